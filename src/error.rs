@@ -1,0 +1,203 @@
+//! One opaque error: what kind, where, and why.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// What went wrong, for programs. One to one with the statuses of the C ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is not usable: a bad glob, an empty name, a malformed hook line.
+    InvalidArg,
+    /// A revision, ref, build or file that was named does not exist.
+    NotFound,
+    /// The path is not a git repository, or not one that can be read.
+    NotARepo,
+    /// A pipeline config is not valid.
+    Config,
+    /// A pipeline script is not valid, or failed.
+    Script,
+    /// A `<%= … %>` tag cannot be filled in.
+    Interpolate,
+    /// git's own data could not be read or written.
+    Git,
+    /// The file system refused.
+    Io,
+    /// A command could not be started.
+    Spawn,
+    /// A child's exit status was taken by somebody else in this process.
+    ChildLost,
+    /// The work was canceled before it could begin.
+    Canceled,
+    /// The embedding program failed or refused a request.
+    HostAbort,
+    /// Another process or thread is running in this repository.
+    Busy,
+    /// Something that tinyci does not do: named, with the setting that asks for it.
+    Unsupported,
+    /// A handle was used in another process than the one that made it.
+    WrongProcess,
+    /// The embedding program's code panicked, or tinyci's did.
+    Panic,
+}
+
+/// A place in a text, counted from 1 in lines and characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+impl Position {
+    /// A place in a text, both counted from 1.
+    pub fn new(line: usize, column: usize) -> Self {
+        Self { line, column }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// Why tinyci could not work.
+///
+/// Its text is one sentence without a final stop that names the path or revision it met;
+/// [`source`](StdError::source) tells the cause. A failing build is not an error but an
+/// [`Outcome`](crate::Outcome).
+#[derive(thiserror::Error)]
+#[error(transparent)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{}{message}", place(.path.as_deref(), *.position))]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    path: Option<PathBuf>,
+    position: Option<Position>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind with this text.
+    ///
+    /// Hooks and executors of an embedding program use it to fail a step:
+    ///
+    /// ```
+    /// use tinyci::{Error, ErrorKind};
+    /// let error = Error::new(ErrorKind::HostAbort, "no release is planned today");
+    /// assert_eq!(error.kind(), ErrorKind::HostAbort);
+    /// ```
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { inner: Box::new(Inner { kind, message, path: None, position: None, source: None }) }
+    }
+
+    /// The same error with the file or repository that it met.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.inner.path = Some(path.into());
+        self
+    }
+
+    /// The same error with the place in the text that it met.
+    #[must_use]
+    pub fn with_position(mut self, position: Position) -> Self {
+        self.inner.position = Some(position);
+        self
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// An error of the file system at this path.
+    pub(crate) fn io(what: &str, path: &Path, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, format!("cannot {what} `{}`", path.display()))
+            .with_path(path)
+            .with_source(source)
+    }
+
+    /// What went wrong, for programs.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// The sentence alone, without place or causes.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// The file or repository that the error met.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
+    /// The place in a config, script or template that the error met.
+    pub fn position(&self) -> Option<Position> {
+        self.inner.position
+    }
+
+    /// The sentence and its causes, joined by `: `, for a log or a terminal.
+    pub fn report(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// `path:line:column: `, as far as it is known. A path without a position stands in the sentence.
+fn place(path: Option<&Path>, position: Option<Position>) -> String {
+    match (path, position) {
+        (Some(path), Some(position)) => format!("{}:{position}: ", path.display()),
+        (None, Some(position)) => format!("{position}: "),
+        _ => String::new(),
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("message", &self.inner.message)
+            .field("path", &self.inner.path)
+            .field("position", &self.inner.position)
+            .field("source", &self.inner.source)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_names_place_and_causes() {
+        let cause = std::io::Error::other("disk on fire");
+        let error = Error::new(ErrorKind::Config, "expected a command")
+            .with_path(".tinyci.yml")
+            .with_position(Position::new(3, 5))
+            .with_source(cause);
+        assert_eq!(error.to_string(), ".tinyci.yml:3:5: expected a command");
+        assert_eq!(error.report(), ".tinyci.yml:3:5: expected a command: disk on fire");
+        assert_eq!(error.message(), "expected a command");
+    }
+}

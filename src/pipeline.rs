@@ -1,0 +1,230 @@
+//! What a commit asks for: phases and hooks, each a [`Step`] of commands.
+
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+
+use crate::error::{Error, ErrorKind, Position};
+
+/// The two phases of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// `build`
+    Build,
+    /// `test`
+    Test,
+}
+
+/// The points around the phases at which a config or an embedding program may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Hook {
+    /// Before the build. Failing, it halts the run.
+    BeforeBuild,
+    /// After a build that passed.
+    AfterBuildSuccess,
+    /// After a build that failed or timed out.
+    AfterBuildFailure,
+    /// After every build, behind the two above.
+    AfterBuild,
+    /// Before the test. Failing, it halts the run.
+    BeforeTest,
+    /// After a test that passed.
+    AfterTestSuccess,
+    /// After a test that failed or timed out.
+    AfterTestFailure,
+    /// After every test, behind the two above.
+    AfterTest,
+    /// Once, last, always.
+    AfterAll,
+}
+
+/// A phase or a hook: what a [`Step`] is the body of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum StepName {
+    /// A phase.
+    Phase(Phase),
+    /// A hook.
+    Hook(Hook),
+}
+
+impl StepName {
+    /// Every step there is, in the order of a run (of `…_success` and `…_failure` only one runs).
+    pub const ALL: [StepName; 11] = [
+        StepName::Hook(Hook::BeforeBuild),
+        StepName::Phase(Phase::Build),
+        StepName::Hook(Hook::AfterBuildSuccess),
+        StepName::Hook(Hook::AfterBuildFailure),
+        StepName::Hook(Hook::AfterBuild),
+        StepName::Hook(Hook::BeforeTest),
+        StepName::Phase(Phase::Test),
+        StepName::Hook(Hook::AfterTestSuccess),
+        StepName::Hook(Hook::AfterTestFailure),
+        StepName::Hook(Hook::AfterTest),
+        StepName::Hook(Hook::AfterAll),
+    ];
+
+    /// The name as configs spell it: `before_build`, `build`, …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StepName::Phase(Phase::Build) => "build",
+            StepName::Phase(Phase::Test) => "test",
+            StepName::Hook(Hook::BeforeBuild) => "before_build",
+            StepName::Hook(Hook::AfterBuildSuccess) => "after_build_success",
+            StepName::Hook(Hook::AfterBuildFailure) => "after_build_failure",
+            StepName::Hook(Hook::AfterBuild) => "after_build",
+            StepName::Hook(Hook::BeforeTest) => "before_test",
+            StepName::Hook(Hook::AfterTestSuccess) => "after_test_success",
+            StepName::Hook(Hook::AfterTestFailure) => "after_test_failure",
+            StepName::Hook(Hook::AfterTest) => "after_test",
+            StepName::Hook(Hook::AfterAll) => "after_all",
+        }
+    }
+}
+
+impl fmt::Display for StepName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for StepName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let known = StepName::ALL.into_iter().find(|step| step.as_str() == text);
+        known.ok_or_else(|| {
+            Error::new(ErrorKind::InvalidArg, format!("`{text}` is not a phase or hook"))
+        })
+    }
+}
+
+impl From<Phase> for StepName {
+    fn from(phase: Phase) -> Self {
+        StepName::Phase(phase)
+    }
+}
+
+impl From<Hook> for StepName {
+    fn from(hook: Hook) -> Self {
+        StepName::Hook(hook)
+    }
+}
+
+/// The languages a pipeline can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// `.tinyci.yml`
+    Yaml,
+}
+
+impl Format {
+    /// The file that holds it, at the root of a commit's tree.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Format::Yaml => ".tinyci.yml",
+        }
+    }
+
+    /// The name used in records: `yaml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Yaml => "yaml",
+        }
+    }
+}
+
+/// A text with `<%= … %>` tags, and where it stands in the config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Template {
+    /// The text as written.
+    pub text: String,
+    /// Where it begins.
+    pub position: Position,
+}
+
+impl Template {
+    /// A text at a place.
+    pub fn new(text: impl Into<String>, position: Position) -> Self {
+        Self { text: text.into(), position }
+    }
+}
+
+/// One phase or hook of a pipeline, as the config has it: nothing is filled in yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// Which phase or hook.
+    pub name: StepName,
+    /// Its commands; the first that fails ends the step.
+    pub commands: Vec<Template>,
+    /// Variables for its commands' environment.
+    pub env: BTreeMap<String, Template>,
+    /// The directory to run in, below the export.
+    pub cwd: Option<Template>,
+    /// How long the whole step may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Step {
+    /// A step of these commands, with nothing else said.
+    pub fn new(name: StepName, commands: Vec<Template>) -> Self {
+        Self { name, commands, env: BTreeMap::new(), cwd: None, timeout: None }
+    }
+}
+
+/// Everything that one config says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pipeline {
+    /// The language it was written in.
+    pub format: Format,
+    /// The name its errors give it.
+    pub name: String,
+    /// What it says without effect: keys that the ancestor ignored too. `run` shows them,
+    /// `check` refuses them.
+    pub warnings: Vec<Warning>,
+    steps: BTreeMap<StepName, Step>,
+}
+
+impl Pipeline {
+    /// A pipeline of these steps; a later one replaces an earlier one of the same name.
+    pub(crate) fn new(
+        format: Format,
+        name: impl Into<String>,
+        steps: impl IntoIterator<Item = Step>,
+        warnings: Vec<Warning>,
+    ) -> Self {
+        let steps = steps.into_iter().map(|step| (step.name, step)).collect();
+        Self { format, name: name.into(), warnings, steps }
+    }
+
+    /// The step of this name, if the config has one.
+    pub fn step(&self, name: impl Into<StepName>) -> Option<&Step> {
+        self.steps.get(&name.into())
+    }
+
+    /// Its steps in the order of a run.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        StepName::ALL.into_iter().filter_map(|name| self.steps.get(&name))
+    }
+}
+
+/// Something a config says without effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// What, in one sentence.
+    pub message: String,
+    /// Where.
+    pub position: Position,
+}
+
+impl Warning {
+    /// A remark at a place.
+    pub fn new(message: impl Into<String>, position: Position) -> Self {
+        Self { message: message.into(), position }
+    }
+}

@@ -1,0 +1,112 @@
+//! What remains of a run.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{
+    commit::{CommitId, Text, TreeId},
+    outcome::{Exit, Outcome},
+    pipeline::{Format, StepName},
+};
+
+/// One attempt at one commit, as it is kept in `refs/notes/runs/tinyci`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Record {
+    /// Names this attempt among all others: `<UTC start>-<random hex>`, also its export's suffix.
+    pub run: String,
+    /// The commit.
+    pub commit: CommitId,
+    /// The tree it holds.
+    pub tree: TreeId,
+    /// The branch it was judged for.
+    pub branch: Option<Text>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
+    pub reason: Option<String>,
+    /// When the attempt began.
+    pub started: SystemTime,
+    /// When it ended.
+    pub finished: SystemTime,
+    /// How long it took on the monotonic clock.
+    pub duration: Duration,
+    /// The machine it ran on.
+    pub host: String,
+    /// The language of its config, where one could be read.
+    pub config: Option<Format>,
+    /// What ran, in order.
+    pub steps: Vec<StepRecord>,
+}
+
+impl Record {
+    /// Whether this run is green.
+    pub fn passed(&self) -> bool {
+        self.outcome.passed()
+    }
+
+    /// The record of this step, if it ran.
+    pub fn step(&self, name: impl Into<StepName>) -> Option<&StepRecord> {
+        let name = name.into();
+        self.steps.iter().find(|step| step.name == name)
+    }
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StepRecord {
+    /// Which phase or hook.
+    pub name: StepName,
+    /// What became of it. `Skipped` says that it did not run because somebody said so.
+    pub outcome: Outcome,
+    /// Why, where no command says it: a host's error, a tag that could not be filled in.
+    pub error: Option<String>,
+    /// How long it took.
+    pub duration: Duration,
+    /// Its commands that were started or refused, in order.
+    pub commands: Vec<CommandRecord>,
+}
+
+/// What became of one command.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CommandRecord {
+    /// The command as it was run, with its tags filled in.
+    pub command: String,
+    /// How it ended; none where it could not be started.
+    pub exit: Option<Exit>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// What one call of [`Engine::run`](crate::Engine::run) did.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The attempts of this call, in the order in which they ended.
+    pub records: Vec<Record>,
+    /// Commits that were named and had a verdict already.
+    pub settled: Vec<(CommitId, Outcome)>,
+    /// Commits that were named and have no config: nothing was run and nothing recorded.
+    pub unconfigured: Vec<CommitId>,
+    /// Commits left for `--retry` because they were tried too often without a verdict.
+    pub held: Vec<CommitId>,
+    /// How many commits became part of the baseline, and so are not run.
+    pub baselined: usize,
+    /// Whether the run was canceled before it had done all that was due.
+    pub canceled: bool,
+    /// Why the run had to stop before it had done all that was due: nothing more could be stored.
+    pub fault: Option<String>,
+}
+
+impl Summary {
+    /// The exit code of a program that ran this: the first of 130, 4, 1, 0 that occurred.
+    pub fn exit_code(&self) -> i32 {
+        let records = self.records.iter().map(|record| record.outcome);
+        let settled = self.settled.iter().map(|(_, outcome)| *outcome);
+        let mut codes: Vec<i32> = records.chain(settled).map(Outcome::exit_code).collect();
+        codes.extend(self.canceled.then_some(130));
+        codes.extend(self.fault.is_some().then_some(4));
+        [130, 4, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+    }
+}

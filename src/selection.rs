@@ -1,0 +1,176 @@
+//! Which commits a caller means, and how a call behaves that meets another run.
+
+use std::time::Duration;
+
+use crate::{
+    commit::{CommitId, Text},
+    error::{Error, ErrorKind},
+};
+
+/// Which commits to look at.
+///
+/// ```
+/// use tinyci::Selection;
+/// let all = Selection::pending();
+/// let one = Selection::revision("HEAD~2").retry(true);
+/// let some = Selection::range("v1.0..main");
+/// # let _ = (all, one, some);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Selection {
+    /// What was named; empty means all that is pending.
+    pub targets: Vec<Target>,
+    /// Runs named commits again that have a verdict, and any that were tried too often.
+    pub retry: bool,
+    /// Looks under the baseline too.
+    pub all_history: bool,
+    /// What to do when another run holds the repository.
+    pub wait: Wait,
+}
+
+/// One thing that was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// One commit, in any of git's revision syntax.
+    Revision(String),
+    /// `a..b`, `a...b` or `^a b`: commits in git's range syntax.
+    Range(String),
+    /// A ref that was pushed.
+    Update(Update),
+}
+
+/// One line of what git tells a `post-receive` hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Update {
+    /// What the ref named before; none for a new ref.
+    pub old: Option<CommitId>,
+    /// What it names now; none for a deleted one. Any object: tags are peeled by the engine.
+    pub new: Option<CommitId>,
+    /// The ref's full name.
+    pub reference: Text,
+}
+
+/// What a call does that meets another run in the same repository.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wait {
+    /// Returns an error of kind [`Busy`](ErrorKind::Busy) at once. The other run is told to look
+    /// again before it ends, so that nothing is missed.
+    #[default]
+    No,
+    /// Follows the other run until the selected commits have a verdict, or for this long.
+    AtMost(Duration),
+    /// Follows the other run until the selected commits have a verdict.
+    Forever,
+}
+
+impl Selection {
+    /// All that is due: reachable from the selected refs, without a verdict, not under the
+    /// baseline, with a config.
+    pub fn pending() -> Self {
+        Self::default()
+    }
+
+    /// One commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short id.
+    pub fn revision(revision: impl Into<String>) -> Self {
+        Self { targets: vec![Target::Revision(revision.into())], ..Self::default() }
+    }
+
+    /// The commits of a range in git's syntax, such as `v1.0..main`.
+    pub fn range(range: impl Into<String>) -> Self {
+        Self { targets: vec![Target::Range(range.into())], ..Self::default() }
+    }
+
+    /// What a `post-receive` hook reads on its standard input: lines of `old new ref`.
+    ///
+    /// The pushed refs say whose verdicts the caller waits for; the run covers all selected refs.
+    /// The backlog rule holds: see [`guide`](crate::guide).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with the line number, where a line is not of that form.
+    pub fn hook_lines(lines: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let lines = lines.as_ref().split(|byte| *byte == b'\n').enumerate();
+        let lines = lines.filter(|(_, line)| !line.is_empty());
+        let updates = lines.map(|(index, line)| {
+            let update = parse_update(line).ok_or_else(|| {
+                let text = String::from_utf8_lossy(line);
+                let message = format!(
+                    "line {} is not `<old id> <new id> <ref>`, as git's post-receive hook gets it: `{text}`",
+                    index + 1
+                );
+                Error::new(ErrorKind::InvalidArg, message)
+            });
+            update.map(Target::Update)
+        });
+        Ok(Self { targets: updates.collect::<Result<_, _>>()?, ..Self::default() })
+    }
+
+    /// Adds a commit by its revision.
+    #[must_use]
+    pub fn and_revision(mut self, revision: impl Into<String>) -> Self {
+        self.targets.push(Target::Revision(revision.into()));
+        self
+    }
+
+    /// Runs again what has a verdict (where it is named) or was tried too often.
+    #[must_use]
+    pub fn retry(mut self, retry: bool) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Looks under the baseline too, and switches the backlog rule off.
+    #[must_use]
+    pub fn all_history(mut self, all_history: bool) -> Self {
+        self.all_history = all_history;
+        self
+    }
+
+    /// Says what to do when another run holds the repository.
+    #[must_use]
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.wait = wait;
+        self
+    }
+}
+
+fn parse_update(line: &[u8]) -> Option<Update> {
+    let text = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut words = text.splitn(3, |byte| *byte == b' ');
+    let (old, new, reference) = (words.next()?, words.next()?, words.next()?);
+    if !reference.starts_with(b"refs/") {
+        return None;
+    }
+    Some(Update { old: parse_id(old)?, new: parse_id(new)?, reference: Text::new(reference) })
+}
+
+/// `Some(None)` for the all-zero id that stands for "no object".
+fn parse_id(digits: &[u8]) -> Option<Option<CommitId>> {
+    let id: CommitId = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some((id.as_bytes() != &[0; 20]).then_some(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hook_lines_are_read_and_bad_ones_named() {
+        let id = "f40785cbc4422f39c36118fbae071932774cb5b6";
+        let zero = "0".repeat(40);
+        let text = format!("{zero} {id} refs/heads/a b\n{id} {zero} refs/tags/x\n");
+        let selection = Selection::hook_lines(&text).expect("both lines are well formed");
+        let Target::Update(first) = &selection.targets[0] else { panic!("an update") };
+        assert_eq!((first.old, first.new), (None, id.parse().ok()));
+        assert_eq!(first.reference, "refs/heads/a b");
+        let Target::Update(second) = &selection.targets[1] else { panic!("an update") };
+        assert_eq!(second.new, None);
+
+        let error = Selection::hook_lines(format!("{id} {id} refs/heads/a\nnonsense\n"));
+        assert!(error.expect_err("the second line").to_string().contains("line 2"));
+    }
+}
