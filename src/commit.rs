@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    hex,
+};
 
 /// The id of a git object, SHA-1. [`CommitId`] and [`TreeId`] say what it names.
 macro_rules! object_id {
@@ -30,7 +33,7 @@ macro_rules! object_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(&hex::encode(&self.0))
             }
         }
 
@@ -46,7 +49,8 @@ macro_rules! object_id {
             /// Reads all forty hexadecimal digits. A short id, or any other revision, is
             /// resolved by the engine, which has a repository to look into.
             fn from_str(text: &str) -> Result<Self, Error> {
-                let bytes = parse_hex(text).ok_or_else(|| {
+                let mut bytes = [0; 20];
+                hex::decode_into(text.as_bytes(), &mut bytes).ok_or_else(|| {
                     let message = format!("`{text}` is not a full {} id (40 hexadecimal digits)", $noun);
                     Error::new(ErrorKind::InvalidArg, message)
                 })?;
@@ -72,20 +76,6 @@ object_id! {
     TreeId, "tree"
 }
 
-fn parse_hex(text: &str) -> Option<[u8; 20]> {
-    let digits = text.as_bytes();
-    let mut bytes = [0; 20];
-    if digits.len() != 40 {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
-    }
-    Some(bytes)
-}
-
 /// Text as git holds it: bytes that are nearly always UTF-8.
 ///
 /// Shown with U+FFFD in place of what is not; [`as_bytes`](Text::as_bytes) gives what is there.
@@ -107,6 +97,12 @@ impl Text {
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
+}
+
+/// As much of the text as fits into this many bytes, cut between two characters.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+    let most = bytes_max.min(text.len());
+    (0..=most).rev().find_map(|end| text.get(..end)).unwrap_or_default()
 }
 
 impl fmt::Display for Text {
@@ -171,6 +167,8 @@ impl Commit {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     #[test]
@@ -180,6 +178,14 @@ mod tests {
         assert_eq!((id.to_string().as_str(), id.short().as_str()), (text, "f40785c"));
         for bad in ["", "f40785c", &text[1..], "g40785cbc4422f39c36118fbae071932774cb5b6"] {
             assert!(bad.parse::<CommitId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        let cases = [(0, ""), (1, "a"), (2, "a"), (3, "aé"), (9, "aé")];
+        for (bytes_max, expected) in cases {
+            assert_eq!(cut("aé", bytes_max), expected, "{bytes_max}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
 use crate::{
     commit::{Commit, CommitId},
     executor::Stream,
+    job::Job,
     outcome::Outcome,
-    pipeline::StepName,
-    plan::Job,
+    pipeline::{Hook, Phase, StepName},
     record::{Record, StepRecord},
 };
 
@@ -34,15 +34,16 @@ pub struct Meta {
 pub enum Event {
     /// It is known what is due: these commits, in this order. Comes again when more became due.
     Planned { meta: Meta, jobs: Vec<Job> },
-    /// A commit is being worked on.
+    /// A commit is being worked on: its old export is removed and its tree written.
     JobStarted { meta: Meta, commit: Box<Commit> },
-    /// Its old build is being removed and its tree written.
-    Exporting { meta: Meta },
     /// Its tree stands in the folder.
     Exported { meta: Meta, dir: std::path::PathBuf },
-    /// A phase or hook begins.
-    StepStarted { meta: Meta },
-    /// A command wrote: whole lines where it writes lines, at most 64 KiB.
+    /// A phase or hook begins. `opens` names the phase whose first step this is: a phase begins
+    /// with its `before_*` hook, where there is one.
+    StepStarted { meta: Meta, opens: Option<Phase> },
+    /// A command wrote: whole lines where it writes lines, at most 64 KiB. Without a step in
+    /// `meta` these are lines of another process's log, as a waiting run and
+    /// [`Engine::follow`](crate::Engine::follow) pass them on.
     Output { meta: Meta, stream: Stream, bytes: Vec<u8> },
     /// A phase or hook ended.
     StepFinished { meta: Meta, record: StepRecord },
@@ -52,11 +53,6 @@ pub enum Event {
     Warning { meta: Meta, message: String },
     /// The run waits, and for whom: another process that holds the repository.
     Waiting { meta: Meta, message: String },
-    /// A line of the log that another process is writing, as [`Engine::follow`] and a waiting run
-    /// pass it on, without its newline.
-    ///
-    /// [`Engine::follow`]: crate::Engine::follow
-    Followed { meta: Meta, line: Vec<u8> },
     /// The last event of a run: the worst outcome of its commits.
     Finished { meta: Meta, outcome: Outcome },
 }
@@ -67,16 +63,37 @@ impl Event {
         match self {
             Event::Planned { meta, .. }
             | Event::JobStarted { meta, .. }
-            | Event::Exporting { meta }
             | Event::Exported { meta, .. }
-            | Event::StepStarted { meta }
+            | Event::StepStarted { meta, .. }
             | Event::Output { meta, .. }
             | Event::StepFinished { meta, .. }
             | Event::JobFinished { meta, .. }
             | Event::Warning { meta, .. }
             | Event::Waiting { meta, .. }
-            | Event::Followed { meta, .. }
             | Event::Finished { meta, .. } => meta,
+        }
+    }
+
+    /// The lines that the log has for this event, without the time in front; none for output,
+    /// which the log has as it was written.
+    ///
+    /// A terminal that shows these and the output shows what the ancestor showed.
+    pub fn log_lines(&self) -> Vec<String> {
+        match self {
+            Event::JobStarted { commit, .. } => vec![
+                format!("Commit: {}", commit.id),
+                "Cleaning...".to_owned(),
+                "Exporting...".to_owned(),
+            ],
+            Event::StepStarted { meta, opens } => step_started_lines(meta.step, *opens),
+            Event::StepFinished { record, .. } => step_finished_line(record).into_iter().collect(),
+            Event::JobFinished { record, .. } => job_finished_line(record).into_iter().collect(),
+            Event::Warning { message, .. } => vec![format!("warning: {message}")],
+            Event::Waiting { message, .. } => vec![message.clone()],
+            Event::Planned { .. }
+            | Event::Exported { .. }
+            | Event::Output { .. }
+            | Event::Finished { .. } => Vec::new(),
         }
     }
 
@@ -84,17 +101,69 @@ impl Event {
         match self {
             Event::Planned { meta, .. }
             | Event::JobStarted { meta, .. }
-            | Event::Exporting { meta }
             | Event::Exported { meta, .. }
-            | Event::StepStarted { meta }
+            | Event::StepStarted { meta, .. }
             | Event::Output { meta, .. }
             | Event::StepFinished { meta, .. }
             | Event::JobFinished { meta, .. }
             | Event::Warning { meta, .. }
             | Event::Waiting { meta, .. }
-            | Event::Followed { meta, .. }
             | Event::Finished { meta, .. } => meta,
         }
+    }
+}
+
+fn step_started_lines(step: Option<StepName>, opens: Option<Phase>) -> Vec<String> {
+    let phase = match opens {
+        Some(Phase::Build) => Some("Building...".to_owned()),
+        Some(Phase::Test) => Some("Testing...".to_owned()),
+        None => None,
+    };
+    let hook = match step {
+        Some(StepName::Hook(hook)) => Some(format!("executing {} hook...", StepName::Hook(hook))),
+        _ => None,
+    };
+    phase.into_iter().chain(hook).collect()
+}
+
+fn step_finished_line(record: &StepRecord) -> Option<String> {
+    if let Some(error) = &record.error {
+        return Some(format!("{}: {error}", record.name));
+    }
+    let last = record.commands.last()?;
+    let exit = last.exit.filter(|exit| !exit.outcome().passed())?;
+    Some(format!("{}: `{}` {exit}", record.name, last.command))
+}
+
+fn job_finished_line(record: &Record) -> Option<String> {
+    let reason = record.reason.as_deref();
+    match (record.outcome, reason) {
+        (Outcome::Success, _) => Some(format!("Finished {}", record.commit)),
+        (Outcome::Failure, Some(reason)) => Some(reason.to_owned()),
+        (Outcome::Failure, None) => buried(record).then(|| format!("Failed {}", record.commit)),
+        (Outcome::TimedOut, reason) => {
+            Some(reason.unwrap_or("the time limit has passed").to_owned())
+        }
+        (Outcome::Skipped, reason) => Some(with_reason("Skipped", record.commit, reason)),
+        (Outcome::Canceled, reason) => Some(with_reason("Canceled", record.commit, reason)),
+        (Outcome::NoVerdict, reason) => Some(with_reason("No verdict for", record.commit, reason)),
+    }
+}
+
+/// Whether other steps have spoken since the one that failed the commit. Where none has, its own
+/// line is the verdict, as the ancestor had it.
+fn buried(record: &Record) -> bool {
+    let decides = |name| match name {
+        StepName::Phase(_) => true,
+        StepName::Hook(hook) => [Hook::BeforeBuild, Hook::BeforeTest].contains(&hook),
+    };
+    !record.steps.last().is_some_and(|last| decides(last.name) && !last.outcome.passed())
+}
+
+fn with_reason(what: &str, commit: CommitId, reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) => format!("{what} {commit}: {reason}"),
+        None => format!("{what} {commit}"),
     }
 }
 

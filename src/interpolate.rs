@@ -1,1 +1,437 @@
-//! (room)
+//! Tags: filling `<%= name %>` into commands without ever quoting, and so without ever guessing.
+//!
+//! A value that is quoted inside a person's own quotes executes. So a value goes in as it is, if
+//! no shell can take it for more than a word, or the command does not run.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    error::{Error, ErrorKind, Position},
+    pipeline::{Pipeline, Template, Warning},
+    suggestion::did_you_mean,
+};
+
+/// Variables whose values tinyci makes itself, of hexadecimal digits, digits and the repository's
+/// own path: they go in as they are.
+const TRUSTED: [&str; 5] = ["commit", "export", "short", "target", "time"];
+
+/// Variables that every command also has in its environment, as `TINYCI_` and the name in capitals.
+const IN_ENVIRONMENT: [&str; 13] = [
+    "author", "branch", "commit", "export", "message", "phase", "repo", "run", "short", "subject",
+    "target", "time", "tree",
+];
+
+/// What [`interpolate`] fills in: names and their values.
+///
+/// ```
+/// use tinyci::Vars;
+/// let mut vars = Vars::new();
+/// vars.set("release", "42")?;
+/// assert_eq!(vars.get("release"), Some("42"));
+/// assert_eq!(vars.names().collect::<Vec<_>>(), ["release"]);
+/// # Ok::<(), tinyci::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vars {
+    values: BTreeMap<String, String>,
+}
+
+impl Vars {
+    /// No variables.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a variable, in the place of an older value.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the name is not made of small letters, digits and
+    /// `_`, or begins with a digit. Any value is taken; whether it can be filled in is decided
+    /// where a tag asks for it.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> Result<(), Error> {
+        let name = name.into();
+        if !is_variable_name(&name) {
+            let message = format!(
+                "`{name}` is not a variable's name, which is made of a-z, 0-9 and `_` and does not \
+                 begin with a digit"
+            );
+            return Err(Error::new(ErrorKind::InvalidArg, message));
+        }
+        self.values.insert(name, value.into());
+        Ok(())
+    }
+
+    /// Sets a variable of an embedding program's: any but tinyci's own.
+    pub(crate) fn set_own(&mut self, name: &str, value: impl Into<String>) -> Result<(), Error> {
+        if is_built_in(name) {
+            let message = format!("the variable `{name}` is tinyci's own; choose another name");
+            return Err(Error::new(ErrorKind::InvalidArg, message));
+        }
+        self.set(name, value)
+    }
+
+    /// Sets one of tinyci's own.
+    pub(crate) fn set_fact(&mut self, name: &str, value: String) {
+        self.values.insert(name.to_owned(), value);
+    }
+
+    /// The value of this variable, if it is set.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// The names of all variables that are set, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+}
+
+/// Whether tinyci itself gives this variable its value, so that nobody else may.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    IN_ENVIRONMENT.contains(&name)
+}
+
+/// Fills the tags of a template in.
+///
+/// `<%= name %>` becomes the variable's value, `<%%` becomes `<%`, and everything else stays as it
+/// is. A value that was filled in is not looked at again.
+///
+/// The values of `commit`, `short`, `export`, `target` and `time` go in as they are: no commit has
+/// a say in them. Any other value goes in only if it is made of `A-Z a-z 0-9 _ . / : @ + , = -` and
+/// does not begin with `-`, because a shell is going to read it. What cannot go in can be had from
+/// the environment, where it is safe in double quotes: `"$TINYCI_BRANCH"`.
+///
+/// ```
+/// use tinyci::{Vars, interpolate};
+///
+/// let mut vars = Vars::new();
+/// vars.set("commit", "f40785cbc4422f39c36118fbae071932774cb5b6")?;
+/// vars.set("branch", "fix/it;reboot")?;
+/// let command = interpolate("docker build -t app:<%= commit %> .", &vars)?;
+/// assert_eq!(command, "docker build -t app:f40785cbc4422f39c36118fbae071932774cb5b6 .");
+///
+/// let error = interpolate("echo 'on <%= branch %>'", &vars).unwrap_err();
+/// assert!(error.message().contains(r#""$TINYCI_BRANCH""#));
+/// # Ok::<(), tinyci::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Interpolate`](ErrorKind::Interpolate) with the position in the template, if a tag is not
+/// closed, holds more than a name, names a variable that is not set, or one whose value cannot go
+/// in.
+pub fn interpolate(template: &str, vars: &Vars) -> Result<String, Error> {
+    fill(template, vars).map_err(|fault| {
+        let position = position_in(template, fault.offset);
+        Error::new(ErrorKind::Interpolate, fault.message).with_position(position)
+    })
+}
+
+/// The same for a text of a config, whose errors name their place in it.
+///
+/// The place is exact in texts of one line and in `|` blocks. Where YAML folds lines or resolves
+/// escapes, it counts from the text's beginning as if it were written out.
+pub(crate) fn interpolate_template(
+    template: &Template,
+    vars: &Vars,
+    config_name: &str,
+) -> Result<String, Error> {
+    fill(&template.text, vars).map_err(|fault| {
+        let within = position_in(&template.text, fault.offset);
+        let begin = template.position;
+        let position =
+            Position::new(begin.line + within.line - 1, begin.column + within.column - 1);
+        Error::new(ErrorKind::Interpolate, fault.message)
+            .with_path(config_name)
+            .with_position(position)
+    })
+}
+
+impl Pipeline {
+    /// Finds the tags that no run could fill in: the first of each text, with its place. `own` are
+    /// the variables that hooks or the builder of an embedding program set.
+    ///
+    /// Whether a value may stand in a command is known only when there is one.
+    ///
+    /// ```
+    /// use tinyci::{Format, Pipeline, Vars};
+    /// let pipeline = Pipeline::parse("build: make <%= comit %>", Format::Yaml, "config")?;
+    /// let found = pipeline.check_tags(&Vars::new());
+    /// assert!(found[0].message.contains("did you mean `commit`?"));
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn check_tags(&self, own: &Vars) -> Vec<Warning> {
+        let mut vars = Vars::new();
+        for name in IN_ENVIRONMENT.into_iter().chain(own.names()) {
+            vars.set_fact(name, "x".to_owned());
+        }
+        let texts = self.steps().flat_map(|step| {
+            step.commands.iter().chain(step.cwd.as_ref()).chain(step.env.values())
+        });
+        let faults = texts.filter_map(|text| interpolate_template(text, &vars, &self.name).err());
+        let place = |error: &Error| error.position().unwrap_or(Position::new(1, 1));
+        faults.map(|error| Warning::new(error.message(), place(&error))).collect()
+    }
+}
+
+/// What is wrong with a tag, and at which byte of the template it begins.
+struct Fault {
+    offset: usize,
+    message: String,
+}
+
+fn fill(template: &str, vars: &Vars) -> Result<String, Fault> {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((text, tag)) = rest.split_once("<%") {
+        filled.push_str(text);
+        let offset = template.len() - tag.len() - "<%".len();
+        if let Some(literal) = tag.strip_prefix('%') {
+            filled.push_str("<%");
+            rest = literal;
+            continue;
+        }
+        let fault = |message| Fault { offset, message };
+        let (inside, behind) = split_tag(tag).map_err(fault)?;
+        filled.push_str(value(inside.trim(), vars).map_err(fault)?);
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// What stands in a tag and what behind it, from the text behind its `<%`.
+fn split_tag(tag: &str) -> Result<(&str, &str), String> {
+    let Some(tag) = tag.strip_prefix('=') else {
+        let message = "`<%` begins a tag, and the only one there is has the form `<%= name %>`; \
+                       Ruby is not run; write `<%%` for the two characters themselves";
+        return Err(message.into());
+    };
+    match tag.split_once("%>") {
+        Some((inside, behind)) if !inside.contains("<%") => Ok((inside, behind)),
+        _ => Err("the tag that begins here is not closed by `%>`".into()),
+    }
+}
+
+fn value<'v>(name: &str, vars: &'v Vars) -> Result<&'v str, String> {
+    if let Some(value) = vars.get(name) {
+        return safe(name, value);
+    }
+    let known = match vars.names().collect::<Vec<_>>() {
+        names if names.is_empty() => "there are no variables here".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    };
+    let word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    Err(if name.is_empty() {
+        format!("the tag is empty; it takes the name of a variable: {known}")
+    } else if name.chars().all(word) {
+        let hint = did_you_mean(name, vars.names());
+        format!("there is no variable `{name}`{hint} ({known})")
+    } else {
+        format!(
+            "`{name}` is not a name; a tag takes the name of a variable and runs no Ruby: {known}"
+        )
+    })
+}
+
+/// The value, if it can stand in a command as it is.
+fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
+    if TRUSTED.contains(&name) {
+        return Ok(value);
+    }
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./:@+,=-".contains(letter);
+    let reason = match value.chars().find(|letter| !plain(*letter)) {
+        Some(letter) => format!("holds {letter:?}"),
+        None if value.is_empty() => "is empty".to_owned(),
+        None if value.starts_with('-') => "begins with `-`".to_owned(),
+        None => return Ok(value),
+    };
+    let way_out = if IN_ENVIRONMENT.contains(&name) {
+        format!("write \"$TINYCI_{}\" in its place", name.to_uppercase())
+    } else {
+        "it may hold A-Z a-z 0-9 _ . / : @ + , = - and not begin with `-`".to_owned()
+    };
+    Err(format!("the value of `{name}` {reason} and cannot stand in a command as it is; {way_out}"))
+}
+
+fn is_variable_name(name: &str) -> bool {
+    let letters = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
+    name.chars().all(letters)
+        && !name.starts_with(|it: char| it.is_ascii_digit())
+        && !name.is_empty()
+}
+
+/// The line and column of a byte of this text.
+fn position_in(text: &str, offset: usize) -> Position {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Position::new(line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn vars() -> Vars {
+        let mut vars = Vars::new();
+        for (name, value) in [
+            ("commit", "f40785cbc4422f39c36118fbae071932774cb5b6"),
+            ("export", "/srv/it's here/$x"),
+            ("branch", "feature/a-b"),
+            ("subject", "Fix `rm -rf /`"),
+            ("release", "42"),
+            ("note", "a b"),
+        ] {
+            vars.set(name, value).unwrap();
+        }
+        vars
+    }
+
+    #[test]
+    fn tags_become_values_and_everything_else_stays() {
+        let cases = [
+            ("", ""),
+            ("<%= commit %>", "f40785cbc4422f39c36118fbae071932774cb5b6"),
+            ("<%=commit%>", "f40785cbc4422f39c36118fbae071932774cb5b6"),
+            ("a<%=\n release\t%>b<%= release %>", "a42b42"),
+            ("cd <%= export %>", "cd /srv/it's here/$x"),
+            ("git push origin <%= branch %>", "git push origin feature/a-b"),
+            (
+                "printf '%s\\n' \"$HOME\" 100% %> % < <= é…\nawk '{print $1}' # 'x'",
+                "printf '%s\\n' \"$HOME\" 100% %> % < <= é…\nawk '{print $1}' # 'x'",
+            ),
+            ("<%%= commit %>", "<%= commit %>"),
+            ("<%%%= <%= release %>", "<%%= 42"),
+            ("<%= release %>%>", "42%>"),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(interpolate(template, &vars()).unwrap(), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn values_are_not_looked_at_again() {
+        let mut vars = Vars::new();
+        vars.set("export", "<%= commit %>").unwrap();
+        assert_eq!(interpolate("<%= export %>", &vars).unwrap(), "<%= commit %>");
+    }
+
+    #[test]
+    fn malformed_and_unknown_tags_are_errors_at_their_place() {
+        let cases = [
+            (
+                "echo <%= commti %>",
+                (1, 6),
+                "no variable `commti`; did you mean `commit`? (there are",
+            ),
+            ("echo é <%= nothing_near %>", (1, 8), "there are branch, commit, export"),
+            ("a\nbé <%= commit", (2, 4), "not closed"),
+            ("<%= commit <%= commit %>", (1, 1), "not closed"),
+            ("x <% puts 1 %>", (1, 3), "only one there is"),
+            ("x <%- commit %>", (1, 3), "only one there is"),
+            ("x <%# commit %>", (1, 3), "only one there is"),
+            ("x <%", (1, 3), "only one there is"),
+            ("<%= commit[0..6] %>", (1, 1), "runs no Ruby"),
+            ("<%= commit -%>", (1, 1), "runs no Ruby"),
+            ("<%= `date` %>", (1, 1), "runs no Ruby"),
+            ("<%= %>", (1, 1), "the tag is empty"),
+            ("<%=%>", (1, 1), "the tag is empty"),
+        ];
+        for (template, (line, column), expected) in cases {
+            let error = interpolate(template, &vars()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Interpolate);
+            assert_eq!(error.position(), Some(Position::new(line, column)), "{template}");
+            assert!(error.message().contains(expected), "{template}: {error}");
+        }
+        let error = interpolate("<%= x %>", &Vars::new()).unwrap_err();
+        assert!(error.message().ends_with("(there are no variables here)"), "{error}");
+    }
+
+    #[test]
+    fn only_harmless_values_go_in_where_others_chose_them() {
+        for good in ["a", "A.b/c:d@e+f,g=h-i_9", "/", "=x", "v1.0"] {
+            let mut vars = Vars::new();
+            vars.set("tag", good).unwrap();
+            assert_eq!(interpolate("<%= tag %>", &vars).unwrap(), good);
+        }
+        let bad = [
+            "",
+            "-rf",
+            "a b",
+            "a\nb",
+            "a'b",
+            "a\"b",
+            "$x",
+            "`x`",
+            "a;b",
+            "a|b",
+            "a&b",
+            "a*b",
+            "a?b",
+            "[a]",
+            "{a}",
+            "~",
+            "#a",
+            "!a",
+            "a\\b",
+            "a(b)",
+            "<a",
+            ">a",
+            "a%b",
+            "a^b",
+            "é",
+            "a\0b",
+            "<%= commit %>",
+            "a\tb",
+            "a\u{200b}b",
+        ];
+        for bad in bad {
+            let mut vars = Vars::new();
+            vars.set("tag", bad).unwrap();
+            let error = interpolate("<%= tag %>", &vars).unwrap_err();
+            assert!(error.message().contains("it may hold A-Z"), "{bad:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_way_out_is_the_environment_for_what_is_there() {
+        let text = |template| interpolate(template, &vars()).unwrap_err().to_string();
+        assert_eq!(
+            text("echo '<%= subject %>'"),
+            "1:7: the value of `subject` holds ' ' and cannot stand in a command as it is; write \
+             \"$TINYCI_SUBJECT\" in its place"
+        );
+        assert!(!text("echo <%= note %>").contains("TINYCI"));
+    }
+
+    #[test]
+    fn names_of_variables_are_checked() {
+        let mut vars = Vars::new();
+        for good in ["a", "_", "a_1", "release"] {
+            assert!(vars.set(good, "x").is_ok(), "{good}");
+        }
+        for bad in ["", "1a", "A", "a-b", "a b", "é", "a\n"] {
+            assert_eq!(vars.set(bad, "x").unwrap_err().kind(), ErrorKind::InvalidArg, "{bad}");
+        }
+        vars.set("a", "y").unwrap();
+        assert_eq!(vars.get("a"), Some("y"));
+        assert!(is_built_in("branch") && !is_built_in("release"));
+    }
+
+    #[test]
+    fn a_template_of_a_config_names_its_place_there() {
+        let check = |text: &str, expected| {
+            let template = Template::new(text, Position::new(3, 8));
+            let error = interpolate_template(&template, &vars(), ".tinyci.yml").unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{error}");
+        };
+        check("echo <%= nope %>", ".tinyci.yml:3:13: there is no variable `nope`");
+        check("echo é\nx <%= nope %>", ".tinyci.yml:4:10: ");
+        let template = Template::new("echo <%= release %>", Position::new(1, 1));
+        assert_eq!(interpolate_template(&template, &vars(), "x").unwrap(), "echo 42");
+    }
+}

@@ -1,16 +1,62 @@
-//! tinyci
+//! Continuous integration as a library: no daemon, state inside the git repository.
+//!
+//! ```
+//! use tinyci::{CancelToken, Engine, Event, Outcome, Selection};
+//! # use std::process::Command;
+//! # fn git(dir: &std::path::Path, args: &[&str]) {
+//! #     let config = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+//! #     let done = Command::new("git").args(config).args(args).current_dir(dir).status();
+//! #     assert!(done.is_ok_and(|status| status.success()), "git {args:?}");
+//! # }
+//! # let dir = tempfile::tempdir()?;
+//! # git(dir.path(), &["init", "-q"]);
+//! # std::fs::write(dir.path().join(".tinyci.yml"), "build: 'true'\ntest: echo all good\n")?;
+//! # git(dir.path(), &["add", "."]);
+//! # git(dir.path(), &["commit", "-q", "-m", "first"]);
+//! # let repository = dir.path();
+//!
+//! let engine = Engine::open(repository)?;
+//! let summary = engine.run(&Selection::pending(), &CancelToken::new(), &mut |event: &Event| {
+//!     event.log_lines().iter().for_each(|line| println!("{line}"));
+//! })?;
+//! assert_eq!(summary.records[0].outcome, Outcome::Success);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`guide`] tells the whole story; here is where each step of a commit's path lives.
+//!
+//! | step | takes → gives | room |
+//! |---|---|---|
+//! | scan | [`Selection`] → commits due, oldest first | `repo` |
+//! | plan | those → [`Plan`] of [`Job`]s, each with its reason | `plan` |
+//! | load | the commit's config → [`Pipeline`] | `repo`, `config` |
+//! | export | its tree → build folder | `export` |
+//! | run | [`Run::step`] → commands through an [`Executor`] → [`StepRecord`] → [`Run::finish`] | `run`, `engine` |
+//! | record | [`Record`] → a line of JSON, then the one-word verdict | `wire`, `repo` |
+//! | report | records → [`Summary`] | `engine` |
+//!
+//! Then it scans again until nothing is due. [`Event`]s go out; a [`CancelToken`] and the answers
+//! of hooks come in.
+
+#[cfg(not(unix))]
+compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
 mod cancel;
+mod clock;
 mod commit;
 mod compact;
 mod config;
+mod duration;
 mod engine;
 mod error;
 mod event;
 mod executor;
 mod export;
+pub mod guide;
+mod hex;
 mod install;
 mod interpolate;
+mod job;
 mod local_executor;
 mod outcome;
 mod pipeline;
@@ -21,22 +67,33 @@ mod repo;
 mod retention;
 mod run;
 mod selection;
+mod suggestion;
 mod wire;
 mod workspace;
 
 pub use crate::{
     cancel::{CancelToken, CancelView},
+    clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
+    compact::{CompactOptions, Compacted, Compaction},
+    engine::{Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions},
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},
     executor::{Command, Executor, Output, OutputMode, Program, Stream},
+    install::{InstallOptions, Installed},
+    interpolate::{Vars, interpolate},
+    job::{Job, Plan, Reason},
+    local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning},
-    plan::{Job, Plan, Reason},
     record::{CommandRecord, Record, StepRecord, Summary},
+    repo::tune_process,
     run::Run,
     selection::{Selection, Target, Update, Wait},
 };
+
+/// The version of this library.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[cfg(test)]
 #[path = "../tests/it/support.rs"]

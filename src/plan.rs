@@ -1,55 +1,9 @@
 //! [`plan`]: of the commits that are due, which to run, and why. Pure.
 
-use std::fmt;
-
-use crate::commit::{Commit, CommitId};
-
-/// A commit that will be run, and the reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Job {
-    /// The commit.
-    pub commit: Commit,
-    /// Why it was picked.
-    pub reason: Reason,
-}
-
-/// Why a commit was picked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// It has no verdict.
-    Pending,
-    /// It has no verdict, but a record of an attempt that did not finish.
-    Interrupted,
-    /// It was named, and has no verdict.
-    Named,
-    /// It was named with `retry`, and has this verdict.
-    Retry,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Reason::Pending => "has no verdict",
-            Reason::Interrupted => "an earlier run did not finish",
-            Reason::Named => "was named",
-            Reason::Retry => "was named for a retry",
-        })
-    }
-}
-
-/// What a run is going to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Plan {
-    /// The commits to run, in this order.
-    pub jobs: Vec<Job>,
-    /// Commits left alone because they were tried too often without a verdict.
-    pub held: Vec<CommitId>,
-    /// Commits that the backlog rule leaves to the baseline.
-    pub baselined: Vec<CommitId>,
-}
+use crate::{
+    commit::Commit,
+    job::{Job, Plan, Reason},
+};
 
 /// A commit that is due, with what decides whether it is run.
 #[derive(Clone, Debug)]
@@ -58,6 +12,8 @@ pub(crate) struct Due {
     pub(crate) reason: Reason,
     /// Whether a selected ref points at it.
     pub(crate) tip: bool,
+    /// Whether the caller came for it.
+    pub(crate) own: bool,
     /// Attempts so far that left no verdict.
     pub(crate) attempts: u32,
 }
@@ -77,7 +33,7 @@ pub(crate) struct Rules {
 pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let mut plan = Plan::default();
     let too_many = rules.backlog.is_some_and(|most| due.len() > most);
-    for Due { commit, reason, tip, attempts } in due {
+    for Due { commit, reason, tip, attempts, .. } in due {
         if too_many && !tip {
             plan.baselined.push(commit.id);
         } else if attempts >= rules.attempts_max && !rules.retry {
@@ -87,4 +43,54 @@ pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
         }
     }
     plan
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::commit::{CommitId, Text, TreeId};
+
+    fn due(number: u8, tip: bool, attempts: u32) -> Due {
+        let commit = Commit {
+            id: CommitId::from_bytes([number; 20]),
+            tree: TreeId::from_bytes([0; 20]),
+            parents: Vec::new(),
+            time: 0,
+            author: Text::default(),
+            subject: Text::default(),
+            message: Text::default(),
+            branch: None,
+        };
+        Due { commit, reason: Reason::Pending, tip, own: true, attempts }
+    }
+
+    fn numbers(ids: impl IntoIterator<Item = CommitId>) -> Vec<u8> {
+        ids.into_iter().map(|id| id.as_bytes()[0]).collect()
+    }
+
+    fn parts(plan: &Plan) -> [Vec<u8>; 3] {
+        let jobs = plan.jobs.iter().map(|job| job.commit.id);
+        [numbers(jobs), numbers(plan.held.clone()), numbers(plan.baselined.clone())]
+    }
+
+    const RULES: Rules = Rules { retry: false, backlog: None, attempts_max: 3 };
+
+    #[test]
+    fn a_commit_that_was_tried_too_often_waits_for_a_retry() {
+        let all = || vec![due(1, false, 2), due(2, false, 3), due(3, true, 9)];
+        assert_eq!(parts(&plan(all(), RULES)), [vec![1], vec![2, 3], vec![]]);
+        let retry = Rules { retry: true, ..RULES };
+        assert_eq!(parts(&plan(all(), retry)), [vec![1, 2, 3], vec![], vec![]]);
+    }
+
+    #[test]
+    fn a_backlog_above_the_limit_leaves_only_the_tips() {
+        let all = || vec![due(1, false, 0), due(2, true, 0), due(3, false, 0), due(4, true, 0)];
+        let limit = |backlog| Rules { backlog: Some(backlog), ..RULES };
+        assert_eq!(parts(&plan(all(), limit(4))), [vec![1, 2, 3, 4], vec![], vec![]]);
+        assert_eq!(parts(&plan(all(), limit(3))), [vec![2, 4], vec![], vec![1, 3]]);
+        assert_eq!(parts(&plan(all(), RULES)), [vec![1, 2, 3, 4], vec![], vec![]]);
+    }
 }

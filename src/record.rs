@@ -85,7 +85,7 @@ pub struct CommandRecord {
 pub struct Summary {
     /// The attempts of this call, in the order in which they ended.
     pub records: Vec<Record>,
-    /// Commits that were named and had a verdict already.
+    /// Commits that were named or pushed and have a verdict which this call did not make.
     pub settled: Vec<(CommitId, Outcome)>,
     /// Commits that were named and have no config: nothing was run and nothing recorded.
     pub unconfigured: Vec<CommitId>,
@@ -100,13 +100,26 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The exit code of a program that ran this: the first of 130, 4, 1, 0 that occurred.
+    /// The worst outcome of this call: the first of canceled, no verdict, failure, success that
+    /// occurred.
+    pub fn worst(&self) -> Outcome {
+        match self.exit_code() {
+            130 => Outcome::Canceled,
+            4 => Outcome::NoVerdict,
+            1 => Outcome::Failure,
+            _ => Outcome::Success,
+        }
+    }
+
+    /// The exit code of a program that ran this: the first of 130, 4, 1, 0 that occurred. A commit
+    /// that is held has no verdict, so that a program that asked for it does not go on as if it
+    /// were green.
     pub fn exit_code(&self) -> i32 {
         let records = self.records.iter().map(|record| record.outcome);
         let settled = self.settled.iter().map(|(_, outcome)| *outcome);
         let mut codes: Vec<i32> = records.chain(settled).map(Outcome::exit_code).collect();
         codes.extend(self.canceled.then_some(130));
-        codes.extend(self.fault.is_some().then_some(4));
+        codes.extend((self.fault.is_some() || !self.held.is_empty()).then_some(4));
         [130, 4, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
     }
 }

@@ -156,6 +156,8 @@ fn parse_id(digits: &[u8]) -> Option<Option<CommitId>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     #[test]

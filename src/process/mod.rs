@@ -1,1 +1,33 @@
-//! (room)
+//! Build commands as child processes: the only room that starts them.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `command` | one command from its start to its end: the order in which the others act |
+//! | `program` | which file a command names, and what is said where it can't be started |
+//! | `input` | what it reads |
+//! | `child` | the process itself: whether it runs, how it ended |
+//! | `group` | it and all that it started: what signals go to |
+//! | `pipe` | what it writes, on its way to whoever asked |
+//! | `watch` | its deadline and its cancel |
+//! | `guard` | what ends it should this whole process be killed |
+//!
+//! What is not here: no `fork` and no code between fork and exec (children start through
+//! `posix_spawn`, whose price does not grow with the host), no signal handlers, no waiting for
+//! children that are not ours, nothing that changes this process itself. Whoever leaves its
+//! process group (`setsid`) is out of reach.
+
+mod child;
+mod command;
+mod group;
+mod guard;
+mod input;
+mod pipe;
+mod program;
+#[cfg(test)]
+mod testing;
+mod watch;
+
+pub(crate) use self::{
+    command::{Context, run},
+    guard::Guard,
+};

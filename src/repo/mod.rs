@@ -1,38 +1,128 @@
 //! The repository: the only room that knows git2. No type of git2 leaves it.
+//!
+//! Absent here: child processes, build folders, network. Everything is read through one handle
+//! that belongs to one thread at a time; nothing process-wide of libgit2 is ever set.
 
-use std::path::{Path, PathBuf};
+mod attributes;
+mod backoff;
+mod baseline;
+mod branch;
+mod description;
+mod git_config;
+mod history;
+mod intent;
+mod judged;
+mod noted;
+mod notes;
+mod notes_tree;
+mod objects;
+mod open;
+mod own_ref;
+mod pipeline_file;
+mod process_wide;
+mod reach;
+mod recent;
+mod records;
+mod refs;
+mod revision;
+mod scan;
+mod settings;
+mod tracked;
+mod tree;
+mod verdicts;
 
-use crate::error::{Error, ErrorKind};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+pub use self::process_wide::tune_process;
+pub(crate) use self::{
+    attributes::{AutoCrlf, Conversions},
+    description::{CommitText, Decoration},
+    objects::{Objects, TreeEntry},
+    records::Line,
+    refs::Reachable,
+    scan::{DueCommit, ScanRequest},
+    settings::Settings,
+    verdicts::Written,
+};
+use crate::{
+    commit::CommitId,
+    error::{Error, ErrorKind},
+};
+
+/// The notes ref that holds one word a commit: its verdict. The ancestor kept it there too, and its
+/// users' scripts read it.
+pub(crate) const VERDICTS: &str = "refs/notes/tinyci-result";
 
 /// An open repository. `Send`, not `Sync`: every run and every worker opens its own.
 pub(crate) struct Repo {
     git: git2::Repository,
     root: PathBuf,
+    common_dir: PathBuf,
+    bare: bool,
 }
 
 impl Repo {
-    /// Opens the repository at this path: a bare one, a work tree's top, or a `.git`.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let git = git2::Repository::open(path).map_err(|source| {
-            let message = format!("`{}` is not a git repository", path.display());
-            Error::new(ErrorKind::NotARepo, message).with_path(path).with_source(source)
-        })?;
-        let root = git.workdir().unwrap_or_else(|| git.path()).to_path_buf();
-        Ok(Self { git, root })
-    }
-
-    /// The folder that `builds/` stands in.
+    /// The folder that holds `builds/`: a bare repository itself, else the top of the main work
+    /// tree, also where a linked work tree was opened. Absolute, without symbolic links.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The git directory that all work trees share.
+    /// What opens this repository again: a linked work tree, which has a HEAD of its own, is not
+    /// found through the root.
+    pub(crate) fn entrance(&self) -> &Path {
+        if self.git.is_worktree() { self.git.path() } else { &self.root }
+    }
+
+    /// The git directory that all work trees share. Absolute, without symbolic links.
     pub(crate) fn common_dir(&self) -> &Path {
-        self.git.commondir()
+        &self.common_dir
+    }
+
+    /// Whether the repository has no main work tree.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bare
+    }
+}
+
+impl fmt::Display for Repo {
+    /// The root in back-quotes, as messages show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.root.display())
     }
 }
 
 /// git2's error as ours.
-pub(crate) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
-    Error::new(ErrorKind::Git, what).with_source(source)
+fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
+    Error::new(ErrorKind::Git, what).with_source(source.message().to_owned())
+}
+
+/// The same error with git2's reason, without the numbers that it prints behind it. That something
+/// was not found the error says already.
+fn because(error: Error, source: &git2::Error) -> Error {
+    match source.code() {
+        git2::ErrorCode::NotFound => error,
+        _ => error.with_source(source.message().to_owned()),
+    }
+}
+
+/// An id as git2 has it.
+fn oid(id: CommitId) -> Result<git2::Oid, Error> {
+    git2::Oid::from_bytes(id.as_bytes())
+        .map_err(|source| git_error(format!("`{id}` is no id that git knows"), source))
+}
+
+/// The twenty bytes of an id of git2.
+fn id_bytes(oid: git2::Oid) -> Result<[u8; 20], Error> {
+    oid.as_bytes().try_into().map_err(|_| {
+        Error::new(ErrorKind::Unsupported, format!("`{oid}` is not a SHA-1 id of twenty bytes"))
+    })
+}
+
+/// An id of git2 as ours.
+fn commit_id(oid: git2::Oid) -> Result<CommitId, Error> {
+    id_bytes(oid).map(CommitId::from_bytes)
 }

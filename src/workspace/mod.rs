@@ -1,1 +1,38 @@
-//! (room)
+//! What tinyci keeps on disk beside git's own data: build folders, logs and the run lock.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `layout` | [`Workspace`]: where everything lies |
+//! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `remove` | taking a tree away without following links |
+//! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
+//! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
+//! | `bound` | how much of a log is kept |
+//! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
+//! | `cut` | dropping the oldest part of a log |
+//! | `tail` | [`LogTail`]: reading a log from its end, and following it |
+//!
+//! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
+//! build's files should be (`export`).
+
+mod attempts;
+mod bound;
+mod build;
+mod cut;
+mod layout;
+mod line;
+mod lock;
+mod log;
+mod remove;
+mod tail;
+
+pub(crate) use self::{
+    attempts::Attempts,
+    build::Build,
+    layout::Workspace,
+    lock::RunLock,
+    log::{LogLimits, LogWriter, Logs},
+    remove::remove,
+    tail::LogTail,
+};

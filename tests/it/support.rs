@@ -5,15 +5,40 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::atomic::{AtomicI64, Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
+
+/// Long enough for any machine, short enough to notice that something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until a condition holds.
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether this process runs. A zombie does not.
+pub fn is_alive(process: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.trim()));
+    stat.is_ok_and(|stat| {
+        let state = stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with(['Z', 'X']));
+        state == Some(false)
+    })
+}
 
 /// A repository in a folder of its own, gone with this value.
 pub struct TestRepo {
     dir: TempDir,
     path: PathBuf,
-    clock: std::cell::Cell<i64>,
+    clock: AtomicI64,
 }
 
 impl TestRepo {
@@ -31,7 +56,7 @@ impl TestRepo {
         let dir = TempDir::new().expect("a temporary folder");
         let path = dir.path().canonicalize().expect("its real path").join(name);
         std::fs::create_dir(&path).expect("a folder for the repository");
-        let repo = Self { dir, path, clock: std::cell::Cell::new(1_500_000_000) };
+        let repo = Self { dir, path, clock: AtomicI64::new(1_500_000_000) };
         repo.git(args);
         repo
     }
@@ -54,7 +79,7 @@ impl TestRepo {
     /// The same in another folder.
     pub fn command_in(&self, dir: &Path) -> Command {
         let mut command = Command::new("git");
-        let date = format!("{} +0000", self.clock.get());
+        let date = format!("{} +0000", self.clock.load(Ordering::Relaxed));
         command
             .current_dir(dir)
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -91,7 +116,7 @@ impl TestRepo {
 
     /// Commits everything in the work tree a minute after the commit before; returns the full id.
     pub fn commit(&self, message: &str) -> String {
-        self.clock.set(self.clock.get() + 60);
+        self.clock.fetch_add(60, Ordering::Relaxed);
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
         self.git(&["rev-parse", "HEAD"])

@@ -1,1 +1,77 @@
-fn main() {}
+//! The command line: a host of the library like any other. It sees only public names.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `args` | what was said: global options, the list of commands |
+//! | `run`, `plan`, `results`, … | one command each: its options, and `execute` |
+//! | `transcript` | the lines of a run, as they happen |
+//! | `format` | the placeholders of `results --format` |
+//! | `remote`, `ssh_address` | the same command on another host |
+//! | `terminal` | standard output and error: colour, progress, a reader that hangs up |
+//! | `signals` | what Ctrl-C and a lost terminal do |
+//! | `failure` | why a command could not do its work, and the exit code |
+
+mod args;
+mod check;
+mod compact;
+mod completions;
+mod export;
+mod failure;
+mod format;
+mod install;
+mod log;
+mod plan;
+mod remote;
+mod results;
+mod run;
+mod signals;
+mod ssh_address;
+mod terminal;
+mod transcript;
+mod uninstall;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use crate::{
+    args::{Args, Command},
+    failure::Failure,
+};
+
+fn main() -> ExitCode {
+    tinyci::tune_process();
+    let words = args::name_bare_remotes(std::env::args_os().collect());
+    let matches = Args::command().get_matches_from(words);
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match dispatch(&args, &matches) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            terminal::complain(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Does what was asked for and gives back the exit code.
+fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
+    signals::survive_broken_pipe()?;
+    let globals = &args.globals;
+    if let Some(name) = &globals.remote {
+        return remote::execute(name, globals, &remote::words(&Args::command(), matches));
+    }
+    match &args.command {
+        Command::Install(args) => install::execute(args, globals),
+        Command::Uninstall => uninstall::execute(globals),
+        Command::Run(args) => run::execute(args, globals),
+        Command::Plan(args) => plan::execute(args, globals),
+        Command::Results(args) => results::execute(args, globals),
+        Command::Log(args) => log::execute(args, globals),
+        Command::Check(args) => check::execute(args, globals),
+        Command::Export(args) => export::execute(args, globals),
+        Command::Compact(args) => compact::execute(args, globals),
+        Command::Completions(args) => completions::execute(args),
+        Command::Version => version::execute(),
+    }
+}

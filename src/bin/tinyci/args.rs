@@ -1,0 +1,263 @@
+//! What was said on the command line. What it means, each command decides for itself.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use tinyci::{Engine, EngineBuilder, Selection, Target};
+
+use crate::{
+    check::CheckArgs,
+    compact::CompactArgs,
+    completions::CompletionsArgs,
+    export::ExportArgs,
+    failure::{EXIT_CODES, Failure},
+    install::InstallArgs,
+    log::LogArgs,
+    plan::PlanArgs,
+    results::ResultsArgs,
+    run::RunArgs,
+    terminal,
+};
+
+/// The remote that `-r` without a name means.
+const DEFAULT_REMOTE: &str = "origin";
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci install                    test every push to this repository
+  tinyci run --all                  test what has no verdict yet
+  tinyci results -n 10              show the newest verdicts
+  tinyci -r log -f                  follow the log on the host of the remote `origin`";
+
+/// Continuous integration inside a git repository: no daemon, no database.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tinyci",
+    version = tinyci::VERSION,
+    arg_required_else_help = true,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that stand before or after the command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Say nothing but errors and what was asked for
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Undo an earlier --quiet
+    #[arg(long, global = true)]
+    no_quiet: bool,
+    /// Act on the repository at DIR or around it [default: the current folder]
+    #[arg(short = 'D', long, global = true, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Run the command over ssh, on the host and in the repository of this remote
+    ///
+    /// NAME is a remote of the repository or an ssh URL, and `origin` where it is left out. A NAME
+    /// that is also a command is taken for the command: write `-r=log` for a remote called `log`.
+    /// GIT_SSH_COMMAND and GIT_SSH are honoured.
+    #[arg(
+        short, long, global = true, value_name = "NAME",
+        num_args = 0..=1, default_missing_value = DEFAULT_REMOTE
+    )]
+    pub(crate) remote: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Install the git hook that tests what is pushed
+    Install(InstallArgs),
+    /// Take the git hook out again
+    Uninstall,
+    /// Test commits: build, test and hooks, as their config says
+    Run(RunArgs),
+    /// Show what `run` would do, and why
+    Plan(PlanArgs),
+    /// Show what became of commits
+    Results(ResultsArgs),
+    /// Show the log of all runs, or of one commit
+    Log(LogArgs),
+    /// Say whether a config is valid
+    Check(CheckArgs),
+    /// Write the files of a commit to a folder
+    Export(ExportArgs),
+    /// Pack old builds into .tar.gz files
+    Compact(CompactArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the version
+    Version,
+}
+
+impl Globals {
+    /// Whether only errors and what was asked for are to be said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet && !self.no_quiet
+    }
+
+    /// The folder to look for a repository in.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.dir.clone().unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    /// The engine of the repository that is meant.
+    pub(crate) fn engine(&self) -> Result<Engine, Failure> {
+        self.engine_with(|builder| builder)
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn engine_with(
+        &self,
+        set: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Result<Engine, Failure> {
+        let engine = set(Engine::builder(self.dir())).discover()?;
+        if !self.is_quiet() {
+            engine.warnings().iter().for_each(terminal::warn);
+        }
+        Ok(engine)
+    }
+}
+
+/// The commits that these words name; without words, all that is due.
+pub(crate) fn selection_of(revisions: &[String]) -> Selection {
+    let mut selection = Selection::pending();
+    selection.targets = revisions
+        .iter()
+        .map(|word| match is_range(word) {
+            true => Target::Range(word.clone()),
+            false => Target::Revision(word.clone()),
+        })
+        .collect();
+    selection
+}
+
+/// Whether a word is a range. No ref's name holds `..`, and no commit's begins with `^`.
+pub(crate) fn is_range(word: &str) -> bool {
+    word.contains("..") || word.starts_with('^')
+}
+
+/// Gives `-r` the default name where the next word is a command: `-r log` is `-r=origin log`.
+///
+/// An option that may come without its value would swallow the command otherwise.
+pub(crate) fn name_bare_remotes(mut words: Vec<OsString>) -> Vec<OsString> {
+    let mut at = 1;
+    while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
+        let next = words.get(at + 1).and_then(|word| word.to_str());
+        match Leading::of(word) {
+            Leading::Remote if next.is_some_and(is_command) => {
+                let named = format!("{word}={DEFAULT_REMOTE}").into();
+                words.splice(at..=at, [named]);
+                return words;
+            }
+            Leading::Remote if next.is_some_and(|next| !next.starts_with('-')) => at += 2,
+            Leading::Dir => at += 2,
+            Leading::Remote | Leading::Flag => at += 1,
+            Leading::Command => return words,
+        }
+    }
+    words
+}
+
+/// What a word in front of the command is.
+enum Leading {
+    /// `-r`, alone or behind `-q`, without its value.
+    Remote,
+    /// `-D` without its value, which is the next word.
+    Dir,
+    /// Any other option.
+    Flag,
+    /// Not an option: the command.
+    Command,
+}
+
+impl Leading {
+    fn of(word: &str) -> Self {
+        match word {
+            "--remote" => return Self::Remote,
+            "--dir" => return Self::Dir,
+            _ if word.starts_with("--") => return Self::Flag,
+            _ => {}
+        }
+        match word.strip_prefix('-').map(|letters| letters.trim_start_matches('q')) {
+            Some("r") => Self::Remote,
+            Some("D") => Self::Dir,
+            Some(_) => Self::Flag,
+            None => Self::Command,
+        }
+    }
+}
+
+fn is_command(word: &str) -> bool {
+    word == "help" || Args::command().find_subcommand(word).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn named(line: &str) -> String {
+        let words = line.split(' ').map(OsString::from).collect();
+        let words = name_bare_remotes(words).into_iter();
+        words.map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_behind_a_bare_remote_is_the_command() {
+        let cases = [
+            ("tinyci -r log -f", "tinyci -r=origin log -f"),
+            ("tinyci --remote help", "tinyci --remote=origin help"),
+            ("tinyci -qr run --all", "tinyci -qr=origin run --all"),
+            ("tinyci -D log -r results", "tinyci -D log -r=origin results"),
+            ("tinyci -r server log", "tinyci -r server log"),
+            ("tinyci -rlog log", "tinyci -rlog log"),
+            ("tinyci -r=log log", "tinyci -r=log log"),
+            ("tinyci log -r results", "tinyci log -r results"),
+            ("tinyci -r -q log", "tinyci -r -q log"),
+            ("tinyci -r", "tinyci -r"),
+        ];
+        for (said, meant) in cases {
+            assert_eq!(named(said), meant);
+        }
+    }
+
+    #[test]
+    fn globals_stand_before_and_after_the_command() {
+        let remote = |line: &str| {
+            let words = name_bare_remotes(line.split(' ').map(OsString::from).collect());
+            let globals = Args::try_parse_from(words).unwrap().globals;
+            (globals.remote.clone(), globals.dir.clone(), globals.is_quiet())
+        };
+        let (origin, dir) = (Some("origin".to_owned()), Some(PathBuf::from("d")));
+        for line in
+            ["tinyci -qr -D d log", "tinyci log -q --dir d -r", "tinyci -q log -Dd -r=origin"]
+        {
+            assert_eq!(remote(line), (origin.clone(), dir.clone(), true), "{line}");
+        }
+        assert_eq!(remote("tinyci -r ci log").0.as_deref(), Some("ci"));
+        assert_eq!(remote("tinyci log -rci").0.as_deref(), Some("ci"));
+        assert!(!remote("tinyci -q log --no-quiet").2);
+    }
+
+    #[test]
+    fn words_become_revisions_and_ranges() {
+        let words = ["HEAD~2", "a..b", "a...b", "^main"].map(String::from);
+        let targets = selection_of(&words).targets;
+        assert!(matches!(targets.first(), Some(Target::Revision(_))));
+        assert!(targets[1..].iter().all(|target| matches!(target, Target::Range(_))));
+        assert!(selection_of(&[]).targets.is_empty());
+    }
+}

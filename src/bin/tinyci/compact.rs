@@ -1,0 +1,70 @@
+//! `tinyci compact`: old builds, packed.
+
+use std::{path::PathBuf, time::SystemTime};
+
+use tinyci::CompactOptions;
+
+use crate::{
+    args::Globals,
+    failure::{Failure, OK},
+    signals,
+    terminal::{self, Progress, Stdout},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci compact                    all builds but the newest
+  tinyci compact -n 5               all builds but the newest five
+  tinyci compact -b \"$(readlink -f /srv/app)\"
+                                    nor the build that /srv/app points into";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CompactArgs {
+    /// Leave the newest N builds as they are [default: 1]
+    #[arg(short, long = "num-builds-to-leave", alias = "num_builds_to_leave", value_name = "N")]
+    num_builds: Option<usize>,
+    /// Leave these builds as they are: names, or paths inside them, separated by commas
+    #[arg(
+        short,
+        long = "builds-to-leave",
+        alias = "builds_to_leave",
+        value_name = "LIST",
+        value_delimiter = ','
+    )]
+    builds: Vec<PathBuf>,
+}
+
+pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failure> {
+    let mut options = args
+        .builds
+        .iter()
+        .fold(CompactOptions::new(), |options, build| options.leave(build.to_string_lossy()));
+    if let Some(number) = args.num_builds {
+        options = options.newest(number);
+    }
+    let engine = globals.engine()?;
+    let cancel = signals::cancel_on_interrupt()?;
+    let progress = Progress::show("Compacting", globals.is_quiet());
+    let done = engine.compact(&options, &cancel);
+    drop(progress);
+    let done = done?;
+    for word in &done.unmatched {
+        terminal::warn(format_args!("`{word}` names no build that is there"));
+    }
+    let mut stdout = Stdout::new();
+    if !globals.is_quiet() {
+        for build in &done.compacted {
+            let time = tinyci::log_prefix(SystemTime::now());
+            stdout.line(format_args!("{time}Compacted {}", build.archive.display()));
+            for skipped in &build.skipped {
+                terminal::warn(format_args!(
+                    "`{}` is a socket or a device and is not packed",
+                    skipped.display()
+                ));
+            }
+        }
+    }
+    stdout.finish()?;
+    Ok(OK)
+}

@@ -1,0 +1,22 @@
+//! The time of day, as the logs have it.
+
+use std::time::SystemTime;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+/// What a line of the log begins with: the local time of day, `[12:56:39] `.
+///
+/// ```
+/// let prefix = tinyci::log_prefix(std::time::SystemTime::now());
+/// assert_eq!((prefix.len(), &prefix[..1], &prefix[9..]), (11, "[", "] "));
+/// ```
+pub fn log_prefix(time: SystemTime) -> String {
+    log_prefix_in(&TimeZone::system(), time)
+}
+
+/// The same in another time zone.
+pub(crate) fn log_prefix_in(zone: &TimeZone, time: SystemTime) -> String {
+    // A clock outside jiff's range of ten thousand years is no reason to fail.
+    let time = Timestamp::try_from(time).unwrap_or_default();
+    zone.to_datetime(time).strftime("[%H:%M:%S] ").to_string()
+}

@@ -1,0 +1,241 @@
+//! Builds compacted on a real disk and read back by the real `tar`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    io::Write,
+    os::unix::{
+        fs::{FileTypeExt, symlink},
+        net::UnixListener,
+    },
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{cancel::CancelToken, testing::succeed};
+
+fn name(time: u32) -> String {
+    format!("{time}_{}", format!("{time:08x}").repeat(5))
+}
+
+/// A builds folder with builds of these times, a file in each.
+fn builds(times: &[u32]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for time in times {
+        let export = dir.path().join(name(*time)).join("export");
+        fs::create_dir_all(&export).unwrap();
+        fs::write(export.join("file"), time.to_string()).unwrap();
+    }
+    dir
+}
+
+fn workspace(builds_dir: &Path) -> Workspace {
+    Workspace::new(builds_dir, Some(builds_dir), builds_dir)
+}
+
+fn leave(newest: usize, leave: &[&str]) -> CompactOptions {
+    CompactOptions { newest, leave: leave.iter().map(|&word| word.into()).collect() }
+}
+
+fn never() -> CancelView {
+    CancelView::new(&CancelToken::new(), 1)
+}
+
+fn compact_all(dir: &Path) -> Result<Vec<Compacted>, Error> {
+    compact(&workspace(dir), &leave(0, &[]), &never()).map(|done| done.compacted)
+}
+
+/// What the folder holds, sorted.
+fn listing(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap().map(|it| it.unwrap().file_name());
+    let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn shell(dir: &Path, script: &str) -> String {
+    let output = Command::new("bash").arg("-euc").arg(script).current_dir(dir).output();
+    succeed(script, &output.unwrap())
+}
+
+/// Everything that an archive has to keep, one line a file.
+fn describe(dir: &Path) -> String {
+    let script = "find . -mindepth 1 -printf '%P|%y|%m|%s|%U:%G|%T@|%l|%n\\n' \
+                  | sed -E 's/\\.[0-9]{10}\\|/|/; s/\\|d\\|([0-9]+)\\|[0-9]+/|d|\\1/' | sort; \
+                  find . -type f -exec sha256sum {} + | sort";
+    shell(dir, script)
+}
+
+#[test]
+fn a_build_comes_out_of_its_archive_as_it_went_in() {
+    let dir = builds(&[1]);
+    let build = dir.path().join(name(1));
+    shell(
+        &build.join("export"),
+        "echo a > a; ln a hard; ln -s a link; ln -s /etc/passwd absolute; ln -s nowhere dangling
+         ln -s ./a//b/../c/ untidy; ln -s \"$(printf 'x/%.0s' {1..150})\" longlink
+         ln -s \"$(printf 'y%.0s' {1..100})\" hundred; ln -s \"$(printf 'z%.0s' {1..101})\" more
+         long=$(printf 'n%.0s' {1..250}); mkdir -p $long/$long; echo b > $long/$long/$long
+         ln $long/$long/$long longhard; ln -s $long/$long/$long longlonglink
+         ln -s a $long/linkinlong
+         mkfifo fifo; touch empty; mkdir -p sub/none; truncate -s 3000001 large; echo end >> large
+         touch $'new\\nline' ' ' -- '-rf' '*' 'a\\b' \"q'q\" $'\\xff\\xfe' é; echo s > set; chmod 6755 set
+         chmod 0 fifo; chmod 2700 sub; mkdir sticky; chmod 1777 sticky
+         if [ $(id -u) = 0 ]; then chown 12345:54321 a; chown -h 3000000:1 link; fi
+         find . -exec touch -hd @1000000007 {} +; touch -d @0 empty; touch -d @9999999999 a",
+    );
+    let before = describe(dir.path());
+    let done = compact_all(dir.path()).unwrap();
+    let archive = dir.path().join(format!("{}.tar.gz", name(1)));
+    let expected = Compacted { name: name(1), archive: archive.clone(), skipped: vec![] };
+    assert_eq!(done, [expected]);
+    assert_eq!(listing(dir.path()), [format!("{}.tar.gz", name(1))]);
+
+    let out = tempfile::tempdir().unwrap();
+    fs::rename(&archive, out.path().join("archive")).unwrap();
+    shell(out.path(), "gzip -t archive; mkdir out; tar -xpzf archive -C out --numeric-owner");
+    assert_eq!(describe(&out.path().join("out")), before);
+}
+
+#[test]
+fn deep_trees_fit() {
+    let dir = builds(&[1]);
+    let deep =
+        "for i in {1..300}; do mkdir directory-number-$i; cd directory-number-$i; done; echo x > x";
+    shell(&dir.path().join(name(1)), deep);
+    compact_all(dir.path()).unwrap();
+    let count = shell(dir.path(), "tar -tzf *.tar.gz | wc -l");
+    assert_eq!(count, (1 + 2 + 300 + 1).to_string());
+}
+
+#[test]
+fn sockets_are_skipped_and_told() {
+    let dir = builds(&[1]);
+    let socket = dir.path().join(name(1)).join("export/s");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    assert!(fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
+    let done = compact_all(dir.path()).unwrap();
+    assert_eq!(done[0].skipped, [socket]);
+}
+
+#[test]
+fn only_old_builds_go_and_foreign_names_stay() {
+    let dir = builds(&[999_999_999, 1_000_000_000, 1_100_000_000, 1_200_000_000]);
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("precious"), "x").unwrap();
+    symlink(outside.path(), dir.path().join(name(5))).unwrap();
+    symlink(outside.path(), dir.path().join(name(999_999_999)).join("export/out")).unwrap();
+    for folder in ["notes", "1_abc", &format!("{}.bak", name(6))] {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+    }
+    fs::write(dir.path().join("tinyci.log"), "log").unwrap();
+    fs::write(dir.path().join(name(7)), "a file of such a name").unwrap();
+    let before = listing(dir.path());
+
+    let deployed = format!("/srv/builds/{}/export", name(1_000_000_000));
+    let options = leave(1, &[&deployed, "feedbeef"]);
+    let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare().unwrap();
+    let done = compact(&workspace(dir.path()), &options, &never()).unwrap();
+    assert_eq!(done.compacted.len(), 1);
+    assert_eq!(done.unmatched, ["feedbeef"]);
+    let old = name(999_999_999);
+    let after = before.into_iter().map(|it| if it == old { format!("{it}.tar.gz") } else { it });
+    assert_eq!(listing(dir.path()), after.collect::<Vec<_>>());
+    assert_eq!(fs::read_to_string(outside.path().join("precious")).unwrap(), "x");
+}
+
+#[test]
+fn an_older_archive_is_replaced_and_leftovers_go() {
+    let dir = builds(&[1, 2]);
+    let place = |suffix: &str| dir.path().join(format!("{}{suffix}", name(1)));
+    fs::write(place(".tar.gz"), "of an earlier attempt").unwrap();
+    fs::write(place(".tar.gz.new"), "half").unwrap();
+    fs::create_dir_all(place(".removed").join("export")).unwrap();
+    let gone = format!("{}.tar.gz.new", name(3));
+    fs::write(dir.path().join(gone), "half, its build is gone").unwrap();
+    fs::write(dir.path().join("x.tar.gz.new"), "not ours").unwrap();
+    compact(&workspace(dir.path()), &leave(1, &[]), &never()).unwrap();
+    let expected = [format!("{}.tar.gz", name(1)), name(2), "x.tar.gz.new".into()];
+    assert_eq!(listing(dir.path()), expected);
+    let text = shell(dir.path(), &format!("tar -xzOf {0}.tar.gz {0}/export/file", name(1)));
+    assert_eq!(text, "1");
+}
+
+#[test]
+fn what_cannot_be_archived_stays_whole() {
+    let dir = builds(&[1]);
+    let blocked = dir.path().join(format!("{}.tar.gz", name(1)));
+    fs::create_dir_all(blocked.join("not empty")).unwrap();
+    let before = describe(dir.path());
+    let error = compact_all(dir.path()).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, Some(&*blocked)));
+    assert_eq!(describe(dir.path()), before);
+}
+
+#[test]
+fn an_unreadable_file_is_an_error_that_names_it() {
+    let dir = builds(&[1]);
+    let file = dir.path().join(name(1)).join("export/file");
+    shell(dir.path(), &format!("chmod 0 {}", file.display()));
+    if File::open(&file).is_ok() {
+        return; // Root reads everything.
+    }
+    let before = listing(dir.path());
+    let error = compact_all(dir.path()).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, Some(&*file)));
+    assert_eq!(listing(dir.path()), before);
+}
+
+#[test]
+fn a_cancel_leaves_the_build() {
+    let dir = builds(&[1]);
+    let before = describe(dir.path());
+    let token = CancelToken::new();
+    token.cancel();
+    let error = compact(&workspace(dir.path()), &leave(0, &[]), &CancelView::new(&token, 1));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Canceled);
+    assert_eq!(describe(dir.path()), before);
+}
+
+#[test]
+fn a_file_that_is_being_written_keeps_its_build() {
+    let dir = builds(&[1]);
+    let path = dir.path().join(name(1)).join("growing");
+    // Long enough that the writer gets its turn while it is being read.
+    fs::write(&path, vec![b'x'; 4_000_000]).unwrap();
+    let done = AtomicBool::new(false);
+    let result = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = File::options().append(true).open(&path).unwrap();
+            while !done.load(Ordering::Relaxed) {
+                file.write_all(b"x").unwrap();
+            }
+        });
+        let result = compact_all(dir.path());
+        done.store(true, Ordering::Relaxed);
+        result
+    });
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("growing` changed while it was being archived"), "{error}");
+    assert_eq!(listing(dir.path()), [name(1)]);
+    assert_eq!(compact_all(dir.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn two_calls_at_once_do_not_meet() {
+    let dir = builds(&[1]);
+    let held = Folder::lock(dir.path()).unwrap();
+    let error = compact_all(dir.path()).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Busy, Some(dir.path())));
+    drop(held);
+    assert_eq!(compact_all(dir.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn no_builds_folder_holds_no_builds() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(compact_all(&dir.path().join("builds")).unwrap(), []);
+}

@@ -1,0 +1,331 @@
+//! YAML as a tree whose nodes know where they stand, and whose size is bounded.
+//!
+//! The YAML reader tells places only in its errors. So each node keeps its number in the order of
+//! reading, and the place of one is found by reading again and failing at that number: only for
+//! what ends up in a pipeline, a warning or an error.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
+
+use serde::de::{self, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
+
+use super::source::Source;
+use crate::{
+    error::{Error, Position},
+    pipeline::Template,
+};
+
+/// How many values a config may hold once its aliases are expanded: a few lines of aliases of
+/// aliases would otherwise fill any memory.
+const VALUES_MAX: usize = 2_000;
+
+/// How many bytes of text the same values may hold.
+const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// A config as YAML has it.
+pub(super) struct Document<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) root: Node,
+    /// Where a second document begins, which is not read.
+    pub(super) second: Option<usize>,
+}
+
+/// One key or value.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// Counts keys and values in the order of reading.
+    number: usize,
+    pub(super) value: Value,
+}
+
+/// What a node holds. Of plain numbers and truth values only the kind: nothing here computes.
+#[derive(Debug)]
+pub(super) enum Value {
+    Nothing,
+    Boolean,
+    Number,
+    Text(String),
+    List(Vec<Node>),
+    /// Keys and values in order, those of merge keys first, repeated keys included.
+    Mapping(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// What it is, with its article, for a sentence.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Nothing => "nothing",
+            Value::Boolean => "a truth value",
+            Value::Number => "a number",
+            Value::Text(text) if text.is_empty() => "an empty text",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Document<'a> {
+    /// Reads the text.
+    pub(super) fn new(source: Source<'a>) -> Result<Self, Error> {
+        let mut documents = serde_yaml::Deserializer::from_str(source.text);
+        let reading = Reading::new(None);
+        let root = match documents.next().map(|first| reading.seed(first)) {
+            Some(Ok(root)) => root,
+            Some(Err(error)) => return Err(invalid(&source, &reading, &error)),
+            None => Node { number: 0, value: Value::Nothing },
+        };
+        let reading = Reading::new(Some(0));
+        let second = match documents.next().and_then(|second| reading.seed(second).err()) {
+            Some(error) if reading.reached.get() => Some(offset(&error)),
+            Some(error) => return Err(invalid(&source, &reading, &error)),
+            None => None,
+        };
+        Ok(Self { source, root, second })
+    }
+
+    /// Where this node begins.
+    pub(super) fn offset(&self, node: &Node) -> usize {
+        let mut documents = serde_yaml::Deserializer::from_str(self.source.text);
+        let reading = Reading::new(Some(node.number));
+        let stopped = documents.next().and_then(|first| reading.seed(first).err());
+        stopped.map_or(0, |error| offset(&error))
+    }
+
+    /// The position of this node.
+    pub(super) fn position(&self, node: &Node) -> Position {
+        self.source.position(self.offset(node))
+    }
+
+    /// An error at this node.
+    pub(super) fn error(&self, node: &Node, message: impl Into<String>) -> Error {
+        self.source.error(self.offset(node), message)
+    }
+
+    /// A text with the place of its first character.
+    pub(super) fn template(&self, node: &Node, text: &str) -> Template {
+        Template::new(text, self.source.text_position(self.offset(node), text))
+    }
+}
+
+/// The place that the YAML reader's error names.
+fn offset(error: &serde_yaml::Error) -> usize {
+    error.location().map_or(0, |place| place.index())
+}
+
+/// One pass over a document.
+struct Reading {
+    next: Cell<usize>,
+    text_bytes: Cell<usize>,
+    /// The node to fail at.
+    stop: Option<usize>,
+    reached: Cell<bool>,
+    /// Why it failed, where that was not the YAML reader's doing.
+    fault: RefCell<Option<String>>,
+}
+
+impl Reading {
+    fn new(stop: Option<usize>) -> Self {
+        Self {
+            next: Cell::new(0),
+            text_bytes: Cell::new(0),
+            stop,
+            reached: Cell::new(false),
+            fault: RefCell::new(None),
+        }
+    }
+
+    fn seed<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<Node, D::Error> {
+        de::DeserializeSeed::deserialize(NodeSeed(self), deserializer)
+    }
+
+    fn fail<E: de::Error>(&self, why: impl Into<String>) -> E {
+        let why = why.into();
+        let error = E::custom(&why);
+        self.fault.replace(Some(why));
+        error
+    }
+}
+
+/// Reads one node.
+#[derive(Clone, Copy)]
+struct NodeSeed<'r>(&'r Reading);
+
+impl<'de> de::DeserializeSeed<'de> for NodeSeed<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        let number = self.0.next.replace(self.0.next.get() + 1);
+        let value = deserializer.deserialize_any(ValueVisitor { reading: self.0, number })?;
+        Ok(Node { number, value })
+    }
+}
+
+struct ValueVisitor<'r> {
+    reading: &'r Reading,
+    number: usize,
+}
+
+impl ValueVisitor<'_> {
+    /// Fails at the node that is looked for, and where the document grows too large.
+    fn enter<E: de::Error>(&self) -> Result<(), E> {
+        if self.reading.stop == Some(self.number) {
+            self.reading.reached.set(true);
+            return Err(E::custom("reached"));
+        }
+        if self.number >= VALUES_MAX {
+            let why = format!(
+                "the config holds more than {VALUES_MAX} values once its aliases are expanded"
+            );
+            return Err(self.reading.fail(why));
+        }
+        Ok(())
+    }
+
+    fn leaf<E: de::Error>(self, value: Value) -> Result<Value, E> {
+        self.enter().map(|()| value)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueVisitor<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        self.leaf(Value::Nothing)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
+        self.leaf(Value::Nothing)
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Value, E> {
+        self.leaf(Value::Boolean)
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Value, E> {
+        self.leaf(Value::Number)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Value, E> {
+        self.leaf(Value::Number)
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<Value, E> {
+        self.leaf(Value::Number)
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<Value, E> {
+        self.leaf(Value::Number)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Value, E> {
+        self.leaf(Value::Number)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        self.enter()?;
+        let bytes = self.reading.text_bytes.get() + text.len();
+        self.reading.text_bytes.set(bytes);
+        if bytes > TEXT_BYTES_MAX {
+            let why = format!(
+                "the config holds more than {TEXT_BYTES_MAX} bytes of text once its aliases are \
+                 expanded"
+            );
+            return Err(self.reading.fail(why));
+        }
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        self.enter()?;
+        let mut nodes = Vec::new();
+        while let Some(node) = list.next_element_seed(NodeSeed(self.reading))? {
+            nodes.push(node);
+        }
+        Ok(Value::List(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut mapping: A) -> Result<Value, A::Error> {
+        self.enter()?;
+        let mut entries = Vec::new();
+        while let Some(key) = mapping.next_key_seed(NodeSeed(self.reading))? {
+            entries.push((key, mapping.next_value_seed(NodeSeed(self.reading))?));
+        }
+        merge(entries).map(Value::Mapping).map_err(|why| self.reading.fail(why))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+        self.enter()?;
+        Err(self.reading.fail("a YAML tag (`!…`) has no meaning here; put the text in quotes"))
+    }
+}
+
+/// Puts what `<<` brings in before the mapping's own entries, which hold against it, as does an
+/// earlier mapping of a list against a later one.
+fn merge(entries: Vec<(Node, Node)>) -> Result<Vec<(Node, Node)>, &'static str> {
+    let is_merge = |(key, _): &(Node, Node)| key.text() == Some("<<");
+    let (merges, own): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
+    let mut merged: Vec<(Node, Node)> = Vec::new();
+    for (_, from) in merges {
+        let mappings = match from.value {
+            Value::List(mappings) => mappings,
+            _ => vec![from],
+        };
+        for mapping in mappings {
+            let Value::Mapping(entries) = mapping.value else {
+                return Err("`<<` takes a mapping or a list of mappings");
+            };
+            for (key, value) in entries {
+                let mut known = merged.iter().chain(&own);
+                if key.text().is_none() || !known.any(|(other, _)| other.text() == key.text()) {
+                    merged.push((key, value));
+                }
+            }
+        }
+    }
+    merged.extend(own);
+    Ok(merged)
+}
+
+/// The YAML reader's error as ours.
+fn invalid(source: &Source<'_>, reading: &Reading, error: &serde_yaml::Error) -> Error {
+    let offset = offset(error);
+    let message = reading.fault.take().unwrap_or_else(|| {
+        let text = error.to_string();
+        let problem = text.split(" at line ").next().unwrap_or_default();
+        explain(problem, source.letter(offset))
+    });
+    source.error(offset, message)
+}
+
+/// The reader's words, and for what people meet most, ours.
+fn explain(problem: &str, letter: Option<char>) -> String {
+    match (problem, letter) {
+        (_, Some('\t')) if problem.starts_with("found ") => {
+            "a tab stands where YAML allows only spaces; indent with spaces".into()
+        }
+        ("found character that cannot start any token", Some(letter)) => {
+            format!("a text cannot begin with `{letter}`; put it in quotes")
+        }
+        ("mapping values are not allowed in this context", _) => {
+            "a text that holds `: ` must stand in quotes".into()
+        }
+        ("unknown anchor", _) => "this alias names no anchor above it".into(),
+        ("recursion limit exceeded", _) => "the config is nested too deeply".into(),
+        ("repetition limit exceeded", _) => "the config repeats its aliases too often".into(),
+        _ => format!("this is not valid YAML: {problem}"),
+    }
+}

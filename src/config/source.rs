@@ -1,0 +1,122 @@
+//! The text of a config, and what stands where in it.
+
+use crate::error::{Error, ErrorKind, Position};
+
+/// More than this is not a config; every position may cost another reading of the text.
+const BYTES_MAX: usize = 256 * 1024;
+
+/// The text of a config. Offsets into it are in bytes, positions in lines and characters.
+pub(super) struct Source<'a> {
+    pub(super) text: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// Takes the bytes of a config, without the byte order mark that some editors put first.
+    pub(super) fn new(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        if bytes.len() > BYTES_MAX {
+            let message = format!(
+                "the config has {} bytes, more than the {BYTES_MAX} it may have; move its \
+                 commands to scripts in the repository",
+                bytes.len()
+            );
+            return Err(Source { text: "", name }.error(0, message));
+        }
+        let source = match std::str::from_utf8(bytes) {
+            Ok(text) => Source { text, name },
+            Err(error) => return Err(not_utf8(bytes, error.valid_up_to(), name)),
+        };
+        match source.text.char_indices().find(|(_, letter)| !is_yaml_character(*letter)) {
+            None => Ok(source),
+            Some((offset, letter)) => {
+                let code = u32::from(letter);
+                let message = format!("the character U+{code:04X} cannot stand in YAML");
+                Err(source.error(offset, message))
+            }
+        }
+    }
+
+    /// An error at this offset.
+    pub(super) fn error(&self, offset: usize, message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Config, message)
+            .with_path(self.name)
+            .with_position(self.position(offset))
+    }
+
+    /// The line and column of this offset.
+    pub(super) fn position(&self, offset: usize) -> Position {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let (mut line, mut column) = (1, 1);
+        let mut letters = before.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let newline = letter == '\n' || (letter == '\r' && letters.peek() != Some(&'\n'));
+            (line, column) = if newline { (line + 1, 1) } else { (line, column + 1) };
+        }
+        Position::new(line, column)
+    }
+
+    /// Where the first character of a text stands whose node begins at this offset: behind its
+    /// quote, or on the line after `|` and `>`, behind the indentation.
+    pub(super) fn text_position(&self, offset: usize, text: &str) -> Position {
+        let offset = self.skip_properties(offset);
+        let rest = self.rest(offset);
+        match rest.chars().next() {
+            Some('\'' | '"') => self.position(offset + 1),
+            Some('|' | '>') => {
+                let is_filled = |line: &&str| !line.trim().is_empty();
+                let written = rest.lines().skip(1).find(is_filled).unwrap_or_default();
+                let kept = text.lines().find(is_filled).unwrap_or_default();
+                let indentation = leading_spaces(written).saturating_sub(leading_spaces(kept));
+                Position::new(self.position(offset).line + 1, indentation + 1)
+            }
+            _ => self.position(offset),
+        }
+    }
+
+    /// A plain number or truth value as it was written: `1.10` and not 1.1.
+    pub(super) fn plain(&self, offset: usize) -> &'a str {
+        let rest = self.rest(self.skip_properties(offset));
+        let ends = |letter: char| letter.is_whitespace() || matches!(letter, ',' | '}' | ']');
+        rest.split(ends).next().unwrap_or_default()
+    }
+
+    /// The character at this offset.
+    pub(super) fn letter(&self, offset: usize) -> Option<char> {
+        self.rest(offset).chars().next()
+    }
+
+    /// Where a node itself begins, behind its `&anchor` and `!tag`.
+    fn skip_properties(&self, offset: usize) -> usize {
+        let mut rest = self.rest(offset);
+        while rest.starts_with(['&', '!', '#']) {
+            let comment = rest.starts_with('#');
+            let ends = |letter: char| {
+                if comment { letter == '\n' || letter == '\r' } else { letter.is_whitespace() }
+            };
+            rest = rest.find(ends).and_then(|end| rest.get(end..)).unwrap_or_default().trim_start();
+        }
+        self.text.len() - rest.len()
+    }
+
+    fn rest(&self, offset: usize) -> &'a str {
+        self.text.get(offset..).unwrap_or_default()
+    }
+}
+
+fn leading_spaces(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+fn not_utf8(bytes: &[u8], offset: usize, name: &str) -> Error {
+    let valid = bytes.get(..offset).and_then(|valid| std::str::from_utf8(valid).ok());
+    let valid = Source { text: valid.unwrap_or_default(), name };
+    valid.error(offset, format!("byte {} is not UTF-8; save the file as UTF-8", offset + 1))
+}
+
+/// What YAML 1.1 calls printable.
+fn is_yaml_character(letter: char) -> bool {
+    matches!(letter,
+        '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}'
+        | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..)
+}

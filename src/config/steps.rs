@@ -1,0 +1,396 @@
+//! What a config's keys mean: from the tree to the steps of a [`Pipeline`].
+//!
+//! Two strictnesses meet here. On the levels that TinyCI 0.5 had (the top, `hooks`, and the
+//! mappings around `class` and `config`) it ignored what it did not know and let the later of two
+//! equal keys win; so such configs are in use and load, with warnings. In the mapping form of a
+//! phase or hook, which is new, the same are errors.
+
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path},
+    time::Duration,
+};
+
+use super::document::{Document, Node, Value};
+use crate::{
+    duration::parse_duration,
+    error::{Error, ErrorKind},
+    pipeline::{Format, Phase, Pipeline, Step, StepName, Template, Warning},
+    suggestion::did_you_mean,
+};
+
+/// The keys at the top. The first of each pair is the terse spelling, the second the verbose one.
+const TOP_KEYS: [&str; 6] = ["build", "test", "hooks", "builder", "tester", "hooker"];
+
+/// The keys of a phase or hook that is a mapping.
+const STEP_KEYS: [&str; 4] = ["run", "env", "cwd", "timeout"];
+
+/// Reads a whole config.
+pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
+    let mut reader = Reader { document, warnings: Vec::new() };
+    let steps = reader.top()?;
+    if let Some(offset) = document.second {
+        let message = "a second document begins here; only the first is read";
+        reader.warnings.push(Warning::new(message, document.source.position(offset)));
+    }
+    let mut warnings = reader.warnings;
+    warnings.sort_by_key(|warning| (warning.position.line, warning.position.column));
+    Ok(Pipeline::new(Format::Yaml, document.source.name, steps, warnings))
+}
+
+/// Goes through a document from the top and gathers warnings on the way.
+struct Reader<'a> {
+    document: &'a Document<'a>,
+    warnings: Vec<Warning>,
+}
+
+/// The value of a key at the top, as it is spelled.
+enum Section<'a> {
+    Terse(&'a Node),
+    Verbose(&'a Node),
+}
+
+impl<'a> Reader<'a> {
+    fn top(&mut self) -> Result<Vec<Step>, Error> {
+        let root = &self.document.root;
+        let wanted = "a mapping with `build`, `test` and `hooks`";
+        let entries = match &root.value {
+            Value::Mapping(entries) => entries,
+            Value::Nothing => {
+                return Err(self
+                    .document
+                    .error(root, format!("the config is empty; write {wanted}")));
+            }
+            _ => return Err(self.unexpected(root, wanted)),
+        };
+        let entries = self.known_entries(entries, &TOP_KEYS, "the config");
+        let mut steps = Vec::new();
+        for (phase, terse, verbose, class) in [
+            (Phase::Build, "build", "builder", "ScriptBuilder"),
+            (Phase::Test, "test", "tester", "ScriptTester"),
+        ] {
+            match self.section(&entries, terse, verbose) {
+                Some(Section::Terse(body)) => steps.push(self.step(phase.into(), body)?),
+                Some(Section::Verbose(value)) => {
+                    let config = self.class_config(value, class)?;
+                    steps.push(self.verbose_step(phase.into(), config)?);
+                }
+                None => {}
+            }
+        }
+        match self.section(&entries, "hooks", "hooker") {
+            Some(Section::Terse(hooks)) => steps.extend(self.hooks(hooks)?),
+            Some(Section::Verbose(value)) => {
+                let hooks = self.class_config(value, "ScriptHooker")?;
+                steps.extend(self.hooks(hooks)?);
+            }
+            None => {}
+        }
+        if steps.is_empty() {
+            return Err(self.nothing_to_run(root));
+        }
+        Ok(steps)
+    }
+
+    /// An empty pipeline would turn every commit green, most likely over a misspelled key.
+    fn nothing_to_run(&self, root: &Node) -> Error {
+        let mut message = "the config has neither `build` nor `test` nor a hook".to_owned();
+        if let Some(first) = self.warnings.first() {
+            message = format!("{message}: {}", first.message);
+            let error = Error::new(ErrorKind::Config, message);
+            return error.with_path(self.document.source.name).with_position(first.position);
+        }
+        self.document.error(root, message)
+    }
+
+    /// What a phase or the hooks are told by: of the terse and the verbose key the later one.
+    fn section(
+        &mut self,
+        entries: &[(&'a Node, &'a Node)],
+        terse: &str,
+        verbose: &str,
+    ) -> Option<Section<'a>> {
+        let of_section = |key: &Node| key.text() == Some(terse) || key.text() == Some(verbose);
+        let mut entries = entries.iter().filter(|(key, _)| of_section(key)).peekable();
+        while let Some((key, value)) = entries.next() {
+            let Some((later, _)) = entries.peek() else {
+                let is_terse = key.text() == Some(terse);
+                return Some(if is_terse {
+                    Section::Terse(value)
+                } else {
+                    Section::Verbose(value)
+                });
+            };
+            let (key, later) = (key.text().unwrap_or(terse), *later);
+            let message =
+                format!("`{}` takes the place of `{key}` above", later.text().unwrap_or(verbose));
+            self.warn(later, message);
+        }
+        None
+    }
+
+    /// The `config` of a verbose section, whose `class` is the only one there is.
+    fn class_config(&mut self, value: &'a Node, class: &str) -> Result<&'a Node, Error> {
+        let wanted = format!("a mapping with `class: {class}` and `config`");
+        let entries = self.mapping(value, &wanted)?;
+        let entries = self.known_entries(entries, &["class", "config"], "this mapping");
+        if let Some(given) = self.last(&entries, "class")
+            && given.text() != Some(class)
+        {
+            let name = given.text().map_or_else(|| given.kind().to_owned(), |it| format!("`{it}`"));
+            let hint = did_you_mean(given.text().unwrap_or_default(), [class]);
+            let message =
+                format!("{name} is not a class that can be run; there is `{class}`{hint}");
+            return Err(self.document.error(given, message));
+        }
+        let config = self.last(&entries, "config");
+        config.ok_or_else(|| self.document.error(value, format!("`config` is missing in {wanted}")))
+    }
+
+    fn verbose_step(&mut self, name: StepName, config: &'a Node) -> Result<Step, Error> {
+        let wanted = "a mapping with `command`";
+        let entries = self.mapping(config, wanted)?;
+        let entries = self.known_entries(entries, &["command"], "this mapping");
+        match self.last(&entries, "command") {
+            Some(body) => self.step(name, body),
+            None => {
+                Err(self.document.error(config, format!("`command` is missing; expected {wanted}")))
+            }
+        }
+    }
+
+    /// The hooks, of which an empty `hooks:` names none.
+    fn hooks(&mut self, hooks: &'a Node) -> Result<Vec<Step>, Error> {
+        if matches!(hooks.value, Value::Nothing) {
+            return Ok(Vec::new());
+        }
+        let entries = self.mapping(hooks, "a mapping of hooks to commands")?;
+        let names = StepName::ALL.into_iter().filter(|name| matches!(name, StepName::Hook(_)));
+        let names: Vec<StepName> = names.collect();
+        let keys: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let entries = self.known_entries(entries, &keys, "`hooks`");
+        let mut steps = Vec::new();
+        for name in names {
+            if let Some(body) = self.last(&entries, name.as_str()) {
+                steps.push(self.step(name, body)?);
+            }
+        }
+        Ok(steps)
+    }
+
+    /// The body of a phase or hook: a command, a list of them, or the mapping form.
+    fn step(&self, name: StepName, body: &Node) -> Result<Step, Error> {
+        match &body.value {
+            Value::Mapping(entries) => self.mapping_step(name, body, entries),
+            Value::Nothing => {
+                let message = format!("`{name}` is empty; give it a command or take it out");
+                Err(self.document.error(body, message))
+            }
+            _ => Ok(Step::new(name, self.commands(body)?)),
+        }
+    }
+
+    fn mapping_step(
+        &self,
+        name: StepName,
+        body: &Node,
+        entries: &[(Node, Node)],
+    ) -> Result<Step, Error> {
+        self.refuse_unknown(entries)?;
+        let value = |wanted| {
+            entries.iter().find(|(key, _)| key.text() == Some(wanted)).map(|entry| &entry.1)
+        };
+        let Some(run) = value("run") else {
+            let message = format!("`run` is missing: `{name}` has no command");
+            return Err(self.document.error(body, message));
+        };
+        let mut step = Step::new(name, self.commands(run)?);
+        if let Some(env) = value("env") {
+            step.env = self.env(env)?;
+        }
+        step.cwd = value("cwd").map(|cwd| self.cwd(cwd)).transpose()?;
+        step.timeout = value("timeout").map(|timeout| self.timeout(timeout)).transpose()?;
+        Ok(step)
+    }
+
+    fn refuse_unknown(&self, entries: &[(Node, Node)]) -> Result<(), Error> {
+        for (index, (key, _)) in entries.iter().enumerate() {
+            let name = key.text().unwrap_or_default();
+            if !STEP_KEYS.contains(&name) {
+                let message = self.unknown_key(key, &STEP_KEYS, "a phase or hook");
+                return Err(self.document.error(key, message));
+            }
+            if entries.iter().take(index).any(|(earlier, _)| earlier.text() == Some(name)) {
+                return Err(self.document.error(key, format!("`{name}` stands here twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn commands(&self, node: &Node) -> Result<Vec<Template>, Error> {
+        match &node.value {
+            Value::List(nodes) if !nodes.is_empty() => {
+                nodes.iter().map(|node| self.command(node, "a command (a text)")).collect()
+            }
+            _ => {
+                let wanted = "a command (a text), a list of commands, or a mapping with `run`, `env`, `cwd` \
+                     and `timeout`";
+                Ok(vec![self.command(node, wanted)?])
+            }
+        }
+    }
+
+    fn command(&self, node: &Node, wanted: &str) -> Result<Template, Error> {
+        let text = node.text().ok_or_else(|| self.unexpected(node, wanted))?;
+        self.without_nul(node, text)?;
+        Ok(self.document.template(node, text))
+    }
+
+    fn env(&self, node: &Node) -> Result<BTreeMap<String, Template>, Error> {
+        if matches!(node.value, Value::Nothing) {
+            return Ok(BTreeMap::new());
+        }
+        let entries = self.mapping(node, "a mapping of variables to texts")?;
+        let mut env = BTreeMap::new();
+        for (key, value) in entries {
+            let name = key.text().filter(|name| is_variable_name(name)).ok_or_else(|| {
+                let message = "a variable's name is made of letters, digits and `_`, and does not \
+                               begin with a digit";
+                self.document.error(key, message)
+            })?;
+            if env.insert(name.to_owned(), self.env_value(value)?).is_some() {
+                return Err(self.document.error(key, format!("`{name}` stands here twice")));
+            }
+        }
+        Ok(env)
+    }
+
+    /// A plain number or truth value reaches the command as it was written.
+    fn env_value(&self, node: &Node) -> Result<Template, Error> {
+        let text = match &node.value {
+            Value::Text(text) => text,
+            Value::Number | Value::Boolean => {
+                self.document.source.plain(self.document.offset(node))
+            }
+            _ => return Err(self.unexpected(node, "a text")),
+        };
+        self.without_nul(node, text)?;
+        Ok(self.document.template(node, text))
+    }
+
+    /// A directory below the export. Where it holds a tag, only the run knows what it says.
+    fn cwd(&self, node: &Node) -> Result<Template, Error> {
+        let wanted = "a directory of the repository, such as `docs`";
+        let text = node.text().filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| self.unexpected(node, wanted))?;
+        self.without_nul(node, text)?;
+        let leaves = |part| matches!(part, Component::RootDir | Component::ParentDir);
+        if !text.contains("<%") && Path::new(text).components().any(leaves) {
+            let message = format!("`{text}` leads out of the export; expected {wanted}");
+            return Err(self.document.error(node, message));
+        }
+        Ok(self.document.template(node, text))
+    }
+
+    fn timeout(&self, node: &Node) -> Result<Duration, Error> {
+        let text = match &node.value {
+            Value::Text(text) => text,
+            Value::Number => self.document.source.plain(self.document.offset(node)),
+            _ => "",
+        };
+        let duration = parse_duration(text).filter(|duration| !duration.is_zero());
+        duration.ok_or_else(|| {
+            let wanted = "a length of time from `1ms` to `365d`, such as `90s`, `10m` or `1h`";
+            match text {
+                "" => self.unexpected(node, wanted),
+                _ => self.document.error(node, format!("expected {wanted}, found `{text}`")),
+            }
+        })
+    }
+
+    /// The system passes commands and variables as texts that end at a NUL.
+    fn without_nul(&self, node: &Node, text: &str) -> Result<(), Error> {
+        if text.contains('\0') {
+            return Err(self.document.error(node, "a command cannot hold the character U+0000"));
+        }
+        Ok(())
+    }
+
+    fn mapping<'n>(&self, node: &'n Node, wanted: &str) -> Result<&'n [(Node, Node)], Error> {
+        match &node.value {
+            Value::Mapping(entries) => Ok(entries),
+            _ => Err(self.unexpected(node, wanted)),
+        }
+    }
+
+    /// The entries with these keys; a warning for each of the others.
+    fn known_entries(
+        &mut self,
+        entries: &'a [(Node, Node)],
+        keys: &[&str],
+        place: &str,
+    ) -> Vec<(&'a Node, &'a Node)> {
+        let mut known = Vec::new();
+        for (key, value) in entries {
+            if key.text().is_some_and(|name| keys.contains(&name)) {
+                known.push((key, value));
+            } else {
+                let message = self.unknown_key(key, keys, place);
+                self.warn(key, message);
+            }
+        }
+        known
+    }
+
+    /// The value of the last entry with this key; a warning for each that it overrules.
+    fn last(&mut self, entries: &[(&'a Node, &'a Node)], name: &str) -> Option<&'a Node> {
+        let of_name = entries.iter().filter(|(key, _)| key.text() == Some(name));
+        let mut last = None;
+        for (key, value) in of_name {
+            if last.replace(*value).is_some() {
+                self.warn(key, format!("`{name}` takes the place of `{name}` above"));
+            }
+        }
+        last
+    }
+
+    fn unknown_key(&self, key: &Node, keys: &[&str], place: &str) -> String {
+        let Some(name) = key.text() else {
+            return format!("{} is not a key of {place}", key.kind());
+        };
+        let hint = match did_you_mean(name, keys.iter().copied()) {
+            hint if hint.is_empty() => format!("; there are {}", listed(keys)),
+            hint => hint,
+        };
+        format!("`{name}` is not a key of {place}{hint}")
+    }
+
+    fn warn(&mut self, node: &Node, message: String) {
+        self.warnings.push(Warning::new(message, self.document.position(node)));
+    }
+
+    fn unexpected(&self, node: &Node, wanted: &str) -> Error {
+        let mut message = format!("expected {wanted}, found {}", node.kind());
+        if matches!(node.value, Value::Number | Value::Boolean) {
+            let plain = self.document.source.plain(self.document.offset(node));
+            message = format!("{message}; if `{plain}` is meant as a text, put it in quotes");
+        }
+        self.document.error(node, message)
+    }
+}
+
+/// `a, b and c`, each in its quotes.
+fn listed(keys: &[&str]) -> String {
+    let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    let letters = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    !name.is_empty()
+        && name.chars().all(letters)
+        && !name.starts_with(|it: char| it.is_ascii_digit())
+}

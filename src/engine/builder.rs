@@ -1,0 +1,216 @@
+//! [`EngineBuilder`]: what a host sets before it opens an engine.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    handle::Engine,
+    host::{HookCall, HookError, Hooks},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    executor::Executor,
+    interpolate::Vars,
+    pipeline::Hook,
+};
+
+/// Sets up an [`Engine`].
+///
+/// What is set here wins over the repository's own settings (`git config tinyci.*`).
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tinyci::{Engine, Hook};
+///
+/// let engine = Engine::builder("/srv/git/app.git")
+///     .jobs(2)
+///     .timeout(Duration::from_secs(3600))
+///     .hook(Hook::BeforeBuild, |hook| Ok(hook.set_var("release", "42")))
+///     .open()?;
+/// # Ok::<(), tinyci::Error>(())
+/// ```
+#[must_use = "a builder does nothing until it is opened"]
+pub struct EngineBuilder {
+    pub(super) path: PathBuf,
+    pub(super) options: Options,
+}
+
+/// What was set, and what was not.
+#[derive(Default)]
+pub(super) struct Options {
+    pub(super) refs: Option<Vec<String>>,
+    pub(super) jobs: Option<usize>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) command_timeout: Option<Duration>,
+    pub(super) grace: Option<Duration>,
+    pub(super) builds_dir: Option<PathBuf>,
+    pub(super) log_limit_bytes: Option<u64>,
+    pub(super) env: Vec<(String, Option<String>)>,
+    pub(super) vars: Vars,
+    pub(super) hooks: Hooks,
+    pub(super) executor: Option<Arc<dyn Executor>>,
+    /// The first mistake, reported when the engine is opened.
+    pub(super) mistake: Option<Error>,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, options: Options::default() }
+    }
+
+    /// Selects refs by globs such as `refs/heads/*`; `*` matches across slashes. Notes and tinyci's
+    /// own refs cannot be selected.
+    ///
+    /// The default is `tinyci.refs`, else all of `refs/heads/*`.
+    pub fn refs<S: Into<String>>(mut self, globs: impl IntoIterator<Item = S>) -> Self {
+        self.options.refs = Some(globs.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many commits are worked on at once. The default is `tinyci.jobs`, else 1.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.check(jobs > 0, || "the number of jobs must be at least 1".to_owned());
+        self.options.jobs = Some(jobs);
+        self
+    }
+
+    /// How long one commit may take, `after_all` not counted. The default is `tinyci.timeout`,
+    /// else no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.check_limit(limit, "a commit");
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// How long one command may take. The default is `tinyci.commandTimeout`, else no limit.
+    pub fn command_timeout(mut self, limit: Duration) -> Self {
+        self.check_limit(limit, "a command");
+        self.options.command_timeout = Some(limit);
+        self
+    }
+
+    /// How long a command that must end has between TERM and KILL. The default is
+    /// `tinyci.grace`, else 10 seconds.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.options.grace = Some(grace);
+        self
+    }
+
+    /// Where build folders stand, below the repository's folder unless absolute. The default is
+    /// `tinyci.buildsDir`, else `builds`.
+    pub fn builds_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        self.check(!dir.as_os_str().is_empty(), || "the builds folder has no name".to_owned());
+        // No command could be told of it.
+        self.check(dir.to_str().is_some(), || {
+            format!("the path of the builds folder `{}` is not UTF-8", dir.display())
+        });
+        self.options.builds_dir = Some(dir);
+        self
+    }
+
+    /// How many bytes of one build's output its log keeps, beside the last 64 KiB. The default is
+    /// `tinyci.logLimit`, else 128 MiB.
+    pub fn log_limit_bytes(mut self, limit: u64) -> Self {
+        self.check(limit > 0, || "a log's limit must be above zero".to_owned());
+        self.options.log_limit_bytes = Some(limit);
+        self
+    }
+
+    /// Sets a variable in the environment of every command.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        self.check_env_name(&name);
+        self.check(!value.contains('\0'), || format!("the value of `{name}` holds a NUL"));
+        self.options.env.push((name, Some(value)));
+        self
+    }
+
+    /// Takes a variable out of the environment of every command.
+    pub fn env_remove(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.check_env_name(&name);
+        self.options.env.push((name, None));
+        self
+    }
+
+    /// Sets a variable that every command can use as `<%= name %>`.
+    pub fn var(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
+        if let Err(error) = self.options.vars.set_own(name.as_ref(), value) {
+            self.mistake(error);
+        }
+        self
+    }
+
+    /// Calls this closure at a point of every run, on the worker that runs the commit.
+    ///
+    /// Several hooks at one point are called in the order in which they were added, all of them
+    /// before the config's own. An error fails the step, as a command that fails does; so does a
+    /// panic.
+    pub fn hook(
+        mut self,
+        hook: Hook,
+        call: impl Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.hooks.add(hook, call);
+        self
+    }
+
+    /// Runs commands with this executor instead of on the local machine.
+    pub fn executor(mut self, executor: impl Executor + 'static) -> Self {
+        self.options.executor = Some(Arc::new(executor));
+        self
+    }
+
+    /// Opens exactly the repository at the builder's path.
+    ///
+    /// # Errors
+    ///
+    /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Unsupported`](ErrorKind::Unsupported)
+    /// for SHA-256 and reftable repositories, [`InvalidArg`](ErrorKind::InvalidArg) for the first
+    /// mistake made in this builder or in the repository's settings.
+    pub fn open(self) -> Result<Engine, Error> {
+        Engine::from_builder(self, crate::repo::Repo::open)
+    }
+
+    /// Opens the repository that the builder's path lies in.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](EngineBuilder::open).
+    pub fn discover(self) -> Result<Engine, Error> {
+        Engine::from_builder(self, crate::repo::Repo::discover)
+    }
+
+    /// A limit of nothing would make every commit red.
+    fn check_limit(&mut self, limit: Duration, what: &str) {
+        self.check(!limit.is_zero(), || format!("the time limit of {what} must be above zero"));
+    }
+
+    /// A name that the system does not take would make every command fail, and every commit red.
+    fn check_env_name(&mut self, name: &str) {
+        let valid = !name.is_empty() && !name.contains(['=', '\0']);
+        self.check(valid, || format!("{name:?} cannot be the name of an environment variable"));
+    }
+
+    fn check(&mut self, holds: bool, message: impl FnOnce() -> String) {
+        if !holds {
+            self.mistake(Error::new(ErrorKind::InvalidArg, message()));
+        }
+    }
+
+    fn mistake(&mut self, error: Error) {
+        self.options.mistake.get_or_insert(error);
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path: &Path = &self.path;
+        f.debug_struct("EngineBuilder").field("path", &path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,342 @@
+//! A run: passes of scan, plan and work, until nothing is due.
+
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    due::{Wanted, left_out, settled_outcome},
+    handle::Shared,
+    job::Site,
+    pump::{self, Sender},
+    queue::{self, Turn},
+    voice::incomplete_log,
+    workers::{self, Bounds, lock_wanted},
+};
+use crate::{
+    cancel::CancelView,
+    commit::CommitId,
+    error::{Error, ErrorKind},
+    event::Event,
+    executor::Executor,
+    job::{Job, Plan},
+    local_executor::LocalExecutor,
+    outcome::Outcome,
+    plan::plan,
+    process::Guard,
+    record::Summary,
+    repo::Repo,
+    selection::{Selection, Wait},
+    workspace::{Attempts, Logs, RunLock, Workspace},
+};
+
+/// One call of [`Engine::run`](crate::Engine::run), on its own thread.
+pub(super) struct Drive<'a> {
+    shared: &'a Shared,
+    cancel: CancelView,
+    events: Sender,
+    repo: Repo,
+    workspace: Workspace,
+    logs: Logs,
+    wanted: Wanted,
+    wait: Wait,
+    /// What the wake counter said before the last look.
+    seen: u64,
+    /// The commits that were begun, or dropped: none is begun twice.
+    attempted: HashSet<CommitId>,
+    /// Of those in hand, the commits that this caller came for.
+    own: HashSet<CommitId>,
+    /// Whether the lock goes to a waiter once the caller's own work is done. Until one did not take
+    /// it: it may be stopped, and the work must not wait for it.
+    yields: bool,
+    summary: Summary,
+}
+
+/// How a stay under the lock ended.
+#[derive(PartialEq, Eq)]
+enum Stay {
+    /// Nothing is due any more, or nothing more can be done.
+    Done,
+    /// A waiter took over: the rest is its own.
+    HandedOver,
+}
+
+impl<'a> Drive<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        selection: &Selection,
+        cancel: CancelView,
+        events: Sender,
+    ) -> Result<Self, Error> {
+        let repo = shared.repo()?;
+        let wanted = Wanted::resolve(&repo, selection)?;
+        let workspace = shared.workspace();
+        Ok(Self {
+            shared,
+            cancel,
+            events,
+            repo,
+            logs: workspace.logs(shared.log_limits(), shared.jobs() > 1),
+            workspace,
+            wanted,
+            wait: selection.wait,
+            seen: 0,
+            attempted: HashSet::new(),
+            own: HashSet::new(),
+            yields: true,
+            summary: Summary::default(),
+        })
+    }
+
+    pub(super) fn run(mut self) -> Result<Summary, Error> {
+        if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
+            // A fault before anything was begun means that the run could not begin.
+            if self.attempted.is_empty() {
+                return Err(error);
+            }
+            self.summary.fault = Some(error.report());
+        }
+        self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
+        Ok(self.summary)
+    }
+
+    /// Does what the caller came for.
+    fn attend(&mut self) -> Result<(), Error> {
+        if self.only_settled()? {
+            return Ok(());
+        }
+        let lock = self.lock_or_wait()?;
+        lock.map_or(Ok(()), |lock| self.work_under(lock))
+    }
+
+    /// Named commits that are all settled or without a config need no lock to be reported.
+    fn only_settled(&mut self) -> Result<bool, Error> {
+        if self.wanted.named.is_none() {
+            return Ok(false);
+        }
+        let attempts = self.workspace.attempts()?;
+        let mut summary = Summary::default();
+        let due = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
+        if due.is_empty() {
+            self.summary = summary;
+        }
+        Ok(due.is_empty())
+    }
+
+    /// Takes the lock; none where there is nothing left to do with it.
+    fn lock_or_wait(&mut self) -> Result<Option<RunLock>, Error> {
+        if self.wanted.named.is_none() {
+            self.workspace.wake()?;
+        }
+        if let Some(lock) = self.workspace.lock()? {
+            return Ok(Some(lock));
+        }
+        let Self { shared, wanted, wait, repo, cancel, events, .. } = self;
+        match queue::wait(shared, wanted, *wait, repo, cancel, events)? {
+            Turn::Mine(lock) => return Ok(Some(lock)),
+            Turn::Settled(settled) => self.summary.settled.extend(settled),
+            Turn::Canceled => self.summary.canceled = true,
+        }
+        Ok(None)
+    }
+
+    /// Works under the lock, again and again until nobody relies on another look.
+    fn work_under(&mut self, mut lock: RunLock) -> Result<(), Error> {
+        while self.stay(lock)? == Stay::Done && !self.cancel.is_canceled() {
+            // Whoever found the lock busy since the last look relies on another one.
+            if self.workspace.wake_count()? == self.seen {
+                break;
+            }
+            match self.workspace.lock()? {
+                Some(again) => lock = again,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Works under the lock until nothing is due or a waiter takes over.
+    fn stay(&mut self, mut lock: RunLock) -> Result<Stay, Error> {
+        loop {
+            match self.passes(&lock).and_then(|()| self.gives_way()) {
+                Ok(true) => {}
+                Ok(false) => return lock.release().map(|()| Stay::Done),
+                Err(error) => {
+                    lock.release()?;
+                    return Err(error);
+                }
+            }
+            match lock.hand_over(queue::PATIENCE)? {
+                None => return Ok(Stay::HandedOver),
+                Some(back) => lock = back,
+            }
+            self.yields = false;
+        }
+    }
+
+    /// Looks and works until nothing is due, or a waiter is to take over.
+    fn passes(&mut self, lock: &RunLock) -> Result<(), Error> {
+        self.repo.clear_stale_locks()?;
+        let guard = Arc::new(Guard::new(Some(lock.share()?)));
+        let mut passed = Ok(true);
+        while let Ok(true) = passed {
+            passed = self.pass(lock, &guard);
+        }
+        // It shares the lock, which nobody else gets before it is gone.
+        guard.finish();
+        passed.map(drop)
+    }
+
+    /// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks
+    /// is not ours to change.
+    fn prepare_builds(&self) -> Result<(), Error> {
+        let builds = self.workspace.builds_dir();
+        let inside = builds.strip_prefix(&self.shared.root).ok().and_then(|path| path.to_str());
+        if let Some(inside) = inside.filter(|_| !self.shared.bare) {
+            if inside.is_empty() {
+                let message = "the builds folder is the work tree itself: name one below or beside it with `git config tinyci.buildsDir`";
+                return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
+            }
+            if self.repo.has_tracked(inside)? {
+                let message = format!(
+                    "`{inside}/` is tracked by git, but tinyci would write its builds there: untrack it, or name another folder with `git config tinyci.buildsDir`"
+                );
+                return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
+            }
+            self.workspace.exclude_builds()?;
+        }
+        self.workspace.prepare()
+    }
+
+    /// One look, and the work on what it found; false when there is no reason for another one.
+    fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
+        self.seen = self.workspace.wake_count()?;
+        let attempts = self.workspace.attempts()?;
+        let jobs = self.look(&attempts)?;
+        if !jobs.is_empty() && !self.cancel.is_canceled() {
+            self.work(jobs, lock, guard, &attempts)?;
+            return Ok(!self.gives_way()?);
+        }
+        self.summary.canceled |= !jobs.is_empty();
+        if self.wanted.named.is_none() {
+            // Also where a cancel declined to run what was asked for.
+            lock.note_look(self.seen);
+        } else if !self.cancel.is_canceled() && lock.owes_look(self.seen) {
+            self.wanted = Wanted::of_others();
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// What is to be run now, of what was not attempted yet.
+    fn look(&mut self, attempts: &Attempts) -> Result<Vec<Job>, Error> {
+        let mut told = Summary::default();
+        let due = self.wanted.due(self.shared, &self.repo, attempts, &mut told)?;
+        if self.wanted.named.is_some() {
+            told.settled.retain(|(id, _)| !self.attempted.contains(id));
+            (self.summary.settled, self.summary.unconfigured) = (told.settled, told.unconfigured);
+        }
+        self.own = due.iter().filter(|due| due.own).map(|due| due.commit.id).collect();
+        let mut plan = plan(due, self.wanted.rules(self.shared));
+        plan.jobs.retain(|job| !self.attempted.contains(&job.commit.id));
+        if !self.wanted.of_others {
+            self.keep_aside(&plan)?;
+        }
+        Ok(plan.jobs)
+    }
+
+    /// Reports the commits that a plan leaves out, and hides those that the backlog rule does.
+    fn keep_aside(&mut self, plan: &Plan) -> Result<(), Error> {
+        for id in &plan.held {
+            if !self.summary.held.contains(id) {
+                self.summary.held.push(*id);
+                self.warn(format!(
+                    "commit {} was tried {} times without a verdict; `tinyci run --retry {}` runs it again",
+                    id.short(),
+                    self.shared.settings.attempts,
+                    id.short()
+                ));
+            }
+        }
+        if !plan.baselined.is_empty() {
+            self.repo.extend_baseline(&plan.baselined)?;
+            self.summary.baselined += plan.baselined.len();
+            self.warn(left_out(plan.baselined.len()));
+        }
+        Ok(())
+    }
+
+    /// Says what belongs to no commit, in the log of all runs too.
+    fn warn(&self, message: String) {
+        let event = Event::Warning { meta: pump::meta(), message };
+        let logged = event.log_lines().iter().try_for_each(|line| self.logs.line(line));
+        self.events.send(event);
+        if let Err(error) = logged {
+            let message = incomplete_log(&error);
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+    }
+
+    /// Hands the jobs of one plan to as many workers as the engine has.
+    fn work(
+        &mut self,
+        jobs: Vec<Job>,
+        lock: &RunLock,
+        guard: &Arc<Guard>,
+        attempts: &Attempts,
+    ) -> Result<(), Error> {
+        self.prepare_builds()?;
+        self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
+        let local: Arc<dyn Executor> =
+            Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.shared.grace()));
+        let site = Site {
+            shared: self.shared,
+            workspace: &self.workspace,
+            logs: &self.logs,
+            executor: self.shared.options.executor.clone().unwrap_or(local),
+            cancel: &self.cancel,
+            events: &self.events,
+            attempts,
+            lock,
+        };
+        let bounds =
+            Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
+        let worked = workers::work(&site, jobs, &bounds);
+        let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
+        self.summary.canceled |= canceled || (self.cancel.is_canceled() && worked.left);
+        self.attempted.extend(worked.taken);
+        // The work for others is theirs to report.
+        if !self.wanted.of_others {
+            self.summary.records.extend(worked.records);
+        }
+        worked.fault.map_or(Ok(()), Err)
+    }
+
+    /// Adds the verdicts of what was pushed and settled before, or by another run meanwhile.
+    fn tell_pusher(&mut self) -> Result<(), Error> {
+        for update in &self.wanted.pushed {
+            let tip = update.new.map(|id| self.repo.peel(id)).transpose()?.flatten();
+            let attempted = |id: &CommitId| self.attempted.contains(id);
+            let Some(tip) = tip.filter(|id| !attempted(id)) else { continue };
+            let told = self.summary.settled.iter().any(|(id, _)| *id == tip);
+            if let Some(outcome) = settled_outcome(&self.repo, tip)?.filter(|_| !told) {
+                self.summary.settled.push((tip, outcome));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the lock is to go to a waiter now: all that this caller came for is done.
+    fn gives_way(&self) -> Result<bool, Error> {
+        if !self.yields || self.cancel.is_canceled() || !lock_wanted(&self.workspace) {
+            return Ok(false);
+        }
+        if self.wanted.named.is_some() || self.wanted.of_others {
+            return Ok(true);
+        }
+        if self.wanted.pushed.is_empty() {
+            return Ok(false);
+        }
+        let due = self.wanted.scan(self.shared, &self.repo)?;
+        let mut own = due.into_iter().filter(|due| due.pushed).map(|due| due.id);
+        Ok(own.all(|id| self.attempted.contains(&id) || self.summary.held.contains(&id)))
+    }
+}

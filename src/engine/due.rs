@@ -1,0 +1,190 @@
+//! What a caller asked for, and what of that is due: the scan, the notes and the plan, joined.
+
+use std::collections::HashSet;
+
+use super::handle::Shared;
+use crate::{
+    commit::CommitId,
+    error::Error,
+    job::{Plan, Reason},
+    outcome::Outcome,
+    plan::{Due, Rules, plan},
+    record::Summary,
+    repo::{DueCommit, Repo, ScanRequest},
+    selection::{Selection, Target, Update},
+    workspace::Attempts,
+};
+
+/// What a caller asked for, with names resolved.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// The commits that were named; none where all that is pending is meant.
+    pub(super) named: Option<Vec<CommitId>>,
+    /// The refs that were pushed.
+    pub(super) pushed: Vec<Update>,
+    /// Whether to run named commits that have a verdict, and any that were tried too often.
+    pub(super) retry: bool,
+    all_history: bool,
+    /// Whether this is not what the caller came for, but what others were promised who found the
+    /// lock busy. It is neither counted nor decided for them what becomes of a backlog.
+    pub(super) of_others: bool,
+}
+
+impl Wanted {
+    pub(super) fn resolve(repo: &Repo, selection: &Selection) -> Result<Self, Error> {
+        let mut named = Vec::new();
+        let mut pushed = Vec::new();
+        for target in &selection.targets {
+            match target {
+                Target::Revision(revision) => named.push(repo.resolve(revision)?),
+                Target::Range(range) => named.extend(repo.resolve_range(range)?),
+                Target::Update(update) => pushed.push(update.clone()),
+            }
+        }
+        let mut seen = HashSet::new();
+        named.retain(|id| seen.insert(*id));
+        let only_pushed =
+            selection.targets.iter().all(|target| matches!(target, Target::Update(_)));
+        let named = (!only_pushed).then_some(named);
+        let Selection { retry, all_history, .. } = *selection;
+        Ok(Self { named, pushed, retry, all_history, of_others: false })
+    }
+
+    /// What a holder of the lock does for callers that found it busy, when its own work is done.
+    pub(super) fn of_others() -> Self {
+        Self { of_others: true, ..Self::default() }
+    }
+
+    /// The commits that are due, oldest first. Of named ones that are not, `summary` says why.
+    pub(super) fn due(
+        &self,
+        shared: &Shared,
+        repo: &Repo,
+        attempts: &Attempts,
+        summary: &mut Summary,
+    ) -> Result<Vec<Due>, Error> {
+        match &self.named {
+            Some(named) => self.due_of_named(repo, named, attempts, summary),
+            None => self.due_of_scan(shared, repo, attempts),
+        }
+    }
+
+    fn due_of_named(
+        &self,
+        repo: &Repo,
+        named: &[CommitId],
+        attempts: &Attempts,
+        summary: &mut Summary,
+    ) -> Result<Vec<Due>, Error> {
+        let mut ids = Vec::new();
+        let mut reasons = Vec::new();
+        for id in named {
+            let reason = match settled_outcome(repo, *id)? {
+                Some(outcome) if !self.retry => {
+                    summary.settled.push((*id, outcome));
+                    continue;
+                }
+                Some(_) => Reason::Retry,
+                None => Reason::Named,
+            };
+            if !repo.has_config(*id)? {
+                summary.unconfigured.push(*id);
+                continue;
+            }
+            ids.push(*id);
+            reasons.push(reason);
+        }
+        let commits = repo.commits(&ids)?.into_iter().zip(reasons);
+        let due = commits.map(|(commit, reason)| {
+            let attempts = attempts.get(&commit.id);
+            Due { commit, reason, tip: true, own: true, attempts }
+        });
+        Ok(due.collect())
+    }
+
+    fn due_of_scan(
+        &self,
+        shared: &Shared,
+        repo: &Repo,
+        attempts: &Attempts,
+    ) -> Result<Vec<Due>, Error> {
+        let found = self.scan(shared, repo)?;
+        let interrupted = repo.attempted(found.iter().map(|found| found.id))?;
+        let due = found.into_iter().map(|found| {
+            let interrupted = interrupted.contains(&found.id);
+            Ok(Due {
+                commit: repo.commit_for(found.id, found.branch)?,
+                reason: if interrupted { Reason::Interrupted } else { Reason::Pending },
+                tip: found.tip,
+                own: found.pushed || (self.pushed.is_empty() && !self.of_others),
+                attempts: attempts.get(&found.id),
+            })
+        });
+        due.collect()
+    }
+
+    /// What is due of all that the selected refs reach.
+    pub(super) fn scan(&self, shared: &Shared, repo: &Repo) -> Result<Vec<DueCommit>, Error> {
+        let request = ScanRequest {
+            refs: shared.refs(),
+            pushed: &self.pushed,
+            all_history: self.all_history,
+        };
+        Ok(repo.scan(&request)?.due)
+    }
+
+    /// The backlog rule is the hook's: whoever asks for all that is pending gets all.
+    pub(super) fn rules(&self, shared: &Shared) -> Rules {
+        let by_hook = self.of_others
+            || (self.named.is_none() && !self.pushed.is_empty() && !self.all_history);
+        Rules {
+            retry: self.retry,
+            backlog: by_hook.then_some(shared.settings.backlog),
+            attempts_max: shared.settings.attempts,
+        }
+    }
+}
+
+/// What became of a commit that has a verdict. A note with another text settles it, as a failure.
+pub(super) fn settled_outcome(repo: &Repo, id: CommitId) -> Result<Option<Outcome>, Error> {
+    let note = repo.verdict(id)?;
+    Ok(note.map(|note| note.verdict.map_or(Outcome::Failure, |verdict| verdict.outcome())))
+}
+
+/// The commits that are due for a selection, oldest first, with what decides about them.
+pub(super) fn due(shared: &Shared, selection: &Selection) -> Result<Vec<Due>, Error> {
+    look(shared, selection).map(|(_, due)| due)
+}
+
+/// What a run of a selection would begin with.
+pub(super) fn plan_of(shared: &Shared, selection: &Selection) -> Result<Plan, Error> {
+    let (wanted, due) = look(shared, selection)?;
+    Ok(plan(due, wanted.rules(shared)))
+}
+
+fn look(shared: &Shared, selection: &Selection) -> Result<(Wanted, Vec<Due>), Error> {
+    let repo = shared.repo()?;
+    let wanted = Wanted::resolve(&repo, selection)?;
+    let attempts = shared.workspace().attempts()?;
+    let due = wanted.due(shared, &repo, &attempts, &mut Summary::default())?;
+    Ok((wanted, due))
+}
+
+/// Applies the backlog rule to the history that an install meets; says what it left out.
+pub(super) fn leave_backlog(shared: &Shared, repo: &Repo) -> Result<Option<String>, Error> {
+    let due = Wanted::default().scan(shared, repo)?;
+    if due.len() <= shared.settings.backlog {
+        return Ok(None);
+    }
+    let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
+    repo.extend_baseline(&left)?;
+    Ok(Some(left_out(left.len())))
+}
+
+/// What is said of history that was left to the baseline.
+pub(super) fn left_out(count: usize) -> String {
+    format!(
+        "{count} older commits have no verdict and are left out; `tinyci run --all --all-history` \
+         runs them"
+    )
+}

@@ -1,0 +1,505 @@
+//! [`Engine`]: every public call. What they do stands in the files beside this one.
+
+use std::{
+    fmt,
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use super::{
+    builder::{EngineBuilder, Options},
+    drive::Drive,
+    due,
+    job::load,
+    pump::{self, Pump},
+    queue,
+    reports::{self, Filter},
+};
+use crate::{
+    cancel::{CancelToken, CancelView},
+    commit::{Commit, CommitId},
+    compact::{self, CompactOptions, Compaction},
+    error::{Error, ErrorKind},
+    event::Observer,
+    export::{self, ExportOptions},
+    install::{self, InstallOptions, Installed},
+    job::Plan,
+    pipeline::Pipeline,
+    record::{Record, Summary},
+    repo::{Repo, Settings},
+    selection::Selection,
+    workspace::{LogLimits, Workspace},
+};
+
+/// Scripts run right on the threads that run jobs, and recurse deeper than commands do.
+const STACK_BYTES: usize = 32 << 20;
+
+/// One repository's continuous integration: finds the commits without a verdict, runs them, and
+/// keeps what became of them in git notes.
+///
+/// An engine is a path and settings. It is cheap to clone, can be used from any number of threads
+/// at once, and holds no lock and no open file between calls.
+///
+/// ```no_run
+/// use tinyci::{CancelToken, Engine, Event, Selection};
+///
+/// let engine = Engine::open("/srv/git/app.git")?;
+/// let summary = engine.run(&Selection::pending(), &CancelToken::new(), &mut |event: &Event| {
+///     for line in event.log_lines() {
+///         println!("{line}");
+///     }
+/// })?;
+/// for record in &summary.records {
+///     println!("{} {}", record.commit, record.outcome);
+/// }
+/// # Ok::<(), tinyci::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all clones of an engine have in common.
+pub(super) struct Shared {
+    pub(super) root: PathBuf,
+    pub(super) bare: bool,
+    /// What is opened for each call and each worker.
+    entrance: PathBuf,
+    common_dir: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) options: Options,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
+    ///
+    /// Work trees that are linked to one repository share its verdicts, its builds and its lock;
+    /// `HEAD` is that of the work tree which was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Unsupported`](ErrorKind::Unsupported)
+    /// for SHA-256 and reftable repositories, [`InvalidArg`](ErrorKind::InvalidArg) for a setting
+    /// of the repository's that makes no sense.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::builder(path.as_ref()).open()
+    }
+
+    /// Opens the repository that this folder lies in.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Engine::open).
+    pub fn discover(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::builder(path.as_ref()).discover()
+    }
+
+    /// Sets up an engine before it is opened: refs, jobs, limits, hooks, an executor.
+    pub fn builder(path: impl Into<PathBuf>) -> EngineBuilder {
+        EngineBuilder::new(path.into())
+    }
+
+    pub(super) fn from_builder(
+        builder: EngineBuilder,
+        open: fn(&Path) -> Result<Repo, Error>,
+    ) -> Result<Self, Error> {
+        let EngineBuilder { path, mut options } = builder;
+        if let Some(mistake) = options.mistake.take() {
+            return Err(mistake);
+        }
+        let repo = open(&path)?;
+        let root = repo.root().to_path_buf();
+        if root.to_str().is_none() {
+            let message = format!(
+                "the path of `{}` is not UTF-8, so that no command could be told of it: move the repository",
+                root.display()
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message).with_path(root));
+        }
+        if let Some(refs) = &options.refs {
+            repo.check_patterns(refs)?;
+        }
+        let settings = repo.settings()?;
+        let warnings = settings.unknown.clone();
+        let shared = Shared {
+            root,
+            bare: repo.is_bare(),
+            entrance: repo.entrance().to_path_buf(),
+            common_dir: repo.common_dir().to_path_buf(),
+            settings,
+            options,
+            warnings,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The folder that holds `builds/`: the bare repository, or the main work tree's top.
+    pub fn path(&self) -> &Path {
+        &self.shared.root
+    }
+
+    /// Whether the repository has no work tree.
+    pub fn is_bare(&self) -> bool {
+        self.shared.bare
+    }
+
+    /// What is odd about the repository's settings without being wrong: unknown `tinyci.*` keys.
+    pub fn warnings(&self) -> &[String] {
+        &self.shared.warnings
+    }
+
+    /// The commit that a revision names, in any of git's revision syntax.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) where it names none.
+    pub fn resolve(&self, revision: &str) -> Result<CommitId, Error> {
+        self.shared.repo()?.resolve(revision)
+    }
+
+    /// What git knows of the commit that a revision names.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) where it names none.
+    pub fn commit(&self, revision: &str) -> Result<Commit, Error> {
+        let repo = self.shared.repo()?;
+        repo.commit(repo.resolve(revision)?)
+    }
+
+    /// What git knows of these commits, in their order; none of one that is not there any more.
+    /// Of many this is far cheaper than to ask for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where the repository cannot be read.
+    pub fn commits(&self, ids: &[CommitId]) -> Result<Vec<Option<Commit>>, Error> {
+        let repo = self.shared.repo()?;
+        let mut there = Vec::new();
+        for id in ids {
+            there.extend(repo.peel(*id)?.filter(|commit| commit == id));
+        }
+        let mut commits = repo.commits(&there)?.into_iter().peekable();
+        Ok(ids.iter().map(|id| commits.next_if(|commit| commit.id == *id)).collect())
+    }
+
+    /// The commits that are due, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, [`Git`](ErrorKind::Git)
+    /// where the repository cannot be read.
+    pub fn scan(&self, selection: &Selection) -> Result<Vec<Commit>, Error> {
+        let due = due::due(&self.shared, selection)?;
+        Ok(due.into_iter().map(|due| due.commit).collect())
+    }
+
+    /// What [`run`](Engine::run) would do, and why.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Engine::scan).
+    pub fn plan(&self, selection: &Selection) -> Result<Plan, Error> {
+        due::plan_of(&self.shared, selection)
+    }
+
+    /// Runs the commits that are due, one after the other or as many at once as the engine has
+    /// jobs, and looks again until nothing is due. A commit is attempted at most once.
+    ///
+    /// The observer gets every [`Event`](crate::Event) on this thread. A red build is an outcome
+    /// in the summary, not an error, and so is a fault of the machinery once the run has begun.
+    ///
+    /// # Errors
+    ///
+    /// The run could not begin: [`Busy`](ErrorKind::Busy) where another run holds the repository
+    /// and the selection does not wait (that run is told to look again, so nothing is missed),
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, and what keeps the
+    /// repository from being read.
+    ///
+    /// # Panics
+    ///
+    /// If the observer panics: the run is canceled first, and ends in order.
+    pub fn run(
+        &self,
+        selection: &Selection,
+        cancel: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary, Error> {
+        self.pumped(cancel, observer, |tokens, events| {
+            Drive::new(&self.shared, selection, tokens, events)?.run()
+        })
+    }
+
+    /// Passes on what a run in another process, or on another thread, writes to the log, until
+    /// that run ends or the selected commits have a verdict. Runs nothing itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Engine::scan).
+    pub fn follow(
+        &self,
+        selection: &Selection,
+        cancel: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary, Error> {
+        self.pumped(cancel, observer, |tokens, events| {
+            queue::follow(&self.shared, selection, &tokens, &events)
+        })
+    }
+
+    /// Does the work on a thread of its own and pumps its events here.
+    fn pumped(
+        &self,
+        cancel: &CancelToken,
+        observer: &mut dyn Observer,
+        work: impl FnOnce(CancelView, pump::Sender) -> Result<Summary, Error> + Send,
+    ) -> Result<Summary, Error> {
+        let own = CancelToken::new();
+        let tokens = CancelView::of_run(cancel, &own, 1);
+        let (events, receiver) = pump::channel();
+        let (result, panic) = thread::scope(|scope| {
+            let worker = thread::Builder::new().name("tinyci".to_owned());
+            let worker = worker.spawn_scoped(scope, move || work(tokens, events));
+            let worker = worker.map_err(|source| {
+                Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
+                    .with_source(source)
+            });
+            let panic = Pump::new(observer, &own).run(&receiver);
+            (worker.map(|worker| worker.join()), panic)
+        });
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        result?.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Writes a commit's tree to a folder, which must not exist or be empty.
+    ///
+    /// The result is what `git archive` packs, except that `export-ignore` leaves nothing out.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a folder that is not empty,
+    /// [`Git`](ErrorKind::Git) for a tree that cannot be read or must not be written,
+    /// [`Io`](ErrorKind::Io) where the folder cannot be made or the disk is full. Nothing of the
+    /// folder's is left behind then.
+    pub fn export(
+        &self,
+        revision: &str,
+        dir: impl AsRef<Path>,
+        cancel: &CancelToken,
+    ) -> Result<Export, Error> {
+        let repo = self.shared.repo()?;
+        let commit = repo.resolve(revision)?;
+        let view = CancelView::new(cancel, 1);
+        let options = ExportOptions::default();
+        let done = export::export(&repo, commit, dir.as_ref(), &options, &view)?;
+        Ok(Export { commit, files: done.files, bytes: done.bytes, warnings: done.warnings })
+    }
+
+    /// The pipeline that a commit's config asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) where the commit has no config,
+    /// [`Config`](ErrorKind::Config) where it is not valid.
+    pub fn pipeline(&self, revision: &str) -> Result<Pipeline, Error> {
+        let repo = self.shared.repo()?;
+        let commit = repo.resolve(revision)?;
+        load(&repo, commit)
+    }
+
+    /// What is kept of earlier runs, newest commit first.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a range that names no commit, [`Git`](ErrorKind::Git)
+    /// where the notes cannot be read.
+    pub fn records(&self, filter: &Filter) -> Result<Vec<Record>, Error> {
+        reports::records(&self.shared, filter)
+    }
+
+    /// Takes a commit's verdict away, so that it is due again. Its records stay. Says whether
+    /// there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, [`Git`](ErrorKind::Git)
+    /// where the notes cannot be written.
+    pub fn forget(&self, revision: &str) -> Result<bool, Error> {
+        let repo = self.shared.repo()?;
+        repo.remove_verdict(repo.resolve(revision)?)
+    }
+
+    /// Packs old builds into `.tar.gz` files, never one that a run is working on.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is.
+    pub fn compact(
+        &self,
+        options: &CompactOptions,
+        cancel: &CancelToken,
+    ) -> Result<Compaction, Error> {
+        compact::compact(&self.shared.workspace(), options, &CancelView::new(cancel, 1))
+    }
+
+    /// Installs the hook that runs what is pushed, beside hooks that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) for a hook that nothing can be added to, with the
+    /// line to add by hand; [`Io`](ErrorKind::Io) where the file cannot be written.
+    pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
+        let repo = self.shared.repo()?;
+        let mut installed = install::install(&repo, options)?;
+        installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
+        Ok(installed)
+    }
+
+    /// Takes the hook out again and leaves every other byte as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where the file cannot be written.
+    pub fn uninstall(&self) -> Result<Installed, Error> {
+        install::uninstall(&self.shared.repo()?)
+    }
+
+    /// Gives out lines of the log: of all runs, or of one commit's build.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a commit that has no log, [`Io`](ErrorKind::Io) where
+    /// it cannot be read.
+    pub fn log(
+        &self,
+        options: &LogOptions,
+        cancel: &CancelToken,
+        line: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        reports::log(&self.shared, options, &CancelView::new(cancel, 1), line)
+    }
+
+    /// The URL to push to of one of the repository's remotes.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) where there is no such remote.
+    pub fn remote_url(&self, name: &str) -> Result<String, Error> {
+        self.shared.repo()?.remote_url(name)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("path", &self.shared.root).finish_non_exhaustive()
+    }
+}
+
+/// What [`Engine::export`] wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Export {
+    /// The commit.
+    pub commit: CommitId,
+    /// How many files and links.
+    pub files: u64,
+    /// How many bytes they hold.
+    pub bytes: u64,
+    /// What was left as it is: filters that never run, placeholders that are not known.
+    pub warnings: Vec<String>,
+}
+
+/// Which lines [`Engine::log`] gives out.
+///
+/// ```
+/// use tinyci::LogOptions;
+/// let last = LogOptions::new().lines(10).follow(true);
+/// # let _ = last;
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct LogOptions {
+    /// The commit whose build's log is meant; all runs' log without one.
+    pub revision: Option<String>,
+    /// How many lines to begin with; all without a number.
+    pub lines: Option<usize>,
+    /// Goes on until canceled, or until the build of the commit is over.
+    pub follow: bool,
+}
+
+impl LogOptions {
+    /// All lines of all runs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only the log of this commit's build.
+    #[must_use]
+    pub fn revision(mut self, revision: impl Into<String>) -> Self {
+        self.revision = Some(revision.into());
+        self
+    }
+
+    /// Only the last so many lines.
+    #[must_use]
+    pub fn lines(mut self, lines: usize) -> Self {
+        self.lines = Some(lines);
+        self
+    }
+
+    /// Goes on with lines as they are written.
+    #[must_use]
+    pub fn follow(mut self, follow: bool) -> Self {
+        self.follow = follow;
+        self
+    }
+}
+
+/// A thread that scripts and deep trees fit on.
+pub(super) fn big_thread(name: &str) -> thread::Builder {
+    thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES)
+}
+
+impl Shared {
+    /// The repository, opened for the thread that asks.
+    pub(super) fn repo(&self) -> Result<Repo, Error> {
+        Repo::open(&self.entrance)
+    }
+
+    pub(super) fn workspace(&self) -> Workspace {
+        let dir = self.options.builds_dir.as_deref().or(self.settings.builds_dir.as_deref());
+        Workspace::new(&self.root, dir, &self.common_dir)
+    }
+
+    pub(super) fn refs(&self) -> &[String] {
+        self.options.refs.as_deref().unwrap_or(&self.settings.refs)
+    }
+
+    pub(super) fn jobs(&self) -> usize {
+        self.options.jobs.unwrap_or(self.settings.jobs).max(1)
+    }
+
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.options.timeout.or(self.settings.timeout)
+    }
+
+    pub(super) fn command_timeout(&self) -> Option<Duration> {
+        self.options.command_timeout.or(self.settings.command_timeout)
+    }
+
+    pub(super) fn grace(&self) -> Duration {
+        self.options.grace.unwrap_or(self.settings.grace)
+    }
+
+    pub(super) fn log_limits(&self) -> LogLimits {
+        let build_bytes = self.options.log_limit_bytes.unwrap_or(self.settings.log_limit);
+        LogLimits { build_bytes, ..LogLimits::default() }
+    }
+}

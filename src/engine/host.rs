@@ -1,0 +1,125 @@
+//! What a host answers while a run waits for it.
+
+use std::{error::Error as StdError, path::Path};
+
+use crate::{
+    cancel::CancelView,
+    commit::Commit,
+    error::{Error, ErrorKind},
+    interpolate::Vars,
+    outcome::Outcome,
+    pipeline::{Hook, StepName},
+};
+
+/// What a hook's closure may fail with: anything that `?` turns into a boxed error.
+pub type HookError = Box<dyn StdError + Send + Sync>;
+
+type HookFn = dyn Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync;
+
+/// One call of a host's hook.
+///
+/// The hook of the host comes before the config's hook of the same name. It may fail the step
+/// with an error, [`skip`](HookCall::skip) what the config has there, and set variables for the
+/// commands that follow.
+#[derive(Debug)]
+pub struct HookCall<'a> {
+    pub(super) hook: Hook,
+    pub(super) commit: &'a Commit,
+    pub(super) export_dir: &'a Path,
+    pub(super) outcome: Outcome,
+    pub(super) cancel: &'a CancelView,
+    pub(super) vars: &'a mut Vars,
+    pub(super) mistake: Option<Error>,
+    pub(super) skipped: Option<String>,
+}
+
+impl HookCall<'_> {
+    /// Which hook this is.
+    pub fn hook(&self) -> Hook {
+        self.hook
+    }
+
+    /// The commit in work.
+    pub fn commit(&self) -> &Commit {
+        self.commit
+    }
+
+    /// The folder that holds its tree.
+    pub fn export_dir(&self) -> &Path {
+        self.export_dir
+    }
+
+    /// What is known of the commit so far; success until something failed.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether the run was canceled meanwhile, so that a long hook can end early.
+    pub fn is_canceled(&self) -> bool {
+        self.cancel.is_canceled()
+    }
+
+    /// Sets a variable that the commands from here on can use as `<%= name %>`.
+    ///
+    /// A name that no tag could spell, or one of tinyci's own, fails the step when the hook
+    /// returns.
+    pub fn set_var(&mut self, name: &str, value: &str) {
+        if let Err(error) = self.vars.set_own(name, value) {
+            self.mistake.get_or_insert(error);
+        }
+    }
+
+    /// Leaves out what the config has for this hook.
+    pub fn skip(&mut self, reason: &str) {
+        self.skipped = Some(reason.to_owned());
+    }
+}
+
+/// The hooks of a host, in the order in which they were registered.
+#[derive(Default)]
+pub(super) struct Hooks(Vec<(Hook, Box<HookFn>)>);
+
+impl Hooks {
+    pub(super) fn add(
+        &mut self,
+        hook: Hook,
+        call: impl Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync + 'static,
+    ) {
+        self.0.push((hook, Box::new(call)));
+    }
+
+    pub(super) fn has(&self, step: StepName) -> bool {
+        self.0.iter().any(|(hook, _)| StepName::Hook(*hook) == step)
+    }
+
+    /// Calls every hook of this point until one fails or skips. `Ok(Some(reason))` says that the
+    /// config's own hook is to be left out.
+    pub(super) fn call(&self, mut call: HookCall<'_>) -> Result<Option<String>, Error> {
+        let point = call.hook;
+        for (_, hook) in self.0.iter().filter(|(hook, _)| *hook == point) {
+            hook(&mut call).map_err(host_error)?;
+            if let Some(mistake) = call.mistake.take() {
+                return Err(mistake);
+            }
+            if call.skipped.is_some() {
+                break;
+            }
+        }
+        Ok(call.skipped)
+    }
+}
+
+/// A host's error as ours: its own text and those of its causes, which is all that is kept of it.
+fn host_error(error: HookError) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return *error,
+        Err(error) => error,
+    };
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    Error::new(ErrorKind::HostAbort, text)
+}

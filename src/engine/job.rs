@@ -1,0 +1,290 @@
+//! One attempt at one commit: its config, its export, its steps, its record and its word.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use super::{
+    handle::Shared,
+    pump::Sender,
+    steps::{StepEnd, Steps},
+    voice::Voice,
+};
+use crate::{
+    cancel::CancelView,
+    commit::{Commit, CommitId},
+    error::{Error, ErrorKind},
+    event::Event,
+    executor::Executor,
+    export::{self, ExportOptions},
+    job::{Job, Reason},
+    outcome::{Outcome, Verdict},
+    pipeline::{Format, Hook, Pipeline},
+    record::{Record, StepRecord},
+    repo::{Repo, Written},
+    run::Run,
+    workspace::{Attempts, Build, Logs, RunLock, Workspace},
+};
+
+/// What all attempts of one plan have in common.
+pub(super) struct Site<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) workspace: &'a Workspace,
+    pub(super) logs: &'a Logs,
+    pub(super) executor: Arc<dyn Executor>,
+    pub(super) cancel: &'a CancelView,
+    pub(super) events: &'a Sender,
+    pub(super) attempts: &'a Attempts,
+    pub(super) lock: &'a RunLock,
+}
+
+/// What came of an attempt.
+pub(super) struct Attempt {
+    pub(super) record: Record,
+    /// Why the run must stop here: nothing more can be stored.
+    pub(super) fault: Option<Error>,
+}
+
+/// Tries one commit. Whatever goes wrong ends up in the record.
+pub(super) fn attempt(site: &Site<'_>, repo: &Repo, job: &Job) -> Attempt {
+    let run = run_id();
+    let host = host_name();
+    site.lock.announce(&host, Some(job.commit.id));
+    let clock = Instant::now();
+    let mut record = Record {
+        run: run.clone(),
+        commit: job.commit.id,
+        tree: job.commit.tree,
+        branch: job.commit.branch.clone(),
+        outcome: Outcome::NoVerdict,
+        reason: None,
+        started: SystemTime::now(),
+        finished: SystemTime::now(),
+        duration: clock.elapsed(),
+        host,
+        config: None,
+        steps: Vec::new(),
+    };
+    let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
+    let counted = site.attempts.increment(&job.commit.id).map(drop);
+    let judged = match &counted {
+        Ok(()) => judge(site, repo, job, &mut voice, &mut record),
+        Err(error) => {
+            voice.begin(&job.commit);
+            error.into()
+        }
+    };
+    (record.outcome, record.reason) = (judged.outcome, judged.reason);
+    record.finished = SystemTime::now();
+    record.duration = clock.elapsed();
+    let kept = keep(repo, job, &mut record, &mut voice);
+    let tallied = tally(site, &record, judged.unsupported);
+    voice.report_log_fault();
+    voice.end(&record);
+    Attempt { record, fault: counted.and(kept).and(tallied).err() }
+}
+
+/// An outcome, and why where no step says it.
+struct Judged {
+    outcome: Outcome,
+    reason: Option<String>,
+    /// Whether this tinyci, or the host's executor, does not do what the commit asks for. Such an
+    /// attempt is not counted: more of them would not make a verdict less likely.
+    unsupported: bool,
+}
+
+impl From<&Error> for Judged {
+    /// An error on the way to the first step: whose fault it is depends on its kind.
+    fn from(error: &Error) -> Self {
+        let outcome = match error.kind() {
+            ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script => Outcome::Failure,
+            ErrorKind::Canceled => Outcome::Canceled,
+            _ => Outcome::NoVerdict,
+        };
+        let unsupported = error.kind() == ErrorKind::Unsupported;
+        Judged { outcome, reason: Some(error.report()), unsupported }
+    }
+}
+
+/// Takes the build folder and runs the commit in it.
+fn judge(
+    site: &Site<'_>,
+    repo: &Repo,
+    job: &Job,
+    voice: &mut Voice<'_>,
+    record: &mut Record,
+) -> Judged {
+    let build = site.workspace.build(&job.commit.build_name());
+    let occupied = build.prepare();
+    if occupied.is_ok() {
+        voice.open_log(&build, &job.commit);
+    }
+    voice.begin(&job.commit);
+    let judged = occupied.and_then(|_occupied| run(site, repo, job, &build, voice, record));
+    judged.unwrap_or_else(|error| Judged::from(&error))
+}
+
+/// Loads, exports and runs the commit.
+fn run(
+    site: &Site<'_>,
+    repo: &Repo,
+    job: &Job,
+    build: &Build,
+    voice: &mut Voice<'_>,
+    record: &mut Record,
+) -> Result<Judged, Error> {
+    let pipeline = load(repo, job.commit.id)?;
+    record.config = Some(pipeline.format);
+    for warning in &pipeline.warnings {
+        voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
+    }
+    export_to(site, repo, &job.commit, build, voice, &record.run)?;
+    let limit = site.shared.timeout();
+    let mut steps = Steps {
+        site,
+        commit: &job.commit,
+        build,
+        run_id: &record.run,
+        pipeline: &pipeline,
+        vars: site.shared.options.vars.clone(),
+        limit,
+        deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
+        unsupported: false,
+    };
+    let (outcome, records) = walk(&mut steps, voice);
+    let unsupported = steps.unsupported;
+    record.steps = records;
+    Ok(Judged { outcome, reason: None, unsupported })
+}
+
+/// The pipeline that a commit's config asks for.
+pub(super) fn load(repo: &Repo, commit: CommitId) -> Result<Pipeline, Error> {
+    let config = repo.config(commit)?.ok_or_else(|| {
+        let name = Format::Yaml.file_name();
+        Error::new(ErrorKind::NotFound, format!("commit {} has no {name}", commit.short()))
+    })?;
+    Pipeline::parse(&config.bytes, config.format, config.name)
+}
+
+fn export_to(
+    site: &Site<'_>,
+    repo: &Repo,
+    commit: &Commit,
+    build: &Build,
+    voice: &mut Voice<'_>,
+    run: &str,
+) -> Result<(), Error> {
+    build.clean()?;
+    let target = build.export_temp(run);
+    let exported =
+        export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
+    build.publish(run)?;
+    exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
+    let dir = build.export_dir();
+    voice.say(|meta| Event::Exported { meta, dir });
+    Ok(())
+}
+
+/// Walks the pure [`Run`] with real steps.
+fn walk(steps: &mut Steps<'_>, voice: &mut Voice<'_>) -> (Outcome, Vec<StepRecord>) {
+    let mut run = Run::new();
+    let mut records = Vec::new();
+    while let Some(name) = run.step() {
+        let last = name == Hook::AfterAll.into();
+        if !last && let Some(stop) = steps.stopped() {
+            run.stop(stop);
+            continue;
+        }
+        let StepEnd { outcome, record } = steps.step(name, run.outcome(), voice);
+        records.extend(record);
+        match steps.stopped() {
+            Some(stop) if outcome != Outcome::Success && !last => run.stop(stop),
+            _ => run.finish(outcome),
+        }
+        if last && steps.site.cancel.is_killed() {
+            return (Outcome::Canceled, records);
+        }
+    }
+    (run.outcome(), records)
+}
+
+/// Stores the record and then the word, which is the commit point. The log gets its last line in
+/// between: whoever follows it to the verdict has then seen all of it.
+fn keep(repo: &Repo, job: &Job, record: &mut Record, voice: &mut Voice<'_>) -> Result<(), Error> {
+    let recorded = repo.append_record(record);
+    if recorded.is_ok() {
+        voice.log_end(record);
+    }
+    let stored = recorded.and_then(|()| write_word(repo, job, record));
+    if let Err(error) = &stored {
+        lose(record, error);
+    }
+    if !matches!(stored, Ok(Standing::Ours)) {
+        voice.log_end(record);
+    }
+    stored.map(drop)
+}
+
+/// Says of a record what became of it where it, or its word, could not be stored.
+fn lose(record: &mut Record, error: &Error) {
+    let fault = format!("could not be stored: {}", error.report());
+    record.reason = Some(match (record.outcome.verdict(), record.reason.take()) {
+        (Some(_), _) => format!("the verdict ({}) {fault}", record.outcome),
+        (None, Some(reason)) => format!("{reason}; and the record {fault}"),
+        (None, None) => format!("the record {fault}"),
+    });
+    if record.outcome.verdict().is_some() {
+        record.outcome = Outcome::NoVerdict;
+    }
+}
+
+/// Counts an attempt for good, or not.
+fn tally(site: &Site<'_>, record: &Record, unsupported: bool) -> Result<(), Error> {
+    let id = &record.commit;
+    match record.outcome {
+        Outcome::NoVerdict if !unsupported => Ok(()),
+        Outcome::NoVerdict | Outcome::Canceled => site.attempts.take_back(id),
+        _ => site.attempts.clear(id),
+    }
+}
+
+/// Whose word stands in the note.
+enum Standing {
+    /// This attempt's, or none where it has no verdict.
+    Ours,
+    /// One that somebody wrote during the run.
+    Another,
+}
+
+/// Writes the word. One that somebody wrote during the run stands, and this attempt is not green
+/// unless that one is.
+fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
+    let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
+    let note = match repo.write_verdict(job.commit.id, verdict, job.reason == Reason::Retry)? {
+        Written::Existed(note) if note.verdict != Some(verdict) => note,
+        _ => return Ok(Standing::Ours),
+    };
+    record.reason = Some(format!(
+        "the run found {}, but the note says `{}`, which was written meanwhile",
+        record.outcome,
+        String::from_utf8_lossy(&note.bytes).trim()
+    ));
+    if record.passed() {
+        record.outcome = note.verdict.map_or(Outcome::Failure, Verdict::outcome);
+    }
+    Ok(Standing::Another)
+}
+
+/// A name for an attempt that no other has, and that sorts by time.
+fn run_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let random = RandomState::new().hash_one((std::process::id(), Instant::now()));
+    format!("{now}-{random:016x}")
+}
+
+/// The machine's name, for people.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,240 @@
+//! What is kept of earlier runs, asked for by range, outcome and number; and their logs.
+
+use std::{
+    cmp::Reverse,
+    ops::ControlFlow,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use super::handle::{LogOptions, Shared};
+use crate::{
+    cancel::CancelView,
+    commit::{Commit, CommitId},
+    error::{Error, ErrorKind},
+    outcome::Outcome,
+    record::Record,
+    repo::{Line, Repo},
+    workspace::{LogTail, Workspace},
+};
+
+/// Which records [`Engine::records`](crate::Engine::records) gives back.
+///
+/// ```
+/// use tinyci::{Filter, Outcome};
+/// let newest_green = Filter::new().outcome(Outcome::Success).limit(1);
+/// let of_a_branch = Filter::new().range("v1.0..main");
+/// # let _ = (newest_green, of_a_branch);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Filter {
+    /// Ranges and revisions; without any, everything that the selected refs reach.
+    pub ranges: Vec<String>,
+    /// Single commits.
+    pub revisions: Vec<String>,
+    /// Only this outcome.
+    pub outcome: Option<Outcome>,
+    /// At most so many records.
+    pub limit: Option<usize>,
+    /// Every attempt, not only the one that each commit's verdict rests on.
+    pub all_attempts: bool,
+}
+
+impl Filter {
+    /// The record that counts, of every commit that the selected refs reach.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only commits of this range, such as `v1.0..main`, or reachable from this revision.
+    #[must_use]
+    pub fn range(mut self, range: impl Into<String>) -> Self {
+        self.ranges.push(range.into());
+        self
+    }
+
+    /// Only this commit, and others named so.
+    #[must_use]
+    pub fn revision(mut self, revision: impl Into<String>) -> Self {
+        self.revisions.push(revision.into());
+        self
+    }
+
+    /// Only records of this outcome.
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// At most so many records, the newest commits' first.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Every attempt of a commit, the newest first, not only the one its verdict rests on.
+    #[must_use]
+    pub fn all_attempts(mut self, all_attempts: bool) -> Self {
+        self.all_attempts = all_attempts;
+        self
+    }
+}
+
+/// The records of a filter, newest commit first.
+pub(super) fn records(shared: &Shared, filter: &Filter) -> Result<Vec<Record>, Error> {
+    let repo = shared.repo()?;
+    let limit = filter.limit.unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    let mut collect = |id: CommitId| -> Result<ControlFlow<()>, Error> {
+        let wanted = records_of(&repo, id, filter.all_attempts)?
+            .into_iter()
+            .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
+        found.extend(wanted.take(limit - found.len()));
+        Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    };
+    if limit == 0 {
+        return Ok(found);
+    }
+    if filter.revisions.is_empty() {
+        repo.newest_first(&filter.ranges, shared.refs(), &mut collect)?;
+    } else {
+        for revision in &filter.revisions {
+            if collect(repo.resolve(revision)?)?.is_break() {
+                break;
+            }
+        }
+    }
+    name_branches(&repo, &mut found)?;
+    Ok(found)
+}
+
+/// A word without a record does not say for which branch it was given: as far as can be told now.
+fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
+    let mut unrecorded: Vec<&mut Record> =
+        records.iter_mut().filter(|record| record.run.is_empty()).collect();
+    let ids: Vec<CommitId> = unrecorded.iter().map(|record| record.commit).collect();
+    for (record, commit) in unrecorded.iter_mut().zip(repo.commits(&ids)?) {
+        record.branch = commit.branch;
+    }
+    Ok(())
+}
+
+/// One commit's records: all, newest first, or the one that its verdict rests on.
+fn records_of(repo: &Repo, id: CommitId, all_attempts: bool) -> Result<Vec<Record>, Error> {
+    let word = repo.verdict(id)?;
+    let lines = repo.records(id)?;
+    let mut records: Vec<Record> = lines
+        .into_iter()
+        .filter_map(|line| match line {
+            Line::Record(record) => Some(*record),
+            Line::Foreign(_) => None,
+        })
+        .collect();
+    // Newest first. Of two that ended in one millisecond the later line is the newer one.
+    records.reverse();
+    records.sort_by_key(|record| Reverse(record.finished));
+    let Some(word) = word else {
+        records.truncate(if all_attempts { usize::MAX } else { 1 });
+        return Ok(records.into_iter().map(as_unsettled).collect());
+    };
+    let verdict = word.verdict;
+    let rests_on = |record: &Record| verdict.is_some() && record.outcome.verdict() == verdict;
+    if all_attempts && records.iter().any(rests_on) {
+        return Ok(records);
+    }
+    if let Some(index) = records.iter().position(rests_on) {
+        return Ok(vec![records.swap_remove(index)]);
+    }
+    let outcome = verdict.map_or(Outcome::Failure, |verdict| verdict.outcome());
+    let reason = verdict
+        .is_none()
+        .then(|| format!("the note says `{}`", String::from_utf8_lossy(&word.bytes).trim()));
+    let alone = without_record(&repo.commit_for(id, None)?, outcome, reason);
+    let others = if all_attempts { records } else { Vec::new() };
+    Ok(std::iter::once(alone).chain(others).collect())
+}
+
+/// A record whose word is not there: its run was interrupted, or the word was taken away.
+fn as_unsettled(mut record: Record) -> Record {
+    if record.outcome.verdict().is_some() {
+        let was = record.outcome;
+        record.outcome = Outcome::NoVerdict;
+        record.reason = Some(format!(
+            "the run found {was}, but the commit has no verdict: it was interrupted, or the verdict was taken away"
+        ));
+    }
+    record
+}
+
+/// A word without a record, as the ancestor left them: what can be said of it.
+fn without_record(commit: &Commit, outcome: Outcome, reason: Option<String>) -> Record {
+    Record {
+        run: String::new(),
+        commit: commit.id,
+        tree: commit.tree,
+        branch: commit.branch.clone(),
+        outcome,
+        reason,
+        started: UNIX_EPOCH,
+        finished: UNIX_EPOCH,
+        duration: Duration::ZERO,
+        host: String::new(),
+        config: None,
+        steps: Vec::new(),
+    }
+}
+
+/// Gives out lines of a log.
+pub(super) fn log(
+    shared: &Shared,
+    options: &LogOptions,
+    cancel: &CancelView,
+    line: &mut dyn FnMut(&[u8]),
+) -> Result<(), Error> {
+    let workspace = shared.workspace();
+    let repo = shared.repo()?;
+    let commit = options.revision.as_deref().map(|revision| repo.resolve(revision)).transpose()?;
+    let path = match commit {
+        None => workspace.log_path(),
+        Some(id) => workspace.build(&build_of(&workspace, &repo, id, options.follow)?).log_path(),
+    };
+    let mut tail = LogTail::new(path, options.lines)?;
+    let mut each = |text: &[u8]| {
+        line(text);
+        ControlFlow::Continue(())
+    };
+    if !options.follow {
+        return tail.read(&mut each);
+    }
+    let mut done = || match commit {
+        None => false,
+        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()),
+    };
+    tail.follow(cancel, &mut done, &mut each)
+}
+
+/// The name of a commit's build. Its log may be in an archive, or not exist yet.
+fn build_of(
+    workspace: &Workspace,
+    repo: &Repo,
+    id: CommitId,
+    follow: bool,
+) -> Result<String, Error> {
+    let name = repo.commit_for(id, None)?.build_name();
+    let build = workspace.build(&name);
+    if follow || build.log_path().exists() {
+        return Ok(name);
+    }
+    let message = if build.archive_path().exists() {
+        format!(
+            "the log of commit {} was compacted: `tar -xzOf {} {name}/tinyci.log` shows it",
+            id.short(),
+            build.archive_path().display()
+        )
+    } else {
+        format!("commit {} has no build, so there is no log of it", id.short())
+    };
+    Err(Error::new(ErrorKind::NotFound, message))
+}

@@ -1,0 +1,327 @@
+//! One step: what the host does there first, then the config's commands, one after the other.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use super::{host::HookCall, job::Site, voice::Voice};
+use crate::{
+    cancel::CancelView,
+    commit::{Commit, cut},
+    error::{Error, ErrorKind},
+    event::Event,
+    executor::{Command, Program},
+    interpolate::{Vars, interpolate_template},
+    outcome::Outcome,
+    pipeline::{Hook, Phase, Pipeline, Step, StepName, Template},
+    record::{CommandRecord, StepRecord},
+    workspace::Build,
+};
+
+/// The longest commit message that goes into an environment: Linux refuses longer strings.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// The steps of one attempt.
+pub(super) struct Steps<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) commit: &'a Commit,
+    pub(super) build: &'a Build,
+    pub(super) run_id: &'a str,
+    pub(super) pipeline: &'a Pipeline,
+    /// The host's variables: the builder's, and what hooks set.
+    pub(super) vars: Vars,
+    /// How long the whole attempt may take; `after_all` gets as long again.
+    pub(super) limit: Option<Duration>,
+    pub(super) deadline: Option<Instant>,
+    /// Whether the executor refused a command as none that it could ever run.
+    pub(super) unsupported: bool,
+}
+
+/// How a step ended: for the run, and on record if there was anything to do.
+pub(super) struct StepEnd {
+    pub(super) outcome: Outcome,
+    pub(super) record: Option<StepRecord>,
+}
+
+impl Steps<'_> {
+    /// Why no further step but `after_all` may begin.
+    pub(super) fn stopped(&self) -> Option<Outcome> {
+        if self.site.cancel.is_canceled() {
+            return Some(Outcome::Canceled);
+        }
+        self.deadline.filter(|deadline| Instant::now() >= *deadline).map(|_| Outcome::TimedOut)
+    }
+
+    /// Does one step. An absent one succeeds without a trace.
+    pub(super) fn step(
+        &mut self,
+        name: StepName,
+        so_far: Outcome,
+        voice: &mut Voice<'_>,
+    ) -> StepEnd {
+        let pipeline = self.pipeline;
+        let config = pipeline.step(name);
+        let hosts = self.site.shared.options.hooks.has(name);
+        if config.is_none() && !hosts {
+            return StepEnd { outcome: Outcome::Success, record: None };
+        }
+        let cancel = self.cancel_view(name);
+        if cancel.is_canceled() {
+            return StepEnd { outcome: Outcome::Canceled, record: None };
+        }
+        let clock = Instant::now();
+        voice.enter(Some(name));
+        let opens = self.opens(name);
+        voice.say(|meta| Event::StepStarted { meta, opens });
+        let mut record = StepRecord {
+            name,
+            outcome: Outcome::Success,
+            error: None,
+            duration: Duration::ZERO,
+            commands: Vec::new(),
+        };
+        let skipped = self.host_hooks(name, so_far, &cancel, &mut record);
+        if let (Some(step), Outcome::Success, false) = (config, record.outcome, skipped) {
+            self.commands(step, &cancel, &mut record, voice);
+        }
+        record.duration = clock.elapsed();
+        // A step left out by the host counts as absent.
+        let outcome = record.outcome;
+        if skipped {
+            record.outcome = Outcome::Skipped;
+        }
+        let finished = record.clone();
+        voice.say(|meta| Event::StepFinished { meta, record: finished });
+        voice.enter(None);
+        StepEnd { outcome, record: Some(record) }
+    }
+
+    fn cancel_view(&self, name: StepName) -> CancelView {
+        let threshold = if name == Hook::AfterAll.into() { 2 } else { 1 };
+        self.site.cancel.with_threshold(threshold)
+    }
+
+    /// The phase that begins with this step: with its `before_*` hook, if anything is to do there.
+    fn opens(&self, name: StepName) -> Option<Phase> {
+        let (phase, before) = match name {
+            StepName::Phase(Phase::Build) | StepName::Hook(Hook::BeforeBuild) => {
+                (Phase::Build, Hook::BeforeBuild)
+            }
+            StepName::Phase(Phase::Test) | StepName::Hook(Hook::BeforeTest) => {
+                (Phase::Test, Hook::BeforeTest)
+            }
+            StepName::Hook(_) => return None,
+        };
+        let before = StepName::Hook(before);
+        let has_before =
+            self.pipeline.step(before).is_some() || self.site.shared.options.hooks.has(before);
+        (name == before || !has_before).then_some(phase)
+    }
+
+    /// Calls the host's hooks; says whether the config's is to be left out.
+    fn host_hooks(
+        &mut self,
+        name: StepName,
+        so_far: Outcome,
+        cancel: &CancelView,
+        record: &mut StepRecord,
+    ) -> bool {
+        let StepName::Hook(hook) = name else { return false };
+        let export_dir = self.build.export_dir();
+        let call = HookCall {
+            hook,
+            commit: self.commit,
+            export_dir: &export_dir,
+            outcome: so_far,
+            cancel,
+            vars: &mut self.vars,
+            mistake: None,
+            skipped: None,
+        };
+        let hooks = &self.site.shared.options.hooks;
+        match catch_unwind(AssertUnwindSafe(|| hooks.call(call))) {
+            Ok(Ok(None)) => false,
+            Ok(Ok(Some(reason))) => {
+                record.error = Some(format!("skipped: {reason}"));
+                true
+            }
+            Ok(Err(error)) => {
+                fail(record, &error, Outcome::Failure);
+                false
+            }
+            Err(panic) => {
+                let message = format!("the host's hook panicked: {}", panic_text(&*panic));
+                fail(record, &Error::new(ErrorKind::Panic, message), Outcome::Failure);
+                false
+            }
+        }
+    }
+
+    /// Runs the commands of a step until one fails.
+    fn commands(
+        &mut self,
+        step: &Step,
+        cancel: &CancelView,
+        record: &mut StepRecord,
+        voice: &mut Voice<'_>,
+    ) {
+        let begun = Instant::now();
+        let step_deadline = step.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let own = if step.name == Hook::AfterAll.into() {
+            self.limit.and_then(|limit| begun.checked_add(limit))
+        } else {
+            self.deadline
+        };
+        let vars = self.vars_of(step.name);
+        for template in &step.commands {
+            if cancel.is_canceled() {
+                record.outcome = Outcome::Canceled;
+                return;
+            }
+            let command = match self.command(step, template, &vars) {
+                Ok(command) => command,
+                Err(error) => return fail(record, &error, Outcome::Failure),
+            };
+            let each = self.site.shared.command_timeout();
+            let each = each.and_then(|limit| Instant::now().checked_add(limit));
+            let deadline = [own, step_deadline, each].into_iter().flatten().min();
+            self.execute(Command { deadline, ..command }, cancel, record, voice);
+            if record.outcome != Outcome::Success {
+                return;
+            }
+        }
+    }
+
+    fn execute(
+        &mut self,
+        command: Command,
+        cancel: &CancelView,
+        record: &mut StepRecord,
+        voice: &mut Voice<'_>,
+    ) {
+        let clock = Instant::now();
+        let executor = &self.site.executor;
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            executor.execute(
+                &command,
+                &mut |output| voice.output(output.stream, output.bytes),
+                cancel,
+            )
+        }));
+        let ended = ended.unwrap_or_else(|panic| {
+            let message = format!("the executor panicked: {}", panic_text(&*panic));
+            Err(Error::new(ErrorKind::Panic, message))
+        });
+        let exit = ended.as_ref().ok().copied();
+        record.commands.push(CommandRecord {
+            command: command.program.to_string(),
+            exit,
+            duration: clock.elapsed(),
+        });
+        match ended {
+            Ok(exit) => record.outcome = exit.outcome(),
+            Err(error) if error.kind() == ErrorKind::HostAbort => {
+                fail(record, &error, Outcome::Failure);
+            }
+            Err(error) => {
+                self.unsupported |= error.kind() == ErrorKind::Unsupported;
+                fail(record, &error, Outcome::NoVerdict);
+            }
+        }
+    }
+
+    /// The command with its tags filled in.
+    fn command(&self, step: &Step, template: &Template, vars: &Vars) -> Result<Command, Error> {
+        let name = &self.pipeline.name;
+        let text = interpolate_template(template, vars, name)?;
+        let export_dir = self.build.export_dir();
+        let cwd = match &step.cwd {
+            Some(cwd) => inside(&export_dir, &interpolate_template(cwd, vars, name)?)?,
+            None => export_dir,
+        };
+        let mut command = Command::new(Program::Shell(text), cwd);
+        command.env = self.env(step.name);
+        command.env.extend(self.site.shared.options.env.iter().cloned());
+        for (key, value) in &step.env {
+            command.env.push((key.clone(), Some(interpolate_template(value, vars, name)?)));
+        }
+        Ok(command)
+    }
+
+    /// What a command's tags may name: what tinyci knows of the commit, and the host's variables.
+    fn vars_of(&self, step: StepName) -> Vars {
+        let mut vars = self.vars.clone();
+        for (name, value) in self.facts(step) {
+            vars.set_fact(name, value);
+        }
+        vars
+    }
+
+    /// The same facts as environment variables, and what every command gets.
+    fn env(&self, step: StepName) -> Vec<(String, Option<String>)> {
+        let ceiling = self.build.dir().to_string_lossy().into_owned();
+        let fixed = [
+            ("CI", "true".to_owned()),
+            ("TINYCI", "1".to_owned()),
+            ("GIT_CEILING_DIRECTORIES", ceiling),
+        ];
+        let facts = self
+            .facts(step)
+            .into_iter()
+            .map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
+        let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
+        fixed.chain(facts).collect()
+    }
+
+    /// The facts by their names in tags.
+    fn facts(&self, step: StepName) -> Vec<(&'static str, String)> {
+        let commit = self.commit;
+        let mut facts = vec![
+            ("commit", commit.id.to_string()),
+            ("short", commit.id.short()),
+            ("tree", commit.tree.to_string()),
+            ("subject", clean(&commit.subject.to_str_lossy())),
+            ("message", clean(&commit.message.to_str_lossy())),
+            ("author", clean(&commit.author.to_str_lossy())),
+            ("time", commit.time.to_string()),
+            ("export", self.build.export_dir().to_string_lossy().into_owned()),
+            ("target", self.build.dir().to_string_lossy().into_owned()),
+            ("phase", step.to_string()),
+            ("repo", self.site.shared.root.to_string_lossy().into_owned()),
+            ("run", self.run_id.to_owned()),
+        ];
+        facts
+            .extend(commit.branch.as_ref().map(|branch| ("branch", clean(&branch.to_str_lossy()))));
+        facts
+    }
+}
+
+fn fail(record: &mut StepRecord, error: &Error, outcome: Outcome) {
+    record.outcome = outcome;
+    record.error = Some(error.report());
+}
+
+/// A text of the commit's that the operating system takes: no NUL, not endless.
+fn clean(text: &str) -> String {
+    cut(text, MESSAGE_BYTES_MAX).replace('\0', "\u{fffd}")
+}
+
+/// A folder below the export, by a path that does not leave it.
+fn inside(export_dir: &std::path::Path, below: &str) -> Result<std::path::PathBuf, Error> {
+    use std::path::{Component, Path};
+    let stays = Path::new(below)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if stays {
+        return Ok(export_dir.join(below));
+    }
+    let message = format!("`cwd: {below}` leaves the export; name a folder below it");
+    Err(Error::new(ErrorKind::Config, message))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
+}

@@ -1,0 +1,117 @@
+//! [`Voice`]: what happens to one commit, told to its log and to the observer.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::pump::Sender;
+use crate::{
+    commit::Commit,
+    error::Error,
+    event::{Event, Meta},
+    executor::Stream,
+    pipeline::StepName,
+    record::Record,
+    workspace::{Build, LogWriter, Logs},
+};
+
+/// Tells the log and the observer what happens to one commit.
+pub(super) struct Voice<'a> {
+    events: &'a Sender,
+    meta: Meta,
+    logs: &'a Logs,
+    /// None as long as there is no folder for it: then the log of all runs must do.
+    log: Option<LogWriter>,
+}
+
+impl<'a> Voice<'a> {
+    pub(super) fn new(events: &'a Sender, logs: &'a Logs, commit: &Commit, run: &str) -> Self {
+        let meta = Meta {
+            sequence: 0,
+            time: SystemTime::now(),
+            commit: Some(commit.id),
+            run: Some(Arc::from(run)),
+            step: None,
+        };
+        Self { events, meta, logs, log: None }
+    }
+
+    /// Opens the log of a build whose folder is there.
+    pub(super) fn open_log(&mut self, build: &Build, commit: &Commit) {
+        self.log = Some(self.logs.build(build, &commit.id));
+    }
+
+    /// Says that work on the commit begins.
+    pub(super) fn begin(&mut self, commit: &Commit) {
+        self.say(|meta| Event::JobStarted { meta, commit: Box::new(commit.clone()) });
+    }
+
+    /// Says which step the events from here on belong to.
+    pub(super) fn enter(&mut self, step: Option<StepName>) {
+        self.meta.step = step;
+    }
+
+    /// An event, to the log first: that must not wait for a slow observer.
+    pub(super) fn say(&mut self, event: impl FnOnce(Meta) -> Event) {
+        let event = event(self.meta());
+        self.log(&event);
+        self.send(event);
+    }
+
+    /// The last line of an attempt, to the log alone.
+    pub(super) fn log_end(&mut self, record: &Record) {
+        let event = self.job_finished(record);
+        self.log(&event);
+    }
+
+    /// The last event of an attempt, whose line the log has already.
+    pub(super) fn end(&self, record: &Record) {
+        self.send(self.job_finished(record));
+    }
+
+    fn job_finished(&self, record: &Record) -> Event {
+        Event::JobFinished { meta: self.meta(), record: Box::new(record.clone()) }
+    }
+
+    pub(super) fn warn(&mut self, message: String) {
+        self.say(|meta| Event::Warning { meta, message });
+    }
+
+    pub(super) fn output(&mut self, stream: Stream, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Some(log) = &mut self.log {
+            log.output(&bytes);
+        }
+        self.send(Event::Output { meta: self.meta(), stream, bytes });
+    }
+
+    /// A log that cannot be written does not stop a build, but is no secret.
+    pub(super) fn report_log_fault(&mut self) {
+        if let Some(error) = self.log.as_mut().and_then(LogWriter::take_fault) {
+            self.warn(incomplete_log(&error));
+        }
+    }
+
+    fn meta(&self) -> Meta {
+        Meta { time: SystemTime::now(), ..self.meta.clone() }
+    }
+
+    fn log(&mut self, event: &Event) {
+        for line in event.log_lines() {
+            match &mut self.log {
+                Some(log) => log.line(&line),
+                // What keeps the build's folder from being made is said anyway.
+                None => drop(self.logs.line(&line)),
+            }
+        }
+    }
+
+    fn send(&self, event: Event) {
+        self.events.send(event);
+    }
+}
+
+/// What is said of a log that could not be written.
+pub(super) fn incomplete_log(error: &Error) -> String {
+    format!("the log is incomplete: {}", error.report())
+}

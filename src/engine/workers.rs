@@ -1,0 +1,127 @@
+//! The workers of one plan: as many threads as the engine has jobs, each taking the next commit.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use super::{
+    handle::big_thread,
+    job::{self, Site},
+};
+use crate::{
+    commit::CommitId,
+    error::{Error, ErrorKind},
+    job::Job,
+    record::Record,
+    repo::Reachable,
+    workspace::Workspace,
+};
+
+/// What came of a plan.
+pub(super) struct Worked {
+    /// The commits that were begun, or dropped.
+    pub(super) taken: Vec<CommitId>,
+    /// The attempts, in the order in which they ended.
+    pub(super) records: Vec<Record>,
+    /// Whether jobs are left that no worker took.
+    pub(super) left: bool,
+    /// Why the run cannot go on.
+    pub(super) fault: Option<Error>,
+}
+
+/// What decides, between two commits, whether a worker goes on.
+pub(super) struct Bounds<'a> {
+    /// Whether the commits were named, so that it does not matter who reaches them.
+    pub(super) named: bool,
+    /// The commits that the caller came for.
+    pub(super) own: &'a HashSet<CommitId>,
+    /// Whether a waiter gets the lock once they are done.
+    pub(super) yields: bool,
+}
+
+impl Bounds<'_> {
+    /// A commit that nobody can reach any more is dropped, unless somebody named it.
+    fn drops(&self, reachable: &mut Reachable<'_>, id: CommitId) -> bool {
+        !self.named && !reachable.contains(id).unwrap_or(true)
+    }
+
+    /// Whether the rest of the plan can be left to a waiter: none of it is this caller's own.
+    fn leaves(&self, site: &Site<'_>, queue: &Mutex<Queue>) -> bool {
+        let own_left = || locked(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
+        self.yields && !own_left() && lock_wanted(site.workspace)
+    }
+}
+
+/// Whether anybody waits for the lock.
+pub(super) fn lock_wanted(workspace: &Workspace) -> bool {
+    workspace.has_waiters().unwrap_or(false)
+}
+
+/// Hands out jobs until there are none, or the run ends.
+pub(super) fn work(site: &Site<'_>, jobs: Vec<Job>, bounds: &Bounds<'_>) -> Worked {
+    let workers = site.shared.jobs().min(jobs.len());
+    let queue = Mutex::new(Queue { jobs: jobs.into(), ..Queue::default() });
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let worker = big_thread("tinyci job");
+            let started = worker.spawn_scoped(scope, || work_off(site, &queue, bounds));
+            if let Err(source) = started {
+                let error = Error::new(ErrorKind::Spawn, "cannot start a thread for a job");
+                locked(&queue).fault.get_or_insert(error.with_source(source));
+            }
+        }
+    });
+    let queue = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Queue { jobs, taken, records, fault } = queue;
+    Worked { taken, records, left: !jobs.is_empty(), fault }
+}
+
+/// The jobs of one plan, and what came of them.
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    taken: Vec<CommitId>,
+    records: Vec<Record>,
+    fault: Option<Error>,
+}
+
+fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take(queue: &Mutex<Queue>) -> Option<Job> {
+    let mut queue = locked(queue);
+    let job = queue.jobs.pop_front()?;
+    queue.taken.push(job.commit.id);
+    Some(job)
+}
+
+/// One worker.
+fn work_off(site: &Site<'_>, queue: &Mutex<Queue>, bounds: &Bounds<'_>) {
+    let repo = match site.shared.repo() {
+        Ok(repo) => repo,
+        Err(error) => {
+            locked(queue).fault.get_or_insert(error);
+            return;
+        }
+    };
+    let mut reachable = repo.reachable(site.shared.refs());
+    loop {
+        let stopped = site.cancel.is_canceled() || locked(queue).fault.is_some();
+        if stopped || bounds.leaves(site, queue) {
+            return;
+        }
+        let Some(job) = take(queue) else { return };
+        if bounds.drops(&mut reachable, job.commit.id) {
+            continue;
+        }
+        let attempt = job::attempt(site, &repo, &job);
+        let mut queue = locked(queue);
+        queue.records.push(attempt.record);
+        if let Some(fault) = attempt.fault {
+            queue.fault.get_or_insert(fault);
+        }
+    }
+}

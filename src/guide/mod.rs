@@ -1,0 +1,34 @@
+//! The guide: from the first push to the fine print.
+//!
+//! | chapter | for |
+//! |---|---|
+//! | [`getting_started`] | a server and a project, from nothing to a green push |
+//! | [`configuration`] | everything that `.tinyci.yml` can say |
+//! | [`commands`] | what a command finds: tags, environment, limits |
+//! | [`results`] | verdicts, records, logs, and how to ask for them |
+//! | [`operating`] | settings, the queue, retries, disk space, what survives a crash |
+//! | [`embedding`] | running it from a Rust program |
+//! | [`moving_over`] | coming from TinyCI, the Ruby gem |
+//!
+//! The commands and configs in these chapters are run by the tests.
+
+#[doc = include_str!("getting_started.md")]
+pub mod getting_started {}
+
+#[doc = include_str!("configuration.md")]
+pub mod configuration {}
+
+#[doc = include_str!("commands.md")]
+pub mod commands {}
+
+#[doc = include_str!("results.md")]
+pub mod results {}
+
+#[doc = include_str!("operating.md")]
+pub mod operating {}
+
+#[doc = include_str!("embedding.md")]
+pub mod embedding {}
+
+#[doc = include_str!("moving_over.md")]
+pub mod moving_over {}

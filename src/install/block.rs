@@ -1,0 +1,263 @@
+//! What a hook says to start a run, as a marked block that any shell script can hold. Pure text.
+//!
+//! The block stands right behind the script's first line, and starts the run beside the script:
+//! not behind it, because scripts end early (`exit`, `exec`, a failing command under `set -e`);
+//! not before it, because whatever the script does would wait for a build, or be lost with a
+//! pusher who hangs up during it. So it does what it did at the moment it did, with its own exit
+//! status. git ends a push only when everything that the hook started has closed its output, so
+//! the pusher sees the run to its end all the same.
+//!
+//! The run is a child of nobody: a `wait` in the script does not wait for it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    ops::Range,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
+
+const BEGIN: &[u8] = b"# >>> tinyci >>>";
+const END: &[u8] = b"# <<< tinyci <<<";
+
+/// What a script of our own begins with, before the block.
+const OWN_SCRIPT: &str = "#!/bin/sh
+# Made by `tinyci install`. Lines of your own belong below the block.
+";
+
+/// Shells whose scripts can hold the block.
+const SHELLS: [&str; 11] =
+    ["sh", "bash", "dash", "ash", "ksh", "ksh93", "mksh", "pdksh", "yash", "posh", "zsh"];
+
+/// The block that runs this command (a name, or a path).
+pub(super) fn block(tinyci: &OsStr) -> Vec<u8> {
+    let tinyci = quoted(tinyci);
+    let (before, after) = ("\texec ", " run --hook\n");
+    let lines: [&[u8]; 6] = [
+        BEGIN,
+        b"
+# Runs what was pushed. `tinyci uninstall` takes these lines away and no others.
+tinyci_updates=$(cat)
+( (
+\t# The pusher sees the run live, and may hang up at any time: the run goes on.
+\ttrap '' HUP INT QUIT
+\tcd \"$(git rev-parse --git-common-dir)\" || exit
+\tunset $(git rev-parse --local-env-vars)
+",
+        before.as_bytes(),
+        tinyci.as_bytes(),
+        after.as_bytes(),
+        b") <<tinyci_updates & )
+$tinyci_updates
+tinyci_updates
+# What follows gets the same lines.
+exec <<tinyci_updates
+$tinyci_updates
+tinyci_updates
+",
+    ];
+    [&lines.concat(), END, b"\n"].concat()
+}
+
+/// A script of nothing but the block.
+pub(super) fn own_script(block: &[u8]) -> Vec<u8> {
+    [OWN_SCRIPT.as_bytes(), block].concat()
+}
+
+/// Whether nothing remains of a script that was taken apart but our own first lines.
+pub(super) fn is_own_script(rest: &[u8]) -> bool {
+    rest == OWN_SCRIPT.as_bytes()
+}
+
+/// The script with the block, new or in the place of an older one.
+///
+/// # Errors
+///
+/// What is wrong with the script, as the end of a sentence that begins with its name.
+pub(super) fn with_block(script: &[u8], block: &[u8]) -> Result<Vec<u8>, &'static str> {
+    if let Some(place) = find(script)? {
+        let newline = script[place.clone()].ends_with(b"\n");
+        let block = if newline { block } else { block.trim_ascii_end() };
+        return Ok([&script[..place.start], block, &script[place.end..]].concat());
+    }
+    let first_line = script.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    check_first_line(first_line)?;
+    if !first_line.ends_with(b"\n") {
+        // The newline goes in front, so that the script still ends without one: see `without_block`.
+        return Ok([first_line, b"\n", block.trim_ascii_end()].concat());
+    }
+    Ok([first_line, block, &script[first_line.len()..]].concat())
+}
+
+/// The script as it is without the block; none if it has none.
+///
+/// # Errors
+///
+/// As those of [`with_block`].
+pub(super) fn without_block(script: &[u8]) -> Result<Option<Vec<u8>>, &'static str> {
+    let Some(Range { mut start, end }) = find(script)? else { return Ok(None) };
+    if !script[..end].ends_with(b"\n") {
+        start = start.saturating_sub(1);
+    }
+    Ok(Some([&script[..start], &script[end..]].concat()))
+}
+
+/// Where the block stands, with its last newline if it has one.
+fn find(script: &[u8]) -> Result<Option<Range<usize>>, &'static str> {
+    let (mut begins, mut ends) = (Vec::new(), Vec::new());
+    let mut place = 0;
+    for line in script.split_inclusive(|byte| *byte == b'\n') {
+        let next = place + line.len();
+        match line.strip_suffix(b"\n").unwrap_or(line) {
+            BEGIN => begins.push(place),
+            END => ends.push(next),
+            _ => {}
+        }
+        place = next;
+    }
+    match (begins.as_slice(), ends.as_slice()) {
+        ([], []) => Ok(None),
+        ([begin], [end]) if begin < end => Ok(Some(*begin..*end)),
+        _ => Err("holds a damaged tinyci block: take the lines of it away by hand first"),
+    }
+}
+
+/// Whether a script that begins so is one of a shell that reads the block as it is meant.
+fn check_first_line(line: &[u8]) -> Result<(), &'static str> {
+    if line.starts_with(b"\xef\xbb\xbf") {
+        return Err("begins with a byte order mark, which keeps it from running at all");
+    }
+    let Some(line) = line.strip_prefix(b"#!") else {
+        return Err("is not a shell script (its first line names no shell)");
+    };
+    if line.ends_with(b"\r\n") {
+        return Err("has Windows line ends (CRLF), which no shell reads: convert it first");
+    }
+    let text = std::str::from_utf8(line).unwrap_or_default();
+    let mut words = text.split_ascii_whitespace().map(|word| word.rsplit('/').next().unwrap_or(""));
+    let program = match words.next() {
+        Some("env") => words.find(|word| !word.starts_with('-') && !word.contains('=')),
+        Some("busybox") => words.next(),
+        program => program,
+    };
+    if program.is_some_and(|program| SHELLS.contains(&program)) {
+        return Ok(());
+    }
+    Err("is not a shell script")
+}
+
+/// A word for a shell: as it is where it holds nothing special, else in single quotes.
+fn quoted(word: &OsStr) -> OsString {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(byte);
+    if word.as_bytes().iter().all(plain) {
+        return word.to_owned();
+    }
+    let mut quoted = vec![b'\''];
+    for byte in word.as_bytes() {
+        match byte {
+            b'\'' => quoted.extend_from_slice(b"'\\''"),
+            byte => quoted.push(*byte),
+        }
+    }
+    quoted.push(b'\'');
+    OsString::from_vec(quoted)
+}
+
+/// Whether this is, byte for byte, the hook that the ancestor's `install` wrote, with the name of
+/// its program or with the absolute path.
+pub(super) fn is_ancestor(script: &[u8]) -> bool {
+    let script = script.strip_suffix(b"\n").unwrap_or(script);
+    let command = script.strip_prefix(b"#!/bin/sh\nunset GIT_DIR\n\n");
+    let Some(program) = command.and_then(|line| line.strip_suffix(b" run --all")) else {
+        return false;
+    };
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(byte);
+    let absolute = program.starts_with(b"/") && program.ends_with(b"/tinyci");
+    program == b"tinyci" || (absolute && program.iter().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_was_added_comes_out_again_byte_for_byte() {
+        let block = block("tinyci".as_ref());
+        for script in [
+            &b"#!/bin/sh\n"[..],
+            b"#!/bin/sh",
+            b"#!/bin/sh\n\n\n",
+            b"#!/bin/sh\nexec true",
+            b"#! /usr/bin/env -S FOO=1 bash -e\n\x00\xff\r\n",
+            b"#!/bin/busybox ash\ntrue\n",
+            OWN_SCRIPT.as_bytes(),
+        ] {
+            let with = with_block(script, &block).unwrap();
+            assert!(with.len() > script.len());
+            assert_eq!(with_block(&with, &block).unwrap(), with, "twice is once");
+            assert_eq!(without_block(&with).unwrap().unwrap(), script);
+
+            let edited = [&with[..], b"\necho later\n"].concat();
+            let expected = [script, b"\necho later\n"].concat();
+            assert_eq!(without_block(&edited).unwrap().unwrap(), expected);
+        }
+        assert_eq!(without_block(b"#!/bin/sh\n").unwrap(), None);
+    }
+
+    #[test]
+    fn an_older_block_is_replaced_where_it_stands() {
+        let old = with_block(b"#!/bin/sh\necho\n", &block("tinyci".as_ref())).unwrap();
+        let moved = [b"#!/bin/sh\n# mine\n", &old[10..]].concat();
+        let new = with_block(&moved, &block("/opt/tinyci".as_ref())).unwrap();
+        let text = String::from_utf8(new.clone()).unwrap();
+        assert!(text.starts_with("#!/bin/sh\n# mine\n# >>>") && text.ends_with("<<<\necho\n"));
+        assert!(text.contains("exec /opt/tinyci run") && !text.contains("exec tinyci run"));
+        assert_eq!(without_block(&new).unwrap().unwrap(), b"#!/bin/sh\n# mine\necho\n");
+    }
+
+    #[test]
+    fn only_scripts_of_posix_shells_take_the_block() {
+        let block = block("tinyci".as_ref());
+        for (script, reason) in [
+            (&b""[..], "names no shell"),
+            (b"echo hello\n", "names no shell"),
+            (b"\x7fELF\x02\x01", "names no shell"),
+            (b"\xef\xbb\xbf#!/bin/sh\n", "byte order mark"),
+            (b"#!/bin/sh\r\necho\r\n", "CRLF"),
+            (b"#!/usr/bin/python3\n", "not a shell script"),
+            (b"#!/usr/bin/env -S python3 -u\n", "not a shell script"),
+            (b"#!/usr/bin/fish\n", "not a shell script"),
+            (b"#!/bin/csh -f\n", "not a shell script"),
+            (b"#!\n", "not a shell script"),
+            (b"#!/bin/sh\n# >>> tinyci >>>\n", "damaged"),
+            (b"#!/bin/sh\n# <<< tinyci <<<\n# >>> tinyci >>>\n", "damaged"),
+        ] {
+            let refusal = with_block(script, &block).unwrap_err();
+            assert!(refusal.contains(reason), "{}: {refusal}", script.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_ancestor_is_known_byte_for_byte_and_nothing_else_is() {
+        let text = "#!/bin/sh\nunset GIT_DIR\n\ntinyci run --all\n";
+        let absolute = text.replace("tinyci run", "/usr/local/bin/tinyci run");
+        for ours in [text, text.trim_end(), &absolute] {
+            assert!(is_ancestor(ours.as_bytes()), "{ours}");
+        }
+        for foreign in [
+            text.replace("--all", "--all -q"),
+            text.replace("tinyci run", "/bin/x; tinyci run"),
+            text.replace("tinyci run", "/bin/x/nottinyci run"),
+            format!("{text}\n"),
+            text.replace("\n\n", "\n"),
+        ] {
+            assert!(!is_ancestor(foreign.as_bytes()), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_quoted_only_where_it_must_be() {
+        assert_eq!(quoted("/opt/a-b/tinyci".as_ref()), "/opt/a-b/tinyci");
+        assert_eq!(quoted("/it's here/$x".as_ref()), r"'/it'\''s here/$x'");
+    }
+}

@@ -1,0 +1,577 @@
+//! The files of a hooks folder: a `post-receive` hook that starts a run, beside whatever is there.
+//!
+//! Foreign bytes are never lost. A script keeps its own around a marked block; what is no shell
+//! script is left alone, and the error says what to add to it. Files are replaced whole, since a
+//! push may be reading them.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    io::Write,
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::{Error, ErrorKind},
+    install::block::{block, is_ancestor, is_own_script, own_script, with_block, without_block},
+};
+
+/// Where the ancestor's hook is kept for an uninstall.
+const ANCESTOR_KEPT: &str = "post-update.before-tinyci";
+
+/// How the hook is to be installed.
+#[derive(Clone, Debug)]
+pub(crate) struct HookOptions {
+    /// What the hook runs: `tinyci`, looked up in the pusher's `PATH` on the server, or its
+    /// absolute path.
+    pub(crate) tinyci: OsString,
+    /// The folders of the repository: its common git directory, its work tree.
+    pub(crate) inside: Vec<PathBuf>,
+    /// Whether a hooks folder outside them is meant, which other repositories may use too.
+    pub(crate) shared: bool,
+}
+
+/// What an install did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InstalledHook {
+    /// The hook.
+    pub(crate) path: PathBuf,
+    /// What became of it.
+    pub(crate) change: Change,
+    /// What else there is to know, a sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What an install did to the hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// There was none.
+    Created,
+    /// A script that was there got the block.
+    Added,
+    /// The block was there and said something else.
+    Updated,
+    /// All was as it is to be.
+    Unchanged,
+}
+
+/// What an uninstall did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RemovedHooks {
+    /// The hooks that lost their block, or went with it.
+    pub(crate) removed: Vec<PathBuf>,
+    /// What else there is to know, a sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Installs the hook in this folder, which need not exist.
+///
+/// Where a hook that belongs to a server runs all of `post-receive.d/`, ours goes there: such
+/// servers rewrite their own hook. An ancestor's `post-update` is renamed, since it would start
+/// everything a second time.
+///
+/// # Errors
+///
+/// [`Unsupported`](ErrorKind::Unsupported) if the folder is outside the repository and that was
+/// not asked for, or if a hook is there that cannot take the block: nothing is changed then.
+/// [`Io`](ErrorKind::Io) if a file cannot be read or written.
+pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<InstalledHook, Error> {
+    check_inside(hooks_dir, options)?;
+    let block = block(&options.tinyci);
+    let path = hook_path(hooks_dir);
+    let change = match Hook::read(&path)? {
+        None => {
+            let failed = |source| Error::io("make the hooks folder", hooks_dir, source);
+            fs::create_dir_all(hooks_dir).map_err(failed)?;
+            write(&path, &own_script(&block), None)?;
+            Change::Created
+        }
+        Some(hook) => hook.add(&path, &block)?,
+    };
+    let notes = retire_ancestor(hooks_dir)?.into_iter().collect();
+    Ok(InstalledHook { path, change, notes })
+}
+
+/// Takes the block out of the hooks in this folder; a hook that was nothing else goes with it, and
+/// an ancestor's comes back.
+///
+/// # Errors
+///
+/// [`Unsupported`](ErrorKind::Unsupported) if a block was damaged: nothing is changed then.
+/// [`Io`](ErrorKind::Io) if a file cannot be read or written.
+pub(crate) fn uninstall(hooks_dir: &Path) -> Result<RemovedHooks, Error> {
+    let mut removed = Vec::new();
+    for path in [hooks_dir.join("post-receive"), hooks_dir.join("post-receive.d/tinyci")] {
+        let Some(Hook::Script { text, metadata }) = Hook::read(&path)? else { continue };
+        let rest = without_block(&text).map_err(|reason| refusal(&path, reason))?;
+        match rest {
+            None => continue,
+            Some(rest) if is_own_script(&rest) => fs::remove_file(&path)
+                .map_err(|source| Error::io("remove the hook", &path, source))?,
+            Some(rest) => write(&path, &rest, Some(&metadata))?,
+        }
+        removed.push(path);
+    }
+    let notes = restore_ancestor(hooks_dir)?.into_iter().collect();
+    Ok(RemovedHooks { removed, notes })
+}
+
+/// What stands in a hook's place.
+enum Hook {
+    Script { text: Vec<u8>, metadata: fs::Metadata },
+    Other(&'static str),
+}
+
+impl Hook {
+    fn read(path: &Path) -> Result<Option<Hook>, Error> {
+        let failed = |source| Error::io("read the hook", path, source);
+        let metadata = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            metadata => metadata.map_err(failed)?,
+        };
+        if metadata.is_symlink() {
+            return Ok(Some(Hook::Other("is a symbolic link, and belongs to what it points to")));
+        }
+        if !metadata.is_file() {
+            return Ok(Some(Hook::Other("is not a file")));
+        }
+        let text = fs::read(path).map_err(failed)?;
+        Ok(Some(Hook::Script { text, metadata }))
+    }
+
+    fn add(self, path: &Path, block: &[u8]) -> Result<Change, Error> {
+        let (text, metadata) = match self {
+            Hook::Script { text, metadata } => (text, metadata),
+            Hook::Other(reason) => return Err(refusal(path, reason)),
+        };
+        let new = with_block(&text, block).map_err(|reason| refusal(path, reason))?;
+        if metadata.permissions().mode() & 0o111 == 0 {
+            let reason = "is not executable, so that git ignores it: remove it, or make it \
+                          executable if it is meant to run";
+            return Err(refusal(path, reason));
+        }
+        if new == text {
+            return Ok(Change::Unchanged);
+        }
+        // A script that holds a block can be taken apart; `with_block` has found it sound.
+        let added = matches!(without_block(&text), Ok(None));
+        write(path, &new, Some(&metadata))?;
+        Ok(if added { Change::Added } else { Change::Updated })
+    }
+}
+
+/// Why a hook is left alone, and what its owner can do.
+fn refusal(path: &Path, reason: &str) -> Error {
+    let message = format!(
+        "`{}` {reason}; to start runs from a hook of your own, give a copy of its standard input \
+         to `sh -c 'unset $(git rev-parse --local-env-vars); exec tinyci run --hook'`",
+        path.display()
+    );
+    Error::new(ErrorKind::Unsupported, message).with_path(path)
+}
+
+/// The file that takes the hook.
+fn hook_path(hooks_dir: &Path) -> PathBuf {
+    let (hook, folder) = (hooks_dir.join("post-receive"), hooks_dir.join("post-receive.d"));
+    let name = b"post-receive.d";
+    let delegates =
+        fs::read(&hook).is_ok_and(|text| text.windows(name.len()).any(|part| part == name));
+    if folder.is_dir() && delegates { folder.join("tinyci") } else { hook }
+}
+
+/// Refuses a hooks folder that other repositories may share, unless that was asked for.
+fn check_inside(hooks_dir: &Path, options: &HookOptions) -> Result<(), Error> {
+    let real_dir = real_path(hooks_dir);
+    if options.shared || options.inside.iter().any(|dir| real_dir.starts_with(real_path(dir))) {
+        return Ok(());
+    }
+    let message = format!(
+        "the hooks of this repository are in `{}`, outside of it (core.hooksPath, or a link): a \
+         hook there runs for every repository that uses that folder; `tinyci install \
+         --shared-hooks` installs it all the same, or set core.hooksPath for this repository alone",
+        hooks_dir.display()
+    );
+    Err(Error::new(ErrorKind::Unsupported, message).with_path(hooks_dir))
+}
+
+/// The path without links, as far as it exists.
+fn real_path(path: &Path) -> PathBuf {
+    let mut missing = PathBuf::new();
+    for above in path.ancestors() {
+        if let Ok(real) = above.canonicalize() {
+            return real.join(missing);
+        }
+        missing = Path::new(above.file_name().unwrap_or_default()).join(missing);
+    }
+    path.to_path_buf()
+}
+
+/// Writes a hook whole, executable for whom the umask lets, or just as it was before.
+fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), Error> {
+    let failed = |source| Error::io("write the hook", path, source);
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".post-receive-").permissions(fs::Permissions::from_mode(0o777));
+    let mut file = builder.tempfile_in(dir).map_err(failed)?;
+    file.write_all(text).map_err(failed)?;
+    if let Some(before) = before {
+        // Only root can give a file away; for others it is theirs in the first place, or may stay.
+        let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
+        file.as_file().set_permissions(before.permissions()).map_err(failed)?;
+    }
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Moves the ancestor's `post-update` out of the way, if it is exactly that.
+fn retire_ancestor(hooks_dir: &Path) -> Result<Option<String>, Error> {
+    let (path, kept) = (hooks_dir.join("post-update"), hooks_dir.join(ANCESTOR_KEPT));
+    let Some(Hook::Script { text, .. }) = Hook::read(&path)? else { return Ok(None) };
+    let room = match Hook::read(&kept)? {
+        None => true,
+        Some(Hook::Script { text, .. }) => is_ancestor(&text),
+        Some(Hook::Other(_)) => false,
+    };
+    if is_ancestor(&text) && room {
+        let failed = |source| Error::io("rename the hook", &path, source);
+        fs::rename(&path, &kept).map_err(failed)?;
+        return Ok(Some(format!(
+            "`{}` is what TinyCI installed: it is not needed any more, and is kept as \
+             `{ANCESTOR_KEPT}`",
+            path.display()
+        )));
+    }
+    let name = b"tinyci";
+    let calls = text.windows(name.len()).any(|part| part == name);
+    Ok(calls.then(|| {
+        format!(
+            "`{}` mentions tinyci too and is left as it is: a run that it starts comes on top of \
+             the new hook's",
+            path.display()
+        )
+    }))
+}
+
+/// Puts the ancestor's `post-update` back where it was.
+fn restore_ancestor(hooks_dir: &Path) -> Result<Option<String>, Error> {
+    let (path, kept) = (hooks_dir.join("post-update"), hooks_dir.join(ANCESTOR_KEPT));
+    match Hook::read(&kept)? {
+        Some(Hook::Script { text, .. }) if is_ancestor(&text) => {}
+        _ => return Ok(None),
+    }
+    if Hook::read(&path)?.is_some() {
+        let (path, kept) = (path.display(), kept.display());
+        return Ok(Some(format!("`{path}` is new since the install, so `{kept}` stays there")));
+    }
+    let failed = |source| Error::io("put the hook back at", &path, source);
+    fs::rename(&kept, &path).map_err(failed)?;
+    Ok(Some(format!("`{}` is back as TinyCI installed it", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::{
+        fs::File,
+        io::{BufRead, BufReader},
+        os::unix::{fs::symlink, process::CommandExt},
+        process::{Command, Stdio},
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+    use crate::testing::{TestRepo, succeed};
+
+    /// A server, a client, and a program called `tinyci` that notes how it was called.
+    struct Push {
+        server: TestRepo,
+        client: TestRepo,
+        bin: PathBuf,
+    }
+
+    impl Push {
+        fn new(server: TestRepo) -> Push {
+            let client = TestRepo::new();
+            client.commit("first");
+            let bin = server.outside().join("bin");
+            fs::create_dir(&bin).unwrap();
+            let push = Push { server, client, bin };
+            push.stand_in("echo live from tinyci");
+            push
+        }
+
+        fn record(&self) -> PathBuf {
+            self.server.outside().join("record")
+        }
+
+        /// The program notes its call, does this, and notes its end.
+        fn stand_in(&self, then: &str) {
+            let record = self.record();
+            let record = record.display();
+            let script = format!(
+                "#!/bin/sh\n{{ echo \"$*\"; pwd -P; echo ${{GIT_DIR-unset}}; cat; }} >'{record}'\n\
+                 {then}\necho end >>'{record}'\n"
+            );
+            write(&self.bin.join("tinyci"), script.as_bytes(), None).unwrap();
+        }
+
+        fn hooks_dir(&self) -> PathBuf {
+            let git = self.server.git(&["rev-parse", "--git-common-dir"]);
+            self.server.path().join(git).join("hooks")
+        }
+
+        fn hook(&self, name: &str, text: &str) -> PathBuf {
+            let path = self.hooks_dir().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write(&path, text.as_bytes(), None).unwrap();
+            path
+        }
+
+        fn options(&self) -> HookOptions {
+            let inside = vec![self.server.path().to_path_buf()];
+            HookOptions { tinyci: "tinyci".into(), inside, shared: false }
+        }
+
+        fn install(&self) -> Result<InstalledHook, Error> {
+            install(&self.hooks_dir(), &self.options())
+        }
+
+        fn command(&self, refs: &[&str]) -> Command {
+            self.command_to(self.server.path(), refs)
+        }
+
+        fn command_to(&self, server: &Path, refs: &[&str]) -> Command {
+            let mut command = self.client.command();
+            let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap());
+            command.arg("push").arg(server).args(refs).env("PATH", path);
+            command
+        }
+
+        /// Pushes; returns what the pusher saw and the lines that the hook must have got.
+        fn push(&self, refs: &[&str]) -> (String, String) {
+            let output = self.command(refs).output().unwrap();
+            succeed("git push", &output);
+            let (zero, id) = ("0".repeat(40), self.client.git(&["rev-parse", "HEAD"]));
+            let lines = refs.iter().map(|name| {
+                let name = name.split(':').next_back().unwrap();
+                format!("{zero} {id} {name}\n")
+            });
+            (String::from_utf8(output.stderr).unwrap(), lines.collect())
+        }
+
+        fn called(&self, lines: &str) -> String {
+            let git = self.hooks_dir().parent().unwrap().canonicalize().unwrap();
+            format!("run --hook\n{}\nunset\n{lines}end\n", git.display())
+        }
+    }
+
+    fn state(path: &Path) -> (Vec<u8>, u32) {
+        (fs::read(path).unwrap(), fs::metadata(path).unwrap().permissions().mode())
+    }
+
+    #[test]
+    fn a_push_runs_tinyci_live_in_the_repository() {
+        for server in [TestRepo::bare(), TestRepo::new()] {
+            let push = Push::new(server);
+            let installed = push.install().unwrap();
+            assert_eq!((installed.change, installed.notes.len()), (Change::Created, 0));
+            let (seen, lines) = push.push(&["HEAD:refs/heads/a$(b)'c", "HEAD:refs/tags/v1"]);
+            assert!(seen.contains("remote: live from tinyci"), "{seen}");
+            assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines));
+
+            assert_eq!(push.install().unwrap().change, Change::Unchanged);
+            assert_eq!(
+                uninstall(&push.hooks_dir()).unwrap().removed,
+                std::slice::from_ref(&installed.path)
+            );
+            assert!(!installed.path.exists());
+            assert!(uninstall(&push.hooks_dir()).unwrap().removed.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_linked_worktree_counts_as_its_repository() {
+        let server = TestRepo::new();
+        server.commit("first");
+        server.git(&["worktree", "add", "-q", "--detach", "../linked"]);
+        let push = Push::new(server);
+        push.install().unwrap();
+        let linked = push.server.outside().join("linked");
+        let mut command = push.command_to(&linked, &["HEAD:refs/heads/other"]);
+        let output = command.output().unwrap();
+        succeed("git push", &output);
+        let (zero, id) = ("0".repeat(40), push.client.git(&["rev-parse", "HEAD"]));
+        let lines = format!("{zero} {id} refs/heads/other\n");
+        assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines));
+    }
+
+    #[test]
+    fn an_old_script_does_what_it_did_however_it_ends() {
+        for (number, (shell, end)) in [
+            ("#!/bin/sh", "exec cat"),
+            ("#!/bin/sh -eu", "cat; false; echo not reached"),
+            ("#!/usr/bin/env bash", "while read -r line; do echo \"$line\"; done; exit 3"),
+            ("#!/bin/bash -e", "cat; wait"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let push = Push::new(TestRepo::bare());
+            let old = push.server.outside().join("old");
+            let text = format!("{shell}\nexec >'{}'\n{end}\n", old.display());
+            let hook = push.hook("post-receive", &text);
+            fs::set_permissions(&hook, fs::Permissions::from_mode(0o751)).unwrap();
+            let before = state(&hook);
+            assert_eq!(push.install().unwrap().change, Change::Added);
+            let (_, lines) = push.push(&[&format!("HEAD:refs/heads/b{number}")]);
+            assert_eq!(fs::read_to_string(old).unwrap(), lines, "{text}");
+            assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines));
+
+            assert_eq!(state(&hook).1, before.1);
+            assert_eq!(push.install().unwrap().change, Change::Unchanged);
+            uninstall(&push.hooks_dir()).unwrap();
+            assert_eq!(state(&hook), before);
+        }
+    }
+
+    #[test]
+    fn a_push_of_many_refs_reaches_both() {
+        let push = Push::new(TestRepo::bare());
+        let old = push.server.outside().join("old");
+        push.hook("post-receive", &format!("#!/bin/sh\ncat >'{}'\n", old.display()));
+        push.install().unwrap();
+        let name = "a-branch-with-a-long-name".repeat(4);
+        let refs: Vec<_> = (0..800).map(|n| format!("HEAD:refs/heads/{name}{n:03}")).collect();
+        let refs: Vec<_> = refs.iter().map(String::as_str).collect();
+        let (_, lines) = push.push(&refs);
+        assert!(lines.len() > 128 << 10, "more than a pipe or an argument holds");
+        assert!(fs::read_to_string(old).unwrap() == lines);
+        assert!(fs::read_to_string(push.record()).unwrap() == push.called(&lines));
+    }
+
+    #[test]
+    fn the_run_goes_on_when_the_pusher_hangs_up() {
+        let push = Push::new(TestRepo::bare());
+        push.install().unwrap();
+        let gate = push.server.outside().join("gate");
+        succeed("mkfifo", &Command::new("mkfifo").arg(&gate).output().unwrap());
+        push.stand_in(&format!("echo started; read -r line <'{}'", gate.display()));
+        let mut client = push
+            .command(&["HEAD:refs/heads/main"])
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(client.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("started")));
+        // As Ctrl-C does it: the client and, over a path, the server's side too.
+        let group = rustix::process::Pid::from_child(&client);
+        rustix::process::kill_process_group(group, rustix::process::Signal::INT).unwrap();
+        assert!(!client.wait().unwrap().success());
+
+        // Opened for both, so that this does not wait for a reader that may have died.
+        let mut open = File::options().read(true).write(true).open(&gate).unwrap();
+        open.write_all(b"go on\n").unwrap();
+        let limit = Instant::now() + Duration::from_secs(60);
+        while !fs::read_to_string(push.record()).unwrap().ends_with("end\n") {
+            assert!(Instant::now() < limit, "the run did not go on");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn what_cannot_take_the_block_is_left_alone() {
+        for text in ["#!/usr/bin/python3\npass\n", "#!/bin/sh\r\ntrue\r\n", "\u{7f}ELF", ""] {
+            let push = Push::new(TestRepo::bare());
+            let before = state(&push.hook("post-receive", text));
+            let error = push.install().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let message = error.to_string();
+            assert!(message.contains("hooks/post-receive") && message.contains("run --hook"));
+            assert_eq!(state(&push.hooks_dir().join("post-receive")), before);
+        }
+
+        let push = Push::new(TestRepo::bare());
+        let hook = push.hook("elsewhere", "#!/bin/sh\n");
+        symlink(&hook, push.hooks_dir().join("post-receive")).unwrap();
+        assert!(push.install().unwrap_err().to_string().contains("symbolic link"));
+        fs::remove_file(push.hooks_dir().join("post-receive")).unwrap();
+        let off = push.hook("post-receive", "#!/bin/sh\nrm -rf important\n");
+        fs::set_permissions(&off, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(push.install().unwrap_err().to_string().contains("not executable"));
+        assert_eq!(fs::read(&hook).unwrap(), b"#!/bin/sh\n");
+    }
+
+    #[test]
+    fn a_hooks_folder_outside_the_repository_has_to_be_asked_for() {
+        let push = Push::new(TestRepo::bare());
+        let outside = push.server.outside().join("hooks/not/there/yet");
+        let error = install(&outside, &push.options()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("core.hooksPath") && !outside.exists());
+        let options = HookOptions { shared: true, ..push.options() };
+        assert_eq!(install(&outside, &options).unwrap().change, Change::Created);
+        push.server.git(&["config", "core.hooksPath", outside.to_str().unwrap()]);
+        let (_, lines) = push.push(&["HEAD:refs/heads/main"]);
+        assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines));
+
+        fs::remove_dir_all(push.hooks_dir()).unwrap();
+        symlink(&outside, push.hooks_dir()).unwrap();
+        assert!(push.install().is_err(), "a link leads outside too");
+    }
+
+    #[test]
+    fn a_server_that_runs_a_folder_of_hooks_gets_ours_there() {
+        let push = Push::new(TestRepo::bare());
+        let delegate = "#!/usr/bin/env bash\ndata=$(cat)\n\
+            for hook in hooks/post-receive.d/*; do echo \"$data\" | \"$hook\"; done\n";
+        push.hook("post-receive", delegate);
+        push.hook("post-receive.d/other", "#!/bin/sh\ncat >/dev/null\n");
+        let installed = push.install().unwrap();
+        assert!(installed.path.ends_with("post-receive.d/tinyci"));
+        let (_, lines) = push.push(&["HEAD:refs/heads/main"]);
+        assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines));
+        assert_eq!(uninstall(&push.hooks_dir()).unwrap().removed, [installed.path]);
+        assert_eq!(fs::read(push.hooks_dir().join("post-receive")).unwrap(), delegate.as_bytes());
+    }
+
+    #[test]
+    fn an_absolute_path_may_hold_anything() {
+        let push = Push::new(TestRepo::bare());
+        let odd = push.server.outside().join("it's a \"$HOME\"");
+        fs::create_dir(&odd).unwrap();
+        fs::rename(push.bin.join("tinyci"), odd.join("tinyci")).unwrap();
+        assert_eq!(push.install().unwrap().change, Change::Created);
+        let options = HookOptions { tinyci: odd.join("tinyci").into(), ..push.options() };
+        let installed = install(&push.hooks_dir(), &options).unwrap();
+        assert_eq!(installed.change, Change::Updated);
+        let (_, lines) = push.push(&["HEAD:refs/heads/main"]);
+        assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines));
+    }
+
+    #[test]
+    fn the_ancestor_makes_way_and_comes_back() {
+        let push = Push::new(TestRepo::bare());
+        let text = "#!/bin/sh\nunset GIT_DIR\n\ntinyci run --all\n";
+        let hook = push.hook("post-update", text);
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o744)).unwrap();
+        let before = state(&hook);
+        let installed = push.install().unwrap();
+        assert!(installed.notes[0].contains(ANCESTOR_KEPT), "{:?}", installed.notes);
+        let (_, lines) = push.push(&["HEAD:refs/heads/main"]);
+        assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines), "once");
+        let removed = uninstall(&push.hooks_dir()).unwrap();
+        assert_eq!((state(&hook), removed.notes.len()), (before, 1));
+        assert!(!push.hooks_dir().join(ANCESTOR_KEPT).exists());
+
+        let foreign = push.hook("post-update", &text.replace("--all", "--all || true"));
+        let before = state(&foreign);
+        let installed = push.install().unwrap();
+        assert!(installed.notes[0].contains("left as it is"), "{:?}", installed.notes);
+        uninstall(&push.hooks_dir()).unwrap();
+        assert_eq!(state(&foreign), before);
+    }
+}

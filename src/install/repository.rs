@@ -1,0 +1,137 @@
+//! An install in a repository: its hook, and the refs that only the server may write.
+
+use std::path::PathBuf;
+
+use super::hooks::{self, Change, HookOptions};
+use crate::{error::Error, repo::Repo};
+
+/// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
+const SERVER_REFS: [&str; 4] = [
+    "refs/notes/tinyci-result",
+    "refs/notes/runs/tinyci",
+    "refs/tinyci/baseline",
+    "refs/tinyci/deploys",
+];
+
+const HIDE_REFS: &str = "receive.hideRefs";
+
+/// How [`Engine::install`](crate::Engine::install) goes about it.
+///
+/// ```
+/// use tinyci::InstallOptions;
+/// let options = InstallOptions::new().command("/usr/local/bin/tinyci").hide_refs(true);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InstallOptions {
+    /// What the hook runs: a name to be found in `PATH` on the server, or an absolute path.
+    pub command: PathBuf,
+    /// Whether pushes to tinyci's own refs are refused from now on (`receive.hideRefs`).
+    pub hide_refs: bool,
+    /// Whether the hook may go into a folder that other repositories use too (`core.hooksPath`).
+    pub shared_hooks: bool,
+}
+
+impl Default for InstallOptions {
+    fn default() -> Self {
+        Self { command: PathBuf::from("tinyci"), hide_refs: false, shared_hooks: false }
+    }
+}
+
+impl InstallOptions {
+    /// A hook that runs `tinyci` from the `PATH`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what the hook runs.
+    #[must_use]
+    pub fn command(mut self, command: impl Into<PathBuf>) -> Self {
+        self.command = command.into();
+        self
+    }
+
+    /// Has pushes to tinyci's own refs refused.
+    #[must_use]
+    pub fn hide_refs(mut self, hide_refs: bool) -> Self {
+        self.hide_refs = hide_refs;
+        self
+    }
+
+    /// Allows a hooks folder outside the repository.
+    #[must_use]
+    pub fn shared_hooks(mut self, shared_hooks: bool) -> Self {
+        self.shared_hooks = shared_hooks;
+        self
+    }
+}
+
+/// What an install or an uninstall did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Installed {
+    /// The hook.
+    pub hook: PathBuf,
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// What else there is to know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Installs the hook, and hides the server's refs if that is wanted.
+pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed, Error> {
+    let hook_options = HookOptions {
+        tinyci: options.command.clone().into_os_string(),
+        inside: vec![repo.common_dir().to_path_buf(), repo.root().to_path_buf()],
+        shared: options.shared_hooks,
+    };
+    let done = hooks::install(&repo.hooks_dir()?, &hook_options)?;
+    let mut installed =
+        Installed { hook: done.path, changed: done.change != Change::Unchanged, notes: done.notes };
+    if done.change == Change::Added {
+        let hook = installed.hook.display();
+        installed.notes.push(format!("`{hook}` was there and keeps its own lines"));
+    }
+    if options.hide_refs {
+        if hide(repo)? {
+            installed.changed = true;
+            installed.notes.push(
+                "pushes to the refs that hold verdicts are refused from now on (receive.hideRefs)"
+                    .to_owned(),
+            );
+        }
+    } else if !hidden(repo)? {
+        installed.notes.push(
+            "whoever can push can forge verdicts: `tinyci install --hide-refs` has such pushes \
+             refused (receive.hideRefs)"
+                .to_owned(),
+        );
+    }
+    Ok(installed)
+}
+
+/// Takes out what [`install`] put in.
+pub(crate) fn uninstall(repo: &Repo) -> Result<Installed, Error> {
+    let hooks_dir = repo.hooks_dir()?;
+    let done = hooks::uninstall(&hooks_dir)?;
+    let mut changed = !done.removed.is_empty();
+    for name in SERVER_REFS {
+        changed |= repo.config_unset(HIDE_REFS, name)?;
+    }
+    let hook = done.removed.into_iter().next().unwrap_or_else(|| hooks_dir.join("post-receive"));
+    Ok(Installed { hook, changed, notes: done.notes })
+}
+
+fn hide(repo: &Repo) -> Result<bool, Error> {
+    let mut changed = false;
+    for name in SERVER_REFS {
+        changed |= repo.config_add(HIDE_REFS, name)?;
+    }
+    Ok(changed)
+}
+
+fn hidden(repo: &Repo) -> Result<bool, Error> {
+    let values = repo.config_values(HIDE_REFS)?;
+    Ok(SERVER_REFS.iter().all(|name| values.iter().any(|value| value == name)))
+}

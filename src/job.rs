@@ -1,0 +1,53 @@
+//! What is going to be run, and why.
+
+use std::fmt;
+
+use crate::commit::{Commit, CommitId};
+
+/// A commit that will be run, and the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Job {
+    /// The commit.
+    pub commit: Commit,
+    /// Why it was picked.
+    pub reason: Reason,
+}
+
+/// Why a commit was picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It has no verdict.
+    Pending,
+    /// It has no verdict, though an attempt is on record: that one did not finish, was canceled, or
+    /// its verdict was taken away.
+    Interrupted,
+    /// It was named, and has no verdict.
+    Named,
+    /// It was named for a retry, and has a verdict.
+    Retry,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Pending => "has no verdict",
+            Reason::Interrupted => "has no verdict, though an earlier attempt is on record",
+            Reason::Named => "was named",
+            Reason::Retry => "was named for a retry",
+        })
+    }
+}
+
+/// What a run is going to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The commits to run, in this order.
+    pub jobs: Vec<Job>,
+    /// Commits left alone because they were tried too often without a verdict.
+    pub held: Vec<CommitId>,
+    /// Commits that the backlog rule leaves to the baseline.
+    pub baselined: Vec<CommitId>,
+}

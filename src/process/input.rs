@@ -1,0 +1,37 @@
+//! What a command reads.
+//!
+//! A file without a name rather than a pipe: nobody has to feed it while output is carried, and a
+//! command that does not read it can't bring SIGPIPE upon a host that never thought of it.
+
+use std::{
+    fs::File,
+    io::{self, Seek, Write},
+    process::Stdio,
+};
+
+use crate::error::{Error, ErrorKind};
+
+/// An open file with these bytes, or `/dev/null`.
+pub(super) fn stdio(bytes: Option<&[u8]>) -> Result<Stdio, Error> {
+    let Some(bytes) = bytes else { return Ok(Stdio::null()) };
+    let filled = anonymous_file().and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.rewind()?;
+        Ok(file)
+    });
+    filled.map(Stdio::from).map_err(|error| {
+        Error::new(ErrorKind::Io, "cannot hold a command's input in a file").with_source(error)
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn anonymous_file() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    // Sandboxes forbid it now and then.
+    memfd_create("input", MemfdFlags::CLOEXEC).map(File::from).or_else(|_| tempfile::tempfile())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn anonymous_file() -> io::Result<File> {
+    tempfile::tempfile()
+}

@@ -1,0 +1,147 @@
+//! A ref of tinyci's own, moved by compare-and-swap.
+//!
+//! Neither `git notes add` nor libgit2's notes compare: of twenty that write at once most are
+//! lost. Here the new commit is written first, which disturbs nobody; then the ref is moved if it
+//! still names what the commit was made from, else all is done again on top of the newer one. A
+//! full disk or a kill leaves at most objects that nothing refers to.
+
+use std::time::Duration;
+
+use git2::{ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
+
+use super::{
+    backoff::Backoff,
+    git_error,
+    intent::{Intent, lock_path},
+};
+use crate::error::{Error, ErrorKind};
+
+/// How long to wait for a lock that another program holds on the ref.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// One such ref of a repository.
+pub(super) struct OwnRef<'repo> {
+    pub(super) git: &'repo Repository,
+    pub(super) name: &'static str,
+    pub(super) lock_wait: Duration,
+}
+
+/// What an edit makes of the commit that it was shown.
+pub(super) enum Edit<T> {
+    /// It may stay.
+    Keep(T),
+    /// This one is to replace it.
+    Replace(Oid, T),
+}
+
+impl<'repo> OwnRef<'repo> {
+    pub(super) fn new(git: &'repo Repository, name: &'static str) -> Self {
+        Self { git, name, lock_wait: LOCK_WAIT }
+    }
+
+    /// The commit that the ref names; none where there is no such ref.
+    pub(super) fn tip(&self) -> Result<Option<Oid>, Error> {
+        let reference = match self.git.find_reference(self.name) {
+            Ok(reference) => reference,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            Err(source) => return Err(self.unreadable(source)),
+        };
+        if reference.kind() == Some(ReferenceType::Symbolic) {
+            let message = format!(
+                "`{0}` is a symbolic ref, which tinyci does not follow; make it a plain one with \
+                 `git symbolic-ref -d {0}`",
+                self.name
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        Ok(reference.target())
+    }
+
+    /// Moves the ref to the commit that an edit makes of the one it names. The edit is made again
+    /// whenever others were faster.
+    ///
+    /// # Errors
+    ///
+    /// Those of the edit; [`Git`](ErrorKind::Git) where the ref cannot be moved, with the path of
+    /// a lock that stands.
+    pub(super) fn update<T>(
+        &self,
+        message: &str,
+        edit: impl Fn(Option<Oid>) -> Result<Edit<T>, Error>,
+    ) -> Result<T, Error> {
+        let mut backoff = Backoff::new(self.lock_wait);
+        loop {
+            let mut intent = Intent::acquire(self.git.commondir())?;
+            let tip = self.tip()?;
+            let (commit, value) = match edit(tip)? {
+                Edit::Keep(value) => return Ok(value),
+                Edit::Replace(commit, value) => (commit, value),
+            };
+            let swap = || self.swap(tip, commit, message);
+            let swapped = intent.announce(self.name, &commit.to_string(), swap)?;
+            drop(intent);
+            match swapped {
+                Ok(()) => return Ok(value),
+                Err(error) if is_met_by_others(&error) && backoff.pause() => {}
+                Err(source) => return Err(self.not_moved(source)),
+            }
+        }
+    }
+
+    /// Moves the ref, if it still names `from`.
+    fn swap(&self, from: Option<Oid>, to: Oid, message: &str) -> Result<(), git2::Error> {
+        // The zero id stands for "does not exist yet". `force` leaves the comparison in force: it
+        // only says that the ref may exist.
+        let from = from.unwrap_or(Oid::ZERO_SHA1);
+        self.git.reference_matching(self.name, to, true, from, message).map(drop)
+    }
+
+    fn not_moved(&self, source: git2::Error) -> Error {
+        let (name, seconds) = (self.name, self.lock_wait.as_secs());
+        match source.code() {
+            ErrorCode::Locked => {
+                let lock = lock_path(self.git.commondir(), name);
+                let message = format!(
+                    "`{name}` has been locked for {seconds} s by `{}`; if no git process is at \
+                     work in this repository, remove that file",
+                    lock.display()
+                );
+                Error::new(ErrorKind::Git, message).with_path(lock)
+            }
+            ErrorCode::Modified => {
+                let message = format!("others kept moving `{name}` for {seconds} s; try again");
+                Error::new(ErrorKind::Git, message)
+            }
+            _ => git_error(format!("cannot move `{name}`"), source),
+        }
+    }
+
+    /// An error that names the ref as what could not be read.
+    pub(super) fn unreadable(&self, source: git2::Error) -> Error {
+        git_error(format!("cannot read `{}`", self.name), source)
+    }
+}
+
+/// Whether trying again can help: the ref was moved, created, deleted or locked meanwhile.
+fn is_met_by_others(error: &git2::Error) -> bool {
+    let codes = [ErrorCode::Modified, ErrorCode::Locked, ErrorCode::NotFound, ErrorCode::Exists];
+    codes.contains(&error.code())
+}
+
+/// Makes a commit with these parents, which no ref names yet. Its author is always the same: a
+/// server often has no identity configured, and what tinyci writes does not depend on whose hook
+/// ran it. `time` is in seconds since 1970.
+pub(super) fn commit(
+    git: &Repository,
+    tree: Oid,
+    parents: &[Oid],
+    time: i64,
+    message: &str,
+) -> Result<Oid, git2::Error> {
+    let author = Signature::new("tinyci", "tinyci@localhost", &Time::new(time, 0))?;
+    let tree = git.find_tree(tree)?;
+    let parents: Vec<_> =
+        parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;
+    let parents: Vec<_> = parents.iter().collect();
+    git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)
+}

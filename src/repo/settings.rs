@@ -1,0 +1,330 @@
+//! The repository's settings: git's configuration, section `tinyci`.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use git2::{ConfigEntry, ConfigLevel};
+
+use super::{Repo, git_error, refs::pattern_fault};
+use crate::{
+    duration::parse_duration,
+    error::{Error, ErrorKind},
+    suggestion::did_you_mean,
+};
+
+/// What a repository, its user and its machine have set, with what holds where nothing is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// `tinyci.refs`, any number of them: patterns of the refs whose commits are run.
+    pub(crate) refs: Vec<String>,
+    /// `tinyci.jobs`: how many commits are run at once.
+    pub(crate) jobs: usize,
+    /// `tinyci.timeout`: how long the run of a commit may take, without `after_all`.
+    pub(crate) timeout: Option<Duration>,
+    /// `tinyci.commandTimeout`: how long one command may take.
+    pub(crate) command_timeout: Option<Duration>,
+    /// `tinyci.grace`: how long a command that was asked to end may take to do so.
+    pub(crate) grace: Duration,
+    /// `tinyci.backlog`: above how many due commits a push runs only the tips.
+    pub(crate) backlog: usize,
+    /// `tinyci.buildsDir`, absolute: where builds are put instead of `builds/`.
+    pub(crate) builds_dir: Option<PathBuf>,
+    /// `tinyci.logLimit`: how many bytes a log may have.
+    pub(crate) log_limit: u64,
+    /// `tinyci.attempts`: how often a commit is tried that gets no verdict.
+    pub(crate) attempts: u32,
+    /// A sentence for each key of the section that is none of these.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            refs: vec!["refs/heads/*".to_owned()],
+            jobs: 1,
+            timeout: None,
+            command_timeout: None,
+            grace: Duration::from_secs(10),
+            backlog: 20,
+            builds_dir: None,
+            log_limit: 128 << 20,
+            attempts: 3,
+            unknown: Vec::new(),
+        }
+    }
+}
+
+/// A key, what it takes, and how a value is taken. `None` is a value that it does not take.
+struct Key {
+    name: &'static str,
+    takes: &'static str,
+    take: fn(&mut Settings, &str) -> Option<()>,
+}
+
+const TIME: &str = "takes a time above zero such as `90s`, `10m` or `1h`, a year at most";
+const COUNT: &str = "takes a whole number from 1";
+
+/// Every key there is.
+const KEYS: [Key; 9] = [
+    Key {
+        name: "refs",
+        takes: "takes full ref names such as `refs/heads/main` or `refs/heads/*`, and neither \
+                notes nor tinyci's own refs",
+        take: |settings, text| {
+            settings.refs.push(text.to_owned());
+            pattern_fault(text).is_none().then_some(())
+        },
+    },
+    Key {
+        name: "jobs",
+        takes: COUNT,
+        take: |settings, text| set(&mut settings.jobs, text.parse().ok().filter(|n| *n > 0)),
+    },
+    Key {
+        name: "timeout",
+        takes: TIME,
+        take: |settings, text| set(&mut settings.timeout, limit(text).map(Some)),
+    },
+    Key {
+        name: "commandTimeout",
+        takes: TIME,
+        take: |settings, text| set(&mut settings.command_timeout, limit(text).map(Some)),
+    },
+    Key {
+        name: "grace",
+        takes: "takes a time such as `10s` or `1m`, a year at most",
+        take: |settings, text| set(&mut settings.grace, parse_duration(text)),
+    },
+    Key {
+        name: "backlog",
+        takes: "takes a whole number",
+        take: |settings, text| set(&mut settings.backlog, text.parse().ok()),
+    },
+    Key {
+        name: "buildsDir",
+        takes: "takes the path of a folder",
+        take: |settings, text| {
+            let path = (!text.is_empty()).then(|| Some(PathBuf::from(text)));
+            set(&mut settings.builds_dir, path)
+        },
+    },
+    Key {
+        name: "logLimit",
+        takes: "takes a number of bytes above zero such as `1048576`, `512k`, `64m` or `1g`",
+        take: |settings, text| set(&mut settings.log_limit, bytes(text).filter(|n| *n > 0)),
+    },
+    Key {
+        name: "attempts",
+        takes: COUNT,
+        take: |settings, text| set(&mut settings.attempts, text.parse().ok().filter(|n| *n > 0)),
+    },
+];
+
+fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
+    *field = value?;
+    Some(())
+}
+
+impl Repo {
+    /// Reads the settings that hold here: of a key set several times the last one, the
+    /// repository's own file after the user's and the machine's; all values of `tinyci.refs`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with key, value, file and what would be right.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        let unreadable =
+            |source| git_error(format!("the configuration of {self} cannot be read"), source);
+        let config = self.git.config().and_then(|mut config| config.snapshot());
+        let config = config.map_err(unreadable)?;
+        let mut settings = Settings { refs: Vec::new(), ..Settings::default() };
+        let mut entries = config.entries(Some(r"^tinyci\.")).map_err(unreadable)?;
+        while let Some(entry) = entries.next() {
+            self.take(&mut settings, entry.map_err(unreadable)?)?;
+        }
+        if settings.refs.is_empty() {
+            settings.refs = Settings::default().refs;
+        }
+        if settings.builds_dir.is_some() {
+            // This reads `~/` as git does; a relative path is one below the root.
+            let path = config.get_path("tinyci.buildsdir").map_err(unreadable)?;
+            settings.builds_dir = Some(self.root().join(path));
+        }
+        Ok(settings)
+    }
+
+    fn take(&self, settings: &mut Settings, entry: &ConfigEntry<'_>) -> Result<(), Error> {
+        let full_name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+        let name = full_name.strip_prefix("tinyci.").unwrap_or(&full_name);
+        let file = self.file_of(entry);
+        // git writes the names of variables in small letters.
+        let Some(key) = KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(name)) else {
+            settings.unknown.push(unknown(name, &file));
+            return Ok(());
+        };
+        let Key { name, takes, take } = key;
+        let value = if entry.has_value() { entry.value_bytes() } else { b"" };
+        let taken = std::str::from_utf8(value).ok().and_then(|text| take(settings, text));
+        taken.ok_or_else(|| {
+            let value = String::from_utf8_lossy(value);
+            let message = format!("`tinyci.{name} = {value}` in {file}: the key {takes}");
+            Error::new(ErrorKind::InvalidArg, message)
+        })
+    }
+
+    /// The file that an entry stands in, as far as libgit2 tells.
+    fn file_of(&self, entry: &ConfigEntry<'_>) -> String {
+        let path = match entry.level() {
+            ConfigLevel::Local => Some(self.config_file()),
+            ConfigLevel::Worktree => Some(self.git.path().join("config.worktree")),
+            ConfigLevel::Global => git2::Config::find_global().ok(),
+            ConfigLevel::XDG => git2::Config::find_xdg().ok(),
+            ConfigLevel::System | ConfigLevel::ProgramData => git2::Config::find_system().ok(),
+            _ => None,
+        };
+        let path = path.as_deref().map_or("git's configuration".to_owned(), quoted);
+        if entry.include_depth() > 0 { format!("a file that {path} includes") } else { path }
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+fn unknown(name: &str, file: &str) -> String {
+    let advice = did_you_mean(name, KEYS.iter().map(|key| key.name));
+    format!("`tinyci.{name}` in {file} is no setting{advice}")
+}
+
+/// A time above zero.
+fn limit(text: &str) -> Option<Duration> {
+    parse_duration(text).filter(|duration| !duration.is_zero())
+}
+
+/// `512k`, `64m`, `1g`, or plain bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let units = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30)];
+    let with_unit = |(unit, size): &(&str, u64)| Some((text.strip_suffix(unit)?, *size));
+    let (digits, size) = units.iter().find_map(with_unit).unwrap_or((&text, 1));
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse::<u64>().ok().filter(|_| plain)?.checked_mul(size)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::TestRepo;
+
+    fn settings(repo: &TestRepo) -> Result<Settings, Error> {
+        Repo::open(repo.path()).unwrap().settings()
+    }
+
+    #[test]
+    fn what_is_not_set_has_a_default() {
+        assert_eq!(settings(&TestRepo::new()).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn every_key_is_taken_in_any_case() {
+        let repo = TestRepo::bare();
+        for (key, value) in [
+            ("tinyci.jobs", "4"),
+            ("tinyci.timeout", "90s"),
+            ("tinyci.commandTimeout", "10m"),
+            ("TinyCI.GRACE", "2h"),
+            ("tinyci.backlog", "0"),
+            ("tinyci.buildsdir", "../elsewhere"),
+            ("tinyci.logLimit", "2M"),
+            ("tinyci.attempts", "5"),
+        ] {
+            repo.git(&["config", key, value]);
+        }
+        repo.git(&["config", "--add", "tinyci.refs", "refs/heads/*"]);
+        repo.git(&["config", "--add", "tinyci.refs", "refs/tags/*"]);
+        let expected = Settings {
+            refs: vec!["refs/heads/*".into(), "refs/tags/*".into()],
+            jobs: 4,
+            timeout: Some(Duration::from_secs(90)),
+            command_timeout: Some(Duration::from_secs(600)),
+            grace: Duration::from_secs(7200),
+            backlog: 0,
+            builds_dir: Some(repo.path().join("../elsewhere")),
+            log_limit: 2 << 20,
+            attempts: 5,
+            unknown: Vec::new(),
+        };
+        assert_eq!(settings(&repo).unwrap(), expected);
+        repo.git(&["config", "--add", "tinyci.jobs", "5"]);
+        assert_eq!(settings(&repo).unwrap().jobs, 5, "the last one holds");
+    }
+
+    #[test]
+    fn values_that_are_not_taken_are_named() {
+        for (key, value, right) in [
+            ("jobs", "0", "whole number from 1"),
+            ("jobs", "many", "whole number from 1"),
+            ("jobs", "+1 ", "whole number from 1"),
+            ("attempts", "-1", "whole number from 1"),
+            ("backlog", "", "whole number"),
+            ("timeout", "0", "above zero"),
+            ("timeout", "1w", "`90s`"),
+            ("timeout", "+5", "`90s`"),
+            ("timeout", "s", "`90s`"),
+            ("commandTimeout", "99999999999999999999h", "a year at most"),
+            ("grace", "18446744073709551615h", "a year at most"),
+            ("logLimit", "0", "above zero"),
+            ("logLimit", "99999999999999g", "`64m`"),
+            ("buildsDir", "", "path of a folder"),
+            ("refs", "main", "full ref names"),
+            ("refs", "refs/notes/x", "neither notes"),
+        ] {
+            let repo = TestRepo::new();
+            repo.git(&["config", &format!("tinyci.{key}"), value]);
+            let error = settings(&repo).unwrap_err();
+            let (file, text) = (repo.path().join(".git/config"), error.to_string());
+            assert_eq!(error.kind(), ErrorKind::InvalidArg, "{text}");
+            for part in [&format!("`tinyci.{key} = {value}`"), right, file.to_str().unwrap()] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_without_a_value_is_refused() {
+        let repo = TestRepo::new();
+        let file = repo.path().join(".git/config");
+        let text = std::fs::read_to_string(&file).unwrap() + "[tinyci]\n\tjobs\n";
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(settings(&repo).unwrap_err().kind(), ErrorKind::InvalidArg);
+    }
+
+    #[test]
+    fn unknown_keys_are_told_with_the_nearest_known_one() {
+        let repo = TestRepo::new();
+        repo.git(&["config", "tinyci.jbos", "2"]);
+        repo.git(&["config", "tinyci.nothing.like", "2"]);
+        let unknown = settings(&repo).unwrap().unknown;
+        assert!(unknown[0].contains("`tinyci.jbos`"), "{unknown:?}");
+        assert!(unknown[0].ends_with("did you mean `jobs`?"), "{unknown:?}");
+        assert!(unknown[1].ends_with("is no setting"), "{unknown:?}");
+    }
+
+    #[test]
+    fn a_work_tree_s_own_file_and_included_files_are_read() {
+        let repo = TestRepo::new();
+        repo.git(&["config", "tinyci.jobs", "2"]);
+        repo.git(&["config", "include.path", "more"]);
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = x\n").unwrap();
+        let error = settings(&repo).unwrap_err().to_string();
+        assert!(error.contains("a file that `"), "{error}");
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = 7\n").unwrap();
+        repo.git(&["config", "extensions.worktreeConfig", "true"]);
+        repo.git(&["config", "--worktree", "tinyci.jobs", "3"]);
+        let settings = settings(&repo).unwrap();
+        assert_eq!((settings.jobs, settings.attempts), (3, 7));
+    }
+}

@@ -1,0 +1,132 @@
+//! The word: what was decided about a commit, as every git shows it.
+
+use crate::{
+    commit::CommitId,
+    error::Error,
+    outcome::Verdict,
+    repo::{Repo, VERDICTS, intent::Intent, notes::Notes, own_ref::Edit},
+};
+
+/// What stands in the note of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The word; none if the note holds something else. That settles the commit too, but is never
+    /// green.
+    pub(crate) verdict: Option<Verdict>,
+    /// The whole note.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Note {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { verdict: Verdict::from_note(&bytes), bytes }
+    }
+}
+
+/// What became of a verdict that was to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It stands.
+    Stored,
+    /// The commit had a note, which was left as it is.
+    Existed(Note),
+}
+
+impl Repo {
+    /// The note of this commit.
+    pub(crate) fn verdict(&self, id: CommitId) -> Result<Option<Note>, Error> {
+        Ok(self.verdict_notes().tree()?.get(id)?.map(Note::new))
+    }
+
+    /// Writes the word. Without `replace` a note that stands there wins.
+    pub(crate) fn write_verdict(
+        &self,
+        id: CommitId,
+        verdict: Verdict,
+        replace: bool,
+    ) -> Result<Written, Error> {
+        let text = format!("{verdict}\n");
+        self.verdict_notes().update("Notes added by 'tinyci'", |tree| match tree.get(id)? {
+            Some(old) if !replace => Ok(Edit::Keep(Written::Existed(Note::new(old)))),
+            Some(old) if old == text.as_bytes() => Ok(Edit::Keep(Written::Stored)),
+            _ => Ok(Edit::Replace(tree.with(id, text.as_bytes())?, Written::Stored)),
+        })
+    }
+
+    /// Removes the note, which makes the commit due again; false if there was none.
+    pub(crate) fn remove_verdict(&self, id: CommitId) -> Result<bool, Error> {
+        self.verdict_notes().update("Notes removed by 'tinyci'", |tree| match tree.get(id)? {
+            Some(_) => Ok(Edit::Replace(tree.without(id)?, true)),
+            None => Ok(Edit::Keep(false)),
+        })
+    }
+
+    /// Removes the lock file of a writer that was killed in the middle, if there is one.
+    ///
+    /// Every writer does this before it writes; a run does it when it begins, so that git's own
+    /// writers need not meet that lock.
+    pub(crate) fn clear_stale_locks(&self) -> Result<(), Error> {
+        Intent::acquire(self.common_dir()).map(drop)
+    }
+
+    /// The notes that hold the verdicts.
+    pub(super) fn verdict_notes(&self) -> Notes<'_> {
+        Notes::new(&self.git, VERDICTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    #[test]
+    fn the_ancestors_scripts_find_the_word() {
+        let test = TestRepo::new();
+        let (green, red) = (test.commit("green"), test.commit("red"));
+        let repo = Repo::open(test.path()).unwrap();
+        repo.write_verdict(green.parse().unwrap(), Verdict::Success, false).unwrap();
+        repo.write_verdict(red.parse().unwrap(), Verdict::Failure, false).unwrap();
+        let log = test.git(&["log", "--notes=tinyci*", "--format=%H %N"]);
+        let found: Vec<&str> = log.lines().filter(|line| line.contains("success")).collect();
+        assert_eq!(found, [format!("{green} success")]);
+        let note = test.git(&["cat-file", "blob", &format!("{VERDICTS}:{red}")]);
+        assert_eq!(note, "failure");
+        test.git(&["fsck", "--strict"]);
+    }
+
+    #[test]
+    fn a_word_that_stands_wins_unless_it_is_to_be_replaced() {
+        let test = TestRepo::new();
+        let id: CommitId = test.commit("one").parse().unwrap();
+        let repo = Repo::open(test.path()).unwrap();
+        assert_eq!(repo.verdict(id).unwrap(), None);
+        assert_eq!(repo.write_verdict(id, Verdict::Success, false).unwrap(), Written::Stored);
+        let stands = Note { verdict: Some(Verdict::Success), bytes: b"success\n".to_vec() };
+        let existed = repo.write_verdict(id, Verdict::Failure, false).unwrap();
+        assert_eq!(existed, Written::Existed(stands.clone()));
+        assert_eq!(repo.verdict(id).unwrap(), Some(stands));
+        for _ in 0..2 {
+            assert_eq!(repo.write_verdict(id, Verdict::Failure, true).unwrap(), Written::Stored);
+        }
+        assert_eq!(test.verdict(&id.to_string()).as_deref(), Some("failure"));
+        assert_eq!(test.git(&["rev-list", "--count", VERDICTS]), "2");
+        assert!(repo.remove_verdict(id).unwrap());
+        assert_eq!(repo.verdict(id).unwrap(), None);
+    }
+
+    #[test]
+    fn a_foreign_note_is_there_and_not_green() {
+        let test = TestRepo::new();
+        let id = test.commit("one");
+        test.git(&["notes", "--ref", VERDICTS, "add", "-m", "success, I think", &id]);
+        let repo = Repo::open(test.path()).unwrap();
+        let id: CommitId = id.parse().unwrap();
+        let note = Note { verdict: None, bytes: b"success, I think\n".to_vec() };
+        assert_eq!(repo.verdict(id).unwrap(), Some(note.clone()));
+        let existed = repo.write_verdict(id, Verdict::Success, false).unwrap();
+        assert_eq!(existed, Written::Existed(note));
+    }
+}

@@ -1,0 +1,175 @@
+//! Events, as `--json` prints them.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{
+    VERSION,
+    record::{CommitMirror, JobMirror, RecordMirror, StepMirror, Time, hex_unless_utf8},
+};
+use crate::{
+    event::{Event, Meta},
+    executor::Stream,
+    pipeline::{Phase, StepName},
+};
+
+impl Event {
+    /// As one line of JSON.
+    ///
+    /// Every event has `event` (its kind), `v`, `sequence` and `time`, and as far as they apply
+    /// `commit`, `run` and `step`. The rest depends on the kind: `jobs` of `planned`; `details` of
+    /// `job_started`; `dir` of `exported`; `opens` of `step_started`; `stream` and `text` of
+    /// `output` (with the bytes as `text_hex` where they are not UTF-8); `record` of
+    /// `step_finished` and `job_finished`; `message` of `warning` and `waiting`; `outcome` of
+    /// `finished`.
+    pub fn to_json(&self) -> String {
+        let mirror = EventMirror::of(self);
+        // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
+        serde_json::to_string(&mirror).unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+struct EventMirror<'a> {
+    event: &'static str,
+    v: u32,
+    sequence: u64,
+    time: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'static str>,
+    #[serde(flatten)]
+    body: Body<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Planned {
+        jobs: Vec<JobMirror<'a>>,
+    },
+    JobStarted {
+        details: CommitMirror<'a>,
+    },
+    Exported {
+        dir: String,
+    },
+    StepStarted {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        opens: Option<&'static str>,
+    },
+    Output {
+        stream: &'static str,
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text_hex: Option<String>,
+    },
+    StepFinished {
+        record: StepMirror<'a>,
+    },
+    JobFinished {
+        record: Box<RecordMirror<'a>>,
+    },
+    Message {
+        message: &'a str,
+    },
+    Finished {
+        outcome: &'static str,
+    },
+}
+
+impl<'a> EventMirror<'a> {
+    fn of(event: &'a Event) -> Self {
+        let Meta { sequence, time, commit, run, step } = event.meta();
+        Self {
+            event: kind(event),
+            v: VERSION,
+            sequence: *sequence,
+            time: Time(*time),
+            commit: commit.map(|id| id.to_string()),
+            run: run.as_deref(),
+            step: step.map(StepName::as_str),
+            body: Body::of(event),
+        }
+    }
+}
+
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::Planned { .. } => "planned",
+        Event::JobStarted { .. } => "job_started",
+        Event::Exported { .. } => "exported",
+        Event::StepStarted { .. } => "step_started",
+        Event::Output { .. } => "output",
+        Event::StepFinished { .. } => "step_finished",
+        Event::JobFinished { .. } => "job_finished",
+        Event::Warning { .. } => "warning",
+        Event::Waiting { .. } => "waiting",
+        Event::Finished { .. } => "finished",
+    }
+}
+
+impl<'a> Body<'a> {
+    fn of(event: &'a Event) -> Self {
+        match event {
+            Event::Planned { jobs, .. } => {
+                Body::Planned { jobs: jobs.iter().map(JobMirror::of).collect() }
+            }
+            Event::JobStarted { commit, .. } => {
+                Body::JobStarted { details: CommitMirror::of(commit) }
+            }
+            Event::Exported { dir, .. } => Body::Exported { dir: lossy(dir) },
+            Event::StepStarted { opens, .. } => Body::StepStarted {
+                opens: opens.map(|phase: Phase| StepName::from(phase).as_str()),
+            },
+            Event::Output { stream, bytes, .. } => output(*stream, bytes),
+            Event::StepFinished { record, .. } => {
+                Body::StepFinished { record: StepMirror::of(record) }
+            }
+            Event::JobFinished { record, .. } => {
+                Body::JobFinished { record: Box::new(RecordMirror::of(record)) }
+            }
+            Event::Warning { message, .. } | Event::Waiting { message, .. } => {
+                Body::Message { message }
+            }
+            Event::Finished { outcome, .. } => Body::Finished { outcome: outcome.name() },
+        }
+    }
+}
+
+fn output(stream: Stream, bytes: &[u8]) -> Body<'static> {
+    let stream = match stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+    };
+    let text_hex = hex_unless_utf8(bytes);
+    Body::Output { stream, text: String::from_utf8_lossy(bytes).into_owned(), text_hex }
+}
+
+fn lossy(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn an_output_event_is_one_line_and_keeps_its_bytes() {
+        let meta = Meta { sequence: 7, time: UNIX_EPOCH, commit: None, run: None, step: None };
+        let event = |bytes: &[u8]| Event::Output {
+            meta: meta.clone(),
+            stream: Stream::Stdout,
+            bytes: bytes.to_vec(),
+        };
+        let expected = r#"{"event":"output","v":1,"sequence":7,"time":"1970-01-01T00:00:00.000Z","stream":"stdout","text":"a\n"}"#;
+        assert_eq!(event(b"a\n").to_json(), expected);
+        assert!(event(b"\xff\n").to_json().contains(r#""text_hex":"ff0a""#));
+    }
+}

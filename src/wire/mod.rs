@@ -1,0 +1,16 @@
+//! JSON: how a record is kept in a note, and what programs get from `--json` and the C ABI.
+//!
+//! Readers outlive writers: each form is a mirror of its word with a fixed order of keys and a
+//! version, absent values are left out, and a reader ignores what it does not know. Nothing unknown
+//! is ever green. Times are RFC 3339 in UTC with milliseconds, durations whole milliseconds.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `record` | records, plans and summaries |
+//! | `event` | events of a run |
+
+mod event;
+mod record;
+
+/// Raised when a key changes its meaning; new keys do not raise it.
+const VERSION: u32 = 1;

@@ -1,0 +1,646 @@
+//! Records, and what a run is planned and summed up as.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+
+use crate::{
+    commit::{Commit, CommitId, Text, cut},
+    error::{Error, ErrorKind},
+    hex,
+    job::{Job, Plan, Reason},
+    outcome::{Exit, Outcome},
+    pipeline::{Format, StepName},
+    record::{CommandRecord, Record, StepRecord, Summary},
+    wire::VERSION,
+};
+
+/// How many bytes of one command, reason or error are kept: a note is read by `git log`.
+const TEXT_BYTES_MAX: usize = 4096;
+
+impl Record {
+    /// As one line of JSON, the form in which `refs/notes/runs/tinyci` keeps it.
+    ///
+    /// A command, reason or error of more than 4 KiB is cut and says so at its end. Times are cut
+    /// to milliseconds. A branch that is not UTF-8 comes with U+FFFD, and its bytes as `branch_hex`.
+    ///
+    /// ```
+    /// let line = concat!(
+    ///     r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"success","v":1,"run":"r1","#,
+    ///     r#""commit":"f40785cbc4422f39c36118fbae071932774cb5b6","#,
+    ///     r#""tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","branch":"main","#,
+    ///     r#""started":"2026-11-24T19:49:58.000Z","duration_ms":2123,"host":"ci","steps":[]}"#,
+    /// );
+    /// let record = tinyci::Record::from_json(line)?;
+    /// assert!(record.passed());
+    /// assert_eq!(record.to_json(), line);
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        json(&RecordMirror::of(self))
+    }
+
+    /// Reads a record, also one that a newer tinyci wrote, as far as it can be understood: unknown
+    /// keys, steps and ends of commands are passed over, an unknown outcome is
+    /// [`NoVerdict`](Outcome::NoVerdict).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object that says which run
+    /// of which commit and tree had which outcome, and when it finished.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let mirror: RecordMirror = serde_json::from_str(text).map_err(|source| {
+            Error::new(ErrorKind::InvalidArg, "the text is not a record of tinyci")
+                .with_source(source)
+        })?;
+        mirror.into_record()
+    }
+}
+
+impl StepRecord {
+    /// As one line of JSON, as it stands in a [`Record`].
+    pub fn to_json(&self) -> String {
+        json(&StepMirror::of(self))
+    }
+}
+
+impl Summary {
+    /// As one line of JSON.
+    ///
+    /// ```
+    /// let summary = tinyci::Summary::default();
+    /// let expected = concat!(
+    ///     r#"{"v":1,"exit_code":0,"records":[],"settled":[],"unconfigured":[],"held":[],"#,
+    ///     r#""baselined":0,"canceled":false}"#,
+    /// );
+    /// assert_eq!(summary.to_json(), expected);
+    /// ```
+    pub fn to_json(&self) -> String {
+        json(&SummaryMirror::of(self))
+    }
+}
+
+impl Commit {
+    /// As one line of JSON.
+    ///
+    /// `time` is in seconds since 1970, as in the names of build folders. Text that is not UTF-8
+    /// comes with U+FFFD; of a branch the bytes are given too, as `branch_hex`.
+    pub fn to_json(&self) -> String {
+        json(&CommitMirror::of(self))
+    }
+}
+
+impl Job {
+    /// As one line of JSON: the commit, and as `reason` one of `pending`, `interrupted`, `named`
+    /// and `retry`.
+    pub fn to_json(&self) -> String {
+        json(&JobMirror::of(self))
+    }
+}
+
+impl Plan {
+    /// As one line of JSON.
+    ///
+    /// ```
+    /// let plan = tinyci::Plan::default();
+    /// assert_eq!(plan.to_json(), r#"{"v":1,"jobs":[],"held":[],"baselined":[]}"#);
+    /// ```
+    pub fn to_json(&self) -> String {
+        json(&PlanMirror {
+            v: VERSION,
+            jobs: self.jobs.iter().map(JobMirror::of).collect(),
+            held: ids(&self.held),
+            baselined: ids(&self.baselined),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RecordMirror<'a> {
+    finished: Time,
+    outcome: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient")]
+    v: u32,
+    run: Cow<'a, str>,
+    commit: Cow<'a, str>,
+    tree: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    branch: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    branch_hex: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient")]
+    started: Option<Time>,
+    #[serde(default, deserialize_with = "lenient")]
+    duration_ms: u64,
+    #[serde(default, deserialize_with = "lenient")]
+    host: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    config: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient_list")]
+    steps: Vec<StepMirror<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StepMirror<'a> {
+    name: Cow<'a, str>,
+    outcome: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient")]
+    duration_ms: u64,
+    #[serde(default, deserialize_with = "lenient_list")]
+    commands: Vec<CommandMirror<'a>>,
+}
+
+/// At most one of the four says how it ended; none where it could not be started.
+#[derive(Serialize, Deserialize)]
+struct CommandMirror<'a> {
+    command: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
+    timed_out: bool,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
+    canceled: bool,
+    #[serde(default, deserialize_with = "lenient")]
+    duration_ms: u64,
+}
+
+#[derive(Serialize)]
+struct SummaryMirror<'a> {
+    v: u32,
+    exit_code: i32,
+    records: Vec<RecordMirror<'a>>,
+    settled: Vec<SettledMirror>,
+    unconfigured: Vec<String>,
+    held: Vec<String>,
+    baselined: usize,
+    canceled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SettledMirror {
+    commit: String,
+    outcome: &'static str,
+}
+
+#[derive(Serialize)]
+struct PlanMirror<'a> {
+    v: u32,
+    jobs: Vec<JobMirror<'a>>,
+    held: Vec<String>,
+    baselined: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct JobMirror<'a> {
+    reason: &'static str,
+    commit: CommitMirror<'a>,
+}
+
+#[derive(Serialize)]
+pub(super) struct CommitMirror<'a> {
+    id: String,
+    tree: String,
+    parents: Vec<String>,
+    time: i64,
+    author: Cow<'a, str>,
+    subject: Cow<'a, str>,
+    message: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch_hex: Option<String>,
+}
+
+impl<'a> RecordMirror<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        Self {
+            finished: Time(record.finished),
+            outcome: record.outcome.name().into(),
+            v: VERSION,
+            run: record.run.as_str().into(),
+            commit: record.commit.to_string().into(),
+            tree: record.tree.to_string().into(),
+            branch: record.branch.as_ref().map(Text::to_str_lossy),
+            branch_hex: record.branch.as_ref().map(Text::as_bytes).and_then(hex_unless_utf8),
+            reason: record.reason.as_deref().map(short),
+            started: Some(Time(record.started)),
+            duration_ms: whole_ms(record.duration),
+            host: record.host.as_str().into(),
+            config: record.config.map(|format| format.name().into()),
+            steps: record.steps.iter().map(StepMirror::of).collect(),
+        }
+    }
+
+    fn into_record(self) -> Result<Record, Error> {
+        let duration = Duration::from_millis(self.duration_ms);
+        let Time(finished) = self.finished;
+        let started = self.started.map(|Time(started)| started);
+        let (outcome, unknown) = read_outcome(&self.outcome);
+        let branch = self
+            .branch_hex
+            .as_deref()
+            .and_then(|digits| hex::decode(digits.as_bytes()))
+            .map(Text::new);
+        Ok(Record {
+            run: self.run.into_owned(),
+            commit: self.commit.parse()?,
+            tree: self.tree.parse()?,
+            branch: branch.or_else(|| self.branch.map(|branch| Text::from(&*branch))),
+            outcome,
+            reason: self.reason.map(Cow::into_owned).or(unknown),
+            started: started.or_else(|| finished.checked_sub(duration)).unwrap_or(finished),
+            finished,
+            duration,
+            host: self.host.into_owned(),
+            config: self.config.and_then(|name| parse_format(&name)),
+            steps: self.steps.into_iter().filter_map(StepMirror::into_step).collect(),
+        })
+    }
+}
+
+impl<'a> StepMirror<'a> {
+    pub(super) fn of(step: &'a StepRecord) -> Self {
+        Self {
+            name: step.name.as_str().into(),
+            outcome: step.outcome.name().into(),
+            error: step.error.as_deref().map(short),
+            duration_ms: whole_ms(step.duration),
+            commands: step.commands.iter().map(CommandMirror::of).collect(),
+        }
+    }
+
+    /// Nothing for a step that this version does not know.
+    fn into_step(self) -> Option<StepRecord> {
+        let (outcome, unknown) = read_outcome(&self.outcome);
+        Some(StepRecord {
+            name: self.name.parse::<StepName>().ok()?,
+            outcome,
+            error: self.error.map(Cow::into_owned).or(unknown),
+            duration: Duration::from_millis(self.duration_ms),
+            commands: self.commands.into_iter().map(CommandMirror::into_command).collect(),
+        })
+    }
+}
+
+impl<'a> CommandMirror<'a> {
+    fn of(command: &'a CommandRecord) -> Self {
+        let (exit_code, signal) = match command.exit {
+            Some(Exit::Code(code)) => (Some(code), None),
+            Some(Exit::Signal(signal)) => (None, Some(signal)),
+            Some(Exit::TimedOut | Exit::Canceled) | None => (None, None),
+        };
+        Self {
+            command: short(&command.command),
+            exit_code,
+            signal,
+            timed_out: command.exit == Some(Exit::TimedOut),
+            canceled: command.exit == Some(Exit::Canceled),
+            duration_ms: whole_ms(command.duration),
+        }
+    }
+
+    fn into_command(self) -> CommandRecord {
+        let exit = match self {
+            Self { timed_out: true, .. } => Some(Exit::TimedOut),
+            Self { canceled: true, .. } => Some(Exit::Canceled),
+            Self { signal: Some(signal), .. } => Some(Exit::Signal(signal)),
+            Self { exit_code, .. } => exit_code.map(Exit::Code),
+        };
+        let duration = Duration::from_millis(self.duration_ms);
+        CommandRecord { command: self.command.into_owned(), exit, duration }
+    }
+}
+
+impl<'a> SummaryMirror<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let settled = summary.settled.iter().map(|(commit, outcome)| SettledMirror {
+            commit: commit.to_string(),
+            outcome: outcome.name(),
+        });
+        Self {
+            v: VERSION,
+            exit_code: summary.exit_code(),
+            records: summary.records.iter().map(RecordMirror::of).collect(),
+            settled: settled.collect(),
+            unconfigured: ids(&summary.unconfigured),
+            held: ids(&summary.held),
+            baselined: summary.baselined,
+            canceled: summary.canceled,
+            fault: summary.fault.as_deref(),
+        }
+    }
+}
+
+impl<'a> JobMirror<'a> {
+    pub(super) fn of(job: &'a Job) -> Self {
+        let reason = match job.reason {
+            Reason::Pending => "pending",
+            Reason::Interrupted => "interrupted",
+            Reason::Named => "named",
+            Reason::Retry => "retry",
+        };
+        Self { reason, commit: CommitMirror::of(&job.commit) }
+    }
+}
+
+impl<'a> CommitMirror<'a> {
+    pub(super) fn of(commit: &'a Commit) -> Self {
+        Self {
+            id: commit.id.to_string(),
+            tree: commit.tree.to_string(),
+            parents: ids(&commit.parents),
+            time: commit.time,
+            author: commit.author.to_str_lossy(),
+            subject: commit.subject.to_str_lossy(),
+            message: commit.message.to_str_lossy(),
+            branch: commit.branch.as_ref().map(Text::to_str_lossy),
+            branch_hex: commit.branch.as_ref().map(Text::as_bytes).and_then(hex_unless_utf8),
+        }
+    }
+}
+
+/// A moment, as RFC 3339 in UTC with milliseconds.
+pub(super) struct Time(pub(super) SystemTime);
+
+impl Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A clock outside of the years that RFC 3339 can write is wrong anyway.
+        let time = Timestamp::try_from(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
+        serializer.collect_str(&format_args!("{time:.3}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let time: Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        SystemTime::try_from(time).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A value that may be of a form that only a newer version knows: then it counts as absent.
+fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// The same for each element of a list.
+fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let values: Vec<serde_json::Value> = lenient(deserializer)?;
+    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
+}
+
+/// The mirrors hold text, numbers and lists, which always can be written.
+fn json(mirror: &impl Serialize) -> String {
+    serde_json::to_string(mirror).unwrap_or_default()
+}
+
+fn read_outcome(name: &str) -> (Outcome, Option<String>) {
+    match name.parse() {
+        Ok(outcome) => (outcome, None),
+        Err(_) => {
+            let reason = format!("this version of tinyci does not know the outcome `{name}`");
+            (Outcome::NoVerdict, Some(reason))
+        }
+    }
+}
+
+fn parse_format(name: &str) -> Option<Format> {
+    [Format::Yaml].into_iter().find(|format| format.name() == name)
+}
+
+/// Cut at a character, the cut included in the limit, so that what was cut once stays as it is.
+fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Cow::Borrowed(text);
+    }
+    let mark = format!("… [{} bytes in all]", text.len());
+    let most = TEXT_BYTES_MAX.saturating_sub(mark.len());
+    Cow::Owned(format!("{}{mark}", cut(text, most)))
+}
+
+fn ids(ids: &[CommitId]) -> Vec<String> {
+    ids.iter().map(CommitId::to_string).collect()
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What lossy text leaves out: the bytes themselves, in case that they are not UTF-8.
+pub(super) fn hex_unless_utf8(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).is_err().then(|| hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::pipeline::{Hook, Phase};
+
+    fn command(text: &str, exit: Option<Exit>) -> CommandRecord {
+        CommandRecord { command: text.to_owned(), exit, duration: Duration::from_millis(7) }
+    }
+
+    fn record() -> Record {
+        let started = UNIX_EPOCH + Duration::from_millis(1_795_549_798_123);
+        let exits =
+            [Exit::Code(0), Exit::Code(-1), Exit::Signal(9), Exit::TimedOut, Exit::Canceled];
+        let mut commands: Vec<_> =
+            exits.into_iter().map(|exit| command("echo \"hé\u{1f}\"\nexit", Some(exit))).collect();
+        commands.push(command("./missing", None));
+        Record {
+            run: "20261124T194958Z-1f".to_owned(),
+            commit: "f40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap(),
+            tree: "4b825dc642cb6eb9a060e54bf8d69288fbee4904".parse().unwrap(),
+            branch: Some("main".into()),
+            outcome: Outcome::TimedOut,
+            reason: Some("the run took\nlonger than 1 s".to_owned()),
+            started,
+            finished: started + Duration::from_secs(2),
+            duration: Duration::from_millis(2001),
+            host: "ci".to_owned(),
+            config: Some(Format::Yaml),
+            steps: vec![
+                StepRecord {
+                    name: Phase::Build.into(),
+                    outcome: Outcome::Success,
+                    error: None,
+                    duration: Duration::from_millis(42),
+                    commands,
+                },
+                StepRecord {
+                    name: Hook::AfterAll.into(),
+                    outcome: Outcome::Failure,
+                    error: Some("the host said no".to_owned()),
+                    duration: Duration::ZERO,
+                    commands: Vec::new(),
+                },
+            ],
+        }
+    }
+
+    fn read(line: &str) -> Record {
+        Record::from_json(line).unwrap()
+    }
+
+    #[test]
+    fn a_record_round_trips_on_one_line() {
+        let record = record();
+        let line = record.to_json();
+        assert!(!line.contains(|character: char| character.is_control()), "{line}");
+        assert_eq!(read(&line), record);
+        assert!(line.starts_with(
+            r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"timed_out","v":1,"run":"#
+        ));
+    }
+
+    #[test]
+    fn every_outcome_and_an_almost_empty_record_round_trip() {
+        for outcome in Outcome::ALL {
+            let (branch, reason, config, steps) = (None, None, None, Vec::new());
+            let bare = Record { outcome, branch, reason, config, steps, ..record() };
+            let line = bare.to_json();
+            assert_eq!(read(&line), bare);
+            assert!(!line.contains("null") && !line.contains("branch"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_branch_that_is_not_utf8_keeps_its_bytes() {
+        let branch = Text::new(*b"caf\xe9");
+        let record = Record { branch: Some(branch), ..record() };
+        let line = record.to_json();
+        assert!(line.contains("\"branch\":\"caf\u{fffd}\",\"branch_hex\":\"636166e9\""), "{line}");
+        assert_eq!(read(&line), record);
+        let damaged = line.replace("636166e9", "636166e");
+        assert_eq!(read(&damaged).branch, Some("caf\u{fffd}".into()));
+    }
+
+    #[test]
+    fn times_are_cut_to_milliseconds() {
+        let started = record().started + Duration::from_nanos(999_999);
+        let read = read(&Record { started, ..record() }.to_json());
+        assert_eq!(read.started, record().started);
+    }
+
+    #[test]
+    fn long_texts_are_cut_once_at_a_character() {
+        let mut record = record();
+        let long = "é".repeat(5000);
+        record.reason = Some(long.clone());
+        record.steps =
+            vec![StepRecord { commands: vec![command(&long, None)], ..record.steps[1].clone() }];
+        let once = read(&record.to_json());
+        for text in [&once.steps[0].commands[0].command, once.reason.as_ref().unwrap()] {
+            assert!(text.len() <= TEXT_BYTES_MAX && text.len() > TEXT_BYTES_MAX - 4);
+            assert!(text.ends_with("é… [10000 bytes in all]"), "{text}");
+        }
+        assert_eq!(read(&once.to_json()), once);
+    }
+
+    #[test]
+    fn a_newer_record_is_read_as_far_as_possible() {
+        let line = record().to_json();
+        let steps = r#""steps":[{"name":"deploy","outcome":"success"},7,"#;
+        let newer = line
+            .replace("\"v\":1", "\"v\":[2,1],\"mood\":{\"good\":true}")
+            .replace("\"steps\":[", steps)
+            .replace("\"yaml\"", "\"rhai\"")
+            .replace("\"host\":\"ci\"", "\"host\":{\"name\":\"ci\"}")
+            .replace("\"exit_code\":-1", "\"exit_code\":\"minus one\"");
+        let mut expected = Record { config: None, host: String::new(), ..record() };
+        expected.steps[0].commands[1].exit = None;
+        assert_eq!(read(&newer), expected);
+    }
+
+    #[test]
+    fn nothing_unknown_is_green() {
+        let line = record().to_json().replace("timed_out\",\"v", "brilliant\",\"v");
+        let line = line.replace("\"reason\"", "\"why\"");
+        let record = read(&line);
+        assert_eq!(record.outcome, Outcome::NoVerdict);
+        assert!(record.reason.unwrap().contains("`brilliant`"));
+    }
+
+    #[test]
+    fn only_a_whole_record_is_one() {
+        let line = record().to_json();
+        for bad in ["", "success", "{}", "[]", "null", &line[..line.len() - 1], &format!("{line}x")]
+        {
+            assert!(Record::from_json(bad).is_err(), "{bad}");
+        }
+        for key in ["finished", "outcome", "run", "commit", "tree"] {
+            let bad = line.replacen(&format!("\"{key}\""), "\"other\"", 1);
+            assert!(Record::from_json(&bad).is_err(), "{key}");
+        }
+        let bad = line.replace("f40785cbc4422f39c36118fbae071932774cb5b6", "f40785c");
+        assert_eq!(Record::from_json(&bad).unwrap_err().kind(), ErrorKind::InvalidArg);
+        let deep = line.replace("\"v\":1", &format!("\"v\":{}", "[".repeat(100_000)));
+        assert!(Record::from_json(&deep).is_err());
+    }
+
+    #[test]
+    fn a_plan_and_a_summary_as_json() {
+        let record = record();
+        let commit = Commit {
+            id: record.commit,
+            tree: record.tree,
+            parents: vec![record.commit],
+            time: 1_500_000_000,
+            author: "Ada <ada@example.org>".into(),
+            subject: Text::new(*b"caf\xe9"),
+            message: "a\n\nb\n".into(),
+            branch: None,
+        };
+        let job = Job { commit, reason: Reason::Retry };
+        let plan = Plan { jobs: vec![job], held: vec![record.commit], baselined: Vec::new() };
+        let id = record.commit;
+        let expected = format!(
+            concat!(
+                r#"{{"v":1,"jobs":[{{"reason":"retry","commit":{{"id":"{id}","tree":"{tree}","#,
+                r#""parents":["{id}"],"time":1500000000,"author":"Ada <ada@example.org>","#,
+                r#""subject":"caf{odd}","message":"a\n\nb\n"}}}}],"held":["{id}"],"baselined":[]}}"#,
+            ),
+            id = id,
+            tree = record.tree,
+            odd = '\u{fffd}',
+        );
+        assert_eq!(plan.to_json(), expected);
+
+        let settled = vec![(id, Outcome::Success)];
+        let line = record.to_json();
+        let summary = Summary { records: vec![record], settled, ..Summary::default() };
+        let json = summary.to_json();
+        let rest = format!(r#""settled":[{{"commit":"{id}","outcome":"success"}}]"#);
+        let expected = format!(r#"{{"v":1,"exit_code":1,"records":[{line}],{rest},"unconfigured""#);
+        assert!(json.starts_with(&expected), "{json}");
+    }
+}

@@ -1,0 +1,187 @@
+//! [`Attempts`]: how often a commit was tried without a verdict, kept on disk.
+//!
+//! Counted before the export, so that a commit that kills its engine is counted too. Lines of
+//! `<full id> <count>`, replaced whole; not forced to the disk, which would cost a good part of a
+//! small commit's time: after a power cut the last counts may be missing, and cost one more try.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    commit::CommitId,
+    error::Error,
+    workspace::layout::{Workspace, replace_file},
+};
+
+/// How many commits are remembered; the longest untouched are forgotten first.
+const COMMITS_MAX: usize = 1000;
+
+/// The counts, as they were read and as this value changed them.
+///
+/// Only the lock's holder may change them. Its workers share one value.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    path: PathBuf,
+    counts: Mutex<Vec<(CommitId, u32)>>,
+}
+
+impl Workspace {
+    /// Reads the counts. A line that is not one of ours counts as nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
+    pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
+        let path = self.state_path("attempts");
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            text => text.map_err(|source| Error::io("read", &path, source))?,
+        };
+        let counts = String::from_utf8_lossy(&text).lines().filter_map(parse_line).collect();
+        Ok(Attempts { path, counts: Mutex::new(counts) })
+    }
+}
+
+impl Attempts {
+    /// How often this commit was tried since it last had a verdict.
+    pub(crate) fn get(&self, commit: &CommitId) -> u32 {
+        let counts = self.counts();
+        counts.iter().find(|(id, _)| id == commit).map_or(0, |(_, count)| *count)
+    }
+
+    /// Counts one more attempt, on disk before this returns, and says which it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
+    pub(crate) fn increment(&self, commit: &CommitId) -> Result<u32, Error> {
+        self.change(commit, |count| count.saturating_add(1))
+    }
+
+    /// Takes one attempt back, which was canceled or could not be made here.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
+    pub(crate) fn take_back(&self, commit: &CommitId) -> Result<(), Error> {
+        self.change(commit, |count| count.saturating_sub(1)).map(drop)
+    }
+
+    /// Forgets a commit that has its verdict.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
+    pub(crate) fn clear(&self, commit: &CommitId) -> Result<(), Error> {
+        self.change(commit, |_| 0).map(drop)
+    }
+
+    fn change(&self, commit: &CommitId, change: impl Fn(u32) -> u32) -> Result<u32, Error> {
+        let mut counts = self.counts();
+        let place = counts.iter().position(|(id, _)| id == commit);
+        let before = place.map_or(0, |place| counts.remove(place).1);
+        let after = change(before);
+        if after > 0 {
+            counts.push((*commit, after));
+        }
+        let surplus = counts.len().saturating_sub(COMMITS_MAX);
+        counts.drain(..surplus);
+        if after == before {
+            return Ok(after);
+        }
+        let mut text = String::new();
+        for (id, count) in counts.iter() {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{id} {count}");
+        }
+        replace_file(&self.path, text.as_bytes())
+            .map_err(|source| Error::io("count an attempt in", &self.path, source))?;
+        Ok(after)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Vec<(CommitId, u32)>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse_line(line: &str) -> Option<(CommitId, u32)> {
+    let (id, count) = line.split_once(' ')?;
+    Some((id.parse().ok()?, count.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    fn id(number: u32) -> CommitId {
+        format!("{number:040x}").parse().unwrap()
+    }
+
+    fn workspace(repo: &TestRepo) -> Workspace {
+        Workspace::new(repo.path(), None, repo.path())
+    }
+
+    #[test]
+    fn counts_are_on_disk_at_once_and_go_with_a_verdict() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let _lock = workspace.lock().unwrap();
+        let attempts = workspace.attempts().unwrap();
+        let on_disk = |number| workspace.attempts().unwrap().get(&id(number));
+        assert_eq!(attempts.increment(&id(1)).unwrap(), 1);
+        assert_eq!(attempts.increment(&id(1)).unwrap(), 2);
+        assert_eq!(attempts.increment(&id(2)).unwrap(), 1);
+        assert_eq!((on_disk(1), on_disk(2), on_disk(3)), (2, 1, 0));
+        attempts.take_back(&id(1)).unwrap();
+        attempts.take_back(&id(3)).unwrap();
+        assert_eq!((on_disk(1), attempts.get(&id(1))), (1, 1));
+        attempts.clear(&id(1)).unwrap();
+        attempts.take_back(&id(2)).unwrap();
+        assert_eq!(fs::read_to_string(repo.path().join("tinyci/attempts")).unwrap(), "");
+    }
+
+    #[test]
+    fn the_file_is_bounded_and_a_damaged_one_costs_only_its_damaged_lines() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let _lock = workspace.lock().unwrap();
+        let mut text = String::from("nonsense\n\u{0} 7\n");
+        for number in 0..2000 {
+            text.push_str(&format!("{} 1\n", id(number)));
+        }
+        fs::write(repo.path().join("tinyci/attempts"), text).unwrap();
+        let attempts = workspace.attempts().unwrap();
+        assert_eq!(attempts.increment(&id(0)).unwrap(), 2);
+        let again = workspace.attempts().unwrap();
+        assert_eq!((again.get(&id(0)), again.get(&id(1)), again.get(&id(1999))), (2, 0, 1));
+        let text = fs::read_to_string(repo.path().join("tinyci/attempts")).unwrap();
+        assert_eq!(text.lines().count(), COMMITS_MAX);
+    }
+
+    #[test]
+    fn workers_share_one_value() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let _lock = workspace.lock().unwrap();
+        let attempts = workspace.attempts().unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let attempts = &attempts;
+                scope.spawn(move || {
+                    for _ in 0..5 {
+                        attempts.increment(&id(number)).unwrap();
+                    }
+                });
+            }
+        });
+        let again = workspace.attempts().unwrap();
+        assert!((0..8).all(|number| again.get(&id(number)) == 5));
+    }
+}

@@ -1,0 +1,258 @@
+//! [`Build`]: one commit's folder, and the life of the export in it.
+//!
+//! An export is written as `export.<run>` and renamed once it is whole; an old one is renamed away
+//! before the first of its files goes. So `export` is whole at any moment, a crash included.
+//!
+//! A build that was compacted to `<name>.tar.gz` can be run again: the folder comes into being
+//! anew beside the archive, which stays as it is until the next compaction replaces it.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::Error,
+    workspace::{
+        layout::{Workspace, make_real_dir},
+        remove::remove,
+    },
+};
+
+/// What an old export is called while it is being removed.
+const REMOVED: &str = "export.removed";
+
+/// The place of one commit's build, whether it exists or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Build {
+    workspace: Workspace,
+    name: String,
+    dir: PathBuf,
+}
+
+/// A build folder that somebody works in. Runs share it with nobody but each other; the kernel
+/// ends it with its process.
+#[derive(Debug)]
+pub(crate) struct Occupied {
+    _folder: File,
+}
+
+impl Build {
+    pub(super) fn new(workspace: &Workspace, name: &str) -> Build {
+        let dir = workspace.builds_dir().join(name);
+        Build { workspace: workspace.clone(), name: name.to_owned(), dir }
+    }
+
+    /// The folder: what `<%= target %>` stands for.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The commit's tree as files: what `<%= export %>` stands for.
+    pub(crate) fn export_dir(&self) -> PathBuf {
+        self.dir.join("export")
+    }
+
+    /// The log of this commit's runs.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.dir.join("tinyci.log")
+    }
+
+    /// The archive that compaction makes of the folder.
+    pub(crate) fn archive_path(&self) -> PathBuf {
+        self.workspace.builds_dir().join(format!("{}.tar.gz", self.name))
+    }
+
+    /// Makes the folder, and the one around it, and keeps it from being compacted for as long as
+    /// the result lives.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where a link stands in the place of one,
+    /// [`Io`](crate::ErrorKind::Io) where one cannot be made.
+    pub(crate) fn prepare(&self) -> Result<Occupied, Error> {
+        let failed = |source| Error::io("occupy the build folder", &self.dir, source);
+        loop {
+            self.workspace.prepare()?;
+            make_real_dir(&self.dir)?;
+            let folder = File::open(&self.dir).map_err(failed)?;
+            folder.lock_shared().map_err(failed)?;
+            // A compaction may have had it meanwhile, and taken it away.
+            if self.is(&folder).map_err(failed)? {
+                return Ok(Occupied { _folder: folder });
+            }
+        }
+    }
+
+    /// Takes the folder for a compaction, which no run may share; none where a run is in it, or
+    /// where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) where it cannot be opened or locked.
+    pub(crate) fn take(&self) -> Result<Option<Occupied>, Error> {
+        let failed = |source| Error::io("take the build folder", &self.dir, source);
+        let folder = match File::open(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            folder => folder.map_err(failed)?,
+        };
+        match folder.try_lock() {
+            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(Occupied { _folder: folder })),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Whether this open folder is still the one that the path names.
+    fn is(&self, folder: &File) -> io::Result<bool> {
+        let open = folder.metadata()?;
+        match fs::symlink_metadata(&self.dir) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where the export of this run is written before it is whole.
+    pub(crate) fn export_temp(&self, run: &str) -> PathBuf {
+        self.dir.join(format!("export.{run}"))
+    }
+
+    /// Makes the export of this run the build's export, in the place of an older one.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the older one cannot be removed or the new one not renamed.
+    pub(crate) fn publish(&self, run: &str) -> Result<(), Error> {
+        self.retire()?;
+        let (new, export) = (self.export_temp(run), self.export_dir());
+        fs::rename(&new, &export)
+            .map_err(|source| Error::io("put the finished export in place at", &export, source))?;
+        remove(&self.dir.join(REMOVED))
+    }
+
+    /// Removes the old export and what killed runs left of theirs. Log and artifacts stay.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) naming the first path that does not go.
+    pub(crate) fn clean(&self) -> Result<(), Error> {
+        let failed = |source| Error::io("clean the build folder", &self.dir, source);
+        match fs::symlink_metadata(&self.dir) {
+            Ok(there) if there.is_dir() => {}
+            Ok(_) => return make_real_dir(&self.dir),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        }
+        self.retire()?;
+        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if is_unfinished_export(&name) {
+                remove(&self.dir.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Renames the old export away, whatever it is: a link that took its place goes as a link.
+    fn retire(&self) -> Result<(), Error> {
+        let removed = self.dir.join(REMOVED);
+        remove(&removed)?;
+        let export = self.export_dir();
+        match fs::rename(&export, &removed) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove the old export", &export, error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_unfinished_export(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b"export.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{error::ErrorKind, testing::TestRepo};
+
+    fn build(repo: &TestRepo) -> Build {
+        let name = "1500000060_f40785cbc4422f39c36118fbae071932774cb5b6";
+        Workspace::new(repo.path(), None, repo.path()).build(name)
+    }
+
+    fn write_export(build: &Build, run: &str, text: &str) {
+        fs::create_dir(build.export_temp(run)).unwrap();
+        fs::write(build.export_temp(run).join("file"), text).unwrap();
+    }
+
+    fn entries(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_export_is_replaced_only_by_a_whole_one() {
+        let repo = TestRepo::bare();
+        let build = build(&repo);
+        build.prepare().unwrap();
+        write_export(&build, "1", "first");
+        build.publish("1").unwrap();
+        write_export(&build, "2", "second");
+        let file = build.export_dir().join("file");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "first", "as long as it is being written");
+        build.publish("2").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "second");
+        assert_eq!(entries(build.dir()), ["export"]);
+        assert_eq!(build.publish("3").unwrap_err().kind(), ErrorKind::Io);
+    }
+
+    #[test]
+    fn clean_takes_exports_of_every_kind_and_leaves_the_rest() {
+        let repo = TestRepo::bare();
+        let build = build(&repo);
+        build.clean().unwrap();
+        build.prepare().unwrap();
+        write_export(&build, "1", "whole");
+        build.publish("1").unwrap();
+        for run in ["2", "3", "removed"] {
+            write_export(&build, run, "left by a killed run");
+        }
+        fs::write(build.log_path(), "log").unwrap();
+        fs::write(build.archive_path(), "archive").unwrap();
+        fs::create_dir(build.dir().join("artifacts")).unwrap();
+        build.clean().unwrap();
+        assert_eq!(entries(build.dir()), ["artifacts", "tinyci.log"]);
+        assert!(build.archive_path().exists(), "an archive is never lost to a new run");
+    }
+
+    #[test]
+    fn links_in_place_of_a_folder_or_an_export_are_never_followed() {
+        let repo = TestRepo::bare();
+        let build = build(&repo);
+        let victim = repo.outside().join("victim");
+        fs::create_dir(&victim).unwrap();
+        fs::write(victim.join("export.1"), "kept").unwrap();
+
+        fs::create_dir(repo.path().join("builds")).unwrap();
+        std::os::unix::fs::symlink(&victim, build.dir()).unwrap();
+        for refused in [build.prepare().map(drop), build.clean()] {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+        fs::remove_file(build.dir()).unwrap();
+        build.prepare().unwrap();
+        std::os::unix::fs::symlink(&victim, build.export_dir()).unwrap();
+        build.clean().unwrap();
+        assert!(entries(build.dir()).is_empty());
+        assert_eq!(entries(&victim), ["export.1"]);
+    }
+}

@@ -1,0 +1,223 @@
+//! [`Workspace`]: where everything lies. Paths and nothing else, so that every thread can have one.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::ffi::OsStrExt,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::{
+    error::{Error, ErrorKind},
+    workspace::build::Build,
+};
+
+/// The places that belong to one repository.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    root: PathBuf,
+    builds: PathBuf,
+    /// Whether the owner named the builds folder. Only then may it be a symbolic link: in a work
+    /// tree a link called `builds` may have come with a commit.
+    named: bool,
+    common_dir: PathBuf,
+}
+
+impl Workspace {
+    /// The workspace of a repository whose top folder (the bare repository, or the work tree) is
+    /// `root`. A relative `builds_dir` is taken from there, and may lead out of it.
+    pub(crate) fn new(root: &Path, builds_dir: Option<&Path>, common_dir: &Path) -> Workspace {
+        Workspace {
+            root: root.to_path_buf(),
+            builds: without_dots(&root.join(builds_dir.unwrap_or(Path::new("builds")))),
+            named: builds_dir.is_some(),
+            common_dir: common_dir.to_path_buf(),
+        }
+    }
+
+    /// The folder that holds a folder per build.
+    pub(crate) fn builds_dir(&self) -> &Path {
+        &self.builds
+    }
+
+    /// The log of all runs.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.builds.join("tinyci.log")
+    }
+
+    /// The build of this name, `<committer time>_<full id>`, whether it exists or not.
+    pub(crate) fn build(&self, name: &str) -> Build {
+        Build::new(self, name)
+    }
+
+    /// Makes the builds folder, with the modes that the umask leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in its place, [`Io`](ErrorKind::Io)
+    /// where it cannot be made.
+    pub(crate) fn prepare(&self) -> Result<(), Error> {
+        if self.named {
+            return fs::create_dir_all(&self.builds)
+                .map_err(|source| Error::io("make the builds folder", &self.builds, source));
+        }
+        make_real_dir(&self.builds)
+    }
+
+    /// Hides the builds from `git status` and `git add` in a repository with a work tree, by a
+    /// line in `info/exclude` that is written once.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) if the file cannot be read or written.
+    pub(crate) fn exclude_builds(&self) -> Result<(), Error> {
+        let Ok(inside) = self.builds.strip_prefix(&self.root) else { return Ok(()) };
+        let pattern = exclude_pattern(inside);
+        let path = self.common_dir.join("info/exclude");
+        let failed = |source| Error::io("hide the builds from git in", &path, source);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            text => text.map_err(failed)?,
+        };
+        let known = |line: &[u8]| line == pattern || pattern.strip_prefix(b"/") == Some(line);
+        if text.split(|byte| *byte == b'\n').any(known) {
+            return Ok(());
+        }
+        let mut addition = Vec::new();
+        if text.last().is_some_and(|byte| *byte != b'\n') {
+            addition.push(b'\n');
+        }
+        addition.extend_from_slice(&pattern);
+        addition.push(b'\n');
+        fs::create_dir_all(self.common_dir.join("info")).map_err(failed)?;
+        let file = File::options().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(&addition)).map_err(failed)
+    }
+
+    /// A file of tinyci's own state, in a folder that every work tree of the repository shares.
+    pub(super) fn state_path(&self, name: &str) -> PathBuf {
+        self.common_dir.join("tinyci").join(name)
+    }
+
+    /// Makes the folder that [`state_path`](Self::state_path) names files in.
+    pub(super) fn prepare_state(&self) -> Result<(), Error> {
+        let dir = self.common_dir.join("tinyci");
+        fs::create_dir_all(&dir).map_err(|source| Error::io("make the folder", &dir, source))
+    }
+}
+
+/// Makes this folder and those above it; what stands there already must be a folder and no link.
+pub(super) fn make_real_dir(dir: &Path) -> Result<(), Error> {
+    let failed = |source| Error::io("make the build folder", dir, source);
+    match fs::symlink_metadata(dir) {
+        Ok(there) if there.is_dir() => Ok(()),
+        Ok(there) => {
+            let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
+            let message = format!(
+                "`{}` is {what}, and builds are never written through one: remove it, or name \
+                 the folder that is meant with `git config tinyci.buildsDir`",
+                dir.display()
+            );
+            Err(Error::new(ErrorKind::Unsupported, message).with_path(dir))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(dir).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Replaces a small file whole: readers see the old text or the new one. The new text stands
+/// under a fixed name for a moment, so that killed writers leave at most that one file behind;
+/// only the lock's holder may call this.
+pub(super) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    fs::write(&new, text)?;
+    fs::rename(&new, path)
+}
+
+/// A path without `.` and `..`, read as text: only such a path says by its beginning whether it lies
+/// below another one.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// The line of `info/exclude` for a folder below the work tree's top, which it is anchored to: a
+/// source folder that happens to be called `builds` stays visible.
+fn exclude_pattern(folder: &Path) -> Vec<u8> {
+    let mut pattern = Vec::new();
+    for part in folder.components() {
+        pattern.push(b'/');
+        for byte in part.as_os_str().as_bytes() {
+            if b"*?[]\\# !".contains(byte) {
+                pattern.push(b'\\');
+            }
+            pattern.push(*byte);
+        }
+    }
+    pattern.push(b'/');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    const ID: &str = "f40785cbc4422f39c36118fbae071932774cb5b6";
+
+    fn workspace(repo: &TestRepo) -> Workspace {
+        Workspace::new(repo.path(), None, &repo.path().join(".git"))
+    }
+
+    #[test]
+    fn a_link_in_place_of_builds_is_refused_unless_it_was_named() {
+        let repo = TestRepo::new();
+        let elsewhere = repo.outside().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, repo.path().join("builds")).unwrap();
+        let error = workspace(&repo).prepare().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+
+        let named = Path::new("builds");
+        let named = Workspace::new(repo.path(), Some(named), &repo.path().join(".git"));
+        named.build(&format!("1_{ID}")).prepare().unwrap();
+        assert!(elsewhere.join(format!("1_{ID}")).is_dir());
+    }
+
+    #[test]
+    fn git_does_not_see_the_builds_and_the_line_is_written_once() {
+        let repo = TestRepo::new();
+        let exclude = repo.path().join(".git/info/exclude");
+        fs::write(&exclude, "*.o").unwrap();
+        let odd = Path::new("out #1/my [builds]");
+        let workspaces =
+            [workspace(&repo), Workspace::new(repo.path(), Some(odd), &repo.path().join(".git"))];
+        for workspace in &workspaces {
+            workspace.build(&format!("1_{ID}")).prepare().unwrap();
+            fs::write(workspace.build(&format!("1_{ID}")).log_path(), "").unwrap();
+        }
+        repo.write("src/builds/kept", "a source folder of that name");
+        for workspace in workspaces.iter().chain(&workspaces) {
+            workspace.exclude_builds().unwrap();
+        }
+        let text = fs::read_to_string(&exclude).unwrap();
+        assert_eq!(text.lines().filter(|line| line.contains("builds")).count(), 2, "{text}");
+        assert!(text.starts_with("*.o\n"), "{text}");
+        assert_eq!(repo.git(&["status", "--porcelain", "-uall"]), "?? src/builds/kept");
+    }
+}

@@ -1,0 +1,522 @@
+//! One run at a time: the lock, the counter of those who asked meanwhile, and the hand-over.
+//!
+//! Everything here rests on `flock`, which the kernel drops with its last holder: no pid is ever
+//! asked whether it lives. The protocol:
+//!
+//! 1. A caller bumps `wake`, then tries `lock`. If it is busy, the caller may leave: whoever holds
+//!    it will look.
+//! 2. Whoever takes the lock owes that look: it reads `wake`, then scans, until nothing is due. What
+//!    `wake` was then goes into `looked`. A holder that has work of its own and no wish to scan may
+//!    leave the scan out if `looked` says that nobody asked since.
+//! 3. It releases the lock and reads `wake` once more. If the counter moved, somebody may have
+//!    found the lock busy after the last scan: back to trying the lock. If that finds it busy,
+//!    its new holder scans after that somebody's bump, and owes the look.
+//!
+//! `wake` counts in its length: a bump appends one byte, which any number of processes can do at
+//! once. The holder empties a long file as it takes the lock. Bumps lost by that came before the
+//! scan that this holder owes (`looked` is longer then), and only inequality is ever asked of the
+//! counter, so a former holder that compares it meanwhile either sees it moved or has nothing left
+//! to do.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    commit::CommitId,
+    error::Error,
+    workspace::layout::{Workspace, replace_file},
+};
+
+/// The length at which `wake` begins again.
+const WAKE_BYTES_MAX: u64 = 64 << 10;
+
+/// How often a holder that handed over looks whether the lock was taken.
+const HAND_OVER_PAUSE: Duration = Duration::from_millis(20);
+
+impl Workspace {
+    /// Tells the holder of the lock, if there is one, to look again before it ends. To be called
+    /// before [`lock`](Self::lock).
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the counter cannot be written.
+    pub(crate) fn wake(&self) -> Result<(), Error> {
+        self.prepare_state()?;
+        let path = self.state_path("wake");
+        let file = File::options().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(b"\n"))
+            .map_err(|source| Error::io("ask for a look in", &path, source))
+    }
+
+    /// The counter that [`wake`](Self::wake) moves. Only its moving means something.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be read.
+    pub(crate) fn wake_count(&self) -> Result<u64, Error> {
+        let path = self.state_path("wake");
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(Error::io("read", &path, error)),
+            Ok(metadata) => Ok(metadata.len()),
+        }
+    }
+
+    /// Takes the run lock; none if somebody else has it, in this process or another.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the lock file cannot be opened, or the file system has no
+    /// locks.
+    pub(crate) fn lock(&self) -> Result<Option<RunLock>, Error> {
+        self.prepare_state()?;
+        let path = self.state_path("lock");
+        let failed = |source| Error::io("lock", &path, source);
+        let file = open_lock_file(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let count = self.wake_count()?;
+        if count > WAKE_BYTES_MAX {
+            // If this fails the file is a little longer than it need be.
+            let _ = replace_file(&self.state_path("looked"), count.to_string().as_bytes())
+                .and_then(|()| File::options().write(true).open(self.state_path("wake")))
+                .and_then(|wake| wake.set_len(0));
+        }
+        let running = self.state_path("running");
+        let running = open_lock_file(&running).and_then(|file| {
+            // Blocks at most for the instant in which somebody looks.
+            file.lock()?;
+            Ok(file)
+        });
+        let running = running.map_err(failed)?;
+        Ok(Some(RunLock { workspace: self.clone(), file, running }))
+    }
+
+    /// Whether somebody holds the lock, found out without ever taking it: a caller that found it
+    /// busy relies on a holder that will look.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
+    pub(crate) fn is_running(&self) -> Result<bool, Error> {
+        let path = self.state_path("running");
+        let failed = |source| Error::io("look for a run in", &path, source);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file.map_err(failed)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock().map(|()| false).map_err(failed),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Who holds the lock, for messages: best effort, and out of date for a moment at times.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        Holder::parse(&fs::read_to_string(self.state_path("holder")).ok()?)
+    }
+
+    /// Says that this caller wants the lock next, for as long as the value lives.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
+    pub(crate) fn register_waiter(&self) -> Result<Waiter, Error> {
+        self.prepare_state()?;
+        let path = self.state_path("waiting");
+        let file = open_lock_file(&path).and_then(|file| {
+            // Blocks at most for the instant in which the holder looks for waiters.
+            file.lock_shared()?;
+            Ok(file)
+        });
+        Ok(Waiter { file: file.map_err(|source| Error::io("wait in", &path, source))? })
+    }
+
+    /// Whether anybody waits for the lock. To be asked by its holder alone.
+    ///
+    /// All waiters share a lock on one file, which so tells of live ones only.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
+    pub(crate) fn has_waiters(&self) -> Result<bool, Error> {
+        let path = self.state_path("waiting");
+        let failed = |source| Error::io("look for waiters in", &path, source);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file.map_err(failed)?,
+        };
+        match file.try_lock() {
+            Ok(()) => file.unlock().map(|()| false).map_err(failed),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+/// Opened for writing because locks on network file systems ask for that.
+fn open_lock_file(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// The right to run in this repository.
+///
+/// Dropped without [`release`](Self::release), as in a panic, it closes its file only: while a
+/// guard process shares that, the lock stays taken until the guard has ended what still runs.
+#[derive(Debug)]
+pub(crate) struct RunLock {
+    workspace: Workspace,
+    file: File,
+    /// Locked for as long as the run lasts; what followers look at.
+    running: File,
+}
+
+impl RunLock {
+    /// The same open file, for the guard process: the lock lasts until both are gone. It is
+    /// close-on-exec; only the guard is to inherit it.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the process has no file descriptor left.
+    pub(crate) fn share(&self) -> Result<File, Error> {
+        let path = self.workspace.state_path("lock");
+        self.file.try_clone().map_err(|source| Error::io("share the lock", &path, source))
+    }
+
+    /// Says who holds the lock and what for. Only messages are made of it, so that a failure to
+    /// write it is none.
+    pub(crate) fn announce(&self, host: &str, commit: Option<CommitId>) {
+        let holder = Holder {
+            pid: std::process::id(),
+            host: host.to_owned(),
+            since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            commit,
+        };
+        let _ = replace_file(&self.workspace.state_path("holder"), holder.text().as_bytes());
+    }
+
+    /// Whether somebody asked for a look, up to this count of `wake`, who has not had it.
+    pub(crate) fn owes_look(&self, count: u64) -> bool {
+        let text = fs::read_to_string(self.workspace.state_path("looked"));
+        let looked = text.ok().and_then(|text| text.trim().parse().ok());
+        looked.unwrap_or(0) != count
+    }
+
+    /// Says that all who asked up to this count of `wake` have had their look. A failure to keep
+    /// that costs a look.
+    pub(crate) fn note_look(&self, count: u64) {
+        if self.owes_look(count) {
+            let looked = self.workspace.state_path("looked");
+            let _ = replace_file(&looked, count.to_string().as_bytes());
+        }
+    }
+
+    /// Gives the lock up at once, whoever shares its file: the guard must be gone before. After
+    /// it the caller reads `wake` again.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the system refuses to unlock.
+    pub(crate) fn release(self) -> Result<(), Error> {
+        let _ = fs::remove_file(self.workspace.state_path("holder"));
+        let _ = self.running.unlock();
+        let path = self.workspace.state_path("lock");
+        self.file.unlock().map_err(|source| Error::io("unlock", &path, source))
+    }
+
+    /// Gives the lock to a waiter: releases it and stays until somebody else has it. Gets it back
+    /// if nobody takes it within `patience`, because the waiter died or was stopped.
+    ///
+    /// Either way somebody holds the lock in the end who scans after every bump of `wake` so far,
+    /// so that the caller has nothing to read again.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the lock cannot be released or tried.
+    pub(crate) fn hand_over(self, patience: Duration) -> Result<Option<RunLock>, Error> {
+        let workspace = self.workspace.clone();
+        self.release()?;
+        let limit = Instant::now() + patience;
+        loop {
+            thread::sleep(HAND_OVER_PAUSE);
+            match workspace.lock()? {
+                None => return Ok(None),
+                Some(lock) if Instant::now() >= limit => return Ok(Some(lock)),
+                Some(lock) => lock.release()?,
+            }
+        }
+    }
+}
+
+/// A caller that wants the lock next.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    file: File,
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread is just starting has the file open.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Who holds the lock, as that process said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// Its process id, on its host.
+    pub(crate) pid: u32,
+    /// The machine it runs on.
+    pub(crate) host: String,
+    /// Since when it has been at this commit, RFC 3339 in UTC.
+    pub(crate) since: String,
+    /// The commit it works on.
+    pub(crate) commit: Option<CommitId>,
+}
+
+impl Holder {
+    fn text(&self) -> String {
+        let commit = self.commit.map(|id| id.to_string()).unwrap_or_default();
+        format!("pid {}\nhost {}\nsince {}\ncommit {commit}\n", self.pid, self.host, self.since)
+    }
+
+    fn parse(text: &str) -> Option<Holder> {
+        let value = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+            line.strip_prefix(' ')
+        };
+        Some(Holder {
+            pid: value("pid")?.parse().ok()?,
+            host: value("host")?.to_owned(),
+            since: value("since")?.to_owned(),
+            commit: value("commit").and_then(|id| id.parse().ok()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    fn workspace(repo: &TestRepo) -> Workspace {
+        Workspace::new(repo.path(), None, repo.path())
+    }
+
+    /// The lock as soon as it is free. A child that another test is starting at this moment has
+    /// every file of this process open until its own program begins.
+    fn lock_soon(workspace: &Workspace) -> RunLock {
+        let limit = Instant::now() + Duration::from_secs(60);
+        loop {
+            match workspace.lock().unwrap() {
+                Some(lock) => return lock,
+                None => assert!(Instant::now() < limit, "the lock does not come free"),
+            }
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn the_lock_is_one_and_comes_back_on_release() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let lock = workspace.lock().unwrap().unwrap();
+        assert!(workspace.lock().unwrap().is_none(), "another opening in the same process");
+        let path = repo.path().join("tinyci/lock");
+        let other = Command::new("flock").arg("-n").arg(path).arg("true").status().unwrap();
+        assert_eq!(other.code(), Some(1), "another process");
+        lock.release().unwrap();
+        assert!(workspace.lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_guard_that_shares_the_file_holds_the_lock_unless_it_is_released() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let lock = workspace.lock().unwrap().unwrap();
+        let shared = lock.share().unwrap();
+        let mut guard = Command::new("cat").stdin(Stdio::piped()).stdout(shared).spawn().unwrap();
+        drop(lock);
+        assert!(workspace.lock().unwrap().is_none(), "the engine is gone, the guard is not");
+        drop(guard.stdin.take());
+        guard.wait().unwrap();
+        let lock = lock_soon(&workspace);
+
+        let kept = lock.share().unwrap();
+        lock.release().unwrap();
+        assert!(workspace.lock().unwrap().is_some(), "released, though the file is open");
+        drop(kept);
+    }
+
+    #[test]
+    fn children_do_not_inherit_the_lock() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let lock = workspace.lock().unwrap().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        drop(lock);
+        lock_soon(&workspace);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn every_bump_of_many_writers_counts() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        assert_eq!(workspace.wake_count().unwrap(), 0);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..50).for_each(|_| workspace.wake().unwrap()));
+            }
+        });
+        assert_eq!(workspace.wake_count().unwrap(), 400);
+    }
+
+    #[test]
+    fn a_long_counter_begins_again_only_with_a_new_holder() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let lock = workspace.lock().unwrap().unwrap();
+        fs::write(repo.path().join("tinyci/wake"), vec![b'\n'; 70_000]).unwrap();
+        assert!(workspace.lock().unwrap().is_none());
+        workspace.wake().unwrap();
+        assert_eq!(workspace.wake_count().unwrap(), 70_001);
+        lock.note_look(70_001);
+        lock.release().unwrap();
+        let lock = workspace.lock().unwrap().unwrap();
+        assert_eq!(workspace.wake_count().unwrap(), 0);
+        assert!(lock.owes_look(0), "whoever asked while it was emptied");
+    }
+
+    #[test]
+    fn a_look_is_owed_to_whoever_asked_since_the_last_one() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let lock = workspace.lock().unwrap().unwrap();
+        assert!(!lock.owes_look(workspace.wake_count().unwrap()));
+        workspace.wake().unwrap();
+        let count = workspace.wake_count().unwrap();
+        assert!(lock.owes_look(count));
+        workspace.wake().unwrap();
+        lock.note_look(count);
+        lock.release().unwrap();
+        let lock = workspace.lock().unwrap().unwrap();
+        assert!(lock.owes_look(workspace.wake_count().unwrap()), "asked after the look began");
+        lock.note_look(workspace.wake_count().unwrap());
+        assert!(!lock.owes_look(workspace.wake_count().unwrap()));
+        fs::write(repo.path().join("tinyci/looked"), "gibberish").unwrap();
+        assert!(lock.owes_look(workspace.wake_count().unwrap()));
+    }
+
+    /// The protocol at the top of this file, by many threads at once: whatever was asked for is
+    /// seen by a scan, though most callers leave at once.
+    #[test]
+    fn nothing_asked_for_is_missed() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let (asked, seen) = (AtomicU32::new(0), AtomicU32::new(0));
+        let push = || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            workspace.wake().unwrap();
+            loop {
+                let Some(lock) = workspace.lock().unwrap() else { return };
+                let before = workspace.wake_count().unwrap();
+                seen.store(asked.load(Ordering::SeqCst), Ordering::SeqCst);
+                lock.release().unwrap();
+                if workspace.wake_count().unwrap() == before {
+                    return;
+                }
+            }
+        };
+        for _ in 0..100 {
+            thread::scope(|scope| (0..6).for_each(|_| drop(scope.spawn(push))));
+            assert_eq!(seen.load(Ordering::SeqCst), asked.load(Ordering::SeqCst));
+        }
+    }
+
+    #[test]
+    fn waiters_are_seen_as_long_as_they_live() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        assert!(!workspace.has_waiters().unwrap());
+        let (first, second) =
+            (workspace.register_waiter().unwrap(), workspace.register_waiter().unwrap());
+        drop(first);
+        assert!(workspace.has_waiters().unwrap());
+        drop(second);
+        assert!(!workspace.has_waiters().unwrap());
+
+        let waiting = repo.path().join("tinyci/waiting");
+        let mut other = Command::new("flock")
+            .args(["-s".as_ref(), waiting.as_os_str(), "cat".as_ref()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It answers only once it has the lock.
+        io::Write::write_all(other.stdin.as_mut().unwrap(), b"x").unwrap();
+        io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        assert!(workspace.has_waiters().unwrap());
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        assert!(!workspace.has_waiters().unwrap(), "its lock went with it");
+    }
+
+    #[test]
+    fn the_lock_goes_to_a_waiter_and_comes_back_without_one() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let lock = workspace.lock().unwrap().unwrap();
+        let lock = lock.hand_over(Duration::from_millis(1)).unwrap().unwrap();
+
+        let _waiter = workspace.register_waiter().unwrap();
+        let taken = thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                loop {
+                    match workspace.lock().unwrap() {
+                        Some(lock) => return lock,
+                        None => thread::sleep(Duration::from_millis(5)),
+                    }
+                }
+            });
+            assert!(lock.hand_over(Duration::from_secs(60)).unwrap().is_none());
+            waiting.join().unwrap()
+        });
+        taken.release().unwrap();
+    }
+
+    #[test]
+    fn the_holder_is_named_while_it_holds() {
+        let repo = TestRepo::bare();
+        let workspace = workspace(&repo);
+        let lock = workspace.lock().unwrap().unwrap();
+        assert_eq!(workspace.holder(), None);
+        let commit = "f40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap();
+        for commit in [None, Some(commit)] {
+            lock.announce("ci.example.org", commit);
+            let holder = workspace.holder().unwrap();
+            assert_eq!((holder.pid, holder.commit), (std::process::id(), commit));
+            assert_eq!(holder.host, "ci.example.org");
+        }
+        lock.release().unwrap();
+        assert_eq!(workspace.holder(), None);
+        fs::write(repo.path().join("tinyci/holder"), "gibberish\0\n").unwrap();
+        assert_eq!(workspace.holder(), None);
+    }
+}

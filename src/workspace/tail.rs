@@ -1,0 +1,409 @@
+//! [`LogTail`]: a log's last lines, and those that are still to come.
+//!
+//! A follower meets everything that can happen to a log: it is not there yet, it grows, its
+//! oldest part is cut off (a new file under the old name), somebody empties or replaces it.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    ops::ControlFlow,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
+
+use crate::{cancel::CancelView, error::Error, workspace::cut::Heading};
+
+/// How long a follower sleeps when there is nothing new.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A longer line is given out in pieces of this size.
+const LINE_BYTES_MAX: usize = 1 << 20;
+
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Reads the lines of one log, which need not exist.
+#[derive(Debug)]
+pub(crate) struct LogTail {
+    path: PathBuf,
+    /// How many lines to begin with; none for all. Used up by the first look.
+    lines: Option<usize>,
+    started: bool,
+    open: Option<OpenLog>,
+    line: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct OpenLog {
+    file: File,
+    heading: Heading,
+    position: u64,
+}
+
+type Lines<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
+
+impl LogTail {
+    /// The last so many lines of a log, or all of it; none and following means what is yet to
+    /// come, counted from this call.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the log is there and cannot be read.
+    pub(crate) fn new(path: impl Into<PathBuf>, lines: Option<usize>) -> Result<LogTail, Error> {
+        let mut tail =
+            LogTail { path: path.into(), lines, started: false, open: None, line: Vec::new() };
+        tail.reopen().map_err(|source| tail.error(source))?;
+        tail.started = true;
+        Ok(tail)
+    }
+
+    /// Gives out the lines that are there, without their newlines, the last one even if it has
+    /// none yet. A `Break` ends it early.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the log cannot be read.
+    pub(crate) fn read(&mut self, line: Lines<'_>) -> Result<(), Error> {
+        if self.drain(line)?.is_continue() {
+            let _ = self.end(line);
+        }
+        Ok(())
+    }
+
+    /// Gives out the whole lines that were written since the last look; a line without its end
+    /// waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the log cannot be read.
+    pub(crate) fn read_new(&mut self, line: Lines<'_>) -> Result<(), Error> {
+        self.drain(line).map(drop)
+    }
+
+    /// Gives out lines as they are written, until `done` says that nothing more will come, a
+    /// cancel is raised, or a `Break`. What was written before `done` said so is given out.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the log cannot be read.
+    pub(crate) fn follow(
+        &mut self,
+        cancel: &CancelView,
+        done: &mut dyn FnMut() -> bool,
+        line: Lines<'_>,
+    ) -> Result<(), Error> {
+        loop {
+            // Asked first: all that was written before it turned true is then still read.
+            let last = done();
+            if self.drain(line)?.is_break() || cancel.is_canceled() {
+                return Ok(());
+            }
+            if last {
+                let _ = self.end(line);
+                return Ok(());
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Gives out the whole lines there are now.
+    fn drain(&mut self, line: Lines<'_>) -> Result<ControlFlow<()>, Error> {
+        let mut drained = self.drain_open(line);
+        while let Ok(ControlFlow::Continue(())) = drained {
+            match self.reopen() {
+                Ok(true) => drained = self.drain_open(line),
+                Ok(false) => break,
+                Err(error) => drained = Err(error),
+            }
+        }
+        drained.map_err(|source| self.error(source))
+    }
+
+    fn drain_open(&mut self, line: Lines<'_>) -> io::Result<ControlFlow<()>> {
+        let Some(open) = &mut self.open else { return Ok(ControlFlow::Continue(())) };
+        let mut chunk = vec![0; CHUNK_BYTES];
+        open.file.seek(SeekFrom::Start(open.position))?;
+        loop {
+            let read = open.file.read(&mut chunk)?;
+            let Some(bytes) = chunk.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+                open.position += piece.len() as u64;
+                self.line.extend_from_slice(piece);
+                let whole = self.line.ends_with(b"\n");
+                if whole || self.line.len() >= LINE_BYTES_MAX {
+                    let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+                    let flow = line(text);
+                    self.line.clear();
+                    if flow.is_break() {
+                        return Ok(flow);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives out a last line that has no newline.
+    fn end(&mut self, line: Lines<'_>) -> ControlFlow<()> {
+        let text = std::mem::take(&mut self.line);
+        if text.is_empty() { ControlFlow::Continue(()) } else { line(&text) }
+    }
+
+    /// Looks which file the name means now. True if there is another place to read on from: the
+    /// caller has read the old file to its end, and reads it once more before it is let go.
+    fn reopen(&mut self) -> io::Result<bool> {
+        let mut file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file?,
+        };
+        let now = file.metadata()?;
+        let Some(open) = &mut self.open else {
+            let heading = Heading::read(&mut file)?;
+            // A log that comes into being while it is followed is new from its first line.
+            let lines = if self.started { None } else { self.lines };
+            let position = lines.map_or(Ok(0), |lines| last_lines(&file, now.len(), lines))?;
+            self.open = Some(OpenLog { file, heading, position });
+            return Ok(true);
+        };
+        let old = open.file.metadata()?;
+        if (old.dev(), old.ino()) == (now.dev(), now.ino()) {
+            if now.len() >= open.position {
+                return Ok(false);
+            }
+            // Somebody emptied it.
+            *open = OpenLog { file, heading: Heading::default(), position: 0 };
+            self.line.clear();
+            return Ok(true);
+        }
+        if old.len() > open.position {
+            // The last bytes were written to it between our look at it and the change of files.
+            return Ok(true);
+        }
+        let heading = Heading::read(&mut file)?;
+        let position = open.position_after(heading, now.len());
+        if position.is_none() {
+            self.line.clear();
+        }
+        *open = OpenLog { file, heading, position: position.unwrap_or(heading.bytes) };
+        Ok(true)
+    }
+
+    fn error(&self, source: io::Error) -> Error {
+        Error::io("read the log", &self.path, source)
+    }
+}
+
+impl OpenLog {
+    /// Where the same text goes on in the file that replaced this one; none if it is not there.
+    fn position_after(&self, new: Heading, length: u64) -> Option<u64> {
+        let read = self.heading.cut + self.position.checked_sub(self.heading.bytes)?;
+        let position = new.bytes + read.checked_sub(new.cut)?;
+        (new.bytes > 0 && position <= length).then_some(position)
+    }
+}
+
+/// Where the last so many lines begin, found from the end of the file.
+fn last_lines(file: &File, length: u64, lines: usize) -> io::Result<u64> {
+    let Some(mut end) = length.checked_sub(1).filter(|_| lines > 0) else { return Ok(length) };
+    // The last byte ends the last line, or belongs to it; it begins no other.
+    let mut left = lines;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while end > 0 {
+        let start = end.saturating_sub(CHUNK_BYTES as u64);
+        let size = usize::try_from(end - start).map_err(io::Error::other)?;
+        let Some(bytes) = chunk.get_mut(..size) else { break };
+        file.read_exact_at(bytes, start)?;
+        for (place, byte) in bytes.iter().enumerate().rev() {
+            if *byte == b'\n' {
+                left -= 1;
+                if left == 0 {
+                    return Ok(start + place as u64 + 1);
+                }
+            }
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{
+        fs,
+        io::Write,
+        sync::{
+            atomic::{AtomicBool, Ordering},
+            mpsc,
+        },
+    };
+
+    use super::*;
+    use crate::{
+        cancel::CancelToken,
+        workspace::{cut::cut_oldest, layout::Workspace, log::LogLimits},
+    };
+
+    fn read(tail: &mut LogTail) -> Vec<String> {
+        let mut lines = Vec::new();
+        tail.read(&mut |line: &[u8]| {
+            lines.push(String::from_utf8_lossy(line).into_owned());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        lines
+    }
+
+    #[test]
+    fn the_last_lines_are_found_from_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let long = "x".repeat(CHUNK_BYTES + 3);
+        for (text, all) in [
+            ("", vec![]),
+            ("\n", vec![""]),
+            ("a", vec!["a"]),
+            ("a\nb\n\nc\n", vec!["a", "b", "", "c"]),
+            ("a\nb", vec!["a", "b"]),
+            (&format!("a\n{long}\nb\n{long}"), vec!["a", &long, "b", &long]),
+        ] {
+            fs::write(&path, text).unwrap();
+            for lines in [None, Some(0), Some(1), Some(2), Some(3), Some(4), Some(usize::MAX)] {
+                let mut tail = LogTail::new(&path, lines).unwrap();
+                let expected = &all[all.len() - lines.unwrap_or(usize::MAX).min(all.len())..];
+                assert!(read(&mut tail) == expected, "{lines:?} of {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_not_there_has_no_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tail = LogTail::new(dir.path().join("no/log"), Some(3)).unwrap();
+        assert!(read(&mut tail).is_empty());
+    }
+
+    #[test]
+    fn a_line_without_end_comes_in_pieces() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, vec![b'x'; 5 << 20]).unwrap();
+        let mut bytes = 0;
+        let mut tail = LogTail::new(&path, Some(1)).unwrap();
+        tail.read(&mut |line: &[u8]| {
+            assert!(line.len() <= LINE_BYTES_MAX + CHUNK_BYTES);
+            bytes += line.len();
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(bytes, 5 << 20);
+    }
+
+    #[test]
+    fn what_happens_to_a_log_between_two_looks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let append = |text: &str| {
+            let mut file = File::options().append(true).create(true).open(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        };
+        let mut lines = Vec::new();
+        let mut tail = LogTail::new(&path, Some(0)).unwrap();
+        let mut look = |expected: &[&str]| {
+            lines.clear();
+            let _ = tail.drain(&mut |line: &[u8]| {
+                lines.push(String::from_utf8_lossy(line).into_owned());
+                ControlFlow::Continue(())
+            });
+            assert_eq!(lines, expected);
+        };
+        look(&[]);
+        append("it appears\nand gr");
+        look(&["it appears"]);
+        append("ows\n");
+        look(&["and grows"]);
+        append("before a cut\n");
+        cut_oldest(&path, 20).unwrap();
+        append("after a cut\n");
+        look(&["before a cut", "after a cut"]);
+        append("one\n");
+        cut_oldest(&path, 20).unwrap();
+        append("two\n");
+        cut_oldest(&path, 10).unwrap();
+        append("three\n");
+        look(&["one", "two", "three"]);
+        append("read in pa");
+        look(&[]);
+        cut_oldest(&path, 5).unwrap();
+        append("rts\n");
+        look(&["read in parts"]);
+        fs::write(&path, "emptied\n").unwrap();
+        look(&["emptied"]);
+        fs::remove_file(&path).unwrap();
+        look(&[]);
+        append("made anew, and longer than before\n");
+        look(&["made anew, and longer than before"]);
+    }
+
+    #[test]
+    fn a_follower_misses_nothing_of_a_log_that_is_cut_again_and_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::new(dir.path(), None, dir.path());
+        let logs =
+            workspace.logs(LogLimits { build_bytes: 1 << 20, repository_bytes: 40_000 }, false);
+        let over = AtomicBool::new(false);
+        let cancel = CancelView::new(&CancelToken::new(), 1);
+        let mut tail = LogTail::new(workspace.log_path(), Some(0)).unwrap();
+        let mut numbers = Vec::new();
+        let (seen, wait) = mpsc::channel();
+        thread::scope(|scope| {
+            let (logs, over) = (&logs, &over);
+            scope.spawn(move || {
+                for number in 0..4000 {
+                    logs.line(&format!("number {number}")).unwrap();
+                    if number % 500 == 499 {
+                        // As long as the reader keeps up: what is cut before it is read is gone.
+                        while wait.recv().unwrap() != number {}
+                    }
+                }
+                over.store(true, Ordering::SeqCst);
+            });
+            tail.follow(&cancel, &mut || over.load(Ordering::SeqCst), &mut |line: &[u8]| {
+                let text = String::from_utf8_lossy(line);
+                if let Some((_, number)) = text.split_once("number ") {
+                    numbers.push(number.parse::<u32>().unwrap());
+                    seen.send(numbers[numbers.len() - 1]).unwrap();
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        });
+        assert!(numbers.into_iter().eq(0..4000));
+    }
+
+    #[test]
+    fn a_cancel_or_a_break_ends_the_following() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, "one\ntwo\n").unwrap();
+        let token = CancelToken::new();
+        let cancel = CancelView::new(&token, 1);
+        let mut count = 0;
+        let mut tail = LogTail::new(&path, None).unwrap();
+        tail.follow(&cancel, &mut || false, &mut |_: &[u8]| {
+            count += 1;
+            ControlFlow::Break(())
+        })
+        .unwrap();
+        tail.follow(&cancel, &mut || false, &mut |_: &[u8]| {
+            count += 1;
+            token.cancel();
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(count, 2);
+    }
+}

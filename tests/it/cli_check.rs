@@ -1,0 +1,96 @@
+//! `tinyci check`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{fs, io::Write, process::Stdio};
+
+use tempfile::TempDir;
+
+use crate::{
+    cli_program::{Said, run, run_in, tinyci},
+    support::TestRepo,
+};
+
+fn folder_with(config: &str) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join(".tinyci.yml"), config).unwrap();
+    dir
+}
+
+#[test]
+fn a_valid_config_is_valid_in_silence_too() {
+    let dir = folder_with("build: make\ntest: make check\nhooks:\n  after_all: make clean\n");
+    assert_eq!(run_in(dir.path(), &["check"]).with_code(0).out, ".tinyci.yml is valid\n");
+    assert_eq!(run_in(dir.path(), &["check", "-q"]).with_code(0).out, "");
+    let here = dir.path().to_str().unwrap();
+    assert!(run_in("/".as_ref(), &["check", "-D", here]).with_code(0).out.contains(here));
+}
+
+#[test]
+fn an_error_shows_the_place_and_what_would_be_right() {
+    let dir = folder_with("build: make\ntest: [\n");
+    let said = run_in(dir.path(), &["check"]).with_code(1);
+    assert!(said.out.starts_with(".tinyci.yml:"), "{}", said.out);
+
+    let dir = folder_with("build: make\nhooks:\n  befor_build: x\n");
+    let said = run_in(dir.path(), &["check"]).with_code(1);
+    let lines: Vec<_> = said.out.lines().collect();
+    assert!(lines[0].starts_with(".tinyci.yml:3:3: "), "{}", said.out);
+    assert!(lines[0].contains("before_build"), "{}", said.out);
+    assert_eq!(lines[1..], ["  befor_build: x", "  ^"]);
+}
+
+#[test]
+fn what_a_run_forgives_is_refused_here() {
+    let dir = folder_with("build: make\ncolour: red\n");
+    let said = run_in(dir.path(), &["check", "--json"]).with_code(1);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(report["v"], 1);
+    assert_eq!(report["valid"], false);
+    assert_eq!(
+        (&report["problems"][0]["line"], &report["problems"][0]["column"]),
+        (&2.into(), &1.into())
+    );
+    assert!(report["problems"][0]["message"].as_str().unwrap().contains("colour"));
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let mut child = tinyci("/".as_ref())
+        .args(["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"build: 5\n").unwrap();
+    let said = Said::of(&child.wait_with_output().unwrap()).with_code(1);
+    assert!(said.out.starts_with("<stdin>:1:8: "), "{}", said.out);
+    assert!(said.out.ends_with("\nbuild: 5\n       ^\n"), "{}", said.out);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let dir = TempDir::new().unwrap();
+    let said = run_in(dir.path(), &["check"]).with_code(2);
+    assert!(said.err.contains(".tinyci.yml") && said.err.contains("--commit"), "{}", said.err);
+    run_in(dir.path(), &["check", "nowhere.yml"]).with_code(2);
+}
+
+#[test]
+fn bytes_that_are_no_text_have_a_place() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("bad.yml"), b"build: caf\xe9\n").unwrap();
+    let said = run_in(dir.path(), &["check", "bad.yml"]).with_code(1);
+    assert!(said.out.starts_with("bad.yml:1:11: "), "{}", said.out);
+}
+
+#[test]
+fn a_commits_own_config_is_checked() {
+    let repo = TestRepo::new();
+    repo.commit_config("build: 5\n");
+    repo.commit_config("build: make\n");
+    run(&repo, &["check", "--commit", "HEAD"]).with_code(0);
+    let said = run(&repo, &["check", "-c", "HEAD~1"]).with_code(1);
+    assert!(said.out.starts_with("HEAD~1:.tinyci.yml:1:8: "), "{}", said.out);
+    run(&repo, &["check", "-c", "nothing"]).with_code(2);
+}

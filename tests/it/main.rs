@@ -1,0 +1,61 @@
+//! Every behaviour that a user can see, tried on real repositories with the real `git`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+mod tidy;
+
+mod engine_attempts;
+mod engine_builder;
+mod engine_events;
+mod engine_executor;
+mod engine_hooks;
+mod engine_records;
+mod engine_repository;
+mod engine_run;
+mod engine_selection;
+mod engine_stage;
+mod engine_stop;
+mod engine_turns;
+mod examples;
+
+#[cfg(feature = "cli")]
+mod ancestor;
+#[cfg(feature = "cli")]
+mod cli_check;
+#[cfg(feature = "cli")]
+mod cli_program;
+#[cfg(feature = "cli")]
+mod cli_remote;
+#[cfg(feature = "cli")]
+mod cli_results;
+#[cfg(feature = "cli")]
+mod cli_run;
+#[cfg(feature = "cli")]
+mod cli_usage;
+#[cfg(feature = "cli")]
+mod crash_disk;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod crash_kill;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod crash_output;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod crash_signals;
+#[cfg(feature = "cli")]
+mod crash_writers;
+#[cfg(feature = "cli")]
+mod exit_codes;
+#[cfg(feature = "cli")]
+mod guide;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod push_hangup;
+#[cfg(feature = "cli")]
+mod push_hooks;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod push_processes;
+#[cfg(feature = "cli")]
+mod push_refs;
+#[cfg(feature = "cli")]
+mod push_server;
+#[cfg(feature = "cli")]
+mod push_together;
