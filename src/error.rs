@@ -85,6 +85,7 @@ struct Inner {
     message: String,
     path: Option<PathBuf>,
     position: Option<Position>,
+    excerpt: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -100,7 +101,8 @@ impl Error {
     /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { inner: Box::new(Inner { kind, message, path: None, position: None, source: None }) }
+        let (path, position, excerpt, source) = (None, None, None, None);
+        Self { inner: Box::new(Inner { kind, message, path, position, excerpt, source }) }
     }
 
     /// The same error with the file or repository that it met.
@@ -114,6 +116,13 @@ impl Error {
     #[must_use]
     pub fn with_position(mut self, position: Position) -> Self {
         self.inner.position = Some(position);
+        self
+    }
+
+    /// The same error with the lines that show its place to a person.
+    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts have one"))]
+    pub(crate) fn with_excerpt(mut self, excerpt: String) -> Self {
+        self.inner.excerpt = Some(excerpt);
         self
     }
 
@@ -151,8 +160,18 @@ impl Error {
         self.inner.position
     }
 
-    /// The sentence and its causes, joined by `: `, for a log or a terminal.
+    /// The place of an error in a script, as lines for a person: file, line and column, the line
+    /// itself with a caret under the column, and what called it.
+    pub fn excerpt(&self) -> Option<&str> {
+        self.inner.excerpt.as_deref()
+    }
+
+    /// The sentence and its causes, joined by `: `, for a log or a terminal. An error in a script
+    /// comes with its [`excerpt`](Error::excerpt) on the lines below the sentence.
     pub fn report(&self) -> String {
+        if let Some(excerpt) = &self.inner.excerpt {
+            return format!("{}\n{excerpt}", self.inner.message);
+        }
         let mut text = self.to_string();
         let mut cause = StdError::source(self);
         while let Some(error) = cause {

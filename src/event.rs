@@ -86,8 +86,8 @@ impl Event {
                 "Exporting...".to_owned(),
             ],
             Event::StepStarted { meta, opens } => step_started_lines(meta.step, *opens),
-            Event::StepFinished { record, .. } => step_finished_line(record).into_iter().collect(),
-            Event::JobFinished { record, .. } => job_finished_line(record).into_iter().collect(),
+            Event::StepFinished { record, .. } => lines(step_finished_line(record)),
+            Event::JobFinished { record, .. } => lines(job_finished_line(record)),
             Event::Warning { message, .. } => vec![format!("warning: {message}")],
             Event::Waiting { message, .. } => vec![message.clone()],
             Event::Planned { .. }
@@ -111,6 +111,11 @@ impl Event {
             | Event::Finished { meta, .. } => meta,
         }
     }
+}
+
+/// An error in a script comes with the lines that show its place.
+fn lines(text: Option<String>) -> Vec<String> {
+    text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
 }
 
 fn step_started_lines(step: Option<StepName>, opens: Option<Phase>) -> Vec<String> {

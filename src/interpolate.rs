@@ -3,7 +3,7 @@
 //! A value that is quoted inside a person's own quotes executes. So a value goes in as it is, if
 //! no shell can take it for more than a word, or the command does not run.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -122,7 +122,7 @@ pub(crate) fn is_built_in(name: &str) -> bool {
 /// closed, holds more than a name, names a variable that is not set, or one whose value cannot go
 /// in.
 pub fn interpolate(template: &str, vars: &Vars) -> Result<String, Error> {
-    fill(template, vars).map_err(|fault| {
+    fill(template, vars, &no_expressions).map_err(|fault| {
         let position = position_in(template, fault.offset);
         Error::new(ErrorKind::Interpolate, fault.message).with_position(position)
     })
@@ -132,12 +132,34 @@ pub fn interpolate(template: &str, vars: &Vars) -> Result<String, Error> {
 ///
 /// The place is exact in texts of one line and in `|` blocks. Where YAML folds lines or resolves
 /// escapes, it counts from the text's beginning as if it were written out.
+#[cfg(any(test, not(feature = "rhai")))]
 pub(crate) fn interpolate_template(
     template: &Template,
     vars: &Vars,
     config_name: &str,
 ) -> Result<String, Error> {
-    fill(&template.text, vars).map_err(|fault| {
+    interpolate_expressions(template, vars, config_name, &no_expressions)
+}
+
+/// What gives the value of a tag that is no name: an expression of the script language. The error
+/// is a sentence.
+pub(crate) type Expressions<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
+
+/// Where there is no script language, tags take plain names.
+fn no_expressions(expression: &str) -> Result<String, String> {
+    Err(format!(
+        "`{expression}` is not a name; a tag takes the name of a variable and runs no Ruby"
+    ))
+}
+
+/// The same, where a tag may also be an expression.
+pub(crate) fn interpolate_expressions(
+    template: &Template,
+    vars: &Vars,
+    config_name: &str,
+    expressions: &Expressions<'_>,
+) -> Result<String, Error> {
+    fill(&template.text, vars, expressions).map_err(|fault| {
         let within = position_in(&template.text, fault.offset);
         let begin = template.position;
         let position =
@@ -167,9 +189,15 @@ impl Pipeline {
             vars.set_fact(name, "x".to_owned());
         }
         let texts = self.steps().flat_map(|step| {
-            step.commands.iter().chain(step.cwd.as_ref()).chain(step.env.values())
+            step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values())
         });
-        let faults = texts.filter_map(|text| interpolate_template(text, &vars, &self.name).err());
+        // What an expression gives is known only when it is asked.
+        let given = |expression: &str| match cfg!(feature = "rhai") {
+            true => Ok("x".to_owned()),
+            false => no_expressions(expression),
+        };
+        let fill = |text| interpolate_expressions(text, &vars, &self.name, &given);
+        let faults = texts.filter_map(|text| fill(text).err());
         let place = |error: &Error| error.position().unwrap_or(Position::new(1, 1));
         faults.map(|error| Warning::new(error.message(), place(&error))).collect()
     }
@@ -181,7 +209,7 @@ struct Fault {
     message: String,
 }
 
-fn fill(template: &str, vars: &Vars) -> Result<String, Fault> {
+fn fill(template: &str, vars: &Vars, expressions: &Expressions<'_>) -> Result<String, Fault> {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((text, tag)) = rest.split_once("<%") {
@@ -194,7 +222,7 @@ fn fill(template: &str, vars: &Vars) -> Result<String, Fault> {
         }
         let fault = |message| Fault { offset, message };
         let (inside, behind) = split_tag(tag).map_err(fault)?;
-        filled.push_str(value(inside.trim(), vars).map_err(fault)?);
+        filled.push_str(&value(inside.trim(), vars, expressions).map_err(fault)?);
         rest = behind;
     }
     filled.push_str(rest);
@@ -214,25 +242,34 @@ fn split_tag(tag: &str) -> Result<(&str, &str), String> {
     }
 }
 
-fn value<'v>(name: &str, vars: &'v Vars) -> Result<&'v str, String> {
+fn value<'v>(
+    name: &str,
+    vars: &'v Vars,
+    expressions: &Expressions<'_>,
+) -> Result<Cow<'v, str>, String> {
     if let Some(value) = vars.get(name) {
-        return safe(name, value);
+        return safe(name, value).map(Cow::Borrowed);
     }
     let known = match vars.names().collect::<Vec<_>>() {
         names if names.is_empty() => "there are no variables here".to_owned(),
         names => format!("there are {}", names.join(", ")),
     };
     let word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-    Err(if name.is_empty() {
-        format!("the tag is empty; it takes the name of a variable: {known}")
-    } else if name.chars().all(word) {
+    if name.is_empty() {
+        return Err(format!("the tag is empty; it takes the name of a variable: {known}"));
+    }
+    if name.chars().all(word) {
         let hint = did_you_mean(name, vars.names());
-        format!("there is no variable `{name}`{hint} ({known})")
-    } else {
-        format!(
-            "`{name}` is not a name; a tag takes the name of a variable and runs no Ruby: {known}"
-        )
-    })
+        return Err(format!("there is no variable `{name}`{hint} ({known})"));
+    }
+    let value = expressions(name).map_err(|why| format!("{why} ({known})"))?;
+    safe(name, &value).map(|value| Cow::Owned(value.to_owned()))
+}
+
+/// Whether a shell can take a text for nothing but a word: letters, digits and `_./:@+,=-`, not `-` first.
+#[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts ask"))]
+pub(crate) fn is_safe(value: &str) -> bool {
+    safe("", value).is_ok()
 }
 
 /// The value, if it can stand in a command as it is.

@@ -52,12 +52,17 @@ mod error;
 mod event;
 mod executor;
 mod export;
+#[cfg(feature = "rhai")]
+mod forecast;
+mod function;
+mod glob;
 pub mod guide;
 mod hex;
 mod install;
 mod interpolate;
 mod job;
 mod local_executor;
+mod mask;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -66,27 +71,37 @@ mod record;
 mod repo;
 mod retention;
 mod run;
+#[cfg(feature = "rhai")]
+mod script;
+#[cfg(feature = "rhai")]
+mod script_runner;
+mod secret_dir;
 mod selection;
 mod suggestion;
 mod wire;
 mod workspace;
 
+#[cfg(feature = "rhai")]
+pub use crate::forecast::{Act, Assumption, Forecast, StepForecast};
 pub use crate::{
     cancel::{CancelToken, CancelView},
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
-    engine::{Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions},
+    engine::{
+        DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions,
+    },
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},
     executor::{Command, Executor, Output, OutputMode, Program, Stream},
+    function::{Effect, Value},
     install::{InstallOptions, Installed},
     interpolate::{Vars, interpolate},
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},
-    pipeline::{Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning},
-    record::{CommandRecord, Record, StepRecord, Summary},
+    pipeline::{Body, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When},
+    record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     repo::tune_process,
     run::Run,
     selection::{Selection, Target, Update, Wait},

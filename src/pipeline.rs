@@ -1,4 +1,4 @@
-//! What a commit asks for: phases and hooks, each a [`Step`] of commands.
+//! What a commit asks for: phases and hooks, each a [`Step`] of commands or a function.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
@@ -117,20 +117,27 @@ impl From<Hook> for StepName {
 pub enum Format {
     /// `.tinyci.yml`
     Yaml,
+    /// `.tinyci.rhai`
+    Rhai,
 }
 
 impl Format {
+    /// Every language there is.
+    pub const ALL: [Format; 2] = [Format::Yaml, Format::Rhai];
+
     /// The file that holds it, at the root of a commit's tree.
     pub fn file_name(self) -> &'static str {
         match self {
             Format::Yaml => ".tinyci.yml",
+            Format::Rhai => ".tinyci.rhai",
         }
     }
 
-    /// The name used in records: `yaml`.
+    /// The name used in records: `yaml` or `rhai`.
     pub fn name(self) -> &'static str {
         match self {
             Format::Yaml => "yaml",
+            Format::Rhai => "rhai",
         }
     }
 }
@@ -152,26 +159,86 @@ impl Template {
     }
 }
 
+/// What a [`Step`] does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// Commands, one after the other; the first that fails ends the step.
+    Commands(Vec<Template>),
+    /// A function of the script with the step's name, and where it stands.
+    Function(Position),
+}
+
 /// One phase or hook of a pipeline, as the config has it: nothing is filled in yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {
     /// Which phase or hook.
     pub name: StepName,
-    /// Its commands; the first that fails ends the step.
-    pub commands: Vec<Template>,
+    /// What it does.
+    pub body: Body,
     /// Variables for its commands' environment.
     pub env: BTreeMap<String, Template>,
     /// The directory to run in, below the export.
     pub cwd: Option<Template>,
     /// How long the whole step may take.
     pub timeout: Option<Duration>,
+    /// The conditions under which it runs.
+    pub when: When,
+    /// How many times more each command is tried if it fails.
+    pub retries: u32,
+    /// The secrets that its commands get, each in the variable of its name.
+    pub secrets: Vec<String>,
+}
+
+/// Conditions for a [`Step`]: all that are given must hold, and a false one leaves the step out as
+/// if it were absent.
+///
+/// Each is a list of globs, one of which must match; `!glob` takes matches away. `*` stands for
+/// any letters; in `changed`, whose globs are over paths, only `**` crosses `/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct When {
+    /// The branch that the commit is judged for.
+    pub branch: Vec<String>,
+    /// A tag that names the commit.
+    pub tag: Vec<String>,
+    /// A path that differs from the nearest green ancestor; every path does where there is none.
+    pub changed: Vec<String>,
+    /// The commit's whole message.
+    pub message: Vec<String>,
 }
 
 impl Step {
     /// A step of these commands, with nothing else said.
     pub fn new(name: StepName, commands: Vec<Template>) -> Self {
-        Self { name, commands, env: BTreeMap::new(), cwd: None, timeout: None }
+        Self::of(name, Body::Commands(commands))
+    }
+
+    /// A step that calls the script's function of its name, which stands at this place.
+    pub fn function(name: StepName, position: Position) -> Self {
+        Self::of(name, Body::Function(position))
+    }
+
+    fn of(name: StepName, body: Body) -> Self {
+        Self {
+            name,
+            body,
+            env: BTreeMap::new(),
+            cwd: None,
+            timeout: None,
+            when: When::default(),
+            retries: 0,
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Its commands; none where it is a function of a script.
+    pub fn commands(&self) -> &[Template] {
+        match &self.body {
+            Body::Commands(commands) => commands,
+            Body::Function(_) => &[],
+        }
     }
 }
 

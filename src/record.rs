@@ -1,9 +1,13 @@
 //! What remains of a run.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     commit::{CommitId, Text, TreeId},
+    function::Value,
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
 };
@@ -36,6 +40,22 @@ pub struct Record {
     pub config: Option<Format>,
     /// What ran, in order.
     pub steps: Vec<StepRecord>,
+    /// What its script remembered, by key.
+    pub remembered: BTreeMap<String, Value>,
+    /// The files that its script kept beyond the export.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// A file that a script kept, in the build's folder `artifacts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Artifact {
+    /// Its path below `artifacts`, as below the export.
+    pub path: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// The id that git gives such a file: what `git hash-object` prints.
+    pub blob: String,
 }
 
 impl Record {

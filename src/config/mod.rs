@@ -2,15 +2,18 @@
 //!
 //! Three rooms, each knowing only the ones before it: `source` (bytes to text with positions),
 //! `document` (text to a tree of bounded size), `steps` (the tree to a pipeline). Nothing is read
-//! from disk here, nothing is run, and no tag is filled in.
+//! from disk here, nothing is run, and no tag is filled in. `convert` goes the other way, from a
+//! pipeline to the text of a script.
 
+mod convert;
 mod document;
 mod source;
 mod steps;
+mod when;
 
 use self::{document::Document, source::Source};
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
     pipeline::{Format, Pipeline},
 };
 
@@ -26,7 +29,7 @@ impl Pipeline {
     /// let text = "build: make\ntest: {run: [make check, make lint], timeout: 10m}\n";
     /// let pipeline = Pipeline::parse(text, Format::Yaml, ".tinyci.yml")?;
     /// let test = pipeline.step(Phase::Test).expect("the config has a test");
-    /// assert_eq!(test.commands.len(), 2);
+    /// assert_eq!(test.commands().len(), 2);
     ///
     /// let error = Pipeline::parse("build: 5\n", Format::Yaml, ".tinyci.yml").unwrap_err();
     /// assert!(error.to_string().starts_with(".tinyci.yml:1:8: expected a command"));
@@ -43,6 +46,11 @@ impl Pipeline {
             Format::Yaml => {
                 let source = Source::new(text.as_ref(), name)?;
                 steps::pipeline(&Document::new(source)?)
+            }
+            Format::Rhai => {
+                let message = "a script is read together with what it imports: \
+                               `Engine::pipeline` reads one of a commit";
+                Err(Error::new(ErrorKind::Unsupported, message).with_path(name))
             }
         }
     }

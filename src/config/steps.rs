@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use super::document::{Document, Node, Value};
+use super::{
+    document::{Document, Node, Value},
+    when,
+};
 use crate::{
     duration::parse_duration,
     error::{Error, ErrorKind},
@@ -23,7 +26,7 @@ use crate::{
 const TOP_KEYS: [&str; 6] = ["build", "test", "hooks", "builder", "tester", "hooker"];
 
 /// The keys of a phase or hook that is a mapping.
-const STEP_KEYS: [&str; 4] = ["run", "env", "cwd", "timeout"];
+const STEP_KEYS: [&str; 7] = ["run", "env", "cwd", "timeout", "when", "retries", "secrets"];
 
 /// Reads a whole config.
 pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
@@ -210,6 +213,15 @@ impl<'a> Reader<'a> {
         }
         step.cwd = value("cwd").map(|cwd| self.cwd(cwd)).transpose()?;
         step.timeout = value("timeout").map(|timeout| self.timeout(timeout)).transpose()?;
+        if let Some(conditions) = value("when") {
+            step.when = when::when(self.document, conditions)?;
+        }
+        if let Some(retries) = value("retries") {
+            step.retries = when::retries(self.document, retries)?;
+        }
+        if let Some(secrets) = value("secrets") {
+            step.secrets = when::secrets(self.document, secrets)?;
+        }
         Ok(step)
     }
 
@@ -233,8 +245,7 @@ impl<'a> Reader<'a> {
                 nodes.iter().map(|node| self.command(node, "a command (a text)")).collect()
             }
             _ => {
-                let wanted = "a command (a text), a list of commands, or a mapping with `run`, `env`, `cwd` \
-                     and `timeout`";
+                let wanted = "a command (a text), a list of commands, or a mapping with `run`";
                 Ok(vec![self.command(node, wanted)?])
             }
         }

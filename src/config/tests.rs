@@ -15,10 +15,12 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Pipeline, Error> {
 
 /// Every command with its step, in the order of a run.
 fn commands(pipeline: &Pipeline) -> Vec<(&'static str, &str)> {
-    let commands = |step: &crate::Step| step.commands.len();
+    let commands = |step: &crate::Step| step.commands().len();
     assert!(pipeline.steps().all(|step| commands(step) > 0), "no step is without a command");
     let steps = pipeline.steps();
-    steps.flat_map(|step| step.commands.iter().map(|it| (step.name.as_str(), &*it.text))).collect()
+    steps
+        .flat_map(|step| step.commands().iter().map(|it| (step.name.as_str(), &*it.text)))
+        .collect()
 }
 
 /// The one config says what the other says, and neither has anything without effect.
@@ -209,7 +211,7 @@ fn positions_point_at_the_first_character_of_a_text() {
     let pipeline = parse(&text).unwrap();
     let places = |name: &str| -> Vec<_> {
         let step = pipeline.step(name.parse::<StepName>().unwrap()).unwrap();
-        step.commands.iter().map(|it| (it.position.line, it.position.column)).collect()
+        step.commands().iter().map(|it| (it.position.line, it.position.column)).collect()
     };
     assert_eq!(places("build"), [(2, 8)]);
     assert_eq!(places("test"), [(3, 8)]);
@@ -276,10 +278,10 @@ fn anchors_and_merge_keys_work() {
     );
     let pipeline = pipeline.unwrap();
     let test = pipeline.step(Phase::Test).unwrap();
-    assert_eq!((&*test.commands[0].text, test.env.len()), ("make check", 1));
+    assert_eq!((&*test.commands()[0].text, test.env.len()), ("make check", 1));
     assert_eq!(test.timeout, Some(Duration::from_secs(3600)));
     let last = pipeline.step(Hook::AfterAll).unwrap();
-    assert_eq!((&*last.commands[0].text, last.timeout), ("c", Some(Duration::from_secs(7))));
+    assert_eq!((&*last.commands()[0].text, last.timeout), ("c", Some(Duration::from_secs(7))));
     check_error("build: {<<: 5, run: x}\n", 1, 8, "`<<` takes a mapping");
     check_error("build: *nowhere\n", 1, 8, "this alias names no anchor above it");
     check_error("build: &a [*a]\n", 1, 8, "");
@@ -334,7 +336,17 @@ fn the_mapping_form_is_strict() {
     check_error("build: {run: x, timeout: 5 days}\n", 1, 26, "`10m` or `1h`, found `5 days`");
     check_error("build: {run: x, timeout: 0}\n", 1, 26, "`10m` or `1h`, found `0`");
     check_error("build: {run: x, timeout: [1]}\n", 1, 26, "found a list");
-    check_error("build: {run: x, when: y}\n", 1, 17, "there are `run`, `env`, `cwd` and `timeout`");
+    check_error(
+        "build: {run: x, name: y}\n",
+        1,
+        17,
+        "there are `run`, `env`, `cwd`, `timeout`, `when`, `retries` and `secrets`",
+    );
+    check_error("build: {run: x, when: y}\n", 1, 23, "expected a mapping of conditions");
+    check_error("build: {run: x, when: {brnch: y}}\n", 1, 24, "did you mean `branch`?");
+    check_error("build: {run: x, when: {branch: []}}\n", 1, 32, "expected a glob");
+    check_error("build: {run: x, retries: -1}\n", 1, 26, "expected a number from 0 to 1000");
+    check_error("build: {run: x, secrets: [a b]}\n", 1, 26, "expected the name of a secret");
     check_error("build: {run: x, run: y}\n", 1, 17, "`run` stands here twice");
     check_error("build: {run: {run: x}}\n", 1, 14, "found a mapping");
     check_error("build: {run: x, env: [a]}\n", 1, 22, "expected a mapping of variables");

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -10,10 +11,13 @@ use std::{
 use super::{
     handle::Engine,
     host::{HookCall, HookError, Hooks},
+    secrets::SecretFn,
 };
 use crate::{
+    commit::Commit,
     error::{Error, ErrorKind},
     executor::Executor,
+    function::{Effect, HostFunction, Value},
     interpolate::Vars,
     pipeline::Hook,
 };
@@ -52,6 +56,8 @@ pub(super) struct Options {
     pub(super) env: Vec<(String, Option<String>)>,
     pub(super) vars: Vars,
     pub(super) hooks: Hooks,
+    pub(super) functions: Vec<HostFunction>,
+    pub(super) secrets: Option<Arc<SecretFn>>,
     pub(super) executor: Option<Arc<dyn Executor>>,
     /// The first mistake, reported when the engine is opened.
     pub(super) mistake: Option<Error>,
@@ -157,6 +163,60 @@ impl EngineBuilder {
         call: impl Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync + 'static,
     ) -> Self {
         self.options.hooks.add(hook, call);
+        self
+    }
+
+    /// Answers for secrets: the value of the one of this name, or `None` where there is none, and
+    /// the folder of `tinyci.secretsDir` is looked into.
+    ///
+    /// Only commits on refs that `tinyci.secretRefs` names are ever given any.
+    ///
+    /// ```no_run
+    /// use tinyci::Engine;
+    ///
+    /// let engine = Engine::builder("/srv/git/app.git")
+    ///     .secrets(|name, _commit| Ok((name == "TOKEN").then(|| b"from a vault".to_vec())))
+    ///     .open()?;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn secrets(
+        mut self,
+        ask: impl Fn(&str, &Commit) -> Result<Option<Vec<u8>>, HookError> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.secrets = Some(Arc::new(ask));
+        self
+    }
+
+    /// Lends a function to scripts (`.tinyci.rhai`), under `name` or `module::name`.
+    ///
+    /// It takes as many arguments as the range says, 8 at most. `effect` tells a plan whether it
+    /// may call the function; `doc` stands in the reference that `tinyci defs` writes. It is called
+    /// on the worker that runs the commit; an error or a panic fails the phase with the place of
+    /// the call, unless the script catches it.
+    ///
+    /// ```no_run
+    /// use tinyci::{Effect, Engine, Value};
+    ///
+    /// let engine = Engine::builder("/srv/git/app.git")
+    ///     .function("slack::post", 1..=2, Effect::External, "Posts a message.", |arguments| {
+    ///         let text = arguments[0].as_str().ok_or("the message is not a text")?;
+    ///         Ok(Value::from(text.len() as i64))
+    ///     })
+    ///     .open()?;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn function(
+        mut self,
+        name: &str,
+        arguments: RangeInclusive<usize>,
+        effect: Effect,
+        doc: &str,
+        call: impl Fn(&[Value]) -> Result<Value, HookError> + Send + Sync + 'static,
+    ) -> Self {
+        match HostFunction::new(name, arguments, effect, doc, call) {
+            Ok(function) => self.options.functions.push(function),
+            Err(error) => self.mistake(error),
+        }
         self
     }
 

@@ -13,10 +13,11 @@ use super::{
     builder::{EngineBuilder, Options},
     drive::Drive,
     due,
-    job::load,
     pump::{self, Pump},
     queue,
     reports::{self, Filter},
+    scripts::Scripts,
+    secrets::Secrets,
 };
 use crate::{
     cancel::{CancelToken, CancelView},
@@ -111,6 +112,7 @@ impl Engine {
         if let Some(mistake) = options.mistake.take() {
             return Err(mistake);
         }
+        Scripts::check_host(&options)?;
         let repo = open(&path)?;
         let root = repo.root().to_path_buf();
         if root.to_str().is_none() {
@@ -311,7 +313,8 @@ impl Engine {
     pub fn pipeline(&self, revision: &str) -> Result<Pipeline, Error> {
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
-        load(&repo, commit)
+        let commit = repo.commit(commit)?;
+        Scripts::load(&self.shared, &repo, &commit).map(|(pipeline, _)| pipeline)
     }
 
     /// What is kept of earlier runs, newest commit first.
@@ -492,6 +495,16 @@ impl Shared {
 
     pub(super) fn command_timeout(&self) -> Option<Duration> {
         self.options.command_timeout.or(self.settings.command_timeout)
+    }
+
+    /// The secrets that this commit may have.
+    pub(super) fn secrets(&self, commit: &Commit) -> Secrets {
+        Secrets {
+            commit: commit.clone(),
+            refs: self.settings.secret_refs.clone(),
+            ask: self.options.secrets.clone(),
+            dir: self.settings.secrets_dir.clone(),
+        }
     }
 
     pub(super) fn grace(&self) -> Duration {

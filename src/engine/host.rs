@@ -92,6 +92,12 @@ impl Hooks {
         self.0.iter().any(|(hook, _)| StepName::Hook(*hook) == step)
     }
 
+    /// How many hooks there are at this point.
+    #[cfg(feature = "rhai")]
+    pub(super) fn count(&self, step: StepName) -> usize {
+        self.0.iter().filter(|(hook, _)| StepName::Hook(*hook) == step).count()
+    }
+
     /// Calls every hook of this point until one fails or skips. `Ok(Some(reason))` says that the
     /// config's own hook is to be left out.
     pub(super) fn call(&self, mut call: HookCall<'_>) -> Result<Option<String>, Error> {

@@ -1,6 +1,7 @@
 //! One attempt at one commit: its config, its export, its steps, its record and its word.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -8,19 +9,21 @@ use std::{
 use super::{
     handle::Shared,
     pump::Sender,
+    scripts::Scripts,
     steps::{StepEnd, Steps},
     voice::Voice,
 };
 use crate::{
     cancel::CancelView,
-    commit::{Commit, CommitId},
+    commit::Commit,
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
     export::{self, ExportOptions},
     job::{Job, Reason},
+    mask::Masks,
     outcome::{Outcome, Verdict},
-    pipeline::{Format, Hook, Pipeline},
+    pipeline::Hook,
     record::{Record, StepRecord},
     repo::{Repo, Written},
     run::Run,
@@ -65,6 +68,8 @@ pub(super) fn attempt(site: &Site<'_>, repo: &Repo, job: &Job) -> Attempt {
         host,
         config: None,
         steps: Vec::new(),
+        remembered: BTreeMap::new(),
+        artifacts: Vec::new(),
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
     let counted = site.attempts.increment(&job.commit.id).map(drop);
@@ -112,7 +117,7 @@ fn judge(
     site: &Site<'_>,
     repo: &Repo,
     job: &Job,
-    voice: &mut Voice<'_>,
+    voice: &mut Voice,
     record: &mut Record,
 ) -> Judged {
     let build = site.workspace.build(&job.commit.build_name());
@@ -131,10 +136,10 @@ fn run(
     repo: &Repo,
     job: &Job,
     build: &Build,
-    voice: &mut Voice<'_>,
+    voice: &mut Voice,
     record: &mut Record,
 ) -> Result<Judged, Error> {
-    let pipeline = load(repo, job.commit.id)?;
+    let (pipeline, scripts) = Scripts::load(site.shared, repo, &job.commit)?;
     record.config = Some(pipeline.format);
     for warning in &pipeline.warnings {
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
@@ -144,9 +149,13 @@ fn run(
     let mut steps = Steps {
         site,
         commit: &job.commit,
+        reason: job.reason,
         build,
         run_id: &record.run,
         pipeline: &pipeline,
+        scripts: &scripts,
+        tags: repo.tags_of(job.commit.id).unwrap_or_default(),
+        masks: Masks::default(),
         vars: site.shared.options.vars.clone(),
         limit,
         deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
@@ -155,16 +164,14 @@ fn run(
     let (outcome, records) = walk(&mut steps, voice);
     let unsupported = steps.unsupported;
     record.steps = records;
-    Ok(Judged { outcome, reason: None, unsupported })
+    scripts.finish(build, record, voice);
+    Ok(Judged { outcome, reason: skip_reason(outcome, record), unsupported })
 }
 
-/// The pipeline that a commit's config asks for.
-pub(super) fn load(repo: &Repo, commit: CommitId) -> Result<Pipeline, Error> {
-    let config = repo.config(commit)?.ok_or_else(|| {
-        let name = Format::Yaml.file_name();
-        Error::new(ErrorKind::NotFound, format!("commit {} has no {name}", commit.short()))
-    })?;
-    Pipeline::parse(&config.bytes, config.format, config.name)
+/// Why a commit was skipped: only `before_build` can say so.
+fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
+    let before = record.step(Hook::BeforeBuild).filter(|_| outcome == Outcome::Skipped);
+    before.and_then(|step| step.error.clone())
 }
 
 fn export_to(
@@ -172,7 +179,7 @@ fn export_to(
     repo: &Repo,
     commit: &Commit,
     build: &Build,
-    voice: &mut Voice<'_>,
+    voice: &mut Voice,
     run: &str,
 ) -> Result<(), Error> {
     build.clean()?;
@@ -187,7 +194,7 @@ fn export_to(
 }
 
 /// Walks the pure [`Run`] with real steps.
-fn walk(steps: &mut Steps<'_>, voice: &mut Voice<'_>) -> (Outcome, Vec<StepRecord>) {
+fn walk(steps: &mut Steps<'_>, voice: &mut Voice) -> (Outcome, Vec<StepRecord>) {
     let mut run = Run::new();
     let mut records = Vec::new();
     while let Some(name) = run.step() {
@@ -211,7 +218,7 @@ fn walk(steps: &mut Steps<'_>, voice: &mut Voice<'_>) -> (Outcome, Vec<StepRecor
 
 /// Stores the record and then the word, which is the commit point. The log gets its last line in
 /// between: whoever follows it to the verdict has then seen all of it.
-fn keep(repo: &Repo, job: &Job, record: &mut Record, voice: &mut Voice<'_>) -> Result<(), Error> {
+fn keep(repo: &Repo, job: &Job, record: &mut Record, voice: &mut Voice) -> Result<(), Error> {
     let recorded = repo.append_record(record);
     if recorded.is_ok() {
         voice.log_end(record);
@@ -285,6 +292,6 @@ fn run_id() -> String {
 }
 
 /// The machine's name, for people.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -3,12 +3,15 @@
 //! | file | holds |
 //! |---|---|
 //! | `builder` | what a host sets before it opens an engine |
+//! | `check` | what is wrong with a config, found without running it |
+//! | `definitions` | the reference of what scripts can use |
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
 //! | `pump` | events from the workers to the observer, in order |
 //! | `due` | what a caller asked for, and what of it is due |
 //! | `drive` | passes: look, plan, hand out jobs, until nothing is due |
 //! | `workers` | the threads that take the jobs of one plan |
+//! | `rehearsal` | a run of one commit in which nothing is done |
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
 //! | `job` | one commit: export, steps, record, word |
 //! | `steps` | one step: the host's hook, then the commands |
@@ -18,6 +21,9 @@
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
 
 mod builder;
+mod check;
+mod conditions;
+mod definitions;
 mod drive;
 mod due;
 mod handle;
@@ -25,13 +31,22 @@ mod host;
 mod job;
 mod pump;
 mod queue;
+#[cfg(feature = "rhai")]
+mod rehearsal;
 mod reports;
+#[cfg(feature = "rhai")]
+mod scripts;
+#[cfg(not(feature = "rhai"))]
+#[path = "no_scripts.rs"]
+mod scripts;
+mod secrets;
 mod steps;
 mod voice;
 mod workers;
 
 pub use self::{
     builder::EngineBuilder,
+    definitions::DefinitionsFormat,
     handle::{Engine, Export, LogOptions},
     host::{HookCall, HookError},
     reports::Filter,

@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn long_output_comes_in_bounded_pieces_of_whole_lines() {
         let line = format!("{}\n", "x".repeat(1000));
-        let text = line.repeat(200) + &"y".repeat(3 * OUTPUT_MAX);
+        let text = format!("{}{}", line.repeat(200), "y".repeat(3 * OUTPUT_MAX));
         let mut pieces = Vec::new();
         let mut observer = |event: &Event| pieces.push(output_bytes(event).to_vec());
         let (sender, receiver) = channel();

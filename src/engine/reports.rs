@@ -2,6 +2,7 @@
 
 use std::{
     cmp::Reverse,
+    collections::BTreeMap,
     ops::ControlFlow,
     time::{Duration, UNIX_EPOCH},
 };
@@ -183,6 +184,8 @@ fn without_record(commit: &Commit, outcome: Outcome, reason: Option<String>) -> 
         host: String::new(),
         config: None,
         steps: Vec::new(),
+        remembered: BTreeMap::new(),
+        artifacts: Vec::new(),
     }
 }
 

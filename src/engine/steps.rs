@@ -3,19 +3,29 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
-use super::{host::HookCall, job::Site, voice::Voice};
+use super::{
+    conditions::{Subject, unmet},
+    host::HookCall,
+    job::Site,
+    scripts::Scripts,
+    voice::Voice,
+};
 use crate::{
     cancel::CancelView,
     commit::{Commit, cut},
     error::{Error, ErrorKind},
     event::Event,
-    executor::{Command, Program},
-    interpolate::{Vars, interpolate_template},
+    executor::{Command, Output, Program, Stream},
+    interpolate::Vars,
+    job::Reason,
+    mask::Masks,
     outcome::Outcome,
-    pipeline::{Hook, Phase, Pipeline, Step, StepName, Template},
+    pipeline::{Body, Hook, Phase, Pipeline, Step, StepName, Template},
     record::{CommandRecord, StepRecord},
     workspace::Build,
 };
@@ -23,13 +33,25 @@ use crate::{
 /// The longest commit message that goes into an environment: Linux refuses longer strings.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
+/// The wait before a command that failed is tried again.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// How long a wait sleeps before it looks at the cancel again.
+const WAIT_SLICE: Duration = Duration::from_millis(20);
+
 /// The steps of one attempt.
 pub(super) struct Steps<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) commit: &'a Commit,
+    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts are told it"))]
+    pub(super) reason: Reason,
     pub(super) build: &'a Build,
     pub(super) run_id: &'a str,
     pub(super) pipeline: &'a Pipeline,
+    pub(super) scripts: &'a Scripts,
+    pub(super) tags: Vec<String>,
+    /// The secrets that were used so far.
+    pub(super) masks: Masks,
     /// The host's variables: the builder's, and what hooks set.
     pub(super) vars: Vars,
     /// How long the whole attempt may take; `after_all` gets as long again.
@@ -55,12 +77,7 @@ impl Steps<'_> {
     }
 
     /// Does one step. An absent one succeeds without a trace.
-    pub(super) fn step(
-        &mut self,
-        name: StepName,
-        so_far: Outcome,
-        voice: &mut Voice<'_>,
-    ) -> StepEnd {
+    pub(super) fn step(&mut self, name: StepName, so_far: Outcome, voice: &mut Voice) -> StepEnd {
         let pipeline = self.pipeline;
         let config = pipeline.step(name);
         let hosts = self.site.shared.options.hooks.has(name);
@@ -82,12 +99,20 @@ impl Steps<'_> {
             duration: Duration::ZERO,
             commands: Vec::new(),
         };
-        let skipped = self.host_hooks(name, so_far, &cancel, &mut record);
+        let mut skipped = self.host_hooks(name, so_far, &cancel, &mut record);
         if let (Some(step), Outcome::Success, false) = (config, record.outcome, skipped) {
-            self.commands(step, &cancel, &mut record, voice);
+            skipped = self.is_left_out(step, &mut record);
+        }
+        if let (Some(step), Outcome::Success, false) = (config, record.outcome, skipped) {
+            match &step.body {
+                Body::Commands(_) => self.commands(step, &cancel, &mut record, voice),
+                Body::Function(_) => {
+                    self.unsupported |= self.scripts.run(self, step, &cancel, &mut record, voice);
+                }
+            }
         }
         record.duration = clock.elapsed();
-        // A step left out by the host counts as absent.
+        // A step left out by the host, or by its `when`, counts as absent.
         let outcome = record.outcome;
         if skipped {
             record.outcome = Outcome::Skipped;
@@ -159,39 +184,100 @@ impl Steps<'_> {
         }
     }
 
+    /// Whether a step's conditions leave it out.
+    fn is_left_out(&mut self, step: &Step, record: &mut StepRecord) -> bool {
+        let root = &self.site.shared.root;
+        let subject = Subject { commit: self.commit, tags: &self.tags, root };
+        match unmet(&subject, &step.when) {
+            Ok(None) => false,
+            Ok(Some(reason)) => {
+                record.error = Some(format!("skipped: {reason}"));
+                true
+            }
+            Err(error) => {
+                fail(record, &error, Outcome::NoVerdict);
+                false
+            }
+        }
+    }
+
     /// Runs the commands of a step until one fails.
     fn commands(
         &mut self,
         step: &Step,
         cancel: &CancelView,
         record: &mut StepRecord,
-        voice: &mut Voice<'_>,
+        voice: &mut Voice,
     ) {
-        let begun = Instant::now();
-        let step_deadline = step.timeout.and_then(|timeout| begun.checked_add(timeout));
-        let own = if step.name == Hook::AfterAll.into() {
-            self.limit.and_then(|limit| begun.checked_add(limit))
-        } else {
-            self.deadline
-        };
+        let step_deadline = self.step_deadline(step);
         let vars = self.vars_of(step.name);
-        for template in &step.commands {
+        let secrets = match self.secret_env(step) {
+            Ok(secrets) => secrets,
+            Err(error) if error.kind() == ErrorKind::HostAbort => {
+                return fail(record, &error, Outcome::Failure);
+            }
+            Err(error) => return fail(record, &error, Outcome::NoVerdict),
+        };
+        for template in step.commands() {
             if cancel.is_canceled() {
                 record.outcome = Outcome::Canceled;
                 return;
             }
             let command = match self.command(step, template, &vars) {
-                Ok(command) => command,
+                Ok(mut command) => {
+                    command.env.extend(secrets.iter().cloned());
+                    command
+                }
                 Err(error) => return fail(record, &error, Outcome::Failure),
             };
-            let each = self.site.shared.command_timeout();
-            let each = each.and_then(|limit| Instant::now().checked_add(limit));
-            let deadline = [own, step_deadline, each].into_iter().flatten().min();
-            self.execute(Command { deadline, ..command }, cancel, record, voice);
+            self.attempts(command, step.retries, step_deadline, cancel, record, voice);
             if record.outcome != Outcome::Success {
                 return;
             }
         }
+    }
+
+    /// Runs one command until it passes, so many times more than once.
+    fn attempts(
+        &mut self,
+        command: Command,
+        retries: u32,
+        step_deadline: Option<Instant>,
+        cancel: &CancelView,
+        record: &mut StepRecord,
+        voice: &mut Voice,
+    ) {
+        for attempt in 1.. {
+            let each = self.site.shared.command_timeout();
+            let each = each.and_then(|limit| Instant::now().checked_add(limit));
+            let deadline = [step_deadline, each].into_iter().flatten().min();
+            record.outcome = Outcome::Success;
+            self.execute(Command { deadline, ..command.clone() }, cancel, record, voice);
+            let late = || step_deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let failed = matches!(record.outcome, Outcome::Failure | Outcome::TimedOut);
+            if !failed || attempt > retries || late() {
+                return;
+            }
+            let message = format!("failed; trying again in {BACKOFF:?} ({attempt} of {retries})\n");
+            voice.output(Stream::Stdout, message.into_bytes());
+            record.error = None;
+            let begun = Instant::now();
+            while begun.elapsed() < BACKOFF && !cancel.is_canceled() && !late() {
+                thread::sleep(WAIT_SLICE);
+            }
+        }
+    }
+
+    /// When a step has to have ended: `after_all` has limits of its own.
+    pub(super) fn step_deadline(&self, step: &Step) -> Option<Instant> {
+        let begun = Instant::now();
+        let own = step.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let of_run = if step.name == Hook::AfterAll.into() {
+            self.limit.and_then(|limit| begun.checked_add(limit))
+        } else {
+            self.deadline
+        };
+        [own, of_run].into_iter().flatten().min()
     }
 
     fn execute(
@@ -199,24 +285,30 @@ impl Steps<'_> {
         command: Command,
         cancel: &CancelView,
         record: &mut StepRecord,
-        voice: &mut Voice<'_>,
+        voice: &mut Voice,
     ) {
         let clock = Instant::now();
         let executor = &self.site.executor;
+        let (mut stdout, mut stderr) = (self.masks.stream(), self.masks.stream());
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            executor.execute(
-                &command,
-                &mut |output| voice.output(output.stream, output.bytes),
-                cancel,
-            )
+            let mut take = |output: Output| {
+                let masked = match output.stream {
+                    Stream::Stdout => &mut stdout,
+                    Stream::Stderr => &mut stderr,
+                };
+                voice.output(output.stream, masked.push(output.bytes));
+            };
+            executor.execute(&command, &mut take, cancel)
         }));
+        voice.output(Stream::Stdout, stdout.finish());
+        voice.output(Stream::Stderr, stderr.finish());
         let ended = ended.unwrap_or_else(|panic| {
             let message = format!("the executor panicked: {}", panic_text(&*panic));
             Err(Error::new(ErrorKind::Panic, message))
         });
         let exit = ended.as_ref().ok().copied();
         record.commands.push(CommandRecord {
-            command: command.program.to_string(),
+            command: self.masks.apply(&command.program.to_string()),
             exit,
             duration: clock.elapsed(),
         });
@@ -232,26 +324,41 @@ impl Steps<'_> {
         }
     }
 
+    /// The secrets of a step as variables; from here on they are masked.
+    fn secret_env(&self, step: &Step) -> Result<Vec<(String, Option<String>)>, Error> {
+        let secrets = self.site.shared.secrets(self.commit);
+        let variable = |name: &String| {
+            let value = secrets.value(name)?;
+            self.masks.add(&value);
+            let text = String::from_utf8(value).ok().filter(|text| !text.contains('\0'));
+            let text = text.ok_or_else(|| {
+                let message = format!("the secret `{name}` is not text and cannot be a variable");
+                Error::new(ErrorKind::HostAbort, message)
+            })?;
+            Ok((name.clone(), Some(text)))
+        };
+        step.secrets.iter().map(variable).collect()
+    }
+
     /// The command with its tags filled in.
     fn command(&self, step: &Step, template: &Template, vars: &Vars) -> Result<Command, Error> {
-        let name = &self.pipeline.name;
-        let text = interpolate_template(template, vars, name)?;
+        let fill = |text: &Template| self.scripts.interpolate(self, text, vars, step.name);
+        let text = fill(template)?;
         let export_dir = self.build.export_dir();
         let cwd = match &step.cwd {
-            Some(cwd) => inside(&export_dir, &interpolate_template(cwd, vars, name)?)?,
+            Some(cwd) => inside(&export_dir, &fill(cwd)?)?,
             None => export_dir,
         };
         let mut command = Command::new(Program::Shell(text), cwd);
         command.env = self.env(step.name);
-        command.env.extend(self.site.shared.options.env.iter().cloned());
         for (key, value) in &step.env {
-            command.env.push((key.clone(), Some(interpolate_template(value, vars, name)?)));
+            command.env.push((key.clone(), Some(fill(value)?)));
         }
         Ok(command)
     }
 
     /// What a command's tags may name: what tinyci knows of the commit, and the host's variables.
-    fn vars_of(&self, step: StepName) -> Vars {
+    pub(super) fn vars_of(&self, step: StepName) -> Vars {
         let mut vars = self.vars.clone();
         for (name, value) in self.facts(step) {
             vars.set_fact(name, value);
@@ -260,7 +367,7 @@ impl Steps<'_> {
     }
 
     /// The same facts as environment variables, and what every command gets.
-    fn env(&self, step: StepName) -> Vec<(String, Option<String>)> {
+    pub(super) fn env(&self, step: StepName) -> Vec<(String, Option<String>)> {
         let ceiling = self.build.dir().to_string_lossy().into_owned();
         let fixed = [
             ("CI", "true".to_owned()),
@@ -272,33 +379,57 @@ impl Steps<'_> {
             .into_iter()
             .map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
         let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
-        fixed.chain(facts).collect()
+        fixed.chain(facts).chain(self.site.shared.options.env.iter().cloned()).collect()
     }
 
     /// The facts by their names in tags.
-    fn facts(&self, step: StepName) -> Vec<(&'static str, String)> {
-        let commit = self.commit;
-        let mut facts = vec![
-            ("commit", commit.id.to_string()),
-            ("short", commit.id.short()),
-            ("tree", commit.tree.to_string()),
-            ("subject", clean(&commit.subject.to_str_lossy())),
-            ("message", clean(&commit.message.to_str_lossy())),
-            ("author", clean(&commit.author.to_str_lossy())),
-            ("time", commit.time.to_string()),
-            ("export", self.build.export_dir().to_string_lossy().into_owned()),
-            ("target", self.build.dir().to_string_lossy().into_owned()),
-            ("phase", step.to_string()),
-            ("repo", self.site.shared.root.to_string_lossy().into_owned()),
-            ("run", self.run_id.to_owned()),
-        ];
-        facts
-            .extend(commit.branch.as_ref().map(|branch| ("branch", clean(&branch.to_str_lossy()))));
-        facts
+    pub(super) fn facts(&self, step: StepName) -> Vec<(&'static str, String)> {
+        let surroundings = Surroundings {
+            commit: self.commit,
+            export_dir: self.build.export_dir(),
+            target_dir: self.build.dir().to_path_buf(),
+            root: &self.site.shared.root,
+            run_id: self.run_id,
+        };
+        commit_facts(&surroundings, step)
     }
 }
 
-fn fail(record: &mut StepRecord, error: &Error, outcome: Outcome) {
+/// What the facts of a commit are made of.
+pub(super) struct Surroundings<'a> {
+    pub(super) commit: &'a Commit,
+    pub(super) export_dir: PathBuf,
+    pub(super) target_dir: PathBuf,
+    /// The repository's folder.
+    pub(super) root: &'a Path,
+    pub(super) run_id: &'a str,
+}
+
+/// The facts of a commit by their names in tags.
+pub(super) fn commit_facts(
+    surroundings: &Surroundings<'_>,
+    step: StepName,
+) -> Vec<(&'static str, String)> {
+    let commit = surroundings.commit;
+    let mut facts = vec![
+        ("commit", commit.id.to_string()),
+        ("short", commit.id.short()),
+        ("tree", commit.tree.to_string()),
+        ("subject", clean(&commit.subject.to_str_lossy())),
+        ("message", clean(&commit.message.to_str_lossy())),
+        ("author", clean(&commit.author.to_str_lossy())),
+        ("time", commit.time.to_string()),
+        ("export", surroundings.export_dir.to_string_lossy().into_owned()),
+        ("target", surroundings.target_dir.to_string_lossy().into_owned()),
+        ("phase", step.to_string()),
+        ("repo", surroundings.root.to_string_lossy().into_owned()),
+        ("run", surroundings.run_id.to_owned()),
+    ];
+    facts.extend(commit.branch.as_ref().map(|branch| ("branch", clean(&branch.to_str_lossy()))));
+    facts
+}
+
+pub(super) fn fail(record: &mut StepRecord, error: &Error, outcome: Outcome) {
     record.outcome = outcome;
     record.error = Some(error.report());
 }

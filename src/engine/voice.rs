@@ -1,6 +1,9 @@
 //! [`Voice`]: what happens to one commit, told to its log and to the observer.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
 
 use super::pump::Sender;
 use crate::{
@@ -13,17 +16,19 @@ use crate::{
     workspace::{Build, LogWriter, Logs},
 };
 
-/// Tells the log and the observer what happens to one commit.
-pub(super) struct Voice<'a> {
-    events: &'a Sender,
+/// Tells the log and the observer what happens to one commit. Clones write to the same log: the
+/// commands of a script that run at once share one.
+#[derive(Clone)]
+pub(super) struct Voice {
+    events: Sender,
     meta: Meta,
-    logs: &'a Logs,
+    logs: Logs,
     /// None as long as there is no folder for it: then the log of all runs must do.
-    log: Option<LogWriter>,
+    log: Arc<Mutex<Option<LogWriter>>>,
 }
 
-impl<'a> Voice<'a> {
-    pub(super) fn new(events: &'a Sender, logs: &'a Logs, commit: &Commit, run: &str) -> Self {
+impl Voice {
+    pub(super) fn new(events: &Sender, logs: &Logs, commit: &Commit, run: &str) -> Self {
         let meta = Meta {
             sequence: 0,
             time: SystemTime::now(),
@@ -31,12 +36,12 @@ impl<'a> Voice<'a> {
             run: Some(Arc::from(run)),
             step: None,
         };
-        Self { events, meta, logs, log: None }
+        Self { events: events.clone(), meta, logs: logs.clone(), log: Arc::default() }
     }
 
     /// Opens the log of a build whose folder is there.
     pub(super) fn open_log(&mut self, build: &Build, commit: &Commit) {
-        self.log = Some(self.logs.build(build, &commit.id));
+        *self.writer() = Some(self.logs.build(build, &commit.id));
     }
 
     /// Says that work on the commit begins.
@@ -79,7 +84,7 @@ impl<'a> Voice<'a> {
         if bytes.is_empty() {
             return;
         }
-        if let Some(log) = &mut self.log {
+        if let Some(log) = &mut *self.writer() {
             log.output(&bytes);
         }
         self.send(Event::Output { meta: self.meta(), stream, bytes });
@@ -87,7 +92,8 @@ impl<'a> Voice<'a> {
 
     /// A log that cannot be written does not stop a build, but is no secret.
     pub(super) fn report_log_fault(&mut self) {
-        if let Some(error) = self.log.as_mut().and_then(LogWriter::take_fault) {
+        let fault = self.writer().as_mut().and_then(LogWriter::take_fault);
+        if let Some(error) = fault {
             self.warn(incomplete_log(&error));
         }
     }
@@ -96,9 +102,14 @@ impl<'a> Voice<'a> {
         Meta { time: SystemTime::now(), ..self.meta.clone() }
     }
 
-    fn log(&mut self, event: &Event) {
+    fn writer(&self) -> MutexGuard<'_, Option<LogWriter>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self, event: &Event) {
+        let mut writer = self.writer();
         for line in event.log_lines() {
-            match &mut self.log {
+            match &mut *writer {
                 Some(log) => log.line(&line),
                 // What keeps the build's folder from being made is said anyway.
                 None => drop(self.logs.line(&line)),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`getting_started`] | a server and a project, from nothing to a green push |
 //! | [`configuration`] | everything that `.tinyci.yml` can say |
+//! | [`scripts`] | pipelines that need conditions: `.tinyci.rhai` |
 //! | [`commands`] | what a command finds: tags, environment, limits |
 //! | [`results`] | verdicts, records, logs, and how to ask for them |
 //! | [`operating`] | settings, the queue, retries, disk space, what survives a crash |
@@ -17,6 +18,9 @@ pub mod getting_started {}
 
 #[doc = include_str!("configuration.md")]
 pub mod configuration {}
+
+#[doc = include_str!("scripts.md")]
+pub mod scripts {}
 
 #[doc = include_str!("commands.md")]
 pub mod commands {}

@@ -7,6 +7,7 @@ mod attributes;
 mod backoff;
 mod baseline;
 mod branch;
+mod changes;
 mod description;
 mod git_config;
 mod history;
@@ -29,6 +30,8 @@ mod scan;
 mod settings;
 mod tracked;
 mod tree;
+#[cfg(feature = "rhai")]
+mod tree_file;
 mod verdicts;
 
 use std::{
@@ -37,6 +40,8 @@ use std::{
 };
 
 pub use self::process_wide::tune_process;
+#[cfg(feature = "rhai")]
+pub(crate) use self::tree_file::CommitFile;
 pub(crate) use self::{
     attributes::{AutoCrlf, Conversions},
     description::{CommitText, Decoration},

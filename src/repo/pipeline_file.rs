@@ -9,8 +9,9 @@ use crate::{
     pipeline::Format,
 };
 
-/// The languages looked for.
-pub(super) const FORMATS: [Format; 1] = [Format::Yaml];
+/// The languages looked for. A program that is built without scripts finds theirs all the same: it
+/// cannot say that such a commit has no config.
+pub(super) const FORMATS: [Format; 2] = Format::ALL;
 
 /// The most bytes that a config may have.
 const SIZE_MAX: usize = 1 << 20;
@@ -33,8 +34,7 @@ impl Repo {
     ///
     /// [`Git`](ErrorKind::Git) where the commit or its tree cannot be read.
     pub(crate) fn has_config(&self, id: CommitId) -> Result<bool, Error> {
-        let tree = history::find_commit(&self.git, oid(id)?)?.tree_id();
-        find(&self.git, tree).map(|found| found.is_some())
+        Ok(!self.configs(id)?.is_empty())
     }
 
     /// The config at the root of a commit's tree; none where there is no regular file of that
@@ -42,10 +42,21 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for one over 1 MiB.
+    /// [`Config`](ErrorKind::Config) for one over 1 MiB, and for two of different languages.
     pub(crate) fn config(&self, id: CommitId) -> Result<Option<ConfigBlob>, Error> {
-        let tree = history::find_commit(&self.git, oid(id)?)?.tree_id();
-        let Some((format, blob)) = find(&self.git, tree)? else { return Ok(None) };
+        let (format, blob) = match *self.configs(id)?.as_slice() {
+            [] => return Ok(None),
+            [one] => one,
+            [(first, _), (second, _), ..] => {
+                let message = format!(
+                    "commit `{id}` has both `{}` and `{}`, and only one of them can say what to \
+                     run: remove the other",
+                    first.file_name(),
+                    second.file_name()
+                );
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+        };
         let name = format.file_name();
         let unreadable = |source| {
             git_error(
@@ -63,18 +74,22 @@ impl Repo {
         let bytes = odb.read(blob).map_err(unreadable)?.data().to_vec();
         Ok(Some(ConfigBlob { name, format, bytes }))
     }
+
+    fn configs(&self, id: CommitId) -> Result<Vec<(Format, Oid)>, Error> {
+        find(&self.git, history::find_commit(&self.git, oid(id)?)?.tree_id())
+    }
 }
 
-/// The config in this root tree: its language and its blob.
-pub(super) fn find(git: &Repository, tree: Oid) -> Result<Option<(Format, Oid)>, Error> {
-    let mut found = None;
+/// The configs in this root tree: their languages and blobs.
+pub(super) fn find(git: &Repository, tree: Oid) -> Result<Vec<(Format, Oid)>, Error> {
+    let mut found = Vec::new();
     each_entry(git, tree, |entry| {
         let format = FORMATS.iter().find(|format| format.file_name().as_bytes() == entry.name);
         if let Some(format) = format.filter(|_| entry.is_file()) {
-            found = Some((*format, entry.id));
+            found.push((*format, entry.id));
         }
         // Names come in order, and every config's name begins with a dot.
-        found.is_none() && entry.name.first().is_some_and(|byte| *byte <= b'.')
+        entry.name.first().is_some_and(|byte| *byte <= b'.')
     })?;
     Ok(found)
 }
@@ -96,6 +111,10 @@ mod tests {
             repo.write(name, "x");
         }
         assert_eq!(config_of(&repo, &repo.commit("none")).unwrap(), None);
+        repo.write(".tinyci.rhai", "fn build() {}");
+        let script = config_of(&repo, &repo.commit("script")).unwrap().unwrap();
+        assert_eq!((script.name, script.format), (".tinyci.rhai", Format::Rhai));
+        repo.git(&["rm", "-q", ".tinyci.rhai"]);
         let config = config_of(&repo, &repo.commit_config("build: x\n")).unwrap().unwrap();
         assert_eq!((config.name, config.format), (".tinyci.yml", Format::Yaml));
         assert_eq!(config.bytes, b"build: x\n");
@@ -114,6 +133,17 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         repo.write(".tinyci.yml/file", "x");
         assert_eq!(config_of(&repo, &repo.commit("folder")).unwrap(), None);
+    }
+
+    #[test]
+    fn two_languages_in_one_commit_are_an_error_that_names_both() {
+        let repo = TestRepo::new();
+        repo.write(".tinyci.rhai", "fn build() {}");
+        let commit = repo.commit_config("build: x\n");
+        let error = config_of(&repo, &commit).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("both `.tinyci.rhai` and `.tinyci.yml`"), "{error}");
+        assert!(Repo::open(repo.path()).unwrap().has_config(commit.parse().unwrap()).unwrap());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{Repo, commit_id, git_error, history::Below, oid};
 use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
+    glob::text_matches as matches,
 };
 
 /// What no pattern ever selects: verdicts, records, baseline and their like.
@@ -23,23 +24,6 @@ pub(super) fn pattern_fault(pattern: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// Whether a pattern matches a whole ref name. `*` stands for any bytes, slashes included, as in
-/// git's refspecs; nothing else is special.
-pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let mut parts = pattern.split(|byte| *byte == b'*');
-    let first = parts.next().unwrap_or_default();
-    let Some(last) = parts.next_back() else { return pattern == name };
-    let Some(rest) = name.strip_prefix(first) else { return false };
-    let Some(mut rest) = rest.strip_suffix(last) else { return false };
-    for part in parts {
-        let found =
-            (0..=rest.len()).find(|at| rest.get(*at..).is_some_and(|r| r.starts_with(part)));
-        let Some(after) = found.and_then(|at| rest.get(at + part.len()..)) else { return false };
-        rest = after;
-    }
-    true
 }
 
 impl Repo {

@@ -153,7 +153,7 @@ impl Repo {
             }
             let has_config = match configured.get(&node.tree) {
                 Some(known) => *known,
-                None => pipeline_file::find(&self.git, node.tree)?.is_some(),
+                None => !pipeline_file::find(&self.git, node.tree)?.is_empty(),
             };
             configured.insert(node.tree, has_config);
             if has_config {

@@ -35,6 +35,11 @@ pub(crate) struct Settings {
     pub(crate) log_limit: u64,
     /// `tinyci.attempts`: how often a commit is tried that gets no verdict.
     pub(crate) attempts: u32,
+    /// `tinyci.secretsDir`, absolute: the folder that holds a file for each secret.
+    pub(crate) secrets_dir: Option<PathBuf>,
+    /// `tinyci.secretRefs`, any number of them: patterns of the refs whose commits may have
+    /// secrets. Without any, none may.
+    pub(crate) secret_refs: Vec<String>,
     /// A sentence for each key of the section that is none of these.
     pub(crate) unknown: Vec<String>,
 }
@@ -51,6 +56,8 @@ impl Default for Settings {
             builds_dir: None,
             log_limit: 128 << 20,
             attempts: 3,
+            secrets_dir: None,
+            secret_refs: Vec::new(),
             unknown: Vec::new(),
         }
     }
@@ -67,7 +74,7 @@ const TIME: &str = "takes a time above zero such as `90s`, `10m` or `1h`, a year
 const COUNT: &str = "takes a whole number from 1";
 
 /// Every key there is.
-const KEYS: [Key; 9] = [
+const KEYS: [Key; 11] = [
     Key {
         name: "refs",
         takes: "takes full ref names such as `refs/heads/main` or `refs/heads/*`, and neither \
@@ -120,6 +127,22 @@ const KEYS: [Key; 9] = [
         takes: COUNT,
         take: |settings, text| set(&mut settings.attempts, text.parse().ok().filter(|n| *n > 0)),
     },
+    Key {
+        name: "secretsDir",
+        takes: "takes the path of a folder",
+        take: |settings, text| {
+            let path = (!text.is_empty()).then(|| Some(PathBuf::from(text)));
+            set(&mut settings.secrets_dir, path)
+        },
+    },
+    Key {
+        name: "secretRefs",
+        takes: "takes full ref names such as `refs/heads/main` or `refs/heads/release-*`",
+        take: |settings, text| {
+            settings.secret_refs.push(text.to_owned());
+            pattern_fault(text).is_none().then_some(())
+        },
+    },
 ];
 
 fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
@@ -151,6 +174,10 @@ impl Repo {
             // This reads `~/` as git does; a relative path is one below the root.
             let path = config.get_path("tinyci.buildsdir").map_err(unreadable)?;
             settings.builds_dir = Some(self.root().join(path));
+        }
+        if settings.secrets_dir.is_some() {
+            let path = config.get_path("tinyci.secretsdir").map_err(unreadable)?;
+            settings.secrets_dir = Some(self.root().join(path));
         }
         Ok(settings)
     }
@@ -240,6 +267,8 @@ mod tests {
             ("tinyci.buildsdir", "../elsewhere"),
             ("tinyci.logLimit", "2M"),
             ("tinyci.attempts", "5"),
+            ("tinyci.secretsDir", "/etc/secrets"),
+            ("tinyci.secretRefs", "refs/heads/main"),
         ] {
             repo.git(&["config", key, value]);
         }
@@ -255,6 +284,8 @@ mod tests {
             builds_dir: Some(repo.path().join("../elsewhere")),
             log_limit: 2 << 20,
             attempts: 5,
+            secrets_dir: Some("/etc/secrets".into()),
+            secret_refs: vec!["refs/heads/main".into()],
             unknown: Vec::new(),
         };
         assert_eq!(settings(&repo).unwrap(), expected);

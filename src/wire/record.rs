@@ -11,11 +11,12 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use crate::{
     commit::{Commit, CommitId, Text, cut},
     error::{Error, ErrorKind},
+    function::Value,
     hex,
     job::{Job, Plan, Reason},
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
-    record::{CommandRecord, Record, StepRecord, Summary},
+    record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     wire::VERSION,
 };
 
@@ -144,6 +145,21 @@ pub(super) struct RecordMirror<'a> {
     config: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient_list")]
     steps: Vec<StepMirror<'a>>,
+    #[serde(
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "serde_json::Map::is_empty"
+    )]
+    remembered: serde_json::Map<String, serde_json::Value>,
+    #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
+    artifacts: Vec<ArtifactMirror>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ArtifactMirror {
+    path: String,
+    bytes: u64,
+    blob: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -240,6 +256,12 @@ impl<'a> RecordMirror<'a> {
             host: record.host.as_str().into(),
             config: record.config.map(|format| format.name().into()),
             steps: record.steps.iter().map(StepMirror::of).collect(),
+            remembered: record
+                .remembered
+                .iter()
+                .map(|(key, value)| (key.clone(), value_json(value)))
+                .collect(),
+            artifacts: record.artifacts.iter().cloned().map(ArtifactMirror::of).collect(),
         }
     }
 
@@ -266,7 +288,54 @@ impl<'a> RecordMirror<'a> {
             host: self.host.into_owned(),
             config: self.config.and_then(|name| parse_format(&name)),
             steps: self.steps.into_iter().filter_map(StepMirror::into_step).collect(),
+            remembered: self
+                .remembered
+                .into_iter()
+                .map(|(key, value)| (key, read_value(value)))
+                .collect(),
+            artifacts: self.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
         })
+    }
+}
+
+impl ArtifactMirror {
+    fn of(artifact: Artifact) -> Self {
+        Self { path: artifact.path, bytes: artifact.bytes, blob: artifact.blob }
+    }
+
+    fn into_artifact(self) -> Artifact {
+        Artifact { path: self.path, bytes: self.bytes, blob: self.blob }
+    }
+}
+
+/// A value as JSON. A number that JSON cannot write is nothing.
+fn value_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Nothing => serde_json::Value::Null,
+        Value::Bool(truth) => (*truth).into(),
+        Value::Int(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Text(text) => text.clone().into(),
+        Value::List(list) => list.iter().map(value_json).collect(),
+        Value::Map(map) => {
+            map.iter().map(|(key, value)| (key.clone(), value_json(value))).collect()
+        }
+    }
+}
+
+fn read_value(value: serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Null => Value::Nothing,
+        serde_json::Value::Bool(truth) => Value::Bool(truth),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Value::Int(number),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        serde_json::Value::String(text) => Value::Text(text),
+        serde_json::Value::Array(list) => Value::List(list.into_iter().map(read_value).collect()),
+        serde_json::Value::Object(map) => {
+            Value::Map(map.into_iter().map(|(key, value)| (key, read_value(value))).collect())
+        }
     }
 }
 
@@ -426,7 +495,7 @@ fn read_outcome(name: &str) -> (Outcome, Option<String>) {
 }
 
 fn parse_format(name: &str) -> Option<Format> {
-    [Format::Yaml].into_iter().find(|format| format.name() == name)
+    Format::ALL.into_iter().find(|format| format.name() == name)
 }
 
 /// Cut at a character, the cut included in the limit, so that what was cut once stays as it is.
@@ -504,6 +573,16 @@ mod tests {
                     commands: Vec::new(),
                 },
             ],
+            remembered: [
+                ("image".to_owned(), "app:1".into()),
+                ("list".to_owned(), vec![Value::Nothing, 1.into(), 1.5.into(), true.into()].into()),
+            ]
+            .into(),
+            artifacts: vec![Artifact {
+                path: "bin/app".to_owned(),
+                bytes: 3,
+                blob: "f40785cbc4422f39c36118fbae071932774cb5b6".to_owned(),
+            }],
         }
     }
 
@@ -526,7 +605,17 @@ mod tests {
     fn every_outcome_and_an_almost_empty_record_round_trip() {
         for outcome in Outcome::ALL {
             let (branch, reason, config, steps) = (None, None, None, Vec::new());
-            let bare = Record { outcome, branch, reason, config, steps, ..record() };
+            let (remembered, artifacts) = (Default::default(), Vec::new());
+            let bare = Record {
+                outcome,
+                branch,
+                reason,
+                config,
+                steps,
+                remembered,
+                artifacts,
+                ..record()
+            };
             let line = bare.to_json();
             assert_eq!(read(&line), bare);
             assert!(!line.contains("null") && !line.contains("branch"), "{line}");
@@ -573,7 +662,7 @@ mod tests {
         let newer = line
             .replace("\"v\":1", "\"v\":[2,1],\"mood\":{\"good\":true}")
             .replace("\"steps\":[", steps)
-            .replace("\"yaml\"", "\"rhai\"")
+            .replace("\"yaml\"", "\"toml\"")
             .replace("\"host\":\"ci\"", "\"host\":{\"name\":\"ci\"}")
             .replace("\"exit_code\":-1", "\"exit_code\":\"minus one\"");
         let mut expected = Record { config: None, host: String::new(), ..record() };

@@ -64,7 +64,7 @@ impl LineFormatter {
     pub(super) fn prefix(&mut self, now: SystemTime) -> &str {
         let second = now.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         if self.second != Some(second) {
-            self.prefix = log_prefix_in(&self.zone, now) + &self.label;
+            self.prefix = log_prefix_in(&self.zone, now) + self.label.as_str();
             self.second = Some(second);
         }
         &self.prefix

@@ -94,3 +94,28 @@ fn a_commits_own_config_is_checked() {
     assert!(said.out.starts_with("HEAD~1:.tinyci.yml:1:8: "), "{}", said.out);
     run(&repo, &["check", "-c", "nothing"]).with_code(2);
 }
+
+#[test]
+fn a_script_is_checked_with_what_it_imports() {
+    let repo = TestRepo::new();
+    repo.write(".tinyci.rhai", "import \"ci/a\" as a;\nfn build(ctx) { a::make(ctx); }\n");
+    repo.write("ci/a.rhai", "fn make(ctx) {\n\tretry(2, || shh(\"make\"));\n}\n");
+    let said = run(&repo, &["check"]).with_code(1);
+    let message = "there is no function `shh`; did you mean `sh`?";
+    let lines = "   |\n 2 | \tretry(2, || shh(\"make\"));\n   | \t            ^\n";
+    assert_eq!(said.out, format!("ci/a.rhai:2:14: {message}\n{lines}"));
+    let commit = repo.commit("script");
+    let said = run(&repo, &["check", "--commit", "HEAD"]).with_code(1);
+    assert_eq!(said.out, format!("HEAD:ci/a.rhai:2:14: {message}\n{lines}"));
+    let json = run(&repo, &["check", "--json", "-c", &commit]).with_code(1).out;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["problems"][0]["file"], format!("{commit}:ci/a.rhai"));
+    assert_eq!(report["problems"][0]["column"], 14);
+
+    repo.write("ci/a.rhai", "fn make(ctx) { sh(`make ${ctx.sha}`); }\n");
+    assert_eq!(run(&repo, &["check"]).with_code(0).out, ".tinyci.rhai is valid\n");
+    repo.write(".tinyci.yml", "build: make\n");
+    let said = run(&repo, &["check"]).with_code(2);
+    assert!(said.err.contains("a commit with both fails"), "{}", said.err);
+    assert!(run(&repo, &["check", ".tinyci.rhai"]).with_code(0).out.contains("is valid"));
+}

@@ -246,7 +246,7 @@ fn a_pipeline_can_be_looked_at() {
     let stage = Stage::with("build: {run: [one, two], timeout: 90s}\n");
     let pipeline = stage.engine().pipeline("HEAD").unwrap();
     let build = pipeline.step(Phase::Build).unwrap();
-    let commands: Vec<&str> = build.commands.iter().map(|it| it.text.as_str()).collect();
+    let commands: Vec<&str> = build.commands().iter().map(|it| it.text.as_str()).collect();
     assert_eq!((commands, build.timeout.unwrap().as_secs()), (vec!["one", "two"], 90));
 
     stage.commit("build: 5\n");

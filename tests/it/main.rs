@@ -33,6 +33,7 @@ mod cli_results;
 mod cli_run;
 #[cfg(feature = "cli")]
 mod cli_usage;
+mod config_conditions;
 #[cfg(feature = "cli")]
 mod crash_disk;
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -59,3 +60,13 @@ mod push_refs;
 mod push_server;
 #[cfg(feature = "cli")]
 mod push_together;
+#[cfg(not(feature = "rhai"))]
+mod script_absent;
+#[cfg(feature = "rhai")]
+mod script_convert;
+#[cfg(feature = "rhai")]
+mod script_examples;
+#[cfg(feature = "rhai")]
+mod script_plan;
+#[cfg(feature = "rhai")]
+mod script_run;

@@ -20,6 +20,8 @@ const FLOORS: [&[&str]; 5] = [
         "error",
         "event",
         "executor",
+        "forecast",
+        "function",
         "hex",
         "job",
         "outcome",
@@ -29,18 +31,19 @@ const FLOORS: [&[&str]; 5] = [
         "suggestion",
     ],
     // Decisions: pure.
-    &["config", "interpolate", "plan", "retention", "run", "wire"],
+    &["config", "glob", "interpolate", "mask", "plan", "retention", "run", "wire"],
     // Hands: one outside thing each.
-    &["process", "repo", "workspace"],
+    &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
-    &["compact", "export", "install", "local_executor"],
+    &["compact", "export", "install", "local_executor", "script_runner"],
     // The engine drives them all.
     &["engine"],
 ];
 
 /// Outside things, and the only room that may name them.
-const ABSENCES: [(&str, &str); 5] = [
+const ABSENCES: [(&str, &str); 6] = [
     ("git2::", "repo"),
+    ("rhai::", "script"),
     ("posix_spawn", "process"),
     ("process::Command", "process"),
     ("tar::", "compact"),

@@ -9,6 +9,8 @@ use crate::{
     check::CheckArgs,
     compact::CompactArgs,
     completions::CompletionsArgs,
+    convert::ConvertArgs,
+    defs::DefsArgs,
     export::ExportArgs,
     failure::{EXIT_CODES, Failure},
     install::InstallArgs,
@@ -86,6 +88,10 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Say whether a config is valid
     Check(CheckArgs),
+    /// Print a YAML config as a script
+    Convert(ConvertArgs),
+    /// Print the reference of what scripts can use
+    Defs(DefsArgs),
     /// Write the files of a commit to a folder
     Export(ExportArgs),
     /// Pack old builds into .tar.gz files

@@ -15,6 +15,8 @@ mod args;
 mod check;
 mod compact;
 mod completions;
+mod convert;
+mod defs;
 mod export;
 mod failure;
 mod format;
@@ -69,6 +71,8 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Results(args) => results::execute(args, globals),
         Command::Log(args) => log::execute(args, globals),
         Command::Check(args) => check::execute(args, globals),
+        Command::Convert(args) => convert::execute(args, globals),
+        Command::Defs(args) => defs::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
         Command::Completions(args) => completions::execute(args),

@@ -1,9 +1,9 @@
 //! `tinyci plan`: what a run would do, without doing it.
 
-use tinyci::Plan;
+use tinyci::{Engine, Plan};
 
 use crate::{
-    args::{Globals, selection_of},
+    args::{Globals, is_range, selection_of},
     failure::{Failure, OK},
     terminal::{Palette, Stdout, printable},
 };
@@ -11,7 +11,9 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   tinyci plan                       what `tinyci run --all` would test
-  tinyci plan --retry main..topic   what naming these commits would test";
+  tinyci plan --retry main..topic   what naming these commits would test
+  tinyci plan main --assume 'git describe*=v1.2'
+                                    what its steps would do, and why";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -31,16 +33,23 @@ pub(crate) struct PlanArgs {
     /// Print the plan as one line of JSON
     #[arg(long)]
     json: bool,
+    /// Take this text for the output of commands that the script asks for: `git describe*=v1.2`
+    #[arg(long, value_name = "GLOB=TEXT", value_parser = assumption)]
+    assume: Vec<(String, String)>,
 }
 
 pub(crate) fn execute(args: &PlanArgs, globals: &Globals) -> Result<u8, Failure> {
     let selection = selection_of(&args.revisions).retry(args.retry).all_history(args.all_history);
-    let plan = globals.engine()?.plan(&selection)?;
+    let engine = globals.engine()?;
+    let plan = engine.plan(&selection)?;
     let mut stdout = Stdout::new();
     if args.json {
         stdout.line(plan.to_json());
     } else {
         show(&plan, &mut stdout);
+        for revision in args.revisions.iter().filter(|word| !is_range(word)) {
+            steps(&engine, &plan, revision, &args.assume, &mut stdout)?;
+        }
     }
     stdout.finish()?;
     Ok(OK)
@@ -66,4 +75,51 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
         let count = plan.baselined.len();
         stdout.line(format_args!("{count} older commits wait for `run --all-history`"));
     }
+}
+
+/// `GLOB=TEXT`
+fn assumption(word: &str) -> Result<(String, String), String> {
+    let (glob, text) = word.split_once('=').ok_or("write GLOB=TEXT")?;
+    Ok((glob.to_owned(), text.to_owned()))
+}
+
+/// What the steps of a named commit would do, whether it is due or not.
+#[cfg(feature = "rhai")]
+fn steps(
+    engine: &Engine,
+    plan: &Plan,
+    revision: &str,
+    assume: &[(String, String)],
+    stdout: &mut Stdout,
+) -> Result<(), Failure> {
+    let forecast = engine.forecast(revision, assume)?;
+    let commit = forecast.commit;
+    let is_due = plan.jobs.iter().any(|job| job.commit.id == commit);
+    let due = if is_due { "" } else { " (not due: `--retry` runs it again)" };
+    let outcome = forecast.outcome;
+    stdout.line(format_args!("{}{due}: {outcome} if every command passes", commit.short()));
+    for step in &forecast.steps {
+        stdout.line(format_args!("  {}", step.name));
+        if step.host_hooks > 0 {
+            stdout.line(format_args!("    hooks of the embedding program: {}", step.host_hooks));
+        }
+        for act in &step.acts {
+            stdout.line(format_args!("    {}", printable(&act.to_string())));
+        }
+        for line in step.reason.iter().flat_map(|reason| reason.lines()) {
+            stdout.line(format_args!("    {}: {}", step.outcome, printable(line)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "rhai"))]
+fn steps(
+    _: &Engine,
+    _: &Plan,
+    _: &str,
+    _: &[(String, String)],
+    _: &mut Stdout,
+) -> Result<(), Failure> {
+    Ok(())
 }

@@ -1,0 +1,34 @@
+//! `tinyci defs`: the reference of what scripts can use.
+
+use tinyci::{DefinitionsFormat, Engine};
+
+use crate::{
+    args::Globals,
+    failure::{Failure, OK},
+    terminal::Stdout,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci defs > script-api.md       for people
+  tinyci defs --json                for editors and other programs";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DefsArgs {
+    /// Print one line of JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print Markdown: the default
+    #[arg(long)]
+    markdown: bool,
+}
+
+pub(crate) fn execute(args: &DefsArgs, globals: &Globals) -> Result<u8, Failure> {
+    let format = if args.json { DefinitionsFormat::Json } else { DefinitionsFormat::Markdown };
+    let text = Engine::builder(globals.dir()).definitions(format)?;
+    let mut stdout = Stdout::new();
+    stdout.line(text.trim_end());
+    stdout.finish()?;
+    Ok(OK)
+}

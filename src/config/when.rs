@@ -1,0 +1,79 @@
+//! The keys of a phase's mapping that say when it runs, how often, and with which secrets.
+
+use super::document::{Document, Node, Value};
+use crate::{error::Error, pipeline::When, suggestion::did_you_mean};
+
+/// Attempts beyond this are slips.
+const RETRIES_MAX: u32 = 1_000;
+
+const KEYS: [&str; 4] = ["branch", "tag", "changed", "message"];
+
+/// The conditions under which a step runs.
+pub(super) fn when(document: &Document<'_>, node: &Node) -> Result<When, Error> {
+    let wanted = "a mapping of conditions such as `{branch: main}`";
+    let entries = match &node.value {
+        Value::Mapping(entries) if !entries.is_empty() => entries,
+        _ => return Err(unexpected(document, node, wanted)),
+    };
+    let mut when = When::default();
+    for (key, value) in entries {
+        let list = match key.text() {
+            Some("branch") => &mut when.branch,
+            Some("tag") => &mut when.tag,
+            Some("changed") => &mut when.changed,
+            Some("message") => &mut when.message,
+            name => {
+                let name = name.unwrap_or_else(|| key.kind());
+                let hint = did_you_mean(name, KEYS);
+                let message =
+                    format!("`{name}` is not a condition{hint} (there are {})", KEYS.join(", "));
+                return Err(document.error(key, message));
+            }
+        };
+        if !list.is_empty() {
+            let name = key.text().unwrap_or_default();
+            return Err(document.error(key, format!("`{name}` stands here twice")));
+        }
+        *list = texts(document, value, "a glob or a list of globs")?;
+    }
+    Ok(when)
+}
+
+/// How many times more a command is tried.
+pub(super) fn retries(document: &Document<'_>, node: &Node) -> Result<u32, Error> {
+    let plain = match node.value {
+        Value::Number => document.source.plain(document.offset(node)),
+        _ => "",
+    };
+    let retries = plain.parse().ok().filter(|retries| *retries <= RETRIES_MAX);
+    retries.ok_or_else(|| unexpected(document, node, "a number from 0 to 1000"))
+}
+
+/// The names of the secrets that the step's commands get.
+pub(super) fn secrets(document: &Document<'_>, node: &Node) -> Result<Vec<String>, Error> {
+    let wanted = "the name of a secret, which is also its variable's, or a list of them";
+    let names = texts(document, node, wanted)?;
+    let is_name = |name: &String| {
+        let letters = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        name.chars().all(letters) && !name.starts_with(|it: char| it.is_ascii_digit())
+    };
+    if names.iter().all(is_name) { Ok(names) } else { Err(unexpected(document, node, wanted)) }
+}
+
+/// A text, or a list of texts that is not empty.
+fn texts(document: &Document<'_>, node: &Node, wanted: &str) -> Result<Vec<String>, Error> {
+    let nodes = match &node.value {
+        Value::List(nodes) if !nodes.is_empty() => nodes.iter().collect(),
+        Value::Text(_) => vec![node],
+        _ => return Err(unexpected(document, node, wanted)),
+    };
+    let text = |node: &Node| match node.text() {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(unexpected(document, node, wanted)),
+    };
+    nodes.into_iter().map(text).collect()
+}
+
+fn unexpected(document: &Document<'_>, node: &Node, wanted: &str) -> Error {
+    document.error(node, format!("expected {wanted}, found {}", node.kind()))
+}

@@ -1,0 +1,187 @@
+//! What is wrong with a config, found without running it: before it is committed, and in a commit.
+
+use super::{builder::EngineBuilder, handle::Engine};
+use crate::{
+    error::{Error, ErrorKind},
+    interpolate::Vars,
+    pipeline::{Format, Pipeline, Warning},
+};
+
+impl EngineBuilder {
+    /// Finds what is wrong with a config without running anything, in the order of its lines.
+    ///
+    /// A script's imports are read below the builder's path, which need not be a repository. All
+    /// of it is looked at, whatever a run would come to: functions that do not exist or take other
+    /// arguments (those lent by [`function`](EngineBuilder::function) are known), members that
+    /// `ctx` does not have, misspelled phases and options, and what the language takes without a
+    /// word and means otherwise than people do. In YAML it finds what
+    /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell.
+    ///
+    /// ```
+    /// use tinyci::{Engine, Format};
+    ///
+    /// let script = "fn build(ctx) {\n    sh(`make ${ctx.sah}`);\n}\n";
+    /// let found = Engine::builder(".").check_config(script, Format::Rhai, ".tinyci.rhai");
+    /// # if cfg!(feature = "rhai") {
+    /// assert_eq!(
+    ///     found[0].to_string(),
+    ///     ".tinyci.rhai:2:20: `ctx` has nothing called `sah`; did you mean `sha`?"
+    /// );
+    /// # }
+    /// ```
+    pub fn check_config(&self, text: impl AsRef<[u8]>, format: Format, name: &str) -> Vec<Error> {
+        match format {
+            Format::Yaml => check_yaml(text.as_ref(), name, &self.options.vars),
+            Format::Rhai => scripts::in_folder(text.as_ref(), name, self),
+        }
+    }
+}
+
+impl Engine {
+    /// Finds what is wrong with the config of a commit without running anything, as
+    /// [`EngineBuilder::check_config`] does for one that is not committed yet.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
+    /// config, [`Git`](ErrorKind::Git) where the repository cannot be read.
+    pub fn check(&self, revision: &str) -> Result<Vec<Error>, Error> {
+        let repo = self.shared.repo()?;
+        let commit = repo.resolve(revision)?;
+        let config = match repo.config(commit) {
+            Ok(Some(config)) => config,
+            Ok(None) => {
+                let message = format!("commit {} has no config", commit.short());
+                return Err(Error::new(ErrorKind::NotFound, message));
+            }
+            Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![error]),
+            Err(error) => return Err(error),
+        };
+        let options = &self.shared.options;
+        Ok(match config.format {
+            Format::Yaml => check_yaml(&config.bytes, config.name, &options.vars),
+            Format::Rhai => {
+                scripts::in_commit((config.name, &config.bytes), &repo, commit, options)
+            }
+        })
+    }
+}
+
+fn check_yaml(text: &[u8], name: &str, own: &Vars) -> Vec<Error> {
+    let pipeline = match Pipeline::parse(text, Format::Yaml, name) {
+        Ok(pipeline) => pipeline,
+        Err(error) => return vec![error],
+    };
+    let found = pipeline.check_tags(own).into_iter().chain(pipeline.warnings);
+    let error = |it: Warning| {
+        let error = Error::new(ErrorKind::Config, it.message);
+        error.with_path(name).with_position(it.position)
+    };
+    found.map(error).collect()
+}
+
+#[cfg(feature = "rhai")]
+mod scripts {
+    //! Scripts, with the files that they import.
+
+    use super::{EngineBuilder, Error, folder::Folder};
+    use crate::{
+        commit::CommitId,
+        engine::{builder::Options, scripts::CommitTree},
+        repo::Repo,
+        script,
+    };
+
+    pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Error> {
+        script::check(text, name, &Folder::new(&builder.path), &builder.options.functions)
+    }
+
+    pub(super) fn in_commit(
+        (name, text): (&str, &[u8]),
+        repo: &Repo,
+        id: CommitId,
+        options: &Options,
+    ) -> Vec<Error> {
+        let tree = CommitTree { repo, id };
+        script::check(text, name, &tree, &options.functions)
+    }
+}
+
+#[cfg(not(feature = "rhai"))]
+mod scripts {
+    //! What is said of scripts by a program that cannot read them.
+
+    use super::{EngineBuilder, Error, ErrorKind};
+    use crate::{commit::CommitId, engine::builder::Options, repo::Repo};
+
+    pub(super) fn in_folder(_: &[u8], name: &str, _: &EngineBuilder) -> Vec<Error> {
+        let message = "this program was built without the feature `rhai` and reads no scripts";
+        vec![Error::new(ErrorKind::Unsupported, message).with_path(name)]
+    }
+
+    pub(super) fn in_commit(
+        (name, _): (&str, &[u8]),
+        _: &Repo,
+        _: CommitId,
+        _: &Options,
+    ) -> Vec<Error> {
+        let message = "this program was built without the feature `rhai` and reads no scripts";
+        vec![Error::new(ErrorKind::Unsupported, message).with_path(name)]
+    }
+}
+
+#[cfg(feature = "rhai")]
+mod folder {
+    //! The files of a folder, as a commit of them would hold them.
+
+    use std::{fs, io, path::PathBuf};
+
+    use crate::{
+        error::Error,
+        script::{Tree, TreeFile},
+    };
+
+    /// More than a module may have; what is longer is refused by its length.
+    const BYTES_MAX: u64 = 1 << 20;
+
+    /// A folder on disk.
+    #[derive(Debug)]
+    pub(super) struct Folder {
+        path: PathBuf,
+    }
+
+    impl Folder {
+        pub(super) fn new(path: impl Into<PathBuf>) -> Self {
+            Self { path: path.into() }
+        }
+    }
+
+    impl Tree for Folder {
+        fn entry(&self, path: &str) -> Result<TreeFile, Error> {
+            let mut whole = self.path.clone();
+            for part in path.split('/') {
+                whole.push(part);
+                match fs::symlink_metadata(&whole) {
+                    Ok(meta) if meta.is_symlink() => return Ok(TreeFile::Link),
+                    Ok(_) => {}
+                    Err(error) if is_absence(&error) => return Ok(TreeFile::Absent),
+                    Err(error) => return Err(Error::io("read", &whole, error)),
+                }
+            }
+            // A pipe or a device would never end.
+            if !whole.is_file() {
+                return Ok(TreeFile::Absent);
+            }
+            let read = fs::File::open(&whole).and_then(|file| {
+                let mut bytes = Vec::new();
+                io::Read::read_to_end(&mut io::Read::take(file, BYTES_MAX), &mut bytes)?;
+                Ok(bytes)
+            });
+            read.map(TreeFile::File).map_err(|error| Error::io("read", &whole, error))
+        }
+    }
+
+    fn is_absence(error: &io::Error) -> bool {
+        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    }
+}

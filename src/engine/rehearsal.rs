@@ -1,0 +1,427 @@
+//! [`Engine::forecast`]: a run of one commit in which everything is decided and nothing is done.
+//!
+//! The script really runs, against a host that writes down what it would do. So predicates and
+//! loops come to what they would come to, as far as that does not hang on what a command writes.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    conditions::{Subject, unmet},
+    handle::{Engine, Shared, big_thread},
+    scripts::{RepoLookups, Scripts},
+    steps::{Surroundings, commit_facts},
+};
+use crate::{
+    cancel::{CancelToken, CancelView},
+    commit::Commit,
+    error::{Error, ErrorKind},
+    executor::{Command, Executor, Output, Program, Stream},
+    forecast::{Act, Assumption, Forecast, StepForecast},
+    function::Value,
+    glob,
+    interpolate::Vars,
+    job::Reason,
+    mask::Masks,
+    outcome::{Exit, Outcome},
+    pipeline::{Body, Phase, Pipeline, Step, StepName},
+    run::Run,
+    script::{self, Approval, Changes, Facts, Host, PhaseCall, ScriptCommand},
+    script_runner::{Memory, Ran, Sink, StepHost},
+};
+
+/// How long one step of a forecast may take: nothing in it waits, so that more is an endless loop.
+const STEP_LIMIT: Duration = Duration::from_secs(60);
+
+impl Engine {
+    /// What a run of this commit would do, step by step, if every command passed: which commands,
+    /// and the questions about the commit that decided. Nothing is run, written or sent, and hooks
+    /// of the embedding program are not called.
+    ///
+    /// `assume` gives the output of commands that the script asks for: a glob over the command, in
+    /// one line, and the text; the first that matches holds.
+    ///
+    /// ```no_run
+    /// use tinyci::Engine;
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let forecast = engine.forecast("main", &[("git describe*".into(), "v1.2".into())])?;
+    /// for step in &forecast.steps {
+    ///     println!("{}", step.name);
+    ///     step.acts.iter().for_each(|act| println!("  {act}"));
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
+    /// config, [`Config`](ErrorKind::Config) and [`Script`](ErrorKind::Script) where that is not
+    /// valid, [`Git`](ErrorKind::Git) where the repository cannot be read.
+    pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
+        std::thread::scope(|scope| {
+            let work = || forecast(&self.shared, revision, assume);
+            let worker = big_thread("tinyci plan").spawn_scoped(scope, work).map_err(|source| {
+                let message = "cannot start a thread for the forecast";
+                Error::new(ErrorKind::Spawn, message).with_source(source)
+            })?;
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+fn forecast(
+    shared: &Shared,
+    revision: &str,
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let repo = shared.repo()?;
+    let commit = repo.commit(repo.resolve(revision)?)?;
+    let (pipeline, scripts) = Scripts::load(shared, &repo, &commit)?;
+    let rehearsal = Rehearsal {
+        shared,
+        commit: &commit,
+        tags: repo.tags_of(commit.id).unwrap_or_default(),
+        pipeline: &pipeline,
+        scripts: &scripts,
+        memory: Arc::default(),
+        assume,
+    };
+    let mut run = Run::new();
+    let mut steps: Vec<StepForecast> = Vec::new();
+    while let Some(name) = run.step() {
+        let step = rehearsal.step(name, &steps)?;
+        run.finish(step.as_ref().map_or(Outcome::Success, |(_, counts)| *counts));
+        steps.extend(step.map(|(step, _)| step));
+    }
+    Ok(Forecast { commit: commit.id, outcome: run.outcome(), steps })
+}
+
+/// What all steps of a forecast share.
+struct Rehearsal<'a> {
+    shared: &'a Shared,
+    commit: &'a Commit,
+    tags: Vec<String>,
+    pipeline: &'a Pipeline,
+    scripts: &'a Scripts,
+    memory: Arc<Memory>,
+    assume: &'a [(String, String)],
+}
+
+impl Rehearsal<'_> {
+    /// What a step would do, and the outcome that counts for what follows: a step that its `when`
+    /// leaves out counts as absent.
+    fn step(
+        &self,
+        name: StepName,
+        before: &[StepForecast],
+    ) -> Result<Option<(StepForecast, Outcome)>, Error> {
+        let host_hooks = self.shared.options.hooks.count(name);
+        let config = self.pipeline.step(name);
+        if config.is_none() && host_hooks == 0 {
+            return Ok(None);
+        }
+        let (outcome, reason, acts) = (Outcome::Success, None, Vec::new());
+        let mut step = StepForecast { name, host_hooks, outcome, reason, acts };
+        let root = &self.shared.root;
+        let subject = Subject { commit: self.commit, tags: &self.tags, root };
+        if let Some(config) = config {
+            if let Some(reason) = unmet(&subject, &config.when)? {
+                step.outcome = Outcome::Skipped;
+                step.reason = Some(reason);
+                return Ok(Some((step, Outcome::Success)));
+            }
+            let host = Arc::new(self.host(name));
+            let facts = self.facts(name, before);
+            match &config.body {
+                Body::Commands(_) => self.commands(config, &facts, &host, &mut step),
+                Body::Function(_) => self.function(&facts, &host, &mut step),
+            }
+            step.acts = in_order(std::mem::take(&mut *host.acts()));
+        }
+        let outcome = step.outcome;
+        Ok(Some((step, outcome)))
+    }
+
+    fn commands(
+        &self,
+        config: &Step,
+        facts: &Facts,
+        host: &Arc<RehearsalHost>,
+        step: &mut StepForecast,
+    ) {
+        let vars = self.vars(config.name);
+        config.secrets.iter().for_each(|name| host.call("secret", name));
+        let dynamic: Arc<dyn Host> = host.clone();
+        let (name, functions) = (&self.pipeline.name, &self.shared.options.functions);
+        for template in config.commands() {
+            let filled =
+                script::interpolate_template(template, &vars, name, facts, &dynamic, functions);
+            match filled {
+                Ok(text) => host.act(Act::Command {
+                    command: one_line(&text),
+                    label: None,
+                    output: Assumption::Passed,
+                }),
+                Err(error) => {
+                    step.outcome = Outcome::Failure;
+                    step.reason = Some(error.report());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn function(&self, facts: &Facts, host: &Arc<RehearsalHost>, step: &mut StepForecast) {
+        let Some(script) = self.scripts.script() else { return };
+        let end = script::run(PhaseCall {
+            script,
+            phase: step.name.as_str(),
+            facts: facts.clone(),
+            vars: self.vars(step.name),
+            host: host.clone(),
+            deadline: Instant::now().checked_add(STEP_LIMIT),
+            functions: &self.shared.options.functions,
+        });
+        step.outcome = end.outcome;
+        step.reason = end.error.map(|error| error.report()).or(end.reason);
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        let build = self.shared.workspace().build(&self.commit.build_name());
+        Surroundings {
+            commit: self.commit,
+            export_dir: build.export_dir(),
+            target_dir: build.dir().to_path_buf(),
+            root: &self.shared.root,
+            run_id: "plan",
+        }
+    }
+
+    fn vars(&self, step: StepName) -> Vars {
+        let mut vars = self.shared.options.vars.clone();
+        for (name, value) in commit_facts(&self.surroundings(), step) {
+            vars.set_fact(name, value);
+        }
+        vars
+    }
+
+    fn facts(&self, step: StepName, before: &[StepForecast]) -> Facts {
+        let known = commit_facts(&self.surroundings(), step);
+        let word = |phase: Phase| {
+            let step = before.iter().find(|step| step.name == phase.into());
+            step.map(|step| step.outcome.name().to_owned())
+        };
+        Facts {
+            build: word(Phase::Build),
+            test: word(Phase::Test),
+            ..super::scripts::facts_of(self.commit, &known, self.tags.clone(), Reason::Named)
+        }
+    }
+
+    fn host(&self, step: StepName) -> RehearsalHost {
+        let known = commit_facts(&self.surroundings(), step);
+        let env = known
+            .into_iter()
+            .map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
+        let lookups = RepoLookups::new(self.shared, self.commit);
+        let inner = StepHost {
+            executor: Arc::new(Never),
+            cancel: CancelView::new(&CancelToken::new(), 1),
+            sink: Arc::new(Nowhere),
+            lookups: Arc::new(lookups),
+            memory: self.memory.clone(),
+            masks: Masks::default(),
+            env: env.chain(self.shared.options.env.iter().cloned()).collect(),
+            export_dir: self.surroundings().export_dir,
+            artifacts_dir: PathBuf::new(),
+            command_timeout: None,
+            ran: Ran::default(),
+        };
+        RehearsalHost { inner, acts: Mutex::default(), assume: self.assume.to_vec() }
+    }
+}
+
+/// Writes down what a step asks for, and answers what can be answered without acting.
+struct RehearsalHost {
+    /// Answers as in a real run.
+    inner: StepHost,
+    acts: Mutex<Vec<Act>>,
+    assume: Vec<(String, String)>,
+}
+
+impl RehearsalHost {
+    fn acts(&self) -> MutexGuard<'_, Vec<Act>> {
+        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn act(&self, act: Act) {
+        self.acts().push(act);
+    }
+
+    fn call(&self, name: &str, argument: &str) {
+        self.act(Act::Call(format!("{name}({argument:?})")));
+    }
+}
+
+impl Host for RehearsalHost {
+    fn command(
+        &self,
+        command: &ScriptCommand,
+        output: &mut dyn FnMut(&Output),
+    ) -> Result<Exit, Error> {
+        let text = match &command.program {
+            Program::Shell(text) => one_line(text),
+            Program::Argv(words) => one_line(&words.join(" ")),
+        };
+        let assumed = self
+            .assume
+            .iter()
+            .find(|(pattern, _)| glob::text_matches(pattern.as_bytes(), text.as_bytes()));
+        let assumption = match (command.split, assumed) {
+            (false, _) => Assumption::Passed,
+            (true, None) => Assumption::Unknown,
+            (true, Some((_, given))) => {
+                output(&Output::stdout(given.as_bytes()));
+                Assumption::Given(given.clone())
+            }
+        };
+        let label = command.label.clone();
+        self.act(Act::Command { command: text, label, output: assumption });
+        Ok(Exit::Code(0))
+    }
+
+    fn print(&self, _label: Option<&str>, _text: &str) {}
+
+    fn warn(&self, message: &str) {
+        self.call("warn", message);
+    }
+
+    fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
+        self.call("secret", name);
+        Ok(name.as_bytes().to_vec())
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.inner.env(name)
+    }
+
+    fn remember(&self, key: &str, value: Value) -> Result<(), Error> {
+        self.call("remember", key);
+        self.inner.remember(key, value)
+    }
+
+    fn recall(&self, key: &str) -> Option<Value> {
+        self.inner.recall(key)
+    }
+
+    fn artifact(&self, path: &str) -> Result<(), Error> {
+        self.call("artifact", path);
+        Ok(())
+    }
+
+    fn discard_export(&self) {
+        self.act(Act::Call("discard_export()".to_owned()));
+    }
+
+    fn approve(&self, question: &str) -> Result<Approval, Error> {
+        self.call("approve", question);
+        self.inner.approve(question)
+    }
+
+    fn changes(&self) -> Result<Arc<Changes>, Error> {
+        self.inner.changes()
+    }
+
+    fn previous(&self) -> Result<Option<String>, Error> {
+        self.inner.previous()
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        self.inner.has_program(name)
+    }
+
+    fn is_canceled(&self, _cleanup: bool) -> bool {
+        false
+    }
+
+    fn decided(&self, predicate: &str, answer: bool, at: &str) {
+        let (question, at) = (predicate.to_owned(), at.to_owned());
+        self.act(Act::Decision { question, answer, at });
+    }
+
+    fn rehearses(&self) -> bool {
+        true
+    }
+
+    fn called(&self, function: &str, arguments: &[Value]) {
+        let arguments: Vec<String> = arguments.iter().map(shown).collect();
+        self.act(Act::Call(format!("{function}({})", arguments.join(", "))));
+    }
+}
+
+/// Runs nothing: the host above asks it for nothing.
+struct Never;
+
+impl Executor for Never {
+    fn execute(
+        &self,
+        _: &Command,
+        _: &mut dyn FnMut(Output),
+        _: &CancelView,
+    ) -> Result<Exit, Error> {
+        Err(Error::new(ErrorKind::Unsupported, "a forecast runs nothing"))
+    }
+}
+
+/// Where what a rehearsal says goes.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn output(&self, _: Stream, _: Vec<u8>) {}
+
+    fn warn(&self, _: String) {}
+}
+
+/// A value as a script would write it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Nothing => "()".to_owned(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Text(text) => format!("{text:?}"),
+        Value::List(list) => {
+            let items: Vec<String> = list.iter().map(shown).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Map(map) => {
+            let entry = |(key, value): (&String, &Value)| format!("{key}: {}", shown(value));
+            let entries: Vec<String> = map.iter().map(entry).collect();
+            format!("#{{ {} }}", entries.join(", "))
+        }
+    }
+}
+
+/// Branches that run at once are told one after the other, so that a forecast is always the same.
+fn in_order(mut acts: Vec<Act>) -> Vec<Act> {
+    fn label(act: &Act) -> Option<&str> {
+        match act {
+            Act::Command { label, .. } => label.as_deref(),
+            _ => None,
+        }
+    }
+    for part in acts.chunk_by_mut(|one, next| label(one).is_some() && label(next).is_some()) {
+        part.sort_by(|one, other| label(one).cmp(&label(other)));
+    }
+    acts
+}
+
+fn one_line(text: &str) -> String {
+    let mut lines = text.trim().lines();
+    let first = lines.next().unwrap_or_default().to_owned();
+    if lines.next().is_some() { format!("{first} …") } else { first }
+}

@@ -1,0 +1,69 @@
+//! Secrets: which commits may have them, and where they come from.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::host::HookError;
+use crate::{
+    commit::Commit,
+    error::{Error, ErrorKind},
+    glob,
+    secret_dir::SecretDir,
+};
+
+/// What gives the value of a secret; `None` if there is none of this name.
+pub(super) type SecretFn =
+    dyn Fn(&str, &Commit) -> Result<Option<Vec<u8>>, HookError> + Send + Sync;
+
+/// The secrets of an engine, for one commit.
+#[derive(Clone)]
+pub(super) struct Secrets {
+    pub(super) commit: Commit,
+    /// Patterns of the refs whose commits may have any.
+    pub(super) refs: Vec<String>,
+    pub(super) ask: Option<Arc<SecretFn>>,
+    pub(super) dir: Option<PathBuf>,
+}
+
+impl Secrets {
+    /// The bytes of a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`HostAbort`](ErrorKind::HostAbort) if the commit may not have it or there is none,
+    /// [`Io`](ErrorKind::Io) if it cannot be read safely.
+    pub(super) fn value(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let refuse = |why: String| {
+            let message = format!("the secret `{name}` cannot be had: {why}");
+            Error::new(ErrorKind::HostAbort, message)
+        };
+        let reference = self.commit.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
+        let allowed = |reference: &String| {
+            self.refs
+                .iter()
+                .any(|pattern| glob::text_matches(pattern.as_bytes(), reference.as_bytes()))
+        };
+        if !reference.as_ref().is_some_and(allowed) {
+            let reference = reference.as_deref().unwrap_or("a branch");
+            return Err(refuse(format!(
+                "the commit is not on a ref that may have secrets; `git config --add \
+                 tinyci.secretRefs {reference}` on the server allows it"
+            )));
+        }
+        if let Some(ask) = &self.ask {
+            let answer = ask(name, &self.commit).map_err(|error| refuse(error.to_string()))?;
+            if let Some(value) = answer {
+                return Ok(value);
+            }
+        }
+        let from_dir = match &self.dir {
+            Some(dir) => SecretDir::new(dir.clone()).read(name)?,
+            None => None,
+        };
+        from_dir.ok_or_else(|| {
+            refuse(
+                "nobody has it; `tinyci.secretsDir` names a folder with one file for each secret"
+                    .to_owned(),
+            )
+        })
+    }
+}

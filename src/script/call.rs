@@ -1,0 +1,107 @@
+//! The arguments of a call, read with errors that say what would be right.
+
+use std::{sync::Arc, time::Duration};
+
+use rhai::{Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
+
+use super::session::{Session, Thrown, throw};
+use crate::{duration::parse_duration, suggestion::did_you_mean};
+
+/// One call of a function of ours.
+pub(super) struct Call<'a> {
+    pub(super) name: &'static str,
+    pub(super) context: NativeCallContext<'a>,
+    pub(super) session: &'a Arc<Session>,
+}
+
+impl Call<'_> {
+    pub(super) fn engine(&self) -> &Engine {
+        self.context.engine()
+    }
+
+    /// An error about one of the arguments.
+    pub(super) fn mistake(&self, argument: &str, takes: &str, found: &Dynamic) -> Thrown {
+        throw(format!("`{}` takes {takes} as its {argument}, not {}", self.name, kind(found)))
+    }
+
+    pub(super) fn text(&self, argument: &str, value: &Dynamic) -> Result<String, Thrown> {
+        let text = value.flatten_clone().into_immutable_string();
+        text.map(|text: ImmutableString| text.to_string())
+            .map_err(|_| self.mistake(argument, "a text", value))
+    }
+
+    pub(super) fn function(&self, argument: &str, value: &Dynamic) -> Result<FnPtr, Thrown> {
+        let function = value.flatten_clone().try_cast::<FnPtr>();
+        function.ok_or_else(|| self.mistake(argument, "a function such as `|| …`", value))
+    }
+
+    /// A text such as `"90s"`, or a number of seconds.
+    pub(super) fn time(&self, argument: &str, value: &Dynamic) -> Result<Duration, Thrown> {
+        time(value).ok_or_else(|| {
+            let takes = "a time such as `\"90s\"`, `\"5m\"` or a number of seconds";
+            self.mistake(argument, takes, value)
+        })
+    }
+
+    pub(super) fn count(&self, argument: &str, value: &Dynamic) -> Result<u32, Thrown> {
+        let count = value.flatten_clone().as_int().ok().and_then(|it| u32::try_from(it).ok());
+        count
+            .filter(|count| *count <= COUNT_MAX)
+            .ok_or_else(|| self.mistake(argument, "a number from 0 to 1000", value))
+    }
+
+    /// The options of a call: a map whose keys are all known.
+    pub(super) fn options(
+        &self,
+        value: Option<&Dynamic>,
+        known: &[&'static str],
+    ) -> Result<Map, Thrown> {
+        let Some(value) = value else { return Ok(Map::new()) };
+        let map = value.flatten_clone().try_cast::<Map>();
+        let map = map.ok_or_else(|| {
+            self.mistake("options", "a map such as `#{ timeout: \"5m\" }`", value)
+        })?;
+        if let Some(unknown) = map.keys().find(|key| !known.contains(&key.as_str())) {
+            let hint = did_you_mean(unknown, known.iter().copied());
+            let message = format!(
+                "`{}` has no option `{unknown}`{hint} (there are {})",
+                self.name,
+                known.join(", ")
+            );
+            return Err(throw(message));
+        }
+        Ok(map)
+    }
+}
+
+/// Attempts and retries beyond this are slips.
+const COUNT_MAX: u32 = 1_000;
+
+/// What a value is, for a sentence.
+pub(super) fn kind(value: &Dynamic) -> &'static str {
+    match value.flatten_clone() {
+        it if it.is_unit() => "nothing (`()`)",
+        it if it.is_bool() => "a truth value",
+        it if it.is_int() || it.is_float() => "a number",
+        it if it.is_string() => "a text",
+        it if it.is_char() => "a letter",
+        it if it.is_array() => "a list",
+        it if it.is_map() => "a map",
+        it if it.is_fnptr() => "a function",
+        it if it.is::<super::secret::Secret>() => "a secret",
+        _ => "an object",
+    }
+}
+
+/// A time: a text with its unit, or a number of seconds.
+pub(super) fn time(value: &Dynamic) -> Option<Duration> {
+    let value = value.flatten_clone();
+    if let Ok(seconds) = value.as_int() {
+        return parse_duration(&seconds.to_string());
+    }
+    if let Ok(seconds) = value.as_float() {
+        let time = Duration::try_from_secs_f64(seconds).ok()?;
+        return (time <= Duration::from_secs(365 * 24 * 60 * 60)).then_some(time);
+    }
+    parse_duration(&value.into_immutable_string().ok()?)
+}

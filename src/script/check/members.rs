@@ -1,0 +1,100 @@
+//! The context: whether it has what is asked of it.
+
+use rhai::{ASTNode, Expr, Stmt};
+
+use super::{
+    Findings,
+    walk::{Body, variable},
+};
+use crate::{script::registry::PROPERTIES, suggestion::did_you_mean};
+
+pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
+    body.each_node(&mut |path| match path.last() {
+        Some(ASTNode::Expr(Expr::Dot(parts, ..)))
+            if variable(&parts.lhs).is_some_and(|name| body.contexts.contains(name)) =>
+        {
+            member("ctx", &parts.rhs, findings);
+        }
+        Some(ASTNode::Stmt(Stmt::Assignment(parts)))
+            if root(&parts.1.lhs).is_some_and(|name| body.contexts.contains(name)) =>
+        {
+            findings.add(
+                parts.1.lhs.start_position(),
+                "the context is read-only; keep values in variables, or with `remember`",
+            );
+        }
+        _ => {}
+    });
+}
+
+/// The variable that a place to assign to begins with.
+pub(super) fn root(target: &Expr) -> Option<&str> {
+    match target {
+        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => root(&parts.lhs),
+        other => variable(other),
+    }
+}
+
+/// Judges what stands behind the dot of an object of the context.
+fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
+    let (first, behind) = match rest {
+        Expr::Dot(parts, ..) => (&parts.lhs, Some(&parts.rhs)),
+        Expr::Index(parts, ..) => (&parts.lhs, None),
+        other => (other, None),
+    };
+    match first {
+        Expr::Property(property, at) => {
+            let name = &*property.2;
+            let path = format!("{object}.{name}");
+            if method(&path).is_some() {
+                let message = format!("`{path}` is a function: call it with `(…)`");
+                findings.add(*at, message);
+            } else if holds(&path).is_none() {
+                findings.add(*at, unknown(object, name));
+            } else if let Some(behind) = behind.filter(|_| is_object(&path)) {
+                member(&path, behind, findings);
+            }
+        }
+        Expr::MethodCall(call, at) => {
+            let path = format!("{object}.{}", call.name);
+            match method(&path) {
+                Some(_) if call.args.len() == 1 => {}
+                Some(signature) => {
+                    let given = call.args.len();
+                    findings.add(*at, format!("`{signature}` takes 1 argument, not {given}"));
+                }
+                None if holds(&path).is_some() => {
+                    findings.add(*at, format!("`{path}` is no function: leave the `(…)` out"));
+                }
+                None => findings.add(*at, unknown(object, &call.name)),
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The whole path of a function of the context, with its parameter.
+fn method(path: &str) -> Option<&'static str> {
+    let paths = PROPERTIES.iter().map(|property| property.path);
+    paths.filter(|it| it.contains('(')).find(|it| it.split('(').next() == Some(path))
+}
+
+/// What a property of the context holds.
+fn holds(path: &str) -> Option<&'static str> {
+    PROPERTIES.iter().find(|property| property.path == path).map(|property| property.holds)
+}
+
+fn is_object(path: &str) -> bool {
+    holds(path).is_some_and(|holds| holds.starts_with("object"))
+}
+
+fn unknown(object: &str, name: &str) -> String {
+    let prefix = format!("{object}.");
+    let below = PROPERTIES.iter().filter_map(|property| property.path.strip_prefix(&*prefix));
+    let names = below.filter_map(|path| path.split('(').next()).filter(|path| !path.contains('.'));
+    let hint = match did_you_mean(name, names.clone()) {
+        hint if !hint.is_empty() => hint,
+        _ => format!("; it has {}", names.collect::<Vec<_>>().join(", ")),
+    };
+    format!("`{object}` has nothing called `{name}`{hint}")
+}

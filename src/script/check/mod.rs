@@ -1,0 +1,93 @@
+//! What is wrong with a script, found without running it.
+//!
+//! The language tells of an unknown function, a misspelled option or a wrong number of arguments
+//! only where it meets them, which may be hours into a run, or never before the day of a release.
+//! So all of the syntax tree is looked at here, closures and `${…}` included, in modules too.
+//!
+//! `names` (what can be called), `walk` (every node of a function), and three rooms of judgments:
+//! `calls` (functions, arguments, options), `members` (`ctx`), `habits` (what the language takes
+//! without a word and means otherwise than people do).
+
+mod calls;
+mod habits;
+mod members;
+mod names;
+mod walk;
+
+use std::{collections::BTreeSet, iter};
+
+use self::{names::Names, walk::File};
+use super::{
+    excerpt,
+    imports::{Tree, Unit, place},
+    load::Script,
+};
+use crate::{
+    error::{Error, Position},
+    function::HostFunction,
+};
+
+/// More are of no use to a person, and a generated script may hold any number.
+const FINDINGS_MAX: usize = 100;
+
+/// What is wrong with a script and what it imports, in the order of the files and their lines.
+/// Where it cannot be loaded, that alone.
+pub(crate) fn check(
+    bytes: &[u8],
+    name: &str,
+    tree: &dyn Tree,
+    functions: &[HostFunction],
+) -> Vec<Error> {
+    let script = match Script::load(bytes, name, tree, functions) {
+        Ok(script) => script,
+        Err(error) => return vec![error],
+    };
+    let modules = script.modules.values().map(|unit| File::new(unit, false));
+    let files: Vec<File<'_>> = iter::once(File::new(&script.main, true)).chain(modules).collect();
+    let names = Names::new(&files, functions);
+    let mut errors = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let mut findings = Findings { unit: file.unit, found: BTreeSet::new() };
+        if index == 0 {
+            names::misspelled_phases(file, &mut findings);
+        }
+        for body in &file.bodies {
+            calls::judge(body, &names, &mut findings);
+            members::judge(body, &mut findings);
+            habits::judge(body, file, &script, &names, &mut findings);
+        }
+        errors.extend(findings.into_errors().take(FINDINGS_MAX - errors.len()));
+    }
+    errors
+}
+
+/// What was found in one file, each once, in the order of its places.
+struct Findings<'a> {
+    unit: &'a Unit,
+    found: BTreeSet<(usize, usize, String)>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, at: rhai::Position, message: impl Into<String>) {
+        self.add_at(place(at), message);
+    }
+
+    fn add_at(&mut self, at: Position, message: impl Into<String>) {
+        self.found.insert((at.line, at.column, message.into()));
+    }
+
+    /// Whether looking further would find nothing that is shown.
+    fn is_full(&self) -> bool {
+        self.found.len() >= FINDINGS_MAX
+    }
+
+    fn into_errors(self) -> impl Iterator<Item = Error> {
+        let source = &self.unit.source;
+        self.found.into_iter().map(move |(line, column, message)| {
+            excerpt::error(source, Position::new(line, column), message)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! What a script can call: its own functions, those it imports, the API, the embedding program's,
+//! and the language's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{ASTFlags, ASTNode, Expr, FnAccess, FuncInfo, Stmt};
+
+use super::{
+    Findings,
+    walk::{self, File},
+};
+use crate::{
+    function::HostFunction,
+    script::{
+        imports::{Unit, module_path},
+        limits,
+        load::declared_at,
+        registry,
+    },
+    suggestion::did_you_mean,
+};
+
+/// Functions that the language itself carries out, whatever they are given.
+const KEYWORDS: [&str; 7] =
+    ["Fn", "call", "curry", "is_def_fn", "is_def_var", "is_shared", "type_of"];
+
+/// How a function can be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// So many arguments.
+    Counts(BTreeSet<usize>),
+    /// Any number of them.
+    Any,
+}
+
+impl Takes {
+    pub(super) fn allows(&self, count: usize) -> bool {
+        match self {
+            Takes::Counts(counts) => counts.contains(&count),
+            Takes::Any => true,
+        }
+    }
+
+    /// `1 or 2 arguments`.
+    pub(super) fn in_words(&self) -> String {
+        let Takes::Counts(counts) = self else { return "any number of arguments".to_owned() };
+        let words: Vec<String> = counts.iter().map(ToString::to_string).collect();
+        let plural = if words == ["1"] { "" } else { "s" };
+        match words.split_last() {
+            Some((last, [])) if last == "0" => "no arguments".to_owned(),
+            Some((last, rest)) if !rest.is_empty() => {
+                format!("{} or {last} arguments", rest.join(", "))
+            }
+            _ => format!("{} argument{plural}", words.concat()),
+        }
+    }
+}
+
+/// Every name there is, for all files of a script.
+pub(super) struct Names<'a> {
+    host: &'a [HostFunction],
+    /// By the names of the files.
+    files: BTreeMap<String, FileNames>,
+    language: BTreeMap<String, BTreeSet<usize>>,
+    /// Functions of the language that change what they are called on and give nothing back.
+    in_place: BTreeSet<String>,
+    /// Keys of maps, whose values may be closures that are called like methods.
+    pub(super) keys: BTreeSet<String>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(files: &[File<'_>], host: &'a [HostFunction]) -> Self {
+        let (language, in_place) = language();
+        let keys = files.iter().flat_map(keys).collect();
+        let named = |file: &File<'_>| (file.unit.source.name.to_string(), FileNames::new(file));
+        let files = files.iter().map(named).collect();
+        Self { host, files, language, in_place, keys }
+    }
+
+    fn file(&self, unit: &Unit) -> Option<&FileNames> {
+        self.files.get(&*unit.source.name)
+    }
+
+    /// How a function of this file can be called.
+    fn own(&self, unit: &Unit, name: &str) -> BTreeSet<usize> {
+        let function = self.file(unit).and_then(|file| file.functions.get(name));
+        function.map(|function| function.counts.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn is_in_place(&self, name: &str) -> bool {
+        self.in_place.contains(name) && registry::function(name).is_none()
+    }
+
+    /// How a function is called that stands alone; none where there is none of the name.
+    pub(super) fn function(&self, unit: &Unit, name: &str) -> Option<Takes> {
+        if KEYWORDS.contains(&name) {
+            return Some(Takes::Any);
+        }
+        let own = self.own(unit, name);
+        if !own.is_empty() {
+            return Some(Takes::Counts(own));
+        }
+        self.common(name)
+    }
+
+    /// How many arguments behind the dot a method takes.
+    pub(super) fn method(&self, unit: &Unit, name: &str) -> Option<Takes> {
+        if KEYWORDS.contains(&name) || self.keys.contains(name) {
+            return Some(Takes::Any);
+        }
+        let mut counts = self.own(unit, name);
+        if let Some(Takes::Counts(common)) = self.common(name) {
+            counts.extend(common.iter().filter_map(|count| count.checked_sub(1)));
+        }
+        (!counts.is_empty()).then_some(Takes::Counts(counts))
+    }
+
+    /// The API's functions, which nothing can replace, then the host's, then the language's.
+    fn common(&self, name: &str) -> Option<Takes> {
+        if let Some(function) = registry::function(name) {
+            let counts = (0..=function.params.len()).filter(|count| function.takes(*count));
+            return Some(Takes::Counts(counts.collect()));
+        }
+        if let Some(function) = self.host_function(name) {
+            return Some(Takes::Counts(function.arguments.clone().collect()));
+        }
+        self.language.get(name).cloned().map(Takes::Counts)
+    }
+
+    fn host_function(&self, name: &str) -> Option<&HostFunction> {
+        self.host.iter().find(|function| function.name == name)
+    }
+
+    /// How a function of a module is called. The outer option is none where nothing is known of
+    /// the module, which the parser tells of where it matters.
+    pub(super) fn module_function(
+        &self,
+        unit: &Unit,
+        module: &str,
+        name: &str,
+    ) -> Option<Option<Takes>> {
+        if let Some(file) = self.imported(unit, module) {
+            let function = file.functions.get(name).filter(|it| !it.public_counts.is_empty());
+            let counts = function.map(|function| function.public_counts.clone());
+            return Some(counts.map(Takes::Counts));
+        }
+        let prefix = format!("{module}::");
+        if !self.host.iter().any(|function| function.name.starts_with(&prefix)) {
+            return None;
+        }
+        let function = self.host_function(&format!("{prefix}{name}"));
+        Some(function.map(|function| Takes::Counts(function.arguments.clone().collect())))
+    }
+
+    /// The file that a module's name stands for in this file.
+    fn imported(&self, unit: &Unit, module: &str) -> Option<&FileNames> {
+        self.files.get(self.file(unit)?.imports.get(module)?)
+    }
+
+    /// Everything that can be called by its name alone, for "did you mean".
+    pub(super) fn near_function(&self, unit: &Unit, name: &str) -> String {
+        let own = self.file(unit).into_iter().flat_map(FileNames::written);
+        let api = registry::FUNCTIONS.iter().map(|function| function.name);
+        let host = self.host.iter().map(|function| &*function.name);
+        let language = self.language.keys().map(String::as_str);
+        did_you_mean(name, own.chain(api).chain(host).chain(language))
+    }
+
+    /// The functions of a module, for "did you mean".
+    pub(super) fn near_module_function(&self, unit: &Unit, module: &str, name: &str) -> String {
+        let prefix = format!("{module}::");
+        let host = self.host.iter().filter_map(|function| function.name.strip_prefix(&*prefix));
+        let imported = self.imported(unit, module).into_iter().flat_map(FileNames::written);
+        did_you_mean(name, host.chain(imported))
+    }
+
+    /// The signature of a function of the API, for the end of a sentence.
+    pub(super) fn signature(&self, name: &str) -> String {
+        let signature = registry::function(name).map(registry::Function::signature);
+        signature.map(|text| format!(": `{text}`")).unwrap_or_default()
+    }
+}
+
+/// What one file defines and imports.
+#[derive(Default)]
+struct FileNames {
+    functions: BTreeMap<String, OwnFunction>,
+    /// The paths of imported files by the names they are given.
+    imports: BTreeMap<String, String>,
+}
+
+/// Functions of one name.
+#[derive(Default)]
+struct OwnFunction {
+    /// How many parameters they have.
+    counts: BTreeSet<usize>,
+    /// The same for those that other files can call.
+    public_counts: BTreeSet<usize>,
+}
+
+impl FileNames {
+    fn new(file: &File<'_>) -> Self {
+        let mut names = Self::default();
+        for function in file.unit.ast.iter_fn_def() {
+            let own = names.functions.entry(function.name.to_string()).or_default();
+            own.counts.insert(function.params.len());
+            if function.access == FnAccess::Public {
+                own.public_counts.insert(function.params.len());
+            }
+        }
+        file.unit.ast.walk(&mut |nodes: &[ASTNode<'_>]| {
+            if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = nodes.last()
+                && let Expr::StringConstant(text, _) = &import.0
+                && let Ok(path) = module_path(text)
+            {
+                names.imports.insert(import.1.name.to_string(), path);
+            }
+            true
+        });
+        names
+    }
+
+    /// The names of the functions that people wrote.
+    fn written(&self) -> impl Iterator<Item = &str> {
+        self.functions.keys().map(String::as_str).filter(|name| !walk::is_closure(name))
+    }
+}
+
+/// The language's functions with how many arguments they take, and those that give nothing back.
+fn language() -> (BTreeMap<String, BTreeSet<usize>>, BTreeSet<String>) {
+    let describe = |info: FuncInfo<'_>| {
+        let nothing = info.metadata.return_type.contains("()");
+        Some((info.metadata.name.to_string(), info.metadata.num_params, nothing))
+    };
+    let mut counts: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let (mut silent, mut telling) = (BTreeSet::new(), BTreeSet::new());
+    for (name, count, nothing) in limits::engine().collect_fn_metadata(None, describe, true) {
+        if !name.starts_with(|it: char| it.is_alphabetic()) || name.contains('$') {
+            continue;
+        }
+        if nothing { &mut silent } else { &mut telling }.insert(name.clone());
+        counts.entry(name).or_default().insert(count);
+    }
+    (counts, silent.difference(&telling).cloned().collect())
+}
+
+/// The keys of a file's maps, written out or assigned.
+fn keys(file: &File<'_>) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    for body in &file.bodies {
+        body.each_node(&mut |path| match path.last() {
+            Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));
+            }
+            Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+                keys.extend(assigned_key(&parts.1.lhs));
+            }
+            _ => {}
+        });
+    }
+    keys
+}
+
+/// The key that `map.key = …` or `map["key"] = …` sets.
+fn assigned_key(target: &Expr) -> Option<String> {
+    match target {
+        Expr::Dot(parts, ..) | Expr::Index(parts, ASTFlags::NONE, _) => assigned_key(&parts.rhs),
+        Expr::Index(parts, ..) => assigned_key(&parts.rhs),
+        Expr::Property(property, _) => Some(property.2.to_string()),
+        Expr::StringConstant(text, _) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// Functions that nothing calls and whose names are nearly a phase's: they would never run.
+pub(super) fn misspelled_phases(file: &File<'_>, findings: &mut Findings<'_>) {
+    let called = called(file);
+    for function in file.unit.ast.iter_fn_def() {
+        let name = &*function.name;
+        let is_phase = registry::phase_names().any(|phase| phase == name);
+        if is_phase || walk::is_closure(name) || called.contains(name) {
+            continue;
+        }
+        let hint = near_phase(name);
+        if !hint.is_empty() {
+            let message = format!("nothing calls `{name}`, and it is no phase{hint}");
+            findings.add_at(declared_at(&file.unit.source, function), message);
+        }
+    }
+}
+
+/// The phases that a name comes near to, also where it leaves out of which phase it is a hook.
+fn near_phase(name: &str) -> String {
+    let short = |phase: &str| phase.replacen("build_", "", 1).replacen("test_", "", 1);
+    let near: Vec<String> = registry::phase_names()
+        .filter(|phase| short(phase) != *phase && !did_you_mean(name, [&*short(phase)]).is_empty())
+        .map(|phase| format!("`{phase}`"))
+        .collect();
+    match near.is_empty() {
+        true => did_you_mean(name, registry::phase_names()),
+        false => format!("; did you mean {}?", near.join(" or ")),
+    }
+}
+
+/// Every name that a file calls or hands over as `Fn("name")`.
+fn called(file: &File<'_>) -> BTreeSet<String> {
+    let mut called = BTreeSet::new();
+    for body in &file.bodies {
+        let own = body.name().map(str::to_owned);
+        body.each_node(&mut |path| match path.last() {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+                | ASTNode::Stmt(Stmt::FnCall(call, _)),
+            ) if own.as_deref() != Some(&*call.name) => {
+                called.insert(call.name.to_string());
+                let texts = call.args.iter().filter_map(|argument| match argument {
+                    Expr::StringConstant(text, _) => Some(text.to_string()),
+                    _ => None,
+                });
+                called.extend(texts);
+            }
+            _ => {}
+        });
+    }
+    called
+}

@@ -1,0 +1,243 @@
+//! Files taken apart into functions, and every node of each.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use rhai::{AST, ASTNode, Expr, Module, ScriptFuncDef, Shared, Stmt};
+
+use crate::script::{imports::Unit, registry};
+
+/// The statements of one function, of one closure, or of a file's top.
+pub(super) struct Body<'a> {
+    pub(super) unit: &'a Unit,
+    /// None for the top of a file.
+    pub(super) function: Option<&'a ScriptFuncDef>,
+    /// Its statements alone. The language shows those of one function only by showing all.
+    ast: AST,
+    /// How many statements stand directly in it.
+    pub(super) statement_count: usize,
+    /// The variables that hold the context.
+    pub(super) contexts: BTreeSet<String>,
+    /// The variables named here, then those around a closure: parameters and what is declared.
+    variables: Vec<Rc<BTreeSet<String>>>,
+    /// The variables that a closure takes from around it; its other parameters are its own.
+    pub(super) captured: BTreeSet<String>,
+}
+
+impl<'a> Body<'a> {
+    fn top(unit: &'a Unit) -> Self {
+        let (contexts, variables, captured) = Default::default();
+        let ast = AST::new(unit.ast.statements().iter().cloned(), Module::new());
+        let statement_count = ast.statements().len();
+        Self { unit, function: None, ast, statement_count, contexts, variables, captured }
+    }
+
+    /// The name of a function that people wrote; none for closures.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.function.map(|function| &*function.name).filter(|name| !is_closure(name))
+    }
+
+    /// Whether a variable of this name is here, or around a closure.
+    pub(super) fn sees(&self, name: &str) -> bool {
+        self.variables.iter().any(|names| names.contains(name))
+    }
+
+    /// Shows every node with those around it, outermost first.
+    pub(super) fn each_node(&self, see: &mut dyn FnMut(&[ASTNode<'_>])) {
+        each_node(&self.ast, see);
+    }
+}
+
+/// One file, taken apart.
+pub(super) struct File<'a> {
+    pub(super) unit: &'a Unit,
+    /// Its top, then its functions.
+    pub(super) bodies: Vec<Body<'a>>,
+    by_name: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> File<'a> {
+    /// Takes a file apart. `main` says whether its functions can be phases.
+    pub(super) fn new(unit: &'a Unit, main: bool) -> Self {
+        let maker = Maker::new(unit, main);
+        let mut bodies = vec![Body::top(unit)];
+        bodies.extend(unit.ast.iter_fn_def().map(|function| maker.body(unit, function)));
+        let by_name = bodies.iter().enumerate().filter_map(|(index, body)| {
+            let function = body.function?;
+            Some((&*function.name, index))
+        });
+        let by_name = by_name.collect();
+        Self { unit, bodies, by_name }
+    }
+
+    /// The function of this name; of several the last.
+    pub(super) fn body(&self, name: &str) -> Option<&Body<'a>> {
+        self.bodies.get(*self.by_name.get(name)?)
+    }
+}
+
+/// What is known of a file while its functions are taken apart.
+struct Maker<'a> {
+    main: bool,
+    closures: BTreeMap<String, Closure>,
+    functions: BTreeMap<&'a str, &'a ScriptFuncDef>,
+    /// The variables of each function, its parameters included.
+    declared: BTreeMap<&'a str, Rc<BTreeSet<String>>>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(unit: &'a Unit, main: bool) -> Self {
+        let functions = unit.ast.iter_fn_def().map(|function| (&*function.name, &**function));
+        let declared = unit.ast.iter_fn_def().map(|function| {
+            let mut names = declared(&alone(function));
+            names.extend(function.params.iter().map(ToString::to_string));
+            (&*function.name, Rc::new(names))
+        });
+        let (functions, declared) = (functions.collect(), declared.collect());
+        Self { main, closures: closures(unit), functions, declared }
+    }
+
+    fn body(&self, unit: &'a Unit, function: &'a Shared<ScriptFuncDef>) -> Body<'a> {
+        let ast = alone(function);
+        let mut statement_count = 0;
+        each_node(&ast, &mut |path| statement_count += usize::from(path.len() == 1));
+        let declared = declared(&ast);
+        let mut contexts = self.contexts(function);
+        contexts.retain(|name| !declared.contains(name));
+        let captured = self.captured(function).map(str::to_owned).collect();
+        let variables = self.variables(function);
+        let function = Some(&**function);
+        Body { unit, function, ast, statement_count, contexts, variables, captured }
+    }
+
+    fn variables(&self, function: &ScriptFuncDef) -> Vec<Rc<BTreeSet<String>>> {
+        let mut all: Vec<_> = self.declared.get(&*function.name).cloned().into_iter().collect();
+        let around = self.closures.get(&*function.name);
+        if let Some(maker) = around.and_then(|closure| self.functions.get(&*closure.maker)) {
+            all.extend(self.variables(maker));
+        }
+        all
+    }
+
+    fn captured<'f>(&self, function: &'f ScriptFuncDef) -> impl Iterator<Item = &'f str> {
+        let count = self.closures.get(&*function.name).map_or(0, |closure| closure.captured);
+        function.params.iter().take(count).map(|name| &**name)
+    }
+
+    /// The parameters that hold the context: of a phase its only one, of other functions `ctx`,
+    /// and of a closure those that it captures as such.
+    fn contexts(&self, function: &ScriptFuncDef) -> BTreeSet<String> {
+        let Some(closure) = self.closures.get(&*function.name) else {
+            let is_phase = registry::phase_names().any(|phase| phase == function.name);
+            let first = function.params.first().filter(|_| self.main && is_phase);
+            let named = function.params.iter().filter(|name| **name == "ctx");
+            return first.into_iter().chain(named).map(ToString::to_string).collect();
+        };
+        // Closures nest no deeper than the parser lets expressions nest.
+        let around = self.functions.get(&*closure.maker);
+        let around = around.map(|maker| self.contexts(maker)).unwrap_or_default();
+        self.captured(function).filter(|name| around.contains(*name)).map(str::to_owned).collect()
+    }
+}
+
+/// A tree that holds nothing but this function.
+fn alone(function: &Shared<ScriptFuncDef>) -> AST {
+    let mut module = Module::new();
+    module.set_script_fn(function.clone());
+    AST::new([], module)
+}
+
+/// Closures are functions under names that nobody can write.
+pub(super) fn is_closure(name: &str) -> bool {
+    name.contains('$')
+}
+
+/// Shows every node, those behind `break` included, which the language's walk leaves out.
+fn each_node(ast: &AST, see: &mut dyn FnMut(&[ASTNode<'_>])) {
+    ast.walk(&mut |path: &[ASTNode<'_>]| descend(path, see));
+}
+
+fn descend(path: &[ASTNode<'_>], see: &mut dyn FnMut(&[ASTNode<'_>])) -> bool {
+    see(path);
+    if let Some(ASTNode::Stmt(Stmt::BreakLoop(Some(value), ..))) = path.last() {
+        value.walk(&mut path.to_vec(), &mut |path: &[ASTNode<'_>]| descend(path, see));
+    }
+    true
+}
+
+/// Where a closure is made.
+struct Closure {
+    /// The function around it.
+    maker: String,
+    /// How many of its first parameters are variables of the maker.
+    captured: usize,
+}
+
+fn closures(unit: &Unit) -> BTreeMap<String, Closure> {
+    let mut closures = BTreeMap::new();
+    let mut gather = |maker: &str, ast: &AST| {
+        each_node(ast, &mut |path| {
+            let Some(ASTNode::Expr(expression)) = path.last() else { return };
+            if let Some((name, captured)) = closure_made(expression) {
+                // The closure itself is met again inside of what makes it with its variables.
+                let known = closures.get(&name).map_or(0, |it: &Closure| it.captured);
+                let captured = captured.len().max(known);
+                closures.insert(name, Closure { maker: maker.to_owned(), captured });
+            }
+        });
+    };
+    for function in unit.ast.iter_fn_def() {
+        gather(&function.name, &alone(function));
+    }
+    closures
+}
+
+/// The name of the closure that an expression makes, and the names of what it captures.
+pub(super) fn closure_made(expression: &Expr) -> Option<(String, Vec<String>)> {
+    match expression {
+        Expr::DynamicConstant(value, _) => {
+            let pointer = value.read_lock::<rhai::FnPtr>()?;
+            is_closure(pointer.fn_name()).then(|| (pointer.fn_name().to_owned(), Vec::new()))
+        }
+        Expr::FnCall(call, _) if &*call.name == "curry" => {
+            let (first, captured) = call.args.split_first()?;
+            let (name, _) = closure_made(first)?;
+            Some((name, captured.iter().filter_map(variable).map(str::to_owned).collect()))
+        }
+        // What makes captured variables shared, and then the closure.
+        Expr::Stmt(block) => match block.statements() {
+            [Stmt::Share(_), Stmt::Expr(made)] => closure_made(made),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The name of a plain variable.
+pub(super) fn variable(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Variable(variable, ..) if variable.2.is_empty() => Some(&variable.1),
+        _ => None,
+    }
+}
+
+/// The variables that a function declares.
+fn declared(ast: &AST) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    each_node(ast, &mut |path| match path.last() {
+        Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
+            names.insert(variable.0.name.to_string());
+        }
+        Some(ASTNode::Stmt(Stmt::For(parts, _))) => {
+            names.insert(parts.0.name.to_string());
+            names.extend(parts.1.iter().map(|counter| counter.name.to_string()));
+        }
+        Some(ASTNode::Stmt(Stmt::TryCatch(parts, _))) => {
+            names.extend(variable(&parts.expr).map(str::to_owned));
+        }
+        _ => {}
+    });
+    names
+}

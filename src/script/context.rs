@@ -1,0 +1,182 @@
+//! `ctx`: what a script may know. Objects of our own and not maps, because a misspelt key of a map
+//! is an empty value, and a misspelt property of an object is an error with its place.
+
+use std::{sync::Arc, thread};
+
+use rhai::{Array, Dynamic, Engine, NativeCallContext};
+
+use super::session::{Session, Stop, Thrown, throw};
+use crate::{error::Error, glob};
+
+/// The facts of a commit and of the phase that runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) sha: String,
+    pub(crate) short: String,
+    pub(crate) tree: String,
+    pub(crate) branch: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) subject: String,
+    pub(crate) message: String,
+    pub(crate) author: String,
+    pub(crate) time: i64,
+    pub(crate) parents: Vec<String>,
+    pub(crate) export_dir: String,
+    pub(crate) target: String,
+    pub(crate) repo: String,
+    pub(crate) run: String,
+    pub(crate) phase: String,
+    pub(crate) environment: Option<String>,
+    pub(crate) trigger: String,
+    /// What became of the phases so far.
+    pub(crate) build: Option<String>,
+    pub(crate) test: Option<String>,
+    pub(crate) failure: Option<FailureFacts>,
+    pub(crate) host_name: String,
+}
+
+impl Facts {
+    /// The values that whoever pushes has a say in: no shell may read them as they are.
+    pub(super) fn untrusted(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let single = [
+            ("subject", Some(&self.subject)),
+            ("message", Some(&self.message)),
+            ("author", Some(&self.author)),
+            ("branch", self.branch.as_ref()),
+        ];
+        let single = single.into_iter().filter_map(|(name, text)| Some((name, text?.trim())));
+        single.chain(self.tags.iter().map(|tag| ("tags", tag.as_str())))
+    }
+}
+
+/// The command that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FailureFacts {
+    pub(crate) command: String,
+    pub(crate) code: Option<i64>,
+    /// The phase or hook.
+    pub(crate) at: String,
+    pub(crate) tail: String,
+}
+
+/// What scripts call `ctx`. Clones share everything.
+#[derive(Clone)]
+pub(super) struct Context(pub(super) Arc<Session>);
+
+#[derive(Clone)]
+struct PhaseResults(Arc<Session>);
+
+#[derive(Clone)]
+struct Failure(FailureFacts);
+
+#[derive(Clone)]
+struct Machine(Arc<Session>);
+
+/// Registers `ctx` and the objects that it holds.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Context>("ctx")
+        .register_type_with_name::<PhaseResults>("ctx.result")
+        .register_type_with_name::<Failure>("ctx.failure")
+        .register_type_with_name::<Machine>("ctx.host");
+    register_commit(engine);
+    engine
+        .register_get("base", |ctx: &mut Context| {
+            Ok::<_, Thrown>(optional(changes(&ctx.0)?.base.as_deref()))
+        })
+        .register_get("changes", |ctx: &mut Context| Ok::<_, Thrown>(list(&changes(&ctx.0)?.paths)))
+        .register_get("previous", |ctx: &mut Context| {
+            Ok::<_, Thrown>(optional(ctx.0.host.previous().map_err(fault)?.as_deref()))
+        })
+        .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
+        .register_get("failure", |ctx: &mut Context| {
+            ctx.0.facts.failure.clone().map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
+        })
+        .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
+        .register_fn("changed", changed);
+    engine
+        .register_get("build", |it: &mut PhaseResults| optional(it.0.facts.build.as_deref()))
+        .register_get("test", |it: &mut PhaseResults| optional(it.0.facts.test.as_deref()));
+    engine
+        .register_get("command", |it: &mut Failure| it.0.command.clone())
+        .register_get("code", |it: &mut Failure| it.0.code.map_or(Dynamic::UNIT, Dynamic::from))
+        .register_get("at", |it: &mut Failure| it.0.at.clone())
+        .register_get("tail", |it: &mut Failure| it.0.tail.clone());
+    engine
+        .register_get("name", |it: &mut Machine| it.0.facts.host_name.clone())
+        .register_get("os", |_: &mut Machine| std::env::consts::OS)
+        .register_get("arch", |_: &mut Machine| std::env::consts::ARCH)
+        .register_get("cpus", |_: &mut Machine| {
+            thread::available_parallelism().map_or(1, |count| count.get() as i64)
+        })
+        .register_fn("has", |it: &mut Machine, program: &str| it.0.host.has_program(program));
+}
+
+/// What does not change while a commit runs.
+fn register_commit(engine: &mut Engine) {
+    type Get = fn(&Session) -> Dynamic;
+    let properties: [(&str, Get); 17] = [
+        ("sha", |it| it.facts.sha.clone().into()),
+        ("short", |it| it.facts.short.clone().into()),
+        ("tree", |it| it.facts.tree.clone().into()),
+        ("branch", |it| optional(it.facts.branch.as_deref())),
+        ("tags", |it| list(&it.facts.tags).into()),
+        ("subject", |it| it.facts.subject.clone().into()),
+        ("message", |it| it.facts.message.clone().into()),
+        ("author", |it| it.facts.author.clone().into()),
+        ("time", |it| it.facts.time.into()),
+        ("parents", |it| list(&it.facts.parents).into()),
+        ("export_dir", |it| it.facts.export_dir.clone().into()),
+        ("target", |it| it.facts.target.clone().into()),
+        ("repo", |it| it.facts.repo.clone().into()),
+        ("run", |it| it.facts.run.clone().into()),
+        ("phase", |it| it.facts.phase.clone().into()),
+        ("environment", |it| optional(it.facts.environment.as_deref())),
+        ("trigger", |it| it.facts.trigger.clone().into()),
+    ];
+    for (name, get) in properties {
+        engine.register_get(name, move |ctx: &mut Context| get(&ctx.0));
+    }
+}
+
+/// `ctx.changed(globs)`
+fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
+    let globs = globs.flatten_clone();
+    let texts: Option<Vec<String>> = match globs.read_lock::<Array>() {
+        Some(list) => list.iter().map(|glob| glob.clone().into_string().ok()).collect(),
+        None => globs.clone().into_string().ok().map(|glob| vec![glob]),
+    };
+    let texts = texts.ok_or_else(|| {
+        let found = call.engine().map_type_name(globs.type_name());
+        throw(format!("`changed` takes a glob or a list of globs, not {found}"))
+    })?;
+    let changes = changes(&ctx.0)?;
+    let matched = |path: &String| glob::matches_list(texts.iter().map(String::as_str), path);
+    let answer = changes.base.is_none() || changes.paths.iter().any(matched);
+    let source = call.call_source().unwrap_or_default();
+    let line = call.call_position().line().unwrap_or_default();
+    ctx.0.host.decided(&format!("changed({})", shown(&texts)), answer, &format!("{source}:{line}"));
+    Ok(answer)
+}
+
+fn shown(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+    if quoted.len() == 1 { quoted.concat() } else { format!("[{}]", quoted.join(", ")) }
+}
+
+fn changes(session: &Session) -> Result<Arc<super::host::Changes>, Thrown> {
+    session.host.changes().map_err(fault)
+}
+
+/// What the machinery could not find out is no fault of the script's.
+fn fault(error: Error) -> Thrown {
+    Stop::Fault(Arc::new(error)).thrown()
+}
+
+fn optional(text: Option<&str>) -> Dynamic {
+    text.map_or(Dynamic::UNIT, |text| text.to_owned().into())
+}
+
+fn list(texts: &[String]) -> Array {
+    texts.iter().map(|text| text.clone().into()).collect()
+}

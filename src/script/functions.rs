@@ -1,0 +1,334 @@
+//! From the table of functions to an engine that has them, with those of the embedding program.
+
+use std::{
+    any::TypeId,
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
+
+use super::{
+    call::Call,
+    commands, context, control,
+    imports::Modules,
+    limits,
+    literal::{dynamic_of, value_of},
+    parallel, registry,
+    run::panic_text,
+    secret::{self, Secret},
+    session::{Session, Stop, Thrown, throw},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    function::{Effect, HostFunction},
+};
+
+type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
+
+/// What a function of the table does. `print` and `debug` are events of the engine and not here.
+fn implementation(name: &str) -> Option<Implementation> {
+    Some(match name {
+        "sh" => commands::sh,
+        "try_sh" => commands::try_sh,
+        "capture" => commands::capture,
+        "retry" => control::retry,
+        "timeout" => control::timeout,
+        "group" => control::group,
+        "defer" => control::defer,
+        "parallel" => parallel::parallel,
+        "matrix" => parallel::matrix,
+        "skip" => control::skip,
+        "fail" => control::fail,
+        "exit" => control::exit,
+        "approve" => control::approve,
+        "sleep" => control::sleep,
+        "secret" => secret,
+        "env" => env,
+        "q" => q,
+        "remember" => remember,
+        "recall" => recall,
+        "artifact" => artifact,
+        "warn" => warn,
+        "discard_export" => discard_export,
+        _ => return None,
+    })
+}
+
+/// An engine for one phase, with everything that a script can call.
+pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+    let mut engine = limits::engine();
+    let watched = session.clone();
+    engine.on_progress(move |_| watched.stop_at_step());
+    events(&mut engine, session);
+    secret::register(&mut engine, session);
+    context::register(&mut engine);
+    commands::register(&mut engine);
+    for function in &registry::FUNCTIONS {
+        let Some(run) = implementation(function.name) else { continue };
+        let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
+        let mut signatures: Vec<Vec<TypeId>> =
+            (function.required..=function.params.len()).map(any).collect();
+        if function.name == "sleep" {
+            // The language's own, which hears no deadline, would win where its types match.
+            signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
+        }
+        for types in signatures {
+            let (session, name) = (session.clone(), function.name);
+            engine.register_raw_fn(name, types, move |context, arguments| {
+                call(name, run, &session, context, arguments)
+            });
+        }
+    }
+    register_host_functions(&mut engine, session, functions);
+    if let Some(script) = &session.script {
+        engine.set_module_resolver(Modules::new(script.modules.clone()));
+    }
+    engine
+}
+
+fn call(
+    name: &'static str,
+    run: Implementation,
+    session: &Arc<Session>,
+    context: NativeCallContext<'_>,
+    arguments: &mut [&mut Dynamic],
+) -> Result<Dynamic, Thrown> {
+    session.check()?;
+    let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
+    let position = context.call_position();
+    let call = Call { name, context, session };
+    run(&call, &arguments).map_err(|error| commands::placed(error, position))
+}
+
+/// `print` and `debug` write to the build's output, a library leaves stdout alone.
+fn events(engine: &mut Engine, session: &Arc<Session>) {
+    let shown = session.clone();
+    engine.on_print(move |text| {
+        let text = text.replace(&shown.sentinel, "***");
+        shown.host.print(shown.frame().label.as_deref(), &format!("{text}\n"));
+    });
+    let shown = session.clone();
+    engine.on_debug(move |text, source, position| {
+        let text = text.replace(&shown.sentinel, "***");
+        let place = match (source, position.line()) {
+            (Some(source), Some(line)) => format!("{source}:{line}: "),
+            _ => String::new(),
+        };
+        shown.host.print(shown.frame().label.as_deref(), &format!("{place}{text}\n"));
+    });
+}
+
+fn register_host_functions(
+    engine: &mut Engine,
+    session: &Arc<Session>,
+    functions: &[HostFunction],
+) {
+    let mut modules: BTreeMap<&str, Module> = BTreeMap::new();
+    for function in functions {
+        for arguments in function.arguments.clone() {
+            let types = vec![TypeId::of::<Dynamic>(); arguments];
+            let (session, lent) = (session.clone(), function.clone());
+            let run = move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| {
+                let position = context.call_position();
+                let result = call_host(&lent, &session, arguments);
+                result.map_err(|error| commands::placed(error, position))
+            };
+            let Some((module, name)) = function.name.split_once("::") else {
+                engine.register_raw_fn(&*function.name, types, run);
+                continue;
+            };
+            let func = move |context: Option<NativeCallContext<'_>>,
+                             arguments: &mut [&mut Dynamic]| {
+                match context {
+                    Some(context) => run(context, arguments),
+                    None => Err(throw("the function was called without its context")),
+                }
+            };
+            let func = RhaiFunc::Pure {
+                func: Shared::new(func),
+                has_context: true,
+                is_pure: false,
+                is_volatile: true,
+            };
+            FuncRegistration::new(name).set_into_module_raw(
+                modules.entry(module).or_default(),
+                types,
+                func,
+            );
+        }
+    }
+    for (name, mut module) in modules {
+        module.build_index();
+        engine.register_static_module(name, module.into());
+    }
+}
+
+fn call_host(
+    function: &HostFunction,
+    session: &Session,
+    arguments: &mut [&mut Dynamic],
+) -> Result<Dynamic, Thrown> {
+    session.check()?;
+    let mut values = Vec::new();
+    for (index, argument) in arguments.iter().enumerate() {
+        secret::refuse(session, argument)?;
+        let value = value_of(argument).ok_or_else(|| {
+            let kind = super::call::kind(argument);
+            throw(format!("`{}` cannot be given {kind}, its argument {}", function.name, index + 1))
+        })?;
+        values.push(value);
+    }
+    session.acted.store(true, std::sync::atomic::Ordering::SeqCst);
+    if session.host.rehearses() && function.effect == Effect::External {
+        session.host.called(&function.name, &values);
+        return Ok(Dynamic::UNIT);
+    }
+    let result = catch_unwind(AssertUnwindSafe(|| function.call(&values)));
+    // It could not be interrupted; what it says after the limit is refused.
+    session.check()?;
+    match result {
+        Ok(Ok(value)) => Ok(dynamic_of(value)),
+        Ok(Err(error)) => Err(throw(format!("`{}` failed: {error}", function.name))),
+        Err(panic) => Err(throw(format!("`{}` panicked: {}", function.name, panic_text(&*panic)))),
+    }
+}
+
+/// Refuses functions of an embedding program that would stand in the way of ours.
+pub(crate) fn refuse_clashes(functions: &[HostFunction]) -> Result<(), Error> {
+    let clash = functions.iter().find(|function| registry::function(&function.name).is_some());
+    let reserved = functions.iter().find(|function| {
+        let words = function.name.split("::");
+        let script = words.map(|word| format!("fn {word}() {{ }} let {word} = 1;"));
+        script.into_iter().any(|script| limits::engine().compile(&script).is_err())
+    });
+    let message = match (clash, reserved) {
+        (Some(clash), _) => {
+            format!("the function `{}` is tinyci's own; choose another name", clash.name)
+        }
+        (None, Some(word)) => {
+            format!(
+                "the language reserves a word of the function name `{}`; choose another",
+                word.name
+            )
+        }
+        (None, None) => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidArg, message))
+}
+
+fn first(arguments: &[Dynamic]) -> Dynamic {
+    arguments.first().cloned().unwrap_or_default()
+}
+
+fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let name = call.text("name", &first(arguments))?;
+    let known = call.session.script.as_ref().map(|script| &script.secrets);
+    let known: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
+    if !known.contains(&name.as_str()) {
+        let hint = crate::suggestion::did_you_mean(&name, known);
+        let message = format!(
+            "the secret `{name}` is not named at the top: `const SECRETS = [\"{name}\"];`{hint}"
+        );
+        return Err(throw(message));
+    }
+    match call.session.host.secret(&name) {
+        Ok(value) => Ok(Dynamic::from(Secret { name: name.into(), value: value.into() })),
+        Err(error) if error.kind() == ErrorKind::Io => Err(Stop::Fault(Arc::new(error)).thrown()),
+        Err(error) => Err(throw(error.report())),
+    }
+}
+
+fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let name = call.text("name", &first(arguments))?;
+    match (call.session.host.env(&name), arguments.get(1)) {
+        (Some(value), _) => Ok(value.into()),
+        (None, Some(fallback)) => Ok(fallback.clone()),
+        (None, None) => {
+            let message = format!(
+                "the variable `{name}` is not set; `env(\"{name}\", fallback)` takes what holds then"
+            );
+            Err(throw(message))
+        }
+    }
+}
+
+fn q(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let value = first(arguments);
+    secret::refuse(call.session, &value)?;
+    let text = commands::plain_text(&value);
+    let text = text.ok_or_else(|| call.mistake("text", "a text or a number", &value))?;
+    Ok(commands::quoted(&text).into())
+}
+
+fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let [key, value] = arguments else { return Ok(Dynamic::UNIT) };
+    let key = call.text("key", key)?;
+    secret::refuse(call.session, value)?;
+    let kept = value_of(value).ok_or_else(|| {
+        call.mistake("value", "a text, a number, a truth value, or a list or map of them", value)
+    })?;
+    let kept = call.session.host.remember(&key, kept);
+    kept.map(|()| Dynamic::UNIT).map_err(|error| throw(error.message()))
+}
+
+fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let key = call.text("key", &first(arguments))?;
+    match (call.session.host.recall(&key), arguments.get(1)) {
+        (Some(value), _) => Ok(dynamic_of(value)),
+        (None, Some(fallback)) => Ok(fallback.clone()),
+        (None, None) => {
+            let message = format!(
+                "nothing was remembered as `{key}`; `recall(\"{key}\", fallback)` takes what holds then"
+            );
+            Err(throw(message))
+        }
+    }
+}
+
+fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let path = call.text("path", &first(arguments))?;
+    secret::refuse(call.session, &first(arguments))?;
+    let kept = call.session.host.artifact(&path);
+    kept.map(|()| Dynamic::UNIT).map_err(|error| throw(error.report()))
+}
+
+fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let message = first(arguments);
+    secret::refuse(call.session, &message)?;
+    call.session.host.warn(&message.to_string());
+    Ok(Dynamic::UNIT)
+}
+
+fn discard_export(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    call.session.host.discard_export();
+    Ok(Dynamic::UNIT)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::function::{Effect, Value};
+
+    #[test]
+    fn every_row_of_the_table_does_something() {
+        for function in registry::FUNCTIONS {
+            let event = matches!(function.name, "print" | "debug");
+            assert_eq!(implementation(function.name).is_none(), event, "{}", function.name);
+        }
+    }
+
+    #[test]
+    fn a_host_cannot_take_a_name_that_has_a_meaning() {
+        let function =
+            |name| HostFunction::new(name, 0..=0, Effect::Pure, "", |_| Ok(Value::Nothing));
+        for (name, fine) in
+            [("sh", false), ("go::run", false), ("match", false), ("docker::sh", true)]
+        {
+            assert_eq!(refuse_clashes(&[function(name).unwrap()]).is_ok(), fine, "{name}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The engine that scripts run in: what it may cost, and what it must not do.
+//!
+//! Every program that links rhai shares one build of it, whose features are the union of what all
+//! its users ask for. Some of those features take limits or whole parts of the language away; so
+//! each is probed before a script is trusted to the engine.
+
+use rhai::{Engine, OptimizationLevel, Scope};
+
+use crate::error::{Error, ErrorKind};
+
+/// Steps of one call from outside; the wall clock bounds what callbacks add.
+pub(super) const OPERATIONS_MAX: u64 = 5_000_000;
+/// Nested calls. Deeper ones need more stack than a worker has.
+const CALLS_MAX: usize = 64;
+/// Nesting of expressions, at the top and in functions.
+const DEPTH_MAX: usize = 64;
+const STRING_BYTES_MAX: usize = 16 << 20;
+const ARRAY_ELEMENTS_MAX: usize = 100_000;
+const MAP_ENTRIES_MAX: usize = 10_000;
+/// How many modules a script may import, directly or not.
+pub(super) const MODULES_MAX: usize = 32;
+
+/// An engine with the language's own functions and every limit set, and nothing else.
+pub(super) fn engine() -> Engine {
+    let mut engine = Engine::new();
+    engine
+        // The optimizer panics on some scripts that are merely wrong, and may call functions while
+        // it compiles.
+        .set_optimization_level(OptimizationLevel::None)
+        .set_strict_variables(true)
+        .set_fail_on_invalid_map_property(true)
+        .set_max_operations(OPERATIONS_MAX)
+        .set_max_call_levels(CALLS_MAX)
+        .set_max_expr_depths(DEPTH_MAX, DEPTH_MAX)
+        .set_max_string_size(STRING_BYTES_MAX)
+        .set_max_array_size(ARRAY_ELEMENTS_MAX)
+        .set_max_map_size(MAP_ENTRIES_MAX)
+        .set_max_modules(MODULES_MAX + 1)
+        .disable_symbol("eval")
+        // A library leaves stdout alone; `print` and `debug` are given a place by whoever runs.
+        .on_print(|_| {})
+        .on_debug(|_, _, _| {});
+    engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
+    engine
+}
+
+/// A part of the language that a feature of rhai takes away, and how to see that it is there.
+struct Probe {
+    feature: &'static str,
+    script: &'static str,
+    holds: fn(bool) -> bool,
+}
+
+/// The limits and parts relied on. `holds` judges whether the script ended without an error.
+const PROBES: [Probe; 5] = [
+    Probe { feature: "unchecked", script: "loop { }", holds: |passed| !passed },
+    Probe { feature: "no_index", script: "let a = [1, 2]; a[1]", holds: |passed| passed },
+    Probe { feature: "no_object", script: "let m = #{ a: 1 }; m.a", holds: |passed| passed },
+    Probe { feature: "no_function", script: "fn f(x) { x } f(1)", holds: |passed| passed },
+    Probe {
+        feature: "no_closure",
+        script: "let a = 1; let f = || a; f.call()",
+        holds: |passed| passed,
+    },
+];
+
+/// Makes sure that the rhai this program was built with keeps its limits.
+///
+/// `no_module`, `only_i32` and `no_float` do not get here: with them this room does not compile.
+pub(crate) fn probe() -> Result<(), Error> {
+    let mut engine = engine();
+    // With the feature `unchecked` no limit ends the loop; this does.
+    engine
+        .set_max_operations(1_000)
+        .on_progress(|steps| (steps > 100_000).then(rhai::Dynamic::default));
+    let broken = PROBES.iter().find(|probe| {
+        let passed = match engine.run_with_scope(&mut Scope::new(), probe.script) {
+            Ok(()) => true,
+            // Ended by `on_progress`: the limit did not hold.
+            Err(error) => matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)),
+        };
+        !(probe.holds)(passed)
+    });
+    match broken {
+        None => Ok(()),
+        Some(probe) => {
+            let message = format!(
+                "this program was built with the feature `{}` of the crate rhai, which takes away \
+                 what scripts need to be kept within limits; build it without",
+                probe.feature
+            );
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn this_build_of_rhai_keeps_its_limits() {
+        probe().unwrap();
+    }
+
+    #[test]
+    fn every_limit_ends_what_exceeds_it() {
+        let cases = [
+            ("loop { }", "Too many operations"),
+            ("fn f(n) { f(n + 1) } f(0)", "Stack overflow"),
+            ("let s = \"x\"; loop { s += s; }", "Length of string too large"),
+            ("let a = [1]; loop { a += a; }", "Size of array/BLOB too large"),
+            (
+                "let m = #{}; for i in 0..10001 { m[i.to_string()] = i; } m += #{};",
+                "Size of object map too large",
+            ),
+            ("eval(\"1\")", "'eval' is disabled"),
+            ("let m = #{}; m.nothing", "nothing"),
+            ("nothing", "Undefined variable: nothing"),
+            ("import \"x\" as x;", "Module not found"),
+        ];
+        for (script, expected) in cases {
+            let error =
+                engine().run(script).map_or_else(|error| error.to_string(), |()| String::new());
+            assert!(error.contains(expected), "{script}: {error}");
+        }
+        let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        let error = engine().run(&deep).map_or_else(|error| error.to_string(), |()| String::new());
+        assert!(error.contains("exceeds"), "{error}");
+    }
+
+    #[test]
+    fn a_script_that_breaks_the_optimizer_is_merely_wrong() {
+        let error = engine().run("const M = #{ a: 1 }; M.a = 2;").unwrap_err().to_string();
+        assert!(error.contains("M"), "{error}");
+    }
+}

@@ -1,0 +1,331 @@
+//! From the text of a script to a [`Script`]: parsed, its top judged, its imports read, nothing
+//! run.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, ScriptFuncDef, Stmt};
+
+use super::{
+    excerpt,
+    imports::{Importer, Tree, Unit, place},
+    limits,
+    literal::literal,
+    message, registry,
+    source::Source,
+};
+use crate::{
+    duration::parse_duration,
+    error::{Error, Position},
+    function::{HostFunction, Value},
+    pipeline::{Format, Pipeline, Step, StepName},
+    suggestion::did_you_mean,
+};
+
+/// How long a phase of a script may take where nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// A script with everything it imports. Cheap to clone, and the same for every commit that holds
+/// the same files.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(super) main: Unit,
+    pub(super) modules: Arc<BTreeMap<String, Unit>>,
+    phases: BTreeMap<&'static str, PhaseFunction>,
+    /// `const TIMEOUT`, for each phase.
+    pub(crate) timeout: Duration,
+    /// `const SECRETS`: the names of what `secret` may be asked for.
+    pub(crate) secrets: Vec<String>,
+    /// `const DEPLOY`.
+    pub(crate) deploy: Deploy,
+}
+
+/// A function whose name makes it a phase.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PhaseFunction {
+    /// Whether it takes `ctx`.
+    pub(super) takes_context: bool,
+    pub(super) position: Position,
+}
+
+/// What a script says of its deployment before anything runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deploy {
+    /// The branches that may be deployed; HEAD's where none is named.
+    pub(crate) branch: Vec<String>,
+    /// The environments that it knows beside `production`.
+    pub(crate) environment: Vec<String>,
+    /// Whether a person has to approve before it begins.
+    pub(crate) approve: bool,
+    /// Whether it follows a green run by itself.
+    pub(crate) auto: bool,
+}
+
+impl Script {
+    /// Reads a script. `name` is what errors call it; `functions` are those of the embedding
+    /// program, which it may call.
+    pub(crate) fn load(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+    ) -> Result<Self, Error> {
+        let engine = parser(functions);
+        let parse = |source: Source| {
+            let unit = parse(&engine, source)?;
+            judge_top(&unit)?;
+            judge_names(&unit, functions)?;
+            Ok(unit)
+        };
+        let main = parse(Source::new(bytes, name)?)?;
+        let mut importer = Importer { tree, parse: &parse, modules: BTreeMap::new() };
+        importer.follow(&main, &mut vec![name.to_owned()])?;
+        let modules = Arc::new(importer.modules);
+        let phases = phases(&main)?;
+        let mut script = Self {
+            main,
+            modules,
+            phases,
+            timeout: TIMEOUT,
+            secrets: Vec::new(),
+            deploy: Deploy::default(),
+        };
+        script.read_constants()?;
+        Ok(script)
+    }
+
+    /// The function of a phase.
+    pub(super) fn phase(&self, name: &str) -> Option<PhaseFunction> {
+        self.phases.get(name).copied()
+    }
+
+    /// Whether it has a function of this name that is a phase: a step, or `deploy`.
+    #[allow(dead_code, reason = "deployments ask for theirs")]
+    pub(crate) fn has_phase(&self, name: &str) -> bool {
+        self.phases.contains_key(name)
+    }
+
+    /// Its steps, as every pipeline has them. What a deployment does is not one of them.
+    pub(crate) fn pipeline(&self) -> Pipeline {
+        let steps = StepName::ALL.into_iter().filter_map(|name| {
+            let phase = self.phase(name.as_str())?;
+            let mut step = Step::function(name, phase.position);
+            step.timeout = Some(self.timeout);
+            Some(step)
+        });
+        Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new())
+    }
+
+    /// The file of this name, for showing a place in it.
+    pub(super) fn source(&self, name: &str) -> Option<&Source> {
+        let main = Some(&self.main.source).filter(|source| &*source.name == name);
+        main.or_else(|| self.modules.get(name).map(|unit| &unit.source))
+    }
+
+    /// Reads the constants that have a meaning before anything runs.
+    fn read_constants(&mut self) -> Result<(), Error> {
+        for (name, value) in constants(&self.main.ast) {
+            let fault = |takes: &str| {
+                let message = format!("`const {name}` takes {takes}");
+                excerpt::error(&self.main.source, place(value.position()), message)
+            };
+            match name {
+                "TIMEOUT" => {
+                    let takes = "a literal time from `\"1ms\"` to `\"365d\"`, such as `\"90s\"` or `\"10m\"`";
+                    let time = literal(value).and_then(|value| parse_duration(value.as_str()?));
+                    self.timeout =
+                        time.filter(|time| !time.is_zero()).ok_or_else(|| fault(takes))?;
+                }
+                "SECRETS" => {
+                    let names = literal(value).and_then(|value| texts(&value));
+                    self.secrets = names.ok_or_else(|| fault("a literal list of names"))?;
+                }
+                "DEPLOY" => {
+                    let value = literal(value).ok_or_else(|| fault("a literal map"))?;
+                    self.deploy = deploy(&value).map_err(|why| fault(&why))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The engine that scripts are parsed by: it knows the names of the host's modules.
+fn parser(functions: &[HostFunction]) -> Engine {
+    let mut engine = limits::engine();
+    for module in functions.iter().filter_map(|function| function.name.split_once("::")) {
+        engine.register_static_module(module.0, rhai::Module::new().into());
+    }
+    engine
+}
+
+fn parse(engine: &Engine, source: Source) -> Result<Unit, Error> {
+    let parsed = engine.compile(&*source.text).map_err(|error| {
+        let position = place(error.position());
+        let message = message::parse_message(error.err_type(), source.word(position));
+        excerpt::error(&source, position, message)
+    });
+    let mut ast = parsed?;
+    ast.set_source(&*source.name);
+    Ok(Unit { source, ast })
+}
+
+/// The top holds nothing that does something: it is run again for every phase.
+fn judge_top(unit: &Unit) -> Result<(), Error> {
+    for statement in unit.ast.statements() {
+        let fault = match statement {
+            Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => None,
+            Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
+                call_in(&variable.1).map(|at| {
+                    (at, "a constant at the top is written out and calls no function; compute it in a function")
+                })
+            }
+            Stmt::Var(_, _, at) => {
+                Some((*at, "`let` cannot stand outside of a function; write `const`, and read it as `global::NAME`"))
+            }
+            other => Some((
+                other.position(),
+                "outside of functions only `import`, `const` and `fn` can stand; put it into a phase such as `fn build(ctx) { … }`",
+            )),
+        };
+        if let Some((at, message)) = fault {
+            return Err(excerpt::error(&unit.source, place(at), message));
+        }
+    }
+    Ok(())
+}
+
+/// The first call in an expression. Operators are no calls in this sense.
+fn call_in(expression: &Expr) -> Option<rhai::Position> {
+    let mut call = None;
+    expression.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+        let found = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, at))) if call.op_token.is_none() => Some(*at),
+            Some(ASTNode::Expr(Expr::MethodCall(_, at))) => Some(*at),
+            Some(ASTNode::Stmt(Stmt::FnCall(_, at))) => Some(*at),
+            _ => None,
+        };
+        call = found;
+        call.is_none()
+    });
+    call
+}
+
+/// A script that could replace `sh` could lie about what it runs; so could a module.
+fn judge_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), Error> {
+    for function in unit.ast.iter_fn_def() {
+        let name = &*function.name;
+        let whose = if registry::function(name).is_some() {
+            "tinyci"
+        } else if functions.iter().any(|of_host| of_host.name == name) {
+            "the embedding program"
+        } else {
+            continue;
+        };
+        let message = format!(
+            "`{name}` is a function of {whose} and cannot be defined again; choose another name"
+        );
+        return Err(excerpt::error(&unit.source, declared_at(&unit.source, function), message));
+    }
+    Ok(())
+}
+
+/// Where a function's declaration begins. The parser keeps only where its body begins: the
+/// last declaration of the name before that is its.
+pub(super) fn declared_at(source: &Source, function: &ScriptFuncDef) -> Position {
+    let body = place(function.body.start_position());
+    let lines = source.text.lines().enumerate().take(body.line);
+    let declarations = lines.flat_map(|(index, line)| {
+        let begins = line.match_indices("fn ").filter(|(at, _)| {
+            let rest = line[at + "fn ".len()..].trim_start();
+            let rest = rest.strip_prefix(&*function.name);
+            rest.is_some_and(|rest| rest.trim_start().starts_with('('))
+        });
+        let places =
+            begins.map(move |(at, _)| Position::new(index + 1, line[..at].chars().count() + 1));
+        places.filter(move |at| (at.line, at.column) < (body.line, body.column))
+    });
+    declarations.last().unwrap_or(body)
+}
+
+/// The functions that are phases, by name.
+fn phases(main: &Unit) -> Result<BTreeMap<&'static str, PhaseFunction>, Error> {
+    let mut phases = BTreeMap::new();
+    for function in main.ast.iter_fn_def() {
+        let name = registry::phase_names().find(|name| *name == function.name);
+        let Some(name) = name else { continue };
+        let position = declared_at(&main.source, function);
+        let fault = |message: String| Err(excerpt::error(&main.source, position, message));
+        let takes_context = match function.params.len() {
+            0 => false,
+            1 => true,
+            more => {
+                return fault(format!(
+                    "the phase `{name}` takes `ctx` or nothing, not {more} parameters"
+                ));
+            }
+        };
+        if phases.insert(name, PhaseFunction { takes_context, position }).is_some() {
+            return fault(format!("the phase `{name}` stands here twice, with and without `ctx`"));
+        }
+    }
+    if phases.is_empty() {
+        return Err(nothing_to_run(main));
+    }
+    Ok(phases)
+}
+
+/// A script without a phase would turn every commit green, most likely over a misspelled name.
+fn nothing_to_run(main: &Unit) -> Error {
+    let names: Vec<&str> = main.ast.iter_fn_def().map(|function| &*function.name).collect();
+    let hints = names.iter().filter_map(|name| {
+        let hint = did_you_mean(name, registry::phase_names());
+        (!hint.is_empty()).then(|| format!(": `{name}` is none{hint}"))
+    });
+    let hint = hints.into_iter().next().unwrap_or_default();
+    let message = format!("the script has no function `build`, `test` or another phase{hint}");
+    excerpt::error(&main.source, Position::new(1, 1), message)
+}
+
+/// The constants at the top, with the expressions that give their values.
+fn constants(ast: &AST) -> impl Iterator<Item = (&str, &Expr)> {
+    ast.statements().iter().filter_map(|statement| match statement {
+        Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
+            Some((&*variable.0.name, &variable.1))
+        }
+        _ => None,
+    })
+}
+
+/// A text or a list of texts.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Text(text) => Some(vec![text.clone()]),
+        Value::List(list) => list.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    }
+}
+
+fn deploy(value: &Value) -> Result<Deploy, String> {
+    const KEYS: [&str; 4] = ["branch", "environment", "approve", "auto"];
+    let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
+    let mut deploy = Deploy::default();
+    for (key, value) in map {
+        let names = || texts(value).ok_or_else(|| format!("for `{key}` a text or a list of texts"));
+        let truth = || value.as_bool().ok_or_else(|| format!("for `{key}` `true` or `false`"));
+        match key.as_str() {
+            "branch" => deploy.branch = names()?,
+            "environment" => deploy.environment = names()?,
+            "approve" => deploy.approve = truth()?,
+            "auto" => deploy.auto = truth()?,
+            unknown => {
+                let hint = did_you_mean(unknown, KEYS);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", KEYS.join(", ")));
+            }
+        }
+    }
+    Ok(deploy)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Scripts: the only room that knows rhai. No type of rhai leaves it.
+//!
+//! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
+//! to be read). What a script finds beside the language: `registry` (all of it, as tables),
+//! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
+//! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
+//! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
+//! `definitions` (the reference). And `limits`: what all of it may cost.
+//!
+//! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
+//! a [`Host`], both given by whoever calls.
+
+mod call;
+mod check;
+mod commands;
+mod context;
+mod control;
+mod definitions;
+mod excerpt;
+mod functions;
+mod host;
+mod imports;
+mod limits;
+mod literal;
+mod load;
+mod message;
+mod parallel;
+mod registry;
+mod report;
+mod run;
+mod secret;
+mod session;
+mod source;
+mod tags;
+
+pub(crate) use self::{
+    check::check,
+    context::{Facts, FailureFacts},
+    definitions::Definitions,
+    functions::refuse_clashes,
+    host::{Approval, Changes, Host, ScriptCommand, Shown},
+    imports::{Tree, TreeFile},
+    limits::probe,
+    load::Script,
+    run::{PhaseCall, PhaseEnd, run},
+    tags::interpolate_template,
+};
+
+#[cfg(test)]
+mod tests;

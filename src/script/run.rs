@@ -1,0 +1,161 @@
+//! One phase of a script, from the call of its function to what became of it.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+use rhai::{CallFnOptions, Dynamic, Engine, Scope};
+
+use super::{
+    commands::command_error,
+    context::{Context, Facts},
+    functions,
+    host::Host,
+    load::Script,
+    report,
+    session::{Frame, Session, Stop, Thrown},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    function::HostFunction,
+    interpolate::Vars,
+    outcome::Outcome,
+};
+
+/// A phase to be run.
+pub(crate) struct PhaseCall<'a> {
+    pub(crate) script: &'a Script,
+    /// Its name: a step's, or `deploy`.
+    pub(crate) phase: &'a str,
+    pub(crate) facts: Facts,
+    /// What tags in `sh` texts can name.
+    pub(crate) vars: Vars,
+    pub(crate) host: Arc<dyn Host>,
+    /// When it has to have ended.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) functions: &'a [HostFunction],
+}
+
+/// What became of a phase.
+#[derive(Debug)]
+pub(crate) struct PhaseEnd {
+    pub(crate) outcome: Outcome,
+    /// Why it failed.
+    pub(crate) error: Option<Error>,
+    /// Why it was skipped, or what it waits for.
+    pub(crate) reason: Option<String>,
+    /// Whether it waits for an approval.
+    #[allow(dead_code, reason = "only deployments wait")]
+    pub(crate) waits: bool,
+}
+
+impl PhaseEnd {
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome, error: None, reason: None, waits: false }
+    }
+}
+
+/// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script
+/// does, this returns.
+pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
+    let script = Some(call.script.clone());
+    let session = Session::new(
+        call.host.clone(),
+        script,
+        call.facts.clone(),
+        call.vars.clone(),
+        call.deadline,
+    );
+    let engine = functions::engine(&session, call.functions);
+    let ended = guarded(&session, || call_phase(&engine, &session, &call));
+    let first = end_of(ended, &session, &call);
+    session.begin_cleaning(Instant::now().checked_add(call.script.timeout));
+    let cleaned = clean_up(&engine, &session, &call);
+    session.leave_thread();
+    match cleaned {
+        // What the phase itself became matters more than that its cleaning failed as well.
+        Some(failed) if first.outcome == Outcome::Success => failed,
+        _ => first,
+    }
+}
+
+fn call_phase(engine: &Engine, session: &Arc<Session>, call: &PhaseCall<'_>) -> Result<(), Thrown> {
+    let Some(phase) = call.script.phase(call.phase) else { return Ok(()) };
+    let mut arguments = Vec::new();
+    if phase.takes_context {
+        arguments.push(Dynamic::from(Context(session.clone())));
+    }
+    let (ast, mut scope) = (&call.script.main.ast, Scope::new());
+    let options = CallFnOptions::default();
+    let called =
+        engine.call_fn_with_options::<Dynamic>(options, &mut scope, ast, call.phase, arguments);
+    drop(called?);
+    // What native code did last is not looked at by the engine's own steps.
+    session.check()
+}
+
+/// A panic of the engine's, of a function's or of the host's is an error like any other.
+fn guarded(session: &Session, work: impl FnOnce() -> Result<(), Thrown>) -> Result<(), Thrown> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let message = format!("the script could not go on: {}", panic_text(&*panic));
+        session.enter_thread(Frame::default());
+        Err(Stop::Fault(Arc::new(Error::new(ErrorKind::Panic, message))).thrown())
+    })
+}
+
+/// Calls what was deferred, last first, each whatever became of the others; gives back how the
+/// first of them failed.
+fn clean_up(engine: &Engine, session: &Arc<Session>, call: &PhaseCall<'_>) -> Option<PhaseEnd> {
+    let mut failed = None;
+    while let Some(deferred) = session.take_deferred() {
+        let frame = Frame { label: deferred.label(), ..session.frame() };
+        let work = || session.within(frame, || deferred.call(engine).map(drop));
+        let end = end_of(guarded(session, work), session, call);
+        if !matches!(end.outcome, Outcome::Success) {
+            failed.get_or_insert(end);
+        }
+    }
+    failed
+}
+
+fn end_of(ended: Result<(), Thrown>, session: &Session, call: &PhaseCall<'_>) -> PhaseEnd {
+    let Err(thrown) = ended else { return PhaseEnd::of(Outcome::Success) };
+    let facts = &session.facts;
+    let whereabouts = format!("phase {}, commit {} {:?}", facts.phase, facts.short, facts.subject);
+    let report = || report::error(&thrown, call.script, call.phase, &whereabouts);
+    let sentence = |text: String| Error::new(ErrorKind::Script, text);
+    match Stop::of(&thrown) {
+        Some(Stop::Skip(reason)) => {
+            PhaseEnd { reason: Some(reason), ..PhaseEnd::of(Outcome::Skipped) }
+        }
+        Some(Stop::Waits(question)) => {
+            PhaseEnd { reason: Some(question), waits: true, ..PhaseEnd::of(Outcome::Skipped) }
+        }
+        Some(Stop::Fail(reason)) => {
+            PhaseEnd { error: Some(sentence(reason)), ..PhaseEnd::of(Outcome::Failure) }
+        }
+        Some(Stop::Canceled) => PhaseEnd::of(Outcome::Canceled),
+        Some(Stop::TimedOut) => {
+            let text = format!("the time limit of the phase `{}` has passed", call.phase);
+            PhaseEnd { error: Some(sentence(text)), ..PhaseEnd::of(Outcome::TimedOut) }
+        }
+        Some(Stop::Fault(fault)) => {
+            let error = Error::new(fault.kind(), fault.report());
+            PhaseEnd { error: Some(error), ..PhaseEnd::of(Outcome::NoVerdict) }
+        }
+        None => {
+            let timed_out = command_error(&thrown).is_some_and(|command| command.is_timeout());
+            let outcome = if timed_out { Outcome::TimedOut } else { Outcome::Failure };
+            PhaseEnd { error: Some(report()), ..PhaseEnd::of(outcome) }
+        }
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
+}

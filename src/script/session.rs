@@ -1,0 +1,208 @@
+//! One phase while it runs: what its functions share, and how they stop it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, ThreadId},
+    time::{Duration, Instant},
+};
+
+use rhai::{Dynamic, EvalAltResult, Position};
+
+use super::{context::Facts, control::Deferred, host::Host, load::Script};
+use crate::{error::Error, interpolate::Vars};
+
+/// How often the engine's own steps look at the clock and at the cancel.
+const STEPS_PER_LOOK: u64 = 64;
+
+/// How long a wait sleeps before it looks again.
+const WAIT_SLICE: Duration = Duration::from_millis(20);
+
+pub(super) type Thrown = Box<EvalAltResult>;
+
+/// Why a phase ends before its end. No script can catch it.
+#[derive(Clone, Debug)]
+pub(super) enum Stop {
+    Skip(String),
+    Fail(String),
+    Canceled,
+    /// A limit of the phase or of an enclosing `timeout` passed.
+    TimedOut,
+    /// A deployment waits for an approval.
+    Waits(String),
+    /// The machinery failed.
+    Fault(Arc<Error>),
+}
+
+impl Stop {
+    pub(super) fn thrown(self) -> Thrown {
+        EvalAltResult::ErrorTerminated(Dynamic::from(self), Position::NONE).into()
+    }
+
+    /// The stop that an error is, wherever in the calls it was raised.
+    pub(super) fn of(error: &EvalAltResult) -> Option<Stop> {
+        match error {
+            EvalAltResult::ErrorTerminated(token, _) => token.clone().try_cast(),
+            EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+            | EvalAltResult::ErrorInModule(_, inner, _) => Stop::of(inner),
+            _ => None,
+        }
+    }
+}
+
+/// An error that a script can catch, with this text.
+pub(super) fn throw(message: impl Into<String>) -> Thrown {
+    EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
+}
+
+/// The limits and the label that hold for what a thread runs now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frame {
+    pub(super) deadline: Option<Instant>,
+    pub(super) label: Option<String>,
+}
+
+/// What the functions of a running phase share.
+pub(super) struct Session {
+    pub(super) host: Arc<dyn Host>,
+    pub(super) script: Option<Script>,
+    pub(super) facts: Facts,
+    /// What tags can name.
+    pub(super) vars: Vars,
+    /// What a text that holds a secret holds in its place. Nobody can guess it.
+    pub(super) sentinel: String,
+    frames: Mutex<HashMap<ThreadId, Vec<Frame>>>,
+    steps: AtomicU64,
+    deferred: Mutex<Vec<Deferred>>,
+    cleaning: AtomicBool,
+    /// Whether a command was run: `approve` comes before any.
+    pub(super) acted: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn new(
+        host: Arc<dyn Host>,
+        script: Option<Script>,
+        facts: Facts,
+        vars: Vars,
+        deadline: Option<Instant>,
+    ) -> Arc<Self> {
+        let session = Self {
+            host,
+            script,
+            facts,
+            vars,
+            sentinel: sentinel(),
+            frames: Mutex::default(),
+            steps: AtomicU64::new(0),
+            deferred: Mutex::default(),
+            cleaning: AtomicBool::new(false),
+            acted: AtomicBool::new(false),
+        };
+        session.enter_thread(Frame { deadline, label: None });
+        Arc::new(session)
+    }
+
+    /// Why the phase must stop now, as the engine's steps ask it.
+    pub(super) fn stop_at_step(&self) -> Option<Dynamic> {
+        if !self.steps.fetch_add(1, Ordering::Relaxed).is_multiple_of(STEPS_PER_LOOK) {
+            return None;
+        }
+        self.stop().map(Dynamic::from)
+    }
+
+    /// Why the phase must stop now.
+    pub(super) fn stop(&self) -> Option<Stop> {
+        if self.host.is_canceled(self.is_cleaning()) {
+            return Some(Stop::Canceled);
+        }
+        self.is_late().then_some(Stop::TimedOut)
+    }
+
+    /// The same as an error.
+    pub(super) fn check(&self) -> Result<(), Thrown> {
+        self.stop().map_or(Ok(()), |stop| Err(stop.thrown()))
+    }
+
+    /// Whether a limit that holds here has passed.
+    pub(super) fn is_late(&self) -> bool {
+        self.frame().deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Waits, unless the phase is stopped meanwhile.
+    pub(super) fn wait(&self, time: Duration) -> Result<(), Thrown> {
+        if self.host.rehearses() {
+            return self.check();
+        }
+        let begun = Instant::now();
+        loop {
+            self.check()?;
+            let rest = time.saturating_sub(begun.elapsed());
+            if rest.is_zero() {
+                return Ok(());
+            }
+            thread::sleep(rest.min(WAIT_SLICE));
+        }
+    }
+
+    fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Frame>>> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What holds for this thread now.
+    pub(super) fn frame(&self) -> Frame {
+        let frames = self.frames();
+        let stack = frames.get(&thread::current().id());
+        stack.and_then(|stack| stack.last()).cloned().unwrap_or_default()
+    }
+
+    /// Begins the work of a thread of its own.
+    pub(super) fn enter_thread(&self, frame: Frame) {
+        self.frames().insert(thread::current().id(), vec![frame]);
+    }
+
+    pub(super) fn leave_thread(&self) {
+        self.frames().remove(&thread::current().id());
+    }
+
+    /// Does something under other limits or another label.
+    pub(super) fn within<T>(&self, frame: Frame, work: impl FnOnce() -> T) -> T {
+        let id = thread::current().id();
+        self.frames().entry(id).or_default().push(frame);
+        let done = work();
+        if let Some(stack) = self.frames().get_mut(&id) {
+            stack.pop();
+        }
+        done
+    }
+
+    pub(super) fn defer(&self, deferred: Deferred) {
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner).push(deferred);
+    }
+
+    /// What was deferred last and has not run.
+    pub(super) fn take_deferred(&self) -> Option<Deferred> {
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// From here on deferred functions clean up: a first cancel does not stop them, and they have
+    /// limits of their own.
+    pub(super) fn begin_cleaning(&self, deadline: Option<Instant>) {
+        self.cleaning.store(true, Ordering::SeqCst);
+        self.enter_thread(Frame { deadline, label: None });
+    }
+
+    pub(super) fn is_cleaning(&self) -> bool {
+        self.cleaning.load(Ordering::SeqCst)
+    }
+}
+
+/// A text that no script holds by chance.
+fn sentinel() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let random = |salt: u8| RandomState::new().hash_one(salt);
+    format!("\u{2}secret-{:016x}{:016x}\u{3}", random(1), random(2))
+}

@@ -1,0 +1,186 @@
+//! Phases over a host that writes down and answers as it is told: what no build runs yet, and what
+//! ends a script without a command.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use super::*;
+use crate::{
+    error::{Error, ErrorKind},
+    executor::{Output, Program},
+    function::Value,
+    interpolate::Vars,
+    outcome::{Exit, Outcome},
+};
+
+/// A tree without files.
+struct Empty;
+
+impl Tree for Empty {
+    fn entry(&self, _: &str) -> Result<TreeFile, Error> {
+        Ok(TreeFile::Absent)
+    }
+}
+
+/// Writes commands down; those that hold `failing` fail.
+#[derive(Default)]
+struct Recorder {
+    commands: Mutex<Vec<String>>,
+    approved: bool,
+    failing: Option<&'static str>,
+}
+
+impl Host for Recorder {
+    fn command(&self, command: &ScriptCommand, _: &mut dyn FnMut(&Output)) -> Result<Exit, Error> {
+        let text = match &command.program {
+            Program::Shell(text) => text.clone(),
+            Program::Argv(words) => words.join(" "),
+        };
+        let input = command.input.as_ref().map(|it| format!(" < {}", String::from_utf8_lossy(it)));
+        let failed = self.failing.is_some_and(|failing| text.contains(failing));
+        self.commands.lock().unwrap().push(text + input.as_deref().unwrap_or_default());
+        Ok(Exit::Code(failed.into()))
+    }
+
+    fn print(&self, _: Option<&str>, _: &str) {}
+
+    fn warn(&self, _: &str) {}
+
+    fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
+        Ok(format!("value of {name}").into_bytes())
+    }
+
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn remember(&self, _: &str, _: Value) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn recall(&self, key: &str) -> Option<Value> {
+        (key == "image").then(|| "fml:built".into())
+    }
+
+    fn artifact(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn discard_export(&self) {}
+
+    fn approve(&self, _: &str) -> Result<Approval, Error> {
+        Ok(if self.approved { Approval::Given } else { Approval::Awaited })
+    }
+
+    fn changes(&self) -> Result<Arc<Changes>, Error> {
+        Err(Error::new(ErrorKind::Git, "the repository is gone"))
+    }
+
+    fn previous(&self) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
+    fn has_program(&self, _: &str) -> bool {
+        false
+    }
+
+    fn is_canceled(&self, _: bool) -> bool {
+        false
+    }
+}
+
+/// Runs a phase as a worker does: on a stack of its size.
+fn phase(text: &str, phase: &'static str, branch: &str, host: Arc<Recorder>) -> PhaseEnd {
+    let script = Script::load(text.as_bytes(), ".tinyci.rhai", &Empty, &[]).unwrap();
+    let facts = Facts {
+        phase: phase.to_owned(),
+        branch: Some(branch.to_owned()),
+        subject: "Ship it".to_owned(),
+        ..Facts::default()
+    };
+    let work = move || {
+        let (script, functions) = (&script, &[]);
+        run(PhaseCall { script, phase, facts, vars: Vars::new(), host, deadline: None, functions })
+    };
+    thread::Builder::new().stack_size(32 << 20).spawn(work).unwrap().join().unwrap()
+}
+
+const DEPLOY: &str = include_str!("../../examples/docker-compose.rhai");
+
+#[test]
+fn a_deployment_waits_for_its_approval_and_then_goes_on() {
+    let host = Arc::new(Recorder::default());
+    let end = phase(DEPLOY, "deploy", "master", host.clone());
+    assert!(end.waits, "{end:?}");
+    assert_eq!(end.reason.as_deref(), Some("Tag  \"Ship it\" as production?"));
+    assert!(host.commands.lock().unwrap().is_empty());
+
+    let host = Arc::new(Recorder { approved: true, ..Recorder::default() });
+    let end = phase(DEPLOY, "deploy", "master", host.clone());
+    assert_eq!(end.outcome, Outcome::Success, "{end:?}");
+    assert_eq!(
+        *host.commands.lock().unwrap(),
+        [
+            "docker login --password-stdin -u ci < value of REGISTRY_TOKEN",
+            "docker tag fml:built fml:production",
+            "docker push fml:production",
+        ]
+    );
+    let end = phase(DEPLOY, "deploy", "topic", host);
+    assert_eq!((end.outcome, end.waits), (Outcome::Skipped, false));
+    assert_eq!(end.reason.as_deref(), Some("only master is deployed"));
+}
+
+#[test]
+fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
+    let failing = Some("push");
+    let host = Arc::new(Recorder { approved: true, failing, ..Recorder::default() });
+    let end = phase(DEPLOY, "deploy", "master", host.clone());
+    assert_eq!(end.outcome, Outcome::Failure);
+    assert_eq!(host.commands.lock().unwrap().len(), 5);
+    let late = "fn deploy(ctx) { sh(\"x\"); approve(\"?\"); }";
+    let host = Arc::new(Recorder { approved: true, ..Recorder::default() });
+    let error = phase(late, "deploy", "master", host).error.unwrap();
+    assert!(error.message().contains("`approve` comes before any command"), "{error}");
+}
+
+#[test]
+fn what_the_machinery_cannot_tell_is_no_fault_of_the_script_s() {
+    let text = "fn build(ctx) { try { ctx.changed(\"x\") } catch { } }";
+    let end = phase(text, "build", "main", Arc::default());
+    assert_eq!(end.outcome, Outcome::NoVerdict);
+    assert_eq!(end.error.unwrap().message(), "the repository is gone");
+}
+
+#[test]
+fn hostile_and_nested_scripts_end_within_their_stack() {
+    let nested = format!(
+        "fn f(n) {{ {} f(n + 1); {} }} fn build() {{ f(0); }}",
+        "if n >= 0 { ".repeat(15),
+        "}".repeat(15)
+    );
+    let end = phase(&nested, "build", "main", Arc::default());
+    assert!(end.error.unwrap().message().contains("calls too deep"));
+    for text in [
+        "fn build() { let m = #{}; m.m = m; throw m; }",
+        "fn build() { let f = || 1; f.call(f); }",
+        "fn build() { [1, 2].map(|x| sh); }",
+        "fn build() { throw (); }",
+        "fn build() { parallel(#{ a: 1 }); }",
+        "fn build() { matrix(#{ a: 1 }, |m| m); }",
+        "fn build() { timeout(\"1s\", 5); }",
+        "fn build(ctx) { ctx.host.has(1); }",
+        "fn build() { 1 / 0 }",
+        "fn build() { \"x\"[7] }",
+        "fn build() { let x = \"é\"; x.sub_string(-100, 5); throw x; }",
+    ] {
+        let Ok(_) = Script::load(text.as_bytes(), "x", &Empty, &[]) else { continue };
+        let end = phase(text, "build", "main", Arc::default());
+        assert_eq!(end.outcome, Outcome::Failure, "{text}");
+        assert!(end.error.unwrap().excerpt().is_some_and(|it| it.contains("--> ")), "{text}");
+    }
+}

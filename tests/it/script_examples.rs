@@ -1,0 +1,170 @@
+//! The scripts in `examples/`, run as they stand with programs that write down how they are called.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use tinyci::{CancelToken, Engine, Outcome, Record, Selection};
+
+use crate::support::TestRepo;
+
+fn example(name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+/// A repository, and a folder of programs that record their calls.
+struct Stage {
+    repo: TestRepo,
+    bin: PathBuf,
+}
+
+impl Stage {
+    fn new(script: &str, programs: &[&str]) -> Self {
+        let repo = TestRepo::new();
+        repo.write(".tinyci.rhai", example(script));
+        let bin = repo.outside().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let stage = Self { repo, bin };
+        for program in programs {
+            stage.program(program);
+        }
+        stage
+    }
+
+    /// Writes its name, `VERSION`, `DB` and its arguments down, and fails at the call whose number
+    /// the file `fail` holds.
+    fn program(&self, name: &str) {
+        let calls = self.repo.outside().join("calls");
+        let (calls, fail) = (calls.display(), self.repo.outside().join("fail"));
+        let text = format!(
+            "#!/bin/sh\necho \"${{VERSION:+$VERSION }}${{DB:+$DB }}{name} $*\" >> {calls}\n\
+             test \"$(wc -l < {calls})\" != \"$(cat {} 2>/dev/null)\"\n",
+            fail.display()
+        );
+        let path = self.bin.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn run(&self) -> (Record, Vec<String>) {
+        let calls = self.repo.outside().join("calls");
+        let _ = fs::remove_file(&calls);
+        let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap());
+        let site = self.repo.outside().join("www");
+        let engine = Engine::builder(self.repo.path())
+            .env("PATH", path)
+            .env("SITE_ROOT", site.to_str().unwrap());
+        let engine = engine.open().unwrap();
+        let selection = Selection::revision("HEAD").retry(true);
+        let summary = engine.run(&selection, &CancelToken::new(), &mut |_: &_| ()).unwrap();
+        let record = summary.records.into_iter().next().unwrap();
+        let calls = fs::read_to_string(calls).unwrap_or_default();
+        (record, calls.lines().map(str::to_owned).collect())
+    }
+}
+
+#[test]
+fn the_smallest_script() {
+    let stage = Stage::new("minimal.rhai", &[]);
+    for name in ["build.sh", "test.sh"] {
+        stage.repo.write(name, "#!/bin/sh\n");
+        let path = stage.repo.path().join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    stage.repo.commit("minimal");
+    let (record, _) = stage.run();
+    assert_eq!(record.outcome, Outcome::Success, "{record:?}");
+}
+
+#[test]
+fn docker_compose_argument_by_argument_and_failing_at_each_call() {
+    let stage = Stage::new("docker-compose.rhai", &["docker", "docker-compose"]);
+    let id = stage.repo.commit("Deploy me");
+    let build = format!("{id} docker-compose build --force-rm test");
+    let test = format!("{id} docker-compose run --rm test");
+    let down = format!("{id} docker-compose down");
+    let app = format!("{id} docker-compose build app");
+    let rmi = format!("docker rmi fml:{id}-test");
+    let (record, calls) = stage.run();
+    assert_eq!(record.outcome, Outcome::Success, "{record:?}");
+    assert_eq!(calls, [&build, &test, &down, &app, &rmi].map(String::as_str));
+    assert_eq!(record.remembered["image"].as_str(), Some(&*format!("fml:{id}")));
+    let cases = [
+        (1, Outcome::Failure, vec![&build, &rmi]),
+        (2, Outcome::Failure, vec![&build, &test, &down, &rmi]),
+        (3, Outcome::Failure, vec![&build, &test, &down, &rmi]),
+        (4, Outcome::Success, vec![&build, &test, &down, &app, &rmi]),
+        (5, Outcome::Success, vec![&build, &test, &down, &app, &rmi]),
+    ];
+    for (failing, outcome, expected) in cases {
+        fs::write(stage.repo.outside().join("fail"), failing.to_string()).unwrap();
+        let (record, calls) = stage.run();
+        assert_eq!(record.outcome, outcome, "call {failing} failed: {record:?}");
+        assert_eq!(calls.iter().collect::<Vec<_>>(), expected, "call {failing} failed");
+        assert_eq!(record.remembered.is_empty(), failing < 5, "call {failing} failed");
+    }
+}
+
+#[test]
+fn a_monorepo_decides_by_what_changed_since_the_last_green_commit() {
+    let stage = Stage::new("monorepo.rhai", &["go", "make"]);
+    stage.repo.write("ci/go.rhai", example("ci/go.rhai"));
+    for name in ["api", "web", "worker"] {
+        stage.repo.write(&format!("services/{name}/main.go"), "1");
+    }
+    stage.repo.commit("first");
+    let (record, mut calls) = stage.run();
+    assert_eq!(record.outcome, Outcome::Success, "{record:?}");
+    calls.sort();
+    let go = |name: &str| format!("go build -o bin/{name} .");
+    let mut expected = vec![go("api"), go("web"), go("worker")];
+    for db in ["postgres", "sqlite"] {
+        expected.extend((0..3).map(|_| format!("{db} make test")));
+    }
+    expected.sort();
+    assert_eq!(calls, expected);
+
+    stage.repo.write("docs/a.txt", "x");
+    stage.repo.write("README.md", "x");
+    stage.repo.commit("docs");
+    let (record, calls) = stage.run();
+    assert_eq!((record.outcome, calls.len()), (Outcome::Skipped, 0));
+
+    stage.repo.write("services/web/main.go", "2");
+    stage.repo.commit("web");
+    let (record, mut calls) = stage.run();
+    calls.sort();
+    assert_eq!(record.outcome, Outcome::Success);
+    assert_eq!(calls, ["go build -o bin/web .", "postgres make test", "sqlite make test"]);
+}
+
+#[test]
+fn a_static_site_turns_its_link() {
+    let stage = Stage::new("static-site.rhai", &[]);
+    stage.repo.write("Makefile", "site:\n\tmkdir site && echo one > site/index.html\n");
+    let id = stage.repo.commit("site");
+    let make = stage.bin.join("make");
+    fs::write(&make, "#!/bin/sh\nmkdir site && echo one > site/index.html\n").unwrap();
+    fs::set_permissions(&make, fs::Permissions::from_mode(0o755)).unwrap();
+    let (record, _) = stage.run();
+    assert_eq!(record.outcome, Outcome::Success, "{record:?}");
+    let current = stage.repo.outside().join("www/current");
+    assert!(fs::read_link(&current).unwrap().ends_with(&id));
+    assert_eq!(fs::read_to_string(current.join("index.html")).unwrap(), "one\n");
+}
+
+#[test]
+fn a_rust_project_tests_every_feature_set() {
+    let stage = Stage::new("rust-matrix.rhai", &["cargo"]);
+    stage.repo.commit("rust");
+    let (record, mut calls) = stage.run();
+    assert_eq!(record.outcome, Outcome::Success, "{record:?}");
+    calls.sort();
+    let test = "cargo test --no-default-features --features ";
+    let expected = [
+        "cargo clippy --all-targets -- -D warnings".to_owned(),
+        test.to_owned(),
+        format!("{test}serde"),
+        format!("{test}serde,cli"),
+    ];
+    assert_eq!(calls, expected);
+}
