@@ -153,7 +153,7 @@ type Callable = dyn Fn(&[Value]) -> Result<Value, BoxedError> + Send + Sync;
 
 /// One function of an embedding program.
 #[derive(Clone)]
-#[allow(dead_code, reason = "plans and the reference read the effect and the documentation")]
+#[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts call it"))]
 pub(crate) struct HostFunction {
     /// `name` or `module::name`.
     pub(crate) name: String,

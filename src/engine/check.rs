@@ -48,12 +48,8 @@ impl Engine {
     pub fn check(&self, revision: &str) -> Result<Vec<Error>, Error> {
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
-        let config = match repo.config(commit) {
-            Ok(Some(config)) => config,
-            Ok(None) => {
-                let message = format!("commit {} has no config", commit.short());
-                return Err(Error::new(ErrorKind::NotFound, message));
-            }
+        let config = match repo.needed_config(commit) {
+            Ok(config) => config,
             Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![error]),
             Err(error) => return Err(error),
         };

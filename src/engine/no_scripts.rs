@@ -32,10 +32,7 @@ impl Scripts {
         repo: &Repo,
         commit: &Commit,
     ) -> Result<(Pipeline, Self), Error> {
-        let config = repo.config(commit.id)?.ok_or_else(|| {
-            let message = format!("commit {} has no config", commit.id.short());
-            Error::new(ErrorKind::NotFound, message)
-        })?;
+        let config = repo.needed_config(commit.id)?;
         if config.format == Format::Rhai {
             return Err(unsupported());
         }

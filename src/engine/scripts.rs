@@ -60,10 +60,7 @@ impl Scripts {
         repo: &Repo,
         commit: &Commit,
     ) -> Result<(Pipeline, Self), Error> {
-        let config = repo.config(commit.id)?.ok_or_else(|| {
-            let message = format!("commit {} has no config", commit.id.short());
-            Error::new(ErrorKind::NotFound, message)
-        })?;
+        let config = repo.needed_config(commit.id)?;
         let functions = &shared.options.functions;
         let (pipeline, script) = match config.format {
             Format::Rhai => {

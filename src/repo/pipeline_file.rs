@@ -75,6 +75,18 @@ impl Repo {
         Ok(Some(ConfigBlob { name, format, bytes }))
     }
 
+    /// The config of a commit that has to have one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) where it has none, and those of [`config`](Self::config).
+    pub(crate) fn needed_config(&self, id: CommitId) -> Result<ConfigBlob, Error> {
+        self.config(id)?.ok_or_else(|| {
+            let message = format!("commit {} has no config", id.short());
+            Error::new(ErrorKind::NotFound, message)
+        })
+    }
+
     fn configs(&self, id: CommitId) -> Result<Vec<(Format, Oid)>, Error> {
         find(&self.git, history::find_commit(&self.git, oid(id)?)?.tree_id())
     }

@@ -9,7 +9,6 @@ use crate::{function::Effect, pipeline::StepName};
 
 /// One function of the script API.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "the reference is written from it")]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     /// The names of its parameters, those that must be given first.
@@ -23,7 +22,6 @@ pub(crate) struct Function {
 
 impl Function {
     /// Whether it can be called with so many arguments.
-    #[allow(dead_code, reason = "checks ask it before anything runs")]
     pub(crate) fn takes(&self, arguments: usize) -> bool {
         (self.required..=self.params.len()).contains(&arguments)
     }
@@ -251,7 +249,6 @@ pub(crate) const RETRY_OPTIONS: [(&str, &str); 1] =
 
 /// One property of `ctx`, or of an object that it holds.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "the reference is written from it")]
 pub(crate) struct Property {
     /// Its path, such as `ctx.host.os`.
     pub(crate) path: &'static str,

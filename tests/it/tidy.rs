@@ -41,13 +41,12 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Outside things, and the only room that may name them.
-const ABSENCES: [(&str, &str); 6] = [
+const ABSENCES: [(&str, &str); 5] = [
     ("git2::", "repo"),
     ("rhai::", "script"),
     ("posix_spawn", "process"),
     ("process::Command", "process"),
     ("tar::", "compact"),
-    ("gix_filter", "export"),
 ];
 
 fn root() -> PathBuf {
