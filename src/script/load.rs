@@ -10,6 +10,7 @@ use super::{
     imports::{Importer, Tree, Unit, place},
     limits,
     literal::literal,
+    lookups::{LOOKUPS_MAX, Lookups, TOO_MANY},
     message, registry,
     source::Source,
 };
@@ -69,9 +70,10 @@ impl Script {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Self, Error> {
-        let engine = parser(functions);
+        let mut engine = parser(functions);
+        let lookups = Lookups::limit(&mut engine, LOOKUPS_MAX);
         let parse = |source: Source| {
-            let unit = parse(&engine, source)?;
+            let unit = parse(&engine, &lookups, source)?;
             judge_top(&unit)?;
             judge_names(&unit, functions)?;
             Ok(unit)
@@ -159,10 +161,15 @@ fn parser(functions: &[HostFunction]) -> Engine {
     engine
 }
 
-fn parse(engine: &Engine, source: Source) -> Result<Unit, Error> {
+fn parse(engine: &Engine, lookups: &Lookups, source: Source) -> Result<Unit, Error> {
+    lookups.begin();
     let parsed = engine.compile(&*source.text).map_err(|error| {
         let position = place(error.position());
-        let message = message::parse_message(error.err_type(), source.word(position));
+        let message = if lookups.are_too_many() {
+            TOO_MANY.to_owned()
+        } else {
+            message::parse_message(error.err_type(), source.word(position))
+        };
         excerpt::error(&source, position, message)
     });
     let mut ast = parsed?;

@@ -5,7 +5,7 @@
 //! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
 //! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
 //! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
-//! `definitions` (the reference). And `limits`: what all of it may cost.
+//! `definitions` (the reference). And what all of it may cost: `limits`, `lookups`.
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`], both given by whoever calls.
@@ -23,6 +23,7 @@ mod imports;
 mod limits;
 mod literal;
 mod load;
+mod lookups;
 mod message;
 mod parallel;
 mod registry;

@@ -178,3 +178,13 @@ fn imports_that_leave_the_tree_or_turn_in_circles_are_refused() {
     let text = load(&(many + "fn build() {}"), &files).unwrap_err().to_string();
     assert!(text.contains(":33:1: more than 32 modules"), "{text}");
 }
+
+/// The parser needs time that grows with the square of what stands in one file.
+#[test]
+fn a_file_of_very_many_closures_is_refused_with_its_place() {
+    let text = format!("fn build(ctx) {{\n{}}}\n", "defer(|| sh(ctx.sha));\n".repeat(9_500));
+    let text = error(&text);
+    let place = text.split(':').nth(1).and_then(|line| line.parse::<usize>().ok());
+    assert!(place.is_some_and(|line| (2_000..9_500).contains(&line)), "{text}");
+    assert!(text.contains("too many functions, closures and variables in this file"), "{text}");
+}
