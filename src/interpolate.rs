@@ -174,7 +174,9 @@ impl Pipeline {
     /// Finds the tags that no run could fill in: the first of each text, with its place. `own` are
     /// the variables that hooks or the builder of an embedding program set.
     ///
-    /// Whether a value may stand in a command is known only when there is one.
+    /// Whether a value may stand in a command is known only when there is one. A tag that holds
+    /// more than a name is read by [`Engine::check`](crate::Engine::check), which knows the script
+    /// language.
     ///
     /// ```
     /// use tinyci::{Format, Pipeline, Vars};
@@ -184,6 +186,21 @@ impl Pipeline {
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn check_tags(&self, own: &Vars) -> Vec<Warning> {
+        match cfg!(feature = "rhai") {
+            true => self.check_tags_with(own, &|_, _| Ok(())),
+            false => {
+                self.check_tags_with(own, &|expression, _| no_expressions(expression).map(drop))
+            }
+        }
+    }
+
+    /// The same, where `judge` says of an expression, and the names that it can take, whether it
+    /// is one.
+    pub(crate) fn check_tags_with(
+        &self,
+        own: &Vars,
+        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+    ) -> Vec<Warning> {
         let mut vars = Vars::new();
         for name in IN_ENVIRONMENT.into_iter().chain(own.names()) {
             vars.set_fact(name, "x".to_owned());
@@ -192,10 +209,7 @@ impl Pipeline {
             step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values())
         });
         // What an expression gives is known only when it is asked.
-        let given = |expression: &str| match cfg!(feature = "rhai") {
-            true => Ok("x".to_owned()),
-            false => no_expressions(expression),
-        };
+        let given = |expression: &str| judge(expression, &vars).map(|()| "x".to_owned());
         let fill = |text| interpolate_expressions(text, &vars, &self.name, &given);
         let faults = texts.filter_map(|text| fill(text).err());
         let place = |error: &Error| error.position().unwrap_or(Position::new(1, 1));

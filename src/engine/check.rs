@@ -1,9 +1,11 @@
 //! What is wrong with a config, found without running it: before it is committed, and in a commit.
 
-use super::{builder::EngineBuilder, handle::Engine};
+use super::{
+    builder::{EngineBuilder, Options},
+    handle::Engine,
+};
 use crate::{
     error::{Error, ErrorKind},
-    interpolate::Vars,
     pipeline::{Format, Pipeline, Warning},
 };
 
@@ -15,7 +17,8 @@ impl EngineBuilder {
     /// arguments (those lent by [`function`](EngineBuilder::function) are known), members that
     /// `ctx` does not have, misspelled phases and options, and what the language takes without a
     /// word and means otherwise than people do. In YAML it finds what
-    /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell.
+    /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
+    /// wrong with the expressions in tags.
     ///
     /// ```
     /// use tinyci::{Engine, Format};
@@ -31,7 +34,7 @@ impl EngineBuilder {
     /// ```
     pub fn check_config(&self, text: impl AsRef<[u8]>, format: Format, name: &str) -> Vec<Error> {
         match format {
-            Format::Yaml => check_yaml(text.as_ref(), name, &self.options.vars),
+            Format::Yaml => check_yaml(text.as_ref(), name, &self.options),
             Format::Rhai => scripts::in_folder(text.as_ref(), name, self),
         }
     }
@@ -55,7 +58,7 @@ impl Engine {
         };
         let options = &self.shared.options;
         Ok(match config.format {
-            Format::Yaml => check_yaml(&config.bytes, config.name, &options.vars),
+            Format::Yaml => check_yaml(&config.bytes, config.name, options),
             Format::Rhai => {
                 scripts::in_commit((config.name, &config.bytes), &repo, commit, options)
             }
@@ -63,12 +66,12 @@ impl Engine {
     }
 }
 
-fn check_yaml(text: &[u8], name: &str, own: &Vars) -> Vec<Error> {
+fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Error> {
     let pipeline = match Pipeline::parse(text, Format::Yaml, name) {
         Ok(pipeline) => pipeline,
         Err(error) => return vec![error],
     };
-    let found = pipeline.check_tags(own).into_iter().chain(pipeline.warnings);
+    let found = scripts::in_tags(&pipeline, options).into_iter().chain(pipeline.warnings);
     let error = |it: Warning| {
         let error = Error::new(ErrorKind::Config, it.message);
         error.with_path(name).with_position(it.position)
@@ -78,15 +81,10 @@ fn check_yaml(text: &[u8], name: &str, own: &Vars) -> Vec<Error> {
 
 #[cfg(feature = "rhai")]
 mod scripts {
-    //! Scripts, with the files that they import.
+    //! Scripts, with the files that they import, and expressions in the tags of YAML.
 
-    use super::{EngineBuilder, Error, folder::Folder};
-    use crate::{
-        commit::CommitId,
-        engine::{builder::Options, scripts::CommitTree},
-        repo::Repo,
-        script,
-    };
+    use super::{EngineBuilder, Error, Options, Pipeline, Warning, folder::Folder};
+    use crate::{commit::CommitId, engine::scripts::CommitTree, repo::Repo, script};
 
     pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Error> {
         script::check(text, name, &Folder::new(&builder.path), &builder.options.functions)
@@ -101,14 +99,20 @@ mod scripts {
         let tree = CommitTree { repo, id };
         script::check(text, name, &tree, &options.functions)
     }
+
+    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
+        pipeline.check_tags_with(&options.vars, &|expression, names| {
+            script::check_expression(expression, names, &options.functions)
+        })
+    }
 }
 
 #[cfg(not(feature = "rhai"))]
 mod scripts {
     //! What is said of scripts by a program that cannot read them.
 
-    use super::{EngineBuilder, Error, ErrorKind};
-    use crate::{commit::CommitId, engine::builder::Options, repo::Repo};
+    use super::{EngineBuilder, Error, ErrorKind, Options, Pipeline, Warning};
+    use crate::{commit::CommitId, repo::Repo};
 
     pub(super) fn in_folder(_: &[u8], name: &str, _: &EngineBuilder) -> Vec<Error> {
         let message = "this program was built without the feature `rhai` and reads no scripts";
@@ -123,6 +127,10 @@ mod scripts {
     ) -> Vec<Error> {
         let message = "this program was built without the feature `rhai` and reads no scripts";
         vec![Error::new(ErrorKind::Unsupported, message).with_path(name)]
+    }
+
+    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
+        pipeline.check_tags(&options.vars)
     }
 }
 

@@ -75,9 +75,9 @@ pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engi
             signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
         }
         for types in signatures {
-            let (session, name) = (session.clone(), function.name);
-            engine.register_raw_fn(name, types, move |context, arguments| {
-                call(name, run, &session, context, arguments)
+            let session = session.clone();
+            engine.register_raw_fn(function.name, types, move |context, arguments| {
+                call(function, run, &session, context, arguments)
             });
         }
     }
@@ -89,16 +89,17 @@ pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engi
 }
 
 fn call(
-    name: &'static str,
+    function: &'static registry::Function,
     run: Implementation,
     session: &Arc<Session>,
     context: NativeCallContext<'_>,
     arguments: &mut [&mut Dynamic],
 ) -> Result<Dynamic, Thrown> {
     session.check()?;
+    session.check_effect(function.name, function.effect)?;
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
     let position = context.call_position();
-    let call = Call { name, context, session };
+    let call = Call { name: function.name, context, session };
     run(&call, &arguments).map_err(|error| commands::placed(error, position))
 }
 
@@ -171,6 +172,7 @@ fn call_host(
     arguments: &mut [&mut Dynamic],
 ) -> Result<Dynamic, Thrown> {
     session.check()?;
+    session.check_effect(&function.name, function.effect)?;
     let mut values = Vec::new();
     for (index, argument) in arguments.iter().enumerate() {
         secret::refuse(session, argument)?;

@@ -153,7 +153,7 @@ impl Script {
 }
 
 /// The engine that scripts are parsed by: it knows the names of the host's modules.
-fn parser(functions: &[HostFunction]) -> Engine {
+pub(super) fn parser(functions: &[HostFunction]) -> Engine {
     let mut engine = limits::engine();
     for module in functions.iter().filter_map(|function| function.name.split_once("::")) {
         engine.register_static_module(module.0, rhai::Module::new().into());

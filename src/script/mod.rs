@@ -44,7 +44,7 @@ pub(crate) use self::{
     limits::probe,
     load::Script,
     run::{PhaseCall, PhaseEnd, run},
-    tags::interpolate_template,
+    tags::{check_expression, interpolate_template},
 };
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::{
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::{context::Facts, control::Deferred, host::Host, load::Script};
-use crate::{error::Error, interpolate::Vars};
+use crate::{error::Error, function::Effect, interpolate::Vars};
 
 /// How often the engine's own steps look at the clock and at the cancel.
 const STEPS_PER_LOOK: u64 = 64;
@@ -63,6 +63,8 @@ pub(super) fn throw(message: impl Into<String>) -> Thrown {
 pub(super) struct Frame {
     pub(super) deadline: Option<Instant>,
     pub(super) label: Option<String>,
+    /// Whether the expression of a tag is evaluated, which only looks things up.
+    pub(super) in_tag: bool,
 }
 
 /// What the functions of a running phase share.
@@ -102,7 +104,7 @@ impl Session {
             cleaning: AtomicBool::new(false),
             acted: AtomicBool::new(false),
         };
-        session.enter_thread(Frame { deadline, label: None });
+        session.enter_thread(Frame { deadline, ..Frame::default() });
         Arc::new(session)
     }
 
@@ -125,6 +127,17 @@ impl Session {
     /// The same as an error.
     pub(super) fn check(&self) -> Result<(), Thrown> {
         self.stop().map_or(Ok(()), |stop| Err(stop.thrown()))
+    }
+
+    /// Refuses a function that does more than look things up where no more is allowed.
+    pub(super) fn check_effect(&self, function: &str, effect: Effect) -> Result<(), Thrown> {
+        match effect {
+            Effect::Pure => Ok(()),
+            _ if self.frame().in_tag => {
+                Err(throw(format!("`{function}` acts, and a tag only looks things up")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a limit that holds here has passed.
@@ -192,7 +205,7 @@ impl Session {
     /// limits of their own.
     pub(super) fn begin_cleaning(&self, deadline: Option<Instant>) {
         self.cleaning.store(true, Ordering::SeqCst);
-        self.enter_thread(Frame { deadline, label: None });
+        self.enter_thread(Frame { deadline, ..Frame::default() });
     }
 
     pub(super) fn is_cleaning(&self) -> bool {

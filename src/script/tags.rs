@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use rhai::{ASTNode, Dynamic, Engine, Expr, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, Expr, Scope, Stmt};
 
 use super::{
+    check,
     commands::plain_text,
     context::{Context, Facts},
     functions,
     host::Host,
+    imports::Unit,
+    load::parser,
     message, registry,
-    session::{Session, Thrown, throw},
+    session::{Frame, Session, Thrown, throw},
+    source::Source,
 };
 use crate::{
     error::{Error, Position},
@@ -18,6 +22,9 @@ use crate::{
     interpolate::{Vars, interpolate_expressions},
     pipeline::Template,
 };
+
+/// More is no expression that a person would put into a tag; it also bounds what parsing it costs.
+const BYTES_MAX: usize = 4096;
 
 /// Fills the tags of a text that a script runs.
 pub(super) fn fill(engine: &Engine, session: &Arc<Session>, text: &str) -> Result<String, Thrown> {
@@ -54,38 +61,76 @@ fn evaluate(engine: &Engine, session: &Arc<Session>, expression: &str) -> Result
     for name in session.vars.names() {
         scope.push_constant(name, session.vars.get(name).unwrap_or_default().to_owned());
     }
-    let not_one = |why: String| {
-        format!("`{expression}` is no expression that a tag can take: {why}; a tag runs no Ruby")
-    };
-    // The ancestor ran what stands in back-quotes; here it would silently be a text.
-    if expression.contains('`') {
-        return Err(not_one("a text stands in double quotes".to_owned()));
-    }
-    let ast = engine
-        .compile_expression_with_scope(&scope, expression)
-        .map_err(|error| not_one(message::parse_message(error.err_type(), "")))?;
-    if let Some(call) = acting_call(&ast) {
-        return Err(not_one(format!("`{call}` acts, and a tag only looks things up")));
-    }
-    let value = engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast);
-    let value = value.map_err(|error| not_one(super::report::message(&error, None)))?;
+    let ast = parse(engine, &scope, expression)?;
+    let frame = Frame { in_tag: true, ..session.frame() };
+    let value = session.within(frame, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast));
+    let value =
+        value.map_err(|error| not_one(expression, &super::report::message(&error, None)))?;
     plain_text(&value.flatten_clone())
         .filter(|text| !text.contains(&session.sentinel))
-        .ok_or_else(|| not_one("it gives no text or number".to_owned()))
+        .ok_or_else(|| not_one(expression, "it gives no text or number"))
 }
 
-/// The name of a function of ours in an expression that does more than look things up.
-fn acting_call(ast: &rhai::AST) -> Option<String> {
+/// An expression that only looks things up, read and not evaluated.
+fn parse(engine: &Engine, scope: &Scope<'_>, expression: &str) -> Result<AST, String> {
+    let not_one = |why: &str| Err(not_one(expression, why));
+    if expression.len() > BYTES_MAX {
+        return Err(format!("an expression in a tag can have {BYTES_MAX} bytes at most"));
+    }
+    // The ancestor ran what stands in back-quotes; here it would silently be a text.
+    if expression.contains('`') {
+        return not_one("a text stands in double quotes");
+    }
+    let ast = match engine.compile_expression_with_scope(scope, expression) {
+        Ok(ast) => ast,
+        Err(error) => return not_one(&message::parse_message(error.err_type(), "")),
+    };
+    Ok(ast)
+}
+
+/// Why something in a tag cannot be its expression.
+fn not_one(expression: &str, why: &str) -> String {
+    format!("`{expression}` is no expression that a tag can take: {why}; a tag runs no Ruby")
+}
+
+/// Finds what is wrong with an expression in a tag before there is anything to evaluate it for.
+/// `names` are the plain names that tags can take beside `ctx`.
+pub(crate) fn check_expression(
+    expression: &str,
+    names: &Vars,
+    functions: &[HostFunction],
+) -> Result<(), String> {
+    let mut scope = Scope::new();
+    for name in names.names().chain(["ctx"]) {
+        scope.push_constant(name, ());
+    }
+    let ast = parse(&parser(functions), &scope, expression)?;
+    let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
+    let acts = acting_call(&ast, functions);
+    match acts.or_else(|| check::expression_fault(&Unit { source, ast }, functions)) {
+        Some(fault) => Err(not_one(expression, &fault)),
+        None => Ok(()),
+    }
+}
+
+/// The first call, as far as it is written out, of a function that does more than look things up.
+fn acting_call(ast: &AST, functions: &[HostFunction]) -> Option<String> {
+    let effect = |name: &str| {
+        let lent = functions.iter().find(|function| function.name == name);
+        let ours = registry::function(name).map(|function| function.effect);
+        ours.or_else(|| lent.map(|function| function.effect))
+    };
     let mut found = None;
     ast.walk(&mut |path: &[ASTNode<'_>]| {
         let call = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, _))) => call,
+            Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) => call,
             Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
             _ => return true,
         };
-        let function = registry::function(&call.name);
-        if function.is_some_and(|function| function.effect != Effect::Pure) {
-            found = Some(call.name.to_string());
+        let module = call.namespace.path.first().map(|module| format!("{}::", module.name));
+        let name = format!("{}{}", module.unwrap_or_default(), call.name);
+        if effect(&name).is_some_and(|effect| effect != Effect::Pure) {
+            found = Some(format!("`{name}` acts, and a tag only looks things up"));
         }
         found.is_none()
     });

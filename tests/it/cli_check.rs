@@ -119,3 +119,51 @@ fn a_script_is_checked_with_what_it_imports() {
     assert!(said.err.contains("a commit with both fails"), "{}", said.err);
     assert!(run(&repo, &["check", ".tinyci.rhai"]).with_code(0).out.contains("is valid"));
 }
+
+#[cfg(feature = "rhai")]
+#[test]
+fn expressions_in_tags_are_read_and_not_run() {
+    use tinyci::{Effect, Engine, Format, Value};
+    let check = |tag: &str| {
+        let config = format!("build:\n  - make\n  - echo <%= {tag} %>\n");
+        let builder = Engine::builder(".")
+            .var("release", "42")
+            .function("host::today", 0..=0, Effect::Pure, "", |_| Ok(Value::from("x")))
+            .function("wipe", 0..=0, Effect::External, "", |_| panic!("nothing is run"));
+        let found = builder.check_config(config, Format::Yaml, ".tinyci.yml");
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for fine in [
+        "ctx.parents[0]",
+        "ctx.branch ?? \"none\"",
+        "ctx.short + \"-\" + release",
+        "if ctx.changed(\"a\") { 1 } else { 2 }",
+        "host::today()",
+        "ctx.tags.len()",
+    ] {
+        assert_eq!(check(fine), [""; 0], "{fine}");
+    }
+    for (broken, words) in [
+        ("ctx.parents[0", "`ctx.parents[0` is no expression that a tag can take"),
+        ("ctx.brunch", "`ctx` has nothing called `brunch`; did you mean `branch`?"),
+        ("ctx.host.so", "did you mean `os`?"),
+        ("ctx.short + relaese", "there is no variable `relaese`"),
+        ("ctx.short.lenn()", "nothing has a method `lenn`"),
+        ("evn(\"A\")", "there is no function `evn`; did you mean `env`?"),
+        ("env()", "`env` takes 1 or 2 arguments, not 0"),
+        ("ctx.changed()", "takes 1 argument, not 0"),
+        ("host::tody()", "did you mean `today`?"),
+        ("hst::today()", "there is no module `hst`"),
+        ("sh(\"x\")", "`sh` acts, and a tag only looks things up"),
+        ("\"x\".sh()", "`sh` acts"),
+        ("wipe()", "`wipe` acts"),
+        ("let x = 1", "a tag runs no Ruby"),
+        ("`uname`", "a text stands in double quotes"),
+        (&"1+".repeat(3_000), "4096 bytes at most"),
+    ] {
+        let found = check(broken);
+        assert_eq!(found.len(), 1, "{broken}: {found:?}");
+        assert!(found[0].starts_with(".tinyci.yml:3:10: "), "{}", found[0]);
+        assert!(found[0].contains(words), "{broken}: {}", found[0]);
+    }
+}

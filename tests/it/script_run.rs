@@ -441,6 +441,30 @@ fn a_shell_text_that_holds_what_a_pusher_chose_is_refused() {
 }
 
 #[test]
+fn a_tag_cannot_act_however_it_names_the_function() {
+    let repo = TestRepo::new();
+    for expression in [
+        "sh('touch pwned')",
+        "'touch pwned'.sh()",
+        "Fn('s' + 'h').call('touch pwned')",
+        "['touch pwned'].map(Fn('sh'))",
+        "['touch pwned'].map(|it| sh(it))",
+        "wipe()",
+        "Fn('wipe').call()",
+    ] {
+        let config = format!("build: 'echo <%= {} %>'\n", expression.replace('\'', "\""));
+        repo.commit_config(&config);
+        let ran = run_with(&repo, |builder| {
+            builder.function("wipe", 0..=0, Effect::External, "", |_| panic!("called by a tag"))
+        });
+        assert_eq!(ran.record.outcome, Outcome::Failure, "{expression}");
+        let error = ran.error("build");
+        assert!(error.contains("acts, and a tag only looks things up"), "{expression}: {error}");
+        assert!(ran.commands().is_empty(), "{expression}: {:?}", ran.commands());
+    }
+}
+
+#[test]
 fn secrets_reach_env_and_input_and_nothing_else() {
     let repo = script(
         r#"const SECRETS = ["TOKEN"];

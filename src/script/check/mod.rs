@@ -61,6 +61,22 @@ pub(crate) fn check(
     errors
 }
 
+/// What is wrong first with an expression that sees the context and no script, as one in a tag.
+pub(super) fn expression_fault(unit: &Unit, functions: &[HostFunction]) -> Option<String> {
+    let mut file = File::new(unit, false);
+    for top in file.bodies.iter_mut().filter(|body| body.function.is_none()) {
+        top.contexts.insert("ctx".to_owned());
+    }
+    let files = [file];
+    let names = Names::new(&files, functions);
+    let mut findings = Findings { unit, found: BTreeSet::new() };
+    for body in files.iter().flat_map(|file| &file.bodies) {
+        calls::judge(body, &names, &mut findings);
+        members::judge(body, &mut findings);
+    }
+    findings.found.into_iter().next().map(|(_, _, message)| message)
+}
+
 /// What was found in one file, each once, in the order of its places.
 struct Findings<'a> {
     unit: &'a Unit,
