@@ -13,6 +13,10 @@ use crate::script::{imports::place, load::Script, registry};
 /// Facts of a commit that are free text: in a shell's text they are nearly always refused.
 const FREE_TEXTS: [&str; 3] = ["subject", "message", "author"];
 
+/// What the objects have that are no maps: a failed command, and how one ended.
+const OBJECT_PROPERTIES: [&str; 8] =
+    ["at", "code", "command", "ok", "stderr", "stdout", "tail", "timed_out"];
+
 pub(super) fn judge(
     body: &Body<'_>,
     file: &File<'_>,
@@ -26,6 +30,7 @@ pub(super) fn judge(
             used_in_place(body, names, path, findings);
             secrets(script, path, findings);
             kept_closures(path, findings);
+            absent_keys(body, expression, findings);
         }
         if let Some((call, _)) = called(path) {
             free_text(body, call, findings);
@@ -161,6 +166,35 @@ fn kept_closures(path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
              in a function that takes `{name}`, or give the list to `parallel(list, |{name}| …)`"
         );
         findings.add(made.position(), message);
+    }
+}
+
+/// `m.b ?? 3` and `m?.b ?? 3`: a map without a `b` is an error, and never gets to the `??`.
+fn absent_keys(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) {
+    let Expr::Coalesce(parts, _) = expression else { return };
+    let Some(target) = parts.first() else { return };
+    let Some((key, at)) = last_key(target) else { return };
+    // What tinyci gives is no map, and may well hold nothing.
+    let of_ours = root(target).is_none_or(|name| body.contexts.contains(name))
+        || OBJECT_PROPERTIES.contains(&key);
+    if !of_ours {
+        let message = format!(
+            "a map without `{key}` is an error here, before `??` is looked at: write \
+             `.get(\"{key}\") ?? …`"
+        );
+        findings.add(at, message);
+    }
+}
+
+/// The key that a chain such as `a.b["c"]` ends with, if it is written out.
+fn last_key(target: &Expr) -> Option<(&str, Position)> {
+    match target {
+        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => match &parts.rhs {
+            Expr::Property(property, at) => Some((&*property.2, *at)),
+            Expr::StringConstant(key, at) => Some((&**key, *at)),
+            further => last_key(further),
+        },
+        _ => None,
     }
 }
 

@@ -204,6 +204,20 @@ fn branches_of_parallel_keep_what_they_change_to_themselves() {
 }
 
 #[test]
+fn a_key_that_a_map_may_lack_is_asked_for_with_get() {
+    let words = "write `.get(\"b\") ?? …`";
+    one("let m = #{}; print(m?.b ?? 3);", 23, words);
+    one("let m = #{}; let x = m.b ?? 3;", 24, words);
+    one("let m = #{ a: #{} }; m.a.b ?? 3", 26, words);
+    one("let m = #{ a: #{} }; sh(m?.a?.b ?? \"x\");", 31, words);
+    one("let m = #{}; print(m[\"b\"] ?? 3);", 22, words);
+    nothing("fn build(ctx) { let m = #{}; print(m.get(\"b\") ?? 3); print(m.len() ?? 1); }");
+    nothing("fn build(ctx) { print(ctx.branch ?? \"none\"); print(ctx.failure?.code ?? 1); }");
+    nothing("fn build(ctx) { let f = ctx.failure; f?.code ?? 1; try_sh(\"a\").code ?? 2; }");
+    nothing("fn build() { let l = [()]; l[0] ?? 1; try { sh(\"a\") } catch (e) { e.code ?? 1 } }");
+}
+
+#[test]
 fn statements_that_do_nothing_are_named() {
     one("let clean = 1; clean; sh(\"a\");", 16, "`clean` alone does nothing");
     one("\"make\"; sh(\"a\");", 1, "a text alone does nothing; a command is run by `sh(…)`");
