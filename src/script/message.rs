@@ -18,6 +18,10 @@ pub(super) fn parse_message(error: &ParseErrorType, word: &str) -> String {
         ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => {
             reserved(word)
         }
+        ParseErrorType::BadInput(LexError::UnexpectedInput(word)) if word == "try" => {
+            "`try` gives no value: declare the variable before it and assign to it inside"
+                .to_owned()
+        }
         ParseErrorType::BadInput(error) => plain(&error.to_string()),
         ParseErrorType::Reserved(word) => reserved(word),
         ParseErrorType::VariableUndefined(name) => undefined_variable(name, []),
@@ -40,7 +44,10 @@ pub(super) fn reserved(word: &str) -> String {
     let hint = match word {
         "export" => "; the folder of the export is `ctx.export_dir`",
         "eval" => "; scripts cannot run texts as scripts",
-        _ => "; choose another name",
+        word if !word.starts_with(char::is_alphabetic) => {
+            return format!("`{word}` has no meaning in the language");
+        }
+        _ => "; choose another name, or put a map's key in quotes",
     };
     format!("the word `{word}` is reserved by the language{hint}")
 }

@@ -222,6 +222,34 @@ fn commands_take_their_options_and_give_back_how_they_ended() {
     assert!(output.contains("failed with status 1; trying again in 1ms (1 of 2)\n"), "{output}");
 }
 
+/// Other types of numbers would compare to nothing, and a `switch` would take the wrong arm.
+#[test]
+fn numbers_that_cross_the_border_are_numbers_of_the_language() {
+    let repo = script(
+        r#"fn name(n) { switch n { 7 => "seven", _ => "another" } }
+        fn build(ctx) {
+            let ended = try_sh("exit 7");
+            print(`${ended.code == 7} ${name(ended.code)} ${name(lent(0))} ${lent(0) == 7}`);
+            remember("n", 7);
+            print(`${name(recall("n"))} ${ctx.time > 0} ${ctx.host.cpus >= 1} ${type_of(ctx.time)}`);
+            try { sh("exit 7") } catch (e) { print(`${name(e.code)} ${e.code + 1}`); }
+            let m = #{ a: 1 };
+            print(`${m.get("a") ?? 3} ${m.get("b") ?? 3}`);
+            sh("exit 7");
+        }
+        fn after_build_failure(ctx) { print(`${ctx.failure.code == 7} ${name(ctx.failure.code)}`); }"#,
+    );
+    let ran = run_with(&repo, |builder| {
+        builder.function("lent", 1..=1, Effect::Pure, "", |_| Ok(Value::from(7)))
+    });
+    assert_eq!(
+        ran.output,
+        "true seven seven true\nseven true true i64\nseven 8\n1 3\ntrue seven\n",
+        "{}",
+        ran.error("build")
+    );
+}
+
 #[test]
 fn retry_timeout_group_and_defer_direct_the_script() {
     let output = build_output(

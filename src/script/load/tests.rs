@@ -117,6 +117,10 @@ fn what_is_wrong_is_told_in_plain_words_and_with_its_place() {
         ("fn build() { clean; }", "there is no variable `clean` here"),
         ("fn build() { sh; }", "`sh` is a function: call it"),
         ("fn build() { eval(\"1\"); }", "scripts cannot run texts as scripts"),
+        ("fn build() { let x = try { 1 } catch { 2 }; }", "`try` gives no value"),
+        ("fn build() { let m = #{ go: 1 }; }", "put a map's key in quotes"),
+        ("fn build(m) { m.default }", "the word `default` is reserved"),
+        ("fn build() { @ }", "`@` has no meaning"),
     ] {
         let text = error(bad);
         assert!(text.contains(expected), "{bad}: {text}");
@@ -128,6 +132,20 @@ fn what_is_wrong_is_told_in_plain_words_and_with_its_place() {
         ["  --> .tinyci.rhai:2:6", "   |", " 2 | \tlet go = 1;", "   | \t    ^"],
         "{report}"
     );
+}
+
+/// Builds without optimization have far lower limits of their own.
+#[test]
+fn ordinary_depths_are_parsed_in_every_build() {
+    let terms = format!("fn build(ctx) {{ sh(\"a\" {}); }}", "+ \"b\" ".repeat(40));
+    assert!(load(&terms, &[]).is_ok());
+    let blocks = format!("fn build() {{ {} {} }}", "if true { ".repeat(15), "}".repeat(15));
+    assert!(load(&blocks, &[]).is_ok());
+    for deep in ["(", "[", "-", "!", "#{ a: ", "|| ", "if ", "while { ", "sh(", "`${"] {
+        let text = format!("fn build() {{ {} }}", deep.repeat(10_000));
+        let text = error(&text);
+        assert!(text.starts_with(".tinyci.rhai:1:"), "{deep}: {text}");
+    }
 }
 
 #[test]
