@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use tinyci::{CancelToken, Engine, Outcome, Record, Selection};
+use tinyci::{CancelToken, Engine, Format, Outcome, Record, Selection};
 
 use crate::support::TestRepo;
 
@@ -59,6 +59,45 @@ impl Stage {
         let record = summary.records.into_iter().next().unwrap();
         let calls = fs::read_to_string(calls).unwrap_or_default();
         (record, calls.lines().map(str::to_owned).collect())
+    }
+}
+
+#[test]
+fn nothing_is_wrong_with_any_of_them_nor_with_the_script_of_this_repository() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut scripts = vec![root.join(".tinyci.rhai")];
+    let examples = fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    scripts.extend(examples.filter(|path| path.extension().is_some_and(|it| it == "rhai")));
+    assert!(scripts.len() > 5);
+    for path in scripts {
+        let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
+        let text = fs::read(&path).unwrap();
+        let found = Engine::builder(folder).check_config(text, Format::Rhai, name);
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+    }
+}
+
+#[test]
+fn this_repository_is_not_built_for_its_licence() {
+    let stage = Stage::new("../.tinyci.rhai", &["cargo"]);
+    let checks = stage.repo.path().join(".ci/run");
+    stage.repo.write(".ci/run", "#!/bin/sh\n");
+    fs::set_permissions(&checks, fs::Permissions::from_mode(0o755)).unwrap();
+    stage.repo.commit("first");
+    let (record, calls) = stage.run();
+    assert_eq!(
+        (record.outcome, calls),
+        (Outcome::Success, vec!["cargo build --all-targets".into()])
+    );
+    for (file, outcome) in [
+        ("LICENSE-MIT", Outcome::Skipped),
+        ("ARCHITECTURE.md", Outcome::Skipped),
+        ("src/a/b.rs", Outcome::Success),
+        ("README.md", Outcome::Success),
+    ] {
+        stage.repo.write(file, "changed");
+        stage.repo.commit(file);
+        assert_eq!(stage.run().0.outcome, outcome, "{file}");
     }
 }
 
