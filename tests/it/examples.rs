@@ -38,3 +38,27 @@ fn dry_executor_runs_nothing() {
     assert!(text.contains("would run /bin/sh -c 'touch ran'"), "{text}");
     assert!(!text.contains("failed"), "{text}");
 }
+
+#[cfg(feature = "rhai")]
+#[test]
+fn a_program_may_use_rhai_and_git2_itself() {
+    let repo = TestRepo::new();
+    let config = "build: echo <%= program::shout(ctx.short) %>\n";
+    repo.write(".tinyci.yml", config);
+    let first = repo.commit("Release 1");
+    let between = repo.commit("Mend");
+    repo.git(&["rm", "-q", ".tinyci.yml"]);
+    repo.write(".tinyci.rhai", "fn build(ctx) { print(program::shout(\"two\")); sh(\"exit 1\"); }");
+    let second = repo.commit("Release 2");
+    let rule = "subject.starts_with(\"Release\") && sh(\"x\") == \"the program's own sh: x\"";
+    let output = example("rhai_and_git2").arg(repo.path()).arg(rule).output().unwrap();
+    let text = succeed("rhai_and_git2", &output);
+    let shouted = first[..7].to_uppercase();
+    assert_eq!(text, format!("{shouted}\nTWO\n{first} success\n{second} failure"));
+    assert_eq!(repo.verdict(&between), None);
+
+    // The program's limits are its own: tinyci's are five thousand times as high.
+    let output = example("rhai_and_git2").arg(repo.path()).arg("loop { }").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains("TooManyOperations"), "{text}");
+}

@@ -67,6 +67,8 @@ mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
 #[cfg(feature = "rhai")]
+mod script_host;
+#[cfg(feature = "rhai")]
 mod script_plan;
 #[cfg(feature = "rhai")]
 mod script_run;

@@ -1,0 +1,74 @@
+//! A program that scripts itself with rhai and reads the repository with git2, beside tinyci: a
+//! rule of the program's own chooses the commits, tinyci judges them, and their pipelines may ask
+//! the program's script.
+//!
+//!     cargo run --example rhai_and_git2 -- /srv/git/app.git 'subject.starts_with("Release")'
+
+use std::{
+    env,
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use tinyci::{CancelToken, Effect, Engine, Event, Selection, Value};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let path = env::args().nth(1).unwrap_or_else(|| ".".to_owned());
+    let rule = env::args().nth(2).unwrap_or_else(|| "true".to_owned());
+    let rules = Arc::new(Mutex::new(rules()));
+    let asked = rules.clone();
+    let engine = Engine::builder(&path)
+        .function("program::shout", 1..=1, Effect::Pure, "In capitals.", move |arguments| {
+            let text = arguments.first().and_then(Value::as_str).unwrap_or_default().to_owned();
+            let rules = asked.lock().map_err(|_| "the rules are gone")?;
+            let mut scope = rhai::Scope::new();
+            scope.push("text", text);
+            Ok(Value::from(rules.eval_with_scope::<String>(&mut scope, "shout(text)")?))
+        })
+        .open()?;
+    let wanted = wanted(&path, &rule, &rules)?;
+    for id in &wanted {
+        engine.run(&Selection::revision(id), &CancelToken::new(), &mut |event: &Event| {
+            if let Event::Output { bytes, .. } = event {
+                let _ = std::io::stdout().write_all(bytes);
+            }
+        })?;
+    }
+    let repository = git2::Repository::open(&path)?;
+    for id in &wanted {
+        let note = repository.find_note(Some("refs/notes/tinyci-result"), git2::Oid::from_str(id)?);
+        let word = note.ok().and_then(|note| note.message().map(str::to_owned).ok());
+        println!("{id} {}", word.as_deref().map_or("no verdict", str::trim));
+    }
+    Ok(())
+}
+
+/// The program's own engine, with its own functions and limits. tinyci's scripts see none of it.
+fn rules() -> rhai::Engine {
+    let mut rules = rhai::Engine::new();
+    rules.set_max_operations(1_000);
+    rules.register_fn("shout", |text: &str| text.to_uppercase());
+    rules.register_fn("sh", |text: &str| format!("the program's own sh: {text}"));
+    rules
+}
+
+/// The commits of HEAD's history that the rule holds for, oldest first.
+fn wanted(path: &str, rule: &str, rules: &Mutex<rhai::Engine>) -> Result<Vec<String>, Failure> {
+    let rules = rules.lock().map_err(|_| "the rules are gone")?;
+    let repository = git2::Repository::open(path)?;
+    let mut walk = repository.revwalk()?;
+    walk.push_head()?;
+    walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
+    let mut wanted = Vec::new();
+    for id in walk {
+        let commit = repository.find_commit(id?)?;
+        let mut scope = rhai::Scope::new();
+        scope.push("subject", commit.summary()?.unwrap_or_default().to_owned());
+        if rules.eval_with_scope::<bool>(&mut scope, rule)? {
+            wanted.push(commit.id().to_string());
+        }
+    }
+    Ok(wanted)
+}
