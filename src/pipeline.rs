@@ -255,7 +255,6 @@ pub struct Pipeline {
     pub warnings: Vec<Warning>,
     steps: BTreeMap<StepName, Step>,
     /// Where its functions stand, if it is a script.
-    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts have one"))]
     pub(crate) script: Option<Arc<ScriptText>>,
 }
 

@@ -16,6 +16,7 @@
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
 //! | `job` | one commit: export, steps, record, word |
 //! | `steps` | one step: the host's hook, then the commands |
+//! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `reports` | records asked for by range, outcome and number |
 //!
@@ -43,6 +44,8 @@ mod scripts;
 mod scripts;
 mod secrets;
 mod steps;
+#[cfg(feature = "rhai")]
+mod suites;
 mod voice;
 mod workers;
 

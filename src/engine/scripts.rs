@@ -85,7 +85,8 @@ impl Scripts {
         Ok(Self::new(pipeline.script.as_ref().map(load).transpose()?, functions))
     }
 
-    fn new(script: Option<Script>, functions: &[HostFunction]) -> Self {
+    /// The same for a script.
+    pub(super) fn new(script: Option<Script>, functions: &[HostFunction]) -> Self {
         let (memory, progress) = (Arc::default(), Mutex::default());
         Self { script, functions: functions.to_vec(), memory, progress }
     }

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, ScriptFuncDef, Stmt};
 
 use super::{
+    coverage::Hits,
     excerpt,
     imports::{Importer, Tree, Unit, place},
     limits,
@@ -37,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) secrets: Vec<String>,
     /// `const DEPLOY`.
     pub(crate) deploy: Deploy,
+    /// Where it went, if that is to be known.
+    pub(super) hits: Option<Arc<Hits>>,
 }
 
 /// A function whose name makes it a phase.
@@ -69,6 +72,19 @@ impl Script {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Self, Error> {
+        let mut script = Self::read(bytes, name, tree, functions)?;
+        script.phases = phases(&script.main)?;
+        script.read_constants()?;
+        Ok(script)
+    }
+
+    /// Reads a script that need not be a pipeline: none of its functions is a phase.
+    pub(super) fn read(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+    ) -> Result<Self, Error> {
         let engine = parser(functions);
         let parse = |source: Source| {
             let unit = parse(&engine, source)?;
@@ -80,17 +96,20 @@ impl Script {
         let mut importer = Importer { tree, parse: &parse, modules: BTreeMap::new() };
         importer.follow(&main, &mut vec![name.to_owned()])?;
         let modules = Arc::new(importer.modules);
-        let phases = phases(&main)?;
-        let mut script = Self {
+        Ok(Self {
             main,
             modules,
-            phases,
+            phases: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
             deploy: Deploy::default(),
-        };
-        script.read_constants()?;
-        Ok(script)
+            hits: None,
+        })
+    }
+
+    /// The same script, noting where it goes when it runs.
+    pub(crate) fn watched(&self, hits: &Arc<Hits>) -> Self {
+        Self { hits: Some(hits.clone()), ..self.clone() }
     }
 
     /// The function of a phase.

@@ -1,6 +1,6 @@
 //! A pipeline of the caller's own in place of the commits' configs.
 
-use tinyci::{Engine, ErrorKind, Format, Outcome, Phase, Pipeline, Reason, Selection};
+use tinyci::{Format, Outcome, Pipeline, Reason, Selection};
 
 use crate::engine_stage::{Ran, Stage};
 
@@ -66,7 +66,7 @@ fn commits_that_were_hidden_as_unconfigured_are_seen() {
 
 #[cfg(feature = "rhai")]
 mod scripts {
-    use tinyci::{Effect, Value};
+    use tinyci::{Effect, Engine, ErrorKind, Phase, Value};
 
     use super::*;
 
