@@ -122,6 +122,29 @@ impl<K: Into<String>, T: Into<Value>> FromIterator<(K, T)> for Value {
     }
 }
 
+impl Value {
+    /// The value as a script would write it.
+    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts are shown it"))]
+    pub(crate) fn literal(&self) -> String {
+        match self {
+            Value::Nothing => "()".to_owned(),
+            Value::Bool(truth) => truth.to_string(),
+            Value::Int(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Text(text) => format!("{text:?}"),
+            Value::List(list) => {
+                let items: Vec<String> = list.iter().map(Value::literal).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Map(map) => {
+                let entry = |(key, value): (&String, &Value)| format!("{key}: {}", value.literal());
+                let entries: Vec<String> = map.iter().map(entry).collect();
+                format!("#{{ {} }}", entries.join(", "))
+            }
+        }
+    }
+}
+
 /// What calling a function does to the world: a plan, which changes nothing, has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -78,11 +78,11 @@ mod script_runner;
 mod secret_dir;
 mod selection;
 mod suggestion;
+#[cfg(feature = "rhai")]
+mod test_report;
 mod wire;
 mod workspace;
 
-#[cfg(feature = "rhai")]
-pub use crate::forecast::{Act, Assumption, Forecast, StepForecast};
 pub use crate::{
     cancel::{CancelToken, CancelView},
     clock::log_prefix,
@@ -105,6 +105,13 @@ pub use crate::{
     repo::tune_process,
     run::Run,
     selection::{Selection, Target, Update, Wait},
+};
+#[cfg(feature = "rhai")]
+pub use crate::{
+    forecast::{Act, Assumption, Forecast, StepForecast},
+    test_report::{
+        Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
+    },
 };
 
 /// The version of this library.

@@ -7,6 +7,7 @@
 //! | `definitions` | the reference of what scripts can use |
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
+//! | `parser` | pipelines from texts that stand in no commit |
 //! | `pump` | events from the workers to the observer, in order |
 //! | `due` | what a caller asked for, and what of it is due |
 //! | `drive` | passes: look, plan, hand out jobs, until nothing is due |
@@ -15,6 +16,7 @@
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
 //! | `job` | one commit: export, steps, record, word |
 //! | `steps` | one step: the host's hook, then the commands |
+//! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `reports` | records asked for by range, outcome and number |
 //!
@@ -29,6 +31,7 @@ mod due;
 mod handle;
 mod host;
 mod job;
+mod parser;
 mod pump;
 mod queue;
 #[cfg(feature = "rhai")]
@@ -41,6 +44,8 @@ mod scripts;
 mod scripts;
 mod secrets;
 mod steps;
+#[cfg(feature = "rhai")]
+mod suites;
 mod voice;
 mod workers;
 

@@ -28,8 +28,9 @@ use crate::{
     mask::Masks,
     outcome::{Exit, Outcome},
     pipeline::{Body, Phase, Pipeline, Step, StepName},
+    repo::Repo,
     run::Run,
-    script::{self, Approval, Changes, Facts, Host, PhaseCall, ScriptCommand},
+    script::{self, Approval, Changes, Facts, Host, PhaseCall, ScriptCommand, shown_program},
     script_runner::{Memory, Ran, Sink, StepHost},
 };
 
@@ -81,12 +82,23 @@ fn forecast(
     let repo = shared.repo()?;
     let commit = repo.commit(repo.resolve(revision)?)?;
     let (pipeline, scripts) = Scripts::load(shared, &repo, &commit)?;
+    rehearse(shared, &repo, &commit, (&pipeline, &scripts), assume)
+}
+
+/// What a run of a commit by this pipeline would do.
+pub(super) fn rehearse(
+    shared: &Shared,
+    repo: &Repo,
+    commit: &Commit,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
     let rehearsal = Rehearsal {
         shared,
-        commit: &commit,
+        commit,
         tags: repo.tags_of(commit.id).unwrap_or_default(),
-        pipeline: &pipeline,
-        scripts: &scripts,
+        pipeline,
+        scripts,
         memory: Arc::default(),
         assume,
     };
@@ -140,7 +152,7 @@ impl Rehearsal<'_> {
                 Body::Commands(_) => self.commands(config, &facts, &host, &mut step),
                 Body::Function(_) => self.function(&facts, &host, &mut step),
             }
-            step.acts = in_order(std::mem::take(&mut *host.acts()));
+            step.acts = std::mem::take(&mut *host.acts());
         }
         let outcome = step.outcome;
         Ok(Some((step, outcome)))
@@ -162,7 +174,7 @@ impl Rehearsal<'_> {
                 script::interpolate_template(template, &vars, name, facts, &dynamic, functions);
             match filled {
                 Ok(text) => host.act(Act::Command {
-                    command: one_line(&text),
+                    command: shown_program(&Program::Shell(text)),
                     label: None,
                     output: Assumption::Passed,
                 }),
@@ -273,10 +285,7 @@ impl Host for RehearsalHost {
         command: &ScriptCommand,
         output: &mut dyn FnMut(&Output),
     ) -> Result<Exit, Error> {
-        let text = match &command.program {
-            Program::Shell(text) => one_line(text),
-            Program::Argv(words) => one_line(&words.join(" ")),
-        };
+        let text = shown_program(&command.program);
         let assumed = self
             .assume
             .iter()
@@ -358,7 +367,7 @@ impl Host for RehearsalHost {
     }
 
     fn called(&self, function: &str, arguments: &[Value]) {
-        let arguments: Vec<String> = arguments.iter().map(shown).collect();
+        let arguments: Vec<String> = arguments.iter().map(Value::literal).collect();
         self.act(Act::Call(format!("{function}({})", arguments.join(", "))));
     }
 }
@@ -384,44 +393,4 @@ impl Sink for Nowhere {
     fn output(&self, _: Stream, _: Vec<u8>) {}
 
     fn warn(&self, _: String) {}
-}
-
-/// A value as a script would write it.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Nothing => "()".to_owned(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Int(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        Value::Text(text) => format!("{text:?}"),
-        Value::List(list) => {
-            let items: Vec<String> = list.iter().map(shown).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Map(map) => {
-            let entry = |(key, value): (&String, &Value)| format!("{key}: {}", shown(value));
-            let entries: Vec<String> = map.iter().map(entry).collect();
-            format!("#{{ {} }}", entries.join(", "))
-        }
-    }
-}
-
-/// Branches that run at once are told one after the other, so that a forecast is always the same.
-fn in_order(mut acts: Vec<Act>) -> Vec<Act> {
-    fn label(act: &Act) -> Option<&str> {
-        match act {
-            Act::Command { label, .. } => label.as_deref(),
-            _ => None,
-        }
-    }
-    for part in acts.chunk_by_mut(|one, next| label(one).is_some() && label(next).is_some()) {
-        part.sort_by(|one, other| label(one).cmp(&label(other)));
-    }
-    acts
-}
-
-fn one_line(text: &str) -> String {
-    let mut lines = text.trim().lines();
-    let first = lines.next().unwrap_or_default().to_owned();
-    if lines.next().is_some() { format!("{first} …") } else { first }
 }

@@ -230,7 +230,7 @@ fn refused(error: Error) -> Thrown {
 }
 
 /// A command in one line.
-fn shown_program(program: &Program) -> String {
+pub(crate) fn shown_program(program: &Program) -> String {
     let text = match program {
         Program::Shell(text) => text.clone(),
         Program::Argv(words) => words.join(" "),
@@ -338,6 +338,7 @@ fn options(
             input: None,
             deadline: None,
             split,
+            captured: shown == Shown::Stderr,
             label: session.frame().label,
             shown,
             cleanup: session.is_cleaning(),

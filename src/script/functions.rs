@@ -11,7 +11,7 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFun
 
 use super::{
     call::Call,
-    commands, context, control,
+    commands, context, control, coverage,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
@@ -84,6 +84,9 @@ pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engi
     register_host_functions(&mut engine, session, functions);
     if let Some(script) = &session.script {
         engine.set_module_resolver(Modules::new(script.modules.clone()));
+        if let Some(hits) = &script.hits {
+            coverage::watch(&mut engine, hits);
+        }
     }
     engine
 }

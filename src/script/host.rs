@@ -22,6 +22,8 @@ pub(crate) struct ScriptCommand {
     pub(crate) deadline: Option<Instant>,
     /// Whether stdout and stderr are kept apart.
     pub(crate) split: bool,
+    /// Whether the script goes on with what it writes to standard output.
+    pub(crate) captured: bool,
     /// What goes in front of each line of its output.
     pub(crate) label: Option<String>,
     pub(crate) shown: Shown,

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, ScriptFuncDef, Stmt};
 
 use super::{
+    coverage::Hits,
     excerpt,
     imports::{Importer, Tree, Unit, place},
     limits,
@@ -18,7 +19,7 @@ use crate::{
     duration::parse_duration,
     error::{Error, Position},
     function::{HostFunction, Value},
-    pipeline::{Format, Pipeline, Step, StepName},
+    pipeline::{Format, Pipeline, ScriptText, Step, StepName},
     suggestion::did_you_mean,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Script {
     pub(crate) secrets: Vec<String>,
     /// `const DEPLOY`.
     pub(crate) deploy: Deploy,
+    /// Where it went, if that is to be known.
+    pub(super) hits: Option<Arc<Hits>>,
 }
 
 /// A function whose name makes it a phase.
@@ -70,6 +73,19 @@ impl Script {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Self, Error> {
+        let mut script = Self::read(bytes, name, tree, functions)?;
+        script.phases = phases(&script.main)?;
+        script.read_constants()?;
+        Ok(script)
+    }
+
+    /// Reads a script that need not be a pipeline: none of its functions is a phase.
+    pub(super) fn read(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+    ) -> Result<Self, Error> {
         let mut engine = parser(functions);
         let lookups = Lookups::limit(&mut engine, LOOKUPS_MAX);
         let parse = |source: Source| {
@@ -82,17 +98,20 @@ impl Script {
         let mut importer = Importer { tree, parse: &parse, modules: BTreeMap::new() };
         importer.follow(&main, &mut vec![name.to_owned()])?;
         let modules = Arc::new(importer.modules);
-        let phases = phases(&main)?;
-        let mut script = Self {
+        Ok(Self {
             main,
             modules,
-            phases,
+            phases: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
             deploy: Deploy::default(),
-        };
-        script.read_constants()?;
-        Ok(script)
+            hits: None,
+        })
+    }
+
+    /// The same script, noting where it goes when it runs.
+    pub(crate) fn watched(&self, hits: &Arc<Hits>) -> Self {
+        Self { hits: Some(hits.clone()), ..self.clone() }
     }
 
     /// The function of a phase.
@@ -114,7 +133,13 @@ impl Script {
             step.timeout = Some(self.timeout);
             Some(step)
         });
-        Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new())
+        let mut pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new());
+        let modules = self.modules.iter();
+        pipeline.script = Some(Arc::new(ScriptText {
+            main: self.main.source.text.clone(),
+            modules: modules.map(|(path, unit)| (path.clone(), unit.source.text.clone())).collect(),
+        }));
+        pipeline
     }
 
     /// The file of this name, for showing a place in it.

@@ -5,7 +5,8 @@
 //! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
 //! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
 //! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
-//! `definitions` (the reference). And what all of it may cost: `limits`, `lookups`.
+//! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
+//! (where scripts went). And what all of it may cost: `limits`, `lookups`.
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`], both given by whoever calls.
@@ -15,6 +16,7 @@ mod check;
 mod commands;
 mod context;
 mod control;
+mod coverage;
 mod definitions;
 mod excerpt;
 mod functions;
@@ -33,10 +35,13 @@ mod secret;
 mod session;
 mod source;
 mod tags;
+mod testing;
 
 pub(crate) use self::{
     check::check,
+    commands::shown_program,
     context::{Facts, FailureFacts},
+    coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,
     host::{Approval, Changes, Host, ScriptCommand, Shown},
@@ -45,6 +50,7 @@ pub(crate) use self::{
     load::Script,
     run::{PhaseCall, PhaseEnd, run},
     tags::{check_expression, interpolate_template},
+    testing::Suite,
 };
 
 #[cfg(test)]

@@ -24,8 +24,20 @@ struct Trace<'e> {
 
 /// An error as ours, with the lines that show it. `whereabouts` names phase and commit.
 pub(super) fn error(thrown: &Thrown, script: &Script, phase: &str, whereabouts: &str) -> Error {
+    let say = |error: &EvalAltResult| (message(error, Some(script)), Vec::new());
+    located(thrown, script, phase, &format!(", {whereabouts}"), say)
+}
+
+/// The same with another sentence and notes of its own, which stand before the calls.
+pub(super) fn located(
+    thrown: &Thrown,
+    script: &Script,
+    phase: &str,
+    whereabouts: &str,
+    say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
+) -> Error {
     let trace = trace(thrown, &script.main.source.name, phase);
-    let message = message(trace.innermost, Some(script));
+    let (message, mut notes) = say(trace.innermost);
     let Some(source) = script.source(&trace.file) else {
         return Error::new(ErrorKind::Script, message).with_path(trace.file);
     };
@@ -37,8 +49,8 @@ pub(super) fn error(thrown: &Thrown, script: &Script, phase: &str, whereabouts: 
         position => place(position),
     };
     let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());
-    let whereabouts = format!(" in {}, {whereabouts}", trace.function);
-    let notes: Vec<String> = trace.calls.iter().map(|call| format!("called from {call}")).collect();
+    let whereabouts = format!(" in {}{whereabouts}", trace.function);
+    notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
     let lines = excerpt(source, position, &whereabouts, &notes);
     report.with_position(position).with_excerpt(lines)
 }

@@ -8,9 +8,15 @@
 //! |---|---|
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
+//! | `forecast` | what running a commit would do |
+//! | `test_report` | what tests of a pipeline came to |
 
 mod event;
+#[cfg(feature = "rhai")]
+mod forecast;
 mod record;
+#[cfg(feature = "rhai")]
+mod test_report;
 
 /// Raised when a key changes its meaning; new keys do not raise it.
 const VERSION: u32 = 1;

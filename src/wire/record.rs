@@ -19,6 +19,8 @@ use crate::{
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     wire::VERSION,
 };
+#[cfg(feature = "rhai")]
+use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
 /// How many bytes of one command, reason or error are kept: a note is read by `git log`.
 const TEXT_BYTES_MAX: usize = 4096;
@@ -111,12 +113,21 @@ impl Plan {
     /// assert_eq!(plan.to_json(), r#"{"v":1,"jobs":[],"held":[],"baselined":[]}"#);
     /// ```
     pub fn to_json(&self) -> String {
-        json(&PlanMirror {
-            v: VERSION,
-            jobs: self.jobs.iter().map(JobMirror::of).collect(),
-            held: ids(&self.held),
-            baselined: ids(&self.baselined),
-        })
+        json(&PlanMirror::of(self))
+    }
+
+    /// The same with `forecasts`: what running these commits would do, step by step, each without
+    /// its own `v` and otherwise as [`Forecast::to_json`](crate::Forecast::to_json) tells it.
+    ///
+    /// ```
+    /// let plan = tinyci::Plan::default();
+    /// let json = plan.to_json_with(&[]);
+    /// assert_eq!(json, r#"{"v":1,"jobs":[],"held":[],"baselined":[],"forecasts":[]}"#);
+    /// ```
+    #[cfg(feature = "rhai")]
+    pub fn to_json_with(&self, forecasts: &[Forecast]) -> String {
+        let forecasts = forecasts.iter().map(ForecastMirror::of).collect();
+        json(&DetailedPlanMirror { plan: PlanMirror::of(self), forecasts })
     }
 }
 
@@ -216,6 +227,25 @@ struct PlanMirror<'a> {
     jobs: Vec<JobMirror<'a>>,
     held: Vec<String>,
     baselined: Vec<String>,
+}
+
+impl<'a> PlanMirror<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        Self {
+            v: VERSION,
+            jobs: plan.jobs.iter().map(JobMirror::of).collect(),
+            held: ids(&plan.held),
+            baselined: ids(&plan.baselined),
+        }
+    }
+}
+
+#[cfg(feature = "rhai")]
+#[derive(Serialize)]
+struct DetailedPlanMirror<'a> {
+    #[serde(flatten)]
+    plan: PlanMirror<'a>,
+    forecasts: Vec<ForecastMirror<'a>>,
 }
 
 #[derive(Serialize)]

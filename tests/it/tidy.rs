@@ -29,6 +29,7 @@ const FLOORS: [&[&str]; 5] = [
         "record",
         "selection",
         "suggestion",
+        "test_report",
     ],
     // Decisions: pure.
     &["config", "glob", "interpolate", "mask", "plan", "retention", "run", "wire"],

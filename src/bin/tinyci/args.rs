@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{CommandFactory, Parser, Subcommand};
 use tinyci::{Engine, EngineBuilder, Selection, Target};
 
+#[cfg(feature = "rhai")]
+use crate::test_pipeline::TestPipelineArgs;
 use crate::{
     check::CheckArgs,
     compact::CompactArgs,
@@ -92,6 +94,9 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Print the reference of what scripts can use
     Defs(DefsArgs),
+    /// Run the tests of a script
+    #[cfg(feature = "rhai")]
+    TestPipeline(TestPipelineArgs),
     /// Write the files of a commit to a folder
     Export(ExportArgs),
     /// Pack old builds into .tar.gz files

@@ -35,6 +35,12 @@ impl Failure {
         Self { code: USAGE, message: message.into(), hint: None }
     }
 
+    /// What was looked at is at fault.
+    #[cfg(feature = "rhai")]
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { code: FAILED, message: message.into(), hint: None }
+    }
+
     /// The work could not be done.
     pub(crate) fn broken(message: impl Into<String>) -> Self {
         Self { code: BROKEN, message: message.into(), hint: None }

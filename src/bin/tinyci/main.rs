@@ -29,6 +29,8 @@ mod run;
 mod signals;
 mod ssh_address;
 mod terminal;
+#[cfg(feature = "rhai")]
+mod test_pipeline;
 mod transcript;
 mod uninstall;
 mod version;
@@ -73,6 +75,8 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Check(args) => check::execute(args, globals),
         Command::Convert(args) => convert::execute(args, globals),
         Command::Defs(args) => defs::execute(args, globals),
+        #[cfg(feature = "rhai")]
+        Command::TestPipeline(args) => test_pipeline::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
         Command::Completions(args) => completions::execute(args),

@@ -30,7 +30,7 @@ pub(crate) struct PlanArgs {
     /// As `run --all-history` would
     #[arg(long)]
     all_history: bool,
-    /// Print the plan as one line of JSON
+    /// Print the plan as one line of JSON, of named commits with what their steps would do
     #[arg(long)]
     json: bool,
     /// Take this text for the output of commands that the script asks for: `git describe*=v1.2`
@@ -43,11 +43,12 @@ pub(crate) fn execute(args: &PlanArgs, globals: &Globals) -> Result<u8, Failure>
     let engine = globals.engine()?;
     let plan = engine.plan(&selection)?;
     let mut stdout = Stdout::new();
+    let named = args.revisions.iter().filter(|word| !is_range(word));
     if args.json {
-        stdout.line(plan.to_json());
+        stdout.line(json(&engine, &plan, named, &args.assume)?);
     } else {
         show(&plan, &mut stdout);
-        for revision in args.revisions.iter().filter(|word| !is_range(word)) {
+        for revision in named {
             steps(&engine, &plan, revision, &args.assume, &mut stdout)?;
         }
     }
@@ -81,6 +82,31 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
 fn assumption(word: &str) -> Result<(String, String), String> {
     let (glob, text) = word.split_once('=').ok_or("write GLOB=TEXT")?;
     Ok((glob.to_owned(), text.to_owned()))
+}
+
+/// The plan, with what the steps of named commits would do.
+#[cfg(feature = "rhai")]
+fn json<'a>(
+    engine: &Engine,
+    plan: &Plan,
+    named: impl Iterator<Item = &'a String>,
+    assume: &[(String, String)],
+) -> Result<String, Failure> {
+    let mut forecasts = Vec::new();
+    for revision in named {
+        forecasts.push(engine.forecast(revision, assume)?);
+    }
+    Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
+}
+
+#[cfg(not(feature = "rhai"))]
+fn json<'a>(
+    _: &Engine,
+    plan: &Plan,
+    _: impl Iterator<Item = &'a String>,
+    _: &[(String, String)],
+) -> Result<String, Failure> {
+    Ok(plan.to_json())
 }
 
 /// What the steps of a named commit would do, whether it is due or not.

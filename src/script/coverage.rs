@@ -1,0 +1,122 @@
+//! Which lines of a script were entered.
+//!
+//! The language's debugger is what tells: told to step, it stops at every node of the syntax tree,
+//! in closures, modules, branches and deferred calls alike, and says which file it is in. Its place
+//! is that of the node, so that the statements of a script can be found again among those places.
+//! The alternatives know less: the engine's progress has no place, and statements added to the tree
+//! would move the places that errors show.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rhai::{
+    AST, ASTNode, Engine, Expr, Module, Stmt,
+    debugger::{Debugger, DebuggerCommand},
+};
+
+use super::{
+    imports::{Unit, place},
+    load::Script,
+};
+use crate::{
+    error::Position,
+    test_report::{Coverage, FileCoverage, MissedLines},
+};
+
+/// The places that were entered, by file.
+#[derive(Debug, Default)]
+pub(crate) struct Hits(Mutex<BTreeMap<String, BTreeSet<(usize, usize)>>>);
+
+impl Hits {
+    fn add(&self, file: &str, at: Position) {
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (at.line, at.column);
+        match files.get_mut(file) {
+            Some(places) => places.insert(at),
+            None => files.entry(file.to_owned()).or_default().insert(at),
+        };
+    }
+
+    fn of(&self, file: &str) -> BTreeSet<(usize, usize)> {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(file).cloned().unwrap_or_default()
+    }
+
+    /// What this means for a script and what it imports: the script first, then its modules.
+    pub(crate) fn coverage(&self, script: &Script) -> Coverage {
+        let units = std::iter::once(&script.main).chain(script.modules.values());
+        Coverage { files: units.map(|unit| self.of_file(unit)).collect() }
+    }
+
+    fn of_file(&self, unit: &Unit) -> FileCoverage {
+        let file = unit.source.name.to_string();
+        let hits = self.of(&file);
+        // A line is entered as soon as one of the statements is that begin on it.
+        let mut lines: BTreeMap<usize, bool> = BTreeMap::new();
+        for at in statements(unit) {
+            *lines.entry(at.0).or_default() |= hits.contains(&at);
+        }
+        let entered = lines.values().filter(|entered| **entered).count();
+        FileCoverage { file, lines: lines.len(), entered, missed: missed(unit, &lines) }
+    }
+}
+
+/// Has an engine note where it goes.
+pub(super) fn watch(engine: &mut Engine, hits: &Arc<Hits>) {
+    let hits = hits.clone();
+    let begin = |_: &Engine, debugger: Debugger| debugger;
+    #[expect(deprecated, reason = "rhai marks its debugger so to call it volatile")]
+    engine.register_debugger(begin, move |_, _, node, source, _| {
+        if let (Some(source), false) = (source, node.position().is_none()) {
+            hits.add(source, place(node.position()));
+        }
+        Ok(DebuggerCommand::StepInto)
+    });
+}
+
+/// Where the statements of a file's functions begin. What stands outside of functions is read, not
+/// run, and says nothing.
+fn statements(unit: &Unit) -> BTreeSet<(usize, usize)> {
+    let mut places = BTreeSet::new();
+    let mut functions = Module::new();
+    for function in unit.ast.iter_fn_def() {
+        functions.set_script_fn(function.clone());
+    }
+    AST::new([], functions).walk(&mut |path: &[ASTNode<'_>]| {
+        let Some(ASTNode::Stmt(statement)) = path.last() else { return true };
+        let at = match statement {
+            // What holds others, and what the parser put there.
+            Stmt::Noop(_) | Stmt::Block(_) | Stmt::Share(_) => return true,
+            Stmt::Expr(expression) => match &**expression {
+                Expr::Stmt(_) => return true,
+                expression => expression.position(),
+            },
+            other => other.position(),
+        };
+        let at = place(at);
+        places.insert((at.line, at.column));
+        true
+    });
+    places
+}
+
+/// The lines that were not entered, those in a row together.
+fn missed(unit: &Unit, lines: &BTreeMap<usize, bool>) -> Vec<MissedLines> {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    let mut goes_on = false;
+    for (line, entered) in lines {
+        match ranges.last_mut().filter(|_| goes_on && !entered) {
+            Some(range) => range.1 = *line,
+            None if !entered => ranges.push((*line, *line)),
+            None => {}
+        }
+        goes_on = !entered;
+    }
+    let text = |first: usize, last: usize| -> Vec<&str> {
+        (first..=last).map(|line| unit.source.line(line).unwrap_or_default()).collect()
+    };
+    let range = |(first, last)| MissedLines { first, last, source: text(first, last).join("\n") };
+    ranges.into_iter().map(range).collect()
+}

@@ -1,0 +1,263 @@
+//! A commit that a test makes up: everything that `ctx` can know, and what a phase can ask for.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rhai::{Array, Dynamic, Map};
+
+use crate::{
+    function::Value,
+    script::{
+        call::kind,
+        context::{Facts, FailureFacts},
+        host::Changes,
+        literal::value_of,
+        session::{Thrown, throw},
+    },
+    suggestion::did_you_mean,
+};
+
+/// Every key that can be given, in the order of the documentation.
+const KEYS: [&str; 22] = [
+    "sha",
+    "tree",
+    "branch",
+    "tags",
+    "subject",
+    "message",
+    "author",
+    "time",
+    "parents",
+    "trigger",
+    "environment",
+    "changes",
+    "base",
+    "previous",
+    "result",
+    "failure",
+    "approved",
+    "secrets",
+    "env",
+    "remembered",
+    "programs",
+    "host",
+];
+
+/// The commit of a test that names none.
+const SHA: &str = "1234567890abcdef1234567890abcdef12345678";
+const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+const PARENT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// A made-up commit.
+#[derive(Clone, Debug)]
+pub(super) struct FakeCommit {
+    pub(super) facts: Facts,
+    pub(super) changes: Arc<Changes>,
+    pub(super) previous: Option<String>,
+    pub(super) approved: bool,
+    pub(super) secrets: BTreeMap<String, String>,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) remembered: BTreeMap<String, Value>,
+    /// The programs in `PATH`; any, where none are named.
+    pub(super) programs: Option<Vec<String>>,
+}
+
+impl Default for FakeCommit {
+    fn default() -> Self {
+        let facts = Facts {
+            sha: SHA.to_owned(),
+            tree: TREE.to_owned(),
+            branch: Some("main".to_owned()),
+            subject: "A commit".to_owned(),
+            author: "Ada <ada@example.org>".to_owned(),
+            time: 1_500_000_000,
+            parents: vec![PARENT.to_owned()],
+            export_dir: "/builds/export".to_owned(),
+            target: "/builds".to_owned(),
+            repo: "/repository".to_owned(),
+            run: "test".to_owned(),
+            trigger: "pending".to_owned(),
+            host_name: "host".to_owned(),
+            ..Facts::default()
+        };
+        Self {
+            facts,
+            changes: Arc::default(),
+            previous: None,
+            approved: false,
+            secrets: BTreeMap::new(),
+            env: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            programs: None,
+        }
+    }
+}
+
+impl FakeCommit {
+    /// A commit with what the map says of it.
+    pub(super) fn of(value: Option<&Dynamic>) -> Result<Self, Thrown> {
+        let mut commit = Self::default();
+        let Some(value) = value else { return Ok(commit.completed()) };
+        let value = value.flatten_clone();
+        let map = value.read_lock::<Map>().ok_or_else(|| {
+            let found = kind(&value);
+            throw(format!("a commit is a map such as `#{{ branch: \"main\" }}`, not {found}"))
+        })?;
+        for (key, value) in map.iter() {
+            commit.set(key, &value.flatten_clone())?;
+        }
+        Ok(commit.completed())
+    }
+
+    fn set(&mut self, key: &str, value: &Dynamic) -> Result<(), Thrown> {
+        let facts = &mut self.facts;
+        match key {
+            "sha" => facts.sha = text(key, value)?,
+            "tree" => facts.tree = text(key, value)?,
+            "branch" => facts.branch = optional(key, value)?,
+            "tags" => facts.tags = texts(key, value)?,
+            "subject" => facts.subject = text(key, value)?,
+            "message" => facts.message = text(key, value)?,
+            "author" => facts.author = text(key, value)?,
+            "time" => facts.time = value.as_int().map_err(|_| wrong(key, "a number", value))?,
+            "parents" => facts.parents = texts(key, value)?,
+            "trigger" => facts.trigger = text(key, value)?,
+            "environment" => facts.environment = optional(key, value)?,
+            "host" => facts.host_name = text(key, value)?,
+            "result" => self.set_result(value)?,
+            "failure" => facts.failure = failure(value)?,
+            "changes" => self.changes = self.with_paths(texts(key, value)?),
+            "base" => {
+                let (base, paths) = (optional(key, value)?, self.changes.paths.clone());
+                self.changes = Arc::new(Changes { base, paths });
+            }
+            "previous" => self.previous = optional(key, value)?,
+            "approved" => {
+                let takes = "`true` or `false`";
+                self.approved = value.as_bool().map_err(|_| wrong(key, takes, value))?;
+            }
+            "secrets" => self.secrets = entries(key, value, text)?,
+            "env" => self.env = entries(key, value, text)?,
+            "remembered" => {
+                let takes = "a map of texts, numbers, truth values, lists and maps";
+                let of = |_: &str, it: &Dynamic| value_of(it).ok_or_else(|| wrong(key, takes, it));
+                self.remembered = entries(key, value, of)?;
+            }
+            "programs" => self.programs = Some(texts(key, value)?),
+            unknown => {
+                let hint = did_you_mean(unknown, KEYS);
+                let known = KEYS.join(", ");
+                return Err(throw(format!(
+                    "a commit has no `{unknown}`{hint} (there are {known})"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes are those since a green ancestor: the parent, unless the test says which.
+    fn with_paths(&self, paths: Vec<String>) -> Arc<Changes> {
+        let base = self.changes.base.clone().or_else(|| Some(PARENT.to_owned()));
+        Arc::new(Changes { base, paths })
+    }
+
+    fn set_result(&mut self, value: &Dynamic) -> Result<(), Thrown> {
+        for (phase, word) in entries("result", value, text)? {
+            match phase.as_str() {
+                "build" => self.facts.build = Some(word),
+                "test" => self.facts.test = Some(word),
+                unknown => {
+                    let hint = did_you_mean(unknown, ["build", "test"]);
+                    let message =
+                        format!("`result` holds `build` and `test`, not `{unknown}`{hint}");
+                    return Err(throw(message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows from the rest.
+    fn completed(mut self) -> Self {
+        self.facts.short = self.facts.sha.chars().take(7).collect();
+        if self.facts.message.is_empty() {
+            self.facts.message = format!("{}\n", self.facts.subject);
+        }
+        self
+    }
+
+    /// The facts by their names in tags and in the environment.
+    pub(super) fn known(&self, phase: &str) -> Vec<(&'static str, String)> {
+        let facts = &self.facts;
+        let mut known = vec![
+            ("commit", facts.sha.clone()),
+            ("short", facts.short.clone()),
+            ("tree", facts.tree.clone()),
+            ("subject", facts.subject.clone()),
+            ("message", facts.message.clone()),
+            ("author", facts.author.clone()),
+            ("time", facts.time.to_string()),
+            ("export", facts.export_dir.clone()),
+            ("target", facts.target.clone()),
+            ("phase", phase.to_owned()),
+            ("repo", facts.repo.clone()),
+            ("run", facts.run.clone()),
+        ];
+        known.extend(facts.branch.clone().map(|branch| ("branch", branch)));
+        known
+    }
+}
+
+fn wrong(key: &str, takes: &str, found: &Dynamic) -> Thrown {
+    throw(format!("`{key}` of a commit is {takes}, not {}", kind(found)))
+}
+
+fn text(key: &str, value: &Dynamic) -> Result<String, Thrown> {
+    value.flatten_clone().into_string().map_err(|_| wrong(key, "a text", value))
+}
+
+fn optional(key: &str, value: &Dynamic) -> Result<Option<String>, Thrown> {
+    if value.is_unit() {
+        return Ok(None);
+    }
+    value.clone().into_string().map(Some).map_err(|_| wrong(key, "a text or `()`", value))
+}
+
+fn texts(key: &str, value: &Dynamic) -> Result<Vec<String>, Thrown> {
+    let list = value.read_lock::<Array>().ok_or_else(|| wrong(key, "a list of texts", value))?;
+    list.iter().map(|item| text(key, item)).collect()
+}
+
+fn entries<T>(
+    key: &str,
+    value: &Dynamic,
+    of: impl Fn(&str, &Dynamic) -> Result<T, Thrown>,
+) -> Result<BTreeMap<String, T>, Thrown> {
+    let map = value.read_lock::<Map>().ok_or_else(|| wrong(key, "a map", value))?;
+    map.iter().map(|(name, value)| Ok((name.to_string(), of(name, value)?))).collect()
+}
+
+fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
+    const KEYS: [&str; 4] = ["command", "code", "at", "tail"];
+    if value.is_unit() {
+        return Ok(None);
+    }
+    let map = value.read_lock::<Map>().ok_or_else(|| wrong("failure", "a map or `()`", value))?;
+    let mut failure = FailureFacts { at: "build".to_owned(), ..FailureFacts::default() };
+    for (key, value) in map.iter() {
+        match key.as_str() {
+            "command" => failure.command = text(key, value)?,
+            "code" => {
+                failure.code = Some(value.as_int().map_err(|_| wrong(key, "a number", value))?)
+            }
+            "at" => failure.at = text(key, value)?,
+            "tail" => failure.tail = text(key, value)?,
+            unknown => {
+                let hint = did_you_mean(unknown, KEYS);
+                let known = KEYS.join(", ");
+                let message = format!("`failure` has no `{unknown}`{hint} (there are {known})");
+                return Err(throw(message));
+            }
+        }
+    }
+    Ok(Some(failure))
+}

@@ -1,0 +1,125 @@
+//! How the commands of a test end: what `t.fake` says.
+
+use rhai::{Array, Dynamic, Map};
+
+use super::tester::Place;
+use crate::{
+    glob,
+    outcome::Exit,
+    script::{
+        call::kind,
+        session::{Thrown, throw},
+    },
+    suggestion::did_you_mean,
+};
+
+/// What the map form of a result can hold.
+const KEYS: [&str; 4] = ["code", "stdout", "stderr", "timed_out"];
+
+/// How one command ends.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) exit: Exit,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Answer {
+    /// An exit code, what it writes to standard output, or a map of both and more.
+    fn of(value: &Dynamic) -> Result<Self, Thrown> {
+        let value = value.flatten_clone();
+        let plain = |exit: Exit, stdout: String| Self { exit, stdout, stderr: String::new() };
+        if value.is_int() {
+            return Ok(plain(code(&value)?, String::new()));
+        }
+        if value.is_string() {
+            return Ok(plain(Exit::Code(0), value.to_string()));
+        }
+        let map = value.read_lock::<Map>().ok_or_else(|| {
+            let found = kind(&value);
+            throw(format!(
+                "a command ends with an exit code, a text that it writes, a map of {}, or a list of \
+                 these, not with {found}",
+                KEYS.map(|key| format!("`{key}`")).join(", ")
+            ))
+        })?;
+        let mut answer = plain(Exit::Code(0), String::new());
+        for (key, value) in map.iter() {
+            match key.as_str() {
+                "code" => answer.exit = code(value)?,
+                "stdout" => answer.stdout = value.to_string(),
+                "stderr" => answer.stderr = value.to_string(),
+                "timed_out" if value.as_bool() == Ok(true) => answer.exit = Exit::TimedOut,
+                "timed_out" => {}
+                unknown => {
+                    let hint = did_you_mean(unknown, KEYS);
+                    let known = KEYS.join(", ");
+                    let message =
+                        format!("a command's result has no `{unknown}`{hint} (there are {known})");
+                    return Err(throw(message));
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn code(value: &Dynamic) -> Result<Exit, Thrown> {
+    let code = value.as_int().ok().and_then(|code| i32::try_from(code).ok());
+    let code = code.filter(|code| (0..=255).contains(code));
+    code.map(Exit::Code).ok_or_else(|| throw("an exit code is a number from 0 to 255"))
+}
+
+/// The answers to the commands that a glob matches.
+#[derive(Clone, Debug)]
+pub(super) struct Fake {
+    pub(super) glob: String,
+    answers: Vec<Answer>,
+    /// Whether each answer is for one command alone.
+    listed: bool,
+    pub(super) used: usize,
+    /// Where it stands.
+    pub(super) place: Place,
+}
+
+impl Fake {
+    pub(super) fn new(glob: String, result: &Dynamic, place: Place) -> Result<Self, Thrown> {
+        let list = result.read_lock::<Array>();
+        let listed = list.is_some();
+        let answers = match list {
+            Some(list) => list.iter().map(Answer::of).collect::<Result<_, _>>()?,
+            None => vec![Answer::of(result)?],
+        };
+        if answers.is_empty() {
+            return Err(throw("a list of results is not empty: each is that of one command"));
+        }
+        Ok(Self { glob, answers, listed, used: 0, place })
+    }
+
+    pub(super) fn matches(&self, command: &str) -> bool {
+        glob::text_matches(self.glob.as_bytes(), command.as_bytes())
+    }
+
+    /// The answer to the next command; none where the list is at its end.
+    pub(super) fn next(&mut self) -> Option<Answer> {
+        let index = if self.listed { self.used } else { 0 };
+        let answer = self.answers.get(index).cloned();
+        self.used += usize::from(answer.is_some());
+        answer
+    }
+
+    /// What a test that passed otherwise did not use of it.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let count = self.answers.len();
+        if self.used == 0 {
+            return Some(format!("no command matched `{}`", self.glob));
+        }
+        (self.listed && self.used < count).then(|| {
+            format!("`{}` has {count} results, but only {} were asked for", self.glob, self.used)
+        })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.answers.len()
+    }
+}

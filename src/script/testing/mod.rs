@@ -1,0 +1,160 @@
+//! Tests of a pipeline: the functions `test_*` of a script beside it.
+//!
+//! A test never runs anything. It calls phases of the pipeline with a commit that it makes up, its
+//! commands end as the test says, and it looks at what the phases asked for: so it is the same on
+//! every machine, and takes milliseconds.
+//!
+//! `mod` (a file of tests, and how one is run), `tester` (`t`, what tests are given), `result` (what
+//! a phase came to), `fake_commit`, `fakes` (how commands end), `fake_host` (what a phase acts on).
+
+mod fake_commit;
+mod fake_host;
+mod fakes;
+mod result;
+mod tester;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
+
+use self::tester::{Expectation, Stage, Tester};
+use super::{
+    excerpt,
+    imports::{Modules, Tree},
+    limits,
+    load::{Script, declared_at},
+    registry, report,
+    run::panic_text,
+    session::{Thrown, throw},
+};
+use crate::{
+    error::{Error, Position},
+    function::HostFunction,
+    test_report::TestResult,
+};
+
+/// What the name of a test begins with.
+const PREFIX: &str = "test_";
+
+/// How long a test may take: nothing in it waits, so that more is an endless loop.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A file of tests.
+pub(crate) struct Suite {
+    script: Script,
+    tests: Vec<(String, Position)>,
+}
+
+impl Suite {
+    /// Reads a file of tests with what it imports.
+    pub(crate) fn load(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+    ) -> Result<Self, Error> {
+        let script = Script::read(bytes, name, tree, functions)?;
+        let mut tests = Vec::new();
+        let own = script.main.ast.iter_fn_def().filter(|it| it.name.starts_with(PREFIX));
+        for function in own {
+            let source = &script.main.source;
+            let at = declared_at(source, function);
+            if function.params.len() != 1 {
+                let message = format!("a test takes one parameter: `fn {}(t)`", function.name);
+                return Err(excerpt::error(source, at, message));
+            }
+            tests.push((function.name.to_string(), at));
+        }
+        tests.sort_by_key(|(_, at)| (at.line, at.column));
+        Ok(Self { script, tests })
+    }
+
+    /// The names of its tests, in the order of the file.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tests.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Runs the tests that are wanted. The thread needs a stack as large as a worker's.
+    pub(crate) fn run(
+        &self,
+        pipeline: &Script,
+        functions: &[HostFunction],
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<TestResult> {
+        let wanted = self.tests.iter().filter(|(name, _)| wanted(name));
+        let run = |(name, position): &(String, Position)| {
+            let clock = Instant::now();
+            let failure = self.run_one(name, pipeline, functions).err();
+            let (name, position) = (name.clone(), *position);
+            TestResult { name, position, failure, duration: clock.elapsed() }
+        };
+        wanted.map(run).collect()
+    }
+
+    fn run_one(
+        &self,
+        name: &str,
+        pipeline: &Script,
+        functions: &[HostFunction],
+    ) -> Result<(), Error> {
+        let stage = Stage::new(pipeline.clone(), functions.to_vec(), Instant::now() + LIMIT);
+        let engine = self.engine(&stage);
+        let work = || {
+            let (ast, mut scope) = (&self.script.main.ast, Scope::new());
+            let arguments = vec![Dynamic::from(stage.clone())];
+            let options = CallFnOptions::default();
+            engine.call_fn_with_options::<Dynamic>(options, &mut scope, ast, name, arguments)
+        };
+        let called = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let message = format!("the test could not go on: {}", panic_text(&*panic));
+            Err(Expectation::new(message).thrown(rhai::Position::NONE))
+        });
+        let ended = called.and_then(|_| stage.expect_fakes_used());
+        ended.map_err(|thrown| {
+            let say = |error: &EvalAltResult| tester::explain(error, &self.script, &stage);
+            report::located(&thrown, &self.script, name, "", say)
+        })
+    }
+
+    /// An engine that has `t`, and none of the functions that act.
+    fn engine(&self, stage: &Tester) -> Engine {
+        let mut engine = limits::engine();
+        tester::register(&mut engine);
+        result::register(&mut engine);
+        for function in &registry::FUNCTIONS {
+            for arguments in function.required..=function.params.len() {
+                if !matches!(function.name, "print" | "debug") {
+                    refuse(&mut engine, function.name, arguments);
+                }
+            }
+        }
+        let printed = stage.clone();
+        engine.on_print(move |text| printed.print(text));
+        let printed = stage.clone();
+        engine.on_debug(move |text, _, _| printed.print(text));
+        let (watched, deadline) = (stage.clone(), stage.0.deadline);
+        let mut looks = engine;
+        looks.on_progress(move |steps| {
+            let late = steps.is_multiple_of(1024) && Instant::now() >= deadline;
+            late.then(|| watched.too_late())
+        });
+        looks.set_module_resolver(Modules::new(self.script.modules.clone()));
+        looks
+    }
+}
+
+/// A test that called `sh` itself would run it, or think that it did.
+fn refuse(engine: &mut Engine, name: &'static str, arguments: usize) {
+    let types = vec![std::any::TypeId::of::<Dynamic>(); arguments];
+    let refusal = move |_: NativeCallContext<'_>, _: &mut [&mut Dynamic]| {
+        let message = format!(
+            "`{name}` is for pipelines, and a test runs nothing itself; it calls a phase, such as \
+             `t.build(#{{ branch: \"main\" }})`"
+        );
+        Err::<Dynamic, Thrown>(throw(message))
+    };
+    engine.register_raw_fn(name, types, refusal);
+}

@@ -1,0 +1,177 @@
+//! What running a commit would do, as `plan --json` prints it.
+
+use serde::Serialize;
+
+use super::VERSION;
+use crate::forecast::{Act, Assumption, Forecast, StepForecast};
+
+impl Forecast {
+    /// As one line of JSON.
+    ///
+    /// It has `v`, `commit`, `outcome` and `steps`, each with `name`, `outcome`, `host_hooks` (how
+    /// many hooks of the embedding program come first), `reason` where it would be skipped or fail,
+    /// and `acts`, in their order. An act is a `decision`, with `question`, `answer` and the `file`
+    /// and `line` that ask; a `command`, with `command`, perhaps `label`, what the script is told of
+    /// its `output` (`passed` if it only asks for that, `unknown`, or `given`) and that `text`; or a
+    /// `call`, with the `call` as a script would write it.
+    ///
+    /// ```no_run
+    /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
+    /// println!("{}", engine.forecast("main", &[])?.to_json());
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        let mirror = Versioned { v: VERSION, forecast: ForecastMirror::of(self) };
+        // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
+        serde_json::to_string(&mirror).unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    v: u32,
+    #[serde(flatten)]
+    forecast: ForecastMirror<'a>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ForecastMirror<'a> {
+    commit: String,
+    outcome: &'static str,
+    steps: Vec<StepMirror<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepMirror<'a> {
+    name: &'static str,
+    outcome: &'static str,
+    host_hooks: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    acts: Vec<ActMirror<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+enum ActMirror<'a> {
+    Decision {
+        question: &'a str,
+        answer: bool,
+        file: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        line: Option<usize>,
+    },
+    Command {
+        command: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+        output: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+    },
+    Call {
+        call: &'a str,
+    },
+}
+
+impl<'a> ForecastMirror<'a> {
+    pub(super) fn of(forecast: &'a Forecast) -> Self {
+        Self {
+            commit: forecast.commit.to_string(),
+            outcome: forecast.outcome.name(),
+            steps: forecast.steps.iter().map(StepMirror::of).collect(),
+        }
+    }
+}
+
+impl<'a> StepMirror<'a> {
+    fn of(step: &'a StepForecast) -> Self {
+        Self {
+            name: step.name.as_str(),
+            outcome: step.outcome.name(),
+            host_hooks: step.host_hooks,
+            reason: step.reason.as_deref(),
+            acts: step.acts.iter().map(ActMirror::of).collect(),
+        }
+    }
+}
+
+impl<'a> ActMirror<'a> {
+    fn of(act: &'a Act) -> Self {
+        match act {
+            Act::Decision { question, answer, at } => {
+                let (file, line) = at.rsplit_once(':').unwrap_or((at, ""));
+                ActMirror::Decision { question, answer: *answer, file, line: line.parse().ok() }
+            }
+            Act::Command { command, label, output } => {
+                let (output, text) = match output {
+                    Assumption::Passed => ("passed", None),
+                    Assumption::Unknown => ("unknown", None),
+                    Assumption::Given(text) => ("given", Some(text.as_str())),
+                };
+                ActMirror::Command { command, label: label.as_deref(), output, text }
+            }
+            Act::Call(call) => ActMirror::Call { call },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        commit::CommitId,
+        outcome::Outcome,
+        pipeline::{Hook, Phase},
+    };
+
+    #[test]
+    fn every_kind_of_act_has_its_keys() {
+        let decision = Act::Decision {
+            question: "changed(\"a\")".into(),
+            answer: true,
+            at: ".tinyci.rhai:5".into(),
+        };
+        let command = |label: Option<&str>, output| Act::Command {
+            command: "make".into(),
+            label: label.map(str::to_owned),
+            output,
+        };
+        let acts = vec![
+            decision,
+            command(Some("api"), Assumption::Passed),
+            command(None, Assumption::Given("v1".into())),
+            Act::Call("warn(\"w\")".into()),
+        ];
+        let step = |name, outcome, reason: Option<&str>, acts| StepForecast {
+            name,
+            host_hooks: 1,
+            outcome,
+            reason: reason.map(str::to_owned),
+            acts,
+        };
+        let forecast = Forecast {
+            commit: CommitId::from_bytes([0; 20]),
+            outcome: Outcome::Success,
+            steps: vec![
+                step(Phase::Build.into(), Outcome::Success, None, acts),
+                step(Hook::AfterAll.into(), Outcome::Skipped, Some("no need"), Vec::new()),
+            ],
+        };
+        let expected = format!(
+            concat!(
+                r#"{{"v":1,"commit":"{}","outcome":"success","steps":["#,
+                r#"{{"name":"build","outcome":"success","host_hooks":1,"acts":["#,
+                r#"{{"act":"decision","question":"changed(\"a\")","answer":true,"#,
+                r#""file":".tinyci.rhai","line":5}},"#,
+                r#"{{"act":"command","command":"make","label":"api","output":"passed"}},"#,
+                r#"{{"act":"command","command":"make","output":"given","text":"v1"}},"#,
+                r#"{{"act":"call","call":"warn(\"w\")"}}]}},"#,
+                r#"{{"name":"after_all","outcome":"skipped","host_hooks":1,"#,
+                r#""reason":"no need","acts":[]}}]}}"#
+            ),
+            "0".repeat(40)
+        );
+        assert_eq!(forecast.to_json(), expected);
+    }
+}
