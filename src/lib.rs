@@ -63,6 +63,7 @@ mod interpolate;
 mod job;
 mod local_executor;
 mod mask;
+mod origin;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -94,11 +95,12 @@ pub use crate::{
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},
     executor::{Command, Executor, Output, OutputMode, Program, Stream},
-    function::{Effect, Value},
+    function::{Effect, FunctionCall, Value},
     install::{InstallOptions, Installed},
     interpolate::{Vars, interpolate},
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
+    origin::Origin,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{Body, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},

@@ -14,11 +14,11 @@ use super::{
     secrets::SecretFn,
 };
 use crate::{
-    commit::Commit,
     error::{Error, ErrorKind},
     executor::Executor,
-    function::{Effect, HostFunction, Value},
+    function::{Effect, FunctionCall, HostFunction, Value},
     interpolate::Vars,
+    origin::Origin,
     pipeline::Hook,
 };
 
@@ -156,7 +156,7 @@ impl EngineBuilder {
     ///
     /// Several hooks at one point are called in the order in which they were added, all of them
     /// before the config's own. An error fails the step, as a command that fails does; so does a
-    /// panic.
+    /// panic. The observer has seen before what came earlier ([`Origin`]).
     pub fn hook(
         mut self,
         hook: Hook,
@@ -175,13 +175,13 @@ impl EngineBuilder {
     /// use tinyci::Engine;
     ///
     /// let engine = Engine::builder("/srv/git/app.git")
-    ///     .secrets(|name, _commit| Ok((name == "TOKEN").then(|| b"from a vault".to_vec())))
+    ///     .secrets(|name, _origin| Ok((name == "TOKEN").then(|| b"from a vault".to_vec())))
     ///     .open()?;
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn secrets(
         mut self,
-        ask: impl Fn(&str, &Commit) -> Result<Option<Vec<u8>>, HookError> + Send + Sync + 'static,
+        ask: impl Fn(&str, &Origin) -> Result<Option<Vec<u8>>, HookError> + Send + Sync + 'static,
     ) -> Self {
         self.options.secrets = Some(Arc::new(ask));
         self
@@ -191,8 +191,8 @@ impl EngineBuilder {
     ///
     /// It takes as many arguments as the range says, 8 at most. `effect` tells a plan whether it
     /// may call the function; `doc` stands in the reference that `tinyci defs` writes. It is called
-    /// on the worker that runs the commit; an error or a panic fails the phase with the place of
-    /// the call, unless the script catches it.
+    /// on the worker that runs the commit, or on the thread of a `parallel` branch; an error or a
+    /// panic fails the phase with the place of the call, unless the script catches it.
     ///
     /// ```no_run
     /// use tinyci::{Effect, Engine, Value};
@@ -211,7 +211,7 @@ impl EngineBuilder {
         arguments: RangeInclusive<usize>,
         effect: Effect,
         doc: &str,
-        call: impl Fn(&[Value]) -> Result<Value, HookError> + Send + Sync + 'static,
+        call: impl Fn(&FunctionCall<'_>) -> Result<Value, HookError> + Send + Sync + 'static,
     ) -> Self {
         match HostFunction::new(name, arguments, effect, doc, call) {
             Ok(function) => self.options.functions.push(function),

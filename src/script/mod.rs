@@ -38,7 +38,7 @@ pub(crate) use self::{
     context::{Facts, FailureFacts},
     definitions::Definitions,
     functions::refuse_clashes,
-    host::{Approval, Changes, Host, ScriptCommand, Shown},
+    host::{Approval, Changes, Host, Limits, ScriptCommand, Shown},
     imports::{Tree, TreeFile},
     limits::probe,
     load::Script,

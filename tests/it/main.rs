@@ -12,6 +12,7 @@ mod engine_executor;
 mod engine_hooks;
 mod engine_records;
 mod engine_repository;
+mod engine_requests;
 mod engine_run;
 mod engine_selection;
 mod engine_stage;

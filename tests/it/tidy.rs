@@ -24,6 +24,7 @@ const FLOORS: [&[&str]; 5] = [
         "function",
         "hex",
         "job",
+        "origin",
         "outcome",
         "pipeline",
         "record",
