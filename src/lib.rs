@@ -42,6 +42,8 @@
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
 mod cancel;
+#[cfg(feature = "capi")]
+mod capi;
 mod clock;
 mod commit;
 mod compact;
