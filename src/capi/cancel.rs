@@ -34,7 +34,7 @@ pub extern "C" fn tinyci_cancel_new() -> *mut tinyci_cancel {
 pub extern "C" fn tinyci_cancel_trigger(cancel: Option<&tinyci_cancel>) {
     // An atomic loop and getpid(): nothing here takes a lock or asks for memory, and nothing
     // panics.
-    if let Some(Ok(token)) = cancel.map(|cancel| cancel.0.get()) {
+    if let Some(token) = cancel.and_then(|cancel| cancel.0.usable()) {
         token.cancel();
     }
 }

@@ -23,7 +23,13 @@ impl<T> Sealed<T> {
         Self { value, pid: process::id(), failed: AtomicBool::new(false) }
     }
 
-    /// The value, if it can be used here and now.
+    /// The value, if it can be used here and now. Takes no lock and asks for no memory.
+    pub(super) fn usable(&self) -> Option<&T> {
+        let usable = !self.is_foreign() && !self.failed.load(Ordering::SeqCst);
+        usable.then_some(&self.value)
+    }
+
+    /// The same, with the reason why it cannot be used.
     pub(super) fn get(&self) -> Result<&T, Failure> {
         self.check()?;
         Ok(&self.value)

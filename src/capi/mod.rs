@@ -11,9 +11,13 @@
 #![expect(non_camel_case_types, reason = "types have the names that C sees")]
 #![expect(unreachable_pub, reason = "C reaches them by their symbols, cbindgen by this word")]
 
+mod cancel;
+mod engine;
 mod error;
 mod guard;
 mod handle;
+mod options;
+mod selection;
 mod status;
 mod text;
 mod vars;

@@ -42,7 +42,8 @@ impl<'call> CText<'call> {
         Ok(Path::new(OsStr::from_bytes(bytes)))
     }
 
-    fn bytes(self) -> Option<&'call [u8]> {
+    /// The bytes of an argument that may be NULL.
+    pub(super) fn bytes(self) -> Option<&'call [u8]> {
         // SAFETY: such a value comes only from a host, whose strings end with a NUL and live as
         // long as the call.
         (!self.0.is_null()).then(|| unsafe { CStr::from_ptr(self.0) }.to_bytes())

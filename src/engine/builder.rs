@@ -20,6 +20,7 @@ use crate::{
     interpolate::Vars,
     origin::Origin,
     pipeline::Hook,
+    repo::Settings,
 };
 
 /// Sets up an [`Engine`].
@@ -53,6 +54,8 @@ pub(super) struct Options {
     pub(super) grace: Option<Duration>,
     pub(super) builds_dir: Option<PathBuf>,
     pub(super) log_limit_bytes: Option<u64>,
+    /// Keys of `git config tinyci.*` and their values, in the order in which they were set.
+    pub(super) settings: Vec<(String, String)>,
     pub(super) env: Vec<(String, Option<String>)>,
     pub(super) vars: Vars,
     pub(super) hooks: Hooks,
@@ -127,6 +130,27 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets what `git config tinyci.<key>` would, for this engine only: any key, in any case, with a
+    /// value as it would stand there. Of a key with many values, such as `refs`, each call adds one,
+    /// and those of the repository do not hold.
+    ///
+    /// ```
+    /// use tinyci::Engine;
+    ///
+    /// let builder = Engine::builder("/srv/git/app.git").setting("grace", "30s");
+    /// assert!(builder.mistake().is_none());
+    /// let error = Engine::builder("/srv/git/app.git").setting("jobs", "many").open().unwrap_err();
+    /// assert!(error.to_string().contains("whole number from 1"));
+    /// ```
+    pub fn setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let pair = [(key.into(), value.into())];
+        if let Err(error) = Settings::default().with(&pair, Path::new("")) {
+            self.mistake_made(error);
+        }
+        self.options.settings.extend(pair);
+        self
+    }
+
     /// Sets a variable in the environment of every command.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
@@ -147,7 +171,7 @@ impl EngineBuilder {
     /// Sets a variable that every command can use as `<%= name %>`.
     pub fn var(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
         if let Err(error) = self.options.vars.set_own(name.as_ref(), value) {
-            self.mistake(error);
+            self.mistake_made(error);
         }
         self
     }
@@ -215,7 +239,7 @@ impl EngineBuilder {
     ) -> Self {
         match HostFunction::new(name, arguments, effect, doc, call) {
             Ok(function) => self.options.functions.push(function),
-            Err(error) => self.mistake(error),
+            Err(error) => self.mistake_made(error),
         }
         self
     }
@@ -224,6 +248,12 @@ impl EngineBuilder {
     pub fn executor(mut self, executor: impl Executor + 'static) -> Self {
         self.options.executor = Some(Arc::new(executor));
         self
+    }
+
+    /// The first mistake made so far, which opening would report. Mistakes that only the repository
+    /// can show are not among them.
+    pub fn mistake(&self) -> Option<&Error> {
+        self.options.mistake.as_ref()
     }
 
     /// Opens exactly the repository at the builder's path.
@@ -259,11 +289,11 @@ impl EngineBuilder {
 
     fn check(&mut self, holds: bool, message: impl FnOnce() -> String) {
         if !holds {
-            self.mistake(Error::new(ErrorKind::InvalidArg, message()));
+            self.mistake_made(Error::new(ErrorKind::InvalidArg, message()));
         }
     }
 
-    fn mistake(&mut self, error: Error) {
+    fn mistake_made(&mut self, error: Error) {
         self.options.mistake.get_or_insert(error);
     }
 }

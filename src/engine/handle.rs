@@ -125,7 +125,7 @@ impl Engine {
         if let Some(refs) = &options.refs {
             repo.check_patterns(refs)?;
         }
-        let settings = repo.settings()?;
+        let settings = repo.settings()?.with(&options.settings, &root)?;
         let warnings = settings.unknown.clone();
         let shared = Shared {
             root,
