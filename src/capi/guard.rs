@@ -246,7 +246,7 @@ fn deep<R: Send>(work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, 
     })
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Failure {
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("it did not say why");

@@ -11,12 +11,22 @@
 #![expect(non_camel_case_types, reason = "types have the names that C sees")]
 #![expect(unreachable_pub, reason = "C reaches them by their symbols, cbindgen by this word")]
 
+mod ask;
+mod bell;
 mod cancel;
 mod engine;
 mod error;
+mod event;
 mod guard;
 mod handle;
+mod lent;
 mod options;
+mod outcome;
+mod queue;
+mod record;
+mod records;
+mod request;
+mod run;
 mod selection;
 mod status;
 mod text;

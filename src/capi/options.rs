@@ -12,7 +12,7 @@ use super::{
     status::tinyci_status,
     text::CText,
 };
-use crate::{Effect, Engine, EngineBuilder, Error, ErrorKind, Hook, StepName, Value};
+use crate::{Effect, Engine, EngineBuilder, Error, ErrorKind, FunctionCall, Hook, StepName, Value};
 
 /// What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
 ///
@@ -398,7 +398,7 @@ pub extern "C" fn tinyci_options_add_function(
 }
 
 /// What a function says where nobody is there to answer: outside a run.
-pub(super) fn no_answer(_: &[Value]) -> Result<Value, crate::HookError> {
+pub(super) fn no_answer(_: &FunctionCall<'_>) -> Result<Value, crate::HookError> {
     Err("the host answers for this function only while it reads the events of a run".into())
 }
 

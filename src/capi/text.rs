@@ -36,6 +36,11 @@ impl<'call> CText<'call> {
         text.transpose()
     }
 
+    /// The text whatever its bytes are, for messages: what is not UTF-8 is U+FFFD.
+    pub(super) fn lossy(self) -> Option<String> {
+        self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
     /// The path that an argument names: any bytes.
     pub(super) fn path(self, name: &str) -> Result<&'call Path, Failure> {
         let bytes = self.bytes().ok_or_else(|| Failure::null(name))?;

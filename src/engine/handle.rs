@@ -144,6 +144,12 @@ impl Engine {
         &self.shared.root
     }
 
+    /// How long a command that must end has between TERM and KILL.
+    #[cfg(feature = "capi")]
+    pub(crate) fn grace(&self) -> Duration {
+        self.shared.grace()
+    }
+
     /// Whether the repository has no work tree.
     pub fn is_bare(&self) -> bool {
         self.shared.bare

@@ -8,9 +8,15 @@
 //! |---|---|
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
+//! | `request` | requests to a host, for C |
 
 mod event;
 mod record;
+#[cfg(feature = "capi")]
+mod request;
+
+#[cfg(feature = "capi")]
+pub(crate) use self::request::{RequestBody, RequestMirror};
 
 /// Raised when a key changes its meaning; new keys do not raise it.
 const VERSION: u32 = 1;
