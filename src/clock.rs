@@ -14,6 +14,13 @@ pub fn log_prefix(time: SystemTime) -> String {
     log_prefix_in(&TimeZone::system(), time)
 }
 
+/// Milliseconds since 1970 in UTC; 0 before.
+#[cfg(feature = "capi")]
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The same in another time zone.
 pub(crate) fn log_prefix_in(zone: &TimeZone, time: SystemTime) -> String {
     // A clock outside jiff's range of ten thousand years is no reason to fail.

@@ -25,6 +25,8 @@ pub struct Meta {
     pub run: Option<Arc<str>>,
     /// The step it belongs to.
     pub step: Option<StepName>,
+    /// The branch of a script's `parallel`, or its group.
+    pub label: Option<Arc<str>>,
 }
 
 /// One thing that happened. Owned: it can be kept, cloned and sent to another thread.

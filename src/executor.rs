@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use crate::{cancel::CancelView, error::Error, outcome::Exit};
+use crate::{cancel::CancelView, error::Error, origin::Origin, outcome::Exit};
 
 /// Runs commands. [`LocalExecutor`](crate::LocalExecutor) is the one that comes with the library;
 /// [`EngineBuilder::executor`](crate::EngineBuilder::executor) takes another.
@@ -63,6 +63,8 @@ pub struct Command {
     pub deadline: Option<Instant>,
     /// Whether stdout and stderr are kept apart.
     pub output: OutputMode,
+    /// Which commit and step it belongs to, where it is part of a run.
+    pub origin: Option<Origin>,
 }
 
 impl Command {
@@ -75,7 +77,17 @@ impl Command {
             input: None,
             deadline: None,
             output: OutputMode::Merged,
+            origin: None,
         }
+    }
+
+    /// The same command with this deadline, its origin's too.
+    pub(crate) fn with_deadline(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        if let Some(origin) = &mut self.origin {
+            origin.deadline = deadline;
+        }
+        self
     }
 }
 

@@ -1,8 +1,16 @@
 //! Functions that an embedding program lends to scripts, over values of our own.
 
-use std::{collections::BTreeMap, fmt, ops::RangeInclusive, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::{Deref, RangeInclusive},
+    sync::Arc,
+};
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    origin::Origin,
+};
 
 /// What scripts and the functions of an embedding program exchange.
 ///
@@ -170,9 +178,37 @@ impl Effect {
 }
 
 /// What a function of an embedding program may fail with.
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
-type Callable = dyn Fn(&[Value]) -> Result<Value, BoxedError> + Send + Sync;
+type Callable = dyn Fn(&FunctionCall<'_>) -> Result<Value, BoxedError> + Send + Sync;
+
+/// One call of a function that a host lends to scripts: the slice of its arguments, and where it
+/// comes from.
+#[derive(Clone, Debug)]
+pub struct FunctionCall<'a> {
+    arguments: &'a [Value],
+    origin: &'a Origin,
+}
+
+impl<'a> FunctionCall<'a> {
+    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts call functions"))]
+    pub(crate) fn new(arguments: &'a [Value], origin: &'a Origin) -> Self {
+        Self { arguments, origin }
+    }
+
+    /// The commit, the step and the limits of the call.
+    pub fn origin(&self) -> &Origin {
+        self.origin
+    }
+}
+
+impl Deref for FunctionCall<'_> {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        self.arguments
+    }
+}
 
 /// One function of an embedding program.
 #[derive(Clone)]
@@ -198,7 +234,7 @@ impl HostFunction {
         arguments: RangeInclusive<usize>,
         effect: Effect,
         doc: &str,
-        call: impl Fn(&[Value]) -> Result<Value, BoxedError> + Send + Sync + 'static,
+        call: impl Fn(&FunctionCall<'_>) -> Result<Value, BoxedError> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let words: Vec<&str> = name.split("::").collect();
         if words.len() > 2 || !words.iter().all(|word| is_word(word)) {
@@ -223,8 +259,8 @@ impl HostFunction {
 
     /// Calls it. A panic is the caller's to catch.
     #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts call it"))]
-    pub(crate) fn call(&self, arguments: &[Value]) -> Result<Value, BoxedError> {
-        (self.call)(arguments)
+    pub(crate) fn call(&self, call: &FunctionCall<'_>) -> Result<Value, BoxedError> {
+        (self.call)(call)
     }
 }
 

@@ -42,6 +42,8 @@
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
 mod cancel;
+#[cfg(feature = "capi")]
+mod capi;
 mod clock;
 mod commit;
 mod compact;
@@ -63,6 +65,7 @@ mod interpolate;
 mod job;
 mod local_executor;
 mod mask;
+mod origin;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -94,11 +97,12 @@ pub use crate::{
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},
     executor::{Command, Executor, Output, OutputMode, Program, Stream},
-    function::{Effect, Value},
+    function::{Effect, FunctionCall, Value},
     install::{InstallOptions, Installed},
     interpolate::{Vars, interpolate},
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
+    origin::Origin,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{Body, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},

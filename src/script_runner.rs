@@ -21,12 +21,13 @@ use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output, OutputMode, Stream},
-    function::Value,
+    function::{BoxedError, FunctionCall, HostFunction, Value},
     mask::{MaskedStream, Masks},
-    outcome::Exit,
+    origin::Origin,
+    outcome::{Exit, Outcome},
     record::{Artifact, CommandRecord},
     repo::Repo,
-    script::{Approval, Changes, Host, ScriptCommand, Shown},
+    script::{Approval, Changes, Host, Limits, ScriptCommand, Shown},
 };
 
 /// How many bytes the remembered values of one run may have.
@@ -41,7 +42,11 @@ const TAIL_BYTES_MAX: usize = 2 << 10;
 /// Where what a script shows goes: the log and the observer.
 pub(crate) trait Sink: Send + Sync {
     /// Output, whole lines where it is labelled.
-    fn output(&self, stream: Stream, bytes: Vec<u8>);
+    fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>);
+
+    /// Waits until all of it was seen, before an embedding program is asked for something. The
+    /// error says what ended the wait before.
+    fn settle(&self, origin: &Origin) -> Result<(), Outcome>;
 
     /// A warning.
     fn warn(&self, message: String);
@@ -56,7 +61,7 @@ pub(crate) trait Lookups: Send + Sync {
     fn previous(&self) -> Result<Option<String>, Error>;
 
     /// The bytes of a secret.
-    fn secret(&self, name: &str) -> Result<Vec<u8>, Error>;
+    fn secret(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error>;
 }
 
 /// What all phases of one attempt share.
@@ -88,15 +93,14 @@ impl Memory {
 /// One phase's host.
 pub(crate) struct StepHost {
     pub(crate) executor: Arc<dyn Executor>,
-    /// With the step's threshold.
-    pub(crate) cancel: CancelView,
+    /// The step, with its threshold for cancels.
+    pub(crate) origin: Origin,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) lookups: Arc<dyn Lookups>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) masks: Masks,
     /// What every command gets over the environment of this process.
     pub(crate) env: Vec<(String, Option<String>)>,
-    pub(crate) export_dir: PathBuf,
     pub(crate) artifacts_dir: PathBuf,
     pub(crate) command_timeout: Option<Duration>,
     pub(crate) ran: Ran,
@@ -158,17 +162,17 @@ impl Host for StepHost {
 
     fn print(&self, label: Option<&str>, text: &str) {
         let text = self.masks.apply(text);
-        let label = label.map(|label| format!("[{label}] ")).unwrap_or_default();
-        let lines: String = text.lines().map(|line| format!("{label}{line}\n")).collect();
-        self.sink.output(Stream::Stdout, lines.into_bytes());
+        let prefix = label.map(|label| format!("[{label}] ")).unwrap_or_default();
+        let lines: String = text.lines().map(|line| format!("{prefix}{line}\n")).collect();
+        self.sink.output(label, Stream::Stdout, lines.into_bytes());
     }
 
     fn warn(&self, message: &str) {
         self.sink.warn(self.masks.apply(message));
     }
 
-    fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
-        let value = self.lookups.secret(name)?;
+    fn secret(&self, name: &str, limits: Limits) -> Result<Vec<u8>, Error> {
+        let value = self.lookups.secret(name, &self.origin_of(limits))?;
         if !self.masks.add(&value) {
             let message = format!(
                 "the secret `{name}` has parts of fewer than 4 bytes, which are not masked in output"
@@ -176,6 +180,18 @@ impl Host for StepHost {
             self.sink.warn(message);
         }
         Ok(value)
+    }
+
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        limits: Limits,
+    ) -> Result<Value, BoxedError> {
+        let origin = self.origin_of(limits);
+        // What ended the wait ends the phase too, whatever this error says.
+        self.sink.settle(&origin).map_err(|stop| stop.name())?;
+        function.call(&FunctionCall::new(arguments, &origin))
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -211,7 +227,7 @@ impl Host for StepHost {
     }
 
     fn artifact(&self, path: &str) -> Result<(), Error> {
-        let artifact = keep(&self.export_dir, &self.artifacts_dir, path)?;
+        let artifact = keep(&self.origin.export_dir, &self.artifacts_dir, path)?;
         let mut artifacts = locked(&self.memory.artifacts);
         artifacts.retain(|other| other.path != artifact.path);
         artifacts.push(artifact);
@@ -258,19 +274,33 @@ impl Host for StepHost {
 impl StepHost {
     /// What cleans up is stopped as `after_all` is.
     fn view(&self, cleanup: bool) -> CancelView {
-        if cleanup { self.cancel.with_threshold(2) } else { self.cancel.clone() }
+        let cancel = &self.origin.cancel;
+        if cleanup { cancel.with_threshold(2) } else { cancel.clone() }
+    }
+
+    /// Where a request comes from that is made under these limits.
+    fn origin_of(&self, limits: Limits) -> Origin {
+        Origin {
+            label: limits.label.map(|label| self.masks.apply(&label).into()),
+            deadline: limits.deadline,
+            cancel: self.view(limits.cleanup),
+            ..self.origin.clone()
+        }
     }
 
     fn prepared(&self, command: &ScriptCommand) -> Result<Command, Error> {
         let cwd = match &command.cwd {
-            Some(below) => self.export_dir.join(below_export(below)?),
-            None => self.export_dir.clone(),
+            Some(below) => self.origin.export_dir.join(below_export(below)?),
+            None => self.origin.export_dir.clone(),
         };
         let mut prepared = Command::new(command.program.clone(), cwd);
         prepared.env = self.env.iter().chain(&command.env).cloned().collect();
         prepared.input = command.input.clone();
         let each = self.command_timeout.and_then(|limit| Instant::now().checked_add(limit));
-        prepared.deadline = [each, command.deadline].into_iter().flatten().min();
+        let deadline = [each, command.deadline].into_iter().flatten().min();
+        let (label, cleanup) = (command.label.clone(), command.cleanup);
+        prepared.origin = Some(self.origin_of(Limits { deadline, label, cleanup }));
+        prepared.deadline = deadline;
         prepared.output = if command.split { OutputMode::Split } else { OutputMode::Merged };
         Ok(prepared)
     }
@@ -330,6 +360,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 struct ShownOutput<'a> {
     host: &'a StepHost,
     shown: Shown,
+    label: Option<String>,
     prefix: String,
     stdout: (MaskedStream, Vec<u8>),
     stderr: (MaskedStream, Vec<u8>),
@@ -339,10 +370,12 @@ struct ShownOutput<'a> {
 impl<'a> ShownOutput<'a> {
     fn new(host: &'a StepHost, command: &ScriptCommand) -> Self {
         let stream = || (host.masks.stream(), Vec::new());
-        let prefix = command.label.as_ref().map(|label| format!("[{}] ", host.masks.apply(label)));
+        let label = command.label.as_ref().map(|label| host.masks.apply(label));
+        let prefix = label.as_ref().map(|label| format!("[{label}] "));
         Self {
             host,
             shown: command.shown,
+            label,
             prefix: prefix.unwrap_or_default(),
             stdout: stream(),
             stderr: stream(),
@@ -385,14 +418,14 @@ impl<'a> ShownOutput<'a> {
             return;
         }
         if self.prefix.is_empty() {
-            return self.host.sink.output(stream, bytes);
+            return self.host.sink.output(None, stream, bytes);
         }
         let prefix = self.prefix.clone();
         let held = &mut self.stream(stream).1;
         held.extend(bytes);
         let lines = labelled_lines(&prefix, held, last);
         if !lines.is_empty() {
-            self.host.sink.output(stream, lines);
+            self.host.sink.output(self.label.as_deref(), stream, lines);
         }
     }
 }

@@ -14,12 +14,13 @@ use super::{
     secrets::SecretFn,
 };
 use crate::{
-    commit::Commit,
     error::{Error, ErrorKind},
     executor::Executor,
-    function::{Effect, HostFunction, Value},
+    function::{Effect, FunctionCall, HostFunction, Value},
     interpolate::Vars,
+    origin::Origin,
     pipeline::Hook,
+    repo::Settings,
 };
 
 /// Sets up an [`Engine`].
@@ -53,6 +54,8 @@ pub(super) struct Options {
     pub(super) grace: Option<Duration>,
     pub(super) builds_dir: Option<PathBuf>,
     pub(super) log_limit_bytes: Option<u64>,
+    /// Keys of `git config tinyci.*` and their values, in the order in which they were set.
+    pub(super) settings: Vec<(String, String)>,
     pub(super) env: Vec<(String, Option<String>)>,
     pub(super) vars: Vars,
     pub(super) hooks: Hooks,
@@ -127,6 +130,27 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets what `git config tinyci.<key>` would, for this engine only: any key, in any case, with a
+    /// value as it would stand there. Of a key with many values, such as `refs`, each call adds one,
+    /// and those of the repository do not hold.
+    ///
+    /// ```
+    /// use tinyci::Engine;
+    ///
+    /// let builder = Engine::builder("/srv/git/app.git").setting("grace", "30s");
+    /// assert!(builder.mistake().is_none());
+    /// let error = Engine::builder("/srv/git/app.git").setting("jobs", "many").open().unwrap_err();
+    /// assert!(error.to_string().contains("whole number from 1"));
+    /// ```
+    pub fn setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let pair = [(key.into(), value.into())];
+        if let Err(error) = Settings::default().with(&pair, Path::new("")) {
+            self.mistake_made(error);
+        }
+        self.options.settings.extend(pair);
+        self
+    }
+
     /// Sets a variable in the environment of every command.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
@@ -147,7 +171,7 @@ impl EngineBuilder {
     /// Sets a variable that every command can use as `<%= name %>`.
     pub fn var(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
         if let Err(error) = self.options.vars.set_own(name.as_ref(), value) {
-            self.mistake(error);
+            self.mistake_made(error);
         }
         self
     }
@@ -156,7 +180,7 @@ impl EngineBuilder {
     ///
     /// Several hooks at one point are called in the order in which they were added, all of them
     /// before the config's own. An error fails the step, as a command that fails does; so does a
-    /// panic.
+    /// panic. The observer has seen before what came earlier ([`Origin`]).
     pub fn hook(
         mut self,
         hook: Hook,
@@ -175,13 +199,13 @@ impl EngineBuilder {
     /// use tinyci::Engine;
     ///
     /// let engine = Engine::builder("/srv/git/app.git")
-    ///     .secrets(|name, _commit| Ok((name == "TOKEN").then(|| b"from a vault".to_vec())))
+    ///     .secrets(|name, _origin| Ok((name == "TOKEN").then(|| b"from a vault".to_vec())))
     ///     .open()?;
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn secrets(
         mut self,
-        ask: impl Fn(&str, &Commit) -> Result<Option<Vec<u8>>, HookError> + Send + Sync + 'static,
+        ask: impl Fn(&str, &Origin) -> Result<Option<Vec<u8>>, HookError> + Send + Sync + 'static,
     ) -> Self {
         self.options.secrets = Some(Arc::new(ask));
         self
@@ -191,8 +215,8 @@ impl EngineBuilder {
     ///
     /// It takes as many arguments as the range says, 8 at most. `effect` tells a plan whether it
     /// may call the function; `doc` stands in the reference that `tinyci defs` writes. It is called
-    /// on the worker that runs the commit; an error or a panic fails the phase with the place of
-    /// the call, unless the script catches it.
+    /// on the worker that runs the commit, or on the thread of a `parallel` branch; an error or a
+    /// panic fails the phase with the place of the call, unless the script catches it.
     ///
     /// ```no_run
     /// use tinyci::{Effect, Engine, Value};
@@ -211,11 +235,11 @@ impl EngineBuilder {
         arguments: RangeInclusive<usize>,
         effect: Effect,
         doc: &str,
-        call: impl Fn(&[Value]) -> Result<Value, HookError> + Send + Sync + 'static,
+        call: impl Fn(&FunctionCall<'_>) -> Result<Value, HookError> + Send + Sync + 'static,
     ) -> Self {
         match HostFunction::new(name, arguments, effect, doc, call) {
             Ok(function) => self.options.functions.push(function),
-            Err(error) => self.mistake(error),
+            Err(error) => self.mistake_made(error),
         }
         self
     }
@@ -224,6 +248,12 @@ impl EngineBuilder {
     pub fn executor(mut self, executor: impl Executor + 'static) -> Self {
         self.options.executor = Some(Arc::new(executor));
         self
+    }
+
+    /// The first mistake made so far, which opening would report. Mistakes that only the repository
+    /// can show are not among them.
+    pub fn mistake(&self) -> Option<&Error> {
+        self.options.mistake.as_ref()
     }
 
     /// Opens exactly the repository at the builder's path.
@@ -259,11 +289,11 @@ impl EngineBuilder {
 
     fn check(&mut self, holds: bool, message: impl FnOnce() -> String) {
         if !holds {
-            self.mistake(Error::new(ErrorKind::InvalidArg, message()));
+            self.mistake_made(Error::new(ErrorKind::InvalidArg, message()));
         }
     }
 
-    fn mistake(&mut self, error: Error) {
+    fn mistake_made(&mut self, error: Error) {
         self.options.mistake.get_or_insert(error);
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{
     due::{Wanted, left_out, settled_outcome},
     handle::Shared,
+    host::HostExecutor,
     job::Site,
     pump::{self, Sender},
     queue::{self, Turn},
@@ -285,13 +286,11 @@ impl<'a> Drive<'a> {
     ) -> Result<(), Error> {
         self.prepare_builds()?;
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
-        let local: Arc<dyn Executor> =
-            Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.shared.grace()));
         let site = Site {
             shared: self.shared,
             workspace: &self.workspace,
             logs: &self.logs,
-            executor: self.shared.options.executor.clone().unwrap_or(local),
+            executor: self.executor(guard),
             cancel: &self.cancel,
             events: &self.events,
             attempts,
@@ -309,6 +308,16 @@ impl<'a> Drive<'a> {
             self.summary.records.extend(worked.records);
         }
         worked.fault.map_or(Ok(()), Err)
+    }
+
+    /// What runs the commands: this machine, or the host.
+    fn executor(&self, guard: &Arc<Guard>) -> Arc<dyn Executor> {
+        match &self.shared.options.executor {
+            Some(inner) => {
+                Arc::new(HostExecutor { inner: inner.clone(), events: self.events.clone() })
+            }
+            None => Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.shared.grace())),
+        }
     }
 
     /// Adds the verdicts of what was pushed and settled before, or by another run meanwhile.

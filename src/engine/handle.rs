@@ -125,7 +125,7 @@ impl Engine {
         if let Some(refs) = &options.refs {
             repo.check_patterns(refs)?;
         }
-        let settings = repo.settings()?;
+        let settings = repo.settings()?.with(&options.settings, &root)?;
         let warnings = settings.unknown.clone();
         let shared = Shared {
             root,
@@ -142,6 +142,12 @@ impl Engine {
     /// The folder that holds `builds/`: the bare repository, or the main work tree's top.
     pub fn path(&self) -> &Path {
         &self.shared.root
+    }
+
+    /// How long a command that must end has between TERM and KILL.
+    #[cfg(feature = "capi")]
+    pub(crate) fn grace(&self) -> Duration {
+        self.shared.grace()
     }
 
     /// Whether the repository has no work tree.
@@ -231,7 +237,18 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Summary, Error> {
-        self.pumped(cancel, observer, |tokens, events| {
+        self.run_under(selection, cancel, &CancelToken::new(), observer)
+    }
+
+    /// The same, stopped by two tokens: the host's, which may serve many runs, and the run's own.
+    pub(crate) fn run_under(
+        &self,
+        selection: &Selection,
+        cancel: &CancelToken,
+        own: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary, Error> {
+        self.pumped(cancel, own, observer, |tokens, events| {
             Drive::new(&self.shared, selection, tokens, events)?.run()
         })
     }
@@ -248,7 +265,18 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Summary, Error> {
-        self.pumped(cancel, observer, |tokens, events| {
+        self.follow_under(selection, cancel, &CancelToken::new(), observer)
+    }
+
+    /// The same under two tokens, as [`run_under`](Engine::run_under).
+    pub(crate) fn follow_under(
+        &self,
+        selection: &Selection,
+        cancel: &CancelToken,
+        own: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary, Error> {
+        self.pumped(cancel, own, observer, |tokens, events| {
             queue::follow(&self.shared, selection, &tokens, &events)
         })
     }
@@ -257,11 +285,11 @@ impl Engine {
     fn pumped(
         &self,
         cancel: &CancelToken,
+        own: &CancelToken,
         observer: &mut dyn Observer,
         work: impl FnOnce(CancelView, pump::Sender) -> Result<Summary, Error> + Send,
     ) -> Result<Summary, Error> {
-        let own = CancelToken::new();
-        let tokens = CancelView::of_run(cancel, &own, 1);
+        let tokens = CancelView::of_run(cancel, own, 1);
         let (events, receiver) = pump::channel();
         let (result, panic) = thread::scope(|scope| {
             let worker = thread::Builder::new().name("tinyci".to_owned());
@@ -270,7 +298,7 @@ impl Engine {
                 Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
                     .with_source(source)
             });
-            let panic = Pump::new(observer, &own).run(&receiver);
+            let panic = Pump::new(observer, own).run(&receiver);
             (worker.map(|worker| worker.join()), panic)
         });
         if let Some(panic) = panic {
@@ -497,12 +525,12 @@ impl Shared {
         self.options.command_timeout.or(self.settings.command_timeout)
     }
 
-    /// The secrets that this commit may have.
-    pub(super) fn secrets(&self, commit: &Commit) -> Secrets {
+    /// The secrets that this commit may have. Without events nobody can be asked for them.
+    pub(super) fn secrets(&self, commit: &Commit, events: Option<&pump::Sender>) -> Secrets {
         Secrets {
             commit: commit.clone(),
             refs: self.settings.secret_refs.clone(),
-            ask: self.options.secrets.clone(),
+            ask: self.options.secrets.clone().zip(events.cloned()),
             dir: self.settings.secrets_dir.clone(),
         }
     }

@@ -1,13 +1,16 @@
-//! What a host answers while a run waits for it.
+//! What a host answers while a run waits for it: hooks, and commands where it runs them.
 
-use std::{error::Error as StdError, path::Path};
+use std::{error::Error as StdError, path::Path, sync::Arc};
 
+use super::pump::Sender;
 use crate::{
     cancel::CancelView,
     commit::Commit,
     error::{Error, ErrorKind},
+    executor::{Command, Executor, Output},
     interpolate::Vars,
-    outcome::Outcome,
+    origin::Origin,
+    outcome::{Exit, Outcome},
     pipeline::{Hook, StepName},
 };
 
@@ -24,10 +27,8 @@ type HookFn = dyn Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync;
 #[derive(Debug)]
 pub struct HookCall<'a> {
     pub(super) hook: Hook,
-    pub(super) commit: &'a Commit,
-    pub(super) export_dir: &'a Path,
+    pub(super) origin: &'a Origin,
     pub(super) outcome: Outcome,
-    pub(super) cancel: &'a CancelView,
     pub(super) vars: &'a mut Vars,
     pub(super) mistake: Option<Error>,
     pub(super) skipped: Option<String>,
@@ -41,12 +42,12 @@ impl HookCall<'_> {
 
     /// The commit in work.
     pub fn commit(&self) -> &Commit {
-        self.commit
+        &self.origin.commit
     }
 
     /// The folder that holds its tree.
     pub fn export_dir(&self) -> &Path {
-        self.export_dir
+        &self.origin.export_dir
     }
 
     /// What is known of the commit so far; success until something failed.
@@ -56,7 +57,12 @@ impl HookCall<'_> {
 
     /// Whether the run was canceled meanwhile, so that a long hook can end early.
     pub fn is_canceled(&self) -> bool {
-        self.cancel.is_canceled()
+        self.origin.is_canceled()
+    }
+
+    /// The commit, the step and the limits of the call.
+    pub fn origin(&self) -> &Origin {
+        self.origin
     }
 
     /// Sets a variable that the commands from here on can use as `<%= name %>`.
@@ -112,6 +118,28 @@ impl Hooks {
             }
         }
         Ok(call.skipped)
+    }
+}
+
+/// A host's executor, asked only once its observer has seen what came before the command.
+pub(super) struct HostExecutor {
+    pub(super) inner: Arc<dyn Executor>,
+    pub(super) events: Sender,
+}
+
+impl Executor for HostExecutor {
+    fn execute(
+        &self,
+        command: &Command,
+        output: &mut dyn FnMut(Output),
+        cancel: &CancelView,
+    ) -> Result<Exit, Error> {
+        let settled = command.origin.as_ref().map_or(Ok(()), |it| self.events.settle(it));
+        match settled {
+            Ok(()) => self.inner.execute(command, output, cancel),
+            Err(Outcome::TimedOut) => Ok(Exit::TimedOut),
+            Err(_) => Ok(Exit::Canceled),
+        }
     }
 }
 

@@ -153,10 +153,10 @@ fn run(
     let limit = site.shared.timeout();
     let mut steps = Steps {
         site,
-        commit: &job.commit,
+        commit: Arc::new(job.commit.clone()),
         reason: job.reason,
         build,
-        run_id: &record.run,
+        run_id: record.run.as_str().into(),
         pipeline: &pipeline,
         scripts: &scripts,
         tags: repo.tags_of(job.commit.id).unwrap_or_default(),

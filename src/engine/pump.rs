@@ -3,17 +3,26 @@
 //! One bounded channel carries them. A slow observer fills it and so slows the builds' pipes;
 //! nothing is dropped and nothing piles up in memory. The pump never stops before the channel is
 //! closed, so a worker can never hang on it.
+//!
+//! Before a host is asked for something, its observer has seen what came earlier: the worker sends a
+//! marker after its events and waits until the pump has met it.
 
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
     time::{Duration, SystemTime},
 };
 
 use crate::{
     cancel::CancelToken,
     event::{Event, Meta, Observer},
+    origin::Origin,
+    outcome::Outcome,
 };
 
 /// How many events may wait. Output events hold at most [`OUTPUT_MAX`] bytes each.
@@ -25,26 +34,64 @@ const OUTPUT_MAX: usize = 64 * 1024;
 /// How long the beginning of a line waits for its end before it is passed on as it is.
 const PARTIAL_LINE_WAIT: Duration = Duration::from_millis(100);
 
+/// How long a worker that waits for its marker sleeps before it looks at its limits.
+const SETTLE_SLICE: Duration = Duration::from_millis(20);
+
+/// What goes through the channel.
+pub(super) enum Item {
+    Event(Event),
+    /// Answered once the observer has seen what this attempt said before.
+    Marker {
+        run: Arc<str>,
+        seen: SyncSender<()>,
+    },
+}
+
 /// The workers' end of the channel.
 #[derive(Clone)]
-pub(super) struct Sender(SyncSender<Event>);
+pub(super) struct Sender(SyncSender<Item>);
 
 impl Sender {
     pub(super) fn send(&self, event: Event) {
         // The pump outlives every sender, so this fails only while a panic unwinds.
-        let _ = self.0.send(event);
+        let _ = self.0.send(Item::Event(event));
+    }
+
+    /// Waits until the observer has seen everything that this attempt said so far. The error says
+    /// what ended the wait before.
+    pub(super) fn settle(&self, origin: &Origin) -> Result<(), Outcome> {
+        let (seen, met) = sync_channel(1);
+        let mut marker = Item::Marker { run: origin.run.clone(), seen };
+        while let Err(TrySendError::Full(item)) = self.0.try_send(marker) {
+            marker = item;
+            within_limits(origin)?;
+            thread::sleep(SETTLE_SLICE);
+        }
+        while met.recv_timeout(SETTLE_SLICE) == Err(RecvTimeoutError::Timeout) {
+            within_limits(origin)?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing waits for an observer longer than its step may take.
+fn within_limits(origin: &Origin) -> Result<(), Outcome> {
+    match (origin.is_canceled(), origin.is_late()) {
+        (true, _) => Err(Outcome::Canceled),
+        (_, true) => Err(Outcome::TimedOut),
+        _ => Ok(()),
     }
 }
 
 /// A channel whose two ends a run's threads and its pump hold.
-pub(super) fn channel() -> (Sender, Receiver<Event>) {
+pub(super) fn channel() -> (Sender, Receiver<Item>) {
     let (sender, receiver) = sync_channel(CHANNEL_EVENTS);
     (Sender(sender), receiver)
 }
 
 /// What is said of an event before the pump numbers it.
 pub(super) fn meta() -> Meta {
-    Meta { sequence: 0, time: SystemTime::now(), commit: None, run: None, step: None }
+    Meta { sequence: 0, time: SystemTime::now(), commit: None, run: None, step: None, label: None }
 }
 
 /// Delivers events to an observer until every sender is gone.
@@ -66,17 +113,17 @@ impl<'a> Pump<'a> {
     }
 
     /// Runs until the channel closes; gives back what the observer panicked with, if it did.
-    pub(super) fn run(mut self, events: &Receiver<Event>) -> Option<Box<dyn Any + Send>> {
+    pub(super) fn run(mut self, items: &Receiver<Item>) -> Option<Box<dyn Any + Send>> {
         loop {
             let next = if self.held.is_empty() {
-                events.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                items.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
-                events.recv_timeout(PARTIAL_LINE_WAIT)
+                items.recv_timeout(PARTIAL_LINE_WAIT)
             };
             match next {
-                Ok(event) => {
-                    self.take(event);
-                    events.try_iter().for_each(|event| self.take(event));
+                Ok(item) => {
+                    self.take(item);
+                    items.try_iter().for_each(|item| self.take(item));
                     self.flush_lines();
                 }
                 Err(RecvTimeoutError::Timeout) => self.flush_all(),
@@ -87,12 +134,18 @@ impl<'a> Pump<'a> {
         self.panic
     }
 
-    fn take(&mut self, event: Event) {
-        if let Event::Output { .. } = event {
-            self.take_output(event);
-        } else {
-            self.flush_run(event.meta());
-            self.deliver(event);
+    fn take(&mut self, item: Item) {
+        match item {
+            Item::Event(event @ Event::Output { .. }) => self.take_output(event),
+            Item::Event(event) => {
+                self.flush_run(event.meta().run.as_deref());
+                self.deliver(event);
+            }
+            Item::Marker { run, seen } => {
+                self.flush_run(Some(&run));
+                // Who does not wait for it any more has been canceled, or is late.
+                let _ = seen.send(());
+            }
         }
     }
 
@@ -136,10 +189,10 @@ impl<'a> Pump<'a> {
     }
 
     /// What comes after a command's output must not overtake the output.
-    fn flush_run(&mut self, meta: &Meta) {
+    fn flush_run(&mut self, run: Option<&str>) {
         let (of_run, others) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition(|held| held.meta().run == meta.run);
+            .partition(|held| held.meta().run.as_deref() == run);
         self.held = others;
         let of_run: Vec<Event> = of_run;
         of_run.into_iter().for_each(|event| self.deliver(event));
@@ -179,7 +232,7 @@ fn output_bytes(event: &Event) -> &[u8] {
 fn same_source(one: &Event, other: &Event) -> bool {
     match (one, other) {
         (Event::Output { meta: a, stream: x, .. }, Event::Output { meta: b, stream: y, .. }) => {
-            a.run == b.run && a.step == b.step && x == y
+            a.run == b.run && a.step == b.step && a.label == b.label && x == y
         }
         _ => false,
     }

@@ -21,16 +21,19 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output, Program, Stream},
     forecast::{Act, Assumption, Forecast, StepForecast},
-    function::Value,
+    function::{BoxedError, HostFunction, Value},
     glob,
     interpolate::Vars,
     job::Reason,
     mask::Masks,
+    origin::Origin,
     outcome::{Exit, Outcome},
     pipeline::{Body, Phase, Pipeline, Step, StepName},
     repo::Repo,
     run::Run,
-    script::{self, Approval, Changes, Facts, Host, PhaseCall, ScriptCommand, shown_program},
+    script::{
+        self, Approval, Changes, Facts, Host, Limits, PhaseCall, ScriptCommand, shown_program,
+    },
     script_runner::{Memory, Ran, Sink, StepHost},
 };
 
@@ -239,16 +242,23 @@ impl Rehearsal<'_> {
         let env = known
             .into_iter()
             .map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
-        let lookups = RepoLookups::new(self.shared, self.commit);
+        let lookups = RepoLookups::new(self.shared, self.commit, None);
         let inner = StepHost {
             executor: Arc::new(Never),
-            cancel: CancelView::new(&CancelToken::new(), 1),
+            origin: Origin {
+                commit: Arc::new(self.commit.clone()),
+                run: self.surroundings().run_id.into(),
+                step,
+                label: None,
+                export_dir: self.surroundings().export_dir,
+                deadline: None,
+                cancel: CancelView::new(&CancelToken::new(), 1),
+            },
             sink: Arc::new(Nowhere),
             lookups: Arc::new(lookups),
             memory: self.memory.clone(),
             masks: Masks::default(),
             env: env.chain(self.shared.options.env.iter().cloned()).collect(),
-            export_dir: self.surroundings().export_dir,
             artifacts_dir: PathBuf::new(),
             command_timeout: None,
             ran: Ran::default(),
@@ -309,7 +319,16 @@ impl Host for RehearsalHost {
         self.call("warn", message);
     }
 
-    fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        limits: Limits,
+    ) -> Result<Value, BoxedError> {
+        Host::call(&self.inner, function, arguments, limits)
+    }
+
+    fn secret(&self, name: &str, _: Limits) -> Result<Vec<u8>, Error> {
         self.call("secret", name);
         Ok(name.as_bytes().to_vec())
     }
@@ -390,7 +409,11 @@ impl Executor for Never {
 struct Nowhere;
 
 impl Sink for Nowhere {
-    fn output(&self, _: Stream, _: Vec<u8>) {}
+    fn output(&self, _: Option<&str>, _: Stream, _: Vec<u8>) {}
+
+    fn settle(&self, _: &Origin) -> Result<(), Outcome> {
+        Ok(())
+    }
 
     fn warn(&self, _: String) {}
 }

@@ -8,6 +8,7 @@ use std::{
 use super::{
     builder::Options,
     handle::Shared,
+    pump::Sender,
     secrets::Secrets,
     steps::{Steps, fail},
     voice::Voice,
@@ -20,6 +21,7 @@ use crate::{
     function::HostFunction,
     interpolate::Vars,
     job::Reason,
+    origin::Origin,
     outcome::{Exit, Outcome},
     pipeline::{Format, Phase, Pipeline, ScriptText, Step, StepName, Template},
     record::{Record, StepRecord},
@@ -132,7 +134,7 @@ impl Scripts {
     ) -> Result<String, Error> {
         let cancel = steps.site.cancel.clone();
         // Nothing that a tag may call shows anything.
-        let voice = Voice::new(steps.site.events, steps.site.logs, steps.commit, steps.run_id);
+        let voice = Voice::new(steps.site.events, steps.site.logs, &steps.commit, &steps.run_id);
         let host: Arc<dyn Host> = Arc::new(self.host(steps, step, &cancel, &voice));
         let name = &steps.pipeline.name;
         let facts = self.facts(steps, step);
@@ -158,16 +160,15 @@ impl Scripts {
         voice: &Voice,
     ) -> StepHost {
         let shared = steps.site.shared;
-        let lookups = RepoLookups::new(shared, steps.commit);
+        let lookups = RepoLookups::new(shared, &steps.commit, Some(steps.site.events));
         StepHost {
             executor: steps.site.executor.clone(),
-            cancel: cancel.clone(),
+            origin: steps.origin(step, None, cancel),
             sink: Arc::new(VoiceSink(Mutex::new(voice.clone()))),
             lookups: Arc::new(lookups),
             memory: self.memory.clone(),
             masks: steps.masks.clone(),
             env: steps.env(step),
-            export_dir: steps.build.export_dir(),
             artifacts_dir: steps.build.dir().join("artifacts"),
             command_timeout: shared.command_timeout(),
             ran: Ran::default(),
@@ -182,7 +183,7 @@ impl Scripts {
             build: word(progress.build),
             test: word(progress.test),
             failure: progress.failure,
-            ..facts_of(steps.commit, &steps.facts(step), steps.tags.clone(), steps.reason)
+            ..facts_of(&steps.commit, &steps.facts(step), steps.tags.clone(), steps.reason)
         }
     }
 
@@ -307,8 +308,8 @@ pub(super) struct RepoLookups {
 }
 
 impl RepoLookups {
-    pub(super) fn new(shared: &Shared, commit: &Commit) -> Self {
-        let secrets = shared.secrets(commit);
+    pub(super) fn new(shared: &Shared, commit: &Commit, events: Option<&Sender>) -> Self {
+        let secrets = shared.secrets(commit, events);
         Self { root: shared.root.clone(), commit: commit.clone(), secrets }
     }
 }
@@ -327,8 +328,8 @@ impl Lookups for RepoLookups {
         Ok(note.and_then(|note| note.verdict).map(|verdict| verdict.word().to_owned()))
     }
 
-    fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
-        self.secrets.value(name)
+    fn secret(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error> {
+        self.secrets.value(name, origin)
     }
 }
 
@@ -336,8 +337,14 @@ impl Lookups for RepoLookups {
 struct VoiceSink(Mutex<Voice>);
 
 impl Sink for VoiceSink {
-    fn output(&self, stream: Stream, bytes: Vec<u8>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).output(stream, bytes);
+    fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).output_of(label, stream, bytes);
+    }
+
+    fn settle(&self, origin: &Origin) -> Result<(), Outcome> {
+        // The other branches of the script go on talking meanwhile.
+        let voice = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        voice.settle(origin)
     }
 
     fn warn(&self, message: String) {

@@ -2,17 +2,19 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::host::HookError;
+use super::{host::HookError, pump::Sender};
 use crate::{
     commit::Commit,
     error::{Error, ErrorKind},
     glob,
+    origin::Origin,
+    outcome::Outcome,
     secret_dir::SecretDir,
 };
 
 /// What gives the value of a secret; `None` if there is none of this name.
 pub(super) type SecretFn =
-    dyn Fn(&str, &Commit) -> Result<Option<Vec<u8>>, HookError> + Send + Sync;
+    dyn Fn(&str, &Origin) -> Result<Option<Vec<u8>>, HookError> + Send + Sync;
 
 /// The secrets of an engine, for one commit.
 #[derive(Clone)]
@@ -20,7 +22,8 @@ pub(super) struct Secrets {
     pub(super) commit: Commit,
     /// Patterns of the refs whose commits may have any.
     pub(super) refs: Vec<String>,
-    pub(super) ask: Option<Arc<SecretFn>>,
+    /// The host's answer, and the events that it has to have seen before.
+    pub(super) ask: Option<(Arc<SecretFn>, Sender)>,
     pub(super) dir: Option<PathBuf>,
 }
 
@@ -31,7 +34,7 @@ impl Secrets {
     ///
     /// [`HostAbort`](ErrorKind::HostAbort) if the commit may not have it or there is none,
     /// [`Io`](ErrorKind::Io) if it cannot be read safely.
-    pub(super) fn value(&self, name: &str) -> Result<Vec<u8>, Error> {
+    pub(super) fn value(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error> {
         let refuse = |why: String| {
             let message = format!("the secret `{name}` cannot be had: {why}");
             Error::new(ErrorKind::HostAbort, message)
@@ -49,8 +52,9 @@ impl Secrets {
                  tinyci.secretRefs {reference}` on the server allows it"
             )));
         }
-        if let Some(ask) = &self.ask {
-            let answer = ask(name, &self.commit).map_err(|error| refuse(error.to_string()))?;
+        if let Some((ask, events)) = &self.ask {
+            events.settle(origin).map_err(|why| refuse(unasked(why).to_owned()))?;
+            let answer = ask(name, origin).map_err(|error| refuse(error.to_string()))?;
             if let Some(value) = answer {
                 return Ok(value);
             }
@@ -65,5 +69,13 @@ impl Secrets {
                     .to_owned(),
             )
         })
+    }
+}
+
+/// Why a host was not asked at all.
+pub(super) fn unasked(why: Outcome) -> &'static str {
+    match why {
+        Outcome::TimedOut => "the time limit passed before the host could be asked",
+        _ => "the run was canceled before the host could be asked",
     }
 }

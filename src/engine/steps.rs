@@ -4,6 +4,7 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -24,6 +25,7 @@ use crate::{
     interpolate::Vars,
     job::Reason,
     mask::Masks,
+    origin::Origin,
     outcome::Outcome,
     pipeline::{Body, Hook, Phase, Pipeline, Step, StepName, Template},
     record::{CommandRecord, StepRecord},
@@ -42,11 +44,11 @@ const WAIT_SLICE: Duration = Duration::from_millis(20);
 /// The steps of one attempt.
 pub(super) struct Steps<'a> {
     pub(super) site: &'a Site<'a>,
-    pub(super) commit: &'a Commit,
+    pub(super) commit: Arc<Commit>,
     #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts are told it"))]
     pub(super) reason: Reason,
     pub(super) build: &'a Build,
-    pub(super) run_id: &'a str,
+    pub(super) run_id: Arc<str>,
     pub(super) pipeline: &'a Pipeline,
     pub(super) scripts: &'a Scripts,
     pub(super) tags: Vec<String>,
@@ -123,6 +125,24 @@ impl Steps<'_> {
         StepEnd { outcome, record: Some(record) }
     }
 
+    /// Where a request of this step comes from.
+    pub(super) fn origin(
+        &self,
+        step: StepName,
+        deadline: Option<Instant>,
+        cancel: &CancelView,
+    ) -> Origin {
+        Origin {
+            commit: self.commit.clone(),
+            run: self.run_id.clone(),
+            step,
+            label: None,
+            export_dir: self.build.export_dir(),
+            deadline,
+            cancel: cancel.clone(),
+        }
+    }
+
     fn cancel_view(&self, name: StepName) -> CancelView {
         let threshold = if name == Hook::AfterAll.into() { 2 } else { 1 };
         self.site.cancel.with_threshold(threshold)
@@ -154,18 +174,23 @@ impl Steps<'_> {
         record: &mut StepRecord,
     ) -> bool {
         let StepName::Hook(hook) = name else { return false };
-        let export_dir = self.build.export_dir();
+        let hooks = &self.site.shared.options.hooks;
+        if !hooks.has(name) {
+            return false;
+        }
+        let origin = self.origin(name, self.deadline_of(name, None), cancel);
+        if let Err(stop) = self.site.events.settle(&origin) {
+            record.outcome = stop;
+            return false;
+        }
         let call = HookCall {
             hook,
-            commit: self.commit,
-            export_dir: &export_dir,
+            origin: &origin,
             outcome: so_far,
-            cancel,
             vars: &mut self.vars,
             mistake: None,
             skipped: None,
         };
-        let hooks = &self.site.shared.options.hooks;
         match catch_unwind(AssertUnwindSafe(|| hooks.call(call))) {
             Ok(Ok(None)) => false,
             Ok(Ok(Some(reason))) => {
@@ -173,7 +198,9 @@ impl Steps<'_> {
                 true
             }
             Ok(Err(error)) => {
-                fail(record, &error, Outcome::Failure);
+                let stopped = || origin.is_late().then_some(Outcome::TimedOut);
+                let stopped = origin.is_canceled().then_some(Outcome::Canceled).or_else(stopped);
+                fail(record, &error, stopped.unwrap_or(Outcome::Failure));
                 false
             }
             Err(panic) => {
@@ -187,7 +214,7 @@ impl Steps<'_> {
     /// Whether a step's conditions leave it out.
     fn is_left_out(&mut self, step: &Step, record: &mut StepRecord) -> bool {
         let root = &self.site.shared.root;
-        let subject = Subject { commit: self.commit, tags: &self.tags, root };
+        let subject = Subject { commit: &self.commit, tags: &self.tags, root };
         match unmet(&subject, &step.when) {
             Ok(None) => false,
             Ok(Some(reason)) => {
@@ -211,7 +238,8 @@ impl Steps<'_> {
     ) {
         let step_deadline = self.step_deadline(step);
         let vars = self.vars_of(step.name);
-        let secrets = match self.secret_env(step) {
+        let origin = self.origin(step.name, step_deadline, cancel);
+        let secrets = match self.secret_env(step, &origin) {
             Ok(secrets) => secrets,
             Err(error) if error.kind() == ErrorKind::HostAbort => {
                 return fail(record, &error, Outcome::Failure);
@@ -226,6 +254,7 @@ impl Steps<'_> {
             let command = match self.command(step, template, &vars) {
                 Ok(mut command) => {
                     command.env.extend(secrets.iter().cloned());
+                    command.origin = Some(origin.clone());
                     command
                 }
                 Err(error) => return fail(record, &error, Outcome::Failure),
@@ -252,7 +281,8 @@ impl Steps<'_> {
             let each = each.and_then(|limit| Instant::now().checked_add(limit));
             let deadline = [step_deadline, each].into_iter().flatten().min();
             record.outcome = Outcome::Success;
-            self.execute(Command { deadline, ..command.clone() }, cancel, record, voice);
+            let command = command.clone().with_deadline(deadline);
+            self.execute(command, cancel, record, voice);
             let late = || step_deadline.is_some_and(|deadline| Instant::now() >= deadline);
             let failed = matches!(record.outcome, Outcome::Failure | Outcome::TimedOut);
             if !failed || attempt > retries || late() {
@@ -270,9 +300,13 @@ impl Steps<'_> {
 
     /// When a step has to have ended: `after_all` has limits of its own.
     pub(super) fn step_deadline(&self, step: &Step) -> Option<Instant> {
+        self.deadline_of(step.name, step.timeout)
+    }
+
+    fn deadline_of(&self, name: StepName, timeout: Option<Duration>) -> Option<Instant> {
         let begun = Instant::now();
-        let own = step.timeout.and_then(|timeout| begun.checked_add(timeout));
-        let of_run = if step.name == Hook::AfterAll.into() {
+        let own = timeout.and_then(|timeout| begun.checked_add(timeout));
+        let of_run = if name == Hook::AfterAll.into() {
             self.limit.and_then(|limit| begun.checked_add(limit))
         } else {
             self.deadline
@@ -325,10 +359,14 @@ impl Steps<'_> {
     }
 
     /// The secrets of a step as variables; from here on they are masked.
-    fn secret_env(&self, step: &Step) -> Result<Vec<(String, Option<String>)>, Error> {
-        let secrets = self.site.shared.secrets(self.commit);
+    fn secret_env(
+        &self,
+        step: &Step,
+        origin: &Origin,
+    ) -> Result<Vec<(String, Option<String>)>, Error> {
+        let secrets = self.site.shared.secrets(&self.commit, Some(self.site.events));
         let variable = |name: &String| {
-            let value = secrets.value(name)?;
+            let value = secrets.value(name, origin)?;
             self.masks.add(&value);
             let text = String::from_utf8(value).ok().filter(|text| !text.contains('\0'));
             let text = text.ok_or_else(|| {
@@ -385,11 +423,11 @@ impl Steps<'_> {
     /// The facts by their names in tags.
     pub(super) fn facts(&self, step: StepName) -> Vec<(&'static str, String)> {
         let surroundings = Surroundings {
-            commit: self.commit,
+            commit: &self.commit,
             export_dir: self.build.export_dir(),
             target_dir: self.build.dir().to_path_buf(),
             root: &self.site.shared.root,
-            run_id: self.run_id,
+            run_id: &self.run_id,
         };
         commit_facts(&surroundings, step)
     }

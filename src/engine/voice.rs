@@ -15,6 +15,8 @@ use crate::{
     record::Record,
     workspace::{Build, LogWriter, Logs},
 };
+#[cfg(feature = "rhai")]
+use crate::{origin::Origin, outcome::Outcome};
 
 /// Tells the log and the observer what happens to one commit. Clones write to the same log: the
 /// commands of a script that run at once share one.
@@ -35,6 +37,7 @@ impl Voice {
             commit: Some(commit.id),
             run: Some(Arc::from(run)),
             step: None,
+            label: None,
         };
         Self { events: events.clone(), meta, logs: logs.clone(), log: Arc::default() }
     }
@@ -81,13 +84,19 @@ impl Voice {
     }
 
     pub(super) fn output(&mut self, stream: Stream, bytes: Vec<u8>) {
+        self.output_of(None, stream, bytes);
+    }
+
+    /// Output of a labelled part of a step.
+    pub(super) fn output_of(&mut self, label: Option<&str>, stream: Stream, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
         }
         if let Some(log) = &mut *self.writer() {
             log.output(&bytes);
         }
-        self.send(Event::Output { meta: self.meta(), stream, bytes });
+        let meta = Meta { label: label.map(Arc::from), ..self.meta() };
+        self.send(Event::Output { meta, stream, bytes });
     }
 
     /// A log that cannot be written does not stop a build, but is no secret.
@@ -115,6 +124,12 @@ impl Voice {
                 None => drop(self.logs.line(&line)),
             }
         }
+    }
+
+    /// Waits until the observer has seen all that was said of this commit.
+    #[cfg(feature = "rhai")]
+    pub(super) fn settle(&self, origin: &Origin) -> Result<(), Outcome> {
+        self.events.settle(origin)
     }
 
     fn send(&self, event: Event) {

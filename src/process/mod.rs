@@ -10,6 +10,7 @@
 //! | `pipe` | what it writes, on its way to whoever asked |
 //! | `watch` | its deadline and its cancel |
 //! | `guard` | what ends it should this whole process be killed |
+//! | `reaper` | whether the host lets exit statuses be known at all, for C |
 //!
 //! What is not here: no `fork` and no code between fork and exec (children start through
 //! `posix_spawn`, whose price does not grow with the host), no signal handlers, no waiting for
@@ -23,10 +24,14 @@ mod guard;
 mod input;
 mod pipe;
 mod program;
+#[cfg(feature = "capi")]
+mod reaper;
 #[cfg(test)]
 mod testing;
 mod watch;
 
+#[cfg(feature = "capi")]
+pub(crate) use self::reaper::statuses_are_thrown_away;
 pub(crate) use self::{
     command::{Context, run},
     guard::Guard,

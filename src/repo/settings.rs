@@ -150,6 +150,56 @@ fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
     Some(())
 }
 
+/// Keys that take any number of values.
+const LISTS: [&str; 2] = ["refs", "secretRefs"];
+
+impl Settings {
+    /// The same with what an embedding program has set: a key and a value each, as in
+    /// `git config tinyci.<key> <value>`. Relative paths are below `root`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with key, value and what would be right.
+    pub(crate) fn with(mut self, given: &[(String, String)], root: &Path) -> Result<Self, Error> {
+        for (index, (name, value)) in given.iter().enumerate() {
+            let (name, value) = (name.as_str(), value.as_str());
+            let Some(key) = KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(name)) else {
+                let advice = did_you_mean(name, KEYS.iter().map(|key| key.name));
+                let message = format!("there is no setting `{name}`{advice}");
+                return Err(Error::new(ErrorKind::InvalidArg, message));
+            };
+            let is_first = !given[..index].iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+            if is_first && LISTS.contains(&key.name) {
+                self.clear(key.name);
+            }
+            let Key { name, takes, take } = key;
+            take(&mut self, value).ok_or_else(|| {
+                let message = format!("the setting `{name}` cannot be `{value}`: it {takes}");
+                Error::new(ErrorKind::InvalidArg, message)
+            })?;
+        }
+        for dir in [&mut self.builds_dir, &mut self.secrets_dir].into_iter().flatten() {
+            *dir = root.join(at_home(dir));
+        }
+        Ok(self)
+    }
+
+    /// What is set for a list takes the place of what the repository has.
+    fn clear(&mut self, list: &str) {
+        match list {
+            "refs" => self.refs.clear(),
+            _ => self.secret_refs.clear(),
+        }
+    }
+}
+
+/// `~/` as git reads it.
+fn at_home(dir: &Path) -> PathBuf {
+    let below = dir.strip_prefix("~").ok();
+    let path = below.and_then(|below| Some(std::env::home_dir()?.join(below)));
+    path.unwrap_or_else(|| dir.to_path_buf())
+}
+
 impl Repo {
     /// Reads the settings that hold here: of a key set several times the last one, the
     /// repository's own file after the user's and the machine's; all values of `tinyci.refs`.
@@ -291,6 +341,34 @@ mod tests {
         assert_eq!(settings(&repo).unwrap(), expected);
         repo.git(&["config", "--add", "tinyci.jobs", "5"]);
         assert_eq!(settings(&repo).unwrap().jobs, 5, "the last one holds");
+    }
+
+    #[test]
+    fn what_a_host_sets_wins_and_its_lists_replace() {
+        let given = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let own = Settings { jobs: 7, attempts: 9, ..Settings::default() };
+        let given = given(&[
+            ("JOBS", "2"),
+            ("refs", "refs/heads/a"),
+            ("Refs", "refs/tags/*"),
+            ("buildsDir", "../b"),
+            ("secretsDir", "/s"),
+        ]);
+        let settings = own.with(&given, Path::new("/r")).unwrap();
+        assert_eq!((settings.jobs, settings.attempts), (2, 9));
+        assert_eq!(settings.refs, ["refs/heads/a", "refs/tags/*"]);
+        assert_eq!(settings.builds_dir.unwrap(), Path::new("/r/../b"));
+        assert_eq!(settings.secrets_dir.unwrap(), Path::new("/s"));
+        for (key, value, right) in
+            [("jbos", "2", "did you mean `jobs`?"), ("jobs", "0", "whole number from 1")]
+        {
+            let given = [(key.to_owned(), value.to_owned())];
+            let error = Settings::default().with(&given, Path::new("/")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArg);
+            assert!(error.to_string().contains(right), "{error}");
+        }
     }
 
     #[test]

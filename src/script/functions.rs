@@ -190,7 +190,8 @@ fn call_host(
         session.host.called(&function.name, &values);
         return Ok(Dynamic::UNIT);
     }
-    let result = catch_unwind(AssertUnwindSafe(|| function.call(&values)));
+    let result =
+        catch_unwind(AssertUnwindSafe(|| session.host.call(function, &values, session.limits())));
     // It could not be interrupted; what it says after the limit is refused.
     session.check()?;
     match result {
@@ -238,7 +239,7 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
         );
         return Err(throw(message));
     }
-    match call.session.host.secret(&name) {
+    match call.session.host.secret(&name, call.session.limits()) {
         Ok(value) => Ok(Dynamic::from(Secret { name: name.into(), value: value.into() })),
         Err(error) if error.kind() == ErrorKind::Io => Err(Stop::Fault(Arc::new(error)).thrown()),
         Err(error) => Err(throw(error.report())),

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use crate::{
     error::Error,
     executor::{Output, Program},
-    function::Value,
+    function::{BoxedError, HostFunction, Value},
     outcome::Exit,
 };
 
@@ -27,6 +27,16 @@ pub(crate) struct ScriptCommand {
     /// What goes in front of each line of its output.
     pub(crate) label: Option<String>,
     pub(crate) shown: Shown,
+    /// Whether it cleans up, so that a first cancel does not stop it.
+    pub(crate) cleanup: bool,
+}
+
+/// What holds where an embedding program is asked for something.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Option<Instant>,
+    /// The branch or the group.
+    pub(crate) label: Option<String>,
     /// Whether it cleans up, so that a first cancel does not stop it.
     pub(crate) cleanup: bool,
 }
@@ -80,7 +90,15 @@ pub(crate) trait Host: Send + Sync {
     fn warn(&self, message: &str);
 
     /// The bytes of a secret.
-    fn secret(&self, name: &str) -> Result<Vec<u8>, Error>;
+    fn secret(&self, name: &str, limits: Limits) -> Result<Vec<u8>, Error>;
+
+    /// Calls a function of the embedding program.
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        limits: Limits,
+    ) -> Result<Value, BoxedError>;
 
     /// A variable of the environment that commands get.
     fn env(&self, name: &str) -> Option<String>;

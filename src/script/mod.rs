@@ -44,7 +44,7 @@ pub(crate) use self::{
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,
-    host::{Approval, Changes, Host, ScriptCommand, Shown},
+    host::{Approval, Changes, Host, Limits, ScriptCommand, Shown},
     imports::{Tree, TreeFile},
     limits::probe,
     load::Script,

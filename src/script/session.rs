@@ -12,7 +12,12 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::{context::Facts, control::Deferred, host::Host, load::Script};
+use super::{
+    context::Facts,
+    control::Deferred,
+    host::{Host, Limits},
+    load::Script,
+};
 use crate::{error::Error, function::Effect, interpolate::Vars};
 
 /// How often the engine's own steps look at the clock and at the cancel.
@@ -170,6 +175,12 @@ impl Session {
         let frames = self.frames();
         let stack = frames.get(&thread::current().id());
         stack.and_then(|stack| stack.last()).cloned().unwrap_or_default()
+    }
+
+    /// The same for a request to the embedding program.
+    pub(super) fn limits(&self) -> Limits {
+        let Frame { deadline, label, .. } = self.frame();
+        Limits { deadline, label, cleanup: self.is_cleaning() }
     }
 
     /// Begins the work of a thread of its own.

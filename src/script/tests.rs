@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     error::{Error, ErrorKind},
     executor::{Output, Program},
-    function::Value,
+    function::{BoxedError, HostFunction, Value},
     interpolate::Vars,
     outcome::{Exit, Outcome},
 };
@@ -50,8 +50,12 @@ impl Host for Recorder {
 
     fn warn(&self, _: &str) {}
 
-    fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
+    fn secret(&self, name: &str, _: Limits) -> Result<Vec<u8>, Error> {
         Ok(format!("value of {name}").into_bytes())
+    }
+
+    fn call(&self, function: &HostFunction, _: &[Value], _: Limits) -> Result<Value, BoxedError> {
+        Err(format!("nobody lends `{}`", function.name).into())
     }
 
     fn env(&self, _: &str) -> Option<String> {

@@ -18,7 +18,7 @@ impl Event {
     /// As one line of JSON.
     ///
     /// Every event has `event` (its kind), `v`, `sequence` and `time`, and as far as they apply
-    /// `commit`, `run` and `step`. The rest depends on the kind: `jobs` of `planned`; `details` of
+    /// `commit`, `run`, `step` and `label`. The rest depends on the kind: `jobs` of `planned`; `details` of
     /// `job_started`; `dir` of `exported`; `opens` of `step_started`; `stream` and `text` of
     /// `output` (with the bytes as `text_hex` where they are not UTF-8); `record` of
     /// `step_finished` and `job_finished`; `message` of `warning` and `waiting`; `outcome` of
@@ -42,6 +42,8 @@ struct EventMirror<'a> {
     run: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
     #[serde(flatten)]
     body: Body<'a>,
 }
@@ -84,7 +86,7 @@ enum Body<'a> {
 
 impl<'a> EventMirror<'a> {
     fn of(event: &'a Event) -> Self {
-        let Meta { sequence, time, commit, run, step } = event.meta();
+        let Meta { sequence, time, commit, run, step, label } = event.meta();
         Self {
             event: kind(event),
             v: VERSION,
@@ -93,6 +95,7 @@ impl<'a> EventMirror<'a> {
             commit: commit.map(|id| id.to_string()),
             run: run.as_deref(),
             step: step.map(StepName::as_str),
+            label: label.as_deref(),
             body: Body::of(event),
         }
     }
@@ -162,7 +165,14 @@ mod tests {
 
     #[test]
     fn an_output_event_is_one_line_and_keeps_its_bytes() {
-        let meta = Meta { sequence: 7, time: UNIX_EPOCH, commit: None, run: None, step: None };
+        let meta = Meta {
+            sequence: 7,
+            time: UNIX_EPOCH,
+            commit: None,
+            run: None,
+            step: None,
+            label: None,
+        };
         let event = |bytes: &[u8]| Event::Output {
             meta: meta.clone(),
             stream: Stream::Stdout,

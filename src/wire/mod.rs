@@ -10,13 +10,19 @@
 //! | `event` | events of a run |
 //! | `forecast` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
+//! | `request` | requests to a host, for C |
 
 mod event;
 #[cfg(feature = "rhai")]
 mod forecast;
 mod record;
+#[cfg(feature = "capi")]
+mod request;
 #[cfg(feature = "rhai")]
 mod test_report;
+
+#[cfg(feature = "capi")]
+pub(crate) use self::request::{RequestBody, RequestMirror};
 
 /// Raised when a key changes its meaning; new keys do not raise it.
 const VERSION: u32 = 1;

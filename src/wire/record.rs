@@ -339,7 +339,7 @@ impl ArtifactMirror {
 }
 
 /// A value as JSON. A number that JSON cannot write is nothing.
-fn value_json(value: &Value) -> serde_json::Value {
+pub(super) fn value_json(value: &Value) -> serde_json::Value {
     match value {
         Value::Nothing => serde_json::Value::Null,
         Value::Bool(truth) => (*truth).into(),
@@ -353,7 +353,7 @@ fn value_json(value: &Value) -> serde_json::Value {
     }
 }
 
-fn read_value(value: serde_json::Value) -> Value {
+pub(super) fn read_value(value: serde_json::Value) -> Value {
     match value {
         serde_json::Value::Null => Value::Nothing,
         serde_json::Value::Bool(truth) => Value::Bool(truth),
@@ -510,7 +510,7 @@ where
 }
 
 /// The mirrors hold text, numbers and lists, which always can be written.
-fn json(mirror: &impl Serialize) -> String {
+pub(super) fn json(mirror: &impl Serialize) -> String {
     serde_json::to_string(mirror).unwrap_or_default()
 }
 
@@ -542,7 +542,7 @@ fn ids(ids: &[CommitId]) -> Vec<String> {
     ids.iter().map(CommitId::to_string).collect()
 }
 
-fn whole_ms(duration: Duration) -> u64 {
+pub(super) fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

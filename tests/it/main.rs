@@ -13,6 +13,7 @@ mod engine_hooks;
 mod engine_pipeline;
 mod engine_records;
 mod engine_repository;
+mod engine_requests;
 mod engine_run;
 mod engine_selection;
 mod engine_stage;

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use rhai::{Array, Dynamic, Map};
 
 use crate::{
+    commit::{Commit, Text},
+    error::Error,
     function::Value,
     script::{
         call::kind,
@@ -59,6 +61,24 @@ pub(super) struct FakeCommit {
     pub(super) remembered: BTreeMap<String, Value>,
     /// The programs in `PATH`; any, where none are named.
     pub(super) programs: Option<Vec<String>>,
+}
+
+impl FakeCommit {
+    /// The same as functions of an embedding program see it.
+    pub(super) fn commit(&self) -> Result<Commit, Error> {
+        let facts = &self.facts;
+        let parents = facts.parents.iter().map(|parent| parent.parse());
+        Ok(Commit {
+            id: facts.sha.parse()?,
+            tree: facts.tree.parse()?,
+            parents: parents.collect::<Result<_, _>>()?,
+            time: facts.time,
+            author: Text::new(facts.author.as_str()),
+            subject: Text::new(facts.subject.as_str()),
+            message: Text::new(facts.message.as_str()),
+            branch: facts.branch.as_deref().map(Text::new),
+        })
+    }
 }
 
 impl Default for FakeCommit {

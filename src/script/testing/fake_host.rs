@@ -1,17 +1,22 @@
 //! What a phase acts on in a test: commands end as the test says, and everything is written down.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
 use crate::{
+    cancel::{CancelToken, CancelView},
     error::{Error, ErrorKind},
     executor::{Output, Program, Stream},
     forecast::{Act, Assumption},
-    function::Value,
+    function::{BoxedError, FunctionCall, HostFunction, Value},
+    origin::Origin,
     outcome::Exit,
     script::{
         commands::shown_program,
-        host::{Approval, Changes, Host, ScriptCommand},
+        host::{Approval, Changes, Host, Limits, ScriptCommand},
     },
 };
 
@@ -33,8 +38,21 @@ impl FakeHost {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call(&self, name: &str, argument: &str) {
+    fn note(&self, name: &str, argument: &str) {
         self.act(Act::Call(format!("{name}({argument:?})")));
+    }
+
+    /// Where a function of the embedding program is called from.
+    fn origin(&self, limits: Limits) -> Result<Origin, Error> {
+        Ok(Origin {
+            commit: Arc::new(self.commit.commit()?),
+            run: Arc::from(self.commit.facts.run.as_str()),
+            step: self.phase.parse()?,
+            label: limits.label.map(Arc::from),
+            export_dir: PathBuf::from(&self.commit.facts.export_dir),
+            deadline: limits.deadline,
+            cancel: CancelView::new(&CancelToken::new(), 1),
+        })
     }
 
     fn act(&self, act: Act) {
@@ -96,14 +114,23 @@ impl Host for FakeHost {
     }
 
     fn warn(&self, message: &str) {
-        self.call("warn", message);
+        self.note("warn", message);
         self.done().warnings.push(message.to_owned());
     }
 
-    fn secret(&self, name: &str) -> Result<Vec<u8>, Error> {
-        self.call("secret", name);
+    fn secret(&self, name: &str, _: Limits) -> Result<Vec<u8>, Error> {
+        self.note("secret", name);
         let value = self.commit.secrets.get(name).map_or(name, String::as_str);
         Ok(value.as_bytes().to_vec())
+    }
+
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        limits: Limits,
+    ) -> Result<Value, BoxedError> {
+        function.call(&FunctionCall::new(arguments, &self.origin(limits)?))
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -121,7 +148,7 @@ impl Host for FakeHost {
     }
 
     fn remember(&self, key: &str, value: Value) -> Result<(), Error> {
-        self.call("remember", key);
+        self.note("remember", key);
         self.tester.remember(key, value);
         Ok(())
     }
@@ -131,7 +158,7 @@ impl Host for FakeHost {
     }
 
     fn artifact(&self, path: &str) -> Result<(), Error> {
-        self.call("artifact", path);
+        self.note("artifact", path);
         Ok(())
     }
 
@@ -140,7 +167,7 @@ impl Host for FakeHost {
     }
 
     fn approve(&self, question: &str) -> Result<Approval, Error> {
-        self.call("approve", question);
+        self.note("approve", question);
         Ok(if self.commit.approved { Approval::Given } else { Approval::Awaited })
     }
 

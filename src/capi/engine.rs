@@ -1,0 +1,106 @@
+//! [`tinyci_engine`]: one repository, opened.
+
+use std::{
+    ffi::{CString, c_char},
+    mem::MaybeUninit,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use super::{
+    error::{ErrorOut, Failure},
+    guard,
+    handle::{Handle, Sealed, handle, optional},
+    options::{Options, no_answer, tinyci_options},
+    status::tinyci_status,
+    text::{CText, borrowed, c_path},
+};
+use crate::{Engine, EngineBuilder};
+
+/// One repository's continuous integration: finds the commits without a verdict, runs them, and
+/// keeps what became of them in git notes.
+///
+/// Owned by the host. Runs and whatever else is made of it hold a reference of their own, so that
+/// it can be freed at any time. It holds no lock and no open file between calls.
+pub struct tinyci_engine(Sealed<Arc<Opened>>);
+
+handle!(tinyci_engine, Arc<Opened>, "engine");
+
+/// An engine with what is needed to make another one like it, whose hooks belong to one run.
+pub(super) struct Opened {
+    /// For everything that asks the host nothing.
+    pub(super) engine: Engine,
+    pub(super) options: Options,
+    path: PathBuf,
+    c_path: CString,
+}
+
+impl Opened {
+    fn new(path: PathBuf, options: Options) -> Result<Self, Failure> {
+        options.mistake()?;
+        let mut builder = options.builder(&path);
+        // Plans and checks have to know what there is to call.
+        for it in &options.functions {
+            let arguments = it.args_min..=it.args_max;
+            builder = builder.function(&it.name, arguments, it.effect, &it.doc, no_answer);
+        }
+        for hook in &options.hooks {
+            builder = builder.hook(*hook, |_| Err("no run asks for this hook".into()));
+        }
+        let engine = builder.open()?;
+        let c_path = c_path(engine.path());
+        Ok(Self { engine, options, path, c_path })
+    }
+
+    /// A builder of the same engine, without what has to be asked for.
+    pub(super) fn builder(&self) -> EngineBuilder {
+        self.options.builder(&self.path)
+    }
+}
+
+/// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
+///
+/// @param path     The repository's path.
+/// @param options  What to set, which is copied; NULL for nothing.
+/// @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
+///                 error.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_A_REPO`; `TINYCI_UNSUPPORTED` for SHA-256 and reftable
+///         repositories; `TINYCI_INVALID_ARG` for the first mistake made in the options, or one in
+///         the repository's own settings.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_engine_open(
+    path: CText<'_>,
+    options: Option<&tinyci_options>,
+    out: Option<&mut MaybeUninit<*mut tinyci_engine>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make_alone(out, err, || {
+        let options = optional(options)?.cloned().unwrap_or_default();
+        let path = path.path("path")?.to_path_buf();
+        Ok(tinyci_engine::new(Arc::new(Opened::new(path, options)?)))
+    })
+}
+
+/// The folder that holds `builds/`: the bare repository, or the top of the main work tree.
+///
+/// @param engine  The engine, or NULL.
+/// @return The path, which lives as long as the engine; NULL for NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_engine_path(engine: Option<&tinyci_engine>) -> *const c_char {
+    guard::peek(engine, |engine| borrowed(Some(&engine.c_path)))
+}
+
+/// Frees an engine. What was made of it goes on.
+///
+/// @param engine  The engine, which is gone then, or NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_engine_free(engine: Option<Box<tinyci_engine>>) {
+    guard::free(engine);
+}

@@ -1,0 +1,255 @@
+//! The one way in: what holds for every function is done here, once.
+//!
+//! | a function that | goes through |
+//! |---|---|
+//! | does something | [`act`], or [`call`] where it has no handle |
+//! | makes something | [`make`], or [`make_alone`] where it has no handle |
+//! | sets something in a handle | [`set`] |
+//! | gives the next of many | [`step`] |
+//! | takes its handle for good | [`consume`] |
+//! | looks something up in a handle | [`peek`] |
+//! | makes an empty handle | [`fresh`] |
+//! | frees a handle | [`free`] |
+//!
+//! The first four run on a thread with a big stack, if what they do can be deep; the others only
+//! move data, and stay far below 32 KiB.
+
+use std::{
+    any::Any,
+    ffi::{CString, c_char},
+    mem::MaybeUninit,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    ptr,
+    sync::atomic::Ordering,
+    thread,
+};
+
+use super::{
+    error::{ErrorOut, Failure},
+    handle::{Handle, required},
+    status::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_status},
+};
+use crate::{Error, ErrorKind};
+
+/// Room for what hosts have none for: git trees, configs and scripts are as deep as their authors
+/// liked. It is only reserved, not used.
+const STACK_BYTES: usize = 32 << 20;
+
+/// Where the host wants what a function makes.
+type Out<'call, P> = Option<&'call mut MaybeUninit<P>>;
+
+/// The place, holding NULL for now.
+fn cleared<P: Nothing>(out: Out<'_, P>) -> Result<&mut P, Failure> {
+    let place = out.ok_or_else(|| Failure::null("out"))?;
+    Ok(place.write(P::NOTHING))
+}
+
+/// What an accessor returns where there is nothing: 0 or NULL.
+pub(super) trait Nothing {
+    const NOTHING: Self;
+}
+
+impl<T> Nothing for *const T {
+    const NOTHING: Self = ptr::null();
+}
+
+impl<T> Nothing for *mut T {
+    const NOTHING: Self = ptr::null_mut();
+}
+
+macro_rules! nothing_is_zero {
+    ($($number:ty),*) => { $(impl Nothing for $number { const NOTHING: Self = 0 as $number; })* };
+}
+nothing_is_zero!(i32, i64, u32, u64, usize, f64);
+
+/// What a function makes and the host owns from then on.
+pub(super) trait Made {
+    type Pointer: Nothing;
+    fn into_pointer(self) -> Self::Pointer;
+}
+
+impl<H: Handle> Made for H {
+    type Pointer = *mut H;
+
+    fn into_pointer(self) -> *mut H {
+        Box::into_raw(Box::new(self))
+    }
+}
+
+impl Made for CString {
+    type Pointer = *mut c_char;
+
+    fn into_pointer(self) -> *mut c_char {
+        self.into_raw()
+    }
+}
+
+/// What a function finds that gives the next of many.
+pub(super) enum Step<P> {
+    Item(P),
+    Done,
+    Again,
+}
+
+/// Does something with a handle, on a big stack.
+pub(super) fn act<H: Handle>(
+    handle: Option<&H>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce(&H::Value) -> Result<(), Failure> + Send,
+) -> tinyci_status
+where
+    H::Value: Sync,
+{
+    err.store(entered(handle, |value| deep(|| work(value))).map(|()| TINYCI_OK))
+}
+
+/// Makes something of a handle, on a big stack.
+pub(super) fn make<H: Handle, T: Made + Send>(
+    handle: Option<&H>,
+    out: Out<'_, T::Pointer>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce(&H::Value) -> Result<T, Failure> + Send,
+) -> tinyci_status
+where
+    H::Value: Sync,
+{
+    let result = cleared(out).and_then(|out| {
+        *out = entered(handle, |value| deep(|| work(value)))?.into_pointer();
+        Ok(TINYCI_OK)
+    });
+    err.store(result)
+}
+
+/// Does something without a handle, on a big stack.
+pub(super) fn call(
+    err: ErrorOut<'_>,
+    work: impl FnOnce() -> Result<(), Failure> + Send,
+) -> tinyci_status {
+    err.store(caught(|| deep(work)).map(|()| TINYCI_OK))
+}
+
+/// Makes something without a handle, on a big stack.
+pub(super) fn make_alone<T: Made + Send>(
+    out: Out<'_, T::Pointer>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> tinyci_status {
+    let result = cleared(out).and_then(|out| {
+        *out = caught(|| deep(work))?.into_pointer();
+        Ok(TINYCI_OK)
+    });
+    err.store(result)
+}
+
+/// Changes what a handle holds.
+pub(super) fn set<H: Handle>(
+    handle: Option<&mut H>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce(&mut H::Value) -> Result<(), Failure>,
+) -> tinyci_status {
+    err.store(entered_mut(handle, work).map(|()| TINYCI_OK))
+}
+
+/// Gives the next of many, which the handle keeps.
+pub(super) fn step<H: Handle, P: Nothing>(
+    handle: Option<&mut H>,
+    out: Out<'_, P>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce(&mut H::Value) -> Result<Step<P>, Failure>,
+) -> tinyci_status {
+    let result = cleared(out).and_then(|out| match entered_mut(handle, work)? {
+        Step::Item(item) => {
+            *out = item;
+            Ok(TINYCI_OK)
+        }
+        Step::Done => Ok(TINYCI_DONE),
+        Step::Again => Ok(TINYCI_AGAIN),
+    });
+    err.store(result)
+}
+
+/// Takes a handle for good, whatever comes of it.
+pub(super) fn consume<H: Handle>(
+    handle: Option<Box<H>>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce(H::Value) -> Result<(), Failure>,
+) -> tinyci_status {
+    let value = handle.ok_or_else(|| Failure::null(H::NAME));
+    let value = value.and_then(|handle| (*handle).into_sealed().take());
+    err.store(value.and_then(|value| caught(|| work(value))).map(|()| TINYCI_OK))
+}
+
+/// Looks something up. A handle that cannot be used has nothing.
+pub(super) fn peek<H: Handle, R: Nothing>(
+    handle: Option<&H>,
+    look: impl FnOnce(&H::Value) -> R,
+) -> R {
+    entered(handle, |value| Ok(look(value))).unwrap_or(R::NOTHING)
+}
+
+/// Makes a handle that needs nothing to be made.
+pub(super) fn fresh<H: Handle>(make: impl FnOnce() -> H::Value) -> *mut H {
+    caught(|| Ok(H::new(make()))).map_or(ptr::null_mut(), Made::into_pointer)
+}
+
+/// Frees a handle. In a forked child it is left alone: what it holds, threads, locks and children,
+/// is the parent's.
+pub(super) fn free<H: Handle>(handle: Option<Box<H>>) {
+    let Some(handle) = handle else { return };
+    if handle.sealed().is_foreign() {
+        std::mem::forget(handle);
+        return;
+    }
+    // A panic of a destructor ends here; there is nobody to tell.
+    let _ = caught(|| {
+        drop(handle);
+        Ok(())
+    });
+}
+
+fn entered<H: Handle, R>(
+    handle: Option<&H>,
+    work: impl FnOnce(&H::Value) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let value = required(handle)?;
+    catch_unwind(AssertUnwindSafe(|| work(value))).unwrap_or_else(|panic| {
+        handle.into_iter().for_each(|handle| handle.sealed().fail());
+        Err(panicked(&*panic))
+    })
+}
+
+fn entered_mut<H: Handle, R>(
+    handle: Option<&mut H>,
+    work: impl FnOnce(&mut H::Value) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let handle = handle.ok_or_else(|| Failure::null(H::NAME))?;
+    let (value, failed) = handle.sealed_mut().get_mut()?;
+    catch_unwind(AssertUnwindSafe(|| work(value))).unwrap_or_else(|panic| {
+        failed.store(true, Ordering::SeqCst);
+        Err(panicked(&*panic))
+    })
+}
+
+fn caught<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+/// Does the work on a thread of ours, and waits for it.
+fn deep<R: Send>(work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, Failure> {
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("tinyci".to_owned()).stack_size(STACK_BYTES);
+        let thread = builder.spawn_scoped(scope, work).map_err(|source| {
+            let message = "cannot start a thread for the call";
+            Error::new(ErrorKind::Spawn, message).with_source(source)
+        })?;
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("it did not say why");
+    let message = format!("tinyci panicked, which is a fault of its own: {text}");
+    Error::new(ErrorKind::Panic, message).into()
+}

@@ -1,0 +1,175 @@
+//! [`Queue`]: what waits to be pulled, from the library's threads to the host's.
+//!
+//! Events fill it up to a bound and then wait, which slows the build and costs no memory. Requests
+//! do not count: who asks waits anyway, so that there are never more than there are workers.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{ask::Asked, bell::Bell};
+use crate::{Error, Event, Record};
+
+/// How many events may wait. One of output holds 64 KiB at most.
+const EVENTS_MAX: usize = 16;
+
+/// Something to be pulled.
+pub(super) enum Item {
+    Event(Box<Event>),
+    /// With its number and the time among the events.
+    Request {
+        sequence: u64,
+        asked: Arc<Asked>,
+    },
+}
+
+/// How a run ended.
+pub(super) type End = Result<Vec<Record>, Error>;
+
+/// What a look into the queue finds.
+pub(super) enum Next {
+    Item(Item),
+    /// Nothing within the time.
+    Nothing,
+    /// The run has ended and all of it was pulled.
+    Ended,
+}
+
+/// What waits to be pulled.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Something came, or the end.
+    filled: Condvar,
+    /// Room for an event, or nobody pulls any more.
+    drained: Condvar,
+    bell: Bell,
+}
+
+#[derive(Default)]
+struct State {
+    items: VecDeque<Item>,
+    sequence: u64,
+    events: usize,
+    /// Nobody pulls any more.
+    closed: bool,
+    ended: bool,
+    end: Option<End>,
+}
+
+impl Queue {
+    pub(super) fn new() -> Result<Self, Error> {
+        let (filled, drained) = (Condvar::new(), Condvar::new());
+        Ok(Self { state: Mutex::default(), filled, drained, bell: Bell::new()? })
+    }
+
+    /// The descriptor that is readable whenever [`next`](Queue::next) would not wait.
+    pub(super) fn fd(&self) -> i32 {
+        self.bell.fd()
+    }
+
+    /// Adds an event, and waits for room first.
+    pub(super) fn push_event(&self, mut event: Event) {
+        let mut state = self.lock();
+        while state.events >= EVENTS_MAX && !state.closed {
+            state = self.drained.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed {
+            return;
+        }
+        state.events += 1;
+        event.meta_mut().sequence = state.next_number();
+        self.push(&mut state, Item::Event(Box::new(event)));
+    }
+
+    /// Adds a request. Where nobody pulls any more it stays unanswered.
+    pub(super) fn push_request(&self, asked: &Arc<Asked>) {
+        let mut state = self.lock();
+        if state.closed {
+            return asked.leave();
+        }
+        let (sequence, asked) = (state.next_number(), asked.clone());
+        self.push(&mut state, Item::Request { sequence, asked });
+    }
+
+    fn push(&self, state: &mut State, item: Item) {
+        if state.items.is_empty() {
+            self.bell.ring();
+        }
+        state.items.push_back(item);
+        self.filled.notify_all();
+    }
+
+    /// Says how the run ended: nothing comes any more.
+    pub(super) fn end(&self, end: End) {
+        let mut state = self.lock();
+        state.end = Some(end);
+        state.ended = true;
+        self.bell.end();
+        self.filled.notify_all();
+    }
+
+    /// The next thing, waited for until then; for ever without a limit.
+    pub(super) fn next(&self, limit: Option<Instant>) -> Next {
+        let mut state = self.lock();
+        loop {
+            if let Some(item) = state.items.pop_front() {
+                state.events -= usize::from(matches!(item, Item::Event(_)));
+                self.drained.notify_all();
+                if state.items.is_empty() {
+                    self.bell.silence();
+                }
+                return Next::Item(item);
+            }
+            if state.ended {
+                return Next::Ended;
+            }
+            state = match limit.map(|limit| limit.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Next::Nothing,
+                Some(rest) => {
+                    let waited = self.filled.wait_timeout(state, rest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Takes how it ended, once.
+    pub(super) fn take_end(&self) -> Option<End> {
+        self.lock().end.take()
+    }
+
+    /// Drops all that waits, and whatever comes: nobody pulls any more.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let dropped = std::mem::take(&mut state.items);
+        self.drained.notify_all();
+        drop(state);
+        for item in dropped {
+            if let Item::Request { asked, .. } = item {
+                asked.leave();
+            }
+        }
+    }
+
+    /// Waits for the end, no longer than this.
+    pub(super) fn await_end(&self, time: Duration) -> bool {
+        let state = self.lock();
+        let waited = self.filled.wait_timeout_while(state, time, |state| !state.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next_number(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+}

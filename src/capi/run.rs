@@ -1,0 +1,304 @@
+//! [`tinyci_run`]: a run under way, pulled by its host.
+
+use std::{
+    mem::MaybeUninit,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    cancel::tinyci_cancel,
+    engine::{Opened, tinyci_engine},
+    error::{ErrorOut, Failure},
+    event::tinyci_event,
+    guard::{self, Step, panicked},
+    handle::{Handle, Sealed, handle, optional},
+    lent::asking,
+    queue::{End, Next, Queue},
+    records::tinyci_records,
+    selection::tinyci_selection,
+    status::tinyci_status,
+};
+use crate::{
+    CancelToken, Engine, Error, ErrorKind, Event, Record, Selection, process, record::Summary,
+};
+
+/// How much longer than its commands' grace a run that is freed may take to stop.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// A run, or something else that takes its time, on threads of the library's. Owned by the host,
+/// who pulls what happens with `tinyci_run_next`, and must: a run whose events nobody pulls stands
+/// still once a few wait.
+///
+/// It holds a reference to its engine, selection and token, which can be freed at any time.
+pub struct tinyci_run(Sealed<Running>);
+
+handle!(tinyci_run, Running, "run");
+
+/// What is behind it.
+pub struct Running {
+    queue: Arc<Queue>,
+    /// The run's own token, beside the host's.
+    own: CancelToken,
+    /// How long its commands may take to end.
+    grace: Duration,
+    thread: Option<JoinHandle<()>>,
+    /// What was pulled last. Shared, because the host looks at it while it has the run.
+    current: Option<Arc<tinyci_event>>,
+    end: Option<Ended>,
+}
+
+/// How it ended, as often as it is asked for.
+enum Ended {
+    Done(Vec<Record>),
+    Failed(ErrorKind, String),
+}
+
+/// What a run does on its own thread.
+type Work = dyn FnOnce(&CancelToken, &mut dyn FnMut(&Event)) -> Result<Summary, Error> + Send;
+
+impl Running {
+    /// Starts the work on a thread of its own.
+    fn start(grace: Duration, queue: Arc<Queue>, work: Box<Work>) -> Result<Self, Failure> {
+        let own = CancelToken::new();
+        let (filled, token) = (queue.clone(), own.clone());
+        let thread = thread::Builder::new().name("tinyci run".to_owned()).spawn(move || {
+            let mut observer = |event: &Event| filled.push_event(event.clone());
+            let ended = catch_unwind(AssertUnwindSafe(|| work(&token, &mut observer)));
+            let ended: End = match ended {
+                Ok(ended) => ended.map(|summary| summary.records),
+                Err(panic) => Err(panicked(&*panic).error),
+            };
+            filled.end(ended);
+        });
+        let thread = thread.map_err(|source| {
+            Error::new(ErrorKind::Spawn, "cannot start a thread for the run").with_source(source)
+        })?;
+        Ok(Self { queue, own, grace, thread: Some(thread), current: None, end: None })
+    }
+
+    fn next(&mut self, timeout_ms: i32) -> Result<Step<*mut tinyci_event>, Failure> {
+        let limit = match u64::try_from(timeout_ms) {
+            Ok(timeout) => Some(Instant::now() + Duration::from_millis(timeout)),
+            Err(_) if timeout_ms == -1 => None,
+            Err(_) => {
+                let message = format!("`timeout_ms` is {timeout_ms}: it is -1, 0 or more");
+                return Err(Error::new(ErrorKind::InvalidArg, message).into());
+            }
+        };
+        // A request that was not taken is failed by this.
+        self.current = None;
+        match self.queue.next(limit) {
+            Next::Item(item) => {
+                let event = self.current.insert(Arc::new(tinyci_event::of(item)));
+                Ok(Step::Item(Arc::as_ptr(event).cast_mut()))
+            }
+            Next::Nothing => Ok(Step::Again),
+            Next::Ended => self.ended(),
+        }
+    }
+
+    fn ended(&mut self) -> Result<Step<*mut tinyci_event>, Failure> {
+        match self.queue.take_end() {
+            Some(Ok(records)) => self.end = Some(Ended::Done(records)),
+            Some(Err(error)) => {
+                self.end = Some(Ended::Failed(error.kind(), error.report()));
+                return Err(error.into());
+            }
+            None => {}
+        }
+        match &self.end {
+            Some(Ended::Failed(kind, report)) => Err(Error::new(*kind, report.as_str()).into()),
+            _ => Ok(Step::Done),
+        }
+    }
+
+    fn records(&self) -> Result<tinyci_records, Failure> {
+        match &self.end {
+            Some(Ended::Done(records)) => Ok(tinyci_records::of(records.clone())),
+            Some(Ended::Failed(kind, report)) => Err(Error::new(*kind, report.as_str()).into()),
+            None => {
+                let message = "the run is not over: pull it until `tinyci_run_next` says \
+                               TINYCI_DONE";
+                Err(Error::new(ErrorKind::InvalidArg, message).into())
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    /// Stops what still runs, and waits for it within bounds.
+    fn drop(&mut self) {
+        self.current = None;
+        if self.end.is_none() {
+            self.own.cancel();
+            self.own.cancel();
+        }
+        self.queue.close();
+        let stopped = self.queue.await_end(self.grace.saturating_add(STOP_TIME));
+        // A thread that does not stop is left behind: a host that frees a run goes on.
+        if let Some(thread) = self.thread.take().filter(|_| stopped) {
+            // It catches its own panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts a run of the commits that are due. It goes on in threads of the library's, and its events
+/// wait to be pulled.
+///
+/// @param engine     The engine.
+/// @param selection  Which commits; NULL for all that is pending.
+/// @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
+/// @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, so that no command's
+///         end could be known: set it to SIG_DFL before. What keeps the run from beginning, such as
+///         `TINYCI_BUSY`, comes out of `tinyci_run_next`.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_start(
+    engine: Option<&tinyci_engine>,
+    selection: Option<&tinyci_selection>,
+    cancel: Option<&tinyci_cancel>,
+    out: Option<&mut MaybeUninit<*mut tinyci_run>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let selection = selected(selection)?;
+        let cancel = optional(cancel)?.cloned().unwrap_or_default();
+        if process::statuses_are_thrown_away() {
+            let message = "this process ignores SIGCHLD, so that no command's exit status can be \
+                           known: set it to SIG_DFL before a run, `signal(SIGCHLD, SIG_DFL)`";
+            return Err(Error::new(ErrorKind::Unsupported, message).into());
+        }
+        let queue = Arc::new(Queue::new()?);
+        let engine = of_run(opened, &queue)?;
+        let grace = engine.grace();
+        let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+            let mut observer = |event: &Event| observer(event);
+            engine.run_under(&selection, &cancel, own, &mut observer)
+        };
+        Ok(tinyci_run::new(Running::start(grace, queue, Box::new(work))?))
+    })
+}
+
+/// Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
+/// until that run ends or the selected commits have a verdict. Runs nothing itself.
+///
+/// @param engine     The engine.
+/// @param selection  Which commits to wait for; NULL for all that is pending.
+/// @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
+/// @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+///                   It has no records.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`. What goes wrong later comes out of `tinyci_run_next`.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_follow_start(
+    engine: Option<&tinyci_engine>,
+    selection: Option<&tinyci_selection>,
+    cancel: Option<&tinyci_cancel>,
+    out: Option<&mut MaybeUninit<*mut tinyci_run>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let selection = selected(selection)?;
+        let cancel = optional(cancel)?.cloned().unwrap_or_default();
+        let queue = Arc::new(Queue::new()?);
+        let engine = opened.engine.clone();
+        let grace = engine.grace();
+        let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+            let mut observer = |event: &Event| observer(event);
+            engine.follow_under(&selection, &cancel, own, &mut observer)
+        };
+        Ok(tinyci_run::new(Running::start(grace, queue, Box::new(work))?))
+    })
+}
+
+fn selected(selection: Option<&tinyci_selection>) -> Result<Selection, Failure> {
+    Ok(optional(selection)?.cloned().unwrap_or_else(Selection::pending))
+}
+
+/// An engine like this one whose requests go to this run's queue.
+fn of_run(opened: &Opened, queue: &Arc<Queue>) -> Result<Engine, Failure> {
+    Ok(asking(&opened.options, queue, opened.builder()).open()?)
+}
+
+/// Waits for the next thing that happens, or that the run asks for.
+///
+/// The event before, and every pointer taken from it, is gone then; if it was a request that was
+/// not taken, its step fails.
+///
+/// @param run         The run.
+/// @param timeout_ms  How long to wait: 0 does not wait, -1 waits for ever.
+/// @param out         Where the event is stored, which belongs to the run; NULL where there is none.
+/// @param err         Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came in that time; `TINYCI_DONE` after
+///         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
+///         A build that fails is no error.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_next(
+    run: Option<&mut tinyci_run>,
+    timeout_ms: i32,
+    out: Option<&mut MaybeUninit<*mut tinyci_event>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::step(run, out, err, |running| running.next(timeout_ms))
+}
+
+/// A descriptor for `poll`, `epoll` and event loops, which is readable whenever `tinyci_run_next`
+/// would not wait: something happened, or the run has ended.
+///
+/// Call `tinyci_run_next` with 0 until it gives `TINYCI_AGAIN`, then poll again. Reading from the
+/// descriptor is not needed and does no harm: it gives one byte each time that there is something
+/// where there was nothing, and its end once the run has ended.
+///
+/// @param run  The run, or NULL.
+/// @return The descriptor, which belongs to the run: do not close it, and do not use it after
+///         `tinyci_run_free`. -1 for NULL. It is not inherited by programs that are started.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_fd(run: Option<&tinyci_run>) -> i32 {
+    run.and_then(|run| run.sealed().get().ok()).map_or(-1, |running| running.queue.fd())
+}
+
+/// Gives the records of a run that is over, in the order in which its commits were finished.
+///
+/// @param run  The run.
+/// @param out  Where the list is stored, to be freed with `tinyci_records_free`; NULL on an error.
+/// @param err  Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`; the run's
+///         own error if it could not begin.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_records(
+    run: Option<&mut tinyci_run>,
+    out: Option<&mut MaybeUninit<*mut tinyci_records>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(run.as_deref(), out, err, Running::records)
+}
+
+/// Frees a run. One that is not over is stopped first, at once and without `after_all`; the token
+/// that it was given is left as it is. Requests that were taken and not answered can still be
+/// answered, which gives `TINYCI_CANCELED`.
+///
+/// It waits for the run's threads and commands to end: for the grace time of commands and 5 seconds
+/// more at most.
+///
+/// @param run  The run, which is gone then with its last event, or NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_free(run: Option<Box<tinyci_run>>) {
+    guard::free(run);
+}

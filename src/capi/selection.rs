@@ -1,0 +1,212 @@
+//! [`tinyci_selection`]: which commits a host means.
+
+use std::time::Duration;
+
+use super::{
+    error::{ErrorOut, Failure},
+    guard,
+    handle::{Sealed, handle},
+    status::tinyci_status,
+    text::{CBytes, CText},
+};
+use crate::{Error, ErrorKind, Selection, Target, Wait};
+
+/// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
+///
+/// Owned by the host. What it is given to copies it.
+pub struct tinyci_selection(Sealed<Selection>);
+
+handle!(tinyci_selection, Selection, "selection");
+
+/// Makes a selection of all that is pending.
+///
+/// @return The selection, to be freed with `tinyci_selection_free`; NULL only where memory is short.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_new() -> *mut tinyci_selection {
+    guard::fresh(Selection::pending)
+}
+
+/// Adds one commit. What is named is due whatever refs and baseline say.
+///
+/// @param selection  The selection.
+/// @param revision   The commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short
+///                   id. Copied; looked up when the selection is used.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_add_revision(
+    selection: Option<&mut tinyci_selection>,
+    revision: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        let revision = revision.required("revision")?.to_owned();
+        selection.targets.push(Target::Revision(revision));
+        Ok(())
+    })
+}
+
+/// Adds the commits of a range.
+///
+/// @param selection  The selection.
+/// @param range      The range in git's syntax, such as `v1.0..main`. Copied; looked up when the
+///                   selection is used.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_add_range(
+    selection: Option<&mut tinyci_selection>,
+    range: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.targets.push(Target::Range(range.required("range")?.to_owned()));
+        Ok(())
+    })
+}
+
+/// Adds a ref that was pushed: one line of what git tells a `post-receive` hook, in three parts.
+///
+/// @param selection  The selection.
+/// @param old        The full id that the ref had; forty zeros for a new ref.
+/// @param new        The full id that it has now; forty zeros for a deleted one.
+/// @param ref        The ref's full name.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_add_update(
+    selection: Option<&mut tinyci_selection>,
+    old: CText<'_>,
+    new: CText<'_>,
+    r#ref: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        let (old, new) = (old.required("old")?, new.required("new")?);
+        let name = r#ref.bytes().ok_or_else(|| Failure::null("ref"))?;
+        let line = [old.as_bytes(), new.as_bytes(), name].join(&b' ');
+        if line.contains(&b'\n') {
+            let message = "a ref's name and its ids hold no line break";
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+        add_updates(selection, &line)
+    })
+}
+
+/// Adds what a `post-receive` hook reads on its standard input: lines of `old new ref`. The pushed
+/// refs say whose verdicts the caller waits for; the run covers all selected refs.
+///
+/// @param selection  The selection.
+/// @param text       The lines. Copied.
+/// @param len        Their length in bytes.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the line that is not of that
+///         form; nothing is added then.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_add_hook_lines(
+    selection: Option<&mut tinyci_selection>,
+    text: CBytes<'_>,
+    len: usize,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| add_updates(selection, text.of_length(len, "text")?))
+}
+
+fn add_updates(selection: &mut Selection, lines: &[u8]) -> Result<(), Failure> {
+    selection.targets.extend(Selection::hook_lines(lines)?.targets);
+    Ok(())
+}
+
+/// Sets what a call does that meets another run in the same repository.
+///
+/// @param selection  The selection.
+/// @param wait_ms    0 gives `TINYCI_BUSY` at once, which is how a selection begins; the other run
+///                   looks again before it ends, so nothing is missed. Above 0, the call follows
+///                   the other run for so many milliseconds at most, or until the selected commits
+///                   have a verdict; -1 for as long as that takes.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` below -1.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_set_wait_ms(
+    selection: Option<&mut tinyci_selection>,
+    wait_ms: i64,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.wait = match wait_ms {
+            -1 => Wait::Forever,
+            0 => Wait::No,
+            _ => {
+                let invalid = |_| {
+                    let message = format!("`wait_ms` is {wait_ms}: it is -1, 0 or more");
+                    Error::new(ErrorKind::InvalidArg, message)
+                };
+                Wait::AtMost(Duration::from_millis(u64::try_from(wait_ms).map_err(invalid)?))
+            }
+        };
+        Ok(())
+    })
+}
+
+/// Says whether commits that are named run again though they have a verdict, and any that were
+/// tried too often.
+///
+/// @param selection  The selection.
+/// @param retry      0 for no, which is how a selection begins; anything else for yes.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_set_retry(
+    selection: Option<&mut tinyci_selection>,
+    retry: i32,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.retry = retry != 0;
+        Ok(())
+    })
+}
+
+/// Says whether to look under the baseline too, which holds what was there before tinyci.
+///
+/// @param selection    The selection.
+/// @param all_history  0 for no, which is how a selection begins; anything else for yes.
+/// @param err          Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_set_all_history(
+    selection: Option<&mut tinyci_selection>,
+    all_history: i32,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.all_history = all_history != 0;
+        Ok(())
+    })
+}
+
+/// Frees a selection.
+///
+/// @param selection  The selection, which is gone then, or NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_free(selection: Option<Box<tinyci_selection>>) {
+    guard::free(selection);
+}

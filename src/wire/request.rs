@@ -1,0 +1,188 @@
+//! Requests to a host, as the C ABI writes them; and the values that cross it.
+
+use std::{
+    collections::BTreeMap,
+    time::{Instant, SystemTime},
+};
+
+use serde::Serialize;
+
+use super::{
+    VERSION,
+    record::{Time, hex_unless_utf8, json, read_value, value_json, whole_ms},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    executor::{Command, OutputMode, Program},
+    function::Value,
+    origin::Origin,
+    outcome::Outcome,
+};
+
+impl Value {
+    /// As JSON. A number that JSON cannot write is `null`.
+    pub(crate) fn to_json(&self) -> String {
+        json(&value_json(self))
+    }
+
+    /// Reads any JSON. A whole number that 64 bits do not hold becomes one with a fraction.
+    pub(crate) fn from_json(text: &str) -> Result<Self, Error> {
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|source| {
+            Error::new(ErrorKind::InvalidArg, "the value is not JSON").with_source(source)
+        })?;
+        Ok(read_value(value))
+    }
+}
+
+/// A request among the events of a run.
+#[derive(Serialize)]
+pub(crate) struct RequestMirror<'a> {
+    event: &'static str,
+    v: u32,
+    sequence: u64,
+    time: Time,
+    commit: String,
+    run: &'a str,
+    step: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    export_dir: String,
+    /// How long an answer is waited for, from the time on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u64>,
+    #[serde(flatten)]
+    body: RequestBody<'a>,
+}
+
+/// What is asked for.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum RequestBody<'a> {
+    Hook { name: &'static str, outcome: &'static str },
+    Function { name: &'a str, arguments: Vec<serde_json::Value> },
+    Secret { name: &'a str },
+    Command { command: CommandMirror<'a> },
+}
+
+impl<'a> RequestBody<'a> {
+    pub(crate) fn hook(name: &'static str, outcome: Outcome) -> Self {
+        RequestBody::Hook { name, outcome: outcome.name() }
+    }
+
+    pub(crate) fn function(name: &'a str, arguments: &[Value]) -> Self {
+        RequestBody::Function { name, arguments: arguments.iter().map(value_json).collect() }
+    }
+
+    pub(crate) fn command(command: &'a Command) -> Self {
+        RequestBody::Command { command: CommandMirror::of(command) }
+    }
+}
+
+impl<'a> RequestMirror<'a> {
+    pub(crate) fn of(
+        event: &'static str,
+        sequence: u64,
+        time: SystemTime,
+        origin: &'a Origin,
+        body: RequestBody<'a>,
+    ) -> Self {
+        Self {
+            event,
+            v: VERSION,
+            sequence,
+            time: Time(time),
+            commit: origin.commit.id.to_string(),
+            run: &origin.run,
+            step: origin.step.as_str(),
+            label: origin.label.as_deref(),
+            export_dir: origin.export_dir.to_string_lossy().into_owned(),
+            timeout_ms: origin.deadline.map(left_ms),
+            body,
+        }
+    }
+
+    /// As one line of JSON.
+    pub(crate) fn to_json(&self) -> String {
+        json(self)
+    }
+}
+
+/// A command that a host is to run.
+#[derive(Serialize)]
+pub(crate) struct CommandMirror<'a> {
+    /// A text for `/bin/sh -c`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shell: Option<&'a str>,
+    /// Or a program and its arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argv: Option<&'a [String]>,
+    cwd: String,
+    /// Over the host's environment; `null` takes a variable away.
+    env: BTreeMap<&'a str, Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_hex: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u64>,
+    output: &'static str,
+}
+
+impl<'a> CommandMirror<'a> {
+    fn of(command: &'a Command) -> Self {
+        let (shell, argv) = match &command.program {
+            Program::Shell(text) => (Some(text.as_str()), None),
+            Program::Argv(words) => (None, Some(words.as_slice())),
+        };
+        let input = command.input.as_deref();
+        Self {
+            shell,
+            argv,
+            cwd: command.cwd.to_string_lossy().into_owned(),
+            env: command.env.iter().map(|(name, value)| (&**name, value.as_deref())).collect(),
+            input: input.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+            input_hex: input.and_then(hex_unless_utf8),
+            timeout_ms: command.deadline.map(left_ms),
+            output: match command.output {
+                OutputMode::Merged => "merged",
+                OutputMode::Split => "split",
+            },
+        }
+    }
+}
+
+impl Command {
+    /// As one line of JSON.
+    pub(crate) fn to_json(&self) -> String {
+        json(&CommandMirror::of(self))
+    }
+}
+
+fn left_ms(deadline: Instant) -> u64 {
+    whole_ms(deadline.saturating_duration_since(Instant::now()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_command_says_how_to_run_it() {
+        let mut command = Command::new(Program::Shell("make".to_owned()), "/tmp/x");
+        command.env = vec![("A".into(), Some("1".into())), ("A".into(), None)];
+        command.input = Some(b"\xff".to_vec());
+        let expected = r#"{"shell":"make","cwd":"/tmp/x","env":{"A":null},"input":"�","input_hex":"ff","output":"merged"}"#;
+        assert_eq!(command.to_json(), expected);
+    }
+
+    #[test]
+    fn values_go_through_json_and_back() {
+        let text = r#"{"a":[null,true,1,1.5,"x"]}"#;
+        assert_eq!(Value::from_json(text).unwrap().to_json(), text);
+        assert!(Value::from_json("{").is_err());
+        assert!(Value::from_json(&"[".repeat(100_000)).is_err(), "deeper than any stack");
+        assert_eq!(Value::Float(f64::NAN).to_json(), "null");
+    }
+}
