@@ -41,6 +41,7 @@
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
+mod bytes;
 mod cancel;
 mod clock;
 mod commit;
@@ -58,6 +59,7 @@ mod function;
 mod glob;
 pub mod guide;
 mod hex;
+mod inherited;
 mod install;
 mod interpolate;
 mod job;
@@ -77,6 +79,7 @@ mod script;
 mod script_runner;
 mod secret_dir;
 mod selection;
+mod setting;
 mod suggestion;
 mod wire;
 mod workspace;
@@ -84,10 +87,12 @@ mod workspace;
 #[cfg(feature = "rhai")]
 pub use crate::forecast::{Act, Assumption, Forecast, StepForecast};
 pub use crate::{
+    bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
+    duration::parse_duration,
     engine::{
         DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions,
     },
@@ -105,6 +110,7 @@ pub use crate::{
     repo::tune_process,
     run::Run,
     selection::{Selection, Target, Update, Wait},
+    setting::Setting,
 };
 
 /// The version of this library.

@@ -285,8 +285,12 @@ impl<'a> Drive<'a> {
     ) -> Result<(), Error> {
         self.prepare_builds()?;
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
-        let local: Arc<dyn Executor> =
-            Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.shared.grace()));
+        let settings = &self.shared.settings;
+        let local = LocalExecutor::guarded(guard.clone())
+            .grace(self.shared.grace())
+            .inherited(settings.inherited.clone())
+            .nice(settings.nice);
+        let local: Arc<dyn Executor> = Arc::new(local);
         let site = Site {
             shared: self.shared,
             workspace: &self.workspace,

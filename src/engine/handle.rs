@@ -32,6 +32,7 @@ use crate::{
     record::{Record, Summary},
     repo::{Repo, Settings},
     selection::Selection,
+    setting::Setting,
     workspace::{LogLimits, Workspace},
 };
 
@@ -152,6 +153,23 @@ impl Engine {
     /// What is odd about the repository's settings without being wrong: unknown `tinyci.*` keys.
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
+    }
+
+    /// Every setting that a repository can have, with what is set in this one: `git config
+    /// tinyci.KEY VALUE` sets it.
+    ///
+    /// ```no_run
+    /// for setting in tinyci::Engine::open("/srv/git/app.git")?.settings()? {
+    ///     println!("{}: {:?}, else {}", setting.key, setting.values, setting.default);
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where git's configuration cannot be read.
+    pub fn settings(&self) -> Result<Vec<Setting>, Error> {
+        self.shared.repo()?.setting_list()
     }
 
     /// The commit that a revision names, in any of git's revision syntax.

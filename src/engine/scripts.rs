@@ -156,6 +156,7 @@ impl Scripts {
             memory: self.memory.clone(),
             masks: steps.masks.clone(),
             env: steps.env(step),
+            inherited: shared.settings.inherited.clone(),
             export_dir: steps.build.export_dir(),
             artifacts_dir: steps.build.dir().join("artifacts"),
             command_timeout: shared.command_timeout(),

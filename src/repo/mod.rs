@@ -28,6 +28,7 @@ mod refs;
 mod revision;
 mod scan;
 mod settings;
+mod settings_list;
 mod tracked;
 mod tree;
 #[cfg(feature = "rhai")]

@@ -8,9 +8,18 @@
 //! |---|---|
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
+//! | `admin` | settings |
 
+mod admin;
 mod event;
 mod record;
 
+use serde::Serialize;
+
 /// Raised when a key changes its meaning; new keys do not raise it.
 const VERSION: u32 = 1;
+
+/// The mirrors hold text, numbers and lists, which always can be written.
+fn json(mirror: &impl Serialize) -> String {
+    serde_json::to_string(mirror).unwrap_or_default()
+}

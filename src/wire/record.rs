@@ -17,7 +17,7 @@ use crate::{
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
-    wire::VERSION,
+    wire::{VERSION, json},
 };
 
 /// How many bytes of one command, reason or error are kept: a note is read by `git log`.
@@ -477,11 +477,6 @@ where
 {
     let values: Vec<serde_json::Value> = lenient(deserializer)?;
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
-}
-
-/// The mirrors hold text, numbers and lists, which always can be written.
-fn json(mirror: &impl Serialize) -> String {
-    serde_json::to_string(mirror).unwrap_or_default()
 }
 
 fn read_outcome(name: &str) -> (Outcome, Option<String>) {

@@ -16,7 +16,7 @@ use crate::{
     support::TestRepo,
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "install",
     "uninstall",
     "run",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 11] = [
     "check",
     "export",
     "compact",
+    "settings",
     "completions",
     "version",
 ];

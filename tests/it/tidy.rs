@@ -13,6 +13,7 @@ use std::{
 const FLOORS: [&[&str]; 5] = [
     // Words: data and seams.
     &[
+        "bytes",
         "cancel",
         "clock",
         "commit",
@@ -28,10 +29,11 @@ const FLOORS: [&[&str]; 5] = [
         "pipeline",
         "record",
         "selection",
+        "setting",
         "suggestion",
     ],
     // Decisions: pure.
-    &["config", "glob", "interpolate", "mask", "plan", "retention", "run", "wire"],
+    &["config", "glob", "inherited", "interpolate", "mask", "plan", "retention", "run", "wire"],
     // Hands: one outside thing each.
     &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.

@@ -18,6 +18,7 @@ use crate::{
     plan::PlanArgs,
     results::ResultsArgs,
     run::RunArgs,
+    settings::SettingsArgs,
     terminal,
 };
 
@@ -96,6 +97,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Pack old builds into .tar.gz files
     Compact(CompactArgs),
+    /// Show the repository's settings, their defaults and what they are for
+    Settings(SettingsArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the version

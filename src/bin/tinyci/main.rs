@@ -26,6 +26,7 @@ mod plan;
 mod remote;
 mod results;
 mod run;
+mod settings;
 mod signals;
 mod ssh_address;
 mod terminal;
@@ -75,6 +76,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Defs(args) => defs::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
+        Command::Settings(args) => settings::execute(args, globals),
         Command::Completions(args) => completions::execute(args),
         Command::Version => version::execute(),
     }
