@@ -69,6 +69,7 @@ mod outcome;
 mod pipeline;
 mod plan;
 mod process;
+mod prune;
 mod record;
 mod repo;
 mod retention;
@@ -106,8 +107,10 @@ pub use crate::{
     local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{Body, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When},
+    prune::{PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     repo::tune_process,
+    retention::PruneReason,
     run::Run,
     selection::{Selection, Target, Update, Wait},
     setting::Setting,

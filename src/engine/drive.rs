@@ -8,6 +8,7 @@ use super::{
     job::Site,
     pump::{self, Sender},
     queue::{self, Turn},
+    retention,
     voice::incomplete_log,
     workers::{self, Bounds, lock_wanted},
 };
@@ -93,6 +94,10 @@ impl<'a> Drive<'a> {
                 return Err(error);
             }
             self.summary.fault = Some(error.report());
+        }
+        if !self.attempted.is_empty() && !self.cancel.is_canceled() {
+            let warnings = retention::after_run(self.shared, &self.cancel);
+            warnings.into_iter().for_each(|message| self.warn(message));
         }
         self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
         Ok(self.summary)

@@ -1,4 +1,4 @@
-//! What the person who looks after a server asks for: settings.
+//! What the person who looks after a server asks for: settings, and what pruning did.
 
 use serde::Serialize;
 

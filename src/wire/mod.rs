@@ -17,9 +17,9 @@ mod record;
 use serde::Serialize;
 
 /// Raised when a key changes its meaning; new keys do not raise it.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The mirrors hold text, numbers and lists, which always can be written.
-fn json(mirror: &impl Serialize) -> String {
+pub(crate) fn json(mirror: &impl Serialize) -> String {
     serde_json::to_string(mirror).unwrap_or_default()
 }

@@ -37,7 +37,7 @@ const FLOORS: [&[&str]; 5] = [
     // Hands: one outside thing each.
     &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
-    &["compact", "export", "install", "local_executor", "script_runner"],
+    &["compact", "export", "install", "local_executor", "prune", "script_runner"],
     // The engine drives them all.
     &["engine"],
 ];

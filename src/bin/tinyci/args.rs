@@ -16,6 +16,7 @@ use crate::{
     install::InstallArgs,
     log::LogArgs,
     plan::PlanArgs,
+    prune::PruneArgs,
     results::ResultsArgs,
     run::RunArgs,
     settings::SettingsArgs,
@@ -97,6 +98,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Pack old builds into .tar.gz files
     Compact(CompactArgs),
+    /// Remove old builds, none that is deployed
+    Prune(PruneArgs),
     /// Show the repository's settings, their defaults and what they are for
     Settings(SettingsArgs),
     /// Print a completion script for a shell

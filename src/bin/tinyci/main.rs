@@ -23,6 +23,7 @@ mod format;
 mod install;
 mod log;
 mod plan;
+mod prune;
 mod remote;
 mod results;
 mod run;
@@ -76,6 +77,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Defs(args) => defs::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
+        Command::Prune(args) => prune::execute(args, globals),
         Command::Settings(args) => settings::execute(args, globals),
         Command::Completions(args) => completions::execute(args),
         Command::Version => version::execute(),
