@@ -100,7 +100,9 @@ pub use crate::{
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},
-    pipeline::{Body, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When},
+    pipeline::{
+        Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
+    },
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     repo::tune_process,
     run::Run,
