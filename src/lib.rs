@@ -46,6 +46,7 @@ mod clock;
 mod commit;
 mod compact;
 mod config;
+mod deployment;
 mod duration;
 mod engine;
 mod error;
@@ -61,6 +62,7 @@ mod hex;
 mod install;
 mod interpolate;
 mod job;
+mod ledger;
 mod local_executor;
 mod mask;
 mod outcome;
@@ -88,6 +90,9 @@ pub use crate::{
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
+    deployment::{
+        Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+    },
     engine::{
         DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions,
     },

@@ -6,9 +6,11 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `deployment` | deployments, plans of them, approvals |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 
+mod deployment;
 mod event;
 mod record;
 

@@ -460,7 +460,7 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 /// A value that may be of a form that only a newer version knows: then it counts as absent.
-fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned + Default,
@@ -480,7 +480,7 @@ where
 }
 
 /// The mirrors hold text, numbers and lists, which always can be written.
-fn json(mirror: &impl Serialize) -> String {
+pub(super) fn json(mirror: &impl Serialize) -> String {
     serde_json::to_string(mirror).unwrap_or_default()
 }
 
@@ -499,7 +499,7 @@ fn parse_format(name: &str) -> Option<Format> {
 }
 
 /// Cut at a character, the cut included in the limit, so that what was cut once stays as it is.
-fn short(text: &str) -> Cow<'_, str> {
+pub(super) fn short(text: &str) -> Cow<'_, str> {
     if text.len() <= TEXT_BYTES_MAX {
         return Cow::Borrowed(text);
     }

@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 5] = [
         "cancel",
         "clock",
         "commit",
+        "deployment",
         "duration",
         "error",
         "event",
@@ -31,7 +32,7 @@ const FLOORS: [&[&str]; 5] = [
         "suggestion",
     ],
     // Decisions: pure.
-    &["config", "glob", "interpolate", "mask", "plan", "retention", "run", "wire"],
+    &["config", "glob", "interpolate", "ledger", "mask", "plan", "retention", "run", "wire"],
     // Hands: one outside thing each.
     &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
