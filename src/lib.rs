@@ -47,6 +47,7 @@ mod clock;
 mod commit;
 mod compact;
 mod config;
+mod deployment;
 mod duration;
 mod engine;
 mod error;
@@ -63,6 +64,7 @@ mod inherited;
 mod install;
 mod interpolate;
 mod job;
+mod ledger;
 mod local_executor;
 mod mask;
 mod outcome;
@@ -93,6 +95,9 @@ pub use crate::{
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
+    deployment::{
+        Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+    },
     duration::parse_duration,
     engine::{
         DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions,
@@ -106,7 +111,9 @@ pub use crate::{
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},
-    pipeline::{Body, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When},
+    pipeline::{
+        Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
+    },
     prune::{PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     repo::tune_process,

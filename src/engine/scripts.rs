@@ -182,7 +182,7 @@ impl Scripts {
         match name {
             StepName::Phase(Phase::Build) => progress.build = Some(end.outcome),
             StepName::Phase(Phase::Test) => progress.test = Some(end.outcome),
-            StepName::Hook(_) => {}
+            StepName::Phase(Phase::Deploy) | StepName::Hook(_) => {}
         }
         if !matches!(end.outcome, Outcome::Failure | Outcome::TimedOut) {
             return;

@@ -6,20 +6,17 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `deployment` | deployments, plans of them, approvals |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 //! | `admin` | settings |
 
 mod admin;
+mod deployment;
 mod event;
 mod record;
 
-use serde::Serialize;
+pub(crate) use self::record::json;
 
 /// Raised when a key changes its meaning; new keys do not raise it.
 pub(crate) const VERSION: u32 = 1;
-
-/// The mirrors hold text, numbers and lists, which always can be written.
-pub(crate) fn json(mirror: &impl Serialize) -> String {
-    serde_json::to_string(mirror).unwrap_or_default()
-}

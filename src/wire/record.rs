@@ -17,7 +17,7 @@ use crate::{
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
-    wire::{VERSION, json},
+    wire::VERSION,
 };
 
 /// How many bytes of one command, reason or error are kept: a note is read by `git log`.
@@ -460,7 +460,7 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 /// A value that may be of a form that only a newer version knows: then it counts as absent.
-fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned + Default,
@@ -479,6 +479,11 @@ where
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
+/// The mirrors hold text, numbers and lists, which always can be written.
+pub(crate) fn json(mirror: &impl Serialize) -> String {
+    serde_json::to_string(mirror).unwrap_or_default()
+}
+
 fn read_outcome(name: &str) -> (Outcome, Option<String>) {
     match name.parse() {
         Ok(outcome) => (outcome, None),
@@ -494,7 +499,7 @@ fn parse_format(name: &str) -> Option<Format> {
 }
 
 /// Cut at a character, the cut included in the limit, so that what was cut once stays as it is.
-fn short(text: &str) -> Cow<'_, str> {
+pub(super) fn short(text: &str) -> Cow<'_, str> {
     if text.len() <= TEXT_BYTES_MAX {
         return Cow::Borrowed(text);
     }

@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 5] = [
         "cancel",
         "clock",
         "commit",
+        "deployment",
         "duration",
         "error",
         "event",
@@ -33,7 +34,18 @@ const FLOORS: [&[&str]; 5] = [
         "suggestion",
     ],
     // Decisions: pure.
-    &["config", "glob", "inherited", "interpolate", "mask", "plan", "retention", "run", "wire"],
+    &[
+        "config",
+        "glob",
+        "inherited",
+        "interpolate",
+        "ledger",
+        "mask",
+        "plan",
+        "retention",
+        "run",
+        "wire",
+    ],
     // Hands: one outside thing each.
     &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
