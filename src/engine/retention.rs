@@ -70,7 +70,12 @@ fn by_settings(shared: &Shared) -> PruneOptions {
 }
 
 /// The commits whose builds stay as they are: those that are deployed, and those that a rollback
-/// would lead to.
-fn pinned(_: &Shared) -> Result<Vec<CommitId>, Error> {
-    Ok(Vec::new())
+/// would lead to. Where that cannot be read, nothing is packed or removed.
+fn pinned(shared: &Shared) -> Result<Vec<CommitId>, Error> {
+    let repo = shared.repo()?;
+    let mut pinned = Vec::new();
+    for environment in repo.deploy_environments()? {
+        pinned.extend(repo.deploy_history(&environment)?.ledger.pinned());
+    }
+    Ok(pinned)
 }

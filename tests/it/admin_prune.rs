@@ -107,6 +107,52 @@ fn a_build_that_a_run_works_in_stays() {
     assert_eq!(repo.verdict(&held).as_deref(), Some("success"));
 }
 
+/// Records a deployment as the engine does: its commit is the second parent.
+fn deployed(repo: &TestRepo, environment: &str, commit: &str, number: u32) {
+    let reference = format!("refs/tinyci/deploys/{environment}");
+    let before = repo.try_git(&["rev-parse", "-q", "--verify", &reference]);
+    let before = String::from_utf8(before.stdout).unwrap();
+    let tree = repo.git(&["hash-object", "-t", "tree", "-w", "/dev/null"]);
+    let root = repo.git(&["commit-tree", &tree, "-m", "Deployments"]);
+    let first = if before.is_empty() { &root } else { before.trim() };
+    let message = format!(
+        concat!(
+            "Deployed\n\n",
+            r#"{{"commit":"{commit}","environment":"{environment}","outcome":"success","#,
+            r#""started":"2026-11-24T19:49:58.000Z","finished":"2026-11-24T19:50:00.000Z","#,
+            r#""by":"Ada","run":"{number}"}}"#
+        ),
+        commit = commit,
+        environment = environment,
+        number = number
+    );
+    let entry = repo.git(&["commit-tree", &tree, "-p", first, "-p", commit, "-m", &message]);
+    repo.git(&["update-ref", &reference, &entry]);
+}
+
+#[test]
+fn what_is_deployed_and_what_a_rollback_leads_to_stays_a_folder() {
+    let (repo, ids) = with_builds(6);
+    for (number, commit) in [(1, &ids[0]), (2, &ids[1]), (3, &ids[2])] {
+        deployed(&repo, "production", commit, number);
+    }
+    deployed(&repo, "staging", &ids[3], 4);
+    run(&repo, &["compact", "-n", "0"]).with_code(0);
+    let folders: Vec<String> =
+        builds_in(repo.path()).into_iter().filter(|name| !name.ends_with(".gz")).collect();
+    assert_eq!(folders.len(), 3, "{folders:?}");
+    let json = run(&repo, &["prune", "--keep", "1", "--json"]).with_code(0).out;
+    let done: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(done["pinned"].as_array().unwrap().len(), 3, "{json}");
+    assert_eq!(left(&repo), [&ids[1..4], &ids[5..]].concat());
+
+    // What cannot be read might be deployed.
+    let blob = repo.git(&["hash-object", "-w", "/dev/null"]);
+    repo.git(&["update-ref", "refs/tinyci/deploys/other", &blob]);
+    run(&repo, &["prune", "--keep", "0"]).with_code(4);
+    assert_eq!(left(&repo).len(), 4);
+}
+
 #[test]
 fn what_the_settings_say_happens_after_every_run() {
     let repo = TestRepo::new();
