@@ -9,7 +9,13 @@ const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// `None` is anything else, and what is longer than a year. Zero is a length too: the caller
 /// says what it means.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(tinyci::parse_duration("10m"), Some(Duration::from_secs(600)));
+/// assert_eq!(tinyci::parse_duration("soon"), None);
+/// ```
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

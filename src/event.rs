@@ -124,6 +124,7 @@ fn step_started_lines(step: Option<StepName>, opens: Option<Phase>) -> Vec<Strin
     let phase = match opens {
         Some(Phase::Build) => Some("Building...".to_owned()),
         Some(Phase::Test) => Some("Testing...".to_owned()),
+        Some(Phase::Deploy) => Some("Deploying...".to_owned()),
         None => None,
     };
     let hook = match step {

@@ -16,9 +16,21 @@ use crate::{
 const TRUSTED: [&str; 5] = ["commit", "export", "short", "target", "time"];
 
 /// Variables that every command also has in its environment, as `TINYCI_` and the name in capitals.
-const IN_ENVIRONMENT: [&str; 13] = [
-    "author", "branch", "commit", "export", "message", "phase", "repo", "run", "short", "subject",
-    "target", "time", "tree",
+const IN_ENVIRONMENT: [&str; 14] = [
+    "author",
+    "branch",
+    "commit",
+    "environment",
+    "export",
+    "message",
+    "phase",
+    "repo",
+    "run",
+    "short",
+    "subject",
+    "target",
+    "time",
+    "tree",
 ];
 
 /// What [`interpolate`] fills in: names and their values.

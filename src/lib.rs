@@ -41,6 +41,7 @@
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
+mod bytes;
 mod cancel;
 #[cfg(feature = "capi")]
 mod capi;
@@ -48,6 +49,7 @@ mod clock;
 mod commit;
 mod compact;
 mod config;
+mod deployment;
 mod duration;
 mod engine;
 mod error;
@@ -60,9 +62,11 @@ mod function;
 mod glob;
 pub mod guide;
 mod hex;
+mod inherited;
 mod install;
 mod interpolate;
 mod job;
+mod ledger;
 mod local_executor;
 mod mask;
 mod origin;
@@ -70,6 +74,7 @@ mod outcome;
 mod pipeline;
 mod plan;
 mod process;
+mod prune;
 mod record;
 mod repo;
 mod retention;
@@ -80,6 +85,7 @@ mod script;
 mod script_runner;
 mod secret_dir;
 mod selection;
+mod setting;
 mod suggestion;
 #[cfg(feature = "rhai")]
 mod test_report;
@@ -87,10 +93,15 @@ mod wire;
 mod workspace;
 
 pub use crate::{
+    bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
+    deployment::{
+        Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+    },
+    duration::parse_duration,
     engine::{
         DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions,
     },
@@ -104,11 +115,16 @@ pub use crate::{
     local_executor::LocalExecutor,
     origin::Origin,
     outcome::{Exit, Outcome, Verdict},
-    pipeline::{Body, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When},
+    pipeline::{
+        Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
+    },
+    prune::{PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     repo::tune_process,
+    retention::PruneReason,
     run::Run,
     selection::{Selection, Target, Update, Wait},
+    setting::Setting,
 };
 #[cfg(feature = "rhai")]
 pub use crate::{

@@ -6,6 +6,7 @@ use crate::{
     cancel::CancelView,
     error::Error,
     executor::{Command, Executor, Output},
+    inherited::Inherited,
     outcome::Exit,
     process::{self, Context, Guard},
 };
@@ -43,6 +44,8 @@ use crate::{
 pub struct LocalExecutor {
     guard: Arc<Guard>,
     grace: Duration,
+    inherited: Inherited,
+    nice: u8,
 }
 
 impl LocalExecutor {
@@ -51,7 +54,7 @@ impl LocalExecutor {
 
     /// An executor whose commands are ended by this guard, which its run shares.
     pub(crate) fn guarded(guard: Arc<Guard>) -> Self {
-        Self { guard, grace: Self::GRACE }
+        Self { guard, grace: Self::GRACE, inherited: Inherited::default(), nice: 0 }
     }
 
     /// Sets how long a command has between TERM and KILL.
@@ -63,6 +66,37 @@ impl LocalExecutor {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Lets only these variables of this process's environment through, by names and beginnings such
+    /// as `DEPLOY_*`; all but git's without this call.
+    ///
+    /// `PATH HOME USER LOGNAME SHELL TMPDIR TZ LANG LANGUAGE LC_*` always pass, `GIT_*` never does.
+    ///
+    /// ```
+    /// let executor = tinyci::LocalExecutor::default().inherit(["DEPLOY_*"]);
+    /// ```
+    #[must_use]
+    pub fn inherit<S: Into<String>>(mut self, patterns: impl IntoIterator<Item = S>) -> Self {
+        self.inherited = Inherited::only(patterns.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// What commands inherit, as the repository's settings have it.
+    pub(crate) fn inherited(self, inherited: Inherited) -> Self {
+        Self { inherited, ..self }
+    }
+
+    /// Sets by how much commands stand back when others need the processor: 0 to 19, and 19 is
+    /// what a larger number means. It is added to this process's own niceness.
+    ///
+    /// ```
+    /// let executor = tinyci::LocalExecutor::default().nice(10);
+    /// ```
+    #[must_use]
+    pub fn nice(mut self, nice: u8) -> Self {
+        self.nice = nice.min(19);
         self
     }
 }
@@ -80,7 +114,8 @@ impl Executor for LocalExecutor {
         output: &mut dyn FnMut(Output),
         cancel: &CancelView,
     ) -> Result<Exit, Error> {
-        let context = Context { guard: &self.guard, grace: self.grace };
+        let Self { guard, grace, inherited, nice } = self;
+        let context = Context { guard, grace: *grace, inherited, nice: *nice };
         process::run(command, &context, output, cancel)
     }
 }

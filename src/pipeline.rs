@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use crate::error::{Error, ErrorKind, Position};
 
-/// The two phases of a run.
+/// The phases: two of a run, and one that promotes what a run has found green.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
@@ -12,6 +12,9 @@ pub enum Phase {
     Build,
     /// `test`
     Test,
+    /// `deploy`: no part of a run. It follows when somebody asks for it, or by itself where the
+    /// config says `auto`.
+    Deploy,
 }
 
 /// The points around the phases at which a config or an embedding program may act.
@@ -49,8 +52,9 @@ pub enum StepName {
 }
 
 impl StepName {
-    /// Every step there is, in the order of a run (of `…_success` and `…_failure` only one runs).
-    pub const ALL: [StepName; 11] = [
+    /// Every step there is, in the order of a run (of `…_success` and `…_failure` only one runs),
+    /// and `deploy`, which is none of a run's.
+    pub const ALL: [StepName; 12] = [
         StepName::Hook(Hook::BeforeBuild),
         StepName::Phase(Phase::Build),
         StepName::Hook(Hook::AfterBuildSuccess),
@@ -62,6 +66,7 @@ impl StepName {
         StepName::Hook(Hook::AfterTestFailure),
         StepName::Hook(Hook::AfterTest),
         StepName::Hook(Hook::AfterAll),
+        StepName::Phase(Phase::Deploy),
     ];
 
     /// The name as configs spell it: `before_build`, `build`, …
@@ -69,6 +74,7 @@ impl StepName {
         match self {
             StepName::Phase(Phase::Build) => "build",
             StepName::Phase(Phase::Test) => "test",
+            StepName::Phase(Phase::Deploy) => "deploy",
             StepName::Hook(Hook::BeforeBuild) => "before_build",
             StepName::Hook(Hook::AfterBuildSuccess) => "after_build_success",
             StepName::Hook(Hook::AfterBuildFailure) => "after_build_failure",
@@ -242,6 +248,56 @@ impl Step {
     }
 }
 
+/// What a config says of its deployment beside what it does: who may be deployed where, and when.
+///
+/// Nothing of it is executed to be known.
+///
+/// ```
+/// use tinyci::{Format, Pipeline};
+/// let text = "build: make\ndeploy: {run: ./release, branch: [main, 'release-*'], approve: true}\n";
+/// let pipeline = Pipeline::parse(text, Format::Yaml, ".tinyci.yml")?;
+/// let rules = pipeline.deploy().expect("the config has a deployment");
+/// assert!(rules.approve && !rules.auto);
+/// assert!(rules.environments().eq(["production"]));
+/// # Ok::<(), tinyci::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeployRules {
+    /// The branches whose commits may be deployed, as globs; HEAD's branch alone where none is
+    /// named.
+    pub branch: Vec<String>,
+    /// The environments that can be deployed to; `production` alone where none is named.
+    pub environment: Vec<String>,
+    /// Whether a person has to approve before it begins.
+    pub approve: bool,
+    /// Whether it follows a green run by itself.
+    pub auto: bool,
+}
+
+impl DeployRules {
+    /// The environment that is meant where none is named.
+    pub const PRODUCTION: &'static str = "production";
+
+    /// The environments that can be deployed to.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        let unnamed = self.environment.is_empty().then_some(Self::PRODUCTION);
+        self.environment.iter().map(String::as_str).chain(unnamed)
+    }
+}
+
+/// What an environment can be called, for messages.
+pub(crate) const ENVIRONMENT_NAME: &str = "names of letters, digits, `-`, `_` and `.` that begin \
+                                           with a letter or digit, 64 of them at most";
+
+/// Whether this can name an environment: it becomes a part of refs and file names.
+pub(crate) fn is_environment(name: &str) -> bool {
+    let of_name = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+    let begins = name.starts_with(|it: char| it.is_ascii_alphanumeric());
+    let is_ref = !name.contains("..") && !name.ends_with('.') && !name.ends_with(".lock");
+    begins && is_ref && name.chars().all(of_name) && name.len() <= 64
+}
+
 /// Everything that one config says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -254,6 +310,7 @@ pub struct Pipeline {
     /// `check` refuses them.
     pub warnings: Vec<Warning>,
     steps: BTreeMap<StepName, Step>,
+    deploy: DeployRules,
     /// Where its functions stand, if it is a script.
     pub(crate) script: Option<Arc<ScriptText>>,
 }
@@ -275,7 +332,14 @@ impl Pipeline {
         warnings: Vec<Warning>,
     ) -> Self {
         let steps = steps.into_iter().map(|step| (step.name, step)).collect();
-        Self { format, name: name.into(), warnings, steps, script: None }
+        let deploy = DeployRules::default();
+        Self { format, name: name.into(), warnings, steps, deploy, script: None }
+    }
+
+    /// The same pipeline with what it says of its deployment.
+    #[must_use]
+    pub(crate) fn with_deploy(self, deploy: DeployRules) -> Self {
+        Self { deploy, ..self }
     }
 
     /// The step of this name, if the config has one.
@@ -283,7 +347,12 @@ impl Pipeline {
         self.steps.get(&name.into())
     }
 
-    /// Its steps in the order of a run.
+    /// What it says of its deployment, if it has one: a step `deploy`.
+    pub fn deploy(&self) -> Option<&DeployRules> {
+        self.steps.contains_key(&Phase::Deploy.into()).then_some(&self.deploy)
+    }
+
+    /// Its steps in the order of a run, `deploy` last.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         StepName::ALL.into_iter().filter_map(|name| self.steps.get(&name))
     }

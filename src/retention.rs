@@ -1,4 +1,6 @@
-//! Which builds are kept as they are, and which are old enough to be compacted. Pure.
+//! Which builds are kept as they are, which are old enough to be compacted, and which to go. Pure.
+
+use std::{cmp::Reverse, time::Duration};
 
 use crate::commit::CommitId;
 
@@ -46,10 +48,12 @@ pub(crate) struct Retention<'a> {
 /// Kept are the newest `newest`, and beside them all that `leave` names: by folder name, by any
 /// path that leads through a folder of that name (a deployment's link, resolved, ends in its
 /// `export`), or by a commit's full or short id. A short id that fits several builds keeps them all.
+/// Builds of `pinned` commits stay too, without a word where there are none.
 pub(crate) fn retention<'a>(
     builds: impl IntoIterator<Item = &'a str>,
     newest: usize,
     leave: &'a [String],
+    pinned: &[CommitId],
 ) -> Retention<'a> {
     let mut builds: Vec<BuildName<'a>> = builds.into_iter().filter_map(BuildName::parse).collect();
     builds.sort_unstable();
@@ -60,8 +64,89 @@ pub(crate) fn retention<'a>(
         .filter(|word| !word.is_empty() && !builds.iter().any(|build| names(word, *build)));
     let unmatched = unmatched.collect();
     builds.truncate(builds.len().saturating_sub(newest));
-    builds.retain(|build| !leave.iter().any(|word| names(word, *build)));
+    builds.retain(|build| {
+        !is_pinned(*build, pinned) && !leave.iter().any(|word| names(word, *build))
+    });
     Retention { old: builds, unmatched }
+}
+
+/// A build as it lies on the disk: a folder, an archive, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stored<'a> {
+    pub(crate) name: BuildName<'a>,
+    /// How long ago a run last wrote to it.
+    pub(crate) age: Duration,
+    pub(crate) bytes: u64,
+}
+
+/// How much is kept of builds that are not pinned. A rule that is not there keeps all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// At most so many, the newest commits'.
+    pub(crate) keep: Option<usize>,
+    /// None that was last run longer ago.
+    pub(crate) max_age: Option<Duration>,
+    /// At most so many bytes in all, the newest commits' first.
+    pub(crate) max_bytes: Option<u64>,
+}
+
+/// Why a build goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PruneReason {
+    /// There are enough newer ones.
+    Count,
+    /// It was last run too long ago.
+    Age,
+    /// The newer ones take all the room there is for builds.
+    Size,
+}
+
+impl PruneReason {
+    /// The word for it in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Age => "age",
+            Self::Size => "size",
+        }
+    }
+}
+
+/// The builds that the rules leave no room for, oldest first.
+///
+/// Builds of `pinned` commits never go, and count neither as kept builds nor by their size.
+pub(crate) fn surplus<'a>(
+    mut builds: Vec<Stored<'a>>,
+    rules: &Rules,
+    pinned: &[CommitId],
+) -> Vec<(Stored<'a>, PruneReason)> {
+    builds.retain(|build| !is_pinned(build.name, pinned));
+    builds.sort_unstable_by_key(|build| Reverse(build.name));
+    let (mut kept, mut bytes) = (0, 0_u64);
+    let mut surplus = Vec::new();
+    for build in builds {
+        let with_it = bytes.saturating_add(build.bytes);
+        let reason = if rules.keep.is_some_and(|most| kept >= most) {
+            PruneReason::Count
+        } else if rules.max_age.is_some_and(|most| build.age > most) {
+            PruneReason::Age
+        } else if rules.max_bytes.is_some_and(|most| with_it > most) {
+            // What is older goes too, however small: the newest are kept.
+            bytes = u64::MAX;
+            PruneReason::Size
+        } else {
+            (kept, bytes) = (kept + 1, with_it);
+            continue;
+        };
+        surplus.push((build, reason));
+    }
+    surplus.reverse();
+    surplus
+}
+
+fn is_pinned(build: BuildName<'_>, pinned: &[CommitId]) -> bool {
+    pinned.iter().any(|id| id.to_string() == build.id())
 }
 
 /// Whether this word of a person names this build.
@@ -115,7 +200,7 @@ mod tests {
             name("1540000000", 'b'),
         ];
         let leave: Vec<String> = leave.iter().map(|&word| word.into()).collect();
-        let retention = retention(builds.iter().map(String::as_str), newest, &leave);
+        let retention = retention(builds.iter().map(String::as_str), newest, &leave, &[]);
         let old = retention.old.iter().filter_map(|build| build.id().chars().next()).collect();
         (old, retention.unmatched.into_iter().map(Into::into).collect())
     }
@@ -154,5 +239,58 @@ mod tests {
             assert_eq!(old(1, &[word]), ("abc".into(), vec![word.to_owned()]), "{word}");
         }
         assert_eq!(old(1, &["", " "]), ("abc".into(), vec![]));
+    }
+
+    #[test]
+    fn pinned_builds_stay_and_are_not_told_of() {
+        let builds = [name("1", 'a'), name("2", 'b'), name("3", 'c')];
+        let pin = |digit: char| digit.to_string().repeat(40).parse::<CommitId>();
+        let pinned: Vec<CommitId> = ['a', 'f'].into_iter().flat_map(pin).collect();
+        let retention = retention(builds.iter().map(String::as_str), 1, &[], &pinned);
+        let old: Vec<&str> = retention.old.iter().map(|build| build.as_str()).collect();
+        assert_eq!((old, retention.unmatched), (vec![&*builds[1]], vec![]));
+    }
+
+    /// The surplus of builds a (oldest) to e, each a day younger and of ten bytes, with reasons.
+    fn gone(rules: Rules, pinned: &[char]) -> String {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let names: Vec<String> =
+            "abcde".chars().zip(1..).map(|(id, time)| name(&format!("{time}"), id)).collect();
+        let stored = names.iter().zip((1..=5).rev()).filter_map(|(name, days)| {
+            Some(Stored { name: BuildName::parse(name)?, age: DAY * days, bytes: 10 })
+        });
+        let pinned = pinned.iter().flat_map(|digit| digit.to_string().repeat(40).parse());
+        let pinned: Vec<CommitId> = pinned.collect();
+        let surplus = surplus(stored.collect(), &rules, &pinned).into_iter();
+        let letters = surplus.map(|(build, reason)| {
+            let id = build.name.id().get(..1).unwrap_or_default().to_owned();
+            id + match reason {
+                PruneReason::Count => "#",
+                PruneReason::Age => "@",
+                PruneReason::Size => "%",
+            }
+        });
+        letters.collect()
+    }
+
+    #[test]
+    fn every_rule_takes_the_oldest_and_pinned_builds_count_for_none() {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        let (keep, age, size) = (
+            |keep| Rules { keep: Some(keep), ..Rules::default() },
+            |max_age| Rules { max_age: Some(max_age), ..Rules::default() },
+            |max_bytes| Rules { max_bytes: Some(max_bytes), ..Rules::default() },
+        );
+        assert_eq!(gone(Rules::default(), &[]), "");
+        assert_eq!(gone(keep(2), &[]), "a#b#c#");
+        assert_eq!(gone(keep(0), &['b']), "a#c#d#e#");
+        assert_eq!(gone(keep(2), &['a', 'e']), "b#", "a pinned one takes no place");
+        assert_eq!(gone(age(days(3)), &[]), "a@b@", "not what is just as old");
+        assert_eq!(gone(age(days(1)), &['a']), "b@c@d@");
+        assert_eq!(gone(size(25), &[]), "a%b%c%");
+        assert_eq!(gone(size(25), &['d']), "a%b%", "its bytes do not count");
+        let all = Rules { keep: Some(4), max_age: Some(days(4)), max_bytes: Some(30) };
+        assert_eq!(gone(all, &[]), "a@b%");
+        assert_eq!(gone(size(9), &[]), "a%b%c%d%e%");
     }
 }

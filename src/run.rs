@@ -106,7 +106,10 @@ impl Run {
             StepName::Phase(Phase::Test) if failed(outcome) => AfterTestFailure.into(),
             StepName::Phase(Phase::Test) => AfterTestSuccess.into(),
             StepName::Hook(AfterTestSuccess | AfterTestFailure) => AfterTest.into(),
-            StepName::Hook(AfterTest | AfterAll) => AfterAll.into(),
+            // A deployment is no part of a run.
+            StepName::Hook(AfterTest | AfterAll) | StepName::Phase(Phase::Deploy) => {
+                AfterAll.into()
+            }
         }
     }
 }
@@ -228,6 +231,7 @@ mod tests {
                     StepName::Phase(Phase::Test) => {
                         (Hook::AfterTestSuccess, Hook::AfterTestFailure)
                     }
+                    StepName::Phase(Phase::Deploy) => panic!("{path:?} deploys"),
                     StepName::Hook(_) => continue,
                 };
                 match ended {

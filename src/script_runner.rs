@@ -22,6 +22,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output, OutputMode, Stream},
     function::{BoxedError, FunctionCall, HostFunction, Value},
+    inherited::Inherited,
     mask::{MaskedStream, Masks},
     origin::Origin,
     outcome::{Exit, Outcome},
@@ -101,6 +102,8 @@ pub(crate) struct StepHost {
     pub(crate) masks: Masks,
     /// What every command gets over the environment of this process.
     pub(crate) env: Vec<(String, Option<String>)>,
+    /// What scripts see of that environment, as commands do.
+    pub(crate) inherited: Inherited,
     pub(crate) artifacts_dir: PathBuf,
     pub(crate) command_timeout: Option<Duration>,
     pub(crate) ran: Ran,
@@ -198,9 +201,8 @@ impl Host for StepHost {
         let own = self.env.iter().rev().find(|(known, _)| known == name);
         match own {
             Some((_, value)) => value.clone(),
-            // Commands do not get the variables of git.
-            None if name.starts_with("GIT_") => None,
-            None => std::env::var(name).ok(),
+            None if self.inherited.passes(name.as_bytes()) => std::env::var(name).ok(),
+            None => None,
         }
     }
 

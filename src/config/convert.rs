@@ -7,17 +7,18 @@ use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Position},
-    pipeline::{Format, Hook, Pipeline, Step, Template, When},
+    pipeline::{DeployRules, Format, Hook, Pipeline, Step, Template, When},
 };
 
 /// How long a phase of a script may take where nothing is said; in YAML there is no limit.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// What each of tinyci's own variables is in a script, as a text.
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("author", "ctx.author"),
     ("branch", "ctx.branch ?? \"\""),
     ("commit", "ctx.sha"),
+    ("environment", "ctx.environment ?? \"\""),
     ("export", "ctx.export_dir"),
     ("message", "ctx.message"),
     ("phase", "ctx.phase"),
@@ -64,6 +65,9 @@ impl Pipeline {
                  const TIMEOUT = \"365d\";\n"
                     .to_owned(),
             );
+        }
+        if let Some(rules) = self.deploy().map(deploy_rules).filter(|rules| !rules.is_empty()) {
+            parts.push(format!("const DEPLOY = #{{ {rules} }};\n"));
         }
         for step in self.steps() {
             parts.push(self.function(step)?);
@@ -222,6 +226,22 @@ impl Pipeline {
     fn fault(&self, position: Position, message: &str) -> Error {
         Error::new(ErrorKind::Config, message).with_path(&self.name).with_position(position)
     }
+}
+
+/// What a deployment's rules say beside what holds anyway, as the entries of a map.
+fn deploy_rules(rules: &DeployRules) -> String {
+    let texts = |name: &str, texts: &[String]| {
+        let literals: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+        (!texts.is_empty()).then(|| format!("{name}: [{}]", literals.join(", ")))
+    };
+    let truth = |name: &str, holds: bool| holds.then(|| format!("{name}: true"));
+    let entries = [
+        texts("branch", &rules.branch),
+        texts("environment", &rules.environment),
+        truth("approve", rules.approve),
+        truth("auto", rules.auto),
+    ];
+    entries.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// One variable of a map. Small letters may be a word that the language keeps for itself.

@@ -6,6 +6,7 @@
 //! pipeline to the text of a script.
 
 mod convert;
+mod deploy;
 mod document;
 mod source;
 mod steps;

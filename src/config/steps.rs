@@ -12,33 +12,50 @@ use std::{
 };
 
 use super::{
+    deploy,
     document::{Document, Node, Value},
     when,
 };
 use crate::{
     duration::parse_duration,
     error::{Error, ErrorKind},
-    pipeline::{Format, Phase, Pipeline, Step, StepName, Template, Warning},
+    pipeline::{DeployRules, Format, Phase, Pipeline, Step, StepName, Template, Warning},
     suggestion::did_you_mean,
 };
 
-/// The keys at the top. The first of each pair is the terse spelling, the second the verbose one.
-const TOP_KEYS: [&str; 6] = ["build", "test", "hooks", "builder", "tester", "hooker"];
+/// The keys at the top, the verbose spellings of the ancestor last.
+const TOP_KEYS: [&str; 7] = ["build", "test", "hooks", "deploy", "builder", "tester", "hooker"];
 
 /// The keys of a phase or hook that is a mapping.
 const STEP_KEYS: [&str; 7] = ["run", "env", "cwd", "timeout", "when", "retries", "secrets"];
 
+/// The keys of `deploy` where that is a mapping.
+const DEPLOY_KEYS: [&str; 11] = [
+    "run",
+    "env",
+    "cwd",
+    "timeout",
+    "when",
+    "retries",
+    "secrets",
+    "branch",
+    "environment",
+    "approve",
+    "auto",
+];
+
 /// Reads a whole config.
 pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
     let mut reader = Reader { document, warnings: Vec::new() };
-    let steps = reader.top()?;
+    let (steps, deploy) = reader.top()?;
     if let Some(offset) = document.second {
         let message = "a second document begins here; only the first is read";
         reader.warnings.push(Warning::new(message, document.source.position(offset)));
     }
     let mut warnings = reader.warnings;
     warnings.sort_by_key(|warning| (warning.position.line, warning.position.column));
-    Ok(Pipeline::new(Format::Yaml, document.source.name, steps, warnings))
+    let pipeline = Pipeline::new(Format::Yaml, document.source.name, steps, warnings);
+    Ok(pipeline.with_deploy(deploy))
 }
 
 /// Goes through a document from the top and gathers warnings on the way.
@@ -54,7 +71,7 @@ enum Section<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn top(&mut self) -> Result<Vec<Step>, Error> {
+    fn top(&mut self) -> Result<(Vec<Step>, DeployRules), Error> {
         let root = &self.document.root;
         let wanted = "a mapping with `build`, `test` and `hooks`";
         let entries = match &root.value {
@@ -89,15 +106,23 @@ impl<'a> Reader<'a> {
             }
             None => {}
         }
+        let mut rules = DeployRules::default();
+        if let Some(Section::Terse(body) | Section::Verbose(body)) =
+            self.section(&entries, "deploy", "deploy")
+        {
+            steps.push(self.step(Phase::Deploy.into(), body)?);
+            rules = deploy::rules(self.document, body)?;
+        }
         if steps.is_empty() {
             return Err(self.nothing_to_run(root));
         }
-        Ok(steps)
+        Ok((steps, rules))
     }
 
     /// An empty pipeline would turn every commit green, most likely over a misspelled key.
     fn nothing_to_run(&self, root: &Node) -> Error {
-        let mut message = "the config has neither `build` nor `test` nor a hook".to_owned();
+        let mut message =
+            "the config has none of `build`, `test`, `deploy` and the hooks".to_owned();
         if let Some(first) = self.warnings.first() {
             message = format!("{message}: {}", first.message);
             let error = Error::new(ErrorKind::Config, message);
@@ -199,7 +224,8 @@ impl<'a> Reader<'a> {
         body: &Node,
         entries: &[(Node, Node)],
     ) -> Result<Step, Error> {
-        self.refuse_unknown(entries)?;
+        let keys: &[&str] = if name == Phase::Deploy.into() { &DEPLOY_KEYS } else { &STEP_KEYS };
+        self.refuse_unknown(entries, keys)?;
         let value = |wanted| {
             entries.iter().find(|(key, _)| key.text() == Some(wanted)).map(|entry| &entry.1)
         };
@@ -225,11 +251,11 @@ impl<'a> Reader<'a> {
         Ok(step)
     }
 
-    fn refuse_unknown(&self, entries: &[(Node, Node)]) -> Result<(), Error> {
+    fn refuse_unknown(&self, entries: &[(Node, Node)], keys: &[&str]) -> Result<(), Error> {
         for (index, (key, _)) in entries.iter().enumerate() {
             let name = key.text().unwrap_or_default();
-            if !STEP_KEYS.contains(&name) {
-                let message = self.unknown_key(key, &STEP_KEYS, "a phase or hook");
+            if !keys.contains(&name) {
+                let message = self.unknown_key(key, keys, "a phase or hook");
                 return Err(self.document.error(key, message));
             }
             if entries.iter().take(index).any(|(earlier, _)| earlier.text() == Some(name)) {

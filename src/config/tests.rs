@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     error::{Error, ErrorKind, Position},
-    pipeline::{Format, Hook, Phase, Pipeline, StepName},
+    pipeline::{DeployRules, Format, Hook, Phase, Pipeline, StepName},
 };
 
 fn parse(text: impl AsRef<[u8]>) -> Result<Pipeline, Error> {
@@ -224,9 +224,13 @@ fn positions_point_at_the_first_character_of_a_text() {
 #[test]
 fn unknown_keys_on_old_levels_are_warnings() {
     check_warnings(
-        "build: make\ndeploy: x\ntset: y\n5: z\n",
+        "build: make\nrelease: x\ntset: y\n5: z\n",
         &[
-            (2, 1, "`deploy` is not a key of the config; there are `build`, `test`, `hooks`"),
+            (
+                2,
+                1,
+                "`release` is not a key of the config; there are `build`, `test`, `hooks`, `deploy`",
+            ),
             (3, 1, "did you mean `test`?"),
             (4, 1, "a number is not a key"),
         ],
@@ -307,8 +311,8 @@ fn what_is_not_a_config_is_an_error() {
     );
     check_error("make\n", 1, 1, "found a text");
     check_error("true\n", 1, 1, "found a truth value");
-    check_error("{}\n", 1, 1, "neither `build` nor `test` nor a hook");
-    check_error("hooks:\n", 1, 1, "neither `build` nor `test` nor a hook");
+    check_error("{}\n", 1, 1, "none of `build`, `test`, `deploy` and the hooks");
+    check_error("hooks:\n", 1, 1, "none of `build`, `test`, `deploy` and the hooks");
     check_error("\nbiuld: make\n", 2, 1, "did you mean `build`?");
     check_error("hooks: make\n", 1, 8, "expected a mapping of hooks to commands");
 }
@@ -449,4 +453,36 @@ fn damaged_configs_never_panic() {
             }
         }
     }
+}
+
+#[test]
+fn a_deployment_is_a_phase_with_rules() {
+    let pipeline = parse("build: make\ndeploy: ./release\n").unwrap();
+    assert_eq!(commands(&pipeline), [("build", "make"), ("deploy", "./release")]);
+    assert_eq!(pipeline.deploy(), Some(&DeployRules::default()));
+    assert_eq!(parse("build: make\n").unwrap().deploy(), None);
+
+    let text = "deploy:\n  run: ./release\n  timeout: 5m\n  branch: [main, 'v*']\n  \
+                environment: staging\n  approve: True\n  auto: false\n";
+    let pipeline = parse(text).unwrap();
+    let rules = DeployRules {
+        branch: vec!["main".into(), "v*".into()],
+        environment: vec!["staging".into()],
+        approve: true,
+        auto: false,
+    };
+    assert_eq!(pipeline.deploy(), Some(&rules));
+    assert_eq!(pipeline.deploy().unwrap().environments().collect::<Vec<_>>(), ["staging"]);
+    let step = pipeline.step(Phase::Deploy).unwrap();
+    assert_eq!(step.timeout, Some(Duration::from_secs(300)));
+    let script = pipeline.to_rhai().unwrap();
+    let constant =
+        r#"const DEPLOY = #{ branch: ["main", "v*"], environment: ["staging"], approve: true };"#;
+    assert!(script.contains(constant) && script.contains("fn deploy(ctx) {"), "{script}");
+
+    check_error("build: {run: make, auto: true}\n", 1, 20, "`auto` is not a key");
+    check_error("deploy: {auto: true}\n", 1, 9, "`run` is missing");
+    check_error("deploy: {run: x, approve: yes please}\n", 1, 27, "expected `true` or `false`");
+    check_error("deploy: {run: x, environment: ../etc}\n", 1, 31, "cannot name an environment");
+    check_error("deploy: {run: x, brunch: main}\n", 1, 18, "did you mean `branch`?");
 }

@@ -61,7 +61,11 @@ pub(super) fn secrets(document: &Document<'_>, node: &Node) -> Result<Vec<String
 }
 
 /// A text, or a list of texts that is not empty.
-fn texts(document: &Document<'_>, node: &Node, wanted: &str) -> Result<Vec<String>, Error> {
+pub(super) fn texts(
+    document: &Document<'_>,
+    node: &Node,
+    wanted: &str,
+) -> Result<Vec<String>, Error> {
     let nodes = match &node.value {
         Value::List(nodes) if !nodes.is_empty() => nodes.iter().collect(),
         Value::Text(_) => vec![node],
@@ -74,6 +78,6 @@ fn texts(document: &Document<'_>, node: &Node, wanted: &str) -> Result<Vec<Strin
     nodes.into_iter().map(text).collect()
 }
 
-fn unexpected(document: &Document<'_>, node: &Node, wanted: &str) -> Error {
+pub(super) fn unexpected(document: &Document<'_>, node: &Node, wanted: &str) -> Error {
     document.error(node, format!("expected {wanted}, found {}", node.kind()))
 }

@@ -9,6 +9,7 @@ use super::{
     job::Site,
     pump::{self, Sender},
     queue::{self, Turn},
+    retention,
     voice::incomplete_log,
     workers::{self, Bounds, lock_wanted},
 };
@@ -94,6 +95,10 @@ impl<'a> Drive<'a> {
                 return Err(error);
             }
             self.summary.fault = Some(error.report());
+        }
+        if !self.attempted.is_empty() && !self.cancel.is_canceled() {
+            let warnings = retention::after_run(self.shared, &self.cancel);
+            warnings.into_iter().for_each(|message| self.warn(message));
         }
         self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
         Ok(self.summary)
@@ -316,7 +321,14 @@ impl<'a> Drive<'a> {
             Some(inner) => {
                 Arc::new(HostExecutor { inner: inner.clone(), events: self.events.clone() })
             }
-            None => Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.shared.grace())),
+            None => {
+                let settings = &self.shared.settings;
+                let local = LocalExecutor::guarded(guard.clone())
+                    .grace(self.shared.grace())
+                    .inherited(settings.inherited.clone())
+                    .nice(settings.nice);
+                Arc::new(local)
+            }
         }
     }
 

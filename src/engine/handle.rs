@@ -16,22 +16,25 @@ use super::{
     pump::{self, Pump},
     queue,
     reports::{self, Filter},
+    retention,
     scripts::Scripts,
     secrets::Secrets,
 };
 use crate::{
     cancel::{CancelToken, CancelView},
     commit::{Commit, CommitId},
-    compact::{self, CompactOptions, Compaction},
+    compact::{CompactOptions, Compaction},
     error::{Error, ErrorKind},
     event::Observer,
     export::{self, ExportOptions},
     install::{self, InstallOptions, Installed},
     job::Plan,
     pipeline::Pipeline,
+    prune::{PruneOptions, Pruning},
     record::{Record, Summary},
     repo::{Repo, Settings},
     selection::Selection,
+    setting::Setting,
     workspace::{LogLimits, Workspace},
 };
 
@@ -158,6 +161,23 @@ impl Engine {
     /// What is odd about the repository's settings without being wrong: unknown `tinyci.*` keys.
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
+    }
+
+    /// Every setting that a repository can have, with what is set in this one: `git config
+    /// tinyci.KEY VALUE` sets it.
+    ///
+    /// ```no_run
+    /// for setting in tinyci::Engine::open("/srv/git/app.git")?.settings()? {
+    ///     println!("{}: {:?}, else {}", setting.key, setting.values, setting.default);
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where git's configuration cannot be read.
+    pub fn settings(&self) -> Result<Vec<Setting>, Error> {
+        self.shared.repo()?.setting_list()
     }
 
     /// The commit that a revision names, in any of git's revision syntax.
@@ -367,7 +387,8 @@ impl Engine {
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
-    /// Packs old builds into `.tar.gz` files, never one that a run is working on.
+    /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed,
+    /// or that a rollback would lead to.
     ///
     /// # Errors
     ///
@@ -377,7 +398,30 @@ impl Engine {
         options: &CompactOptions,
         cancel: &CancelToken,
     ) -> Result<Compaction, Error> {
-        compact::compact(&self.shared.workspace(), options, &CancelView::new(cancel, 1))
+        retention::compact(&self.shared, options, &CancelView::new(cancel, 1))
+    }
+
+    /// Removes old builds, folders and archives, never one that a run is working on, that is
+    /// deployed, or that a rollback would lead to. Verdicts and records stay.
+    ///
+    /// Options without a rule mean the rules of the repository's settings.
+    ///
+    /// ```no_run
+    /// use tinyci::{CancelToken, Engine, PruneOptions};
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let done = engine.prune(&PruneOptions::new().keep(20), &CancelToken::new())?;
+    /// println!("{} builds, {} bytes", done.removed.len(), done.freed_bytes());
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
+    /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go.
+    pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
+        retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
     /// Installs the hook that runs what is pushed, beside hooks that are there.

@@ -14,6 +14,7 @@ use super::{
     voice::Voice,
 };
 use crate::{
+    bytes::show_bytes,
     cancel::CancelView,
     commit::Commit,
     error::{Error, ErrorKind},
@@ -86,7 +87,7 @@ pub(super) fn attempt(site: &Site<'_>, repo: &Repo, job: &Job) -> Attempt {
     record.finished = SystemTime::now();
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied = tally(site, &record, judged.unsupported);
+    let tallied = tally(site, &record, judged.uncounted);
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
@@ -96,9 +97,9 @@ pub(super) fn attempt(site: &Site<'_>, repo: &Repo, job: &Job) -> Attempt {
 struct Judged {
     outcome: Outcome,
     reason: Option<String>,
-    /// Whether this tinyci, or the host's executor, does not do what the commit asks for. Such an
-    /// attempt is not counted: more of them would not make a verdict less likely.
-    unsupported: bool,
+    /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
+    /// not do what it asks for, or the disk is full. Then it is not counted.
+    uncounted: bool,
 }
 
 impl From<&Error> for Judged {
@@ -109,8 +110,8 @@ impl From<&Error> for Judged {
             ErrorKind::Canceled => Outcome::Canceled,
             _ => Outcome::NoVerdict,
         };
-        let unsupported = error.kind() == ErrorKind::Unsupported;
-        Judged { outcome, reason: Some(error.report()), unsupported }
+        let uncounted = error.kind() == ErrorKind::Unsupported;
+        Judged { outcome, reason: Some(error.report()), uncounted }
     }
 }
 
@@ -122,6 +123,10 @@ fn judge(
     voice: &mut Voice,
     record: &mut Record,
 ) -> Judged {
+    if let Some(reason) = no_room(site) {
+        voice.begin(&job.commit);
+        return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
+    }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare();
     if occupied.is_ok() {
@@ -130,6 +135,18 @@ fn judge(
     voice.begin(&job.commit);
     let judged = occupied.and_then(|_occupied| run(site, repo, job, &build, voice, record));
     judged.unwrap_or_else(|error| Judged::from(&error))
+}
+
+/// Why no commit may be begun: the disk is all but full. What cannot be known is no reason.
+fn no_room(site: &Site<'_>) -> Option<String> {
+    let wanted = site.shared.settings.min_free;
+    let free = site.workspace.free_bytes().ok().filter(|free| *free < wanted)?;
+    let (free, wanted) = (show_bytes(free), show_bytes(wanted));
+    Some(format!(
+        "the disk of `{}` has {free} left, and no commit is begun with less than {wanted} \
+         (tinyci.minFree): make room, for instance with `tinyci prune --keep 5`",
+        site.workspace.builds_dir().display()
+    ))
 }
 
 /// Loads, exports and runs the commit.
@@ -167,10 +184,10 @@ fn run(
         unsupported: false,
     };
     let (outcome, records) = walk(&mut steps, voice);
-    let unsupported = steps.unsupported;
+    let uncounted = steps.unsupported;
     record.steps = records;
     scripts.finish(build, record, voice);
-    Ok(Judged { outcome, reason: skip_reason(outcome, record), unsupported })
+    Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
 }
 
 /// Why a commit was skipped: only `before_build` can say so.
@@ -252,10 +269,10 @@ fn lose(record: &mut Record, error: &Error) {
 }
 
 /// Counts an attempt for good, or not.
-fn tally(site: &Site<'_>, record: &Record, unsupported: bool) -> Result<(), Error> {
+fn tally(site: &Site<'_>, record: &Record, uncounted: bool) -> Result<(), Error> {
     let id = &record.commit;
     match record.outcome {
-        Outcome::NoVerdict if !unsupported => Ok(()),
+        Outcome::NoVerdict if !uncounted => Ok(()),
         Outcome::NoVerdict | Outcome::Canceled => site.attempts.take_back(id),
         _ => site.attempts.clear(id),
     }

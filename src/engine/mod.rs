@@ -37,6 +37,7 @@ mod queue;
 #[cfg(feature = "rhai")]
 mod rehearsal;
 mod reports;
+mod retention;
 #[cfg(feature = "rhai")]
 mod scripts;
 #[cfg(not(feature = "rhai"))]

@@ -259,6 +259,7 @@ impl Rehearsal<'_> {
             memory: self.memory.clone(),
             masks: Masks::default(),
             env: env.chain(self.shared.options.env.iter().cloned()).collect(),
+            inherited: self.shared.settings.inherited.clone(),
             artifacts_dir: PathBuf::new(),
             command_timeout: None,
             ran: Ran::default(),

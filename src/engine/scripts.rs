@@ -169,6 +169,7 @@ impl Scripts {
             memory: self.memory.clone(),
             masks: steps.masks.clone(),
             env: steps.env(step),
+            inherited: shared.settings.inherited.clone(),
             artifacts_dir: steps.build.dir().join("artifacts"),
             command_timeout: shared.command_timeout(),
             ran: Ran::default(),
@@ -193,7 +194,7 @@ impl Scripts {
         match name {
             StepName::Phase(Phase::Build) => progress.build = Some(end.outcome),
             StepName::Phase(Phase::Test) => progress.test = Some(end.outcome),
-            StepName::Hook(_) => {}
+            StepName::Phase(Phase::Deploy) | StepName::Hook(_) => {}
         }
         if !matches!(end.outcome, Outcome::Failure | Outcome::TimedOut) {
             return;

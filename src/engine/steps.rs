@@ -157,6 +157,7 @@ impl Steps<'_> {
             StepName::Phase(Phase::Test) | StepName::Hook(Hook::BeforeTest) => {
                 (Phase::Test, Hook::BeforeTest)
             }
+            StepName::Phase(Phase::Deploy) => return Some(Phase::Deploy),
             StepName::Hook(_) => return None,
         };
         let before = StepName::Hook(before);

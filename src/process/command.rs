@@ -16,6 +16,7 @@ use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Output, OutputMode},
+    inherited::Inherited,
     outcome::Exit,
     process::{
         guard::Guard,
@@ -35,6 +36,10 @@ pub(crate) struct Context<'a> {
     pub(crate) guard: &'a Guard,
     /// How long a command has between TERM and KILL.
     pub(crate) grace: Duration,
+    /// What a command gets of this process's environment.
+    pub(crate) inherited: &'a Inherited,
+    /// How far below the host's priority commands run, 0 to 19.
+    pub(crate) nice: u8,
 }
 
 /// Runs a command to its end and passes on what it writes, as it is written.
@@ -65,7 +70,7 @@ pub(crate) fn run(
     // That window stays: a process group has no number before it exists, and a gate in front of
     // the command would cost every command an exec.
     context.guard.start()?;
-    let (child, pipes) = match program::start(command)? {
+    let (child, pipes) = match program::start(command, context.inherited)? {
         Start::Started(child, pipes) => (child, pipes),
         Start::Refused { status, line } => {
             output(remark(line, command.output));
@@ -81,6 +86,7 @@ pub(crate) fn run(
     };
     let ended = catch_unwind(AssertUnwindSafe(|| {
         context.guard.add(child.group())?;
+        child.group().be_nice(context.nice);
         attend(&watch, pipes, command.output, output)
     }));
     if !matches!(ended, Ok(Ok(_))) {
@@ -189,6 +195,8 @@ mod tests {
         dir: TempDir,
         guard: Guard,
         grace: Duration,
+        inherited: Inherited,
+        nice: u8,
         cancel: CancelToken,
         output: Vec<Output>,
     }
@@ -199,6 +207,8 @@ mod tests {
                 dir: TempDir::new().unwrap(),
                 guard: Guard::new(None),
                 grace: HOUR,
+                inherited: Inherited::default(),
+                nice: 0,
                 cancel: CancelToken::new(),
                 output: Vec::new(),
             }
@@ -227,8 +237,8 @@ mod tests {
             command: &Command,
             mut meanwhile: impl FnMut(&str),
         ) -> Result<Exit, Error> {
-            let context = Context { guard: &self.guard, grace: self.grace };
-            let output = &mut self.output;
+            let Self { guard, grace, inherited, nice, output, .. } = self;
+            let context = Context { guard, grace: *grace, inherited, nice: *nice };
             let mut sink = |piece: Output| {
                 output.push(piece);
                 meanwhile(&text_of(output));
@@ -345,7 +355,8 @@ mod tests {
     fn a_flood_comes_in_pieces_and_waits_for_a_slow_sink() {
         let stage = Stage::new();
         let command = stage.shell("head -c 64000000 /dev/zero");
-        let context = Context { guard: &stage.guard, grace: HOUR };
+        let (guard, inherited) = (&stage.guard, &stage.inherited);
+        let context = Context { guard, grace: HOUR, inherited, nice: 0 };
         let (mut total, mut longest) = (0, 0);
         let mut sink = |piece: Output| {
             total += piece.bytes.len();
@@ -593,6 +604,38 @@ mod tests {
         assert!(has("GIT_CEILING_DIRECTORIES=/x") && has("A=ö 'second'") && has("GITX=kept"));
         assert!(!text.contains("GIT_DIR") && !text.contains("QUARANTINE"), "{text}");
         assert!(!text.contains("GONE") && text.contains("PATH="), "{text}");
+    }
+
+    #[test]
+    fn only_what_is_listed_is_inherited() {
+        let script = "export DEPLOY_KEY=k TOKEN=t; exec \"$@\"";
+        in_another_process(script, "with_a_list_of_variables");
+    }
+
+    #[test]
+    #[ignore = "run by the test above"]
+    fn with_a_list_of_variables() {
+        let mut stage = Stage::new();
+        stage.inherited = Inherited::only(vec!["DEPLOY_*".to_owned()]);
+        let mut command = stage.shell("echo \"$DEPLOY_KEY|${TOKEN-none}|$OWN|${PATH:+path}\"");
+        command.env = vec![("OWN".to_owned(), Some("o".to_owned()))];
+        stage.run(&command).unwrap();
+        assert_eq!(stage.text(), "k|none|o|path\n");
+    }
+
+    #[test]
+    fn a_nice_command_is_nice_and_so_is_what_it_starts() {
+        let mut stage = Stage::new();
+        let host = "nice";
+        stage.run(&stage.shell(host)).unwrap();
+        let of_host: i32 = stage.text().trim().parse().unwrap();
+        let mut stage = Stage::new();
+        stage.nice = 7;
+        // What is started within microseconds may miss it: niceness is a wish.
+        let text = "n=0; while [ $(nice) != $0 ] && [ $n -lt 1000 ]; do n=$((n+1)); done; nice";
+        let text = text.replace("$0", &(of_host + 7).min(19).to_string());
+        stage.run(&stage.shell(&text)).unwrap();
+        assert_eq!(stage.text().trim(), (of_host + 7).min(19).to_string());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A process group: a command and all that it started, less what left it on purpose.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, getpriority_process, kill_process_group, setpriority_pgrp};
 
 /// The group that this process leads, or led until it died.
 ///
@@ -26,6 +26,14 @@ impl Group {
         let Some(leader) = Pid::from_raw(self.leader) else { return };
         // It fails where nobody is left, or nobody that this user may signal.
         let _ = kill_process_group(leader, signal);
+    }
+
+    /// Has every member, and what they start from now on, stand back by so much more than this
+    /// process does. It is a wish: where the system refuses, they run as they would.
+    pub(super) fn be_nice(self, nice: u8) {
+        let (Some(leader), true) = (Pid::from_raw(self.leader), nice > 0) else { return };
+        let own = getpriority_process(None).unwrap_or(0);
+        let _ = setpriority_pgrp(Some(leader), own + i32::from(nice));
     }
 
     /// Whether no member is alive, the leader included.

@@ -332,7 +332,9 @@ mod tests {
         let lock = File::create(dir.join("lock")).unwrap();
         lock.try_lock().unwrap();
         let guard = Guard::new(Some(lock.try_clone().unwrap()));
-        let context = Context { guard: &guard, grace: Duration::ZERO };
+        let inherited = crate::inherited::Inherited::default();
+        let context =
+            Context { guard: &guard, grace: Duration::ZERO, inherited: &inherited, nice: 0 };
         let script = "trap '' TERM HUP
             (trap '' TERM HUP; sh -c 'echo $PPID' > child; while :; do sleep 1; done) &
             echo $$ > leader

@@ -16,6 +16,7 @@ use rustix::{
 use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Program},
+    inherited::Inherited,
     process::{child::Child, input, pipe::Pipes},
 };
 
@@ -45,7 +46,7 @@ pub(super) enum Start {
 /// that the process ignores, which `posix_spawn` could reset but the standard library does not.
 /// A host that blocks TERM in all its threads thereby costs its commands their grace, not their
 /// end, since nothing blocks KILL.
-pub(super) fn start(command: &Command) -> Result<Start, Error> {
+pub(super) fn start(command: &Command, inherited: &Inherited) -> Result<Start, Error> {
     // A program named by a path is relative to the command's directory, not to the host's.
     let cwd = absolute(&command.cwd).unwrap_or_else(|_| command.cwd.clone());
     let mut builder = match builder(command, &cwd)? {
@@ -53,7 +54,7 @@ pub(super) fn start(command: &Command) -> Result<Start, Error> {
         Err(error) => return Ok(refuse(command, &error)),
     };
     builder.current_dir(&cwd).process_group(0).stdin(input::stdio(command.input.as_deref())?);
-    set_environment(&mut builder, command);
+    set_environment(&mut builder, command, inherited);
     let pipes = Pipes::attach(&mut builder, command.output)?;
     let spawned = builder.spawn();
     // It holds the write ends of the pipes, which then never would reach their end.
@@ -111,10 +112,9 @@ fn find(name: &str, cwd: &Path, search_path: &OsStr) -> io::Result<PathBuf> {
     Err(missing.into())
 }
 
-/// The host's variables without git's, which name the repository that was pushed to and its
-/// quarantine; then the command's own.
-fn set_environment(builder: &mut Builder, command: &Command) {
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"GIT_")) {
+/// What the command inherits of the host's variables; then its own.
+fn set_environment(builder: &mut Builder, command: &Command, inherited: &Inherited) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| !inherited.passes(name.as_bytes())) {
         builder.env_remove(name);
     }
     for (name, value) in &command.env {

@@ -3,11 +3,13 @@
 //! Absent here: child processes, build folders, network. Everything is read through one handle
 //! that belongs to one thread at a time; nothing process-wide of libgit2 is ever set.
 
+mod approvals;
 mod attributes;
 mod backoff;
 mod baseline;
 mod branch;
 mod changes;
+mod deploys;
 mod description;
 mod git_config;
 mod history;
@@ -28,6 +30,7 @@ mod refs;
 mod revision;
 mod scan;
 mod settings;
+mod settings_list;
 mod tracked;
 mod tree;
 #[cfg(feature = "rhai")]

@@ -14,11 +14,12 @@ use crate::error::Error;
 /// A notes ref of a repository.
 pub(super) struct Notes<'repo> {
     reference: OwnRef<'repo>,
+    name: &'static str,
 }
 
 impl<'repo> Notes<'repo> {
     pub(super) fn new(git: &'repo Repository, reference: &'static str) -> Self {
-        Self { reference: OwnRef::new(git, reference) }
+        Self { reference: OwnRef::new(git, reference), name: reference }
     }
 
     /// The notes as they are now.
@@ -28,7 +29,7 @@ impl<'repo> Notes<'repo> {
 
     /// The notes as they were at a commit of the ref; none at all for none.
     pub(super) fn tree_at(&self, commit: Option<Oid>) -> Result<NotesTree<'repo>, Error> {
-        let OwnRef { git, name, .. } = self.reference;
+        let (git, name) = (self.reference.git, self.name);
         let read = || {
             let root = commit.map(|id| git.find_commit(id)).transpose()?;
             Ok((git.odb()?, root.map(|commit| commit.tree_id())))
@@ -49,7 +50,7 @@ impl<'repo> Notes<'repo> {
         message: &str,
         edit: impl Fn(&NotesTree) -> Result<Edit<T>, Error>,
     ) -> Result<T, Error> {
-        let OwnRef { git, name, .. } = self.reference;
+        let (git, name) = (self.reference.git, self.name);
         self.reference.update(message, |tip| match edit(&self.tree_at(tip)?)? {
             Edit::Keep(value) => Ok(Edit::Keep(value)),
             Edit::Replace(tree, value) => {
@@ -128,7 +129,8 @@ mod tests {
         fs::write(&lock, "").unwrap();
         let before = test.git(&["rev-parse", VERDICTS]);
         let patient = OwnRef::new(&repo.git, VERDICTS);
-        let notes = Notes { reference: OwnRef { lock_wait: Duration::from_millis(20), ..patient } };
+        let reference = OwnRef { lock_wait: Duration::from_millis(20), ..patient };
+        let notes = Notes { reference, name: VERDICTS };
         let edit = |tree: &NotesTree| Ok(Edit::Replace(tree.with(id(2), b"success\n")?, ()));
         let error = notes.update("Notes added by 'tinyci'", edit).unwrap_err();
         assert_eq!((error.kind(), error.path()), (ErrorKind::Git, Some(lock.as_path())));

@@ -5,7 +5,7 @@
 //! still names what the commit was made from, else all is done again on top of the newer one. A
 //! full disk or a kill leaves at most objects that nothing refers to.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use git2::{ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
 
@@ -22,7 +22,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// One such ref of a repository.
 pub(super) struct OwnRef<'repo> {
     pub(super) git: &'repo Repository,
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     pub(super) lock_wait: Duration,
 }
 
@@ -35,13 +35,13 @@ pub(super) enum Edit<T> {
 }
 
 impl<'repo> OwnRef<'repo> {
-    pub(super) fn new(git: &'repo Repository, name: &'static str) -> Self {
-        Self { git, name, lock_wait: LOCK_WAIT }
+    pub(super) fn new(git: &'repo Repository, name: impl Into<Cow<'static, str>>) -> Self {
+        Self { git, name: name.into(), lock_wait: LOCK_WAIT }
     }
 
     /// The commit that the ref names; none where there is no such ref.
     pub(super) fn tip(&self) -> Result<Option<Oid>, Error> {
-        let reference = match self.git.find_reference(self.name) {
+        let reference = match self.git.find_reference(&self.name) {
             Ok(reference) => reference,
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
             Err(source) => return Err(self.unreadable(source)),
@@ -78,7 +78,7 @@ impl<'repo> OwnRef<'repo> {
                 Edit::Replace(commit, value) => (commit, value),
             };
             let swap = || self.swap(tip, commit, message);
-            let swapped = intent.announce(self.name, &commit.to_string(), swap)?;
+            let swapped = intent.announce(&self.name, &commit.to_string(), swap)?;
             drop(intent);
             match swapped {
                 Ok(()) => return Ok(value),
@@ -93,11 +93,11 @@ impl<'repo> OwnRef<'repo> {
         // The zero id stands for "does not exist yet". `force` leaves the comparison in force: it
         // only says that the ref may exist.
         let from = from.unwrap_or(Oid::ZERO_SHA1);
-        self.git.reference_matching(self.name, to, true, from, message).map(drop)
+        self.git.reference_matching(&self.name, to, true, from, message).map(drop)
     }
 
     fn not_moved(&self, source: git2::Error) -> Error {
-        let (name, seconds) = (self.name, self.lock_wait.as_secs());
+        let (name, seconds) = (&self.name, self.lock_wait.as_secs());
         match source.code() {
             ErrorCode::Locked => {
                 let lock = lock_path(self.git.commondir(), name);
@@ -138,7 +138,19 @@ pub(super) fn commit(
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
-    let author = Signature::new("tinyci", "tinyci@localhost", &Time::new(time, 0))?;
+    commit_by(git, ("tinyci", "tinyci@localhost"), tree, parents, time, message)
+}
+
+/// The same by somebody, whose name and address these are.
+pub(super) fn commit_by(
+    git: &Repository,
+    (name, address): (&str, &str),
+    tree: Oid,
+    parents: &[Oid],
+    time: i64,
+    message: &str,
+) -> Result<Oid, git2::Error> {
+    let author = Signature::new(name, address, &Time::new(time, 0))?;
     let tree = git.find_tree(tree)?;
     let parents: Vec<_> =
         parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;

@@ -87,6 +87,18 @@ impl Repo {
         })
     }
 
+    /// The blob of a commit's config, as hexadecimal digits; none where it has none, or two.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where the commit or its tree cannot be read.
+    pub(crate) fn config_blob(&self, id: CommitId) -> Result<Option<String>, Error> {
+        match *self.configs(id)?.as_slice() {
+            [(_, blob)] => Ok(Some(blob.to_string())),
+            _ => Ok(None),
+        }
+    }
+
     fn configs(&self, id: CommitId) -> Result<Vec<(Format, Oid)>, Error> {
         find(&self.git, history::find_commit(&self.git, oid(id)?)?.tree_id())
     }

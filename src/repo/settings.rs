@@ -9,8 +9,10 @@ use git2::{ConfigEntry, ConfigLevel};
 
 use super::{Repo, git_error, refs::pattern_fault};
 use crate::{
+    bytes::parse_bytes,
     duration::parse_duration,
     error::{Error, ErrorKind},
+    inherited::{Inherited, is_pattern},
     suggestion::did_you_mean,
 };
 
@@ -40,6 +42,21 @@ pub(crate) struct Settings {
     /// `tinyci.secretRefs`, any number of them: patterns of the refs whose commits may have
     /// secrets. Without any, none may.
     pub(crate) secret_refs: Vec<String>,
+    /// `tinyci.env`, any number of them: what commands get of the host's environment.
+    pub(crate) inherited: Inherited,
+    /// `tinyci.nice`: how far commands stand back when others need the processor.
+    pub(crate) nice: u8,
+    /// `tinyci.minFree`: how many free bytes there must be before a tree is exported.
+    pub(crate) min_free: u64,
+    /// `tinyci.compactKeep`: after a run, all builds but so many are packed.
+    pub(crate) compact_keep: Option<usize>,
+    /// `tinyci.pruneKeep`: after a run, all builds but so many are removed.
+    pub(crate) prune_keep: Option<usize>,
+    /// `tinyci.pruneMaxAge`: after a run, builds that were last used longer ago are removed.
+    pub(crate) prune_max_age: Option<Duration>,
+    /// `tinyci.pruneMaxSize`: after a run, the oldest builds are removed until the rest is this
+    /// small.
+    pub(crate) prune_max_size: Option<u64>,
     /// A sentence for each key of the section that is none of these.
     pub(crate) unknown: Vec<String>,
 }
@@ -58,25 +75,45 @@ impl Default for Settings {
             attempts: 3,
             secrets_dir: None,
             secret_refs: Vec::new(),
+            inherited: Inherited::default(),
+            nice: 0,
+            min_free: 64 << 20,
+            compact_keep: None,
+            prune_keep: None,
+            prune_max_age: None,
+            prune_max_size: None,
             unknown: Vec::new(),
         }
     }
 }
 
-/// A key, what it takes, and how a value is taken. `None` is a value that it does not take.
-struct Key {
-    name: &'static str,
+/// A key: what it says, what holds without it, what it takes, and how a value is taken. `None` is
+/// a value that it does not take.
+pub(super) struct Key {
+    /// As `git config` takes it.
+    pub(super) name: &'static str,
+    /// Whether all of its values hold, and not only the last.
+    pub(super) several: bool,
+    pub(super) meaning: &'static str,
+    /// As a value of it would be written, or in words where no value says it.
+    pub(super) default: &'static str,
     takes: &'static str,
     take: fn(&mut Settings, &str) -> Option<()>,
 }
 
 const TIME: &str = "takes a time above zero such as `90s`, `10m` or `1h`, a year at most";
 const COUNT: &str = "takes a whole number from 1";
+const NUMBER: &str = "takes a whole number";
+const FOLDER: &str = "takes the path of a folder";
+const BYTES: &str = "takes a number of bytes such as `1048576`, `512k`, `64m` or `10g`";
 
 /// Every key there is.
-const KEYS: [Key; 11] = [
+pub(super) const KEYS: [Key; 18] = [
     Key {
-        name: "refs",
+        name: "tinyci.refs",
+        several: true,
+        meaning: "globs of the refs whose commits are run, one a value",
+        default: "refs/heads/*",
         takes: "takes full ref names such as `refs/heads/main` or `refs/heads/*`, and neither \
                 notes nor tinyci's own refs",
         take: |settings, text| {
@@ -85,63 +122,152 @@ const KEYS: [Key; 11] = [
         },
     },
     Key {
-        name: "jobs",
+        name: "tinyci.jobs",
+        several: false,
+        meaning: "how many commits are run at once",
+        default: "1",
         takes: COUNT,
         take: |settings, text| set(&mut settings.jobs, text.parse().ok().filter(|n| *n > 0)),
     },
     Key {
-        name: "timeout",
+        name: "tinyci.timeout",
+        several: false,
+        meaning: "how long the run of a commit may take, and `after_all` as long again",
+        default: "no limit",
         takes: TIME,
         take: |settings, text| set(&mut settings.timeout, limit(text).map(Some)),
     },
     Key {
-        name: "commandTimeout",
+        name: "tinyci.commandTimeout",
+        several: false,
+        meaning: "how long one command may take",
+        default: "no limit",
         takes: TIME,
         take: |settings, text| set(&mut settings.command_timeout, limit(text).map(Some)),
     },
     Key {
-        name: "grace",
+        name: "tinyci.grace",
+        several: false,
+        meaning: "how long a command that has to end has between TERM and KILL",
+        default: "10s",
         takes: "takes a time such as `10s` or `1m`, a year at most",
         take: |settings, text| set(&mut settings.grace, parse_duration(text)),
     },
     Key {
-        name: "backlog",
-        takes: "takes a whole number",
+        name: "tinyci.backlog",
+        several: false,
+        meaning: "above how many due commits a push runs only the branch tips",
+        default: "20",
+        takes: NUMBER,
         take: |settings, text| set(&mut settings.backlog, text.parse().ok()),
     },
     Key {
-        name: "buildsDir",
-        takes: "takes the path of a folder",
+        name: "tinyci.buildsDir",
+        several: false,
+        meaning: "the folder that builds stand in",
+        default: "builds",
+        takes: FOLDER,
         take: |settings, text| {
             let path = (!text.is_empty()).then(|| Some(PathBuf::from(text)));
             set(&mut settings.builds_dir, path)
         },
     },
     Key {
-        name: "logLimit",
+        name: "tinyci.logLimit",
+        several: false,
+        meaning: "how much of one run a build's log keeps",
+        default: "128m",
         takes: "takes a number of bytes above zero such as `1048576`, `512k`, `64m` or `1g`",
-        take: |settings, text| set(&mut settings.log_limit, bytes(text).filter(|n| *n > 0)),
+        take: |settings, text| set(&mut settings.log_limit, parse_bytes(text).filter(|n| *n > 0)),
     },
     Key {
-        name: "attempts",
+        name: "tinyci.attempts",
+        several: false,
+        meaning: "how often a commit is tried without a verdict before it waits for `--retry`",
+        default: "3",
         takes: COUNT,
         take: |settings, text| set(&mut settings.attempts, text.parse().ok().filter(|n| *n > 0)),
     },
     Key {
-        name: "secretsDir",
-        takes: "takes the path of a folder",
+        name: "tinyci.secretsDir",
+        several: false,
+        meaning: "the folder that holds a file for each secret",
+        default: "none",
+        takes: FOLDER,
         take: |settings, text| {
             let path = (!text.is_empty()).then(|| Some(PathBuf::from(text)));
             set(&mut settings.secrets_dir, path)
         },
     },
     Key {
-        name: "secretRefs",
+        name: "tinyci.secretRefs",
+        several: true,
+        meaning: "globs of the refs whose commits may have secrets, one a value",
+        default: "none",
         takes: "takes full ref names such as `refs/heads/main` or `refs/heads/release-*`",
         take: |settings, text| {
             settings.secret_refs.push(text.to_owned());
             pattern_fault(text).is_none().then_some(())
         },
+    },
+    Key {
+        name: "tinyci.env",
+        several: true,
+        meaning: "the host's variables that commands get, as names or beginnings such as `DEPLOY_*`, one a value",
+        default: "all but `GIT_*`",
+        takes: "takes names of variables and beginnings such as `DEPLOY_*`, or nothing for none but `PATH` and its like",
+        take: |settings, text| {
+            settings.inherited.list(text);
+            is_pattern(text).then_some(())
+        },
+    },
+    Key {
+        name: "tinyci.nice",
+        several: false,
+        meaning: "how far commands stand back when others need the processor",
+        default: "0",
+        takes: "takes a whole number from 0 to 19",
+        take: |settings, text| set(&mut settings.nice, text.parse().ok().filter(|n| *n <= 19)),
+    },
+    Key {
+        name: "tinyci.minFree",
+        several: false,
+        meaning: "how much of the disk must be free for a commit to be begun",
+        default: "64m",
+        takes: BYTES,
+        take: |settings, text| set(&mut settings.min_free, parse_bytes(text)),
+    },
+    Key {
+        name: "tinyci.compactKeep",
+        several: false,
+        meaning: "after a run, pack all builds but the newest so many",
+        default: "pack none",
+        takes: NUMBER,
+        take: |settings, text| set(&mut settings.compact_keep, text.parse().ok().map(Some)),
+    },
+    Key {
+        name: "tinyci.pruneKeep",
+        several: false,
+        meaning: "after a run, remove all builds but the newest so many",
+        default: "remove none",
+        takes: NUMBER,
+        take: |settings, text| set(&mut settings.prune_keep, text.parse().ok().map(Some)),
+    },
+    Key {
+        name: "tinyci.pruneMaxAge",
+        several: false,
+        meaning: "after a run, remove builds that were last run longer ago",
+        default: "remove none",
+        takes: TIME,
+        take: |settings, text| set(&mut settings.prune_max_age, limit(text).map(Some)),
+    },
+    Key {
+        name: "tinyci.pruneMaxSize",
+        several: false,
+        meaning: "after a run, remove the oldest builds until the rest takes no more than this",
+        default: "remove none",
+        takes: BYTES,
+        take: |settings, text| set(&mut settings.prune_max_size, parse_bytes(text).map(Some)),
     },
 ];
 
@@ -149,9 +275,6 @@ fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
     *field = value?;
     Some(())
 }
-
-/// Keys that take any number of values.
-const LISTS: [&str; 2] = ["refs", "secretRefs"];
 
 impl Settings {
     /// The same with what an embedding program has set: a key and a value each, as in
@@ -163,17 +286,17 @@ impl Settings {
     pub(crate) fn with(mut self, given: &[(String, String)], root: &Path) -> Result<Self, Error> {
         for (index, (name, value)) in given.iter().enumerate() {
             let (name, value) = (name.as_str(), value.as_str());
-            let Some(key) = KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(name)) else {
-                let advice = did_you_mean(name, KEYS.iter().map(|key| key.name));
+            let Some(key) = KEYS.iter().find(|key| short(key).eq_ignore_ascii_case(name)) else {
+                let advice = did_you_mean(name, KEYS.iter().map(short));
                 let message = format!("there is no setting `{name}`{advice}");
                 return Err(Error::new(ErrorKind::InvalidArg, message));
             };
             let is_first = !given[..index].iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
-            if is_first && LISTS.contains(&key.name) {
+            if is_first && key.several {
                 self.clear(key.name);
             }
-            let Key { name, takes, take } = key;
-            take(&mut self, value).ok_or_else(|| {
+            let takes = key.takes;
+            (key.take)(&mut self, value).ok_or_else(|| {
                 let message = format!("the setting `{name}` cannot be `{value}`: it {takes}");
                 Error::new(ErrorKind::InvalidArg, message)
             })?;
@@ -187,10 +310,16 @@ impl Settings {
     /// What is set for a list takes the place of what the repository has.
     fn clear(&mut self, list: &str) {
         match list {
-            "refs" => self.refs.clear(),
-            _ => self.secret_refs.clear(),
+            "tinyci.refs" => self.refs.clear(),
+            "tinyci.secretRefs" => self.secret_refs.clear(),
+            _ => self.inherited = Inherited::default(),
         }
     }
+}
+
+/// The key within its section.
+fn short(key: &Key) -> &'static str {
+    key.name.strip_prefix("tinyci.").unwrap_or(key.name)
 }
 
 /// `~/` as git reads it.
@@ -233,26 +362,25 @@ impl Repo {
     }
 
     fn take(&self, settings: &mut Settings, entry: &ConfigEntry<'_>) -> Result<(), Error> {
-        let full_name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
-        let name = full_name.strip_prefix("tinyci.").unwrap_or(&full_name);
+        let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
         let file = self.file_of(entry);
         // git writes the names of variables in small letters.
-        let Some(key) = KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(name)) else {
-            settings.unknown.push(unknown(name, &file));
+        let Some(key) = KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(&name)) else {
+            settings.unknown.push(unknown(&name, &file));
             return Ok(());
         };
-        let Key { name, takes, take } = key;
+        let Key { name, takes, take, .. } = key;
         let value = if entry.has_value() { entry.value_bytes() } else { b"" };
         let taken = std::str::from_utf8(value).ok().and_then(|text| take(settings, text));
         taken.ok_or_else(|| {
             let value = String::from_utf8_lossy(value);
-            let message = format!("`tinyci.{name} = {value}` in {file}: the key {takes}");
+            let message = format!("`{name} = {value}` in {file}: the key {takes}");
             Error::new(ErrorKind::InvalidArg, message)
         })
     }
 
     /// The file that an entry stands in, as far as libgit2 tells.
-    fn file_of(&self, entry: &ConfigEntry<'_>) -> String {
+    pub(super) fn file_of(&self, entry: &ConfigEntry<'_>) -> String {
         let path = match entry.level() {
             ConfigLevel::Local => Some(self.config_file()),
             ConfigLevel::Worktree => Some(self.git.path().join("config.worktree")),
@@ -272,22 +400,12 @@ fn quoted(path: &Path) -> String {
 
 fn unknown(name: &str, file: &str) -> String {
     let advice = did_you_mean(name, KEYS.iter().map(|key| key.name));
-    format!("`tinyci.{name}` in {file} is no setting{advice}")
+    format!("`{name}` in {file} is no setting{advice}")
 }
 
 /// A time above zero.
 fn limit(text: &str) -> Option<Duration> {
     parse_duration(text).filter(|duration| !duration.is_zero())
-}
-
-/// `512k`, `64m`, `1g`, or plain bytes.
-fn bytes(text: &str) -> Option<u64> {
-    let text = text.to_ascii_lowercase();
-    let units = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30)];
-    let with_unit = |(unit, size): &(&str, u64)| Some((text.strip_suffix(unit)?, *size));
-    let (digits, size) = units.iter().find_map(with_unit).unwrap_or((&text, 1));
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse::<u64>().ok().filter(|_| plain)?.checked_mul(size)
 }
 
 #[cfg(test)]
@@ -319,6 +437,13 @@ mod tests {
             ("tinyci.attempts", "5"),
             ("tinyci.secretsDir", "/etc/secrets"),
             ("tinyci.secretRefs", "refs/heads/main"),
+            ("tinyci.env", "DEPLOY_*"),
+            ("tinyci.nice", "10"),
+            ("tinyci.minFree", "1g"),
+            ("tinyci.compactKeep", "5"),
+            ("tinyci.pruneKeep", "0"),
+            ("tinyci.pruneMaxAge", "30d"),
+            ("tinyci.pruneMaxSize", "20g"),
         ] {
             repo.git(&["config", key, value]);
         }
@@ -336,6 +461,13 @@ mod tests {
             attempts: 5,
             secrets_dir: Some("/etc/secrets".into()),
             secret_refs: vec!["refs/heads/main".into()],
+            inherited: Inherited::only(vec!["DEPLOY_*".into()]),
+            nice: 10,
+            min_free: 1 << 30,
+            compact_keep: Some(5),
+            prune_keep: Some(0),
+            prune_max_age: Some(Duration::from_secs(30 * 24 * 3600)),
+            prune_max_size: Some(20 << 30),
             unknown: Vec::new(),
         };
         assert_eq!(settings(&repo).unwrap(), expected);
@@ -388,6 +520,13 @@ mod tests {
             ("logLimit", "0", "above zero"),
             ("logLimit", "99999999999999g", "`64m`"),
             ("buildsDir", "", "path of a folder"),
+            ("env", "A=B", "names of variables"),
+            ("nice", "20", "from 0 to 19"),
+            ("nice", "-1", "from 0 to 19"),
+            ("minFree", "lots", "`64m`"),
+            ("pruneKeep", "all", "whole number"),
+            ("pruneMaxAge", "0", "above zero"),
+            ("pruneMaxSize", "1.5g", "`10g`"),
             ("refs", "main", "full ref names"),
             ("refs", "refs/notes/x", "neither notes"),
         ] {
@@ -418,7 +557,7 @@ mod tests {
         repo.git(&["config", "tinyci.nothing.like", "2"]);
         let unknown = settings(&repo).unwrap().unknown;
         assert!(unknown[0].contains("`tinyci.jbos`"), "{unknown:?}");
-        assert!(unknown[0].ends_with("did you mean `jobs`?"), "{unknown:?}");
+        assert!(unknown[0].ends_with("did you mean `tinyci.jobs`?"), "{unknown:?}");
         assert!(unknown[1].ends_with("is no setting"), "{unknown:?}");
     }
 

@@ -19,7 +19,9 @@ use crate::{
     duration::parse_duration,
     error::{Error, Position},
     function::{HostFunction, Value},
-    pipeline::{Format, Pipeline, ScriptText, Step, StepName},
+    pipeline::{
+        DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, is_environment,
+    },
     suggestion::did_you_mean,
 };
 
@@ -38,7 +40,7 @@ pub(crate) struct Script {
     /// `const SECRETS`: the names of what `secret` may be asked for.
     pub(crate) secrets: Vec<String>,
     /// `const DEPLOY`.
-    pub(crate) deploy: Deploy,
+    pub(crate) deploy: DeployRules,
     /// Where it went, if that is to be known.
     pub(super) hits: Option<Arc<Hits>>,
 }
@@ -49,19 +51,6 @@ pub(super) struct PhaseFunction {
     /// Whether it takes `ctx`.
     pub(super) takes_context: bool,
     pub(super) position: Position,
-}
-
-/// What a script says of its deployment before anything runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Deploy {
-    /// The branches that may be deployed; HEAD's where none is named.
-    pub(crate) branch: Vec<String>,
-    /// The environments that it knows beside `production`.
-    pub(crate) environment: Vec<String>,
-    /// Whether a person has to approve before it begins.
-    pub(crate) approve: bool,
-    /// Whether it follows a green run by itself.
-    pub(crate) auto: bool,
 }
 
 impl Script {
@@ -104,7 +93,7 @@ impl Script {
             phases: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
-            deploy: Deploy::default(),
+            deploy: DeployRules::default(),
             hits: None,
         })
     }
@@ -119,13 +108,7 @@ impl Script {
         self.phases.get(name).copied()
     }
 
-    /// Whether it has a function of this name that is a phase: a step, or `deploy`.
-    #[allow(dead_code, reason = "deployments ask for theirs")]
-    pub(crate) fn has_phase(&self, name: &str) -> bool {
-        self.phases.contains_key(name)
-    }
-
-    /// Its steps, as every pipeline has them. What a deployment does is not one of them.
+    /// Its steps, as every pipeline has them.
     pub(crate) fn pipeline(&self) -> Pipeline {
         let steps = StepName::ALL.into_iter().filter_map(|name| {
             let phase = self.phase(name.as_str())?;
@@ -133,7 +116,8 @@ impl Script {
             step.timeout = Some(self.timeout);
             Some(step)
         });
-        let mut pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new());
+        let pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new());
+        let mut pipeline = pipeline.with_deploy(self.deploy.clone());
         let modules = self.modules.iter();
         pipeline.script = Some(Arc::new(ScriptText {
             main: self.main.source.text.clone(),
@@ -338,16 +322,21 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-fn deploy(value: &Value) -> Result<Deploy, String> {
+fn deploy(value: &Value) -> Result<DeployRules, String> {
     const KEYS: [&str; 4] = ["branch", "environment", "approve", "auto"];
     let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
-    let mut deploy = Deploy::default();
+    let mut deploy = DeployRules::default();
     for (key, value) in map {
         let names = || texts(value).ok_or_else(|| format!("for `{key}` a text or a list of texts"));
         let truth = || value.as_bool().ok_or_else(|| format!("for `{key}` `true` or `false`"));
         match key.as_str() {
             "branch" => deploy.branch = names()?,
-            "environment" => deploy.environment = names()?,
+            "environment" => {
+                deploy.environment = names()?;
+                if let Some(name) = deploy.environment.iter().find(|it| !is_environment(it)) {
+                    return Err(format!("for `{key}` {ENVIRONMENT_NAME}, which {name:?} is not"));
+                }
+            }
             "approve" => deploy.approve = truth()?,
             "auto" => deploy.auto = truth()?,
             unknown => {

@@ -331,7 +331,7 @@ pub(crate) const PROPERTIES: [Property; 35] = [
 
 /// The names that make a function of a script a phase, `deploy` last.
 pub(crate) fn phase_names() -> impl Iterator<Item = &'static str> {
-    StepName::ALL.into_iter().map(StepName::as_str).chain(["deploy"])
+    StepName::ALL.into_iter().map(StepName::as_str)
 }
 
 /// The function of this name.

@@ -6,12 +6,16 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `deployment` | deployments, plans of them, approvals |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 //! | `forecast` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
+//! | `admin` | settings |
 
+mod admin;
+mod deployment;
 mod event;
 #[cfg(feature = "rhai")]
 mod forecast;
@@ -24,5 +28,7 @@ mod test_report;
 #[cfg(feature = "capi")]
 pub(crate) use self::request::{RequestBody, RequestMirror};
 
+pub(crate) use self::record::json;
+
 /// Raised when a key changes its meaning; new keys do not raise it.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;

@@ -490,7 +490,7 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 /// A value that may be of a form that only a newer version knows: then it counts as absent.
-fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned + Default,
@@ -510,7 +510,7 @@ where
 }
 
 /// The mirrors hold text, numbers and lists, which always can be written.
-pub(super) fn json(mirror: &impl Serialize) -> String {
+pub(crate) fn json(mirror: &impl Serialize) -> String {
     serde_json::to_string(mirror).unwrap_or_default()
 }
 
@@ -529,7 +529,7 @@ fn parse_format(name: &str) -> Option<Format> {
 }
 
 /// Cut at a character, the cut included in the limit, so that what was cut once stays as it is.
-fn short(text: &str) -> Cow<'_, str> {
+pub(super) fn short(text: &str) -> Cow<'_, str> {
     if text.len() <= TEXT_BYTES_MAX {
         return Cow::Borrowed(text);
     }

@@ -12,6 +12,7 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use crate::{
@@ -49,6 +50,23 @@ impl Build {
     /// The folder: what `<%= target %>` stands for.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The folder's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When a run last wrote to its log, as far as folder or archive tell.
+    pub(crate) fn last_used(&self) -> Option<SystemTime> {
+        let time = |path: &Path| fs::symlink_metadata(path).and_then(|it| it.modified()).ok();
+        let folder = time(&self.log_path()).or_else(|| time(&self.dir));
+        [folder, time(&self.archive_path())].into_iter().flatten().max()
+    }
+
+    /// How many bytes folder and archive take on the disk, as far as they can be read.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        disk_bytes(self.dir.clone()).saturating_add(disk_bytes(self.archive_path()))
     }
 
     /// The commit's tree as files: what `<%= export %>` stands for.
@@ -169,6 +187,21 @@ impl Build {
             _ => Ok(()),
         }
     }
+}
+
+/// What a tree takes on the disk. Links are not followed, and what cannot be read takes nothing.
+fn disk_bytes(path: PathBuf) -> u64 {
+    let mut bytes: u64 = 0;
+    let mut left = vec![path];
+    while let Some(path) = left.pop() {
+        let Ok(there) = fs::symlink_metadata(&path) else { continue };
+        bytes = bytes.saturating_add(there.blocks().saturating_mul(512));
+        if there.is_dir() {
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            left.extend(entries.map(|entry| entry.path()));
+        }
+    }
+    bytes
 }
 
 fn is_unfinished_export(name: &OsStr) -> bool {

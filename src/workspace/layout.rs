@@ -7,6 +7,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use rustix::fs::statvfs;
+
 use crate::{
     error::{Error, ErrorKind},
     workspace::build::Build,
@@ -62,6 +64,20 @@ impl Workspace {
                 .map_err(|source| Error::io("make the builds folder", &self.builds, source));
         }
         make_real_dir(&self.builds)
+    }
+
+    /// How many bytes this user can still write to the disk that holds the builds, or will.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) if the system does not say.
+    pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
+        let there = [&self.builds, &self.root].into_iter().find(|path| path.exists());
+        let path = there.unwrap_or(&self.common_dir);
+        let disk = statvfs(path).map_err(|error| {
+            Error::io("ask for the free space of the disk at", path, error.into())
+        })?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Hides the builds from `git status` and `git add` in a repository with a work tree, by a

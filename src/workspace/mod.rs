@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
@@ -20,6 +21,7 @@ mod attempts;
 mod bound;
 mod build;
 mod cut;
+mod folder;
 mod layout;
 mod line;
 mod lock;
@@ -30,6 +32,7 @@ mod tail;
 pub(crate) use self::{
     attempts::Attempts,
     build::Build,
+    folder::BuildsFolder,
     layout::Workspace,
     lock::RunLock,
     log::{LogLimits, LogWriter, Logs},

@@ -16,7 +16,7 @@ use crate::{
     support::TestRepo,
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "install",
     "uninstall",
     "run",
@@ -26,6 +26,8 @@ const COMMANDS: [&str; 11] = [
     "check",
     "export",
     "compact",
+    "prune",
+    "settings",
     "completions",
     "version",
 ];

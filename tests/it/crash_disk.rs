@@ -75,6 +75,8 @@ impl Stage {
         let server = disk.path.join("server.git");
         let stage = Self { client, disk, server };
         stage.client.git(&["init", "-q", "--bare", stage.server.to_str().unwrap()]);
+        // Without this nothing would be begun on a disk this small.
+        stage.git(&["config", "tinyci.minFree", "0"]);
         Some(stage)
     }
 
@@ -177,4 +179,19 @@ fn a_build_that_fills_the_disk_is_judged_when_there_is_room() {
     // A quiet run says it, too.
     let said = run_in(&stage.server, &["run", "--quiet", "--retry", &id]).with_code(4);
     assert!(said.out.is_empty() && said.err.contains("No space left on device"), "{}", said.err);
+}
+
+#[test]
+fn a_disk_that_is_all_but_full_is_told_of_before_anything_is_written() {
+    let Some(stage) = Stage::new("build: echo built\n") else { return };
+    stage.git(&["config", "tinyci.minFree", "3m"]);
+    let id = stage.commit();
+    stage.disk.fill_but(2 << 20);
+    let said = stage.run().with_code(4);
+    let told = "no commit is begun with less than 3 MiB";
+    assert!(said.out.contains(told), "{}{}", said.out, said.err);
+    assert!(builds_in(&stage.server).is_empty());
+    stage.disk.free();
+    stage.run().with_code(0);
+    assert_eq!(stage.verdict(&id).as_deref(), Some("success"));
 }

@@ -167,3 +167,22 @@ fn a_verdict_that_cannot_be_stored_ends_the_run() {
     assert_eq!(again.commits(), [first, second]);
     assert!(again.summary.records.iter().all(tinyci::Record::passed));
 }
+
+#[test]
+fn without_room_on_the_disk_no_commit_is_begun_and_no_attempt_counted() {
+    let stage = Stage::with("build: \"true\"\n");
+    let (id, pending) = (stage.head(), Selection::pending());
+    stage.repo.git(&["config", "tinyci.minFree", "10000000g"]);
+    let engine = stage.builder().open().unwrap();
+    for _ in 0..4 {
+        let ran = Ran::of(&engine, &pending);
+        assert_eq!(ran.outcome(), Outcome::NoVerdict);
+        let reason = ran.summary.records[0].reason.clone().unwrap();
+        assert!(reason.contains("(tinyci.minFree)") && reason.contains("GiB"), "{reason}");
+    }
+    let name = engine.commit(&id.to_string()).unwrap().build_name();
+    assert!(!stage.repo.path().join("builds").join(name).exists(), "nothing was begun");
+    stage.repo.git(&["config", "tinyci.minFree", "0"]);
+    let engine = stage.builder().open().unwrap();
+    assert_eq!(Ran::of(&engine, &pending).outcome(), Outcome::Success);
+}

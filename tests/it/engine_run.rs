@@ -175,11 +175,11 @@ fn an_invalid_config_is_red_and_says_where() {
 
 #[test]
 fn what_a_config_says_in_vain_is_warned_of() {
-    let stage = Stage::with("build: \"true\"\ndeploy: now\n");
+    let stage = Stage::with("build: \"true\"\nrelease: now\n");
     let ran = stage.run();
     assert_eq!(ran.outcome(), Outcome::Success);
     let [warning] = ran.warnings().try_into().unwrap();
-    assert!(warning.starts_with(".tinyci.yml:2:1: `deploy` is not a key"), "{warning}");
+    assert!(warning.starts_with(".tinyci.yml:2:1: `release` is not a key"), "{warning}");
     assert!(stage.log().contains(&format!("warning: {warning}")));
 }
 

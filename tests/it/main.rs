@@ -22,6 +22,10 @@ mod engine_turns;
 mod examples;
 
 #[cfg(feature = "cli")]
+mod admin_prune;
+#[cfg(feature = "cli")]
+mod admin_settings;
+#[cfg(feature = "cli")]
 mod ancestor;
 #[cfg(feature = "cli")]
 mod cli_check;

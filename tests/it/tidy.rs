@@ -13,9 +13,11 @@ use std::{
 const FLOORS: [&[&str]; 5] = [
     // Words: data and seams.
     &[
+        "bytes",
         "cancel",
         "clock",
         "commit",
+        "deployment",
         "duration",
         "error",
         "event",
@@ -29,15 +31,27 @@ const FLOORS: [&[&str]; 5] = [
         "pipeline",
         "record",
         "selection",
+        "setting",
         "suggestion",
         "test_report",
     ],
     // Decisions: pure.
-    &["config", "glob", "interpolate", "mask", "plan", "retention", "run", "wire"],
+    &[
+        "config",
+        "glob",
+        "inherited",
+        "interpolate",
+        "ledger",
+        "mask",
+        "plan",
+        "retention",
+        "run",
+        "wire",
+    ],
     // Hands: one outside thing each.
     &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
-    &["compact", "export", "install", "local_executor", "script_runner"],
+    &["compact", "export", "install", "local_executor", "prune", "script_runner"],
     // The engine drives them all.
     &["engine"],
 ];

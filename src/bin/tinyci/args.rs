@@ -18,8 +18,10 @@ use crate::{
     install::InstallArgs,
     log::LogArgs,
     plan::PlanArgs,
+    prune::PruneArgs,
     results::ResultsArgs,
     run::RunArgs,
+    settings::SettingsArgs,
     terminal,
 };
 
@@ -101,6 +103,10 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Pack old builds into .tar.gz files
     Compact(CompactArgs),
+    /// Remove old builds, none that is deployed
+    Prune(PruneArgs),
+    /// Show the repository's settings, their defaults and what they are for
+    Settings(SettingsArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the version

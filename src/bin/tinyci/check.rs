@@ -12,7 +12,7 @@ use tinyci::{Engine, Error, ErrorKind as TinyciErrorKind, Format};
 use crate::{
     args::Globals,
     failure::{FAILED, Failure, OK},
-    terminal::{Stdout, printable},
+    terminal::{self, Stdout, printable},
 };
 
 const EXAMPLES: &str = "\
@@ -46,6 +46,7 @@ pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure
         }
         None => {
             let (name, text) = read(args.file.as_deref(), globals)?;
+            warn_of_settings(globals);
             let builder = Engine::builder(globals.dir());
             let found = builder.check_config(&text, format_of(&name), &name);
             Report::new(name, found)?.with_excerpts(&String::from_utf8_lossy(&text))
@@ -61,6 +62,15 @@ pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure
     }
     stdout.finish()?;
     Ok(if report.valid { OK } else { FAILED })
+}
+
+/// Says what is odd about the settings of the repository, where the folder is in one: a config can
+/// be checked anywhere.
+fn warn_of_settings(globals: &Globals) {
+    match globals.engine() {
+        Err(failure) if failure.is_of_usage() => terminal::warn(failure.message()),
+        _ => {}
+    }
 }
 
 /// The language of a file. What is piped in is YAML.

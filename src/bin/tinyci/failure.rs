@@ -52,6 +52,16 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// Whether what was said, or set, is the mistake.
+    pub(crate) fn is_of_usage(&self) -> bool {
+        self.code == USAGE
+    }
+
+    /// The sentence alone.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.code
     }

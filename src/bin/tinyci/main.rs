@@ -23,9 +23,11 @@ mod format;
 mod install;
 mod log;
 mod plan;
+mod prune;
 mod remote;
 mod results;
 mod run;
+mod settings;
 mod signals;
 mod ssh_address;
 mod terminal;
@@ -79,6 +81,8 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::TestPipeline(args) => test_pipeline::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
+        Command::Prune(args) => prune::execute(args, globals),
+        Command::Settings(args) => settings::execute(args, globals),
         Command::Completions(args) => completions::execute(args),
         Command::Version => version::execute(),
     }

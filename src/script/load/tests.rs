@@ -39,8 +39,8 @@ fn phases_are_functions_by_name_and_arity() {
         load("fn build(ctx) { sh(\"a\"); } fn test() {} fn deploy(ctx) {} fn x(a, b) {}", &[]);
     let script = script.unwrap();
     let steps: Vec<_> = script.pipeline().steps().map(|step| step.name.to_string()).collect();
-    assert_eq!(steps, ["build", "test"]);
-    assert!(script.has_phase("deploy") && !script.has_phase("x"));
+    assert_eq!(steps, ["build", "test", "deploy"]);
+    assert!(script.pipeline().deploy().is_some() && script.phase("x").is_none());
     assert!(script.phase("build").unwrap().takes_context);
     assert!(!script.phase("test").unwrap().takes_context);
     assert_eq!(script.timeout, TIMEOUT);
@@ -79,7 +79,7 @@ fn constants_are_read_without_running_anything() {
     .unwrap();
     assert_eq!(script.timeout, Duration::from_secs(90));
     assert_eq!(script.secrets, ["A", "B"]);
-    let deploy = Deploy {
+    let deploy = DeployRules {
         branch: vec!["main".into()],
         environment: vec!["a".into(), "b".into()],
         approve: true,

@@ -1,0 +1,49 @@
+//! The keys of `deploy` that say who may be deployed where, and when.
+
+use super::{
+    document::{Document, Node, Value},
+    when::{texts, unexpected},
+};
+use crate::{
+    error::Error,
+    pipeline::{DeployRules, ENVIRONMENT_NAME, is_environment},
+};
+
+/// The rules in the body of `deploy`, whose keys are known to be keys of its.
+pub(super) fn rules(document: &Document<'_>, body: &Node) -> Result<DeployRules, Error> {
+    let mut rules = DeployRules::default();
+    let Value::Mapping(entries) = &body.value else { return Ok(rules) };
+    for (key, value) in entries {
+        match key.text() {
+            Some("branch") => rules.branch = texts(document, value, "a branch or a list of them")?,
+            Some("environment") => rules.environment = environments(document, value)?,
+            Some("approve") => rules.approve = truth(document, value)?,
+            Some("auto") => rules.auto = truth(document, value)?,
+            _ => {}
+        }
+    }
+    Ok(rules)
+}
+
+fn environments(document: &Document<'_>, node: &Node) -> Result<Vec<String>, Error> {
+    let names = texts(document, node, "the name of an environment or a list of them")?;
+    match names.iter().find(|name| !is_environment(name)) {
+        Some(name) => {
+            let message = format!("{name:?} cannot name an environment; use {ENVIRONMENT_NAME}");
+            Err(document.error(node, message))
+        }
+        None => Ok(names),
+    }
+}
+
+fn truth(document: &Document<'_>, node: &Node) -> Result<bool, Error> {
+    let plain = match node.value {
+        Value::Boolean => document.source.plain(document.offset(node)).to_ascii_lowercase(),
+        _ => String::new(),
+    };
+    match plain.as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(unexpected(document, node, "`true` or `false`")),
+    }
+}

@@ -1,0 +1,319 @@
+//! Deployments as data: what was promoted to where, by whom, and what came of it.
+
+use std::{fmt, str::FromStr, time::SystemTime};
+
+use crate::{
+    commit::{Commit, CommitId},
+    error::{Error, ErrorKind},
+    outcome::Outcome,
+};
+
+/// What became of a deployment.
+///
+/// [`DeployOutcome::passed`] is the one test for "this runs there now".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeployOutcome {
+    /// It is under way, in the process that holds the environment.
+    Running,
+    /// The commit is deployed.
+    Success,
+    /// A command failed, or its time ran out. What was deployed before counts as deployed.
+    Failure,
+    /// The config said that there is nothing to deploy.
+    Skipped,
+    /// Somebody canceled it.
+    Canceled,
+    /// It did nothing: a person has to approve first.
+    Waiting,
+    /// It began, and nobody saw it end. What runs there has to be looked at.
+    Interrupted,
+}
+
+impl DeployOutcome {
+    /// Every outcome there is.
+    pub const ALL: [DeployOutcome; 7] = [
+        DeployOutcome::Running,
+        DeployOutcome::Success,
+        DeployOutcome::Failure,
+        DeployOutcome::Skipped,
+        DeployOutcome::Canceled,
+        DeployOutcome::Waiting,
+        DeployOutcome::Interrupted,
+    ];
+
+    /// Whether the commit is deployed.
+    pub fn passed(self) -> bool {
+        self == DeployOutcome::Success
+    }
+
+    /// The process exit code that stands for this outcome: 0 only for a success, 1 where nothing
+    /// was deployed, 5 for one that waits, 4 where it is not known, 130 for a canceled one.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            DeployOutcome::Success => 0,
+            DeployOutcome::Failure | DeployOutcome::Skipped => 1,
+            DeployOutcome::Running | DeployOutcome::Interrupted => 4,
+            DeployOutcome::Waiting => 5,
+            DeployOutcome::Canceled => 130,
+        }
+    }
+
+    /// The name used in JSON and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            DeployOutcome::Running => "running",
+            DeployOutcome::Success => "success",
+            DeployOutcome::Failure => "failure",
+            DeployOutcome::Skipped => "skipped",
+            DeployOutcome::Canceled => "canceled",
+            DeployOutcome::Waiting => "waiting",
+            DeployOutcome::Interrupted => "interrupted",
+        }
+    }
+
+    /// The same for what knows only outcomes of commits, such as
+    /// [`Event::Finished`](crate::Event::Finished).
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            DeployOutcome::Success => Outcome::Success,
+            DeployOutcome::Failure => Outcome::Failure,
+            DeployOutcome::Skipped => Outcome::Skipped,
+            DeployOutcome::Canceled => Outcome::Canceled,
+            DeployOutcome::Running | DeployOutcome::Waiting | DeployOutcome::Interrupted => {
+                Outcome::NoVerdict
+            }
+        }
+    }
+}
+
+impl fmt::Display for DeployOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for DeployOutcome {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let known = DeployOutcome::ALL.into_iter().find(|outcome| outcome.name() == text);
+        known.ok_or_else(|| {
+            let message = format!("`{text}` is not an outcome of a deployment");
+            Error::new(ErrorKind::InvalidArg, message)
+        })
+    }
+}
+
+/// One deployment, as it is kept on `refs/tinyci/deploys/<environment>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// The name of this attempt, which no other has.
+    pub run: String,
+    /// Where to.
+    pub environment: String,
+    /// What.
+    pub commit: CommitId,
+    /// What was deployed there before it.
+    pub from: Option<CommitId>,
+    /// What became of it.
+    pub outcome: DeployOutcome,
+    /// Why, where it did not succeed; of one that waits, the question.
+    pub reason: Option<String>,
+    /// Whether the commit was not green, and somebody insisted.
+    pub forced: bool,
+    /// Whether it went back to an earlier deployment.
+    pub rollback: bool,
+    /// Who approved, if somebody had to.
+    pub approved_by: Option<String>,
+    /// The blob of the config that said how, as hexadecimal digits.
+    pub config: String,
+    /// When it began.
+    pub started: SystemTime,
+    /// When it ended; none while it runs, and where nobody saw it end.
+    pub finished: Option<SystemTime>,
+    /// Who deployed: `Name <address>`.
+    pub by: String,
+}
+
+impl Deployment {
+    /// Whether this commit is deployed.
+    pub fn passed(&self) -> bool {
+        self.outcome.passed()
+    }
+
+    /// One line that says what became of it, for people.
+    pub fn sentence(&self) -> String {
+        let (short, environment) = (self.commit.short(), &self.environment);
+        match self.outcome {
+            DeployOutcome::Running => format!("Deploying {short} to {environment}"),
+            DeployOutcome::Success if self.rollback => {
+                format!("Rolled {environment} back to {short}")
+            }
+            DeployOutcome::Success => format!("Deployed {short} to {environment}"),
+            DeployOutcome::Failure => format!("Failed to deploy {short} to {environment}"),
+            DeployOutcome::Skipped => format!("Did not deploy {short} to {environment}"),
+            DeployOutcome::Canceled => {
+                format!("Canceled the deployment of {short} to {environment}")
+            }
+            DeployOutcome::Waiting => {
+                format!("Waiting for an approval to deploy {short} to {environment}")
+            }
+            DeployOutcome::Interrupted => {
+                format!("Interrupted the deployment of {short} to {environment}")
+            }
+        }
+    }
+}
+
+/// What is deployed where, and everything that led there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deploys {
+    /// The newest first.
+    pub deployments: Vec<Deployment>,
+    /// What stands among them and was not written by tinyci, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// What [`Engine::deploy`](crate::Engine::deploy) is to do. A revision is one too.
+///
+/// ```
+/// use tinyci::DeployRequest;
+/// let newest_green = DeployRequest::newest();
+/// let at_any_price = DeployRequest::revision("hotfix").force(true).by("Ada", "ada@example.org");
+/// let back = DeployRequest::rollback();
+/// # let _ = (newest_green, at_any_price, back);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DeployRequest {
+    /// Which commit; the newest that can be deployed without one.
+    pub revision: Option<String>,
+    /// The deployment before the one that is there now.
+    pub rollback: bool,
+    /// Also where the commit is not green. That is kept in the record.
+    pub force: bool,
+    /// Who deploys, by name and address; whom git's configuration names without it.
+    pub by: Option<(String, String)>,
+    /// What must be deployed for this to go on, because somebody decided by it.
+    pub(crate) expected: Option<Option<CommitId>>,
+}
+
+impl DeployRequest {
+    /// The newest commit that is green, on a branch that is deployed.
+    pub fn newest() -> Self {
+        Self::default()
+    }
+
+    /// This commit.
+    pub fn revision(revision: impl Into<String>) -> Self {
+        Self { revision: Some(revision.into()), ..Self::default() }
+    }
+
+    /// The commit that was deployed before the one that is there now.
+    pub fn rollback() -> Self {
+        Self { rollback: true, ..Self::default() }
+    }
+
+    /// Deploys also what is not green.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Who deploys.
+    #[must_use]
+    pub fn by(mut self, name: impl Into<String>, address: impl Into<String>) -> Self {
+        self.by = Some((name.into(), address.into()));
+        self
+    }
+}
+
+impl From<&str> for DeployRequest {
+    fn from(revision: &str) -> Self {
+        Self::revision(revision)
+    }
+}
+
+impl From<CommitId> for DeployRequest {
+    fn from(commit: CommitId) -> Self {
+        Self::revision(commit.to_string())
+    }
+}
+
+impl From<&DeployPlan> for DeployRequest {
+    /// Exactly what was planned: the deployment is refused if something else is deployed by then.
+    fn from(plan: &DeployPlan) -> Self {
+        Self {
+            revision: Some(plan.commit.id.to_string()),
+            rollback: plan.rollback,
+            force: plan.forced,
+            by: None,
+            expected: Some(plan.running.as_ref().map(|running| running.commit)),
+        }
+    }
+}
+
+/// What a deployment would do.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct DeployPlan {
+    /// Where to.
+    pub environment: String,
+    /// What.
+    pub commit: Commit,
+    /// What became of that commit; none where it has no verdict.
+    pub verdict: Option<Outcome>,
+    /// The deployment that is there now.
+    pub running: Option<Deployment>,
+    /// What it brings: commits that are not deployed now, the newest first. Empty where nothing is
+    /// deployed: then it is all there is.
+    pub coming: Vec<Commit>,
+    /// What it takes away: commits that are deployed now and not part of it, the newest first.
+    pub leaving: Vec<Commit>,
+    /// Newer commits that were passed over, the newest first, and why.
+    pub passed_over: Vec<(CommitId, String)>,
+    /// Whether a person has to approve, and has.
+    pub approval: ApprovalState,
+    /// The commands of a YAML config, with their tags; none of a script.
+    pub commands: Vec<String>,
+    /// A deployment that began and has no end: nothing is deployed before somebody has looked.
+    pub interrupted: Option<Deployment>,
+    /// Whether it goes on although the commit is not green.
+    pub forced: bool,
+    /// Whether it goes back to an earlier deployment.
+    pub rollback: bool,
+}
+
+/// Whether a person has to approve of a deployment, and has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApprovalState {
+    /// The config does not ask for one. A script may still do so while it deploys.
+    NotNeeded,
+    /// Somebody has approved.
+    Given(Approval),
+    /// Nobody has yet.
+    Awaited,
+}
+
+/// That a person approved of one commit, in one environment, with one config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Approval {
+    /// The ref that holds it: what to push from a clone.
+    pub reference: String,
+    /// Where to.
+    pub environment: String,
+    /// What.
+    pub commit: CommitId,
+    /// The blob of its config, as hexadecimal digits.
+    pub config: String,
+    /// Who: `Name <address>`.
+    pub by: String,
+    /// When.
+    pub time: SystemTime,
+}

@@ -1,0 +1,218 @@
+//! Deployments, plans of them and approvals: in the messages of their commits, and for `--json`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    VERSION,
+    record::{CommitMirror, Time, json, lenient, short},
+};
+use crate::{
+    commit::CommitId,
+    deployment::{Approval, ApprovalState, DeployOutcome, DeployPlan, Deployment},
+    error::{Error, ErrorKind},
+    outcome::Outcome,
+};
+
+impl Deployment {
+    /// As one line of JSON, the form in which `refs/tinyci/deploys/<environment>` keeps it.
+    ///
+    /// `from` and `approved_by` are null where there is none, `finished` where it has not ended.
+    ///
+    /// ```
+    /// let line = concat!(
+    ///     r#"{"commit":"f40785cbc4422f39c36118fbae071932774cb5b6","from":null,"#,
+    ///     r#""environment":"production","outcome":"success","forced":false,"approved_by":null,"#,
+    ///     r#""started":"2026-11-24T19:49:58.000Z","finished":"2026-11-24T19:50:00.123Z","#,
+    ///     r#""by":"Ada <ada@example.org>","v":1,"run":"d1","rollback":false,"config":"02ab"}"#,
+    /// );
+    /// let deployment = tinyci::Deployment::from_json(line)?;
+    /// assert!(deployment.passed());
+    /// assert_eq!(deployment.to_json(), line);
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        json(&DeploymentMirror::of(self))
+    }
+
+    /// Reads a deployment, also one that a newer tinyci wrote: unknown keys are passed over, an
+    /// unknown outcome is a failure.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object that says what was
+    /// deployed to where, when it began, and what came of it.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let read = serde_json::from_str(text).map_err(|source| foreign("deployment", source));
+        let mirror: DeploymentMirror<'_> = read?;
+        let id = |text: &str| text.parse::<CommitId>();
+        let outcome = mirror.outcome.parse::<DeployOutcome>();
+        let unknown = || format!("this version of tinyci does not know `{}`", mirror.outcome);
+        let unknown = outcome.is_err().then(unknown);
+        Ok(Self {
+            commit: id(&mirror.commit)?,
+            from: mirror.from.as_deref().map(id).transpose()?,
+            outcome: outcome.unwrap_or(DeployOutcome::Failure),
+            reason: mirror.reason.map(Cow::into_owned).or(unknown),
+            environment: mirror.environment.into_owned(),
+            forced: mirror.forced,
+            rollback: mirror.rollback,
+            approved_by: mirror.approved_by.map(Cow::into_owned),
+            config: mirror.config.into_owned(),
+            started: mirror.started.0,
+            finished: mirror.finished.map(|time| time.0),
+            by: mirror.by.into_owned(),
+            run: mirror.run.into_owned(),
+        })
+    }
+}
+
+impl DeployPlan {
+    /// As one line of JSON. `approval` is `not_needed`, `given` or `awaited`.
+    pub fn to_json(&self) -> String {
+        let (approval, approved_by) = match &self.approval {
+            ApprovalState::NotNeeded => ("not_needed", None),
+            ApprovalState::Given(approval) => ("given", Some(approval.by.as_str())),
+            ApprovalState::Awaited => ("awaited", None),
+        };
+        json(&PlanMirror {
+            v: VERSION,
+            environment: &self.environment,
+            commit: CommitMirror::of(&self.commit),
+            verdict: self.verdict.map(Outcome::name),
+            running: self.running.as_ref().map(DeploymentMirror::of),
+            coming: self.coming.iter().map(CommitMirror::of).collect(),
+            leaving: self.leaving.iter().map(CommitMirror::of).collect(),
+            passed_over: self.passed_over.iter().map(PassedOverMirror::of).collect(),
+            approval,
+            approved_by,
+            commands: &self.commands,
+            interrupted: self.interrupted.as_ref().map(DeploymentMirror::of),
+            forced: self.forced,
+            rollback: self.rollback,
+        })
+    }
+}
+
+impl Approval {
+    /// As one line of JSON.
+    pub fn to_json(&self) -> String {
+        json(&ApprovalMirror {
+            commit: self.commit.to_string().into(),
+            environment: self.environment.as_str().into(),
+            config: self.config.as_str().into(),
+            by: self.by.as_str().into(),
+            time: Time(self.time),
+            reference: Some(self.reference.as_str().into()),
+        })
+    }
+
+    /// Reads what the commit of an approval's ref says.
+    pub(crate) fn from_json(text: &str, reference: &str) -> Result<Self, Error> {
+        let read = serde_json::from_str(text).map_err(|source| foreign("approval", source));
+        let mirror: ApprovalMirror<'_> = read?;
+        Ok(Self {
+            reference: reference.to_owned(),
+            environment: mirror.environment.into_owned(),
+            commit: mirror.commit.parse()?,
+            config: mirror.config.into_owned(),
+            by: mirror.by.into_owned(),
+            time: mirror.time.0,
+        })
+    }
+}
+
+fn foreign(what: &str, source: serde_json::Error) -> Error {
+    let message = format!("the text is not a tinyci {what}");
+    Error::new(ErrorKind::InvalidArg, message).with_source(source)
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeploymentMirror<'a> {
+    commit: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient")]
+    from: Option<Cow<'a, str>>,
+    environment: Cow<'a, str>,
+    outcome: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient")]
+    forced: bool,
+    #[serde(default, deserialize_with = "lenient")]
+    approved_by: Option<Cow<'a, str>>,
+    started: Time,
+    #[serde(default, deserialize_with = "lenient")]
+    finished: Option<Time>,
+    #[serde(default, deserialize_with = "lenient")]
+    by: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient")]
+    v: u32,
+    run: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient")]
+    rollback: bool,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient")]
+    config: Cow<'a, str>,
+}
+
+impl<'a> DeploymentMirror<'a> {
+    fn of(deployment: &'a Deployment) -> Self {
+        Self {
+            commit: deployment.commit.to_string().into(),
+            from: deployment.from.map(|id| id.to_string().into()),
+            environment: deployment.environment.as_str().into(),
+            outcome: deployment.outcome.name().into(),
+            forced: deployment.forced,
+            approved_by: deployment.approved_by.as_deref().map(Cow::from),
+            started: Time(deployment.started),
+            finished: deployment.finished.map(Time),
+            by: deployment.by.as_str().into(),
+            v: VERSION,
+            run: deployment.run.as_str().into(),
+            rollback: deployment.rollback,
+            reason: deployment.reason.as_deref().map(short),
+            config: deployment.config.as_str().into(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PlanMirror<'a> {
+    v: u32,
+    environment: &'a str,
+    commit: CommitMirror<'a>,
+    verdict: Option<&'static str>,
+    running: Option<DeploymentMirror<'a>>,
+    coming: Vec<CommitMirror<'a>>,
+    leaving: Vec<CommitMirror<'a>>,
+    passed_over: Vec<PassedOverMirror<'a>>,
+    approval: &'static str,
+    approved_by: Option<&'a str>,
+    commands: &'a [String],
+    interrupted: Option<DeploymentMirror<'a>>,
+    forced: bool,
+    rollback: bool,
+}
+
+#[derive(Serialize)]
+struct PassedOverMirror<'a> {
+    commit: String,
+    reason: &'a str,
+}
+
+impl<'a> PassedOverMirror<'a> {
+    fn of((commit, reason): &'a (CommitId, String)) -> Self {
+        Self { commit: commit.to_string(), reason }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ApprovalMirror<'a> {
+    commit: Cow<'a, str>,
+    environment: Cow<'a, str>,
+    config: Cow<'a, str>,
+    by: Cow<'a, str>,
+    time: Time,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    reference: Option<Cow<'a, str>>,
+}

@@ -1,0 +1,160 @@
+//! [`BuildsFolder`]: the folder of builds, for one caller at a time that packs or removes some.
+//!
+//! A build's folder is renamed aside (`….removed`) before it is taken apart: a half-removed folder
+//! under a build's own name would be archived over the good archive by the next compaction. An
+//! archive is written as `….tar.gz.new` and renamed once it is whole. What a killed call leaves
+//! under those two names, the next one clears away. No other name below `builds/` is touched.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::{Error, ErrorKind},
+    retention::BuildName,
+    workspace::{layout::Workspace, remove::remove},
+};
+
+const ARCHIVE: &str = ".tar.gz";
+const UNFINISHED_ARCHIVE: &str = ".tar.gz.new";
+const REMOVED_FOLDER: &str = ".removed";
+
+/// The folder of builds, in which nobody else packs or removes any meanwhile. Runs go on.
+pub(crate) struct BuildsFolder<'a> {
+    path: &'a Path,
+    /// Holds the lock.
+    dir: File,
+}
+
+impl Drop for BuildsFolder<'_> {
+    /// Closing is not enough: a child that another thread is just starting shares the open file,
+    /// and with it the lock, until it has become its own program.
+    fn drop(&mut self) {
+        let _ = self.dir.unlock();
+    }
+}
+
+impl Workspace {
+    /// Takes the folder of builds to pack or remove some; none where there is no such folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](ErrorKind::Busy) where another caller has it, [`Io`](ErrorKind::Io) where it cannot
+    /// be opened or locked.
+    pub(crate) fn builds_folder(&self) -> Result<Option<BuildsFolder<'_>>, Error> {
+        let path = self.builds_dir();
+        let dir = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            dir => dir.map_err(|source| Error::io("open the builds folder", path, source))?,
+        };
+        match dir.try_lock() {
+            Ok(()) => Ok(Some(BuildsFolder { path, dir })),
+            Err(TryLockError::WouldBlock) => {
+                let message =
+                    format!("another process packs or removes builds in `{}`", path.display());
+                Err(Error::new(ErrorKind::Busy, message).with_path(path))
+            }
+            Err(TryLockError::Error(source)) => {
+                Err(Error::io("lock the builds folder", path, source))
+            }
+        }
+    }
+}
+
+impl BuildsFolder<'_> {
+    pub(crate) fn path(&self) -> &Path {
+        self.path
+    }
+
+    /// The folder, opened.
+    pub(crate) fn handle(&self) -> &File {
+        &self.dir
+    }
+
+    /// Where the archive of this build is written before it is whole.
+    pub(crate) fn unfinished_archive(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}{UNFINISHED_ARCHIVE}"))
+    }
+
+    /// Removes what a killed call left.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) naming what cannot be read or removed.
+    pub(crate) fn clear_leftovers(&self) -> Result<(), Error> {
+        for name in self.names()? {
+            let of_build = |suffix| name.strip_suffix(suffix).and_then(BuildName::parse).is_some();
+            let path = self.path.join(&name);
+            if of_build(UNFINISHED_ARCHIVE) {
+                fs::remove_file(&path).map_err(|source| Error::io("remove", &path, source))?;
+            } else if of_build(REMOVED_FOLDER) {
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The builds that are folders. A link in a build's place is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where the folder cannot be read.
+    pub(crate) fn build_names(&self) -> Result<Vec<String>, Error> {
+        let mut names = self.names()?;
+        names.retain(|name| BuildName::parse(name).is_some() && self.has_folder(name));
+        Ok(names)
+    }
+
+    /// The builds that are archives.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where the folder cannot be read.
+    pub(crate) fn archive_names(&self) -> Result<Vec<String>, Error> {
+        let names = self.names()?.into_iter();
+        let build = |name: String| name.strip_suffix(ARCHIVE).map(str::to_owned);
+        Ok(names.filter_map(build).filter(|name| BuildName::parse(name).is_some()).collect())
+    }
+
+    /// Whether this name is a folder's, and no link's.
+    pub(crate) fn has_folder(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.path.join(name)).is_ok_and(|it| it.is_dir())
+    }
+
+    /// Everything in the folder whose name is a text, as the names of tinyci's own are.
+    fn names(&self) -> Result<Vec<String>, Error> {
+        let failed = |source| Error::io("read the builds in", self.path, source);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.path).map_err(failed)? {
+            names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    /// Takes a build's folder away, which the caller has [taken](super::Build::take).
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) naming the first path that does not go.
+    pub(crate) fn remove_build(&self, name: &str) -> Result<(), Error> {
+        let (folder, removed) =
+            (self.path.join(name), self.path.join(format!("{name}{REMOVED_FOLDER}")));
+        fs::rename(&folder, &removed).map_err(|source| {
+            let what = format!("rename `{}` to", folder.display());
+            Error::io(&what, &removed, source)
+        })?;
+        self.sync()?;
+        remove(&removed)
+    }
+
+    /// Brings renames to disk before what depends on them happens.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where the disk refuses.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.dir.sync_all().map_err(|source| Error::io("write to disk", self.path, source))
+    }
+}
