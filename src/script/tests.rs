@@ -113,6 +113,8 @@ fn phase(text: &str, phase: &'static str, branch: &str, host: Arc<Recorder>) -> 
     thread::Builder::new().stack_size(32 << 20).spawn(work).unwrap().join().unwrap()
 }
 
+mod mutations;
+
 const DEPLOY: &str = include_str!("../../examples/docker-compose.rhai");
 
 #[test]
