@@ -71,3 +71,5 @@ mod script_examples;
 mod script_plan;
 #[cfg(feature = "rhai")]
 mod script_run;
+#[cfg(feature = "rhai")]
+mod script_testing;

@@ -20,7 +20,7 @@ use std::{
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
-use self::tester::{Expectation, Stage, Tester};
+use self::tester::{Stage, Tester};
 use super::{
     excerpt,
     imports::{Modules, Tree},
@@ -87,8 +87,8 @@ impl Suite {
         let wanted = self.tests.iter().filter(|(name, _)| wanted(name));
         let run = |(name, position): &(String, Position)| {
             let clock = Instant::now();
-            let failure = self.run_one(name, pipeline, functions).err();
             let (name, position) = (name.clone(), *position);
+            let failure = self.run_one((&name, position), pipeline, functions).err();
             TestResult { name, position, failure, duration: clock.elapsed() }
         };
         wanted.map(run).collect()
@@ -96,7 +96,7 @@ impl Suite {
 
     fn run_one(
         &self,
-        name: &str,
+        (name, begin): (&str, Position),
         pipeline: &Script,
         functions: &[HostFunction],
     ) -> Result<(), Error> {
@@ -110,12 +110,12 @@ impl Suite {
         };
         let called = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             let message = format!("the test could not go on: {}", panic_text(&*panic));
-            Err(Expectation::new(message).thrown(rhai::Position::NONE))
+            Err(throw(message))
         });
-        let ended = called.and_then(|_| stage.expect_fakes_used());
+        let ended = called.and_then(|_| stage.expect_nothing_left(name));
         ended.map_err(|thrown| {
             let say = |error: &EvalAltResult| tester::explain(error, &self.script, &stage);
-            report::located(&thrown, &self.script, name, "", say)
+            report::located(&thrown, &self.script, (name, begin), "", say)
         })
     }
 

@@ -34,7 +34,7 @@ use crate::{
         run::{PhaseCall, PhaseEnd, run},
         session::{Thrown, throw},
     },
-    suggestion::did_you_mean,
+    suggestion::{did_you_mean, did_you_mean_or_list},
 };
 
 /// As much as a worker has: phases recurse as deep as in a run, whatever the test did before.
@@ -47,8 +47,10 @@ pub(super) struct Stage {
     pub(super) deadline: Instant,
     fakes: Mutex<Vec<Fake>>,
     remembered: Mutex<BTreeMap<String, Value>>,
-    /// What the test failed to say, which no script may catch.
+    /// What the test failed to say, whatever the script makes of it.
     broken: Mutex<Option<String>>,
+    /// The first expectation that was not met, and where.
+    unmet: Mutex<Option<(Expectation, Place)>>,
     /// What the last phase that was called came to.
     last: Mutex<Option<Arc<PhaseResult>>>,
     /// The commands of all phases.
@@ -65,6 +67,7 @@ impl Stage {
             fakes: Mutex::default(),
             remembered: Mutex::default(),
             broken: Mutex::default(),
+            unmet: Mutex::default(),
             last: Mutex::default(),
             ran: Mutex::default(),
             printed: Mutex::default(),
@@ -76,15 +79,15 @@ impl Stage {
 #[derive(Clone)]
 pub(super) struct Tester(pub(super) Arc<Stage>);
 
-/// What a test expected and did not find. No script can catch it.
+/// What a test expected and did not find. A script that catches it does not make the test pass.
 #[derive(Clone, Debug)]
-pub(super) struct Expectation {
+struct Expectation {
     message: String,
     notes: Vec<String>,
 }
 
 impl Expectation {
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), notes: Vec::new() }
     }
 
@@ -92,8 +95,18 @@ impl Expectation {
         Self { notes, ..self }
     }
 
-    pub(super) fn thrown(self, at: Position) -> Thrown {
-        EvalAltResult::ErrorTerminated(Dynamic::from(self), at).into()
+    // Not one of the errors that no script can catch: the engine forgets where those were.
+    fn thrown(self, at: Position) -> Thrown {
+        EvalAltResult::ErrorRuntime(Dynamic::from(self), at).into()
+    }
+
+    fn of(error: &EvalAltResult) -> Option<Self> {
+        match error {
+            EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) => {
+                value.clone().try_cast()
+            }
+            _ => None,
+        }
     }
 
     fn fail(self) -> Result<Dynamic, Thrown> {
@@ -106,6 +119,14 @@ impl Expectation {
 pub(super) struct Place {
     file: String,
     at: Position,
+}
+
+impl Place {
+    /// An error here, as the engine would tell of it: files are known only of calls.
+    fn around(&self, test: &str, expectation: Expectation) -> Thrown {
+        let (file, thrown) = (self.file.clone(), expectation.thrown(self.at));
+        EvalAltResult::ErrorInFunctionCall(test.to_owned(), file, thrown, Position::NONE).into()
+    }
 }
 
 type Method = fn(&Tester, &[Dynamic], &Place) -> Result<Dynamic, Thrown>;
@@ -157,7 +178,9 @@ fn add(
             let tester = tester.ok_or_else(|| throw("a test's `t` is not what it was given"))?;
             let values: Vec<Dynamic> = values.collect();
             let file = context.call_source().unwrap_or_default().to_owned();
-            method(&tester, &values, &Place { file, at }).map_err(|error| placed(error, at))
+            let place = Place { file, at };
+            let done = method(&tester, &values, &place).map_err(|error| placed(error, at));
+            done.inspect_err(|error| tester.note_unmet(error, &place))
         },
     );
 }
@@ -184,7 +207,7 @@ impl Tester {
         drop(fakes);
         Some(answer.ok_or_else(|| {
             let message = format!(
-                "the test has {count} results for `{glob}`, and `{}` is a command more",
+                "the results for `{glob}` are used up ({count} in all), and `{}` is a command more",
                 line(command)
             );
             self.broken(message)
@@ -282,18 +305,26 @@ impl Tester {
         }
     }
 
-    /// Whatever a test scripted and nothing asked for is a mistake in one of the two.
-    pub(super) fn expect_fakes_used(&self) -> Result<(), Thrown> {
+    /// Keeps an expectation that was not met, should the test catch it.
+    fn note_unmet(&self, error: &Thrown, place: &Place) {
+        if let Some(expectation) = Expectation::of(error) {
+            self.locked(|it| &it.unmet).get_or_insert_with(|| (expectation, place.clone()));
+        }
+    }
+
+    /// A test that came to its end has passed, unless it caught an expectation that was not met, or
+    /// scripted what nothing asked for: then either it or the pipeline is wrong.
+    pub(super) fn expect_nothing_left(&self, test: &str) -> Result<(), Thrown> {
+        if let Some((expectation, place)) = self.locked(|it| &it.unmet).take() {
+            return Err(place.around(test, expectation));
+        }
         let fakes = self.locked(|it| &it.fakes);
         let complaint = fakes.iter().find_map(|fake| Some((fake, fake.complaint()?)));
         let Some((fake, complaint)) = complaint else { return Ok(()) };
         let ran = self.locked(|it| &it.ran);
         let hint = if fake.used == 0 { nearest(&fake.glob, &ran) } else { String::new() };
         let expectation = Expectation::new(format!("{complaint}{hint}"));
-        let thrown = expectation.with(command_notes(&ran)).thrown(fake.place.at);
-        // The engine tells of a file only around an error.
-        let (file, name) = (fake.place.file.clone(), "fake".to_owned());
-        Err(EvalAltResult::ErrorInFunctionCall(name, file, thrown, Position::NONE).into())
+        Err(fake.place.around(test, expectation.with(command_notes(&ran))))
     }
 }
 
@@ -424,9 +455,8 @@ fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynami
     let result = result_in(&first(arguments))?;
     let word = text("an outcome", arguments.get(1))?;
     if !WORDS.contains(&word.as_str()) {
-        let hint = did_you_mean(&word, WORDS);
-        let known = WORDS.join(", ");
-        return Err(throw(format!("there is no outcome `{word}`{hint} (there are {known})")));
+        let hint = did_you_mean_or_list(&word, &WORDS);
+        return Err(throw(format!("there is no outcome `{word}`{hint}")));
     }
     if result.outcome == word {
         return Ok(Dynamic::UNIT);
@@ -515,27 +545,23 @@ pub(super) fn explain(
     tester: &Tester,
 ) -> (String, Vec<String>) {
     let printed = tester.locked(|it| &it.printed);
-    let printed = printed.iter().map(|text| format!("printed: {text}"));
-    let (message, mut notes) = match error {
-        EvalAltResult::ErrorTerminated(token, _) => match token.clone().try_cast::<Expectation>() {
-            Some(expectation) => (expectation.message, expectation.notes),
-            None => (report::message(error, Some(suite)), Vec::new()),
-        },
+    let printed: Vec<String> = printed.iter().map(|text| format!("printed: {text}")).collect();
+    if let Some(Expectation { message, notes }) = Expectation::of(error) {
+        return (message, [notes, printed].concat());
+    }
+    let message = match error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             let message = unknown_method(signature);
-            (message.unwrap_or_else(|| report::message(error, Some(suite))), Vec::new())
+            message.unwrap_or_else(|| report::message(error, Some(suite)))
         }
         EvalAltResult::ErrorDotExpr(text, _) if text.contains("'result'") => {
             let property = text.split('\'').nth(1).unwrap_or_default();
-            let known = result::PROPERTIES;
-            let hint = did_you_mean(property, known);
-            let message = format!("a result has no property `{property}`{hint}");
-            (format!("{message} (there are {})", known.join(", ")), Vec::new())
+            let hint = did_you_mean_or_list(property, &result::PROPERTIES);
+            format!("a result has no property `{property}`{hint}")
         }
-        other => (report::message(other, Some(suite)), Vec::new()),
+        other => report::message(other, Some(suite)),
     };
-    notes.extend(printed);
-    (message, notes)
+    (message, printed)
 }
 
 /// What is said of a method of `t` or of a result that does not exist, or not with these arguments.
@@ -552,6 +578,6 @@ fn unknown_method(signature: &str) -> Option<String> {
     if known.contains(&name) {
         return Some(format!("`{owner}.{name}` cannot be called with {count} arguments"));
     }
-    let hint = did_you_mean(name, known.iter().copied());
-    Some(format!("`{owner}` has no `{name}`{hint} (there are {})", known.join(", ")))
+    let hint = did_you_mean_or_list(name, &known);
+    Some(format!("`{owner}` has no `{name}`{hint}"))
 }
