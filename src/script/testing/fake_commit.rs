@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Every key that can be given, in the order of the documentation.
-const KEYS: [&str; 22] = [
+pub(super) const KEYS: [&str; 22] = [
     "sha",
     "tree",
     "branch",

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the map form of a result can hold.
-const KEYS: [&str; 4] = ["code", "stdout", "stderr", "timed_out"];
+pub(super) const KEYS: [&str; 4] = ["code", "stdout", "stderr", "timed_out"];
 
 /// How one command ends.
 #[derive(Clone, Debug)]

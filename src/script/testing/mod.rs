@@ -20,7 +20,7 @@ use std::{
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
-use self::tester::{Stage, Tester};
+use self::tester::Tester;
 use super::{
     excerpt,
     imports::{Modules, Tree},
@@ -100,7 +100,7 @@ impl Suite {
         pipeline: &Script,
         functions: &[HostFunction],
     ) -> Result<(), Error> {
-        let stage = Stage::new(pipeline.clone(), functions.to_vec(), Instant::now() + LIMIT);
+        let stage = Tester::new(pipeline.clone(), functions.to_vec(), Instant::now() + LIMIT);
         let engine = self.engine(&stage);
         let work = || {
             let (ast, mut scope) = (&self.script.main.ast, Scope::new());
@@ -136,13 +136,12 @@ impl Suite {
         let printed = stage.clone();
         engine.on_debug(move |text, _, _| printed.print(text));
         let (watched, deadline) = (stage.clone(), stage.0.deadline);
-        let mut looks = engine;
-        looks.on_progress(move |steps| {
+        engine.on_progress(move |steps| {
             let late = steps.is_multiple_of(1024) && Instant::now() >= deadline;
             late.then(|| watched.too_late())
         });
-        looks.set_module_resolver(Modules::new(self.script.modules.clone()));
-        looks
+        engine.set_module_resolver(Modules::new(self.script.modules.clone()));
+        engine
     }
 }
 
@@ -157,4 +156,22 @@ fn refuse(engine: &mut Engine, name: &'static str, arguments: usize) {
         Err::<Dynamic, Thrown>(throw(message))
     };
     engine.register_raw_fn(name, types, refusal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guide's tables name everything that a test can use.
+    #[test]
+    fn the_guide_knows_it_all() {
+        let guide = include_str!("../../guide/scripts.md");
+        let methods = tester::METHODS.iter().map(|(name, ..)| format!("`t.{name}("));
+        let of_results = result::METHODS.iter().map(|name| format!("`{name}("));
+        let names = fake_commit::KEYS.iter().chain(&fakes::KEYS).chain(&result::PROPERTIES);
+        let names = names.map(|name| format!("`{name}`"));
+        for name in methods.chain(of_results).chain(names) {
+            assert!(guide.contains(&name), "{name}");
+        }
+    }
 }

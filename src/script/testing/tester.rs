@@ -58,23 +58,6 @@ pub(super) struct Stage {
     printed: Mutex<Vec<String>>,
 }
 
-impl Stage {
-    pub(super) fn new(pipeline: Script, functions: Vec<HostFunction>, deadline: Instant) -> Tester {
-        Tester(Arc::new(Stage {
-            pipeline,
-            functions,
-            deadline,
-            fakes: Mutex::default(),
-            remembered: Mutex::default(),
-            broken: Mutex::default(),
-            unmet: Mutex::default(),
-            last: Mutex::default(),
-            ran: Mutex::default(),
-            printed: Mutex::default(),
-        }))
-    }
-}
-
 /// What tests call `t`. Clones share everything.
 #[derive(Clone)]
 pub(super) struct Tester(pub(super) Arc<Stage>);
@@ -133,7 +116,7 @@ type Method = fn(&Tester, &[Dynamic], &Place) -> Result<Dynamic, Thrown>;
 
 /// The methods of `t` beside those that have the name of a phase: how many arguments they take, and
 /// what they do.
-const METHODS: [(&str, std::ops::RangeInclusive<usize>, Method); 8] = [
+pub(super) const METHODS: [(&str, std::ops::RangeInclusive<usize>, Method); 8] = [
     ("fake", 2..=2, fake),
     ("run", 0..=1, run_all),
     ("expect", 1..=2, expect),
@@ -186,6 +169,21 @@ fn add(
 }
 
 impl Tester {
+    pub(super) fn new(pipeline: Script, functions: Vec<HostFunction>, deadline: Instant) -> Self {
+        Self(Arc::new(Stage {
+            pipeline,
+            functions,
+            deadline,
+            fakes: Mutex::default(),
+            remembered: Mutex::default(),
+            broken: Mutex::default(),
+            unmet: Mutex::default(),
+            last: Mutex::default(),
+            ran: Mutex::default(),
+            printed: Mutex::default(),
+        }))
+    }
+
     fn locked<'a, T>(&'a self, part: fn(&Stage) -> &Mutex<T>) -> MutexGuard<'a, T> {
         part(&self.0).lock().unwrap_or_else(PoisonError::into_inner)
     }
