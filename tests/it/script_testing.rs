@@ -311,6 +311,23 @@ fn the_files_are_those_of_the_commit_or_of_the_folder() {
     assert!(text.contains("tinyci convert"), "{text}");
 }
 
+/// The tests of an example are an example too.
+#[test]
+fn the_example_is_covered_by_its_tests() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let repo = TestRepo::new();
+    for (from, to) in [("rhai", ".tinyci.rhai"), ("test.rhai", ".tinyci.test.rhai")] {
+        let text = std::fs::read(examples.join(format!("docker-compose.{from}"))).unwrap();
+        repo.write(to, text);
+    }
+    repo.commit("example");
+    let engine = Engine::open(repo.path()).unwrap();
+    let report = engine.test_pipeline(&TestOptions::revision("HEAD").coverage(true)).unwrap();
+    let failed = report.tests.iter().find_map(|test| test.failure.as_ref());
+    assert!(failed.is_none(), "{}", failed.unwrap().report());
+    assert_eq!((report.tests.len(), report.coverage.unwrap().files[0].percent()), (4, 100));
+}
+
 #[cfg(feature = "cli")]
 #[test]
 fn the_program_shows_it() {

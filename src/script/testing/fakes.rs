@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map};
 
-use super::tester::Place;
+use super::expectation::Place;
 use crate::{
     glob,
     outcome::Exit,

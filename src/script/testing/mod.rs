@@ -4,12 +4,15 @@
 //! commands end as the test says, and it looks at what the phases asked for: so it is the same on
 //! every machine, and takes milliseconds.
 //!
-//! `mod` (a file of tests, and how one is run), `tester` (`t`, what tests are given), `result` (what
-//! a phase came to), `fake_commit`, `fakes` (how commands end), `fake_host` (what a phase acts on).
+//! `mod` (a file of tests, and how one is run), `tester` (`t`, what tests are given), `methods` (what
+//! it can be asked for), `expectation` (what was not met), `result` (what a phase came to),
+//! `fake_commit`, `fakes` (how commands end), `fake_host` (what a phase acts on).
 
+mod expectation;
 mod fake_commit;
 mod fake_host;
 mod fakes;
+mod methods;
 mod result;
 mod tester;
 
@@ -114,7 +117,7 @@ impl Suite {
         });
         let ended = called.and_then(|_| stage.expect_nothing_left(name));
         ended.map_err(|thrown| {
-            let say = |error: &EvalAltResult| tester::explain(error, &self.script, &stage);
+            let say = |error: &EvalAltResult| expectation::explain(error, &self.script, &stage);
             report::located(&thrown, &self.script, (name, begin), "", say)
         })
     }
@@ -122,7 +125,7 @@ impl Suite {
     /// An engine that has `t`, and none of the functions that act.
     fn engine(&self, stage: &Tester) -> Engine {
         let mut engine = limits::engine();
-        tester::register(&mut engine);
+        methods::register(&mut engine);
         result::register(&mut engine);
         for function in &registry::FUNCTIONS {
             for arguments in function.required..=function.params.len() {
@@ -166,7 +169,7 @@ mod tests {
     #[test]
     fn the_guide_knows_it_all() {
         let guide = include_str!("../../guide/scripts.md");
-        let methods = tester::METHODS.iter().map(|(name, ..)| format!("`t.{name}("));
+        let methods = methods::METHODS.iter().map(|(name, ..)| format!("`t.{name}("));
         let of_results = result::METHODS.iter().map(|name| format!("`{name}("));
         let names = fake_commit::KEYS.iter().chain(&fakes::KEYS).chain(&result::PROPERTIES);
         let names = names.map(|name| format!("`{name}`"));
