@@ -132,7 +132,7 @@ impl<K: Into<String>, T: Into<Value>> FromIterator<(K, T)> for Value {
 
 impl Value {
     /// The value as a script would write it.
-    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts are shown it"))]
+    #[cfg(feature = "rhai")]
     pub(crate) fn literal(&self) -> String {
         match self {
             Value::Nothing => "()".to_owned(),

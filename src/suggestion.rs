@@ -11,6 +11,13 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
     nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 
+/// The same, or all that is known where no word of it is near.
+#[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts need it"))]
+pub(crate) fn did_you_mean_or_list(word: &str, known: &[&str]) -> String {
+    let hint = did_you_mean(word, known.iter().copied());
+    if hint.is_empty() { format!(" (there are {})", known.join(", ")) } else { hint }
+}
+
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     if length > WORD_LENGTH_MAX {

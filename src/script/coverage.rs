@@ -18,7 +18,7 @@ use rhai::{
 
 use super::{
     imports::{Unit, place},
-    load::Script,
+    load::{Script, declared_at},
 };
 use crate::{
     error::Position,
@@ -102,12 +102,17 @@ fn statements(unit: &Unit) -> BTreeSet<(usize, usize)> {
     places
 }
 
-/// The lines that were not entered, those in a row together.
+/// The lines that were not entered, those in a row of one function together.
 fn missed(unit: &Unit, lines: &BTreeMap<usize, bool>) -> Vec<MissedLines> {
+    // Closures are functions under names that nobody can write, and part of the one around them.
+    let functions = unit.ast.iter_fn_def().filter(|function| !function.name.contains('$'));
+    let begins: BTreeSet<usize> =
+        functions.map(|function| declared_at(&unit.source, function).line).collect();
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     let mut goes_on = false;
     for (line, entered) in lines {
-        match ranges.last_mut().filter(|_| goes_on && !entered) {
+        let same = |last: usize| begins.range(last + 1..=*line).next().is_none();
+        match ranges.last_mut().filter(|range| goes_on && !entered && same(range.1)) {
             Some(range) => range.1 = *line,
             None if !entered => ranges.push((*line, *line)),
             None => {}

@@ -25,27 +25,27 @@ struct Trace<'e> {
 /// An error as ours, with the lines that show it. `whereabouts` names phase and commit.
 pub(super) fn error(thrown: &Thrown, script: &Script, phase: &str, whereabouts: &str) -> Error {
     let say = |error: &EvalAltResult| (message(error, Some(script)), Vec::new());
-    located(thrown, script, phase, &format!(", {whereabouts}"), say)
+    let begin = script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position);
+    located(thrown, script, (phase, begin), &format!(", {whereabouts}"), say)
 }
 
-/// The same with another sentence and notes of its own, which stand before the calls.
+/// The same of any function of a script, with the place where it begins. `say` gives the sentence,
+/// and notes that stand before the calls.
 pub(super) fn located(
     thrown: &Thrown,
     script: &Script,
-    phase: &str,
+    (function, begin): (&str, Position),
     whereabouts: &str,
     say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
 ) -> Error {
-    let trace = trace(thrown, &script.main.source.name, phase);
+    let trace = trace(thrown, &script.main.source.name, function);
     let (message, mut notes) = say(trace.innermost);
     let Some(source) = script.source(&trace.file) else {
         return Error::new(ErrorKind::Script, message).with_path(trace.file);
     };
-    // The engine does not know where some of its errors are: then the phase is all there is.
+    // The engine does not know where some of its errors are: then the function is all there is.
     let position = match trace.innermost.position() {
-        position if position.is_none() => {
-            script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position)
-        }
+        position if position.is_none() => begin,
         position => place(position),
     };
     let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());

@@ -1,8 +1,8 @@
 //! A pipeline of the caller's own in place of the commits' configs.
 
-use tinyci::{Format, Outcome, Pipeline, Reason, Selection};
+use tinyci::{CancelToken, ErrorKind, Event, Format, Outcome, Pipeline, Reason, Selection};
 
-use crate::engine_stage::{Ran, Stage};
+use crate::engine_stage::{GATE, Ran, Stage};
 
 fn yaml(text: &str) -> Pipeline {
     Pipeline::parse(text, Format::Yaml, "given.yml").unwrap()
@@ -64,9 +64,46 @@ fn commits_that_were_hidden_as_unconfigured_are_seen() {
     assert_eq!(due, [first], "{second} is settled");
 }
 
+/// Who finds the repository busy was promised another look, and by the commits' own configs.
+#[test]
+fn what_is_done_for_others_is_done_by_their_configs() {
+    let stage = Stage::new();
+    let named = stage.commit_more("without a config");
+    let gate = GATE.replace('@', stage.repo.outside().to_str().unwrap());
+    let selection = Selection::revision("HEAD").pipeline(yaml(&format!("build: {gate:?}\n")));
+    let engine = stage.engine();
+    let other = std::thread::scope(|scope| {
+        let run = scope.spawn(|| Ran::of(&engine, &selection));
+        stage.await_gate();
+        let other = stage.commit("test: 'false'\n");
+        let busy = engine.run(&Selection::pending(), &CancelToken::new(), &mut |_: &Event| {});
+        assert_eq!(busy.unwrap_err().kind(), ErrorKind::Busy);
+        stage.open_gate();
+        assert_eq!(run.join().unwrap().commits(), [named]);
+        other
+    });
+    assert_eq!(stage.word(named).as_deref(), Some("success"));
+    assert_eq!(stage.word(other).as_deref(), Some("failure"));
+}
+
+/// The backlog rule holds for what is pushed, configured or not.
+#[test]
+fn a_push_to_a_history_without_configs_runs_its_tip() {
+    let stage = Stage::new();
+    stage.repo.git(&["config", "tinyci.backlog", "2"]);
+    let ids: Vec<_> = (0..4).map(|number| stage.commit_more(&format!("{number}"))).collect();
+    let line = format!("{} {} refs/heads/main\n", "0".repeat(40), ids[3]);
+    let pushed = Selection::hook_lines(line).unwrap().pipeline(yaml("build: 'true'\n"));
+    let ran = Ran::of(&stage.engine(), &pushed);
+    assert_eq!((ran.commits(), ran.summary.baselined), (vec![ids[3]], 3));
+    let pending = Selection::pending().pipeline(yaml("build: 'true'\n"));
+    assert!(stage.engine().scan(&pending).unwrap().is_empty());
+    assert_eq!(stage.engine().scan(&pending.all_history(true)).unwrap().len(), 3);
+}
+
 #[cfg(feature = "rhai")]
 mod scripts {
-    use tinyci::{Effect, Engine, ErrorKind, Phase, Value};
+    use tinyci::{Effect, Engine, Phase, Value};
 
     use super::*;
 

@@ -78,3 +78,5 @@ mod script_host;
 mod script_plan;
 #[cfg(feature = "rhai")]
 mod script_run;
+#[cfg(feature = "rhai")]
+mod script_testing;

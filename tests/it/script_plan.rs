@@ -233,6 +233,16 @@ fn the_program_shows_it() {
          .tinyci.rhai:2 changed(\"x\") = true\n    $ git describe  (assuming \"v1\")\n    $ v v1\n"
     );
     assert_eq!(said.out, expected);
+    let said = run(&repo, &["plan", "HEAD", "--json", "--assume", "git*=v1"]).with_code(0);
+    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(json["jobs"][0]["reason"], "named");
+    let acts = &json["forecasts"][0]["steps"][0]["acts"];
+    assert_eq!(acts[0]["question"], "changed(\"x\")");
+    assert_eq!((&acts[0]["file"], &acts[0]["line"]), (&".tinyci.rhai".into(), &2.into()));
+    assert_eq!((&acts[1]["output"], &acts[1]["text"]), (&"given".into(), &"v1".into()));
+    assert_eq!(acts[2]["command"], "v v1");
+    let said = run(&repo, &["plan", "--json"]).with_code(0);
+    assert!(!said.out.contains("forecasts"), "{}", said.out);
     run(&repo, &["plan", "HEAD", "--assume", "x"]).with_code(2);
     repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success", "HEAD"]);
     let said = run(&repo, &["plan", "HEAD"]).with_code(0);

@@ -15,11 +15,11 @@ use crate::{
         literal::value_of,
         session::{Thrown, throw},
     },
-    suggestion::did_you_mean,
+    suggestion::{did_you_mean, did_you_mean_or_list},
 };
 
 /// Every key that can be given, in the order of the documentation.
-const KEYS: [&str; 22] = [
+pub(super) const KEYS: [&str; 22] = [
     "sha",
     "tree",
     "branch",
@@ -164,11 +164,8 @@ impl FakeCommit {
             }
             "programs" => self.programs = Some(texts(key, value)?),
             unknown => {
-                let hint = did_you_mean(unknown, KEYS);
-                let known = KEYS.join(", ");
-                return Err(throw(format!(
-                    "a commit has no `{unknown}`{hint} (there are {known})"
-                )));
+                let hint = did_you_mean_or_list(unknown, &KEYS);
+                return Err(throw(format!("a commit has no `{unknown}`{hint}")));
             }
         }
         Ok(())
@@ -272,9 +269,8 @@ fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
             "at" => failure.at = text(key, value)?,
             "tail" => failure.tail = text(key, value)?,
             unknown => {
-                let hint = did_you_mean(unknown, KEYS);
-                let known = KEYS.join(", ");
-                let message = format!("`failure` has no `{unknown}`{hint} (there are {known})");
+                let hint = did_you_mean_or_list(unknown, &KEYS);
+                let message = format!("`failure` has no `{unknown}`{hint}");
                 return Err(throw(message));
             }
         }

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map};
 
-use super::tester::Place;
+use super::expectation::Place;
 use crate::{
     glob,
     outcome::Exit,
@@ -10,11 +10,11 @@ use crate::{
         call::kind,
         session::{Thrown, throw},
     },
-    suggestion::did_you_mean,
+    suggestion::did_you_mean_or_list,
 };
 
 /// What the map form of a result can hold.
-const KEYS: [&str; 4] = ["code", "stdout", "stderr", "timed_out"];
+pub(super) const KEYS: [&str; 4] = ["code", "stdout", "stderr", "timed_out"];
 
 /// How one command ends.
 #[derive(Clone, Debug)]
@@ -52,10 +52,8 @@ impl Answer {
                 "timed_out" if value.as_bool() == Ok(true) => answer.exit = Exit::TimedOut,
                 "timed_out" => {}
                 unknown => {
-                    let hint = did_you_mean(unknown, KEYS);
-                    let known = KEYS.join(", ");
-                    let message =
-                        format!("a command's result has no `{unknown}`{hint} (there are {known})");
+                    let hint = did_you_mean_or_list(unknown, &KEYS);
+                    let message = format!("a command's result has no `{unknown}`{hint}");
                     return Err(throw(message));
                 }
             }
@@ -115,7 +113,7 @@ impl Fake {
             return Some(format!("no command matched `{}`", self.glob));
         }
         (self.listed && self.used < count).then(|| {
-            format!("`{}` has {count} results, but only {} were asked for", self.glob, self.used)
+            format!("of {count} results for `{}` only {} were asked for", self.glob, self.used)
         })
     }
 

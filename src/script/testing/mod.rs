@@ -4,12 +4,15 @@
 //! commands end as the test says, and it looks at what the phases asked for: so it is the same on
 //! every machine, and takes milliseconds.
 //!
-//! `mod` (a file of tests, and how one is run), `tester` (`t`, what tests are given), `result` (what
-//! a phase came to), `fake_commit`, `fakes` (how commands end), `fake_host` (what a phase acts on).
+//! `mod` (a file of tests, and how one is run), `tester` (`t`, what tests are given), `methods` (what
+//! it can be asked for), `expectation` (what was not met), `result` (what a phase came to),
+//! `fake_commit`, `fakes` (how commands end), `fake_host` (what a phase acts on).
 
+mod expectation;
 mod fake_commit;
 mod fake_host;
 mod fakes;
+mod methods;
 mod result;
 mod tester;
 
@@ -20,7 +23,7 @@ use std::{
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
-use self::tester::{Expectation, Stage, Tester};
+use self::tester::Tester;
 use super::{
     excerpt,
     imports::{Modules, Tree},
@@ -87,8 +90,8 @@ impl Suite {
         let wanted = self.tests.iter().filter(|(name, _)| wanted(name));
         let run = |(name, position): &(String, Position)| {
             let clock = Instant::now();
-            let failure = self.run_one(name, pipeline, functions).err();
             let (name, position) = (name.clone(), *position);
+            let failure = self.run_one((&name, position), pipeline, functions).err();
             TestResult { name, position, failure, duration: clock.elapsed() }
         };
         wanted.map(run).collect()
@@ -96,11 +99,11 @@ impl Suite {
 
     fn run_one(
         &self,
-        name: &str,
+        (name, begin): (&str, Position),
         pipeline: &Script,
         functions: &[HostFunction],
     ) -> Result<(), Error> {
-        let stage = Stage::new(pipeline.clone(), functions.to_vec(), Instant::now() + LIMIT);
+        let stage = Tester::new(pipeline.clone(), functions.to_vec(), Instant::now() + LIMIT);
         let engine = self.engine(&stage);
         let work = || {
             let (ast, mut scope) = (&self.script.main.ast, Scope::new());
@@ -110,19 +113,19 @@ impl Suite {
         };
         let called = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             let message = format!("the test could not go on: {}", panic_text(&*panic));
-            Err(Expectation::new(message).thrown(rhai::Position::NONE))
+            Err(throw(message))
         });
-        let ended = called.and_then(|_| stage.expect_fakes_used());
+        let ended = called.and_then(|_| stage.expect_nothing_left(name));
         ended.map_err(|thrown| {
-            let say = |error: &EvalAltResult| tester::explain(error, &self.script, &stage);
-            report::located(&thrown, &self.script, name, "", say)
+            let say = |error: &EvalAltResult| expectation::explain(error, &self.script, &stage);
+            report::located(&thrown, &self.script, (name, begin), "", say)
         })
     }
 
     /// An engine that has `t`, and none of the functions that act.
     fn engine(&self, stage: &Tester) -> Engine {
         let mut engine = limits::engine();
-        tester::register(&mut engine);
+        methods::register(&mut engine);
         result::register(&mut engine);
         for function in &registry::FUNCTIONS {
             for arguments in function.required..=function.params.len() {
@@ -136,13 +139,12 @@ impl Suite {
         let printed = stage.clone();
         engine.on_debug(move |text, _, _| printed.print(text));
         let (watched, deadline) = (stage.clone(), stage.0.deadline);
-        let mut looks = engine;
-        looks.on_progress(move |steps| {
+        engine.on_progress(move |steps| {
             let late = steps.is_multiple_of(1024) && Instant::now() >= deadline;
             late.then(|| watched.too_late())
         });
-        looks.set_module_resolver(Modules::new(self.script.modules.clone()));
-        looks
+        engine.set_module_resolver(Modules::new(self.script.modules.clone()));
+        engine
     }
 }
 
@@ -157,4 +159,22 @@ fn refuse(engine: &mut Engine, name: &'static str, arguments: usize) {
         Err::<Dynamic, Thrown>(throw(message))
     };
     engine.register_raw_fn(name, types, refusal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guide's tables name everything that a test can use.
+    #[test]
+    fn the_guide_knows_it_all() {
+        let guide = include_str!("../../guide/scripts.md");
+        let methods = methods::METHODS.iter().map(|(name, ..)| format!("`t.{name}("));
+        let of_results = result::METHODS.iter().map(|name| format!("`{name}("));
+        let names = fake_commit::KEYS.iter().chain(&fakes::KEYS).chain(&result::PROPERTIES);
+        let names = names.map(|name| format!("`{name}`"));
+        for name in methods.chain(of_results).chain(names) {
+            assert!(guide.contains(&name), "{name}");
+        }
+    }
 }

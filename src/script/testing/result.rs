@@ -102,7 +102,7 @@ pub(super) fn line(command: &str) -> String {
 
 /// What tests call the result of a phase. Clones share everything.
 #[derive(Clone)]
-pub(super) struct Outcome(pub(super) Arc<PhaseResult>);
+pub(super) struct ResultObject(pub(super) Arc<PhaseResult>);
 
 /// The properties of a result, for "did you mean".
 pub(super) const PROPERTIES: [&str; 8] =
@@ -113,34 +113,34 @@ pub(super) const METHODS: [&str; 2] = ["count", "step"];
 pub(super) fn register(engine: &mut Engine) {
     let list = |texts: &[String]| -> Array { texts.iter().map(|it| it.clone().into()).collect() };
     engine
-        .register_type_with_name::<Outcome>("result")
-        .register_get("ok", |it: &mut Outcome| it.0.ok())
-        .register_get("outcome", |it: &mut Outcome| it.0.outcome.clone())
-        .register_get("reason", |it: &mut Outcome| {
+        .register_type_with_name::<ResultObject>("result")
+        .register_get("ok", |it: &mut ResultObject| it.0.ok())
+        .register_get("outcome", |it: &mut ResultObject| it.0.outcome.clone())
+        .register_get("reason", |it: &mut ResultObject| {
             it.0.reason.clone().map_or(Dynamic::UNIT, Dynamic::from)
         })
-        .register_get("commands", move |it: &mut Outcome| list(&it.0.done.commands))
-        .register_get("acts", move |it: &mut Outcome| {
+        .register_get("commands", move |it: &mut ResultObject| list(&it.0.done.commands))
+        .register_get("acts", move |it: &mut ResultObject| {
             let acts = it.0.done.acts.iter();
             acts.map(|act| Dynamic::from(act.to_string())).collect::<Array>()
         })
-        .register_get("warnings", move |it: &mut Outcome| list(&it.0.done.warnings))
-        .register_get("output", move |it: &mut Outcome| list(&it.0.done.output))
-        .register_get("remembered", |it: &mut Outcome| {
+        .register_get("warnings", move |it: &mut ResultObject| list(&it.0.done.warnings))
+        .register_get("output", move |it: &mut ResultObject| list(&it.0.done.output))
+        .register_get("remembered", |it: &mut ResultObject| {
             let entries = it.0.remembered.iter();
             entries.map(|(key, value)| (key.into(), dynamic_of(value.clone()))).collect::<Map>()
         })
-        .register_fn("count", |it: &mut Outcome, glob: &str| {
+        .register_fn("count", |it: &mut ResultObject, glob: &str| {
             i64::try_from(it.0.count(glob)).unwrap_or(i64::MAX)
         })
         .register_fn("step", step);
 }
 
 /// What one step of a run came to.
-fn step(result: &mut Outcome, name: &str) -> Result<Outcome, Thrown> {
+fn step(result: &mut ResultObject, name: &str) -> Result<ResultObject, Thrown> {
     let steps = &result.0.steps;
     match steps.iter().find(|step| step.name == name) {
-        Some(step) => Ok(Outcome(Arc::new(step.clone()))),
+        Some(step) => Ok(ResultObject(Arc::new(step.clone()))),
         None => {
             let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
             let hint = did_you_mean(name, names.iter().copied());

@@ -184,7 +184,7 @@ fn endure(text: &str) -> usize {
         }
     };
     let phases = ["before_build", "build", "test", "after_all", "deploy"];
-    let phases = phases.into_iter().filter(|phase| script.has_phase(phase));
+    let phases = phases.into_iter().filter(|phase| script.phase(phase).is_some());
     let ends = phases.map(|phase| run_phase(&script, phase));
     let ran = ends.inspect(|end| {
         if let Some(error) = &end.error {

@@ -1,0 +1,231 @@
+//! The methods of `t`: how commands end, and what is expected.
+
+use std::{any::TypeId, ops::RangeInclusive, sync::Arc};
+
+use rhai::{Array, Dynamic, Engine, NativeCallContext};
+
+use super::{
+    expectation::{Expectation, Place, nearest},
+    fake_commit::FakeCommit,
+    fakes::Fake,
+    result::{PhaseResult, ResultObject, line},
+    tester::Tester,
+};
+use crate::{
+    glob,
+    script::{
+        call::kind,
+        commands::placed,
+        literal::value_of,
+        registry,
+        session::{Thrown, throw},
+    },
+    suggestion::did_you_mean_or_list,
+};
+
+type Method = fn(&Tester, &[Dynamic], &Place) -> Result<Dynamic, Thrown>;
+
+/// The methods of `t` beside those that have the name of a phase: how many arguments they take, and
+/// what they do.
+pub(super) const METHODS: [(&str, RangeInclusive<usize>, Method); 8] = [
+    ("fake", 2..=2, fake),
+    ("run", 0..=1, run),
+    ("expect", 1..=2, expect),
+    ("expect_equal", 2..=2, expect_equal),
+    ("expect_outcome", 2..=2, expect_outcome),
+    ("expect_ran", 2..=3, expect_ran),
+    ("expect_not_ran", 2..=2, expect_not_ran),
+    ("expect_commands", 2..=2, expect_commands),
+];
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<Tester>("t");
+    for (name, arguments, method) in METHODS {
+        for count in arguments {
+            add(engine, name, count, method);
+        }
+    }
+    for phase in registry::phase_names() {
+        for count in 0..=1 {
+            add(engine, phase, count, move |tester, arguments, _| {
+                tester.phase(phase, arguments.first())
+            });
+        }
+    }
+}
+
+fn add(
+    engine: &mut Engine,
+    name: &'static str,
+    count: usize,
+    method: impl Fn(&Tester, &[Dynamic], &Place) -> Result<Dynamic, Thrown> + Send + Sync + 'static,
+) {
+    let mut types = vec![TypeId::of::<Tester>()];
+    types.extend(vec![TypeId::of::<Dynamic>(); count]);
+    engine.register_raw_fn(
+        name,
+        types,
+        move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| {
+            let at = context.call_position();
+            let mut values = arguments.iter().map(|it| it.flatten_clone());
+            let tester = values.next().and_then(|it| it.try_cast::<Tester>());
+            let tester = tester.ok_or_else(|| throw("a test's `t` is not what it was given"))?;
+            let values: Vec<Dynamic> = values.collect();
+            let file = context.call_source().unwrap_or_default().to_owned();
+            let place = Place { file, at };
+            let done = method(&tester, &values, &place).map_err(|error| placed(error, at));
+            done.inspect_err(|error| tester.note_unmet(error, &place))
+        },
+    );
+}
+
+fn first(arguments: &[Dynamic]) -> Dynamic {
+    arguments.first().cloned().unwrap_or_default()
+}
+
+fn text(what: &str, value: Option<&Dynamic>) -> Result<String, Thrown> {
+    let value = value.cloned().unwrap_or_default();
+    let found = kind(&value);
+    value.into_string().map_err(|_| throw(format!("{what} is a text, not {found}")))
+}
+
+/// `t.run(commit?)`
+fn run(tester: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
+    tester.run_all(FakeCommit::of(arguments.first())?)
+}
+
+/// The result that an expectation is about.
+fn result_in(value: &Dynamic) -> Result<Arc<PhaseResult>, Thrown> {
+    let result = value.clone().try_cast::<ResultObject>();
+    let found = kind(value);
+    let result = result.ok_or_else(|| {
+        throw(format!("expected the result of a phase, such as that of `t.build()`, not {found}"))
+    });
+    result.map(|it| it.0)
+}
+
+/// `t.fake(glob, result)`
+fn fake(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, Thrown> {
+    let glob = text("the first argument of `fake`, a glob over commands,", arguments.first())?;
+    let result = arguments.get(1).cloned().unwrap_or_default();
+    let fake = Fake::new(glob, &result, at.clone())?;
+    tester.add_fake(fake);
+    Ok(Dynamic::UNIT)
+}
+
+/// `t.expect(truth, message?)`
+fn expect(tester: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
+    let truth = first(arguments);
+    let holds = truth
+        .as_bool()
+        .map_err(|_| throw(format!("`expect` takes `true` or `false`, not {}", kind(&truth))))?;
+    if holds {
+        return Ok(Dynamic::UNIT);
+    }
+    let message = match arguments.get(1) {
+        Some(message) => message.to_string(),
+        None => "expected this to hold".to_owned(),
+    };
+    let last = tester.last();
+    Expectation::new(message).with(last.map(|it| it.notes()).unwrap_or_default()).fail()
+}
+
+/// A value as a script would write it.
+fn shown(value: &Dynamic) -> String {
+    value_of(value).map_or_else(|| kind(value).to_owned(), |value| value.literal())
+}
+
+/// `t.expect_equal(actual, expected)`
+fn expect_equal(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
+    let [actual, expected] = arguments else { return Ok(Dynamic::UNIT) };
+    let (Some(one), Some(other)) = (value_of(actual), value_of(expected)) else {
+        let odd = if value_of(actual).is_none() { actual } else { expected };
+        return Err(throw(format!("`expect_equal` cannot compare {}", kind(odd))));
+    };
+    if one == other {
+        return Ok(Dynamic::UNIT);
+    }
+    let notes =
+        vec![format!("expected: {}", shown(expected)), format!("actual:   {}", shown(actual))];
+    Expectation::new("the values differ").with(notes).fail()
+}
+
+/// `t.expect_outcome(result, word)`
+fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
+    const WORDS: [&str; 5] = ["success", "failure", "timed_out", "skipped", "waiting"];
+    let result = result_in(&first(arguments))?;
+    let word = text("an outcome", arguments.get(1))?;
+    if !WORDS.contains(&word.as_str()) {
+        let hint = did_you_mean_or_list(&word, &WORDS);
+        return Err(throw(format!("there is no outcome `{word}`{hint}")));
+    }
+    if result.outcome == word {
+        return Ok(Dynamic::UNIT);
+    }
+    let message = format!("expected the outcome {word}, and it is {}", result.outcome);
+    Expectation::new(message).with(result.notes()).fail()
+}
+
+/// `t.expect_ran(result, glob, times?)`
+fn expect_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
+    let result = result_in(&first(arguments))?;
+    let glob = text("a glob over commands", arguments.get(1))?;
+    let times = arguments.get(2).map(|times| {
+        let count = times.as_int().ok().and_then(|it| usize::try_from(it).ok());
+        count.ok_or_else(|| throw("how often a command ran is a number from 0"))
+    });
+    let (found, times) = (result.count(&glob), times.transpose()?);
+    let message = match times {
+        _ if Some(found) == times => return Ok(Dynamic::UNIT),
+        Some(times) => format!("expected `{glob}` to run {times} times, and it ran {found} times"),
+        None if found > 0 => return Ok(Dynamic::UNIT),
+        None => format!("no command matches `{glob}`"),
+    };
+    let hint = if found == 0 { nearest(&glob, &result.done.commands) } else { String::new() };
+    Expectation::new(format!("{message}{hint}")).with(result.notes()).fail()
+}
+
+/// `t.expect_not_ran(result, glob)`
+fn expect_not_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
+    let result = result_in(&first(arguments))?;
+    let glob = text("a glob over commands", arguments.get(1))?;
+    if result.count(&glob) == 0 {
+        return Ok(Dynamic::UNIT);
+    }
+    let message = format!("expected no command to match `{glob}`");
+    Expectation::new(message).with(result.notes()).fail()
+}
+
+/// `t.expect_commands(result, globs)`: all that ran, in order.
+fn expect_commands(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
+    let result = result_in(&first(arguments))?;
+    let list = arguments.get(1).and_then(|it| it.clone().try_cast::<Array>());
+    let list = list.ok_or_else(|| throw("the expected commands are a list of globs"))?;
+    let globs: Result<Vec<String>, Thrown> =
+        list.iter().map(|glob| text("a glob over commands", Some(glob))).collect();
+    let (globs, actual) = (globs?, &result.done.commands);
+    let matches =
+        |glob: &String, command: &String| glob::text_matches(glob.as_bytes(), command.as_bytes());
+    let same = globs.iter().zip(actual).take_while(|(glob, it)| matches(glob, it)).count();
+    if same == globs.len() && same == actual.len() {
+        return Ok(Dynamic::UNIT);
+    }
+    let mut notes: Vec<String> =
+        actual.iter().take(same).map(|it| format!("  {}", line(it))).collect();
+    notes.extend(globs.iter().skip(same).map(|glob| format!("- {glob}")));
+    notes.extend(actual.iter().skip(same).map(|it| format!("+ {}", line(it))));
+    let message = format!(
+        "other commands ran than expected, from the {} on (`-` expected, `+` ran)",
+        ordinal(same + 1)
+    );
+    Expectation::new(message).with(notes).fail()
+}
+
+fn ordinal(number: usize) -> String {
+    match number {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        more => format!("{more}th"),
+    }
+}
