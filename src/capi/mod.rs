@@ -11,13 +11,19 @@
 #![expect(non_camel_case_types, reason = "types have the names that C sees")]
 #![expect(unreachable_pub, reason = "C reaches them by their symbols, cbindgen by this word")]
 
+mod acts;
 mod cancel;
+mod commits;
 mod engine;
 mod error;
 mod guard;
 mod handle;
 mod options;
+mod outcome;
+mod pipeline;
+mod reports;
 mod selection;
 mod status;
 mod text;
 mod vars;
+mod version;

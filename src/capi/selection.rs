@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::{
     error::{ErrorOut, Failure},
     guard,
-    handle::{Sealed, handle},
+    handle::{Sealed, handle, required},
+    pipeline::tinyci_pipeline,
     status::tinyci_status,
     text::{CBytes, CText},
 };
-use crate::{Error, ErrorKind, Selection, Target, Wait};
+use crate::{Error, ErrorKind, Filter, Selection, Target, Update, Wait};
 
 /// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
 ///
@@ -17,6 +18,20 @@ use crate::{Error, ErrorKind, Selection, Target, Wait};
 pub struct tinyci_selection(Sealed<Selection>);
 
 handle!(tinyci_selection, Selection, "selection");
+
+/// The records of what a selection names; of every commit where it names none.
+pub(super) fn filter_of(selection: Option<&Selection>) -> Filter {
+    let targets = selection.map(|selection| selection.targets.as_slice()).unwrap_or_default();
+    targets.iter().fold(Filter::new(), |filter, target| match target {
+        Target::Revision(revision) => filter.revision(revision),
+        Target::Range(range) => filter.range(range),
+        Target::Update(Update { old: Some(old), new: Some(new), .. }) => {
+            filter.range(format!("{old}..{new}"))
+        }
+        Target::Update(Update { new: Some(new), .. }) => filter.range(new.to_string()),
+        Target::Update(_) => filter,
+    })
+}
 
 /// Makes a selection of all that is pending.
 ///
@@ -197,6 +212,28 @@ pub extern "C" fn tinyci_selection_set_all_history(
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
         selection.all_history = all_history != 0;
+        Ok(())
+    })
+}
+
+/// Judges every selected commit by this pipeline instead of its own config. What becomes of a
+/// commit is its verdict as any other is.
+///
+/// @param selection  The selection.
+/// @param pipeline   The pipeline. Copied.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, for NULL too: nothing is to be run by the wrong
+///         pipeline because another one could not be read.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_set_pipeline(
+    selection: Option<&mut tinyci_selection>,
+    pipeline: Option<&tinyci_pipeline>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.pipeline = Some(required(pipeline)?.pipeline.clone());
         Ok(())
     })
 }

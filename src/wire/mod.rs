@@ -6,9 +6,11 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `check` | what is wrong with a config |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 
+mod check;
 mod event;
 mod record;
 

@@ -480,7 +480,7 @@ where
 }
 
 /// The mirrors hold text, numbers and lists, which always can be written.
-fn json(mirror: &impl Serialize) -> String {
+pub(super) fn json(mirror: &impl Serialize) -> String {
     serde_json::to_string(mirror).unwrap_or_default()
 }
 

@@ -1,0 +1,77 @@
+//! Outcomes as numbers.
+
+use std::ffi::{CStr, c_char};
+
+use crate::Outcome;
+
+/// Everything that had to pass did: the only outcome that is green.
+pub const TINYCI_OUTCOME_SUCCESS: i32 = 1;
+/// A command of the commit failed, or its config is not valid.
+pub const TINYCI_OUTCOME_FAILURE: i32 = 2;
+/// A time limit passed. Recorded as a failure.
+pub const TINYCI_OUTCOME_TIMED_OUT: i32 = 3;
+/// The pipeline said that there is nothing to do. Settled, but never green.
+pub const TINYCI_OUTCOME_SKIPPED: i32 = 4;
+/// The machinery failed, not the commit. Nothing is settled.
+pub const TINYCI_OUTCOME_NO_VERDICT: i32 = 5;
+/// Somebody canceled the run. Nothing is settled.
+pub const TINYCI_OUTCOME_CANCELED: i32 = 6;
+
+const NAMES: [(Outcome, i32, &CStr); 6] = [
+    (Outcome::Success, TINYCI_OUTCOME_SUCCESS, c"success"),
+    (Outcome::Failure, TINYCI_OUTCOME_FAILURE, c"failure"),
+    (Outcome::TimedOut, TINYCI_OUTCOME_TIMED_OUT, c"timed_out"),
+    (Outcome::Skipped, TINYCI_OUTCOME_SKIPPED, c"skipped"),
+    (Outcome::NoVerdict, TINYCI_OUTCOME_NO_VERDICT, c"no_verdict"),
+    (Outcome::Canceled, TINYCI_OUTCOME_CANCELED, c"canceled"),
+];
+
+/// The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
+///
+/// @param outcome  One of `TINYCI_OUTCOME_*`.
+/// @return The name, or NULL for a number that this version does not know: read such a one as not
+///         passed. Static: do not free it.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_outcome_name(outcome: i32) -> *const c_char {
+    let named = NAMES.iter().find(|(_, number, _)| *number == outcome);
+    named.map_or(std::ptr::null(), |(_, _, name)| name.as_ptr())
+}
+
+/// The number that stands for an outcome.
+pub(super) fn number_of(outcome: Outcome) -> i32 {
+    match outcome {
+        Outcome::Success => TINYCI_OUTCOME_SUCCESS,
+        Outcome::Failure => TINYCI_OUTCOME_FAILURE,
+        Outcome::TimedOut => TINYCI_OUTCOME_TIMED_OUT,
+        Outcome::Skipped => TINYCI_OUTCOME_SKIPPED,
+        Outcome::NoVerdict => TINYCI_OUTCOME_NO_VERDICT,
+        Outcome::Canceled => TINYCI_OUTCOME_CANCELED,
+    }
+}
+
+/// The outcome that a number stands for.
+pub(super) fn outcome_of(number: i32) -> Option<Outcome> {
+    NAMES.iter().find(|(_, known, _)| *known == number).map(|(outcome, _, _)| *outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_numbers_and_names_are_one_to_one() {
+        for (index, (outcome, (known, number, name))) in
+            Outcome::ALL.into_iter().zip(NAMES).enumerate()
+        {
+            assert_eq!((outcome, number), (known, index as i32 + 1), "a published number changed");
+            assert_eq!(number_of(outcome), number);
+            assert_eq!(outcome_of(number), Some(outcome));
+            assert_eq!(name.to_str(), Ok(outcome.name()));
+        }
+        for unknown in [0, -1, 7, i32::MAX] {
+            assert!(outcome_of(unknown).is_none() && tinyci_outcome_name(unknown).is_null());
+        }
+    }
+}
