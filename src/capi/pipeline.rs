@@ -11,7 +11,7 @@ use super::{
     guard,
     handle::{Handle, Sealed, handle, optional},
     status::tinyci_status,
-    text::{CBytes, CText, borrowed, c_text},
+    text::{CText, borrowed, c_text},
 };
 use crate::{Error, ErrorKind, Format, Pipeline};
 
@@ -96,7 +96,7 @@ pub extern "C" fn tinyci_pipeline_load(
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_parse(
     engine: Option<&tinyci_engine>,
-    text: CBytes<'_>,
+    text: CText<'_>,
     len: usize,
     format: i32,
     name: CText<'_>,

@@ -11,7 +11,7 @@ use super::{
     pipeline::format_of,
     selection::{filter_of, tinyci_selection},
     status::tinyci_status,
-    text::{CBytes, CText, c_text},
+    text::{CText, c_text},
 };
 use crate::{CheckReport, Error, ErrorKind, Selection};
 
@@ -85,7 +85,7 @@ pub extern "C" fn tinyci_check_json(
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_check_text_json(
     engine: Option<&tinyci_engine>,
-    text: CBytes<'_>,
+    text: CText<'_>,
     len: usize,
     format: i32,
     name: CText<'_>,

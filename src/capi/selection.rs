@@ -8,7 +8,7 @@ use super::{
     handle::{Sealed, handle, required},
     pipeline::tinyci_pipeline,
     status::tinyci_status,
-    text::{CBytes, CText},
+    text::CText,
 };
 use crate::{Error, ErrorKind, Filter, Selection, Target, Update, Wait};
 
@@ -89,9 +89,9 @@ pub extern "C" fn tinyci_selection_add_range(
 /// Adds a ref that was pushed: one line of what git tells a `post-receive` hook, in three parts.
 ///
 /// @param selection  The selection.
-/// @param old        The full id that the ref had; forty zeros for a new ref.
-/// @param new        The full id that it has now; forty zeros for a deleted one.
-/// @param ref        The ref's full name.
+/// @param old_id     The full id that the ref had; forty zeros for a new ref.
+/// @param new_id     The full id that it has now; forty zeros for a deleted one.
+/// @param ref_name   The ref's full name, in any encoding.
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
@@ -99,14 +99,14 @@ pub extern "C" fn tinyci_selection_add_range(
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_update(
     selection: Option<&mut tinyci_selection>,
-    old: CText<'_>,
-    new: CText<'_>,
-    r#ref: CText<'_>,
+    old_id: CText<'_>,
+    new_id: CText<'_>,
+    ref_name: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        let (old, new) = (old.required("old")?, new.required("new")?);
-        let name = r#ref.bytes().ok_or_else(|| Failure::null("ref"))?;
+        let (old, new) = (old_id.required("old_id")?, new_id.required("new_id")?);
+        let name = ref_name.bytes().ok_or_else(|| Failure::null("ref_name"))?;
         let line = [old.as_bytes(), new.as_bytes(), name].join(&b' ');
         if line.contains(&b'\n') {
             let message = "a ref's name and its ids hold no line break";
@@ -130,7 +130,7 @@ pub extern "C" fn tinyci_selection_add_update(
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_hook_lines(
     selection: Option<&mut tinyci_selection>,
-    text: CBytes<'_>,
+    text: CText<'_>,
     len: usize,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
