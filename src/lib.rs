@@ -44,6 +44,7 @@ compile_error!("tinyci runs on Unix only: it needs process groups and file locks
 mod cancel;
 #[cfg(feature = "capi")]
 mod capi;
+mod check_report;
 mod clock;
 mod commit;
 mod compact;
@@ -88,6 +89,7 @@ mod workspace;
 pub use crate::forecast::{Act, Assumption, Forecast, StepForecast};
 pub use crate::{
     cancel::{CancelToken, CancelView},
+    check_report::{CheckReport, Problem},
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},

@@ -1,6 +1,6 @@
 //! What a commit asks for: phases and hooks, each a [`Step`] of commands or a function.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use crate::error::{Error, ErrorKind, Position};
 
@@ -254,6 +254,17 @@ pub struct Pipeline {
     /// `check` refuses them.
     pub warnings: Vec<Warning>,
     steps: BTreeMap<StepName, Step>,
+    /// Where its functions stand, if it is a script.
+    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts have one"))]
+    pub(crate) script: Option<Arc<ScriptText>>,
+}
+
+/// The text of a script with that of every file it imports, so that it can be run without them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ScriptText {
+    pub(crate) main: Arc<str>,
+    /// By their paths.
+    pub(crate) modules: BTreeMap<String, Arc<str>>,
 }
 
 impl Pipeline {
@@ -265,7 +276,7 @@ impl Pipeline {
         warnings: Vec<Warning>,
     ) -> Self {
         let steps = steps.into_iter().map(|step| (step.name, step)).collect();
-        Self { format, name: name.into(), warnings, steps }
+        Self { format, name: name.into(), warnings, steps, script: None }
     }
 
     /// The step of this name, if the config has one.

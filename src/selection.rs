@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     commit::{CommitId, Text},
     error::{Error, ErrorKind},
+    pipeline::Pipeline,
 };
 
 /// Which commits to look at.
@@ -27,6 +28,8 @@ pub struct Selection {
     pub all_history: bool,
     /// What to do when another run holds the repository.
     pub wait: Wait,
+    /// Judges every commit by this pipeline in place of its own config.
+    pub pipeline: Option<Pipeline>,
 }
 
 /// One thing that was named.
@@ -134,6 +137,36 @@ impl Selection {
     #[must_use]
     pub fn wait(mut self, wait: Wait) -> Self {
         self.wait = wait;
+        self
+    }
+
+    /// Judges commits by this pipeline instead of the config that each of them holds, or lacks.
+    ///
+    /// Every selected commit then counts as configured, whatever stands in its tree, and what
+    /// becomes of it is its verdict as any other is: word and record are written, and it is not due
+    /// again. The tree is exported as it is; imports of a script are those it was parsed with.
+    ///
+    /// With [`pending`](Selection::pending) all commits that the selected refs reach are due that
+    /// have no verdict and are not under the baseline: in a repository whose commits have no config,
+    /// its whole history, looked at anew by each call. What is meant are mostly named commits, a
+    /// range, or [`hook_lines`](Selection::hook_lines), whose backlog rule holds here too.
+    ///
+    /// Another run that holds the repository knows nothing of this pipeline, and judges by their own
+    /// configs the commits that it runs: where it matters, [`wait`](Selection::wait). What this run
+    /// does for callers that find the repository busy after it has named commits of its own, it does
+    /// by their configs.
+    ///
+    /// ```
+    /// use tinyci::{Format, Pipeline, Selection};
+    ///
+    /// let pipeline = Pipeline::parse("build: make\ntest: make check\n", Format::Yaml, "nightly")?;
+    /// let nightly = Selection::revision("main").pipeline(pipeline).retry(true);
+    /// # let _ = nightly;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    #[must_use]
+    pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
+        self.pipeline = Some(pipeline);
         self
     }
 }

@@ -131,7 +131,7 @@ mod scripts {
 }
 
 #[cfg(feature = "rhai")]
-mod folder {
+pub(super) mod folder {
     //! The files of a folder, as a commit of them would hold them.
 
     use std::{fs, io, path::PathBuf};
@@ -146,12 +146,12 @@ mod folder {
 
     /// A folder on disk.
     #[derive(Debug)]
-    pub(super) struct Folder {
+    pub(in crate::engine) struct Folder {
         path: PathBuf,
     }
 
     impl Folder {
-        pub(super) fn new(path: impl Into<PathBuf>) -> Self {
+        pub(in crate::engine) fn new(path: impl Into<PathBuf>) -> Self {
             Self { path: path.into() }
         }
     }

@@ -68,7 +68,7 @@ impl<'a> Drive<'a> {
         events: Sender,
     ) -> Result<Self, Error> {
         let repo = shared.repo()?;
-        let wanted = Wanted::resolve(&repo, selection)?;
+        let wanted = Wanted::resolve(shared, &repo, selection)?;
         let workspace = shared.workspace();
         Ok(Self {
             shared,
@@ -295,6 +295,7 @@ impl<'a> Drive<'a> {
             events: &self.events,
             attempts,
             lock,
+            pipeline: self.wanted.pipeline.as_ref(),
         };
         let bounds =
             Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };

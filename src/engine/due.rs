@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::handle::Shared;
+use super::{handle::Shared, scripts::Scripts};
 use crate::{
     commit::CommitId,
     error::Error,
     job::{Plan, Reason},
     outcome::Outcome,
+    pipeline::Pipeline,
     plan::{Due, Rules, plan},
     record::Summary,
     repo::{DueCommit, Repo, ScanRequest},
@@ -25,13 +26,21 @@ pub(super) struct Wanted {
     /// Whether to run named commits that have a verdict, and any that were tried too often.
     pub(super) retry: bool,
     all_history: bool,
+    /// What every commit is judged by in place of its own config.
+    pub(super) pipeline: Option<Pipeline>,
     /// Whether this is not what the caller came for, but what others were promised who found the
     /// lock busy. It is neither counted nor decided for them what becomes of a backlog.
     pub(super) of_others: bool,
 }
 
 impl Wanted {
-    pub(super) fn resolve(repo: &Repo, selection: &Selection) -> Result<Self, Error> {
+    pub(super) fn resolve(
+        shared: &Shared,
+        repo: &Repo,
+        selection: &Selection,
+    ) -> Result<Self, Error> {
+        // What cannot be run at all is the caller's mistake, and no commit's failure.
+        selection.pipeline.as_ref().map(|it| Scripts::of(shared, it)).transpose()?;
         let mut named = Vec::new();
         let mut pushed = Vec::new();
         for target in &selection.targets {
@@ -47,7 +56,8 @@ impl Wanted {
             selection.targets.iter().all(|target| matches!(target, Target::Update(_)));
         let named = (!only_pushed).then_some(named);
         let Selection { retry, all_history, .. } = *selection;
-        Ok(Self { named, pushed, retry, all_history, of_others: false })
+        let pipeline = selection.pipeline.clone();
+        Ok(Self { named, pushed, retry, all_history, pipeline, of_others: false })
     }
 
     /// What a holder of the lock does for callers that found it busy, when its own work is done.
@@ -87,7 +97,7 @@ impl Wanted {
                 Some(_) => Reason::Retry,
                 None => Reason::Named,
             };
-            if !repo.has_config(*id)? {
+            if !self.is_configured(repo, *id)? {
                 summary.unconfigured.push(*id);
                 continue;
             }
@@ -123,12 +133,18 @@ impl Wanted {
         due.collect()
     }
 
+    /// Whether there is anything to judge this commit by.
+    pub(super) fn is_configured(&self, repo: &Repo, id: CommitId) -> Result<bool, Error> {
+        Ok(self.pipeline.is_some() || repo.has_config(id)?)
+    }
+
     /// What is due of all that the selected refs reach.
     pub(super) fn scan(&self, shared: &Shared, repo: &Repo) -> Result<Vec<DueCommit>, Error> {
         let request = ScanRequest {
             refs: shared.refs(),
             pushed: &self.pushed,
             all_history: self.all_history,
+            unconfigured: self.pipeline.is_some(),
         };
         Ok(repo.scan(&request)?.due)
     }
@@ -164,7 +180,7 @@ pub(super) fn plan_of(shared: &Shared, selection: &Selection) -> Result<Plan, Er
 
 fn look(shared: &Shared, selection: &Selection) -> Result<(Wanted, Vec<Due>), Error> {
     let repo = shared.repo()?;
-    let wanted = Wanted::resolve(&repo, selection)?;
+    let wanted = Wanted::resolve(shared, &repo, selection)?;
     let attempts = shared.workspace().attempts()?;
     let due = wanted.due(shared, &repo, &attempts, &mut Summary::default())?;
     Ok((wanted, due))

@@ -23,7 +23,7 @@ use crate::{
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
-    pipeline::Hook,
+    pipeline::{Hook, Pipeline},
     record::{Record, StepRecord},
     repo::{Repo, Written},
     run::Run,
@@ -40,6 +40,8 @@ pub(super) struct Site<'a> {
     pub(super) events: &'a Sender,
     pub(super) attempts: &'a Attempts,
     pub(super) lock: &'a RunLock,
+    /// What every commit is judged by in place of its own config.
+    pub(super) pipeline: Option<&'a Pipeline>,
 }
 
 /// What came of an attempt.
@@ -139,7 +141,10 @@ fn run(
     voice: &mut Voice,
     record: &mut Record,
 ) -> Result<Judged, Error> {
-    let (pipeline, scripts) = Scripts::load(site.shared, repo, &job.commit)?;
+    let (pipeline, scripts) = match site.pipeline {
+        Some(given) => (given.clone(), Scripts::of(site.shared, given)?),
+        None => Scripts::load(site.shared, repo, &job.commit)?,
+    };
     record.config = Some(pipeline.format);
     for warning in &pipeline.warnings {
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));

@@ -7,6 +7,7 @@
 //! | `definitions` | the reference of what scripts can use |
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
+//! | `parser` | pipelines from texts that stand in no commit |
 //! | `pump` | events from the workers to the observer, in order |
 //! | `due` | what a caller asked for, and what of it is due |
 //! | `drive` | passes: look, plan, hand out jobs, until nothing is due |
@@ -29,6 +30,7 @@ mod due;
 mod handle;
 mod host;
 mod job;
+mod parser;
 mod pump;
 mod queue;
 #[cfg(feature = "rhai")]

@@ -42,6 +42,10 @@ impl Scripts {
         Ok((Pipeline::parse(&config.bytes, config.format, config.name)?, Self))
     }
 
+    pub(super) fn of(_shared: &Shared, _pipeline: &Pipeline) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
     pub(super) fn run(
         &self,
         _steps: &Steps<'_>,

@@ -100,7 +100,7 @@ pub(super) fn follow(
 ) -> Result<Summary, Error> {
     let repo = shared.repo()?;
     let workspace = shared.workspace();
-    let wanted = Wanted::resolve(&repo, selection)?;
+    let wanted = Wanted::resolve(shared, &repo, selection)?;
     let own = Own::new(shared, &wanted, &repo)?;
     let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
     let mut look_at = Instant::now();
@@ -154,7 +154,7 @@ impl<'a> Own<'a> {
                 return Ok(false);
             }
             for id in &self.ids {
-                if repo.verdict(*id)?.is_none() && repo.has_config(*id)? {
+                if repo.verdict(*id)?.is_none() && self.wanted.is_configured(repo, *id)? {
                     return Ok(false);
                 }
             }

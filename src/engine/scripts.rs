@@ -23,7 +23,7 @@ use crate::{
     job::Reason,
     origin::Origin,
     outcome::{Exit, Outcome},
-    pipeline::{Format, Phase, Pipeline, Step, StepName, Template},
+    pipeline::{Format, Phase, Pipeline, ScriptText, Step, StepName, Template},
     record::{Record, StepRecord},
     repo::{CommitFile, Repo},
     script::{
@@ -75,8 +75,21 @@ impl Scripts {
             }
             format => (Pipeline::parse(&config.bytes, format, config.name)?, None),
         };
+        Ok((pipeline, Self::new(script, functions)))
+    }
+
+    /// What a pipeline of the caller's own needs to be run.
+    pub(super) fn of(shared: &Shared, pipeline: &Pipeline) -> Result<Self, Error> {
+        let functions = &shared.options.functions;
+        let load = |text: &Arc<ScriptText>| {
+            Script::load(text.main.as_bytes(), &pipeline.name, &**text, functions)
+        };
+        Ok(Self::new(pipeline.script.as_ref().map(load).transpose()?, functions))
+    }
+
+    fn new(script: Option<Script>, functions: &[HostFunction]) -> Self {
         let (memory, progress) = (Arc::default(), Mutex::default());
-        Ok((pipeline, Self { script, functions: functions.clone(), memory, progress }))
+        Self { script, functions: functions.to_vec(), memory, progress }
     }
 
     /// The script, if the config is one.
@@ -262,6 +275,14 @@ fn trigger(reason: Reason) -> &'static str {
         Reason::Interrupted => "interrupted",
         Reason::Named => "named",
         Reason::Retry => "retry",
+    }
+}
+
+/// The files that a script was parsed with.
+impl Tree for ScriptText {
+    fn entry(&self, path: &str) -> Result<TreeFile, Error> {
+        let file = self.modules.get(path).map(|text| TreeFile::File(text.as_bytes().to_vec()));
+        Ok(file.unwrap_or(TreeFile::Absent))
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct ScanRequest<'a> {
     pub(crate) pushed: &'a [Update],
     /// Whether to look under the baseline too.
     pub(crate) all_history: bool,
+    /// Whether commits are due that have no config too.
+    pub(crate) unconfigured: bool,
 }
 
 /// What was found.
@@ -72,7 +74,7 @@ impl Repo {
     /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for a pattern that can select nothing.
     pub(crate) fn scan(&self, request: &ScanRequest<'_>) -> Result<Scan, Error> {
         let tips: BTreeSet<Oid> = self.selected(request.refs)?.into_values().collect();
-        let found = self.survey(&tips, request.all_history)?;
+        let found = self.survey(&tips, request)?;
         let mut scan = Scan {
             due: Vec::new(),
             tips: tips.iter().copied().map(commit_id).collect::<Result<_, _>>()?,
@@ -101,13 +103,18 @@ impl Repo {
     }
 
     /// Looks below the tips, as far as the cache does not spare it, and renews the cache.
-    fn survey(&self, tips: &BTreeSet<Oid>, all_history: bool) -> Result<Survey, Error> {
+    fn survey(&self, tips: &BTreeSet<Oid>, request: &ScanRequest<'_>) -> Result<Survey, Error> {
         let notes = self.verdict_notes();
         let noted = notes.tip()?;
-        if all_history {
-            return self.look(tips, &[], noted);
+        if request.all_history {
+            return self.look(tips, &[], noted, request.unconfigured);
         }
         let baseline = self.baseline()?;
+        if request.unconfigured {
+            // The cache hides what has no config, which is what is looked for here.
+            let hidden = baseline.map(|(_, newest)| newest).unwrap_or_default();
+            return self.look(tips, &hidden, noted, true);
+        }
         let edges = edges(&self.git)
             .map_err(|source| git_error(format!("the edges of {self} are not known"), source))?;
         let ground = Ground { notes: noted, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
@@ -118,9 +125,9 @@ impl Repo {
         let known = before.as_ref().filter(|judged| judged.holds(&self.git, &notes, &ground));
         // An object that is missing below a judged tip is no reason not to look without it.
         let spared = known.and_then(|judged| {
-            self.look(tips, &[judged.tips.as_slice(), &baseline].concat(), noted).ok()
+            self.look(tips, &[judged.tips.as_slice(), &baseline].concat(), noted, false).ok()
         });
-        let found = spared.map_or_else(|| self.look(tips, &baseline, noted), Ok)?;
+        let found = spared.map_or_else(|| self.look(tips, &baseline, noted, false), Ok)?;
         let after = Judged { ground, tips: found.clean_frontier(tips) };
         if before.as_ref() != Some(&after) {
             // A repository that cannot be written to can still be looked at.
@@ -135,6 +142,7 @@ impl Repo {
         tips: &BTreeSet<Oid>,
         hidden: &[Oid],
         noted: Option<Oid>,
+        unconfigured: bool,
     ) -> Result<Survey, Error> {
         let known: HashSet<Oid> = hidden.iter().copied().collect();
         let new: Vec<Oid> = tips.iter().filter(|tip| !known.contains(tip)).copied().collect();
@@ -152,6 +160,7 @@ impl Repo {
                 continue;
             }
             let has_config = match configured.get(&node.tree) {
+                _ if unconfigured => true,
                 Some(known) => *known,
                 None => !pipeline_file::find(&self.git, node.tree)?.is_empty(),
             };

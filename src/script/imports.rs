@@ -22,6 +22,11 @@ use crate::error::{Error, Position};
 pub(crate) trait Tree {
     /// What stands at a path, whose parts are separated by `/`.
     fn entry(&self, path: &str) -> Result<TreeFile, Error>;
+
+    /// What is said of an import whose file is absent.
+    fn lacks(&self, path: &str) -> String {
+        format!("the commit has no file `{path}` to import")
+    }
 }
 
 /// What a path of a tree leads to.
@@ -82,10 +87,7 @@ impl Importer<'_> {
                         "`{path}` is, or lies behind, a symbolic link; modules are regular files"
                     )));
                 }
-                TreeFile::Absent => {
-                    let message = format!("the commit has no file `{path}` to import");
-                    return Err(at(message));
-                }
+                TreeFile::Absent => return Err(at(self.tree.lacks(&path))),
             };
             let module = (self.parse)(Source::new(&bytes, &path)?)?;
             self.modules.insert(path.clone(), module.clone());

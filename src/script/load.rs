@@ -17,7 +17,7 @@ use crate::{
     duration::parse_duration,
     error::{Error, Position},
     function::{HostFunction, Value},
-    pipeline::{Format, Pipeline, Step, StepName},
+    pipeline::{Format, Pipeline, ScriptText, Step, StepName},
     suggestion::did_you_mean,
 };
 
@@ -112,7 +112,13 @@ impl Script {
             step.timeout = Some(self.timeout);
             Some(step)
         });
-        Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new())
+        let mut pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new());
+        let modules = self.modules.iter();
+        pipeline.script = Some(Arc::new(ScriptText {
+            main: self.main.source.text.clone(),
+            modules: modules.map(|(path, unit)| (path.clone(), unit.source.text.clone())).collect(),
+        }));
+        pipeline
     }
 
     /// The file of this name, for showing a place in it.

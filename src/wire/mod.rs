@@ -6,10 +6,12 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `check` | what is wrong with a config |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 //! | `request` | requests to a host, for C |
 
+mod check;
 mod event;
 mod record;
 #[cfg(feature = "capi")]

@@ -14,6 +14,7 @@ const FLOORS: [&[&str]; 5] = [
     // Words: data and seams.
     &[
         "cancel",
+        "check_report",
         "clock",
         "commit",
         "duration",

@@ -46,7 +46,7 @@ impl Case {
     }
 
     fn full(&self, path: &Path, pushed: &[Update], all_history: bool) -> Result<Scan, Error> {
-        let request = ScanRequest { refs: &self.refs, pushed, all_history };
+        let request = ScanRequest { refs: &self.refs, pushed, all_history, unconfigured: false };
         Repo::open(path)?.scan(&request)
     }
 
@@ -312,7 +312,7 @@ fn the_baseline_hides_and_all_history_looks_under_it() {
 #[test]
 fn repositories_without_commits_have_nothing_due() {
     let refs = ["refs/heads/*".to_owned()];
-    let request = ScanRequest { refs: &refs, pushed: &[], all_history: false };
+    let request = ScanRequest { refs: &refs, pushed: &[], all_history: false, unconfigured: false };
     for repo in [TestRepo::new(), TestRepo::bare()] {
         let scan = Repo::open(repo.path()).unwrap().scan(&request).unwrap();
         assert_eq!(scan, Scan::default());
