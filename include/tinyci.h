@@ -148,6 +148,126 @@
 #define TINYCI_FORMAT_RHAI 2
 
 /**
+ * It is known which commits are due, and in which order. Comes again when more became due.
+ */
+#define TINYCI_EVENT_PLANNED 1
+
+/**
+ * A commit is being worked on.
+ */
+#define TINYCI_EVENT_JOB_STARTED 2
+
+/**
+ * Its tree stands in the export folder.
+ */
+#define TINYCI_EVENT_EXPORTED 3
+
+/**
+ * A phase or hook begins.
+ */
+#define TINYCI_EVENT_STEP_STARTED 4
+
+/**
+ * A command wrote: `tinyci_event_data` has the bytes.
+ */
+#define TINYCI_EVENT_OUTPUT 5
+
+/**
+ * A phase or hook ended: `tinyci_event_outcome` says how.
+ */
+#define TINYCI_EVENT_STEP_FINISHED 6
+
+/**
+ * A commit's attempt is over: `tinyci_event_record` is what remains of it.
+ */
+#define TINYCI_EVENT_JOB_FINISHED 7
+
+/**
+ * The last event of a run: `tinyci_event_outcome` is the worst of its commits.
+ */
+#define TINYCI_EVENT_FINISHED 8
+
+/**
+ * Something that changes no verdict and should be seen: `tinyci_event_data` has the message.
+ */
+#define TINYCI_EVENT_WARNING 9
+
+/**
+ * The run waits for another process: `tinyci_event_data` has the message.
+ */
+#define TINYCI_EVENT_WAITING 10
+
+/**
+ * Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
+ * `tinyci_request_skip` or `tinyci_request_fail`.
+ */
+#define TINYCI_EVENT_HOOK 32
+
+/**
+ * Request: a script calls a function that was added with `tinyci_options_add_function`. Answer
+ * with one of `tinyci_request_return_*`, or with `tinyci_request_fail`.
+ */
+#define TINYCI_EVENT_FUNCTION 33
+
+/**
+ * Request: the value of a secret. Answer with `tinyci_request_return_string` or
+ * `tinyci_request_return_bytes`; with `tinyci_request_return_null`, which has the folder of
+ * `tinyci.secretsDir` looked into; or with `tinyci_request_fail`.
+ */
+#define TINYCI_EVENT_SECRET 34
+
+/**
+ * Request: a command to run. Answer with `tinyci_request_command_output` as it writes, and with
+ * `tinyci_request_command_finish` or `tinyci_request_fail` at the end.
+ */
+#define TINYCI_EVENT_COMMAND 36
+
+/**
+ * Standard output, or both streams where they are merged.
+ */
+#define TINYCI_STREAM_STDOUT 1
+
+/**
+ * Standard error, where it is kept apart.
+ */
+#define TINYCI_STREAM_STDERR 2
+
+/**
+ * Nothing: `()` in a script, `null` in JSON.
+ */
+#define TINYCI_VALUE_NULL 1
+
+/**
+ * `true` or `false`.
+ */
+#define TINYCI_VALUE_BOOL 2
+
+/**
+ * A whole number of 64 bits.
+ */
+#define TINYCI_VALUE_INT 3
+
+/**
+ * A number with a fraction.
+ */
+#define TINYCI_VALUE_FLOAT 4
+
+/**
+ * A text.
+ */
+#define TINYCI_VALUE_STRING 5
+
+/**
+ * An array, to be read as JSON.
+ */
+#define TINYCI_VALUE_ARRAY 6
+
+/**
+ * An object map, to be read as JSON.
+ */
+#define TINYCI_VALUE_MAP 7
+
+/**
  * Everything that had to pass did: the only outcome that is green.
  */
 #define TINYCI_OUTCOME_SUCCESS 1
@@ -228,6 +348,12 @@ typedef struct tinyci_engine tinyci_engine;
 typedef struct tinyci_error tinyci_error;
 
 /**
+ * One thing that happened in a run, or that the run asks the host for. It belongs to its run and
+ * lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
+ */
+typedef struct tinyci_event tinyci_event;
+
+/**
  * What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
  *
  * Owned by the host. `tinyci_engine_open` copies it, so it can be changed, used again or freed
@@ -241,6 +367,36 @@ typedef struct tinyci_options tinyci_options;
  * no other object.
  */
 typedef struct tinyci_pipeline tinyci_pipeline;
+
+/**
+ * What remains of one attempt at one commit. It belongs to the records, or to the event, that it
+ * was taken from, and lives as long as they do, with all pointers taken from it.
+ */
+typedef struct tinyci_record tinyci_record;
+
+/**
+ * A list of records. Owned by the host; its records live as long as it does.
+ */
+typedef struct tinyci_records tinyci_records;
+
+/**
+ * Something that a run asks its host for. Owned by the host once it was taken; only the job that
+ * asked waits for the answer, as long as its limits and cancels let it.
+ *
+ * It is answered once, from any thread, now or later. The functions that answer it take it for
+ * good, also if they give an error: it must not be used or freed after them. One that is freed
+ * without an answer fails its step.
+ */
+typedef struct tinyci_request tinyci_request;
+
+/**
+ * A run, or something else that takes its time, on threads of the library's. Owned by the host,
+ * who pulls what happens with `tinyci_run_next`, and must: a run whose events nobody pulls stands
+ * still once a few wait.
+ *
+ * It holds a reference to its engine, selection and token, which can be freed at any time.
+ */
+typedef struct tinyci_run tinyci_run;
 
 /**
  * Which commits to look at. Where a selection is asked for, NULL is all that is pending.
@@ -1186,6 +1342,619 @@ int32_t tinyci_cancel_level(const tinyci_cancel *cancel);
 void tinyci_cancel_free(tinyci_cancel *cancel);
 
 /**
+ * Starts a run of the commits that are due. It goes on in threads of the library's, and its events
+ * wait to be pulled.
+ *
+ * @param engine     The engine.
+ * @param selection  Which commits; NULL for all that is pending.
+ * @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, so that no command's
+ *         end could be known: set it to SIG_DFL before. What keeps the run from beginning, such as
+ *         `TINYCI_BUSY`, comes out of `tinyci_run_next`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_run_start(const tinyci_engine *engine,
+                               const tinyci_selection *selection,
+                               const tinyci_cancel *cancel,
+                               tinyci_run **out,
+                               tinyci_error **err);
+
+/**
+ * Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
+ * until that run ends or the selected commits have a verdict. Runs nothing itself.
+ *
+ * @param engine     The engine.
+ * @param selection  Which commits to wait for; NULL for all that is pending.
+ * @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+ *                   It has no records.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`. What goes wrong later comes out of `tinyci_run_next`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_follow_start(const tinyci_engine *engine,
+                                  const tinyci_selection *selection,
+                                  const tinyci_cancel *cancel,
+                                  tinyci_run **out,
+                                  tinyci_error **err);
+
+/**
+ * Waits for the next thing that happens, or that the run asks for.
+ *
+ * The event before, and every pointer taken from it, is gone then; if it was a request that was
+ * not taken, its step fails.
+ *
+ * @param run         The run.
+ * @param timeout_ms  How long to wait: 0 does not wait, -1 waits for ever.
+ * @param out         Where the event is stored, which belongs to the run; NULL where there is none.
+ * @param err         Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came in that time; `TINYCI_DONE` after
+ *         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
+ *         A build that fails is no error.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_run_next(tinyci_run *run,
+                              int32_t timeout_ms,
+                              tinyci_event **out,
+                              tinyci_error **err);
+
+/**
+ * A descriptor for `poll`, `epoll` and event loops, which is readable whenever `tinyci_run_next`
+ * would not wait: something happened, or the run has ended.
+ *
+ * Call `tinyci_run_next` with 0 until it gives `TINYCI_AGAIN`, then poll again. Reading from the
+ * descriptor is not needed and does no harm: it gives one byte each time that there is something
+ * where there was nothing, and its end once the run has ended.
+ *
+ * @param run  The run, or NULL.
+ * @return The descriptor, which belongs to the run: do not close it, and do not use it after
+ *         `tinyci_run_free`. -1 for NULL. It is not inherited by programs that are started.
+ *
+ * Any thread.
+ */
+int32_t tinyci_run_fd(const tinyci_run *run);
+
+/**
+ * Gives the records of a run that is over, in the order in which its commits were finished.
+ *
+ * @param run  The run.
+ * @param out  Where the list is stored, to be freed with `tinyci_records_free`; NULL on an error.
+ * @param err  Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`; the run's
+ *         own error if it could not begin.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
+
+/**
+ * Frees a run. One that is not over is stopped first, at once and without `after_all`; the token
+ * that it was given is left as it is. Requests that were taken and not answered can still be
+ * answered, which gives `TINYCI_CANCELED`.
+ *
+ * It waits for the run's threads and commands to end: for the grace time of commands and 5 seconds
+ * more at most.
+ *
+ * @param run  The run, which is gone then with its last event, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_run_free(tinyci_run *run);
+
+/**
+ * Which kind of event it is.
+ *
+ * @param event  The event, or NULL.
+ * @return One of the `TINYCI_EVENT_*` numbers, or one that a later version knows: pass over those
+ *         that you do not. From 32 on it is a request. 0 for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_event_kind(const tinyci_event *event);
+
+/**
+ * Its place among the events and requests of its run.
+ *
+ * @param event  The event, or NULL.
+ * @return 1 for the first, and so on without gaps; 0 for NULL.
+ *
+ * Any thread.
+ */
+uint64_t tinyci_event_sequence(const tinyci_event *event);
+
+/**
+ * When it happened.
+ *
+ * @param event  The event, or NULL.
+ * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
+ *
+ * Any thread.
+ */
+uint64_t tinyci_event_time_ms(const tinyci_event *event);
+
+/**
+ * The commit that it is about.
+ *
+ * @param event  The event, or NULL.
+ * @return The full id in hexadecimal digits, which lives as long as the event; NULL where the event
+ *         is about none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_commit(const tinyci_event *event);
+
+/**
+ * The attempt at that commit: what its record and JSON call `run`. Where several jobs work at
+ * once it tells their events apart.
+ *
+ * @param event  The event, or NULL.
+ * @return The name of the attempt, which lives as long as the event; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_job(const tinyci_event *event);
+
+/**
+ * The phase or hook that it belongs to.
+ *
+ * @param event  The event, or NULL.
+ * @return Its name, such as `build` or `after_test`, which lives as long as the event; NULL where
+ *         the event belongs to none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_step(const tinyci_event *event);
+
+/**
+ * The branch of a script's `parallel`, or its group, that it comes from.
+ *
+ * @param event  The event, or NULL.
+ * @return The label, which lives as long as the event; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_label(const tinyci_event *event);
+
+/**
+ * The bytes of an OUTPUT, as the command wrote them: whole lines where it writes lines, at most
+ * 64 KiB, any bytes. The message of a WARNING or WAITING, in UTF-8.
+ *
+ * @param event   The event, or NULL.
+ * @param length  Where the number of bytes is stored, or NULL.
+ * @return The bytes, which live as long as the event; NULL, and length 0, where the kind has none.
+ *
+ * Any thread.
+ */
+const uint8_t *tinyci_event_data(const tinyci_event *event, size_t *length);
+
+/**
+ * The stream that an OUTPUT came from.
+ *
+ * @param event  The event, or NULL.
+ * @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_event_stream(const tinyci_event *event);
+
+/**
+ * The outcome of a STEP_FINISHED, of a JOB_FINISHED, or of FINISHED, the worst of all; of a HOOK
+ * what is known of the commit so far.
+ *
+ * @param event  The event, or NULL.
+ * @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_event_outcome(const tinyci_event *event);
+
+/**
+ * The record of a JOB_FINISHED.
+ *
+ * @param event  The event, or NULL.
+ * @return The record, which lives as long as the event; NULL for other kinds.
+ *
+ * Any thread.
+ */
+const tinyci_record *tinyci_event_record(const tinyci_event *event);
+
+/**
+ * What the log has for this event, without the time in front. A terminal that shows these lines
+ * and the data of every OUTPUT shows what `tinyci run` shows.
+ *
+ * @param event  The event, or NULL.
+ * @return Lines that all end with a newline, which live as long as the event; NULL where there are
+ *         none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_log_lines(const tinyci_event *event);
+
+/**
+ * All of it, as the line of JSON that `tinyci run --json` prints; a request has `name` and
+ * `arguments`, or `command`, beside what every event has.
+ *
+ * @param event  The event, or NULL.
+ * @return The JSON, which lives as long as the event; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_json(const tinyci_event *event);
+
+/**
+ * Makes the request the host's own, to be answered now or later and from any thread. A request
+ * that was not taken by the next `tinyci_run_next` is failed.
+ *
+ * @param event  The event, or NULL.
+ * @return The request, to be answered exactly once; NULL where the event is no request or it was
+ *         taken before.
+ *
+ * Any thread.
+ */
+tinyci_request *tinyci_event_take_request(const tinyci_event *event);
+
+/**
+ * What is asked for: the hook's name, the function's, the secret's, or the command's text.
+ *
+ * @param request  The request, or NULL.
+ * @return The name, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_name(const tinyci_request *request);
+
+/**
+ * The commit in work.
+ *
+ * @param request  The request, or NULL.
+ * @return The full id in hexadecimal digits, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_commit(const tinyci_request *request);
+
+/**
+ * The attempt that asks: what `tinyci_event_job` gives of its events.
+ *
+ * @param request  The request, or NULL.
+ * @return The name of the attempt, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_job(const tinyci_request *request);
+
+/**
+ * The phase or hook that asks.
+ *
+ * @param request  The request, or NULL.
+ * @return Its name, such as `build`, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_step(const tinyci_request *request);
+
+/**
+ * The branch of a script's `parallel`, or its group, that asks.
+ *
+ * @param request  The request, or NULL.
+ * @return The label, which lives as long as the request; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_label(const tinyci_request *request);
+
+/**
+ * The folder that holds the commit's tree.
+ *
+ * @param request  The request, or NULL.
+ * @return The path, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_export_dir(const tinyci_request *request);
+
+/**
+ * Whether nobody waits for the answer any more, so that long work can end early: the run was
+ * canceled, its time is over, or it was freed.
+ *
+ * @param request  The request, or NULL.
+ * @return 1 if so, else 0; 0 for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_request_canceled(const tinyci_request *request);
+
+/**
+ * How many arguments a function was called with.
+ *
+ * @param request  The request, or NULL.
+ * @return Their number; 0 for other requests and NULL.
+ *
+ * Any thread.
+ */
+size_t tinyci_request_arg_count(const tinyci_request *request);
+
+/**
+ * What kind of value an argument is.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return One of `TINYCI_VALUE_*`; 0 where there is none.
+ *
+ * Any thread.
+ */
+int32_t tinyci_request_arg_kind(const tinyci_request *request, size_t index);
+
+/**
+ * The number that an INT argument is, or 1 and 0 for a BOOL.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The number; 0 where the argument is neither or there is none.
+ *
+ * Any thread.
+ */
+int64_t tinyci_request_arg_int(const tinyci_request *request, size_t index);
+
+/**
+ * The number that a FLOAT argument is, or an INT.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The number; 0 where the argument is neither or there is none.
+ *
+ * Any thread.
+ */
+double tinyci_request_arg_float(const tinyci_request *request, size_t index);
+
+/**
+ * The text that a STRING argument is.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The text, which lives as long as the request; NULL where the argument is none. A NUL in
+ *         it is U+FFFD here, and `\u0000` in the JSON.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_arg_string(const tinyci_request *request, size_t index);
+
+/**
+ * An argument of any kind, as JSON.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The JSON, which lives as long as the request; NULL where there is no such argument.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_arg_json(const tinyci_request *request, size_t index);
+
+/**
+ * The command of a COMMAND, as one object of JSON: `shell`, a text for `/bin/sh -c`, or `argv`;
+ * `cwd`; `env`, over the host's own environment, where `null` takes a variable away; `input`, and
+ * `input_hex` where that is not UTF-8, for its standard input, which is empty without; `timeout_ms`,
+ * how long it may still take; `output`, `merged` or `split`: whether the two streams are told apart.
+ *
+ * @param request  The request, or NULL.
+ * @return The JSON, which lives as long as the request; NULL for other requests and NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_command_json(const tinyci_request *request);
+
+/**
+ * Sets a variable that the commands from here on can use in a tag, once the hook has passed.
+ *
+ * @param request  The request of a HOOK, which goes on to be the host's.
+ * @param name     The variable's name: `a`-`z`, digits and `_`, and none of tinyci's own. Copied.
+ * @param value    Its value: any text. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_request_set_var(tinyci_request *request,
+                                     const char *name,
+                                     const char *value,
+                                     tinyci_error **err);
+
+/**
+ * Answers a HOOK: it passed, and the config's own hook of that name comes next.
+ *
+ * @param request  The request, which is gone then.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more; `TINYCI_INVALID_ARG` if
+ *         this is no answer to that request, which fails then.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
+
+/**
+ * Answers a HOOK: it passed, and what the config has there is left out.
+ *
+ * @param request  The request, which is gone then.
+ * @param reason   Why, for the record; NULL for no reason. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_skip(tinyci_request *request,
+                                  const char *reason,
+                                  tinyci_error **err);
+
+/**
+ * Answers any request: the host refuses, or failed at it. The step fails, unless it is a function
+ * and the script catches the error.
+ *
+ * @param request  The request, which is gone then.
+ * @param message  Why, for the record; NULL for no reason. Copied.
+ * @param code     A number of the host's own, which stands in the record behind the message; 0 for
+ *                 none.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_fail(tinyci_request *request,
+                                  const char *message,
+                                  int32_t code,
+                                  tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
+ * `tinyci.secretsDir` is looked into.
+ *
+ * @param request  The request, which is gone then.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with a truth value.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    0 for false, anything else for true.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_bool(tinyci_request *request,
+                                         int32_t value,
+                                         tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with a whole number.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_int(tinyci_request *request,
+                                        int64_t value,
+                                        tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with a number with a fraction.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_float(tinyci_request *request,
+                                          double value,
+                                          tinyci_error **err);
+
+/**
+ * Answers a FUNCTION or a SECRET with a text.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The text. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_string(tinyci_request *request,
+                                           const char *value,
+                                           tinyci_error **err);
+
+/**
+ * Answers a SECRET with any bytes.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The bytes. Copied.
+ * @param len      Their number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL with a number above 0.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_bytes(tinyci_request *request,
+                                          const uint8_t *value,
+                                          size_t len,
+                                          tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with any value, such as an array or a map.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The value as JSON. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for what is not JSON.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_json(tinyci_request *request,
+                                         const char *value,
+                                         tinyci_error **err);
+
+/**
+ * Passes on what a COMMAND writes. It comes back as OUTPUT events, masked.
+ *
+ * It never waits. Where much of it is still to be passed on nothing is taken, and the host pulls
+ * events with `tinyci_run_next` before it tries again.
+ *
+ * @param request  The request, which goes on to be the host's.
+ * @param stream   `TINYCI_STREAM_STDOUT`, also for both at once, or `TINYCI_STREAM_STDERR`.
+ * @param data     Any bytes, cut anywhere. Copied.
+ * @param len      Their number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if nobody waits for
+ *         the command any more: end it; `TINYCI_INVALID_ARG` for other requests.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_request_command_output(tinyci_request *request,
+                                            int32_t stream,
+                                            const uint8_t *data,
+                                            size_t len,
+                                            tinyci_error **err);
+
+/**
+ * Answers a COMMAND: it has ended.
+ *
+ * @param request    The request, which is gone then.
+ * @param exit_code  Its exit code; not looked at if a signal ended it.
+ * @param signal     The number of the signal that ended it; 0 for none.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`. One that was ended because the run was canceled, or late, may be
+ *         answered in any way.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_command_finish(tinyci_request *request,
+                                            int32_t exit_code,
+                                            int32_t signal,
+                                            tinyci_error **err);
+
+/**
+ * Frees a request. Without an answer its step fails.
+ *
+ * @param request  The request, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_request_free(tinyci_request *request);
+
+/**
  * The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
  *
  * @param outcome  One of `TINYCI_OUTCOME_*`.
@@ -1195,6 +1964,200 @@ void tinyci_cancel_free(tinyci_cancel *cancel);
  * Any thread.
  */
 const char *tinyci_outcome_name(int32_t outcome);
+
+/**
+ * The commit.
+ *
+ * @param record  The record, or NULL.
+ * @return The full id in hexadecimal digits, which lives as long as the record; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_commit(const tinyci_record *record);
+
+/**
+ * The branch that the commit was judged for. What is not UTF-8 in it comes as U+FFFD.
+ *
+ * @param record  The record, or NULL.
+ * @return The branch's short name, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_branch(const tinyci_record *record);
+
+/**
+ * The branch's own bytes.
+ *
+ * @param record  The record, or NULL.
+ * @param length  Where the number of bytes is stored, or NULL.
+ * @return The bytes, which live as long as the record; NULL, and length 0, where there is none.
+ *
+ * Any thread.
+ */
+const uint8_t *tinyci_record_branch_bytes(const tinyci_record *record, size_t *length);
+
+/**
+ * What became of the commit.
+ *
+ * @param record  The record, or NULL.
+ * @return One of `TINYCI_OUTCOME_*`, or a number that a later version knows; 0 for NULL. To tell
+ *         green from everything else use `tinyci_record_passed`.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_outcome(const tinyci_record *record);
+
+/**
+ * Whether the commit is green: the one test for it.
+ *
+ * @param record  The record, or NULL.
+ * @return 1 if it is, 0 for everything else and for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_passed(const tinyci_record *record);
+
+/**
+ * Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
+ *
+ * @param record  The record, or NULL.
+ * @return The text, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_reason(const tinyci_record *record);
+
+/**
+ * When the attempt began.
+ *
+ * @param record  The record, or NULL.
+ * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
+ *
+ * Any thread.
+ */
+int64_t tinyci_record_started_ms(const tinyci_record *record);
+
+/**
+ * How long the attempt took.
+ *
+ * @param record  The record, or NULL.
+ * @return Milliseconds on a clock that is never set back; 0 for NULL.
+ *
+ * Any thread.
+ */
+uint64_t tinyci_record_duration_ms(const tinyci_record *record);
+
+/**
+ * All of it, as the line of JSON that `refs/notes/runs/tinyci` keeps.
+ *
+ * @param record  The record, or NULL.
+ * @return The JSON, which lives as long as the record; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_json(const tinyci_record *record);
+
+/**
+ * How many phases and hooks ran, or were skipped.
+ *
+ * @param record  The record, or NULL.
+ * @return Their number; 0 for NULL.
+ *
+ * Any thread.
+ */
+size_t tinyci_record_step_count(const tinyci_record *record);
+
+/**
+ * The name of a step.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0, in the order in which they ran.
+ * @return Its name, such as `build`, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_step_name(const tinyci_record *record, size_t index);
+
+/**
+ * What became of a step.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0.
+ * @return One of `TINYCI_OUTCOME_*`; 0 where there is none.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_step_outcome(const tinyci_record *record, size_t index);
+
+/**
+ * How the last command of a step ended, which is the one that failed if one did.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0.
+ * @return The exit code; 128 and the signal's number where a signal ended it, as a shell has it; -1
+ *         where no command ended by itself. 0 for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_step_exit_code(const tinyci_record *record, size_t index);
+
+/**
+ * Why a step failed or was skipped, where no command says it: a host's refusal, a tag that could
+ * not be filled in, the error of a script.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0.
+ * @return The text, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_step_error(const tinyci_record *record, size_t index);
+
+/**
+ * Asks for what is kept of earlier runs: of each commit the record that its verdict rests on, the
+ * newest commit first.
+ *
+ * @param engine     The engine.
+ * @param selection  Revisions or ranges; NULL for every commit that the selected refs reach.
+ * @param outcome    Only records of this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
+ * @param limit      At most so many records; 0 for all.
+ * @param out        Where the list is stored, to be freed with `tinyci_records_free`; NULL on an
+ *                   error.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there is none; `TINYCI_NOT_FOUND` for a revision that names no
+ *         commit; `TINYCI_INVALID_ARG` for an unknown outcome, or a selection of pushed refs.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_records_query(const tinyci_engine *engine,
+                                   const tinyci_selection *selection,
+                                   int32_t outcome,
+                                   size_t limit,
+                                   tinyci_records **out,
+                                   tinyci_error **err);
+
+/**
+ * Gives the next record of a list.
+ *
+ * @param records  The list.
+ * @param out      Where the record is stored, which belongs to the list; NULL where there is none.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` after the last.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_records_next(tinyci_records *records,
+                                  const tinyci_record **out,
+                                  tinyci_error **err);
+
+/**
+ * Frees a list and its records.
+ *
+ * @param records  The list, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_records_free(tinyci_records *records);
 
 /**
  * Tells what a run would do, without doing it: what `tinyci plan --json` prints.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::declarations::{Declarations, Doc};
 
 /// The files that hold what C sees, in the order in which a person reads the header.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 19] = [
     "version",
     "status",
     "error",
@@ -25,7 +25,12 @@ const SOURCES: [&str; 14] = [
     "pipeline",
     "vars",
     "cancel",
+    "run",
+    "event",
+    "request",
     "outcome",
+    "record",
+    "records",
     "reports",
     "acts",
 ];
