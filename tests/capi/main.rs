@@ -5,6 +5,7 @@
 //! | `declarations` | the header, read as a naive parser reads it |
 //! | `header` | that header, JSON and prototypes are what the sources say, and documented |
 //! | `library` | the libraries that `bindings/build-library.sh` builds |
+//! | `runs` | whole runs, `runs/*.c` and `examples/c`, plain, under valgrind and sanitizers |
 //! | `programs` | every `programs/*.c`, shared and static, under valgrind and sanitizers |
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
@@ -13,3 +14,6 @@ mod declarations;
 mod header;
 mod library;
 mod programs;
+mod runs;
+#[path = "../it/support.rs"]
+mod support;

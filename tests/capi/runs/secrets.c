@@ -1,5 +1,5 @@
 /* Secrets that the host answers for, and that output never shows.
- * usage: run_secrets REPOSITORY      (asks for TEXT, BYTES and FILE; FILE is in the folder) */
+ * usage: secrets REPOSITORY      (asks for TEXT, BYTES and FILE; FILE is in the folder) */
 #include "runs.h"
 
 int main(int argc, char **argv) {

@@ -1,5 +1,5 @@
 /* Hooks of the host: what each answer makes of the step, and what no answer makes of it.
- * usage: run_hooks REPOSITORY fail|skip|var|drop|untaken|unfit */
+ * usage: hooks REPOSITORY fail|skip|var|drop|untaken|unfit */
 #include "runs.h"
 
 static void answer(tinyci_event *event, const char *how) {

@@ -1,5 +1,5 @@
 /* The descriptor of a run: readable whenever `tinyci_run_next` would not wait, and at the end.
- * usage: run_poll REPOSITORY [read]      (`read`: the host takes the bytes itself) */
+ * usage: poll REPOSITORY [read]      (`read`: the host takes the bytes itself) */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* Two engines on two threads with 64 KiB of stack each, and a request answered from a third.
- * usage: run_threads REPOSITORY REPOSITORY */
+ * usage: threads REPOSITORY REPOSITORY */
 #define _POSIX_C_SOURCE 200809L
 #include <limits.h>
 #include <pthread.h>

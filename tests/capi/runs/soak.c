@@ -1,5 +1,5 @@
 /* Many calls, whole runs among them: neither memory nor descriptors grow.
- * usage: run_soak REPOSITORY CALLS */
+ * usage: soak REPOSITORY CALLS */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* Runs that end before their end: by a signal handler, freed, with requests in hand.
- * usage: run_stop REPOSITORY signal|free|request    (the build prints a line, then sleeps) */
+ * usage: stop REPOSITORY signal|free|request    (the build prints a line, then sleeps) */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include "runs.h"

@@ -1,5 +1,5 @@
 /* Functions that the host lends to scripts: typed arguments, every kind of result, branches.
- * usage: run_functions REPOSITORY */
+ * usage: functions REPOSITORY */
 #include "runs.h"
 
 static void answer(tinyci_request *call) {

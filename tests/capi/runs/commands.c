@@ -1,5 +1,5 @@
 /* The host runs the commands, two jobs at once and in its own order.
- * usage: run_commands REPOSITORY     (two commits are due, each with `build: first`) */
+ * usage: commands REPOSITORY     (two commits are due, each with `build: first`) */
 #include "runs.h"
 
 /* Takes commands until two of them wait, which only two jobs can bring about. */

@@ -1,5 +1,5 @@
 /* What a run does with the host's signals: nothing, and it says where it cannot work.
- * usage: run_signals REPOSITORY       (the build ends without reading what it is given) */
+ * usage: signals REPOSITORY       (the build ends without reading what it is given) */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include "runs.h"

@@ -1,5 +1,5 @@
 /* A repository that is taken: BUSY comes out of the run, and another run can be followed.
- * usage: run_follow REPOSITORY
+ * usage: follow REPOSITORY
  *     (a hook is asked for; the build prints until there is a file `go` in the repository, then
  *     `built`) */
 #include "runs.h"

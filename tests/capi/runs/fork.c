@@ -1,5 +1,5 @@
 /* A host that forks in mid-run: the child can use nothing, free everything, and harms nothing.
- * usage: run_fork REPOSITORY             (a hook is asked for, then the build prints) */
+ * usage: fork REPOSITORY             (a hook is asked for, then the build prints) */
 #define _POSIX_C_SOURCE 200809L
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* A build that prints without end, and a host that pulls slowly: memory stays flat, nothing is lost.
- * usage: run_flood REPOSITORY MIB      (the build prints so many MiB of lines) */
+ * usage: flood REPOSITORY MIB      (the build prints so many MiB of lines) */
 #define _POSIX_C_SOURCE 200809L
 #include <time.h>
 #include <unistd.h>
