@@ -45,6 +45,7 @@ mod bytes;
 mod cancel;
 #[cfg(feature = "capi")]
 mod capi;
+mod check_report;
 mod clock;
 mod commit;
 mod compact;
@@ -95,6 +96,7 @@ mod workspace;
 pub use crate::{
     bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
+    check_report::{CheckReport, Problem},
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},

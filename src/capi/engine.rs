@@ -38,12 +38,8 @@ pub(super) struct Opened {
 impl Opened {
     fn new(path: PathBuf, options: Options) -> Result<Self, Failure> {
         options.mistake()?;
-        let mut builder = options.builder(&path);
-        // Plans and checks have to know what there is to call.
-        for it in &options.functions {
-            let arguments = it.args_min..=it.args_max;
-            builder = builder.function(&it.name, arguments, it.effect, &it.doc, no_answer);
-        }
+        let mut builder = with_functions(options.builder(&path), &options);
+        // Plans tell of them.
         for hook in &options.hooks {
             builder = builder.hook(*hook, |_| Err("no run asks for this hook".into()));
         }
@@ -56,6 +52,17 @@ impl Opened {
     pub(super) fn builder(&self) -> EngineBuilder {
         self.options.builder(&self.path)
     }
+
+    /// The same for who has to know what scripts can call, and calls nothing.
+    pub(super) fn builder_with_functions(&self) -> EngineBuilder {
+        with_functions(self.builder(), &self.options)
+    }
+}
+
+fn with_functions(builder: EngineBuilder, options: &Options) -> EngineBuilder {
+    options.functions.iter().fold(builder, |builder, it| {
+        builder.function(&it.name, it.args_min..=it.args_max, it.effect, &it.doc, no_answer)
+    })
 }
 
 /// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.

@@ -181,3 +181,20 @@ pub extern "C" fn tinyci_error_host_code(error: Option<&tinyci_error>) -> i32 {
 pub extern "C" fn tinyci_error_free(error: Option<Box<tinyci_error>>) {
     drop(error);
 }
+
+#[cfg(test)]
+impl<'call> ErrorOut<'call> {
+    /// A place as C has it.
+    pub(super) fn at(place: &'call mut MaybeUninit<*mut tinyci_error>) -> Self {
+        Self(Some(place))
+    }
+
+    /// The message that a call stored there, if it stored an error.
+    pub(super) fn taken(place: MaybeUninit<*mut tinyci_error>) -> Option<String> {
+        // SAFETY: every call stores NULL or what came from a box.
+        let error = unsafe { place.assume_init() };
+        // SAFETY: as above, and the box is taken once.
+        let error = (!error.is_null()).then(|| unsafe { Box::from_raw(error) });
+        error.map(|error| error.message.to_string_lossy().into_owned())
+    }
+}

@@ -11,7 +11,7 @@ use super::{
     ask::{Asked, Subject},
     guard,
     handle::{Handle, Sealed, handle},
-    outcome::outcome_number,
+    outcome::number_of,
     queue::Item,
     record::tinyci_record,
     request::tinyci_request,
@@ -191,13 +191,13 @@ impl Happened {
     fn outcome(&self) -> i32 {
         match &self.what {
             What::Event { event, .. } => match &**event {
-                Event::StepFinished { record, .. } => outcome_number(record.outcome),
-                Event::JobFinished { record, .. } => outcome_number(record.outcome),
-                Event::Finished { outcome, .. } => outcome_number(*outcome),
+                Event::StepFinished { record, .. } => number_of(record.outcome),
+                Event::JobFinished { record, .. } => number_of(record.outcome),
+                Event::Finished { outcome, .. } => number_of(*outcome),
                 _ => 0,
             },
             What::Request { asked, .. } => match asked.subject {
-                Subject::Hook(_, so_far) => outcome_number(so_far),
+                Subject::Hook(_, so_far) => number_of(so_far),
                 _ => 0,
             },
         }

@@ -2,12 +2,12 @@
 //!
 //! | a function that | goes through |
 //! |---|---|
-//! | does something | [`act`], or [`call`] where it has no handle |
+//! | does something | [`act`], or [`tell`] where there is something to be said of it |
 //! | makes something | [`make`], or [`make_alone`] where it has no handle |
 //! | sets something in a handle | [`set`] |
 //! | gives the next of many | [`step`] |
 //! | takes its handle for good | [`consume`] |
-//! | looks something up in a handle | [`peek`] |
+//! | looks something up | [`peek`], or [`answer`] where it has no handle |
 //! | makes an empty handle | [`fresh`] |
 //! | frees a handle | [`free`] |
 //!
@@ -91,16 +91,46 @@ pub(super) enum Step<P> {
     Again,
 }
 
+/// What an act comes to: it is done, or it found nothing to do.
+pub(super) enum Act {
+    Done,
+    Nothing,
+}
+
 /// Does something with a handle, on a big stack.
 pub(super) fn act<H: Handle>(
     handle: Option<&H>,
     err: ErrorOut<'_>,
-    work: impl FnOnce(&H::Value) -> Result<(), Failure> + Send,
+    work: impl FnOnce(&H::Value) -> Result<Act, Failure> + Send,
 ) -> tinyci_status
 where
     H::Value: Sync,
 {
-    err.store(entered(handle, |value| deep(|| work(value))).map(|()| TINYCI_OK))
+    let result = entered(handle, |value| deep(|| work(value)));
+    err.store(result.map(|act| match act {
+        Act::Done => TINYCI_OK,
+        Act::Nothing => TINYCI_DONE,
+    }))
+}
+
+/// Does something with a handle, on a big stack, and tells of it where somebody listens.
+pub(super) fn tell<H: Handle>(
+    handle: Option<&H>,
+    out: Out<'_, *mut c_char>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce(&H::Value) -> Result<CString, Failure> + Send,
+) -> tinyci_status
+where
+    H::Value: Sync,
+{
+    let place = out.map(|place| place.write(ptr::null_mut()));
+    let result = entered(handle, |value| deep(|| work(value)));
+    err.store(result.map(|text| {
+        if let Some(place) = place {
+            *place = text.into_raw();
+        }
+        TINYCI_OK
+    }))
 }
 
 /// Makes something of a handle, on a big stack.
@@ -118,14 +148,6 @@ where
         Ok(TINYCI_OK)
     });
     err.store(result)
-}
-
-/// Does something without a handle, on a big stack.
-pub(super) fn call(
-    err: ErrorOut<'_>,
-    work: impl FnOnce() -> Result<(), Failure> + Send,
-) -> tinyci_status {
-    err.store(caught(|| deep(work)).map(|()| TINYCI_OK))
 }
 
 /// Makes something without a handle, on a big stack.
@@ -185,6 +207,11 @@ pub(super) fn peek<H: Handle, R: Nothing>(
     look: impl FnOnce(&H::Value) -> R,
 ) -> R {
     entered(handle, |value| Ok(look(value))).unwrap_or(R::NOTHING)
+}
+
+/// Answers a question that is about no handle.
+pub(super) fn answer<R: Nothing>(look: impl FnOnce() -> R) -> R {
+    caught(|| Ok(look())).unwrap_or(R::NOTHING)
 }
 
 /// Makes a handle that needs nothing to be made.
@@ -252,4 +279,90 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = text.unwrap_or("it did not say why");
     let message = format!("tinyci panicked, which is a fault of its own: {text}");
     Error::new(ErrorKind::Panic, message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::MaybeUninit;
+
+    use super::*;
+    use crate::capi::{
+        handle::{Sealed, handle},
+        status::{TINYCI_INVALID_ARG, TINYCI_PANIC, status_of},
+        text::c_text,
+    };
+
+    struct Thing(Sealed<Vec<i32>>);
+    handle!(Thing, Vec<i32>, "thing");
+
+    /// What a call returned, and the error that it stored.
+    fn outcome(call: impl FnOnce(ErrorOut<'_>) -> tinyci_status) -> (tinyci_status, String) {
+        let mut place = MaybeUninit::new(ptr::dangling_mut());
+        let status = call(ErrorOut::at(&mut place));
+        (status, ErrorOut::taken(place).unwrap_or_default())
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_the_handle_stays_failed() {
+        let thing = Thing::new(vec![1]);
+        let (status, text) = outcome(|err| act(Some(&thing), err, |_| panic!("at the disco")));
+        assert_eq!(status, TINYCI_PANIC);
+        assert!(text.contains("at the disco"), "{text}");
+        let (status, text) = outcome(|err| act(Some(&thing), err, |_| Ok(Act::Done)));
+        assert_eq!(status, TINYCI_PANIC);
+        assert!(text.contains("can only be freed"), "{text}");
+        assert_eq!(peek(Some(&thing), |numbers| numbers.len()), 0);
+    }
+
+    #[test]
+    fn a_panic_of_a_setter_or_an_accessor_fails_the_handle_too() {
+        let mut thing = Thing::new(Vec::new());
+        let (status, _) = outcome(|err| set(Some(&mut thing), err, |_| panic!("no")));
+        assert_eq!(status, TINYCI_PANIC);
+        assert_eq!(outcome(|err| set(Some(&mut thing), err, |_| Ok(()))).0, TINYCI_PANIC);
+        let thing = Thing::new(vec![7]);
+        assert_eq!(peek(Some(&thing), |numbers| numbers[0]), 7);
+        assert_eq!(peek(Some(&thing), |numbers| numbers[1]), 0);
+        assert_eq!(peek(Some(&thing), |numbers| numbers[0]), 0, "it is failed");
+    }
+
+    #[test]
+    fn outputs_are_cleared_and_success_clears_the_error() {
+        let mut out = MaybeUninit::new(ptr::dangling_mut());
+        let failing = || Err(Error::new(ErrorKind::Busy, "busy").into());
+        let (status, text) = outcome(|err| make_alone::<CString>(Some(&mut out), err, failing));
+        assert_eq!((status, text.as_str()), (status_of(ErrorKind::Busy), "busy"));
+        // SAFETY: every call stores something.
+        assert!(unsafe { out.assume_init() }.is_null());
+        let (status, text) = outcome(|err| make_alone(None, err, || Ok(c_text("x"))));
+        assert_eq!((status, text.as_str()), (TINYCI_INVALID_ARG, "`out` is NULL"));
+        let thing = Thing::new(Vec::new());
+        assert_eq!(outcome(|err| act(Some(&thing), err, |_| Ok(Act::Done))), (0, String::new()));
+    }
+
+    #[test]
+    fn deep_work_has_room_and_a_handle_that_is_taken_is_gone() {
+        fn depth(number: u32) -> u32 {
+            let room = std::hint::black_box([number; 256]);
+            if number == 0 { room[0] } else { depth(number - 1) + 1 }
+        }
+        let thing = Thing::new(Vec::new());
+        let small = thread::Builder::new().stack_size(64 << 10).spawn(move || {
+            outcome(|err| {
+                act(Some(&thing), err, |_| {
+                    assert_eq!(depth(10_000), 10_000);
+                    Ok(Act::Done)
+                })
+            })
+        });
+        assert!(small.is_ok_and(|thread| thread.join().is_ok_and(|(status, _)| status == 0)));
+        let taken = Box::new(Thing::new(vec![1, 2]));
+        let (status, _) = outcome(|err| {
+            consume(Some(taken), err, |numbers| {
+                assert_eq!(numbers, [1, 2]);
+                Ok(())
+            })
+        });
+        assert_eq!(status, TINYCI_OK);
+    }
 }

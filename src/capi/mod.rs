@@ -11,9 +11,11 @@
 #![expect(non_camel_case_types, reason = "types have the names that C sees")]
 #![expect(unreachable_pub, reason = "C reaches them by their symbols, cbindgen by this word")]
 
+mod acts;
 mod ask;
 mod bell;
 mod cancel;
+mod commits;
 mod engine;
 mod error;
 mod event;
@@ -22,12 +24,15 @@ mod handle;
 mod lent;
 mod options;
 mod outcome;
+mod pipeline;
 mod queue;
 mod record;
 mod records;
+mod reports;
 mod request;
 mod run;
 mod selection;
 mod status;
 mod text;
 mod vars;
+mod version;

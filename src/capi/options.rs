@@ -151,8 +151,8 @@ pub extern "C" fn tinyci_options_new() -> *mut tinyci_options {
     guard::fresh(Options::default)
 }
 
-/// Adds a pattern of the refs whose commits are run. Without any, `tinyci.refs` holds, else all of
-/// `refs/heads/*`.
+/// Adds a pattern of the refs whose commits are run. Without any, `tinyci.refs` holds, else all
+/// branches.
 ///
 /// @param options  The options.
 /// @param glob     A full ref name; `*` stands for any letters, slashes included. Copied.

@@ -1,10 +1,10 @@
-//! What became of a commit or a step, as a number.
+//! Outcomes as numbers.
 
 use std::ffi::{CStr, c_char};
 
 use crate::Outcome;
 
-/// Everything that had to pass did: green.
+/// Everything that had to pass did: the only outcome that is green.
 pub const TINYCI_OUTCOME_SUCCESS: i32 = 1;
 /// A command of the commit failed, or its config is not valid.
 pub const TINYCI_OUTCOME_FAILURE: i32 = 2;
@@ -17,18 +17,30 @@ pub const TINYCI_OUTCOME_NO_VERDICT: i32 = 5;
 /// Somebody canceled the run. Nothing is settled.
 pub const TINYCI_OUTCOME_CANCELED: i32 = 6;
 
-/// Every outcome with its name.
-const OUTCOMES: [(i32, Outcome, &CStr); 6] = [
-    (TINYCI_OUTCOME_SUCCESS, Outcome::Success, c"success"),
-    (TINYCI_OUTCOME_FAILURE, Outcome::Failure, c"failure"),
-    (TINYCI_OUTCOME_TIMED_OUT, Outcome::TimedOut, c"timed_out"),
-    (TINYCI_OUTCOME_SKIPPED, Outcome::Skipped, c"skipped"),
-    (TINYCI_OUTCOME_NO_VERDICT, Outcome::NoVerdict, c"no_verdict"),
-    (TINYCI_OUTCOME_CANCELED, Outcome::Canceled, c"canceled"),
+const NAMES: [(Outcome, i32, &CStr); 6] = [
+    (Outcome::Success, TINYCI_OUTCOME_SUCCESS, c"success"),
+    (Outcome::Failure, TINYCI_OUTCOME_FAILURE, c"failure"),
+    (Outcome::TimedOut, TINYCI_OUTCOME_TIMED_OUT, c"timed_out"),
+    (Outcome::Skipped, TINYCI_OUTCOME_SKIPPED, c"skipped"),
+    (Outcome::NoVerdict, TINYCI_OUTCOME_NO_VERDICT, c"no_verdict"),
+    (Outcome::Canceled, TINYCI_OUTCOME_CANCELED, c"canceled"),
 ];
 
-/// The number of an outcome.
-pub(super) fn outcome_number(outcome: Outcome) -> i32 {
+/// The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
+///
+/// @param outcome  One of `TINYCI_OUTCOME_*`.
+/// @return The name, or NULL for a number that this version does not know: read such a one as not
+///         passed. Static: do not free it.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_outcome_name(outcome: i32) -> *const c_char {
+    let named = NAMES.iter().find(|(_, number, _)| *number == outcome);
+    named.map_or(std::ptr::null(), |(_, _, name)| name.as_ptr())
+}
+
+/// The number that stands for an outcome.
+pub(super) fn number_of(outcome: Outcome) -> i32 {
     match outcome {
         Outcome::Success => TINYCI_OUTCOME_SUCCESS,
         Outcome::Failure => TINYCI_OUTCOME_FAILURE,
@@ -39,22 +51,9 @@ pub(super) fn outcome_number(outcome: Outcome) -> i32 {
     }
 }
 
-/// The outcome of a number.
+/// The outcome that a number stands for.
 pub(super) fn outcome_of(number: i32) -> Option<Outcome> {
-    let known = OUTCOMES.iter().find(|(known, ..)| *known == number);
-    known.map(|(_, outcome, _)| *outcome)
-}
-
-/// The name of an outcome, as JSON and `tinyci results` have it.
-///
-/// @param outcome  One of `TINYCI_OUTCOME_*`.
-/// @return The name, such as `timed_out`, which is never freed; NULL for any other number.
-///
-/// Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn tinyci_outcome_name(outcome: i32) -> *const c_char {
-    let known = OUTCOMES.iter().find(|(known, ..)| *known == outcome);
-    known.map_or(std::ptr::null(), |(_, _, name)| name.as_ptr())
+    NAMES.iter().find(|(_, known, _)| *known == number).map(|(outcome, _, _)| *outcome)
 }
 
 #[cfg(test)]
@@ -62,14 +61,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_names_fit_and_never_change() {
-        for (place, (number, outcome, name)) in OUTCOMES.into_iter().enumerate() {
-            assert_eq!(usize::try_from(number), Ok(place + 1), "a published number changed");
-            assert_eq!(Outcome::ALL[place], outcome);
-            assert_eq!(outcome_number(outcome), number);
+    fn outcomes_numbers_and_names_are_one_to_one() {
+        for (index, (outcome, (known, number, name))) in
+            Outcome::ALL.into_iter().zip(NAMES).enumerate()
+        {
+            assert_eq!((outcome, number), (known, index as i32 + 1), "a published number changed");
+            assert_eq!(number_of(outcome), number);
             assert_eq!(outcome_of(number), Some(outcome));
             assert_eq!(name.to_str(), Ok(outcome.name()));
         }
-        assert!(outcome_of(0).is_none() && tinyci_outcome_name(7).is_null());
+        for unknown in [0, -1, 7, i32::MAX] {
+            assert!(outcome_of(unknown).is_none() && tinyci_outcome_name(unknown).is_null());
+        }
     }
 }

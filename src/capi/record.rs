@@ -9,7 +9,7 @@ use std::{
 use super::{
     guard,
     handle::{Handle, Sealed, handle},
-    outcome::outcome_number,
+    outcome::number_of,
     text::{borrowed, bytes_out, c_text, c_text_lossy},
 };
 use crate::{Exit, Record, StepRecord, clock};
@@ -115,7 +115,7 @@ pub extern "C" fn tinyci_record_branch_bytes(
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_outcome(record: Option<&tinyci_record>) -> i32 {
-    guard::peek(record, |kept| outcome_number(kept.record.outcome))
+    guard::peek(record, |kept| number_of(kept.record.outcome))
 }
 
 /// Whether the commit is green: the one test for it.
@@ -212,7 +212,7 @@ pub extern "C" fn tinyci_record_step_name(
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_step_outcome(record: Option<&tinyci_record>, index: usize) -> i32 {
-    guard::peek(record, |kept| kept.step(index).map_or(0, |(step, _)| outcome_number(step.outcome)))
+    guard::peek(record, |kept| kept.step(index).map_or(0, |(step, _)| number_of(step.outcome)))
 }
 
 /// How the last command of a step ended, which is the one that failed if one did.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::{
     error::{ErrorOut, Failure},
     guard,
-    handle::{Sealed, handle},
+    handle::{Sealed, handle, required},
+    pipeline::tinyci_pipeline,
     status::tinyci_status,
-    text::{CBytes, CText},
+    text::CText,
 };
-use crate::{Error, ErrorKind, Selection, Target, Wait};
+use crate::{Error, ErrorKind, Filter, Selection, Target, Update, Wait};
 
 /// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
 ///
@@ -17,6 +18,20 @@ use crate::{Error, ErrorKind, Selection, Target, Wait};
 pub struct tinyci_selection(Sealed<Selection>);
 
 handle!(tinyci_selection, Selection, "selection");
+
+/// The records of what a selection names; of every commit where it names none.
+pub(super) fn filter_of(selection: Option<&Selection>) -> Filter {
+    let targets = selection.map(|selection| selection.targets.as_slice()).unwrap_or_default();
+    targets.iter().fold(Filter::new(), |filter, target| match target {
+        Target::Revision(revision) => filter.revision(revision),
+        Target::Range(range) => filter.range(range),
+        Target::Update(Update { old: Some(old), new: Some(new), .. }) => {
+            filter.range(format!("{old}..{new}"))
+        }
+        Target::Update(Update { new: Some(new), .. }) => filter.range(new.to_string()),
+        Target::Update(_) => filter,
+    })
+}
 
 /// Makes a selection of all that is pending.
 ///
@@ -74,9 +89,9 @@ pub extern "C" fn tinyci_selection_add_range(
 /// Adds a ref that was pushed: one line of what git tells a `post-receive` hook, in three parts.
 ///
 /// @param selection  The selection.
-/// @param old        The full id that the ref had; forty zeros for a new ref.
-/// @param new        The full id that it has now; forty zeros for a deleted one.
-/// @param ref        The ref's full name.
+/// @param old_id     The full id that the ref had; forty zeros for a new ref.
+/// @param new_id     The full id that it has now; forty zeros for a deleted one.
+/// @param ref_name   The ref's full name, in any encoding.
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
@@ -84,14 +99,14 @@ pub extern "C" fn tinyci_selection_add_range(
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_update(
     selection: Option<&mut tinyci_selection>,
-    old: CText<'_>,
-    new: CText<'_>,
-    r#ref: CText<'_>,
+    old_id: CText<'_>,
+    new_id: CText<'_>,
+    ref_name: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        let (old, new) = (old.required("old")?, new.required("new")?);
-        let name = r#ref.bytes().ok_or_else(|| Failure::null("ref"))?;
+        let (old, new) = (old_id.required("old_id")?, new_id.required("new_id")?);
+        let name = ref_name.bytes().ok_or_else(|| Failure::null("ref_name"))?;
         let line = [old.as_bytes(), new.as_bytes(), name].join(&b' ');
         if line.contains(&b'\n') {
             let message = "a ref's name and its ids hold no line break";
@@ -115,7 +130,7 @@ pub extern "C" fn tinyci_selection_add_update(
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_hook_lines(
     selection: Option<&mut tinyci_selection>,
-    text: CBytes<'_>,
+    text: CText<'_>,
     len: usize,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
@@ -197,6 +212,28 @@ pub extern "C" fn tinyci_selection_set_all_history(
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
         selection.all_history = all_history != 0;
+        Ok(())
+    })
+}
+
+/// Judges every selected commit by this pipeline instead of its own config. What becomes of a
+/// commit is its verdict as any other is.
+///
+/// @param selection  The selection.
+/// @param pipeline   The pipeline. Copied.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, for NULL too: nothing is to be run by the wrong
+///         pipeline because another one could not be read.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_set_pipeline(
+    selection: Option<&mut tinyci_selection>,
+    pipeline: Option<&tinyci_pipeline>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.pipeline = Some(required(pipeline)?.pipeline.clone());
         Ok(())
     })
 }

@@ -47,6 +47,12 @@ impl<'call> CText<'call> {
         Ok(Path::new(OsStr::from_bytes(bytes)))
     }
 
+    /// So many bytes, with or without a NUL behind them or among them. NULL is none, and stands only
+    /// for none.
+    pub(super) fn of_length(self, length: usize, name: &str) -> Result<&'call [u8], Failure> {
+        CBytes(self.0.cast(), PhantomData).of_length(length, name)
+    }
+
     /// The bytes of an argument that may be NULL.
     pub(super) fn bytes(self) -> Option<&'call [u8]> {
         // SAFETY: such a value comes only from a host, whose strings end with a NUL and live as
@@ -81,11 +87,6 @@ impl<'call> CBytes<'call> {
         // SAFETY: such a value comes only from a host, which says how many bytes are there; it is
         // not NULL and the number is one that an object can have.
         Ok(unsafe { slice::from_raw_parts(self.0, length) })
-    }
-
-    /// The same as text.
-    pub(super) fn text(self, length: usize, name: &str) -> Result<&'call str, Failure> {
-        utf8(self.of_length(length, name)?, name)
     }
 }
 

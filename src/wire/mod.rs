@@ -7,6 +7,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `deployment` | deployments, plans of them, approvals |
+//! | `check` | what is wrong with a config |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 //! | `forecast` | what running a commit would do |
@@ -15,6 +16,7 @@
 //! | `admin` | settings |
 
 mod admin;
+mod check;
 mod deployment;
 mod event;
 #[cfg(feature = "rhai")]

@@ -1,11 +1,19 @@
-#[test]
-fn trial() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut config = cbindgen::Config::from_file(root.join("src/capi/cbindgen.toml")).unwrap();
-    let _ = &mut config;
-    let mut b = cbindgen::Builder::new().with_config(config);
-    for f in ["status", "error", "text", "guard", "vars"] {
-        b = b.with_src(root.join(format!("src/capi/{f}.rs")));
-    }
-    b.generate().unwrap().write(std::io::stdout());
-}
+//! The C ABI, as programs in C meet it: its header, its libraries, and programs built with them.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `declarations` | the header, read as a naive parser reads it |
+//! | `header` | that header, JSON and prototypes are what the sources say, and documented |
+//! | `library` | the libraries that `bindings/build-library.sh` builds |
+//! | `runs` | whole runs, `runs/*.c` and `examples/c`, plain, under valgrind and sanitizers |
+//! | `programs` | every `programs/*.c`, shared and static, under valgrind and sanitizers |
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod declarations;
+mod header;
+mod library;
+mod programs;
+mod runs;
+#[path = "../it/support.rs"]
+mod support;

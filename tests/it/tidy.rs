@@ -15,6 +15,7 @@ const FLOORS: [&[&str]; 5] = [
     &[
         "bytes",
         "cancel",
+        "check_report",
         "clock",
         "commit",
         "deployment",

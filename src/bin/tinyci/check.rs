@@ -6,8 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
-use tinyci::{Engine, Error, ErrorKind as TinyciErrorKind, Format};
+use tinyci::{CheckReport, Engine, Format, Problem};
 
 use crate::{
     args::Globals,
@@ -39,29 +38,30 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure> {
-    let report = match &args.commit {
+    let (report, text) = match &args.commit {
         Some(revision) => {
-            let report = Report::new(revision.clone(), globals.engine()?.check(revision)?)?;
-            report.of_commit(revision)
+            let found = globals.engine()?.check(revision)?;
+            (CheckReport::of_commit(revision, found)?, Vec::new())
         }
         None => {
             let (name, text) = read(args.file.as_deref(), globals)?;
             warn_of_settings(globals);
             let builder = Engine::builder(globals.dir());
             let found = builder.check_config(&text, format_of(&name), &name);
-            Report::new(name, found)?.with_excerpts(&String::from_utf8_lossy(&text))
+            (CheckReport::new(name, found)?, text)
         }
     };
     let mut stdout = Stdout::new();
     if args.json {
-        stdout.line(report.to_json()?);
-    } else if !report.valid {
-        report.problems.iter().for_each(|problem| stdout.line(problem.show(&report.file)));
+        stdout.line(report.to_json());
+    } else if !report.is_valid() {
+        let text = String::from_utf8_lossy(&text);
+        report.problems.iter().for_each(|problem| stdout.line(show(problem, &report, &text)));
     } else if !globals.is_quiet() {
         stdout.line(format_args!("{} is valid", report.file));
     }
     stdout.finish()?;
-    Ok(if report.valid { OK } else { FAILED })
+    Ok(if report.is_valid() { OK } else { FAILED })
 }
 
 /// Says what is odd about the settings of the repository, where the folder is in one: a config can
@@ -117,93 +117,23 @@ fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     }
 }
 
-/// What there is to say about one config. It is also the schema of `--json`.
-#[derive(Debug, Serialize)]
-struct Report {
-    v: u32,
-    file: String,
-    valid: bool,
-    problems: Vec<Problem>,
+/// `file:line:column: message`, the line, and a caret under the column.
+fn show(problem: &Problem, report: &CheckReport, text: &str) -> String {
+    let mut shown = problem.file.as_deref().unwrap_or(&report.file).to_owned();
+    if let Some(at) = problem.position {
+        shown.push_str(&format!(":{at}"));
+    }
+    shown.push_str(&format!(": {}", problem.message));
+    if let Some(excerpt) = problem.excerpt.clone().or_else(|| excerpt(problem, text)) {
+        shown.push_str(&format!("\n{excerpt}"));
+    }
+    shown
 }
 
-#[derive(Debug, Serialize)]
-struct Problem {
-    /// The file it is in, where that is one which the config imports.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<usize>,
-    message: String,
-    /// The lines that show it.
-    #[serde(skip)]
-    excerpt: Option<String>,
-}
-
-impl Report {
-    /// What keeps the config from being read is a failure, not a problem of the config.
-    fn new(file: String, found: Vec<Error>) -> Result<Self, Failure> {
-        let mut problems = Vec::new();
-        for error in found {
-            match error.kind() {
-                TinyciErrorKind::Config | TinyciErrorKind::Script => {
-                    problems.push(Problem::new(&error, &file));
-                }
-                _ => return Err(error.into()),
-            }
-        }
-        Ok(Self { v: 1, file, valid: problems.is_empty(), problems })
-    }
-
-    /// The same with names that say in which commit the files are.
-    fn of_commit(mut self, revision: &str) -> Self {
-        for file in self.problems.iter_mut().filter_map(|problem| problem.file.as_mut()) {
-            *file = format!("{revision}:{file}");
-        }
-        self
-    }
-
-    fn with_excerpts(mut self, text: &str) -> Self {
-        for problem in self.problems.iter_mut().filter(|problem| problem.excerpt.is_none()) {
-            let line = problem.line.and_then(|line| line.checked_sub(1));
-            let line = line.and_then(|line| text.lines().nth(line));
-            problem.excerpt = line.zip(problem.column).map(|(line, column)| under(line, column));
-        }
-        self
-    }
-
-    fn to_json(&self) -> Result<String, Failure> {
-        serde_json::to_string(self)
-            .map_err(|error| Failure::broken(format!("cannot write the report as JSON: {error}")))
-    }
-}
-
-impl Problem {
-    fn new(error: &Error, file: &str) -> Self {
-        let path = error.path().map(|path| path.display().to_string());
-        let (line, column) = match error.position() {
-            Some(at) => (Some(at.line), Some(at.column)),
-            None => (None, None),
-        };
-        // The place stands in front of the message already.
-        let excerpt = error.excerpt().map(|it| it.lines().skip(1).collect::<Vec<_>>().join("\n"));
-        let message = error.message().to_owned();
-        Self { file: path.filter(|path| path != file), line, column, message, excerpt }
-    }
-
-    /// `file:line:column: message`, the line, and a caret under the column.
-    fn show(&self, file: &str) -> String {
-        let mut text = self.file.as_deref().unwrap_or(file).to_owned();
-        for number in self.line.into_iter().chain(self.column) {
-            text.push_str(&format!(":{number}"));
-        }
-        text.push_str(&format!(": {}", self.message));
-        if let Some(excerpt) = &self.excerpt {
-            text.push_str(&format!("\n{excerpt}"));
-        }
-        text
-    }
+fn excerpt(problem: &Problem, text: &str) -> Option<String> {
+    let at = problem.position?;
+    let line = text.lines().nth(at.line.checked_sub(1)?)?;
+    Some(under(line, at.column))
 }
 
 /// The line, and a caret under the column.
@@ -217,17 +147,17 @@ fn under(line: &str, column: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tinyci::Position;
+    use tinyci::{Error, ErrorKind, Position};
 
-    use super::*;
+    use super::{CheckReport, show};
 
     #[test]
     fn a_problem_points_at_its_column() {
-        let error = Error::new(TinyciErrorKind::Config, "no such key");
+        let error = Error::new(ErrorKind::Config, "no such key");
         let error = error.with_path("f").with_position(Position::new(2, 3));
-        let Ok(report) = Report::new("f".to_owned(), vec![error]) else { panic!("a report") };
-        let report = report.with_excerpts("build: x\n\té: \u{7}y\n");
-        let shown: Vec<_> = report.problems.iter().map(|problem| problem.show("f")).collect();
+        let Ok(report) = CheckReport::new("f", vec![error]) else { panic!("a report") };
+        let text = "build: x\n\té: \u{7}y\n";
+        let shown: Vec<_> = report.problems.iter().map(|it| show(it, &report, text)).collect();
         assert_eq!(shown, ["f:2:3: no such key\n\té: \u{fffd}y\n\t ^"]);
     }
 }

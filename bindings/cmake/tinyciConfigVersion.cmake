@@ -1,0 +1,20 @@
+# The version is the header's, so that it stands in one place.
+
+set(_tinyci_prefix "${CMAKE_CURRENT_LIST_DIR}")
+foreach(_tinyci_level RANGE 4)
+    if(EXISTS "${_tinyci_prefix}/include/tinyci.h")
+        break()
+    endif()
+    get_filename_component(_tinyci_prefix "${_tinyci_prefix}" DIRECTORY)
+endforeach()
+file(STRINGS "${_tinyci_prefix}/include/tinyci.h" _tinyci_line REGEX "^#define TINYCI_VERSION \"")
+string(REGEX REPLACE ".*\"(.*)\".*" "\\1" PACKAGE_VERSION "${_tinyci_line}")
+
+if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
+    set(PACKAGE_VERSION_COMPATIBLE FALSE)
+else()
+    set(PACKAGE_VERSION_COMPATIBLE TRUE)
+    if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
+        set(PACKAGE_VERSION_EXACT TRUE)
+    endif()
+endif()

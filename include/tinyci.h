@@ -1,0 +1,2325 @@
+/*
+ * tinyci: continuous integration as a library. No daemon; state inside the git repository.
+ *
+ * Written from src/capi/ by a test; include/tinyci.json holds the same as data, and
+ * bindings/prototypes.h the prototypes on one line each. Everything that a binding has to know
+ * stands in this file.
+ *
+ * STATUSES AND ERRORS. A function that can fail returns a tinyci_status and takes as its last
+ * parameter `tinyci_error **err`. 0 is TINYCI_OK; 1 and 2, TINYCI_DONE and TINYCI_AGAIN, are no
+ * errors; every negative number is one, known or not. `err` may be NULL. `*err` need not be
+ * initialised: every call stores something there, NULL unless it returns a negative status, and
+ * otherwise an error that the caller owns and frees with tinyci_error_free. There is no "last
+ * error" elsewhere. An output (`out`) is set to NULL first, and to a result only with TINYCI_OK. A
+ * call that fails has changed nothing that is not said.
+ *
+ * A status says whether tinyci could work. What became of a build is an outcome, and a red build is
+ * no error. Only TINYCI_OUTCOME_SUCCESS is green; read an outcome that you do not know as not
+ * passed.
+ *
+ * NULL never crashes. *_free does nothing; a function that returns no status gives 0 or NULL; an
+ * optional argument (options, selection, cancel, and where it says so) means the default; every
+ * other function that returns a status gives TINYCI_INVALID_ARG. Other pointers have to be good:
+ * to an object of that type that was not freed, to a text that ends with NUL, to as many bytes as
+ * the length beside it says.
+ *
+ * OBJECTS are opaque and reached by functions only. What a function stores in `T **out`, or returns
+ * from *_new, is owned by the caller and freed with the *_free of its type; what comes as `const T *`
+ * belongs to the object it came from, and dies with it. An object keeps alive what it needs: they
+ * can be freed in any order and from any thread.
+ *
+ * TEXT is UTF-8 and ends with NUL; where a length stands beside it, NUL is not needed. Text that is
+ * not UTF-8 is refused with TINYCI_INVALID_ARG on the way in. On the way out U+FFFD stands for what
+ * is not UTF-8, and for NUL; functions named *_bytes give the bytes as they are. Paths are the
+ * system's bytes. `const char *` that is returned belongs to the object it was asked of, or is
+ * static; `char **` is owned by the caller and freed with tinyci_string_free. What is passed in is
+ * copied, if it is kept.
+ *
+ * THREADS. An object that a function takes as `const T *` may be used by any number of threads at
+ * once. One that it takes as `T *` may be used by no other thread during the call; *_free besides
+ * must be the last use. Objects belong to no thread: any may use them, one after the other. Every
+ * function says so once more: "Any thread", or "One thread at a time".
+ *
+ * NOTHING CALLS BACK. No function takes a function, and no code of the host runs inside a call. What
+ * a run has to tell or to ask is an event that the host pulls. A call may be made from anywhere but
+ * a signal handler, where only tinyci_cancel_trigger is safe.
+ *
+ * STACK. A call needs at most 32 KiB of the caller's stack: deeper work is done by a thread of the
+ * library's while the call waits.
+ *
+ * FORK. An object belongs to the process that made it. In a forked child it gives
+ * TINYCI_WRONG_PROCESS, or 0 or NULL where no status is returned, and *_free leaves it alone: what
+ * it holds is the parent's. The child opens an engine of its own. Errors can be read and freed in
+ * both, since they are plain data.
+ *
+ * PANICS. If tinyci itself is at fault, a call gives TINYCI_PANIC, and the object that it was about
+ * is failed: each later call gives the same, and all that can be done with it is to free it.
+ *
+ * THE PROCESS is the host's. tinyci sets no signal handler, changes neither directory nor
+ * environment, writes neither to stdout nor to stderr (but for the one line with which Rust reports
+ * a panic), and never exits. Threads of its own end with the object that they work for.
+ *
+ * NUMBERS. Durations are milliseconds unless a name says otherwise; 0 does not wait, -1 waits for
+ * as long as it takes. Flags are 0 for no and anything else for yes. No bool, enum, struct or
+ * function crosses this border: only int32_t, int64_t, uint32_t, uint64_t, size_t, double and
+ * pointers. Numbers of statuses, outcomes and kinds are never used again for something else.
+ *
+ * VERSIONS. Functions and constants are added, never changed, as long as TINYCI_ABI is the same;
+ * the shared library is libtinyci.so.<TINYCI_ABI>. Who loads it at run time refuses another
+ * tinyci_abi(), and a tinyci_version_number() below the TINYCI_VERSION_NUMBER of the header.
+ */
+
+#ifndef TINYCI_H
+#define TINYCI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The version of this header; `tinyci_version()` tells the library's.
+ */
+#define TINYCI_VERSION "0.1.0"
+
+/**
+ * The first number of the version.
+ */
+#define TINYCI_VERSION_MAJOR 0
+
+/**
+ * The second number of the version.
+ */
+#define TINYCI_VERSION_MINOR 1
+
+/**
+ * The third number of the version.
+ */
+#define TINYCI_VERSION_PATCH 0
+
+/**
+ * The version as a number that rises with it: 1.2.3 is 1002003.
+ */
+#define TINYCI_VERSION_NUMBER 1000
+
+
+/**
+ * The version of the ABI, which is the N in `libtinyci.so.N`: raised whenever a program that was
+ * built against an earlier header would not run any more, and only then.
+ */
+#define TINYCI_ABI 1
+
+/**
+ * The function computes or looks something up: a plan calls it.
+ */
+#define TINYCI_EFFECT_PURE 1
+
+/**
+ * The function directs the script: a plan calls it.
+ */
+#define TINYCI_EFFECT_CONTROL 2
+
+/**
+ * The function acts: a plan lists the call and does not make it.
+ */
+#define TINYCI_EFFECT_EXTERNAL 3
+
+/**
+ * The host answers for secrets.
+ */
+#define TINYCI_ANSWER_SECRET 1
+
+/**
+ * The host answers for approvals.
+ */
+#define TINYCI_ANSWER_APPROVAL 2
+
+/**
+ * The host runs the commands, instead of the local machine.
+ */
+#define TINYCI_ANSWER_COMMAND 4
+
+/**
+ * The config is YAML, as in `.tinyci.yml`.
+ */
+#define TINYCI_FORMAT_YAML 1
+
+/**
+ * The config is a script, as in `.tinyci.rhai`.
+ */
+#define TINYCI_FORMAT_RHAI 2
+
+/**
+ * It is known which commits are due, and in which order. Comes again when more became due.
+ */
+#define TINYCI_EVENT_PLANNED 1
+
+/**
+ * A commit is being worked on.
+ */
+#define TINYCI_EVENT_JOB_STARTED 2
+
+/**
+ * Its tree stands in the export folder.
+ */
+#define TINYCI_EVENT_EXPORTED 3
+
+/**
+ * A phase or hook begins.
+ */
+#define TINYCI_EVENT_STEP_STARTED 4
+
+/**
+ * A command wrote: `tinyci_event_data` has the bytes.
+ */
+#define TINYCI_EVENT_OUTPUT 5
+
+/**
+ * A phase or hook ended: `tinyci_event_outcome` says how.
+ */
+#define TINYCI_EVENT_STEP_FINISHED 6
+
+/**
+ * A commit's attempt is over: `tinyci_event_record` is what remains of it.
+ */
+#define TINYCI_EVENT_JOB_FINISHED 7
+
+/**
+ * The last event of a run: `tinyci_event_outcome` is the worst of its commits.
+ */
+#define TINYCI_EVENT_FINISHED 8
+
+/**
+ * Something that changes no verdict and should be seen: `tinyci_event_data` has the message.
+ */
+#define TINYCI_EVENT_WARNING 9
+
+/**
+ * The run waits for another process: `tinyci_event_data` has the message.
+ */
+#define TINYCI_EVENT_WAITING 10
+
+/**
+ * Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
+ * `tinyci_request_skip` or `tinyci_request_fail`.
+ */
+#define TINYCI_EVENT_HOOK 32
+
+/**
+ * Request: a script calls a function that was added with `tinyci_options_add_function`. Answer
+ * with one of `tinyci_request_return_*`, or with `tinyci_request_fail`.
+ */
+#define TINYCI_EVENT_FUNCTION 33
+
+/**
+ * Request: the value of a secret. Answer with `tinyci_request_return_string` or
+ * `tinyci_request_return_bytes`; with `tinyci_request_return_null`, which has the folder of
+ * `tinyci.secretsDir` looked into; or with `tinyci_request_fail`.
+ */
+#define TINYCI_EVENT_SECRET 34
+
+/**
+ * Request: a command to run. Answer with `tinyci_request_command_output` as it writes, and with
+ * `tinyci_request_command_finish` or `tinyci_request_fail` at the end.
+ */
+#define TINYCI_EVENT_COMMAND 36
+
+/**
+ * Standard output, or both streams where they are merged.
+ */
+#define TINYCI_STREAM_STDOUT 1
+
+/**
+ * Standard error, where it is kept apart.
+ */
+#define TINYCI_STREAM_STDERR 2
+
+/**
+ * Nothing: `()` in a script, `null` in JSON.
+ */
+#define TINYCI_VALUE_NULL 1
+
+/**
+ * `true` or `false`.
+ */
+#define TINYCI_VALUE_BOOL 2
+
+/**
+ * A whole number of 64 bits.
+ */
+#define TINYCI_VALUE_INT 3
+
+/**
+ * A number with a fraction.
+ */
+#define TINYCI_VALUE_FLOAT 4
+
+/**
+ * A text.
+ */
+#define TINYCI_VALUE_STRING 5
+
+/**
+ * An array, to be read as JSON.
+ */
+#define TINYCI_VALUE_ARRAY 6
+
+/**
+ * An object map, to be read as JSON.
+ */
+#define TINYCI_VALUE_MAP 7
+
+/**
+ * Everything that had to pass did: the only outcome that is green.
+ */
+#define TINYCI_OUTCOME_SUCCESS 1
+
+/**
+ * A command of the commit failed, or its config is not valid.
+ */
+#define TINYCI_OUTCOME_FAILURE 2
+
+/**
+ * A time limit passed. Recorded as a failure.
+ */
+#define TINYCI_OUTCOME_TIMED_OUT 3
+
+/**
+ * The pipeline said that there is nothing to do. Settled, but never green.
+ */
+#define TINYCI_OUTCOME_SKIPPED 4
+
+/**
+ * The machinery failed, not the commit. Nothing is settled.
+ */
+#define TINYCI_OUTCOME_NO_VERDICT 5
+
+/**
+ * Somebody canceled the run. Nothing is settled.
+ */
+#define TINYCI_OUTCOME_CANCELED 6
+
+/**
+ * Every attempt of a commit, not only the one that its verdict rests on.
+ */
+#define TINYCI_RESULTS_ALL_ATTEMPTS 1
+
+/**
+ * Have pushes to the refs that hold verdicts refused (`receive.hideRefs`).
+ */
+#define TINYCI_INSTALL_HIDE_REFS 1
+
+/**
+ * Install even into a folder that other repositories use too (`core.hooksPath`).
+ */
+#define TINYCI_INSTALL_SHARED_HOOKS 2
+
+/**
+ * A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
+ * 2 kills and stops. It never falls, so one token serves any number of calls, each of which stops.
+ *
+ * Owned by the host. Whatever it was given to holds a reference of its own, so that it can be
+ * freed at any time, even before a run that it was given to.
+ */
+typedef struct tinyci_cancel tinyci_cancel;
+
+/**
+ * What git knows of a commit. It belongs to the `tinyci_commits` that it came from, and lives as
+ * long as that does.
+ */
+typedef struct tinyci_commit tinyci_commit;
+
+/**
+ * Commits, to be had one by one. Owned by the host.
+ */
+typedef struct tinyci_commits tinyci_commits;
+
+/**
+ * One repository's continuous integration: finds the commits without a verdict, runs them, and
+ * keeps what became of them in git notes.
+ *
+ * Owned by the host. Runs and whatever else is made of it hold a reference of their own, so that
+ * it can be freed at any time. It holds no lock and no open file between calls.
+ */
+typedef struct tinyci_engine tinyci_engine;
+
+/**
+ * Why a call could not do what it was asked to do. Owned by the host, and plain data: it belongs
+ * to no other object, and can be read in any thread and in a forked child.
+ */
+typedef struct tinyci_error tinyci_error;
+
+/**
+ * One thing that happened in a run, or that the run asks the host for. It belongs to its run and
+ * lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
+ */
+typedef struct tinyci_event tinyci_event;
+
+/**
+ * What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
+ *
+ * Owned by the host. `tinyci_engine_open` copies it, so it can be changed, used again or freed
+ * afterwards. A setter that fails leaves it as it is, and the first failure is remembered:
+ * `tinyci_engine_open` reports it, so that nobody has to look at what each setter returns.
+ */
+typedef struct tinyci_options tinyci_options;
+
+/**
+ * What one config says: phases and hooks, in the order of a run. Owned by the host; it belongs to
+ * no other object.
+ */
+typedef struct tinyci_pipeline tinyci_pipeline;
+
+/**
+ * What remains of one attempt at one commit. It belongs to the records, or to the event, that it
+ * was taken from, and lives as long as they do, with all pointers taken from it.
+ */
+typedef struct tinyci_record tinyci_record;
+
+/**
+ * A list of records. Owned by the host; its records live as long as it does.
+ */
+typedef struct tinyci_records tinyci_records;
+
+/**
+ * Something that a run asks its host for. Owned by the host once it was taken; only the job that
+ * asked waits for the answer, as long as its limits and cancels let it.
+ *
+ * It is answered once, from any thread, now or later. The functions that answer it take it for
+ * good, also if they give an error: it must not be used or freed after them. One that is freed
+ * without an answer fails its step.
+ */
+typedef struct tinyci_request tinyci_request;
+
+/**
+ * A run, or something else that takes its time, on threads of the library's. Owned by the host,
+ * who pulls what happens with `tinyci_run_next`, and must: a run whose events nobody pulls stands
+ * still once a few wait.
+ *
+ * It holds a reference to its engine, selection and token, which can be freed at any time.
+ */
+typedef struct tinyci_run tinyci_run;
+
+/**
+ * Which commits to look at. Where a selection is asked for, NULL is all that is pending.
+ *
+ * Owned by the host. What it is given to copies it.
+ */
+typedef struct tinyci_selection tinyci_selection;
+
+/**
+ * Names and values for `tinyci_interpolate`. Owned by the host.
+ */
+typedef struct tinyci_vars tinyci_vars;
+
+/**
+ * Whether tinyci could do what it was asked to do: `TINYCI_OK`, `TINYCI_DONE`, `TINYCI_AGAIN`, or
+ * a negative error. What became of a build is no status but an outcome.
+ *
+ * Numbers are never used again for something else. A later version may add errors: every negative
+ * number is one.
+ */
+typedef int32_t tinyci_status;
+
+/**
+ * It is done; what was asked for is there.
+ */
+#define TINYCI_OK 0
+
+/**
+ * There is nothing more to come. Not an error.
+ */
+#define TINYCI_DONE 1
+
+/**
+ * Nothing has come within the time given. Not an error: ask again.
+ */
+#define TINYCI_AGAIN 2
+
+/**
+ * An argument cannot be used: NULL, not UTF-8, a bad glob, an empty name, a malformed hook line.
+ */
+#define TINYCI_INVALID_ARG (-1)
+
+/**
+ * A revision, ref, build or file that was named does not exist.
+ */
+#define TINYCI_NOT_FOUND (-2)
+
+/**
+ * The path is not a git repository, or not one that can be read.
+ */
+#define TINYCI_NOT_A_REPO (-3)
+
+/**
+ * A pipeline config is not valid.
+ */
+#define TINYCI_CONFIG (-4)
+
+/**
+ * A pipeline script is not valid, or failed.
+ */
+#define TINYCI_SCRIPT (-5)
+
+/**
+ * A tag (`<%= name %>`) cannot be filled in.
+ */
+#define TINYCI_INTERPOLATE (-6)
+
+/**
+ * git's own data could not be read or written.
+ */
+#define TINYCI_GIT (-7)
+
+/**
+ * The file system refused.
+ */
+#define TINYCI_IO (-8)
+
+/**
+ * A command or a thread could not be started.
+ */
+#define TINYCI_SPAWN (-9)
+
+/**
+ * A child's exit status was taken by somebody else in this process.
+ */
+#define TINYCI_CHILD_LOST (-10)
+
+/**
+ * The work was canceled before it could begin.
+ */
+#define TINYCI_CANCELED (-11)
+
+/**
+ * The host failed or refused a request, or did not answer it.
+ */
+#define TINYCI_HOST_ABORT (-12)
+
+/**
+ * Another process or thread is running in this repository; it will look again before it ends.
+ */
+#define TINYCI_BUSY (-13)
+
+/**
+ * Something that tinyci does not do, named in the message with what asks for it.
+ */
+#define TINYCI_UNSUPPORTED (-14)
+
+/**
+ * The handle was made by another process: this one was forked from it.
+ */
+#define TINYCI_WRONG_PROCESS (-15)
+
+/**
+ * tinyci itself is at fault. The handle that was used is failed for ever: only free it.
+ */
+#define TINYCI_PANIC (-16)
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the library, such as `0.1.0`. The header's own is `TINYCI_VERSION`.
+ *
+ * @return The version. Static: do not free it.
+ *
+ * Any thread.
+ */
+const char *tinyci_version(void);
+
+/**
+ * The version of the library as a number that rises with it: 1.2.3 is 1002003. The header's own
+ * is `TINYCI_VERSION_NUMBER`; a library that is older than the header may lack functions.
+ *
+ * @return The number.
+ *
+ * Any thread.
+ */
+uint32_t tinyci_version_number(void);
+
+/**
+ * The version of the library's ABI. A program must not use a library whose ABI is not the
+ * `TINYCI_ABI` of the header it was written for.
+ *
+ * @return The number.
+ *
+ * Any thread.
+ */
+uint32_t tinyci_abi(void);
+
+/**
+ * Whether the library was built with a feature.
+ *
+ * @param name  The feature: `rhai` for pipelines that are scripts.
+ * @return 1 for yes; 0 for no, for a name that the library does not know, and for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_has_feature(const char *name);
+
+/**
+ * The name of a status in small letters, such as `not_found`, for logs.
+ *
+ * @param status  Any status.
+ * @return The name, or NULL for a number that this version does not know. Static: do not free it.
+ *
+ * Any thread.
+ */
+const char *tinyci_status_name(tinyci_status status);
+
+/**
+ * What kind of error it is: what the call returned.
+ *
+ * @param error  The error, or NULL.
+ * @return A negative status; `TINYCI_OK` for NULL.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_error_status(const tinyci_error *error);
+
+/**
+ * The whole of it for a person: file, line and column as far as they are known, what went wrong,
+ * and the causes, joined by `: `. An error in a script has the lines that show its place below.
+ *
+ * @param error  The error, or NULL.
+ * @return The text, which lives as long as the error; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_error_message(const tinyci_error *error);
+
+/**
+ * One of the causes, which the message ends with.
+ *
+ * @param error  The error, or NULL.
+ * @param depth  0 for the nearest cause, then further down.
+ * @return The text, which lives as long as the error; NULL where there is none at that depth.
+ *
+ * Any thread.
+ */
+const char *tinyci_error_cause(const tinyci_error *error, size_t depth);
+
+/**
+ * The file or repository that the error met.
+ *
+ * @param error  The error, or NULL.
+ * @return The path, which lives as long as the error; NULL where no file was met.
+ *
+ * Any thread.
+ */
+const char *tinyci_error_file(const tinyci_error *error);
+
+/**
+ * The line of the config, script or template that the error met.
+ *
+ * @param error  The error, or NULL.
+ * @return The line, from 1; 0 where there is no position.
+ *
+ * Any thread.
+ */
+uint32_t tinyci_error_line(const tinyci_error *error);
+
+/**
+ * The column in that line.
+ *
+ * @param error  The error, or NULL.
+ * @return The column in characters, from 1; 0 where there is no position.
+ *
+ * Any thread.
+ */
+uint32_t tinyci_error_column(const tinyci_error *error);
+
+/**
+ * The number that the host gave when it failed a request, where that is what went wrong.
+ *
+ * @param error  The error, or NULL.
+ * @return The number; 0 where there is none.
+ *
+ * Any thread.
+ */
+int32_t tinyci_error_host_code(const tinyci_error *error);
+
+/**
+ * Frees an error.
+ *
+ * @param error  The error, which is gone then with all its texts, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_error_free(tinyci_error *error);
+
+/**
+ * Frees a text that a function stored in a `char **`.
+ *
+ * @param string  The text, which is gone then, or NULL. Texts that were returned as `const char *`
+ *                belong to the object they came from: do not free them.
+ *
+ * Any thread.
+ */
+void tinyci_string_free(char *string);
+
+/**
+ * Makes options that set nothing.
+ *
+ * @return The options, to be freed with `tinyci_options_free`; NULL only where memory is short.
+ *
+ * Any thread.
+ */
+tinyci_options *tinyci_options_new(void);
+
+/**
+ * Adds a pattern of the refs whose commits are run. Without any, `tinyci.refs` holds, else all
+ * branches.
+ *
+ * @param options  The options.
+ * @param glob     A full ref name; `*` stands for any letters, slashes included. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the pattern can be used,
+ *         `tinyci_engine_open` tells.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_add_ref(tinyci_options *options,
+                                     const char *glob,
+                                     tinyci_error **err);
+
+/**
+ * Sets how many commits are worked on at once. Without it, `tinyci.jobs` holds, else 1.
+ *
+ * @param options  The options.
+ * @param jobs     The number, from 1.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, tinyci_error **err);
+
+/**
+ * Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.timeout` holds,
+ * else there is no limit.
+ *
+ * @param options     The options.
+ * @param timeout_ms  The limit in milliseconds, above 0.
+ * @param err         Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_timeout_ms(tinyci_options *options,
+                                            int64_t timeout_ms,
+                                            tinyci_error **err);
+
+/**
+ * Sets where build folders stand. Without it, `tinyci.buildsDir` holds, else `builds`.
+ *
+ * @param options     The options.
+ * @param builds_dir  The folder, below the repository's unless absolute. Copied.
+ * @param err         Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_builds_dir(tinyci_options *options,
+                                            const char *builds_dir,
+                                            tinyci_error **err);
+
+/**
+ * Sets how many bytes of one build's output its log keeps, beside the last 64 KiB. Without it,
+ * `tinyci.logLimit` holds, else 128 MiB.
+ *
+ * @param options       The options.
+ * @param output_limit  The number of bytes, above 0.
+ * @param err           Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_output_limit(tinyci_options *options,
+                                              uint64_t output_limit,
+                                              tinyci_error **err);
+
+/**
+ * Sets what `git config tinyci.<key> <value>` would, for this engine only. Of a key with many
+ * values, such as `refs`, each call adds one, and those of the repository do not hold.
+ *
+ * @param options  The options.
+ * @param key      Any of the keys, in any case: `grace`, `commandTimeout`, `attempts`, ...
+ * @param value    The value, as it would stand in git's configuration. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_setting(tinyci_options *options,
+                                         const char *key,
+                                         const char *value,
+                                         tinyci_error **err);
+
+/**
+ * Sets a variable in the environment of every command, or takes one out of it.
+ *
+ * @param options  The options.
+ * @param name     The variable's name. Copied.
+ * @param value    Its value, which is copied; NULL takes the host's own out.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_env(tinyci_options *options,
+                                     const char *name,
+                                     const char *value,
+                                     tinyci_error **err);
+
+/**
+ * Sets a variable that every command can use in a tag.
+ *
+ * @param options  The options.
+ * @param name     Its name: `a`-`z`, digits and `_`, and none of tinyci's own. Copied.
+ * @param value    Its value: any text. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_var(tinyci_options *options,
+                                     const char *name,
+                                     const char *value,
+                                     tinyci_error **err);
+
+/**
+ * Asks for a request at a point of every run, before the config's own hook of that name: an event
+ * of kind `TINYCI_EVENT_HOOK`, which the host answers.
+ *
+ * @param options  The options.
+ * @param point    `before_build`, `after_build_success`, `after_build_failure`, `after_build`,
+ *                 `before_test`, `after_test_success`, `after_test_failure`, `after_test` or
+ *                 `after_all`.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_add_hook(tinyci_options *options,
+                                      const char *point,
+                                      tinyci_error **err);
+
+/**
+ * Lends a function to scripts: a call of it is an event of kind `TINYCI_EVENT_FUNCTION`, which the
+ * host answers.
+ *
+ * @param options   The options.
+ * @param name      `name` or `module::name`, of `a`-`z`, digits and `_`. Copied.
+ * @param min_args  How many arguments it takes at least.
+ * @param max_args  How many it takes at most: 8 or fewer.
+ * @param effect    One of `TINYCI_EFFECT_*`: what calling it does to the world.
+ * @param doc       A sentence for the reference of the script language; NULL for none. Copied.
+ * @param err       Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the name is one that scripts have already,
+ *         `tinyci_engine_open` tells.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_add_function(tinyci_options *options,
+                                          const char *name,
+                                          uint32_t min_args,
+                                          uint32_t max_args,
+                                          int32_t effect,
+                                          const char *doc,
+                                          tinyci_error **err);
+
+/**
+ * Says what else the host answers for. Without it, nothing: secrets come from files, approvals
+ * from the repository, and commands run on this machine.
+ *
+ * @param options  The options.
+ * @param mask     A sum of `TINYCI_ANSWER_*`, in the place of an earlier one.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_answer(tinyci_options *options, uint32_t mask, tinyci_error **err);
+
+/**
+ * Frees options. Engines that were opened with them keep what they copied.
+ *
+ * @param options  The options, which are gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_options_free(tinyci_options *options);
+
+/**
+ * Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
+ *
+ * @param path     The repository's path.
+ * @param options  What to set, which is copied; NULL for nothing.
+ * @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
+ *                 error.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_A_REPO`; `TINYCI_UNSUPPORTED` for SHA-256 and reftable
+ *         repositories; `TINYCI_INVALID_ARG` for the first mistake made in the options, or one in
+ *         the repository's own settings.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_engine_open(const char *path,
+                                 const tinyci_options *options,
+                                 tinyci_engine **out,
+                                 tinyci_error **err);
+
+/**
+ * The folder that holds `builds/`: the bare repository, or the top of the main work tree.
+ *
+ * @param engine  The engine, or NULL.
+ * @return The path, which lives as long as the engine; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_engine_path(const tinyci_engine *engine);
+
+/**
+ * Frees an engine. What was made of it goes on.
+ *
+ * @param engine  The engine, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_engine_free(tinyci_engine *engine);
+
+/**
+ * Makes a selection of all that is pending.
+ *
+ * @return The selection, to be freed with `tinyci_selection_free`; NULL only where memory is short.
+ *
+ * Any thread.
+ */
+tinyci_selection *tinyci_selection_new(void);
+
+/**
+ * Adds one commit. What is named is due whatever refs and baseline say.
+ *
+ * @param selection  The selection.
+ * @param revision   The commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short
+ *                   id. Copied; looked up when the selection is used.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_add_revision(tinyci_selection *selection,
+                                            const char *revision,
+                                            tinyci_error **err);
+
+/**
+ * Adds the commits of a range.
+ *
+ * @param selection  The selection.
+ * @param range      The range in git's syntax, such as `v1.0..main`. Copied; looked up when the
+ *                   selection is used.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_add_range(tinyci_selection *selection,
+                                         const char *range,
+                                         tinyci_error **err);
+
+/**
+ * Adds a ref that was pushed: one line of what git tells a `post-receive` hook, in three parts.
+ *
+ * @param selection  The selection.
+ * @param old_id     The full id that the ref had; forty zeros for a new ref.
+ * @param new_id     The full id that it has now; forty zeros for a deleted one.
+ * @param ref_name   The ref's full name, in any encoding.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_add_update(tinyci_selection *selection,
+                                          const char *old_id,
+                                          const char *new_id,
+                                          const char *ref_name,
+                                          tinyci_error **err);
+
+/**
+ * Adds what a `post-receive` hook reads on its standard input: lines of `old new ref`. The pushed
+ * refs say whose verdicts the caller waits for; the run covers all selected refs.
+ *
+ * @param selection  The selection.
+ * @param text       The lines. Copied.
+ * @param len        Their length in bytes.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the line that is not of that
+ *         form; nothing is added then.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
+                                              const char *text,
+                                              size_t len,
+                                              tinyci_error **err);
+
+/**
+ * Sets what a call does that meets another run in the same repository.
+ *
+ * @param selection  The selection.
+ * @param wait_ms    0 gives `TINYCI_BUSY` at once, which is how a selection begins; the other run
+ *                   looks again before it ends, so nothing is missed. Above 0, the call follows
+ *                   the other run for so many milliseconds at most, or until the selected commits
+ *                   have a verdict; -1 for as long as that takes.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` below -1.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
+                                           int64_t wait_ms,
+                                           tinyci_error **err);
+
+/**
+ * Says whether commits that are named run again though they have a verdict, and any that were
+ * tried too often.
+ *
+ * @param selection  The selection.
+ * @param retry      0 for no, which is how a selection begins; anything else for yes.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
+                                         int32_t retry,
+                                         tinyci_error **err);
+
+/**
+ * Says whether to look under the baseline too, which holds what was there before tinyci.
+ *
+ * @param selection    The selection.
+ * @param all_history  0 for no, which is how a selection begins; anything else for yes.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection,
+                                               int32_t all_history,
+                                               tinyci_error **err);
+
+/**
+ * Judges every selected commit by this pipeline instead of its own config. What becomes of a
+ * commit is its verdict as any other is.
+ *
+ * @param selection  The selection.
+ * @param pipeline   The pipeline. Copied.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, for NULL too: nothing is to be run by the wrong
+ *         pipeline because another one could not be read.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection,
+                                            const tinyci_pipeline *pipeline,
+                                            tinyci_error **err);
+
+/**
+ * Frees a selection.
+ *
+ * @param selection  The selection, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_selection_free(tinyci_selection *selection);
+
+/**
+ * Finds the commits that are due, oldest first. Nothing is run.
+ *
+ * @param engine     The engine.
+ * @param selection  Which commits to look at; NULL for all that is pending.
+ * @param out        Where the commits are stored, to be freed with `tinyci_commits_free`; NULL on
+ *                   an error.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
+ *         the repository cannot be read.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_scan(const tinyci_engine *engine,
+                          const tinyci_selection *selection,
+                          tinyci_commits **out,
+                          tinyci_error **err);
+
+/**
+ * Gives the next commit.
+ *
+ * @param commits  The commits.
+ * @param out      Where the commit is stored, which belongs to `commits`: do not free it. NULL
+ *                 where there is none.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_DONE` when all were given.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_commits_next(tinyci_commits *commits,
+                                  const tinyci_commit **out,
+                                  tinyci_error **err);
+
+/**
+ * The commit's full id.
+ *
+ * @param commit  The commit, or NULL.
+ * @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_commit_id(const tinyci_commit *commit);
+
+/**
+ * The full id of the commit's tree: two commits with one tree hold the same files.
+ *
+ * @param commit  The commit, or NULL.
+ * @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_commit_tree(const tinyci_commit *commit);
+
+/**
+ * The branch that the commit is judged for, without `refs/heads/`.
+ *
+ * @param commit  The commit, or NULL.
+ * @return The branch, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
+ *         NULL where no branch holds the commit, and for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_commit_branch(const tinyci_commit *commit);
+
+/**
+ * The same as git holds it, in any encoding.
+ *
+ * @param commit  The commit, or NULL.
+ * @param len     Where the number of bytes is stored, or NULL.
+ * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 where
+ *         no branch holds the commit, and for NULL.
+ *
+ * Any thread.
+ */
+const uint8_t *tinyci_commit_branch_bytes(const tinyci_commit *commit, size_t *len);
+
+/**
+ * The first paragraph of the commit's message, on one line.
+ *
+ * @param commit  The commit, or NULL.
+ * @return The text, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
+ *         NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_commit_subject(const tinyci_commit *commit);
+
+/**
+ * The same as git holds it, in any encoding.
+ *
+ * @param commit  The commit, or NULL.
+ * @param len     Where the number of bytes is stored, or NULL.
+ * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+ *         NULL.
+ *
+ * Any thread.
+ */
+const uint8_t *tinyci_commit_subject_bytes(const tinyci_commit *commit, size_t *len);
+
+/**
+ * The committer's time.
+ *
+ * @param commit  The commit, or NULL.
+ * @return Seconds since 1970 in UTC; 0 for NULL.
+ *
+ * Any thread.
+ */
+int64_t tinyci_commit_time(const tinyci_commit *commit);
+
+/**
+ * Frees commits.
+ *
+ * @param commits  The commits, which are gone then with every `tinyci_commit` of theirs, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_commits_free(tinyci_commits *commits);
+
+/**
+ * Writes a commit's tree to a folder: what `git archive` packs, except that `export-ignore` leaves
+ * nothing out.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param dir     The folder, which must not exist or be empty.
+ * @param cancel  What can stop it from another thread; NULL for nothing.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
+ *         `TINYCI_INVALID_ARG` for a folder that is not empty; `TINYCI_GIT` for a tree that cannot
+ *         be read or must not be written; `TINYCI_IO` where the folder cannot be made or the disk
+ *         is full; `TINYCI_CANCELED`. On an error nothing of it is left behind.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_export_commit(const tinyci_engine *engine,
+                                   const char *rev,
+                                   const char *dir,
+                                   const tinyci_cancel *cancel,
+                                   tinyci_error **err);
+
+/**
+ * Reads the pipeline that a commit's config asks for.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param out     Where the pipeline is stored, to be freed with `tinyci_pipeline_free`; NULL on an
+ *                error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, and where the
+ *         commit has no config; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where it is not valid, with
+ *         file, line and column.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_pipeline_load(const tinyci_engine *engine,
+                                   const char *rev,
+                                   tinyci_pipeline **out,
+                                   tinyci_error **err);
+
+/**
+ * Reads a pipeline from a text that stands in no commit.
+ *
+ * @param engine  Where a script imports from, and which functions it can call: the engine's path
+ *                as it was opened, and the functions of its options. NULL for nowhere and none;
+ *                YAML needs neither.
+ * @param text    The text, in UTF-8.
+ * @param len     Its length in bytes.
+ * @param format  One of `TINYCI_FORMAT_*`.
+ * @param name    What errors call it, such as `nightly.yml`.
+ * @param out     Where the pipeline is stored, to be freed with `tinyci_pipeline_free`; NULL on an
+ *                error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where the text is not valid, with file,
+ *         line and column; `TINYCI_UNSUPPORTED` for scripts where the library was built without;
+ *         `TINYCI_INVALID_ARG`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_pipeline_parse(const tinyci_engine *engine,
+                                    const char *text,
+                                    size_t len,
+                                    int32_t format,
+                                    const char *name,
+                                    tinyci_pipeline **out,
+                                    tinyci_error **err);
+
+/**
+ * How many phases and hooks the pipeline has.
+ *
+ * @param pipeline  The pipeline, or NULL.
+ * @return The number; 0 for NULL.
+ *
+ * Any thread.
+ */
+size_t tinyci_pipeline_step_count(const tinyci_pipeline *pipeline);
+
+/**
+ * The name of one of the phases and hooks, such as `before_build` or `build`.
+ *
+ * @param pipeline  The pipeline, or NULL.
+ * @param index     Which one, from 0, in the order of a run.
+ * @return The name, which lives as long as the pipeline; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_pipeline_step_name(const tinyci_pipeline *pipeline, size_t index);
+
+/**
+ * Frees a pipeline.
+ *
+ * @param pipeline  The pipeline, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_pipeline_free(tinyci_pipeline *pipeline);
+
+/**
+ * Makes an empty set of variables.
+ *
+ * @return The set, to be freed with `tinyci_vars_free`; NULL only where memory is short.
+ *
+ * Any thread.
+ */
+tinyci_vars *tinyci_vars_new(void);
+
+/**
+ * Sets a variable, in the place of an older value.
+ *
+ * @param vars   The set.
+ * @param name   Its name: `a`-`z`, digits and `_`, not beginning with a digit.
+ * @param value  Its value: any text. Copied.
+ * @param err    Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_vars_set(tinyci_vars *vars,
+                              const char *name,
+                              const char *value,
+                              tinyci_error **err);
+
+/**
+ * Frees a set of variables.
+ *
+ * @param vars  The set, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_vars_free(tinyci_vars *vars);
+
+/**
+ * Fills the tags of a template in: `<%= name %>` becomes the variable's value, `<%%` becomes `<%`.
+ *
+ * A value goes in only if a shell can take it for no more than a word: nothing is quoted here, and
+ * what would have to be is refused.
+ *
+ * @param tmpl  The template.
+ * @param vars  The variables; NULL for none.
+ * @param out   Where the text is stored, to be freed with `tinyci_string_free`; NULL on an error.
+ * @param err   Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, `TINYCI_INVALID_ARG`, or `TINYCI_INTERPOLATE` with line and column.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_interpolate(const char *tmpl,
+                                 const tinyci_vars *vars,
+                                 char **out,
+                                 tinyci_error **err);
+
+/**
+ * Makes a token at level 0.
+ *
+ * @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short.
+ *
+ * Any thread.
+ */
+tinyci_cancel *tinyci_cancel_new(void);
+
+/**
+ * Raises the level by one, up to 2.
+ *
+ * @param cancel  The token, or NULL. In a forked child nothing happens.
+ *
+ * Any thread, and any signal handler: it is async-signal-safe.
+ */
+void tinyci_cancel_trigger(const tinyci_cancel *cancel);
+
+/**
+ * The level now.
+ *
+ * @param cancel  The token, or NULL.
+ * @return 0, 1 or 2; 0 for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_cancel_level(const tinyci_cancel *cancel);
+
+/**
+ * Frees a token. What it was given to goes on.
+ *
+ * @param cancel  The token, which is gone then, or NULL. No signal handler may use it any more.
+ *
+ * Any thread.
+ */
+void tinyci_cancel_free(tinyci_cancel *cancel);
+
+/**
+ * Starts a run of the commits that are due. It goes on in threads of the library's, and its events
+ * wait to be pulled.
+ *
+ * @param engine     The engine.
+ * @param selection  Which commits; NULL for all that is pending.
+ * @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, so that no command's
+ *         end could be known: set it to SIG_DFL before. What keeps the run from beginning, such as
+ *         `TINYCI_BUSY`, comes out of `tinyci_run_next`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_run_start(const tinyci_engine *engine,
+                               const tinyci_selection *selection,
+                               const tinyci_cancel *cancel,
+                               tinyci_run **out,
+                               tinyci_error **err);
+
+/**
+ * Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
+ * until that run ends or the selected commits have a verdict. Runs nothing itself.
+ *
+ * @param engine     The engine.
+ * @param selection  Which commits to wait for; NULL for all that is pending.
+ * @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+ *                   It has no records.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`. What goes wrong later comes out of `tinyci_run_next`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_follow_start(const tinyci_engine *engine,
+                                  const tinyci_selection *selection,
+                                  const tinyci_cancel *cancel,
+                                  tinyci_run **out,
+                                  tinyci_error **err);
+
+/**
+ * Waits for the next thing that happens, or that the run asks for.
+ *
+ * The event before, and every pointer taken from it, is gone then; if it was a request that was
+ * not taken, its step fails.
+ *
+ * @param run         The run.
+ * @param timeout_ms  How long to wait: 0 does not wait, -1 waits for ever.
+ * @param out         Where the event is stored, which belongs to the run; NULL where there is none.
+ * @param err         Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came in that time; `TINYCI_DONE` after
+ *         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
+ *         A build that fails is no error.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_run_next(tinyci_run *run,
+                              int32_t timeout_ms,
+                              tinyci_event **out,
+                              tinyci_error **err);
+
+/**
+ * A descriptor for `poll`, `epoll` and event loops, which is readable whenever `tinyci_run_next`
+ * would not wait: something happened, or the run has ended.
+ *
+ * Call `tinyci_run_next` with 0 until it gives `TINYCI_AGAIN`, then poll again. Reading from the
+ * descriptor is not needed and does no harm: it gives one byte each time that there is something
+ * where there was nothing, and its end once the run has ended.
+ *
+ * @param run  The run, or NULL.
+ * @return The descriptor, which belongs to the run: do not close it, and do not use it after
+ *         `tinyci_run_free`. -1 for NULL. It is not inherited by programs that are started.
+ *
+ * Any thread.
+ */
+int32_t tinyci_run_fd(const tinyci_run *run);
+
+/**
+ * Gives the records of a run that is over, in the order in which its commits were finished.
+ *
+ * @param run  The run.
+ * @param out  Where the list is stored, to be freed with `tinyci_records_free`; NULL on an error.
+ * @param err  Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`; the run's
+ *         own error if it could not begin.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
+
+/**
+ * Frees a run. One that is not over is stopped first, at once and without `after_all`; the token
+ * that it was given is left as it is. Requests that were taken and not answered can still be
+ * answered, which gives `TINYCI_CANCELED`.
+ *
+ * It waits for the run's threads and commands to end: for the grace time of commands and 5 seconds
+ * more at most.
+ *
+ * @param run  The run, which is gone then with its last event, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_run_free(tinyci_run *run);
+
+/**
+ * Which kind of event it is.
+ *
+ * @param event  The event, or NULL.
+ * @return One of the `TINYCI_EVENT_*` numbers, or one that a later version knows: pass over those
+ *         that you do not. From 32 on it is a request. 0 for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_event_kind(const tinyci_event *event);
+
+/**
+ * Its place among the events and requests of its run.
+ *
+ * @param event  The event, or NULL.
+ * @return 1 for the first, and so on without gaps; 0 for NULL.
+ *
+ * Any thread.
+ */
+uint64_t tinyci_event_sequence(const tinyci_event *event);
+
+/**
+ * When it happened.
+ *
+ * @param event  The event, or NULL.
+ * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
+ *
+ * Any thread.
+ */
+uint64_t tinyci_event_time_ms(const tinyci_event *event);
+
+/**
+ * The commit that it is about.
+ *
+ * @param event  The event, or NULL.
+ * @return The full id in hexadecimal digits, which lives as long as the event; NULL where the event
+ *         is about none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_commit(const tinyci_event *event);
+
+/**
+ * The attempt at that commit: what its record and JSON call `run`. Where several jobs work at
+ * once it tells their events apart.
+ *
+ * @param event  The event, or NULL.
+ * @return The name of the attempt, which lives as long as the event; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_job(const tinyci_event *event);
+
+/**
+ * The phase or hook that it belongs to.
+ *
+ * @param event  The event, or NULL.
+ * @return Its name, such as `build` or `after_test`, which lives as long as the event; NULL where
+ *         the event belongs to none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_step(const tinyci_event *event);
+
+/**
+ * The branch of a script's `parallel`, or its group, that it comes from.
+ *
+ * @param event  The event, or NULL.
+ * @return The label, which lives as long as the event; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_label(const tinyci_event *event);
+
+/**
+ * The bytes of an OUTPUT, as the command wrote them: whole lines where it writes lines, at most
+ * 64 KiB, any bytes. The message of a WARNING or WAITING, in UTF-8.
+ *
+ * @param event   The event, or NULL.
+ * @param length  Where the number of bytes is stored, or NULL.
+ * @return The bytes, which live as long as the event; NULL, and length 0, where the kind has none.
+ *
+ * Any thread.
+ */
+const uint8_t *tinyci_event_data(const tinyci_event *event, size_t *length);
+
+/**
+ * The stream that an OUTPUT came from.
+ *
+ * @param event  The event, or NULL.
+ * @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_event_stream(const tinyci_event *event);
+
+/**
+ * The outcome of a STEP_FINISHED, of a JOB_FINISHED, or of FINISHED, the worst of all; of a HOOK
+ * what is known of the commit so far.
+ *
+ * @param event  The event, or NULL.
+ * @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_event_outcome(const tinyci_event *event);
+
+/**
+ * The record of a JOB_FINISHED.
+ *
+ * @param event  The event, or NULL.
+ * @return The record, which lives as long as the event; NULL for other kinds.
+ *
+ * Any thread.
+ */
+const tinyci_record *tinyci_event_record(const tinyci_event *event);
+
+/**
+ * What the log has for this event, without the time in front. A terminal that shows these lines
+ * and the data of every OUTPUT shows what `tinyci run` shows.
+ *
+ * @param event  The event, or NULL.
+ * @return Lines that all end with a newline, which live as long as the event; NULL where there are
+ *         none.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_log_lines(const tinyci_event *event);
+
+/**
+ * All of it, as the line of JSON that `tinyci run --json` prints; a request has `name` and
+ * `arguments`, or `command`, beside what every event has.
+ *
+ * @param event  The event, or NULL.
+ * @return The JSON, which lives as long as the event; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_event_json(const tinyci_event *event);
+
+/**
+ * Makes the request the host's own, to be answered now or later and from any thread. A request
+ * that was not taken by the next `tinyci_run_next` is failed.
+ *
+ * @param event  The event, or NULL.
+ * @return The request, to be answered exactly once; NULL where the event is no request or it was
+ *         taken before.
+ *
+ * Any thread.
+ */
+tinyci_request *tinyci_event_take_request(const tinyci_event *event);
+
+/**
+ * What is asked for: the hook's name, the function's, the secret's, or the command's text.
+ *
+ * @param request  The request, or NULL.
+ * @return The name, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_name(const tinyci_request *request);
+
+/**
+ * The commit in work.
+ *
+ * @param request  The request, or NULL.
+ * @return The full id in hexadecimal digits, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_commit(const tinyci_request *request);
+
+/**
+ * The attempt that asks: what `tinyci_event_job` gives of its events.
+ *
+ * @param request  The request, or NULL.
+ * @return The name of the attempt, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_job(const tinyci_request *request);
+
+/**
+ * The phase or hook that asks.
+ *
+ * @param request  The request, or NULL.
+ * @return Its name, such as `build`, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_step(const tinyci_request *request);
+
+/**
+ * The branch of a script's `parallel`, or its group, that asks.
+ *
+ * @param request  The request, or NULL.
+ * @return The label, which lives as long as the request; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_label(const tinyci_request *request);
+
+/**
+ * The folder that holds the commit's tree.
+ *
+ * @param request  The request, or NULL.
+ * @return The path, which lives as long as the request; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_export_dir(const tinyci_request *request);
+
+/**
+ * Whether nobody waits for the answer any more, so that long work can end early: the run was
+ * canceled, its time is over, or it was freed.
+ *
+ * @param request  The request, or NULL.
+ * @return 1 if so, else 0; 0 for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_request_canceled(const tinyci_request *request);
+
+/**
+ * How many arguments a function was called with.
+ *
+ * @param request  The request, or NULL.
+ * @return Their number; 0 for other requests and NULL.
+ *
+ * Any thread.
+ */
+size_t tinyci_request_arg_count(const tinyci_request *request);
+
+/**
+ * What kind of value an argument is.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return One of `TINYCI_VALUE_*`; 0 where there is none.
+ *
+ * Any thread.
+ */
+int32_t tinyci_request_arg_kind(const tinyci_request *request, size_t index);
+
+/**
+ * The number that an INT argument is, or 1 and 0 for a BOOL.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The number; 0 where the argument is neither or there is none.
+ *
+ * Any thread.
+ */
+int64_t tinyci_request_arg_int(const tinyci_request *request, size_t index);
+
+/**
+ * The number that a FLOAT argument is, or an INT.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The number; 0 where the argument is neither or there is none.
+ *
+ * Any thread.
+ */
+double tinyci_request_arg_float(const tinyci_request *request, size_t index);
+
+/**
+ * The text that a STRING argument is.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The text, which lives as long as the request; NULL where the argument is none. A NUL in
+ *         it is U+FFFD here, and `\u0000` in the JSON.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_arg_string(const tinyci_request *request, size_t index);
+
+/**
+ * An argument of any kind, as JSON.
+ *
+ * @param request  The request, or NULL.
+ * @param index    Which argument, from 0.
+ * @return The JSON, which lives as long as the request; NULL where there is no such argument.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_arg_json(const tinyci_request *request, size_t index);
+
+/**
+ * The command of a COMMAND, as one object of JSON: `shell`, a text for `/bin/sh -c`, or `argv`;
+ * `cwd`; `env`, over the host's own environment, where `null` takes a variable away; `input`, and
+ * `input_hex` where that is not UTF-8, for its standard input, which is empty without; `timeout_ms`,
+ * how long it may still take; `output`, `merged` or `split`: whether the two streams are told apart.
+ *
+ * @param request  The request, or NULL.
+ * @return The JSON, which lives as long as the request; NULL for other requests and NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_command_json(const tinyci_request *request);
+
+/**
+ * Sets a variable that the commands from here on can use in a tag, once the hook has passed.
+ *
+ * @param request  The request of a HOOK, which goes on to be the host's.
+ * @param name     The variable's name: `a`-`z`, digits and `_`, and none of tinyci's own. Copied.
+ * @param value    Its value: any text. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_request_set_var(tinyci_request *request,
+                                     const char *name,
+                                     const char *value,
+                                     tinyci_error **err);
+
+/**
+ * Answers a HOOK: it passed, and the config's own hook of that name comes next.
+ *
+ * @param request  The request, which is gone then.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more; `TINYCI_INVALID_ARG` if
+ *         this is no answer to that request, which fails then.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
+
+/**
+ * Answers a HOOK: it passed, and what the config has there is left out.
+ *
+ * @param request  The request, which is gone then.
+ * @param reason   Why, for the record; NULL for no reason. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_skip(tinyci_request *request,
+                                  const char *reason,
+                                  tinyci_error **err);
+
+/**
+ * Answers any request: the host refuses, or failed at it. The step fails, unless it is a function
+ * and the script catches the error.
+ *
+ * @param request  The request, which is gone then.
+ * @param message  Why, for the record; NULL for no reason. Copied.
+ * @param code     A number of the host's own, which stands in the record behind the message; 0 for
+ *                 none.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_fail(tinyci_request *request,
+                                  const char *message,
+                                  int32_t code,
+                                  tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
+ * `tinyci.secretsDir` is looked into.
+ *
+ * @param request  The request, which is gone then.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with a truth value.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    0 for false, anything else for true.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_bool(tinyci_request *request,
+                                         int32_t value,
+                                         tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with a whole number.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_int(tinyci_request *request,
+                                        int64_t value,
+                                        tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with a number with a fraction.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_float(tinyci_request *request,
+                                          double value,
+                                          tinyci_error **err);
+
+/**
+ * Answers a FUNCTION or a SECRET with a text.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The text. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_string(tinyci_request *request,
+                                           const char *value,
+                                           tinyci_error **err);
+
+/**
+ * Answers a SECRET with any bytes.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The bytes. Copied.
+ * @param len      Their number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL with a number above 0.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_bytes(tinyci_request *request,
+                                          const uint8_t *value,
+                                          size_t len,
+                                          tinyci_error **err);
+
+/**
+ * Answers a FUNCTION with any value, such as an array or a map.
+ *
+ * @param request  The request, which is gone then.
+ * @param value    The value as JSON. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for what is not JSON.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_return_json(tinyci_request *request,
+                                         const char *value,
+                                         tinyci_error **err);
+
+/**
+ * Passes on what a COMMAND writes. It comes back as OUTPUT events, masked.
+ *
+ * It never waits. Where much of it is still to be passed on nothing is taken, and the host pulls
+ * events with `tinyci_run_next` before it tries again.
+ *
+ * @param request  The request, which goes on to be the host's.
+ * @param stream   `TINYCI_STREAM_STDOUT`, also for both at once, or `TINYCI_STREAM_STDERR`.
+ * @param data     Any bytes, cut anywhere. Copied.
+ * @param len      Their number.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if nobody waits for
+ *         the command any more: end it; `TINYCI_INVALID_ARG` for other requests.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_request_command_output(tinyci_request *request,
+                                            int32_t stream,
+                                            const uint8_t *data,
+                                            size_t len,
+                                            tinyci_error **err);
+
+/**
+ * Answers a COMMAND: it has ended.
+ *
+ * @param request    The request, which is gone then.
+ * @param exit_code  Its exit code; not looked at if a signal ended it.
+ * @param signal     The number of the signal that ended it; 0 for none.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return As `tinyci_request_ok`. One that was ended because the run was canceled, or late, may be
+ *         answered in any way.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_command_finish(tinyci_request *request,
+                                            int32_t exit_code,
+                                            int32_t signal,
+                                            tinyci_error **err);
+
+/**
+ * Frees a request. Without an answer its step fails.
+ *
+ * @param request  The request, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_request_free(tinyci_request *request);
+
+/**
+ * The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
+ *
+ * @param outcome  One of `TINYCI_OUTCOME_*`.
+ * @return The name, or NULL for a number that this version does not know: read such a one as not
+ *         passed. Static: do not free it.
+ *
+ * Any thread.
+ */
+const char *tinyci_outcome_name(int32_t outcome);
+
+/**
+ * The commit.
+ *
+ * @param record  The record, or NULL.
+ * @return The full id in hexadecimal digits, which lives as long as the record; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_commit(const tinyci_record *record);
+
+/**
+ * The branch that the commit was judged for. What is not UTF-8 in it comes as U+FFFD.
+ *
+ * @param record  The record, or NULL.
+ * @return The branch's short name, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_branch(const tinyci_record *record);
+
+/**
+ * The branch's own bytes.
+ *
+ * @param record  The record, or NULL.
+ * @param length  Where the number of bytes is stored, or NULL.
+ * @return The bytes, which live as long as the record; NULL, and length 0, where there is none.
+ *
+ * Any thread.
+ */
+const uint8_t *tinyci_record_branch_bytes(const tinyci_record *record, size_t *length);
+
+/**
+ * What became of the commit.
+ *
+ * @param record  The record, or NULL.
+ * @return One of `TINYCI_OUTCOME_*`, or a number that a later version knows; 0 for NULL. To tell
+ *         green from everything else use `tinyci_record_passed`.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_outcome(const tinyci_record *record);
+
+/**
+ * Whether the commit is green: the one test for it.
+ *
+ * @param record  The record, or NULL.
+ * @return 1 if it is, 0 for everything else and for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_passed(const tinyci_record *record);
+
+/**
+ * Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
+ *
+ * @param record  The record, or NULL.
+ * @return The text, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_reason(const tinyci_record *record);
+
+/**
+ * When the attempt began.
+ *
+ * @param record  The record, or NULL.
+ * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
+ *
+ * Any thread.
+ */
+int64_t tinyci_record_started_ms(const tinyci_record *record);
+
+/**
+ * How long the attempt took.
+ *
+ * @param record  The record, or NULL.
+ * @return Milliseconds on a clock that is never set back; 0 for NULL.
+ *
+ * Any thread.
+ */
+uint64_t tinyci_record_duration_ms(const tinyci_record *record);
+
+/**
+ * All of it, as the line of JSON that `refs/notes/runs/tinyci` keeps.
+ *
+ * @param record  The record, or NULL.
+ * @return The JSON, which lives as long as the record; NULL for NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_json(const tinyci_record *record);
+
+/**
+ * How many phases and hooks ran, or were skipped.
+ *
+ * @param record  The record, or NULL.
+ * @return Their number; 0 for NULL.
+ *
+ * Any thread.
+ */
+size_t tinyci_record_step_count(const tinyci_record *record);
+
+/**
+ * The name of a step.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0, in the order in which they ran.
+ * @return Its name, such as `build`, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_step_name(const tinyci_record *record, size_t index);
+
+/**
+ * What became of a step.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0.
+ * @return One of `TINYCI_OUTCOME_*`; 0 where there is none.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_step_outcome(const tinyci_record *record, size_t index);
+
+/**
+ * How the last command of a step ended, which is the one that failed if one did.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0.
+ * @return The exit code; 128 and the signal's number where a signal ended it, as a shell has it; -1
+ *         where no command ended by itself. 0 for NULL.
+ *
+ * Any thread.
+ */
+int32_t tinyci_record_step_exit_code(const tinyci_record *record, size_t index);
+
+/**
+ * Why a step failed or was skipped, where no command says it: a host's refusal, a tag that could
+ * not be filled in, the error of a script.
+ *
+ * @param record  The record, or NULL.
+ * @param index   Which step, from 0.
+ * @return The text, which lives as long as the record; NULL where there is none.
+ *
+ * Any thread.
+ */
+const char *tinyci_record_step_error(const tinyci_record *record, size_t index);
+
+/**
+ * Asks for what is kept of earlier runs: of each commit the record that its verdict rests on, the
+ * newest commit first.
+ *
+ * @param engine     The engine.
+ * @param selection  Revisions or ranges; NULL for every commit that the selected refs reach.
+ * @param outcome    Only records of this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
+ * @param limit      At most so many records; 0 for all.
+ * @param out        Where the list is stored, to be freed with `tinyci_records_free`; NULL on an
+ *                   error.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there is none; `TINYCI_NOT_FOUND` for a revision that names no
+ *         commit; `TINYCI_INVALID_ARG` for an unknown outcome, or a selection of pushed refs.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_records_query(const tinyci_engine *engine,
+                                   const tinyci_selection *selection,
+                                   int32_t outcome,
+                                   size_t limit,
+                                   tinyci_records **out,
+                                   tinyci_error **err);
+
+/**
+ * Gives the next record of a list.
+ *
+ * @param records  The list.
+ * @param out      Where the record is stored, which belongs to the list; NULL where there is none.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` after the last.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_records_next(tinyci_records *records,
+                                  const tinyci_record **out,
+                                  tinyci_error **err);
+
+/**
+ * Frees a list and its records.
+ *
+ * @param records  The list, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_records_free(tinyci_records *records);
+
+/**
+ * Tells what a run would do, without doing it: what `tinyci plan --json` prints.
+ *
+ * @param engine     The engine.
+ * @param selection  Which commits to look at; NULL for all that is pending.
+ * @param out        Where the JSON is stored, one line without its end, to be freed with
+ *                   `tinyci_string_free`; NULL on an error.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
+ *         the repository cannot be read.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_plan_json(const tinyci_engine *engine,
+                               const tinyci_selection *selection,
+                               char **out,
+                               tinyci_error **err);
+
+/**
+ * Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param out     Where the JSON is stored, one line without its end, to be freed with
+ *                `tinyci_string_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
+ *         revision that names no commit or one without a config; `TINYCI_UNSUPPORTED` for scripts
+ *         where the library was built without.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_check_json(const tinyci_engine *engine,
+                                const char *rev,
+                                char **out,
+                                tinyci_error **err);
+
+/**
+ * Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
+ * prints.
+ *
+ * @param engine  Where a script imports from, the engine's path as it was opened, and which
+ *                functions it can call.
+ * @param text    The config.
+ * @param len     Its length in bytes.
+ * @param format  One of `TINYCI_FORMAT_*`.
+ * @param name    What the report calls it, such as `.tinyci.yml`.
+ * @param out     Where the JSON is stored, one line without its end, to be freed with
+ *                `tinyci_string_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_UNSUPPORTED` for
+ *         scripts where the library was built without; `TINYCI_INVALID_ARG`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
+                                     const char *text,
+                                     size_t len,
+                                     int32_t format,
+                                     const char *name,
+                                     char **out,
+                                     tinyci_error **err);
+
+/**
+ * Tells what became of commits, newest first: what `tinyci results --json` prints.
+ *
+ * @param engine     The engine.
+ * @param selection  Whose results; NULL for those of every commit that was run.
+ * @param outcome    Only this one of `TINYCI_OUTCOME_*`; 0 for any.
+ * @param limit      At most so many; 0 for all.
+ * @param flags      A sum of `TINYCI_RESULTS_*`.
+ * @param out        Where the results are stored, each a line of JSON with its end, to be freed
+ *                   with `tinyci_string_free`; NULL on an error.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
+ *         `TINYCI_INVALID_ARG` for a number that stands for no outcome, or a flag for nothing.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_results_json(const tinyci_engine *engine,
+                                  const tinyci_selection *selection,
+                                  int32_t outcome,
+                                  size_t limit,
+                                  uint32_t flags,
+                                  char **out,
+                                  tinyci_error **err);
+
+/**
+ * Installs the git hook that runs what is pushed, beside hooks that are there.
+ *
+ * @param engine   The engine.
+ * @param command  What the hook runs: a name to be found in `PATH` on the server, or an absolute
+ *                 path; NULL for `tinyci`.
+ * @param flags    A sum of `TINYCI_INSTALL_*`.
+ * @param notes    Where lines are stored that a person should see, to be freed with
+ *                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
+ *         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
+ *         `TINYCI_INVALID_ARG`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_install(const tinyci_engine *engine,
+                             const char *command,
+                             uint32_t flags,
+                             char **notes,
+                             tinyci_error **err);
+
+/**
+ * Takes the hook out again, and leaves every other byte as it is.
+ *
+ * @param engine  The engine.
+ * @param notes   Where lines are stored that a person should see, to be freed with
+ *                `tinyci_string_free`, or NULL.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where none was installed; `TINYCI_IO` where the file cannot be written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
+
+/**
+ * Packs old builds into `.tar.gz` files, never one that a run is working on.
+ *
+ * @param engine    The engine.
+ * @param newest    How many of the newest builds to leave as they are.
+ * @param leave     More builds to leave, one a line: names, paths of or in builds, links to them,
+ *                  commits' ids. NULL for none.
+ * @param cancel    What can stop it from another thread; NULL for nothing.
+ * @param archives  Where the paths of the new archives are stored, one a line, to be freed with
+ *                  `tinyci_string_free`, or NULL.
+ * @param err       Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to pack; `TINYCI_BUSY` where another call packs
+ *         already; `TINYCI_CANCELED`; `TINYCI_IO` naming what could not be read or written: that
+ *         build is left as it is.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_compact(const tinyci_engine *engine,
+                             size_t newest,
+                             const char *leave,
+                             const tinyci_cancel *cancel,
+                             char **archives,
+                             tinyci_error **err);
+
+/**
+ * Takes a commit's verdict away, so that it is due again. Its records stay.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` where it had none; `TINYCI_NOT_FOUND` for a revision that
+ *         names no commit; `TINYCI_GIT` where the notes cannot be written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* TINYCI_H */

@@ -1,0 +1,242 @@
+//! [`tinyci_commits`]: what is due; and a commit's tree, written to a folder.
+
+use std::{
+    ffi::{CString, c_char},
+    mem::MaybeUninit,
+};
+
+use super::{
+    cancel::tinyci_cancel,
+    engine::tinyci_engine,
+    error::ErrorOut,
+    guard::{self, Act, Step},
+    handle::{Handle, Sealed, handle, optional},
+    selection::tinyci_selection,
+    status::tinyci_status,
+    text::{CText, borrowed, bytes_out, c_text, c_text_lossy},
+};
+use crate::{CancelToken, Commit, Selection, Text};
+
+/// Commits, to be had one by one. Owned by the host.
+pub struct tinyci_commits(Sealed<Commits>);
+
+handle!(tinyci_commits, Commits, "commits");
+
+/// The commits, and how many were given out.
+pub(super) struct Commits {
+    all: Vec<tinyci_commit>,
+    given: usize,
+}
+
+/// What git knows of a commit. It belongs to the `tinyci_commits` that it came from, and lives as
+/// long as that does.
+pub struct tinyci_commit(Sealed<CommitText>);
+
+handle!(tinyci_commit, CommitText, "commit");
+
+/// A commit, and its texts as C reads them.
+pub(super) struct CommitText {
+    id: CString,
+    tree: CString,
+    subject: CString,
+    branch: Option<CString>,
+    commit: Commit,
+}
+
+impl CommitText {
+    fn new(commit: Commit) -> Self {
+        Self {
+            id: c_text(&commit.id.to_string()),
+            tree: c_text(&commit.tree.to_string()),
+            subject: c_text_lossy(commit.subject.as_bytes()),
+            branch: commit.branch.as_ref().map(|branch| c_text_lossy(branch.as_bytes())),
+            commit,
+        }
+    }
+}
+
+/// Finds the commits that are due, oldest first. Nothing is run.
+///
+/// @param engine     The engine.
+/// @param selection  Which commits to look at; NULL for all that is pending.
+/// @param out        Where the commits are stored, to be freed with `tinyci_commits_free`; NULL on
+///                   an error.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
+///         the repository cannot be read.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_scan(
+    engine: Option<&tinyci_engine>,
+    selection: Option<&tinyci_selection>,
+    out: Option<&mut MaybeUninit<*mut tinyci_commits>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let pending = Selection::pending();
+        let commits = opened.engine.scan(optional(selection)?.unwrap_or(&pending))?;
+        let all = commits.into_iter().map(|commit| tinyci_commit::new(CommitText::new(commit)));
+        Ok(tinyci_commits::new(Commits { all: all.collect(), given: 0 }))
+    })
+}
+
+/// Gives the next commit.
+///
+/// @param commits  The commits.
+/// @param out      Where the commit is stored, which belongs to `commits`: do not free it. NULL
+///                 where there is none.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_DONE` when all were given.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commits_next(
+    commits: Option<&mut tinyci_commits>,
+    out: Option<&mut MaybeUninit<*const tinyci_commit>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::step(commits, out, err, |commits| {
+        let Some(commit) = commits.all.get(commits.given) else { return Ok(Step::Done) };
+        commits.given += 1;
+        Ok(Step::Item(std::ptr::from_ref(commit)))
+    })
+}
+
+/// The commit's full id.
+///
+/// @param commit  The commit, or NULL.
+/// @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_id(commit: Option<&tinyci_commit>) -> *const c_char {
+    guard::peek(commit, |commit| borrowed(Some(&commit.id)))
+}
+
+/// The full id of the commit's tree: two commits with one tree hold the same files.
+///
+/// @param commit  The commit, or NULL.
+/// @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_tree(commit: Option<&tinyci_commit>) -> *const c_char {
+    guard::peek(commit, |commit| borrowed(Some(&commit.tree)))
+}
+
+/// The branch that the commit is judged for, without `refs/heads/`.
+///
+/// @param commit  The commit, or NULL.
+/// @return The branch, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
+///         NULL where no branch holds the commit, and for NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_branch(commit: Option<&tinyci_commit>) -> *const c_char {
+    guard::peek(commit, |commit| borrowed(commit.branch.as_ref()))
+}
+
+/// The same as git holds it, in any encoding.
+///
+/// @param commit  The commit, or NULL.
+/// @param len     Where the number of bytes is stored, or NULL.
+/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 where
+///         no branch holds the commit, and for NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_branch_bytes(
+    commit: Option<&tinyci_commit>,
+    len: Option<&mut MaybeUninit<usize>>,
+) -> *const u8 {
+    bytes(commit, len, |commit| commit.branch.as_ref())
+}
+
+/// The first paragraph of the commit's message, on one line.
+///
+/// @param commit  The commit, or NULL.
+/// @return The text, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
+///         NULL for NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_subject(commit: Option<&tinyci_commit>) -> *const c_char {
+    guard::peek(commit, |commit| borrowed(Some(&commit.subject)))
+}
+
+/// The same as git holds it, in any encoding.
+///
+/// @param commit  The commit, or NULL.
+/// @param len     Where the number of bytes is stored, or NULL.
+/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+///         NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_subject_bytes(
+    commit: Option<&tinyci_commit>,
+    len: Option<&mut MaybeUninit<usize>>,
+) -> *const u8 {
+    bytes(commit, len, |commit| Some(&commit.subject))
+}
+
+fn bytes(
+    commit: Option<&tinyci_commit>,
+    len: Option<&mut MaybeUninit<usize>>,
+    text: impl FnOnce(&Commit) -> Option<&Text>,
+) -> *const u8 {
+    let usable = commit.and_then(|commit| commit.0.usable());
+    bytes_out(usable.and_then(|it| text(&it.commit)).map(Text::as_bytes), len)
+}
+
+/// The committer's time.
+///
+/// @param commit  The commit, or NULL.
+/// @return Seconds since 1970 in UTC; 0 for NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_time(commit: Option<&tinyci_commit>) -> i64 {
+    guard::peek(commit, |commit| commit.commit.time)
+}
+
+/// Frees commits.
+///
+/// @param commits  The commits, which are gone then with every `tinyci_commit` of theirs, or NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commits_free(commits: Option<Box<tinyci_commits>>) {
+    guard::free(commits);
+}
+
+/// Writes a commit's tree to a folder: what `git archive` packs, except that `export-ignore` leaves
+/// nothing out.
+///
+/// @param engine  The engine.
+/// @param rev     The commit, in any of git's revision syntax.
+/// @param dir     The folder, which must not exist or be empty.
+/// @param cancel  What can stop it from another thread; NULL for nothing.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
+///         `TINYCI_INVALID_ARG` for a folder that is not empty; `TINYCI_GIT` for a tree that cannot
+///         be read or must not be written; `TINYCI_IO` where the folder cannot be made or the disk
+///         is full; `TINYCI_CANCELED`. On an error nothing of it is left behind.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_export_commit(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    dir: CText<'_>,
+    cancel: Option<&tinyci_cancel>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::act(engine, err, |opened| {
+        let never = CancelToken::new();
+        let cancel = optional(cancel)?.unwrap_or(&never);
+        opened.engine.export(rev.required("rev")?, dir.path("dir")?, cancel)?;
+        Ok(Act::Done)
+    })
+}

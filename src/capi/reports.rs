@@ -1,0 +1,155 @@
+//! Reports: what the command line prints for `--json`, to the byte.
+
+use std::{ffi::c_char, mem::MaybeUninit};
+
+use super::{
+    engine::tinyci_engine,
+    error::{ErrorOut, Failure},
+    guard,
+    handle::optional,
+    outcome::outcome_of,
+    pipeline::format_of,
+    selection::{filter_of, tinyci_selection},
+    status::tinyci_status,
+    text::{CText, c_text},
+};
+use crate::{CheckReport, Error, ErrorKind, Selection};
+
+/// Tells what a run would do, without doing it: what `tinyci plan --json` prints.
+///
+/// @param engine     The engine.
+/// @param selection  Which commits to look at; NULL for all that is pending.
+/// @param out        Where the JSON is stored, one line without its end, to be freed with
+///                   `tinyci_string_free`; NULL on an error.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
+///         the repository cannot be read.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_plan_json(
+    engine: Option<&tinyci_engine>,
+    selection: Option<&tinyci_selection>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let pending = Selection::pending();
+        let plan = opened.engine.plan(optional(selection)?.unwrap_or(&pending))?;
+        Ok(c_text(&plan.to_json()))
+    })
+}
+
+/// Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
+///
+/// @param engine  The engine.
+/// @param rev     The commit, in any of git's revision syntax.
+/// @param out     Where the JSON is stored, one line without its end, to be freed with
+///                `tinyci_string_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
+///         revision that names no commit or one without a config; `TINYCI_UNSUPPORTED` for scripts
+///         where the library was built without.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_check_json(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let rev = rev.required("rev")?;
+        let found = opened.engine.check(rev)?;
+        Ok(c_text(&CheckReport::of_commit(rev, found)?.to_json()))
+    })
+}
+
+/// Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
+/// prints.
+///
+/// @param engine  Where a script imports from, the engine's path as it was opened, and which
+///                functions it can call.
+/// @param text    The config.
+/// @param len     Its length in bytes.
+/// @param format  One of `TINYCI_FORMAT_*`.
+/// @param name    What the report calls it, such as `.tinyci.yml`.
+/// @param out     Where the JSON is stored, one line without its end, to be freed with
+///                `tinyci_string_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_UNSUPPORTED` for
+///         scripts where the library was built without; `TINYCI_INVALID_ARG`.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_check_text_json(
+    engine: Option<&tinyci_engine>,
+    text: CText<'_>,
+    len: usize,
+    format: i32,
+    name: CText<'_>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let (format, name) = (format_of(format)?, name.required("name")?);
+        let text = text.of_length(len, "text")?;
+        let found = opened.builder_with_functions().check_config(text, format, name);
+        Ok(c_text(&CheckReport::new(name, found)?.to_json()))
+    })
+}
+
+/// Every attempt of a commit, not only the one that its verdict rests on.
+pub const TINYCI_RESULTS_ALL_ATTEMPTS: u32 = 1;
+
+/// Tells what became of commits, newest first: what `tinyci results --json` prints.
+///
+/// @param engine     The engine.
+/// @param selection  Whose results; NULL for those of every commit that was run.
+/// @param outcome    Only this one of `TINYCI_OUTCOME_*`; 0 for any.
+/// @param limit      At most so many; 0 for all.
+/// @param flags      A sum of `TINYCI_RESULTS_*`.
+/// @param out        Where the results are stored, each a line of JSON with its end, to be freed
+///                   with `tinyci_string_free`; NULL on an error.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
+///         `TINYCI_INVALID_ARG` for a number that stands for no outcome, or a flag for nothing.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_results_json(
+    engine: Option<&tinyci_engine>,
+    selection: Option<&tinyci_selection>,
+    outcome: i32,
+    limit: usize,
+    flags: u32,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let mut filter = filter_of(optional(selection)?).all_attempts(all_attempts(flags)?);
+        if outcome != 0 {
+            filter = filter.outcome(outcome_of(outcome).ok_or_else(|| no_outcome(outcome))?);
+        }
+        if limit != 0 {
+            filter = filter.limit(limit);
+        }
+        let records = opened.engine.records(&filter)?;
+        let lines = records.iter().flat_map(|record| [record.to_json(), "\n".to_owned()]);
+        Ok(c_text(&lines.collect::<String>()))
+    })
+}
+
+fn all_attempts(flags: u32) -> Result<bool, Failure> {
+    if flags & !TINYCI_RESULTS_ALL_ATTEMPTS != 0 {
+        let message = format!("{flags} is not a sum of TINYCI_RESULTS_*");
+        return Err(Error::new(ErrorKind::InvalidArg, message).into());
+    }
+    Ok(flags & TINYCI_RESULTS_ALL_ATTEMPTS != 0)
+}
+
+fn no_outcome(number: i32) -> Failure {
+    let message = format!("{number} is not one of TINYCI_OUTCOME_*");
+    Error::new(ErrorKind::InvalidArg, message).into()
+}

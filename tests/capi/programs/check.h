@@ -1,0 +1,53 @@
+/* What the programs check with: the first thing that does not hold ends the program. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tinyci.h>
+
+#define CHECK(holds)                                                                  \
+    do {                                                                              \
+        if (!(holds)) {                                                               \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #holds);               \
+            exit(1);                                                                  \
+        }                                                                             \
+    } while (0)
+
+/* The call gives this status, and an error if and only if that is negative. */
+#define GIVES(expected, call)                                                         \
+    do {                                                                              \
+        tinyci_error *err = (tinyci_error *)1;                                        \
+        tinyci_status status = (call);                                                \
+        if (status != (expected)) {                                                   \
+            const char *name = tinyci_status_name(status);                            \
+            fprintf(stderr, "%s:%d: %s\ngave %d (%s): %s\n", __FILE__, __LINE__,      \
+                    #call, (int)status, name ? name : "?",                            \
+                    status < 0 ? tinyci_error_message(err) : "no error");             \
+            exit(1);                                                                  \
+        }                                                                             \
+        CHECK((err != NULL) == (status < 0));                                         \
+        CHECK(tinyci_error_status(err) == (status < 0 ? status : TINYCI_OK));         \
+        CHECK(status >= 0 || strlen(tinyci_error_message(err)) > 0);                  \
+        tinyci_error_free(err);                                                       \
+    } while (0)
+
+#define OK(call) GIVES(TINYCI_OK, call)
+
+/* Does work, in a thread that has only so much stack. */
+static inline void on_small_stack(void *(*work)(void *), void *argument);
+
+#include <pthread.h>
+
+static inline void on_small_stack(void *(*work)(void *), void *argument) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    CHECK(pthread_attr_init(&attributes) == 0);
+    CHECK(pthread_attr_setstacksize(&attributes, 64 * 1024) == 0);
+    CHECK(pthread_create(&thread, &attributes, work, argument) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    pthread_attr_destroy(&attributes);
+}
+
+#endif

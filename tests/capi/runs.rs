@@ -1,0 +1,253 @@
+//! Whole runs by hosts in C, over real repositories: `runs/*.c`, and the programs of `examples/c`.
+//!
+//! Each program checks for itself what it pulls, and ends with 0 if all was so. It is run as it is,
+//! under valgrind, and with gcc's sanitizers, each time over a repository of its own.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    header::root,
+    library::{pkg_config, prefix, run},
+    support::{TestRepo, eventually},
+};
+
+/// How a program is built and run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Plain,
+    Valgrind,
+    Sanitized,
+}
+
+const WAYS: [Way; 3] = [Way::Plain, Way::Valgrind, Way::Sanitized];
+
+/// Compiles a source of this repository, once for all tests of this process.
+fn compiled(source: &str, way: Way) -> PathBuf {
+    static COMPILED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let name = format!("{}-{way:?}", source.replace(['/', '.'], "-"));
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&name);
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !compiled.contains(&name) {
+        compile(source, way, &program);
+        compiled.insert(name);
+    }
+    program
+}
+
+fn compile(source: &str, way: Way, program: &Path) {
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-g", "-Wall", "-Wextra", "-pedantic", "-Werror"]);
+    if way == Way::Sanitized {
+        cc.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    }
+    cc.arg(root().join(source)).arg("-o").arg(program);
+    cc.args(pkg_config(&["--cflags", "--libs"])).arg("-pthread");
+    cc.arg(format!("-Wl,-rpath,{}", prefix().join("lib").display()));
+    run(&mut cc);
+}
+
+/// The command that runs it so.
+fn command(program: &Path, way: Way) -> Command {
+    if way != Way::Valgrind {
+        return Command::new(program);
+    }
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["-q", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite"]);
+    valgrind.args(["--errors-for-leak-kinds=definite", "--fair-sched=yes"]).arg(program);
+    valgrind
+}
+
+fn output(mut command: Command) -> Output {
+    command.env_remove("GIT_DIR").output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// Runs `runs/<name>.c` in these ways over a repository that is made for each.
+#[track_caller]
+fn check(name: &str, arguments: &[&str], ways: &[Way], repository: impl Fn() -> TestRepo) {
+    for way in ways {
+        let program = compiled(&format!("tests/capi/runs/{name}.c"), *way);
+        let repo = repository();
+        let mut command = command(&program, *way);
+        command.arg(repo.path()).args(arguments);
+        let output = output(command);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name} {arguments:?} {way:?}: {}\n{err}", output.status);
+        // What the library has of its own to say does not go there.
+        assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(*way != Way::Plain || err.is_empty(), "{err}");
+    }
+}
+
+/// A repository whose one commit has this config.
+fn with(config: &str) -> TestRepo {
+    let repo = TestRepo::new();
+    repo.commit_config(config);
+    repo
+}
+
+#[test]
+fn a_hook_is_answered_or_its_step_fails() {
+    let config = "build: echo \"build <%= release %>\"\n\
+                  hooks: {before_build: 'echo \"own <%= release %>\"'}\n";
+    for answer in ["fail", "var", "drop", "untaken", "unfit"] {
+        check("hooks", &[answer], &WAYS, || with(config));
+    }
+    let config = "build: echo \"build $NOTHING\"\nhooks: {before_build: echo own}\n";
+    check("hooks", &["skip"], &WAYS, || with(config));
+}
+
+#[test]
+fn functions_take_and_give_every_kind_of_value() {
+    check("functions", &[], &WAYS, || {
+        let repo = TestRepo::new();
+        let script = r#"fn build() {
+            host::take((), true, -5, 1.5, "text", [1, "a"], #{ k: () });
+            for n in 1..10 { try { print(give(n)); } catch (e) { print(e); } }
+            print(parallel(#{ left: || branch(), right: || branch() }));
+        }"#;
+        repo.write(".tinyci.rhai", script);
+        repo.commit("a script");
+        repo
+    });
+}
+
+#[test]
+fn a_host_runs_the_commands_of_two_jobs_at_once() {
+    check("commands", &[], &WAYS, || {
+        let repo = with("build: first\n");
+        repo.commit("more");
+        repo
+    });
+}
+
+#[test]
+fn secrets_come_from_the_host_or_the_folder() {
+    check("secrets", &[], &WAYS, || {
+        let repo = with(
+            "build:\n  run: ['echo $TEXT', 'echo $BYTES', 'echo $FILE']\n  \
+             secrets: [TEXT, BYTES, FILE]\n",
+        );
+        let folder = repo.outside().join("secrets");
+        let shell =
+            "mkdir -m 700 \"$0\" && printf opensesame >\"$0\"/FILE && chmod 600 \"$0\"/FILE";
+        run(Command::new("sh").args(["-c", shell]).arg(&folder));
+        repo.git(&["config", "tinyci.secretsDir", folder.to_str().unwrap()]);
+        repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
+        repo
+    });
+}
+
+#[test]
+fn a_run_ends_early_in_every_way() {
+    let config = "build: echo going >&2; exec sleep 600\nhooks: {after_all: echo cleaned up}\n";
+    for how in ["signal", "free", "request"] {
+        check("stop", &[how], &WAYS, || with(config));
+    }
+}
+
+#[test]
+fn nothing_is_left_running_and_no_word_written_where_a_run_was_freed() {
+    let program = compiled("tests/capi/runs/stop.c", Way::Plain);
+    let repo = TestRepo::new();
+    let commit =
+        repo.commit_config("build: echo $$ > $TINYCI_REPO/pid; echo going; exec sleep 600\n");
+    let mut command = command(&program, Way::Plain);
+    let output = output({
+        command.arg(repo.path()).arg("free");
+        command
+    });
+    assert!(output.status.success(), "{output:?}");
+    let pid = std::fs::read_to_string(repo.path().join("pid")).unwrap();
+    eventually("the command is gone", || !crate::support::is_alive(pid.trim()));
+    assert_eq!(repo.verdict(&commit), None);
+}
+
+#[test]
+fn the_descriptor_tells_when_there_is_something_to_pull() {
+    let config = "build: echo one; sleep 0.2; echo two; sleep 0.2; echo three\n";
+    check("poll", &[], &WAYS, || with(config));
+    check("poll", &["read"], &[Way::Plain], || with(config));
+}
+
+#[test]
+fn a_fork_in_mid_run_leaves_both_sides_alive() {
+    check("fork", &[], &WAYS, || with("build: echo built\n"));
+}
+
+#[test]
+fn a_run_of_somebody_else_is_busy_and_can_be_followed() {
+    let config = "build: 'until [ -e $TINYCI_REPO/go ]; do echo waiting; sleep 0.01; done; \
+                  echo built'\n";
+    check("follow", &[], &WAYS, || with(config));
+}
+
+#[test]
+fn signals_stay_the_hosts() {
+    check("signals", &[], &WAYS, || with("build: true\n"));
+}
+
+#[test]
+fn two_engines_work_on_two_small_threads() {
+    let second = with("build: echo two\n");
+    let path = second.path().to_str().unwrap();
+    check("threads", &[path], &[Way::Plain], || with("build: echo one\n"));
+    for way in [Way::Valgrind, Way::Sanitized] {
+        let second = with("build: echo two\n");
+        let path = second.path().to_str().unwrap();
+        check("threads", &[path], &[way], || with("build: echo one\n"));
+    }
+}
+
+#[test]
+fn many_calls_cost_neither_memory_nor_descriptors() {
+    check("soak", &["100000"], &[Way::Plain], || with("build: true\n"));
+    check("soak", &["3000"], &[Way::Sanitized], || with("build: true\n"));
+}
+
+#[test]
+fn endless_output_pulled_slowly_costs_no_memory() {
+    let config = "build: 'yes 0123456789 | head -c 69206016'\n";
+    check("flood", &["66"], &[Way::Plain], || with(config));
+}
+
+#[test]
+fn the_first_program_prints_the_verdicts() {
+    for way in WAYS {
+        let repo = with("build: echo \"release <%= release %>\"\n");
+        let commit = repo.git(&["rev-parse", "HEAD"]);
+        let mut command = command(&compiled("examples/c/run_pending.c", way), way);
+        command.arg(repo.path());
+        let output = output(command);
+        assert!(output.status.success(), "{way:?}: {output:?}");
+        let expected = format!("release 42\n{commit} success\n");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+        assert_eq!(repo.verdict(&commit).as_deref(), Some("success"));
+    }
+}
+
+#[test]
+fn a_git_server_runs_what_is_pushed() {
+    let server = TestRepo::bare();
+    let hook = server.path().join("hooks/post-receive");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::copy(compiled("examples/c/post_receive.c", Way::Plain), &hook).unwrap();
+    let work = TestRepo::new();
+    let push = |config: &str| {
+        let commit = work.commit_config(config);
+        let pushed = work.try_git(&["push", server.path().to_str().unwrap(), "main"]);
+        assert!(pushed.status.success(), "{pushed:?}");
+        (commit, String::from_utf8_lossy(&pushed.stderr).into_owned())
+    };
+    let (commit, told) = push("build: echo built\n");
+    assert!(told.contains("remote: built") && told.contains("remote: Building..."), "{told}");
+    assert!(told.contains(&format!("remote: {} success in ", &commit[..10])), "{told}");
+    assert_eq!(server.verdict(&commit).as_deref(), Some("success"));
+    let (commit, told) = push("build: echo broken; false\n");
+    assert!(told.contains(&format!("remote: {} failure in ", &commit[..10])), "{told}");
+    assert_eq!(server.verdict(&commit).as_deref(), Some("failure"));
+}

@@ -1,0 +1,62 @@
+/* Runs that end before their end: by a signal handler, freed, with requests in hand.
+ * usage: stop REPOSITORY signal|free|request    (the build prints a line, then sleeps) */
+#define _POSIX_C_SOURCE 200809L
+#include <signal.h>
+#include "runs.h"
+
+static tinyci_cancel *stop;
+
+static void on_sigint(int number) {
+    (void)number;
+    tinyci_cancel_trigger(stop);
+}
+
+static void by_signal(tinyci_engine *engine) {
+    static struct output output;
+    tinyci_run *run = start(engine, stop);
+    tinyci_event *event;
+    signal(SIGINT, on_sigint);
+    next_of(run, TINYCI_EVENT_OUTPUT);
+    raise(SIGINT);
+    CHECK(tinyci_cancel_level(stop) == 1);
+    while ((event = next(run)) != NULL) collect(&output, event);
+    CHECK(same(output.text, "cleaned up\n"));
+    finish(run, TINYCI_OUTCOME_CANCELED, "build", TINYCI_OUTCOME_CANCELED, NULL);
+}
+
+static void by_free(tinyci_engine *engine) {
+    tinyci_run *run = start(engine, stop);
+    next_of(run, TINYCI_EVENT_OUTPUT);
+    FAILS(tinyci_run_records(run, &(tinyci_records *){NULL}, &err), TINYCI_INVALID_ARG);
+    tinyci_run_free(run);
+    /* The host's own token is not touched, and the commit is due as before. */
+    CHECK(tinyci_cancel_level(stop) == 0);
+}
+
+static void with_request(tinyci_engine *engine) {
+    tinyci_run *run = start(engine, stop);
+    tinyci_request *hook = tinyci_event_take_request(next_of(run, TINYCI_EVENT_HOOK));
+    CHECK(tinyci_request_canceled(hook) == 0);
+    tinyci_cancel_trigger(stop);
+    CHECK(tinyci_request_canceled(hook) == 1);
+    drain(run);
+    finish(run, TINYCI_OUTCOME_CANCELED, "before_build", TINYCI_OUTCOME_CANCELED, NULL);
+    /* The request outlives its run, and can only be told that it is too late. */
+    FAILS(tinyci_request_ok(hook, &err), TINYCI_CANCELED);
+}
+
+int main(int argc, char **argv) {
+    tinyci_options *options = tinyci_options_new();
+    tinyci_engine *engine;
+    const char *how = argc > 2 ? argv[2] : "";
+    stop = tinyci_cancel_new();
+    if (same(how, "request")) OK(tinyci_options_add_hook(options, "before_build", &err));
+    engine = open_engine(argv[1], options);
+    if (same(how, "signal")) by_signal(engine);
+    if (same(how, "free")) by_free(engine);
+    if (same(how, "request")) with_request(engine);
+    signal(SIGINT, SIG_DFL);
+    tinyci_engine_free(engine);
+    tinyci_cancel_free(stop);
+    return 0;
+}
