@@ -20,11 +20,12 @@ use crate::{
     results::ResultsArgs,
     run::RunArgs,
     settings::SettingsArgs,
+    setup_remote::SetupRemoteArgs,
     terminal,
 };
 
 /// The remote that `-r` without a name means.
-const DEFAULT_REMOTE: &str = "origin";
+pub(crate) const DEFAULT_REMOTE: &str = "origin";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,6 +103,8 @@ pub(crate) enum Command {
     Prune(PruneArgs),
     /// Show the repository's settings, their defaults and what they are for
     Settings(SettingsArgs),
+    /// Have git fetch and show the verdicts of a remote
+    SetupRemote(SetupRemoteArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the version

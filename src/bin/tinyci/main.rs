@@ -28,6 +28,7 @@ mod remote;
 mod results;
 mod run;
 mod settings;
+mod setup_remote;
 mod signals;
 mod ssh_address;
 mod terminal;
@@ -79,6 +80,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Compact(args) => compact::execute(args, globals),
         Command::Prune(args) => prune::execute(args, globals),
         Command::Settings(args) => settings::execute(args, globals),
+        Command::SetupRemote(args) => setup_remote::execute(args, globals),
         Command::Completions(args) => completions::execute(args),
         Command::Version => version::execute(),
     }
