@@ -94,7 +94,8 @@ pub use crate::{
         Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
     },
     engine::{
-        DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions,
+        ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
+        HookError, LogOptions,
     },
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},

@@ -7,6 +7,7 @@
 //! names, the next one clears away. No other name below `builds/` is touched.
 
 mod archive;
+mod restore;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -14,8 +15,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use self::restore::restore;
 use crate::{
     cancel::CancelView,
+    commit::CommitId,
     error::{Error, ErrorKind},
     retention::{BuildName, retention},
     workspace::{Workspace, remove},
@@ -87,7 +90,8 @@ pub struct Compacted {
 
 /// Archives old builds and removes their folders. A builds folder that is not there holds none.
 ///
-/// A build that a run works in is passed over, and none can begin in one that is being packed. A
+/// `pinned` are commits whose builds stay, old or not: what is deployed. A build that a run or a
+/// deployment works in is passed over, and none can begin in one that is being packed. A
 /// second call in the same folder is refused.
 ///
 /// # Errors
@@ -99,6 +103,7 @@ pub struct Compacted {
 pub(crate) fn compact(
     workspace: &Workspace,
     options: &CompactOptions,
+    pinned: &[CommitId],
     cancel: &CancelView,
 ) -> Result<Compaction, Error> {
     let folder = Folder::lock(workspace.builds_dir())?;
@@ -107,8 +112,10 @@ pub(crate) fn compact(
     let names = folder.build_names()?;
     let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
     let retention = retention(names.iter().map(String::as_str), options.newest, &leave);
+    let pinned: Vec<String> = pinned.iter().map(CommitId::to_string).collect();
+    let is_pinned = |build: &BuildName<'_>| pinned.iter().any(|id| build.as_str().ends_with(id));
     let mut compacted = Vec::new();
-    for build in retention.old {
+    for build in retention.old.into_iter().filter(|build| !is_pinned(build)) {
         let Some(_taken) = workspace.build(build.as_str()).take()? else { continue };
         compacted.push(folder.compact(build.as_str(), cancel)?);
     }

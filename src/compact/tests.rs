@@ -45,7 +45,7 @@ fn never() -> CancelView {
 }
 
 fn compact_all(dir: &Path) -> Result<Vec<Compacted>, Error> {
-    compact(&workspace(dir), &leave(0, &[]), &never()).map(|done| done.compacted)
+    compact(&workspace(dir), &leave(0, &[]), &[], &never()).map(|done| done.compacted)
 }
 
 /// What the folder holds, sorted.
@@ -137,8 +137,8 @@ fn only_old_builds_go_and_foreign_names_stay() {
 
     let deployed = format!("/srv/builds/{}/export", name(1_000_000_000));
     let options = leave(1, &[&deployed, "feedbeef"]);
-    let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare().unwrap();
-    let done = compact(&workspace(dir.path()), &options, &never()).unwrap();
+    let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare(&|| false).unwrap();
+    let done = compact(&workspace(dir.path()), &options, &[], &never()).unwrap();
     assert_eq!(done.compacted.len(), 1);
     assert_eq!(done.unmatched, ["feedbeef"]);
     let old = name(999_999_999);
@@ -157,7 +157,7 @@ fn an_older_archive_is_replaced_and_leftovers_go() {
     let gone = format!("{}.tar.gz.new", name(3));
     fs::write(dir.path().join(gone), "half, its build is gone").unwrap();
     fs::write(dir.path().join("x.tar.gz.new"), "not ours").unwrap();
-    compact(&workspace(dir.path()), &leave(1, &[]), &never()).unwrap();
+    compact(&workspace(dir.path()), &leave(1, &[]), &[], &never()).unwrap();
     let expected = [format!("{}.tar.gz", name(1)), name(2), "x.tar.gz.new".into()];
     assert_eq!(listing(dir.path()), expected);
     let text = shell(dir.path(), &format!("tar -xzOf {0}.tar.gz {0}/export/file", name(1)));
@@ -195,7 +195,7 @@ fn a_cancel_leaves_the_build() {
     let before = describe(dir.path());
     let token = CancelToken::new();
     token.cancel();
-    let error = compact(&workspace(dir.path()), &leave(0, &[]), &CancelView::new(&token, 1));
+    let error = compact(&workspace(dir.path()), &leave(0, &[]), &[], &CancelView::new(&token, 1));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Canceled);
     assert_eq!(describe(dir.path()), before);
 }

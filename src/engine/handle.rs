@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     builder::{EngineBuilder, Options},
+    deploy,
     drive::Drive,
     due,
     pump::{self, Pump},
@@ -254,18 +255,17 @@ impl Engine {
     }
 
     /// Does the work on a thread of its own and pumps its events here.
-    fn pumped(
+    pub(super) fn pumped<T: Send>(
         &self,
         cancel: &CancelToken,
         observer: &mut dyn Observer,
-        work: impl FnOnce(CancelView, pump::Sender) -> Result<Summary, Error> + Send,
-    ) -> Result<Summary, Error> {
+        work: impl FnOnce(CancelView, pump::Sender) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
         let own = CancelToken::new();
         let tokens = CancelView::of_run(cancel, &own, 1);
         let (events, receiver) = pump::channel();
         let (result, panic) = thread::scope(|scope| {
-            let worker = thread::Builder::new().name("tinyci".to_owned());
-            let worker = worker.spawn_scoped(scope, move || work(tokens, events));
+            let worker = big_thread("tinyci").spawn_scoped(scope, move || work(tokens, events));
             let worker = worker.map_err(|source| {
                 Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
                     .with_source(source)
@@ -339,7 +339,8 @@ impl Engine {
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
-    /// Packs old builds into `.tar.gz` files, never one that a run is working on.
+    /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed
+    /// or that a rollback would deploy.
     ///
     /// # Errors
     ///
@@ -349,7 +350,8 @@ impl Engine {
         options: &CompactOptions,
         cancel: &CancelToken,
     ) -> Result<Compaction, Error> {
-        compact::compact(&self.shared.workspace(), options, &CancelView::new(cancel, 1))
+        let pinned = deploy::pinned(&self.shared.repo()?)?;
+        compact::compact(&self.shared.workspace(), options, &pinned, &CancelView::new(cancel, 1))
     }
 
     /// Installs the hook that runs what is pushed, beside hooks that are there.

@@ -122,6 +122,12 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
     Ok(())
 }
 
+/// The record that a commit's verdict rests on, if it is kept.
+pub(super) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
+    let records = records_of(repo, id, false)?;
+    Ok(records.into_iter().find(|record| !record.run.is_empty()))
+}
+
 /// One commit's records: all, newest first, or the one that its verdict rests on.
 fn records_of(repo: &Repo, id: CommitId, all_attempts: bool) -> Result<Vec<Record>, Error> {
     let word = repo.verdict(id)?;

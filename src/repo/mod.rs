@@ -8,6 +8,7 @@ mod attributes;
 mod backoff;
 mod baseline;
 mod branch;
+mod branches;
 mod changes;
 mod deploys;
 mod description;
@@ -46,6 +47,7 @@ pub use self::process_wide::tune_process;
 pub(crate) use self::tree_file::CommitFile;
 pub(crate) use self::{
     attributes::{AutoCrlf, Conversions},
+    branches::Branch,
     description::{CommitText, Decoration},
     objects::{Objects, TreeEntry},
     records::Line,

@@ -6,6 +6,7 @@
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
+//! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
@@ -20,6 +21,7 @@ mod attempts;
 mod bound;
 mod build;
 mod cut;
+mod deploy_lock;
 mod layout;
 mod line;
 mod lock;
@@ -29,7 +31,8 @@ mod tail;
 
 pub(crate) use self::{
     attempts::Attempts,
-    build::Build,
+    build::{Build, Occupied},
+    deploy_lock::DeployLock,
     layout::Workspace,
     lock::RunLock,
     log::{LogLimits, LogWriter, Logs},

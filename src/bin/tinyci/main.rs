@@ -11,12 +11,15 @@
 //! | `signals` | what Ctrl-C and a lost terminal do |
 //! | `failure` | why a command could not do its work, and the exit code |
 
+mod approve;
 mod args;
 mod check;
 mod compact;
 mod completions;
 mod convert;
 mod defs;
+mod deploy;
+mod deploys;
 mod export;
 mod failure;
 mod format;
@@ -25,6 +28,7 @@ mod log;
 mod plan;
 mod remote;
 mod results;
+mod rollback;
 mod run;
 mod signals;
 mod ssh_address;
@@ -74,6 +78,10 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Convert(args) => convert::execute(args, globals),
         Command::Defs(args) => defs::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
+        Command::Deploy(args) => deploy::execute(args, globals),
+        Command::Rollback(args) => rollback::execute(args, globals),
+        Command::Approve(args) => approve::execute(args, globals),
+        Command::Deploys(args) => deploys::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
         Command::Completions(args) => completions::execute(args),
         Command::Version => version::execute(),
