@@ -100,7 +100,8 @@ pub use crate::{
     },
     duration::parse_duration,
     engine::{
-        DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall, HookError, LogOptions,
+        ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
+        HookError, LogOptions,
     },
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},

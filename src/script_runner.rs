@@ -58,6 +58,9 @@ pub(crate) trait Lookups: Send + Sync {
 
     /// The bytes of a secret.
     fn secret(&self, name: &str) -> Result<Vec<u8>, Error>;
+
+    /// Whether somebody approved.
+    fn approval(&self, question: &str) -> Result<Approval, Error>;
 }
 
 /// What all phases of one attempt share.
@@ -70,6 +73,11 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// A memory that begins with what was remembered before.
+    pub(crate) fn recalling(remembered: BTreeMap<String, Value>) -> Self {
+        Self { remembered: Mutex::new(remembered), ..Self::default() }
+    }
+
     /// What was remembered.
     pub(crate) fn remembered(&self) -> BTreeMap<String, Value> {
         locked(&self.remembered).clone()
@@ -224,9 +232,8 @@ impl Host for StepHost {
         self.memory.discards_export.store(true, Ordering::SeqCst);
     }
 
-    fn approve(&self, _question: &str) -> Result<Approval, Error> {
-        let message = "only a deployment can ask for an approval";
-        Err(Error::new(ErrorKind::Unsupported, message))
+    fn approve(&self, question: &str) -> Result<Approval, Error> {
+        self.lookups.approval(question)
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {

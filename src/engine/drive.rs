@@ -3,9 +3,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    deploy::deploy_pushed,
     due::{Wanted, left_out, settled_outcome},
     handle::Shared,
-    job::Site,
+    job::{Books, Site},
     pump::{self, Sender},
     queue::{self, Turn},
     retention,
@@ -19,13 +20,12 @@ use crate::{
     event::Event,
     executor::Executor,
     job::{Job, Plan},
-    local_executor::LocalExecutor,
     outcome::Outcome,
     plan::plan,
     process::Guard,
     record::Summary,
     repo::Repo,
-    selection::{Selection, Wait},
+    selection::{Selection, Update, Wait},
     workspace::{Attempts, Logs, RunLock, Workspace},
 };
 
@@ -38,6 +38,8 @@ pub(super) struct Drive<'a> {
     workspace: Workspace,
     logs: Logs,
     wanted: Wanted,
+    /// What was pushed: its newest green commit may want to be deployed.
+    pushed: Vec<Update>,
     wait: Wait,
     /// What the wake counter said before the last look.
     seen: u64,
@@ -77,6 +79,7 @@ impl<'a> Drive<'a> {
             repo,
             logs: workspace.logs(shared.log_limits(), shared.jobs() > 1),
             workspace,
+            pushed: wanted.pushed.clone(),
             wanted,
             wait: selection.wait,
             seen: 0,
@@ -94,6 +97,10 @@ impl<'a> Drive<'a> {
                 return Err(error);
             }
             self.summary.fault = Some(error.report());
+        }
+        if self.summary.fault.is_none() && !self.cancel.is_canceled() {
+            let Self { shared, pushed, cancel, events, .. } = &self;
+            self.summary.deployments = deploy_pushed(shared, pushed, cancel, events);
         }
         if !self.attempted.is_empty() && !self.cancel.is_canceled() {
             let warnings = retention::after_run(self.shared, &self.cancel);
@@ -290,12 +297,7 @@ impl<'a> Drive<'a> {
     ) -> Result<(), Error> {
         self.prepare_builds()?;
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
-        let settings = &self.shared.settings;
-        let local = LocalExecutor::guarded(guard.clone())
-            .grace(self.shared.grace())
-            .inherited(settings.inherited.clone())
-            .nice(settings.nice);
-        let local: Arc<dyn Executor> = Arc::new(local);
+        let local: Arc<dyn Executor> = Arc::new(self.shared.local_executor(guard.clone()));
         let site = Site {
             shared: self.shared,
             workspace: &self.workspace,
@@ -303,12 +305,11 @@ impl<'a> Drive<'a> {
             executor: self.shared.options.executor.clone().unwrap_or(local),
             cancel: &self.cancel,
             events: &self.events,
-            attempts,
-            lock,
         };
+        let books = Books { attempts, lock };
         let bounds =
             Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
-        let worked = workers::work(&site, jobs, &bounds);
+        let worked = workers::work(&site, books, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
         self.summary.canceled |= canceled || (self.cancel.is_canceled() && worked.left);
         self.attempted.extend(worked.taken);

@@ -29,7 +29,9 @@ use crate::{
     export::{self, ExportOptions},
     install::{self, InstallOptions, Installed, RemoteSetup},
     job::Plan,
+    local_executor::LocalExecutor,
     pipeline::Pipeline,
+    process::Guard,
     prune::{PruneOptions, Pruning},
     record::{Record, Summary},
     repo::{MergedResults, Repo, Settings},
@@ -274,18 +276,17 @@ impl Engine {
     }
 
     /// Does the work on a thread of its own and pumps its events here.
-    fn pumped(
+    pub(super) fn pumped<T: Send>(
         &self,
         cancel: &CancelToken,
         observer: &mut dyn Observer,
-        work: impl FnOnce(CancelView, pump::Sender) -> Result<Summary, Error> + Send,
-    ) -> Result<Summary, Error> {
+        work: impl FnOnce(CancelView, pump::Sender) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
         let own = CancelToken::new();
         let tokens = CancelView::of_run(cancel, &own, 1);
         let (events, receiver) = pump::channel();
         let (result, panic) = thread::scope(|scope| {
-            let worker = thread::Builder::new().name("tinyci".to_owned());
-            let worker = worker.spawn_scoped(scope, move || work(tokens, events));
+            let worker = big_thread("tinyci").spawn_scoped(scope, move || work(tokens, events));
             let worker = worker.map_err(|source| {
                 Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
                     .with_source(source)
@@ -601,6 +602,14 @@ impl Shared {
 
     pub(super) fn grace(&self) -> Duration {
         self.options.grace.unwrap_or(self.settings.grace)
+    }
+
+    /// What runs commands here, as the settings have it.
+    pub(super) fn local_executor(&self, guard: Arc<Guard>) -> LocalExecutor {
+        LocalExecutor::guarded(guard)
+            .grace(self.grace())
+            .inherited(self.settings.inherited.clone())
+            .nice(self.settings.nice)
     }
 
     pub(super) fn log_limits(&self) -> LogLimits {

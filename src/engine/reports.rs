@@ -123,6 +123,12 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
     Ok(())
 }
 
+/// The record that a commit's verdict rests on, if it is kept, here and not only in a remote.
+pub(super) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
+    let records = records_of(repo, &[], id, false)?;
+    Ok(records.into_iter().find(|record| !record.run.is_empty()))
+}
+
 /// One commit's records: all, newest first, or the one that its verdict rests on. What was fetched
 /// of remotes counts as one's own does.
 fn records_of(

@@ -8,6 +8,7 @@ mod attributes;
 mod backoff;
 mod baseline;
 mod branch;
+mod branches;
 mod changes;
 mod deploys;
 mod description;
@@ -47,6 +48,7 @@ use std::{
 pub(crate) use self::tree_file::CommitFile;
 pub(crate) use self::{
     attributes::{AutoCrlf, Conversions},
+    branches::Branch,
     description::{CommitText, Decoration},
     exchange::{Said, word_that_holds},
     objects::{Objects, TreeEntry},

@@ -6,11 +6,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tinyci::{Engine, EngineBuilder, Selection, Target};
 
 use crate::{
+    approve::ApproveArgs,
     check::CheckArgs,
     compact::CompactArgs,
     completions::CompletionsArgs,
     convert::ConvertArgs,
     defs::DefsArgs,
+    deploy::DeployArgs,
+    deploys::DeploysArgs,
     export::ExportArgs,
     failure::{EXIT_CODES, Failure},
     install::InstallArgs,
@@ -18,6 +21,7 @@ use crate::{
     plan::PlanArgs,
     prune::PruneArgs,
     results::ResultsArgs,
+    rollback::RollbackArgs,
     run::RunArgs,
     settings::SettingsArgs,
     setup_remote::SetupRemoteArgs,
@@ -32,6 +36,7 @@ Examples:
   tinyci install                    test every push to this repository
   tinyci run --all                  test what has no verdict yet
   tinyci results -n 10              show the newest verdicts
+  tinyci deploy                     deploy the newest commit that passed
   tinyci -r log -f                  follow the log on the host of the remote `origin`";
 
 /// Continuous integration inside a git repository: no daemon, no database.
@@ -89,6 +94,14 @@ pub(crate) enum Command {
     Results(ResultsArgs),
     /// Show the log of all runs, or of one commit
     Log(LogArgs),
+    /// Deploy the newest green commit, or one that is named
+    Deploy(DeployArgs),
+    /// Go back to what was deployed before
+    Rollback(RollbackArgs),
+    /// Let a deployment go on that waits for a person
+    Approve(ApproveArgs),
+    /// Show what was deployed
+    Deploys(DeploysArgs),
     /// Say whether a config is valid
     Check(CheckArgs),
     /// Print a YAML config as a script

@@ -11,12 +11,15 @@
 //! | `signals` | what Ctrl-C and a lost terminal do |
 //! | `failure` | why a command could not do its work, and the exit code |
 
+mod approve;
 mod args;
 mod check;
 mod compact;
 mod completions;
 mod convert;
 mod defs;
+mod deploy;
+mod deploys;
 mod export;
 mod failure;
 mod format;
@@ -26,6 +29,7 @@ mod plan;
 mod prune;
 mod remote;
 mod results;
+mod rollback;
 mod run;
 mod settings;
 mod setup_remote;
@@ -77,6 +81,10 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Convert(args) => convert::execute(args, globals),
         Command::Defs(args) => defs::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
+        Command::Deploy(args) => deploy::execute(args, globals),
+        Command::Rollback(args) => rollback::execute(args, globals),
+        Command::Approve(args) => approve::execute(args, globals),
+        Command::Deploys(args) => deploys::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
         Command::Prune(args) => prune::execute(args, globals),
         Command::Settings(args) => settings::execute(args, globals),

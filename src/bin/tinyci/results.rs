@@ -207,7 +207,7 @@ fn times(record: &Record, now: SystemTime) -> (String, String) {
 }
 
 /// One unit is enough to say how old something is.
-fn roughly(age: Duration) -> String {
+pub(crate) fn roughly(age: Duration) -> String {
     const UNITS: [(u64, &str); 6] = [
         (365 * 24 * 3600, "y"),
         (7 * 24 * 3600, "w"),
