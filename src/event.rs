@@ -4,6 +4,7 @@ use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
 
 use crate::{
     commit::{Commit, CommitId},
+    deployment::{DeployOutcome, Deployment},
     executor::Stream,
     job::Job,
     outcome::Outcome,
@@ -55,6 +56,10 @@ pub enum Event {
     Warning { meta: Meta, message: String },
     /// The run waits, and for whom: another process that holds the repository.
     Waiting { meta: Meta, message: String },
+    /// A deployment begins. It is on record by now.
+    DeployStarted { meta: Meta, deployment: Box<Deployment> },
+    /// A deployment is over, or waits for a person. It is on record by now.
+    DeployFinished { meta: Meta, deployment: Box<Deployment> },
     /// The last event of a run: the worst outcome of its commits.
     Finished { meta: Meta, outcome: Outcome },
 }
@@ -72,6 +77,8 @@ impl Event {
             | Event::JobFinished { meta, .. }
             | Event::Warning { meta, .. }
             | Event::Waiting { meta, .. }
+            | Event::DeployStarted { meta, .. }
+            | Event::DeployFinished { meta, .. }
             | Event::Finished { meta, .. } => meta,
         }
     }
@@ -92,6 +99,10 @@ impl Event {
             Event::JobFinished { record, .. } => lines(job_finished_line(record)),
             Event::Warning { message, .. } => vec![format!("warning: {message}")],
             Event::Waiting { message, .. } => vec![message.clone()],
+            Event::DeployStarted { deployment, .. } => {
+                vec![format!("Deploying {} to {}", deployment.commit, deployment.environment)]
+            }
+            Event::DeployFinished { deployment, .. } => vec![deploy_finished_line(deployment)],
             Event::Planned { .. }
             | Event::Exported { .. }
             | Event::Output { .. }
@@ -110,6 +121,8 @@ impl Event {
             | Event::JobFinished { meta, .. }
             | Event::Warning { meta, .. }
             | Event::Waiting { meta, .. }
+            | Event::DeployStarted { meta, .. }
+            | Event::DeployFinished { meta, .. }
             | Event::Finished { meta, .. } => meta,
         }
     }
@@ -124,14 +137,24 @@ fn step_started_lines(step: Option<StepName>, opens: Option<Phase>) -> Vec<Strin
     let phase = match opens {
         Some(Phase::Build) => Some("Building...".to_owned()),
         Some(Phase::Test) => Some("Testing...".to_owned()),
-        Some(Phase::Deploy) => Some("Deploying...".to_owned()),
-        None => None,
+        // That it begins is said already, with where to.
+        Some(Phase::Deploy) | None => None,
     };
     let hook = match step {
         Some(StepName::Hook(hook)) => Some(format!("executing {} hook...", StepName::Hook(hook))),
         _ => None,
     };
     phase.into_iter().chain(hook).collect()
+}
+
+/// What became of it, and what that leaves.
+fn deploy_finished_line(deployment: &Deployment) -> String {
+    let sentence = deployment.sentence();
+    match (deployment.outcome, deployment.from) {
+        (DeployOutcome::Success | DeployOutcome::Waiting, _) => sentence,
+        (_, Some(from)) => format!("{sentence}: {} is still deployed", from.short()),
+        (_, None) => format!("{sentence}: nothing is deployed there"),
+    }
 }
 
 fn step_finished_line(record: &StepRecord) -> Option<String> {

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     commit::{CommitId, Text, TreeId},
+    deployment::{DeployOutcome, Deployment},
     function::Value,
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
@@ -115,6 +116,8 @@ pub struct Summary {
     pub baselined: usize,
     /// Whether the run was canceled before it had done all that was due.
     pub canceled: bool,
+    /// What followed the push by itself, because a config says `auto`.
+    pub deployments: Vec<Deployment>,
     /// Why the run had to stop before it had done all that was due: nothing more could be stored.
     pub fault: Option<String>,
 }
@@ -138,6 +141,10 @@ impl Summary {
         let records = self.records.iter().map(|record| record.outcome);
         let settled = self.settled.iter().map(|(_, outcome)| *outcome);
         let mut codes: Vec<i32> = records.chain(settled).map(Outcome::exit_code).collect();
+        // One that waits for a person is nothing that went wrong.
+        let deployments = self.deployments.iter().map(|it| it.outcome);
+        let failed = deployments.filter(|it| *it != DeployOutcome::Waiting);
+        codes.extend(failed.map(DeployOutcome::exit_code));
         codes.extend(self.canceled.then_some(130));
         codes.extend((self.fault.is_some() || !self.held.is_empty()).then_some(4));
         [130, 4, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)

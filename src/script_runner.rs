@@ -63,6 +63,9 @@ pub(crate) trait Lookups: Send + Sync {
 
     /// The bytes of a secret.
     fn secret(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error>;
+
+    /// Whether somebody approved.
+    fn approval(&self, question: &str) -> Result<Approval, Error>;
 }
 
 /// What all phases of one attempt share.
@@ -75,6 +78,11 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// A memory that begins with what was remembered before.
+    pub(crate) fn recalling(remembered: BTreeMap<String, Value>) -> Self {
+        Self { remembered: Mutex::new(remembered), ..Self::default() }
+    }
+
     /// What was remembered.
     pub(crate) fn remembered(&self) -> BTreeMap<String, Value> {
         locked(&self.remembered).clone()
@@ -240,9 +248,8 @@ impl Host for StepHost {
         self.memory.discards_export.store(true, Ordering::SeqCst);
     }
 
-    fn approve(&self, _question: &str) -> Result<Approval, Error> {
-        let message = "only a deployment can ask for an approval";
-        Err(Error::new(ErrorKind::Unsupported, message))
+    fn approve(&self, question: &str) -> Result<Approval, Error> {
+        self.lookups.approval(question)
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {

@@ -42,6 +42,10 @@ pub const TINYCI_EVENT_FINISHED: i32 = 8;
 pub const TINYCI_EVENT_WARNING: i32 = 9;
 /// The run waits for another process: `tinyci_event_data` has the message.
 pub const TINYCI_EVENT_WAITING: i32 = 10;
+/// A deployment begins, and is on record.
+pub const TINYCI_EVENT_DEPLOY_STARTED: i32 = 11;
+/// A deployment is over, or waits for a person: `tinyci_event_outcome` says how.
+pub const TINYCI_EVENT_DEPLOY_FINISHED: i32 = 12;
 /// Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
 /// `tinyci_request_skip` or `tinyci_request_fail`.
 pub const TINYCI_EVENT_HOOK: i32 = 32;
@@ -216,6 +220,8 @@ fn event_kind(event: &Event) -> i32 {
         Event::Finished { .. } => TINYCI_EVENT_FINISHED,
         Event::Warning { .. } => TINYCI_EVENT_WARNING,
         Event::Waiting { .. } => TINYCI_EVENT_WAITING,
+        Event::DeployStarted { .. } => TINYCI_EVENT_DEPLOY_STARTED,
+        Event::DeployFinished { .. } => TINYCI_EVENT_DEPLOY_FINISHED,
     }
 }
 

@@ -7,12 +7,14 @@
 //! names, the next one clears away. No other name below `builds/` is touched.
 
 mod archive;
+mod restore;
 
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
+pub(crate) use self::restore::restore;
 use crate::{
     cancel::CancelView,
     commit::CommitId,
@@ -83,8 +85,9 @@ pub struct Compacted {
 
 /// Archives old builds and removes their folders. A builds folder that is not there holds none.
 ///
-/// A build that a run works in is passed over, and none can begin in one that is being packed. A
-/// second call in the same folder is refused. `pinned` builds, which are deployed, stay as they are.
+/// `pinned` are commits whose builds stay, old or not: what is deployed. A build that a run or a
+/// deployment works in is passed over, and none can begin in one that is being packed. A second
+/// call in the same folder is refused.
 ///
 /// # Errors
 ///

@@ -137,7 +137,7 @@ fn only_old_builds_go_and_foreign_names_stay() {
 
     let deployed = format!("/srv/builds/{}/export", name(1_000_000_000));
     let options = leave(1, &[&deployed, "feedbeef"]);
-    let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare().unwrap();
+    let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare(&|| false).unwrap();
     let done = compact(&workspace(dir.path()), &options, &[], &never()).unwrap();
     assert_eq!(done.compacted.len(), 1);
     assert_eq!(done.unmatched, ["feedbeef"]);

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    desk::{ApprovalCall, ApprovalFn},
     handle::Engine,
     host::{HookCall, HookError, Hooks},
     secrets::SecretFn,
@@ -61,6 +62,7 @@ pub(super) struct Options {
     pub(super) hooks: Hooks,
     pub(super) functions: Vec<HostFunction>,
     pub(super) secrets: Option<Arc<SecretFn>>,
+    pub(super) approvals: Option<Arc<ApprovalFn>>,
     pub(super) executor: Option<Arc<dyn Executor>>,
     /// The first mistake, reported when the engine is opened.
     pub(super) mistake: Option<Error>,
@@ -208,6 +210,31 @@ impl EngineBuilder {
         ask: impl Fn(&str, &Origin) -> Result<Option<Vec<u8>>, HookError> + Send + Sync + 'static,
     ) -> Self {
         self.options.secrets = Some(Arc::new(ask));
+        self
+    }
+
+    /// Answers whether a deployment may go on: who approves, or `None` where nobody has yet.
+    ///
+    /// It is asked only where the config wants an approval and the repository holds none
+    /// ([`Engine::approve`]). Without an answer the deployment ends as
+    /// [`Waiting`](crate::DeployOutcome::Waiting).
+    ///
+    /// ```no_run
+    /// use tinyci::Engine;
+    ///
+    /// let engine = Engine::builder("/srv/git/app.git")
+    ///     .approvals(|call| {
+    ///         let is_staging = call.environment() == "staging";
+    ///         Ok(is_staging.then(|| "the release desk <desk@example.org>".to_owned()))
+    ///     })
+    ///     .open()?;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn approvals(
+        mut self,
+        ask: impl Fn(&ApprovalCall<'_>) -> Result<Option<String>, HookError> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.approvals = Some(Arc::new(ask));
         self
     }
 

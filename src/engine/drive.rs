@@ -3,10 +3,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    deploy::deploy_pushed,
     due::{Wanted, left_out, settled_outcome},
     handle::Shared,
-    host::HostExecutor,
-    job::Site,
+    job::{Books, Site},
     pump::{self, Sender},
     queue::{self, Turn},
     retention,
@@ -18,15 +18,13 @@ use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
     event::Event,
-    executor::Executor,
     job::{Job, Plan},
-    local_executor::LocalExecutor,
     outcome::Outcome,
     plan::plan,
     process::Guard,
     record::Summary,
     repo::Repo,
-    selection::{Selection, Wait},
+    selection::{Selection, Update, Wait},
     workspace::{Attempts, Logs, RunLock, Workspace},
 };
 
@@ -39,6 +37,8 @@ pub(super) struct Drive<'a> {
     workspace: Workspace,
     logs: Logs,
     wanted: Wanted,
+    /// What was pushed: its newest green commit may want to be deployed.
+    pushed: Vec<Update>,
     wait: Wait,
     /// What the wake counter said before the last look.
     seen: u64,
@@ -78,6 +78,7 @@ impl<'a> Drive<'a> {
             repo,
             logs: workspace.logs(shared.log_limits(), shared.jobs() > 1),
             workspace,
+            pushed: wanted.pushed.clone(),
             wanted,
             wait: selection.wait,
             seen: 0,
@@ -95,6 +96,10 @@ impl<'a> Drive<'a> {
                 return Err(error);
             }
             self.summary.fault = Some(error.report());
+        }
+        if self.summary.fault.is_none() && !self.cancel.is_canceled() {
+            let Self { shared, pushed, cancel, events, .. } = &self;
+            self.summary.deployments = deploy_pushed(shared, pushed, cancel, events);
         }
         if !self.attempted.is_empty() && !self.cancel.is_canceled() {
             let warnings = retention::after_run(self.shared, &self.cancel);
@@ -295,16 +300,15 @@ impl<'a> Drive<'a> {
             shared: self.shared,
             workspace: &self.workspace,
             logs: &self.logs,
-            executor: self.executor(guard),
+            executor: self.shared.executor(guard, &self.events),
             cancel: &self.cancel,
             events: &self.events,
-            attempts,
-            lock,
             pipeline: self.wanted.pipeline.as_ref(),
         };
+        let books = Books { attempts, lock };
         let bounds =
             Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
-        let worked = workers::work(&site, jobs, &bounds);
+        let worked = workers::work(&site, books, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
         self.summary.canceled |= canceled || (self.cancel.is_canceled() && worked.left);
         self.attempted.extend(worked.taken);
@@ -313,23 +317,6 @@ impl<'a> Drive<'a> {
             self.summary.records.extend(worked.records);
         }
         worked.fault.map_or(Ok(()), Err)
-    }
-
-    /// What runs the commands: this machine, or the host.
-    fn executor(&self, guard: &Arc<Guard>) -> Arc<dyn Executor> {
-        match &self.shared.options.executor {
-            Some(inner) => {
-                Arc::new(HostExecutor { inner: inner.clone(), events: self.events.clone() })
-            }
-            None => {
-                let settings = &self.shared.settings;
-                let local = LocalExecutor::guarded(guard.clone())
-                    .grace(self.shared.grace())
-                    .inherited(settings.inherited.clone())
-                    .nice(settings.nice);
-                Arc::new(local)
-            }
-        }
     }
 
     /// Adds the verdicts of what was pushed and settled before, or by another run meanwhile.

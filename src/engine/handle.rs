@@ -13,6 +13,7 @@ use super::{
     builder::{EngineBuilder, Options},
     drive::Drive,
     due,
+    host::HostExecutor,
     pump::{self, Pump},
     queue,
     reports::{self, Filter},
@@ -22,17 +23,20 @@ use super::{
 };
 use crate::{
     cancel::{CancelToken, CancelView},
-    commit::{Commit, CommitId},
+    commit::{Commit, CommitId, Text},
     compact::{CompactOptions, Compaction},
     error::{Error, ErrorKind},
     event::Observer,
+    executor::Executor,
     export::{self, ExportOptions},
-    install::{self, InstallOptions, Installed},
+    install::{self, InstallOptions, Installed, RemoteSetup},
     job::Plan,
+    local_executor::LocalExecutor,
     pipeline::Pipeline,
+    process::Guard,
     prune::{PruneOptions, Pruning},
     record::{Record, Summary},
-    repo::{Repo, Settings},
+    repo::{MergedResults, Repo, Settings},
     selection::Selection,
     setting::Setting,
     workspace::{LogLimits, Workspace},
@@ -302,18 +306,17 @@ impl Engine {
     }
 
     /// Does the work on a thread of its own and pumps its events here.
-    fn pumped(
+    pub(super) fn pumped<T: Send>(
         &self,
         cancel: &CancelToken,
         own: &CancelToken,
         observer: &mut dyn Observer,
-        work: impl FnOnce(CancelView, pump::Sender) -> Result<Summary, Error> + Send,
-    ) -> Result<Summary, Error> {
+        work: impl FnOnce(CancelView, pump::Sender) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
         let tokens = CancelView::of_run(cancel, own, 1);
         let (events, receiver) = pump::channel();
         let (result, panic) = thread::scope(|scope| {
-            let worker = thread::Builder::new().name("tinyci".to_owned());
-            let worker = worker.spawn_scoped(scope, move || work(tokens, events));
+            let worker = big_thread("tinyci").spawn_scoped(scope, move || work(tokens, events));
             let worker = worker.map_err(|source| {
                 Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
                     .with_source(source)
@@ -373,6 +376,54 @@ impl Engine {
     /// where the notes cannot be read.
     pub fn records(&self, filter: &Filter) -> Result<Vec<Record>, Error> {
         reports::records(&self.shared, filter)
+    }
+
+    /// The lines among a commit's records that tinyci cannot read: damaged ones, another program's,
+    /// or forged ones. They are kept, and count for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`forget`](Engine::forget).
+    pub fn foreign_lines(&self, revision: &str) -> Result<Vec<Text>, Error> {
+        reports::foreign_lines(&self.shared, revision)
+    }
+
+    /// Merges the verdicts and records that were last fetched of a remote into this repository's
+    /// own, so that nothing of either is lost: all records are kept, and of two verdicts the one
+    /// holds whose run finished last. Commits that the remote has judged are due no more.
+    ///
+    /// [`records`](Engine::records) shows what was fetched without this call. It is for
+    /// repositories that run commits themselves, and push what they found.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) where there is no such remote, or nothing of it was
+    /// fetched, [`Git`](ErrorKind::Git) where notes cannot be read or written.
+    pub fn merge_results(&self, remote: &str) -> Result<MergedResults, Error> {
+        self.shared.repo()?.merge_results(remote)
+    }
+
+    /// Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
+    /// verdicts, by lines in the repository's own git configuration.
+    ///
+    /// What is fetched stands under names of the remote's own (`refs/notes/remotes/<remote>/`,
+    /// `refs/tinyci/remotes/<remote>/`) and overwrites nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) where there is no such remote, [`Git`](ErrorKind::Git) where
+    /// the configuration cannot be written.
+    pub fn setup_remote(&self, remote: &str) -> Result<RemoteSetup, Error> {
+        install::setup_remote(&self.shared.repo()?, remote)
+    }
+
+    /// Takes the lines of [`setup_remote`](Engine::setup_remote) out again. What was fetched stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`setup_remote`](Engine::setup_remote), but the remote need not be there any more.
+    pub fn undo_setup_remote(&self, remote: &str) -> Result<RemoteSetup, Error> {
+        install::undo_setup_remote(&self.shared.repo()?, remote)
     }
 
     /// Takes a commit's verdict away, so that it is due again. Its records stay. Says whether
@@ -581,6 +632,18 @@ impl Shared {
 
     pub(super) fn grace(&self) -> Duration {
         self.options.grace.unwrap_or(self.settings.grace)
+    }
+
+    /// What runs commands here: the host, or this machine as the settings have it.
+    pub(super) fn executor(&self, guard: &Arc<Guard>, events: &pump::Sender) -> Arc<dyn Executor> {
+        if let Some(inner) = self.options.executor.clone() {
+            return Arc::new(HostExecutor { inner, events: events.clone() });
+        }
+        let local = LocalExecutor::guarded(guard.clone())
+            .grace(self.grace())
+            .inherited(self.settings.inherited.clone())
+            .nice(self.settings.nice);
+        Arc::new(local)
     }
 
     pub(super) fn log_limits(&self) -> LogLimits {

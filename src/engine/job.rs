@@ -9,7 +9,7 @@ use std::{
 use super::{
     handle::Shared,
     pump::Sender,
-    scripts::Scripts,
+    scripts::{self, Scripts},
     steps::{StepEnd, Steps},
     voice::Voice,
 };
@@ -31,7 +31,7 @@ use crate::{
     workspace::{Attempts, Build, Logs, RunLock, Workspace},
 };
 
-/// What all attempts of one plan have in common.
+/// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
 pub(super) struct Site<'a> {
     pub(super) shared: &'a Shared,
     pub(super) workspace: &'a Workspace,
@@ -39,10 +39,16 @@ pub(super) struct Site<'a> {
     pub(super) executor: Arc<dyn Executor>,
     pub(super) cancel: &'a CancelView,
     pub(super) events: &'a Sender,
-    pub(super) attempts: &'a Attempts,
-    pub(super) lock: &'a RunLock,
     /// What every commit is judged by in place of its own config.
     pub(super) pipeline: Option<&'a Pipeline>,
+}
+
+/// What the attempts of a run need beside it: who holds the repository, and how often each commit
+/// was tried.
+#[derive(Clone, Copy)]
+pub(super) struct Books<'a> {
+    pub(super) attempts: &'a Attempts,
+    pub(super) lock: &'a RunLock,
 }
 
 /// What came of an attempt.
@@ -53,10 +59,10 @@ pub(super) struct Attempt {
 }
 
 /// Tries one commit. Whatever goes wrong ends up in the record.
-pub(super) fn attempt(site: &Site<'_>, repo: &Repo, job: &Job) -> Attempt {
+pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job) -> Attempt {
     let run = run_id();
     let host = host_name();
-    site.lock.announce(&host, Some(job.commit.id));
+    books.lock.announce(&host, Some(job.commit.id));
     let clock = Instant::now();
     let mut record = Record {
         run: run.clone(),
@@ -75,7 +81,7 @@ pub(super) fn attempt(site: &Site<'_>, repo: &Repo, job: &Job) -> Attempt {
         artifacts: Vec::new(),
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
-    let counted = site.attempts.increment(&job.commit.id).map(drop);
+    let counted = books.attempts.increment(&job.commit.id).map(drop);
     let judged = match &counted {
         Ok(()) => judge(site, repo, job, &mut voice, &mut record),
         Err(error) => {
@@ -87,7 +93,7 @@ pub(super) fn attempt(site: &Site<'_>, repo: &Repo, job: &Job) -> Attempt {
     record.finished = SystemTime::now();
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied = tally(site, &record, judged.uncounted);
+    let tallied = tally(books, &record, judged.uncounted);
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
@@ -128,7 +134,7 @@ fn judge(
         return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
     }
     let build = site.workspace.build(&job.commit.build_name());
-    let occupied = build.prepare();
+    let occupied = build.prepare(&|| site.cancel.is_canceled());
     if occupied.is_ok() {
         voice.open_log(&build, &job.commit);
     }
@@ -171,7 +177,9 @@ fn run(
     let mut steps = Steps {
         site,
         commit: Arc::new(job.commit.clone()),
-        reason: job.reason,
+        trigger: scripts::trigger(job.reason),
+        environment: None,
+        desk: None,
         build,
         run_id: record.run.as_str().into(),
         pipeline: &pipeline,
@@ -182,6 +190,7 @@ fn run(
         limit,
         deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
         unsupported: false,
+        waits: false,
     };
     let (outcome, records) = walk(&mut steps, voice);
     let uncounted = steps.unsupported;
@@ -196,7 +205,7 @@ fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
     before.and_then(|step| step.error.clone())
 }
 
-fn export_to(
+pub(super) fn export_to(
     site: &Site<'_>,
     repo: &Repo,
     commit: &Commit,
@@ -269,12 +278,12 @@ fn lose(record: &mut Record, error: &Error) {
 }
 
 /// Counts an attempt for good, or not.
-fn tally(site: &Site<'_>, record: &Record, uncounted: bool) -> Result<(), Error> {
+fn tally(books: Books<'_>, record: &Record, uncounted: bool) -> Result<(), Error> {
     let id = &record.commit;
     match record.outcome {
         Outcome::NoVerdict if !uncounted => Ok(()),
-        Outcome::NoVerdict | Outcome::Canceled => site.attempts.take_back(id),
-        _ => site.attempts.clear(id),
+        Outcome::NoVerdict | Outcome::Canceled => books.attempts.take_back(id),
+        _ => books.attempts.clear(id),
     }
 }
 
@@ -306,7 +315,7 @@ fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, E
 }
 
 /// A name for an attempt that no other has, and that sorts by time.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     use std::hash::{BuildHasher, RandomState};
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let random = RandomState::new().hash_one((std::process::id(), Instant::now()));

@@ -5,6 +5,8 @@
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `definitions` | the reference of what scripts can use |
+//! | `deploy` | deployments, a folder of its own |
+//! | `desk` | what a deployment asks: whether somebody approved |
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
 //! | `parser` | pipelines from texts that stand in no commit |
@@ -26,6 +28,8 @@ mod builder;
 mod check;
 mod conditions;
 mod definitions;
+mod deploy;
+mod desk;
 mod drive;
 mod due;
 mod handle;
@@ -53,6 +57,7 @@ mod workers;
 pub use self::{
     builder::EngineBuilder,
     definitions::DefinitionsFormat,
+    desk::ApprovalCall,
     handle::{Engine, Export, LogOptions},
     host::{HookCall, HookError},
     reports::Filter,

@@ -4,7 +4,7 @@
 use super::{
     builder::Options,
     handle::Shared,
-    steps::{Steps, fail},
+    steps::{FunctionEnd, Steps, fail},
     voice::Voice,
 };
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     commit::Commit,
     error::{Error, ErrorKind},
     interpolate::{Vars, interpolate_template},
+    job::Reason,
     outcome::Outcome,
     pipeline::{Format, Pipeline, Step, StepName, Template},
     record::{Record, StepRecord},
@@ -50,9 +51,9 @@ impl Scripts {
         _cancel: &CancelView,
         record: &mut StepRecord,
         _voice: &mut Voice,
-    ) -> bool {
+    ) -> FunctionEnd {
         fail(record, &unsupported(), Outcome::NoVerdict);
-        true
+        FunctionEnd { unsupported: true, waits: false }
     }
 
     pub(super) fn interpolate(
@@ -65,7 +66,16 @@ impl Scripts {
         interpolate_template(template, vars, &steps.pipeline.name)
     }
 
+    pub(super) fn recall(&mut self, _record: &Record) {}
+
+    pub(super) fn discard(&self, _build: &Build, _voice: &mut Voice) {}
+
     pub(super) fn finish(&self, _build: &Build, _record: &mut Record, _voice: &mut Voice) {}
+}
+
+/// Only scripts are told why a commit runs.
+pub(super) fn trigger(_reason: Reason) -> &'static str {
+    ""
 }
 
 fn unsupported() -> Error {

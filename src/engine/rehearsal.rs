@@ -12,7 +12,7 @@ use std::{
 use super::{
     conditions::{Subject, unmet},
     handle::{Engine, Shared, big_thread},
-    scripts::{RepoLookups, Scripts},
+    scripts::{RepoLookups, Scripts, trigger},
     steps::{Surroundings, commit_facts},
 };
 use crate::{
@@ -212,6 +212,7 @@ impl Rehearsal<'_> {
             export_dir: build.export_dir(),
             target_dir: build.dir().to_path_buf(),
             root: &self.shared.root,
+            environment: None,
             run_id: "plan",
         }
     }
@@ -233,7 +234,12 @@ impl Rehearsal<'_> {
         Facts {
             build: word(Phase::Build),
             test: word(Phase::Test),
-            ..super::scripts::facts_of(self.commit, &known, self.tags.clone(), Reason::Named)
+            ..super::scripts::facts_of(
+                self.commit,
+                &known,
+                self.tags.clone(),
+                trigger(Reason::Named),
+            )
         }
     }
 

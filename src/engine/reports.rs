@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     ops::ControlFlow,
     time::{Duration, UNIX_EPOCH},
 };
@@ -10,11 +10,11 @@ use std::{
 use super::handle::{LogOptions, Shared};
 use crate::{
     cancel::CancelView,
-    commit::{Commit, CommitId},
+    commit::{Commit, CommitId, Text},
     error::{Error, ErrorKind},
     outcome::Outcome,
     record::Record,
-    repo::{Line, Repo},
+    repo::{Line, Repo, Said, word_that_holds},
     workspace::{LogTail, Workspace},
 };
 
@@ -87,9 +87,10 @@ impl Filter {
 pub(super) fn records(shared: &Shared, filter: &Filter) -> Result<Vec<Record>, Error> {
     let repo = shared.repo()?;
     let limit = filter.limit.unwrap_or(usize::MAX);
+    let remotes = repo.tracked_remotes()?;
     let mut found = Vec::new();
     let mut collect = |id: CommitId| -> Result<ControlFlow<()>, Error> {
-        let wanted = records_of(&repo, id, filter.all_attempts)?
+        let wanted = records_of(&repo, &remotes, id, filter.all_attempts)?
             .into_iter()
             .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
         found.extend(wanted.take(limit - found.len()));
@@ -122,16 +123,31 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
     Ok(())
 }
 
-/// One commit's records: all, newest first, or the one that its verdict rests on.
-fn records_of(repo: &Repo, id: CommitId, all_attempts: bool) -> Result<Vec<Record>, Error> {
-    let word = repo.verdict(id)?;
-    let lines = repo.records(id)?;
-    let mut records: Vec<Record> = lines
+/// The record that a commit's verdict rests on, if it is kept, here and not only in a remote.
+pub(super) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
+    let records = records_of(repo, &[], id, false)?;
+    Ok(records.into_iter().find(|record| !record.run.is_empty()))
+}
+
+/// One commit's records: all, newest first, or the one that its verdict rests on. What was fetched
+/// of remotes counts as one's own does.
+fn records_of(
+    repo: &Repo,
+    remotes: &[String],
+    id: CommitId,
+    all_attempts: bool,
+) -> Result<Vec<Record>, Error> {
+    let said = everything_said(repo, remotes, id)?;
+    let word = word_that_holds(&said);
+    let mut runs = HashSet::new();
+    let mut records: Vec<Record> = said
         .into_iter()
+        .flat_map(|said| said.lines)
         .filter_map(|line| match line {
             Line::Record(record) => Some(*record),
             Line::Foreign(_) => None,
         })
+        .filter(|record| runs.insert(record.run.clone()))
         .collect();
     // Newest first. Of two that ended in one millisecond the later line is the newer one.
     records.reverse();
@@ -155,6 +171,30 @@ fn records_of(repo: &Repo, id: CommitId, all_attempts: bool) -> Result<Vec<Recor
     let alone = without_record(&repo.commit_for(id, None)?, outcome, reason);
     let others = if all_attempts { records } else { Vec::new() };
     Ok(std::iter::once(alone).chain(others).collect())
+}
+
+/// What this repository says of a commit, and behind it what its remotes said.
+fn everything_said(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<Said>, Error> {
+    let mut said = vec![Said { word: repo.verdict(id)?, lines: repo.records(id)? }];
+    said.extend(repo.said_by(remotes, id)?);
+    Ok(said)
+}
+
+/// The lines among a commit's records that are none: each once, blank ones left out.
+pub(super) fn foreign_lines(shared: &Shared, revision: &str) -> Result<Vec<Text>, Error> {
+    let repo = shared.repo()?;
+    let id = repo.resolve(revision)?;
+    let said = everything_said(&repo, &repo.tracked_remotes()?, id)?;
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    for line in said.into_iter().flat_map(|said| said.lines) {
+        match line {
+            Line::Foreign(line) if !line.trim_ascii().is_empty() && !lines.contains(&line) => {
+                lines.push(line);
+            }
+            _ => {}
+        }
+    }
+    Ok(lines.into_iter().map(Text::new).collect())
 }
 
 /// A record whose word is not there: its run was interrupted, or the word was taken away.

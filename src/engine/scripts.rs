@@ -7,10 +7,11 @@ use std::{
 
 use super::{
     builder::Options,
+    desk::Desk,
     handle::Shared,
     pump::Sender,
     secrets::Secrets,
-    steps::{Steps, fail},
+    steps::{FunctionEnd, Steps, fail},
     voice::Voice,
 };
 use crate::{
@@ -27,7 +28,8 @@ use crate::{
     record::{Record, StepRecord},
     repo::{CommitFile, Repo},
     script::{
-        self, Changes, Facts, FailureFacts, Host, PhaseCall, PhaseEnd, Script, Tree, TreeFile,
+        self, Approval, Changes, Facts, FailureFacts, Host, PhaseCall, PhaseEnd, Script, Tree,
+        TreeFile,
     },
     script_runner::{Lookups, Memory, Ran, Sink, StepHost},
     workspace::Build,
@@ -95,8 +97,15 @@ impl Scripts {
         self.script.as_ref()
     }
 
-    /// Runs the function of a step. Says whether the executor refused one of its commands as none
-    /// that it could ever run.
+    /// Begins with what an earlier run of the commit remembered and came to.
+    pub(super) fn recall(&mut self, record: &Record) {
+        self.memory = Arc::new(Memory::recalling(record.remembered.clone()));
+        let outcome = |phase: Phase| record.step(phase).map(|step| step.outcome);
+        let (build, test) = (outcome(Phase::Build), outcome(Phase::Test));
+        self.progress = Mutex::new(Progress { build, test, failure: None });
+    }
+
+    /// Runs the function of a step.
     pub(super) fn run(
         &self,
         steps: &Steps<'_>,
@@ -104,8 +113,10 @@ impl Scripts {
         cancel: &CancelView,
         record: &mut StepRecord,
         voice: &mut Voice,
-    ) -> bool {
-        let Some(script) = &self.script else { return false };
+    ) -> FunctionEnd {
+        let Some(script) = &self.script else {
+            return FunctionEnd { unsupported: false, waits: false };
+        };
         let host = Arc::new(self.host(steps, step.name, cancel, voice));
         let end = script::run(PhaseCall {
             script,
@@ -120,8 +131,9 @@ impl Scripts {
         self.note(step.name, &end, &host.ran);
         let unsupported =
             end.error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Unsupported);
+        let waits = end.waits;
         settle(record, end, steps);
-        unsupported
+        FunctionEnd { unsupported, waits }
     }
 
     /// Fills the tags of a text of a YAML config in.
@@ -145,6 +157,11 @@ impl Scripts {
     pub(super) fn finish(&self, build: &Build, record: &mut Record, voice: &mut Voice) {
         record.remembered = self.memory.remembered();
         record.artifacts = self.memory.artifacts();
+        self.discard(build, voice);
+    }
+
+    /// Removes the export, if the script wants it gone.
+    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) {
         if self.memory.discards_export()
             && let Err(error) = build.clean()
         {
@@ -160,7 +177,8 @@ impl Scripts {
         voice: &Voice,
     ) -> StepHost {
         let shared = steps.site.shared;
-        let lookups = RepoLookups::new(shared, &steps.commit, Some(steps.site.events));
+        let mut lookups = RepoLookups::new(shared, &steps.commit, Some(steps.site.events));
+        lookups.desk = steps.desk.cloned();
         StepHost {
             executor: steps.site.executor.clone(),
             origin: steps.origin(step, None, cancel),
@@ -184,7 +202,7 @@ impl Scripts {
             build: word(progress.build),
             test: word(progress.test),
             failure: progress.failure,
-            ..facts_of(&steps.commit, &steps.facts(step), steps.tags.clone(), steps.reason)
+            ..facts_of(&steps.commit, &steps.facts(step), steps.tags.clone(), steps.trigger)
         }
     }
 
@@ -221,7 +239,7 @@ pub(super) fn facts_of(
     commit: &Commit,
     known: &[(&'static str, String)],
     tags: Vec<String>,
-    reason: Reason,
+    trigger: &str,
 ) -> Facts {
     let known = |name: &str| {
         let found = known.iter().find(|(other, _)| *other == name);
@@ -244,8 +262,8 @@ pub(super) fn facts_of(
         repo: text("repo"),
         run: text("run"),
         phase: text("phase"),
-        environment: None,
-        trigger: trigger(reason).to_owned(),
+        environment: known("environment"),
+        trigger: trigger.to_owned(),
         build: None,
         test: None,
         failure: None,
@@ -261,14 +279,16 @@ fn settle(record: &mut StepRecord, end: PhaseEnd, steps: &Steps<'_>) {
             record.error = record.error.take().map(|text| steps.masks.apply(&text));
         }
         (None, Some(reason)) => {
+            let how = if end.waits { "waits for an approval" } else { "skipped" };
             record.outcome = end.outcome;
-            record.error = Some(format!("skipped: {}", steps.masks.apply(&reason)));
+            record.error = Some(format!("{how}: {}", steps.masks.apply(&reason)));
         }
         (None, None) => record.outcome = end.outcome,
     }
 }
 
-fn trigger(reason: Reason) -> &'static str {
+/// Why a commit runs, as scripts are told.
+pub(super) fn trigger(reason: Reason) -> &'static str {
     match reason {
         Reason::Pending => "pending",
         Reason::Interrupted => "interrupted",
@@ -306,12 +326,14 @@ pub(super) struct RepoLookups {
     root: PathBuf,
     commit: Commit,
     secrets: Secrets,
+    /// In a deployment, where it asks for approvals.
+    desk: Option<Desk>,
 }
 
 impl RepoLookups {
     pub(super) fn new(shared: &Shared, commit: &Commit, events: Option<&Sender>) -> Self {
         let secrets = shared.secrets(commit, events);
-        Self { root: shared.root.clone(), commit: commit.clone(), secrets }
+        Self { root: shared.root.clone(), commit: commit.clone(), secrets, desk: None }
     }
 }
 
@@ -331,6 +353,15 @@ impl Lookups for RepoLookups {
 
     fn secret(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error> {
         self.secrets.value(name, origin)
+    }
+
+    fn approval(&self, question: &str) -> Result<Approval, Error> {
+        let Some(desk) = &self.desk else {
+            let message = "only a deployment can ask for an approval";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        };
+        let given = desk.ask(Some(question))?;
+        Ok(if given { Approval::Given } else { Approval::Awaited })
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     conditions::{Subject, unmet},
+    desk::Desk,
     host::HookCall,
     job::Site,
     scripts::Scripts,
@@ -23,7 +24,6 @@ use crate::{
     event::Event,
     executor::{Command, Output, Program, Stream},
     interpolate::Vars,
-    job::Reason,
     mask::Masks,
     origin::Origin,
     outcome::Outcome,
@@ -45,8 +45,14 @@ const WAIT_SLICE: Duration = Duration::from_millis(20);
 pub(super) struct Steps<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) commit: Arc<Commit>,
+    /// Why the commit runs, in a word.
     #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts are told it"))]
-    pub(super) reason: Reason,
+    pub(super) trigger: &'static str,
+    /// What is being deployed to.
+    pub(super) environment: Option<&'a str>,
+    /// Where a deployment asks whether somebody approved.
+    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts ask in a step"))]
+    pub(super) desk: Option<&'a Desk>,
     pub(super) build: &'a Build,
     pub(super) run_id: Arc<str>,
     pub(super) pipeline: &'a Pipeline,
@@ -61,6 +67,16 @@ pub(super) struct Steps<'a> {
     pub(super) deadline: Option<Instant>,
     /// Whether the executor refused a command as none that it could ever run.
     pub(super) unsupported: bool,
+    /// Whether a script asked for an approval that nobody has given.
+    pub(super) waits: bool,
+}
+
+/// What the function of a step came to, beside its record.
+pub(super) struct FunctionEnd {
+    /// Whether the executor refused one of its commands as none that it could ever run.
+    pub(super) unsupported: bool,
+    /// Whether it asked for an approval that nobody has given.
+    pub(super) waits: bool,
 }
 
 /// How a step ended: for the run, and on record if there was anything to do.
@@ -109,7 +125,9 @@ impl Steps<'_> {
             match &step.body {
                 Body::Commands(_) => self.commands(step, &cancel, &mut record, voice),
                 Body::Function(_) => {
-                    self.unsupported |= self.scripts.run(self, step, &cancel, &mut record, voice);
+                    let end = self.scripts.run(self, step, &cancel, &mut record, voice);
+                    self.unsupported |= end.unsupported;
+                    self.waits |= end.waits;
                 }
             }
         }
@@ -429,6 +447,7 @@ impl Steps<'_> {
             target_dir: self.build.dir().to_path_buf(),
             root: &self.site.shared.root,
             run_id: &self.run_id,
+            environment: self.environment,
         };
         commit_facts(&surroundings, step)
     }
@@ -442,6 +461,7 @@ pub(super) struct Surroundings<'a> {
     /// The repository's folder.
     pub(super) root: &'a Path,
     pub(super) run_id: &'a str,
+    pub(super) environment: Option<&'a str>,
 }
 
 /// The facts of a commit by their names in tags.
@@ -464,6 +484,7 @@ pub(super) fn commit_facts(
         ("repo", surroundings.root.to_string_lossy().into_owned()),
         ("run", surroundings.run_id.to_owned()),
     ];
+    facts.extend(surroundings.environment.map(|name| ("environment", name.to_owned())));
     facts.extend(commit.branch.as_ref().map(|branch| ("branch", clean(&branch.to_str_lossy()))));
     facts
 }

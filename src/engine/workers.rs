@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     handle::big_thread,
-    job::{self, Site},
+    job::{self, Books, Site},
 };
 use crate::{
     commit::CommitId,
@@ -60,13 +60,18 @@ pub(super) fn lock_wanted(workspace: &Workspace) -> bool {
 }
 
 /// Hands out jobs until there are none, or the run ends.
-pub(super) fn work(site: &Site<'_>, jobs: Vec<Job>, bounds: &Bounds<'_>) -> Worked {
+pub(super) fn work(
+    site: &Site<'_>,
+    books: Books<'_>,
+    jobs: Vec<Job>,
+    bounds: &Bounds<'_>,
+) -> Worked {
     let workers = site.shared.jobs().min(jobs.len());
     let queue = Mutex::new(Queue { jobs: jobs.into(), ..Queue::default() });
     thread::scope(|scope| {
         for _ in 0..workers {
             let worker = big_thread("tinyci job");
-            let started = worker.spawn_scoped(scope, || work_off(site, &queue, bounds));
+            let started = worker.spawn_scoped(scope, || work_off(site, books, &queue, bounds));
             if let Err(source) = started {
                 let error = Error::new(ErrorKind::Spawn, "cannot start a thread for a job");
                 locked(&queue).fault.get_or_insert(error.with_source(source));
@@ -99,7 +104,7 @@ fn take(queue: &Mutex<Queue>) -> Option<Job> {
 }
 
 /// One worker.
-fn work_off(site: &Site<'_>, queue: &Mutex<Queue>, bounds: &Bounds<'_>) {
+fn work_off(site: &Site<'_>, books: Books<'_>, queue: &Mutex<Queue>, bounds: &Bounds<'_>) {
     let repo = match site.shared.repo() {
         Ok(repo) => repo,
         Err(error) => {
@@ -117,7 +122,7 @@ fn work_off(site: &Site<'_>, queue: &Mutex<Queue>, bounds: &Bounds<'_>) {
         if bounds.drops(&mut reachable, job.commit.id) {
             continue;
         }
-        let attempt = job::attempt(site, &repo, &job);
+        let attempt = job::attempt(site, books, &repo, &job);
         let mut queue = locked(queue);
         queue.records.push(attempt.record);
         if let Some(fault) = attempt.fault {

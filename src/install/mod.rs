@@ -3,14 +3,22 @@
 //! | file | holds |
 //! |---|---|
 //! | `block` | what a hook script says, and where in a script it stands: pure text |
-//! | `hooks` | [`install`] and [`uninstall`]: the files of a hooks folder |
+//! | `hooks` | the files of a hooks folder |
+//! | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
+//! | `remote` | [`setup_remote`]: what has a clone fetch verdicts |
 //!
-//! Absent on purpose: git's configuration. Which folder holds the hooks is the caller's to find
-//! out.
+//! Absent on purpose: git's commands. The configuration is read and written in `repo`.
 
 mod block;
 mod hooks;
+mod remote;
 mod repository;
 
-pub use self::repository::{InstallOptions, Installed};
-pub(crate) use self::repository::{install, uninstall};
+pub use self::{
+    remote::RemoteSetup,
+    repository::{InstallOptions, Installed},
+};
+pub(crate) use self::{
+    remote::{setup_remote, undo_setup_remote},
+    repository::{install, uninstall},
+};

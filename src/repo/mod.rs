@@ -8,9 +8,11 @@ mod attributes;
 mod backoff;
 mod baseline;
 mod branch;
+mod branches;
 mod changes;
 mod deploys;
 mod description;
+mod exchange;
 mod git_config;
 mod history;
 mod intent;
@@ -42,12 +44,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use self::process_wide::tune_process;
 #[cfg(feature = "rhai")]
 pub(crate) use self::tree_file::CommitFile;
 pub(crate) use self::{
     attributes::{AutoCrlf, Conversions},
+    branches::Branch,
     description::{CommitText, Decoration},
+    exchange::{Said, word_that_holds},
     objects::{Objects, TreeEntry},
     records::Line,
     refs::Reachable,
@@ -55,6 +58,7 @@ pub(crate) use self::{
     settings::Settings,
     verdicts::Written,
 };
+pub use self::{exchange::MergedResults, process_wide::tune_process};
 use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},

@@ -3,7 +3,7 @@
 //! git fans notes out by the digits of their object (`ab/cd/…`), to any depth and mixed. So a
 //! lookup loads the few subtrees on its way, and a thousand lookups load every subtree once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use git2::Oid;
 
@@ -66,6 +66,29 @@ pub(super) fn notes_removed(
     comparison.compare(before.root(), after.root(), &[])?;
     // A note that changed its place in the fan-out has gone and has come.
     Ok(comparison.gone.difference(&comparison.come).copied().collect())
+}
+
+/// The commits of which `theirs` has a note that may differ from the one in `ours`: those in
+/// subtrees that are not the same.
+pub(super) fn notes_differing(
+    ours: &NotesTree<'_>,
+    theirs: &NotesTree<'_>,
+) -> Result<BTreeSet<CommitId>, Error> {
+    let mut found = BTreeSet::new();
+    let mut left = vec![(ours.root(), theirs.root(), Vec::new())];
+    while let Some((our_tree, their_tree, prefix)) = left.pop() {
+        if our_tree == their_tree {
+            continue;
+        }
+        let (our_level, level) =
+            (ours.level(our_tree, &prefix)?, theirs.level(their_tree, &prefix)?);
+        found.extend(level.notes);
+        left.extend(level.subtrees.into_iter().map(|(byte, tree)| {
+            let here = our_level.subtrees.get(&byte).copied();
+            (here, Some(tree), [prefix.as_slice(), &[byte]].concat())
+        }));
+    }
+    Ok(found)
 }
 
 struct Comparison<'a, 'repo> {

@@ -1,6 +1,9 @@
 //! One notes ref: read at a moment, and edited.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    borrow::Cow,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use git2::{Oid, Repository};
 
@@ -14,12 +17,13 @@ use crate::error::Error;
 /// A notes ref of a repository.
 pub(super) struct Notes<'repo> {
     reference: OwnRef<'repo>,
-    name: &'static str,
+    name: Cow<'static, str>,
 }
 
 impl<'repo> Notes<'repo> {
-    pub(super) fn new(git: &'repo Repository, reference: &'static str) -> Self {
-        Self { reference: OwnRef::new(git, reference), name: reference }
+    pub(super) fn new(git: &'repo Repository, reference: impl Into<Cow<'static, str>>) -> Self {
+        let name = reference.into();
+        Self { reference: OwnRef::new(git, name.clone()), name }
     }
 
     /// The notes as they are now.
@@ -29,7 +33,7 @@ impl<'repo> Notes<'repo> {
 
     /// The notes as they were at a commit of the ref; none at all for none.
     pub(super) fn tree_at(&self, commit: Option<Oid>) -> Result<NotesTree<'repo>, Error> {
-        let (git, name) = (self.reference.git, self.name);
+        let (git, name) = (self.reference.git, self.name.clone());
         let read = || {
             let root = commit.map(|id| git.find_commit(id)).transpose()?;
             Ok((git.odb()?, root.map(|commit| commit.tree_id())))
@@ -43,6 +47,15 @@ impl<'repo> Notes<'repo> {
         self.reference.tip()
     }
 
+    /// Moves the ref to the commit that an edit makes of the one it names.
+    pub(super) fn move_by<T>(
+        &self,
+        message: &str,
+        edit: impl Fn(Option<Oid>) -> Result<Edit<T>, Error>,
+    ) -> Result<T, Error> {
+        self.reference.update(message, edit)
+    }
+
     /// Makes one commit of an edit, which gives a tree to replace that of the notes it is shown.
     /// It is made again whenever others were faster.
     pub(super) fn update<T>(
@@ -50,7 +63,7 @@ impl<'repo> Notes<'repo> {
         message: &str,
         edit: impl Fn(&NotesTree) -> Result<Edit<T>, Error>,
     ) -> Result<T, Error> {
-        let (git, name) = (self.reference.git, self.name);
+        let (git, name) = (self.reference.git, &self.name);
         self.reference.update(message, |tip| match edit(&self.tree_at(tip)?)? {
             Edit::Keep(value) => Ok(Edit::Keep(value)),
             Edit::Replace(tree, value) => {
@@ -65,7 +78,7 @@ impl<'repo> Notes<'repo> {
 }
 
 /// In seconds since 1970.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
@@ -130,7 +143,7 @@ mod tests {
         let before = test.git(&["rev-parse", VERDICTS]);
         let patient = OwnRef::new(&repo.git, VERDICTS);
         let reference = OwnRef { lock_wait: Duration::from_millis(20), ..patient };
-        let notes = Notes { reference, name: VERDICTS };
+        let notes = Notes { reference, name: VERDICTS.into() };
         let edit = |tree: &NotesTree| Ok(Edit::Replace(tree.with(id(2), b"success\n")?, ()));
         let error = notes.update("Notes added by 'tinyci'", edit).unwrap_err();
         assert_eq!((error.kind(), error.path()), (ErrorKind::Git, Some(lock.as_path())));

@@ -5,7 +5,7 @@
 //! anew for each of them. This one reads every shape that git reads, and splits a folder when git
 //! would: an insert costs the depth of the tree. What is not a note stays where it is.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use git2::{ObjectType, Odb, OdbObject, Oid};
 
@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct NotesTree<'repo> {
     odb: Odb<'repo>,
     /// Named in errors.
-    reference: &'static str,
+    reference: Cow<'static, str>,
     root: Option<Oid>,
 }
 
@@ -36,8 +36,17 @@ pub(super) struct Level {
 }
 
 impl<'repo> NotesTree<'repo> {
-    pub(super) fn new(odb: Odb<'repo>, reference: &'static str, root: Option<Oid>) -> Self {
-        Self { odb, reference, root }
+    pub(super) fn new(
+        odb: Odb<'repo>,
+        reference: impl Into<Cow<'static, str>>,
+        root: Option<Oid>,
+    ) -> Self {
+        Self { odb, reference: reference.into(), root }
+    }
+
+    /// The same notes after an edit that gave this tree.
+    pub(super) fn edited_to(self, root: Oid) -> Self {
+        Self { root: Some(root), ..self }
     }
 
     /// The tree that holds them; none where there never were any.

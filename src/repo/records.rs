@@ -13,7 +13,7 @@ use crate::{
     repo::{Repo, noted::Noted, notes::Notes, own_ref::Edit},
 };
 
-const REFERENCE: &str = "refs/notes/runs/tinyci";
+pub(super) const RECORDS: &str = "refs/notes/runs/tinyci";
 
 /// A line of a commit's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,11 +67,11 @@ impl Repo {
     }
 
     fn record_notes(&self) -> Notes<'_> {
-        Notes::new(&self.git, REFERENCE)
+        Notes::new(&self.git, RECORDS)
     }
 }
 
-fn parse_lines(id: CommitId, text: &[u8]) -> Vec<Line> {
+pub(super) fn parse_lines(id: CommitId, text: &[u8]) -> Vec<Line> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     if text.is_empty() {
         return Vec::new();
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(note(&test, &commit), format!("{}\n{}", first.to_json(), second.to_json()));
         let lines = [first, second].map(|record| Line::Record(Box::new(record)));
         assert_eq!(repo.records(commit.parse().unwrap()).unwrap(), lines);
-        assert_eq!(test.git(&["rev-list", "--count", REFERENCE]), "2");
+        assert_eq!(test.git(&["rev-list", "--count", RECORDS]), "2");
         assert_eq!(test.git(&["log", "--notes=tinyci*", "--format=%N"]), "", "not in that glob");
         test.git(&["fsck", "--strict"]);
     }
@@ -171,10 +171,10 @@ mod tests {
         let (one, two) = (test.commit("one"), test.commit("two"));
         let repo = Repo::open(test.path()).unwrap();
         repo.append_record(&record(&one, "r1")).unwrap();
-        test.git(&["update-ref", "refs/notes/runs/other", REFERENCE]);
+        test.git(&["update-ref", "refs/notes/runs/other", RECORDS]);
         repo.append_record(&record(&one, "r2")).unwrap();
-        let ours = test.git(&["rev-parse", REFERENCE]);
-        test.git(&["update-ref", REFERENCE, "refs/notes/runs/other"]);
+        let ours = test.git(&["rev-parse", RECORDS]);
+        test.git(&["update-ref", RECORDS, "refs/notes/runs/other"]);
         repo.append_record(&record(&one, "r3")).unwrap();
         repo.append_record(&record(&two, "r4")).unwrap();
         test.git(&["update-ref", "refs/notes/runs/other", &ours]);
@@ -185,7 +185,7 @@ mod tests {
         let lines = repo.records(one.parse().unwrap()).unwrap();
         assert_eq!(runs(&lines), ["r1", "r2", "r3", "r5"]);
         assert_eq!(runs(&repo.records(two.parse().unwrap()).unwrap()), ["r4"]);
-        let parents = test.git(&["log", "-2", "--format=%P", REFERENCE]);
+        let parents = test.git(&["log", "-2", "--format=%P", RECORDS]);
         let parents: Vec<usize> = parents.lines().map(|line| line.split(' ').count()).collect();
         assert_eq!(parents, [1, 2], "ours stands on git's merge");
         test.git(&["fsck", "--strict"]);

@@ -18,7 +18,7 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    fn new(bytes: Vec<u8>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self { verdict: Verdict::from_note(&bytes), bytes }
     }
 }

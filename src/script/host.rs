@@ -61,7 +61,6 @@ pub(crate) struct Changes {
 
 /// An answer to `approve`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "only deployments give these answers")]
 pub(crate) enum Approval {
     /// A person approved: the script goes on.
     Given,

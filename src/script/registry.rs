@@ -283,7 +283,7 @@ pub(crate) const PROPERTIES: [Property; 35] = [
     property(
         "ctx.trigger",
         "text",
-        "Why the commit runs: `pending`, `interrupted`, `named`, `retry`.",
+        "Why the commit runs: `pending`, `interrupted`, `named`, `retry`, `deploy`.",
     ),
     property("ctx.base", "text or ()", "The nearest green ancestor, if there is one."),
     property(

@@ -48,7 +48,6 @@ pub(crate) struct PhaseEnd {
     /// Why it was skipped, or what it waits for.
     pub(crate) reason: Option<String>,
     /// Whether it waits for an approval.
-    #[allow(dead_code, reason = "only deployments wait")]
     pub(crate) waits: bool,
 }
 

@@ -129,7 +129,7 @@ fn foreign(what: &str, source: serde_json::Error) -> Error {
 }
 
 #[derive(Serialize, Deserialize)]
-struct DeploymentMirror<'a> {
+pub(super) struct DeploymentMirror<'a> {
     commit: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient")]
     from: Option<Cow<'a, str>>,
@@ -156,7 +156,7 @@ struct DeploymentMirror<'a> {
 }
 
 impl<'a> DeploymentMirror<'a> {
-    fn of(deployment: &'a Deployment) -> Self {
+    pub(super) fn of(deployment: &'a Deployment) -> Self {
         Self {
             commit: deployment.commit.to_string().into(),
             from: deployment.from.map(|id| id.to_string().into()),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     VERSION,
+    deployment::DeploymentMirror,
     record::{CommitMirror, JobMirror, RecordMirror, StepMirror, Time, hex_unless_utf8},
 };
 use crate::{
@@ -21,8 +22,8 @@ impl Event {
     /// `commit`, `run`, `step` and `label`. The rest depends on the kind: `jobs` of `planned`; `details` of
     /// `job_started`; `dir` of `exported`; `opens` of `step_started`; `stream` and `text` of
     /// `output` (with the bytes as `text_hex` where they are not UTF-8); `record` of
-    /// `step_finished` and `job_finished`; `message` of `warning` and `waiting`; `outcome` of
-    /// `finished`.
+    /// `step_finished` and `job_finished`; `message` of `warning` and `waiting`; `deployment`
+    /// of `deploy_started` and `deploy_finished`; `outcome` of `finished`.
     pub fn to_json(&self) -> String {
         let mirror = EventMirror::of(self);
         // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
@@ -76,6 +77,9 @@ enum Body<'a> {
     JobFinished {
         record: Box<RecordMirror<'a>>,
     },
+    Deployment {
+        deployment: Box<DeploymentMirror<'a>>,
+    },
     Message {
         message: &'a str,
     },
@@ -112,6 +116,8 @@ fn kind(event: &Event) -> &'static str {
         Event::JobFinished { .. } => "job_finished",
         Event::Warning { .. } => "warning",
         Event::Waiting { .. } => "waiting",
+        Event::DeployStarted { .. } => "deploy_started",
+        Event::DeployFinished { .. } => "deploy_finished",
         Event::Finished { .. } => "finished",
     }
 }
@@ -138,6 +144,9 @@ impl<'a> Body<'a> {
             }
             Event::Warning { message, .. } | Event::Waiting { message, .. } => {
                 Body::Message { message }
+            }
+            Event::DeployStarted { deployment, .. } | Event::DeployFinished { deployment, .. } => {
+                Body::Deployment { deployment: Box::new(DeploymentMirror::of(deployment)) }
             }
             Event::Finished { outcome, .. } => Body::Finished { outcome: outcome.name() },
         }

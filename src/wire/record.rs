@@ -17,7 +17,7 @@ use crate::{
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
-    wire::VERSION,
+    wire::{VERSION, deployment::DeploymentMirror},
 };
 #[cfg(feature = "rhai")]
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
@@ -211,6 +211,8 @@ struct SummaryMirror<'a> {
     held: Vec<String>,
     baselined: usize,
     canceled: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deployments: Vec<DeploymentMirror<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'a str>,
 }
@@ -437,6 +439,7 @@ impl<'a> SummaryMirror<'a> {
             held: ids(&summary.held),
             baselined: summary.baselined,
             canceled: summary.canceled,
+            deployments: summary.deployments.iter().map(DeploymentMirror::of).collect(),
             fault: summary.fault.as_deref(),
         }
     }

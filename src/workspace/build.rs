@@ -12,11 +12,12 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::SystemTime,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
     workspace::{
         layout::{Workspace, make_real_dir},
         remove::remove,
@@ -26,6 +27,12 @@ use crate::{
 /// What an old export is called while it is being removed.
 const REMOVED: &str = "export.removed";
 
+/// How long to wait for others who work in a build folder.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often to look whether they have left it.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// The place of one commit's build, whether it exists or not.
 #[derive(Clone, Debug)]
 pub(crate) struct Build {
@@ -34,8 +41,8 @@ pub(crate) struct Build {
     dir: PathBuf,
 }
 
-/// A build folder that somebody works in. Runs share it with nobody but each other; the kernel
-/// ends it with its process.
+/// A build folder that somebody works in. A run has it alone, since it makes the export anew;
+/// deployments share it. The kernel ends it with its process.
 #[derive(Debug)]
 pub(crate) struct Occupied {
     _folder: File,
@@ -84,24 +91,62 @@ impl Build {
         self.workspace.builds_dir().join(format!("{}.tar.gz", self.name))
     }
 
-    /// Makes the folder, and the one around it, and keeps it from being compacted for as long as
-    /// the result lives.
+    /// Makes the folder, and the one around it, and has it alone for as long as the result lives.
+    /// Waits for a compaction, and for deployments of the same commit, which may themselves wait
+    /// for this run: so not without end.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where a link stands in the place of one,
-    /// [`Io`](crate::ErrorKind::Io) where one cannot be made.
-    pub(crate) fn prepare(&self) -> Result<Occupied, Error> {
+    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in the place of one,
+    /// [`Io`](ErrorKind::Io) where one cannot be made, [`Busy`](ErrorKind::Busy) where others keep
+    /// it, [`Canceled`](ErrorKind::Canceled).
+    pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<Occupied, Error> {
+        self.occupy(is_canceled, |folder| folder.try_lock())
+    }
+
+    /// The same for a deployment, which others of the same commit may share. Waits for a
+    /// compaction, and for a run of the commit.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare).
+    pub(crate) fn share(&self, is_canceled: &dyn Fn() -> bool) -> Result<Occupied, Error> {
+        self.occupy(is_canceled, |folder| folder.try_lock_shared())
+    }
+
+    fn occupy(
+        &self,
+        is_canceled: &dyn Fn() -> bool,
+        lock: fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Occupied, Error> {
         let failed = |source| Error::io("occupy the build folder", &self.dir, source);
+        let begun = Instant::now();
         loop {
             self.workspace.prepare()?;
             make_real_dir(&self.dir)?;
             let folder = File::open(&self.dir).map_err(failed)?;
-            folder.lock_shared().map_err(failed)?;
-            // A compaction may have had it meanwhile, and taken it away.
-            if self.is(&folder).map_err(failed)? {
-                return Ok(Occupied { _folder: folder });
+            match lock(&folder) {
+                // A compaction may have had it meanwhile, and taken it away.
+                Ok(()) if self.is(&folder).map_err(failed)? => {
+                    return Ok(Occupied { _folder: folder });
+                }
+                Ok(()) => continue,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) => {}
             }
+            if is_canceled() {
+                let message = "canceled while the build folder was in use";
+                return Err(Error::new(ErrorKind::Canceled, message));
+            }
+            if begun.elapsed() >= PATIENCE {
+                let message = format!(
+                    "`{}` is in use by a deployment, a run or a compaction; try again when that \
+                     is over",
+                    self.dir.display()
+                );
+                return Err(Error::new(ErrorKind::Busy, message).with_path(&self.dir));
+            }
+            thread::sleep(PAUSE);
         }
     }
 
@@ -213,7 +258,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::{error::ErrorKind, testing::TestRepo};
+    use crate::testing::TestRepo;
 
     fn build(repo: &TestRepo) -> Build {
         let name = "1500000060_f40785cbc4422f39c36118fbae071932774cb5b6";
@@ -237,7 +282,7 @@ mod tests {
     fn an_export_is_replaced_only_by_a_whole_one() {
         let repo = TestRepo::bare();
         let build = build(&repo);
-        build.prepare().unwrap();
+        build.prepare(&|| false).unwrap();
         write_export(&build, "1", "first");
         build.publish("1").unwrap();
         write_export(&build, "2", "second");
@@ -254,7 +299,7 @@ mod tests {
         let repo = TestRepo::bare();
         let build = build(&repo);
         build.clean().unwrap();
-        build.prepare().unwrap();
+        build.prepare(&|| false).unwrap();
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
         for run in ["2", "3", "removed"] {
@@ -278,11 +323,11 @@ mod tests {
 
         fs::create_dir(repo.path().join("builds")).unwrap();
         std::os::unix::fs::symlink(&victim, build.dir()).unwrap();
-        for refused in [build.prepare().map(drop), build.clean()] {
+        for refused in [build.prepare(&|| false).map(drop), build.clean()] {
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
         }
         fs::remove_file(build.dir()).unwrap();
-        build.prepare().unwrap();
+        build.prepare(&|| false).unwrap();
         std::os::unix::fs::symlink(&victim, build.export_dir()).unwrap();
         build.clean().unwrap();
         assert!(entries(build.dir()).is_empty());

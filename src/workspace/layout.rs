@@ -211,7 +211,7 @@ mod tests {
 
         let named = Path::new("builds");
         let named = Workspace::new(repo.path(), Some(named), &repo.path().join(".git"));
-        named.build(&format!("1_{ID}")).prepare().unwrap();
+        named.build(&format!("1_{ID}")).prepare(&|| false).unwrap();
         assert!(elsewhere.join(format!("1_{ID}")).is_dir());
     }
 
@@ -224,7 +224,7 @@ mod tests {
         let workspaces =
             [workspace(&repo), Workspace::new(repo.path(), Some(odd), &repo.path().join(".git"))];
         for workspace in &workspaces {
-            workspace.build(&format!("1_{ID}")).prepare().unwrap();
+            workspace.build(&format!("1_{ID}")).prepare(&|| false).unwrap();
             fs::write(workspace.build(&format!("1_{ID}")).log_path(), "").unwrap();
         }
         repo.write("src/builds/kept", "a source folder of that name");

@@ -164,7 +164,7 @@ impl Workspace {
 }
 
 /// Opened for writing because locks on network file systems ask for that.
-fn open_lock_file(path: &Path) -> io::Result<File> {
+pub(super) fn open_lock_file(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 

@@ -329,7 +329,7 @@ mod tests {
     fn build(repo: &TestRepo, id: &str) -> (Workspace, Build, CommitId) {
         let workspace = Workspace::new(repo.path(), None, repo.path());
         let build = workspace.build(&format!("1500000060_{id}"));
-        build.prepare().unwrap();
+        build.prepare(&|| false).unwrap();
         (workspace, build, id.parse().unwrap())
     }
 

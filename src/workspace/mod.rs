@@ -7,6 +7,7 @@
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
+//! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
@@ -21,6 +22,7 @@ mod attempts;
 mod bound;
 mod build;
 mod cut;
+mod deploy_lock;
 mod folder;
 mod layout;
 mod line;
@@ -31,7 +33,8 @@ mod tail;
 
 pub(crate) use self::{
     attempts::Attempts,
-    build::Build,
+    build::{Build, Occupied},
+    deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
     lock::RunLock,

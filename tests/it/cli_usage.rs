@@ -16,7 +16,7 @@ use crate::{
     support::TestRepo,
 };
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "install",
     "uninstall",
     "run",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 13] = [
     "export",
     "compact",
     "prune",
+    "setup-remote",
     "settings",
     "completions",
     "version",

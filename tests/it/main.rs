@@ -22,6 +22,8 @@ mod engine_turns;
 mod examples;
 
 #[cfg(feature = "cli")]
+mod admin_clone;
+#[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]
 mod admin_settings;

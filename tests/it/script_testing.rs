@@ -1,6 +1,8 @@
 //! Tests of pipelines: `.tinyci.test.rhai` beside the script.
 
-use tinyci::{Coverage, Effect, Engine, ErrorKind, TestOptions, TestReport, TestResult, Value};
+use tinyci::{
+    Coverage, Effect, Engine, ErrorKind, FunctionCall, TestOptions, TestReport, TestResult, Value,
+};
 
 use crate::support::TestRepo;
 
@@ -232,7 +234,7 @@ fn the_same_on_every_machine() {
          t.expect_equal(r.warnings, [\"again c0ffee\"]);\n}\n",
     );
     repo.commit("script");
-    let post = |_: &[Value]| -> Result<Value, _> { Err("a test must not call it".into()) };
+    let post = |_: &FunctionCall<'_>| -> Result<Value, _> { Err("a test must not call it".into()) };
     let builder = Engine::builder(repo.path());
     let engine = builder.function("chat::post", 1..=1, Effect::External, "", post).open().unwrap();
     let report = engine.test_pipeline(&TestOptions::revision("HEAD")).unwrap();

@@ -8,11 +8,14 @@ use tinyci::{Engine, EngineBuilder, Selection, Target};
 #[cfg(feature = "rhai")]
 use crate::test_pipeline::TestPipelineArgs;
 use crate::{
+    approve::ApproveArgs,
     check::CheckArgs,
     compact::CompactArgs,
     completions::CompletionsArgs,
     convert::ConvertArgs,
     defs::DefsArgs,
+    deploy::DeployArgs,
+    deploys::DeploysArgs,
     export::ExportArgs,
     failure::{EXIT_CODES, Failure},
     install::InstallArgs,
@@ -20,19 +23,22 @@ use crate::{
     plan::PlanArgs,
     prune::PruneArgs,
     results::ResultsArgs,
+    rollback::RollbackArgs,
     run::RunArgs,
     settings::SettingsArgs,
+    setup_remote::SetupRemoteArgs,
     terminal,
 };
 
 /// The remote that `-r` without a name means.
-const DEFAULT_REMOTE: &str = "origin";
+pub(crate) const DEFAULT_REMOTE: &str = "origin";
 
 const EXAMPLES: &str = "\
 Examples:
   tinyci install                    test every push to this repository
   tinyci run --all                  test what has no verdict yet
   tinyci results -n 10              show the newest verdicts
+  tinyci deploy                     deploy the newest commit that passed
   tinyci -r log -f                  follow the log on the host of the remote `origin`";
 
 /// Continuous integration inside a git repository: no daemon, no database.
@@ -90,6 +96,14 @@ pub(crate) enum Command {
     Results(ResultsArgs),
     /// Show the log of all runs, or of one commit
     Log(LogArgs),
+    /// Deploy the newest green commit, or one that is named
+    Deploy(DeployArgs),
+    /// Go back to what was deployed before
+    Rollback(RollbackArgs),
+    /// Let a deployment go on that waits for a person
+    Approve(ApproveArgs),
+    /// Show what was deployed
+    Deploys(DeploysArgs),
     /// Say whether a config is valid
     Check(CheckArgs),
     /// Print a YAML config as a script
@@ -107,6 +121,8 @@ pub(crate) enum Command {
     Prune(PruneArgs),
     /// Show the repository's settings, their defaults and what they are for
     Settings(SettingsArgs),
+    /// Have git fetch and show the verdicts of a remote
+    SetupRemote(SetupRemoteArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the version

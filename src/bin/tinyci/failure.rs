@@ -14,6 +14,17 @@ Exit codes:
   4    a commit got no verdict, or tinyci could not do its work
   130  the run was canceled";
 
+/// The same for what deploys.
+pub(crate) const DEPLOY_EXIT_CODES: &str = "\
+Exit codes:
+  0    it is deployed, or --dry-run has shown what would be
+  1    it failed, or somebody answered no; what was deployed before counts as deployed
+  2    the command line is wrong, or the commit may not be deployed there
+  3    something is being deployed there now, or was interrupted (--unlock)
+  4    tinyci could not do its work
+  5    it waits for an approval, and has done nothing
+  130  it was canceled";
+
 pub(crate) const OK: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;

@@ -11,12 +11,15 @@
 //! | `signals` | what Ctrl-C and a lost terminal do |
 //! | `failure` | why a command could not do its work, and the exit code |
 
+mod approve;
 mod args;
 mod check;
 mod compact;
 mod completions;
 mod convert;
 mod defs;
+mod deploy;
+mod deploys;
 mod export;
 mod failure;
 mod format;
@@ -26,8 +29,10 @@ mod plan;
 mod prune;
 mod remote;
 mod results;
+mod rollback;
 mod run;
 mod settings;
+mod setup_remote;
 mod signals;
 mod ssh_address;
 mod terminal;
@@ -80,9 +85,14 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         #[cfg(feature = "rhai")]
         Command::TestPipeline(args) => test_pipeline::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
+        Command::Deploy(args) => deploy::execute(args, globals),
+        Command::Rollback(args) => rollback::execute(args, globals),
+        Command::Approve(args) => approve::execute(args, globals),
+        Command::Deploys(args) => deploys::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
         Command::Prune(args) => prune::execute(args, globals),
         Command::Settings(args) => settings::execute(args, globals),
+        Command::SetupRemote(args) => setup_remote::execute(args, globals),
         Command::Completions(args) => completions::execute(args),
         Command::Version => version::execute(),
     }

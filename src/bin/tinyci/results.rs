@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tinyci::{Commit, Engine, Filter, Outcome, Record};
 
 use crate::{
-    args::{Globals, is_range},
+    args::{DEFAULT_REMOTE, Globals, is_range},
     failure::{Failure, OK},
     format::{Format, PLACEHOLDERS},
     terminal::{Palette, Stdout, complain, printable},
@@ -17,7 +17,9 @@ Examples:
   tinyci results --status success -n 1 --format '%H'
                                     the newest commit that passed
   tinyci results main..topic        the commits of a branch
-  tinyci results --forget HEAD      have HEAD tested again";
+  tinyci results --forget HEAD      have HEAD tested again
+  git fetch && tinyci results --merge
+                                    make the verdicts of `origin` one's own";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{PLACEHOLDERS}\n\n{EXAMPLES}"))]
@@ -48,6 +50,16 @@ pub(crate) struct ResultsArgs {
         conflicts_with_all = ["revisions", "status", "number", "all_attempts", "format", "json"]
     )]
     forget: Option<String>,
+    /// Merge what was last fetched of this remote into one's own verdicts and records
+    ///
+    /// All records are kept; of two verdicts the one holds whose run finished last. Without this,
+    /// `results` shows both as one, and commits that only the remote has judged stay due here.
+    #[arg(
+        long, value_name = "REMOTE", num_args = 0..=1, default_missing_value = DEFAULT_REMOTE,
+        conflicts_with_all =
+            ["revisions", "status", "number", "all_attempts", "format", "json", "forget"]
+    )]
+    merge: Option<String>,
 }
 
 pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failure> {
@@ -55,6 +67,9 @@ pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failu
     let engine = globals.engine()?;
     if let Some(revision) = &args.forget {
         return forget(&engine, revision, globals);
+    }
+    if let Some(remote) = &args.merge {
+        return merge(&engine, remote, globals);
     }
     let records = engine.records(&args.filter())?;
     let mut stdout = Stdout::new();
@@ -71,6 +86,9 @@ pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failu
         }
     } else {
         table(&records, &commits_of(&engine, &records)?, &mut stdout);
+        if args.all_attempts {
+            foreign_lines(&engine, &args.revisions, &mut stdout)?;
+        }
         if records.is_empty() && !globals.is_quiet() {
             complain("tinyci: no results");
         }
@@ -109,6 +127,37 @@ fn forget(engine: &Engine, revision: &str, globals: &Globals) -> Result<u8, Fail
     }
     stdout.finish()?;
     Ok(OK)
+}
+
+fn merge(engine: &Engine, remote: &str, globals: &Globals) -> Result<u8, Failure> {
+    let merged = engine.merge_results(remote)?;
+    let mut stdout = Stdout::new();
+    if !globals.is_quiet() {
+        for id in &merged.overruled {
+            stdout
+                .line(format_args!("{} has the verdict of `{remote}`, the newer one", id.short()));
+        }
+        let (records, settled) = (merged.records, merged.settled.len());
+        stdout.line(format_args!("{records} records and {settled} verdicts of `{remote}` are new"));
+    }
+    stdout.finish()?;
+    Ok(OK)
+}
+
+/// Shows what stands among the records of named commits and is none.
+fn foreign_lines(
+    engine: &Engine,
+    revisions: &[String],
+    stdout: &mut Stdout,
+) -> Result<(), Failure> {
+    for revision in revisions.iter().filter(|word| !is_range(word)) {
+        let short = engine.resolve(revision)?.short();
+        for line in engine.foreign_lines(revision)? {
+            let text = printable(&line.to_str_lossy());
+            stdout.line(format_args!("{short} foreign    no record of tinyci's: {text}"));
+        }
+    }
+    Ok(())
 }
 
 /// A record outlives its commit: one that git has removed is told of as far as it is known.
@@ -158,7 +207,7 @@ fn times(record: &Record, now: SystemTime) -> (String, String) {
 }
 
 /// One unit is enough to say how old something is.
-fn roughly(age: Duration) -> String {
+pub(crate) fn roughly(age: Duration) -> String {
     const UNITS: [(u64, &str); 6] = [
         (365 * 24 * 3600, "y"),
         (7 * 24 * 3600, "w"),

@@ -1,0 +1,56 @@
+//! `tinyci approve`: lets a deployment go on that waits for a person.
+
+use tinyci::DeployRules;
+
+use crate::{
+    args::Globals,
+    failure::{Failure, OK},
+    terminal::{Stdout, printable},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci approve f40785c            let production have this commit
+  tinyci approve main --to staging  another environment
+  git push origin 'refs/tinyci/approvals/*'
+                                    carry what was approved in a clone to the server";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ApproveArgs {
+    /// The commit to approve of
+    #[arg(value_name = "REV")]
+    revision: String,
+    /// The environment that it may be deployed to
+    #[arg(long, value_name = "ENV", default_value = DeployRules::PRODUCTION)]
+    to: String,
+    /// Print the approval as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn execute(args: &ApproveArgs, globals: &Globals) -> Result<u8, Failure> {
+    let engine = globals.engine()?;
+    let commit = engine.commit(&args.revision)?;
+    // By its id: what the name means may change between two looks.
+    let approval = engine.approve(&args.to, &commit.id.to_string())?;
+    let mut stdout = Stdout::new();
+    if args.json {
+        stdout.line(approval.to_json());
+    } else if !globals.is_quiet() {
+        let subject = printable(&commit.subject.to_str_lossy());
+        let config = approval.config.get(..7).unwrap_or(&approval.config);
+        stdout.line(format_args!("Approved {} for {}", commit.id, approval.environment));
+        stdout.line(format_args!("  subject: {subject}"));
+        stdout.line(format_args!("  config:  {config}"));
+        stdout.line(format_args!("  by:      {}", printable(&approval.by)));
+        if !engine.is_bare() {
+            stdout.line(format_args!(
+                "From a clone, carry it to the server: git push origin {}",
+                approval.reference
+            ));
+        }
+    }
+    stdout.finish()?;
+    Ok(OK)
+}

@@ -1,0 +1,228 @@
+//! `tinyci deploy`: from the newest green commit to where it runs, when a person says so.
+
+use std::io::{self, IsTerminal, Write};
+
+use tinyci::{
+    ApprovalState, DeployOutcome, DeployPlan, DeployRequest, DeployRules, Deployment, Engine, Event,
+};
+
+use crate::{
+    args::Globals,
+    failure::{DEPLOY_EXIT_CODES, FAILED, Failure, OK, exit_code},
+    signals,
+    terminal::{self, Stdout, printable},
+    transcript::Transcript,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci deploy                     the newest green commit to production, after a question
+  tinyci deploy --dry-run           what that would be, and what it brings
+  tinyci deploy v1.2 --to staging   a commit of your choice
+  tinyci deploy --yes               without a question, for scripts
+  tinyci deploy --unlock 'it runs'  go on after a deployment that was killed";
+
+/// How many commits of a list are shown.
+const SHOWN_MAX: usize = 20;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{DEPLOY_EXIT_CODES}"))]
+pub(crate) struct DeployArgs {
+    /// The commit to deploy [default: the newest green one on a branch that is deployed]
+    #[arg(value_name = "REV")]
+    revision: Option<String>,
+    /// Deploy a commit that is not green; the record says so
+    #[arg(long)]
+    force: bool,
+    /// Say that you have looked at what an interrupted deployment left, and why it can go on
+    #[arg(long, value_name = "REASON")]
+    unlock: Option<String>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What deploying and rolling back have in common.
+#[derive(Debug, clap::Args)]
+pub(crate) struct How {
+    /// The environment to deploy to
+    #[arg(long, value_name = "ENV", default_value = DeployRules::PRODUCTION)]
+    to: String,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Show what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Print events as JSON, one per line, and the deployment as the last line; with --dry-run the
+    /// plan alone
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn execute(args: &DeployArgs, globals: &Globals) -> Result<u8, Failure> {
+    let engine = globals.engine()?;
+    if let Some(reason) = &args.unlock {
+        unlock(&engine, reason, args, globals)?;
+    }
+    let request = match &args.revision {
+        Some(revision) => DeployRequest::revision(revision),
+        None => DeployRequest::newest(),
+    };
+    promote(&engine, request.force(args.force), &args.how, globals)
+}
+
+fn unlock(
+    engine: &Engine,
+    reason: &str,
+    args: &DeployArgs,
+    globals: &Globals,
+) -> Result<(), Failure> {
+    if args.how.dry_run {
+        return Err(Failure::usage("--dry-run does nothing, and so cannot --unlock anything"));
+    }
+    let unlocked = engine.unlock_deploys(&args.how.to, reason)?;
+    if !globals.is_quiet() && !args.how.json {
+        let line = match unlocked {
+            Some(open) => {
+                format!("Unlocked {} after the deployment of {}", args.how.to, open.commit.short())
+            }
+            None => format!("{} was not locked", args.how.to),
+        };
+        Stdout::new().line(line);
+    }
+    Ok(())
+}
+
+/// Shows what would be done, asks, and does it.
+pub(crate) fn promote(
+    engine: &Engine,
+    request: DeployRequest,
+    how: &How,
+    globals: &Globals,
+) -> Result<u8, Failure> {
+    let plan = engine.deploy_plan(&how.to, request)?;
+    let mut stdout = Stdout::new();
+    if how.json && how.dry_run {
+        stdout.line(plan.to_json());
+    } else if !how.json && (how.dry_run || !globals.is_quiet()) {
+        show(&plan, &mut stdout);
+    }
+    if how.dry_run {
+        stdout.finish()?;
+        return Ok(OK);
+    }
+    if plan.interrupted.is_none() && !how.yes && !confirmed(&plan)? {
+        terminal::complain("tinyci: nothing was deployed");
+        return Ok(FAILED);
+    }
+    signals::survive_hangup()?;
+    let cancel = signals::cancel_on_interrupt()?;
+    let mut transcript = Transcript::new(false);
+    let quiet = globals.is_quiet();
+    let deployment = engine.deploy(&how.to, &plan, &cancel, &mut |event: &Event| match quiet {
+        true => {}
+        false if how.json => stdout.line(event.to_json()),
+        false => stdout.write(&transcript.event(event)),
+    })?;
+    if how.json {
+        stdout.line(deployment.to_json());
+    } else {
+        advise(&deployment);
+    }
+    Ok(exit_code(deployment.outcome.exit_code()))
+}
+
+/// Asks on the terminal. Nobody to ask means that nobody agreed.
+fn confirmed(plan: &DeployPlan) -> Result<bool, Failure> {
+    let (short, environment) = (plan.commit.id.short(), &plan.environment);
+    let question = match plan.rollback {
+        true => format!("Roll {environment} back to {short}?"),
+        false => format!("Deploy {short} to {environment}?"),
+    };
+    if !io::stdin().is_terminal() {
+        let message = format!("{question} There is no terminal to ask on");
+        return Err(Failure::usage(message)
+            .hint("`--yes` answers beforehand, `--dry-run` only shows what would be done"));
+    }
+    let asked = write!(io::stderr(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
+    let mut answer = String::new();
+    asked
+        .and_then(|()| io::stdin().read_line(&mut answer))
+        .map_err(|error| Failure::broken(format!("cannot ask on the terminal: {error}")))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// What can be done now, where it did not go through.
+fn advise(deployment: &Deployment) {
+    let Deployment { commit, environment, .. } = deployment;
+    let short = commit.short();
+    match deployment.outcome {
+        DeployOutcome::Waiting => terminal::complain(format_args!(
+            "hint: `tinyci approve {commit} --to {environment}` lets the next `tinyci deploy` go on"
+        )),
+        DeployOutcome::Failure | DeployOutcome::Canceled => terminal::complain(format_args!(
+            "hint: `tinyci deploy {short} --to {environment}` tries the same build again"
+        )),
+        _ => {}
+    }
+}
+
+fn show(plan: &DeployPlan, stdout: &mut Stdout) {
+    let subject = printable(&plan.commit.subject.to_str_lossy());
+    let id = plan.commit.id;
+    let what = if plan.rollback { "Roll back" } else { "Deploy" };
+    stdout.line(format_args!("{what} to {}", plan.environment));
+    stdout.line(format_args!("  now:  {}", now(plan)));
+    stdout.line(format_args!("  then: {} {subject}", id.short()));
+    if plan.running.as_ref().is_some_and(|running| running.commit == id) {
+        stdout.line("        which is deployed already, and would be once more");
+    }
+    if plan.forced {
+        let verdict = plan.verdict.map_or("no verdict".to_owned(), |it| format!("verdict {it}"));
+        stdout.line(format_args!("        which has {verdict}, and is forced"));
+    }
+    let line = |commit: &tinyci::Commit| {
+        format!("{} {}", commit.id.short(), printable(&commit.subject.to_str_lossy()))
+    };
+    list("brings", &plan.coming.iter().map(line).collect::<Vec<_>>(), stdout);
+    list("takes away", &plan.leaving.iter().map(line).collect::<Vec<_>>(), stdout);
+    let over = plan.passed_over.iter().map(|(id, why)| format!("{} {why}", id.short()));
+    list("passes over", &over.collect::<Vec<_>>(), stdout);
+    match &plan.approval {
+        ApprovalState::Given(approval) => {
+            stdout.line(format_args!("  approved by {}", printable(&approval.by)));
+        }
+        ApprovalState::Awaited => stdout.line(format_args!(
+            "  waits for an approval: `tinyci approve {id} --to {}`",
+            plan.environment
+        )),
+        _ => {}
+    }
+    list("runs", &plan.commands.iter().map(|it| printable(it)).collect::<Vec<_>>(), stdout);
+    if let Some(open) = &plan.interrupted {
+        stdout.line(format_args!(
+            "  cannot begin: the deployment of {} was interrupted, see `--unlock`",
+            open.commit.short()
+        ));
+    }
+}
+
+fn now(plan: &DeployPlan) -> String {
+    match &plan.running {
+        Some(running) => {
+            format!("{}, deployed by {}", running.commit.short(), printable(&running.by))
+        }
+        None => "nothing is deployed".to_owned(),
+    }
+}
+
+fn list(title: &str, lines: &[String], stdout: &mut Stdout) {
+    if lines.is_empty() {
+        return;
+    }
+    stdout.line(format_args!("  {title}:"));
+    lines.iter().take(SHOWN_MAX).for_each(|line| stdout.line(format_args!("    {line}")));
+    if let Some(more) = lines.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+        stdout.line(format_args!("    … and {more} more"));
+    }
+}

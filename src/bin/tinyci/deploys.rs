@@ -1,0 +1,87 @@
+//! `tinyci deploys`: what was deployed, when and by whom.
+
+use std::time::SystemTime;
+
+use tinyci::{DeployOutcome, Deployment, Outcome};
+
+use crate::{
+    args::Globals,
+    failure::{Failure, OK},
+    results::roughly,
+    terminal::{Palette, Stdout, complain, printable, warn},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci deploys                    of every environment, the newest first
+  tinyci deploys --to production -n 5
+  tinyci deploys --json             one JSON object per line
+  git log --first-parent refs/tinyci/deploys/production
+                                    the same as git tells it";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DeploysArgs {
+    /// Only deployments to this environment
+    #[arg(long, value_name = "ENV")]
+    to: Option<String>,
+    /// Show the newest N only
+    #[arg(short, long = "limit", value_name = "N")]
+    number: Option<usize>,
+    /// Print deployments as JSON, one per line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failure> {
+    let found = globals.engine()?.deploys(args.to.as_deref())?;
+    found.warnings.iter().for_each(warn);
+    let shown = found.deployments.iter().take(args.number.unwrap_or(usize::MAX));
+    let mut stdout = Stdout::new();
+    let width = found.deployments.iter().map(|it| it.environment.len()).max().unwrap_or_default();
+    let now = SystemTime::now();
+    for deployment in shown {
+        match args.json {
+            true => stdout.line(deployment.to_json()),
+            false => stdout.line(line(deployment, width, now)),
+        }
+    }
+    if found.deployments.is_empty() && !args.json && !globals.is_quiet() {
+        complain("tinyci: nothing was deployed yet");
+    }
+    stdout.finish()?;
+    Ok(OK)
+}
+
+fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
+    let palette = Palette::of_stdout();
+    let color = match deployment.outcome {
+        DeployOutcome::Success => Outcome::Success,
+        DeployOutcome::Failure | DeployOutcome::Interrupted => Outcome::Failure,
+        _ => Outcome::Skipped,
+    };
+    let age = roughly(now.duration_since(deployment.started).unwrap_or_default());
+    let from = deployment.from.map_or_else(|| "-      ".to_owned(), |from| from.short());
+    let mut line = format!(
+        "{} {:width$} {} {} -> {} by {}",
+        palette.outcome(color, &format!("{:11}", deployment.outcome)),
+        deployment.environment,
+        palette.faint(&format!("{age:>4}")),
+        from,
+        deployment.commit.short(),
+        printable(&deployment.by),
+    );
+    if let Some(by) = &deployment.approved_by {
+        line += &format!(", approved by {}", printable(by));
+    }
+    for (holds, word) in [(deployment.forced, "forced"), (deployment.rollback, "rollback")] {
+        if holds {
+            line += &format!(", {word}");
+        }
+    }
+    if let Some(reason) = &deployment.reason {
+        // An error in a script comes with lines that show its place.
+        line += &format!(": {}", printable(reason.lines().next().unwrap_or_default()));
+    }
+    line
+}

@@ -1,0 +1,81 @@
+//! A build that was packed, taken out of its archive again.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use flate2::read::GzDecoder;
+use tar::Archive;
+
+use crate::{
+    cancel::CancelView,
+    error::{Error, ErrorKind},
+    workspace::{Build, remove},
+};
+
+/// Puts export, artifacts and log of a packed build back into its folder, which the caller has to
+/// itself; the archive stays. Says whether there is an export now. What is in the folder already
+/// is newer and stays.
+///
+/// # Errors
+///
+/// [`Io`](ErrorKind::Io) where the archive cannot be read or its files not be written,
+/// [`Canceled`](ErrorKind::Canceled). The folder is then as it was.
+pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<bool, Error> {
+    let archive = build.archive_path();
+    let file = match File::open(&archive) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file.map_err(|source| Error::io("read the archive", &archive, source))?,
+    };
+    // A name that the next run clears away, should this one be killed.
+    let beside = build.export_temp(&format!("{run}.packed"));
+    let done = unpack(file, &archive, &beside, cancel)
+        .and_then(|()| take_over(&beside, build).map(|()| build.export_dir().is_dir()));
+    let removed = remove(&beside);
+    let done = done?;
+    removed.map(|()| done)
+}
+
+fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<(), Error> {
+    fs::create_dir_all(to).map_err(|source| Error::io("make the folder", to, source))?;
+    let reader = Interruptible { inner: GzDecoder::new(BufReader::new(file)), cancel };
+    let mut tar = Archive::new(reader);
+    tar.set_preserve_permissions(true);
+    tar.unpack(to).map_err(|source| {
+        if cancel.is_canceled() {
+            let message = format!("canceled while `{}` was being unpacked", archive.display());
+            return Error::new(ErrorKind::Canceled, message);
+        }
+        Error::io("unpack the archive", archive, source)
+    })
+}
+
+/// Moves the parts over, the export last: it is what says that all is there.
+fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
+    let name = build.dir().file_name().unwrap_or_default();
+    for part in ["tinyci.log", "artifacts", "export"] {
+        let (from, to) = (beside.join(name).join(part), build.dir().join(part));
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        if is_there(&from) && !is_there(&to) {
+            fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// A reader that a cancel ends.
+struct Interruptible<'a, R> {
+    inner: R,
+    cancel: &'a CancelView,
+}
+
+impl<R: Read> Read for Interruptible<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.is_canceled() {
+            return Err(io::Error::other("canceled"));
+        }
+        self.inner.read(buffer)
+    }
+}

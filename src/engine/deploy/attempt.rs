@@ -1,0 +1,330 @@
+//! One deployment: the environment's lock, the entry before, the phase, the entry after.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use super::{
+    super::{
+        desk::Desk,
+        handle::Shared,
+        job::{self, Site},
+        pump::{self, Sender},
+        reports,
+        steps::Steps,
+        voice::Voice,
+    },
+    candidate::{Candidate, Choice},
+    identity::Identity,
+};
+use crate::{
+    cancel::CancelView,
+    compact,
+    deployment::{DeployOutcome, DeployRequest, Deployment},
+    error::{Error, ErrorKind},
+    event::Event,
+    ledger::Ledger,
+    mask::Masks,
+    outcome::Outcome,
+    pipeline::Phase,
+    process::Guard,
+    record::StepRecord,
+    repo::Repo,
+    workspace::{Build, DeployLock, Occupied, Workspace},
+};
+
+/// How often a build folder is looked at anew because others made or removed its export.
+const LOOKS_MAX: usize = 8;
+
+/// Deploys, if nobody else deploys to the environment now.
+pub(in crate::engine) fn deploy(
+    shared: &Shared,
+    environment: &str,
+    request: &DeployRequest,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Deployment, Error> {
+    let workspace = shared.workspace();
+    let lock = workspace.deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
+    deploy_under(shared, &workspace, lock, (environment, request), cancel, events)
+}
+
+pub(in crate::engine) fn busy(environment: &str) -> Error {
+    let message = format!(
+        "something is being deployed to `{environment}` right now (`tinyci deploys` shows what); \
+         try again when that is over"
+    );
+    Error::new(ErrorKind::Busy, message)
+}
+
+/// Deploys under the environment's lock, and gives it back.
+pub(in crate::engine) fn deploy_under(
+    shared: &Shared,
+    workspace: &Workspace,
+    lock: DeployLock,
+    (environment, request): (&str, &DeployRequest),
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Deployment, Error> {
+    let guard = Arc::new(Guard::new(Some(lock.share()?)));
+    let logs = workspace.logs(shared.log_limits(), false);
+    let site = Site {
+        shared,
+        workspace,
+        logs: &logs,
+        executor: shared.executor(&guard, events),
+        cancel,
+        events,
+        pipeline: None,
+    };
+    let done = Attempt::new(&site, environment, request).and_then(Attempt::run);
+    // It shares the lock, which nobody else gets before it is gone.
+    guard.finish();
+    lock.release();
+    let done = done?;
+    let outcome = done.outcome.outcome();
+    events.send(Event::Finished { meta: pump::meta(), outcome });
+    Ok(done)
+}
+
+/// The error for an environment whose last deployment was killed.
+pub(in crate::engine) fn locked(open: &Deployment) -> Error {
+    let message = format!(
+        "the deployment of {} to `{}` by {} began and has no end, so that nobody knows what runs \
+         there: look, then go on with `tinyci deploy --to {} --unlock REASON`",
+        open.commit.short(),
+        open.environment,
+        open.by,
+        open.environment
+    );
+    Error::new(ErrorKind::Busy, message)
+}
+
+/// A deployment that is decided on.
+struct Attempt<'a> {
+    site: &'a Site<'a>,
+    repo: Repo,
+    candidate: Candidate,
+    identity: Identity,
+    desk: Desk,
+    deployment: Deployment,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(site: &'a Site<'a>, environment: &str, request: &DeployRequest) -> Result<Self, Error> {
+        let shared = site.shared;
+        let repo = shared.repo()?;
+        repo.clear_stale_locks()?;
+        let ledger = repo.deploy_history(environment)?.ledger;
+        if let Some(open) = ledger.interrupted() {
+            return Err(locked(open));
+        }
+        let from = ledger.running().map(|running| running.commit);
+        if let Some(expected) = request.expected.filter(|expected| *expected != from) {
+            let name = |id: Option<crate::commit::CommitId>| {
+                id.map_or_else(|| "nothing".to_owned(), |id| id.short())
+            };
+            let message = format!(
+                "{} is deployed to `{environment}` by now, and not {} as the plan had it: look at \
+                 a new plan",
+                name(from),
+                name(expected)
+            );
+            return Err(Error::new(ErrorKind::Busy, message));
+        }
+        let candidate = Choice { shared, repo: &repo, environment }.candidate(request, &ledger)?;
+        let identity = Identity::of(&repo, request.by.as_ref());
+        let desk = Desk {
+            root: shared.root.clone(),
+            environment: environment.to_owned(),
+            commit: candidate.commit.clone(),
+            config: candidate.config.clone(),
+            host: shared.options.approvals.clone(),
+            given_by: Arc::default(),
+        };
+        let deployment = Deployment {
+            run: job::run_id(),
+            environment: environment.to_owned(),
+            commit: candidate.commit.id,
+            from,
+            outcome: DeployOutcome::Running,
+            reason: None,
+            forced: !candidate.verdict.is_some_and(Outcome::passed),
+            rollback: request.rollback,
+            approved_by: None,
+            config: candidate.config.clone(),
+            started: SystemTime::now(),
+            finished: None,
+            by: identity.to_string(),
+        };
+        Ok(Self { site, repo, candidate, identity, desk, deployment })
+    }
+
+    fn run(mut self) -> Result<Deployment, Error> {
+        let (site, commit) = (self.site, self.candidate.commit.clone());
+        let run = self.deployment.run.clone();
+        let mut voice = Voice::new(site.events, site.logs, &commit, &run);
+        if self.candidate.rules.approve && !self.desk.ask(None)? {
+            return self.wait(&mut voice);
+        }
+        self.deployment.approved_by = self.desk.given_by();
+        let begun = self.deployment.clone();
+        self.record(|ledger| match ledger.interrupted() {
+            Some(open) => Err(locked(open)),
+            None => Ok(Some(begun.clone())),
+        })?;
+        let build = site.workspace.build(&commit.build_name());
+        let is_canceled = || site.cancel.is_canceled();
+        let occupied = build.share(&is_canceled);
+        if occupied.is_ok() {
+            voice.open_log(&build, &commit);
+        }
+        let started = Box::new(begun.clone());
+        voice.say(|meta| Event::DeployStarted { meta, deployment: started });
+        let ended = occupied.and_then(|occupied| self.phase(&build, occupied, &mut voice));
+        self.judge(ended, &mut voice);
+        let ended = self.deployment.clone();
+        self.record(|_| Ok(Some(ended.clone()))).map_err(|error| {
+            let message = format!(
+                "{}, but that cannot be recorded, so that it counts as interrupted",
+                self.deployment.sentence()
+            );
+            Error::new(error.kind(), message).with_source(error)
+        })?;
+        let ended = Box::new(self.deployment.clone());
+        voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
+        voice.report_log_fault();
+        Ok(self.deployment)
+    }
+
+    /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
+    fn wait(mut self, voice: &mut Voice) -> Result<Deployment, Error> {
+        self.deployment.outcome = DeployOutcome::Waiting;
+        self.deployment.finished = Some(self.deployment.started);
+        let waits = self.deployment.clone();
+        self.record(|ledger| {
+            let known = ledger.deployments.first().is_some_and(|newest| {
+                let same = (newest.commit, &newest.config) == (waits.commit, &waits.config);
+                same && newest.outcome == DeployOutcome::Waiting
+            });
+            Ok((!known).then(|| waits.clone()))
+        })?;
+        let ended = Box::new(self.deployment.clone());
+        voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
+        Ok(self.deployment)
+    }
+
+    fn record(
+        &self,
+        entry: impl Fn(&Ledger) -> Result<Option<Deployment>, Error>,
+    ) -> Result<(), Error> {
+        let author = (self.identity.name.as_str(), self.identity.address.as_str());
+        self.repo.record_deployment(&self.deployment.environment, author, entry)
+    }
+
+    /// Runs the phase in the commit's export. Says whether it waits for an approval.
+    fn phase(
+        &mut self,
+        build: &Build,
+        occupied: Occupied,
+        voice: &mut Voice,
+    ) -> Result<(StepRecord, bool), Error> {
+        let _occupied = self.prepare(build, occupied, voice)?;
+        let (site, candidate) = (self.site, &mut self.candidate);
+        if let Some(record) = reports::record_of(&self.repo, candidate.commit.id)? {
+            candidate.scripts.recall(&record);
+        }
+        let limit = site.shared.timeout();
+        let mut steps = Steps {
+            site,
+            commit: Arc::new(candidate.commit.clone()),
+            trigger: "deploy",
+            environment: Some(&self.deployment.environment),
+            desk: Some(&self.desk),
+            build,
+            run_id: self.deployment.run.as_str().into(),
+            pipeline: &candidate.pipeline,
+            scripts: &candidate.scripts,
+            tags: self.repo.tags_of(candidate.commit.id).unwrap_or_default(),
+            masks: Masks::default(),
+            vars: site.shared.options.vars.clone(),
+            limit,
+            deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
+            unsupported: false,
+            waits: false,
+        };
+        let end = steps.step(Phase::Deploy.into(), Outcome::Success, voice);
+        let waits = steps.waits;
+        candidate.scripts.discard(build, voice);
+        let record = end
+            .record
+            .ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))?;
+        Ok((record, waits))
+    }
+
+    /// Sees to it that the commit's export is there: as its run left it, else as it was packed,
+    /// else made anew.
+    fn prepare(
+        &self,
+        build: &Build,
+        mut occupied: Occupied,
+        voice: &mut Voice,
+    ) -> Result<Occupied, Error> {
+        let is_canceled = || self.site.cancel.is_canceled();
+        for _ in 0..LOOKS_MAX {
+            if build.export_dir().is_dir() {
+                return Ok(occupied);
+            }
+            // To be made by one, while nobody else is in it.
+            drop(occupied);
+            let alone = build.prepare(&is_canceled)?;
+            if !build.export_dir().is_dir() {
+                let run = &self.deployment.run;
+                let restored = compact::restore(build, run, self.site.cancel)?;
+                if !restored {
+                    let commit = &self.candidate.commit;
+                    job::export_to(self.site, &self.repo, commit, build, voice, run)?;
+                }
+            }
+            drop(alone);
+            occupied = build.share(&is_canceled)?;
+        }
+        let message = format!("others keep removing `{}`", build.export_dir().display());
+        Err(Error::new(ErrorKind::Busy, message).with_path(build.export_dir()))
+    }
+
+    /// What the deployment came to.
+    fn judge(&mut self, ended: Result<(StepRecord, bool), Error>, voice: &mut Voice) {
+        let deployment = &mut self.deployment;
+        deployment.finished = Some(SystemTime::now());
+        deployment.approved_by = self.desk.given_by();
+        let (record, waits) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                voice.warn(error.report());
+                deployment.reason = Some(error.report());
+                deployment.outcome = match error.kind() {
+                    ErrorKind::Canceled => DeployOutcome::Canceled,
+                    _ => DeployOutcome::Failure,
+                };
+                return;
+            }
+        };
+        deployment.outcome = match record.outcome {
+            _ if waits => DeployOutcome::Waiting,
+            Outcome::Success => DeployOutcome::Success,
+            Outcome::Skipped => DeployOutcome::Skipped,
+            Outcome::Canceled => DeployOutcome::Canceled,
+            Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict => DeployOutcome::Failure,
+        };
+        let command = || {
+            let last = record.commands.last()?;
+            let exit = last.exit.filter(|exit| !exit.outcome().passed())?;
+            Some(format!("`{}` {exit}", last.command))
+        };
+        if !deployment.outcome.passed() {
+            deployment.reason = record.error.clone().or_else(command);
+        }
+    }
+}

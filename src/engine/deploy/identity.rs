@@ -1,0 +1,56 @@
+//! [`Identity`]: who deploys.
+
+use std::{env, fmt};
+
+use super::super::job::host_name;
+use crate::repo::Repo;
+
+/// A name and an address, as git takes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Identity {
+    pub(in crate::engine) name: String,
+    pub(in crate::engine) address: String,
+}
+
+impl Identity {
+    /// Whom the host names, else git's configuration, else the user of this process.
+    pub(in crate::engine) fn of(repo: &Repo, named: Option<&(String, String)>) -> Self {
+        let (name, address) = named.cloned().or_else(|| repo.identity()).unwrap_or_else(|| {
+            let user = ["LOGNAME", "USER"].into_iter().find_map(|name| env::var(name).ok());
+            let user =
+                user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+            let address = format!("{}@{}", user.replace(' ', "-"), host_name());
+            (user, address)
+        });
+        Self { name: clean(&name), address: clean(&address) }
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <{}>", self.name, self.address)
+    }
+}
+
+/// Without what would end a name early in a commit.
+fn clean(text: &str) -> String {
+    let of_text = |letter: &char| !letter.is_control() && !"<>".contains(*letter);
+    let text: String = text.chars().filter(of_text).collect();
+    let text = text.trim();
+    // git takes no name that is made of these alone.
+    let has_core = text.contains(|letter: char| !".,:;\"'\\ ".contains(letter));
+    if has_core { text.to_owned() } else { "unknown".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_break_out_of_a_commit() {
+        assert_eq!(clean(" Ada\n<x>\u{7} Lovelace "), "Adax Lovelace");
+        for nobody in ["", " ", "<>", "..", "\n"] {
+            assert_eq!(clean(nobody), "unknown");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Deployments: from a green commit to where it runs.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `candidate` | which commit is meant, and whether it may be deployed |
+//! | `attempt` | one deployment: lock, entry, phase, entry |
+//! | `automatic` | what follows a push by itself |
+//! | `identity` | who deploys |
+//!
+//! What an environment's history comes to is decided in `ledger`; where it is kept, in `repo`.
+
+mod attempt;
+mod automatic;
+mod candidate;
+mod identity;
+
+use std::time::SystemTime;
+
+pub(super) use self::automatic::deploy_pushed;
+use self::{
+    candidate::{Candidate, Choice},
+    identity::Identity,
+};
+use super::{handle::Engine, job};
+use crate::{
+    cancel::CancelToken,
+    deployment::{
+        Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+    },
+    error::{Error, ErrorKind},
+    event::Observer,
+    ledger::Ledger,
+    outcome::Outcome,
+    pipeline::{ENVIRONMENT_NAME, Phase, is_environment},
+    repo::Repo,
+};
+
+impl Engine {
+    /// Deploys a commit: runs the `deploy` of its config in its export, and keeps what came of it
+    /// on `refs/tinyci/deploys/<environment>`.
+    ///
+    /// A revision is a request; [`DeployRequest::newest`] takes the newest commit that is green, on
+    /// a branch that is deployed. The export is the one that the commit's run left; it is made
+    /// again where it is gone. A deployment that fails leaves the environment's pointer where it
+    /// was. One that needs an approval which nobody has given does nothing and is
+    /// [`Waiting`](DeployOutcome::Waiting).
+    ///
+    /// ```no_run
+    /// use tinyci::{CancelToken, Engine, Event};
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let mut show = |event: &Event| event.log_lines().iter().for_each(|line| println!("{line}"));
+    /// let deployment = engine.deploy("production", "main", &CancelToken::new(), &mut show)?;
+    /// println!("{}", deployment.sentence());
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Nothing was begun: [`NotFound`](ErrorKind::NotFound) where there is nothing to deploy,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a commit that is not green, not on a branch that
+    /// is deployed, or whose config knows no such environment; [`Busy`](ErrorKind::Busy) while
+    /// another deployment to this environment runs, and after one that was interrupted
+    /// ([`unlock_deploys`](Engine::unlock_deploys)). Only where its end cannot be recorded has
+    /// something happened.
+    ///
+    /// # Panics
+    ///
+    /// If the observer panics: the deployment is canceled first.
+    pub fn deploy(
+        &self,
+        environment: &str,
+        request: impl Into<DeployRequest>,
+        cancel: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<Deployment, Error> {
+        self.deploy_under(environment, &request.into(), cancel, &CancelToken::new(), observer)
+    }
+
+    /// The same under two tokens, as [`run_under`](Engine::run_under).
+    pub(crate) fn deploy_under(
+        &self,
+        environment: &str,
+        request: &DeployRequest,
+        cancel: &CancelToken,
+        own: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<Deployment, Error> {
+        check_environment(environment)?;
+        self.pumped(cancel, own, observer, |tokens, events| {
+            attempt::deploy(&self.shared, environment, request, &tokens, &events)
+        })
+    }
+
+    /// Deploys what was deployed before the deployment that is there now, with the same checks and
+    /// the same record. Doing it again goes back further.
+    ///
+    /// ```no_run
+    /// use tinyci::{CancelToken, Engine, Event};
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// engine.rollback("production", &CancelToken::new(), &mut |_: &Event| {})?;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`deploy`](Engine::deploy); [`NotFound`](ErrorKind::NotFound) where nothing was deployed
+    /// before.
+    ///
+    /// # Panics
+    ///
+    /// As [`deploy`](Engine::deploy).
+    pub fn rollback(
+        &self,
+        environment: &str,
+        cancel: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<Deployment, Error> {
+        self.deploy(environment, DeployRequest::rollback(), cancel, observer)
+    }
+
+    /// What [`deploy`](Engine::deploy) would do. A plan is a request too: it deploys exactly this,
+    /// and only if nothing else was deployed meanwhile.
+    ///
+    /// ```no_run
+    /// use tinyci::{DeployRequest, Engine};
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let plan = engine.deploy_plan("production", DeployRequest::newest())?;
+    /// println!("{} {}", plan.commit.id.short(), plan.commit.subject);
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`deploy`](Engine::deploy), except that a plan can be made while something is deployed.
+    pub fn deploy_plan(
+        &self,
+        environment: &str,
+        request: impl Into<DeployRequest>,
+    ) -> Result<DeployPlan, Error> {
+        check_environment(environment)?;
+        let (shared, request) = (&self.shared, request.into());
+        let repo = shared.repo()?;
+        let ledger = repo.deploy_history(environment)?.ledger;
+        let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
+        let is_open = !shared.workspace().is_deploying(environment)?;
+        let interrupted = ledger.interrupted().filter(|_| is_open).cloned();
+        plan(&repo, environment, candidate, &ledger, interrupted, request.rollback)
+    }
+
+    /// What was deployed, the newest first: to this environment, or to all.
+    ///
+    /// ```no_run
+    /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
+    /// for deployment in engine.deploys(Some("production"))?.deployments {
+    ///     println!("{} by {}", deployment.sentence(), deployment.by);
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for what cannot be an environment's name,
+    /// [`Git`](ErrorKind::Git) where the refs cannot be read.
+    pub fn deploys(&self, environment: Option<&str>) -> Result<Deploys, Error> {
+        let repo = self.shared.repo()?;
+        let environments = match environment {
+            Some(name) => {
+                check_environment(name)?;
+                vec![name.to_owned()]
+            }
+            None => repo.deploy_environments()?,
+        };
+        let mut found = Deploys::default();
+        for name in &environments {
+            let history = match repo.deploy_history(name) {
+                // One environment that somebody spoiled does not hide the others.
+                Err(error) if environment.is_none() => {
+                    found.warnings.push(error.report());
+                    continue;
+                }
+                history => history?,
+            };
+            if history.foreign > 0 {
+                let count = history.foreign;
+                found.warnings.push(format!(
+                    "{count} commits on `refs/tinyci/deploys/{name}` are no deployments of \
+                     tinyci's and are passed over"
+                ));
+            }
+            found.deployments.extend(self.live(name, history.ledger)?);
+        }
+        found.deployments.sort_by(|one, other| other.started.cmp(&one.started));
+        Ok(found)
+    }
+
+    /// The deployment that is there now, if anything was deployed to this environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`deploys`](Engine::deploys).
+    pub fn deployed(&self, environment: &str) -> Result<Option<Deployment>, Error> {
+        check_environment(environment)?;
+        Ok(self.shared.repo()?.deploy_history(environment)?.ledger.running().cloned())
+    }
+
+    /// A ledger's deployments, with the one told apart that runs at this moment.
+    fn live(&self, environment: &str, ledger: Ledger) -> Result<Vec<Deployment>, Error> {
+        let is_open = ledger.interrupted().is_some();
+        let mut deployments = ledger.deployments;
+        if let Some(newest) = deployments.first_mut().filter(|_| is_open)
+            && self.shared.workspace().is_deploying(environment)?
+        {
+            newest.outcome = DeployOutcome::Running;
+        }
+        Ok(deployments)
+    }
+
+    /// Approves of one commit, in one environment, with the config that it has. The approval is a
+    /// ref of its own, [`Approval::reference`]: from a clone it is pushed.
+    ///
+    /// ```no_run
+    /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
+    /// let approval = engine.approve("production", "f40785c")?;
+    /// println!("git push origin {}", approval.reference);
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for one whose config does not deploy there,
+    /// [`Unsupported`](ErrorKind::Unsupported) where git's configuration does not say who approves.
+    pub fn approve(&self, environment: &str, revision: &str) -> Result<Approval, Error> {
+        check_environment(environment)?;
+        let repo = self.shared.repo()?;
+        let commit = repo.resolve(revision)?;
+        Choice { shared: &self.shared, repo: &repo, environment }.check(commit)?;
+        let (name, address) = repo.required_identity()?;
+        let identity = Identity::of(&repo, Some(&(name, address)));
+        let approval = Approval {
+            reference: Repo::approval_ref(environment, commit, &job::run_id()),
+            environment: environment.to_owned(),
+            commit,
+            config: repo.config_blob(commit)?.unwrap_or_default(),
+            by: identity.to_string(),
+            time: SystemTime::now(),
+        };
+        repo.write_approval(&approval, (&identity.name, &identity.address))?;
+        Ok(approval)
+    }
+
+    /// Says that somebody has looked at an environment whose last deployment was interrupted, and
+    /// why it can go on. Gives back that deployment; none where there is nothing to unlock.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](ErrorKind::Busy) while something is being deployed there,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) without a reason.
+    pub fn unlock_deploys(
+        &self,
+        environment: &str,
+        reason: &str,
+    ) -> Result<Option<Deployment>, Error> {
+        check_environment(environment)?;
+        if reason.trim().is_empty() {
+            let message = "say why the environment can be deployed to again";
+            return Err(Error::new(ErrorKind::InvalidArg, message));
+        }
+        let lock = self.shared.workspace().deploy_lock(environment)?;
+        let lock = lock.ok_or_else(|| attempt::busy(environment))?;
+        let unlocked = self.unlock(environment, reason.trim());
+        lock.release();
+        unlocked
+    }
+
+    fn unlock(&self, environment: &str, reason: &str) -> Result<Option<Deployment>, Error> {
+        let repo = self.shared.repo()?;
+        let identity = Identity::of(&repo, None);
+        let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
+        let Some(open) = open else { return Ok(None) };
+        let unlocked = Deployment {
+            finished: Some(SystemTime::now()),
+            reason: Some(format!("unlocked by {identity}: {reason}")),
+            ..open
+        };
+        let author = (identity.name.as_str(), identity.address.as_str());
+        repo.record_deployment(environment, author, |ledger| {
+            Ok(ledger.interrupted().map(|_| unlocked.clone()))
+        })?;
+        Ok(Some(unlocked))
+    }
+}
+
+/// A name that no config could have is a slip of whoever gives it.
+fn check_environment(environment: &str) -> Result<(), Error> {
+    if is_environment(environment) {
+        return Ok(());
+    }
+    let message = format!("{environment:?} cannot name an environment; use {ENVIRONMENT_NAME}");
+    Err(Error::new(ErrorKind::InvalidArg, message))
+}
+
+fn plan(
+    repo: &Repo,
+    environment: &str,
+    candidate: Candidate,
+    ledger: &Ledger,
+    interrupted: Option<Deployment>,
+    rollback: bool,
+) -> Result<DeployPlan, Error> {
+    let id = candidate.commit.id;
+    let running = ledger.running().cloned();
+    let (mut coming, mut leaving) = (Vec::new(), Vec::new());
+    if let Some(running) = &running {
+        let commits = |tip, hidden| repo.commits(&repo.commits_between(tip, hidden)?);
+        coming = commits(id, running.commit)?;
+        leaving = commits(running.commit, id)?;
+    }
+    let approval = if candidate.rules.approve {
+        let given = repo.approvals(environment, id, &candidate.config)?.into_iter().next();
+        given.map_or(ApprovalState::Awaited, ApprovalState::Given)
+    } else {
+        ApprovalState::NotNeeded
+    };
+    let step = candidate.pipeline.step(Phase::Deploy);
+    let commands = step.iter().flat_map(|step| step.commands()).map(|it| it.text.clone());
+    Ok(DeployPlan {
+        environment: environment.to_owned(),
+        verdict: candidate.verdict,
+        running,
+        coming,
+        leaving,
+        passed_over: candidate.passed_over,
+        approval,
+        commands: commands.collect(),
+        interrupted,
+        forced: !candidate.verdict.is_some_and(Outcome::passed),
+        rollback,
+        commit: candidate.commit,
+    })
+}

@@ -1,0 +1,50 @@
+//! A clone that knows what its server found: lines in the clone's own git configuration.
+
+use crate::{error::Error, repo::Repo};
+
+/// What [`Engine::setup_remote`](crate::Engine::setup_remote) changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemoteSetup {
+    /// The lines of git's configuration that came, or went: `key = value`. None where nothing was
+    /// to be done.
+    pub changes: Vec<String>,
+}
+
+/// The lines, as keys and values. Globs, because git refuses to fetch a ref by name that the server
+/// does not have yet.
+fn lines(remote: &str) -> [(String, String); 4] {
+    let fetch = format!("remote.{remote}.fetch");
+    [
+        (fetch.clone(), format!("+refs/notes/tinyci*:refs/notes/remotes/{remote}/tinyci*")),
+        (fetch.clone(), format!("+refs/notes/runs/*:refs/notes/remotes/{remote}/runs/*")),
+        (fetch, format!("+refs/tinyci/deploys/*:refs/tinyci/remotes/{remote}/deploys/*")),
+        ("notes.displayRef".to_owned(), format!("refs/notes/remotes/{remote}/tinyci-result")),
+    ]
+}
+
+/// Puts the lines in that are not there.
+pub(crate) fn setup_remote(repo: &Repo, remote: &str) -> Result<RemoteSetup, Error> {
+    repo.remote_url(remote)?;
+    let mut setup = RemoteSetup::default();
+    for (key, value) in lines(remote) {
+        if repo.config_add(&key, &value)? {
+            setup.changes.push(format!("{key} = {value}"));
+        }
+    }
+    Ok(setup)
+}
+
+/// Takes the lines out that are there.
+pub(crate) fn undo_setup_remote(repo: &Repo, remote: &str) -> Result<RemoteSetup, Error> {
+    let mut setup = RemoteSetup::default();
+    for (key, value) in lines(remote) {
+        if repo.config_unset(&key, &value)? {
+            setup.changes.push(format!("{key} = {value}"));
+        }
+    }
+    if setup.changes.is_empty() {
+        repo.remote_url(remote)?;
+    }
+    Ok(setup)
+}
