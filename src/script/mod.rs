@@ -5,7 +5,7 @@
 //! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
 //! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
 //! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
-//! `definitions` (the reference). And what all of it may cost: `limits`, `lookups`.
+//! `definitions` (the reference). And what all of it may cost: `limits`, `lookups`, `nesting`.
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`], both given by whoever calls.
@@ -25,6 +25,7 @@ mod literal;
 mod load;
 mod lookups;
 mod message;
+mod nesting;
 mod parallel;
 mod registry;
 mod report;
