@@ -359,11 +359,20 @@ fn what_would_not_end_ends_and_the_process_lives() {
         ("fn_that_calls_itself(1)", "a function may call itself without end"),
         ("let s = \"x\"; loop { s += s; }", "grows too large"),
         ("let a = [0]; loop { a += a; }", "grows too large"),
+        ("let f = || 1; loop { let g = f; f = || g; }", "more than 128 deep"),
+        ("let a = []; loop { a = [a]; }", "more than 128 deep"),
+        ("defer(|| loop { });", "it may be in an endless loop"),
+        ("parallel([1, 2], |n| loop { });", "it may be in an endless loop"),
+        ("defer_again();", "a function may call itself without end"),
+        ("let s = \"x\"; loop { s = `${s}${s}`; }", "grows too large"),
+        ("let b = blob(8); loop { b += b; }", "grows too large"),
+        ("let s = \"x\"; s.pad(100000000, \"y\"); print(s.len());", "grows too large"),
         ("boom();", "`boom` panicked: at the disco"),
         ("parallel([1], |n| boom());", "`boom` panicked"),
     ] {
         let repo = script(&format!(
-            "fn fn_that_calls_itself(n) {{ fn_that_calls_itself(n + 1) }} fn build(ctx) {{ {body} }}"
+            "fn fn_that_calls_itself(n) {{ fn_that_calls_itself(n + 1) }} \
+             fn defer_again() {{ defer(|| defer_again()); }} fn build(ctx) {{ {body} }}"
         ));
         let ran = run_with(&repo, |builder| {
             builder.function("boom", 0..=0, Effect::External, "Panics.", |_| panic!("at the disco"))
