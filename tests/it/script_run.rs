@@ -224,6 +224,13 @@ fn commands_take_their_options_and_give_back_how_they_ended() {
 
 /// Other types of numbers would compare to nothing, and a `switch` would take the wrong arm.
 #[test]
+fn a_command_that_is_too_long_to_start_fails_and_is_shown_in_part() {
+    let error = build_error("let s = \"x\"; s.pad(3000000, \"y\"); sh([\"echo\", s]);");
+    assert!(error.starts_with("command exited with status 126: echo xyyy"), "{:.80}", error);
+    assert!(error.len() < 2_000 && error.contains("yyy …\n"), "{}", error.len());
+}
+
+#[test]
 fn numbers_that_cross_the_border_are_numbers_of_the_language() {
     let repo = script(
         r#"fn name(n) { switch n { 7 => "seven", _ => "another" } }
