@@ -176,7 +176,7 @@ static void bad_texts(const tinyci_engine *engine) {
 
 /* Nested deeper than any stack: an error, not a crash. */
 static void deep(void) {
-    size_t length = 200000;
+    size_t length = 20000;
     char *text = malloc(length);
     tinyci_pipeline *pipeline;
     CHECK(text != NULL);
