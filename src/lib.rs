@@ -83,6 +83,7 @@ mod script_runner;
 mod secret_dir;
 mod selection;
 mod setting;
+mod status;
 mod suggestion;
 mod wire;
 mod workspace;
@@ -122,6 +123,7 @@ pub use crate::{
     run::Run,
     selection::{Selection, Target, Update, Wait},
     setting::Setting,
+    status::{BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status},
 };
 
 /// The version of this library.

@@ -18,6 +18,8 @@
 //! | `job` | one commit: export, steps, record, word |
 //! | `steps` | one step: the host's hook, then the commands |
 //! | `voice` | what happens to one commit, told to its log and the observer |
+//! | `status` | how the repository stands, at one look |
+//! | `retention` | old builds packed and removed |
 //! | `reports` | records asked for by range, outcome and number |
 //!
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
@@ -45,6 +47,7 @@ mod scripts;
 #[path = "no_scripts.rs"]
 mod scripts;
 mod secrets;
+mod status;
 mod steps;
 mod voice;
 mod workers;

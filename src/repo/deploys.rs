@@ -24,6 +24,9 @@ use crate::{
 
 const PREFIX: &str = "refs/tinyci/deploys/";
 
+/// Where a clone has them: `<remote>/deploys/<environment>`.
+const FETCHED: &str = "refs/tinyci/remotes/";
+
 /// The history of one environment, as it was read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeployHistory {
@@ -54,6 +57,30 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) where the ref names no commit, or one that is broken.
     pub(crate) fn deploy_history(&self, environment: &str) -> Result<DeployHistory, Error> {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
+    }
+
+    /// What was deployed where, as it was last fetched of remotes: remote, environment, history.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
+    pub(crate) fn fetched_deploys(&self) -> Result<Vec<(String, String, Ledger)>, Error> {
+        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let mut found = Vec::new();
+        let references = self.git.references_glob(&format!("{FETCHED}*")).map_err(unlisted)?;
+        for reference in references {
+            let reference = reference.map_err(unlisted)?;
+            let name = reference.name().ok().and_then(|name| name.strip_prefix(FETCHED));
+            let Some((remote, environment)) = name.and_then(|name| name.rsplit_once("/deploys/"))
+            else {
+                continue;
+            };
+            if is_environment(environment) {
+                let history = self.history_at(environment, reference.target())?;
+                found.push((remote.to_owned(), environment.to_owned(), history.ledger));
+            }
+        }
+        Ok(found)
     }
 
     /// Adds an entry, which is made of the history that it is added to; none leaves the history as

@@ -9,7 +9,7 @@
 //! | `deployment` | deployments, plans of them, approvals |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
-//! | `admin` | settings |
+//! | `admin` | settings, and how the repository stands |
 
 mod admin;
 mod deployment;

@@ -511,7 +511,7 @@ pub(super) fn short(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{mark}", cut(text, most)))
 }
 
-fn ids(ids: &[CommitId]) -> Vec<String> {
+pub(super) fn ids(ids: &[CommitId]) -> Vec<String> {
     ids.iter().map(CommitId::to_string).collect()
 }
 

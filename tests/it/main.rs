@@ -26,6 +26,8 @@ mod admin_prune;
 #[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]
+mod admin_status;
+#[cfg(feature = "cli")]
 mod ancestor;
 #[cfg(feature = "cli")]
 mod cli_check;

@@ -31,6 +31,7 @@ const FLOORS: [&[&str]; 5] = [
         "record",
         "selection",
         "setting",
+        "status",
         "suggestion",
     ],
     // Decisions: pure.
