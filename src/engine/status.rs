@@ -100,6 +100,12 @@ impl Engine {
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }
+        for name in repo.lookalikes()? {
+            warnings.push(format!(
+                "`{name}` is none of tinyci's, but `git log --notes='tinyci*'` shows it like a \
+                 verdict: `git update-ref -d {name}` removes it"
+            ));
+        }
         let wanted = self.shared.settings.min_free;
         if let Some(free) = status.free_bytes.filter(|free| *free < wanted) {
             warnings.push(format!(

@@ -127,10 +127,7 @@ impl Repo {
         let time = i64::try_from(time).unwrap_or(i64::MAX);
         let first = match tip {
             Some(tip) => tip,
-            None => {
-                let message = format!("Deployments to {}", entry.environment);
-                own_ref::commit(&self.git, tree, &[], time, &message)?
-            }
+            None => own_ref::commit(&self.git, tree, &[], time, &beginning(&entry.environment))?,
         };
         let deployed = deployed.map(|id| Oid::from_bytes(id.as_bytes())).transpose()?;
         let parents: Vec<Oid> = [Some(first), deployed].into_iter().flatten().collect();
@@ -140,6 +137,7 @@ impl Repo {
 
     fn history_at(&self, environment: &str, tip: Option<Oid>) -> Result<DeployHistory, Error> {
         let (mut entries, mut foreign) = (Vec::new(), 0);
+        let beginning = beginning(environment);
         let mut next = tip;
         while let Some(id) = next {
             let commit = match self.git.find_commit(id) {
@@ -152,7 +150,7 @@ impl Repo {
             match entry_of(&message, environment, commit.parent_id(1).ok()) {
                 Some(entry) => entries.push(entry),
                 // The one below all others says nothing.
-                None if commit.parent_count() == 0 => {}
+                None if commit.parent_count() == 0 && message.trim_end() == beginning => {}
                 None => foreign += 1,
             }
             next = commit.parent_id(0).ok();
@@ -184,6 +182,11 @@ impl Repo {
         let oldest_first = history::oldest_first(nodes).into_iter();
         oldest_first.rev().map(|node| commit_id(node.id)).collect()
     }
+}
+
+/// What the commit below all entries says.
+fn beginning(environment: &str) -> String {
+    format!("Deployments to {environment}")
 }
 
 /// What a commit's message says. Whoever forges a success has to name the commit twice alike: what

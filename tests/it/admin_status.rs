@@ -126,6 +126,11 @@ fn what_should_be_looked_at_is_a_warning() {
     assert!(warnings(&repo).contains("--hide-refs"));
     run(&repo, &["install", "--hide-refs"]).with_code(0);
     assert_eq!(warnings(&repo), "[]");
+    // No pattern of receive.hideRefs keeps such a name out.
+    let blob = repo.git(&["hash-object", "-w", "/dev/null"]);
+    repo.git(&["update-ref", "refs/notes/tinyci-evil", &blob]);
+    assert!(warnings(&repo).contains("`refs/notes/tinyci-evil` is none of tinyci's"));
+    repo.git(&["update-ref", "-d", "refs/notes/tinyci-evil"]);
     repo.git(&["config", "tinyci.jbos", "2"]);
     repo.git(&["config", "tinyci.minFree", "10000000g"]);
     let said = run(&repo, &["status"]).with_code(0);

@@ -53,6 +53,13 @@ mod crash_signals;
 #[cfg(feature = "cli")]
 mod crash_writers;
 #[cfg(feature = "cli")]
+mod deploy_cli;
+mod deploy_engine;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod deploy_kill;
+#[cfg(feature = "cli")]
+mod deploy_push;
+#[cfg(feature = "cli")]
 mod exit_codes;
 #[cfg(feature = "cli")]
 mod guide;

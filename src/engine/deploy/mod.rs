@@ -14,8 +14,6 @@ mod automatic;
 mod candidate;
 mod identity;
 
-use std::time::SystemTime;
-
 pub(super) use self::automatic::deploy_pushed;
 use self::{
     candidate::{Candidate, Choice},
@@ -24,6 +22,7 @@ use self::{
 use super::{handle::Engine, job};
 use crate::{
     cancel::CancelToken,
+    clock,
     deployment::{
         Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
     },
@@ -181,7 +180,7 @@ impl Engine {
             }
             found.deployments.extend(self.live(name, history.ledger)?);
         }
-        found.deployments.sort_by(|one, other| other.started.cmp(&one.started));
+        found.deployments.sort_by_key(|deployment| std::cmp::Reverse(deployment.started));
         Ok(found)
     }
 
@@ -235,7 +234,7 @@ impl Engine {
             commit,
             config: repo.config_blob(commit)?.unwrap_or_default(),
             by: identity.to_string(),
-            time: SystemTime::now(),
+            time: clock::now_ms(),
         };
         repo.write_approval(&approval, (&identity.name, &identity.address))?;
         Ok(approval)
@@ -271,7 +270,7 @@ impl Engine {
         let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
         let Some(open) = open else { return Ok(None) };
         let unlocked = Deployment {
-            finished: Some(SystemTime::now()),
+            finished: Some(clock::now_ms()),
             reason: Some(format!("unlocked by {identity}: {reason}")),
             ..open
         };
