@@ -48,6 +48,7 @@ pub(crate) use self::tree_file::CommitFile;
 pub(crate) use self::{
     attributes::{AutoCrlf, Conversions},
     branches::Branch,
+    deploys::DeployHistory,
     description::{CommitText, Decoration},
     objects::{Objects, TreeEntry},
     records::Line,

@@ -48,14 +48,15 @@ impl Choice<'_> {
         ledger: &Ledger,
     ) -> Result<Candidate, Error> {
         let branches = self.repo.branch_list()?;
-        if request.rollback {
-            let before = ledger.before_running().ok_or_else(|| self.nothing_before(ledger))?;
-            return self.named(before.commit, request.force, &branches);
-        }
-        match &request.revision {
-            Some(revision) => self.named(self.repo.resolve(revision)?, request.force, &branches),
-            None => self.newest(&branches),
-        }
+        let named = match &request.revision {
+            Some(revision) => self.repo.resolve(revision)?,
+            None if request.rollback => {
+                let before = ledger.before_running();
+                before.ok_or_else(|| self.nothing_before(ledger))?.commit
+            }
+            None => return self.newest(&branches),
+        };
+        self.named(named, request.force, &branches)
     }
 
     fn nothing_before(&self, ledger: &Ledger) -> Error {
