@@ -661,7 +661,7 @@ mod tests {
     #[test]
     fn a_newer_record_is_read_as_far_as_possible() {
         let line = record().to_json();
-        let steps = r#""steps":[{"name":"deploy","outcome":"success"},7,"#;
+        let steps = r#""steps":[{"name":"release","outcome":"success"},7,"#;
         let newer = line
             .replace("\"v\":1", "\"v\":[2,1],\"mood\":{\"good\":true}")
             .replace("\"steps\":[", steps)

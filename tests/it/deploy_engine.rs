@@ -48,7 +48,8 @@ fn the_build_of_the_run_is_deployed_and_recorded() {
     assert_eq!(deployment.outcome, DeployOutcome::Success);
     assert_eq!(stage.trace(), [id.short()]);
     assert_eq!((deployment.commit, deployment.from), (id, None));
-    assert_eq!(stage.engine().deploys(None).unwrap().deployments, [deployment.clone()]);
+    let listed = stage.engine().deploys(None).unwrap().deployments;
+    assert_eq!(listed, std::slice::from_ref(&deployment));
     assert_eq!(Deployment::from_json(&deployment.to_json()).unwrap().run, deployment.run);
     let pointer = stage.repo.git(&["rev-parse", "refs/tinyci/deploys/production^2"]);
     assert_eq!(pointer, id.to_string());

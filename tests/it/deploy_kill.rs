@@ -27,12 +27,17 @@ const REFERENCE: &str = "refs/tinyci/deploys/production";
 impl Victim {
     /// `deploy` is what it does; `{gate}` in it holds it.
     fn new(deploy: &str) -> Self {
+        Self::with_files(deploy, 0)
+    }
+
+    /// The same with so many files in its commit.
+    fn with_files(deploy: &str, files: usize) -> Self {
         let repo = TestRepo::new();
         let gate = Gate::new(repo.outside().join("gate"));
         let deploy = deploy.replace("{gate}", &gate.command());
         let around = repo.outside().display().to_string();
         let config = format!("build: \"true\"\ndeploy: |\n  {}\n", deploy.replace('@', &around));
-        (0..2000).for_each(|number| repo.write(&format!("{}/{number}", number % 50), "text\n"));
+        (0..files).for_each(|number| repo.write(&format!("{}/{number}", number % 50), "text\n"));
         let id = repo.commit_config(&config);
         run(&repo, &["run", "--all"]).with_code(0);
         Self { repo, id, gate }
@@ -106,10 +111,10 @@ fn killed_before_it_is_on_record() {
 
 #[test]
 fn killed_while_it_makes_the_export_again() {
-    let victim = Victim::new("test -e 49/1999");
+    let victim = Victim::with_files("test -e 49/1999", 2000);
     let builds = victim.repo.path().join("builds");
-    let build = fs::read_dir(&builds).unwrap().map(|entry| entry.unwrap().path());
-    let build = build.filter(|path| path.is_dir()).next().unwrap();
+    let mut names = fs::read_dir(&builds).unwrap().map(|entry| entry.unwrap().path());
+    let build = names.find(|path| path.is_dir()).unwrap();
     fs::remove_dir_all(build.join("export")).unwrap();
     let child = victim.start();
     let begins = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("export.");

@@ -216,3 +216,51 @@ fn a_push_waits_for_the_deployment_before_it() {
         .collect();
     assert_eq!(commits, [format!("{last} \"success\""), format!("{first} \"success\"")]);
 }
+
+/// A script's constant says what the mapping of YAML says.
+#[cfg(feature = "rhai")]
+#[test]
+fn a_script_deploys_by_itself_once_it_is_approved() {
+    let (server, live) = stage();
+    let client = &server.client;
+    let script = format!(
+        "const DEPLOY = #{{ auto: true, approve: true }};\nfn build(ctx) {{}}\n\
+         fn deploy(ctx) {{ sh(\"echo <%= commit %> >> {}\"); }}\n",
+        live.display()
+    );
+    client.write(".tinyci.rhai", &script);
+    let id = client.commit("script");
+    let pushed = server.push(&["main"]);
+    let waits = format!("Waiting for an approval to deploy {} to production", &id[..7]);
+    assert!(pushed.has(&waits), "{}", pushed.err);
+    assert_eq!(server.verdicts(&[&id]), ["success"]);
+    run(client, &["approve", &id]).with_code(0);
+    server.push(&["refs/tinyci/approvals/*"]);
+    server.says(&["deploy", "--yes"]).with_code(0);
+    assert_eq!(lines(&live), [id.as_str()]);
+}
+
+#[test]
+fn approvals_of_many_clones_at_once_are_all_kept() {
+    let (server, _) = stage();
+    let id = server.client.commit_config(&config(&server, ", approve: true"));
+    server.push(&["main"]);
+    let url = server.repo.path().to_str().unwrap().to_owned();
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let (url, id) = (&url, &id);
+            scope.spawn(move || {
+                let clone = crate::support::TestRepo::new();
+                clone.git(&["config", "user.name", &format!("Person {number}")]);
+                clone.git(&["config", "user.email", "p@example.org"]);
+                clone.git(&["fetch", "-q", url, "main"]);
+                run(&clone, &["approve", id]).with_code(0);
+                clone.git(&["push", "-q", url, "refs/tinyci/approvals/*"]);
+            });
+        }
+    });
+    let refs = server.repo.git(&["for-each-ref", "--format=%(refname)", "refs/tinyci/approvals"]);
+    assert_eq!(refs.lines().count(), 4, "{refs}");
+    server.says(&["deploy", "--yes"]).with_code(0);
+    assert!(server.says(&["deploys"]).with_code(0).out.contains("approved by Person"));
+}

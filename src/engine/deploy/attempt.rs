@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     super::{
         desk::Desk,
+        drive::prepare_builds,
         handle::Shared,
         job::{self, Site},
         pump::{self, Sender},
@@ -45,7 +46,10 @@ pub(in crate::engine) fn deploy(
 ) -> Result<Deployment, Error> {
     let workspace = shared.workspace();
     let lock = workspace.deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
-    deploy_under(shared, &workspace, lock, (environment, request), cancel, events)
+    let done = deploy_under(shared, &workspace, lock, (environment, request), cancel, events)?;
+    let outcome = done.outcome.outcome();
+    events.send(Event::Finished { meta: pump::meta(), outcome });
+    Ok(done)
 }
 
 pub(in crate::engine) fn busy(environment: &str) -> Error {
@@ -80,10 +84,7 @@ pub(in crate::engine) fn deploy_under(
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
     lock.release();
-    let done = done?;
-    let outcome = done.outcome.outcome();
-    events.send(Event::Finished { meta: pump::meta(), outcome });
-    Ok(done)
+    done
 }
 
 /// The error for an environment whose last deployment was killed.
@@ -172,10 +173,12 @@ impl<'a> Attempt<'a> {
             Some(open) => Err(locked(open)),
             None => Ok(Some(begun.clone())),
         })?;
+        let prepared = prepare_builds(site.shared, site.workspace, &self.repo);
         let build = site.workspace.build(&commit.build_name());
         let is_canceled = || site.cancel.is_canceled();
         // Before its log is opened, which may be packed too.
-        let occupied = self.restore(&build).and_then(|()| build.share(&is_canceled));
+        let restored = prepared.and_then(|()| self.restore(&build));
+        let occupied = restored.and_then(|()| build.share(&is_canceled));
         if occupied.is_ok() {
             voice.open_log(&build, &commit);
         }

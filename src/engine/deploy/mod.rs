@@ -14,6 +14,8 @@ mod automatic;
 mod candidate;
 mod identity;
 
+use std::cmp::Reverse;
+
 pub(super) use self::automatic::deploy_pushed;
 use self::{
     candidate::{Candidate, Choice},
@@ -31,7 +33,7 @@ use crate::{
     ledger::Ledger,
     outcome::Outcome,
     pipeline::{ENVIRONMENT_NAME, Phase, is_environment},
-    repo::Repo,
+    repo::{DeployHistory, Repo},
 };
 
 impl Engine {
@@ -131,10 +133,10 @@ impl Engine {
         check_environment(environment)?;
         let (shared, request) = (&self.shared, request.into());
         let repo = shared.repo()?;
-        let ledger = repo.deploy_history(environment)?.ledger;
+        let (history, is_live) = self.history(&repo, environment)?;
+        let ledger = history.ledger;
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
-        let is_open = !shared.workspace().is_deploying(environment)?;
-        let interrupted = ledger.interrupted().filter(|_| is_open).cloned();
+        let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
         plan(&repo, environment, candidate, &ledger, interrupted, request.rollback)
     }
 
@@ -163,7 +165,7 @@ impl Engine {
         };
         let mut found = Deploys::default();
         for name in &environments {
-            let history = match repo.deploy_history(name) {
+            let (mut history, is_live) = match self.history(&repo, name) {
                 // One environment that somebody spoiled does not hide the others.
                 Err(error) if environment.is_none() => {
                     found.warnings.push(error.report());
@@ -178,9 +180,13 @@ impl Engine {
                      tinyci's and are passed over"
                 ));
             }
-            found.deployments.extend(self.live(name, history.ledger)?);
+            let newest = history.ledger.deployments.first_mut();
+            if let Some(newest) = newest.filter(|_| is_live) {
+                newest.outcome = DeployOutcome::Running;
+            }
+            found.deployments.extend(history.ledger.deployments);
         }
-        found.deployments.sort_by_key(|deployment| std::cmp::Reverse(deployment.started));
+        found.deployments.sort_by_key(|deployment| Reverse(deployment.started));
         Ok(found)
     }
 
@@ -194,16 +200,18 @@ impl Engine {
         Ok(self.shared.repo()?.deploy_history(environment)?.ledger.running().cloned())
     }
 
-    /// A ledger's deployments, with the one told apart that runs at this moment.
-    fn live(&self, environment: &str, ledger: Ledger) -> Result<Vec<Deployment>, Error> {
-        let is_open = ledger.interrupted().is_some();
-        let mut deployments = ledger.deployments;
-        if let Some(newest) = deployments.first_mut().filter(|_| is_open)
-            && self.shared.workspace().is_deploying(environment)?
-        {
-            newest.outcome = DeployOutcome::Running;
+    /// An environment's history, and whether its newest deployment, which has no end, runs at this
+    /// moment.
+    fn history(&self, repo: &Repo, environment: &str) -> Result<(DeployHistory, bool), Error> {
+        let history = repo.deploy_history(environment)?;
+        if history.ledger.interrupted().is_none() {
+            return Ok((history, false));
         }
-        Ok(deployments)
+        if self.shared.workspace().is_deploying(environment)? {
+            return Ok((history, true));
+        }
+        // It may have ended before we looked whether somebody holds the environment.
+        repo.deploy_history(environment).map(|history| (history, false))
     }
 
     /// Approves of one commit, in one environment, with the config that it has. The approval is a
