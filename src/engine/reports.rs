@@ -173,6 +173,16 @@ fn records_of(
     Ok(std::iter::once(alone).chain(others).collect())
 }
 
+/// The record that says what became of a commit, if it has a verdict, here or in a remote.
+pub(super) fn standing(
+    repo: &Repo,
+    remotes: &[String],
+    id: CommitId,
+) -> Result<Option<Record>, Error> {
+    let records = records_of(repo, remotes, id, false)?;
+    Ok(records.into_iter().find(|record| record.outcome.verdict().is_some()))
+}
+
 /// What this repository says of a commit, and behind it what its remotes said.
 fn everything_said(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<Said>, Error> {
     let mut said = vec![Said { word: repo.verdict(id)?, lines: repo.records(id)? }];
