@@ -110,15 +110,15 @@ impl Request {
 
     /// Answers, if that is an answer to what was asked.
     fn answer(self, function: &str, answer: Answer) -> Result<(), Failure> {
-        let fits = match (&self.asked.subject, &answer) {
+        let fits = matches!(
+            (&self.asked.subject, &answer),
             (_, Answer::Failed { .. })
-            | (Subject::Hook(..), Answer::Passed(_) | Answer::Skipped { .. })
-            | (Subject::Function { .. }, Answer::Value(_))
-            | (Subject::Secret(_), Answer::Bytes(_))
-            | (Subject::Secret(_), Answer::Value(Value::Nothing | Value::Text(_)))
-            | (Subject::Command(_), Answer::Exited(_)) => true,
-            _ => false,
-        };
+                | (Subject::Hook(..), Answer::Passed(_) | Answer::Skipped { .. })
+                | (Subject::Function { .. }, Answer::Value(_))
+                | (Subject::Secret(_), Answer::Bytes(_))
+                | (Subject::Secret(_), Answer::Value(Value::Nothing | Value::Text(_)))
+                | (Subject::Command(_), Answer::Exited(_))
+        );
         if !fits {
             let message = format!(
                 "`{function}` does not answer {}; the request has failed",
