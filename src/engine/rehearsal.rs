@@ -29,6 +29,7 @@ use crate::{
     origin::Origin,
     outcome::{Exit, Outcome},
     pipeline::{Body, Phase, Pipeline, Step, StepName},
+    record::Record,
     repo::Repo,
     run::Run,
     script::{
@@ -104,6 +105,7 @@ pub(super) fn rehearse(
         scripts,
         memory: Arc::default(),
         assume,
+        environment: None,
     };
     let mut run = Run::new();
     let mut steps: Vec<StepForecast> = Vec::new();
@@ -115,6 +117,52 @@ pub(super) fn rehearse(
     Ok(Forecast { commit: commit.id, outcome: run.outcome(), steps })
 }
 
+/// What the deployment of a commit would do, a line each, if every command passed. `run` is the
+/// record of the run whose build it is.
+pub(super) fn deploy_lines(
+    shared: &Shared,
+    repo: &Repo,
+    (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
+    environment: &str,
+    run: Option<&Record>,
+) -> Result<Vec<String>, Error> {
+    let remembered = run.map(|run| run.remembered.clone()).unwrap_or_default();
+    let rehearsal = Rehearsal {
+        shared,
+        commit,
+        tags: repo.tags_of(commit.id).unwrap_or_default(),
+        pipeline,
+        scripts,
+        memory: Arc::new(Memory::recalling(remembered)),
+        assume: &[],
+        environment: Some(environment),
+    };
+    let before = run.into_iter().flat_map(|run| &run.steps).map(|step| StepForecast {
+        name: step.name,
+        host_hooks: 0,
+        outcome: step.outcome,
+        reason: None,
+        acts: Vec::new(),
+    });
+    let before: Vec<StepForecast> = before.collect();
+    let step = std::thread::scope(|scope| {
+        let work = || rehearsal.step(Phase::Deploy.into(), &before);
+        let worker = big_thread("tinyci plan").spawn_scoped(scope, work).map_err(|source| {
+            let message = "cannot start a thread for the plan";
+            Error::new(ErrorKind::Spawn, message).with_source(source)
+        })?;
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    let Some((step, _)) = step else { return Ok(Vec::new()) };
+    let mut lines: Vec<String> = step.acts.iter().map(Act::to_string).collect();
+    let reason = step.reason.unwrap_or_default();
+    match step.outcome {
+        Outcome::Success => {}
+        outcome => lines.push(format!("{outcome}: {reason}")),
+    }
+    Ok(lines)
+}
+
 /// What all steps of a forecast share.
 struct Rehearsal<'a> {
     shared: &'a Shared,
@@ -124,6 +172,8 @@ struct Rehearsal<'a> {
     scripts: &'a Scripts,
     memory: Arc<Memory>,
     assume: &'a [(String, String)],
+    /// What would be deployed to, where that is what is rehearsed.
+    environment: Option<&'a str>,
 }
 
 impl Rehearsal<'_> {
@@ -212,7 +262,7 @@ impl Rehearsal<'_> {
             export_dir: build.export_dir(),
             target_dir: build.dir().to_path_buf(),
             root: &self.shared.root,
-            environment: None,
+            environment: self.environment,
             run_id: "plan",
         }
     }
@@ -238,7 +288,7 @@ impl Rehearsal<'_> {
                 self.commit,
                 &known,
                 self.tags.clone(),
-                trigger(Reason::Named),
+                if self.environment.is_some() { "deploy" } else { trigger(Reason::Named) },
             )
         }
     }
@@ -363,8 +413,9 @@ impl Host for RehearsalHost {
     }
 
     fn approve(&self, question: &str) -> Result<Approval, Error> {
+        // Asked in a deployment alone. What follows is what it would do once somebody has.
         self.call("approve", question);
-        self.inner.approve(question)
+        Ok(Approval::Given)
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {

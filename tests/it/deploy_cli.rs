@@ -63,8 +63,8 @@ fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
     let (repo, first) = green(CONFIG);
     let said = run(&repo, &["deploy", "-n"]).with_code(0);
     let expected = format!(
-        "Deploy to production\n  now:  nothing is deployed\n  then: {} config\n  runs:\n    \
-         echo live\n",
+        "Deploy to production\n  now:  nothing is deployed\n  then: {} config\n  does:\n    \
+         $ echo live\n",
         &first[..7]
     );
     assert_eq!(said.out, expected);
@@ -78,7 +78,7 @@ fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
     let expected = format!(
         "Deploy to production\n  now:  {}, deployed by Ada <ada@example.org>\n  \
          then: {} \u{fffd}[2Jthird\n  brings:\n    {} \u{fffd}[2Jthird\n    {} second\n  \
-         passes over:\n    {} its verdict is failure\n  runs:\n    echo live\n",
+         passes over:\n    {} its verdict is failure\n  does:\n    $ echo live\n",
         &first[..7],
         &third[..7],
         &third[..7],

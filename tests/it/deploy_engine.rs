@@ -390,6 +390,13 @@ fn deploy(ctx) {
         assert_eq!(waiting.reason, Some(question));
         assert!(stage.trace().is_empty());
 
+        let plan = stage.engine().deploy_plan("production", DeployRequest::newest()).unwrap();
+        let asks = format!("approve(\"Tag {} for production?\")", id.short());
+        assert_eq!(plan.acts.first(), Some(&asks));
+        let shows = format!("- app:{}", id.short());
+        assert!(plan.acts.iter().any(|act| act.ends_with(&shows)), "{:?}", plan.acts);
+        assert!(stage.trace().is_empty(), "a plan does nothing");
+
         let engine = stage.engine();
         let cancel = CancelToken::new();
         let mut output = Vec::new();

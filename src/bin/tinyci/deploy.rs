@@ -200,8 +200,8 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         )),
         _ => {}
     }
-    let commands = plan.commands.iter().flat_map(|it| it.lines()).map(printable);
-    list("runs", &commands.collect::<Vec<_>>(), stdout);
+    let acts = plan.acts.iter().flat_map(|it| it.lines()).map(printable);
+    list("does", &acts.collect::<Vec<_>>(), stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
             "  cannot begin: the deployment of {} was interrupted, see `--unlock`",

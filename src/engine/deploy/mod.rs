@@ -21,7 +21,14 @@ use self::{
     candidate::{Candidate, Choice},
     identity::Identity,
 };
-use super::{handle::Engine, job};
+use super::{
+    handle::{Engine, Shared},
+    job,
+};
+#[cfg(feature = "rhai")]
+use super::{rehearsal, reports};
+#[cfg(not(feature = "rhai"))]
+use crate::pipeline::Phase;
 use crate::{
     cancel::CancelToken,
     clock,
@@ -32,7 +39,7 @@ use crate::{
     event::Observer,
     ledger::Ledger,
     outcome::Outcome,
-    pipeline::{ENVIRONMENT_NAME, Phase, is_environment},
+    pipeline::{ENVIRONMENT_NAME, is_environment},
     repo::{DeployHistory, Repo},
 };
 
@@ -148,7 +155,8 @@ impl Engine {
         let ledger = history.ledger;
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
         let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
-        plan(&repo, environment, candidate, &ledger, interrupted, request.rollback)
+        let acts = acts(shared, &repo, &candidate, environment)?;
+        plan(&repo, environment, (candidate, acts), &ledger, interrupted, request.rollback)
     }
 
     /// What was deployed, the newest first: to this environment, or to all.
@@ -310,10 +318,36 @@ fn check_environment(environment: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InvalidArg, message))
 }
 
+/// What the phase would do, a line each.
+#[cfg(feature = "rhai")]
+fn acts(
+    shared: &Shared,
+    repo: &Repo,
+    candidate: &Candidate,
+    environment: &str,
+) -> Result<Vec<String>, Error> {
+    let Candidate { commit, pipeline, scripts, .. } = candidate;
+    let run = reports::record_of(repo, commit.id)?;
+    rehearsal::deploy_lines(shared, repo, (commit, pipeline, scripts), environment, run.as_ref())
+}
+
+/// What the phase would do, a line each: nothing is filled in where there are no scripts.
+#[cfg(not(feature = "rhai"))]
+fn acts(
+    _shared: &Shared,
+    _repo: &Repo,
+    candidate: &Candidate,
+    _environment: &str,
+) -> Result<Vec<String>, Error> {
+    let step = candidate.pipeline.step(Phase::Deploy);
+    let commands = step.iter().flat_map(|step| step.commands());
+    Ok(commands.map(|it| format!("$ {}", it.text)).collect())
+}
+
 fn plan(
     repo: &Repo,
     environment: &str,
-    candidate: Candidate,
+    (candidate, acts): (Candidate, Vec<String>),
     ledger: &Ledger,
     interrupted: Option<Deployment>,
     rollback: bool,
@@ -332,8 +366,6 @@ fn plan(
     } else {
         ApprovalState::NotNeeded
     };
-    let step = candidate.pipeline.step(Phase::Deploy);
-    let commands = step.iter().flat_map(|step| step.commands()).map(|it| it.text.clone());
     Ok(DeployPlan {
         environment: environment.to_owned(),
         verdict: candidate.verdict,
@@ -342,7 +374,7 @@ fn plan(
         leaving,
         passed_over: candidate.passed_over,
         approval,
-        commands: commands.collect(),
+        acts,
         interrupted,
         forced: !candidate.verdict.is_some_and(Outcome::passed),
         rollback,
