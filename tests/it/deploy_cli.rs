@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
-    cli_program::{Said, run, tinyci},
-    push_server::{Gate, search_path},
+    cli_program::{Said, eventually, run, tinyci},
+    push_server::{Gate, is_running, search_path},
     support::TestRepo,
 };
 
@@ -177,4 +177,27 @@ fn json_is_a_line_for_each_event_and_one_for_the_deployment() {
     let listed = run(&repo, &["deploys", "--json"]).with_code(0).out;
     assert_eq!(serde_json::from_str::<serde_json::Value>(&listed).unwrap(), *last);
     assert!(lines.iter().any(|line| line["event"] == "deploy_started"));
+}
+
+/// A run makes the export anew, and must not take it away under a deployment.
+#[test]
+fn a_run_of_the_same_commit_waits_for_the_deployment() {
+    let repo = TestRepo::new();
+    let gate = Gate::new(repo.outside().join("gate"));
+    let command = serde_json::to_string(&format!("{}; cat built", gate.command())).unwrap();
+    let config = format!("build: echo $TINYCI_RUN > built\ndeploy: {command}\n");
+    let id = repo.commit_config(&config);
+    run(&repo, &["run", "--all"]).with_code(0);
+    let start = |args: &[&str]| {
+        let mut command = tinyci(repo.path());
+        command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let deploy = start(&["deploy", "--yes"]);
+    gate.reached_by(&id);
+    let retry = start(&["run", "--retry", &id]);
+    eventually("the run has begun", || is_running(&repo.path().join(".git")));
+    gate.open();
+    for child in [deploy, retry] {
+        Said::of(&child.wait_with_output().unwrap()).with_code(0);
+    }
 }
