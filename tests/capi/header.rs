@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::declarations::{Declarations, Doc};
 
 /// The files that hold what C sees, in the order in which a person reads the header.
-const SOURCES: [&str; 19] = [
+const SOURCES: [&str; 20] = [
     "version",
     "status",
     "error",
@@ -32,6 +32,7 @@ const SOURCES: [&str; 19] = [
     "record",
     "records",
     "reports",
+    "deploy",
     "acts",
 ];
 
