@@ -436,8 +436,8 @@ pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_ch
 /// that was not taken by the next `tinyci_run_next` is failed.
 ///
 /// @param event  The event, or NULL.
-/// @return The request, to be answered exactly once; NULL where the event is no request or it was
-///         taken before.
+/// @return The request, to be answered exactly once, or else to be freed with
+///         `tinyci_request_free`; NULL where the event is no request or it was taken before.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
