@@ -14,13 +14,6 @@ pub fn log_prefix(time: SystemTime) -> String {
     log_prefix_in(&TimeZone::system(), time)
 }
 
-/// Milliseconds since 1970 in UTC; 0 before.
-#[cfg(feature = "capi")]
-pub(crate) fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The time now in whole milliseconds, which is as exact as JSON keeps it.
 pub(crate) fn now_ms() -> SystemTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{ask::Asked, bell::Bell};
-use crate::{Error, Event, Record};
+use crate::{Deployment, Error, Event, Record};
 
 /// How many events may wait. One of output holds 64 KiB at most.
 const EVENTS_MAX: usize = 16;
@@ -25,8 +25,14 @@ pub(super) enum Item {
     },
 }
 
+/// What remains of a run.
+pub(super) enum Found {
+    Records(Vec<Record>),
+    Deployment(Box<Deployment>),
+}
+
 /// How a run ended.
-pub(super) type End = Result<Vec<Record>, Error>;
+pub(super) type End = Result<Found, Error>;
 
 /// What a look into the queue finds.
 pub(super) enum Next {
@@ -209,7 +215,7 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| {
                 (0..count).for_each(|_| queue.push_event(event()));
-                queue.end(Ok(Vec::new()));
+                queue.end(Ok(Found::Records(Vec::new())));
             });
             for expected in 1..=count {
                 let Next::Item(Item::Event(event)) = queue.next(None) else { panic!("too few") };
@@ -218,7 +224,9 @@ mod tests {
             }
             assert!(matches!(queue.next(None), Next::Ended));
         });
-        assert!(matches!(queue.take_end(), Some(Ok(records)) if records.is_empty()));
+        assert!(
+            matches!(queue.take_end(), Some(Ok(Found::Records(records))) if records.is_empty())
+        );
     }
 
     #[test]

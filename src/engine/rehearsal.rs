@@ -412,7 +412,7 @@ impl Host for RehearsalHost {
         self.act(Act::Call("discard_export()".to_owned()));
     }
 
-    fn approve(&self, question: &str) -> Result<Approval, Error> {
+    fn approve(&self, question: &str, _: Limits) -> Result<Approval, Error> {
         // Asked in a deployment alone. What follows is what it would do once somebody has.
         self.call("approve", question);
         Ok(Approval::Given)

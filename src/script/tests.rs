@@ -76,7 +76,7 @@ impl Host for Recorder {
 
     fn discard_export(&self) {}
 
-    fn approve(&self, _: &str) -> Result<Approval, Error> {
+    fn approve(&self, _: &str, _: Limits) -> Result<Approval, Error> {
         Ok(if self.approved { Approval::Given } else { Approval::Awaited })
     }
 

@@ -6,7 +6,7 @@ use std::fs;
 
 use tinyci::{
     ApprovalState, CancelToken, CommitId, CompactOptions, DeployOutcome, DeployRequest, Deployment,
-    Engine, Error, ErrorKind, Event, Outcome,
+    Engine, Error, ErrorKind, Event, Outcome, Phase, StepName,
 };
 
 use crate::engine_stage::{GATE, Stage};
@@ -344,6 +344,8 @@ fn a_host_approves_or_waits_or_fails() {
             .builder()
             .approvals(move |call| {
                 assert_eq!((call.environment(), call.question()), ("production", None));
+                assert_eq!(call.origin().step, StepName::from(Phase::Deploy));
+                assert!(call.origin().export_dir.ends_with("export") && !call.origin().is_late());
                 Ok(answer.ok_or("the desk is closed")?.map(str::to_owned))
             })
             .open()
@@ -354,6 +356,23 @@ fn a_host_approves_or_waits_or_fails() {
             assert_eq!(by, "the desk");
         }
     }
+}
+
+#[test]
+fn a_deployment_that_is_canceled_while_its_host_is_asked_does_nothing() {
+    let stage = Stage::with("build: \"true\"\ndeploy: {run: \"true\", approve: true}\n");
+    stage.run();
+    let cancel = CancelToken::new();
+    let asked = cancel.clone();
+    let engine = stage.builder().approvals(move |call| {
+        asked.cancel();
+        assert!(call.origin().is_canceled());
+        Err(Box::new(Error::new(ErrorKind::Canceled, "the host hears of it")))
+    });
+    let engine = engine.open().unwrap();
+    let done = engine.deploy("production", "HEAD", &cancel, &mut |_: &Event| {});
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Canceled);
+    assert!(engine.deploys(None).unwrap().deployments.is_empty());
 }
 
 #[cfg(feature = "rhai")]

@@ -24,6 +24,7 @@ use crate::{
     event::Event,
     ledger::Ledger,
     mask::Masks,
+    origin::Origin,
     outcome::Outcome,
     pipeline::Phase,
     process::Guard,
@@ -136,9 +137,9 @@ impl<'a> Attempt<'a> {
         let desk = Desk {
             root: shared.root.clone(),
             environment: environment.to_owned(),
-            commit: candidate.commit.clone(),
+            commit: candidate.commit.id,
             config: candidate.config.clone(),
-            host: shared.options.approvals.clone(),
+            host: shared.options.approvals.clone().map(|ask| (ask, site.events.clone())),
             given_by: Arc::default(),
         };
         let deployment = Deployment {
@@ -163,7 +164,7 @@ impl<'a> Attempt<'a> {
         let (site, commit) = (self.site, self.candidate.commit.clone());
         let run = self.deployment.run.clone();
         let mut voice = Voice::new(site.events, site.logs, &commit, &run);
-        if self.candidate.rules.approve && !self.desk.ask(None)? {
+        if self.candidate.rules.approve && !self.desk.ask(None, &self.origin())? {
             return self.wait(&mut voice);
         }
         self.deployment.approved_by = self.desk.given_by();
@@ -197,6 +198,20 @@ impl<'a> Attempt<'a> {
         voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
         voice.report_log_fault();
         Ok(self.deployment)
+    }
+
+    /// Where the question comes from that is asked before anything is done.
+    fn origin(&self) -> Origin {
+        let commit = &self.candidate.commit;
+        Origin {
+            commit: Arc::new(commit.clone()),
+            run: self.deployment.run.as_str().into(),
+            step: Phase::Deploy.into(),
+            label: None,
+            export_dir: self.site.workspace.build(&commit.build_name()).export_dir(),
+            deadline: None,
+            cancel: self.site.cancel.with_threshold(1),
+        }
     }
 
     /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
