@@ -223,8 +223,8 @@ pub extern "C" fn tinyci_setup_remote(
 /// @param changes  Where the lines are stored that are gone, to be freed with `tinyci_string_free`,
 ///                 or NULL.
 /// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where nothing was set up; `TINYCI_GIT` where the configuration cannot
-///         be written.
+/// @return `TINYCI_OK`, also where nothing was set up; `TINYCI_NOT_FOUND` where nothing was, and
+///         there is no such remote either; `TINYCI_GIT` where the configuration cannot be written.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]

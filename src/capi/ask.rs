@@ -95,13 +95,14 @@ impl Asked {
                 state.left = true;
                 return self.settled(answer);
             }
-            if state.left {
-                return Err(Error::new(ErrorKind::HostAbort, self.unanswered()));
-            }
+            // First, since a host that learns of it may drop what it cannot answer any more.
             if self.is_over() {
                 state.left = true;
                 let message = "nobody waits for the host's answer any more";
                 return Err(Error::new(ErrorKind::Canceled, message));
+            }
+            if state.left {
+                return Err(Error::new(ErrorKind::HostAbort, self.unanswered()));
             }
             let waited = self.changed.wait_timeout(state, SLICE);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;

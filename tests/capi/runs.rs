@@ -157,6 +157,43 @@ fn a_run_ends_early_in_every_way() {
 }
 
 #[test]
+fn a_deployment_is_planned_done_and_taken_back() {
+    check("deploy", &["story"], &WAYS, || {
+        let repo = with("build: 'true'\ndeploy: echo deployed\n");
+        repo.commit("more");
+        repo.git(&["remote", "add", "origin", "."]);
+        repo
+    });
+}
+
+#[test]
+fn a_host_is_asked_for_its_approval() {
+    // It forks, see below.
+    check("deploy", &["approval"], &FAST, || {
+        let repo = with("build: 'true'\ndeploy: {run: 'true', approve: true}\n");
+        repo.git(&["config", "user.name", "Ada"]);
+        repo.git(&["config", "user.email", "ada@example.org"]);
+        repo
+    });
+    check("deploy", &["question"], &WAYS, || {
+        let repo = TestRepo::new();
+        let script = r#"fn build() { } fn deploy() { approve("Is it Friday?"); sh("echo live"); }"#;
+        repo.write(".tinyci.rhai", script);
+        repo.commit("a script");
+        repo
+    });
+}
+
+#[test]
+fn a_deployment_ends_early_and_a_killed_one_is_interrupted() {
+    let config = "build: 'true'\ndeploy: echo going; exec sleep 600\n";
+    check("deploy", &["stop"], &WAYS, || with(config));
+    let config = "build: 'true'\ndeploy: '[ ! -e \"$TINYCI_REPO/again\" ] || exit 0; \
+                  touch \"$TINYCI_REPO/again\"; echo going; exec sleep 600'\n";
+    check("deploy", &["killed"], &FAST, || with(config));
+}
+
+#[test]
 fn nothing_is_left_running_and_no_word_written_where_a_run_was_freed() {
     let program = compiled("tests/capi/runs/stop.c", Way::Plain);
     let repo = TestRepo::new();

@@ -24,12 +24,14 @@ static void nothing_at_all(void) {
     CHECK(tinyci_commit_time(NULL) == 0 && tinyci_commit_branch_bytes(NULL, NULL) == NULL);
     CHECK(tinyci_commit_subject_bytes(NULL, &length) == NULL && length == 0);
     CHECK(tinyci_pipeline_step_count(NULL) == 0 && tinyci_pipeline_step_name(NULL, 0) == NULL);
+    CHECK(tinyci_run_deploy_outcome(NULL) == 0 && tinyci_request_question(NULL) == NULL);
     tinyci_cancel_trigger(NULL);
     tinyci_error_free(NULL);
     tinyci_string_free(NULL);
     tinyci_options_free(NULL);
     tinyci_engine_free(NULL);
     tinyci_selection_free(NULL);
+    tinyci_deploy_request_free(NULL);
     tinyci_commits_free(NULL);
     tinyci_pipeline_free(NULL);
     tinyci_vars_free(NULL);
@@ -70,11 +72,37 @@ static void no_object(void) {
     REFUSED(tinyci_check_json(NULL, "HEAD", &text, &err));
     REFUSED(tinyci_check_text_json(NULL, "", 0, TINYCI_FORMAT_YAML, "x", &text, &err));
     REFUSED(tinyci_results_json(NULL, NULL, 0, 0, 0, &text, &err));
+    REFUSED(tinyci_deploys_json(NULL, NULL, 0, NULL, &text, &err));
+    REFUSED(tinyci_status_json(NULL, &text, &err));
+    REFUSED(tinyci_settings_json(NULL, &text, &err));
     REFUSED(tinyci_install(NULL, NULL, 0, &text, &err));
     REFUSED(tinyci_uninstall(NULL, NULL, &err));
     REFUSED(tinyci_compact(NULL, 0, NULL, NULL, &text, &err));
     REFUSED(tinyci_forget(NULL, "HEAD", &err));
     CHECK(text == NULL && tinyci_forget(NULL, NULL, NULL) == TINYCI_INVALID_ARG);
+}
+
+static void no_object_to_deploy_with(void) {
+    char *text;
+    tinyci_run *run;
+    REFUSED(tinyci_deploy_request_set_revision(NULL, "HEAD", &err));
+    REFUSED(tinyci_deploy_request_set_rollback(NULL, 1, &err));
+    REFUSED(tinyci_deploy_request_set_force(NULL, 1, &err));
+    REFUSED(tinyci_deploy_request_set_by(NULL, "a", "b", &err));
+    REFUSED(tinyci_deploy_request_set_plan(NULL, "{}", &err));
+    REFUSED(tinyci_deploy_plan_json(NULL, NULL, NULL, &text, &err));
+    REFUSED(tinyci_deploy_start(NULL, NULL, NULL, NULL, &run, &err));
+    CHECK(run == NULL);
+    REFUSED(tinyci_rollback_start(NULL, NULL, NULL, &run, &err));
+    CHECK(run == NULL);
+    REFUSED(tinyci_run_deployment_json(NULL, &text, &err));
+    REFUSED(tinyci_approve(NULL, NULL, "HEAD", &text, &err));
+    CHECK(text == NULL);
+    REFUSED(tinyci_unlock_deploys(NULL, NULL, "x", &err));
+    REFUSED(tinyci_prune(NULL, 1, -1, -1, 0, NULL, NULL, &err));
+    REFUSED(tinyci_setup_remote(NULL, NULL, &text, &err));
+    REFUSED(tinyci_undo_setup_remote(NULL, NULL, &text, &err));
+    REFUSED(tinyci_merge_results(NULL, NULL, &err));
 }
 
 static void bad_options(void) {
@@ -174,6 +202,56 @@ static void bad_texts(const tinyci_engine *engine) {
     tinyci_selection_free(selection);
 }
 
+static void bad_deployments(const tinyci_engine *engine) {
+    static const char *plans[] = {
+        "", "null", "{}", "[1]", "not \xff UTF-8",
+        "{\"environment\":\"a\",\"commit\":{\"id\":\"5\"},\"running\":null,\"forced\":false,\"rollback\":false}",
+        /* Without `running` it would be one that found nothing deployed. */
+        "{\"environment\":\"a\",\"commit\":{\"id\":\"0123456789012345678901234567890123456789\"},"
+        "\"forced\":false,\"rollback\":false}",
+    };
+    tinyci_deploy_request *request = tinyci_deploy_request_new();
+    tinyci_run *run;
+    char *text, *warnings;
+    size_t place;
+    for (place = 0; place < sizeof plans / sizeof *plans; place++)
+        REFUSED(tinyci_deploy_request_set_plan(request, plans[place], &err));
+    REFUSED(tinyci_deploy_request_set_plan(request, NULL, &err));
+    REFUSED(tinyci_deploy_request_set_revision(request, bad, &err));
+    REFUSED(tinyci_deploy_request_set_by(request, "Ada", NULL, &err));
+    REFUSED(tinyci_deploy_request_set_by(request, bad, "x", &err));
+    OK(tinyci_deploy_request_set_revision(request, NULL, &err));
+    REFUSED(tinyci_deploy_plan_json(engine, bad, request, &text, &err));
+    REFUSED(tinyci_deploy_plan_json(engine, "../up", request, &text, &err));
+    REFUSED(tinyci_deploy_plan_json(engine, NULL, request, NULL, &err));
+    GIVES(TINYCI_NOT_FOUND, tinyci_deploy_plan_json(engine, NULL, request, &text, &err));
+    REFUSED(tinyci_deploy_start(engine, bad, request, NULL, &run, &err));
+    REFUSED(tinyci_deploy_start(engine, NULL, request, NULL, NULL, &err));
+    REFUSED(tinyci_rollback_start(engine, bad, NULL, &run, &err));
+    CHECK(run == NULL);
+    REFUSED(tinyci_approve(engine, NULL, NULL, &text, &err));
+    REFUSED(tinyci_approve(engine, "", "HEAD", &text, &err));
+    REFUSED(tinyci_unlock_deploys(engine, NULL, NULL, &err));
+    REFUSED(tinyci_unlock_deploys(engine, NULL, "", &err));
+    warnings = (char *)1;
+    REFUSED(tinyci_deploys_json(engine, "/", 0, &warnings, &text, &err));
+    CHECK(warnings == NULL && text == NULL);
+    REFUSED(tinyci_deploys_json(engine, NULL, 0, &warnings, NULL, &err));
+    CHECK(warnings == NULL);
+    REFUSED(tinyci_status_json(engine, NULL, &err));
+    REFUSED(tinyci_settings_json(engine, NULL, &err));
+    REFUSED(tinyci_prune(engine, -2, -1, -1, 0, NULL, NULL, &err));
+    REFUSED(tinyci_prune(engine, -1, INT64_MIN, -1, 0, NULL, NULL, &err));
+    REFUSED(tinyci_prune(engine, 1, -1, -1, UINT32_MAX, NULL, &text, &err));
+    OK(tinyci_prune(engine, INT64_MAX, INT64_MAX, INT64_MAX, 0, NULL, &text, &err));
+    tinyci_string_free(text);
+    REFUSED(tinyci_setup_remote(engine, bad, NULL, &err));
+    GIVES(TINYCI_NOT_FOUND, tinyci_setup_remote(engine, "", NULL, &err));
+    GIVES(TINYCI_NOT_FOUND, tinyci_undo_setup_remote(engine, NULL, NULL, &err));
+    GIVES(TINYCI_NOT_FOUND, tinyci_merge_results(engine, "nowhere", &err));
+    tinyci_deploy_request_free(request);
+}
+
 /* Nested deeper than any stack: an error, not a crash. */
 static void deep(void) {
     size_t length = 20000;
@@ -211,9 +289,11 @@ static void *all(void *unused) {
     tinyci_engine *engine;
     nothing_at_all();
     no_object();
+    no_object_to_deploy_with();
     bad_options();
     OK(tinyci_engine_open(repo, NULL, &engine, &err));
     bad_texts(engine);
+    bad_deployments(engine);
     deep();
     wrong_order();
     /* An object is as good as new after an error. */
