@@ -73,9 +73,14 @@ def silent(repository: Repository, tmp_path: pathlib.Path) -> pathlib.Path:
     return group
 
 
-def group_is_gone(group: pathlib.Path) -> bool:
-    try:
-        os.killpg(int(group.read_text()), 0)
-    except ProcessLookupError:
-        return True
-    return False
+def assert_gone(group: pathlib.Path) -> None:
+    """No process of the group is left; one that was killed may still wait for init to notice."""
+
+    def is_gone() -> bool:
+        try:
+            os.killpg(int(group.read_text()), 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    until(is_gone, "the commands have ended")

@@ -51,7 +51,7 @@ def test_a_hook_sees_its_commit_and_sets_variables(repository: Repository) -> No
 
 
 def test_every_hook_is_called_where_it_belongs(repository: Repository) -> None:
-    repository.commit("build: true\ntest: false\n")
+    repository.commit("build: exit 0\ntest: exit 1\n")
     called: list[tuple[str, str | None]] = []
     hooks = {point: lambda hook: called.append((hook.name, hook.outcome)) for point in HOOKS}
     assert not tinyci.open(repository.path, hooks=hooks).run().wait()[0].passed
@@ -86,7 +86,7 @@ def test_a_hook_that_raises_fails_its_step_and_comes_out_of_the_loop(
 
 
 def test_an_exception_of_a_hook_is_not_lost_by_leaving(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
 
     def broken(hook: tinyci.Hook) -> None:
         raise ZeroDivisionError
@@ -99,7 +99,7 @@ def test_an_exception_of_a_hook_is_not_lost_by_leaving(repository: Repository) -
 
 
 def test_ctrl_c_in_a_hook_leaves_at_once(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
 
     def interrupted(hook: tinyci.Hook) -> None:
         raise KeyboardInterrupt
@@ -111,7 +111,7 @@ def test_ctrl_c_in_a_hook_leaves_at_once(repository: Repository) -> None:
 
 
 def test_a_refusal_fails_the_step_alone(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
 
     def frozen(hook: tinyci.Hook) -> None:
         raise tinyci.Refusal("releases are frozen", code=7)
@@ -129,11 +129,11 @@ def test_a_hook_leaves_out_what_the_config_has(repository: Repository) -> None:
     )
     (record,) = engine.run().wait()
     assert record.passed
-    assert (record.steps[0].outcome, record.steps[0].error) == ("skipped", "not today")
+    assert (record.steps[0].outcome, record.steps[0].error) == ("skipped", "skipped: not today")
 
 
 def test_a_coroutine_needs_an_async_loop(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
 
     async def later(hook: tinyci.Hook) -> None:
         raise AssertionError("nobody awaits this")
@@ -143,7 +143,7 @@ def test_a_coroutine_needs_an_async_loop(repository: Repository) -> None:
 
 
 def test_an_unknown_hook_is_refused(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
     with pytest.raises(tinyci.Error, match="before_lunch") as raised:
         tinyci.open(repository.path, hooks={"before_lunch": print})
     assert raised.value.status == "invalid_arg"
@@ -234,7 +234,7 @@ def test_a_script_may_catch_what_a_function_raises(repository: Repository) -> No
     ("secrets", "seen"),
     [
         ({"TOKEN": "hush"}, 4),
-        ({"TOKEN": b"hu\xffsh"}, 5),
+        ({"TOKEN": "hüsh".encode()}, 5),
         (lambda secret: b"hush" if secret.name == "TOKEN" else None, 4),
     ],
 )
@@ -248,7 +248,7 @@ def test_secrets_are_answered_and_masked(
         repository.path, secrets=secrets, settings={"secretRefs": ["refs/heads/main"]}
     )
     count, masked = output_of(engine.run()).split()
-    assert int(count) == seen and "hu" not in masked
+    assert int(count) == seen and "sh]" not in masked
 
 
 def test_an_unknown_or_strange_secret_fails_its_step(repository: Repository) -> None:

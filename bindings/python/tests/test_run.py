@@ -12,7 +12,7 @@ import sys
 import threading
 
 import pytest
-from conftest import Repository, group_is_gone, until
+from conftest import Repository, assert_gone, until
 
 import tinyci
 
@@ -87,7 +87,7 @@ def test_a_run_without_work_has_no_records(repository: Repository) -> None:
 
 
 def test_what_keeps_a_run_from_beginning_comes_out_of_the_loop(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
     run = tinyci.open(repository.path).run("no-such-branch")
     with pytest.raises(tinyci.Error, match="no-such-branch") as raised:
         run.wait()
@@ -96,7 +96,7 @@ def test_what_keeps_a_run_from_beginning_comes_out_of_the_loop(repository: Repos
 
 
 def test_records_before_the_end_are_refused(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
     with tinyci.open(repository.path).run() as run:
         with pytest.raises(tinyci.Error) as raised:
             _ = run.records
@@ -130,7 +130,8 @@ def test_leaving_the_loop_stops_the_run(silent: pathlib.Path, repository: Reposi
             if event.kind == "step_started":
                 until(silent.exists, "the build begins")
                 break
-    assert run.done and group_is_gone(silent)
+    assert run.done
+    assert_gone(silent)
     assert repository.verdict() is None
     with pytest.raises(tinyci.Error):
         _ = run.records
@@ -145,7 +146,7 @@ def test_an_exception_in_the_loop_stops_the_run(
                 break
             until(silent.exists, "the build begins")
         raise KeyError("mine")
-    assert group_is_gone(silent)
+    assert_gone(silent)
 
 
 def test_a_dropped_run_is_stopped(silent: pathlib.Path, repository: Repository) -> None:
@@ -153,7 +154,7 @@ def test_a_dropped_run_is_stopped(silent: pathlib.Path, repository: Repository) 
         until(silent.exists, "the build begins")
         break
     gc.collect()
-    until(lambda: group_is_gone(silent), "the commands have ended")
+    assert_gone(silent)
     assert repository.verdict() is None
 
 
@@ -171,7 +172,8 @@ def test_cancel_from_another_thread(silent: pathlib.Path, repository: Repository
     thread.join()
     assert (events[-1].outcome, run.outcome, token.level) == ("canceled", "canceled", 1)
     assert [record.outcome for record in run.records] == ["canceled"]
-    assert group_is_gone(silent) and repository.verdict() is None
+    assert_gone(silent)
+    assert repository.verdict() is None
 
 
 def test_close_from_another_thread_ends_the_loop(
@@ -188,7 +190,8 @@ def test_close_from_another_thread_ends_the_loop(
     for _ in run:
         pass
     thread.join()
-    assert run.done and run.outcome is None and group_is_gone(silent)
+    assert run.done and run.outcome is None
+    assert_gone(silent)
 
 
 def test_interrupt_in_a_silent_build(silent: pathlib.Path, repository: Repository) -> None:
@@ -206,7 +209,8 @@ def test_interrupt_in_a_silent_build(silent: pathlib.Path, repository: Repositor
     finally:
         thread.join()
         signal.signal(signal.SIGINT, before)
-    assert group_is_gone(silent) and repository.verdict() is None
+    assert_gone(silent)
+    assert repository.verdict() is None
 
 
 def test_a_signal_handler_may_close_the_run(silent: pathlib.Path, repository: Repository) -> None:
@@ -225,11 +229,12 @@ def test_a_signal_handler_may_close_the_run(silent: pathlib.Path, repository: Re
     finally:
         thread.join()
         signal.signal(signal.SIGUSR1, before)
-    assert run.done and group_is_gone(silent)
+    assert run.done
+    assert_gone(silent)
 
 
 def test_ignored_ends_of_children_are_unsupported(repository: Repository) -> None:
-    repository.commit("build: true\n")
+    repository.commit("build: exit 0\n")
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         with pytest.raises(tinyci.Error, match="SIGCHLD") as raised:
