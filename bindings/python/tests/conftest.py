@@ -30,16 +30,19 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 class Repository:
-    """A work tree with one branch, `main`."""
+    """A work tree with one branch, `main`, whose commits are a second apart."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
+        self.clock = 1_700_000_000
         path.mkdir()
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments: str) -> str:
+        self.clock += 1
         return subprocess.run(
-            ["git", *arguments], cwd=self.path, check=True, capture_output=True, text=True
+            ["git", *arguments], cwd=self.path, check=True, capture_output=True, text=True,
+            env={**os.environ, "GIT_COMMITTER_DATE": f"{self.clock} +0000"},
         ).stdout.strip()
 
     def commit(self, config: str, file: str = ".tinyci.yml", message: str = "A change") -> str:

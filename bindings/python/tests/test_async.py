@@ -96,7 +96,7 @@ def test_commands_of_the_host_run_beside_the_loop(repository: Repository) -> Non
     repository.commit("build: anything\n")
 
     def executor(command: tinyci.Command) -> int:
-        command.write(b"ran " + command.name.encode())
+        command.write(f"ran {command.shell}".encode())
         return 0
 
     async def main() -> bytes:

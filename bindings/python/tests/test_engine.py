@@ -77,7 +77,7 @@ def test_scan_and_selections(repository: Repository) -> None:
     assert (commits[0].subject, commits[0].branch) == ("First line", "main")
     assert (commits[0].subject_bytes, commits[0].branch_bytes) == (b"First line", b"main")
     assert commits[0].tree == repository.git("rev-parse", f"{first}^{{tree}}")
-    assert int(commits[0].time.timestamp()) == int(repository.git("log", "-1", "--format=%ct"))
+    assert int(commits[0].time.timestamp()) == int(repository.git("log", "-1", "--format=%ct", first))
 
     zeros = "0" * 40
     for selection in (

@@ -53,6 +53,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         self._turns = threading.Condition()
         self._failures: list[BaseException] = []
         self._records: tuple[Record, ...] | None = None
+        self._error: Error | None = None
         self._outcome: str | None = None
         _live.add(self)
 
@@ -60,8 +61,10 @@ class Run(Iterator[Event], AsyncIterator[Event]):
     def records(self) -> tuple[Record, ...]:
         """What remains of the commits, in the order in which they were finished, after the end.
 
-        Before the end, or if the run was left before it, an :class:`Error` is raised.
+        Before the end an :class:`Error` is raised, and after it the run's own if it could not begin.
         """
+        if self._error is not None:
+            raise self._error
         if self._records is None:
             raise Error("invalid_arg", "a run has records once its last event was pulled")
         return self._records
@@ -219,7 +222,8 @@ class Run(Iterator[Event], AsyncIterator[Event]):
                 if status == c.OK:
                     event = event_of(out[0])
                     request = request_of(out[0], event, self._turns)
-            except Error:
+            except Error as error:
+                self._error = error
                 self._closing = True
                 raise
             finally:
