@@ -41,7 +41,11 @@ class Repository:
     def git(self, *arguments: str) -> str:
         self.clock += 1
         return subprocess.run(
-            ["git", *arguments], cwd=self.path, check=True, capture_output=True, text=True,
+            ["git", *arguments],
+            cwd=self.path,
+            check=True,
+            capture_output=True,
+            text=True,
             env={**os.environ, "GIT_COMMITTER_DATE": f"{self.clock} +0000"},
         ).stdout.strip()
 
@@ -58,7 +62,9 @@ class Repository:
         """The word in the notes, as git itself shows it."""
         shown = subprocess.run(
             ["git", "notes", "--ref", "tinyci-result", "show", commit],
-            cwd=self.path, capture_output=True, text=True,
+            cwd=self.path,
+            capture_output=True,
+            text=True,
         )
         return shown.stdout.strip() if shown.returncode == 0 else None
 
@@ -72,7 +78,9 @@ def repository(tmp_path: pathlib.Path) -> Repository:
 def silent(repository: Repository, tmp_path: pathlib.Path) -> pathlib.Path:
     """A build that begins, says nothing, and never ends; the file will hold its process group."""
     group = tmp_path / "group"
-    repository.commit(f"build: echo $$ > {group}.new && mv {group}.new {group}; sleep 1000 & wait\n")
+    repository.commit(
+        f"build: echo $$ > {group}.new && mv {group}.new {group}; sleep 1000 & wait\n"
+    )
     return group
 
 

@@ -6,6 +6,7 @@ import math
 import pathlib
 import pickle
 import threading
+from typing import Any
 
 import pytest
 from conftest import Repository, until
@@ -33,12 +34,18 @@ def test_the_path_and_a_closed_engine(repository: Repository) -> None:
 
 
 def test_options_that_cannot_be_used(repository: Repository) -> None:
-    for options in (
-        {"jobs": 0}, {"timeout": 0}, {"output_limit": 0}, {"settings": {"no-such-key": "1"}},
-        {"vars": {"commit": "x"}}, {"refs": [""]}, {"env": {"": "x"}},
-    ):
+    mistakes: list[dict[str, Any]] = [
+        {"jobs": 0},
+        {"timeout": 0},
+        {"output_limit": 0},
+        {"settings": {"no-such-key": "1"}},
+        {"vars": {"commit": "x"}},
+        {"refs": [""]},
+        {"env": {"": "x"}},
+    ]
+    for options in mistakes:
         with pytest.raises(tinyci.Error) as raised:
-            tinyci.open(repository.path, **options)  # type: ignore[arg-type]
+            tinyci.open(repository.path, **options)
         assert raised.value.status == "invalid_arg"
     with pytest.raises(ValueError, match="null"):
         tinyci.open(repository.path, vars={"name": "a\0b"})
@@ -52,9 +59,15 @@ def test_options_take_effect(repository: Repository, tmp_path: pathlib.Path) -> 
     repository.git("commit", "--quiet", "--allow-empty", "--message", "on main")
     builds = tmp_path / "elsewhere"
     engine = tinyci.open(
-        repository.path, refs=["refs/heads/other"], jobs=2, timeout=60.5, builds_dir=builds,
-        output_limit=1 << 20, settings={"grace": "1s", "attempts": 2},
-        env={"NAME": "value", "HOME": None}, vars={"color": "red"},
+        repository.path,
+        refs=["refs/heads/other"],
+        jobs=2,
+        timeout=60.5,
+        builds_dir=builds,
+        output_limit=1 << 20,
+        settings={"grace": "1s", "attempts": 2},
+        env={"NAME": "value", "HOME": None},
+        vars={"color": "red"},
     )
     with engine.run() as run:
         output = b"".join(event.data for event in run if event.kind == "output")
@@ -77,7 +90,9 @@ def test_scan_and_selections(repository: Repository) -> None:
     assert (commits[0].subject, commits[0].branch) == ("First line", "main")
     assert (commits[0].subject_bytes, commits[0].branch_bytes) == (b"First line", b"main")
     assert commits[0].tree == repository.git("rev-parse", f"{first}^{{tree}}")
-    assert int(commits[0].time.timestamp()) == int(repository.git("log", "-1", "--format=%ct", first))
+    assert int(commits[0].time.timestamp()) == int(
+        repository.git("log", "-1", "--format=%ct", first)
+    )
 
     zeros = "0" * 40
     for selection in (

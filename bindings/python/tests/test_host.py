@@ -14,8 +14,15 @@ from conftest import Repository
 import tinyci
 
 HOOKS = [
-    "before_build", "after_build_success", "after_build_failure", "after_build", "before_test",
-    "after_test_success", "after_test_failure", "after_test", "after_all",
+    "before_build",
+    "after_build_success",
+    "after_build_failure",
+    "after_build",
+    "before_test",
+    "after_test_success",
+    "after_test_failure",
+    "after_test",
+    "after_all",
 ]
 
 
@@ -43,7 +50,9 @@ def test_a_hook_sees_its_commit_and_sets_variables(repository: Repository) -> No
     assert output_of(run) == "1 2\n"
     (hook_seen,) = seen
     assert (hook_seen.name, hook_seen.commit, hook_seen.step) == (
-        "before_build", commit, "before_build"
+        "before_build",
+        commit,
+        "before_build",
     )
     assert hook_seen.outcome == "success" and hook_seen.canceled
     with pytest.raises(tinyci.Error, match="answered already"):
@@ -56,9 +65,13 @@ def test_every_hook_is_called_where_it_belongs(repository: Repository) -> None:
     hooks = {point: lambda hook: called.append((hook.name, hook.outcome)) for point in HOOKS}
     assert not tinyci.open(repository.path, hooks=hooks).run().wait()[0].passed
     assert called == [
-        ("before_build", "success"), ("after_build_success", "success"),
-        ("after_build", "success"), ("before_test", "success"),
-        ("after_test_failure", "failure"), ("after_test", "failure"), ("after_all", "failure"),
+        ("before_build", "success"),
+        ("after_build_success", "success"),
+        ("after_build", "success"),
+        ("before_test", "success"),
+        ("after_test_failure", "failure"),
+        ("after_test", "failure"),
+        ("after_all", "failure"),
     ]
 
 
@@ -150,8 +163,22 @@ def test_an_unknown_hook_is_refused(repository: Repository) -> None:
 
 
 VALUES: list[Any] = [
-    None, True, False, 0, -(2**63), 2**63 - 1, 1.5, -0.0, 1e300, "", "ä\u2028€😀", "a\0b", [],
-    [1, [2.5, None], "x"], {}, {"a": {"b": [True]}, "ü": "\0"},
+    None,
+    True,
+    False,
+    0,
+    -(2**63),
+    2**63 - 1,
+    1.5,
+    -0.0,
+    1e300,
+    "",
+    "ä\u2028€😀",
+    "a\0b",
+    [],
+    [1, [2.5, None], "x"],
+    {},
+    {"a": {"b": [True]}, "ü": "\0"},
 ]
 
 
@@ -184,7 +211,7 @@ def test_what_no_script_can_hold_fails_the_call(repository: Repository, value: o
 def test_functions_say_what_they_take(repository: Repository) -> None:
     """How many arguments, an effect, a sentence, and who calls."""
     commit = repository.script(
-        "fn build(ctx) { sh(`echo ${about()} ${about(\"x\")} ${sum(1, 2, 3)}`); }\n"
+        'fn build(ctx) { sh(`echo ${about()} ${about("x")} ${sum(1, 2, 3)}`); }\n'
     )
 
     def about(call: tinyci.FunctionCall, suffix: str = "none") -> str:
@@ -209,9 +236,7 @@ def test_functions_say_what_they_take(repository: Repository) -> None:
 
 
 def test_a_script_may_catch_what_a_function_raises(repository: Repository) -> None:
-    repository.script(
-        "fn build(ctx) { try { refuse(); } catch (error) { sh(`echo caught`); } }\n"
-    )
+    repository.script("fn build(ctx) { try { refuse(); } catch (error) { sh(`echo caught`); } }\n")
 
     def refuse() -> None:
         raise tinyci.Refusal("no")
@@ -238,11 +263,9 @@ def test_a_script_may_catch_what_a_function_raises(repository: Repository) -> No
         (lambda secret: b"hush" if secret.name == "TOKEN" else None, 4),
     ],
 )
-def test_secrets_are_answered_and_masked(
-    repository: Repository, secrets: Any, seen: int
-) -> None:
+def test_secrets_are_answered_and_masked(repository: Repository, secrets: Any, seen: int) -> None:
     repository.commit(
-        "build:\n  run: printf %s \"$TOKEN\" | wc -c; echo \"[$TOKEN]\"\n  secrets: [TOKEN]\n"
+        'build:\n  run: printf %s "$TOKEN" | wc -c; echo "[$TOKEN]"\n  secrets: [TOKEN]\n'
     )
     engine = tinyci.open(
         repository.path, secrets=secrets, settings={"secretRefs": ["refs/heads/main"]}
@@ -266,8 +289,12 @@ def test_an_unknown_or_strange_secret_fails_its_step(repository: Repository) -> 
 def local(command: tinyci.Command) -> int:
     """An executor such as a host would write, with nothing but `subprocess`."""
     process = subprocess.Popen(
-        command.args, cwd=command.cwd, env=command.environ, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=None if command.split else subprocess.STDOUT,
+        command.args,
+        cwd=command.cwd,
+        env=command.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if command.split else subprocess.STDOUT,
     )
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(command.input)
@@ -283,7 +310,7 @@ def local(command: tinyci.Command) -> int:
 
 
 def test_the_host_runs_the_commands(repository: Repository) -> None:
-    repository.commit("build: echo \"$TINYCI_PHASE in $(basename $PWD)\"\ntest: kill -9 $$\n")
+    repository.commit('build: echo "$TINYCI_PHASE in $(basename $PWD)"\ntest: kill -9 $$\n')
     run = tinyci.open(repository.path, executor=local).run()
     assert output_of(run) == "build in export\n"
     build, test = run.records[0].steps

@@ -43,10 +43,7 @@ PLACES = {
         "            {}"
     ),
     "in a thread": (
-        "run = engine.run()\n"
-        "threading.Thread(target=run.wait, daemon=True).start()\n"
-        "wait()\n"
-        "{}"
+        "run = engine.run()\nthreading.Thread(target=run.wait, daemon=True).start()\nwait()\n{}"
     ),
 }
 
@@ -60,7 +57,9 @@ def test_the_interpreter_ends_in_mid_run(
     program = HEAD + PLACES[place].format(statement)
     ended = subprocess.run(
         [sys.executable, "-c", program, repository.path, silent],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ended.returncode == status, ended.stderr
     assert "Fatal" not in ended.stderr and "panicked" not in ended.stderr
@@ -88,7 +87,9 @@ with engine.run() as run:
 """
     ended = subprocess.run(
         [sys.executable, "-c", program, repository.path, silent],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ended.returncode == status, ended.stderr
     assert_gone(silent)
@@ -114,7 +115,9 @@ while not os.path.exists(sys.argv[2]):
 """
     ended = subprocess.run(
         [sys.executable, "-c", program, repository.path, tmp_path / "begun"],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ended.returncode == status, ended.stderr
     assert repository.verdict() is None
@@ -167,7 +170,9 @@ assert run.passed, run.outcome
 """
     ended = subprocess.run(
         [sys.executable, "-c", program, repository.path, other.path, go],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert (repository.verdict(), other.verdict()) == ("success", "success")

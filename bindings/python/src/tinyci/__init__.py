@@ -11,8 +11,7 @@ with tinyci.open("/srv/git/app.git") as engine:
 """
 
 from ._constants import VERSION as __version__
-from ._library import lib as _lib
-from ._native import string as _string
+from ._library import has_feature, version
 from .cancel import CancelToken
 from .engine import Engine
 from .error import Error, Refusal
@@ -25,16 +24,6 @@ from .selection import Selection
 
 #: Opens a repository: see :class:`Engine`.
 open = Engine
-
-
-def version() -> str:
-    """The version of the library that is used, such as ``0.1.0``."""
-    return _string(_lib.tinyci_version())
-
-
-def has_feature(name: str) -> bool:
-    """Whether the library was built with a feature, such as ``rhai`` for pipelines as scripts."""
-    return bool(_lib.tinyci_has_feature(name.encode()))
 
 
 __all__ = [

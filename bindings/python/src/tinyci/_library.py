@@ -37,7 +37,7 @@ def _load() -> Any:
         ) from None
     try:
         abi, number = library.tinyci_abi(), library.tinyci_version_number()
-    except AttributeError:
+    except ffi.error:
         raise ImportError(f"{path} is not the tinyci library") from None
     if abi != c.ABI:
         raise ImportError(f"{path} has ABI {abi}, and this package calls ABI {c.ABI}")
@@ -50,3 +50,14 @@ def _load() -> Any:
 
 
 lib = _load()
+
+
+def version() -> str:
+    """The version of the library that is used, such as ``0.1.0``."""
+    text: str = ffi.string(lib.tinyci_version()).decode()
+    return text
+
+
+def has_feature(name: str) -> bool:
+    """Whether the library was built with a feature, such as ``rhai`` for pipelines as scripts."""
+    return bool(lib.tinyci_has_feature(name.encode()))
