@@ -148,11 +148,11 @@ module TinyCI
     # canceled or an exception (Ctrl-C, Timeout) ends the call.
     def stoppable(cancel)
       token = CancelToken.new
+      pass_on = -> { token.cancel while cancel && token.level < cancel.level }
+      pass_on.call
       work = Thread.new { yield token.address }
       work.report_on_exception = false
-      until work.join(cancel ? LOOK_INTERVAL : nil)
-        token.cancel while token.level < cancel.level
-      end
+      pass_on.call until work.join(cancel ? LOOK_INTERVAL : nil)
       work.value
     ensure
       if work&.alive?

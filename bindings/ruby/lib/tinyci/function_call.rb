@@ -39,7 +39,11 @@ module TinyCI
       case value
       when nil then answer(:tinyci_request_return_null)
       when true, false then answer(:tinyci_request_return_bool, value ? 1 : 0)
-      when INTEGERS then answer(:tinyci_request_return_int, value)
+      when Integer
+        # Others wrap around in C.
+        raise RangeError, "#{name} returned #{value}, which 64 bits do not hold" unless INTEGERS.cover?(value)
+
+        answer(:tinyci_request_return_int, value)
       when Float then answer(:tinyci_request_return_float, value)
       when String, Symbol, Array, Hash
         answer(:tinyci_request_return_json, JSON.generate(value, max_nesting: 0))
