@@ -3,6 +3,7 @@
 require "fileutils"
 require "minitest/autorun"
 require "open3"
+require "pathname"
 require "rbconfig"
 require "timeout"
 require "tmpdir"
