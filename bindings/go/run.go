@@ -50,7 +50,7 @@ func (r *Run) Next() bool {
 	returned := false
 	defer func() {
 		if !returned {
-			r.free()
+			r.abandon()
 		}
 	}()
 	more := r.pull()
@@ -176,9 +176,14 @@ func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.c != nil {
-		r.free()
-		const message = "the run was closed before it was over"
-		r.err = &Error{Status: ErrCanceled, Message: message, cause: os.ErrClosed}
+		r.abandon()
 	}
 	return nil
+}
+
+// abandon frees a run that is not over, and says so.
+func (r *Run) abandon() {
+	r.free()
+	const message = "the run was closed before it was over"
+	r.err = &Error{Status: ErrCanceled, Message: message, cause: os.ErrClosed}
 }
