@@ -32,4 +32,4 @@ cmp -s package-lock.json node_modules/.installed-lock || {
 [ ! -f node_modules/.bin/tsc ] || node_modules/.bin/tsc -p test
 
 TINYCI_LIBRARY=$prefix/lib/libtinyci.so TINYCI_SOURCE=$source \
-    node --test test/
+    node --test test/*.test.js

@@ -1,5 +1,5 @@
 import { now } from "./native.js";
-import { Record } from "./record.js";
+import { RunRecord } from "./record.js";
 import { namesOf, outcomeName } from "./values.js";
 
 const KINDS = namesOf("EVENT_");
@@ -26,7 +26,7 @@ export class RunEvent {
     if (stream !== 0) this.data = data;
     else if (data !== null) this.message = data.toString();
     if (outcome !== null) this.outcome = outcome;
-    if (record !== null) this.record = new Record(record);
+    if (record !== null) this.record = new RunRecord(record);
     this.#json = now.event_json(pointer);
   }
 

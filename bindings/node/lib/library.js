@@ -25,7 +25,7 @@ function open(path) {
     return koffi.load(path);
   } catch (error) {
     const message =
-      `the library of tinyci cannot be loaded: ${error.message}; set TINYCI_LIBRARY to the path of ${SONAME}, ` +
+      `the library of tinyci cannot be loaded from ${path}: ${error.message}; set TINYCI_LIBRARY to the path of ${SONAME}, ` +
       `or install it where the system finds it`;
     throw new TinyciError(message, { status: "not_found", file: path, causes: [error.message] });
   }

@@ -3,7 +3,7 @@ import { now } from "./native.js";
 import { outcomeName } from "./values.js";
 
 /** What remains of one attempt at one commit. Plain data: it outlives the list it was read from. */
-export class Record {
+export class RunRecord {
   #json;
 
   constructor(pointer) {
@@ -38,7 +38,7 @@ function exitCode(code) {
 export function readRecords(list) {
   try {
     const records = [];
-    for (let one; (one = now.records_next(list)) !== constants.DONE; ) records.push(new Record(one));
+    for (let one; (one = now.records_next(list)) !== constants.DONE; ) records.push(new RunRecord(one));
     return records;
   } finally {
     now.records_free(list);
