@@ -583,13 +583,10 @@ struct json_writer {
     void operator()(std::int64_t it) const { out += std::to_string(it); }
     void operator()(double it) const {
         if (!std::isfinite(it)) throw error(status::invalid_arg, "JSON has no such number");
-        std::ostringstream digits;
-        digits.imbue(std::locale::classic());
-        digits.precision(std::numeric_limits<double>::max_digits10);
-        digits << it;
-        out += digits.str();
+        const std::string text = shortest(it);
+        out += text;
         // Else it would be read as a whole number.
-        if (digits.str().find_first_of(".e") == std::string::npos) out += ".0";
+        if (text.find_first_of(".e") == std::string::npos) out += ".0";
     }
     void operator()(const std::string &it) const {
         static constexpr char hex[] = "0123456789abcdef";
@@ -624,6 +621,22 @@ struct json_writer {
             std::visit(*this, member->second.data());
         }
         out += '}';
+    }
+
+private:
+    /// The fewest digits that are read as the same number again, whatever the host's locale.
+    static std::string shortest(double it) {
+        for (int precision = std::numeric_limits<double>::digits10;; precision++) {
+            std::ostringstream digits;
+            digits.imbue(std::locale::classic());
+            digits.precision(precision);
+            digits << it;
+            if (precision == std::numeric_limits<double>::max_digits10) return digits.str();
+            std::istringstream read(digits.str());
+            read.imbue(std::locale::classic());
+            double again = 0;
+            if (read >> again && again == it) return digits.str();
+        }
     }
 };
 
