@@ -596,6 +596,20 @@ pub(super) fn big_thread(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES)
 }
 
+/// Does the work on such a thread, whatever stack the caller has, and waits for it.
+pub(super) fn on_big_thread<T: Send>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    thread::scope(|scope| {
+        let worker = big_thread(name).spawn_scoped(scope, work).map_err(|source| {
+            let message = format!("cannot start the thread `{name}`");
+            Error::new(ErrorKind::Spawn, message).with_source(source)
+        })?;
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 impl Shared {
     /// The repository, opened for the thread that asks.
     pub(super) fn repo(&self) -> Result<Repo, Error> {

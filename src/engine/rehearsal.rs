@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     conditions::{Subject, unmet},
-    handle::{Engine, Shared, big_thread},
+    handle::{Engine, Shared, on_big_thread},
     scripts::{RepoLookups, Scripts, trigger},
     steps::{Surroundings, commit_facts},
 };
@@ -67,14 +67,7 @@ impl Engine {
     /// config, [`Config`](ErrorKind::Config) and [`Script`](ErrorKind::Script) where that is not
     /// valid, [`Git`](ErrorKind::Git) where the repository cannot be read.
     pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
-        std::thread::scope(|scope| {
-            let work = || forecast(&self.shared, revision, assume);
-            let worker = big_thread("tinyci plan").spawn_scoped(scope, work).map_err(|source| {
-                let message = "cannot start a thread for the forecast";
-                Error::new(ErrorKind::Spawn, message).with_source(source)
-            })?;
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        on_big_thread("tinyci plan", || forecast(&self.shared, revision, assume))
     }
 }
 

@@ -265,9 +265,15 @@ pub(super) fn log(
     if !options.follow {
         return tail.read(&mut each);
     }
+    // A commit that is run again keeps its old verdict meanwhile.
+    let in_hand = |id: CommitId| {
+        let running = workspace.is_running().unwrap_or(false);
+        let holder = workspace.holder().filter(|_| running);
+        holder.is_some_and(|holder| holder.commits.iter().any(|it| it.commit == id))
+    };
     let mut done = || match commit {
         None => false,
-        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()),
+        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()) && !in_hand(id),
     };
     tail.follow(cancel, &mut done, &mut each)
 }

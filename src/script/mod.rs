@@ -50,7 +50,7 @@ pub(crate) use self::{
     limits::probe,
     load::Script,
     run::{PhaseCall, PhaseEnd, run},
-    tags::{check_expression, interpolate_template},
+    tags::{ExpressionJudge, interpolate_template},
     testing::Suite,
 };
 

@@ -178,6 +178,27 @@ fn a_log_that_is_not_there_is_not_found_and_says_where_it_went() {
     assert!(lines(&Stage::new().engine(), &LogOptions::new()).is_empty(), "no run, no lines");
 }
 
+/// The verdict of the attempt before does not end it.
+fn follow_a_retry(stage: &Stage, engine: &Engine, id: CommitId) {
+    stage.close_gate();
+    thread::scope(|scope| {
+        let again = Selection::revision(id.to_string()).retry(true);
+        let run = scope.spawn(move || Ran::of(engine, &again).outcome());
+        stage.await_gate();
+        let options = LogOptions::new().revision("HEAD").lines(0).follow(true);
+        let mut seen = Vec::new();
+        let mut look = |line: &[u8]| {
+            stage.open_gate();
+            seen.push(without_time(&String::from_utf8_lossy(line)).to_owned());
+        };
+        engine.log(&options, &CancelToken::new(), &mut look).unwrap();
+        stage.open_gate();
+        assert_eq!(run.join().unwrap(), Outcome::Success);
+        assert!(seen.iter().any(|line| line == "tick"), "{seen:?}");
+        assert_eq!(seen.last(), stage.log_of(id).last(), "to the last line of the new attempt");
+    });
+}
+
 #[test]
 fn a_log_is_followed_to_the_verdict() {
     let stage = Stage::new();
@@ -201,6 +222,7 @@ fn a_log_is_followed_to_the_verdict() {
         assert_eq!(run.join().unwrap(), Outcome::Success);
         assert_eq!(seen, stage.log_of(id), "from its first line to its last");
     });
+    follow_a_retry(&stage, &engine, id);
     let cancel = CancelToken::new();
     let options = LogOptions::new().follow(true);
     let mut count = 0;
