@@ -91,3 +91,7 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(feature = "cli")]
+mod ssh_server;
+#[cfg(feature = "cli")]
+mod story_ssh;
