@@ -57,6 +57,8 @@ mod crash_writers;
 #[cfg(feature = "cli")]
 mod deploy_cli;
 mod deploy_engine;
+#[cfg(feature = "cli")]
+mod deploy_exchange;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod deploy_kill;
 #[cfg(feature = "cli")]
