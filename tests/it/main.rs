@@ -57,6 +57,8 @@ mod crash_writers;
 #[cfg(feature = "cli")]
 mod deploy_cli;
 mod deploy_engine;
+#[cfg(feature = "cli")]
+mod deploy_exchange;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod deploy_kill;
 #[cfg(feature = "cli")]
@@ -91,3 +93,7 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(feature = "cli")]
+mod ssh_server;
+#[cfg(feature = "cli")]
+mod story_ssh;
