@@ -138,14 +138,8 @@ pub(super) fn deploy_lines(
         acts: Vec::new(),
     });
     let before: Vec<StepForecast> = before.collect();
-    let step = std::thread::scope(|scope| {
-        let work = || rehearsal.step(Phase::Deploy.into(), &before);
-        let worker = big_thread("tinyci plan").spawn_scoped(scope, work).map_err(|source| {
-            let message = "cannot start a thread for the plan";
-            Error::new(ErrorKind::Spawn, message).with_source(source)
-        })?;
-        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })?;
+    let work = || rehearsal.step(Phase::Deploy.into(), &before);
+    let step = on_big_thread("tinyci plan", work)?;
     let Some((step, _)) = step else { return Ok(Vec::new()) };
     let mut lines: Vec<String> = step.acts.iter().map(Act::to_string).collect();
     let reason = step.reason.unwrap_or_default();
