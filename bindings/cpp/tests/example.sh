@@ -26,6 +26,7 @@ repo checkout -q -b broken
 touch "$work/repo/broken"
 repo add .
 repo commit -q -m 'second'
+repo checkout -q main
 printf 'build: "echo tonight <%%= night %%>; test ! -e broken"\n' >"$work/nightly.yml"
 
 expect 0 "$work/repo" "$work/nightly.yml"

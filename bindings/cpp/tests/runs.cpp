@@ -247,7 +247,7 @@ TEST(the_host_runs_the_commands_on_threads_of_its_own) {
             // Neither could go on if the other had to end before.
             check::eventually("both commands", [&] { return at_once == 2; });
             const std::string line(999, 'x');
-            for (int sent = 0; sent < 4000; sent++) {
+            for (int sent = 0; sent < 2000; sent++) {
                 while (!command.output(line + "\n")) std::this_thread::yield();
             }
             command.finish(0);
@@ -256,7 +256,7 @@ TEST(the_host_runs_the_commands_on_threads_of_its_own) {
     tinyci::run run = engine(repo.path(), set).run();
     const std::size_t length = output_of(run).size();
     for (std::thread &worker : workers) worker.join();
-    EQUAL(length, 8000000u);
+    EQUAL(length, 4000000u);
     for (const record &one : run.records()) CHECK(one.passed);
 }
 
@@ -395,14 +395,17 @@ TEST(a_forked_child_is_told_and_the_parent_goes_on) {
     CHECK(run.next() == status::ok);
     const pid_t child = fork();
     if (child == 0) {
-        int code = 1;
+        bool told = false;
         try {
             run.next();
         } catch (const tinyci::error &error) {
-            code = error.status() == status::wrong_process ? 0 : 2;
+            told = error.status() == status::wrong_process;
         }
         { const tinyci::run gone = std::move(run); }
-        _exit(code);
+        // Another program, since valgrind would look for leaks at the end of this one: what the
+        // threads held that only the parent has.
+        if (told) execlp("true", "true", nullptr);
+        _exit(1);
     }
     int ended = -1;
     CHECK(waitpid(child, &ended, 0) == child);
