@@ -4,8 +4,8 @@
 // A call that fails throws tinyci::error. A red build is no error but an outcome, of which only
 // outcome::success is green. Owners can be moved and not copied, and be destroyed in any order. The
 // functions that a host gives to options are called by the thread that pulls the events, inside its
-// loop, and by no other. Threads: a const member function may be called by any number at once, any
-// other by one at a time.
+// loop: runs on several threads call them at once. Threads: a const member function may be called by
+// any number at once, any other, and those of events, by one at a time.
 
 #ifndef TINYCI_HPP
 #define TINYCI_HPP
@@ -323,7 +323,7 @@ public:
     value(std::string text) : data_(std::move(text)) {}
     value(array items) : data_(std::move(items)) {}
     value(map members) : data_(std::move(members)) {}
-    /// A bool, or a whole number; std::out_of_range for one that has no room in 64 bits with a sign.
+    /// A bool, or a whole number; std::out_of_range for one above 2^63 - 1.
     template <class Number, std::enable_if_t<std::is_integral_v<Number>, int> = 0>
     value(Number number) {
         if constexpr (std::is_same_v<Number, bool>) {
@@ -363,7 +363,6 @@ public:
         if (found == nullptr) throw std::out_of_range("no member `" + std::string(key) + "`");
         return *found;
     }
-    const value &at(const char *key) const { return at(std::string_view(key)); }
     /// A map's member, or nullptr where there is none.
     const value *find(std::string_view key) const {
         const map &members = as<map>();
@@ -504,10 +503,11 @@ private:
     }
 
     std::uint32_t hex() {
+        static constexpr std::string_view digits = "0123456789abcdef0123456789ABCDEF";
         std::uint32_t unit = 0;
         for (int place = 0; place < 4; place++) {
-            const std::size_t digit = std::string_view("0123456789abcdef0123456789ABCDEF").find(peek());
-            if (at_ >= text_.size() || digit == std::string_view::npos) fail("a hexadecimal digit");
+            const std::size_t digit = digits.find(peek());
+            if (digit == digits.npos) fail("a hexadecimal digit");
             unit = unit * 16 + static_cast<std::uint32_t>(digit % 16);
             at_++;
         }
@@ -961,7 +961,9 @@ public:
     options() : handle_(detail::made(tinyci_options_new())) {}
 
     /// Adds a pattern of the refs whose commits are run: a full name, `*` for any letters.
-    options &ref(const std::string &glob) { return set(tinyci_options_add_ref, detail::text(glob)); }
+    options &ref(const std::string &glob) {
+        return set(tinyci_options_add_ref, detail::text(glob));
+    }
     /// How many commits are worked on at once.
     options &jobs(std::uint32_t count) { return set(tinyci_options_set_jobs, count); }
     /// How long one commit may take, `after_all` not counted.
@@ -1171,7 +1173,9 @@ public:
         return detail::view(data, length);
     }
     /// The stream that an output came from.
-    tinyci::stream stream() const { return static_cast<tinyci::stream>(tinyci_event_stream(from_)); }
+    tinyci::stream stream() const {
+        return static_cast<tinyci::stream>(tinyci_event_stream(from_));
+    }
     /// Of what finished; of a hook, what is known of the commit so far.
     tinyci::outcome outcome() const {
         return static_cast<tinyci::outcome>(tinyci_event_outcome(from_));
@@ -1196,7 +1200,7 @@ private:
         : from_(from), asked_(tinyci_event_take_request(from)) {}
 
     const tinyci_event *from_;
-    // Its name, which tells whether a function of the options answers it, is known once it is taken.
+    // Taken at once, since only its name tells whether a function of the options answers it.
     mutable request asked_;
 };
 
@@ -1412,7 +1416,8 @@ public:
     std::string uninstall() const { return detail::make_text(tinyci_uninstall, handle_.get()); }
     /// Packs builds into `.tar.gz` files, except the newest, and these: names, paths, or commits'
     /// ids. Gives the new archives.
-    std::vector<std::filesystem::path> compact(std::size_t newest, const std::vector<std::string> &leave = {},
+    std::vector<std::filesystem::path> compact(std::size_t newest,
+                                               const std::vector<std::string> &leave = {},
                                                const cancel_token &cancel = {}) const {
         std::string lines;
         for (const std::string &one : leave) lines += one + "\n";
@@ -1429,10 +1434,11 @@ public:
 
 private:
     template <class Function, class... Arguments>
-    tinyci::run start(const cancel_token &cancel, Function *function, Arguments... arguments) const {
-        return tinyci::run(detail::make<tinyci_run>(function, handle_.get(), arguments...,
-                                                    cancel.handle_.get()),
-                           answers_, cancel);
+    tinyci::run start(const cancel_token &cancel, Function *function,
+                      Arguments... arguments) const {
+        auto started = detail::make<tinyci_run>(function, handle_.get(), arguments...,
+                                                cancel.handle_.get());
+        return tinyci::run(std::move(started), answers_, cancel);
     }
     template <class Function, class... Arguments>
     value report(Function *function, Arguments... arguments) const {
