@@ -16,6 +16,7 @@ mod ask;
 mod bell;
 mod cancel;
 mod commits;
+mod deploy;
 mod engine;
 mod error;
 mod event;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{ask::Asked, bell::Bell};
-use crate::{Error, Event, Record};
+use crate::{Deployment, Error, Event, Record};
 
 /// How many events may wait. One of output holds 64 KiB at most.
 const EVENTS_MAX: usize = 16;
@@ -25,8 +25,14 @@ pub(super) enum Item {
     },
 }
 
+/// What remains of a run.
+pub(super) enum Found {
+    Records(Vec<Record>),
+    Deployment(Box<Deployment>),
+}
+
 /// How a run ended.
-pub(super) type End = Result<Vec<Record>, Error>;
+pub(super) type End = Result<Found, Error>;
 
 /// What a look into the queue finds.
 pub(super) enum Next {

@@ -245,6 +245,9 @@ impl Engine {
     /// The observer gets every [`Event`](crate::Event) on this thread. A red build is an outcome
     /// in the summary, not an error, and so is a fault of the machinery once the run has begun.
     ///
+    /// Where the selection is a push ([`Selection::hook_lines`]) and the config of its newest green
+    /// commit says `auto`, that is deployed in the end.
+    ///
     /// # Errors
     ///
     /// The run could not begin: [`Busy`](ErrorKind::Busy) where another run holds the repository

@@ -362,9 +362,9 @@ impl Host for RehearsalHost {
         self.act(Act::Call("discard_export()".to_owned()));
     }
 
-    fn approve(&self, question: &str) -> Result<Approval, Error> {
+    fn approve(&self, question: &str, limits: Limits) -> Result<Approval, Error> {
         self.call("approve", question);
-        self.inner.approve(question)
+        self.inner.approve(question, limits)
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {

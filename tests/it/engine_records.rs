@@ -42,6 +42,15 @@ fn records_are_found_by_range_outcome_and_number() {
             vec![(one, green), (three, green)],
         ),
         (Filter::new().revision("HEAD~3").revision("HEAD").limit(1), vec![(one, green)]),
+        (
+            Filter::new().range("HEAD~2..HEAD").revision("HEAD~3").revision("HEAD~1"),
+            vec![(one, green), (three, green), (four, red)],
+        ),
+        (Filter::new().range("HEAD~1..HEAD").revision("HEAD~3").limit(1), vec![(one, green)]),
+        (
+            Filter::new().range("HEAD~2..").range("HEAD~1..").limit(9),
+            vec![(four, red), (three, green)],
+        ),
     ] {
         assert_eq!(found(&engine, &filter), expected, "{filter:?}");
     }

@@ -33,6 +33,7 @@ const FLOORS: [&[&str]; 5] = [
         "record",
         "selection",
         "setting",
+        "status",
         "suggestion",
         "test_report",
     ],

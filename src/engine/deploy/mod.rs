@@ -14,7 +14,7 @@ mod automatic;
 mod candidate;
 mod identity;
 
-use std::time::SystemTime;
+use std::cmp::Reverse;
 
 pub(super) use self::automatic::deploy_pushed;
 use self::{
@@ -24,6 +24,7 @@ use self::{
 use super::{handle::Engine, job};
 use crate::{
     cancel::CancelToken,
+    clock,
     deployment::{
         Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
     },
@@ -32,7 +33,7 @@ use crate::{
     ledger::Ledger,
     outcome::Outcome,
     pipeline::{ENVIRONMENT_NAME, Phase, is_environment},
-    repo::Repo,
+    repo::{DeployHistory, Repo},
 };
 
 impl Engine {
@@ -143,10 +144,10 @@ impl Engine {
         check_environment(environment)?;
         let (shared, request) = (&self.shared, request.into());
         let repo = shared.repo()?;
-        let ledger = repo.deploy_history(environment)?.ledger;
+        let (history, is_live) = self.history(&repo, environment)?;
+        let ledger = history.ledger;
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
-        let is_open = !shared.workspace().is_deploying(environment)?;
-        let interrupted = ledger.interrupted().filter(|_| is_open).cloned();
+        let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
         plan(&repo, environment, candidate, &ledger, interrupted, request.rollback)
     }
 
@@ -175,7 +176,7 @@ impl Engine {
         };
         let mut found = Deploys::default();
         for name in &environments {
-            let history = match repo.deploy_history(name) {
+            let (mut history, is_live) = match self.history(&repo, name) {
                 // One environment that somebody spoiled does not hide the others.
                 Err(error) if environment.is_none() => {
                     found.warnings.push(error.report());
@@ -190,9 +191,13 @@ impl Engine {
                      tinyci's and are passed over"
                 ));
             }
-            found.deployments.extend(self.live(name, history.ledger)?);
+            let newest = history.ledger.deployments.first_mut();
+            if let Some(newest) = newest.filter(|_| is_live) {
+                newest.outcome = DeployOutcome::Running;
+            }
+            found.deployments.extend(history.ledger.deployments);
         }
-        found.deployments.sort_by(|one, other| other.started.cmp(&one.started));
+        found.deployments.sort_by_key(|deployment| Reverse(deployment.started));
         Ok(found)
     }
 
@@ -206,16 +211,18 @@ impl Engine {
         Ok(self.shared.repo()?.deploy_history(environment)?.ledger.running().cloned())
     }
 
-    /// A ledger's deployments, with the one told apart that runs at this moment.
-    fn live(&self, environment: &str, ledger: Ledger) -> Result<Vec<Deployment>, Error> {
-        let is_open = ledger.interrupted().is_some();
-        let mut deployments = ledger.deployments;
-        if let Some(newest) = deployments.first_mut().filter(|_| is_open)
-            && self.shared.workspace().is_deploying(environment)?
-        {
-            newest.outcome = DeployOutcome::Running;
+    /// An environment's history, and whether its newest deployment, which has no end, runs at this
+    /// moment.
+    fn history(&self, repo: &Repo, environment: &str) -> Result<(DeployHistory, bool), Error> {
+        let history = repo.deploy_history(environment)?;
+        if history.ledger.interrupted().is_none() {
+            return Ok((history, false));
         }
-        Ok(deployments)
+        if self.shared.workspace().is_deploying(environment)? {
+            return Ok((history, true));
+        }
+        // It may have ended before we looked whether somebody holds the environment.
+        repo.deploy_history(environment).map(|history| (history, false))
     }
 
     /// Approves of one commit, in one environment, with the config that it has. The approval is a
@@ -246,7 +253,7 @@ impl Engine {
             commit,
             config: repo.config_blob(commit)?.unwrap_or_default(),
             by: identity.to_string(),
-            time: SystemTime::now(),
+            time: clock::now_ms(),
         };
         repo.write_approval(&approval, (&identity.name, &identity.address))?;
         Ok(approval)
@@ -282,7 +289,7 @@ impl Engine {
         let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
         let Some(open) = open else { return Ok(None) };
         let unlocked = Deployment {
-            finished: Some(SystemTime::now()),
+            finished: Some(clock::now_ms()),
             reason: Some(format!("unlocked by {identity}: {reason}")),
             ..open
         };
