@@ -2,6 +2,7 @@
 # Builds the C library and installs it below PREFIX, without cargo-c:
 #
 #   include/tinyci.h                 the header
+#   include/tinyci.hpp               the same for C++
 #   lib/libtinyci.so.N               the shared library; N is the header's TINYCI_ABI
 #   lib/libtinyci.so                 a link to it, for linking
 #   lib/libtinyci.a                  the static library, whose only global symbols are tinyci_*
@@ -69,6 +70,7 @@ private=$(printf '%s\n' $needed $native | awk '!seen[$0]++' | tr '\n' ' ')
 # Into place by renaming, so that a program which uses the old one is not cut off.
 put() { cp "$1" "$2.new" && mv -f "$2.new" "$2"; }
 put include/tinyci.h "$prefix/include/tinyci.h"
+put bindings/cpp/tinyci.hpp "$prefix/include/tinyci.hpp"
 put "$(built so)" "$prefix/lib/libtinyci.so.$abi"
 ln -sf "libtinyci.so.$abi" "$prefix/lib/libtinyci.so"
 put "$work/libtinyci.a" "$prefix/lib/libtinyci.a"

@@ -4,8 +4,8 @@
 // A call that fails throws tinyci::error. A red build is no error but an outcome, of which only
 // outcome::success is green. Owners can be moved and not copied, and be destroyed in any order. The
 // functions that a host gives to options are called by the thread that pulls the events, inside its
-// loop, and by no other. Threads: a const member function may be called by any number at once, any
-// other by one at a time.
+// loop: runs on several threads call them at once. Threads: a const member function may be called by
+// any number at once, any other, and those of events, by one at a time.
 
 #ifndef TINYCI_HPP
 #define TINYCI_HPP
@@ -73,6 +73,9 @@ enum class outcome : std::int32_t {
     skipped = TINYCI_OUTCOME_SKIPPED,
     no_verdict = TINYCI_OUTCOME_NO_VERDICT,
     canceled = TINYCI_OUTCOME_CANCELED,
+    waiting = TINYCI_OUTCOME_WAITING,          ///< Of a deployment: a person has to approve first.
+    running = TINYCI_OUTCOME_RUNNING,          ///< Of a deployment: it is under way.
+    interrupted = TINYCI_OUTCOME_INTERRUPTED,  ///< Of a deployment: nobody saw it end.
 };
 
 /// What an event tells. From `hook` on it is a request. Pass over those that you do not know.
@@ -87,9 +90,12 @@ enum class event_kind : std::int32_t {
     finished = TINYCI_EVENT_FINISHED,
     warning = TINYCI_EVENT_WARNING,
     waiting = TINYCI_EVENT_WAITING,
+    deploy_started = TINYCI_EVENT_DEPLOY_STARTED,
+    deploy_finished = TINYCI_EVENT_DEPLOY_FINISHED,
     hook = TINYCI_EVENT_HOOK,
     function = TINYCI_EVENT_FUNCTION,
     secret = TINYCI_EVENT_SECRET,
+    approval = TINYCI_EVENT_APPROVAL,
     command = TINYCI_EVENT_COMMAND,
 };
 
@@ -119,6 +125,8 @@ inline constexpr std::uint32_t results_all_attempts = TINYCI_RESULTS_ALL_ATTEMPT
 inline constexpr std::uint32_t install_hide_refs = TINYCI_INSTALL_HIDE_REFS;
 /// For engine::install: even into a folder that other repositories use too.
 inline constexpr std::uint32_t install_shared_hooks = TINYCI_INSTALL_SHARED_HOOKS;
+/// For engine::prune: remove nothing, and tell what would go.
+inline constexpr std::uint32_t prune_dry_run = TINYCI_PRUNE_DRY_RUN;
 /// As a timeout: for as long as it takes.
 inline constexpr std::chrono::milliseconds forever{-1};
 
@@ -158,6 +166,7 @@ struct release {
     void operator()(char *it) const noexcept { tinyci_string_free(it); }
     void operator()(tinyci_cancel *it) const noexcept { tinyci_cancel_free(it); }
     void operator()(tinyci_commits *it) const noexcept { tinyci_commits_free(it); }
+    void operator()(tinyci_deploy_request *it) const noexcept { tinyci_deploy_request_free(it); }
     void operator()(tinyci_engine *it) const noexcept { tinyci_engine_free(it); }
     void operator()(tinyci_error *it) const noexcept { tinyci_error_free(it); }
     void operator()(tinyci_options *it) const noexcept { tinyci_options_free(it); }
@@ -278,6 +287,9 @@ inline const char *text(const std::string &it) {
 
 inline const char *text(const std::filesystem::path &it) { return text(it.native()); }
 
+/// The same, where an empty text stands for none.
+inline const char *optional_text(const std::string &it) { return it.empty() ? nullptr : text(it); }
+
 /// Calls a function whose last parameter is `err`, which is left out here.
 template <class Function, class... Arguments>
 status call(Function *function, Arguments... arguments) {
@@ -323,7 +335,7 @@ public:
     value(std::string text) : data_(std::move(text)) {}
     value(array items) : data_(std::move(items)) {}
     value(map members) : data_(std::move(members)) {}
-    /// A bool, or a whole number; std::out_of_range for one that has no room in 64 bits with a sign.
+    /// A bool, or a whole number; std::out_of_range for one above 2^63 - 1.
     template <class Number, std::enable_if_t<std::is_integral_v<Number>, int> = 0>
     value(Number number) {
         if constexpr (std::is_same_v<Number, bool>) {
@@ -363,7 +375,6 @@ public:
         if (found == nullptr) throw std::out_of_range("no member `" + std::string(key) + "`");
         return *found;
     }
-    const value &at(const char *key) const { return at(std::string_view(key)); }
     /// A map's member, or nullptr where there is none.
     const value *find(std::string_view key) const {
         const map &members = as<map>();
@@ -504,10 +515,11 @@ private:
     }
 
     std::uint32_t hex() {
+        static constexpr std::string_view digits = "0123456789abcdef0123456789ABCDEF";
         std::uint32_t unit = 0;
         for (int place = 0; place < 4; place++) {
-            const std::size_t digit = std::string_view("0123456789abcdef0123456789ABCDEF").find(peek());
-            if (at_ >= text_.size() || digit == std::string_view::npos) fail("a hexadecimal digit");
+            const std::size_t digit = digits.find(peek());
+            if (digit == digits.npos) fail("a hexadecimal digit");
             unit = unit * 16 + static_cast<std::uint32_t>(digit % 16);
             at_++;
         }
@@ -765,7 +777,8 @@ public:
     /// Whether there is one that waits for an answer of this object's.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
-    /// What is asked for: the hook's name, the function's, the secret's, or the command's text.
+    /// What is asked for: the hook's name, the function's, the secret's, the environment that is to
+    /// be approved of, or the command's text.
     std::string_view name() const { return detail::view(tinyci_request_name(handle_.get())); }
     /// The commit in work, in full.
     std::string_view commit() const { return detail::view(tinyci_request_commit(handle_.get())); }
@@ -775,7 +788,11 @@ public:
     std::string_view step() const { return detail::view(tinyci_request_step(handle_.get())); }
     /// The branch of a script's `parallel`, or its group, that asks; empty where there is none.
     std::string_view label() const { return detail::view(tinyci_request_label(handle_.get())); }
-    /// The folder that holds the commit's tree.
+    /// What a script asks before it deploys, for the person who decides; empty where there is none.
+    std::string_view question() const {
+        return detail::view(tinyci_request_question(handle_.get()));
+    }
+    /// The folder that holds the commit's tree; for an approval, the one that will.
     std::filesystem::path export_dir() const {
         return detail::view(tinyci_request_export_dir(handle_.get()));
     }
@@ -817,11 +834,11 @@ public:
     void set_var(const std::string &name, const std::string &text) {
         detail::call(tinyci_request_set_var, handle_.get(), detail::text(name), detail::text(text));
     }
-    /// Answers a hook: it passed.
+    /// Answers a hook: it passed; or an approval: the host approves.
     void ok() { detail::call(tinyci_request_ok, handle_.release()); }
     /// Answers a hook: it passed, and what the config has there is left out.
     void skip(const std::string &reason = "") {
-        const char *why = reason.empty() ? nullptr : detail::text(reason);
+        const char *why = detail::optional_text(reason);
         detail::call(tinyci_request_skip, handle_.release(), why);
     }
     /// Answers any request: the host refuses, or failed at it.
@@ -841,6 +858,10 @@ public:
         }
         detail::call(tinyci_request_return_bytes, handle_.release(), detail::bytes(*secret),
                      secret->size());
+    }
+    /// Answers an approval with who approves, such as `Ada <ada@example.org>`; without, it waits.
+    void give_approval(const std::optional<std::string> &person) {
+        give(person ? value(*person) : value());
     }
     /// For a command: passes on what it writes. False if nothing was taken, since much of it still
     /// has to be pulled as events: try again when some were, by this thread or another. Throws
@@ -884,6 +905,8 @@ using hook_function = std::function<void(request &)>;
 using script_function = std::function<value(request &)>;
 /// The secret of the request's name, or nothing where the host has none.
 using secret_function = std::function<std::optional<std::string>(request &)>;
+/// Who approves of deploying to the environment of the request's name, or nothing: then it waits.
+using approval_function = std::function<std::optional<std::string>(request &)>;
 /// Runs a command; or moves the request elsewhere, to be finished while the loop goes on.
 using command_function = std::function<void(request &)>;
 
@@ -894,6 +917,7 @@ struct answers {
     std::map<std::string, std::vector<hook_function>, std::less<>> hooks;
     std::map<std::string, script_function, std::less<>> functions;
     secret_function secrets;
+    approval_function approvals;
     command_function commands;
 
     /// Whether it is one for these functions.
@@ -902,6 +926,7 @@ struct answers {
         case event_kind::hook: return hooks.find(name) != hooks.end();
         case event_kind::function: return functions.find(name) != functions.end();
         case event_kind::secret: return secrets != nullptr;
+        case event_kind::approval: return approvals != nullptr;
         case event_kind::command: return commands != nullptr;
         default: return false;
         }
@@ -924,6 +949,9 @@ struct answers {
         } else if (kind == event_kind::secret) {
             const std::optional<std::string> secret = secrets(asked);
             if (asked) send([&] { asked.give_secret(secret); });
+        } else if (kind == event_kind::approval) {
+            const std::optional<std::string> person = approvals(asked);
+            if (asked) send([&] { asked.give_approval(person); });
         } else {
             commands(asked);
         }
@@ -961,7 +989,9 @@ public:
     options() : handle_(detail::made(tinyci_options_new())) {}
 
     /// Adds a pattern of the refs whose commits are run: a full name, `*` for any letters.
-    options &ref(const std::string &glob) { return set(tinyci_options_add_ref, detail::text(glob)); }
+    options &ref(const std::string &glob) {
+        return set(tinyci_options_add_ref, detail::text(glob));
+    }
     /// How many commits are worked on at once.
     options &jobs(std::uint32_t count) { return set(tinyci_options_set_jobs, count); }
     /// How long one commit may take, `after_all` not counted.
@@ -1001,7 +1031,7 @@ public:
     options &function(const std::string &name, arity arguments, effect acts,
                       script_function call = nullptr, const std::string &doc = "") {
         set(tinyci_options_add_function, detail::text(name), arguments.min, arguments.max,
-            static_cast<std::int32_t>(acts), doc.empty() ? nullptr : detail::text(doc));
+            static_cast<std::int32_t>(acts), detail::optional_text(doc));
         if (call) answers_.functions.insert_or_assign(name, std::move(call));
         return *this;
     }
@@ -1010,8 +1040,11 @@ public:
         answers_.secrets = std::move(call);
         return answer_for(TINYCI_ANSWER_SECRET);
     }
-    /// Answers for approvals, whose requests are left to the loop.
-    options &approvals() { return answer_for(TINYCI_ANSWER_APPROVAL); }
+    /// Answers for approvals that nobody gave in the repository.
+    options &approvals(approval_function call = nullptr) {
+        answers_.approvals = std::move(call);
+        return answer_for(TINYCI_ANSWER_APPROVAL);
+    }
     /// Runs the commands, instead of the local machine.
     options &commands(command_function call = nullptr) {
         answers_.commands = std::move(call);
@@ -1116,6 +1149,52 @@ private:
     detail::handle<tinyci_selection> handle_;
 };
 
+/// What is to be deployed. One that was only made is the newest commit that is green.
+class deploy_request {
+public:
+    deploy_request() : handle_(detail::made(tinyci_deploy_request_new())) {}
+
+    /// Names the commit, in any of git's revision syntax.
+    deploy_request &revision(const std::string &name) {
+        return set(tinyci_deploy_request_set_revision, detail::text(name));
+    }
+    /// Whether to go back to what was deployed before.
+    deploy_request &rollback(bool yes = true) {
+        return set(tinyci_deploy_request_set_rollback, std::int32_t{yes});
+    }
+    /// Whether to deploy also what is not green, which the record keeps.
+    deploy_request &force(bool yes = true) {
+        return set(tinyci_deploy_request_set_force, std::int32_t{yes});
+    }
+    /// Who deploys. Without it, whom git's configuration names.
+    deploy_request &by(const std::string &name, const std::string &address) {
+        return set(tinyci_deploy_request_set_by, detail::text(name), detail::text(address));
+    }
+    /// Exactly what engine::deploy_plan gave, and only if nothing else is deployed there by then.
+    deploy_request &plan(const value &planned) {
+        const std::string json = planned.to_json();
+        return set(tinyci_deploy_request_set_plan, json.c_str());
+    }
+
+private:
+    friend class engine;
+
+    template <class Function, class... Arguments>
+    deploy_request &set(Function *function, Arguments... arguments) {
+        detail::call(function, handle_.get(), arguments...);
+        return *this;
+    }
+
+    detail::handle<tinyci_deploy_request> handle_;
+};
+
+/// Which old builds engine::prune removes. Without any rule those of the settings hold.
+struct prune_rules {
+    std::optional<std::int64_t> keep;                  ///< All but so many, the newest commits'.
+    std::optional<std::chrono::milliseconds> max_age;  ///< Those that were last run longer ago.
+    std::optional<std::int64_t> max_bytes;  ///< The oldest, until the rest takes no more.
+};
+
 /// A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
 /// 2 kills and stops. Copies are the same token, so that a timer or a thread can hold one for as
 /// long as it likes.
@@ -1171,7 +1250,9 @@ public:
         return detail::view(data, length);
     }
     /// The stream that an output came from.
-    tinyci::stream stream() const { return static_cast<tinyci::stream>(tinyci_event_stream(from_)); }
+    tinyci::stream stream() const {
+        return static_cast<tinyci::stream>(tinyci_event_stream(from_));
+    }
     /// Of what finished; of a hook, what is known of the commit so far.
     tinyci::outcome outcome() const {
         return static_cast<tinyci::outcome>(tinyci_event_outcome(from_));
@@ -1196,7 +1277,7 @@ private:
         : from_(from), asked_(tinyci_event_take_request(from)) {}
 
     const tinyci_event *from_;
-    // Its name, which tells whether a function of the options answers it, is known once it is taken.
+    // Taken at once, since only its name tells whether a function of the options answers it.
     mutable request asked_;
 };
 
@@ -1273,6 +1354,15 @@ public:
     std::vector<record> records() {
         return detail::read_all(detail::make<tinyci_records>(tinyci_run_records, handle_.get()));
     }
+    /// What became of a deployment that is over: its map of engine::deploys.
+    value deployment() {
+        return value::parse(detail::make_text(tinyci_run_deployment_json, handle_.get()));
+    }
+    /// The same as one outcome: success where the commit is deployed, waiting where a person has to
+    /// approve first; none before its end, and for other runs.
+    tinyci::outcome deploy_outcome() {
+        return static_cast<tinyci::outcome>(tinyci_run_deploy_outcome(handle_.get()));
+    }
 
 private:
     friend class engine;
@@ -1323,8 +1413,8 @@ public:
     explicit engine(const std::filesystem::path &path, const options &set = options())
         : answers_(std::make_shared<detail::answers>(set.answers_)) {
         if (tinyci_abi() != TINYCI_ABI || tinyci_version_number() < TINYCI_VERSION_NUMBER) {
-            throw error(status::unsupported, "this program is built for tinyci " TINYCI_VERSION
-                                             ", and has loaded " + std::string(version()));
+            throw error(tinyci::status::unsupported, "this program is built for tinyci " TINYCI_VERSION
+                                                     ", and has loaded " + std::string(version()));
         }
         handle_ = detail::make<tinyci_engine>(tinyci_engine_open, detail::text(path),
                                               set.handle_.get());
@@ -1343,6 +1433,19 @@ public:
     /// Follows a run of another process or thread: what it logs comes as output. Runs nothing.
     tinyci::run follow(const selection &which = {}, const cancel_token &cancel = {}) const {
         return start(cancel, tinyci_follow_start, which.handle_.get());
+    }
+    /// Starts a deployment; without an environment, to the plan's that the request has, else to
+    /// `production`. Nobody is asked whether it may begin: show a plan first. What keeps it from
+    /// beginning is thrown when its first event is pulled.
+    tinyci::run deploy(const std::string &environment = "", const deploy_request &what = {},
+                       const cancel_token &cancel = {}) const {
+        return start(cancel, tinyci_deploy_start, detail::optional_text(environment),
+                     what.handle_.get());
+    }
+    /// Goes back to what was deployed before, by default in `production`.
+    tinyci::run rollback(const std::string &environment = "",
+                         const cancel_token &cancel = {}) const {
+        return start(cancel, tinyci_rollback_start, detail::optional_text(environment));
     }
 
     // -- What is there.
@@ -1395,7 +1498,32 @@ public:
                               static_cast<std::int32_t>(only), limit, flags));
     }
 
-    // -- Acts.
+    /// How the repository stands: what runs, what is due, what is deployed where.
+    value status() const { return report(tinyci_status_json); }
+    /// Every setting that a repository can have, and what is set.
+    std::vector<value> settings() const {
+        return detail::json_lines(detail::make_text(tinyci_settings_json, handle_.get()));
+    }
+    /// What was deployed, newest first, to one environment or to all. Lines that a person should
+    /// see are added to `warnings`.
+    std::vector<value> deploys(const std::string &environment = "", std::size_t limit = 0,
+                               std::string *warnings = nullptr) const {
+        char *lines = nullptr;
+        const std::string found =
+            detail::make_text(tinyci_deploys_json, handle_.get(),
+                              detail::optional_text(environment), limit, &lines);
+        const detail::handle<char> owned(lines);
+        if (warnings != nullptr) *warnings += detail::view(lines);
+        return detail::json_lines(found);
+    }
+    /// What a deployment would do, without doing it: to be shown, and then to be carried out with
+    /// deploy_request::plan.
+    value deploy_plan(const std::string &environment = "", const deploy_request &what = {}) const {
+        return report(tinyci_deploy_plan_json, detail::optional_text(environment),
+                      what.handle_.get());
+    }
+
+    // -- Acts. Without an environment it is `production`, without a remote `origin`.
 
     /// Writes a commit's tree to a folder, which must not exist or be empty.
     void export_commit(const std::string &revision, const std::filesystem::path &folder,
@@ -1412,7 +1540,8 @@ public:
     std::string uninstall() const { return detail::make_text(tinyci_uninstall, handle_.get()); }
     /// Packs builds into `.tar.gz` files, except the newest, and these: names, paths, or commits'
     /// ids. Gives the new archives.
-    std::vector<std::filesystem::path> compact(std::size_t newest, const std::vector<std::string> &leave = {},
+    std::vector<std::filesystem::path> compact(std::size_t newest,
+                                               const std::vector<std::string> &leave = {},
                                                const cancel_token &cancel = {}) const {
         std::string lines;
         for (const std::string &one : leave) lines += one + "\n";
@@ -1424,15 +1553,53 @@ public:
     }
     /// Takes a commit's verdict away, so that it is due again. False where it had none.
     bool forget(const std::string &revision) const {
-        return detail::call(tinyci_forget, handle_.get(), detail::text(revision)) == status::ok;
+        return is_done(tinyci_forget, detail::text(revision));
+    }
+    /// Approves of one commit in one environment, as whom git's configuration names.
+    value approve(const std::string &environment, const std::string &revision) const {
+        return report(tinyci_approve, detail::optional_text(environment), detail::text(revision));
+    }
+    /// Says why an environment whose last deployment was interrupted can go on. False where there
+    /// was nothing to unlock.
+    bool unlock_deploys(const std::string &environment, const std::string &reason) const {
+        return is_done(tinyci_unlock_deploys, detail::optional_text(environment),
+                       detail::text(reason));
+    }
+    /// Removes old builds, with a sum of `prune_*`. Gives what was removed.
+    value prune(const prune_rules &rules = {}, std::uint32_t flags = 0,
+                const cancel_token &cancel = {}) const {
+        const auto none = std::chrono::milliseconds(-1);
+        return report(tinyci_prune, rules.keep.value_or(-1),
+                      static_cast<std::int64_t>(rules.max_age.value_or(none).count()),
+                      rules.max_bytes.value_or(-1), flags, cancel.handle_.get());
+    }
+    /// Has `git fetch` bring a remote's verdicts, records and deployments. Gives the lines of git's
+    /// configuration that are new.
+    std::string setup_remote(const std::string &remote = "") const {
+        return detail::make_text(tinyci_setup_remote, handle_.get(),
+                                 detail::optional_text(remote));
+    }
+    /// Takes those lines out again. Gives them.
+    std::string undo_setup_remote(const std::string &remote = "") const {
+        return detail::make_text(tinyci_undo_setup_remote, handle_.get(),
+                                 detail::optional_text(remote));
+    }
+    /// Merges what was last fetched of a remote's verdicts and records. False where nothing was new.
+    bool merge_results(const std::string &remote = "") const {
+        return is_done(tinyci_merge_results, detail::optional_text(remote));
     }
 
 private:
     template <class Function, class... Arguments>
-    tinyci::run start(const cancel_token &cancel, Function *function, Arguments... arguments) const {
-        return tinyci::run(detail::make<tinyci_run>(function, handle_.get(), arguments...,
-                                                    cancel.handle_.get()),
-                           answers_, cancel);
+    tinyci::run start(const cancel_token &cancel, Function *function,
+                      Arguments... arguments) const {
+        auto started = detail::make<tinyci_run>(function, handle_.get(), arguments...,
+                                                cancel.handle_.get());
+        return tinyci::run(std::move(started), answers_, cancel);
+    }
+    template <class Function, class... Arguments>
+    bool is_done(Function *function, Arguments... arguments) const {
+        return detail::call(function, handle_.get(), arguments...) == tinyci::status::ok;
     }
     template <class Function, class... Arguments>
     value report(Function *function, Arguments... arguments) const {

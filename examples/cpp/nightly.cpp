@@ -1,4 +1,4 @@
-// Judges the tip of each branch by a pipeline of the night's own, which is more than a push can wait
+// Judges the tips of branches by a pipeline of the night's own, which is more than a push can wait
 // for, and prints a table of the verdicts.
 //
 //   nightly REPOSITORY PIPELINE.yml [BRANCH...]     (main, unless said)

@@ -1,4 +1,4 @@
-// Runs every test, or those whose name holds the argument.
+// Runs every test; or those whose name holds the argument; or, with `-` before it, all others.
 
 #include "check.hpp"
 
@@ -19,6 +19,12 @@ namespace {
 std::vector<std::pair<std::string, void (*)()>> &tests() {
     static std::vector<std::pair<std::string, void (*)()>> all;
     return all;
+}
+
+bool is_chosen(const std::string &name, std::string_view by) {
+    const bool without = by.substr(0, 1) == "-";
+    if (without) by.remove_prefix(1);
+    return (name.find(by) == std::string::npos) == without;
 }
 
 }  // namespace
@@ -101,7 +107,7 @@ int main(int argc, char **argv) {
     signal(SIGCHLD, SIG_DFL);
     int ran = 0, failed = 0;
     for (const auto &[name, run] : check::tests()) {
-        if (argc > 1 && name.find(argv[1]) == std::string::npos) continue;
+        if (!check::is_chosen(name, argc > 1 ? argv[1] : "")) continue;
         ran++;
         try {
             run();

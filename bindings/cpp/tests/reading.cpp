@@ -25,7 +25,8 @@ void run_all(const engine &opened, const selection &which = {}) {
 
 }  // namespace
 
-static_assert(!std::is_copy_constructible_v<engine> && std::is_nothrow_move_constructible_v<engine>);
+static_assert(!std::is_copy_constructible_v<engine>);
+static_assert(std::is_nothrow_move_constructible_v<engine>);
 static_assert(!std::is_copy_constructible_v<tinyci::run>);
 static_assert(!std::is_copy_constructible_v<tinyci::request>);
 static_assert(!std::is_copy_constructible_v<tinyci::event>);
@@ -70,8 +71,9 @@ TEST(options_reach_the_run) {
     repo.git("branch other");
     options set;
     set.ref("refs/heads/main").jobs(2).timeout(std::chrono::minutes(5)).builds_dir("ci-builds");
-    set.output_limit(1 << 20).setting("grace", "1s").env("COLOUR", "green").env("HOME", std::nullopt);
-    set.var("release", "42").function("host::now", 0, tinyci::effect::pure, nullptr, "The time.");
+    set.output_limit(1 << 20).setting("grace", "1s").env("COLOUR", "green");
+    set.env("HOME", std::nullopt).var("release", "42");
+    set.function("host::now", 0, tinyci::effect::pure, nullptr, "The time.");
     const engine opened(repo.path(), set);
     EQUAL(opened.path(), repo.path());
     run_all(opened);
@@ -121,8 +123,9 @@ TEST(commits_are_found_and_exported) {
     const tinyci::cancel_token canceled;
     canceled.cancel();
     EQUAL(canceled.level(), 1);
-    EQUAL(THROWN(tinyci::error, opened.export_commit("HEAD", repo.outside("other"), canceled)).status(),
-          status::canceled);
+    const auto stopped = THROWN(
+        tinyci::error, opened.export_commit("HEAD", repo.outside("other"), canceled));
+    EQUAL(stopped.status(), status::canceled);
 }
 
 TEST(pipelines_are_read_and_tags_filled_in) {

@@ -39,6 +39,13 @@ std::string output_of(tinyci::run &run) {
     return all;
 }
 
+/// The commit that was judged already.
+selection head_again() {
+    selection which;
+    which.revision("HEAD").retry();
+    return which;
+}
+
 const char endless[] = "build: echo going; exec sleep 600\nhooks: {after_all: echo cleaned up}\n";
 
 }  // namespace
@@ -76,7 +83,7 @@ TEST(events_tell_a_run) {
 TEST(a_hook_sets_variables_skips_refuses_or_throws) {
     const repository repo("build: echo \"build <%= release %>\"\n"
                           "hooks: {before_build: 'echo own <%= release %>'}\n");
-    const selection again = std::move(selection().revision("HEAD").retry());
+    const selection again = head_again();
     const auto run_with = [&](tinyci::hook_function hook) {
         options set;
         set.hook("before_build", [](request &) {}).hook("before_build", std::move(hook));
@@ -117,7 +124,8 @@ TEST(a_hook_sets_variables_skips_refuses_or_throws) {
             throw 17;
         });
         if (known) {
-            EQUAL(std::string(THROWN(std::logic_error, output_of(run)).what()), "a mistake of the host's");
+            const std::string what = THROWN(std::logic_error, output_of(run)).what();
+            EQUAL(what, "a mistake of the host's");
         } else {
             EQUAL(THROWN(int, output_of(run)), 17);
         }
@@ -131,7 +139,7 @@ TEST(a_hook_sets_variables_skips_refuses_or_throws) {
 
 TEST(a_request_that_nobody_answers_fails_its_step) {
     const repository repo("build: 'true'\n");
-    const selection again = std::move(selection().revision("HEAD").retry());
+    const selection again = head_again();
     options set;
     set.hook("before_build");
     const engine opened(repo.path(), set);
@@ -164,8 +172,8 @@ TEST(functions_take_and_give_every_kind_of_value) {
         for n in 0..9 { try { print(give(n)); } catch (e) { print(e); } }
         print(parallel(#{ left: || branch(), right: || branch() }));
     })", ".tinyci.rhai");
-    const value::array expected{nullptr, true, -5, 1.5, std::string("te\0xt", 5), value::array{1, "a"},
-                                value::map{{"k", nullptr}}};
+    const value::array expected{nullptr, true, -5, 1.5, std::string("te\0xt", 5),
+                                value::array{1, "a"}, value::map{{"k", nullptr}}};
     value::array taken;
     options set;
     set.function("host::take", {1, 7}, tinyci::effect::external, [&](request &call) {
@@ -211,7 +219,8 @@ TEST(a_function_that_throws_comes_out_of_the_loop_though_the_script_caught_it) {
 }
 
 TEST(secrets_come_from_the_host_or_the_folder) {
-    const repository repo("build:\n  run: ['echo $TOKEN', 'echo $FILE']\n  secrets: [TOKEN, FILE]\n");
+    const repository repo("build:\n  run: ['echo $TOKEN', 'echo $FILE']\n"
+                          "  secrets: [TOKEN, FILE]\n");
     std::filesystem::create_directory(repo.outside("secrets"));
     std::filesystem::permissions(repo.outside("secrets"), std::filesystem::perms::owner_all);
     repo.write("../secrets/FILE", "from a file");
@@ -247,7 +256,7 @@ TEST(the_host_runs_the_commands_on_threads_of_its_own) {
             // Neither could go on if the other had to end before.
             check::eventually("both commands", [&] { return at_once == 2; });
             const std::string line(999, 'x');
-            for (int sent = 0; sent < 4000; sent++) {
+            for (int sent = 0; sent < 2000; sent++) {
                 while (!command.output(line + "\n")) std::this_thread::yield();
             }
             command.finish(0);
@@ -256,13 +265,13 @@ TEST(the_host_runs_the_commands_on_threads_of_its_own) {
     tinyci::run run = engine(repo.path(), set).run();
     const std::size_t length = output_of(run).size();
     for (std::thread &worker : workers) worker.join();
-    EQUAL(length, 8000000u);
+    EQUAL(length, 4000000u);
     for (const record &one : run.records()) CHECK(one.passed);
 }
 
 TEST(a_command_of_the_hosts_can_fail_in_every_way) {
     const repository repo("build: first\n");
-    const selection again = std::move(selection().revision("HEAD").retry());
+    const selection again = head_again();
     const auto build_of = [&](tinyci::command_function commands) {
         options set;
         set.commands(std::move(commands));
@@ -338,7 +347,8 @@ TEST(leaving_the_loop_stops_the_run) {
 }
 
 TEST(one_that_runs_already_is_busy_and_can_be_followed) {
-    const repository repo("build: 'echo going; until test -e ../../../go-on; do sleep 0.01; done'\n");
+    const repository repo("build: 'echo going; "
+                          "until test -e ../../../go-on; do sleep 0.01; done'\n");
     const engine opened(repo.path());
     tinyci::run first = opened.run();
     while (first.next() == status::ok && first.event().kind() != event_kind::output) continue;
@@ -395,14 +405,17 @@ TEST(a_forked_child_is_told_and_the_parent_goes_on) {
     CHECK(run.next() == status::ok);
     const pid_t child = fork();
     if (child == 0) {
-        int code = 1;
+        bool told = false;
         try {
             run.next();
         } catch (const tinyci::error &error) {
-            code = error.status() == status::wrong_process ? 0 : 2;
+            told = error.status() == status::wrong_process;
         }
         { const tinyci::run gone = std::move(run); }
-        _exit(code);
+        // Another program, since valgrind would look for leaks at the end of this one: what the
+        // threads held that only the parent has.
+        if (told) execlp("true", "true", nullptr);
+        _exit(1);
     }
     int ended = -1;
     CHECK(waitpid(child, &ended, 0) == child);

@@ -19,6 +19,7 @@ TEST(values_hold_what_they_were_given) {
     EQUAL(value(0.5).number(), 0.5);
     EQUAL(value("text").as<std::string>(), "text");
     const value map = value::map{{"list", value::array{1, "two", nullptr}}};
+    EQUAL(map.at("list").at(0).number(), 1.0);
     EQUAL(map.at("list").at(1).as<std::string>(), "two");
     CHECK(map.find("none") == nullptr);
     CHECK(map == value::parse(map.to_json()));
@@ -51,8 +52,9 @@ TEST(values_come_out_of_json_as_they_went_in) {
 TEST(what_is_not_json_is_refused) {
     for (const char *text : {"", " ", "nul", "tru", "+1", "01", "-", "1.", ".5", "1e", "1 2", "[1",
                              "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "\"a",
-                             "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\\ud800\"", "\"\\ud800\\u0041\"",
-                             "\"\\udc00\"", "\"\n\"", "\"\\", "1e999", "[1}", "\xff"}) {
+                             "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\\ud800\"",
+                             "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"", "\"\\", "1e999", "[1}",
+                             "\xff"}) {
         EQUAL(THROWN(tinyci::error, value::parse(text)).status(), status::invalid_arg);
     }
     EQUAL(THROWN(tinyci::error, value::parse("[true, x]")).what(),
