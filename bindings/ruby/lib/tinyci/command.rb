@@ -69,7 +69,13 @@ module TinyCI
       stop if canceled?
     end
 
-    def running? = @thread.alive?
+    # Whether its thread has ended. One that did so without an answer fails its step.
+    def over?
+      return false if @thread.alive?
+
+      abandon
+      true
+    end
 
     # Ends its thread, which is given some seconds for it. One that hangs is left behind.
     def finish(deadline)
@@ -80,7 +86,7 @@ module TinyCI
     private
 
     def stop
-      return if @stopped || !running?
+      return if @stopped || !@thread.alive?
 
       @stopped = true
       @thread.raise(Error.new("the command was canceled", status: :canceled))
@@ -92,8 +98,6 @@ module TinyCI
     rescue StandardError, ScriptError => error
       failed.call(error) unless error.is_a?(Error) && error.status == :canceled
       refuse(error)
-    ensure
-      abandon
     end
 
     # The exit code and the signal that ended it.

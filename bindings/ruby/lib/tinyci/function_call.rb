@@ -20,7 +20,7 @@ module TinyCI
     end
 
     def serve(host)
-      give(host.functions.fetch(name).call(*arguments))
+      return_value(host.functions.fetch(name).call(*arguments))
     end
 
     private
@@ -35,7 +35,7 @@ module TinyCI
       end
     end
 
-    def give(value)
+    def return_value(value)
       case value
       when nil then answer(:tinyci_request_return_null)
       when true, false then answer(:tinyci_request_return_bool, value ? 1 : 0)

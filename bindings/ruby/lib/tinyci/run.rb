@@ -54,7 +54,7 @@ module TinyCI
       event, request = pull
       serve(request) if request
       @commands.each(&:watch)
-      @commands.select!(&:running?)
+      @commands.reject!(&:over?)
       raise_failure if done?
       event
     end
@@ -134,19 +134,24 @@ module TinyCI
     end
 
     def serve(request)
-      if request.is_a?(Command)
-        request.start(@host.executor) { |error| fail_with(error) }
-        @commands << request
-      else
-        begin
-          request.serve(@host)
-        rescue StandardError, ScriptError => error
-          fail_with(error)
-          request.refuse(error)
-        ensure
-          request.abandon
-        end
-      end
+      return answer(request) unless request.is_a?(Command)
+
+      request.start(@host.executor) { |error| fail_with(error) }
+      @commands << request
+    end
+
+    def answer(request)
+      request.serve(@host)
+      answered = true
+    rescue StandardError, ScriptError => error
+      fail_with(error)
+      request.refuse(error)
+      answered = true
+    ensure
+      # By a throw or an exit the run is to be stopped. That comes before the request is given up,
+      # which alone would be a failed step, and so a verdict.
+      close unless answered
+      request.abandon
     end
 
     # What is to be raised when the run is over.
