@@ -61,9 +61,8 @@ module TinyCI
 
     # Waits until `poll` has something to do.
     def wait
-      return if done?
-
-      @io.wait_readable(@commands.empty? ? nil : WATCH_INTERVAL)
+      @io.wait_readable(@commands.empty? ? nil : WATCH_INTERVAL) unless done?
+      nil
     end
 
     # For IO.select and event loops: readable when `poll` has something to give.
