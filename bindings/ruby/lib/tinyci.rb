@@ -30,12 +30,15 @@ module TinyCI
     # hooks::        by point, such as `before_build`: called with a Hook
     # functions::    by name: what scripts can call; a Function where a plan should know more of it
     # secrets::      a Hash, or called with a Secret; nil has `tinyci.secretsDir` looked into
+    # approvals::    called with an Approval, where nobody approved in the repository; returns who
+    #                approves, or true, or nil for a deployment that is to wait
     # executor::     called with a Command, in a thread of its own; returns its exit code or
     #                Process::Status
     #
     # Raises Error.
-    def open(path, hooks: {}, functions: {}, secrets: nil, executor: nil, **options)
-      host = Host.new(hooks: hooks, functions: functions, secrets: secrets, executor: executor)
+    def open(path, hooks: {}, functions: {}, secrets: nil, approvals: nil, executor: nil, **options)
+      host = Host.new(hooks: hooks, functions: functions, secrets: secrets, approvals: approvals,
+                      executor: executor)
       engine = Engine.new(path, host, options)
       return engine unless block_given?
 

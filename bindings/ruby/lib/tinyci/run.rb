@@ -110,7 +110,10 @@ module TinyCI
     # The event's address dies with the next pull: all of it is read before another thread can pull.
     def pull_from(run)
       status, event = Native.step(:tinyci_run_next, run, 0)
-      return end_with(records: read_records(run)) if status == Header::DONE
+      if status == Header::DONE
+        read_results(run)
+        return end_with
+      end
       return unless event
 
       read = Event.new(event)
@@ -120,12 +123,16 @@ module TinyCI
       raise
     end
 
-    def end_with(records: nil, error: nil)
-      @records = records
+    def end_with(error: nil)
       @error = error
       @done = true
       @handle.close
       nil
+    end
+
+    # What is to be had of a run that is over.
+    def read_results(run)
+      @records = read_records(run)
     end
 
     def read_records(run)
