@@ -18,4 +18,5 @@ prefix=${1:-$root/target/capi-prefix}
 TINYCI_LIBRARY=$(cd "$prefix/lib" && pwd)/$(readlink "$prefix/lib/libtinyci.so")
 export TINYCI_LIBRARY
 cd "$here"
-exec ruby -w -I lib -I test -e 'Dir["test/*_test.rb"].sort.each { |file| require "./#{file}" }'
+exec ruby -w -I lib -I test -r ./test/every_function \
+    -e 'Dir["test/*_test.rb"].sort.each { |file| require "./#{file}" }'
