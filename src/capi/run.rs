@@ -24,7 +24,7 @@ use super::{
     status::tinyci_status,
     text::c_text,
 };
-use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection, process};
+use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection};
 
 /// How much longer than its commands' grace a run that is freed may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -202,14 +202,10 @@ pub(super) fn started(
     + Send
     + 'static,
 ) -> Result<tinyci_run, Failure> {
-    if process::statuses_are_thrown_away() {
-        let message = "this process ignores SIGCHLD, so that no command's exit status can be \
-                       known: set it to SIG_DFL before a run, `signal(SIGCHLD, SIG_DFL)`";
-        return Err(Error::new(ErrorKind::Unsupported, message).into());
-    }
     let cancel = cancel.cloned().unwrap_or_default();
     let queue = Arc::new(Queue::new()?);
     let engine = asking(&opened.options, &queue, opened.builder()).open()?;
+    engine.check_statuses()?;
     let grace = engine.grace();
     let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
         work(&engine, &cancel, own, observer)

@@ -20,6 +20,8 @@ impl EngineBuilder {
     /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
     /// wrong with the expressions in tags.
     ///
+    /// A script whose name ends with `.test.rhai` is one of tests, which have `t` and no phases.
+    ///
     /// ```
     /// use tinyci::{Engine, Format};
     ///
@@ -92,8 +94,15 @@ mod scripts {
     use super::{EngineBuilder, Error, Options, Pipeline, Warning, folder::Folder};
     use crate::{commit::CommitId, engine::scripts::CommitTree, repo::Repo, script};
 
+    /// What the names of scripts end with that test a pipeline.
+    const TESTS_SUFFIX: &str = ".test.rhai";
+
     pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Error> {
-        script::check(text, name, &Folder::new(&builder.path), &builder.options.functions)
+        let (folder, functions) = (Folder::new(&builder.path), &builder.options.functions);
+        match name.ends_with(TESTS_SUFFIX) {
+            true => script::check_tests(text, name, &folder, functions),
+            false => script::check(text, name, &folder, functions),
+        }
     }
 
     pub(super) fn in_commit(

@@ -151,6 +151,17 @@ impl Engine {
         &self.shared.root
     }
 
+    /// Whether this process lets exit statuses be known at all.
+    #[cfg(feature = "capi")]
+    pub(crate) fn check_statuses(&self) -> Result<(), Error> {
+        if !crate::process::statuses_are_thrown_away() {
+            return Ok(());
+        }
+        let message = "this process ignores SIGCHLD, so that no command's exit status can be \
+                       known: set it to SIG_DFL before a run, `signal(SIGCHLD, SIG_DFL)`";
+        Err(Error::new(ErrorKind::Unsupported, message))
+    }
+
     /// How long a command that must end has between TERM and KILL.
     #[cfg(feature = "capi")]
     pub(crate) fn grace(&self) -> Duration {

@@ -39,7 +39,7 @@ mod tags;
 mod testing;
 
 pub(crate) use self::{
-    check::check,
+    check::{check, check_tests},
     commands::shown_program,
     context::{Facts, FailureFacts},
     coverage::Hits,
