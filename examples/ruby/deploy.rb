@@ -10,8 +10,8 @@
 #   TARGET/current             a link to the one that is live, always to a whole one
 #
 # Exits with 0 if it is deployed or was already, 1 if nobody agreed or nothing is green, 2 if it was
-# called in a wrong way, and 4 if tinyci could not work. (The `deploy` of a pipeline does more: it is
-# recorded, and can be approved of and taken back.)
+# called in a wrong way, and 4 if tinyci could not work. (The `deploy` of a pipeline does more: it
+# is recorded, and can be approved of and taken back.)
 
 require "fileutils"
 require "optparse"
@@ -58,7 +58,8 @@ def git(repository, *arguments)
 end
 
 def show(repository, live, record)
-  puts "green since #{record.started_at + record.duration}: #{record.commit[0, 10]} of #{record.branch}"
+  since = record.started_at + record.duration
+  puts "#{record.commit[0, 10]} of #{record.branch} is green since #{since}"
   range = live ? "#{live}..#{record.commit}" : record.commit
   puts git(repository, "log", "--oneline", "--no-decorate", "--max-count=20", range)
 end

@@ -49,8 +49,8 @@ module TinyCI
       end
     end
 
-    # A pipeline from a YAML text, or from a script that imports nothing and calls no functions of the
-    # host's (Engine#parse for those).
+    # A pipeline from a YAML text, or from a script that imports nothing and calls no functions of
+    # the host's (Engine#parse for those).
     def parse(text, format: :yaml, name: "pipeline")
       text = Native.utf8(text)
       Pipeline.new(Native.make(:tinyci_pipeline_parse, 0, text, text.bytesize,

@@ -29,10 +29,12 @@ class DeployTest < Minitest::Test
                    [run.outcome, *run.deployment.values_at("outcome", "commit", "by")]
       assert_empty run.records
       second = green("#{CONFIG}test: exit 0\n")
-      assert_equal second, engine.deploy("production", revision: second) { nil }.deployment["commit"]
+      run = engine.deploy("production", revision: second) { nil }
+      assert_equal second, run.deployment["commit"]
       assert_equal first, engine.rollback { nil }.deployment["commit"]
       assert_equal [first, second, first], engine.deploys.map { |deployment| deployment["commit"] }
-      assert_equal [first], engine.deploys("production", limit: 1) { |line| flunk line }.map { |it| it["commit"] }
+      newest = engine.deploys("production", limit: 1) { |line| flunk line }
+      assert_equal [first], newest.map { |deployment| deployment["commit"] }
       assert_kind_of Hash, engine.status
     end
   end
@@ -54,7 +56,10 @@ class DeployTest < Minitest::Test
     open_engine { |engine| assert_equal :waiting, engine.deploy { nil }.outcome }
     asked = []
     answers = [nil, "Ada <ada@example.org>", true]
-    approvals = ->(approval) { asked << [approval.environment, approval.question, approval.commit]; answers.shift }
+    approvals = lambda do |approval|
+      asked << [approval.environment, approval.question, approval.commit]
+      answers.shift
+    end
     open_engine(approvals: approvals) do |engine|
       assert_equal :waiting, engine.deploy { nil }.outcome
       run = engine.deploy { nil }

@@ -18,7 +18,8 @@ class ExampleTest < Minitest::Test
   # On a terminal, with this answer.
   def deploy_answering(answer)
     status = nil
-    PTY.spawn(RbConfig.ruby, "-I", LIBRARY, SCRIPT, @repository, "#{@dir}/live") do |reader, writer, pid|
+    command = [RbConfig.ruby, "-I", LIBRARY, SCRIPT, @repository, "#{@dir}/live"]
+    PTY.spawn(*command) do |reader, writer, pid|
       output = +""
       output << reader.readpartial(1024) until output.include?("[y/N]")
       writer.puts(answer)
@@ -48,7 +49,10 @@ class ExampleTest < Minitest::Test
 
     green("build: exit 1\n")
     assert_equal 0, deploy.first, "a red commit is passed over"
-    7.times { |number| green("build: exit 0 # #{number}\n") && assert_equal(0, deploy("--yes").first) }
+    7.times do |number|
+      green("build: exit 0 # #{number}\n")
+      assert_equal 0, deploy("--yes").first
+    end
     assert_equal "build: exit 0 # 6\n", live
     assert_equal 5, Dir["#{@dir}/live/releases/*"].size
   end

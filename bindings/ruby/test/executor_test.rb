@@ -91,7 +91,8 @@ class ExecutorTest < Minitest::Test
 
   def test_an_executor_that_fails_is_an_error
     commit("build: make\nhooks:\n  after_all: make clean\n")
-    [->(_) { raise KeyError, "no machine" }, ->(_) { :ok }].zip([KeyError, TypeError]) do |executor, error|
+    { KeyError => ->(_) { raise KeyError, "no machine" }, TypeError => ->(_) { :ok },
+      RangeError => ->(_) { 1 << 40 } }.each do |error, executor|
       open_engine(executor: executor) do |engine|
         assert_raises(error) { engine.run("HEAD", retry: true) { nil } }
         assert_equal :failure, engine.records("HEAD").fetch(0).outcome

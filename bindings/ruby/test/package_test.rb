@@ -23,7 +23,8 @@ class PackageTest < Minitest::Test
   end
 
   def test_the_header_is_up_to_date
-    assert_equal Generate.header, File.read(Generate::TARGET), "run `ruby bindings/ruby/generate.rb`"
+    assert_equal Generate.header, File.read(Generate::TARGET),
+                 "run `ruby bindings/ruby/generate.rb`"
     assert_equal TinyCI::VERSION, File.read("#{ROOT}/Cargo.toml")[/^version = "(.*)"$/, 1]
   end
 
@@ -71,7 +72,8 @@ class PackageTest < Minitest::Test
     commit("build: echo hello\n")
     output = output_of(env, RbConfig.ruby, "-e", <<~RUBY, @repository)
       require "tinyci"
-      TinyCI.open(ARGV[0]) { |engine| puts engine.run { nil }.records.map(&:outcome), TinyCI.library_path }
+      TinyCI.open(ARGV[0]) { |engine| puts engine.run { nil }.records.map(&:outcome) }
+      puts TinyCI.library_path
     RUBY
     assert_equal "success", output.lines[0].chomp
     assert output.lines[1].start_with?("#{@dir}/home/gems/tinyci-"), output

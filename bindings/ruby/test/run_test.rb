@@ -84,7 +84,9 @@ class RunTest < Minitest::Test
 
   def test_two_engines_run_at_once_in_two_threads
     other = File.join(@dir, "other")
-    barrier = ->(mine, theirs) { "build: touch #{@dir}/#{mine} && until [ -e #{@dir}/#{theirs} ]; do sleep 0.05; done\n" }
+    barrier = lambda do |mine, theirs|
+      "build: |\n  touch #{@dir}/#{mine}\n  until [ -e #{@dir}/#{theirs} ]; do sleep 0.05; done\n"
+    end
     commit(barrier.call("a", "b"))
     git("init", "--quiet", "--initial-branch=main", other, dir: @dir)
     File.write("#{other}/.tinyci.yml", barrier.call("b", "a"))

@@ -6,6 +6,9 @@ require_relative "support"
 class StopTest < Minitest::Test
   include Support
 
+  # A program that does nothing but read.
+  READING = "TinyCI.open(ARGV[0]).run { |event| tell(event) if event.output? }"
+
   def assert_stopped(pid)
     eventually("the end of #{pid}") { !alive?(pid) }
     assert_empty verdicts
@@ -30,7 +33,9 @@ class StopTest < Minitest::Test
   def test_a_throw_stops_the_run
     commit(silent_build)
     pid = catch(:done) do
-      open_engine { |engine| engine.run { |event| throw :done, Integer(event.text) if event.output? } }
+      open_engine do |engine|
+        engine.run { |event| throw :done, Integer(event.text) if event.output? }
+      end
     end
     refute alive?(pid)
     assert_stopped(pid)
@@ -107,7 +112,9 @@ class StopTest < Minitest::Test
     define_method(:"test_#{name.tr(" ", "_")}_in_mid_run") do
       commit(silent_build)
       pid, log = program(<<~RUBY)
-        TinyCI.open(ARGV[0]) { |engine| engine.run { |event| (tell(event); #{ending}) if event.output? } }
+        TinyCI.open(ARGV[0]) do |engine|
+          engine.run { |event| (tell(event); #{ending}) if event.output? }
+        end
       RUBY
       assert_includes [1, 3], status_of(pid).exitstatus, File.read(log)
       assert_stopped(build_pid)
@@ -150,7 +157,7 @@ class StopTest < Minitest::Test
 
   def test_ctrl_c_in_a_silent_build
     commit(silent_build)
-    pid, log = program("TinyCI.open(ARGV[0]) { |engine| engine.run { |event| tell(event) if event.output? } }")
+    pid, log = program(READING)
     build = build_pid
     Process.kill(:INT, pid)
     status = status_of(pid)
@@ -176,7 +183,7 @@ class StopTest < Minitest::Test
 
   def test_a_kill_leaves_nothing_behind
     commit(silent_build)
-    pid, = program("TinyCI.open(ARGV[0]) { |engine| engine.run { |event| tell(event) if event.output? } }")
+    pid, = program(READING)
     build = build_pid
     Process.kill(:KILL, pid)
     status_of(pid)
@@ -212,6 +219,20 @@ class StopTest < Minitest::Test
     RUBY
     assert_equal 0, status_of(pid).exitstatus, File.read(log)
     assert_equal "[0]\n[:success]\n", File.read(log)
+  end
+
+  def test_exit_statuses_that_somebody_else_takes_are_no_verdict
+    commit("build: exit 0\n")
+    pid, log = program(<<~RUBY)
+      trap("CLD", "IGNORE")
+      TinyCI.open(ARGV[0]) do |engine|
+        exit(engine.run { nil }.records.none?(&:passed?) ? 0 : 1)
+      rescue TinyCI::Error => error
+        exit(error.status == :unsupported ? 0 : 2)
+      end
+    RUBY
+    assert_equal 0, status_of(pid).exitstatus, File.read(log)
+    assert_empty verdicts
   end
 
   def test_an_export_can_be_canceled

@@ -37,11 +37,15 @@ module Support
 
   # Commits a config, and other files, and returns the commit's id.
   def commit(config, file = ".tinyci.yml", **files)
-    files.merge(file => config).each { |name, text| File.write(File.join(@repository, name.to_s), text) }
+    files.merge(file => config).each do |name, text|
+      File.write(File.join(@repository, name.to_s), text)
+    end
     git("add", "--all")
     # Builds are told apart, and put in order, by seconds.
     @clock = (@clock || Time.now.to_i - 1000) + 1
-    git("commit", "--quiet", "--message", "Change #{file}", "--date", "@#{@clock}", env: { "GIT_COMMITTER_DATE" => "@#{@clock}" })
+    date = "@#{@clock} +0000"
+    git("commit", "--quiet", "--message", "Change #{file}",
+        env: { "GIT_AUTHOR_DATE" => date, "GIT_COMMITTER_DATE" => date })
     git("rev-parse", "HEAD")
   end
 
@@ -85,8 +89,8 @@ module Support
     Integer(File.read("#{@dir}/pid"))
   end
 
-  # Starts a Ruby program, in a process group of its own, that has the repository as its argument. It
-  # can tell the tests what the build said.
+  # Starts a Ruby program, in a process group of its own, that has the repository as its argument.
+  # It can tell the tests what the build said.
   def program(text)
     path = File.join(@dir, "program.rb")
     File.write(path, <<~RUBY)

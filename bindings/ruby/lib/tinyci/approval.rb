@@ -3,9 +3,10 @@
 require_relative "request"
 
 module TinyCI
-  # Whether a deployment may go on, which nobody approved of in the repository. Its name is that of the
-  # environment.
+  # Whether a deployment may go on, which nobody approved of in the repository.
   class Approval < Request
+    # Where to.
+    alias environment name
     # What the script asks, for the person who decides; nil where the config only says that somebody
     # has to approve.
     attr_reader :question
@@ -14,8 +15,6 @@ module TinyCI
       super
       @question = Native.value(:tinyci_request_question, address)
     end
-
-    alias environment name
 
     def serve(host)
       case who = host.approvals.call(self)

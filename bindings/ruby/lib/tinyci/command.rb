@@ -105,8 +105,8 @@ module TinyCI
       case status
       when Integer then [status, 0]
       when Process::Status then [status.exitstatus || 0, status.termsig || 0]
-      else raise TypeError, "the executor returned #{status.inspect}: an exit code is needed, or a " \
-                            "Process::Status"
+      else raise TypeError, "the executor returned #{status.inspect}, which is neither an exit " \
+                            "code nor a Process::Status"
       end
     end
   end

@@ -47,8 +47,8 @@ module TinyCI
       Native.list(:commits, commits) { |commit| Commit.new(commit) }
     end
 
-    # The records that verdicts rest on, the newest commit first: of all commits, or of those that are
-    # selected; with that outcome, and so many.
+    # The records that verdicts rest on, the newest commit first: of all commits, or of those that
+    # are selected; with that outcome, and so many.
     def records(*revisions, outcome: nil, limit: 0, **selection)
       number = Outcome.number(outcome)
       records = selecting(revisions, selection) do |selected|
@@ -77,7 +77,9 @@ module TinyCI
 
     # What a run would do: what `tinyci plan --json` prints.
     def plan(*revisions, **selection)
-      JSON.parse(selecting(revisions, selection) { |selected| ask(:text, :tinyci_plan_json, selected) })
+      JSON.parse(selecting(revisions, selection) do |selected|
+        ask(:text, :tinyci_plan_json, selected)
+      end)
     end
 
     # What is wrong with a commit's config: what `tinyci check --commit REV --json` prints.
@@ -108,8 +110,8 @@ module TinyCI
     # Takes the hook out again. Returns lines that a person should see.
     def uninstall = lines(ask(:text, :tinyci_uninstall))
 
-    # Packs old builds. Leaves as they are so many of the newest, and those that `leave` names: names
-    # of builds, paths of or in them, links to them, commits' ids. Returns the archives' paths.
+    # Packs old builds. Leaves as they are so many of the newest, and those that `leave` tells: names
+    # of builds, paths of or in them, links to them, ids of commits. Returns the archives' paths.
     def compact(newest: 1, leave: [], cancel: nil)
       left = Array(leave).map { |build| Native.utf8(build) }.join("\n")
       stoppable(cancel) do |token|
@@ -122,18 +124,18 @@ module TinyCI
       ask(:call, :tinyci_forget, Native.utf8(revision)) == Header::OK
     end
 
-    # Removes old builds: all but the newest `keep`, those that were last run more than `max_age` seconds
-    # ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold. Returns what
-    # was removed, or would be: what `tinyci prune --json` prints.
+    # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
+    # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
+    # Returns what was removed, or would be: what `tinyci prune --json` prints.
     def prune(keep: nil, max_age: nil, max_bytes: nil, dry_run: false, cancel: nil)
       rules = [keep, max_age && Native.milliseconds(max_age), max_bytes].map { |rule| rule || -1 }
       flags = dry_run ? Header::PRUNE_DRY_RUN : 0
       JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_prune, *rules, flags, token) })
     end
 
-    # Deploys a commit, by the `deploy` of its config: see DeployRequest for the keywords. Reads the run
-    # as `run` does; the DeployRun tells what came of it. Nobody is asked whether it may begin: show a
-    # plan first, and pass that.
+    # Deploys a commit, by the `deploy` of its config: see DeployRequest for the keywords. Reads the
+    # run as `run` does; the DeployRun tells what came of it. Nobody is asked whether it may begin:
+    # show a plan first, and pass that.
     def deploy(environment = nil, cancel: CancelToken.new, **request, &block)
       address = DeployRequest.with(**request) do |asked|
         ask(:make, :tinyci_deploy_start, Native.utf8(environment), asked, cancel.address)
@@ -153,8 +155,8 @@ module TinyCI
       end)
     end
 
-    # What was deployed, newest first: the lines that `tinyci deploys --json` prints. Gives the block
-    # lines that a person should see, about what stands there and is no deployment.
+    # What was deployed, newest first: the lines that `tinyci deploys --json` prints. Gives the
+    # block lines that a person should see, about what stands there and is no deployment.
     def deploys(environment = nil, limit: 0, &warned)
       warnings = Native.place
       lines = ask(:text, :tinyci_deploys_json, Native.utf8(environment), Native.unsigned(limit, 64),
@@ -173,7 +175,8 @@ module TinyCI
     # Says why an environment whose last deployment was interrupted can be deployed to again. Says
     # whether there was something to unlock.
     def unlock_deploys(reason, environment = nil)
-      ask(:call, :tinyci_unlock_deploys, Native.utf8(environment), Native.utf8(reason)) == Header::OK
+      status = ask(:call, :tinyci_unlock_deploys, Native.utf8(environment), Native.utf8(reason))
+      status == Header::OK
     end
 
     # How the repository stands: what `tinyci status --json` prints.
@@ -191,8 +194,8 @@ module TinyCI
       lines(ask(:text, :tinyci_undo_setup_remote, Native.utf8(remote)))
     end
 
-    # Merges the verdicts and records that were last fetched of a remote into the repository's own. Says
-    # whether there was something new.
+    # Merges the verdicts and records that were last fetched of a remote into the repository's own.
+    # Says whether there was something new.
     def merge_results(remote = nil)
       ask(:call, :tinyci_merge_results, Native.utf8(remote)) == Header::OK
     end

@@ -41,7 +41,9 @@ module TinyCI
       when true, false then answer(:tinyci_request_return_bool, value ? 1 : 0)
       when Integer
         # Others wrap around in C.
-        raise RangeError, "#{name} returned #{value}, which 64 bits do not hold" unless INTEGERS.cover?(value)
+        unless INTEGERS.cover?(value)
+          raise RangeError, "#{name} returned #{value}, which 64 bits do not hold"
+        end
 
         answer(:tinyci_request_return_int, value)
       when Float then answer(:tinyci_request_return_float, value)

@@ -15,8 +15,8 @@ module TinyCI
                  command: Command }.freeze
     private_constant :REQUESTS
 
-    # Takes the request of the event at an address. Nil if it is none, or one of a later version: its
-    # step fails.
+    # Takes the request of the event at an address. Nil if it is none, or one of a later version:
+    # its step fails.
     def self.take(event, kind)
       request = REQUESTS[kind] or return
       address = Native.value(:tinyci_event_take_request, event)

@@ -32,7 +32,8 @@ module TinyCI
       Header::FUNCTIONS.to_h do |name, (result, *parameters)|
         types = [result, *parameters].map { |kind| TYPES.fetch(kind, Fiddle::TYPE_VOIDP) }
         long = LONG.include?(name) || parameters.first == :engine
-        [name, Fiddle::Function.new(library[name.to_s], types.drop(1), types.first, need_gvl: !long)]
+        address = library[name.to_s]
+        [name, Fiddle::Function.new(address, types.drop(1), types.first, need_gvl: !long)]
       end
     end
     private_class_method :bind

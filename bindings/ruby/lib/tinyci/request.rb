@@ -35,7 +35,8 @@ module TinyCI
     def refuse(error)
       refused = error.is_a?(Refused)
       message = refused ? error.message : "#{error.class}: #{error.message}"
-      message = message.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub.delete("\0")
+      message = message.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
+      message = message.delete("\0")
       answer(:tinyci_request_fail, message, refused ? error.code : 0)
     end
 

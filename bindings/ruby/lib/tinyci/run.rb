@@ -48,8 +48,8 @@ module TinyCI
       self
     end
 
-    # The next event if there is one, else nil, at once: for event loops. Call it until it gives nil,
-    # then wait until `to_io` can be read; `done?` tells whether there is more to come.
+    # The next event if there is one, else nil, at once: for event loops. Call it until it gives
+    # nil, then wait until `to_io` can be read; `done?` tells whether there is more to come.
     def poll
       event, request = pull
       serve(request) if request
@@ -99,8 +99,8 @@ module TinyCI
 
     private
 
-    # The next event and the request that it may be. No exception of another thread or a signal comes
-    # in between, which would lose a request that somebody waits for.
+    # The next event and the request that it may be. No exception of another thread or a signal
+    # comes in between, which would lose a request that somebody waits for.
     def pull
       Thread.handle_interrupt(Exception => :never) do
         @lock.synchronize { done? ? nil : @handle.use { |run| pull_from(run) } }
