@@ -60,7 +60,8 @@ class PackageTest < Minitest::Test
     assert_includes output, "tinyci_version"
   end
 
-  # Installed by `gem`, without TINYCI_LIBRARY, it finds the library that it brought.
+  # Installed by `gem`, without TINYCI_LIBRARY, it finds the library that it brought, and runs the
+  # program of the README.
   def test_the_gem_works_where_nothing_else_is_installed
     prefix = File.dirname(TinyCI.library_path, 2)
     output_of({}, "sh", "#{BINDING}/package.sh", prefix, "#{@dir}/gems")
@@ -69,13 +70,12 @@ class PackageTest < Minitest::Test
     env = { "GEM_HOME" => "#{@dir}/home", "GEM_PATH" => "#{@dir}/home", "TINYCI_LIBRARY" => nil,
             "RUBYLIB" => nil }
     output_of(env, "gem", "install", "--local", "--no-document", gem)
-    commit("build: echo hello\n")
-    output = output_of(env, RbConfig.ruby, "-e", <<~RUBY, @repository)
-      require "tinyci"
-      TinyCI.open(ARGV[0]) { |engine| puts engine.run { nil }.records.map(&:outcome) }
-      puts TinyCI.library_path
-    RUBY
-    assert_equal "success", output.lines[0].chomp
-    assert output.lines[1].start_with?("#{@dir}/home/gems/tinyci-"), output
+    id = commit("build: echo release <%= release %>\n")
+    program = "#{@dir}/readme.rb"
+    File.write(program, File.read("#{BINDING}/README.md")[/^```ruby\n(.*?)^```/m, 1])
+    assert_equal "release 42\n#{id} success\n#{id}\n",
+                 output_of(env, RbConfig.ruby, program, @repository)
+    path = output_of(env, RbConfig.ruby, "-e", "require 'tinyci'; puts TinyCI.library_path")
+    assert path.start_with?("#{@dir}/home/gems/tinyci-"), path
   end
 end

@@ -137,10 +137,11 @@ module TinyCI
     # run as `run` does; the DeployRun tells what came of it. Nobody is asked whether it may begin:
     # show a plan first, and pass that.
     def deploy(environment = nil, cancel: CancelToken.new, **request, &block)
-      address = DeployRequest.with(**request) do |asked|
-        ask(:make, :tinyci_deploy_start, Native.utf8(environment), asked, cancel.address)
+      begin_run(DeployRun, cancel, block) do
+        DeployRequest.with(**request) do |asked|
+          ask(:make, :tinyci_deploy_start, Native.utf8(environment), asked, cancel.address)
+        end
       end
-      reading(DeployRun.new(address, cancel, @host), &block)
     end
 
     # Goes back to what was deployed before the deployment that is there now.
@@ -217,13 +218,16 @@ module TinyCI
     def selecting(revisions, selection, &block) = Selection.with(revisions, selection, &block)
 
     def start(function, revisions, token, selection, &block)
-      address = selecting(revisions, selection) do |selected|
-        ask(:make, function, selected, token.address)
+      begin_run(Run, token, block) do
+        selecting(revisions, selection) { |selected| ask(:make, function, selected, token.address) }
       end
-      reading(Run.new(address, token, @host), &block)
     end
 
-    def reading(run, &block) = block ? run.each(&block) : run
+    # Owns what the block starts, which no exception from outside can lose, and has it read.
+    def begin_run(type, token, reader)
+      run = Thread.handle_interrupt(Exception => :never) { type.new(yield, token, @host) }
+      reader ? run.each(&reader) : run
+    end
 
     # Gives the block a token's address, and stops what it does with that when the host's token is
     # canceled or an exception (Ctrl-C, Timeout) ends the call.

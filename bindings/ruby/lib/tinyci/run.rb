@@ -25,6 +25,7 @@ module TinyCI
       @lock = Mutex.new
       @commands = []
       @done = false
+      @request = nil
       # A copy, which is good for as long as this object is.
       @io = IO.for_fd(Native.value(:tinyci_run_fd, address), autoclose: false).dup
     end
@@ -49,9 +50,12 @@ module TinyCI
     end
 
     # The next event if there is one, else nil, at once: for event loops. Call it until it gives
-    # nil, then wait until `to_io` can be read; `done?` tells whether there is more to come.
+    # nil, then wait until `to_io` can be read, with an executor for a moment at most; `done?` tells
+    # whether there is more to come.
     def poll
-      event, request = pull
+      # One is left where an exception from outside came before it was served.
+      event = pull unless @request
+      request, @request = @request, nil
       serve(request) if request
       @commands.each(&:watch)
       @commands.reject!(&:over?)
@@ -99,8 +103,8 @@ module TinyCI
 
     private
 
-    # The next event and the request that it may be. No exception of another thread or a signal
-    # comes in between, which would lose a request that somebody waits for.
+    # The next event, and the request that it may be into its place. No exception of another thread
+    # or a signal comes in between, which would lose a request that somebody waits for.
     def pull
       Thread.handle_interrupt(Exception => :never) do
         @lock.synchronize { done? ? nil : @handle.use { |run| pull_from(run) } }
@@ -117,7 +121,8 @@ module TinyCI
       return unless event
 
       read = Event.new(event)
-      [read, Host.take(event, read.kind)]
+      @request = Host.take(event, read.kind)
+      read
     rescue Error => error
       end_with(error: error) unless error.status == :wrong_process
       raise
