@@ -36,7 +36,8 @@ module Generate
     def constants
       data = JSON.parse(File.read(File.join(ROOT, "include/tinyci.json")))
       data.fetch("constants").map do |constant|
-        "    #{constant.fetch("name").delete_prefix("TINYCI_")} = #{constant.fetch("value").inspect}\n"
+        name = constant.fetch("name").delete_prefix("TINYCI_")
+        "    #{name} = #{constant.fetch("value").inspect}\n"
       end
     end
 

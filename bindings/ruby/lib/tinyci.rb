@@ -30,12 +30,15 @@ module TinyCI
     # hooks::        by point, such as `before_build`: called with a Hook
     # functions::    by name: what scripts can call; a Function where a plan should know more of it
     # secrets::      a Hash, or called with a Secret; nil has `tinyci.secretsDir` looked into
+    # approvals::    called with an Approval, where nobody approved in the repository; returns who
+    #                approves, or true, or nil for a deployment that is to wait
     # executor::     called with a Command, in a thread of its own; returns its exit code or
     #                Process::Status
     #
     # Raises Error.
-    def open(path, hooks: {}, functions: {}, secrets: nil, executor: nil, **options)
-      host = Host.new(hooks: hooks, functions: functions, secrets: secrets, executor: executor)
+    def open(path, hooks: {}, functions: {}, secrets: nil, approvals: nil, executor: nil, **options)
+      host = Host.new(hooks: hooks, functions: functions, secrets: secrets, approvals: approvals,
+                      executor: executor)
       engine = Engine.new(path, host, options)
       return engine unless block_given?
 
@@ -46,8 +49,8 @@ module TinyCI
       end
     end
 
-    # A pipeline from a YAML text, or from a script that imports nothing and calls no functions of the
-    # host's (Engine#parse for those).
+    # A pipeline from a YAML text, or from a script that imports nothing and calls no functions of
+    # the host's (Engine#parse for those).
     def parse(text, format: :yaml, name: "pipeline")
       text = Native.utf8(text)
       Pipeline.new(Native.make(:tinyci_pipeline_parse, 0, text, text.bytesize,

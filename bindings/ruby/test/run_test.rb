@@ -84,12 +84,14 @@ class RunTest < Minitest::Test
 
   def test_two_engines_run_at_once_in_two_threads
     other = File.join(@dir, "other")
-    barrier = ->(mine, theirs) { "build: touch #{@dir}/#{mine} && until [ -e #{@dir}/#{theirs} ]; do sleep 0.05; done\n" }
+    barrier = lambda do |mine, theirs|
+      "build: |\n  touch #{@dir}/#{mine}\n  until [ -e #{@dir}/#{theirs} ]; do sleep 0.05; done\n"
+    end
     commit(barrier.call("a", "b"))
-    git("init", "--quiet", "--initial-branch=main", other, in: @dir)
+    git("init", "--quiet", "--initial-branch=main", other, dir: @dir)
     File.write("#{other}/.tinyci.yml", barrier.call("b", "a"))
-    git("add", "--all", in: other)
-    git("commit", "--quiet", "--message", "One", in: other)
+    git("add", "--all", dir: other)
+    git("commit", "--quiet", "--message", "One", dir: other)
     runs = [@repository, other].map do |path|
       Thread.new { TinyCI.open(path) { |engine| engine.run { nil }.records } }
     end

@@ -6,15 +6,8 @@ require_relative "support"
 class StopTest < Minitest::Test
   include Support
 
-  # Opens the engine around a silent build, and gives the block the run and the build's pid in the
-  # middle of it.
-  def silent_run
-    commit(silent_build)
-    open_engine do |engine|
-      run = engine.run
-      yield run, -> { build_pid }
-    end
-  end
+  # A program that does nothing but read.
+  READING = "TinyCI.open(ARGV[0]).run { |event| tell(event) if event.output? }"
 
   def assert_stopped(pid)
     eventually("the end of #{pid}") { !alive?(pid) }
@@ -23,74 +16,73 @@ class StopTest < Minitest::Test
 
   def test_break_stops_the_run
     commit(silent_build)
-    pid = nil
-    result = open_engine do |engine|
-      engine.run { |event| break pid = build_pid if event.step_started? }
-    end
-    assert_equal pid, result
+    pid = open_engine { |engine| engine.run { |event| break Integer(event.text) if event.output? } }
     refute alive?(pid), "the block was left before the build had ended"
     assert_stopped(pid)
   end
 
-  def test_an_exception_stops_the_run_and_a_throw_does
-    silent_run do |run, pid|
-      error = assert_raises(KeyError) { run.each { |event| pid.call && raise(KeyError) if event.step_started? } }
-      assert_instance_of KeyError, error
-      assert_stopped(pid.call)
+  def test_an_exception_stops_the_run
+    commit(silent_build)
+    error = assert_raises(KeyError) do
+      open_engine { |engine| engine.run { |event| raise KeyError, event.text if event.output? } }
     end
-    FileUtils.rm("#{@dir}/pid")
-    open_engine do |engine|
-      assert_equal 7, (catch(:done) { engine.run { |event| build_pid && throw(:done, 7) if event.step_started? } })
-      assert_stopped(build_pid)
+    refute alive?(Integer(error.message))
+    assert_stopped(Integer(error.message))
+  end
+
+  def test_a_throw_stops_the_run
+    commit(silent_build)
+    pid = catch(:done) do
+      open_engine do |engine|
+        engine.run { |event| throw :done, Integer(event.text) if event.output? }
+      end
     end
+    refute alive?(pid)
+    assert_stopped(pid)
   end
 
   def test_a_throw_out_of_a_hook_stops_the_run
-    commit(silent_build)
+    commit("build: touch #{@dir}/built\n")
     open_engine(hooks: { before_build: ->(_) { throw :done, 7 } }) do |engine|
       assert_equal 7, (catch(:done) { engine.run { nil } })
     end
     assert_empty verdicts
-    refute File.exist?("#{@dir}/pid")
+    refute File.exist?("#{@dir}/built")
   end
 
   def test_a_timeout_ends_a_silent_build
-    silent_run do |run, pid|
+    commit(silent_build)
+    open_engine do |engine|
+      run = engine.run
+      pid = nil
       assert_raises(Timeout::Error) do
-        Timeout.timeout(PATIENCE) do
-          run.each do |event|
-            next unless event.step_started?
-
-            pid.call
-            # From here on nothing happens until the time is over.
-            Timeout.timeout(0.2) { run.each { nil } }
-          end
-        end
+        # Once the build has spoken, nothing comes any more until the time is over.
+        Timeout.timeout(5) { run.each { |event| pid = Integer(event.text) if event.output? } }
       end
-      assert_stopped(pid.call)
+      assert_stopped(pid) if pid
+      assert_empty verdicts
     end
   end
 
   def test_cancel_of_another_thread_still_runs_after_all
-    commit(silent_build + "hooks:\n  after_all: echo last\n")
-    output = +""
+    commit("#{silent_build}hooks:\n  after_all: echo last\n")
+    output = Queue.new
     open_engine do |engine|
       run = engine.run
-      canceler = Thread.new { build_pid && run.cancel }
-      run.each { |event| output << event.data if event.output? }
+      canceler = Thread.new { output.pop && run.cancel }
+      texts = run.filter_map { |event| event.text.tap { |text| output << text } if event.output? }
       canceler.join
-      assert_equal "last\n", output
+      assert_equal "last\n", texts.last
       assert_equal :canceled, run.records.fetch(0).outcome
+      assert_stopped(Integer(texts.first))
     end
-    assert_stopped(build_pid)
   end
 
   def test_one_token_stops_every_run_that_it_is_given_to
     commit(silent_build)
     token = TinyCI::CancelToken.new
     open_engine do |engine|
-      Thread.new { build_pid && token.cancel }
-      run = engine.run(cancel: token) { nil }
+      run = engine.run(cancel: token) { |event| token.cancel if event.output? }
       assert_equal :canceled, run.records.fetch(0).outcome
       assert_equal [1, true], [token.level, token.canceled?]
       assert_equal :canceled, engine.run("HEAD", cancel: token).to_a.last.outcome
@@ -100,65 +92,72 @@ class StopTest < Minitest::Test
   def test_a_run_that_nobody_reads_any_more_is_ended_by_the_collector
     commit(silent_build)
     open_engine do |engine|
-      # In a frame of its own, which keeps nothing alive.
-      Thread.new { engine.run.each.next }.join
-      pid = nil
-      Thread.new do
-        run = engine.run rescue nil
-        pid = build_pid if run
-      end.join
-      GC.start
-      eventually("the collection") do
-        GC.start
-        !alive?(pid)
-      end
+      # In a thread of its own, which keeps nothing alive.
+      pid = Thread.new do
+        run = engine.run
+        event = run.poll || run.wait until event&.output?
+        Integer(event.text)
+      end.value
+      eventually("the collection") { GC.start || !alive?(pid) }
     end
     assert_empty verdicts
   end
 
   # Each ends Ruby in the middle of a silent build.
-  ENDS = {
-    "exit" => "exit 3",
+  { "exit" => "exit 3",
     "exit!" => "exit! 3",
     "abort" => "abort 'enough'",
     "an error that nobody catches" => "raise KeyError",
-    "an exit of another thread" => "Thread.new { Process.exit(3) }.join",
-    "an exit while another thread reads the run" => "Thread.main.wakeup; sleep"
-  }.freeze
-
-  ENDS.each do |name, ending|
-    define_method(:"test_#{name.tr(" !", "__")}_in_mid_run") do
+    "an exit of another thread" => "Thread.new { exit 3 }.join" }.each do |name, ending|
+    define_method(:"test_#{name.tr(" ", "_")}_in_mid_run") do
       commit(silent_build)
       pid, log = program(<<~RUBY)
-        wait = -> { sleep 0.01 until File.exist?("#{@dir}/pid") }
-        engine = TinyCI.open(ARGV[0])
-        if #{name.end_with?("reads the run")}
-          Thread.new { engine.run { |event| nil } }
-          wait.call
-          exit 3
+        TinyCI.open(ARGV[0]) do |engine|
+          engine.run { |event| (tell(event); #{ending}) if event.output? }
         end
-        engine.run { |event| (wait.call; #{ending}) if event.step_started? }
       RUBY
-      status = status_of(pid)
-      assert_includes [1, 3], status.exitstatus, File.read(log)
+      assert_includes [1, 3], status_of(pid).exitstatus, File.read(log)
       assert_stopped(build_pid)
     end
+  end
+
+  def test_an_exit_while_another_thread_reads_the_run
+    commit(silent_build)
+    pid, log = program(<<~RUBY)
+      told = Queue.new
+      Thread.new { TinyCI.open(ARGV[0]).run { |event| told << tell(event) if event.output? } }
+      told.pop
+      exit 3
+    RUBY
+    assert_equal 3, status_of(pid).exitstatus, File.read(log)
+    assert_stopped(build_pid)
   end
 
   def test_the_end_of_ruby_stops_a_run_that_nobody_reads
     commit(silent_build)
     pid, log = program(<<~RUBY)
       $run = TinyCI.open(ARGV[0]).run
-      $run.wait until $run.poll&.step_started?
-      sleep 0.01 until File.exist?("#{@dir}/pid")
+      event = $run.poll || $run.wait until event&.output?
+      tell(event)
     RUBY
     assert_equal 0, status_of(pid).exitstatus, File.read(log)
     assert_stopped(build_pid)
   end
 
+  def test_the_end_of_ruby_while_an_executor_works_is_no_verdict
+    commit("build: make\n")
+    pid, log = program(<<~RUBY)
+      working = Queue.new
+      $run = TinyCI.open(ARGV[0], executor: ->(_) { working << true; sleep }).run
+      $run.poll || $run.wait until !working.empty?
+    RUBY
+    assert_equal 0, status_of(pid).exitstatus, File.read(log)
+    assert_empty verdicts
+  end
+
   def test_ctrl_c_in_a_silent_build
     commit(silent_build)
-    pid, log = program("TinyCI.open(ARGV[0]) { |engine| engine.run { nil } }\n")
+    pid, log = program(READING)
     build = build_pid
     Process.kill(:INT, pid)
     status = status_of(pid)
@@ -172,7 +171,7 @@ class StopTest < Minitest::Test
       TinyCI.open(ARGV[0]) do |engine|
         run = engine.run
         trap("TERM") { run.cancel }
-        run.each { nil }
+        run.each { |event| tell(event) if event.output? }
         exit(run.records[0].outcome == :canceled ? 0 : 1)
       end
     RUBY
@@ -184,7 +183,7 @@ class StopTest < Minitest::Test
 
   def test_a_kill_leaves_nothing_behind
     commit(silent_build)
-    pid, = program("TinyCI.open(ARGV[0]) { |engine| engine.run { nil } }\n")
+    pid, = program(READING)
     build = build_pid
     Process.kill(:KILL, pid)
     status_of(pid)
@@ -212,18 +211,31 @@ class StopTest < Minitest::Test
           Process.wait2(child).last.exitstatus
         end
         p statuses, run.records.map(&:outcome)
-        # A child that goes on through the parent's block, and one that ends there.
+        # A child that leaves the block at once, and one that goes through all that is around it.
         exit! 0 if fork.nil?
         exit if fork.nil?
-        Process.wait
-        Process.wait
+        2.times { Process.wait }
       end
     RUBY
     assert_equal 0, status_of(pid).exitstatus, File.read(log)
     assert_equal "[0]\n[:success]\n", File.read(log)
   end
 
-  def test_an_export_can_be_interrupted_and_canceled
+  def test_exit_statuses_that_somebody_else_takes_are_no_verdict
+    commit("build: exit 0\n")
+    pid, log = program(<<~RUBY)
+      trap("CLD", "IGNORE")
+      TinyCI.open(ARGV[0]) do |engine|
+        exit(engine.run { nil }.records.none?(&:passed?) ? 0 : 1)
+      rescue TinyCI::Error => error
+        exit(error.status == :unsupported ? 0 : 2)
+      end
+    RUBY
+    assert_equal 0, status_of(pid).exitstatus, File.read(log)
+    assert_empty verdicts
+  end
+
+  def test_an_export_can_be_canceled
     id = commit("build: exit 0\n")
     canceled = TinyCI::CancelToken.new.cancel
     open_engine do |engine|

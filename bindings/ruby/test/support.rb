@@ -21,15 +21,15 @@ module Support
   def setup
     @dir = Dir.mktmpdir("tinyci-ruby")
     @repository = File.join(@dir, "app")
-    git("init", "--quiet", "--initial-branch=main", @repository, in: @dir)
+    git("init", "--quiet", "--initial-branch=main", @repository, dir: @dir)
   end
 
   def teardown
     FileUtils.rm_rf(@dir)
   end
 
-  def git(*arguments, in: @repository)
-    output, status = Open3.capture2e(GIT, "git", *arguments, chdir: binding.local_variable_get(:in))
+  def git(*arguments, dir: @repository, env: {})
+    output, status = Open3.capture2e(GIT.merge(env), "git", *arguments, chdir: dir)
     raise "git #{arguments.join(" ")}: #{output}" unless status.success?
 
     output.chomp
@@ -37,9 +37,15 @@ module Support
 
   # Commits a config, and other files, and returns the commit's id.
   def commit(config, file = ".tinyci.yml", **files)
-    files.merge(file => config).each { |name, text| File.write(File.join(@repository, name.to_s), text) }
+    files.merge(file => config).each do |name, text|
+      File.write(File.join(@repository, name.to_s), text)
+    end
     git("add", "--all")
-    git("commit", "--quiet", "--allow-empty", "--message", "Change #{file}")
+    # Builds are told apart, and put in order, by seconds.
+    @clock = (@clock || Time.now.to_i - 1000) + 1
+    date = "@#{@clock} +0000"
+    git("commit", "--quiet", "--message", "Change #{file}",
+        env: { "GIT_AUTHOR_DATE" => date, "GIT_COMMITTER_DATE" => date })
     git("rev-parse", "HEAD")
   end
 
@@ -71,20 +77,30 @@ module Support
     false
   end
 
-  # A config whose build says its pid and then keeps silent for ever.
+  # A config whose build says its pid and then keeps silent for ever. What it said comes as output
+  # once everything knows of the build: an engine that is killed before has no guard for it yet.
   def silent_build
-    %(build: "echo $$ > #{@dir}/pid.new && mv #{@dir}/pid.new #{@dir}/pid && exec sleep 1000"\n)
+    %(build: "echo $$; exec sleep 1000"\n)
   end
 
+  # The pid that a silent build said to a program of ours.
   def build_pid
     eventually("the build") { File.exist?("#{@dir}/pid") }
     Integer(File.read("#{@dir}/pid"))
   end
 
   # Starts a Ruby program, in a process group of its own, that has the repository as its argument.
+  # It can tell the tests what the build said.
   def program(text)
     path = File.join(@dir, "program.rb")
-    File.write(path, "require 'tinyci'\n#{text}")
+    File.write(path, <<~RUBY)
+      require "tinyci"
+      def tell(event)
+        File.write("#{@dir}/pid.new", event.data)
+        File.rename("#{@dir}/pid.new", "#{@dir}/pid")
+      end
+      #{text}
+    RUBY
     log = File.join(@dir, "program.log")
     pid = Process.spawn(RbConfig.ruby, "-I", LIBRARY, path, @repository,
                         out: log, err: %i[child out], in: File::NULL, pgroup: true)

@@ -69,7 +69,13 @@ module TinyCI
       stop if canceled?
     end
 
-    def running? = @thread.alive?
+    # Whether its thread has ended. One that did so without an answer fails its step.
+    def over?
+      return false if @thread.alive?
+
+      abandon
+      true
+    end
 
     # Ends its thread, which is given some seconds for it. One that hangs is left behind.
     def finish(deadline)
@@ -80,7 +86,7 @@ module TinyCI
     private
 
     def stop
-      return if @stopped || !running?
+      return if @stopped || !@thread.alive?
 
       @stopped = true
       @thread.raise(Error.new("the command was canceled", status: :canceled))
@@ -92,8 +98,6 @@ module TinyCI
     rescue StandardError, ScriptError => error
       failed.call(error) unless error.is_a?(Error) && error.status == :canceled
       refuse(error)
-    ensure
-      abandon
     end
 
     # The exit code and the signal that ended it.
@@ -101,8 +105,8 @@ module TinyCI
       case status
       when Integer then [status, 0]
       when Process::Status then [status.exitstatus || 0, status.termsig || 0]
-      else raise TypeError, "the executor returned #{status.inspect}: an exit code is needed, or a " \
-                            "Process::Status"
+      else raise TypeError, "the executor returned #{status.inspect}, which is neither an exit " \
+                            "code nor a Process::Status"
       end
     end
   end

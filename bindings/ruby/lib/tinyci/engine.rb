@@ -2,6 +2,8 @@
 
 require "json"
 require_relative "commit"
+require_relative "deploy_request"
+require_relative "deploy_run"
 require_relative "options"
 require_relative "pipeline"
 require_relative "run"
@@ -45,8 +47,8 @@ module TinyCI
       Native.list(:commits, commits) { |commit| Commit.new(commit) }
     end
 
-    # The records that verdicts rest on, the newest commit first: of all commits, or of those that are
-    # selected; with that outcome, and so many.
+    # The records that verdicts rest on, the newest commit first: of all commits, or of those that
+    # are selected; with that outcome, and so many.
     def records(*revisions, outcome: nil, limit: 0, **selection)
       number = Outcome.number(outcome)
       records = selecting(revisions, selection) do |selected|
@@ -75,7 +77,9 @@ module TinyCI
 
     # What a run would do: what `tinyci plan --json` prints.
     def plan(*revisions, **selection)
-      JSON.parse(selecting(revisions, selection) { |selected| ask(:text, :tinyci_plan_json, selected) })
+      JSON.parse(selecting(revisions, selection) do |selected|
+        ask(:text, :tinyci_plan_json, selected)
+      end)
     end
 
     # What is wrong with a commit's config: what `tinyci check --commit REV --json` prints.
@@ -106,8 +110,8 @@ module TinyCI
     # Takes the hook out again. Returns lines that a person should see.
     def uninstall = lines(ask(:text, :tinyci_uninstall))
 
-    # Packs old builds. Leaves as they are so many of the newest, and those that `leave` names: names
-    # of builds, paths of or in them, links to them, commits' ids. Returns the archives' paths.
+    # Packs old builds. Leaves as they are so many of the newest, and those that `leave` tells: names
+    # of builds, paths of or in them, links to them, ids of commits. Returns the archives' paths.
     def compact(newest: 1, leave: [], cancel: nil)
       left = Array(leave).map { |build| Native.utf8(build) }.join("\n")
       stoppable(cancel) do |token|
@@ -118,6 +122,83 @@ module TinyCI
     # Takes a commit's verdict away, so that it is due again. Says whether it had one.
     def forget(revision)
       ask(:call, :tinyci_forget, Native.utf8(revision)) == Header::OK
+    end
+
+    # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
+    # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
+    # Returns what was removed, or would be: what `tinyci prune --json` prints.
+    def prune(keep: nil, max_age: nil, max_bytes: nil, dry_run: false, cancel: nil)
+      rules = [keep, max_age && Native.milliseconds(max_age), max_bytes].map { |rule| rule || -1 }
+      flags = dry_run ? Header::PRUNE_DRY_RUN : 0
+      JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_prune, *rules, flags, token) })
+    end
+
+    # Deploys a commit, by the `deploy` of its config: see DeployRequest for the keywords. Reads the
+    # run as `run` does; the DeployRun tells what came of it. Nobody is asked whether it may begin:
+    # show a plan first, and pass that.
+    def deploy(environment = nil, cancel: CancelToken.new, **request, &block)
+      begin_run(DeployRun, cancel, block) do
+        DeployRequest.with(**request) do |asked|
+          ask(:make, :tinyci_deploy_start, Native.utf8(environment), asked, cancel.address)
+        end
+      end
+    end
+
+    # Goes back to what was deployed before the deployment that is there now.
+    def rollback(environment = nil, **request, &block)
+      deploy(environment, rollback: true, **request, &block)
+    end
+
+    # What a deployment would do: what `tinyci deploy --dry-run --json` prints.
+    def deploy_plan(environment = nil, **request)
+      JSON.parse(DeployRequest.with(**request) do |asked|
+        ask(:text, :tinyci_deploy_plan_json, Native.utf8(environment), asked)
+      end)
+    end
+
+    # What was deployed, newest first: the lines that `tinyci deploys --json` prints. Gives the
+    # block lines that a person should see, about what stands there and is no deployment.
+    def deploys(environment = nil, limit: 0, &warned)
+      warnings = Native.place
+      lines = ask(:text, :tinyci_deploys_json, Native.utf8(environment), Native.unsigned(limit, 64),
+                  warnings)
+      warnings = Native.taken_text(Native.stored(warnings))
+      warnings.each_line(chomp: true, &warned) if warned
+      lines.each_line.map { |line| JSON.parse(line) }
+    end
+
+    # Approves of a commit, so that its next deployment there can go on. The approver is whom git's
+    # configuration names. Returns what `tinyci approve --json` prints.
+    def approve(revision, environment = nil)
+      JSON.parse(ask(:text, :tinyci_approve, Native.utf8(environment), Native.utf8(revision)))
+    end
+
+    # Says why an environment whose last deployment was interrupted can be deployed to again. Says
+    # whether there was something to unlock.
+    def unlock_deploys(reason, environment = nil)
+      status = ask(:call, :tinyci_unlock_deploys, Native.utf8(environment), Native.utf8(reason))
+      status == Header::OK
+    end
+
+    # How the repository stands: what `tinyci status --json` prints.
+    def status = JSON.parse(ask(:text, :tinyci_status_json))
+
+    # Every setting, and what is set: the lines that `tinyci settings --json` prints.
+    def settings = ask(:text, :tinyci_settings_json).each_line.map { |line| JSON.parse(line) }
+
+    # Has `git fetch` bring a remote's verdicts, records and deployments. Returns the lines of git's
+    # configuration that are new.
+    def setup_remote(remote = nil) = lines(ask(:text, :tinyci_setup_remote, Native.utf8(remote)))
+
+    # Takes these lines out again, and returns them.
+    def undo_setup_remote(remote = nil)
+      lines(ask(:text, :tinyci_undo_setup_remote, Native.utf8(remote)))
+    end
+
+    # Merges the verdicts and records that were last fetched of a remote into the repository's own.
+    # Says whether there was something new.
+    def merge_results(remote = nil)
+      ask(:call, :tinyci_merge_results, Native.utf8(remote)) == Header::OK
     end
 
     # Lets go of the repository. What was made of the engine goes on.
@@ -137,11 +218,15 @@ module TinyCI
     def selecting(revisions, selection, &block) = Selection.with(revisions, selection, &block)
 
     def start(function, revisions, token, selection, &block)
-      address = selecting(revisions, selection) do |selected|
-        ask(:make, function, selected, token.address)
+      begin_run(Run, token, block) do
+        selecting(revisions, selection) { |selected| ask(:make, function, selected, token.address) }
       end
-      run = Run.new(address, token, @host)
-      block ? run.each(&block) : run
+    end
+
+    # Owns what the block starts, which no exception from outside can lose, and has it read.
+    def begin_run(type, token, reader)
+      run = Thread.handle_interrupt(Exception => :never) { type.new(yield, token, @host) }
+      reader ? run.each(&reader) : run
     end
 
     # Gives the block a token's address, and stops what it does with that when the host's token is

@@ -52,6 +52,8 @@ module TinyCI
 
     def initialize(message = "refused", code: 0)
       super(message)
+      raise RangeError, "the code #{code} does not fit into 32 bits" unless code.bit_length < 32
+
       @code = code
     end
   end

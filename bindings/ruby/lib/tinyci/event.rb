@@ -7,9 +7,10 @@ module TinyCI
   # One thing that happened in a run, or that the run asked for. It can be kept.
   class Event
     KINDS = Native.names(:EVENT).freeze
+    STREAMS = Native.names(:STREAM).freeze
     # From this number on an event is a request.
     FIRST_REQUEST = 32
-    private_constant :FIRST_REQUEST
+    private_constant :STREAMS, :FIRST_REQUEST
 
     # What happened, as a Symbol: :output, :step_finished and so on; :unknown for what a later
     # version may add.
@@ -41,7 +42,9 @@ module TinyCI
       @sequence = Native.value(:tinyci_event_sequence, address)
       @time = Time.at(0, Native.value(:tinyci_event_time_ms, address), :millisecond)
       @commit, @job, @step, @label, @log_lines =
-        %w[commit job step label log_lines].map { |part| Native.value(:"tinyci_event_#{part}", address) }
+        %w[commit job step label log_lines].map do |part|
+          Native.value(:"tinyci_event_#{part}", address)
+        end
       @data = Native.bytes(:tinyci_event_data, address)
       @stream = STREAMS[Native.value(:tinyci_event_stream, address)]
       @outcome = Outcome.of(Native.value(:tinyci_event_outcome, address))
@@ -51,9 +54,6 @@ module TinyCI
       @json = Native.value(:tinyci_event_json, address) unless output?
       freeze
     end
-
-    STREAMS = Native.names(:STREAM).freeze
-    private_constant :STREAMS
 
     KINDS.each_value do |kind|
       define_method(:"#{kind}?") { @kind == kind }

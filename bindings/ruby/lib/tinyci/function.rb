@@ -39,12 +39,12 @@ module TinyCI
     def arity_of(callable)
       kinds = callable.parameters.map(&:first)
       if kinds.include?(:keyreq)
-        raise ArgumentError, "a function of scripts has no keywords, but #{callable.inspect} needs some"
+        raise ArgumentError, "scripts know no keywords, but #{callable.inspect} needs some"
       end
 
       least = callable.arity.negative? ? -callable.arity - 1 : callable.arity
-      most = kinds.include?(:rest) ? MOST_ARGUMENTS : kinds.count { |kind| %i[req opt].include?(kind) }
-      least..most
+      named = kinds.count { |kind| %i[req opt].include?(kind) }
+      least..(kinds.include?(:rest) ? MOST_ARGUMENTS : named)
     end
   end
 end

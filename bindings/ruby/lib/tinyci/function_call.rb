@@ -20,7 +20,7 @@ module TinyCI
     end
 
     def serve(host)
-      give(host.functions.fetch(name).call(*arguments))
+      return_value(host.functions.fetch(name).call(*arguments))
     end
 
     private
@@ -35,13 +35,15 @@ module TinyCI
       end
     end
 
-    def give(value)
+    def return_value(value)
       case value
       when nil then answer(:tinyci_request_return_null)
       when true, false then answer(:tinyci_request_return_bool, value ? 1 : 0)
       when Integer
         # Others wrap around in C.
-        raise RangeError, "#{name} returned #{value}, which 64 bits do not hold" unless INTEGERS.cover?(value)
+        unless INTEGERS.cover?(value)
+          raise RangeError, "#{name} returned #{value}, which 64 bits do not hold"
+        end
 
         answer(:tinyci_request_return_int, value)
       when Float then answer(:tinyci_request_return_float, value)

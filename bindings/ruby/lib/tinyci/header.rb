@@ -29,9 +29,12 @@ module TinyCI
     EVENT_FINISHED = 8
     EVENT_WARNING = 9
     EVENT_WAITING = 10
+    EVENT_DEPLOY_STARTED = 11
+    EVENT_DEPLOY_FINISHED = 12
     EVENT_HOOK = 32
     EVENT_FUNCTION = 33
     EVENT_SECRET = 34
+    EVENT_APPROVAL = 35
     EVENT_COMMAND = 36
     STREAM_STDOUT = 1
     STREAM_STDERR = 2
@@ -48,9 +51,13 @@ module TinyCI
     OUTCOME_SKIPPED = 4
     OUTCOME_NO_VERDICT = 5
     OUTCOME_CANCELED = 6
+    OUTCOME_WAITING = 7
+    OUTCOME_RUNNING = 8
+    OUTCOME_INTERRUPTED = 9
     RESULTS_ALL_ATTEMPTS = 1
     INSTALL_HIDE_REFS = 1
     INSTALL_SHARED_HOOKS = 2
+    PRUNE_DRY_RUN = 1
     OK = 0
     DONE = 1
     AGAIN = 2
@@ -142,6 +149,8 @@ module TinyCI
       tinyci_run_next: %i[status handle int32 out error],
       tinyci_run_fd: %i[int32 handle],
       tinyci_run_records: %i[status handle out error],
+      tinyci_run_deployment_json: %i[status handle out error],
+      tinyci_run_deploy_outcome: %i[int32 handle],
       tinyci_run_free: %i[void handle],
       tinyci_event_kind: %i[int32 handle],
       tinyci_event_sequence: %i[uint64 handle],
@@ -162,6 +171,7 @@ module TinyCI
       tinyci_request_job: %i[text handle],
       tinyci_request_step: %i[text handle],
       tinyci_request_label: %i[text handle],
+      tinyci_request_question: %i[text handle],
       tinyci_request_export_dir: %i[text handle],
       tinyci_request_canceled: %i[int32 handle],
       tinyci_request_arg_count: %i[size handle],
@@ -207,10 +217,29 @@ module TinyCI
       tinyci_check_json: %i[status engine text out error],
       tinyci_check_text_json: %i[status engine text size int32 text out error],
       tinyci_results_json: %i[status engine handle int32 size uint32 out error],
+      tinyci_deploys_json: %i[status engine text size out out error],
+      tinyci_status_json: %i[status engine out error],
+      tinyci_settings_json: %i[status engine out error],
+      tinyci_deploy_request_new: %i[handle],
+      tinyci_deploy_request_set_revision: %i[status handle text error],
+      tinyci_deploy_request_set_rollback: %i[status handle int32 error],
+      tinyci_deploy_request_set_force: %i[status handle int32 error],
+      tinyci_deploy_request_set_by: %i[status handle text text error],
+      tinyci_deploy_request_set_plan: %i[status handle text error],
+      tinyci_deploy_request_free: %i[void handle],
+      tinyci_deploy_plan_json: %i[status engine text handle out error],
+      tinyci_deploy_start: %i[status engine text handle handle out error],
+      tinyci_rollback_start: %i[status engine text handle out error],
+      tinyci_approve: %i[status engine text text out error],
+      tinyci_unlock_deploys: %i[status engine text text error],
       tinyci_install: %i[status engine text uint32 out error],
       tinyci_uninstall: %i[status engine out error],
       tinyci_compact: %i[status engine size text handle out error],
-      tinyci_forget: %i[status engine text error]
+      tinyci_forget: %i[status engine text error],
+      tinyci_prune: %i[status engine int64 int64 int64 uint32 handle out error],
+      tinyci_setup_remote: %i[status engine text out error],
+      tinyci_undo_setup_remote: %i[status engine text out error],
+      tinyci_merge_results: %i[status engine text error]
     }.freeze
   end
 end

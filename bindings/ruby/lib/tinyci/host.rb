@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "approval"
 require_relative "command"
 require_relative "function"
 require_relative "function_call"
@@ -10,27 +11,30 @@ module TinyCI
   # What the program that embeds tinyci answers for, as keywords of TinyCI.open say it.
   class Host
     # The requests that it can be asked, by the kind of their event.
-    REQUESTS = { hook: Hook, function: FunctionCall, secret: Secret, command: Command }.freeze
+    REQUESTS = { hook: Hook, function: FunctionCall, secret: Secret, approval: Approval,
+                 command: Command }.freeze
     private_constant :REQUESTS
 
-    # Takes the request of the event at an address. Nil if it is none, or one of a later version: its
-    # step fails.
+    # Takes the request of the event at an address. Nil if it is none, or one of a later version:
+    # its step fails.
     def self.take(event, kind)
       request = REQUESTS[kind] or return
       address = Native.value(:tinyci_event_take_request, event)
       request.new(address, event) unless address.zero?
     end
 
-    attr_reader :hooks, :functions, :secrets, :executor
+    attr_reader :hooks, :functions, :secrets, :approvals, :executor
 
-    def initialize(hooks: {}, functions: {}, secrets: nil, executor: nil)
+    def initialize(hooks: {}, functions: {}, secrets: nil, approvals: nil, executor: nil)
       @hooks = hooks.to_h { |point, hook| [point.to_s, callable(hook, "the hook #{point}")] }
       @functions = functions.to_h { |name, function| [name.to_s, Function.wrap(function)] }
       # A Hash of secrets is the common case.
       @secrets = secrets.is_a?(Hash) ? ->(secret) { secrets[secret.name] } : secrets
+      @approvals = approvals
       @executor = executor
-      callable(@secrets, "secrets") if @secrets
-      callable(@executor, "the executor") if @executor
+      { secrets: @secrets, approvals: @approvals, executor: @executor }.each do |name, handler|
+        callable(handler, "the option #{name}") if handler
+      end
     end
 
     # Adds it to the options at an address.
@@ -43,7 +47,8 @@ module TinyCI
     private
 
     def answers
-      (secrets ? Header::ANSWER_SECRET : 0) | (executor ? Header::ANSWER_COMMAND : 0)
+      (secrets ? Header::ANSWER_SECRET : 0) | (approvals ? Header::ANSWER_APPROVAL : 0) |
+        (executor ? Header::ANSWER_COMMAND : 0)
     end
 
     def callable(handler, what)

@@ -27,9 +27,10 @@ module TinyCI
         check(handle)
         handle
       rescue Fiddle::DLError => error
-        raise LoadError, "cannot load the tinyci library: #{error.message}\nIt is looked for where " \
-                         "TINYCI_LIBRARY says, else at #{BUNDLED}, else as #{NAME} where the " \
-                         "system looks. `sh bindings/build-library.sh PREFIX` builds it.", cause: nil
+        message = "cannot load the tinyci library: #{error.message}\n" \
+                  "It is looked for where TINYCI_LIBRARY says, else at #{BUNDLED}, else as " \
+                  "#{NAME} where the system looks. `sh bindings/build-library.sh PREFIX` builds it."
+        raise LoadError, message, cause: nil
       end
 
       private

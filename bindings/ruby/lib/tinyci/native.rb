@@ -32,7 +32,8 @@ module TinyCI
       Header::FUNCTIONS.to_h do |name, (result, *parameters)|
         types = [result, *parameters].map { |kind| TYPES.fetch(kind, Fiddle::TYPE_VOIDP) }
         long = LONG.include?(name) || parameters.first == :engine
-        [name, Fiddle::Function.new(library[name.to_s], types.drop(1), types.first, need_gvl: !long)]
+        address = library[name.to_s]
+        [name, Fiddle::Function.new(address, types.drop(1), types.first, need_gvl: !long)]
       end
     end
     private_class_method :bind
@@ -56,7 +57,7 @@ module TinyCI
       def bytes(name, handle)
         length = place
         pointer = FUNCTIONS.fetch(name).call(handle, length)
-        pointer.null? ? nil : pointer[0, stored(length)]
+        pointer.null? ? nil : pointer[0, length.unpack1("J")]
       end
 
       # Makes a call that can fail, and returns its status: OK, DONE or AGAIN.
@@ -77,18 +78,30 @@ module TinyCI
       def step(name, *arguments)
         out = place
         status = call(name, *arguments, out)
-        address = stored(out)
-        [status, address.zero? ? nil : address]
+        [status, stored(out)]
       end
 
       # The text that such a call stored.
       def text(name, *arguments)
-        address = make(name, *arguments) or return ""
-        begin
-          Fiddle::Pointer.new(address).to_s.force_encoding(Encoding::UTF_8)
-        ensure
-          value(:tinyci_string_free, address)
-        end
+        taken_text(make(name, *arguments))
+      end
+
+      # The text at an address that the library stored, which is freed; "" for none.
+      def taken_text(address)
+        return "" unless address
+
+        Fiddle::Pointer.new(address).to_s.force_encoding(Encoding::UTF_8)
+      ensure
+        value(:tinyci_string_free, address)
+      end
+
+      # Room for a pointer, to be given to a call.
+      def place = [0].pack("J")
+
+      # What a call stored there: an address, nil where it stored none.
+      def stored(place)
+        address = place.unpack1("J")
+        address unless address.zero?
       end
 
       # Gives the block an object that is freed afterwards: one that `*_new` makes.
@@ -164,9 +177,6 @@ module TinyCI
           raise TypeError, "no implicit conversion of #{value.class} into String"
         end
       end
-
-      def place = [0].pack("J")
-      def stored(place) = place.unpack1("J")
 
       def taken_error(address)
         Error.read(address)

@@ -6,12 +6,12 @@ require_relative "native"
 module TinyCI
   # What became of a commit, of a step or of a run, as a Symbol.
   module Outcome
-    NAMES = Native.names(:OUTCOME).freeze
-    private_constant :NAMES
-
-    # :success, :failure, :timed_out, :skipped, :no_verdict or :canceled; :unknown for what a later
-    # version may add. Only :success is green.
-    def self.of(number) = number.zero? ? nil : NAMES.fetch(number, :unknown)
+    # :success, :failure, :timed_out, :skipped, :no_verdict or :canceled; of a deployment also
+    # :waiting, :running or :interrupted; :unknown for what the library does not know, nil for 0.
+    # Only :success is green.
+    def self.of(number)
+      (Native.value(:tinyci_outcome_name, number) || :unknown).to_sym unless number.zero?
+    end
 
     # The number for a name, 0 for nil.
     def self.number(name) = name.nil? ? 0 : Native.number(:OUTCOME, name)

@@ -35,7 +35,8 @@ module TinyCI
     def refuse(error)
       refused = error.is_a?(Refused)
       message = refused ? error.message : "#{error.class}: #{error.message}"
-      message = message.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub.delete("\0")
+      message = message.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
+      message = message.delete("\0")
       answer(:tinyci_request_fail, message, refused ? error.code : 0)
     end
 
@@ -53,12 +54,18 @@ module TinyCI
 
     # Answers, unless it was answered. That nobody waits for it any more is no error.
     def answer(function, *values)
-      @lock.synchronize do
-        # Taken back first: the call takes the request for good, whatever it returns.
-        address, @address = @address, nil
-        Native.call(function, address, *values) if address
+      # No exception from outside comes between the call and what is remembered of it.
+      Thread.handle_interrupt(Exception => :never) do
+        @lock.synchronize { give(function, values) if @address }
       end
+    end
+
+    # The call takes the request for good, except if Ruby did not get as far as making it.
+    def give(function, values)
+      Native.call(function, @address, *values)
+      @address = nil
     rescue Error => error
+      @address = nil
       raise unless error.status == :canceled
     end
   end

@@ -25,6 +25,7 @@ module TinyCI
       @lock = Mutex.new
       @commands = []
       @done = false
+      @request = nil
       # A copy, which is good for as long as this object is.
       @io = IO.for_fd(Native.value(:tinyci_run_fd, address), autoclose: false).dup
     end
@@ -48,22 +49,24 @@ module TinyCI
       self
     end
 
-    # The next event if there is one, else nil, at once: for event loops. Call it until it gives nil,
-    # then wait until `to_io` can be read; `done?` tells whether there is more to come.
+    # The next event if there is one, else nil, at once: for event loops. Call it until it gives
+    # nil, then wait until `to_io` can be read, with an executor for a moment at most; `done?` tells
+    # whether there is more to come.
     def poll
-      event, request = pull
+      # One is left where an exception from outside came before it was served.
+      event = pull unless @request
+      request, @request = @request, nil
       serve(request) if request
       @commands.each(&:watch)
-      @commands.select!(&:running?)
+      @commands.reject!(&:over?)
       raise_failure if done?
       event
     end
 
     # Waits until `poll` has something to do.
     def wait
-      return if done?
-
-      @io.wait_readable(@commands.empty? ? nil : WATCH_INTERVAL)
+      @io.wait_readable(@commands.empty? ? nil : WATCH_INTERVAL) unless done?
+      nil
     end
 
     # For IO.select and event loops: readable when `poll` has something to give.
@@ -100,8 +103,8 @@ module TinyCI
 
     private
 
-    # The next event and the request that it may be. No exception of another thread or a signal comes
-    # in between, which would lose a request that somebody waits for.
+    # The next event, and the request that it may be into its place. No exception of another thread
+    # or a signal comes in between, which would lose a request that somebody waits for.
     def pull
       Thread.handle_interrupt(Exception => :never) do
         @lock.synchronize { done? ? nil : @handle.use { |run| pull_from(run) } }
@@ -111,22 +114,30 @@ module TinyCI
     # The event's address dies with the next pull: all of it is read before another thread can pull.
     def pull_from(run)
       status, event = Native.step(:tinyci_run_next, run, 0)
-      return end_with(records: read_records(run)) if status == Header::DONE
+      if status == Header::DONE
+        read_results(run)
+        return end_with
+      end
       return unless event
 
       read = Event.new(event)
-      [read, Host.take(event, read.kind)]
+      @request = Host.take(event, read.kind)
+      read
     rescue Error => error
       end_with(error: error) unless error.status == :wrong_process
       raise
     end
 
-    def end_with(records: nil, error: nil)
-      @records = records
+    def end_with(error: nil)
       @error = error
       @done = true
       @handle.close
       nil
+    end
+
+    # What is to be had of a run that is over.
+    def read_results(run)
+      @records = read_records(run)
     end
 
     def read_records(run)
@@ -134,19 +145,24 @@ module TinyCI
     end
 
     def serve(request)
-      if request.is_a?(Command)
-        request.start(@host.executor) { |error| fail_with(error) }
-        @commands << request
-      else
-        begin
-          request.serve(@host)
-        rescue StandardError, ScriptError => error
-          fail_with(error)
-          request.refuse(error)
-        ensure
-          request.abandon
-        end
-      end
+      return answer(request) unless request.is_a?(Command)
+
+      request.start(@host.executor) { |error| fail_with(error) }
+      @commands << request
+    end
+
+    def answer(request)
+      request.serve(@host)
+      answered = true
+    rescue StandardError, ScriptError => error
+      fail_with(error)
+      request.refuse(error)
+      answered = true
+    ensure
+      # By a throw or an exit the run is to be stopped. That comes before the request is given up,
+      # which alone would be a failed step, and so a verdict.
+      close unless answered
+      request.abandon
     end
 
     # What is to be raised when the run is over.

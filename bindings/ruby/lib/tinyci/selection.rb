@@ -57,7 +57,8 @@ module TinyCI
       end
 
       def text(setter, address, *values)
-        Native.call(:"tinyci_selection_#{setter}", address, *values.map { |value| Native.utf8(value) })
+        values = values.map { |value| Native.utf8(value) }
+        Native.call(:"tinyci_selection_#{setter}", address, *values)
       end
     end
   end
