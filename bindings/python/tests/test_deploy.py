@@ -113,21 +113,35 @@ def test_the_host_approves(repository: Repository, answer: object, outcome: str)
         assert "Grace" in run.deployment["approved_by"]
 
 
-def test_a_question_of_a_script_and_a_host_that_fails(repository: Repository) -> None:
-    repository.script('fn build() { } fn deploy() { approve("Is it Friday?"); sh("true"); }')
-    tinyci.open(repository.path).run().wait()
+QUESTION = 'fn build() { } fn deploy() { approve("Is it Friday?"); sh("true"); }'
+
+
+def test_a_host_that_fails_at_an_approval(repository: Repository) -> None:
+    asked: list[str | None] = []
 
     def approvals(approval: tinyci.Approval) -> bool:
-        assert approval.question == "Is it Friday?"
+        asked.append(approval.question)
         raise ZeroDivisionError
 
-    run = tinyci.open(repository.path, approvals=approvals).deploy()
+    repository.script(QUESTION)
+    engine = tinyci.open(repository.path, approvals=approvals)
+    engine.run().wait()
+    run = engine.deploy()
+    with pytest.raises(ZeroDivisionError):
+        run.wait()
+    assert run.deployment["outcome"] == "failure"
+
+    # Asked before the deployment begins: there is none then.
+    repository.path.joinpath(".tinyci.rhai").unlink()
+    repository.commit(CONFIG)
+    engine.run().wait()
+    run = engine.deploy()
     with pytest.raises(ZeroDivisionError):
         run.wait()
     with pytest.raises(tinyci.Error) as raised:
         _ = run.deployment
     assert raised.value.status == "host_abort"
-    assert not run.passed
+    assert asked == ["Is it Friday?", None]
 
 
 def test_unlocking_where_nothing_is_locked(repository: Repository, green: str) -> None:
