@@ -179,7 +179,8 @@ thread.join()
 assert run.passed, run.outcome
 """
     ended = subprocess.run(
-        [sys.executable, "-c", program, repository.path, other.path, go],
+        # Newer Pythons warn of any fork beside threads; here there are some, and it is right.
+        [sys.executable, "-W", "ignore", "-c", program, repository.path, other.path, go],
         capture_output=True,
         text=True,
         timeout=120,
