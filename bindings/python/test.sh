@@ -10,7 +10,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-prefix=$root/target/prefix
+prefix=$root/target/python-library
 if [ $# -gt 0 ] && [ "$1" != -- ]; then
     prefix=$(cd "$1" && pwd)
     shift
@@ -25,7 +25,7 @@ if ! "$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 
     exit 77
 fi
 
-venv=$root/target/python
+venv=$root/target/python-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
     'cffi>=1.15' 'hatchling>=1.26' 'pytest>=7' build mypy types-cffi

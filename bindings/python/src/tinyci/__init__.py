@@ -18,7 +18,7 @@ from .error import Error, Refusal
 from .event import Event
 from .pipeline import Pipeline, interpolate
 from .record import Commit, Record, StepRecord
-from .request import Command, Function, FunctionCall, Hook, Request, Secret
+from .request import Approval, Command, Function, FunctionCall, Hook, Request, Secret
 from .run import Run
 from .selection import Selection
 
@@ -27,6 +27,7 @@ open = Engine
 
 
 __all__ = [
+    "Approval",
     "CancelToken",
     "Command",
     "Commit",

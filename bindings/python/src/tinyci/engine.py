@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, final
 
 from . import _constants as c
-from ._library import lib
+from ._library import ffi, lib
 from ._native import (
     Pointer,
     call,
@@ -24,13 +25,14 @@ from ._native import (
     optional_text,
     owned,
     path_string,
+    string,
     text,
 )
 from ._native import path as path_bytes
 from .cancel import CancelToken, cancel_pointer
 from .pipeline import Pipeline, source_and_format
 from .record import Commit, Record, each_commit, each_record, outcome_number
-from .request import Executor, Function, HookFunction, Host, SecretFunction
+from .request import ApprovalFunction, Executor, Function, HookFunction, Host, SecretFunction
 from .run import Run, start
 from .selection import Selection, selection_pointer
 
@@ -66,6 +68,7 @@ class Engine:
         hooks: Mapping[str, HookFunction] | None = None,
         functions: Mapping[str, Any] | None = None,
         secrets: Mapping[str, str | bytes] | SecretFunction | None = None,
+        approvals: ApprovalFunction | None = None,
         executor: Executor | None = None,
     ) -> None:
         """Opens exactly this repository: a bare one, the top of a work tree, or a ``.git`` folder.
@@ -83,6 +86,8 @@ class Engine:
             :class:`Function` where more is to be said.
         secrets: their values by name, or what is asked for each and may give None, so that
             the folder of ``tinyci.secretsDir`` is looked into.
+        approvals: asked where a deployment wants one and the repository holds none; gives who
+            approves, or True, or None, so that it waits.
         executor: runs the commands instead of this machine, each on a thread of its own; gives the
             exit code, or the number of the signal below zero, as ``subprocess`` does.
         """
@@ -90,7 +95,7 @@ class Engine:
             name: function if isinstance(function, Function) else Function(function)
             for name, function in (functions or {}).items()
         }
-        self._host = Host(dict(hooks or {}), lent, secrets, executor)
+        self._host = Host(dict(hooks or {}), lent, secrets, approvals, executor)
         options = owned(lib.tinyci_options_new(), lib.tinyci_options_free)
         for glob in (refs,) if isinstance(refs, str) else refs:
             call(lib.tinyci_options_add_ref, options, text(glob))
@@ -214,7 +219,7 @@ class Engine:
         all_attempts: bool = False,
     ) -> list[dict[str, Any]]:
         """What became of commits, newest first: what ``tinyci results --json`` prints."""
-        flags = c.RESULTS_ALL_ATTEMPTS if all_attempts else 0
+        flags = all_attempts * c.RESULTS_ALL_ATTEMPTS
         return self._report_lines(
             lib.tinyci_results_json,
             selection_pointer(selection),
@@ -222,6 +227,85 @@ class Engine:
             limit,
             flags,
         )
+
+    def status(self) -> dict[str, Any]:
+        """How the repository stands: what runs, what is due, the last verdicts, what is deployed
+        where. What ``tinyci status --json`` prints."""
+        return self._report(lib.tinyci_status_json)
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Every setting that a repository can have, and what is set: what
+        ``tinyci settings --json`` prints."""
+        return self._report_lines(lib.tinyci_settings_json)
+
+    def deploys(self, environment: str | None = None, *, limit: int = 0) -> list[dict[str, Any]]:
+        """What was deployed, newest first: what ``tinyci deploys --json`` prints.
+
+        What stands among the deployments and is none of tinyci's is told as a ``UserWarning``.
+        """
+        told = ffi.new("char **")
+        try:
+            deploys = self._report_lines(
+                lib.tinyci_deploys_json, optional_text(environment), limit, told
+            )
+            for line in string(told[0]).splitlines():
+                warnings.warn(line, stacklevel=2)
+        finally:
+            lib.tinyci_string_free(told[0])
+        return deploys
+
+    def deploy_plan(
+        self,
+        environment: str | None = None,
+        revision: str | None = None,
+        *,
+        rollback: bool = False,
+        force: bool = False,
+        by: tuple[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """What a deployment would do, without doing it. To be shown to a person, and then to be
+        carried out as it is: ``engine.deploy(plan=plan)``."""
+        request = _deploy_request(revision, rollback, force, by, None)
+        return self._report(lib.tinyci_deploy_plan_json, optional_text(environment), request)
+
+    def deploy(
+        self,
+        environment: str | None = None,
+        revision: str | None = None,
+        *,
+        rollback: bool = False,
+        force: bool = False,
+        by: tuple[str, str] | None = None,
+        plan: Mapping[str, Any] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Run:
+        """Starts a deployment: the ``deploy`` of the commit's config. Iterate it; then its
+        :attr:`Run.deployment` tells what came of it, also where it waits for an approval.
+
+        environment: where to; the plan's, else ``production``.
+        revision: the commit; the newest that is green, on a branch that is deployed.
+        rollback: go back to what was deployed before.
+        force: deploy also what is not green, which the record keeps.
+        by: who deploys, by name and mail address; whom git's configuration names.
+        plan: exactly what :meth:`deploy_plan` gave, and only if nothing else is deployed there by
+            now; in the place of all before but ``by``.
+        """
+        request = _deploy_request(revision, rollback, force, by, plan)
+        return self._start(lib.tinyci_deploy_start, optional_text(environment), request, cancel)
+
+    def rollback(self, environment: str | None = None, *, cancel: CancelToken | None = None) -> Run:
+        """Starts going back to what was deployed before. Doing it again goes back further."""
+        return self._start(lib.tinyci_rollback_start, optional_text(environment), cancel)
+
+    def approve(self, environment: str | None, rev: str) -> dict[str, Any]:
+        """Approves of one commit in one environment, ``production`` for None, with the config that
+        it has. Gives what ``tinyci approve --json`` prints."""
+        return self._report(lib.tinyci_approve, optional_text(environment), text(rev))
+
+    def unlock_deploys(self, environment: str | None, reason: str) -> bool:
+        """Says that somebody has looked at an environment, ``production`` for None, whose last
+        deployment was interrupted, and why it can go on. Says whether it was locked."""
+        return self._act(lib.tinyci_unlock_deploys, optional_text(environment), text(reason))
 
     def install(
         self,
@@ -237,12 +321,11 @@ class Engine:
         shared_hooks: install even into a folder that other repositories use too.
         """
         flags = hide_refs * c.INSTALL_HIDE_REFS | shared_hooks * c.INSTALL_SHARED_HOOKS
-        notes = made_text(lib.tinyci_install, self._open_handle(), optional_text(command), flags)
-        return notes.splitlines()
+        return self._lines(lib.tinyci_install, optional_text(command), flags)
 
     def uninstall(self) -> list[str]:
         """Takes the hook out again. Gives lines that a person should see."""
-        return made_text(lib.tinyci_uninstall, self._open_handle()).splitlines()
+        return self._lines(lib.tinyci_uninstall)
 
     def compact(
         self, newest: int, *, leave: Iterable[str] = (), cancel: CancelToken | None = None
@@ -261,9 +344,44 @@ class Engine:
         )
         return [pathlib.Path(os.fsdecode(line)) for line in archives.splitlines()]
 
+    def prune(
+        self,
+        *,
+        keep: int | None = None,
+        max_age: float | None = None,
+        max_bytes: int | None = None,
+        dry_run: bool = False,
+        cancel: CancelToken | None = None,
+    ) -> dict[str, Any]:
+        """Removes old builds: all but the newest so many, those last run more than so many seconds
+        ago, the oldest until the rest takes no more bytes. Without any rule, the repository's
+        settings hold. Gives what ``tinyci prune --json`` prints."""
+        return self._report(
+            lib.tinyci_prune,
+            -1 if keep is None else keep,
+            milliseconds(max_age),
+            -1 if max_bytes is None else max_bytes,
+            dry_run * c.PRUNE_DRY_RUN,
+            cancel_pointer(cancel),
+        )
+
     def forget(self, rev: str) -> bool:
         """Takes a commit's verdict away, so that it is due again. Says whether it had one."""
-        return call(lib.tinyci_forget, self._open_handle(), text(rev)) == c.OK
+        return self._act(lib.tinyci_forget, text(rev))
+
+    def setup_remote(self, remote: str | None = None) -> list[str]:
+        """Has ``git fetch`` bring the verdicts of a remote, ``origin`` for None, and ``git log``
+        show them. Gives the lines of git's configuration that are new."""
+        return self._lines(lib.tinyci_setup_remote, optional_text(remote))
+
+    def undo_setup_remote(self, remote: str | None = None) -> list[str]:
+        """Takes those lines out again, and gives them."""
+        return self._lines(lib.tinyci_undo_setup_remote, optional_text(remote))
+
+    def merge_results(self, remote: str | None = None) -> bool:
+        """Merges the verdicts and records that were last fetched of a remote into the repository's
+        own. Says whether anything was new."""
+        return self._act(lib.tinyci_merge_results, optional_text(remote))
 
     def close(self) -> None:
         """Has the engine refuse further calls. What was made of it goes on."""
@@ -288,8 +406,17 @@ class Engine:
             raise ValueError("the engine is closed")
         return self._handle
 
-    def _start(self, function: Any, selection: Pointer, cancel: CancelToken | None) -> Run:
-        return start(function, self._open_handle(), selection, self._host, cancel)
+    def _start(self, function: Any, *arguments: Any) -> Run:
+        """Starts a run; the last of the arguments is the token that cancels it."""
+        *others, cancel = arguments
+        return start(function, self._open_handle(), others, self._host, cancel)
+
+    def _act(self, function: Any, *arguments: Any) -> bool:
+        """Says whether there was anything to do."""
+        return call(function, self._open_handle(), *arguments) == c.OK
+
+    def _lines(self, function: Any, *arguments: Any) -> list[str]:
+        return made_text(function, self._open_handle(), *arguments).splitlines()
 
     def _report(self, function: Any, *arguments: Any) -> dict[str, Any]:
         report: dict[str, Any] = made_json(function, self._open_handle(), *arguments)
@@ -298,6 +425,24 @@ class Engine:
     def _report_lines(self, function: Any, *arguments: Any) -> list[dict[str, Any]]:
         lines = made_bytes(function, self._open_handle(), *arguments).splitlines()
         return [json.loads(line) for line in lines]
+
+
+def _deploy_request(
+    revision: str | None,
+    rollback: bool,
+    force: bool,
+    by: tuple[str, str] | None,
+    plan: Mapping[str, Any] | None,
+) -> Pointer:
+    request = owned(lib.tinyci_deploy_request_new(), lib.tinyci_deploy_request_free)
+    call(lib.tinyci_deploy_request_set_revision, request, optional_text(revision))
+    call(lib.tinyci_deploy_request_set_rollback, request, int(rollback))
+    call(lib.tinyci_deploy_request_set_force, request, int(force))
+    if by is not None:
+        call(lib.tinyci_deploy_request_set_by, request, text(by[0]), text(by[1]))
+    if plan is not None:
+        call(lib.tinyci_deploy_request_set_plan, request, text(json.dumps(plan)))
+    return request
 
 
 def _values(setting: Setting) -> list[str]:
@@ -325,6 +470,8 @@ def _ask_host(options: Pointer, host: Host) -> None:
     mask = 0
     if host.secrets is not None:
         mask |= c.ANSWER_SECRET
+    if host.approvals is not None:
+        mask |= c.ANSWER_APPROVAL
     if host.executor is not None:
         mask |= c.ANSWER_COMMAND
     call(lib.tinyci_options_answer, options, mask)

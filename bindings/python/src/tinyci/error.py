@@ -6,7 +6,7 @@ from __future__ import annotations
 class Error(Exception):
     """tinyci could not do what it was asked to do. A red build is no error, but an outcome.
 
-    ``status`` is the kind in small letters: ``not_found``, ``not_a_repo``, ``config``, ``busy``, ...
+    ``status`` is the kind in small letters: ``not_found``, ``not_a_repo``, ``config``, ``busy``.
     ``str(error)`` is ``message``, which holds file, line and causes already.
     """
 

@@ -45,8 +45,9 @@ class Event:
     )
 
     #: ``planned``, ``job_started``, ``exported``, ``step_started``, ``output``, ``step_finished``,
-    #: ``job_finished``, ``finished``, ``warning`` or ``waiting``; of requests ``hook``,
-    #: ``function``, ``secret`` or ``command``. Pass over those that you do not know.
+    #: ``job_finished``, ``deploy_started``, ``deploy_finished``, ``finished``, ``warning`` or
+    #: ``waiting``; of requests ``hook``, ``function``, ``secret``, ``approval`` or ``command``.
+    #: Pass over those that you do not know.
     kind: str
     #: Its place among the events of its run, from 1.
     sequence: int
@@ -65,7 +66,7 @@ class Event:
     data: bytes
     #: ``stdout`` or ``stderr`` of an ``output``.
     stream: str | None
-    #: How a ``step_finished``, ``job_finished`` or ``finished`` ended; of a ``hook`` what is known
+    #: How what a ``*_finished`` is about ended; of a ``hook`` what is known
     #: of the commit so far.
     outcome: str | None
     #: What remains of the attempt, of a ``job_finished``.

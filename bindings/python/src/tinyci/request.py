@@ -219,6 +219,27 @@ class Secret(Request):
         self._answer(lib.tinyci_request_return_bytes, data, len(data))
 
 
+class Approval(Request):
+    """A deployment is to be approved of; ``name`` is the environment."""
+
+    def __init__(self, pointer: Pointer) -> None:
+        super().__init__(pointer)
+        #: What a script asks the person who decides; None where the config only wants somebody.
+        self.question = optional_string(lib.tinyci_request_question(pointer))
+
+    def _ask(self, host: Host) -> Any:
+        assert host.approvals is not None
+        return host.approvals(self)
+
+    def _reply(self, result: Any) -> None:
+        if result is None or result is False:
+            self._answer(lib.tinyci_request_return_null)
+        elif result is True:
+            self._answer(lib.tinyci_request_ok)
+        else:
+            self._answer(lib.tinyci_request_return_string, text(result))
+
+
 class Command(Request):
     """A command for the host's executor, which is called on a thread of its own."""
 
@@ -317,6 +338,7 @@ class Function:
 
 HookFunction: TypeAlias = Callable[[Hook], object]
 SecretFunction: TypeAlias = Callable[[Secret], object]
+ApprovalFunction: TypeAlias = Callable[[Approval], object]
 Executor: TypeAlias = Callable[[Command], int]
 
 
@@ -327,6 +349,7 @@ class Host:
     hooks: Mapping[str, HookFunction] = field(default_factory=dict)
     functions: Mapping[str, Function] = field(default_factory=dict)
     secrets: Mapping[str, str | bytes] | SecretFunction | None = None
+    approvals: ApprovalFunction | None = None
     executor: Executor | None = None
 
 
@@ -339,6 +362,8 @@ def request_of(event: Pointer, read: Event, turns: threading.Condition) -> Reque
         return FunctionCall(lib.tinyci_event_take_request(event))
     if kind == c.EVENT_SECRET:
         return Secret(lib.tinyci_event_take_request(event))
+    if kind == c.EVENT_APPROVAL:
+        return Approval(lib.tinyci_event_take_request(event))
     if kind == c.EVENT_COMMAND:
         return Command(lib.tinyci_event_take_request(event), turns)
     return None

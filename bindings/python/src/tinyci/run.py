@@ -14,17 +14,17 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, final
 
 from . import _constants as c
 from ._library import ffi, lib
-from ._native import Pointer, call, make, milliseconds
+from ._native import Pointer, call, made_json, make, milliseconds
 from .cancel import CancelToken
 from .error import Error, Refusal
 from .event import Event, event_of
-from .record import Record, each_record
+from .record import Record, each_record, outcome_name
 from .request import Command, Host, Request, request_of
 
 #: How long one call waits: Python handles signals, such as Ctrl-C, only between calls.
@@ -54,6 +54,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         self._failures: list[BaseException] = []
         self._records: tuple[Record, ...] | None = None
         self._error: Error | None = None
+        self._deployment: dict[str, Any] | None = None
         self._outcome: str | None = None
         _live.add(self)
 
@@ -61,7 +62,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
     def records(self) -> tuple[Record, ...]:
         """What remains of the commits, in the order in which they were finished, after the end.
 
-        Before the end an :class:`Error` is raised, and after it the run's own if it could not begin.
+        Before the end an :class:`Error` is raised; if the run could not begin, its own.
         """
         if self._error is not None:
             raise self._error
@@ -70,8 +71,20 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         return self._records
 
     @property
+    def deployment(self) -> dict[str, Any]:
+        """What became of a deployment, after the end: its line of ``tinyci deploys --json``, whose
+        ``outcome`` is ``waiting`` where a person has to approve first."""
+        if self._error is not None:
+            raise self._error
+        if self._deployment is None:
+            raise Error(
+                "invalid_arg", "only a deployment that has ended can tell what became of it"
+            )
+        return self._deployment
+
+    @property
     def outcome(self) -> str | None:
-        """The worst outcome of its commits, after the end; None before."""
+        """The worst outcome of its commits, or that of a deployment, after the end; None before."""
         return self._outcome
 
     @property
@@ -225,7 +238,8 @@ class Run(Iterator[Event], AsyncIterator[Event]):
             except Error as error:
                 self._error = error
                 self._closing = True
-                raise
+                # The host's own exception says more than that the host failed.
+                raise (self._failures.pop(0) if self._failures else error) from None
             finally:
                 self._pulling = False
                 if self._closing:
@@ -244,6 +258,10 @@ class Run(Iterator[Event], AsyncIterator[Event]):
                     "tinyci_records", lib.tinyci_records_free, lib.tinyci_run_records, self._handle
                 )
                 self._records = tuple(each_record(records))
+                deployed = outcome_name(lib.tinyci_run_deploy_outcome(self._handle))
+                if deployed is not None:
+                    self._outcome = deployed
+                    self._deployment = made_json(lib.tinyci_run_deployment_json, self._handle)
             self.close()
         self._raise_failure()
 
@@ -359,10 +377,14 @@ os.register_at_fork(after_in_child=_renew_locks)
 
 
 def start(
-    function: Any, engine: Pointer, selection: Pointer, host: Host, cancel: CancelToken | None
+    function: Any,
+    engine: Pointer,
+    arguments: Sequence[Any],
+    host: Host,
+    cancel: CancelToken | None,
 ) -> Run:
     """Calls one of the functions that start a run."""
     token = CancelToken() if cancel is None else cancel
     out = ffi.new("tinyci_run **")
-    call(function, engine, selection, token._handle, out)
+    call(function, engine, *arguments, token._handle, out)
     return Run(out[0], host, token)
