@@ -151,6 +151,17 @@ impl Engine {
         &self.shared.root
     }
 
+    /// Whether this process lets exit statuses be known at all.
+    #[cfg(feature = "capi")]
+    pub(crate) fn check_statuses(&self) -> Result<(), Error> {
+        if !crate::process::statuses_are_thrown_away() {
+            return Ok(());
+        }
+        let message = "this process ignores SIGCHLD, so that no command's exit status can be \
+                       known: set it to SIG_DFL before a run, `signal(SIGCHLD, SIG_DFL)`";
+        Err(Error::new(ErrorKind::Unsupported, message))
+    }
+
     /// How long a command that must end has between TERM and KILL.
     #[cfg(feature = "capi")]
     pub(crate) fn grace(&self) -> Duration {
@@ -244,6 +255,9 @@ impl Engine {
     ///
     /// The observer gets every [`Event`](crate::Event) on this thread. A red build is an outcome
     /// in the summary, not an error, and so is a fault of the machinery once the run has begun.
+    ///
+    /// Where the selection is a push ([`Selection::hook_lines`]) and the config of its newest green
+    /// commit says `auto`, that is deployed in the end.
     ///
     /// # Errors
     ///
@@ -591,6 +605,20 @@ impl LogOptions {
 /// A thread that scripts and deep trees fit on.
 pub(super) fn big_thread(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES)
+}
+
+/// Does the work on such a thread, whatever stack the caller has, and waits for it.
+pub(super) fn on_big_thread<T: Send>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    thread::scope(|scope| {
+        let worker = big_thread(name).spawn_scoped(scope, work).map_err(|source| {
+            let message = format!("cannot start the thread `{name}`");
+            Error::new(ErrorKind::Spawn, message).with_source(source)
+        })?;
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 impl Shared {

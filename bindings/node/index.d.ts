@@ -1,0 +1,334 @@
+/// <reference types="node" />
+
+/** The version of the library that is loaded. */
+export const version: string;
+
+/** Whether the library was built with a feature: `rhai` for pipelines that are scripts. */
+export function hasFeature(name: string): boolean;
+
+/** Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder. */
+export function open(path: Path, options?: Options): Promise<Engine>;
+
+/**
+ * Reads a pipeline from a text that stands in no commit. A script imports nothing and gets no
+ * functions here: see {@link Engine.parsePipeline}.
+ */
+export function parsePipeline(text: string | Uint8Array, options?: ConfigOptions): Promise<Pipeline>;
+
+/**
+ * Fills the tags of a template in: `<%= name %>` becomes the variable's value. A value goes in only
+ * if a shell can take it for no more than a word.
+ */
+export function interpolate(template: string, vars?: Record<string, string>): string;
+
+/** A path. One that is not UTF-8 is given as its bytes. */
+export type Path = string | URL | Uint8Array;
+
+/** Only `success` is green. Read one that you do not know as not passed. */
+export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "no_verdict" | "canceled" | "unknown";
+
+export type HookPoint =
+  | "before_build"
+  | "after_build_success"
+  | "after_build_failure"
+  | "after_build"
+  | "before_test"
+  | "after_test_success"
+  | "after_test_failure"
+  | "after_test"
+  | "after_all";
+
+/**
+ * That tinyci could not work. A red build is no error but an outcome. What is wrong already with
+ * the type of an argument is a `TypeError` or `RangeError`.
+ */
+export class TinyciError extends Error {
+  readonly name: "TinyciError";
+  /** What kind: `not_found`, `not_a_repo`, `config`, `busy`, … as the header's `TINYCI_*`. */
+  readonly status: string;
+  /** The file or repository that it met. */
+  readonly file: string | null;
+  /** The line of the config, script or template, from 1. */
+  readonly line: number | null;
+  /** The column in characters, from 1. */
+  readonly column: number | null;
+  /** The causes, which the message ends with, the nearest first. */
+  readonly causes: string[];
+  /** The number that a handler gave with its refusal, or 0. */
+  readonly hostCode: number;
+}
+
+/** What is set for one engine, beside `git config tinyci.*`. */
+export interface Options {
+  /** Patterns of the refs whose commits are run: `refs/heads/*`. */
+  refs?: string[];
+  /** How many commits are worked on at once. */
+  jobs?: number;
+  /** How long one commit may take, in milliseconds. */
+  timeoutMs?: number;
+  /** Where build folders stand. */
+  buildsDir?: Path;
+  /** How many bytes of one build's output its log keeps. */
+  outputLimit?: number;
+  /** What `git config tinyci.<key> <value>` would set, or the many values of one key. */
+  settings?: Record<string, Setting | Setting[]>;
+  /** Variables in the environment of every command; null takes one out of it. */
+  env?: Record<string, string | null>;
+  /** Variables that every command can use in a tag. */
+  vars?: Record<string, string>;
+  /** What is called at points of every run, before the config's own hook of that name. */
+  hooks?: Partial<Record<HookPoint, (hook: Hook) => unknown>>;
+  /** Functions that scripts can call, by `name` or `module::name`. */
+  functions?: Record<string, Lent | LentFunction>;
+  /** Answers for secrets; with null, the folder of `tinyci.secretsDir` is looked into. */
+  secrets?: (name: string, request: Request) => Awaitable<string | Uint8Array | null | undefined>;
+  /** Runs the commands, instead of the local machine. */
+  executor?: (command: Command) => Awaitable<number | Ended>;
+}
+
+export type Setting = string | number | boolean;
+
+export type Awaitable<T> = T | Promise<T>;
+
+/** A value of a script. Whole numbers that a `number` cannot hold are a `bigint`. */
+export type Value = null | undefined | boolean | number | bigint | string | Value[] | { [name: string]: Value };
+
+/** A function that is lent to scripts. An error that it throws fails the step, unless the script catches it. */
+export type Lent = (this: Request, ...args: any[]) => Awaitable<Value>;
+
+/** A function that is lent to scripts, with more than its code says. */
+export interface LentFunction {
+  call: Lent;
+  /** How many arguments it takes, at least and at most; else as many as it names. */
+  args?: [least: number, most: number];
+  /** What calling it does to the world; `external` unless said, so that a plan does not call it. */
+  effect?: "pure" | "control" | "external";
+  /** A sentence for the reference of the script language. */
+  doc?: string;
+  /** Makes of every number that it returns one with a fraction; else `2` is a whole number. */
+  returns?: "float";
+}
+
+/** How a command ended: what the `close` event of a child process tells. */
+export interface Ended {
+  code?: number | null;
+  signal?: NodeJS.Signals | number | null;
+}
+
+/** What a handler is told of what it is asked. */
+export interface Request {
+  /** The hook's name, the function's, the secret's, or the command's text. */
+  readonly name: string;
+  readonly commit: string;
+  /** The attempt at the commit, which tells apart what several jobs ask at once. */
+  readonly job: string;
+  readonly step: string;
+  /** The branch of a script's `parallel`, or its group. */
+  readonly label: string | null;
+  /** The folder that holds the commit's tree. */
+  readonly exportDir: string;
+  /** Aborted once nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** Refuses, whatever the handler returns. Unlike an error, it does not come out of the loop. */
+  fail(message?: string | null, code?: number): void;
+}
+
+export interface Hook extends Request {
+  readonly name: HookPoint;
+  /** What is known of the commit so far. */
+  readonly outcome: Outcome | null;
+  /** Sets a variable that the commands from here on can use in a tag, once the hook has passed. */
+  setVar(name: string, value: string): void;
+  /** Passes, and leaves out what the config has there. */
+  skip(reason?: string | null): void;
+}
+
+export interface Command extends Request {
+  /** A text for `/bin/sh -c`; null where there is `argv`. */
+  readonly shell: string | null;
+  readonly argv: string[] | null;
+  readonly cwd: string;
+  /** Over the host's own environment; null takes a variable away. */
+  readonly env: Record<string, string | null>;
+  /** For its standard input. */
+  readonly input: Buffer;
+  /** How long it may still take, in milliseconds. */
+  readonly timeoutMs: number | null;
+  /** Whether its two streams are told apart. */
+  readonly output: "merged" | "split";
+  /** Passes on what it writes, as fast as the run's events are read. Rejected once nobody waits. */
+  write(data: string | Uint8Array, stream?: "stdout" | "stderr"): Promise<void>;
+}
+
+/** Which commits to look at; a string or strings are revisions. Without any: all that is pending. */
+export type Selected = string | string[] | Selection;
+
+export interface Selection {
+  /** Commits in any of git's revision syntax. What is named is due whatever refs and baseline say. */
+  revisions?: string | string[];
+  /** Ranges, such as `v1.0..main`. */
+  ranges?: string | string[];
+  /** Refs that were pushed, with their full names and ids. */
+  updates?: Update | Update[];
+  /** What a `post-receive` hook reads on its standard input. */
+  hookLines?: string | Uint8Array;
+  /** How long to follow another run in the repository instead of failing as `busy`; `Infinity` for ever. */
+  waitMs?: number;
+  /** Whether commits that are named run again though they have a verdict. */
+  retry?: boolean;
+  /** Whether to look under the baseline too, which holds what was there before tinyci. */
+  allHistory?: boolean;
+  /** Judges every selected commit by this one, instead of its own config. */
+  pipeline?: Pipeline;
+}
+
+export interface Update {
+  old: string;
+  new: string;
+  ref: string | Uint8Array;
+}
+
+export interface RunOptions extends Selection {
+  /** Aborted, it stops the run as {@link Run.cancel} does: the loop ends, and records say `canceled`. */
+  signal?: AbortSignal;
+}
+
+export interface Filter extends Selection {
+  outcome?: Outcome;
+  /** At most so many; 0 for all. */
+  limit?: number;
+}
+
+export interface ConfigOptions {
+  /** `yaml` unless said. */
+  format?: "yaml" | "rhai";
+  /** What errors call it, such as `nightly.yml`. */
+  name?: string;
+}
+
+/** One repository's continuous integration. */
+export class Engine implements AsyncDisposable {
+  private constructor();
+  /** The folder that holds `builds/`. */
+  readonly path: string;
+  /** Starts a run. It goes on as far as its events are iterated. */
+  run(selected?: string | string[] | RunOptions): Run;
+  /** Follows a run of another process: what it writes comes as `output`. Runs nothing itself. */
+  follow(selected?: string | string[] | RunOptions): Run;
+  /** The commits that are due, oldest first. */
+  scan(selected?: Selected): Promise<Commit[]>;
+  /** What is kept of earlier runs: of each commit what its verdict rests on, the newest first. */
+  records(filter?: string | string[] | Filter): Promise<RunRecord[]>;
+  /** The pipeline that a commit's config asks for. */
+  pipeline(revision: string): Promise<Pipeline>;
+  /** Reads a pipeline from a text, with this engine's imports and functions. */
+  parsePipeline(text: string | Uint8Array, options?: ConfigOptions): Promise<Pipeline>;
+  /** What a run would do: what `tinyci plan --json` prints. */
+  plan(selected?: Selected): Promise<any>;
+  /** What is wrong with a commit's config: what `tinyci check --commit REV --json` prints. */
+  check(revision: string): Promise<any>;
+  /** What is wrong with a config that is not committed: what `tinyci check FILE --json` prints. */
+  checkText(text: string | Uint8Array, options?: ConfigOptions): Promise<any>;
+  /** What became of commits, newest first: what `tinyci results --json` prints. */
+  results(filter?: string | string[] | (Filter & { allAttempts?: boolean })): Promise<any[]>;
+  /** Writes a commit's tree to a folder, which must not exist or be empty. */
+  export(revision: string, dir: Path, options?: { signal?: AbortSignal }): Promise<void>;
+  /** Installs the git hook that runs what is pushed. Gives lines that a person should see. */
+  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean }): Promise<string[]>;
+  /** Takes the hook out again. */
+  uninstall(): Promise<string[]>;
+  /** Packs all but the newest builds, and those to leave, and gives the paths of the archives. */
+  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<string[]>;
+  /** Takes a commit's verdict away, so that it is due again; false if it had none. */
+  forget(revision: string): Promise<boolean>;
+  /** Stops its runs, waits for its calls, and frees it. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A run under way, to be iterated once: that keeps it going, and calls the handlers. */
+export class Run implements AsyncIterable<RunEvent>, AsyncDisposable {
+  private constructor();
+  readonly isOver: boolean;
+  /** What remains of the run, once it is over; else an error, and the run's own if it could not begin. */
+  readonly records: RunRecord[];
+  /** Once: ends the running command and still runs `after_all`. Twice: kills and stops. */
+  cancel(): void;
+  /** Iterates to the end, and gives the records. */
+  wait(): Promise<RunRecord[]>;
+  /** Kills and stops, if it is not over, and waits for that. */
+  close(): Promise<void>;
+  /** Leaving the loop early closes the run. An error of a handler comes out at the end. */
+  [Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+interface EventBase {
+  /** Its place among the events and requests of its run, from 1. */
+  readonly sequence: number;
+  readonly time: Date;
+  readonly commit: string | null;
+  /** The attempt at the commit, which tells apart what several jobs do at once. */
+  readonly job: string | null;
+  /** The phase or hook. */
+  readonly step: string | null;
+  /** The branch of a script's `parallel`, or its group. */
+  readonly label: string | null;
+  /** What the log has for this event, without the time. */
+  readonly logLines: string;
+  /** All of it, as `tinyci run --json` prints it. */
+  toJSON(): any;
+}
+
+export type RunEvent = EventBase &
+  (
+    | { readonly kind: "planned" | "job_started" | "exported" | "step_started" }
+    | { readonly kind: "output"; readonly data: Buffer; readonly stream: "stdout" | "stderr" | "unknown" }
+    | { readonly kind: "step_finished"; readonly outcome: Outcome }
+    | { readonly kind: "job_finished"; readonly outcome: Outcome; readonly record: RunRecord }
+    | { readonly kind: "finished"; readonly outcome: Outcome }
+    | { readonly kind: "warning" | "waiting"; readonly message: string }
+  );
+
+/** What remains of one attempt at one commit. */
+export interface RunRecord {
+  readonly commit: string;
+  readonly branch: string | null;
+  readonly branchBytes: Buffer | null;
+  readonly outcome: Outcome;
+  /** Whether the commit is green: the one test for it. */
+  readonly passed: boolean;
+  /** Why, where the steps do not say it. */
+  readonly reason: string | null;
+  readonly started: Date;
+  readonly durationMs: number;
+  readonly steps: StepRecord[];
+  /** All of it, as `refs/notes/runs/tinyci` keeps it. */
+  toJSON(): any;
+}
+
+export interface StepRecord {
+  readonly name: string;
+  readonly outcome: Outcome;
+  /** Of its last command; 128 and the signal's number for a signal; null where none ended by itself. */
+  readonly exitCode: number | null;
+  readonly error: string | null;
+}
+
+/** A commit that is due. */
+export interface Commit {
+  readonly id: string;
+  readonly tree: string;
+  readonly branch: string | null;
+  readonly branchBytes: Buffer | null;
+  readonly subject: string;
+  readonly subjectBytes: Buffer;
+  readonly time: Date;
+}
+
+/** What one config says. */
+export class Pipeline {
+  private constructor();
+  /** Its phases and hooks, in the order of a run. */
+  readonly steps: string[];
+}

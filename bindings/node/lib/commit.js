@@ -1,0 +1,25 @@
+import { constants } from "./abi.js";
+import { now } from "./native.js";
+
+function readCommit(pointer) {
+  return {
+    id: now.commit_id(pointer),
+    tree: now.commit_tree(pointer),
+    branch: now.commit_branch(pointer),
+    branchBytes: now.commit_branch_bytes(pointer),
+    subject: now.commit_subject(pointer),
+    subjectBytes: now.commit_subject_bytes(pointer),
+    time: new Date(Number(now.commit_time(pointer)) * 1000),
+  };
+}
+
+/** Reads and frees a list of commits. */
+export function readCommits(list) {
+  try {
+    const commits = [];
+    for (let one; (one = now.commits_next(list)) !== constants.DONE; ) commits.push(readCommit(one));
+    return commits;
+  } finally {
+    now.commits_free(list);
+  }
+}

@@ -1,0 +1,171 @@
+import { constants } from "./abi.js";
+import { withCancel } from "./cancel.js";
+import { readCommits } from "./commit.js";
+import { TinyciError } from "./error.js";
+import { later, now } from "./native.js";
+import { pathOf, setOptions } from "./options.js";
+import { Pipeline, config } from "./pipeline.js";
+import { readRecords } from "./record.js";
+import { Run } from "./run.js";
+import { select, wordsOf } from "./selection.js";
+import { known, lines, outcomeNumber } from "./values.js";
+
+const freed = new FinalizationRegistry((pointer) => now.engine_free(pointer));
+
+/** A sum of flags. */
+const flags = (...pairs) => pairs.reduce((sum, [said, flag]) => (said ? sum | flag : sum), 0);
+
+/** Opens exactly this repository. */
+export async function open(path, options = {}) {
+  const pointer = now.options_new();
+  try {
+    const host = setOptions(pointer, options);
+    return new Engine(await later.engine_open(pathOf(path), pointer), host);
+  } finally {
+    now.options_free(pointer);
+  }
+}
+
+/** One repository's continuous integration. */
+export class Engine {
+  #pointer;
+  #host;
+  #runs = [];
+  #calls = new Set();
+
+  constructor(pointer, host) {
+    this.#pointer = pointer;
+    this.#host = host;
+    this.path = now.engine_path(pointer);
+    freed.register(this, pointer, this);
+  }
+
+  run(selected) {
+    return this.#start(now.run_start, selected);
+  }
+
+  follow(selected) {
+    return this.#start(now.follow_start, selected);
+  }
+
+  scan(selected) {
+    return this.#select(selected, [], async (engine, selection) => readCommits(await later.scan(engine, selection)));
+  }
+
+  records(filter) {
+    return this.#select(filter, ["outcome", "limit"], async (engine, selection, { outcome, limit = 0 }) =>
+      readRecords(await later.records_query(engine, selection, outcomeNumber(outcome), limit)),
+    );
+  }
+
+  pipeline(revision) {
+    return this.#call(async (engine) => new Pipeline(await later.pipeline_load(engine, revision)));
+  }
+
+  parsePipeline(text, options) {
+    return this.#call(async (engine) => new Pipeline(await later.pipeline_parse(engine, ...config(text, options))));
+  }
+
+  plan(selected) {
+    return this.#select(selected, [], async (engine, selection) => JSON.parse(await later.plan_json(engine, selection)));
+  }
+
+  check(revision) {
+    return this.#call(async (engine) => JSON.parse(await later.check_json(engine, revision)));
+  }
+
+  checkText(text, options) {
+    return this.#call(async (engine) => JSON.parse(await later.check_text_json(engine, ...config(text, options))));
+  }
+
+  results(filter) {
+    return this.#select(filter, ["outcome", "limit", "allAttempts"], async (engine, selection, words) => {
+      const { outcome, limit = 0, allAttempts } = words;
+      const which = flags([allAttempts, constants.RESULTS_ALL_ATTEMPTS]);
+      return lines(await later.results_json(engine, selection, outcomeNumber(outcome), limit, which)).map(JSON.parse);
+    });
+  }
+
+  export(revision, dir, { signal } = {}) {
+    return this.#call((engine) =>
+      withCancel(signal, async (token) => void (await later.export_commit(engine, revision, pathOf(dir), token))),
+    );
+  }
+
+  install({ command, hideRefs, sharedHooks, ...rest } = {}) {
+    return this.#call(async (engine) => {
+      known("word of an installation", rest, []);
+      const how = flags([hideRefs, constants.INSTALL_HIDE_REFS], [sharedHooks, constants.INSTALL_SHARED_HOOKS]);
+      return lines(await later.install(engine, command, how));
+    });
+  }
+
+  uninstall() {
+    return this.#call(async (engine) => lines(await later.uninstall(engine)));
+  }
+
+  compact({ newest = 1, leave = [], signal } = {}) {
+    return this.#call((engine) =>
+      withCancel(signal, async (token) => lines(await later.compact(engine, newest, leave.join("\n"), token))),
+    );
+  }
+
+  forget(revision) {
+    return this.#call(async (engine) => (await later.forget(engine, revision)) === constants.OK);
+  }
+
+  async close() {
+    const pointer = this.#pointer;
+    if (pointer === null) return;
+    this.#pointer = null;
+    await Promise.all(this.#runs.map((run) => run.deref()?.close()));
+    await Promise.allSettled(this.#calls);
+    freed.unregister(this);
+    now.engine_free(pointer);
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+
+  #open() {
+    if (this.#pointer === null) throw new TinyciError("the engine is closed", { status: "invalid_arg", file: this.path });
+    return this.#pointer;
+  }
+
+  #start(start, selected) {
+    const words = wordsOf(selected);
+    const selection = select(words, ["signal"]);
+    try {
+      const run = new Run((cancel) => start(this.#open(), selection, cancel), this.#host, words.signal);
+      // Weakly, so that a run which nobody has any more is stopped.
+      this.#runs = [...this.#runs.filter((one) => one.deref()?.isOver === false), new WeakRef(run)];
+      return run;
+    } finally {
+      now.selection_free(selection);
+    }
+  }
+
+  /** The engine is not freed before the call is over. */
+  async #call(make) {
+    const call = make(this.#open());
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  #select(selected, others, make) {
+    return this.#call(async (engine) => {
+      const words = wordsOf(selected);
+      const selection = select(words, others);
+      try {
+        return await make(engine, selection, words);
+      } finally {
+        now.selection_free(selection);
+      }
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import { now } from "./native.js";
+import { RunRecord } from "./record.js";
+import { namesOf, outcomeName } from "./values.js";
+
+const KINDS = namesOf("EVENT_");
+const STREAMS = namesOf("STREAM_");
+
+/** One thing that happened in a run. Plain data: it outlives the run. */
+export class RunEvent {
+  #json;
+
+  constructor(pointer, kind) {
+    this.kind = kind;
+    this.sequence = Number(now.event_sequence(pointer));
+    this.time = new Date(Number(now.event_time_ms(pointer)));
+    this.commit = now.event_commit(pointer);
+    this.job = now.event_job(pointer);
+    this.step = now.event_step(pointer);
+    this.label = now.event_label(pointer);
+    this.logLines = now.event_log_lines(pointer) ?? "";
+    const data = now.event_data(pointer);
+    const stream = now.event_stream(pointer);
+    const outcome = outcomeName(now.event_outcome(pointer));
+    const record = now.event_record(pointer);
+    if (stream !== 0) this.stream = STREAMS[stream] ?? "unknown";
+    if (stream !== 0) this.data = data;
+    else if (data !== null) this.message = data.toString();
+    if (outcome !== null) this.outcome = outcome;
+    if (record !== null) this.record = new RunRecord(record);
+    this.#json = now.event_json(pointer);
+  }
+
+  /** All of it, as `tinyci run --json` prints it. */
+  toJSON() {
+    return JSON.parse(this.#json);
+  }
+}
+
+/** Copies an event; null for a kind that only a later version knows. */
+export function readEvent(pointer) {
+  const kind = KINDS[now.event_kind(pointer)];
+  return kind === undefined ? null : new RunEvent(pointer, kind);
+}

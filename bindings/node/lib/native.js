@@ -1,0 +1,144 @@
+// Every function of the header as a function of JavaScript: `now.plan_json(engine, selection)`.
+//
+// `err` is left out, and becomes a TinyciError that is thrown. An output is left out too and
+// becomes the result: a pointer, or a string that is freed here; or one of the numbers DONE and
+// AGAIN. Functions without an output give their status. Bytes come as a Buffer of their own.
+//
+// `later.plan_json(…)` does the same on a thread of libuv's pool, and gives a promise. It is for
+// work that ends by itself. What waits, such as a run, must never be called that way: four of those
+// would stop all files of the process, and its exit would wait for them.
+//
+// koffi is not configured, since its settings are the whole process's: the stack of 128 KiB on
+// which it makes calls is four times what the library asks for.
+import koffi from "koffi";
+import { promisify } from "node:util";
+import { functions } from "./abi.js";
+import { TinyciError } from "./error.js";
+import { load } from "./library.js";
+import { checks } from "./values.js";
+
+const library = load();
+const memcpy = koffi.load(null).func("memcpy", "void *", ["void *", "void *", "size_t"]);
+
+/** How koffi is told of a type; every other one is a pointer that it need not look into. */
+const TYPES = {
+  void: "void",
+  double: "double",
+  int32_t: "int32_t",
+  int64_t: "int64_t",
+  uint32_t: "uint32_t",
+  uint64_t: "uint64_t",
+  size_t: "size_t",
+  tinyci_status: "int32_t",
+  "const char *": "str",
+  "size_t *": koffi.out(koffi.pointer("size_t")),
+};
+
+const OUTPUT = koffi.out(koffi.pointer("void *"));
+
+const isOutput = (type) => type.endsWith(" **");
+
+const typeOf = (type) => TYPES[type] ?? (isOutput(type) ? OUTPUT : "void *");
+
+const declare = (name, result, parameters) =>
+  library.func(`tinyci_${name}`, typeOf(result), parameters.map(([, type]) => typeOf(type)));
+
+const string = (pointer) => (pointer === null ? null : koffi.decode.string(pointer));
+
+const raw = {
+  string_free: declare("string_free", ...functions.string_free),
+  status_name: declare("status_name", ...functions.status_name),
+};
+for (const name of Object.keys(functions)) {
+  if (name.startsWith("error_")) raw[name] = declare(name, ...functions[name]);
+}
+
+/** What the library says went wrong. */
+function failure(status, pointer) {
+  const causes = [];
+  for (let cause; (cause = raw.error_cause(pointer, causes.length)) !== null; ) causes.push(cause);
+  const error = new TinyciError(raw.error_message(pointer) ?? "no more is known", {
+    status: raw.status_name(status) ?? String(status),
+    file: raw.error_file(pointer),
+    line: raw.error_line(pointer) || null,
+    column: raw.error_column(pointer) || null,
+    causes,
+    hostCode: raw.error_host_code(pointer),
+  });
+  raw.error_free(pointer);
+  return error;
+}
+
+/** What a function with an output gives: the output with OK, else DONE or AGAIN. */
+function result(type, status, out) {
+  if (type === undefined || status > 0) return status;
+  if (type !== "char **") return out[0];
+  const text = string(out[0]);
+  raw.string_free(out[0]);
+  return text;
+}
+
+/** Refuses what koffi would cut to size: numbers out of range, texts with a NUL in them. */
+function checked(parameters, given) {
+  return parameters.map(([name, type], index) => {
+    const value = given[index] ?? null;
+    const check = checks[type];
+    return check ? check(name, value) : value;
+  });
+}
+
+/** A function with a status: `now` and `later` of it. */
+function acting(name, returns, parameters) {
+  const native = declare(name, returns, parameters);
+  const given = parameters.filter(([, type]) => !isOutput(type));
+  const output = parameters.find(([parameter, type]) => isOutput(type) && parameter !== "err")?.[1];
+  const room = () => (output ? [[null], [null]] : [[null]]);
+  const settle = (status, rest) => {
+    const err = rest.at(-1);
+    if (status < 0) throw failure(status, err[0]);
+    return result(output, status, rest[0]);
+  };
+  const now = (...args) => {
+    const rest = room();
+    return settle(native(...checked(given, args), ...rest), rest);
+  };
+  const later = async (...args) => {
+    const rest = room();
+    // They come back with the status, so that buffers among them live as long as the call.
+    const passed = checked(given, args);
+    const { status } = await new Promise((resolve, reject) => {
+      native.async(...passed, ...rest, (error, status) => (error ? reject(error) : resolve({ status, passed })));
+    });
+    return settle(status, rest);
+  };
+  return { now, later };
+}
+
+/** A function whose result is bytes, with their number beside it. */
+function bytes(name, returns, parameters) {
+  const native = declare(name, returns, parameters);
+  return (pointer) => {
+    const length = [0];
+    const from = native(pointer, length);
+    if (from === null) return null;
+    const copy = Buffer.allocUnsafe(length[0]);
+    if (copy.length > 0) memcpy(copy, from, copy.length);
+    return copy;
+  };
+}
+
+export const now = {};
+export const later = {};
+for (const [name, [returns, parameters]] of Object.entries(functions)) {
+  if (parameters.at(-1)?.[0] === "err") {
+    const both = acting(name, returns, parameters);
+    now[name] = both.now;
+    later[name] = both.later;
+  } else if (returns === "const uint8_t *") {
+    now[name] = bytes(name, returns, parameters);
+  } else {
+    const native = declare(name, returns, parameters);
+    now[name] = native;
+    later[name] = promisify(native.async);
+  }
+}

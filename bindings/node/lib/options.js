@@ -1,0 +1,73 @@
+import { fileURLToPath } from "node:url";
+import { constants } from "./abi.js";
+import { now } from "./native.js";
+import { known, namesOf, numberOf } from "./values.js";
+
+const EFFECTS = namesOf("EFFECT_");
+
+/** What a lent function can be told of. */
+const FUNCTION = ["call", "args", "effect", "doc", "returns"];
+
+/** A path as the header takes it. */
+export const pathOf = (path) => (path instanceof URL ? fileURLToPath(path) : path);
+
+const each = (record, set) => Object.entries(record).forEach(([name, value]) => set(name, value));
+
+function callable(what, value) {
+  if (typeof value !== "function") throw new TypeError(`${what} must be a function`);
+  return value;
+}
+
+/** A lent function in full. Alone it takes as many arguments as it names, and acts. */
+function lent(name, given) {
+  const said = typeof given === "function" ? { call: given } : given;
+  known(`word of the function \`${name}\``, said, FUNCTION);
+  const call = callable(`the function \`${name}\``, said.call);
+  const [least, most] = said.args ?? [call.length, call.length];
+  const effect = numberOf("effect", EFFECTS, said.effect ?? "external");
+  if (said.returns !== undefined && said.returns !== "float") throw new TypeError(`\`returns\` of \`${name}\` can only be "float"`);
+  return { call, least, most, effect, doc: said.doc, returns: said.returns };
+}
+
+/** What each option sets, and leaves in `host` for later. */
+const OPTIONS = {
+  refs: (to, refs) => refs.forEach((glob) => now.options_add_ref(to, glob)),
+  jobs: now.options_set_jobs,
+  timeoutMs: now.options_set_timeout_ms,
+  buildsDir: (to, dir) => now.options_set_builds_dir(to, pathOf(dir)),
+  outputLimit: now.options_set_output_limit,
+  settings: (to, settings) =>
+    each(settings, (key, values) => [values].flat().forEach((value) => now.options_set_setting(to, key, String(value)))),
+  env: (to, env) => each(env, (name, value) => now.options_set_env(to, name, value)),
+  vars: (to, vars) => each(vars, (name, value) => now.options_set_var(to, name, value)),
+  hooks: (to, hooks, host) =>
+    each(hooks, (point, hook) => {
+      host.hooks[point] = callable(`the hook \`${point}\``, hook);
+      now.options_add_hook(to, point);
+    }),
+  functions: (to, functions, host) =>
+    each(functions, (name, given) => {
+      const one = lent(name, given);
+      host.functions[name] = one;
+      now.options_add_function(to, name, one.least, one.most, one.effect, one.doc);
+    }),
+  secrets: (to, secrets, host) => {
+    host.secrets = callable("`secrets`", secrets);
+    host.answers |= constants.ANSWER_SECRET;
+  },
+  executor: (to, executor, host) => {
+    host.executor = callable("`executor`", executor);
+    host.answers |= constants.ANSWER_COMMAND;
+  },
+};
+
+/** Sets what was given, and tells which handlers were among it. */
+export function setOptions(to, given) {
+  known("option", given, Object.keys(OPTIONS));
+  const host = { hooks: {}, functions: {}, secrets: null, executor: null, answers: 0 };
+  each(given, (name, value) => {
+    if (value !== undefined) OPTIONS[name](to, value, host);
+  });
+  now.options_answer(to, host.answers);
+  return host;
+}

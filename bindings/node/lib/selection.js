@@ -1,0 +1,37 @@
+import { now } from "./native.js";
+import { pointerOf } from "./pipeline.js";
+import { known, sized } from "./values.js";
+
+const list = (value) => (Array.isArray(value) ? value : [value]);
+
+/** What each word of a selection sets. */
+const WORDS = {
+  revisions: (to, revisions) => list(revisions).forEach((revision) => now.selection_add_revision(to, revision)),
+  ranges: (to, ranges) => list(ranges).forEach((range) => now.selection_add_range(to, range)),
+  updates: (to, updates) => list(updates).forEach((one) => now.selection_add_update(to, one.old, one.new, one.ref)),
+  hookLines: (to, lines) => now.selection_add_hook_lines(to, ...sized("hookLines", lines)),
+  waitMs: (to, ms) => now.selection_set_wait_ms(to, ms === Infinity ? -1 : ms),
+  retry: now.selection_set_retry,
+  allHistory: now.selection_set_all_history,
+  pipeline: (to, pipeline) => now.selection_set_pipeline(to, pointerOf(pipeline)),
+};
+
+/** A selection as words: `"main"` is short for `{ revisions: ["main"] }`. */
+export function wordsOf(selected = {}) {
+  return typeof selected === "string" || Array.isArray(selected) ? { revisions: selected } : selected;
+}
+
+/** Makes a tinyci_selection, to be freed by the caller, who knows what the `others` say. */
+export function select(words, others = []) {
+  known("word of a selection", words, [...Object.keys(WORDS), ...others]);
+  const pointer = now.selection_new();
+  try {
+    for (const [word, set] of Object.entries(WORDS)) {
+      if (words[word] !== undefined) set(pointer, words[word]);
+    }
+    return pointer;
+  } catch (error) {
+    now.selection_free(pointer);
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+// How values of JavaScript become those of the C header, and back.
+import { randomUUID } from "node:crypto";
+import { constants } from "./abi.js";
+
+const INT64 = [-(2n ** 63n), 2n ** 63n - 1n];
+
+const show = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
+
+/** A text, as koffi passes it on: it would end it at the first NUL. Bytes get a NUL behind them. */
+function text(name, value) {
+  if (value === null) return null;
+  if (value instanceof Uint8Array) {
+    if (value.includes(0)) throw new TypeError(`\`${name}\` must not contain NUL`);
+    return Buffer.concat([value, Buffer.of(0)]);
+  }
+  if (typeof value !== "string") throw new TypeError(`\`${name}\` must be a string, not ${show(value)}`);
+  if (value.includes("\0")) throw new TypeError(`\`${name}\` must not contain NUL: ${show(value)}`);
+  if (!value.isWellFormed()) throw new TypeError(`\`${name}\` must be well-formed Unicode: ${show(value)}`);
+  return value;
+}
+
+function whole(least, most) {
+  return (name, value) => {
+    const number = typeof value === "boolean" ? Number(value) : value;
+    const is = typeof number === "bigint" || Number.isSafeInteger(number);
+    if (!is || number < least || number > most) {
+      throw new RangeError(`\`${name}\` must be a whole number from ${least} to ${most}, not ${show(value)}`);
+    }
+    return number;
+  };
+}
+
+function float(name, value) {
+  if (typeof value !== "number") throw new TypeError(`\`${name}\` must be a number, not ${show(value)}`);
+  return value;
+}
+
+/** What is to be checked of an argument, by its type in the header. */
+export const checks = {
+  "const char *": text,
+  int32_t: whole(-(2 ** 31), 2 ** 31 - 1),
+  uint32_t: whole(0, 2 ** 32 - 1),
+  int64_t: whole(...INT64),
+  uint64_t: whole(0, 2n ** 64n - 1n),
+  size_t: whole(0, 2n ** 64n - 1n),
+  double: float,
+};
+
+/** A text for the record, whatever is in it. */
+export function plain(value) {
+  return String(value).replaceAll("\0", "\uFFFD").toWellFormed();
+}
+
+/** The bytes of a text or of bytes, and their number. C wants a pointer even to none. */
+export function sized(name, value) {
+  if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+    throw new TypeError(`\`${name}\` must be a string or a Uint8Array, not ${show(value)}`);
+  }
+  const bytes = Buffer.from(value);
+  return [bytes.length > 0 ? bytes : Buffer.alloc(1), bytes.length];
+}
+
+/** The lines of a text, without their ends. */
+export function lines(value) {
+  return value === null ? [] : value.split("\n").filter((line) => line !== "");
+}
+
+/** Refuses names that nothing looks at: a hook that is spelled wrongly would never be called. */
+export function known(what, given, names) {
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name)) throw new TypeError(`unknown ${what} \`${name}\`: it is one of ${names.join(", ")}`);
+  }
+}
+
+/** The names of constants by their numbers: `{ 1: "success", … }`. */
+export function namesOf(prefix) {
+  const named = Object.entries(constants).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(named.map(([name, value]) => [value, name.slice(prefix.length).toLowerCase()]));
+}
+
+const OUTCOMES = namesOf("OUTCOME_");
+
+/** The name of an outcome: `unknown` for one of a later version, null for none. */
+export function outcomeName(number) {
+  return number === 0 ? null : (OUTCOMES[number] ?? "unknown");
+}
+
+/** The number that stands for one of some names, or for none. */
+export function numberOf(what, names, name) {
+  if (name === undefined || name === null) return 0;
+  const found = Object.keys(names).find((number) => names[number] === name);
+  if (found === undefined) throw new TypeError(`unknown ${what} ${show(name)}: it is one of ${Object.values(names).join(", ")}`);
+  return Number(found);
+}
+
+/** The number of an outcome that somebody asks for. */
+export const outcomeNumber = (name) => numberOf("outcome", OUTCOMES, name);
+
+/** JSON of any value that a script can have. Unlike `JSON.stringify` it refuses what it cannot say. */
+export function encode(value) {
+  if (value === null || value === undefined) return "null";
+  if (typeof value?.toJSON === "function") return encode(value.toJSON());
+  if (Array.isArray(value)) return `[${value.map(encode).join(",")}]`;
+  switch (typeof value) {
+    case "boolean":
+      return String(value);
+    case "bigint":
+      return String(checks.int64_t("a number", value));
+    case "number":
+      if (Number.isFinite(value)) return JSON.stringify(value);
+      break;
+    case "string":
+      return JSON.stringify(value.toWellFormed());
+    case "object": {
+      const members = Object.entries(value).filter(([, member]) => member !== undefined);
+      return `{${members.map(([name, member]) => `${encode(name)}:${encode(member)}`).join(",")}}`;
+    }
+  }
+  throw new TypeError(`a script cannot have ${show(value)}`);
+}
+
+const LONG = `${randomUUID()}:`;
+
+/** The value of JSON. Whole numbers that a `number` cannot hold become a `bigint`. */
+export function decode(json) {
+  // A text is matched whole, so that digits within it stay what they are.
+  const marked = json.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (part) => {
+    return part.startsWith('"') || Number.isSafeInteger(Number(part)) ? part : `"${LONG}${part}"`;
+  });
+  return JSON.parse(marked, (_, value) => {
+    return typeof value === "string" && value.startsWith(LONG) ? BigInt(value.slice(LONG.length)) : value;
+  });
+}

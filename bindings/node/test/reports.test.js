@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { Engine, Pipeline, TinyciError, hasFeature, interpolate, open, parsePipeline, version } from "tinyci";
+import { Repository, folder } from "./support.js";
+
+const config = (text) => ({ ".tinyci.yml": text });
+
+/** A repository with a green, a red and a pending commit, newest last, and its engine. */
+async function history(t) {
+  const repository = new Repository(t, config("build: 'true'\n"));
+  const commits = [repository.git("rev-parse", "HEAD")];
+  commits.push(repository.commit(config("build: 'false'\n"), "break it"));
+  const engine = await open(repository.path);
+  t.after(() => engine.close());
+  await engine.run().wait();
+  commits.push(repository.commit(config("build: make\ntest: make test\n"), "mend it"));
+  return { repository, engine, commits };
+}
+
+test("an engine is opened by a path of any kind", async (t) => {
+  const repository = new Repository(t);
+  for (const path of [repository.path, pathToFileURL(repository.path), Buffer.from(repository.path)]) {
+    const engine = await open(path);
+    assert.ok(engine instanceof Engine);
+    assert.equal(engine.path, repository.path);
+    await engine.close();
+  }
+  const nowhere = join(repository.path, "käse");
+  await assert.rejects(open(nowhere), (error) => {
+    assert.ok(error instanceof TinyciError);
+    assert.equal(error.name, "TinyciError");
+    assert.equal(error.status, "not_a_repo");
+    assert.equal(error.file, nowhere);
+    assert.match(error.message, /käse/);
+    assert.deepEqual([error.line, error.column, error.hostCode], [null, null, 0]);
+    assert.ok(error.causes.length > 0 && error.causes.every((cause) => error.message.includes(cause)));
+    return true;
+  });
+  await assert.rejects(open("a\0b"), TypeError);
+  await assert.rejects(open(), { status: "invalid_arg" });
+});
+
+test("a scan and a plan tell what is due", async (t) => {
+  const { repository, engine, commits } = await history(t);
+  const [commit, ...rest] = await engine.scan();
+  assert.deepEqual(rest, []);
+  assert.equal(commit.id, commits[2]);
+  assert.equal(commit.tree, repository.git("rev-parse", "HEAD^{tree}"));
+  assert.equal(commit.branch, "main");
+  assert.deepEqual(commit.branchBytes, Buffer.from("main"));
+  assert.equal(commit.subject, "mend it");
+  assert.deepEqual(commit.subjectBytes, Buffer.from("mend it"));
+  assert.equal(commit.time.getTime() / 1000, Number(repository.git("log", "-1", "--format=%ct")));
+  assert.deepEqual((await engine.scan({ ranges: `${commits[1]}..main` })).map(({ id }) => id), [commits[2]]);
+  assert.equal((await engine.plan()).jobs[0].commit.id ?? (await engine.plan()).jobs[0].commit, commits[2]);
+  await assert.rejects(engine.scan("nothing"), { status: "not_found" });
+});
+
+test("records and results are found by outcome and number", async (t) => {
+  const { engine, commits } = await history(t);
+  const ids = async (filter) => (await engine.records(filter)).map((record) => record.commit);
+  assert.deepEqual(await ids(), [commits[1], commits[0]]);
+  assert.deepEqual(await ids({ outcome: "success" }), [commits[0]]);
+  assert.deepEqual(await ids({ limit: 1 }), [commits[1]]);
+  assert.deepEqual(await ids(commits[0]), [commits[0]]);
+  await assert.rejects(ids({ outcome: "green" }), /unknown outcome "green": it is one of success, failure/);
+  await assert.rejects(ids({ outcomes: "success" }), /unknown word of a selection `outcomes`/);
+  assert.deepEqual((await engine.results({ outcome: "failure" })).map((one) => one.commit), [commits[1]]);
+  await engine.run({ revisions: commits[1], retry: true }).wait();
+  assert.equal((await engine.results(commits[1])).length, 1);
+  assert.equal((await engine.results({ revisions: commits[1], allAttempts: true })).length, 2);
+});
+
+test("pipelines are read, and their mistakes are found", async (t) => {
+  const { engine, commits } = await history(t);
+  const pipeline = await engine.pipeline("main");
+  assert.ok(pipeline instanceof Pipeline);
+  assert.deepEqual(pipeline.steps, ["build", "test"]);
+  assert.deepEqual((await parsePipeline(Buffer.from("test: make"))).steps, ["test"]);
+  assert.deepEqual((await parsePipeline("")).steps, []);
+  await assert.rejects(parsePipeline("build: [unclosed", { name: "nightly.yml" }), (error) => {
+    assert.equal(error.status, "config");
+    assert.equal(error.file, "nightly.yml");
+    assert.ok(error.line >= 1 && error.column >= 1);
+    return true;
+  });
+  await assert.rejects(parsePipeline("", { format: "toml" }), /unknown format "toml"/);
+  await assert.rejects(engine.pipeline("nothing"), { status: "not_found" });
+  assert.equal((await engine.check(commits[2])).valid, true);
+  const report = await engine.checkText("build: [unclosed", { name: "new.yml" });
+  assert.equal(report.valid, false);
+  assert.ok(JSON.stringify(report).includes("new.yml"));
+  if (hasFeature("rhai")) {
+    assert.deepEqual((await engine.parsePipeline("fn build(ctx) {}", { format: "rhai" })).steps, ["build"]);
+    await assert.rejects(parsePipeline("fn build(ctx) {", { format: "rhai", name: "x.rhai" }), { status: "script", file: "x.rhai" });
+  }
+});
+
+test("a commit is exported", async (t) => {
+  const { repository, engine } = await history(t);
+  const dir = join(folder(t), "out");
+  await engine.export("main~1", pathToFileURL(dir));
+  assert.equal(readFileSync(join(dir, ".tinyci.yml"), "utf8"), "build: 'false'\n");
+  await assert.rejects(engine.export("main", repository.path), { status: "invalid_arg" });
+  await assert.rejects(engine.export("main", join(dir, "x"), { signal: AbortSignal.abort() }), { name: "AbortError" });
+});
+
+test("a hook is installed and taken out again", async (t) => {
+  const repository = new Repository(t);
+  const engine = await open(repository.path);
+  t.after(() => engine.close());
+  const notes = await engine.install({ command: "/usr/bin/tinyci", hideRefs: true });
+  assert.ok(Array.isArray(notes) && notes.every((note) => note.length > 0 && !note.includes("\n")));
+  const hooks = () => readdirSync(repository.file(".git/hooks")).filter((name) => !name.endsWith(".sample"));
+  const [name] = hooks();
+  assert.match(readFileSync(repository.file(`.git/hooks/${name}`), "utf8"), /\/usr\/bin\/tinyci/);
+  assert.match(repository.git("config", "--get-all", "receive.hideRefs"), /refs\//);
+  await engine.uninstall();
+  assert.deepEqual(hooks(), []);
+  await assert.rejects(engine.install({ comand: "tinyci" }), /unknown word of an installation `comand`/);
+});
+
+test("old builds are packed, and a verdict is taken away", async (t) => {
+  const { repository, engine, commits } = await history(t);
+  const [archive, ...rest] = await engine.compact({ newest: 1 });
+  assert.deepEqual(rest, []);
+  assert.ok(statSync(archive).size > 0);
+  assert.match(execFileSync("tar", ["-tzf", archive], { encoding: "utf8" }), /\.tinyci\.yml/);
+  assert.deepEqual(await engine.compact({ newest: 0, leave: [commits[1]] }), []);
+  assert.equal(await engine.forget(commits[1]), true);
+  assert.equal(repository.verdict(commits[1]), null);
+  assert.equal(await engine.forget(commits[1]), false);
+  await assert.rejects(engine.forget("nothing"), { status: "not_found" });
+  assert.ok(existsSync(repository.file("builds")));
+});
+
+test("tags are filled in", () => {
+  assert.equal(interpolate("make <%= target %> <%% x", { target: "all" }), "make all <% x");
+  assert.throws(() => interpolate("a\n <%= target %>"), { name: "TinyciError", status: "interpolate", line: 2 });
+  assert.throws(() => interpolate("<%= target %>", { target: "a b" }), { status: "interpolate" });
+  assert.throws(() => interpolate("x", { target: null }), { status: "invalid_arg" });
+  assert.throws(() => interpolate("x", { target: 5 }), TypeError);
+});
+
+test("the library tells its version and features", () => {
+  assert.match(version, /^\d+\.\d+\.\d+$/);
+  assert.equal(hasFeature("no such feature"), false);
+});
