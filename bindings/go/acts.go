@@ -90,9 +90,35 @@ type PruneRules struct {
 	DryRun bool
 }
 
+// A PruneReport says what was removed.
+type PruneReport struct {
+	// DryRun tells whether nothing was, because only a report was asked for.
+	DryRun bool `json:"dry_run"`
+	// Removed are the builds that are gone, oldest first.
+	Removed []PrunedBuild
+	// InUse are the names of builds that were to go, and stay because somebody works in them.
+	InUse []string `json:"in_use"`
+	// Pinned are the names of builds that stay whatever the rules say.
+	Pinned []string
+	// FreedBytes is how many bytes of the disk are free by it.
+	FreedBytes int64 `json:"freed_bytes"`
+	// JSON is all of it, as `tinyci prune --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// A PrunedBuild is a build that is gone.
+type PrunedBuild struct {
+	// Name is that of its folder.
+	Name string
+	// Bytes is what it took on the disk.
+	Bytes int64
+	// Reason is the rule that left no room for it.
+	Reason string
+}
+
 // Prune removes old builds, never one that a run is working on, that is deployed, or that a rollback
-// would lead to. Verdicts and records stay. It returns what `tinyci prune --json` prints.
-func (e *Engine) Prune(ctx context.Context, rules PruneRules) (report json.RawMessage, err error) {
+// would lead to. Verdicts and records stay.
+func (e *Engine) Prune(ctx context.Context, rules PruneRules) (*PruneReport, error) {
 	keep, age, bytes := int64(rules.Keep), milliseconds(rules.MaxAge), rules.MaxBytes
 	for _, rule := range []*int64{&keep, &age, &bytes} {
 		if *rule <= 0 {
@@ -103,14 +129,17 @@ func (e *Engine) Prune(ctx context.Context, rules PruneRules) (report json.RawMe
 	if rules.DryRun {
 		flags |= C.TINYCI_PRUNE_DRY_RUN
 	}
-	err = stoppable(ctx, func(cancel *C.tinyci_cancel) error {
-		text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	pruned := new(PruneReport)
+	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
+		pruned.JSON, err = e.report(&texts{}, pruned, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
 			return C.tinyci_prune(c, C.int64_t(keep), C.int64_t(age), C.int64_t(bytes), flags, cancel, out, err)
 		})
-		report = json.RawMessage(text)
 		return err
 	})
-	return report, err
+	if err != nil {
+		return nil, err
+	}
+	return pruned, nil
 }
 
 // SetupRemote has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
