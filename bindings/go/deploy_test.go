@@ -92,6 +92,15 @@ func TestADeploymentWaitsForAnApproval(t *testing.T) {
 		check(t, "outcome", run.Deployment().Outcome, want)
 		check(t, "approved", run.Deployment().ApprovedBy, by)
 	}
+	fault := errors.New("nobody can be reached")
+	faulty := repo.open(tinyci.OnApproval(func(*tinyci.ApprovalRequest) (string, error) { return "", fault }))
+	run = faulty.Deploy(context.Background(), "", tinyci.DeployRequest{})
+	pull(run)
+	check(t, "fault", errors.Is(run.Err(), fault), true)
+	nameless := repo.open(tinyci.OnApproval(func(*tinyci.ApprovalRequest) (string, error) { return "a\x00b", nil }))
+	run = nameless.Deploy(context.Background(), "", tinyci.DeployRequest{})
+	pull(run)
+	check(t, "a NUL byte", strings.Contains(run.Err().Error(), "NUL"), true)
 	refusing := repo.open(tinyci.OnApproval(func(*tinyci.ApprovalRequest) (string, error) {
 		return "", tinyci.Refuse("not on a Friday")
 	}))

@@ -89,17 +89,18 @@ func (a *asked) use(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tin
 	return t.call(func(err **C.tinyci_error) C.tinyci_status { return do(a.c, err) })
 }
 
-// answer gives the request away. An answer that nobody waits for any more is no error: the run
-// itself says how it ended.
+// answer gives the request away, unless a text cannot be passed on. An answer that nobody waits for any
+// more is no error: the run itself says how it ended.
 func (a *asked) answer(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_status) error {
-	defer a.leave()
-	var err error
-	if t.err == nil {
-		_, err = a.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
-			a.c = nil
-			return do(c, err)
-		})
+	if t.err != nil {
+		t.free()
+		return t.err
 	}
+	defer a.leave()
+	_, err := a.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		a.c = nil
+		return do(c, err)
+	})
 	if errors.Is(err, ErrCanceled) {
 		return nil
 	}

@@ -101,9 +101,8 @@ func (r *Run) finish(err error) {
 		r.deployment, err = deploymentOf(r.c)
 	}
 	r.free()
-	r.err = because(r.ctx, err)
-	if r.err == nil {
-		r.err = r.desk.fault()
+	if r.err = r.desk.fault(); r.err == nil {
+		r.err = because(r.ctx, err)
 	}
 	if r.err == nil && r.outcome == Canceled {
 		r.err = r.ctx.Err()
@@ -161,8 +160,9 @@ func (r *Run) Deployment() *Deployment {
 	return r.deployment
 }
 
-// Err is why the run could not begin, such as ErrBusy; else the first error of a hook or function;
-// else the context's, if its end stopped the run; else nil. A build that fails is no error.
+// Err is the first error of a hook or function of the program; else why the run could not begin, such
+// as ErrBusy; else the context's error, if its end stopped the run; else nil. A build that fails is no
+// error.
 func (r *Run) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
