@@ -184,8 +184,11 @@ func (e *Engine) done(t *texts, do func(*C.tinyci_engine, **C.tinyci_error) C.ti
 	return done, err
 }
 
+// A textCall stores a text for the caller.
+type textCall func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status
+
 // text makes a call that stores a text for the caller.
-func (e *Engine) text(t *texts, do func(*C.tinyci_engine, **C.char, **C.tinyci_error) C.tinyci_status) (text string, err error) {
+func (e *Engine) text(t *texts, do textCall) (text string, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		var out *C.char
 		_, err := t.call(func(err **C.tinyci_error) C.tinyci_status { return do(c, &out, err) })

@@ -147,7 +147,8 @@ func (e *Engine) DeployPlan(environment string, request DeployRequest) (*DeployP
 // repository, and asked of [OnApproval]; without one nothing is done, and the outcome is
 // DeployWaiting.
 func (e *Engine) Deploy(ctx context.Context, environment string, request DeployRequest) *Run {
-	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
+	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char,
+		cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return request.with(func(r *C.tinyci_deploy_request) error {
 			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
 				return C.tinyci_deploy_start(c, name, r, cancel, out, err)
@@ -160,7 +161,8 @@ func (e *Engine) Deploy(ctx context.Context, environment string, request DeployR
 // Rollback starts going back to what was deployed before the deployment that is there now, with the
 // same checks and the same record. The environment "" is production.
 func (e *Engine) Rollback(ctx context.Context, environment string) *Run {
-	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
+	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char,
+		cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		_, err := call(func(err **C.tinyci_error) C.tinyci_status {
 			return C.tinyci_rollback_start(c, name, cancel, out, err)
 		})

@@ -82,7 +82,7 @@ func (e *Engine) CheckText(text string, format Format, name string) (*Check, err
 	})
 }
 
-func (e *Engine) check(t *texts, do func(*C.tinyci_engine, **C.char, **C.tinyci_error) C.tinyci_status) (*Check, error) {
+func (e *Engine) check(t *texts, do textCall) (*Check, error) {
 	check := new(Check)
 	var err error
 	if check.JSON, err = e.report(t, check, do); err != nil {
@@ -183,7 +183,7 @@ func (e *Engine) Settings() (settings []SettingInfo, err error) {
 }
 
 // report makes a call that stores JSON, and reads that.
-func (e *Engine) report(t *texts, into any, do func(*C.tinyci_engine, **C.char, **C.tinyci_error) C.tinyci_status) (json.RawMessage, error) {
+func (e *Engine) report(t *texts, into any, do textCall) (json.RawMessage, error) {
 	text, err := e.text(t, do)
 	if err != nil {
 		return nil, err
