@@ -5,7 +5,9 @@ import "C"
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
+	"time"
 )
 
 // Installation says how the git hook is installed.
@@ -68,20 +70,125 @@ func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (arch
 // Forget takes a commit's verdict away, so that it is due again, and tells whether it had one. Its
 // records stay.
 func (e *Engine) Forget(revision string) (had bool, err error) {
-	err = e.with(func(c *C.tinyci_engine) error {
-		var t texts
-		rev := t.of("revision", revision)
-		status, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
-			return C.tinyci_forget(c, rev, err)
-		})
-		had = status == C.TINYCI_OK
-		return err
+	var t texts
+	rev := t.of("revision", revision)
+	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_forget(c, rev, err)
 	})
-	return had, err
 }
 
+// PruneRules say which builds are removed: each field above 0 is a rule. Without any, those of the
+// repository's settings hold, `tinyci.pruneKeep` and its like.
+type PruneRules struct {
+	// Keep removes all but so many builds, the newest commits'.
+	Keep int
+	// MaxAge removes builds that were last run longer ago.
+	MaxAge time.Duration
+	// MaxBytes removes the oldest builds until the rest takes no more.
+	MaxBytes int64
+	// DryRun removes nothing, and tells what would go.
+	DryRun bool
+}
+
+// A PruneReport says what was removed.
+type PruneReport struct {
+	// DryRun tells whether nothing was, because only a report was asked for.
+	DryRun bool `json:"dry_run"`
+	// Removed are the builds that are gone, oldest first.
+	Removed []PrunedBuild
+	// InUse are the names of builds that were to go, and stay because somebody works in them.
+	InUse []string `json:"in_use"`
+	// Pinned are the names of builds that stay whatever the rules say.
+	Pinned []string
+	// FreedBytes is how many bytes of the disk are free by it.
+	FreedBytes int64 `json:"freed_bytes"`
+	// JSON is all of it, as `tinyci prune --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// A PrunedBuild is a build that is gone.
+type PrunedBuild struct {
+	// Name is that of its folder.
+	Name string
+	// Bytes is what it took on the disk.
+	Bytes int64
+	// Reason is the rule that left no room for it.
+	Reason string
+}
+
+// Prune removes old builds, never one that a run is working on, that is deployed, or that a rollback
+// would lead to. Verdicts and records stay.
+func (e *Engine) Prune(ctx context.Context, rules PruneRules) (*PruneReport, error) {
+	keep, age, bytes := int64(rules.Keep), milliseconds(rules.MaxAge), rules.MaxBytes
+	for _, rule := range []*int64{&keep, &age, &bytes} {
+		if *rule <= 0 {
+			*rule = -1
+		}
+	}
+	var flags C.uint32_t
+	if rules.DryRun {
+		flags |= C.TINYCI_PRUNE_DRY_RUN
+	}
+	pruned := new(PruneReport)
+	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
+		pruned.JSON, err = e.report(&texts{}, pruned, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_prune(c, C.int64_t(keep), C.int64_t(age), C.int64_t(bytes), flags, cancel, out, err)
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pruned, nil
+}
+
+// SetupRemote has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
+// verdicts. The remote "" is origin. It returns the lines that are new in git's configuration.
+func (e *Engine) SetupRemote(remote string) (changes []string, err error) {
+	var t texts
+	name := t.optional("remote", remote)
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_setup_remote(c, name, out, err)
+	})
+	return lines(text), err
+}
+
+// UndoSetupRemote takes the lines of SetupRemote out again, and returns them. What was fetched stays.
+func (e *Engine) UndoSetupRemote(remote string) (changes []string, err error) {
+	var t texts
+	name := t.optional("remote", remote)
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_undo_setup_remote(c, name, out, err)
+	})
+	return lines(text), err
+}
+
+// MergeResults merges the verdicts and records that were last fetched of a remote into the
+// repository's own, and tells whether something was new. The remote "" is origin.
+func (e *Engine) MergeResults(remote string) (merged bool, err error) {
+	var t texts
+	name := t.optional("remote", remote)
+	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_merge_results(c, name, err)
+	})
+}
+
+// done makes a call that tells whether there was something to do.
+func (e *Engine) done(t *texts, do func(*C.tinyci_engine, **C.tinyci_error) C.tinyci_status) (done bool, err error) {
+	err = e.with(func(c *C.tinyci_engine) error {
+		status, err := t.call(func(err **C.tinyci_error) C.tinyci_status { return do(c, err) })
+		done = status == C.TINYCI_OK
+		return err
+	})
+	t.free()
+	return done, err
+}
+
+// A textCall stores a text for the caller.
+type textCall func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status
+
 // text makes a call that stores a text for the caller.
-func (e *Engine) text(t *texts, do func(*C.tinyci_engine, **C.char, **C.tinyci_error) C.tinyci_status) (text string, err error) {
+func (e *Engine) text(t *texts, do textCall) (text string, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		var out *C.char
 		_, err := t.call(func(err **C.tinyci_error) C.tinyci_status { return do(c, &out, err) })

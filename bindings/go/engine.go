@@ -77,9 +77,13 @@ func (e *Engine) with(do func(c *C.tinyci_engine) error) error {
 // The end of the context ends the running commands, and after_all still runs; [Run.Err] is the
 // context's error then.
 func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
-	return e.start(ctx, selection, func(c *C.tinyci_engine, s *C.tinyci_selection, cancel *C.tinyci_cancel,
-		out **C.tinyci_run, err **C.tinyci_error) C.tinyci_status {
-		return C.tinyci_run_start(c, s, cancel, out, err)
+	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
+		return selection.with(func(s *C.tinyci_selection) error {
+			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+				return C.tinyci_run_start(c, s, cancel, out, err)
+			})
+			return err
+		})
 	})
 }
 
@@ -87,29 +91,24 @@ func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
 // until that run ends or the selected commits have a verdict. It runs nothing itself, and has no
 // records.
 func (e *Engine) Follow(ctx context.Context, selection Selection) *Run {
-	return e.start(ctx, selection, func(c *C.tinyci_engine, s *C.tinyci_selection, cancel *C.tinyci_cancel,
-		out **C.tinyci_run, err **C.tinyci_error) C.tinyci_status {
-		return C.tinyci_follow_start(c, s, cancel, out, err)
+	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
+		return selection.with(func(s *C.tinyci_selection) error {
+			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+				return C.tinyci_follow_start(c, s, cancel, out, err)
+			})
+			return err
+		})
 	})
 }
 
 // start starts what is pulled as a run.
-func (e *Engine) start(ctx context.Context, selection Selection, do func(*C.tinyci_engine, *C.tinyci_selection,
-	*C.tinyci_cancel, **C.tinyci_run, **C.tinyci_error) C.tinyci_status) *Run {
+func (e *Engine) start(ctx context.Context, do func(*C.tinyci_engine, *C.tinyci_cancel, **C.tinyci_run) error) *Run {
 	if err := ctx.Err(); err != nil {
 		return &Run{err: err}
 	}
 	token := watch(ctx)
 	var c *C.tinyci_run
-	err := e.with(func(engine *C.tinyci_engine) error {
-		return selection.with(func(s *C.tinyci_selection) error {
-			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
-				return do(engine, s, token.c, &c, err)
-			})
-			return err
-		})
-	})
-	if err != nil {
+	if err := e.with(func(engine *C.tinyci_engine) error { return do(engine, token.c, &c) }); err != nil {
 		token.free()
 		return &Run{err: because(ctx, err)}
 	}

@@ -48,14 +48,14 @@ func TestTheFirstMistakeInOptionsIsReported(t *testing.T) {
 		"=":              tinyci.Env("A=B", ""),
 		"commit":         tinyci.Var("commit", "x"),
 		"no-such-key":    tinyci.Setting("no-such-key", "x"),
-		"refs/[":         tinyci.Refs("refs/["),
+		"the ref\x00":    tinyci.Refs("the ref\x00"),
 		"from 0 to 8":    tinyci.Function("f", 0, 9, tinyci.Pure, "", nil),
 		"none is the":    tinyci.Function("f", -1, 1, tinyci.Pure, "", nil),
 		"the unset\x00":  tinyci.UnsetEnv("the unset\x00"),
 		"the builds\x00": tinyci.BuildsDir("the builds\x00"),
 	} {
 		_, err := tinyci.Open(repo.path, option)
-		word = strings.TrimRight(word, "\x00")
+		word = strings.TrimSuffix(word, "\x00")
 		if !errors.Is(err, tinyci.ErrInvalidArg) || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: %v", word, err)
 		}

@@ -9,8 +9,8 @@ import (
 )
 
 // An Event is one thing that happened in a run: a Planned, JobStarted, Exported, StepStarted,
-// Output, StepFinished, JobFinished, Finished, Warning or Waiting, or an Unknown of a later library.
-// It is the caller's to keep.
+// Output, StepFinished, JobFinished, DeployStarted, DeployFinished, Finished, Warning or Waiting, or an
+// Unknown of a later library. It is the caller's to keep.
 type Event interface {
 	// Meta is what every event has.
 	Meta() EventMeta
@@ -99,10 +99,26 @@ type JobFinished struct {
 	Record Record
 }
 
+// DeployStarted: a deployment begins, and is on record.
+type DeployStarted struct {
+	EventMeta
+	// Deployment is which.
+	Deployment Deployment
+}
+
+// DeployFinished: a deployment is over, or waits for a person.
+type DeployFinished struct {
+	EventMeta
+	// Outcome is how.
+	Outcome Outcome
+	// Deployment is what remains of it.
+	Deployment Deployment
+}
+
 // Finished is the last event of a run.
 type Finished struct {
 	EventMeta
-	// Outcome is the worst of its commits.
+	// Outcome is the worst of its commits, or what its deployment is worth as one.
 	Outcome Outcome
 }
 
@@ -143,7 +159,8 @@ func metaOf(c *C.tinyci_event) EventMeta {
 func eventOf(c *C.tinyci_event) (Event, error) {
 	meta, outcome := metaOf(c), Outcome(C.tinyci_event_outcome(c))
 	switch kind := C.tinyci_event_kind(c); kind {
-	case C.TINYCI_EVENT_PLANNED, C.TINYCI_EVENT_JOB_STARTED, C.TINYCI_EVENT_EXPORTED:
+	case C.TINYCI_EVENT_PLANNED, C.TINYCI_EVENT_JOB_STARTED, C.TINYCI_EVENT_EXPORTED,
+		C.TINYCI_EVENT_DEPLOY_STARTED, C.TINYCI_EVENT_DEPLOY_FINISHED:
 		return detailed(c, meta)
 	case C.TINYCI_EVENT_STEP_STARTED:
 		return StepStarted{meta}, nil
@@ -168,9 +185,10 @@ func eventOf(c *C.tinyci_event) (Event, error) {
 // detailed copies an event of which only the JSON says everything.
 func detailed(c *C.tinyci_event, meta EventMeta) (Event, error) {
 	var body struct {
-		Jobs    []Job
-		Details Commit
-		Dir     string
+		Jobs       []Job
+		Details    Commit
+		Dir        string
+		Deployment Deployment
 	}
 	err := json.Unmarshal([]byte(C.GoString(C.tinyci_event_json(c))), &body)
 	switch C.tinyci_event_kind(c) {
@@ -178,6 +196,10 @@ func detailed(c *C.tinyci_event, meta EventMeta) (Event, error) {
 		return Planned{meta, body.Jobs}, err
 	case C.TINYCI_EVENT_JOB_STARTED:
 		return JobStarted{meta, body.Details}, err
+	case C.TINYCI_EVENT_DEPLOY_STARTED:
+		return DeployStarted{meta, body.Deployment}, err
+	case C.TINYCI_EVENT_DEPLOY_FINISHED:
+		return DeployFinished{meta, Outcome(C.tinyci_event_outcome(c)), body.Deployment}, err
 	default:
 		return Exported{meta, body.Dir}, err
 	}

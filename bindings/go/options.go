@@ -199,6 +199,16 @@ func OnSecret(secret func(*Secret) ([]byte, error)) Option {
 	}
 }
 
+// OnApproval has a function called where a deployment needs an approval that nobody gave in the
+// repository. [Run.Next] calls it. It returns who approves, such as "Ada <ada@example.org>"; "" says
+// that nobody has yet, and the deployment waits.
+func OnApproval(approval func(*ApprovalRequest) (by string, err error)) Option {
+	return func(s *settings) {
+		s.host.approval = approval
+		s.answer |= C.TINYCI_ANSWER_APPROVAL
+	}
+}
+
 // OnCommand has a function run the commands, in the place of this machine's shell. Each call has a
 // goroutine of its own; several are under way where several jobs are, or a script says `parallel`.
 // It has to return soon after the [Request.Context] of its command ends: Next and Close wait.

@@ -3,6 +3,7 @@ package tinyci_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -32,22 +33,30 @@ func program(how, path string) {
 			go func() { panic("in another goroutine") }()
 		case "return":
 			return
+		case "signal":
+			// The command is under way, and known to be.
+			fmt.Println("going")
 		}
 	}
 	fmt.Fprintln(os.Stderr, "the run ended: ", run.Err())
 	os.Exit(3)
 }
 
-// start starts the program over a repository with a build that goes on until it is ended.
-func start(t *testing.T, how string) (*repository, *exec.Cmd) {
+// start starts the program over a repository with a build that goes on until it is ended, and gives
+// what the program says.
+func start(t *testing.T, how string) (*repository, *exec.Cmd, io.Reader) {
 	t.Helper()
 	repo := with(t, sleeping)
 	cmd := exec.Command(os.Args[0], "program", how, repo.path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	says, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return repo, cmd
+	return repo, cmd, says
 }
 
 func nothingRemains(t *testing.T, repo *repository) {
@@ -69,7 +78,7 @@ func TestAProgramThatEndsInMidRunLeavesNothingBehind(t *testing.T) {
 	for how, code := range map[string]int{"exit": 0, "return": 0, "panic": 2, "goroutine": 2} {
 		how, code := how, code
 		t.Run(how, func(t *testing.T) {
-			repo, cmd := start(t, how)
+			repo, cmd, _ := start(t, how)
 			_ = cmd.Wait()
 			check(t, "code", cmd.ProcessState.ExitCode(), code)
 			nothingRemains(t, repo)
@@ -81,8 +90,10 @@ func TestASignalInMidRunLeavesNothingBehind(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		signal := signal
 		t.Run(signal.String(), func(t *testing.T) {
-			repo, cmd := start(t, "signal")
-			repo.pid("pid")
+			repo, cmd, says := start(t, "signal")
+			if _, err := says.Read(make([]byte, 8)); err != nil {
+				t.Fatal(err)
+			}
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// An Outcome is what became of a commit or a step. Only Success is green; one that this package
+// An Outcome is what became of a commit, a step or a deployment. Only Success is green; one that this package
 // does not know has not passed.
 type Outcome int32
 
@@ -26,6 +26,13 @@ const (
 	NoVerdict Outcome = C.TINYCI_OUTCOME_NO_VERDICT
 	// Canceled: somebody canceled the run. Nothing is settled.
 	Canceled Outcome = C.TINYCI_OUTCOME_CANCELED
+	// DeployWaiting, of a deployment only: it did nothing, because a person has to approve first.
+	DeployWaiting Outcome = C.TINYCI_OUTCOME_WAITING
+	// DeployRunning, of a deployment only: it is under way.
+	DeployRunning Outcome = C.TINYCI_OUTCOME_RUNNING
+	// DeployInterrupted, of a deployment only: it began, and nobody saw it end. What runs there has
+	// to be looked at.
+	DeployInterrupted Outcome = C.TINYCI_OUTCOME_INTERRUPTED
 )
 
 // Passed tells whether it is green.
@@ -47,7 +54,7 @@ func (o *Outcome) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	*o = 0
-	for known := Success; known <= Canceled; known++ {
+	for known := Success; known <= DeployInterrupted; known++ {
 		if known.String() == name {
 			*o = known
 		}

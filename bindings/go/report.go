@@ -82,7 +82,7 @@ func (e *Engine) CheckText(text string, format Format, name string) (*Check, err
 	})
 }
 
-func (e *Engine) check(t *texts, do func(*C.tinyci_engine, **C.char, **C.tinyci_error) C.tinyci_status) (*Check, error) {
+func (e *Engine) check(t *texts, do textCall) (*Check, error) {
 	check := new(Check)
 	var err error
 	if check.JSON, err = e.report(t, check, do); err != nil {
@@ -114,8 +114,76 @@ func (e *Engine) Results(filter Filter, allAttempts bool) (records []Record, err
 	return records, err
 }
 
+// A RepositoryStatus says how the repository stands.
+type RepositoryStatus struct {
+	// Due are the commits that a run would work on.
+	Due []Commit
+	// Interrupted are the full ids of commits whose attempt nobody saw end, Held of those that were
+	// tried too often.
+	Interrupted, Held []string
+	// Environments are where something is deployed, or could be.
+	Environments []EnvironmentStatus
+	// Warnings are for a person: what should be looked at.
+	Warnings []string
+	// JSON is all of it, as `tinyci status --json` prints it: also what runs, the branches, and the
+	// space that is left.
+	JSON json.RawMessage `json:"-"`
+}
+
+// An EnvironmentStatus says what is deployed where.
+type EnvironmentStatus struct {
+	// Name is the environment's.
+	Name string
+	// Deployed is what runs there, Latest what was tried last; nil for nothing.
+	Deployed, Latest *Deployment
+	// Next is what would be deployed; nil for nothing.
+	Next *Commit
+}
+
+// Status tells how the repository stands.
+func (e *Engine) Status() (*RepositoryStatus, error) {
+	status := new(RepositoryStatus)
+	var err error
+	status.JSON, err = e.report(&texts{}, status, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_status_json(c, out, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return status, nil
+}
+
+// A SettingInfo is what a repository can set, and what is set.
+type SettingInfo struct {
+	// Key is the setting's, without `tinyci.`.
+	Key string
+	// Values are what is set; none where the default holds.
+	Values []string
+	// Origin is where it is set.
+	Origin string
+	// Default is what holds otherwise.
+	Default string
+	// Meaning is a sentence about it.
+	Meaning string
+}
+
+// Settings tells every setting that a repository can have, and what is set.
+func (e *Engine) Settings() (settings []SettingInfo, err error) {
+	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_settings_json(c, out, err)
+	})
+	for _, line := range lines(text) {
+		var setting SettingInfo
+		if err := json.Unmarshal([]byte(line), &setting); err != nil {
+			return settings, err
+		}
+		settings = append(settings, setting)
+	}
+	return settings, err
+}
+
 // report makes a call that stores JSON, and reads that.
-func (e *Engine) report(t *texts, into any, do func(*C.tinyci_engine, **C.char, **C.tinyci_error) C.tinyci_status) (json.RawMessage, error) {
+func (e *Engine) report(t *texts, into any, do textCall) (json.RawMessage, error) {
 	text, err := e.text(t, do)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 // firstRequest is the kind from which on events are requests.
 const firstRequest = 32
 
-// A Refusal is an error with which a hook, function, secret or command says no. The step fails, or a
+// A Refusal is an error with which a hook, function, secret, approval or command says no. The step fails, or a
 // script catches it, as with every error; but it is a decision, not a fault of the program, and so
 // does not come out of [Run.Err].
 type Refusal struct {
@@ -33,9 +33,10 @@ func Refuse(format string, values ...any) error {
 // Error is the message.
 func (r *Refusal) Error() string { return r.Message }
 
-// A Request is what hooks, functions, secrets and commands are told.
+// A Request is what hooks, functions, secrets, approvals and commands are told.
 type Request struct {
-	// Name is the hook's, the function's, the secret's, or the command's text.
+	// Name is the hook's, the function's, the secret's, the environment's that is to be approved of, or
+	// the command's text.
 	Name string
 	// Commit is the full id of the commit in work.
 	Commit string
@@ -88,17 +89,18 @@ func (a *asked) use(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tin
 	return t.call(func(err **C.tinyci_error) C.tinyci_status { return do(a.c, err) })
 }
 
-// answer gives the request away. An answer that nobody waits for any more is no error: the run
-// itself says how it ended.
+// answer gives the request away, unless a text cannot be passed on. An answer that nobody waits for any
+// more is no error: the run itself says how it ended.
 func (a *asked) answer(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_status) error {
-	defer a.leave()
-	var err error
-	if t.err == nil {
-		_, err = a.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
-			a.c = nil
-			return do(c, err)
-		})
+	if t.err != nil {
+		t.free()
+		return t.err
 	}
+	defer a.leave()
+	_, err := a.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		a.c = nil
+		return do(c, err)
+	})
 	if errors.Is(err, ErrCanceled) {
 		return nil
 	}
@@ -167,6 +169,7 @@ type host struct {
 	hooks     map[string][]func(*Hook) error
 	functions map[string]func(*Call) (any, error)
 	secret    func(*Secret) ([]byte, error)
+	approval  func(*ApprovalRequest) (string, error)
 	command   func(*Command) (Exit, error)
 }
 
@@ -197,6 +200,8 @@ func (d *desk) answer(event *C.tinyci_event) {
 		d.callFunction(callOf(request))
 	case C.TINYCI_EVENT_SECRET:
 		d.callSecret(&Secret{request})
+	case C.TINYCI_EVENT_APPROVAL:
+		d.callApproval(&ApprovalRequest{request, C.GoString(C.tinyci_request_question(c))})
 	}
 }
 

@@ -25,7 +25,10 @@ type Run struct {
 	event   Event
 	outcome Outcome
 	records []Record
-	err     error
+	// deploys tells whether it is a deployment.
+	deploys    bool
+	deployment *Deployment
+	err        error
 }
 
 func newRun(ctx context.Context, c *C.tinyci_run, token *token, host *host) *Run {
@@ -94,10 +97,12 @@ func (r *Run) finish(err error) {
 			return C.tinyci_run_records(r.c, out, err)
 		})
 	}
+	if err == nil && r.deploys {
+		r.deployment, err = deploymentOf(r.c)
+	}
 	r.free()
-	r.err = because(r.ctx, err)
-	if r.err == nil {
-		r.err = r.desk.fault()
+	if r.err = r.desk.fault(); r.err == nil {
+		r.err = because(r.ctx, err)
 	}
 	if r.err == nil && r.outcome == Canceled {
 		r.err = r.ctx.Err()
@@ -131,8 +136,8 @@ func (r *Run) EventJSON() json.RawMessage {
 	return json.RawMessage(C.GoString(C.tinyci_event_json(r.current)))
 }
 
-// Outcome is the worst of the run's commits, once it is over; 0 before, and where it could not
-// begin.
+// Outcome is the worst of the run's commits, or what its deployment is worth as one, once it is over;
+// 0 before, and where it could not begin.
 func (r *Run) Outcome() Outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,8 +152,17 @@ func (r *Run) Records() []Record {
 	return r.records
 }
 
-// Err is why the run could not begin, such as ErrBusy; else the first error of a hook or function;
-// else the context's, if its end stopped the run; else nil. A build that fails is no error.
+// Deployment is what became of a deployment, once it is over; nil for other runs, and where it could
+// not begin.
+func (r *Run) Deployment() *Deployment {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.deployment
+}
+
+// Err is the first error of a hook or function of the program; else why the run could not begin, such
+// as ErrBusy; else the context's error, if its end stopped the run; else nil. A build that fails is no
+// error.
 func (r *Run) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

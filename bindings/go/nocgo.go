@@ -1,0 +1,6 @@
+//go:build !cgo
+
+package tinyci
+
+// Without cgo, the compiler's message is this name.
+var _ = tinyci_needs_cgo_set_CGO_ENABLED_to_1_and_install_a_C_compiler
