@@ -4,11 +4,12 @@ import { readCommits } from "./commit.js";
 import { TinyciError } from "./error.js";
 import { later, now } from "./native.js";
 import { pathOf, setOptions } from "./options.js";
+import { outcomeNumber } from "./outcome.js";
 import { Pipeline, config } from "./pipeline.js";
 import { readRecords } from "./record.js";
 import { Run } from "./run.js";
 import { select, wordsOf } from "./selection.js";
-import { known, lines, outcomeNumber } from "./values.js";
+import { known, lines } from "./values.js";
 
 const freed = new FinalizationRegistry((pointer) => now.engine_free(pointer));
 

@@ -1,6 +1,7 @@
 import { now } from "./native.js";
+import { outcomeName } from "./outcome.js";
 import { RunRecord } from "./record.js";
-import { namesOf, outcomeName } from "./values.js";
+import { namesOf } from "./values.js";
 
 const KINDS = namesOf("EVENT_");
 const STREAMS = namesOf("STREAM_");

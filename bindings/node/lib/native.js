@@ -43,6 +43,10 @@ const typeOf = (type) => TYPES[type] ?? (isOutput(type) ? OUTPUT : "void *");
 const declare = (name, result, parameters) =>
   library.func(`tinyci_${name}`, typeOf(result), parameters.map(([, type]) => typeOf(type)));
 
+/** Texts with their length beside them are bytes, and may have a NUL in them. */
+const plainTypes = (parameters) =>
+  parameters.map(([name, type], index) => [name, parameters[index + 1]?.[0] === "len" ? "const uint8_t *" : type]);
+
 const string = (pointer) => (pointer === null ? null : koffi.decode.string(pointer));
 
 const raw = {
@@ -88,7 +92,8 @@ function checked(parameters, given) {
 }
 
 /** A function with a status: `now` and `later` of it. */
-function acting(name, returns, parameters) {
+function acting(name, returns, stated) {
+  const parameters = plainTypes(stated);
   const native = declare(name, returns, parameters);
   const given = parameters.filter(([, type]) => !isOutput(type));
   const output = parameters.find(([parameter, type]) => isOutput(type) && parameter !== "err")?.[1];

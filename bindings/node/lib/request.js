@@ -3,7 +3,8 @@ import { constants as system } from "node:os";
 import { constants } from "./abi.js";
 import { TinyciError } from "./error.js";
 import { now } from "./native.js";
-import { checks, decode, encode, namesOf, numberOf, outcomeName, plain, sized } from "./values.js";
+import { outcomeName } from "./outcome.js";
+import { checks, decode, encode, namesOf, numberOf, plain, sized } from "./values.js";
 
 const STREAMS = namesOf("STREAM_");
 
