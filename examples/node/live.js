@@ -22,16 +22,25 @@ function tell(text) {
   for (const watcher of watchers) watcher.write(`data: ${JSON.stringify(text)}\n\n`);
 }
 
-/** Runs what is pending. A push that comes meanwhile is run too: tinyci looks again before it ends. */
+/** Runs what is pending, and tells of it. */
 async function build() {
   try {
-    for await (const event of engine.run({ signal: stop.signal, waitMs: Infinity })) {
+    for await (const event of engine.run({ signal: stop.signal })) {
       tell(event.kind === "output" ? event.data.toString() : event.logLines);
     }
   } catch (error) {
+    // A run that is under way looks again before it ends: this push will not be missed.
+    if (error.status === "busy") return;
     console.error(error.message);
     tell(`${error.message}\n`);
   }
+}
+
+const builds = new Set();
+
+function start() {
+  const building = build().finally(() => builds.delete(building));
+  builds.add(building);
 }
 
 const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
@@ -65,7 +74,7 @@ const routes = {
     response.on("close", () => watchers.delete(response));
   },
   "POST /push": (response) => {
-    void build();
+    start();
     response.writeHead(202).end("started\n");
   },
 };
@@ -85,6 +94,7 @@ server.listen(Number(port), "127.0.0.1", () => console.log(`http://127.0.0.1:${s
 process.once("SIGINT", async () => {
   stop.abort();
   server.close();
+  await Promise.all(builds);
   for (const watcher of watchers) watcher.end();
   await engine.close();
 });

@@ -33,6 +33,7 @@ export class Engine {
   #host;
   #runs = [];
   #calls = new Set();
+  #closing = null;
 
   constructor(pointer, host) {
     this.#pointer = pointer;
@@ -42,11 +43,11 @@ export class Engine {
   }
 
   run(selected) {
-    return this.#start(now.run_start, selected);
+    return this.#runSelected(now.run_start, selected);
   }
 
   follow(selected) {
-    return this.#start(now.follow_start, selected);
+    return this.#runSelected(now.follow_start, selected);
   }
 
   scan(selected) {
@@ -87,15 +88,17 @@ export class Engine {
     });
   }
 
-  export(revision, dir, { signal } = {}) {
-    return this.#call((engine) =>
-      withCancel(signal, async (token) => void (await later.export_commit(engine, revision, pathOf(dir), token))),
-    );
+  export(revision, dir, options = {}) {
+    return this.#call(async (engine) => {
+      known("option of an export", options, ["signal"]);
+      await withCancel(options.signal, (token) => later.export_commit(engine, revision, pathOf(dir), token));
+    });
   }
 
-  install({ command, hideRefs, sharedHooks, ...rest } = {}) {
+  install(options = {}) {
     return this.#call(async (engine) => {
-      known("word of an installation", rest, []);
+      known("option of an installation", options, ["command", "hideRefs", "sharedHooks"]);
+      const { command, hideRefs, sharedHooks } = options;
       const how = flags([hideRefs, constants.INSTALL_HIDE_REFS], [sharedHooks, constants.INSTALL_SHARED_HOOKS]);
       return lines(await later.install(engine, command, how));
     });
@@ -105,19 +108,29 @@ export class Engine {
     return this.#call(async (engine) => lines(await later.uninstall(engine)));
   }
 
-  compact({ newest = 1, leave = [], signal } = {}) {
-    return this.#call((engine) =>
-      withCancel(signal, async (token) => lines(await later.compact(engine, newest, leave.join("\n"), token))),
-    );
+  compact(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of packing", options, ["newest", "leave", "signal"]);
+      const { newest = 1, leave = [], signal } = options;
+      return lines(await withCancel(signal, (token) => later.compact(engine, newest, leave.join("\n"), token)));
+    });
   }
 
   forget(revision) {
     return this.#call(async (engine) => (await later.forget(engine, revision)) === constants.OK);
   }
 
-  async close() {
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+
+  async #close() {
     const pointer = this.#pointer;
-    if (pointer === null) return;
     this.#pointer = null;
     await Promise.all(this.#runs.map((run) => run.deref()?.close()));
     await Promise.allSettled(this.#calls);
@@ -125,26 +138,27 @@ export class Engine {
     now.engine_free(pointer);
   }
 
-  async [Symbol.asyncDispose]() {
-    await this.close();
-  }
-
   #open() {
     if (this.#pointer === null) throw new TinyciError("the engine is closed", { status: "invalid_arg", file: this.path });
     return this.#pointer;
   }
 
-  #start(start, selected) {
+  /** Starts something that gives a run, on selected commits. */
+  #runSelected(start, selected) {
     const words = wordsOf(selected);
     const selection = select(words, ["signal"]);
     try {
-      const run = new Run((cancel) => start(this.#open(), selection, cancel), this.#host, words.signal);
-      // Weakly, so that a run which nobody has any more is stopped.
-      this.#runs = [...this.#runs.filter((one) => one.deref()?.isOver === false), new WeakRef(run)];
-      return run;
+      return this.#start(words.signal, (engine, cancel) => start(engine, selection, cancel));
     } finally {
       now.selection_free(selection);
     }
+  }
+
+  #start(signal, start) {
+    const run = new Run((cancel) => start(this.#open(), cancel), this.#host, signal);
+    // Weakly, so that a run which nobody has any more is stopped.
+    this.#runs = [...this.#runs.filter((one) => one.deref()?.isOver === false), new WeakRef(run)];
+    return run;
   }
 
   /** The engine is not freed before the call is over. */

@@ -73,6 +73,7 @@ export class Run {
 
   /** `start(cancel)` gives the pointer of the run. `host` has the handlers. */
   constructor(start, host, signal) {
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("`signal` must be an AbortSignal");
     this.#native = begin(start);
     this.#host = host;
     abandoned.register(this, this.#native, this);

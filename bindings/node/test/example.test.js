@@ -53,11 +53,12 @@ test("the live page shows a build while it runs, and what became of it", async (
 
 test("Ctrl-C ends the live page and its build", async (t) => {
   const repository = new Repository(t);
-  repository.commit({ ".tinyci.yml": `build: touch ${repository.file("began")}; sleep 1000\n` });
+  repository.commit({ ".tinyci.yml": `build: touch ${repository.file("began")}; sleep 1000\nhooks:\n  after_all: touch ${repository.file("after")}\n` });
   const { child, url } = await live(t, repository.path);
   await fetch(`${url}push`, { method: "POST" });
   await eventually("the build began", () => existsSync(repository.file("began")));
   child.kill("SIGINT");
   assert.equal((await ended(child)).code, 0);
   assert.equal(repository.verdict(), null);
+  assert.ok(existsSync(repository.file("after")));
 });

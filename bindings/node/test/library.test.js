@@ -88,3 +88,12 @@ test("without a library beside it, the system's is loaded by its versioned name"
   assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: dirname(process.env.TINYCI_LIBRARY) }), /^\d+\.\d+\.\d+$/);
   assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: folder(t) }), /not_found .*libtinyci\.so\.1/);
 });
+
+test("the library stays loaded when the worker that loaded it has ended", { skip: process.platform !== "linux" }, () => {
+  const worker = 'import("tinyci").then(() => console.log("loaded"))';
+  const script = `
+    const worker = new (require("node:worker_threads").Worker)(${JSON.stringify(worker)}, { eval: true });
+    worker.on("exit", () => console.log(require("node:fs").readFileSync("/proc/self/maps", "utf8").includes("libtinyci")));`;
+  const { stdout } = spawnSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
+  assert.equal(stdout, "loaded\ntrue\n");
+});

@@ -121,7 +121,7 @@ test("a hook is installed and taken out again", async (t) => {
   assert.match(repository.git("config", "--get-all", "receive.hideRefs"), /refs\//);
   await engine.uninstall();
   assert.deepEqual(hooks(), []);
-  await assert.rejects(engine.install({ comand: "tinyci" }), /unknown word of an installation `comand`/);
+  await assert.rejects(engine.install({ comand: "tinyci" }), /unknown option of an installation `comand`: it is one of command, /);
 });
 
 test("old builds are packed, and a verdict is taken away", async (t) => {
@@ -130,7 +130,8 @@ test("old builds are packed, and a verdict is taken away", async (t) => {
   assert.deepEqual(rest, []);
   assert.ok(statSync(archive).size > 0);
   assert.match(execFileSync("tar", ["-tzf", archive], { encoding: "utf8" }), /\.tinyci\.yml/);
-  assert.deepEqual(await engine.compact({ newest: 0, leave: [commits[1]] }), []);
+  assert.deepEqual(await engine.compact({ newest: 0, leave: commits }), []);
+  await assert.rejects(engine.compact({ num: 1 }), TypeError);
   assert.equal(await engine.forget(commits[1]), true);
   assert.equal(repository.verdict(commits[1]), null);
   assert.equal(await engine.forget(commits[1]), false);

@@ -265,4 +265,5 @@ test("a selection says what to run", async (t) => {
   assert.throws(() => engine.run({ revision: "main" }), { name: "TypeError", message: /unknown word of a selection `revision`/ });
   assert.throws(() => engine.run({ pipeline: {} }), TypeError);
   assert.throws(() => engine.run({ waitMs: 1.5 }), RangeError);
+  assert.throws(() => engine.run({ signal: {} }), TypeError);
 });
