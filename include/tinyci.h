@@ -183,7 +183,8 @@
 #define TINYCI_EVENT_JOB_FINISHED 7
 
 /**
- * The last event of a run: `tinyci_event_outcome` is the worst of its commits.
+ * The last event of a run: `tinyci_event_outcome` is the worst of its commits, or what its
+ * deployment is worth as one: one that waits is no verdict.
  */
 #define TINYCI_EVENT_FINISHED 8
 
@@ -196,6 +197,17 @@
  * The run waits for another process: `tinyci_event_data` has the message.
  */
 #define TINYCI_EVENT_WAITING 10
+
+/**
+ * A deployment begins, and is on record: `tinyci_event_json` has it as `deployment`.
+ */
+#define TINYCI_EVENT_DEPLOY_STARTED 11
+
+/**
+ * A deployment is over, or waits for a person: `tinyci_event_outcome` says how, and
+ * `tinyci_event_json` has it as `deployment`.
+ */
+#define TINYCI_EVENT_DEPLOY_FINISHED 12
 
 /**
  * Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
@@ -215,6 +227,13 @@
  * `tinyci.secretsDir` looked into; or with `tinyci_request_fail`.
  */
 #define TINYCI_EVENT_SECRET 34
+
+/**
+ * Request: whether a deployment may go on, which nobody approved of in the repository. Answer with
+ * `tinyci_request_return_string`, saying who approves, or `tinyci_request_ok`; with
+ * `tinyci_request_return_null`, so that it waits; or with `tinyci_request_fail`.
+ */
+#define TINYCI_EVENT_APPROVAL 35
 
 /**
  * Request: a command to run. Answer with `tinyci_request_command_output` as it writes, and with
@@ -298,6 +317,21 @@
 #define TINYCI_OUTCOME_CANCELED 6
 
 /**
+ * Of a deployment only: it did nothing, because a person has to approve first.
+ */
+#define TINYCI_OUTCOME_WAITING 7
+
+/**
+ * Of a deployment only: it is under way.
+ */
+#define TINYCI_OUTCOME_RUNNING 8
+
+/**
+ * Of a deployment only: it began, and nobody saw it end. What runs there has to be looked at.
+ */
+#define TINYCI_OUTCOME_INTERRUPTED 9
+
+/**
  * Every attempt of a commit, not only the one that its verdict rests on.
  */
 #define TINYCI_RESULTS_ALL_ATTEMPTS 1
@@ -311,6 +345,11 @@
  * Install even into a folder that other repositories use too (`core.hooksPath`).
  */
 #define TINYCI_INSTALL_SHARED_HOOKS 2
+
+/**
+ * Remove nothing, and tell what would go.
+ */
+#define TINYCI_PRUNE_DRY_RUN 1
 
 /**
  * A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
@@ -331,6 +370,14 @@ typedef struct tinyci_commit tinyci_commit;
  * Commits, to be had one by one. Owned by the host.
  */
 typedef struct tinyci_commits tinyci_commits;
+
+/**
+ * What is to be deployed. Where one is asked for, NULL is the newest commit that is green, on a
+ * branch that is deployed.
+ *
+ * Owned by the host. What it is given to copies it.
+ */
+typedef struct tinyci_deploy_request tinyci_deploy_request;
 
 /**
  * One repository's continuous integration: finds the commits without a verdict, runs them, and
@@ -1390,7 +1437,8 @@ tinyci_status tinyci_follow_start(const tinyci_engine *engine,
  *
  * @param run         The run.
  * @param timeout_ms  How long to wait: 0 does not wait, -1 waits for ever.
- * @param out         Where the event is stored, which belongs to the run; NULL where there is none.
+ * @param out         Where the event is stored, which belongs to the run: do not free it; NULL where
+ *                    there is none.
  * @param err         Where the error is to be stored, or NULL.
  * @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came in that time; `TINYCI_DONE` after
  *         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
@@ -1420,7 +1468,8 @@ tinyci_status tinyci_run_next(tinyci_run *run,
 int32_t tinyci_run_fd(const tinyci_run *run);
 
 /**
- * Gives the records of a run that is over, in the order in which its commits were finished.
+ * Gives the records of a run that is over, in the order in which its commits were finished. A
+ * deployment has none.
  *
  * @param run  The run.
  * @param out  Where the list is stored, to be freed with `tinyci_records_free`; NULL on an error.
@@ -1431,6 +1480,33 @@ int32_t tinyci_run_fd(const tinyci_run *run);
  * One thread at a time.
  */
 tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
+
+/**
+ * Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose
+ * `outcome` is `waiting` where a person has to approve first.
+ *
+ * @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
+ * @param out  Where the JSON is stored, to be freed with `tinyci_string_free`; NULL on an error.
+ * @param err  Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also for a deployment that failed; `TINYCI_INVALID_ARG` before
+ *         `tinyci_run_next` gave `TINYCI_DONE`, and for other runs; the run's own error if it could
+ *         not begin.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_error **err);
+
+/**
+ * What a deployment came to, once it is over.
+ *
+ * @param run  The run, or NULL.
+ * @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
+ *         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
+ *         first. 0 before its end, if it could not begin, for other runs and for NULL.
+ *
+ * One thread at a time.
+ */
+int32_t tinyci_run_deploy_outcome(tinyci_run *run);
 
 /**
  * Frees a run. One that is not over is stopped first, at once and without `after_all`; the token
@@ -1543,8 +1619,8 @@ const uint8_t *tinyci_event_data(const tinyci_event *event, size_t *length);
 int32_t tinyci_event_stream(const tinyci_event *event);
 
 /**
- * The outcome of a STEP_FINISHED, of a JOB_FINISHED, or of FINISHED, the worst of all; of a HOOK
- * what is known of the commit so far.
+ * The outcome of a STEP_FINISHED, of a JOB_FINISHED, of a DEPLOY_FINISHED, or of FINISHED, the
+ * worst of all; of a HOOK what is known of the commit so far.
  *
  * @param event  The event, or NULL.
  * @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
@@ -1577,7 +1653,7 @@ const char *tinyci_event_log_lines(const tinyci_event *event);
 
 /**
  * All of it, as the line of JSON that `tinyci run --json` prints; a request has `name` and
- * `arguments`, or `command`, beside what every event has.
+ * `arguments`, or `command`, or `environment` and `question`, beside what every event has.
  *
  * @param event  The event, or NULL.
  * @return The JSON, which lives as long as the event; NULL for NULL.
@@ -1591,15 +1667,16 @@ const char *tinyci_event_json(const tinyci_event *event);
  * that was not taken by the next `tinyci_run_next` is failed.
  *
  * @param event  The event, or NULL.
- * @return The request, to be answered exactly once; NULL where the event is no request or it was
- *         taken before.
+ * @return The request, to be answered exactly once, or else to be freed with
+ *         `tinyci_request_free`; NULL where the event is no request or it was taken before.
  *
  * Any thread.
  */
 tinyci_request *tinyci_event_take_request(const tinyci_event *event);
 
 /**
- * What is asked for: the hook's name, the function's, the secret's, or the command's text.
+ * What is asked for: the hook's name, the function's, the secret's, the environment that is to be
+ * approved of, or the command's text.
  *
  * @param request  The request, or NULL.
  * @return The name, which lives as long as the request; NULL for NULL.
@@ -1649,7 +1726,18 @@ const char *tinyci_request_step(const tinyci_request *request);
 const char *tinyci_request_label(const tinyci_request *request);
 
 /**
- * The folder that holds the commit's tree.
+ * What a script asks in an APPROVAL, for the person who decides.
+ *
+ * @param request  The request, or NULL.
+ * @return The question, which lives as long as the request; NULL where the config only says that
+ *         somebody has to approve, for other requests and NULL.
+ *
+ * Any thread.
+ */
+const char *tinyci_request_question(const tinyci_request *request);
+
+/**
+ * The folder that holds the commit's tree; of an APPROVAL, the one that will.
  *
  * @param request  The request, or NULL.
  * @return The path, which lives as long as the request; NULL for NULL.
@@ -1765,7 +1853,9 @@ tinyci_status tinyci_request_set_var(tinyci_request *request,
                                      tinyci_error **err);
 
 /**
- * Answers a HOOK: it passed, and the config's own hook of that name comes next.
+ * Answers a HOOK: it passed, and the config's own hook of that name comes next; or an APPROVAL: the
+ * deployment may go on, and its record says that the host approved. To have it say who, answer with
+ * `tinyci_request_return_string`.
  *
  * @param request  The request, which is gone then.
  * @param err      Where the error is to be stored, or NULL.
@@ -1810,7 +1900,8 @@ tinyci_status tinyci_request_fail(tinyci_request *request,
 
 /**
  * Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
- * `tinyci.secretsDir` is looked into.
+ * `tinyci.secretsDir` is looked into; or an APPROVAL: nobody has approved yet, and the deployment
+ * waits.
  *
  * @param request  The request, which is gone then.
  * @param err      Where the error is to be stored, or NULL.
@@ -1863,12 +1954,14 @@ tinyci_status tinyci_request_return_float(tinyci_request *request,
                                           tinyci_error **err);
 
 /**
- * Answers a FUNCTION or a SECRET with a text.
+ * Answers a FUNCTION or a SECRET with a text; or an APPROVAL with who approves, such as
+ * `Ada <ada@example.org>`, which the record keeps.
  *
  * @param request  The request, which is gone then.
  * @param value    The text. Copied.
  * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8.
+ * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8, and for
+ *         an approval by nobody.
  *
  * Any thread.
  */
@@ -2140,7 +2233,8 @@ tinyci_status tinyci_records_query(const tinyci_engine *engine,
  * Gives the next record of a list.
  *
  * @param records  The list.
- * @param out      Where the record is stored, which belongs to the list; NULL where there is none.
+ * @param out      Where the record is stored, which belongs to the list: do not free it; NULL where
+ *                 there is none.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_DONE` after the last.
  *
@@ -2247,6 +2341,272 @@ tinyci_status tinyci_results_json(const tinyci_engine *engine,
                                   tinyci_error **err);
 
 /**
+ * Tells what was deployed, newest first: what `tinyci deploys --json` prints.
+ *
+ * @param engine       The engine.
+ * @param environment  Only deployments to this one; NULL for those to all.
+ * @param limit        At most so many; 0 for all.
+ * @param warnings     Where lines are stored that a person should see, to be freed with
+ *                     `tinyci_string_free`, or NULL: what stands among the deployments and is none
+ *                     of tinyci's.
+ * @param out          Where the deployments are stored, each a line of JSON with its end, to be
+ *                     freed with `tinyci_string_free`; NULL on an error.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there is none; `TINYCI_INVALID_ARG` for what cannot be an
+ *         environment's name; `TINYCI_GIT` where the refs cannot be read.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
+                                  const char *environment,
+                                  size_t limit,
+                                  char **warnings,
+                                  char **out,
+                                  tinyci_error **err);
+
+/**
+ * Tells how the repository stands: what runs, what is due, the last verdicts, what is deployed
+ * where, and what should be looked at. What `tinyci status --json` prints.
+ *
+ * @param engine  The engine.
+ * @param out     Where the JSON is stored, one line without its end, to be freed with
+ *                `tinyci_string_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_GIT` where the repository cannot be read.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_status_json(const tinyci_engine *engine, char **out, tinyci_error **err);
+
+/**
+ * Tells every setting that a repository can have, and what is set: what `tinyci settings --json`
+ * prints.
+ *
+ * @param engine  The engine.
+ * @param out     Where the settings are stored, each a line of JSON with its end, to be freed with
+ *                `tinyci_string_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_GIT` where git's configuration cannot be read.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_settings_json(const tinyci_engine *engine, char **out, tinyci_error **err);
+
+/**
+ * Makes a request for the newest commit that is green.
+ *
+ * @return The request, to be freed with `tinyci_deploy_request_free`; NULL only where memory is
+ *         short.
+ *
+ * Any thread.
+ */
+tinyci_deploy_request *tinyci_deploy_request_new(void);
+
+/**
+ * Names the commit to deploy.
+ *
+ * @param request   The request.
+ * @param revision  The commit, in any of git's revision syntax; NULL for the newest that is green.
+ *                  Copied; looked up when the request is used.
+ * @param err       Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
+                                                 const char *revision,
+                                                 tinyci_error **err);
+
+/**
+ * Says whether to go back to what was deployed before the deployment that is there now.
+ *
+ * @param request   The request.
+ * @param rollback  0 for no, which is how a request begins; anything else for yes.
+ * @param err       Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
+                                                 int32_t rollback,
+                                                 tinyci_error **err);
+
+/**
+ * Says whether to deploy also what is not green, which the record keeps.
+ *
+ * @param request  The request.
+ * @param force    0 for no, which is how a request begins; anything else for yes.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
+                                              int32_t force,
+                                              tinyci_error **err);
+
+/**
+ * Says who deploys. Without it, whom git's configuration names.
+ *
+ * @param request  The request.
+ * @param name     The person's name. Copied.
+ * @param address  The person's mail address. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request,
+                                           const char *name,
+                                           const char *address,
+                                           tinyci_error **err);
+
+/**
+ * Asks for exactly what was planned, in the place of everything but who deploys: that commit, to
+ * that environment, and only if nothing else is deployed there by then.
+ *
+ * @param request  The request.
+ * @param plan     What `tinyci_deploy_plan_json` gave. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for what is no plan; nothing is changed then.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
+                                             const char *plan,
+                                             tinyci_error **err);
+
+/**
+ * Frees a request.
+ *
+ * @param request  The request, which is gone then, or NULL.
+ *
+ * Any thread.
+ */
+void tinyci_deploy_request_free(tinyci_deploy_request *request);
+
+/**
+ * Tells what a deployment would do, without doing it: what `tinyci deploy --dry-run --json`
+ * prints. To be shown to a person, and then to be carried out as it is, see
+ * `tinyci_deploy_request_set_plan`.
+ *
+ * @param engine       The engine.
+ * @param environment  Where to; NULL for the plan's that the request has, else `production`.
+ * @param request      What; NULL for the newest commit that is green.
+ * @param out          Where the JSON is stored, one line without its end, to be freed with
+ *                     `tinyci_string_free`; NULL on an error.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where the deployment would wait for an approval: its `approval` tells;
+ *         else as `tinyci_run_next` of `tinyci_deploy_start`, except that a plan can be made while
+ *         something is deployed.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
+                                      const char *environment,
+                                      const tinyci_deploy_request *request,
+                                      char **out,
+                                      tinyci_error **err);
+
+/**
+ * Starts a deployment: the `deploy` of the commit's config, in its export. It goes on in threads of
+ * the library's, and its events wait to be pulled. What came of it, `tinyci_run_deployment_json`
+ * and `tinyci_run_deploy_outcome` tell.
+ *
+ * Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
+ * config wants is looked for in the repository, and asked of the host where it said so with
+ * `TINYCI_ANSWER_APPROVAL`; without one the deployment does nothing, and is
+ * `TINYCI_OUTCOME_WAITING`.
+ *
+ * @param engine       The engine.
+ * @param environment  Where to; NULL for the plan's that the request has, else `production`.
+ * @param request      What; NULL for the newest commit that is green.
+ * @param cancel       What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out          Where the run is stored, to be freed with `tinyci_run_free`; NULL on an
+ *                     error.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, as `tinyci_run_start`.
+ *         What keeps it from beginning comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` where
+ *         there is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, not on a
+ *         branch that is deployed, or whose config knows no such environment; `TINYCI_BUSY` while
+ *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
+ *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
+ *         `TINYCI_HOST_ABORT` where the host failed a request for an approval. A deployment that
+ *         fails is no error.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_deploy_start(const tinyci_engine *engine,
+                                  const char *environment,
+                                  const tinyci_deploy_request *request,
+                                  const tinyci_cancel *cancel,
+                                  tinyci_run **out,
+                                  tinyci_error **err);
+
+/**
+ * Starts going back to what was deployed before the deployment that is there now, with the same
+ * checks and the same record. Doing it again goes back further. A request with
+ * `tinyci_deploy_request_set_rollback` can say more about it.
+ *
+ * @param engine       The engine.
+ * @param environment  Where; NULL for `production`.
+ * @param cancel       What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out          Where the run is stored, to be freed with `tinyci_run_free`; NULL on an
+ *                     error.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return As `tinyci_deploy_start`; `TINYCI_NOT_FOUND` comes out of `tinyci_run_next` where nothing
+ *         was deployed before.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
+                                    const char *environment,
+                                    const tinyci_cancel *cancel,
+                                    tinyci_run **out,
+                                    tinyci_error **err);
+
+/**
+ * Approves of one commit, in one environment, with the config that it has, so that the next
+ * deployment can go on. The approver is whom git's configuration names.
+ *
+ * @param engine       The engine.
+ * @param environment  Where the commit may be deployed to; NULL for `production`.
+ * @param rev          The commit, in any of git's revision syntax: better its id, since names move.
+ * @param approval     Where the approval is stored, what `tinyci approve --json` prints, to be
+ *                     freed with `tinyci_string_free`, or NULL. Its `reference` is the ref that is
+ *                     pushed to carry it to the server.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
+ *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where git's configuration
+ *         does not say who approves.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_approve(const tinyci_engine *engine,
+                             const char *environment,
+                             const char *rev,
+                             char **approval,
+                             tinyci_error **err);
+
+/**
+ * Says that somebody has looked at an environment whose last deployment was interrupted, and why
+ * it can go on.
+ *
+ * @param engine       The engine.
+ * @param environment  Which; NULL for `production`.
+ * @param reason       Why, for the record. Copied.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` where there was nothing to unlock; `TINYCI_BUSY` while
+ *         something is being deployed there; `TINYCI_INVALID_ARG` without a reason.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
+                                    const char *environment,
+                                    const char *reason,
+                                    tinyci_error **err);
+
+/**
  * Installs the git hook that runs what is pushed, beside hooks that are there.
  *
  * @param engine   The engine.
@@ -2317,6 +2677,89 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
  * Any thread.
  */
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
+
+/**
+ * Removes old builds, never one that a run is working on, that is deployed, or that a rollback
+ * would lead to. Verdicts and records stay. Without any rule those of the repository's settings
+ * hold, `tinyci.pruneKeep` and its like.
+ *
+ * @param engine      The engine.
+ * @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+ * @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
+ * @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
+ * @param flags       A sum of `TINYCI_PRUNE_*`.
+ * @param cancel      What can stop it from another thread; NULL for nothing.
+ * @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
+ *                    freed with `tinyci_string_free`, or NULL.
+ * @param err         Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to remove; `TINYCI_INVALID_ARG` where neither
+ *         the call nor the settings have a rule; `TINYCI_BUSY` where another call packs or removes
+ *         builds; `TINYCI_CANCELED`; `TINYCI_IO` naming what does not go.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_prune(const tinyci_engine *engine,
+                           int64_t keep,
+                           int64_t max_age_ms,
+                           int64_t max_bytes,
+                           uint32_t flags,
+                           const tinyci_cancel *cancel,
+                           char **report,
+                           tinyci_error **err);
+
+/**
+ * Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
+ * verdicts, by lines in the repository's own git configuration.
+ *
+ * @param engine   The engine.
+ * @param remote   The remote's name; NULL for `origin`.
+ * @param changes  Where the lines are stored that are new, to be freed with `tinyci_string_free`,
+ *                 or NULL.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where it was set up already; `TINYCI_NOT_FOUND` where there is no such
+ *         remote; `TINYCI_GIT` where the configuration cannot be written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_setup_remote(const tinyci_engine *engine,
+                                  const char *remote,
+                                  char **changes,
+                                  tinyci_error **err);
+
+/**
+ * Takes the lines of `tinyci_setup_remote` out again. What was fetched stays.
+ *
+ * @param engine   The engine.
+ * @param remote   The remote's name, which need not be there any more; NULL for `origin`.
+ * @param changes  Where the lines are stored that are gone, to be freed with `tinyci_string_free`,
+ *                 or NULL.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where nothing was set up; `TINYCI_NOT_FOUND` where nothing was, and
+ *         there is no such remote either; `TINYCI_GIT` where the configuration cannot be written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
+                                       const char *remote,
+                                       char **changes,
+                                       tinyci_error **err);
+
+/**
+ * Merges the verdicts and records that were last fetched of a remote into the repository's own: all
+ * records are kept, and of two verdicts the one holds whose run finished last.
+ *
+ * @param engine  The engine.
+ * @param remote  The remote's name; NULL for `origin`.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` where nothing was new; `TINYCI_NOT_FOUND` where there is no
+ *         such remote, or nothing of it was fetched; `TINYCI_GIT` where notes cannot be read or
+ *         written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_merge_results(const tinyci_engine *engine,
+                                   const char *remote,
+                                   tinyci_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

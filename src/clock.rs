@@ -1,6 +1,6 @@
 //! The time of day, as the logs have it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -14,14 +14,14 @@ pub fn log_prefix(time: SystemTime) -> String {
     log_prefix_in(&TimeZone::system(), time)
 }
 
-/// Milliseconds since 1970 in UTC; 0 before.
-#[cfg(feature = "capi")]
-pub(crate) fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+/// The time now in whole milliseconds, which is as exact as JSON keeps it.
+pub(crate) fn now_ms() -> SystemTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let whole = Duration::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    UNIX_EPOCH.checked_add(whole).unwrap_or(UNIX_EPOCH)
 }
 
-/// The same in another time zone.
+/// [`log_prefix`] in another time zone.
 pub(crate) fn log_prefix_in(zone: &TimeZone, time: SystemTime) -> String {
     // A clock outside jiff's range of ten thousand years is no reason to fail.
     let time = Timestamp::try_from(time).unwrap_or_default();

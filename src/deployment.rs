@@ -278,8 +278,9 @@ pub struct DeployPlan {
     pub passed_over: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
     pub approval: ApprovalState,
-    /// The commands of a YAML config, with their tags; none of a script.
-    pub commands: Vec<String>,
+    /// What it would do, a line each, if every command passed: commands as `$ command`, and what
+    /// else a script would bring about.
+    pub acts: Vec<String>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,
     /// Whether it goes on although the commit is not green.

@@ -34,7 +34,8 @@ pub enum ErrorKind {
     Canceled,
     /// The embedding program failed or refused a request.
     HostAbort,
-    /// Another process or thread is running in this repository.
+    /// Another process or thread is at work in this repository, or a deployment was interrupted in the
+    /// middle and nobody has looked since.
     Busy,
     /// Something that tinyci does not do: named, with the setting that asks for it.
     Unsupported,

@@ -87,6 +87,7 @@ mod script_runner;
 mod secret_dir;
 mod selection;
 mod setting;
+mod status;
 mod suggestion;
 #[cfg(feature = "rhai")]
 mod test_report;
@@ -128,6 +129,7 @@ pub use crate::{
     run::Run,
     selection::{Selection, Target, Update, Wait},
     setting::Setting,
+    status::{BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status},
 };
 #[cfg(feature = "rhai")]
 pub use crate::{

@@ -4,7 +4,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    suggestion::did_you_mean_or_list,
+};
 
 /// How a command ended, as an executor reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,11 +134,8 @@ impl FromStr for Outcome {
     fn from_str(text: &str) -> Result<Self, Error> {
         let known = Outcome::ALL.into_iter().find(|outcome| outcome.name() == text);
         known.ok_or_else(|| {
-            let names = Outcome::ALL.map(Outcome::name).join(", ");
-            Error::new(
-                ErrorKind::InvalidArg,
-                format!("`{text}` is not an outcome (there are {names})"),
-            )
+            let hint = did_you_mean_or_list(text, &Outcome::ALL.map(Outcome::name));
+            Error::new(ErrorKind::InvalidArg, format!("`{text}` is not an outcome{hint}"))
         })
     }
 }
@@ -200,7 +200,9 @@ mod tests {
         for outcome in Outcome::ALL {
             assert_eq!(outcome.name().parse::<Outcome>().ok(), Some(outcome));
         }
-        assert!("green".parse::<Outcome>().is_err());
+        let error = |word: &str| word.parse::<Outcome>().unwrap_err().to_string();
+        assert!(error("sucess").ends_with("; did you mean `success`?"), "{}", error("sucess"));
+        assert!(error("green").ends_with("skipped, no_verdict, canceled)"), "{}", error("green"));
     }
 
     #[test]

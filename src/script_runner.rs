@@ -65,7 +65,7 @@ pub(crate) trait Lookups: Send + Sync {
     fn secret(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error>;
 
     /// Whether somebody approved.
-    fn approval(&self, question: &str) -> Result<Approval, Error>;
+    fn approval(&self, question: &str, origin: &Origin) -> Result<Approval, Error>;
 }
 
 /// What all phases of one attempt share.
@@ -248,8 +248,8 @@ impl Host for StepHost {
         self.memory.discards_export.store(true, Ordering::SeqCst);
     }
 
-    fn approve(&self, question: &str) -> Result<Approval, Error> {
-        self.lookups.approval(question)
+    fn approve(&self, question: &str, limits: Limits) -> Result<Approval, Error> {
+        self.lookups.approval(question, &self.origin_of(limits))
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {

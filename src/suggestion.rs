@@ -12,7 +12,6 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
 }
 
 /// The same, or all that is known where no word of it is near.
-#[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts need it"))]
 pub(crate) fn did_you_mean_or_list(word: &str, known: &[&str]) -> String {
     let hint = did_you_mean(word, known.iter().copied());
     if hint.is_empty() { format!(" (there are {})", known.join(", ")) } else { hint }

@@ -1,17 +1,17 @@
-//! Acts that are over when the call returns: the hook, old builds, verdicts.
+//! Acts that are over when the call returns: the hook, old builds, verdicts, remotes.
 
-use std::{ffi::c_char, mem::MaybeUninit};
+use std::{ffi::c_char, mem::MaybeUninit, time::Duration};
 
 use super::{
     cancel::tinyci_cancel,
     engine::tinyci_engine,
-    error::ErrorOut,
+    error::{ErrorOut, Failure},
     guard::{self, Act},
     handle::optional,
     status::tinyci_status,
-    text::{CText, c_text},
+    text::{CText, c_text, lines},
 };
-use crate::{CancelToken, CompactOptions, Error, ErrorKind, InstallOptions};
+use crate::{CancelToken, CompactOptions, Error, ErrorKind, InstallOptions, PruneOptions};
 
 /// Have pushes to the refs that hold verdicts refused (`receive.hideRefs`).
 pub const TINYCI_INSTALL_HIDE_REFS: u32 = 1;
@@ -132,6 +132,137 @@ pub extern "C" fn tinyci_forget(
     })
 }
 
-fn lines(lines: &[String]) -> std::ffi::CString {
-    c_text(&lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>())
+/// Remove nothing, and tell what would go.
+pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
+
+/// Removes old builds, never one that a run is working on, that is deployed, or that a rollback
+/// would lead to. Verdicts and records stay. Without any rule those of the repository's settings
+/// hold, `tinyci.pruneKeep` and its like.
+///
+/// @param engine      The engine.
+/// @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+/// @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
+/// @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
+/// @param flags       A sum of `TINYCI_PRUNE_*`.
+/// @param cancel      What can stop it from another thread; NULL for nothing.
+/// @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
+///                    freed with `tinyci_string_free`, or NULL.
+/// @param err         Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also where there was nothing to remove; `TINYCI_INVALID_ARG` where neither
+///         the call nor the settings have a rule; `TINYCI_BUSY` where another call packs or removes
+///         builds; `TINYCI_CANCELED`; `TINYCI_IO` naming what does not go.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_prune(
+    engine: Option<&tinyci_engine>,
+    keep: i64,
+    max_age_ms: i64,
+    max_bytes: i64,
+    flags: u32,
+    cancel: Option<&tinyci_cancel>,
+    report: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::tell(engine, report, err, |opened| {
+        if flags & !TINYCI_PRUNE_DRY_RUN != 0 {
+            let message = format!("{flags} is not a sum of TINYCI_PRUNE_*");
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+        let mut options = PruneOptions::new().dry_run(flags & TINYCI_PRUNE_DRY_RUN != 0);
+        let keep = rule("keep", keep)?.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX));
+        options.keep = keep;
+        options.max_age = rule("max_age_ms", max_age_ms)?.map(Duration::from_millis);
+        options.max_bytes = rule("max_bytes", max_bytes)?;
+        let never = CancelToken::new();
+        let done = opened.engine.prune(&options, optional(cancel)?.unwrap_or(&never))?;
+        Ok(c_text(&done.to_json()))
+    })
+}
+
+/// A rule's number; none for -1.
+fn rule(name: &str, number: i64) -> Result<Option<u64>, Failure> {
+    match u64::try_from(number) {
+        Ok(number) => Ok(Some(number)),
+        Err(_) if number == -1 => Ok(None),
+        Err(_) => {
+            let message = format!("`{name}` is {number}: it is -1, 0 or more");
+            Err(Error::new(ErrorKind::InvalidArg, message).into())
+        }
+    }
+}
+
+/// Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
+/// verdicts, by lines in the repository's own git configuration.
+///
+/// @param engine   The engine.
+/// @param remote   The remote's name; NULL for `origin`.
+/// @param changes  Where the lines are stored that are new, to be freed with `tinyci_string_free`,
+///                 or NULL.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also where it was set up already; `TINYCI_NOT_FOUND` where there is no such
+///         remote; `TINYCI_GIT` where the configuration cannot be written.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_setup_remote(
+    engine: Option<&tinyci_engine>,
+    remote: CText<'_>,
+    changes: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::tell(engine, changes, err, |opened| {
+        Ok(lines(&opened.engine.setup_remote(remote_of(remote)?)?.changes))
+    })
+}
+
+/// Takes the lines of `tinyci_setup_remote` out again. What was fetched stays.
+///
+/// @param engine   The engine.
+/// @param remote   The remote's name, which need not be there any more; NULL for `origin`.
+/// @param changes  Where the lines are stored that are gone, to be freed with `tinyci_string_free`,
+///                 or NULL.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also where nothing was set up; `TINYCI_NOT_FOUND` where nothing was, and
+///         there is no such remote either; `TINYCI_GIT` where the configuration cannot be written.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_undo_setup_remote(
+    engine: Option<&tinyci_engine>,
+    remote: CText<'_>,
+    changes: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::tell(engine, changes, err, |opened| {
+        Ok(lines(&opened.engine.undo_setup_remote(remote_of(remote)?)?.changes))
+    })
+}
+
+/// Merges the verdicts and records that were last fetched of a remote into the repository's own: all
+/// records are kept, and of two verdicts the one holds whose run finished last.
+///
+/// @param engine  The engine.
+/// @param remote  The remote's name; NULL for `origin`.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` where nothing was new; `TINYCI_NOT_FOUND` where there is no
+///         such remote, or nothing of it was fetched; `TINYCI_GIT` where notes cannot be read or
+///         written.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_merge_results(
+    engine: Option<&tinyci_engine>,
+    remote: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::act(engine, err, |opened| {
+        let merged = opened.engine.merge_results(remote_of(remote)?)?;
+        let verdicts = merged.settled.len() + merged.overruled.len();
+        Ok(if merged.records + verdicts > 0 { Act::Done } else { Act::Nothing })
+    })
+}
+
+fn remote_of(remote: CText<'_>) -> Result<&str, Failure> {
+    Ok(remote.optional("remote")?.unwrap_or("origin"))
 }

@@ -22,18 +22,26 @@ const OUTPUT_BYTES_MAX: usize = 1 << 20;
 /// What the host is asked for.
 pub(super) enum Subject {
     Hook(Hook, Outcome),
-    Function { name: String, arguments: Vec<Value> },
+    Function {
+        name: String,
+        arguments: Vec<Value>,
+    },
     Secret(String),
+    /// What is deployed to, and what a script asks.
+    Approval {
+        environment: String,
+        question: Option<String>,
+    },
     Command(Box<Command>),
 }
 
 /// What the host says.
 pub(super) enum Answer {
-    /// The hook passed, and set these variables.
+    /// The hook passed, and set these variables; or somebody approves.
     Passed(Vars),
     /// The hook leaves out what the config has there.
     Skipped { reason: String, vars: Vars },
-    /// What a function returns, or a secret is.
+    /// What a function returns, or a secret is; or who approves, nothing for nobody yet.
     Value(Value),
     /// A secret that is not text.
     Bytes(Vec<u8>),
@@ -87,13 +95,14 @@ impl Asked {
                 state.left = true;
                 return self.settled(answer);
             }
-            if state.left {
-                return Err(Error::new(ErrorKind::HostAbort, self.unanswered()));
-            }
+            // First, since a host that learns of it may drop what it cannot answer any more.
             if self.is_over() {
                 state.left = true;
                 let message = "nobody waits for the host's answer any more";
                 return Err(Error::new(ErrorKind::Canceled, message));
+            }
+            if state.left {
+                return Err(Error::new(ErrorKind::HostAbort, self.unanswered()));
             }
             let waited = self.changed.wait_timeout(state, SLICE);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -165,6 +174,7 @@ impl Asked {
             Subject::Hook(hook, _) => format!("the hook `{}`", StepName::from(*hook)),
             Subject::Function { name, .. } => format!("the function `{name}`"),
             Subject::Secret(name) => format!("the secret `{name}`"),
+            Subject::Approval { environment, .. } => format!("an approval for `{environment}`"),
             Subject::Command(command) => format!("the command `{}`", command.program),
         };
         format!("the host did not answer the request for {what}")

@@ -11,14 +11,15 @@ use super::{
     ask::{Asked, Subject},
     guard,
     handle::{Handle, Sealed, handle},
-    outcome::number_of,
+    outcome::{number_of, number_of_deploy},
     queue::Item,
     record::tinyci_record,
     request::tinyci_request,
     text::{borrowed, bytes_out, c_text},
+    time::unix_ms,
 };
 use crate::{
-    Event, StepName, Stream, clock,
+    Event, StepName, Stream,
     wire::{RequestBody, RequestMirror},
 };
 
@@ -36,15 +37,17 @@ pub const TINYCI_EVENT_OUTPUT: i32 = 5;
 pub const TINYCI_EVENT_STEP_FINISHED: i32 = 6;
 /// A commit's attempt is over: `tinyci_event_record` is what remains of it.
 pub const TINYCI_EVENT_JOB_FINISHED: i32 = 7;
-/// The last event of a run: `tinyci_event_outcome` is the worst of its commits.
+/// The last event of a run: `tinyci_event_outcome` is the worst of its commits, or what its
+/// deployment is worth as one: one that waits is no verdict.
 pub const TINYCI_EVENT_FINISHED: i32 = 8;
 /// Something that changes no verdict and should be seen: `tinyci_event_data` has the message.
 pub const TINYCI_EVENT_WARNING: i32 = 9;
 /// The run waits for another process: `tinyci_event_data` has the message.
 pub const TINYCI_EVENT_WAITING: i32 = 10;
-/// A deployment begins, and is on record.
+/// A deployment begins, and is on record: `tinyci_event_json` has it as `deployment`.
 pub const TINYCI_EVENT_DEPLOY_STARTED: i32 = 11;
-/// A deployment is over, or waits for a person: `tinyci_event_outcome` says how.
+/// A deployment is over, or waits for a person: `tinyci_event_outcome` says how, and
+/// `tinyci_event_json` has it as `deployment`.
 pub const TINYCI_EVENT_DEPLOY_FINISHED: i32 = 12;
 /// Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
 /// `tinyci_request_skip` or `tinyci_request_fail`.
@@ -56,6 +59,10 @@ pub const TINYCI_EVENT_FUNCTION: i32 = 33;
 /// `tinyci_request_return_bytes`; with `tinyci_request_return_null`, which has the folder of
 /// `tinyci.secretsDir` looked into; or with `tinyci_request_fail`.
 pub const TINYCI_EVENT_SECRET: i32 = 34;
+/// Request: whether a deployment may go on, which nobody approved of in the repository. Answer with
+/// `tinyci_request_return_string`, saying who approves, or `tinyci_request_ok`; with
+/// `tinyci_request_return_null`, so that it waits; or with `tinyci_request_fail`.
+pub const TINYCI_EVENT_APPROVAL: i32 = 35;
 /// Request: a command to run. Answer with `tinyci_request_command_output` as it writes, and with
 /// `tinyci_request_command_finish` or `tinyci_request_fail` at the end.
 pub const TINYCI_EVENT_COMMAND: i32 = 36;
@@ -198,6 +205,7 @@ impl Happened {
                 Event::StepFinished { record, .. } => number_of(record.outcome),
                 Event::JobFinished { record, .. } => number_of(record.outcome),
                 Event::Finished { outcome, .. } => number_of(*outcome),
+                Event::DeployFinished { deployment, .. } => number_of_deploy(deployment.outcome),
                 _ => 0,
             },
             What::Request { asked, .. } => match asked.subject {
@@ -230,6 +238,7 @@ fn request_kind(subject: &Subject) -> i32 {
         Subject::Hook(..) => TINYCI_EVENT_HOOK,
         Subject::Function { .. } => TINYCI_EVENT_FUNCTION,
         Subject::Secret(_) => TINYCI_EVENT_SECRET,
+        Subject::Approval { .. } => TINYCI_EVENT_APPROVAL,
         Subject::Command(_) => TINYCI_EVENT_COMMAND,
     }
 }
@@ -243,6 +252,9 @@ fn request_body(subject: &Subject) -> (&'static str, RequestBody<'_>) {
             ("function", RequestBody::function(name, arguments))
         }
         Subject::Secret(name) => ("secret", RequestBody::Secret { name }),
+        Subject::Approval { environment, question } => {
+            ("approval", RequestBody::Approval { environment, question: question.as_deref() })
+        }
         Subject::Command(command) => ("command", RequestBody::command(command)),
     }
 }
@@ -286,7 +298,7 @@ pub extern "C" fn tinyci_event_sequence(event: Option<&tinyci_event>) -> u64 {
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_time_ms(event: Option<&tinyci_event>) -> u64 {
-    guard::peek(event, |happened| clock::unix_ms(happened.time()))
+    guard::peek(event, |happened| unix_ms(happened.time()))
 }
 
 /// The commit that it is about.
@@ -370,8 +382,8 @@ pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> i32 {
     })
 }
 
-/// The outcome of a STEP_FINISHED, of a JOB_FINISHED, or of FINISHED, the worst of all; of a HOOK
-/// what is known of the commit so far.
+/// The outcome of a STEP_FINISHED, of a JOB_FINISHED, of a DEPLOY_FINISHED, or of FINISHED, the
+/// worst of all; of a HOOK what is known of the commit so far.
 ///
 /// @param event  The event, or NULL.
 /// @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
@@ -410,7 +422,7 @@ pub extern "C" fn tinyci_event_log_lines(event: Option<&tinyci_event>) -> *const
 }
 
 /// All of it, as the line of JSON that `tinyci run --json` prints; a request has `name` and
-/// `arguments`, or `command`, beside what every event has.
+/// `arguments`, or `command`, or `environment` and `question`, beside what every event has.
 ///
 /// @param event  The event, or NULL.
 /// @return The JSON, which lives as long as the event; NULL for NULL.
@@ -425,8 +437,8 @@ pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_ch
 /// that was not taken by the next `tinyci_run_next` is failed.
 ///
 /// @param event  The event, or NULL.
-/// @return The request, to be answered exactly once; NULL where the event is no request or it was
-///         taken before.
+/// @return The request, to be answered exactly once, or else to be freed with
+///         `tinyci_request_free`; NULL where the event is no request or it was taken before.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]

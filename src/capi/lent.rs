@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::{
     ask::{Answer, Asked, Subject},
-    options::{Function, Options, TINYCI_ANSWER_COMMAND, TINYCI_ANSWER_SECRET},
+    options::{
+        Function, Options, TINYCI_ANSWER_APPROVAL, TINYCI_ANSWER_COMMAND, TINYCI_ANSWER_SECRET,
+    },
     queue::Queue,
 };
 use crate::{
-    CancelView, Command, EngineBuilder, Error, ErrorKind, Executor, Exit, FunctionCall, HookCall,
-    HookError, Origin, Output, Value,
+    ApprovalCall, CancelView, Command, EngineBuilder, Error, ErrorKind, Executor, Exit,
+    FunctionCall, HookCall, HookError, Origin, Output, Value,
 };
 
 /// A builder whose engine asks through this queue for all that the options say.
@@ -30,6 +32,10 @@ pub(super) fn asking(
     if options.answers & TINYCI_ANSWER_SECRET != 0 {
         let queue = queue.clone();
         builder = builder.secrets(move |name, origin| answer_secret(&queue, name, origin));
+    }
+    if options.answers & TINYCI_ANSWER_APPROVAL != 0 {
+        let queue = queue.clone();
+        builder = builder.approvals(move |call| answer_approval(&queue, call));
     }
     if options.answers & TINYCI_ANSWER_COMMAND != 0 {
         builder = builder.executor(HostExecutor { queue: queue.clone() });
@@ -81,6 +87,19 @@ fn answer_secret(queue: &Queue, name: &str, origin: &Origin) -> Result<Option<Ve
         Answer::Value(Value::Nothing) => Ok(None),
         Answer::Value(Value::Text(text)) => Ok(Some(text.into_bytes())),
         Answer::Bytes(bytes) => Ok(Some(bytes)),
+        _ => Err(unfit().into()),
+    }
+}
+
+fn answer_approval(queue: &Queue, call: &ApprovalCall<'_>) -> Result<Option<String>, HookError> {
+    let subject = Subject::Approval {
+        environment: call.environment().to_owned(),
+        question: call.question().map(str::to_owned),
+    };
+    match ask(queue, subject, call.origin())? {
+        Answer::Passed(_) => Ok(Some("the host".to_owned())),
+        Answer::Value(Value::Nothing) => Ok(None),
+        Answer::Value(Value::Text(who)) => Ok(Some(who)),
         _ => Err(unfit().into()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use crate::Outcome;
+use crate::{DeployOutcome, Outcome};
 
 /// Everything that had to pass did: the only outcome that is green.
 pub const TINYCI_OUTCOME_SUCCESS: i32 = 1;
@@ -16,6 +16,12 @@ pub const TINYCI_OUTCOME_SKIPPED: i32 = 4;
 pub const TINYCI_OUTCOME_NO_VERDICT: i32 = 5;
 /// Somebody canceled the run. Nothing is settled.
 pub const TINYCI_OUTCOME_CANCELED: i32 = 6;
+/// Of a deployment only: it did nothing, because a person has to approve first.
+pub const TINYCI_OUTCOME_WAITING: i32 = 7;
+/// Of a deployment only: it is under way.
+pub const TINYCI_OUTCOME_RUNNING: i32 = 8;
+/// Of a deployment only: it began, and nobody saw it end. What runs there has to be looked at.
+pub const TINYCI_OUTCOME_INTERRUPTED: i32 = 9;
 
 const NAMES: [(Outcome, i32, &CStr); 6] = [
     (Outcome::Success, TINYCI_OUTCOME_SUCCESS, c"success"),
@@ -24,6 +30,13 @@ const NAMES: [(Outcome, i32, &CStr); 6] = [
     (Outcome::Skipped, TINYCI_OUTCOME_SKIPPED, c"skipped"),
     (Outcome::NoVerdict, TINYCI_OUTCOME_NO_VERDICT, c"no_verdict"),
     (Outcome::Canceled, TINYCI_OUTCOME_CANCELED, c"canceled"),
+];
+
+/// What only deployments can come to.
+const OF_DEPLOYMENTS: [(i32, &CStr); 3] = [
+    (TINYCI_OUTCOME_WAITING, c"waiting"),
+    (TINYCI_OUTCOME_RUNNING, c"running"),
+    (TINYCI_OUTCOME_INTERRUPTED, c"interrupted"),
 ];
 
 /// The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
@@ -35,8 +48,9 @@ const NAMES: [(Outcome, i32, &CStr); 6] = [
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_outcome_name(outcome: i32) -> *const c_char {
-    let named = NAMES.iter().find(|(_, number, _)| *number == outcome);
-    named.map_or(std::ptr::null(), |(_, _, name)| name.as_ptr())
+    let names = NAMES.iter().map(|(_, number, name)| (*number, *name)).chain(OF_DEPLOYMENTS);
+    let named = names.into_iter().find(|(number, _)| *number == outcome);
+    named.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
 /// The number that stands for an outcome.
@@ -51,7 +65,20 @@ pub(super) fn number_of(outcome: Outcome) -> i32 {
     }
 }
 
-/// The outcome that a number stands for.
+/// The number that stands for what a deployment came to.
+pub(super) fn number_of_deploy(outcome: DeployOutcome) -> i32 {
+    match outcome {
+        DeployOutcome::Success => TINYCI_OUTCOME_SUCCESS,
+        DeployOutcome::Failure => TINYCI_OUTCOME_FAILURE,
+        DeployOutcome::Skipped => TINYCI_OUTCOME_SKIPPED,
+        DeployOutcome::Canceled => TINYCI_OUTCOME_CANCELED,
+        DeployOutcome::Waiting => TINYCI_OUTCOME_WAITING,
+        DeployOutcome::Running => TINYCI_OUTCOME_RUNNING,
+        DeployOutcome::Interrupted => TINYCI_OUTCOME_INTERRUPTED,
+    }
+}
+
+/// The outcome of a commit that a number stands for.
 pub(super) fn outcome_of(number: i32) -> Option<Outcome> {
     NAMES.iter().find(|(_, known, _)| *known == number).map(|(outcome, _, _)| *outcome)
 }
@@ -70,7 +97,17 @@ mod tests {
             assert_eq!(outcome_of(number), Some(outcome));
             assert_eq!(name.to_str(), Ok(outcome.name()));
         }
-        for unknown in [0, -1, 7, i32::MAX] {
+        for outcome in DeployOutcome::ALL {
+            let number = number_of_deploy(outcome);
+            // SAFETY: the name of a known number is static.
+            let name = unsafe { CStr::from_ptr(tinyci_outcome_name(number)) };
+            assert_eq!(name.to_str(), Ok(outcome.name()));
+            assert_eq!(outcome.passed(), number == TINYCI_OUTCOME_SUCCESS);
+        }
+        for only_of_deployments in [7, 8, 9] {
+            assert!(outcome_of(only_of_deployments).is_none());
+        }
+        for unknown in [0, -1, 10, i32::MAX] {
             assert!(outcome_of(unknown).is_none() && tinyci_outcome_name(unknown).is_null());
         }
     }

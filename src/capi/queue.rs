@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{ask::Asked, bell::Bell};
-use crate::{Error, Event, Record};
+use crate::{Deployment, Error, Event, Record};
 
 /// How many events may wait. One of output holds 64 KiB at most.
 const EVENTS_MAX: usize = 16;
@@ -25,8 +25,14 @@ pub(super) enum Item {
     },
 }
 
+/// What remains of a run.
+pub(super) enum Found {
+    Records(Vec<Record>),
+    Deployment(Box<Deployment>),
+}
+
 /// How a run ended.
-pub(super) type End = Result<Vec<Record>, Error>;
+pub(super) type End = Result<Found, Error>;
 
 /// What a look into the queue finds.
 pub(super) enum Next {
@@ -171,5 +177,68 @@ impl State {
     fn next_number(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{thread, time::SystemTime};
+
+    use super::*;
+    use crate::{Event, Meta, Outcome};
+
+    fn event() -> Event {
+        let meta = Meta {
+            sequence: 0,
+            time: SystemTime::UNIX_EPOCH,
+            commit: None,
+            run: None,
+            step: None,
+            label: None,
+        };
+        Event::Finished { meta, outcome: Outcome::Success }
+    }
+
+    fn next_sequence(queue: &Queue) -> Option<u64> {
+        match queue.next(Some(Instant::now())) {
+            Next::Item(Item::Event(event)) => Some(event.meta().sequence),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_full_queue_waits_for_its_host_and_loses_nothing() {
+        let queue = Queue::new().unwrap();
+        let count = 3 * EVENTS_MAX as u64;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..count).for_each(|_| queue.push_event(event()));
+                queue.end(Ok(Found::Records(Vec::new())));
+            });
+            for expected in 1..=count {
+                let Next::Item(Item::Event(event)) = queue.next(None) else { panic!("too few") };
+                assert_eq!(event.meta().sequence, expected);
+                assert!(queue.lock().events <= EVENTS_MAX);
+            }
+            assert!(matches!(queue.next(None), Next::Ended));
+        });
+        assert!(
+            matches!(queue.take_end(), Some(Ok(Found::Records(records))) if records.is_empty())
+        );
+    }
+
+    #[test]
+    fn nothing_waits_for_a_host_that_has_gone() {
+        let queue = Queue::new().unwrap();
+        (0..EVENTS_MAX).for_each(|_| queue.push_event(event()));
+        thread::scope(|scope| {
+            let pushing = scope.spawn(|| queue.push_event(event()));
+            queue.close();
+            pushing.join().unwrap();
+        });
+        assert_eq!(next_sequence(&queue), None);
+        assert!(!queue.await_end(Duration::ZERO));
     }
 }

@@ -11,8 +11,9 @@ use super::{
     handle::{Handle, Sealed, handle},
     outcome::number_of,
     text::{borrowed, bytes_out, c_text, c_text_lossy},
+    time::unix_ms,
 };
-use crate::{Exit, Record, StepRecord, clock};
+use crate::{Exit, Record, StepRecord};
 
 /// What remains of one attempt at one commit. It belongs to the records, or to the event, that it
 /// was taken from, and lives as long as they do, with all pointers taken from it.
@@ -148,9 +149,7 @@ pub extern "C" fn tinyci_record_reason(record: Option<&tinyci_record>) -> *const
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_started_ms(record: Option<&tinyci_record>) -> i64 {
-    guard::peek(record, |kept| {
-        i64::try_from(clock::unix_ms(kept.record.started)).unwrap_or(i64::MAX)
-    })
+    guard::peek(record, |kept| i64::try_from(unix_ms(kept.record.started)).unwrap_or(i64::MAX))
 }
 
 /// How long the attempt took.

@@ -93,7 +93,8 @@ fn known_outcome(number: i32) -> Result<crate::Outcome, Failure> {
 /// Gives the next record of a list.
 ///
 /// @param records  The list.
-/// @param out      Where the record is stored, which belongs to the list; NULL where there is none.
+/// @param out      Where the record is stored, which belongs to the list: do not free it; NULL where
+///                 there is none.
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_DONE` after the last.
 ///

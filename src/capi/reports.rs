@@ -10,10 +10,10 @@ use super::{
     outcome::outcome_of,
     pipeline::format_of,
     selection::{filter_of, tinyci_selection},
-    status::tinyci_status,
-    text::{CText, c_text},
+    status::{TINYCI_OK, tinyci_status},
+    text::{CText, c_text, lines},
 };
-use crate::{CheckReport, Error, ErrorKind, Selection};
+use crate::{CheckReport, Deployment, Error, ErrorKind, Record, Selection, Setting};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints.
 ///
@@ -136,8 +136,87 @@ pub extern "C" fn tinyci_results_json(
             filter = filter.limit(limit);
         }
         let records = opened.engine.records(&filter)?;
-        let lines = records.iter().flat_map(|record| [record.to_json(), "\n".to_owned()]);
-        Ok(c_text(&lines.collect::<String>()))
+        Ok(lines(&records.iter().map(Record::to_json).collect::<Vec<_>>()))
+    })
+}
+
+/// Tells what was deployed, newest first: what `tinyci deploys --json` prints.
+///
+/// @param engine       The engine.
+/// @param environment  Only deployments to this one; NULL for those to all.
+/// @param limit        At most so many; 0 for all.
+/// @param warnings     Where lines are stored that a person should see, to be freed with
+///                     `tinyci_string_free`, or NULL: what stands among the deployments and is none
+///                     of tinyci's.
+/// @param out          Where the deployments are stored, each a line of JSON with its end, to be
+///                     freed with `tinyci_string_free`; NULL on an error.
+/// @param err          Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also where there is none; `TINYCI_INVALID_ARG` for what cannot be an
+///         environment's name; `TINYCI_GIT` where the refs cannot be read.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_deploys_json(
+    engine: Option<&tinyci_engine>,
+    environment: CText<'_>,
+    limit: usize,
+    warnings: Option<&mut MaybeUninit<*mut c_char>>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    let warnings = warnings.map(|place| place.write(std::ptr::null_mut()));
+    let mut warned = None;
+    let status = guard::make(engine, out, err, |opened| {
+        let found = opened.engine.deploys(environment.optional("environment")?)?;
+        warned = Some(lines(&found.warnings));
+        let limit = if limit == 0 { usize::MAX } else { limit };
+        let shown = found.deployments.iter().take(limit);
+        Ok(lines(&shown.map(Deployment::to_json).collect::<Vec<_>>()))
+    });
+    if let (Some(place), Some(text)) = (warnings, warned.filter(|_| status == TINYCI_OK)) {
+        *place = text.into_raw();
+    }
+    status
+}
+
+/// Tells how the repository stands: what runs, what is due, the last verdicts, what is deployed
+/// where, and what should be looked at. What `tinyci status --json` prints.
+///
+/// @param engine  The engine.
+/// @param out     Where the JSON is stored, one line without its end, to be freed with
+///                `tinyci_string_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_GIT` where the repository cannot be read.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_status_json(
+    engine: Option<&tinyci_engine>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| Ok(c_text(&opened.engine.status()?.to_json())))
+}
+
+/// Tells every setting that a repository can have, and what is set: what `tinyci settings --json`
+/// prints.
+///
+/// @param engine  The engine.
+/// @param out     Where the settings are stored, each a line of JSON with its end, to be freed with
+///                `tinyci_string_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_GIT` where git's configuration cannot be read.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_settings_json(
+    engine: Option<&tinyci_engine>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let settings = opened.engine.settings()?;
+        Ok(lines(&settings.iter().map(Setting::to_json).collect::<Vec<_>>()))
     })
 }
 

@@ -50,6 +50,7 @@ pub struct Request {
     step: OnceLock<CString>,
     job: OnceLock<CString>,
     label: OnceLock<Option<CString>>,
+    question: OnceLock<Option<CString>>,
     export_dir: OnceLock<CString>,
     command: OnceLock<CString>,
     arguments: Vec<Argument>,
@@ -76,6 +77,7 @@ impl tinyci_request {
             step: OnceLock::new(),
             job: OnceLock::new(),
             label: OnceLock::new(),
+            question: OnceLock::new(),
             export_dir: OnceLock::new(),
             command: OnceLock::new(),
             arguments: std::iter::repeat_with(Argument::default).take(count).collect(),
@@ -95,6 +97,7 @@ impl Request {
         match &self.asked.subject {
             Subject::Hook(hook, _) => StepName::from(*hook).to_string(),
             Subject::Function { name, .. } | Subject::Secret(name) => name.clone(),
+            Subject::Approval { environment, .. } => environment.clone(),
             Subject::Command(command) => command.program.to_string(),
         }
     }
@@ -116,7 +119,9 @@ impl Request {
             | (Subject::Function { .. }, Answer::Value(_))
             | (Subject::Secret(_), Answer::Bytes(_))
             | (Subject::Secret(_), Answer::Value(Value::Nothing | Value::Text(_)))
+            | (Subject::Approval { .. }, Answer::Passed(_) | Answer::Value(Value::Nothing))
             | (Subject::Command(_), Answer::Exited(_)) => true,
+            (Subject::Approval { .. }, Answer::Value(Value::Text(who))) => !who.trim().is_empty(),
             _ => false,
         };
         if !fits {
@@ -135,6 +140,7 @@ fn what(subject: &Subject) -> &'static str {
         Subject::Hook(..) => "a hook",
         Subject::Function { .. } => "a function",
         Subject::Secret(_) => "a request for a secret",
+        Subject::Approval { .. } => "a request for an approval",
         Subject::Command(_) => "a command",
     }
 }
@@ -156,7 +162,8 @@ fn made(cell: &OnceLock<CString>, text: impl FnOnce() -> String) -> *const c_cha
     borrowed(Some(cell.get_or_init(|| c_text(&text()))))
 }
 
-/// What is asked for: the hook's name, the function's, the secret's, or the command's text.
+/// What is asked for: the hook's name, the function's, the secret's, the environment that is to be
+/// approved of, or the command's text.
 ///
 /// @param request  The request, or NULL.
 /// @return The name, which lives as long as the request; NULL for NULL.
@@ -216,7 +223,24 @@ pub extern "C" fn tinyci_request_label(request: Option<&tinyci_request>) -> *con
     })
 }
 
-/// The folder that holds the commit's tree.
+/// What a script asks in an APPROVAL, for the person who decides.
+///
+/// @param request  The request, or NULL.
+/// @return The question, which lives as long as the request; NULL where the config only says that
+///         somebody has to approve, for other requests and NULL.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_request_question(request: Option<&tinyci_request>) -> *const c_char {
+    guard::peek(request, |request| {
+        let Subject::Approval { question, .. } = &request.asked.subject else {
+            return std::ptr::null();
+        };
+        borrowed(request.question.get_or_init(|| question.as_deref().map(c_text)).as_ref())
+    })
+}
+
+/// The folder that holds the commit's tree; of an APPROVAL, the one that will.
 ///
 /// @param request  The request, or NULL.
 /// @return The path, which lives as long as the request; NULL for NULL.
@@ -378,7 +402,9 @@ pub extern "C" fn tinyci_request_set_var(
     })
 }
 
-/// Answers a HOOK: it passed, and the config's own hook of that name comes next.
+/// Answers a HOOK: it passed, and the config's own hook of that name comes next; or an APPROVAL: the
+/// deployment may go on, and its record says that the host approved. To have it say who, answer with
+/// `tinyci_request_return_string`.
 ///
 /// @param request  The request, which is gone then.
 /// @param err      Where the error is to be stored, or NULL.
@@ -443,7 +469,8 @@ pub extern "C" fn tinyci_request_fail(
 }
 
 /// Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
-/// `tinyci.secretsDir` is looked into.
+/// `tinyci.secretsDir` is looked into; or an APPROVAL: nobody has approved yet, and the deployment
+/// waits.
 ///
 /// @param request  The request, which is gone then.
 /// @param err      Where the error is to be stored, or NULL.
@@ -517,12 +544,14 @@ pub extern "C" fn tinyci_request_return_float(
     })
 }
 
-/// Answers a FUNCTION or a SECRET with a text.
+/// Answers a FUNCTION or a SECRET with a text; or an APPROVAL with who approves, such as
+/// `Ada <ada@example.org>`, which the record keeps.
 ///
 /// @param request  The request, which is gone then.
 /// @param value    The text. Copied.
 /// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8.
+/// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8, and for
+///         an approval by nobody.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]

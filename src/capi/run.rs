@@ -1,6 +1,7 @@
 //! [`tinyci_run`]: a run under way, pulled by its host.
 
 use std::{
+    ffi::c_char,
     mem::MaybeUninit,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -16,14 +17,14 @@ use super::{
     guard::{self, Step, panicked},
     handle::{Handle, Sealed, handle, optional},
     lent::asking,
-    queue::{End, Next, Queue},
+    outcome::number_of_deploy,
+    queue::{End, Found, Next, Queue},
     records::tinyci_records,
     selection::tinyci_selection,
     status::tinyci_status,
+    text::c_text,
 };
-use crate::{
-    CancelToken, Engine, Error, ErrorKind, Event, Record, Selection, process, record::Summary,
-};
+use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection, process};
 
 /// How much longer than its commands' grace a run that is freed may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -52,12 +53,12 @@ pub struct Running {
 
 /// How it ended, as often as it is asked for.
 enum Ended {
-    Done(Vec<Record>),
+    Done(Found),
     Failed(ErrorKind, String),
 }
 
 /// What a run does on its own thread.
-type Work = dyn FnOnce(&CancelToken, &mut dyn FnMut(&Event)) -> Result<Summary, Error> + Send;
+type Work = dyn FnOnce(&CancelToken, &mut dyn FnMut(&Event)) -> End + Send;
 
 impl Running {
     /// Starts the work on a thread of its own.
@@ -67,11 +68,7 @@ impl Running {
         let thread = thread::Builder::new().name("tinyci run".to_owned()).spawn(move || {
             let mut observer = |event: &Event| filled.push_event(event.clone());
             let ended = catch_unwind(AssertUnwindSafe(|| work(&token, &mut observer)));
-            let ended: End = match ended {
-                Ok(ended) => ended.map(|summary| summary.records),
-                Err(panic) => Err(panicked(&*panic).error),
-            };
-            filled.end(ended);
+            filled.end(ended.unwrap_or_else(|panic| Err(panicked(&*panic).error)));
         });
         let thread = thread.map_err(|source| {
             Error::new(ErrorKind::Spawn, "cannot start a thread for the run").with_source(source)
@@ -102,7 +99,7 @@ impl Running {
 
     fn ended(&mut self) -> Result<Step<*mut tinyci_event>, Failure> {
         match self.queue.take_end() {
-            Some(Ok(records)) => self.end = Some(Ended::Done(records)),
+            Some(Ok(found)) => self.end = Some(Ended::Done(found)),
             Some(Err(error)) => {
                 self.end = Some(Ended::Failed(error.kind(), error.report()));
                 return Err(error.into());
@@ -115,13 +112,32 @@ impl Running {
         }
     }
 
-    fn records(&self) -> Result<tinyci_records, Failure> {
+    /// What remains of it.
+    fn found(&self) -> Result<&Found, Failure> {
         match &self.end {
-            Some(Ended::Done(records)) => Ok(tinyci_records::of(records.clone())),
+            Some(Ended::Done(found)) => Ok(found),
             Some(Ended::Failed(kind, report)) => Err(Error::new(*kind, report.as_str()).into()),
             None => {
                 let message = "the run is not over: pull it until `tinyci_run_next` says \
                                TINYCI_DONE";
+                Err(Error::new(ErrorKind::InvalidArg, message).into())
+            }
+        }
+    }
+
+    fn records(&self) -> Result<tinyci_records, Failure> {
+        Ok(tinyci_records::of(match self.found()? {
+            Found::Records(records) => records.clone(),
+            Found::Deployment(_) => Vec::new(),
+        }))
+    }
+
+    fn deployment(&self) -> Result<&Deployment, Failure> {
+        match self.found()? {
+            Found::Deployment(deployment) => Ok(deployment),
+            Found::Records(_) => {
+                let message =
+                    "the run is no deployment: `tinyci_run_records` has what became of it";
                 Err(Error::new(ErrorKind::InvalidArg, message).into())
             }
         }
@@ -169,21 +185,36 @@ pub extern "C" fn tinyci_run_start(
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
         let selection = selected(selection)?;
-        let cancel = optional(cancel)?.cloned().unwrap_or_default();
-        if process::statuses_are_thrown_away() {
-            let message = "this process ignores SIGCHLD, so that no command's exit status can be \
-                           known: set it to SIG_DFL before a run, `signal(SIGCHLD, SIG_DFL)`";
-            return Err(Error::new(ErrorKind::Unsupported, message).into());
-        }
-        let queue = Arc::new(Queue::new()?);
-        let engine = of_run(opened, &queue)?;
-        let grace = engine.grace();
-        let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+        started(opened, optional(cancel)?, move |engine, cancel, own, observer| {
             let mut observer = |event: &Event| observer(event);
-            engine.run_under(&selection, &cancel, own, &mut observer)
-        };
-        Ok(tinyci_run::new(Running::start(grace, queue, Box::new(work))?))
+            let summary = engine.run_under(&selection, cancel, own, &mut observer)?;
+            Ok(Found::Records(summary.records))
+        })
     })
+}
+
+/// Starts what runs commands, and asks the host through the run's queue. It is given an engine for
+/// that, the host's token, its own, and whom to tell.
+pub(super) fn started(
+    opened: &Opened,
+    cancel: Option<&CancelToken>,
+    work: impl FnOnce(&Engine, &CancelToken, &CancelToken, &mut dyn FnMut(&Event)) -> End
+    + Send
+    + 'static,
+) -> Result<tinyci_run, Failure> {
+    if process::statuses_are_thrown_away() {
+        let message = "this process ignores SIGCHLD, so that no command's exit status can be \
+                       known: set it to SIG_DFL before a run, `signal(SIGCHLD, SIG_DFL)`";
+        return Err(Error::new(ErrorKind::Unsupported, message).into());
+    }
+    let cancel = cancel.cloned().unwrap_or_default();
+    let queue = Arc::new(Queue::new()?);
+    let engine = asking(&opened.options, &queue, opened.builder()).open()?;
+    let grace = engine.grace();
+    let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+        work(&engine, &cancel, own, observer)
+    };
+    Ok(tinyci_run::new(Running::start(grace, queue, Box::new(work))?))
 }
 
 /// Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
@@ -214,7 +245,8 @@ pub extern "C" fn tinyci_follow_start(
         let grace = engine.grace();
         let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
             let mut observer = |event: &Event| observer(event);
-            engine.follow_under(&selection, &cancel, own, &mut observer)
+            let summary = engine.follow_under(&selection, &cancel, own, &mut observer)?;
+            Ok(Found::Records(summary.records))
         };
         Ok(tinyci_run::new(Running::start(grace, queue, Box::new(work))?))
     })
@@ -224,11 +256,6 @@ fn selected(selection: Option<&tinyci_selection>) -> Result<Selection, Failure> 
     Ok(optional(selection)?.cloned().unwrap_or_else(Selection::pending))
 }
 
-/// An engine like this one whose requests go to this run's queue.
-fn of_run(opened: &Opened, queue: &Arc<Queue>) -> Result<Engine, Failure> {
-    Ok(asking(&opened.options, queue, opened.builder()).open()?)
-}
-
 /// Waits for the next thing that happens, or that the run asks for.
 ///
 /// The event before, and every pointer taken from it, is gone then; if it was a request that was
@@ -236,7 +263,8 @@ fn of_run(opened: &Opened, queue: &Arc<Queue>) -> Result<Engine, Failure> {
 ///
 /// @param run         The run.
 /// @param timeout_ms  How long to wait: 0 does not wait, -1 waits for ever.
-/// @param out         Where the event is stored, which belongs to the run; NULL where there is none.
+/// @param out         Where the event is stored, which belongs to the run: do not free it; NULL where
+///                    there is none.
 /// @param err         Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came in that time; `TINYCI_DONE` after
 ///         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
@@ -270,7 +298,8 @@ pub extern "C" fn tinyci_run_fd(run: Option<&tinyci_run>) -> i32 {
     run.and_then(|run| run.sealed().get().ok()).map_or(-1, |running| running.queue.fd())
 }
 
-/// Gives the records of a run that is over, in the order in which its commits were finished.
+/// Gives the records of a run that is over, in the order in which its commits were finished. A
+/// deployment has none.
 ///
 /// @param run  The run.
 /// @param out  Where the list is stored, to be freed with `tinyci_records_free`; NULL on an error.
@@ -286,6 +315,41 @@ pub extern "C" fn tinyci_run_records(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(run.as_deref(), out, err, Running::records)
+}
+
+/// Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose
+/// `outcome` is `waiting` where a person has to approve first.
+///
+/// @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
+/// @param out  Where the JSON is stored, to be freed with `tinyci_string_free`; NULL on an error.
+/// @param err  Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also for a deployment that failed; `TINYCI_INVALID_ARG` before
+///         `tinyci_run_next` gave `TINYCI_DONE`, and for other runs; the run's own error if it could
+///         not begin.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_deployment_json(
+    run: Option<&mut tinyci_run>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(run.as_deref(), out, err, |running| Ok(c_text(&running.deployment()?.to_json())))
+}
+
+/// What a deployment came to, once it is over.
+///
+/// @param run  The run, or NULL.
+/// @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
+///         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
+///         first. 0 before its end, if it could not begin, for other runs and for NULL.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_deploy_outcome(run: Option<&mut tinyci_run>) -> i32 {
+    guard::peek(run.as_deref(), |running| {
+        running.deployment().map_or(0, |deployment| number_of_deploy(deployment.outcome))
+    })
 }
 
 /// Frees a run. One that is not over is stopped first, at once and without `after_all`; the token

@@ -106,6 +106,11 @@ pub(super) fn c_text(text: &str) -> CString {
     CString::new(text.as_bytes()).unwrap_or_default()
 }
 
+/// Texts for C, each a line with its end.
+pub(super) fn lines(lines: &[String]) -> CString {
+    c_text(&lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>())
+}
+
 /// The same of bytes: what is not UTF-8 is U+FFFD too.
 pub(super) fn c_text_lossy(bytes: &[u8]) -> CString {
     c_text(&String::from_utf8_lossy(bytes))

@@ -16,26 +16,23 @@ use crate::{
 };
 
 /// Puts export, artifacts and log of a packed build back into its folder, which the caller has to
-/// itself; the archive stays. Says whether there is an export now. What is in the folder already
-/// is newer and stays.
+/// itself; the archive stays. What is in the folder already is newer and stays.
 ///
 /// # Errors
 ///
 /// [`Io`](ErrorKind::Io) where the archive cannot be read or its files not be written,
 /// [`Canceled`](ErrorKind::Canceled). The folder is then as it was.
-pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<bool, Error> {
+pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<(), Error> {
     let archive = build.archive_path();
     let file = match File::open(&archive) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file.map_err(|source| Error::io("read the archive", &archive, source))?,
     };
     // A name that the next run clears away, should this one be killed.
     let beside = build.export_temp(&format!("{run}.packed"));
-    let done = unpack(file, &archive, &beside, cancel)
-        .and_then(|()| take_over(&beside, build).map(|()| build.export_dir().is_dir()));
+    let done = unpack(file, &archive, &beside, cancel).and_then(|()| take_over(&beside, build));
     let removed = remove(&beside);
-    let done = done?;
-    removed.map(|()| done)
+    done.and(removed)
 }
 
 fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<(), Error> {

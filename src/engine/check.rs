@@ -2,7 +2,7 @@
 
 use super::{
     builder::{EngineBuilder, Options},
-    handle::Engine,
+    handle::{Engine, Shared, on_big_thread},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -20,6 +20,8 @@ impl EngineBuilder {
     /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
     /// wrong with the expressions in tags.
     ///
+    /// A script whose name ends with `.test.rhai` is one of tests, which have `t` and no phases.
+    ///
     /// ```
     /// use tinyci::{Engine, Format};
     ///
@@ -33,10 +35,14 @@ impl EngineBuilder {
     /// # }
     /// ```
     pub fn check_config(&self, text: impl AsRef<[u8]>, format: Format, name: &str) -> Vec<Error> {
-        match format {
-            Format::Yaml => check_yaml(text.as_ref(), name, &self.options),
-            Format::Rhai => scripts::in_folder(text.as_ref(), name, self),
-        }
+        let text = text.as_ref();
+        let found = on_big_thread("tinyci check", || {
+            Ok(match format {
+                Format::Yaml => check_yaml(text, name, &self.options),
+                Format::Rhai => scripts::in_folder(text, name, self),
+            })
+        });
+        found.unwrap_or_else(|error| vec![error])
     }
 }
 
@@ -49,21 +55,23 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
     /// config, [`Git`](ErrorKind::Git) where the repository cannot be read.
     pub fn check(&self, revision: &str) -> Result<Vec<Error>, Error> {
-        let repo = self.shared.repo()?;
-        let commit = repo.resolve(revision)?;
-        let config = match repo.needed_config(commit) {
-            Ok(config) => config,
-            Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![error]),
-            Err(error) => return Err(error),
-        };
-        let options = &self.shared.options;
-        Ok(match config.format {
-            Format::Yaml => check_yaml(&config.bytes, config.name, options),
-            Format::Rhai => {
-                scripts::in_commit((config.name, &config.bytes), &repo, commit, options)
-            }
-        })
+        on_big_thread("tinyci check", || check_commit(&self.shared, revision))
     }
+}
+
+fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Error>, Error> {
+    let repo = shared.repo()?;
+    let commit = repo.resolve(revision)?;
+    let config = match repo.needed_config(commit) {
+        Ok(config) => config,
+        Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![error]),
+        Err(error) => return Err(error),
+    };
+    let options = &shared.options;
+    Ok(match config.format {
+        Format::Yaml => check_yaml(&config.bytes, config.name, options),
+        Format::Rhai => scripts::in_commit((config.name, &config.bytes), &repo, commit, options),
+    })
 }
 
 fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Error> {
@@ -86,8 +94,15 @@ mod scripts {
     use super::{EngineBuilder, Error, Options, Pipeline, Warning, folder::Folder};
     use crate::{commit::CommitId, engine::scripts::CommitTree, repo::Repo, script};
 
+    /// What the names of scripts end with that test a pipeline.
+    const TESTS_SUFFIX: &str = ".test.rhai";
+
     pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Error> {
-        script::check(text, name, &Folder::new(&builder.path), &builder.options.functions)
+        let (folder, functions) = (Folder::new(&builder.path), &builder.options.functions);
+        match name.ends_with(TESTS_SUFFIX) {
+            true => script::check_tests(text, name, &folder, functions),
+            false => script::check(text, name, &folder, functions),
+        }
     }
 
     pub(super) fn in_commit(
@@ -101,9 +116,8 @@ mod scripts {
     }
 
     pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
-        pipeline.check_tags_with(&options.vars, &|expression, names| {
-            script::check_expression(expression, names, &options.functions)
-        })
+        let judge = script::ExpressionJudge::new(&options.functions);
+        pipeline.check_tags_with(&options.vars, &|expression, names| judge.check(expression, names))
     }
 }
 
@@ -138,7 +152,10 @@ mod scripts {
 pub(super) mod folder {
     //! The files of a folder, as a commit of them would hold them.
 
-    use std::{fs, io, path::PathBuf};
+    use std::{
+        fs, io,
+        path::{Path, PathBuf},
+    };
 
     use crate::{
         error::Error,
@@ -182,6 +199,11 @@ pub(super) mod folder {
                 Ok(bytes)
             });
             read.map(TreeFile::File).map_err(|error| Error::io("read", &whole, error))
+        }
+
+        fn lacks(&self, path: &str) -> String {
+            let folder = if self.path.as_os_str().is_empty() { Path::new(".") } else { &self.path };
+            format!("there is no file `{path}` below `{}` to import", folder.display())
         }
     }
 

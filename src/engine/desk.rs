@@ -6,10 +6,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::host::HookError;
+use super::{
+    host::{HookError, host_error},
+    pump::Sender,
+    secrets::unasked,
+};
 use crate::{
-    commit::Commit,
+    commit::{Commit, CommitId},
     error::{Error, ErrorKind},
+    origin::Origin,
+    outcome::Outcome,
     repo::Repo,
 };
 
@@ -21,8 +27,8 @@ pub(super) type ApprovalFn =
 #[derive(Clone, Copy, Debug)]
 pub struct ApprovalCall<'a> {
     environment: &'a str,
-    commit: &'a Commit,
     question: Option<&'a str>,
+    origin: &'a Origin,
 }
 
 impl ApprovalCall<'_> {
@@ -33,12 +39,17 @@ impl ApprovalCall<'_> {
 
     /// The commit that would be deployed.
     pub fn commit(&self) -> &Commit {
-        self.commit
+        &self.origin.commit
     }
 
     /// What a script asks; nothing where the config only says `approve: true`.
     pub fn question(&self) -> Option<&str> {
         self.question
+    }
+
+    /// The attempt and its limits: whether anybody waits for the answer yet.
+    pub fn origin(&self) -> &Origin {
+        self.origin
     }
 }
 
@@ -47,9 +58,10 @@ impl ApprovalCall<'_> {
 pub(super) struct Desk {
     pub(super) root: PathBuf,
     pub(super) environment: String,
-    pub(super) commit: Commit,
+    pub(super) commit: CommitId,
     pub(super) config: String,
-    pub(super) host: Option<Arc<ApprovalFn>>,
+    /// The host's answer, and the events that it has to have seen before.
+    pub(super) host: Option<(Arc<ApprovalFn>, Sender)>,
     /// Who approved, once somebody was asked for.
     pub(super) given_by: Arc<Mutex<Option<String>>>,
 }
@@ -59,14 +71,15 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// [`HostAbort`](ErrorKind::HostAbort) where the host fails, [`Git`](ErrorKind::Git) where the
+    /// [`HostAbort`](ErrorKind::HostAbort) where the host fails,
+    /// [`Canceled`](ErrorKind::Canceled) where nobody waits for its answer any more, [`Git`](ErrorKind::Git) where the
     /// approvals cannot be read.
-    pub(super) fn ask(&self, question: Option<&str>) -> Result<bool, Error> {
+    pub(super) fn ask(&self, question: Option<&str>, origin: &Origin) -> Result<bool, Error> {
         let repo = Repo::open(&self.root)?;
-        let stored = repo.approvals(&self.environment, self.commit.id, &self.config)?;
+        let stored = repo.approvals(&self.environment, self.commit, &self.config)?;
         let by = match stored.into_iter().next() {
             Some(approval) => Some(approval.by),
-            None => self.ask_host(question)?,
+            None => self.ask_host(question, origin)?,
         };
         let given = by.is_some();
         if given {
@@ -80,13 +93,21 @@ impl Desk {
         self.given_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn ask_host(&self, question: Option<&str>) -> Result<Option<String>, Error> {
-        let Some(host) = &self.host else { return Ok(None) };
-        let call = ApprovalCall { environment: &self.environment, commit: &self.commit, question };
+    fn ask_host(&self, question: Option<&str>, origin: &Origin) -> Result<Option<String>, Error> {
+        let Some((host, events)) = &self.host else { return Ok(None) };
+        events.settle(origin).map_err(|why| {
+            let kind = match why {
+                Outcome::Canceled => ErrorKind::Canceled,
+                _ => ErrorKind::HostAbort,
+            };
+            Error::new(kind, unasked(why))
+        })?;
+        let call = ApprovalCall { environment: &self.environment, question, origin };
         match catch_unwind(AssertUnwindSafe(|| host(&call))) {
             Ok(answer) => answer.map_err(|error| {
+                let error = host_error(error);
                 let message = format!("the host could not be asked for an approval: {error}");
-                Error::new(ErrorKind::HostAbort, message)
+                Error::new(error.kind(), message)
             }),
             Err(_) => {
                 let message = "the host panicked when it was asked for an approval";

@@ -196,27 +196,6 @@ impl<'a> Drive<'a> {
         passed.map(drop)
     }
 
-    /// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks
-    /// is not ours to change.
-    fn prepare_builds(&self) -> Result<(), Error> {
-        let builds = self.workspace.builds_dir();
-        let inside = builds.strip_prefix(&self.shared.root).ok().and_then(|path| path.to_str());
-        if let Some(inside) = inside.filter(|_| !self.shared.bare) {
-            if inside.is_empty() {
-                let message = "the builds folder is the work tree itself: name one below or beside it with `git config tinyci.buildsDir`";
-                return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
-            }
-            if self.repo.has_tracked(inside)? {
-                let message = format!(
-                    "`{inside}/` is tracked by git, but tinyci would write its builds there: untrack it, or name another folder with `git config tinyci.buildsDir`"
-                );
-                return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
-            }
-            self.workspace.exclude_builds()?;
-        }
-        self.workspace.prepare()
-    }
-
     /// One look, and the work on what it found; false when there is no reason for another one.
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
         self.seen = self.workspace.wake_count()?;
@@ -294,7 +273,7 @@ impl<'a> Drive<'a> {
         guard: &Arc<Guard>,
         attempts: &Attempts,
     ) -> Result<(), Error> {
-        self.prepare_builds()?;
+        prepare_builds(self.shared, &self.workspace, &self.repo)?;
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
         let site = Site {
             shared: self.shared,
@@ -348,4 +327,29 @@ impl<'a> Drive<'a> {
         let mut own = due.into_iter().filter(|due| due.pushed).map(|due| due.id);
         Ok(own.all(|id| self.attempted.contains(&id) || self.summary.held.contains(&id)))
     }
+}
+
+/// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks
+/// is not ours to change.
+pub(super) fn prepare_builds(
+    shared: &Shared,
+    workspace: &Workspace,
+    repo: &Repo,
+) -> Result<(), Error> {
+    let builds = workspace.builds_dir();
+    let inside = builds.strip_prefix(&shared.root).ok().and_then(|path| path.to_str());
+    if let Some(inside) = inside.filter(|_| !shared.bare) {
+        if inside.is_empty() {
+            let message = "the builds folder is the work tree itself: name one below or beside it with `git config tinyci.buildsDir`";
+            return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
+        }
+        if repo.has_tracked(inside)? {
+            let message = format!(
+                "`{inside}/` is tracked by git, but tinyci would write its builds there: untrack it, or name another folder with `git config tinyci.buildsDir`"
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
+        }
+        workspace.exclude_builds()?;
+    }
+    workspace.prepare()
 }

@@ -245,6 +245,9 @@ impl Engine {
     /// The observer gets every [`Event`](crate::Event) on this thread. A red build is an outcome
     /// in the summary, not an error, and so is a fault of the machinery once the run has begun.
     ///
+    /// Where the selection is a push ([`Selection::hook_lines`]) and the config of its newest green
+    /// commit says `auto`, that is deployed in the end.
+    ///
     /// # Errors
     ///
     /// The run could not begin: [`Busy`](ErrorKind::Busy) where another run holds the repository
@@ -591,6 +594,20 @@ impl LogOptions {
 /// A thread that scripts and deep trees fit on.
 pub(super) fn big_thread(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES)
+}
+
+/// Does the work on such a thread, whatever stack the caller has, and waits for it.
+pub(super) fn on_big_thread<T: Send>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    thread::scope(|scope| {
+        let worker = big_thread(name).spawn_scoped(scope, work).map_err(|source| {
+            let message = format!("cannot start the thread `{name}`");
+            Error::new(ErrorKind::Spawn, message).with_source(source)
+        })?;
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 impl Shared {

@@ -144,7 +144,7 @@ impl Executor for HostExecutor {
 }
 
 /// A host's error as ours: its own text and those of its causes, which is all that is kept of it.
-fn host_error(error: HookError) -> Error {
+pub(super) fn host_error(error: HookError) -> Error {
     let error = match error.downcast::<Error>() {
         Ok(error) => return *error,
         Err(error) => error,

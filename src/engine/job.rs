@@ -62,7 +62,7 @@ pub(super) struct Attempt {
 pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job) -> Attempt {
     let run = run_id();
     let host = host_name();
-    books.lock.announce(&host, Some(job.commit.id));
+    books.lock.announce(&host, job.commit.id);
     let clock = Instant::now();
     let mut record = Record {
         run: run.clone(),
@@ -83,7 +83,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
     let counted = books.attempts.increment(&job.commit.id).map(drop);
     let judged = match &counted {
-        Ok(()) => judge(site, repo, job, &mut voice, &mut record),
+        Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
             voice.begin(&job.commit);
             error.into()
@@ -94,6 +94,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
     let tallied = tally(books, &record, judged.uncounted);
+    books.lock.withdraw(record.commit);
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
@@ -124,6 +125,7 @@ impl From<&Error> for Judged {
 /// Takes the build folder and runs the commit in it.
 fn judge(
     site: &Site<'_>,
+    books: Books<'_>,
     repo: &Repo,
     job: &Job,
     voice: &mut Voice,
@@ -139,7 +141,7 @@ fn judge(
         voice.open_log(&build, &job.commit);
     }
     voice.begin(&job.commit);
-    let judged = occupied.and_then(|_occupied| run(site, repo, job, &build, voice, record));
+    let judged = occupied.and_then(|_occupied| run(site, books, repo, job, &build, voice, record));
     judged.unwrap_or_else(|error| Judged::from(&error))
 }
 
@@ -158,6 +160,7 @@ fn no_room(site: &Site<'_>) -> Option<String> {
 /// Loads, exports and runs the commit.
 fn run(
     site: &Site<'_>,
+    books: Books<'_>,
     repo: &Repo,
     job: &Job,
     build: &Build,
@@ -192,7 +195,7 @@ fn run(
         unsupported: false,
         waits: false,
     };
-    let (outcome, records) = walk(&mut steps, voice);
+    let (outcome, records) = walk(&mut steps, books, voice);
     let uncounted = steps.unsupported;
     record.steps = records;
     scripts.finish(build, record, voice);
@@ -225,7 +228,7 @@ pub(super) fn export_to(
 }
 
 /// Walks the pure [`Run`] with real steps.
-fn walk(steps: &mut Steps<'_>, voice: &mut Voice) -> (Outcome, Vec<StepRecord>) {
+fn walk(steps: &mut Steps<'_>, books: Books<'_>, voice: &mut Voice) -> (Outcome, Vec<StepRecord>) {
     let mut run = Run::new();
     let mut records = Vec::new();
     while let Some(name) = run.step() {
@@ -233,6 +236,9 @@ fn walk(steps: &mut Steps<'_>, voice: &mut Voice) -> (Outcome, Vec<StepRecord>) 
         if !last && let Some(stop) = steps.stopped() {
             run.stop(stop);
             continue;
+        }
+        if steps.has(name) {
+            books.lock.announce_step(steps.commit.id, name.as_str());
         }
         let StepEnd { outcome, record } = steps.step(name, run.outcome(), voice);
         records.extend(record);

@@ -20,6 +20,8 @@
 //! | `steps` | one step: the host's hook, then the commands |
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
+//! | `status` | how the repository stands, at one look |
+//! | `retention` | old builds packed and removed |
 //! | `reports` | records asked for by range, outcome and number |
 //!
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
@@ -48,6 +50,7 @@ mod scripts;
 #[path = "no_scripts.rs"]
 mod scripts;
 mod secrets;
+mod status;
 mod steps;
 #[cfg(feature = "rhai")]
 mod suites;

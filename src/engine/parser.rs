@@ -1,6 +1,6 @@
 //! Pipelines from texts that stand in no commit: [`Pipeline::parse`].
 
-use super::builder::EngineBuilder;
+use super::{builder::EngineBuilder, handle::on_big_thread};
 use crate::{
     config::parse_yaml,
     error::Error,
@@ -37,10 +37,11 @@ impl Pipeline {
     /// [`Script`](crate::ErrorKind::Script) for a script that cannot be read, and
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for any where this program was built without.
     pub fn parse(text: impl AsRef<[u8]>, format: Format, name: &str) -> Result<Self, Error> {
-        match format {
-            Format::Yaml => parse_yaml(text.as_ref(), name),
-            Format::Rhai => scripts::alone(text.as_ref(), name),
-        }
+        let text = text.as_ref();
+        on_big_thread("tinyci parse", || match format {
+            Format::Yaml => parse_yaml(text, name),
+            Format::Rhai => scripts::alone(text, name),
+        })
     }
 }
 
@@ -68,10 +69,11 @@ impl EngineBuilder {
         format: Format,
         name: &str,
     ) -> Result<Pipeline, Error> {
-        match format {
-            Format::Yaml => parse_yaml(text.as_ref(), name),
-            Format::Rhai => scripts::in_folder(text.as_ref(), name, self),
-        }
+        let text = text.as_ref();
+        on_big_thread("tinyci parse", || match format {
+            Format::Yaml => parse_yaml(text, name),
+            Format::Rhai => scripts::in_folder(text, name, self),
+        })
     }
 }
 

@@ -201,7 +201,8 @@ fn leave(workspace: &Workspace) -> Result<Turn, Error> {
 fn taken(workspace: &Workspace) -> String {
     match workspace.holder() {
         Some(holder) => {
-            let commit = holder.commit.map(|id| format!(" at commit {}", id.short()));
+            let commit =
+                holder.commits.last().map(|it| format!(" at commit {}", it.commit.short()));
             let commit = commit.unwrap_or_default();
             format!("another run (process {} on {}) is{commit}", holder.pid, holder.host)
         }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     conditions::{Subject, unmet},
-    handle::{Engine, Shared, big_thread},
+    handle::{Engine, Shared, on_big_thread},
     scripts::{RepoLookups, Scripts, trigger},
     steps::{Surroundings, commit_facts},
 };
@@ -29,6 +29,7 @@ use crate::{
     origin::Origin,
     outcome::{Exit, Outcome},
     pipeline::{Body, Phase, Pipeline, Step, StepName},
+    record::Record,
     repo::Repo,
     run::Run,
     script::{
@@ -66,14 +67,7 @@ impl Engine {
     /// config, [`Config`](ErrorKind::Config) and [`Script`](ErrorKind::Script) where that is not
     /// valid, [`Git`](ErrorKind::Git) where the repository cannot be read.
     pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
-        std::thread::scope(|scope| {
-            let work = || forecast(&self.shared, revision, assume);
-            let worker = big_thread("tinyci plan").spawn_scoped(scope, work).map_err(|source| {
-                let message = "cannot start a thread for the forecast";
-                Error::new(ErrorKind::Spawn, message).with_source(source)
-            })?;
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        on_big_thread("tinyci plan", || forecast(&self.shared, revision, assume))
     }
 }
 
@@ -104,6 +98,7 @@ pub(super) fn rehearse(
         scripts,
         memory: Arc::default(),
         assume,
+        environment: None,
     };
     let mut run = Run::new();
     let mut steps: Vec<StepForecast> = Vec::new();
@@ -115,6 +110,46 @@ pub(super) fn rehearse(
     Ok(Forecast { commit: commit.id, outcome: run.outcome(), steps })
 }
 
+/// What the deployment of a commit would do, a line each, if every command passed. `run` is the
+/// record of the run whose build it is.
+pub(super) fn deploy_lines(
+    shared: &Shared,
+    repo: &Repo,
+    (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
+    environment: &str,
+    run: Option<&Record>,
+) -> Result<Vec<String>, Error> {
+    let remembered = run.map(|run| run.remembered.clone()).unwrap_or_default();
+    let rehearsal = Rehearsal {
+        shared,
+        commit,
+        tags: repo.tags_of(commit.id).unwrap_or_default(),
+        pipeline,
+        scripts,
+        memory: Arc::new(Memory::recalling(remembered)),
+        assume: &[],
+        environment: Some(environment),
+    };
+    let before = run.into_iter().flat_map(|run| &run.steps).map(|step| StepForecast {
+        name: step.name,
+        host_hooks: 0,
+        outcome: step.outcome,
+        reason: None,
+        acts: Vec::new(),
+    });
+    let before: Vec<StepForecast> = before.collect();
+    let work = || rehearsal.step(Phase::Deploy.into(), &before);
+    let step = on_big_thread("tinyci plan", work)?;
+    let Some((step, _)) = step else { return Ok(Vec::new()) };
+    let mut lines: Vec<String> = step.acts.iter().map(Act::to_string).collect();
+    let reason = step.reason.unwrap_or_default();
+    match step.outcome {
+        Outcome::Success => {}
+        outcome => lines.push(format!("{outcome}: {reason}")),
+    }
+    Ok(lines)
+}
+
 /// What all steps of a forecast share.
 struct Rehearsal<'a> {
     shared: &'a Shared,
@@ -124,6 +159,8 @@ struct Rehearsal<'a> {
     scripts: &'a Scripts,
     memory: Arc<Memory>,
     assume: &'a [(String, String)],
+    /// What would be deployed to, where that is what is rehearsed.
+    environment: Option<&'a str>,
 }
 
 impl Rehearsal<'_> {
@@ -212,7 +249,7 @@ impl Rehearsal<'_> {
             export_dir: build.export_dir(),
             target_dir: build.dir().to_path_buf(),
             root: &self.shared.root,
-            environment: None,
+            environment: self.environment,
             run_id: "plan",
         }
     }
@@ -238,7 +275,7 @@ impl Rehearsal<'_> {
                 self.commit,
                 &known,
                 self.tags.clone(),
-                trigger(Reason::Named),
+                if self.environment.is_some() { "deploy" } else { trigger(Reason::Named) },
             )
         }
     }
@@ -362,9 +399,10 @@ impl Host for RehearsalHost {
         self.act(Act::Call("discard_export()".to_owned()));
     }
 
-    fn approve(&self, question: &str) -> Result<Approval, Error> {
+    fn approve(&self, question: &str, _: Limits) -> Result<Approval, Error> {
+        // Asked in a deployment alone. What follows is what it would do once somebody has.
         self.call("approve", question);
-        self.inner.approve(question)
+        Ok(Approval::Given)
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {

@@ -29,9 +29,10 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Filter {
-    /// Ranges and revisions; without any, everything that the selected refs reach.
+    /// Ranges, and revisions with all that they reach. Without any, and without single commits,
+    /// everything that the selected refs reach.
     pub ranges: Vec<String>,
-    /// Single commits.
+    /// Single commits, which come first and in this order. What ranges hold besides follows.
     pub revisions: Vec<String>,
     /// Only this outcome.
     pub outcome: Option<Outcome>,
@@ -47,14 +48,15 @@ impl Filter {
         Self::default()
     }
 
-    /// Only commits of this range, such as `v1.0..main`, or reachable from this revision.
+    /// Only commits of this range, such as `v1.0..main`, or reachable from this revision; and what
+    /// else is named.
     #[must_use]
     pub fn range(mut self, range: impl Into<String>) -> Self {
         self.ranges.push(range.into());
         self
     }
 
-    /// Only this commit, and others named so.
+    /// Only this commit, and what else is named.
     #[must_use]
     pub fn revision(mut self, revision: impl Into<String>) -> Self {
         self.revisions.push(revision.into());
@@ -83,13 +85,17 @@ impl Filter {
     }
 }
 
-/// The records of a filter, newest commit first.
+/// The records of a filter: those of commits that were named, then newest commit first. No commit
+/// comes twice.
 pub(super) fn records(shared: &Shared, filter: &Filter) -> Result<Vec<Record>, Error> {
     let repo = shared.repo()?;
     let limit = filter.limit.unwrap_or(usize::MAX);
     let remotes = repo.tracked_remotes()?;
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut collect = |id: CommitId| -> Result<ControlFlow<()>, Error> {
+        if !seen.insert(id) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let wanted = records_of(&repo, &remotes, id, filter.all_attempts)?
             .into_iter()
             .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
@@ -99,14 +105,12 @@ pub(super) fn records(shared: &Shared, filter: &Filter) -> Result<Vec<Record>, E
     if limit == 0 {
         return Ok(found);
     }
-    if filter.revisions.is_empty() {
+    let mut enough = false;
+    for revision in &filter.revisions {
+        enough = enough || collect(repo.resolve(revision)?)?.is_break();
+    }
+    if !enough && (filter.revisions.is_empty() || !filter.ranges.is_empty()) {
         repo.newest_first(&filter.ranges, shared.refs(), &mut collect)?;
-    } else {
-        for revision in &filter.revisions {
-            if collect(repo.resolve(revision)?)?.is_break() {
-                break;
-            }
-        }
     }
     name_branches(&repo, &mut found)?;
     Ok(found)
@@ -171,6 +175,16 @@ fn records_of(
     let alone = without_record(&repo.commit_for(id, None)?, outcome, reason);
     let others = if all_attempts { records } else { Vec::new() };
     Ok(std::iter::once(alone).chain(others).collect())
+}
+
+/// The record that says what became of a commit, if it has a verdict, here or in a remote.
+pub(super) fn standing(
+    repo: &Repo,
+    remotes: &[String],
+    id: CommitId,
+) -> Result<Option<Record>, Error> {
+    let records = records_of(repo, remotes, id, false)?;
+    Ok(records.into_iter().find(|record| record.outcome.verdict().is_some()))
 }
 
 /// What this repository says of a commit, and behind it what its remotes said.
@@ -251,9 +265,15 @@ pub(super) fn log(
     if !options.follow {
         return tail.read(&mut each);
     }
+    // A commit that is run again keeps its old verdict meanwhile.
+    let in_hand = |id: CommitId| {
+        let running = workspace.is_running().unwrap_or(false);
+        let holder = workspace.holder().filter(|_| running);
+        holder.is_some_and(|holder| holder.commits.iter().any(|it| it.commit == id))
+    };
     let mut done = || match commit {
         None => false,
-        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()),
+        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()) && !in_hand(id),
     };
     tail.follow(cancel, &mut done, &mut each)
 }

@@ -355,12 +355,12 @@ impl Lookups for RepoLookups {
         self.secrets.value(name, origin)
     }
 
-    fn approval(&self, question: &str) -> Result<Approval, Error> {
+    fn approval(&self, question: &str, origin: &Origin) -> Result<Approval, Error> {
         let Some(desk) = &self.desk else {
             let message = "only a deployment can ask for an approval";
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        let given = desk.ask(Some(question))?;
+        let given = desk.ask(Some(question), origin)?;
         Ok(if given { Approval::Given } else { Approval::Awaited })
     }
 }

@@ -94,12 +94,16 @@ impl Steps<'_> {
         self.deadline.filter(|deadline| Instant::now() >= *deadline).map(|_| Outcome::TimedOut)
     }
 
+    /// Whether there is anything to do at a step.
+    pub(super) fn has(&self, name: StepName) -> bool {
+        self.pipeline.step(name).is_some() || self.site.shared.options.hooks.has(name)
+    }
+
     /// Does one step. An absent one succeeds without a trace.
     pub(super) fn step(&mut self, name: StepName, so_far: Outcome, voice: &mut Voice) -> StepEnd {
         let pipeline = self.pipeline;
         let config = pipeline.step(name);
-        let hosts = self.site.shared.options.hooks.has(name);
-        if config.is_none() && !hosts {
+        if !self.has(name) {
             return StepEnd { outcome: Outcome::Success, record: None };
         }
         let cancel = self.cancel_view(name);

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     check::folder::Folder,
-    handle::{Engine, Shared, big_thread},
+    handle::{Engine, Shared, on_big_thread},
     rehearsal::rehearse,
     scripts::{CommitTree, Scripts},
 };
@@ -48,14 +48,7 @@ impl Engine {
     /// [`Unsupported`](ErrorKind::Unsupported) for a pipeline in YAML, [`Git`](ErrorKind::Git) and
     /// [`Io`](ErrorKind::Io) for what cannot be read.
     pub fn test_pipeline(&self, options: &TestOptions) -> Result<TestReport, Error> {
-        std::thread::scope(|scope| {
-            let work = || test(&self.shared, options);
-            let worker = big_thread("tinyci test").spawn_scoped(scope, work).map_err(|source| {
-                let message = "cannot start a thread for the tests";
-                Error::new(ErrorKind::Spawn, message).with_source(source)
-            })?;
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        on_big_thread("tinyci test", || test(&self.shared, options))
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`configuration`] | everything that `.tinyci.yml` can say |
 //! | [`scripts`] | pipelines that need conditions: `.tinyci.rhai` |
 //! | [`commands`] | what a command finds: tags, environment, limits |
+//! | [`deploy`] | from a green commit to where it runs: plans, approvals, rollbacks |
 //! | [`results`] | verdicts, records, logs, and how to ask for them |
 //! | [`operating`] | settings, the queue, retries, disk space, what survives a crash |
 //! | [`embedding`] | running it from a Rust program |
@@ -24,6 +25,9 @@ pub mod scripts {}
 
 #[doc = include_str!("commands.md")]
 pub mod commands {}
+
+#[doc = include_str!("deploy.md")]
+pub mod deploy {}
 
 #[doc = include_str!("results.md")]
 pub mod results {}

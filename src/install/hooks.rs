@@ -93,6 +93,12 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
     Ok(InstalledHook { path, change, notes })
 }
 
+/// Whether a hook of this folder calls tinyci. What cannot be read does not.
+pub(super) fn is_installed(hooks_dir: &Path) -> bool {
+    let script = fs::read(hooks_dir.join("post-receive")).unwrap_or_default();
+    matches!(without_block(&script), Ok(Some(_)))
+}
+
 /// Takes the block out of the hooks in this folder; a hook that was nothing else goes with it, and
 /// an ancestor's comes back.
 ///

@@ -20,5 +20,5 @@ pub use self::{
 };
 pub(crate) use self::{
     remote::{setup_remote, undo_setup_remote},
-    repository::{install, uninstall},
+    repository::{FORGEABLE, hides_refs, install, is_installed, uninstall},
 };

@@ -15,6 +15,10 @@ const SERVER_REFS: [&str; 4] = [
 
 const HIDE_REFS: &str = "receive.hideRefs";
 
+/// What there is to say of a server that does not hide them.
+pub(crate) const FORGEABLE: &str = "whoever can push can forge verdicts: `tinyci install --hide-refs` has such pushes refused \
+     (receive.hideRefs)";
+
 /// How [`Engine::install`](crate::Engine::install) goes about it.
 ///
 /// ```
@@ -101,12 +105,8 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed
                     .to_owned(),
             );
         }
-    } else if !hidden(repo)? {
-        installed.notes.push(
-            "whoever can push can forge verdicts: `tinyci install --hide-refs` has such pushes \
-             refused (receive.hideRefs)"
-                .to_owned(),
-        );
+    } else if !hides_refs(repo)? {
+        installed.notes.push(FORGEABLE.to_owned());
     }
     Ok(installed)
 }
@@ -131,7 +131,13 @@ fn hide(repo: &Repo) -> Result<bool, Error> {
     Ok(changed)
 }
 
-fn hidden(repo: &Repo) -> Result<bool, Error> {
+/// Whether the hook is installed.
+pub(crate) fn is_installed(repo: &Repo) -> Result<bool, Error> {
+    Ok(hooks::is_installed(&repo.hooks_dir()?))
+}
+
+/// Whether pushes to all of tinyci's own refs are refused.
+pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
     let values = repo.config_values(HIDE_REFS)?;
     Ok(SERVER_REFS.iter().all(|name| values.iter().any(|value| value == name)))
 }

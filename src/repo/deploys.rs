@@ -24,6 +24,9 @@ use crate::{
 
 const PREFIX: &str = "refs/tinyci/deploys/";
 
+/// Where a clone has them: `<remote>/deploys/<environment>`.
+const FETCHED: &str = "refs/tinyci/remotes/";
+
 /// The history of one environment, as it was read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeployHistory {
@@ -54,6 +57,30 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) where the ref names no commit, or one that is broken.
     pub(crate) fn deploy_history(&self, environment: &str) -> Result<DeployHistory, Error> {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
+    }
+
+    /// What was deployed where, as it was last fetched of remotes: remote, environment, history.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
+    pub(crate) fn fetched_deploys(&self) -> Result<Vec<(String, String, Ledger)>, Error> {
+        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let mut found = Vec::new();
+        let references = self.git.references_glob(&format!("{FETCHED}*")).map_err(unlisted)?;
+        for reference in references {
+            let reference = reference.map_err(unlisted)?;
+            let name = reference.name().ok().and_then(|name| name.strip_prefix(FETCHED));
+            let Some((remote, environment)) = name.and_then(|name| name.rsplit_once("/deploys/"))
+            else {
+                continue;
+            };
+            if is_environment(environment) {
+                let history = self.history_at(environment, reference.target())?;
+                found.push((remote.to_owned(), environment.to_owned(), history.ledger));
+            }
+        }
+        Ok(found)
     }
 
     /// Adds an entry, which is made of the history that it is added to; none leaves the history as
@@ -100,10 +127,7 @@ impl Repo {
         let time = i64::try_from(time).unwrap_or(i64::MAX);
         let first = match tip {
             Some(tip) => tip,
-            None => {
-                let message = format!("Deployments to {}", entry.environment);
-                own_ref::commit(&self.git, tree, &[], time, &message)?
-            }
+            None => own_ref::commit(&self.git, tree, &[], time, &beginning(&entry.environment))?,
         };
         let deployed = deployed.map(|id| Oid::from_bytes(id.as_bytes())).transpose()?;
         let parents: Vec<Oid> = [Some(first), deployed].into_iter().flatten().collect();
@@ -113,6 +137,7 @@ impl Repo {
 
     fn history_at(&self, environment: &str, tip: Option<Oid>) -> Result<DeployHistory, Error> {
         let (mut entries, mut foreign) = (Vec::new(), 0);
+        let beginning = beginning(environment);
         let mut next = tip;
         while let Some(id) = next {
             let commit = match self.git.find_commit(id) {
@@ -125,7 +150,7 @@ impl Repo {
             match entry_of(&message, environment, commit.parent_id(1).ok()) {
                 Some(entry) => entries.push(entry),
                 // The one below all others says nothing.
-                None if commit.parent_count() == 0 => {}
+                None if commit.parent_count() == 0 && message.trim_end() == beginning => {}
                 None => foreign += 1,
             }
             next = commit.parent_id(0).ok();
@@ -157,6 +182,11 @@ impl Repo {
         let oldest_first = history::oldest_first(nodes).into_iter();
         oldest_first.rev().map(|node| commit_id(node.id)).collect()
     }
+}
+
+/// What the commit below all entries says.
+fn beginning(environment: &str) -> String {
+    format!("Deployments to {environment}")
 }
 
 /// What a commit's message says. Whoever forges a success has to name the commit twice alike: what

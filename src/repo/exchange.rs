@@ -133,7 +133,7 @@ impl Repo {
         remote: &str,
         own: &'static str,
         choose: impl Fn(CommitId, Sides) -> Result<Option<(Vec<u8>, T)>, Error>,
-    ) -> Result<Vec<(CommitId, T)>, Error> {
+    ) -> Result<Changed<T>, Error> {
         let theirs = self.tracked(remote, own);
         let Some(their_tip) = theirs.tip()? else { return Ok(Vec::new()) };
         let their_tree = theirs.tree_at(Some(their_tip))?;
@@ -168,6 +168,9 @@ impl Repo {
     }
 }
 
+/// The commits whose note is another one after a merge, with what there is to tell of each.
+type Changed<T> = Vec<(CommitId, T)>;
+
 /// What is said of one commit, where theirs differs from ours.
 struct Sides {
     base: Option<Vec<u8>>,
@@ -189,7 +192,7 @@ impl Merging<'_, '_> {
         &self,
         mut ours: NotesTree<'_>,
         choose: &impl Fn(CommitId, Sides) -> Result<Option<(Vec<u8>, T)>, Error>,
-    ) -> Result<(Option<Oid>, Vec<(CommitId, T)>), Error> {
+    ) -> Result<(Option<Oid>, Changed<T>), Error> {
         let mut changed = Vec::new();
         for id in notes_differing(&ours, self.theirs)? {
             let Some(theirs) = self.theirs.get(id)? else { continue };

@@ -49,6 +49,7 @@ pub(crate) use self::tree_file::CommitFile;
 pub(crate) use self::{
     attributes::{AutoCrlf, Conversions},
     branches::Branch,
+    deploys::DeployHistory,
     description::{CommitText, Decoration},
     exchange::{Said, word_that_holds},
     objects::{Objects, TreeEntry},

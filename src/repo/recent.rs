@@ -11,6 +11,7 @@ use git2::Oid;
 use super::{
     Repo, commit_id,
     history::{Node, read_node},
+    oid,
 };
 use crate::{commit::CommitId, error::Error};
 
@@ -42,6 +43,15 @@ impl Repo {
             }
         }
         Ok(())
+    }
+
+    /// Visits a commit and what lies below it in the same order.
+    ///
+    /// # Errors
+    ///
+    /// What the visitor fails with; [`Git`](crate::ErrorKind::Git) naming what cannot be read.
+    pub(crate) fn newest_below(&self, tip: CommitId, visit: Visit<'_>) -> Result<(), Error> {
+        self.walk_back([oid(tip)?].into_iter(), visit)
     }
 
     fn walk_back(&self, tips: impl Iterator<Item = Oid>, visit: Visit<'_>) -> Result<(), Error> {

@@ -84,9 +84,10 @@ impl Repo {
             Err(source) => return Err(self.not_found(revision, source)),
         };
         let kind = object.kind().map_or("object", |kind| kind.str());
-        let commit = object.peel(ObjectType::Commit).map_err(|source| {
+        // What libgit2 says of it is its own jargon for the same.
+        let commit = object.peel(ObjectType::Commit).map_err(|_| {
             let message = format!("`{revision}` names a {kind}, not a commit, in {self}");
-            because(Error::new(ErrorKind::NotFound, message), &source)
+            Error::new(ErrorKind::NotFound, message)
         })?;
         Ok(commit.id())
     }
@@ -136,7 +137,9 @@ impl Repo {
             String::new()
         };
         let message = format!("there is no revision `{revision}` in {self}{advice}");
-        because(Error::new(ErrorKind::NotFound, message), &source)
+        let error = Error::new(ErrorKind::NotFound, message);
+        // That a word is none that git could read says no more than the sentence does.
+        if source.code() == ErrorCode::InvalidSpec { error } else { because(error, &source) }
     }
 
     fn unborn(&self, revision: &str) -> Option<String> {
@@ -229,6 +232,8 @@ mod tests {
             ("0123456789012345678901234567890123456789", ErrorKind::NotFound, "no revision"),
             ("of-tree", ErrorKind::NotFound, "names a tag, not a commit"),
             ("HEAD:file", ErrorKind::NotFound, "names a blob, not a commit"),
+            ("HEAD^{tree}", ErrorKind::NotFound, "names a tree, not a commit"),
+            ("a b", ErrorKind::NotFound, "there is no revision `a b`"),
             ("a\0b", ErrorKind::NotFound, "no revision"),
             ("", ErrorKind::InvalidArg, "empty"),
             ("main..HEAD", ErrorKind::InvalidArg, "is a range"),
@@ -237,6 +242,8 @@ mod tests {
             let error = opened.resolve(revision).unwrap_err();
             assert_eq!(error.kind(), kind, "{revision}: {error}");
             assert!(error.to_string().contains(text), "{revision}: {error}");
+            assert!(!error.report().contains("object_t"), "{}", error.report());
+            assert!(!error.report().contains("revision specifier"), "{}", error.report());
         }
         assert!(!repo.path().join("pwn").exists());
     }

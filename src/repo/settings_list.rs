@@ -36,7 +36,7 @@ impl Repo {
                 }
                 let value = if entry.has_value() { entry.value_bytes() } else { b"" };
                 setting.values.push(String::from_utf8_lossy(value).into_owned());
-                setting.origin = Some(self.file_of(&entry).trim_matches('`').to_owned());
+                setting.origin = Some(self.file_of(entry).trim_matches('`').to_owned());
             }
         }
         Ok(settings)

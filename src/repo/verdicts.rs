@@ -4,7 +4,7 @@ use crate::{
     commit::CommitId,
     error::Error,
     outcome::Verdict,
-    repo::{Repo, VERDICTS, intent::Intent, notes::Notes, own_ref::Edit},
+    repo::{Repo, VERDICTS, git_error, intent::Intent, notes::Notes, own_ref::Edit},
 };
 
 /// What stands in the note of a commit.
@@ -67,6 +67,24 @@ impl Repo {
     /// writers need not meet that lock.
     pub(crate) fn clear_stale_locks(&self) -> Result<(), Error> {
         Intent::acquire(self.common_dir()).map(drop)
+    }
+
+    /// The notes refs that `--notes='tinyci*'` shows and that are none of tinyci's: a word in one of
+    /// them reads like a verdict.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be listed.
+    pub(crate) fn lookalikes(&self) -> Result<Vec<String>, Error> {
+        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let names = self.git.references_glob("refs/notes/tinyci*").map_err(unlisted)?;
+        let mut found = Vec::new();
+        for reference in names {
+            let reference = reference.map_err(unlisted)?;
+            let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
+            found.extend(Some(name).filter(|name| name != VERDICTS));
+        }
+        Ok(found)
     }
 
     /// The notes that hold the verdicts.

@@ -229,15 +229,20 @@ fn refused(error: Error) -> Thrown {
     }
 }
 
-/// A command in one line.
+/// More of a command tells nobody more.
+const SHOWN_CHARACTERS_MAX: usize = 1_000;
+
+/// A command in one line of bearable length.
 pub(crate) fn shown_program(program: &Program) -> String {
     let text = match program {
         Program::Shell(text) => text.clone(),
         Program::Argv(words) => words.join(" "),
     };
     let mut lines = text.trim().lines();
-    let first = lines.next().unwrap_or_default().to_owned();
-    if lines.next().is_some() { format!("{first} …") } else { first }
+    let first = lines.next().unwrap_or_default();
+    let shown: String = first.chars().take(SHOWN_CHARACTERS_MAX).collect();
+    let is_all = shown.len() == first.len() && lines.next().is_none();
+    if is_all { shown } else { format!("{shown} …") }
 }
 
 /// A text for the shell, or a list of a program and its arguments.

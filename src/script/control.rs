@@ -144,7 +144,7 @@ pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
             "`approve` comes before any command: a deployment that waits has done nothing",
         ));
     }
-    match call.session.host.approve(&question) {
+    match call.session.host.approve(&question, call.session.limits()) {
         Ok(Approval::Given) => Ok(Dynamic::UNIT),
         Ok(Approval::Awaited) => Err(Stop::Waits(question).thrown()),
         Err(error) => Err(Stop::Fault(Arc::new(error)).thrown()),

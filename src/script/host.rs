@@ -115,7 +115,7 @@ pub(crate) trait Host: Send + Sync {
     fn discard_export(&self);
 
     /// Asks whether a person approved.
-    fn approve(&self, question: &str) -> Result<Approval, Error>;
+    fn approve(&self, question: &str, limits: Limits) -> Result<Approval, Error>;
 
     /// What differs from the nearest green ancestor.
     fn changes(&self) -> Result<Arc<Changes>, Error>;

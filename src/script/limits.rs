@@ -6,6 +6,7 @@
 
 use rhai::{Engine, OptimizationLevel, Scope};
 
+use super::nesting;
 use crate::error::{Error, ErrorKind};
 
 /// Steps of one call from outside; the wall clock bounds what callbacks add.
@@ -40,6 +41,7 @@ pub(super) fn engine() -> Engine {
         // A library leaves stdout alone; `print` and `debug` are given a place by whoever runs.
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
+    nesting::limit(&mut engine);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine
 }

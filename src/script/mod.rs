@@ -6,7 +6,7 @@
 //! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
 //! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
 //! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
-//! (where scripts went). And what all of it may cost: `limits`, `lookups`.
+//! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`], both given by whoever calls.
@@ -27,6 +27,7 @@ mod literal;
 mod load;
 mod lookups;
 mod message;
+mod nesting;
 mod parallel;
 mod registry;
 mod report;
@@ -38,7 +39,7 @@ mod tags;
 mod testing;
 
 pub(crate) use self::{
-    check::check,
+    check::{check, check_tests},
     commands::shown_program,
     context::{Facts, FailureFacts},
     coverage::Hits,
@@ -49,7 +50,7 @@ pub(crate) use self::{
     limits::probe,
     load::Script,
     run::{PhaseCall, PhaseEnd, run},
-    tags::{check_expression, interpolate_template},
+    tags::{ExpressionJudge, interpolate_template},
     testing::Suite,
 };
 

@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use rhai::{Array, Dynamic, FnPtr, Map};
+use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::{
     call::Call,
@@ -23,8 +23,9 @@ use super::{
     session::{Frame, Stop, Thrown, throw},
 };
 
-/// How many branches run at once; the others wait for a free place.
-const BRANCHES_AT_ONCE_MAX: usize = 32;
+/// How many branches of a phase run on threads of their own, those of branches included. Where all
+/// are taken, branches run one after the other.
+const THREADS_MAX: usize = 32;
 
 /// How many branches there can be: a matrix grows fast.
 const BRANCHES_MAX: usize = 1_000;
@@ -121,7 +122,7 @@ fn run(call: &Call<'_>, branches: Vec<Branch>) -> Result<Array, Thrown> {
     let next = AtomicUsize::new(0);
     let ended: Vec<Mutex<Option<Result<Dynamic, Thrown>>>> =
         branches.iter().map(|_| Mutex::default()).collect();
-    let work = |context: &rhai::NativeCallContextStore| {
+    let work = |context: &NativeCallContext<'_>| {
         while let Some((branch, place)) = next_of(&next, &branches, &ended) {
             let result = run_branch(call, context, branch, outer.clone());
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
@@ -129,18 +130,22 @@ fn run(call: &Call<'_>, branches: Vec<Branch>) -> Result<Array, Thrown> {
     };
     // Where nothing is done nothing is gained by doing it at once, and one after the other what is
     // written down is always the same.
-    let at_once = if call.session.host.rehearses() { 1 } else { BRANCHES_AT_ONCE_MAX };
-    let contexts: Vec<_> =
-        (0..branches.len().min(at_once)).map(|_| stored(&call.context)).collect();
-    let started = thread::scope(|scope| {
+    let max = if call.session.host.rehearses() { 0 } else { THREADS_MAX };
+    let threads = call.session.take_threads(branches.len(), max);
+    let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
+    thread::scope(|scope| {
         for context in &contexts {
             let builder =
                 thread::Builder::new().name("tinyci branch".into()).stack_size(STACK_BYTES);
-            builder.spawn_scoped(scope, || work(context))?;
+            let work = || work(&context.create_context(call.engine()));
+            if builder.spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
-        Ok::<(), std::io::Error>(())
     });
-    started.map_err(|error| throw(format!("a branch cannot be started: {error}")))?;
+    call.session.give_threads(threads);
+    // What is left where no thread was free, or none could be started.
+    work(&call.context);
     collect(ended)
 }
 
@@ -155,19 +160,15 @@ fn next_of<'b, T>(
 
 fn run_branch(
     call: &Call<'_>,
-    context: &rhai::NativeCallContextStore,
+    context: &NativeCallContext<'_>,
     branch: &Branch,
     outer: Frame,
 ) -> Result<Dynamic, Thrown> {
-    let session = call.session;
-    session.enter_thread(labelled(outer, &branch.label));
-    let context = context.create_context(call.engine());
-    let work = || branch.function.call_raw(&context, None, branch.arguments.clone());
-    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    let work = || branch.function.call_raw(context, None, branch.arguments.clone());
+    let work = || catch_unwind(AssertUnwindSafe(work));
+    call.session.within(labelled(outer, &branch.label), work).unwrap_or_else(|panic| {
         Err(throw(format!("a branch panicked: {}", super::run::panic_text(&*panic))))
-    });
-    session.leave_thread();
-    result
+    })
 }
 
 /// What all branches returned, or the error of one: of those that failed the first, but what ends

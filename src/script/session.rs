@@ -85,6 +85,8 @@ pub(super) struct Session {
     steps: AtomicU64,
     deferred: Mutex<Vec<Deferred>>,
     cleaning: AtomicBool,
+    /// How many threads its branches have.
+    threads: Mutex<usize>,
     /// Whether a command was run: `approve` comes before any.
     pub(super) acted: AtomicBool,
 }
@@ -107,6 +109,7 @@ impl Session {
             steps: AtomicU64::new(0),
             deferred: Mutex::default(),
             cleaning: AtomicBool::new(false),
+            threads: Mutex::default(),
             acted: AtomicBool::new(false),
         };
         session.enter_thread(Frame { deadline, ..Frame::default() });
@@ -188,6 +191,20 @@ impl Session {
         self.frames().insert(thread::current().id(), vec![frame]);
     }
 
+    /// Takes as many threads for branches as are free, of so many that the phase may have; they
+    /// are given back by [`give_threads`](Self::give_threads).
+    pub(super) fn take_threads(&self, wanted: usize, max: usize) -> usize {
+        let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let threads = wanted.min(max.saturating_sub(*taken));
+        *taken += threads;
+        threads
+    }
+
+    pub(super) fn give_threads(&self, threads: usize) {
+        let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        *taken = taken.saturating_sub(threads);
+    }
+
     pub(super) fn leave_thread(&self) {
         self.frames().remove(&thread::current().id());
     }
@@ -195,10 +212,18 @@ impl Session {
     /// Does something under other limits or another label.
     pub(super) fn within<T>(&self, frame: Frame, work: impl FnOnce() -> T) -> T {
         let id = thread::current().id();
-        self.frames().entry(id).or_default().push(frame);
+        let outer = {
+            let mut frames = self.frames();
+            let stack = frames.entry(id).or_default();
+            stack.push(frame);
+            stack.len() - 1
+        };
         let done = work();
-        if let Some(stack) = self.frames().get_mut(&id) {
-            stack.pop();
+        let mut frames = self.frames();
+        match outer {
+            0 => drop(frames.remove(&id)),
+            // A panic in between may have left frames of its own.
+            _ => frames.entry(id).or_default().truncate(outer),
         }
         done
     }

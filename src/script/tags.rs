@@ -93,23 +93,31 @@ fn not_one(expression: &str, why: &str) -> String {
     format!("`{expression}` is no expression that a tag can take: {why}; a tag runs no Ruby")
 }
 
-/// Finds what is wrong with an expression in a tag before there is anything to evaluate it for.
-/// `names` are the plain names that tags can take beside `ctx`.
-pub(crate) fn check_expression(
-    expression: &str,
-    names: &Vars,
-    functions: &[HostFunction],
-) -> Result<(), String> {
-    let mut scope = Scope::new();
-    for name in names.names().chain(["ctx"]) {
-        scope.push_constant(name, ());
+/// Finds what is wrong with the expressions in tags before there is anything to evaluate them for.
+pub(crate) struct ExpressionJudge<'a> {
+    parser: Engine,
+    functions: &'a [HostFunction],
+}
+
+impl<'a> ExpressionJudge<'a> {
+    /// `functions` are those of the embedding program, which expressions may call.
+    pub(crate) fn new(functions: &'a [HostFunction]) -> Self {
+        Self { parser: parser(functions), functions }
     }
-    let ast = parse(&parser(functions), &scope, expression)?;
-    let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
-    let acts = acting_call(&ast, functions);
-    match acts.or_else(|| check::expression_fault(&Unit { source, ast }, functions)) {
-        Some(fault) => Err(not_one(expression, &fault)),
-        None => Ok(()),
+
+    /// `names` are the plain names that tags can take beside `ctx`.
+    pub(crate) fn check(&self, expression: &str, names: &Vars) -> Result<(), String> {
+        let mut scope = Scope::new();
+        for name in names.names().chain(["ctx"]) {
+            scope.push_constant(name, ());
+        }
+        let ast = parse(&self.parser, &scope, expression)?;
+        let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
+        let acts = acting_call(&ast, self.functions);
+        match acts.or_else(|| check::expression_fault(&Unit { source, ast }, self.functions)) {
+            Some(fault) => Err(not_one(expression, &fault)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl Host for Recorder {
 
     fn discard_export(&self) {}
 
-    fn approve(&self, _: &str) -> Result<Approval, Error> {
+    fn approve(&self, _: &str, _: Limits) -> Result<Approval, Error> {
         Ok(if self.approved { Approval::Given } else { Approval::Awaited })
     }
 
@@ -160,6 +160,27 @@ fn what_the_machinery_cannot_tell_is_no_fault_of_the_script_s() {
     let end = phase(text, "build", "main", Arc::default());
     assert_eq!(end.outcome, Outcome::NoVerdict);
     assert_eq!(end.error.unwrap().message(), "the repository is gone");
+}
+
+/// A script cannot take all threads of the machine by nesting branches.
+#[test]
+fn nested_branches_share_the_threads_of_their_phase() {
+    let text = "fn build() {
+        let list = []; for i in 0..12 { list.push(i); }
+        let all = parallel(list, |a| parallel(list, |b| parallel(list, |c| {
+            sh(`${a} ${b} ${c}`); 1
+        }).len()));
+        if all.len() != 12 || all[11].len() != 12 || all[11][11] != 12 { fail(\"lost\"); }
+    }";
+    let host = Arc::new(Recorder::default());
+    let end = phase(text, "build", "main", host.clone());
+    assert_eq!(end.outcome, Outcome::Success, "{:?}", end.error.map(|error| error.report()));
+    assert_eq!(host.commands.lock().unwrap().len(), 12 * 12 * 12);
+    let session = session::Session::new(host, None, Facts::default(), Vars::new(), None);
+    let taken = [12, 40, 5].map(|wanted| session.take_threads(wanted, 32));
+    assert_eq!(taken, [12, 20, 0]);
+    session.give_threads(20);
+    assert_eq!(session.take_threads(30, 32), 20);
 }
 
 #[test]

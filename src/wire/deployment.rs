@@ -8,6 +8,8 @@ use super::{
     VERSION,
     record::{CommitMirror, Time, json, lenient, short},
 };
+#[cfg(feature = "capi")]
+use crate::deployment::DeployRequest;
 use crate::{
     commit::CommitId,
     deployment::{Approval, ApprovalState, DeployOutcome, DeployPlan, Deployment},
@@ -87,12 +89,60 @@ impl DeployPlan {
             passed_over: self.passed_over.iter().map(PassedOverMirror::of).collect(),
             approval,
             approved_by,
-            commands: &self.commands,
+            acts: &self.acts,
             interrupted: self.interrupted.as_ref().map(DeploymentMirror::of),
             forced: self.forced,
             rollback: self.rollback,
         })
     }
+}
+
+#[cfg(feature = "capi")]
+impl DeployPlan {
+    /// Reads from a plan's JSON where it leads to, and the request that carries it out.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is no plan.
+    pub(crate) fn request_from_json(text: &str) -> Result<(String, DeployRequest), Error> {
+        let read = serde_json::from_str(text).map_err(|source| foreign("plan", source));
+        let mirror: PlannedMirror = read?;
+        let id = |commit: &PlannedCommit| commit.id.parse::<CommitId>();
+        let running = mirror.running.as_ref().map(|it| it.commit.parse::<CommitId>());
+        let request = DeployRequest {
+            revision: Some(id(&mirror.commit)?.to_string()),
+            rollback: mirror.rollback,
+            force: mirror.forced,
+            by: None,
+            expected: Some(running.transpose()?),
+        };
+        Ok((mirror.environment, request))
+    }
+}
+
+/// What a plan says of the deployment that is to follow it. All of it has to be there: a plan
+/// without `running` must not be taken for one that found nothing deployed.
+#[cfg(feature = "capi")]
+#[derive(Deserialize)]
+struct PlannedMirror {
+    environment: String,
+    commit: PlannedCommit,
+    #[serde(deserialize_with = "Option::deserialize")]
+    running: Option<PlannedRunning>,
+    forced: bool,
+    rollback: bool,
+}
+
+#[cfg(feature = "capi")]
+#[derive(Deserialize)]
+struct PlannedCommit {
+    id: String,
+}
+
+#[cfg(feature = "capi")]
+#[derive(Deserialize)]
+struct PlannedRunning {
+    commit: String,
 }
 
 impl Approval {
@@ -188,7 +238,7 @@ struct PlanMirror<'a> {
     passed_over: Vec<PassedOverMirror<'a>>,
     approval: &'static str,
     approved_by: Option<&'a str>,
-    commands: &'a [String],
+    acts: &'a [String],
     interrupted: Option<DeploymentMirror<'a>>,
     forced: bool,
     rollback: bool,

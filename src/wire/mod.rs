@@ -13,7 +13,7 @@
 //! | `forecast` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
-//! | `admin` | settings |
+//! | `admin` | settings, and how the repository stands |
 
 mod admin;
 mod check;

@@ -541,7 +541,7 @@ pub(super) fn short(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{mark}", cut(text, most)))
 }
 
-fn ids(ids: &[CommitId]) -> Vec<String> {
+pub(super) fn ids(ids: &[CommitId]) -> Vec<String> {
     ids.iter().map(CommitId::to_string).collect()
 }
 
@@ -691,7 +691,7 @@ mod tests {
     #[test]
     fn a_newer_record_is_read_as_far_as_possible() {
         let line = record().to_json();
-        let steps = r#""steps":[{"name":"deploy","outcome":"success"},7,"#;
+        let steps = r#""steps":[{"name":"release","outcome":"success"},7,"#;
         let newer = line
             .replace("\"v\":1", "\"v\":[2,1],\"mood\":{\"good\":true}")
             .replace("\"steps\":[", steps)

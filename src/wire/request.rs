@@ -61,6 +61,7 @@ pub(crate) enum RequestBody<'a> {
     Hook { name: &'static str, outcome: &'static str },
     Function { name: &'a str, arguments: Vec<serde_json::Value> },
     Secret { name: &'a str },
+    Approval { environment: &'a str, question: Option<&'a str> },
     Command { command: CommandMirror<'a> },
 }
 

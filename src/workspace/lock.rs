@@ -22,8 +22,9 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
     path::Path,
+    sync::{Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -97,7 +98,13 @@ impl Workspace {
             Ok(file)
         });
         let running = running.map_err(failed)?;
-        Ok(Some(RunLock { workspace: self.clone(), file, running }))
+        let holder = Holder {
+            pid: std::process::id(),
+            host: String::new(),
+            since: now(),
+            commits: Vec::new(),
+        };
+        Ok(Some(RunLock { workspace: self.clone(), file, running, holder: Mutex::new(holder) }))
     }
 
     /// Whether somebody holds the lock, found out without ever taking it: a caller that found it
@@ -178,6 +185,7 @@ pub(crate) struct RunLock {
     file: File,
     /// Locked for as long as the run lasts; what followers look at.
     running: File,
+    holder: Mutex<Holder>,
 }
 
 impl RunLock {
@@ -192,15 +200,33 @@ impl RunLock {
         self.file.try_clone().map_err(|source| Error::io("share the lock", &path, source))
     }
 
-    /// Says who holds the lock and what for. Only messages are made of it, so that a failure to
-    /// write it is none.
-    pub(crate) fn announce(&self, host: &str, commit: Option<CommitId>) {
-        let holder = Holder {
-            pid: std::process::id(),
-            host: host.to_owned(),
-            since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            commit,
-        };
+    /// Says who holds the lock, and that it works on this commit now. Only messages are made of it,
+    /// so that a failure to write it is none.
+    pub(crate) fn announce(&self, host: &str, commit: CommitId) {
+        self.tell(|holder| {
+            host.clone_into(&mut holder.host);
+            holder.commits.push(InHand { commit, since: now(), step: None });
+        });
+    }
+
+    /// Says which step of a commit is done now.
+    pub(crate) fn announce_step(&self, commit: CommitId, step: &str) {
+        self.tell(|holder| {
+            if let Some(in_hand) = holder.commits.iter_mut().find(|it| it.commit == commit) {
+                in_hand.step = Some(step.to_owned());
+            }
+        });
+    }
+
+    /// Says that a commit is done with.
+    pub(crate) fn withdraw(&self, commit: CommitId) {
+        self.tell(|holder| holder.commits.retain(|it| it.commit != commit));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Holder)) {
+        // The workers share one file, and the name that it is written under first.
+        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut holder);
         let _ = replace_file(&self.workspace.state_path("holder"), holder.text().as_bytes());
     }
 
@@ -277,30 +303,65 @@ pub(crate) struct Holder {
     pub(crate) pid: u32,
     /// The machine it runs on.
     pub(crate) host: String,
-    /// Since when it has been at this commit, RFC 3339 in UTC.
-    pub(crate) since: String,
-    /// The commit it works on.
-    pub(crate) commit: Option<CommitId>,
+    /// Since when it has held the lock.
+    pub(crate) since: SystemTime,
+    /// The commits it works on.
+    pub(crate) commits: Vec<InHand>,
+}
+
+/// A commit that is being worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InHand {
+    pub(crate) commit: CommitId,
+    pub(crate) since: SystemTime,
+    /// The step that is done now; none before the first.
+    pub(crate) step: Option<String>,
 }
 
 impl Holder {
     fn text(&self) -> String {
-        let commit = self.commit.map(|id| id.to_string()).unwrap_or_default();
-        format!("pid {}\nhost {}\nsince {}\ncommit {commit}\n", self.pid, self.host, self.since)
+        let mut text =
+            format!("pid {}\nhost {}\nsince {}\n", self.pid, self.host, stamp(self.since));
+        for InHand { commit, since, step } in &self.commits {
+            let step = step.as_deref().unwrap_or("-");
+            text += &format!("commit {commit} {} {step}\n", stamp(*since));
+        }
+        text
     }
 
     fn parse(text: &str) -> Option<Holder> {
-        let value = |key: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-            line.strip_prefix(' ')
+        let values = |key: &'static str| {
+            text.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '))
+        };
+        let commit = |line: &str| {
+            let mut words = line.split(' ');
+            Some(InHand {
+                commit: words.next()?.parse().ok()?,
+                since: moment(words.next()?)?,
+                step: words.next().filter(|step| *step != "-").map(str::to_owned),
+            })
         };
         Some(Holder {
-            pid: value("pid")?.parse().ok()?,
-            host: value("host")?.to_owned(),
-            since: value("since")?.to_owned(),
-            commit: value("commit").and_then(|id| id.parse().ok()),
+            pid: values("pid").next()?.parse().ok()?,
+            host: values("host").next()?.to_owned(),
+            since: moment(values("since").next()?)?,
+            commits: values("commit").filter_map(commit).collect(),
         })
     }
+}
+
+/// Now, to the second.
+fn now() -> SystemTime {
+    moment(&stamp(SystemTime::now())).unwrap_or(UNIX_EPOCH)
+}
+
+fn stamp(time: SystemTime) -> String {
+    let time = jiff::Timestamp::try_from(time).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn moment(text: &str) -> Option<SystemTime> {
+    text.parse::<jiff::Timestamp>().ok().and_then(|time| time.try_into().ok())
 }
 
 #[cfg(test)]
@@ -508,12 +569,18 @@ mod tests {
         let lock = workspace.lock().unwrap().unwrap();
         assert_eq!(workspace.holder(), None);
         let commit = "f40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap();
-        for commit in [None, Some(commit)] {
-            lock.announce("ci.example.org", commit);
-            let holder = workspace.holder().unwrap();
-            assert_eq!((holder.pid, holder.commit), (std::process::id(), commit));
-            assert_eq!(holder.host, "ci.example.org");
-        }
+        lock.announce("ci.example.org", commit);
+        let other = "a40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap();
+        lock.announce("ci.example.org", other);
+        lock.announce_step(commit, "before_build");
+        let holder = workspace.holder().unwrap();
+        assert_eq!((holder.pid, holder.host.as_str()), (std::process::id(), "ci.example.org"));
+        let steps: Vec<_> =
+            holder.commits.iter().map(|it| (it.commit, it.step.as_deref())).collect();
+        assert_eq!(steps, [(commit, Some("before_build")), (other, None)]);
+        assert!(holder.since <= holder.commits[0].since);
+        lock.withdraw(commit);
+        assert_eq!(workspace.holder().unwrap().commits[0].commit, other);
         lock.release().unwrap();
         assert_eq!(workspace.holder(), None);
         fs::write(repo.path().join("tinyci/holder"), "gibberish\0\n").unwrap();

@@ -34,6 +34,7 @@ const WAYS: [Way; 4] = [
             "--error-exitcode=99",
             "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect",
+            "--show-leak-kinds=definite,indirect",
             "--child-silent-after-fork=yes",
         ],
     },

@@ -16,7 +16,7 @@ use crate::{
     support::TestRepo,
 };
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "install",
     "uninstall",
     "run",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 14] = [
     "export",
     "compact",
     "prune",
+    "status",
     "setup-remote",
     "settings",
     "completions",

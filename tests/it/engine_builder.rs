@@ -82,5 +82,5 @@ fn an_unknown_setting_is_odd_and_not_wrong() {
     let stage = Stage::new();
     stage.repo.git(&["config", "tinyci.job", "2"]);
     let [warning] = <[String; 1]>::try_from(stage.engine().warnings().to_vec()).unwrap();
-    assert!(warning.contains("did you mean `jobs`?"), "{warning}");
+    assert!(warning.contains("did you mean `tinyci.jobs`?"), "{warning}");
 }

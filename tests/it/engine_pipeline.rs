@@ -1,6 +1,8 @@
 //! A pipeline of the caller's own in place of the commits' configs.
 
-use tinyci::{CancelToken, ErrorKind, Event, Format, Outcome, Pipeline, Reason, Selection};
+use std::thread;
+
+use tinyci::{CancelToken, Engine, ErrorKind, Event, Format, Outcome, Pipeline, Reason, Selection};
 
 use crate::engine_stage::{GATE, Ran, Stage};
 
@@ -176,5 +178,37 @@ mod scripts {
         assert_eq!(stage.word(id), None);
         Ran::of(&builder.open().unwrap(), &selection);
         assert_eq!(stage.word(id).as_deref(), Some("success"));
+    }
+}
+
+/// A fiber's stack, a green thread's: too small for a parser that descends.
+#[test]
+fn a_caller_needs_no_stack_for_what_a_config_holds() {
+    let blocks =
+        format!("fn build() {{ {} sh(\"x\"); {} }}", "if true {".repeat(28), "}".repeat(28));
+    let lists = format!("build: {}x{}\n", "[".repeat(60), "]".repeat(60));
+    let read = move || {
+        let builder = Engine::builder(".");
+        for (text, format) in [(&blocks, Format::Rhai), (&lists, Format::Yaml)] {
+            let parsed = Pipeline::parse(text, format, "deep");
+            let again = builder.parse_config(text, format, "deep");
+            assert_eq!(parsed.is_ok(), again.is_ok());
+            let found = builder.check_config(text, format, "deep");
+            assert_eq!(parsed.is_ok(), found.is_empty(), "{found:?}");
+        }
+    };
+    thread::Builder::new().stack_size(96 << 10).spawn(read).unwrap().join().unwrap();
+}
+
+#[test]
+fn an_absent_import_is_said_to_be_missing_where_it_was_looked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "import \"ci/go\" as golang;\nfn build() { golang::build(); }\n";
+    let builder = Engine::builder(dir.path());
+    let parsed = builder.parse_config(script, Format::Rhai, ".tinyci.rhai").unwrap_err();
+    let found = builder.check_config(script, Format::Rhai, ".tinyci.rhai");
+    let place = format!("there is no file `ci/go.rhai` below `{}`", dir.path().display());
+    for error in found.into_iter().chain([parsed]) {
+        assert!(!cfg!(feature = "rhai") || error.message().starts_with(&place), "{error}");
     }
 }

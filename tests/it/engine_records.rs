@@ -42,6 +42,15 @@ fn records_are_found_by_range_outcome_and_number() {
             vec![(one, green), (three, green)],
         ),
         (Filter::new().revision("HEAD~3").revision("HEAD").limit(1), vec![(one, green)]),
+        (
+            Filter::new().range("HEAD~2..HEAD").revision("HEAD~3").revision("HEAD~1"),
+            vec![(one, green), (three, green), (four, red)],
+        ),
+        (Filter::new().range("HEAD~1..HEAD").revision("HEAD~3").limit(1), vec![(one, green)]),
+        (
+            Filter::new().range("HEAD~2..").range("HEAD~1..").limit(9),
+            vec![(four, red), (three, green)],
+        ),
     ] {
         assert_eq!(found(&engine, &filter), expected, "{filter:?}");
     }
@@ -169,6 +178,27 @@ fn a_log_that_is_not_there_is_not_found_and_says_where_it_went() {
     assert!(lines(&Stage::new().engine(), &LogOptions::new()).is_empty(), "no run, no lines");
 }
 
+/// The verdict of the attempt before does not end it.
+fn follow_a_retry(stage: &Stage, engine: &Engine, id: CommitId) {
+    stage.close_gate();
+    thread::scope(|scope| {
+        let again = Selection::revision(id.to_string()).retry(true);
+        let run = scope.spawn(move || Ran::of(engine, &again).outcome());
+        stage.await_gate();
+        let options = LogOptions::new().revision("HEAD").lines(0).follow(true);
+        let mut seen = Vec::new();
+        let mut look = |line: &[u8]| {
+            stage.open_gate();
+            seen.push(without_time(&String::from_utf8_lossy(line)).to_owned());
+        };
+        engine.log(&options, &CancelToken::new(), &mut look).unwrap();
+        stage.open_gate();
+        assert_eq!(run.join().unwrap(), Outcome::Success);
+        assert!(seen.iter().any(|line| line == "tick"), "{seen:?}");
+        assert_eq!(seen.last(), stage.log_of(id).last(), "to the last line of the new attempt");
+    });
+}
+
 #[test]
 fn a_log_is_followed_to_the_verdict() {
     let stage = Stage::new();
@@ -192,6 +222,7 @@ fn a_log_is_followed_to_the_verdict() {
         assert_eq!(run.join().unwrap(), Outcome::Success);
         assert_eq!(seen, stage.log_of(id), "from its first line to its last");
     });
+    follow_a_retry(&stage, &engine, id);
     let cancel = CancelToken::new();
     let options = LogOptions::new().follow(true);
     let mut count = 0;

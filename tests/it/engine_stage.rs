@@ -104,6 +104,13 @@ impl Stage {
         self.touch("open");
     }
 
+    /// As before anything came to it.
+    pub(crate) fn close_gate(&self) {
+        for name in ["waiting", "open"] {
+            fs::remove_file(self.path(name)).expect("a gate that was opened");
+        }
+    }
+
     /// The word in a commit's note, as git reads it.
     pub(crate) fn word(&self, id: CommitId) -> Option<String> {
         self.repo.verdict(&id.to_string())

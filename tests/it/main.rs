@@ -28,6 +28,8 @@ mod admin_prune;
 #[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]
+mod admin_status;
+#[cfg(feature = "cli")]
 mod ancestor;
 #[cfg(feature = "cli")]
 mod cli_check;
@@ -52,6 +54,15 @@ mod crash_output;
 mod crash_signals;
 #[cfg(feature = "cli")]
 mod crash_writers;
+#[cfg(feature = "cli")]
+mod deploy_cli;
+mod deploy_engine;
+#[cfg(feature = "cli")]
+mod deploy_exchange;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod deploy_kill;
+#[cfg(feature = "cli")]
+mod deploy_push;
 #[cfg(feature = "cli")]
 mod exit_codes;
 #[cfg(feature = "cli")]
@@ -82,3 +93,7 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(feature = "cli")]
+mod ssh_server;
+#[cfg(feature = "cli")]
+mod story_ssh;

@@ -224,6 +224,13 @@ fn commands_take_their_options_and_give_back_how_they_ended() {
 
 /// Other types of numbers would compare to nothing, and a `switch` would take the wrong arm.
 #[test]
+fn a_command_that_is_too_long_to_start_fails_and_is_shown_in_part() {
+    let error = build_error("let s = \"x\"; s.pad(3000000, \"y\"); sh([\"echo\", s]);");
+    assert!(error.starts_with("command exited with status 126: echo xyyy"), "{:.80}", error);
+    assert!(error.len() < 2_000 && error.contains("yyy …\n"), "{}", error.len());
+}
+
+#[test]
 fn numbers_that_cross_the_border_are_numbers_of_the_language() {
     let repo = script(
         r#"fn name(n) { switch n { 7 => "seven", _ => "another" } }
@@ -359,11 +366,20 @@ fn what_would_not_end_ends_and_the_process_lives() {
         ("fn_that_calls_itself(1)", "a function may call itself without end"),
         ("let s = \"x\"; loop { s += s; }", "grows too large"),
         ("let a = [0]; loop { a += a; }", "grows too large"),
+        ("let f = || 1; loop { let g = f; f = || g; }", "more than 128 deep"),
+        ("let a = []; loop { a = [a]; }", "more than 128 deep"),
+        ("defer(|| loop { });", "it may be in an endless loop"),
+        ("parallel([1, 2], |n| loop { });", "it may be in an endless loop"),
+        ("defer_again();", "a function may call itself without end"),
+        ("let s = \"x\"; loop { s = `${s}${s}`; }", "grows too large"),
+        ("let b = blob(8); loop { b += b; }", "grows too large"),
+        ("let s = \"x\"; s.pad(100000000, \"y\"); print(s.len());", "grows too large"),
         ("boom();", "`boom` panicked: at the disco"),
         ("parallel([1], |n| boom());", "`boom` panicked"),
     ] {
         let repo = script(&format!(
-            "fn fn_that_calls_itself(n) {{ fn_that_calls_itself(n + 1) }} fn build(ctx) {{ {body} }}"
+            "fn fn_that_calls_itself(n) {{ fn_that_calls_itself(n + 1) }} \
+             fn defer_again() {{ defer(|| defer_again()); }} fn build(ctx) {{ {body} }}"
         ));
         let ran = run_with(&repo, |builder| {
             builder.function("boom", 0..=0, Effect::External, "Panics.", |_| panic!("at the disco"))

@@ -33,6 +33,7 @@ const FLOORS: [&[&str]; 5] = [
         "record",
         "selection",
         "setting",
+        "status",
         "suggestion",
         "test_report",
     ],
@@ -199,7 +200,10 @@ fn the_roof_sees_only_public_names() {
     for (file, text) in sources.iter().filter(|(file, _)| room(file) == "capi") {
         for name in named_rooms(text).iter().filter(|name| !["capi", "VERSION"].contains(&&***name))
         {
-            assert!(public.contains(name), "src/{file} names `crate::{name}`, which is not public");
+            // Requests as JSON are C's alone, and written where all versioned JSON is.
+            let is_json = name == "wire" && file == "capi/event.rs";
+            let allowed = public.contains(name) || is_json;
+            assert!(allowed, "src/{file} names `crate::{name}`, which is not public");
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     run::RunArgs,
     settings::SettingsArgs,
     setup_remote::SetupRemoteArgs,
+    status::StatusArgs,
     terminal,
 };
 
@@ -117,6 +118,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Pack old builds into .tar.gz files
     Compact(CompactArgs),
+    /// Show how the repository stands: what runs, is due, is deployed
+    Status(StatusArgs),
     /// Remove old builds, none that is deployed
     Prune(PruneArgs),
     /// Show the repository's settings, their defaults and what they are for
@@ -143,6 +146,11 @@ impl Globals {
     /// The engine of the repository that is meant.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
         self.engine_with(|builder| builder)
+    }
+
+    /// The same for a command that tells the engine's warnings itself.
+    pub(crate) fn silent_engine(&self) -> Result<Engine, Failure> {
+        Ok(Engine::builder(self.dir()).discover()?)
     }
 
     /// The same with settings of its own.

@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   tinyci check                      .tinyci.yml or .tinyci.rhai, before it is committed
   tinyci check ci/release.rhai      any other file; `.rhai` says that it is a script
+  tinyci check .tinyci.test.rhai    the tests of a script
   tinyci check --commit main        as it stands in a commit
   generate-config | tinyci check -  YAML from standard input";
 

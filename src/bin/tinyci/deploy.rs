@@ -170,8 +170,10 @@ fn advise(deployment: &Deployment) {
 fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     let subject = printable(&plan.commit.subject.to_str_lossy());
     let id = plan.commit.id;
-    let what = if plan.rollback { "Roll back" } else { "Deploy" };
-    stdout.line(format_args!("{what} to {}", plan.environment));
+    match plan.rollback {
+        true => stdout.line(format_args!("Roll {} back", plan.environment)),
+        false => stdout.line(format_args!("Deploy to {}", plan.environment)),
+    }
     stdout.line(format_args!("  now:  {}", now(plan)));
     stdout.line(format_args!("  then: {} {subject}", id.short()));
     if plan.running.as_ref().is_some_and(|running| running.commit == id) {
@@ -198,7 +200,8 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         )),
         _ => {}
     }
-    list("runs", &plan.commands.iter().map(|it| printable(it)).collect::<Vec<_>>(), stdout);
+    let acts = plan.acts.iter().flat_map(|it| it.lines()).map(printable);
+    list("does", &acts.collect::<Vec<_>>(), stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
             "  cannot begin: the deployment of {} was interrupted, see `--unlock`",

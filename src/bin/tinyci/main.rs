@@ -35,6 +35,7 @@ mod settings;
 mod setup_remote;
 mod signals;
 mod ssh_address;
+mod status;
 mod terminal;
 #[cfg(feature = "rhai")]
 mod test_pipeline;
@@ -93,6 +94,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Prune(args) => prune::execute(args, globals),
         Command::Settings(args) => settings::execute(args, globals),
         Command::SetupRemote(args) => setup_remote::execute(args, globals),
+        Command::Status(args) => status::execute(args, globals),
         Command::Completions(args) => completions::execute(args),
         Command::Version => version::execute(),
     }

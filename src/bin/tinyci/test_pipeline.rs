@@ -17,8 +17,8 @@ Tests are the functions `test_*` in `.tinyci.test.rhai`, beside `.tinyci.rhai`:
       t.expect(deployed.ok);
   }
 
-They run nothing: commands end as the test says. `tinyci help` and the guide's chapter on scripts
-say what else `t` can do.
+They run nothing: commands end as the test says. The guide's chapter on scripts tells what else `t`
+can do.
 
 Examples:
   tinyci test-pipeline                        the files as they stand in the folder

@@ -1,13 +1,11 @@
 //! One deployment: the environment's lock, the entry before, the phase, the entry after.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{sync::Arc, time::Instant};
 
 use super::{
     super::{
         desk::Desk,
+        drive::prepare_builds,
         handle::Shared,
         job::{self, Site},
         pump::{self, Sender},
@@ -20,12 +18,13 @@ use super::{
 };
 use crate::{
     cancel::CancelView,
-    compact,
+    clock, compact,
     deployment::{DeployOutcome, DeployRequest, Deployment},
     error::{Error, ErrorKind},
     event::Event,
     ledger::Ledger,
     mask::Masks,
+    origin::Origin,
     outcome::Outcome,
     pipeline::Phase,
     process::Guard,
@@ -47,7 +46,10 @@ pub(in crate::engine) fn deploy(
 ) -> Result<Deployment, Error> {
     let workspace = shared.workspace();
     let lock = workspace.deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
-    deploy_under(shared, &workspace, lock, (environment, request), cancel, events)
+    let done = deploy_under(shared, &workspace, lock, (environment, request), cancel, events)?;
+    let outcome = done.outcome.outcome();
+    events.send(Event::Finished { meta: pump::meta(), outcome });
+    Ok(done)
 }
 
 pub(in crate::engine) fn busy(environment: &str) -> Error {
@@ -82,10 +84,7 @@ pub(in crate::engine) fn deploy_under(
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
     lock.release();
-    let done = done?;
-    let outcome = done.outcome.outcome();
-    events.send(Event::Finished { meta: pump::meta(), outcome });
-    Ok(done)
+    done
 }
 
 /// The error for an environment whose last deployment was killed.
@@ -138,9 +137,9 @@ impl<'a> Attempt<'a> {
         let desk = Desk {
             root: shared.root.clone(),
             environment: environment.to_owned(),
-            commit: candidate.commit.clone(),
+            commit: candidate.commit.id,
             config: candidate.config.clone(),
-            host: shared.options.approvals.clone(),
+            host: shared.options.approvals.clone().map(|ask| (ask, site.events.clone())),
             given_by: Arc::default(),
         };
         let deployment = Deployment {
@@ -154,7 +153,7 @@ impl<'a> Attempt<'a> {
             rollback: request.rollback,
             approved_by: None,
             config: candidate.config.clone(),
-            started: SystemTime::now(),
+            started: clock::now_ms(),
             finished: None,
             by: identity.to_string(),
         };
@@ -165,7 +164,7 @@ impl<'a> Attempt<'a> {
         let (site, commit) = (self.site, self.candidate.commit.clone());
         let run = self.deployment.run.clone();
         let mut voice = Voice::new(site.events, site.logs, &commit, &run);
-        if self.candidate.rules.approve && !self.desk.ask(None)? {
+        if self.candidate.rules.approve && !self.desk.ask(None, &self.origin())? {
             return self.wait(&mut voice);
         }
         self.deployment.approved_by = self.desk.given_by();
@@ -174,9 +173,12 @@ impl<'a> Attempt<'a> {
             Some(open) => Err(locked(open)),
             None => Ok(Some(begun.clone())),
         })?;
+        let prepared = prepare_builds(site.shared, site.workspace, &self.repo);
         let build = site.workspace.build(&commit.build_name());
         let is_canceled = || site.cancel.is_canceled();
-        let occupied = build.share(&is_canceled);
+        // Before its log is opened, which may be packed too.
+        let restored = prepared.and_then(|()| self.restore(&build));
+        let occupied = restored.and_then(|()| build.share(&is_canceled));
         if occupied.is_ok() {
             voice.open_log(&build, &commit);
         }
@@ -196,6 +198,20 @@ impl<'a> Attempt<'a> {
         voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
         voice.report_log_fault();
         Ok(self.deployment)
+    }
+
+    /// Where the question comes from that is asked before anything is done.
+    fn origin(&self) -> Origin {
+        let commit = &self.candidate.commit;
+        Origin {
+            commit: Arc::new(commit.clone()),
+            run: self.deployment.run.as_str().into(),
+            step: Phase::Deploy.into(),
+            label: None,
+            export_dir: self.site.workspace.build(&commit.build_name()).export_dir(),
+            deadline: None,
+            cancel: self.site.cancel.with_threshold(1),
+        }
     }
 
     /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
@@ -263,6 +279,19 @@ impl<'a> Attempt<'a> {
         Ok((record, waits))
     }
 
+    /// Takes a packed build out of its archive.
+    fn restore(&self, build: &Build) -> Result<(), Error> {
+        let is_there = || build.export_dir().is_dir();
+        if is_there() || !build.archive_path().exists() {
+            return Ok(());
+        }
+        let _alone = build.prepare(&|| self.site.cancel.is_canceled())?;
+        if is_there() {
+            return Ok(());
+        }
+        compact::restore(build, &self.deployment.run, self.site.cancel)
+    }
+
     /// Sees to it that the commit's export is there: as its run left it, else as it was packed,
     /// else made anew.
     fn prepare(
@@ -278,14 +307,11 @@ impl<'a> Attempt<'a> {
             }
             // To be made by one, while nobody else is in it.
             drop(occupied);
+            self.restore(build)?;
             let alone = build.prepare(&is_canceled)?;
             if !build.export_dir().is_dir() {
-                let run = &self.deployment.run;
-                let restored = compact::restore(build, run, self.site.cancel)?;
-                if !restored {
-                    let commit = &self.candidate.commit;
-                    job::export_to(self.site, &self.repo, commit, build, voice, run)?;
-                }
+                let (commit, run) = (&self.candidate.commit, &self.deployment.run);
+                job::export_to(self.site, &self.repo, commit, build, voice, run)?;
             }
             drop(alone);
             occupied = build.share(&is_canceled)?;
@@ -297,7 +323,7 @@ impl<'a> Attempt<'a> {
     /// What the deployment came to.
     fn judge(&mut self, ended: Result<(StepRecord, bool), Error>, voice: &mut Voice) {
         let deployment = &mut self.deployment;
-        deployment.finished = Some(SystemTime::now());
+        deployment.finished = Some(clock::now_ms());
         deployment.approved_by = self.desk.given_by();
         let (record, waits) = match ended {
             Ok(ended) => ended,

@@ -52,13 +52,15 @@ pub(in crate::engine) fn deploy_pushed(
     done
 }
 
-/// The environments that the pushed tips' newest green commits deploy to by themselves.
+/// The environments that a push's newest green commits deploy to by themselves.
 fn environments(shared: &Shared, pushed: &[Update]) -> Result<Vec<String>, Error> {
     let repo = shared.repo()?;
     let mut found = Vec::new();
+    let peel = |object: Option<CommitId>| object.map(|id| repo.peel(id)).transpose();
     for update in pushed {
-        let Some(tip) = update.new.map(|id| repo.peel(id)).transpose()?.flatten() else { continue };
-        let rules = Choice { shared, repo: &repo, environment: "" }.rules_of_newest_green(tip)?;
+        let Some(new) = peel(update.new)?.flatten() else { continue };
+        let old = peel(update.old)?.flatten();
+        let rules = Choice { shared, repo: &repo, environment: "" }.rules_of_pushed(old, new)?;
         let Some(rules) = rules.filter(|rules| rules.auto) else { continue };
         found.extend(rules.environments().map(str::to_owned));
     }

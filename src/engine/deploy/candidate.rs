@@ -14,6 +14,10 @@ use crate::{
     repo::{Branch, Repo},
 };
 
+/// How many of a push's commits are looked at for one that deploys by itself. A push of a whole
+/// history must not be read to its end after every red tip.
+const PUSHED_MAX: usize = 1000;
+
 /// A commit that may be deployed.
 pub(in crate::engine) struct Candidate {
     /// With the branch that it is deployed for.
@@ -48,14 +52,15 @@ impl Choice<'_> {
         ledger: &Ledger,
     ) -> Result<Candidate, Error> {
         let branches = self.repo.branch_list()?;
-        if request.rollback {
-            let before = ledger.before_running().ok_or_else(|| self.nothing_before(ledger))?;
-            return self.named(before.commit, request.force, &branches);
-        }
-        match &request.revision {
-            Some(revision) => self.named(self.repo.resolve(revision)?, request.force, &branches),
-            None => self.newest(&branches),
-        }
+        let named = match &request.revision {
+            Some(revision) => self.repo.resolve(revision)?,
+            None if request.rollback => {
+                let before = ledger.before_running();
+                before.ok_or_else(|| self.nothing_before(ledger))?.commit
+            }
+            None => return self.newest(&branches),
+        };
+        self.named(named, request.force, &branches)
     }
 
     fn nothing_before(&self, ledger: &Ledger) -> Error {
@@ -80,14 +85,18 @@ impl Choice<'_> {
         self.rules(id, &pipeline).map(drop)
     }
 
-    /// What the newest green commit below a tip says of its deployment.
-    pub(in crate::engine) fn rules_of_newest_green(
+    /// What the newest green commit says that a push to `new` brought.
+    pub(in crate::engine) fn rules_of_pushed(
         &self,
-        tip: CommitId,
+        old: Option<CommitId>,
+        new: CommitId,
     ) -> Result<Option<DeployRules>, Error> {
-        let mut newest = None;
-        let range = [tip.to_string()];
-        self.repo.newest_first(&range, &[], &mut |id| {
+        let (mut looks, mut newest) = (0, None);
+        self.repo.newest_below(new, &mut |id| {
+            looks += 1;
+            if looks > PUSHED_MAX || Some(id) == old {
+                return Ok(ControlFlow::Break(()));
+            }
             let green = settled_outcome(self.repo, id)?.is_some_and(Outcome::passed);
             newest = green.then_some(id);
             Ok(if green { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

@@ -14,16 +14,24 @@ mod automatic;
 mod candidate;
 mod identity;
 
-use std::time::SystemTime;
+use std::cmp::Reverse;
 
 pub(super) use self::automatic::deploy_pushed;
 use self::{
     candidate::{Candidate, Choice},
     identity::Identity,
 };
-use super::{handle::Engine, job};
+use super::{
+    handle::{Engine, Shared},
+    job,
+};
+#[cfg(feature = "rhai")]
+use super::{rehearsal, reports};
+#[cfg(not(feature = "rhai"))]
+use crate::pipeline::Phase;
 use crate::{
     cancel::CancelToken,
+    clock,
     deployment::{
         Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
     },
@@ -31,8 +39,8 @@ use crate::{
     event::Observer,
     ledger::Ledger,
     outcome::Outcome,
-    pipeline::{ENVIRONMENT_NAME, Phase, is_environment},
-    repo::Repo,
+    pipeline::{ENVIRONMENT_NAME, is_environment},
+    repo::{DeployHistory, Repo},
 };
 
 impl Engine {
@@ -143,11 +151,12 @@ impl Engine {
         check_environment(environment)?;
         let (shared, request) = (&self.shared, request.into());
         let repo = shared.repo()?;
-        let ledger = repo.deploy_history(environment)?.ledger;
+        let (history, is_live) = self.history(&repo, environment)?;
+        let ledger = history.ledger;
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
-        let is_open = !shared.workspace().is_deploying(environment)?;
-        let interrupted = ledger.interrupted().filter(|_| is_open).cloned();
-        plan(&repo, environment, candidate, &ledger, interrupted, request.rollback)
+        let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
+        let acts = acts(shared, &repo, &candidate, environment)?;
+        plan(&repo, environment, (candidate, acts), &ledger, interrupted, request.rollback)
     }
 
     /// What was deployed, the newest first: to this environment, or to all.
@@ -175,7 +184,7 @@ impl Engine {
         };
         let mut found = Deploys::default();
         for name in &environments {
-            let history = match repo.deploy_history(name) {
+            let (mut history, is_live) = match self.history(&repo, name) {
                 // One environment that somebody spoiled does not hide the others.
                 Err(error) if environment.is_none() => {
                     found.warnings.push(error.report());
@@ -190,9 +199,13 @@ impl Engine {
                      tinyci's and are passed over"
                 ));
             }
-            found.deployments.extend(self.live(name, history.ledger)?);
+            let newest = history.ledger.deployments.first_mut();
+            if let Some(newest) = newest.filter(|_| is_live) {
+                newest.outcome = DeployOutcome::Running;
+            }
+            found.deployments.extend(history.ledger.deployments);
         }
-        found.deployments.sort_by(|one, other| other.started.cmp(&one.started));
+        found.deployments.sort_by_key(|deployment| Reverse(deployment.started));
         Ok(found)
     }
 
@@ -206,16 +219,18 @@ impl Engine {
         Ok(self.shared.repo()?.deploy_history(environment)?.ledger.running().cloned())
     }
 
-    /// A ledger's deployments, with the one told apart that runs at this moment.
-    fn live(&self, environment: &str, ledger: Ledger) -> Result<Vec<Deployment>, Error> {
-        let is_open = ledger.interrupted().is_some();
-        let mut deployments = ledger.deployments;
-        if let Some(newest) = deployments.first_mut().filter(|_| is_open)
-            && self.shared.workspace().is_deploying(environment)?
-        {
-            newest.outcome = DeployOutcome::Running;
+    /// An environment's history, and whether its newest deployment, which has no end, runs at this
+    /// moment.
+    fn history(&self, repo: &Repo, environment: &str) -> Result<(DeployHistory, bool), Error> {
+        let history = repo.deploy_history(environment)?;
+        if history.ledger.interrupted().is_none() {
+            return Ok((history, false));
         }
-        Ok(deployments)
+        if self.shared.workspace().is_deploying(environment)? {
+            return Ok((history, true));
+        }
+        // It may have ended before we looked whether somebody holds the environment.
+        repo.deploy_history(environment).map(|history| (history, false))
     }
 
     /// Approves of one commit, in one environment, with the config that it has. The approval is a
@@ -246,7 +261,7 @@ impl Engine {
             commit,
             config: repo.config_blob(commit)?.unwrap_or_default(),
             by: identity.to_string(),
-            time: SystemTime::now(),
+            time: clock::now_ms(),
         };
         repo.write_approval(&approval, (&identity.name, &identity.address))?;
         Ok(approval)
@@ -282,7 +297,7 @@ impl Engine {
         let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
         let Some(open) = open else { return Ok(None) };
         let unlocked = Deployment {
-            finished: Some(SystemTime::now()),
+            finished: Some(clock::now_ms()),
             reason: Some(format!("unlocked by {identity}: {reason}")),
             ..open
         };
@@ -303,10 +318,36 @@ fn check_environment(environment: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InvalidArg, message))
 }
 
+/// What the phase would do, a line each.
+#[cfg(feature = "rhai")]
+fn acts(
+    shared: &Shared,
+    repo: &Repo,
+    candidate: &Candidate,
+    environment: &str,
+) -> Result<Vec<String>, Error> {
+    let Candidate { commit, pipeline, scripts, .. } = candidate;
+    let run = reports::record_of(repo, commit.id)?;
+    rehearsal::deploy_lines(shared, repo, (commit, pipeline, scripts), environment, run.as_ref())
+}
+
+/// What the phase would do, a line each: nothing is filled in where there are no scripts.
+#[cfg(not(feature = "rhai"))]
+fn acts(
+    _shared: &Shared,
+    _repo: &Repo,
+    candidate: &Candidate,
+    _environment: &str,
+) -> Result<Vec<String>, Error> {
+    let step = candidate.pipeline.step(Phase::Deploy);
+    let commands = step.iter().flat_map(|step| step.commands());
+    Ok(commands.map(|it| format!("$ {}", it.text)).collect())
+}
+
 fn plan(
     repo: &Repo,
     environment: &str,
-    candidate: Candidate,
+    (candidate, acts): (Candidate, Vec<String>),
     ledger: &Ledger,
     interrupted: Option<Deployment>,
     rollback: bool,
@@ -325,8 +366,6 @@ fn plan(
     } else {
         ApprovalState::NotNeeded
     };
-    let step = candidate.pipeline.step(Phase::Deploy);
-    let commands = step.iter().flat_map(|step| step.commands()).map(|it| it.text.clone());
     Ok(DeployPlan {
         environment: environment.to_owned(),
         verdict: candidate.verdict,
@@ -335,7 +374,7 @@ fn plan(
         leaving,
         passed_over: candidate.passed_over,
         approval,
-        commands: commands.collect(),
+        acts,
         interrupted,
         forced: !candidate.verdict.is_some_and(Outcome::passed),
         rollback,

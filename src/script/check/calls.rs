@@ -78,6 +78,9 @@ fn plain_call(
         }
         return;
     }
+    if let Some(refusal) = names.refusal(name) {
+        return findings.add(at, refusal);
+    }
     match names.function(body.unit, name) {
         None if body.sees(name) => findings
             .add(at, format!("`{name}` is a variable: call what it holds with `{name}.call(…)`")),

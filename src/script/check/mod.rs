@@ -21,6 +21,7 @@ use super::{
     excerpt,
     imports::{Tree, Unit, place},
     load::Script,
+    testing::Suite,
 };
 use crate::{
     error::{Error, Position},
@@ -38,23 +39,44 @@ pub(crate) fn check(
     tree: &dyn Tree,
     functions: &[HostFunction],
 ) -> Vec<Error> {
-    let script = match Script::load(bytes, name, tree, functions) {
-        Ok(script) => script,
-        Err(error) => return vec![error],
-    };
+    match Script::load(bytes, name, tree, functions) {
+        Ok(script) => judge(&script, true, |files| Names::new(files, functions)),
+        Err(error) => vec![error],
+    }
+}
+
+/// What is wrong with a file of tests and what it imports, as [`check`] tells of a pipeline.
+pub(crate) fn check_tests(
+    bytes: &[u8],
+    name: &str,
+    tree: &dyn Tree,
+    functions: &[HostFunction],
+) -> Vec<Error> {
+    match Suite::load(bytes, name, tree, functions) {
+        Ok(suite) => judge(suite.script(), false, Names::of_tests),
+        Err(error) => vec![error],
+    }
+}
+
+/// Looks at all files. `phases` says whether functions of the first can be phases.
+fn judge<'a>(
+    script: &Script,
+    phases: bool,
+    names: impl FnOnce(&[File<'_>]) -> Names<'a>,
+) -> Vec<Error> {
     let modules = script.modules.values().map(|unit| File::new(unit, false));
-    let files: Vec<File<'_>> = iter::once(File::new(&script.main, true)).chain(modules).collect();
-    let names = Names::new(&files, functions);
+    let files: Vec<File<'_>> = iter::once(File::new(&script.main, phases)).chain(modules).collect();
+    let names = names(&files);
     let mut errors = Vec::new();
     for (index, file) in files.iter().enumerate() {
         let mut findings = Findings { unit: file.unit, found: BTreeSet::new() };
-        if index == 0 {
+        if index == 0 && phases {
             names::misspelled_phases(file, &mut findings);
         }
         for body in &file.bodies {
             calls::judge(body, &names, &mut findings);
             members::judge(body, &mut findings);
-            habits::judge(body, file, &script, &names, &mut findings);
+            habits::judge(body, file, script, &names, &mut findings);
         }
         errors.extend(findings.into_errors().take(FINDINGS_MAX - errors.len()));
     }

@@ -15,7 +15,7 @@ use crate::{
         imports::{Unit, module_path},
         limits,
         load::declared_at,
-        registry,
+        registry, testing,
     },
     suggestion::did_you_mean,
 };
@@ -66,6 +66,8 @@ pub(super) struct Names<'a> {
     in_place: BTreeSet<String>,
     /// Keys of maps, whose values may be closures that are called like methods.
     pub(super) keys: BTreeSet<String>,
+    /// Whether these are the names of tests, which have `t` and cannot act.
+    tests: bool,
 }
 
 impl<'a> Names<'a> {
@@ -74,7 +76,18 @@ impl<'a> Names<'a> {
         let keys = files.iter().flat_map(keys).collect();
         let named = |file: &File<'_>| (file.unit.source.name.to_string(), FileNames::new(file));
         let files = files.iter().map(named).collect();
-        Self { host, files, language, in_place, keys }
+        Self { host, files, language, in_place, keys, tests: false }
+    }
+
+    /// The names for files of tests, which the host lends nothing.
+    pub(super) fn of_tests(files: &[File<'_>]) -> Self {
+        Self { tests: true, ..Self::new(files, &[]) }
+    }
+
+    /// Why a function that pipelines have cannot be called here.
+    pub(super) fn refusal(&self, name: &str) -> Option<String> {
+        let refused = self.tests && registry::function(name).is_some();
+        refused.then(|| testing::refusal(name)).flatten()
     }
 
     fn file(&self, unit: &Unit) -> Option<&FileNames> {
@@ -111,6 +124,9 @@ impl<'a> Names<'a> {
         let mut counts = self.own(unit, name);
         if let Some(Takes::Counts(common)) = self.common(name) {
             counts.extend(common.iter().filter_map(|count| count.checked_sub(1)));
+        }
+        if self.tests {
+            counts.extend(testing::method_counts(name));
         }
         (!counts.is_empty()).then_some(Takes::Counts(counts))
     }
@@ -163,7 +179,8 @@ impl<'a> Names<'a> {
         let api = registry::FUNCTIONS.iter().map(|function| function.name);
         let host = self.host.iter().map(|function| &*function.name);
         let language = self.language.keys().map(String::as_str);
-        did_you_mean(name, own.chain(api).chain(host).chain(language))
+        let tests: &[&str] = if self.tests { &testing::method_names() } else { &[] };
+        did_you_mean(name, own.chain(api).chain(host).chain(language).chain(tests.iter().copied()))
     }
 
     /// The functions of a module, for "did you mean".

@@ -293,3 +293,45 @@ fn damaged_scripts_never_panic() {
         }
     }
 }
+
+/// What is found in the file of tests `x`, without the place of what is in it.
+fn found_in_tests(text: &str) -> Vec<String> {
+    let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Nothing));
+    let functions = [notify.unwrap()];
+    let errors = check_tests(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions);
+    errors.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_file_of_tests_has_what_tests_have() {
+    let good = r#"
+import "ci/go" as ci;
+fn commit() { #{ branch: "main" } }
+fn test_all(t) {
+    t.fake("make *", #{ output: "x" });
+    let result = t.build(commit());
+    t.expect(result.ok, "it is");
+    t.expect_equal(result.count("make *"), 1);
+    t.expect_ran(t.run().step("test"), "make *", 2);
+    ci::build("x");
+    print(result.output.len());
+}"#;
+    assert_eq!(found_in_tests(good), [""; 0]);
+    for (body, column, words) in [
+        ("t.expect_rna(t.build(), \"x\");", 3, "nothing has a method `expect_rna`; did you mean"),
+        ("t.expect_equal(1);", 3, "`.expect_equal` takes 2 arguments, not 1"),
+        ("t.build(1, 2);", 3, "`.build` takes 0 or 1 arguments, not 2"),
+        ("t.build().count();", 11, "`.count` takes 1 argument, not 0"),
+        ("sh(\"make\");", 1, "`sh` is for pipelines, and a test runs nothing itself"),
+        ("notify();", 1, "there is no function `notify`"),
+        ("helper(t);", 1, "there is no function `helper`"),
+    ] {
+        let found = found_in_tests(&format!("fn test_it(t) {{\n{body}\n}}"));
+        let [only] = &found[..] else { panic!("{body}\n{found:#?}") };
+        assert!(only.starts_with(&format!("x:2:{column}: ")), "{body}\n{only}");
+        assert!(only.contains(words), "{body}\n{only}");
+    }
+    let found = found_in_tests("fn test_it() { }");
+    assert!(found[0].contains("a test takes one parameter: `fn test_it(t)`"), "{found:?}");
+    assert!(found_in_tests("fn test_it(t) { t.expect(truth); }")[0].contains("truth"));
+}

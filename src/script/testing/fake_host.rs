@@ -166,7 +166,7 @@ impl Host for FakeHost {
         self.act(Act::Call("discard_export()".to_owned()));
     }
 
-    fn approve(&self, question: &str) -> Result<Approval, Error> {
+    fn approve(&self, question: &str, _: Limits) -> Result<Approval, Error> {
         self.note("approve", question);
         Ok(if self.commit.approved { Approval::Given } else { Approval::Awaited })
     }

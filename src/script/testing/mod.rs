@@ -75,6 +75,11 @@ impl Suite {
         Ok(Self { script, tests })
     }
 
+    /// The file and what it imports.
+    pub(super) fn script(&self) -> &Script {
+        &self.script
+    }
+
     /// The names of its tests, in the order of the file.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.tests.iter().map(|(name, _)| name.as_str())
@@ -128,10 +133,9 @@ impl Suite {
         methods::register(&mut engine);
         result::register(&mut engine);
         for function in &registry::FUNCTIONS {
+            let Some(message) = refusal(function.name) else { continue };
             for arguments in function.required..=function.params.len() {
-                if !matches!(function.name, "print" | "debug") {
-                    refuse(&mut engine, function.name, arguments);
-                }
+                refuse(&mut engine, function.name, arguments, message.clone());
             }
         }
         let printed = stage.clone();
@@ -148,15 +152,36 @@ impl Suite {
     }
 }
 
-/// A test that called `sh` itself would run it, or think that it did.
-fn refuse(engine: &mut Engine, name: &'static str, arguments: usize) {
-    let types = vec![std::any::TypeId::of::<Dynamic>(); arguments];
-    let refusal = move |_: NativeCallContext<'_>, _: &mut [&mut Dynamic]| {
-        let message = format!(
+/// Why a test cannot call a function of the API; nothing for one that it can. A test that called
+/// `sh` itself would run it, or think that it did.
+pub(super) fn refusal(name: &str) -> Option<String> {
+    (!matches!(name, "print" | "debug")).then(|| {
+        format!(
             "`{name}` is for pipelines, and a test runs nothing itself; it calls a phase, such as \
              `t.build(#{{ branch: \"main\" }})`"
-        );
-        Err::<Dynamic, Thrown>(throw(message))
+        )
+    })
+}
+
+/// The methods that tests find on `t` and on results.
+pub(super) fn method_names() -> Vec<&'static str> {
+    let own = methods::METHODS.iter().map(|(name, ..)| *name);
+    own.chain(result::METHODS).chain(registry::phase_names()).collect()
+}
+
+/// How many arguments a method of these takes: none for other names.
+pub(super) fn method_counts(name: &str) -> impl Iterator<Item = usize> {
+    let own = methods::METHODS.iter().filter(move |(it, ..)| *it == name);
+    let own = own.flat_map(|(_, arguments, _)| arguments.clone());
+    let of_results = result::METHODS.iter().filter(move |it| **it == name).map(|_| 1);
+    let phases = registry::phase_names().filter(move |it| *it == name).flat_map(|_| 0..=1);
+    own.chain(of_results).chain(phases)
+}
+
+fn refuse(engine: &mut Engine, name: &'static str, arguments: usize, message: String) {
+    let types = vec![std::any::TypeId::of::<Dynamic>(); arguments];
+    let refusal = move |_: NativeCallContext<'_>, _: &mut [&mut Dynamic]| {
+        Err::<Dynamic, Thrown>(throw(message.clone()))
     };
     engine.register_raw_fn(name, types, refusal);
 }

@@ -1,0 +1,89 @@
+package tinyci
+
+// #include <tinyci.h>
+import "C"
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
+
+// A Commit is what git knows of a commit.
+type Commit struct {
+	// ID is its full id.
+	ID string
+	// Tree is the full id of its tree: two commits with one tree hold the same files.
+	Tree string
+	// Branch that it is judged for, without refs/heads/, in git's own bytes; "" where no branch
+	// holds it.
+	Branch string
+	// Subject is the first paragraph of its message, on one line.
+	Subject string
+	// Time is the committer's.
+	Time time.Time
+}
+
+// UnmarshalJSON reads a commit as it stands in reports and events.
+func (c *Commit) UnmarshalJSON(text []byte) error {
+	var mirror struct {
+		ID, Tree, Branch, Subject string
+		BranchHex                 string `json:"branch_hex"`
+		Time                      int64
+	}
+	if err := json.Unmarshal(text, &mirror); err != nil {
+		return err
+	}
+	*c = Commit{mirror.ID, mirror.Tree, mirror.Branch, mirror.Subject, time.Unix(mirror.Time, 0)}
+	return exact(&c.Branch, mirror.BranchHex)
+}
+
+// exact puts the bytes that JSON cannot write in the place of what it has.
+func exact(text *string, digits string) error {
+	if digits == "" {
+		return nil
+	}
+	bytes, err := hex.DecodeString(digits)
+	*text = string(bytes)
+	return err
+}
+
+// Scan finds the commits that are due, oldest first. Nothing is run.
+func (e *Engine) Scan(selection Selection) (commits []Commit, err error) {
+	err = e.with(func(c *C.tinyci_engine) error {
+		return selection.with(func(s *C.tinyci_selection) error {
+			var found *C.tinyci_commits
+			if _, err := call(func(err **C.tinyci_error) C.tinyci_status {
+				return C.tinyci_scan(c, s, &found, err)
+			}); err != nil {
+				return err
+			}
+			defer C.tinyci_commits_free(found)
+			commits, err = commitsOf(found)
+			return err
+		})
+	})
+	return commits, err
+}
+
+func commitsOf(found *C.tinyci_commits) (commits []Commit, err error) {
+	for {
+		var commit *C.tinyci_commit
+		status, err := call(func(err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_commits_next(found, &commit, err)
+		})
+		if err != nil || status == C.TINYCI_DONE {
+			return commits, err
+		}
+		var length C.size_t
+		branch := bytesOf(C.tinyci_commit_branch_bytes(commit, &length), length)
+		subject := C.tinyci_commit_subject_bytes(commit, &length)
+		commits = append(commits, Commit{
+			ID:      C.GoString(C.tinyci_commit_id(commit)),
+			Tree:    C.GoString(C.tinyci_commit_tree(commit)),
+			Branch:  string(branch),
+			Subject: string(bytesOf(subject, length)),
+			Time:    time.Unix(int64(C.tinyci_commit_time(commit)), 0),
+		})
+	}
+}

@@ -1,0 +1,3 @@
+module tinyci
+
+go 1.19

@@ -1,0 +1,6 @@
+//go:build !tinyci_static
+
+package tinyci
+
+// #cgo pkg-config: tinyci
+import "C"

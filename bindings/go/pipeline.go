@@ -1,0 +1,113 @@
+package tinyci
+
+// #include <tinyci.h>
+import "C"
+
+import "runtime"
+
+// A Format is the language of a pipeline config.
+type Format int32
+
+const (
+	// YAML, as in .tinyci.yml.
+	YAML Format = C.TINYCI_FORMAT_YAML
+	// Rhai is the script language of .tinyci.rhai.
+	Rhai Format = C.TINYCI_FORMAT_RHAI
+)
+
+// A Pipeline is what one config says: phases and hooks, in the order of a run. Any number of
+// goroutines can use it, and nobody has to close it.
+type Pipeline struct {
+	c *C.tinyci_pipeline
+}
+
+// ParsePipeline reads a pipeline from a text that stands in no commit. Errors call it by the name,
+// such as "nightly.yml". A script that imports, or calls functions of the program, is parsed by
+// [Engine.ParsePipeline].
+func ParsePipeline(text string, format Format, name string) (*Pipeline, error) {
+	if err := compatible(); err != nil {
+		return nil, err
+	}
+	return parsePipeline(nil, text, format, name)
+}
+
+// ParsePipeline does what the function of that name does, with the functions of this engine, and
+// imports from its path.
+func (e *Engine) ParsePipeline(text string, format Format, name string) (pipeline *Pipeline, err error) {
+	err = e.with(func(c *C.tinyci_engine) error {
+		pipeline, err = parsePipeline(c, text, format, name)
+		return err
+	})
+	return pipeline, err
+}
+
+// Pipeline reads the pipeline that a commit's config asks for. The error is ErrNotFound where there
+// is no such commit, or it has no config; ErrConfig or ErrScript where that is not valid.
+func (e *Engine) Pipeline(revision string) (pipeline *Pipeline, err error) {
+	err = e.with(func(c *C.tinyci_engine) error {
+		var t texts
+		rev := t.of("revision", revision)
+		pipeline, err = newPipeline(&t, func(out **C.tinyci_pipeline, err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_pipeline_load(c, rev, out, err)
+		})
+		return err
+	})
+	return pipeline, err
+}
+
+func parsePipeline(engine *C.tinyci_engine, text string, format Format, name string) (*Pipeline, error) {
+	var t texts
+	config, called := t.raw(text), t.of("name", name)
+	return newPipeline(&t, func(out **C.tinyci_pipeline, err **C.tinyci_error) C.tinyci_status {
+		length := C.size_t(len(text))
+		return C.tinyci_pipeline_parse(engine, config, length, C.int32_t(format), called, out, err)
+	})
+}
+
+func newPipeline(t *texts, do func(**C.tinyci_pipeline, **C.tinyci_error) C.tinyci_status) (*Pipeline, error) {
+	var c *C.tinyci_pipeline
+	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status { return do(&c, err) }); err != nil {
+		return nil, err
+	}
+	pipeline := &Pipeline{c: c}
+	// Memory and nothing else, so that freeing it waits for nothing.
+	runtime.SetFinalizer(pipeline, func(p *Pipeline) { C.tinyci_pipeline_free(p.c) })
+	return pipeline, nil
+}
+
+// Steps are the names of its phases and hooks, such as "before_build" and "build".
+func (p *Pipeline) Steps() []string {
+	steps := make([]string, C.tinyci_pipeline_step_count(p.c))
+	for index := range steps {
+		steps[index] = C.GoString(C.tinyci_pipeline_step_name(p.c, C.size_t(index)))
+	}
+	runtime.KeepAlive(p)
+	return steps
+}
+
+// Interpolate fills the tags of a template in: <%= name %> becomes the variable's value, <%% becomes
+// <%. A value goes in only if a shell can take it for no more than a word; the error is
+// ErrInterpolate with line and column otherwise.
+func Interpolate(template string, vars map[string]string) (string, error) {
+	if err := compatible(); err != nil {
+		return "", err
+	}
+	c := C.tinyci_vars_new()
+	defer C.tinyci_vars_free(c)
+	for name, value := range vars {
+		var t texts
+		key, text := t.of("variable", name), t.of("value", value)
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_vars_set(c, key, text, err)
+		}); err != nil {
+			return "", err
+		}
+	}
+	var t texts
+	var out *C.char
+	tmpl := t.of("template", template)
+	_, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_interpolate(tmpl, c, &out, err)
+	})
+	return taken(out), err
+}

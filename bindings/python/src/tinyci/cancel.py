@@ -1,0 +1,32 @@
+"""What stops a run from outside."""
+
+from __future__ import annotations
+
+from ._library import lib
+from ._native import NULL, Pointer, owned
+
+
+class CancelToken:
+    """A level that never falls: 1 ends the running command and still runs ``after_all``, 2 kills.
+
+    One token serves any number of calls, each of which stops. Any thread may use it.
+    """
+
+    def __init__(self) -> None:
+        self._handle = owned(lib.tinyci_cancel_new(), lib.tinyci_cancel_free)
+
+    def cancel(self) -> None:
+        """Raises the level by one, up to 2."""
+        lib.tinyci_cancel_trigger(self._handle)
+
+    @property
+    def level(self) -> int:
+        """0, 1 or 2."""
+        return int(lib.tinyci_cancel_level(self._handle))
+
+    def __repr__(self) -> str:
+        return f"<tinyci.CancelToken level {self.level}>"
+
+
+def cancel_pointer(token: CancelToken | None) -> Pointer:
+    return NULL if token is None else token._handle

@@ -1,0 +1,330 @@
+"""The engine: one repository's continuous integration, and what it is set to."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, final
+
+from . import _constants as c
+from ._library import lib
+from ._native import (
+    Pointer,
+    call,
+    made_bytes,
+    made_json,
+    made_text,
+    make,
+    milliseconds,
+    number_of,
+    numbers,
+    optional_text,
+    owned,
+    path_string,
+    text,
+)
+from ._native import path as path_bytes
+from .cancel import CancelToken, cancel_pointer
+from .pipeline import Pipeline, source_and_format
+from .record import Commit, Record, each_commit, each_record, outcome_number
+from .request import Executor, Function, HookFunction, Host, SecretFunction
+from .run import Run, start
+from .selection import Selection, selection_pointer
+
+_EFFECTS = numbers("EFFECT_")
+
+#: A value of ``git config``; several for a key that has many.
+Setting = str | int | Sequence[str]
+Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+
+@final
+class Engine:
+    """One repository's continuous integration: finds the commits without a verdict, runs them, and
+    keeps what became of them in git notes. :func:`tinyci.open` makes one.
+
+    Any number of threads may use it at once. It holds no lock and no open file between calls;
+    :meth:`close`, or leaving its ``with`` block, only has it refuse further calls. What was made
+    of it goes on.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        refs: Iterable[str] = (),
+        jobs: int | None = None,
+        timeout: float | None = None,
+        builds_dir: Path | None = None,
+        output_limit: int | None = None,
+        settings: Mapping[str, Setting] | None = None,
+        env: Mapping[str, str | None] | None = None,
+        vars: Mapping[str, str] | None = None,
+        hooks: Mapping[str, HookFunction] | None = None,
+        functions: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str | bytes] | SecretFunction | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        """Opens exactly this repository: a bare one, the top of a work tree, or a ``.git`` folder.
+
+        refs: patterns of full ref names whose commits are run, such as ``refs/heads/*``.
+        jobs: how many commits are worked on at once.
+        timeout: how many seconds one commit may take, ``after_all`` not counted.
+        builds_dir: where build folders stand, below the repository's own folder unless absolute.
+        output_limit: how many bytes of one build's output its log keeps.
+        settings: what ``git config tinyci.<key> <value>`` would set, for this engine only.
+        env: the environment of every command; None takes a variable of the host's out.
+        vars: what every command can use as ``<%= name %>``.
+        hooks: called at points of every run, such as ``before_build``, before the config's own.
+        functions: lent to scripts, as ``name`` or ``module::name``: a callable, or a
+            :class:`Function` where more is to be said.
+        secrets: their values by name, or what is asked for each and may give None, so that
+            the folder of ``tinyci.secretsDir`` is looked into.
+        executor: runs the commands instead of this machine, each on a thread of its own; gives the
+            exit code, or the number of the signal below zero, as ``subprocess`` does.
+        """
+        lent = {
+            name: function if isinstance(function, Function) else Function(function)
+            for name, function in (functions or {}).items()
+        }
+        self._host = Host(dict(hooks or {}), lent, secrets, executor)
+        options = owned(lib.tinyci_options_new(), lib.tinyci_options_free)
+        for glob in (refs,) if isinstance(refs, str) else refs:
+            call(lib.tinyci_options_add_ref, options, text(glob))
+        if jobs is not None:
+            call(lib.tinyci_options_set_jobs, options, jobs)
+        if timeout is not None:
+            call(lib.tinyci_options_set_timeout_ms, options, milliseconds(timeout))
+        if builds_dir is not None:
+            call(lib.tinyci_options_set_builds_dir, options, path_bytes(builds_dir))
+        if output_limit is not None:
+            call(lib.tinyci_options_set_output_limit, options, output_limit)
+        for key, setting in (settings or {}).items():
+            for value in _values(setting):
+                call(lib.tinyci_options_set_setting, options, text(key), text(value))
+        for name, content in (env or {}).items():
+            call(lib.tinyci_options_set_env, options, text(name), optional_text(content))
+        for name, value in (vars or {}).items():
+            call(lib.tinyci_options_set_var, options, text(name), text(value))
+        _ask_host(options, self._host)
+        self._handle: Pointer | None = make(
+            "tinyci_engine",
+            lib.tinyci_engine_free,
+            lib.tinyci_engine_open,
+            path_bytes(path),
+            options,
+        )
+
+    @property
+    def path(self) -> pathlib.Path:
+        """The folder that holds ``builds/``: the bare repository, or the top of the work tree."""
+        return pathlib.Path(path_string(lib.tinyci_engine_path(self._open_handle())))
+
+    def run(
+        self, selection: Selection | str | None = None, *, cancel: CancelToken | None = None
+    ) -> Run:
+        """Starts a run of the commits that are due. Iterate it; what keeps it from beginning, such
+        as another run, is raised there."""
+        return self._start(lib.tinyci_run_start, selection_pointer(selection), cancel)
+
+    def follow(
+        self, selection: Selection | str | None = None, *, cancel: CancelToken | None = None
+    ) -> Run:
+        """Follows a run of another process or thread: what it writes to the log comes as
+        ``output``, until it ends or the selected commits have a verdict. Runs nothing itself, and
+        has no records."""
+        return self._start(lib.tinyci_follow_start, selection_pointer(selection), cancel)
+
+    def scan(self, selection: Selection | str | None = None) -> list[Commit]:
+        """The commits that are due, oldest first. Nothing is run."""
+        commits = make(
+            "tinyci_commits",
+            lib.tinyci_commits_free,
+            lib.tinyci_scan,
+            self._open_handle(),
+            selection_pointer(selection),
+        )
+        return list(each_commit(commits))
+
+    def records(
+        self,
+        selection: Selection | str | None = None,
+        *,
+        outcome: str | None = None,
+        limit: int = 0,
+    ) -> Iterator[Record]:
+        """What is kept of earlier runs: of each commit the record that its verdict rests on, the
+        newest commit first. ``limit`` 0 is all."""
+        records = make(
+            "tinyci_records",
+            lib.tinyci_records_free,
+            lib.tinyci_records_query,
+            self._open_handle(),
+            selection_pointer(selection),
+            outcome_number(outcome),
+            limit,
+        )
+        return each_record(records)
+
+    def pipeline(self, rev: str) -> Pipeline:
+        """The pipeline that a commit's config asks for."""
+        return Pipeline(
+            make(
+                "tinyci_pipeline",
+                lib.tinyci_pipeline_free,
+                lib.tinyci_pipeline_load,
+                self._open_handle(),
+                text(rev),
+            )
+        )
+
+    def export(self, rev: str, dir: Path, *, cancel: CancelToken | None = None) -> None:
+        """Writes a commit's tree to a folder, which must not exist or be empty."""
+        call(
+            lib.tinyci_export_commit,
+            self._open_handle(),
+            text(rev),
+            path_bytes(dir),
+            cancel_pointer(cancel),
+        )
+
+    def plan(self, selection: Selection | str | None = None) -> dict[str, Any]:
+        """What a run would do, without doing it: what ``tinyci plan --json`` prints."""
+        return self._report(lib.tinyci_plan_json, selection_pointer(selection))
+
+    def check(self, rev: str) -> dict[str, Any]:
+        """What is wrong with a commit's config: what ``tinyci check --json`` prints."""
+        return self._report(lib.tinyci_check_json, text(rev))
+
+    def check_text(self, source: str, format: str, name: str) -> dict[str, Any]:
+        """What is wrong with a config that is not committed yet, ``yaml`` or ``rhai``."""
+        return self._report(
+            lib.tinyci_check_text_json, *source_and_format(source, format), text(name)
+        )
+
+    def results(
+        self,
+        selection: Selection | str | None = None,
+        *,
+        outcome: str | None = None,
+        limit: int = 0,
+        all_attempts: bool = False,
+    ) -> list[dict[str, Any]]:
+        """What became of commits, newest first: what ``tinyci results --json`` prints."""
+        flags = c.RESULTS_ALL_ATTEMPTS if all_attempts else 0
+        return self._report_lines(
+            lib.tinyci_results_json,
+            selection_pointer(selection),
+            outcome_number(outcome),
+            limit,
+            flags,
+        )
+
+    def install(
+        self,
+        command: str | None = None,
+        *,
+        hide_refs: bool = False,
+        shared_hooks: bool = False,
+    ) -> list[str]:
+        """Installs the git hook that runs what is pushed. Gives lines that a person should see.
+
+        command: what the hook runs, ``tinyci`` unless said.
+        hide_refs: have pushes to the refs that hold verdicts refused.
+        shared_hooks: install even into a folder that other repositories use too.
+        """
+        flags = hide_refs * c.INSTALL_HIDE_REFS | shared_hooks * c.INSTALL_SHARED_HOOKS
+        notes = made_text(lib.tinyci_install, self._open_handle(), optional_text(command), flags)
+        return notes.splitlines()
+
+    def uninstall(self) -> list[str]:
+        """Takes the hook out again. Gives lines that a person should see."""
+        return made_text(lib.tinyci_uninstall, self._open_handle()).splitlines()
+
+    def compact(
+        self, newest: int, *, leave: Iterable[str] = (), cancel: CancelToken | None = None
+    ) -> list[pathlib.Path]:
+        """Packs all but the newest builds into ``.tar.gz`` files, and gives their paths.
+
+        ``leave`` names more builds to leave: names, paths of or in them, links, commits' ids.
+        """
+        lines = "\n".join((leave,) if isinstance(leave, str) else leave)
+        archives = made_bytes(
+            lib.tinyci_compact,
+            self._open_handle(),
+            newest,
+            optional_text(lines or None),
+            cancel_pointer(cancel),
+        )
+        return [pathlib.Path(os.fsdecode(line)) for line in archives.splitlines()]
+
+    def forget(self, rev: str) -> bool:
+        """Takes a commit's verdict away, so that it is due again. Says whether it had one."""
+        return call(lib.tinyci_forget, self._open_handle(), text(rev)) == c.OK
+
+    def close(self) -> None:
+        """Has the engine refuse further calls. What was made of it goes on."""
+        self._handle = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<tinyci.Engine {'closed' if self._handle is None else self.path}>"
+
+    def _open_handle(self) -> Pointer:
+        if self._handle is None:
+            raise ValueError("the engine is closed")
+        return self._handle
+
+    def _start(self, function: Any, selection: Pointer, cancel: CancelToken | None) -> Run:
+        return start(function, self._open_handle(), selection, self._host, cancel)
+
+    def _report(self, function: Any, *arguments: Any) -> dict[str, Any]:
+        report: dict[str, Any] = made_json(function, self._open_handle(), *arguments)
+        return report
+
+    def _report_lines(self, function: Any, *arguments: Any) -> list[dict[str, Any]]:
+        lines = made_bytes(function, self._open_handle(), *arguments).splitlines()
+        return [json.loads(line) for line in lines]
+
+
+def _values(setting: Setting) -> list[str]:
+    if isinstance(setting, bool):
+        return ["true" if setting else "false"]
+    if isinstance(setting, (str, int)):
+        return [str(setting)]
+    return list(setting)
+
+
+def _ask_host(options: Pointer, host: Host) -> None:
+    """Asks for a request wherever the host has a function that answers it."""
+    for point in host.hooks:
+        call(lib.tinyci_options_add_hook, options, text(point))
+    for name, function in host.functions.items():
+        effect = number_of(_EFFECTS, function.effect, "effect")
+        call(
+            lib.tinyci_options_add_function,
+            options,
+            text(name),
+            *function.arity(),
+            effect,
+            optional_text(function.sentence()),
+        )
+    mask = 0
+    if host.secrets is not None:
+        mask |= c.ANSWER_SECRET
+    if host.executor is not None:
+        mask |= c.ANSWER_COMMAND
+    call(lib.tinyci_options_answer, options, mask)

@@ -1,0 +1,153 @@
+"""What git knows of a commit, and what remains of one attempt at it. Plain data."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import _constants as c
+from ._library import ffi, lib
+from ._native import (
+    Pointer,
+    call,
+    instant,
+    number_of,
+    numbers,
+    octets,
+    optional_string,
+    string,
+)
+
+_OUTCOMES = numbers("OUTCOME_")
+
+
+def outcome_name(number: int) -> str | None:
+    """The word for an outcome, None for 0; one of a later version equals no word known here."""
+    if number == 0:
+        return None
+    return optional_string(lib.tinyci_outcome_name(number)) or f"unknown({number})"
+
+
+def outcome_number(outcome: str | None) -> int:
+    return 0 if outcome is None else number_of(_OUTCOMES, outcome, "outcome")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What git knows of a commit."""
+
+    #: The full id.
+    id: str
+    #: The full id of its tree: two commits with one tree hold the same files.
+    tree: str
+    #: The branch that it is judged for, without ``refs/heads/``; None where no branch holds it.
+    branch: str | None
+    #: The same as git holds it, in any encoding.
+    branch_bytes: bytes | None = field(repr=False)
+    #: The first paragraph of its message, on one line.
+    subject: str
+    #: The same as git holds it, in any encoding.
+    subject_bytes: bytes = field(repr=False)
+    #: The committer's time, in UTC.
+    time: datetime.datetime
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What remains of a phase or hook."""
+
+    #: Its name, such as ``build``.
+    name: str
+    #: ``success``, ``failure``, ``timed_out``, ``skipped``, ...
+    outcome: str
+    #: How its last command ended, 128 and the signal's number where a signal ended it; None where
+    #: no command ended by itself.
+    exit_code: int | None
+    #: Why it failed or was skipped, where no command says it.
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What remains of one attempt at one commit."""
+
+    #: The commit's full id.
+    commit: str
+    #: The branch that it was judged for; None where there is none.
+    branch: str | None
+    #: The same as git holds it, in any encoding.
+    branch_bytes: bytes | None = field(repr=False)
+    #: ``success``, ``failure``, ``timed_out``, ``skipped``, ``no_verdict`` or ``canceled``.
+    #: To tell green from everything else use ``passed``.
+    outcome: str
+    #: Whether the commit is green: the one test for it.
+    passed: bool
+    #: Why, where the steps do not say it: an invalid config, a cancel.
+    reason: str | None
+    #: When the attempt began, in UTC.
+    started: datetime.datetime
+    #: How long it took.
+    duration: datetime.timedelta
+    #: The phases and hooks that ran or were skipped, in that order.
+    steps: tuple[StepRecord, ...]
+    #: All of it, as the line of JSON that ``refs/notes/runs/tinyci`` keeps.
+    json_text: str = field(repr=False)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The same, parsed."""
+        parsed: dict[str, Any] = json.loads(self.json_text)
+        return parsed
+
+
+def _step_of(record: Pointer, index: int) -> StepRecord:
+    exit_code = lib.tinyci_record_step_exit_code(record, index)
+    return StepRecord(
+        name=string(lib.tinyci_record_step_name(record, index)),
+        outcome=outcome_name(lib.tinyci_record_step_outcome(record, index)) or "",
+        exit_code=None if exit_code == -1 else exit_code,
+        error=optional_string(lib.tinyci_record_step_error(record, index)),
+    )
+
+
+def record_of(record: Pointer) -> Record:
+    count = lib.tinyci_record_step_count(record)
+    return Record(
+        commit=string(lib.tinyci_record_commit(record)),
+        branch=optional_string(lib.tinyci_record_branch(record)),
+        branch_bytes=octets(lib.tinyci_record_branch_bytes, record),
+        outcome=outcome_name(lib.tinyci_record_outcome(record)) or "",
+        passed=bool(lib.tinyci_record_passed(record)),
+        reason=optional_string(lib.tinyci_record_reason(record)),
+        started=instant(lib.tinyci_record_started_ms(record)),
+        duration=datetime.timedelta(milliseconds=lib.tinyci_record_duration_ms(record)),
+        steps=tuple(_step_of(record, index) for index in range(count)),
+        json_text=string(lib.tinyci_record_json(record)),
+    )
+
+
+def each_record(records: Pointer) -> Iterator[Record]:
+    out = ffi.new("const tinyci_record **")
+    while call(lib.tinyci_records_next, records, out) == c.OK:
+        yield record_of(out[0])
+
+
+def _commit_of(commit: Pointer) -> Commit:
+    return Commit(
+        id=string(lib.tinyci_commit_id(commit)),
+        tree=string(lib.tinyci_commit_tree(commit)),
+        branch=optional_string(lib.tinyci_commit_branch(commit)),
+        branch_bytes=octets(lib.tinyci_commit_branch_bytes, commit),
+        subject=string(lib.tinyci_commit_subject(commit)),
+        subject_bytes=octets(lib.tinyci_commit_subject_bytes, commit) or b"",
+        time=instant(lib.tinyci_commit_time(commit) * 1000),
+    )
+
+
+def each_commit(commits: Pointer) -> Iterator[Commit]:
+    out = ffi.new("const tinyci_commit **")
+    while call(lib.tinyci_commits_next, commits, out) == c.OK:
+        yield _commit_of(out[0])

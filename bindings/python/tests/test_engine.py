@@ -1,0 +1,267 @@
+"""What an engine tells and does beside runs."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+import pickle
+import threading
+from typing import Any
+
+import pytest
+from conftest import Repository, until
+
+import tinyci
+
+
+def test_opening_what_is_no_repository(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(tinyci.Error) as raised:
+        tinyci.open(tmp_path)
+    error = raised.value
+    assert error.status == "not_a_repo" and str(tmp_path) in str(error)
+    assert error.file is not None and error.host_code == 0
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.status, str(copy), copy.file) == (error.status, str(error), error.file)
+
+
+def test_the_path_and_a_closed_engine(repository: Repository) -> None:
+    with tinyci.open(bytes(repository.path)) as engine:
+        assert engine.path == repository.path.resolve()
+        assert str(repository.path.name) in repr(engine)
+    with pytest.raises(ValueError, match="closed"):
+        engine.scan()
+    assert "closed" in repr(engine)
+
+
+def test_options_that_cannot_be_used(repository: Repository) -> None:
+    mistakes: list[dict[str, Any]] = [
+        {"jobs": 0},
+        {"timeout": 0},
+        {"output_limit": 0},
+        {"settings": {"no-such-key": "1"}},
+        {"vars": {"commit": "x"}},
+        {"refs": [""]},
+        {"env": {"": "x"}},
+    ]
+    for options in mistakes:
+        with pytest.raises(tinyci.Error) as raised:
+            tinyci.open(repository.path, **options)
+        assert raised.value.status == "invalid_arg"
+    with pytest.raises(ValueError, match="null"):
+        tinyci.open(repository.path, vars={"name": "a\0b"})
+    with pytest.raises(OverflowError):
+        tinyci.open(repository.path, jobs=2**40)
+
+
+def test_options_take_effect(repository: Repository, tmp_path: pathlib.Path) -> None:
+    repository.commit('build: echo "$NAME:<%= color %>:${HOME-none}"\n')
+    repository.git("branch", "other")
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "on main")
+    builds = tmp_path / "elsewhere"
+    engine = tinyci.open(
+        repository.path,
+        refs=["refs/heads/other"],
+        jobs=2,
+        timeout=60.5,
+        builds_dir=builds,
+        output_limit=1 << 20,
+        settings={"grace": "1s", "attempts": 2},
+        env={"NAME": "value", "HOME": None},
+        vars={"color": "red"},
+    )
+    with engine.run() as run:
+        output = b"".join(event.data for event in run if event.kind == "output")
+    assert output == b"value:red:none\n" and len(run.records) == 1
+    assert any(builds.iterdir())
+
+
+def test_a_timeout_is_an_outcome(repository: Repository) -> None:
+    repository.commit("build: sleep 1000\n")
+    (record,) = tinyci.open(repository.path, timeout=0.2, settings={"grace": "1s"}).run().wait()
+    assert (record.outcome, record.passed) == ("timed_out", False)
+
+
+def test_scan_and_selections(repository: Repository) -> None:
+    first = repository.commit("build: exit 0\n", message="First\nline\n\nBody")
+    second = repository.commit("build: exit 1\n", message="Second")
+    engine = tinyci.open(repository.path)
+    commits = engine.scan()
+    assert [commit.id for commit in commits] == [first, second]
+    assert (commits[0].subject, commits[0].branch) == ("First line", "main")
+    assert (commits[0].subject_bytes, commits[0].branch_bytes) == (b"First line", b"main")
+    assert commits[0].tree == repository.git("rev-parse", f"{first}^{{tree}}")
+    assert int(commits[0].time.timestamp()) == int(
+        repository.git("log", "-1", "--format=%ct", first)
+    )
+
+    zeros = "0" * 40
+    for selection in (
+        "HEAD",
+        tinyci.Selection("HEAD"),
+        tinyci.Selection(revisions=["HEAD"]),
+        tinyci.Selection(ranges="HEAD~1..HEAD"),
+    ):
+        assert [commit.id for commit in engine.scan(selection)] == [second]
+    for selection in (
+        tinyci.Selection(updates=[(zeros, second, "refs/heads/main")]),
+        tinyci.Selection(hook_lines=f"{zeros} {second} refs/heads/main\n"),
+        tinyci.Selection(hook_lines=f"{zeros} {second} refs/heads/main\n".encode()),
+        tinyci.Selection(all_history=True, wait=None),
+        tinyci.Selection(wait=math.inf),
+    ):
+        assert len(engine.scan(selection)) == 2
+    for selection, status in (
+        (tinyci.Selection("no-such"), "not_found"),
+        (tinyci.Selection(hook_lines="nonsense\n"), "invalid_arg"),
+        (tinyci.Selection(wait=-7), "invalid_arg"),
+    ):
+        with pytest.raises(tinyci.Error) as raised:
+            engine.scan(selection)
+        assert raised.value.status == status
+
+
+def test_records_and_results(repository: Repository) -> None:
+    green = repository.commit("build: exit 0\n")
+    red = repository.commit("build: exit 1\n")
+    engine = tinyci.open(repository.path)
+    engine.run().wait()
+    assert [record.commit for record in engine.records()] == [red, green]
+    assert [record.commit for record in engine.records(limit=1)] == [red]
+    found = next(engine.records(outcome="success", limit=1), None)
+    assert found is not None and found.commit == green and found.passed
+    assert [record.passed for record in engine.records(green)] == [True]
+    assert next(engine.records(outcome="skipped"), None) is None
+    with pytest.raises(ValueError, match="success"):
+        engine.records(outcome="green")
+    with pytest.raises(tinyci.Error):
+        engine.records("no-such")
+
+    results = engine.results(outcome="failure")
+    assert [result["commit"] for result in results] == [red]
+    engine.run(tinyci.Selection("HEAD", retry=True)).wait()
+    assert len(engine.results("HEAD", all_attempts=True)) == 2
+    assert len(engine.results(limit=1)) == 1
+
+    assert engine.forget("HEAD") is True and engine.forget("HEAD") is False
+    assert [commit.id for commit in engine.scan()] == [red]
+
+
+def test_plan_and_check(repository: Repository) -> None:
+    commit = repository.commit("build: exit 0\n")
+    engine = tinyci.open(repository.path)
+    assert commit in str(engine.plan()) and commit in str(engine.plan("HEAD"))
+    assert engine.check("HEAD")["valid"] is True
+    report = engine.check_text("biuld: exit 0\n", "yaml", "new.yml")
+    assert report["valid"] is False and "biuld" in str(report)
+    with pytest.raises(ValueError, match="yaml"):
+        engine.check_text("", "toml", "new.toml")
+
+
+def test_pipelines(repository: Repository) -> None:
+    repository.commit("build: exit 1\nhooks: {after_all: exit 0}\n")
+    engine = tinyci.open(repository.path)
+    assert engine.pipeline("HEAD").steps == ("build", "after_all")
+    with pytest.raises(tinyci.Error) as raised:
+        tinyci.Pipeline.parse("build: [\n", "yaml", "mine.yml")
+    error = raised.value
+    assert error.status == "config" and error.line is not None and "mine.yml" in str(error)
+    with pytest.raises(tinyci.Error) as raised:
+        tinyci.Pipeline.parse("fn build(ctx) {\n  sh(\n}", "rhai", "mine.rhai", engine=engine)
+    assert raised.value.status == "script" and raised.value.line == 3
+    assert raised.value.column is not None
+
+    own = tinyci.Pipeline.parse("build: echo of my own\n", "yaml", "mine.yml")
+    assert own.steps == ("build",) and "build" in repr(own)
+    with engine.run(tinyci.Selection("HEAD", pipeline=own)) as run:
+        output = b"".join(event.data for event in run if event.kind == "output")
+    assert output == b"of my own\n" and run.passed
+    assert repository.verdict() == "success"
+
+
+def test_interpolation() -> None:
+    assert tinyci.interpolate("<%= a %>-<%= b %> <%% x", {"a": "1", "b": "zwei"}) == "1-zwei <% x"
+    with pytest.raises(tinyci.Error) as raised:
+        tinyci.interpolate("\n <%= a %>", {"a": "; rm -rf /"})
+    assert (raised.value.status, raised.value.line, raised.value.column) == ("interpolate", 2, 2)
+    with pytest.raises(tinyci.Error):
+        tinyci.interpolate("", {"Not A Name": ""})
+
+
+def test_export(repository: Repository, tmp_path: pathlib.Path) -> None:
+    repository.commit("build: exit 0\n")
+    engine = tinyci.open(repository.path)
+    engine.export("HEAD", tmp_path / "out")
+    assert tmp_path.joinpath("out", ".tinyci.yml").read_text() == "build: exit 0\n"
+    with pytest.raises(tinyci.Error) as raised:
+        engine.export("HEAD", tmp_path / "out")
+    assert raised.value.status == "invalid_arg"
+    token = tinyci.CancelToken()
+    token.cancel()
+    assert token.level == 1 and "1" in repr(token)
+    with pytest.raises(tinyci.Error) as raised:
+        engine.export("HEAD", tmp_path / "other", cancel=token)
+    assert raised.value.status == "canceled"
+
+
+def test_install_and_uninstall(repository: Repository) -> None:
+    engine = tinyci.open(repository.path)
+    notes = engine.install("/usr/local/bin/tinyci", hide_refs=True)
+    hook = repository.path / ".git/hooks/post-receive"
+    assert "/usr/local/bin/tinyci" in hook.read_text() and isinstance(notes, list)
+    assert "refs/notes/tinyci" in repository.git("config", "--get-all", "receive.hideRefs")
+    engine.uninstall()
+    assert not hook.exists() or "tinyci" not in hook.read_text()
+
+
+def test_compact(repository: Repository) -> None:
+    commits = [repository.commit(f"build: echo {number}\n") for number in range(3)]
+    engine = tinyci.open(repository.path)
+    engine.run().wait()
+    (archive,) = engine.compact(1, leave=[commits[1]])
+    assert archive.exists() and commits[0] in archive.name
+    assert engine.compact(1, leave=commits[1]) == []
+
+
+def test_another_run_is_followed_or_busy(repository: Repository, tmp_path: pathlib.Path) -> None:
+    go = tmp_path / "go"
+    repository.commit(f"build: echo begun; until [ -e {go} ]; do sleep 0.05; done; echo done\n")
+    engine = tinyci.open(repository.path)
+    run = engine.run()
+    while (event := run.poll()) is not None and event.kind != "output":
+        pass
+    with pytest.raises(tinyci.Error) as raised:
+        engine.run().wait()
+    assert raised.value.status == "busy"
+
+    waiting = engine.run(tinyci.Selection(wait=None))
+    while (event := waiting.poll()) is not None and event.kind != "waiting":
+        pass
+    assert event is not None and event.text
+    following = engine.follow()
+    go.touch()
+    threads = [threading.Thread(target=one.wait) for one in (run, waiting)]
+    for thread in threads:
+        thread.start()
+    followed = b"".join(event.data for event in following)
+    for thread in threads:
+        thread.join()
+    assert b"done" in followed and following.records == ()
+    assert run.passed
+    until(lambda: repository.verdict() == "success", "the verdict stands in the notes")
+
+
+def test_any_number_of_threads_may_ask(repository: Repository) -> None:
+    repository.commit("build: exit 0\n")
+    engine = tinyci.open(repository.path)
+    found: list[int] = []
+
+    def ask() -> None:
+        for _ in range(20):
+            found.append(len(engine.scan()))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1] * 80

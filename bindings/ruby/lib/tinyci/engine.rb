@@ -1,0 +1,172 @@
+# frozen_string_literal: true
+
+require "json"
+require_relative "commit"
+require_relative "options"
+require_relative "pipeline"
+require_relative "run"
+require_relative "selection"
+
+module TinyCI
+  # One repository's continuous integration. Any thread may use it, several at once.
+  #
+  # Where commits are selected, a method takes revisions and the keywords of Selection.
+  class Engine
+    # How often a token of the host's is looked at, where a call has one of its own.
+    LOOK_INTERVAL = 0.05
+    private_constant :LOOK_INTERVAL
+
+    # See TinyCI.open.
+    def initialize(path, host, options)
+      address = Options.with(host, **options) do |set|
+        Native.make(:tinyci_engine_open, Native.utf8(path), set)
+      end
+      @host = host
+      @handle = Handle.new("engine", address, :tinyci_engine_free)
+    end
+
+    # The folder that holds `builds/`.
+    def path = ask(:value, :tinyci_engine_path)
+
+    # Runs what is due. With a block, gives it each event as Run#each does, and returns the run when
+    # it is over; without one, returns the run, which then has to be read.
+    def run(*revisions, cancel: CancelToken.new, **selection, &block)
+      start(:tinyci_run_start, revisions, cancel, selection, &block)
+    end
+
+    # Follows a run of another process or thread, whose log comes as output. Runs nothing itself.
+    def follow(*revisions, cancel: CancelToken.new, **selection, &block)
+      start(:tinyci_follow_start, revisions, cancel, selection, &block)
+    end
+
+    # The commits that are due, oldest first.
+    def scan(*revisions, **selection)
+      commits = selecting(revisions, selection) { |selected| ask(:make, :tinyci_scan, selected) }
+      Native.list(:commits, commits) { |commit| Commit.new(commit) }
+    end
+
+    # The records that verdicts rest on, the newest commit first: of all commits, or of those that are
+    # selected; with that outcome, and so many.
+    def records(*revisions, outcome: nil, limit: 0, **selection)
+      number = Outcome.number(outcome)
+      records = selecting(revisions, selection) do |selected|
+        ask(:make, :tinyci_records_query, selected, number, Native.unsigned(limit, 64))
+      end
+      Native.list(:records, records) { |record| Record.new(record) }
+    end
+
+    # Writes a commit's tree to a folder, which must not exist or be empty.
+    def export(revision, dir, cancel: nil)
+      stoppable(cancel) do |token|
+        ask(:call, :tinyci_export_commit, Native.utf8(revision), Native.utf8(dir), token)
+      end
+      nil
+    end
+
+    # The pipeline that a commit's config asks for.
+    def pipeline(revision)
+      Pipeline.new(ask(:make, :tinyci_pipeline_load, Native.utf8(revision)))
+    end
+
+    # A pipeline from a text that stands in no commit. `format` is :yaml or :rhai.
+    def parse(text, format: :yaml, name: "pipeline")
+      Pipeline.new(ask(:make, :tinyci_pipeline_parse, *config(text, format, name)))
+    end
+
+    # What a run would do: what `tinyci plan --json` prints.
+    def plan(*revisions, **selection)
+      JSON.parse(selecting(revisions, selection) { |selected| ask(:text, :tinyci_plan_json, selected) })
+    end
+
+    # What is wrong with a commit's config: what `tinyci check --commit REV --json` prints.
+    def check(revision) = JSON.parse(ask(:text, :tinyci_check_json, Native.utf8(revision)))
+
+    # The same of a config that is not committed yet.
+    def check_text(text, format: :yaml, name: ".tinyci.yml")
+      JSON.parse(ask(:text, :tinyci_check_text_json, *config(text, format, name)))
+    end
+
+    # What became of commits, newest first: the lines that `tinyci results --json` prints.
+    def results(*revisions, outcome: nil, limit: 0, all_attempts: false, **selection)
+      number = Outcome.number(outcome)
+      flags = all_attempts ? Header::RESULTS_ALL_ATTEMPTS : 0
+      lines = selecting(revisions, selection) do |selected|
+        ask(:text, :tinyci_results_json, selected, number, Native.unsigned(limit, 64), flags)
+      end
+      lines.each_line.map { |line| JSON.parse(line) }
+    end
+
+    # Installs the git hook that runs what is pushed. Returns lines that a person should see.
+    def install(command = nil, hide_refs: false, shared_hooks: false)
+      flags = (hide_refs ? Header::INSTALL_HIDE_REFS : 0) |
+              (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0)
+      lines(ask(:text, :tinyci_install, Native.utf8(command), flags))
+    end
+
+    # Takes the hook out again. Returns lines that a person should see.
+    def uninstall = lines(ask(:text, :tinyci_uninstall))
+
+    # Packs old builds. Leaves as they are so many of the newest, and those that `leave` names: names
+    # of builds, paths of or in them, links to them, commits' ids. Returns the archives' paths.
+    def compact(newest: 1, leave: [], cancel: nil)
+      left = Array(leave).map { |build| Native.utf8(build) }.join("\n")
+      stoppable(cancel) do |token|
+        lines(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
+      end
+    end
+
+    # Takes a commit's verdict away, so that it is due again. Says whether it had one.
+    def forget(revision)
+      ask(:call, :tinyci_forget, Native.utf8(revision)) == Header::OK
+    end
+
+    # Lets go of the repository. What was made of the engine goes on.
+    def close = @handle.close
+
+    def closed? = @handle.closed?
+
+    def inspect = "#<#{self.class}#{closed? ? " closed" : " #{path}"}>"
+
+    private
+
+    # Calls a function whose first argument is the engine.
+    def ask(how, function, *arguments)
+      @handle.use { |engine| Native.public_send(how, function, engine, *arguments) }
+    end
+
+    def selecting(revisions, selection, &block) = Selection.with(revisions, selection, &block)
+
+    def start(function, revisions, token, selection, &block)
+      address = selecting(revisions, selection) do |selected|
+        ask(:make, function, selected, token.address)
+      end
+      run = Run.new(address, token, @host)
+      block ? run.each(&block) : run
+    end
+
+    # Gives the block a token's address, and stops what it does with that when the host's token is
+    # canceled or an exception (Ctrl-C, Timeout) ends the call.
+    def stoppable(cancel)
+      token = CancelToken.new
+      pass_on = -> { token.cancel while cancel && token.level < cancel.level }
+      pass_on.call
+      work = Thread.new { yield token.address }
+      work.report_on_exception = false
+      pass_on.call until work.join(cancel ? LOOK_INTERVAL : nil)
+      work.value
+    ensure
+      if work&.alive?
+        2.times { token.cancel }
+        # What it says now is of no interest: the call ends by an exception already.
+        Thread.handle_interrupt(Exception => :never) { work.join rescue nil }
+      end
+    end
+
+    def config(text, format, name)
+      text = Native.utf8(text)
+      [text, text.bytesize, Native.number(:FORMAT, format), Native.utf8(name)]
+    end
+
+    def lines(text) = text.split("\n")
+  end
+end

@@ -1,0 +1,54 @@
+# frozen_string_literal: true
+
+require "json"
+require_relative "request"
+
+module TinyCI
+  # A script calls a function of the host's.
+  class FunctionCall < Request
+    INTEGERS = (-(1 << 63)...(1 << 63))
+    private_constant :INTEGERS
+
+    # As nil, true, false, Integer, Float, String, Array and Hash.
+    attr_reader :arguments
+
+    def initialize(address, event)
+      super
+      @arguments = Array.new(Native.value(:tinyci_request_arg_count, address)) do |index|
+        argument(address, index)
+      end
+    end
+
+    def serve(host)
+      give(host.functions.fetch(name).call(*arguments))
+    end
+
+    private
+
+    def argument(address, index)
+      case Native.value(:tinyci_request_arg_kind, address, index)
+      when Header::VALUE_NULL then nil
+      when Header::VALUE_BOOL then Native.value(:tinyci_request_arg_int, address, index) == 1
+      when Header::VALUE_INT then Native.value(:tinyci_request_arg_int, address, index)
+      when Header::VALUE_FLOAT then Native.value(:tinyci_request_arg_float, address, index)
+      else JSON.parse(Native.value(:tinyci_request_arg_json, address, index), max_nesting: false)
+      end
+    end
+
+    def give(value)
+      case value
+      when nil then answer(:tinyci_request_return_null)
+      when true, false then answer(:tinyci_request_return_bool, value ? 1 : 0)
+      when Integer
+        # Others wrap around in C.
+        raise RangeError, "#{name} returned #{value}, which 64 bits do not hold" unless INTEGERS.cover?(value)
+
+        answer(:tinyci_request_return_int, value)
+      when Float then answer(:tinyci_request_return_float, value)
+      when String, Symbol, Array, Hash
+        answer(:tinyci_request_return_json, JSON.generate(value, max_nesting: 0))
+      else raise TypeError, "#{name} returned #{value.inspect}, which scripts have no value for"
+      end
+    end
+  end
+end

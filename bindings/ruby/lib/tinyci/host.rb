@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+require_relative "command"
+require_relative "function"
+require_relative "function_call"
+require_relative "hook"
+require_relative "secret"
+
+module TinyCI
+  # What the program that embeds tinyci answers for, as keywords of TinyCI.open say it.
+  class Host
+    # The requests that it can be asked, by the kind of their event.
+    REQUESTS = { hook: Hook, function: FunctionCall, secret: Secret, command: Command }.freeze
+    private_constant :REQUESTS
+
+    # Takes the request of the event at an address. Nil if it is none, or one of a later version: its
+    # step fails.
+    def self.take(event, kind)
+      request = REQUESTS[kind] or return
+      address = Native.value(:tinyci_event_take_request, event)
+      request.new(address, event) unless address.zero?
+    end
+
+    attr_reader :hooks, :functions, :secrets, :executor
+
+    def initialize(hooks: {}, functions: {}, secrets: nil, executor: nil)
+      @hooks = hooks.to_h { |point, hook| [point.to_s, callable(hook, "the hook #{point}")] }
+      @functions = functions.to_h { |name, function| [name.to_s, Function.wrap(function)] }
+      # A Hash of secrets is the common case.
+      @secrets = secrets.is_a?(Hash) ? ->(secret) { secrets[secret.name] } : secrets
+      @executor = executor
+      callable(@secrets, "secrets") if @secrets
+      callable(@executor, "the executor") if @executor
+    end
+
+    # Adds it to the options at an address.
+    def announce(options)
+      hooks.each_key { |point| Native.call(:tinyci_options_add_hook, options, Native.utf8(point)) }
+      functions.each { |name, function| function.add(options, name) }
+      Native.call(:tinyci_options_answer, options, answers)
+    end
+
+    private
+
+    def answers
+      (secrets ? Header::ANSWER_SECRET : 0) | (executor ? Header::ANSWER_COMMAND : 0)
+    end
+
+    def callable(handler, what)
+      return handler if handler.respond_to?(:call)
+
+      raise ArgumentError, "#{what} is #{handler.inspect}, which has no `call`"
+    end
+  end
+end

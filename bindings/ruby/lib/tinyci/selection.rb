@@ -1,0 +1,64 @@
+# frozen_string_literal: true
+
+require_relative "native"
+
+module TinyCI
+  # Which commits a call is about, as methods of Engine take it:
+  #
+  #   engine.run                                         # all that is pending
+  #   engine.run("HEAD", "v1.0", retry: true)            # these commits, once more
+  #   engine.run(range: "v1.0..main", wait: 60)
+  #   engine.run(hook_lines: $stdin.read, wait: true)    # what was pushed
+  #
+  # `wait` is what a call does that meets another run: false raises an Error of status :busy, a
+  # number follows the other run for so many seconds, true for as long as it takes.
+  module Selection
+    KEYWORDS = %i[range updates hook_lines wait retry all_history pipeline].freeze
+
+    class << self
+      # Gives the block the selection's address, 0 for all that is pending.
+      def with(revisions, options)
+        unknown = options.keys - KEYWORDS
+        unless unknown.empty?
+          raise ArgumentError, "unknown #{unknown.map(&:inspect).join(", ")}: known are " \
+                               "#{KEYWORDS.map(&:inspect).join(", ")}"
+        end
+        return yield 0 if revisions.empty? && options.empty?
+
+        Native.with_new(:selection) do |address|
+          add(address, revisions, options)
+          set(address, options)
+          yield address
+        end
+      end
+
+      private
+
+      def add(address, revisions, options)
+        revisions.each { |revision| text(:add_revision, address, revision) }
+        Array(options[:range]).each { |range| text(:add_range, address, range) }
+        Array(options[:updates]).each { |old, new, ref| text(:add_update, address, old, new, ref) }
+        return unless options.key?(:hook_lines)
+
+        lines = options[:hook_lines]
+        Native.call(:tinyci_selection_add_hook_lines, address, lines, lines.bytesize)
+      end
+
+      def set(address, options)
+        waiting = options[:wait]
+        milliseconds = waiting == true ? -1 : Native.milliseconds(waiting || 0)
+        Native.call(:tinyci_selection_set_wait_ms, address, milliseconds)
+        %i[retry all_history].each do |name|
+          Native.call(:"tinyci_selection_set_#{name}", address, options[name] ? 1 : 0)
+        end
+        return unless options.key?(:pipeline)
+
+        Native.call(:tinyci_selection_set_pipeline, address, options[:pipeline]&.address)
+      end
+
+      def text(setter, address, *values)
+        Native.call(:"tinyci_selection_#{setter}", address, *values.map { |value| Native.utf8(value) })
+      end
+    end
+  end
+end

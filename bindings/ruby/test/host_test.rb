@@ -1,0 +1,137 @@
+# frozen_string_literal: true
+
+require_relative "support"
+
+class HostTest < Minitest::Test
+  include Support
+
+  def run_with(**host)
+    output = +""
+    records = open_engine(**host) { |engine| engine.run { |event| output << event.data if event.output? }.records }
+    [records.fetch(0), output]
+  end
+
+  def step(record, name) = record.steps.find { |step| step.name == name }
+
+  def test_a_hook_sets_variables
+    commit("build: echo <%= release %> <%= short %>\ntest: echo <%= tag %>\n")
+    seen = nil
+    before_build = lambda do |hook|
+      seen = [hook.name, hook.step, hook.outcome, File.exist?("#{hook.export_dir}/.tinyci.yml"), hook.commit]
+      hook.vars["release"] = 42
+      hook.vars.update(tag: "v1")
+      assert_equal [42, { "release" => 42, "tag" => "v1" }], [hook.vars["release"], hook.vars.to_h]
+    end
+    record, output = run_with(hooks: { before_build: before_build })
+    assert_equal ["before_build", "before_build", :success, true, record.commit], seen
+    assert_equal "42 #{record.commit[0, 7]}", output.lines[0].chomp[0, 10]
+    assert_equal "v1\n", output.lines[1]
+  end
+
+  def test_a_hook_leaves_out_what_the_config_has
+    commit("build: exit 0\nhooks:\n  before_test: echo never\n")
+    record, output = run_with(hooks: { "before_test" => ->(hook) { hook.skip("not today") && flunk } })
+    assert record.passed?
+    assert_equal [:skipped, "skipped: not today"], step(record, "before_test").to_a.values_at(1, 3)
+    assert_empty output
+  end
+
+  def test_a_hook_refuses
+    commit("build: echo never\nhooks:\n  after_all: echo last\n")
+    record, output = run_with(hooks: { before_build: ->(hook) { hook.fail("frozen", code: 7) && flunk } })
+    assert_equal [:failure, "frozen (code 7)"], step(record, "before_build").to_a.values_at(1, 3)
+    assert_equal "last\n", output
+  end
+
+  def test_an_exception_fails_the_step_and_comes_out_when_the_run_is_over
+    id = commit("build: echo never\nhooks:\n  after_all: echo last\n")
+    output = +""
+    error = assert_raises(KeyError) do
+      open_engine(hooks: { before_build: ->(_) { raise KeyError, "no such\0 \xFF thing" } }) do |engine|
+        engine.run { |event| output << event.data if event.output? }
+      end
+    end
+    assert_includes error.message, "no such"
+    assert_equal "last\n", output
+    record = open_engine { |engine| engine.records(id) }.fetch(0)
+    assert_equal :failure, record.outcome
+    assert_equal "KeyError: no such \uFFFD thing", step(record, "before_build").error
+  end
+
+  def test_a_bad_variable_is_an_error_where_it_is_set
+    commit("build: exit 0\n")
+    error = assert_raises(TinyCI::Error) { run_with(hooks: { before_build: ->(hook) { hook.vars["No"] = 1 } }) }
+    assert_equal :invalid_arg, error.status
+  end
+
+  VALUES = <<~RHAI
+    fn build(ctx) {
+        let values = [(), true, false, 0, -9223372036854775808, 9223372036854775807, 1.5, "", "a\\u0000b", "é",
+                      [], [1, [2, "x"]], #{"#"}{a: 1, b: #{"#"}{c: [()]}}];
+        for value in values {
+            let back = same(value);
+            if type_of(back) != type_of(value) { throw `${value} came back as ${back}`; }
+            if type_of(value) != "()" && to_json(#{"#"}{v: back}) != to_json(#{"#"}{v: value}) { throw `${back}`; }
+        }
+        if sum(1) != 1 || sum(1, 2, 3) != 6 { throw "sum"; }
+        try { refuse(); throw "refused"; } catch (e) { if !`${e}`.contains("no, said the host") { throw e; } }
+    }
+  RHAI
+
+  def test_every_value_goes_to_a_function_and_back
+    commit(VALUES, ".tinyci.rhai")
+    seen = []
+    record, = run_with(functions: {
+      same: ->(value) { seen << value; value },
+      "sum" => ->(first, *rest) { rest.sum(first) },
+      refuse: -> { raise TinyCI::Refused, "no, said the host" }
+    })
+    assert record.passed?, record.json
+    assert_equal [nil, true, false, 0, -(1 << 63), (1 << 63) - 1, 1.5, "", "a\0b", "é", [], [1, [2, "x"]],
+                  { "a" => 1, "b" => { "c" => [nil] } }], seen
+  end
+
+  def test_what_scripts_have_no_value_for_fails_the_step_and_is_an_error
+    commit("fn build(ctx) { odd() }\n", ".tinyci.rhai")
+    [Object.new, 1 << 63, "\xFF", [Float::NAN]].each do |value|
+      assert_raises(TypeError, RangeError, JSON::GeneratorError) { run_with(functions: { odd: -> { value } }) }
+      assert_equal :failure, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
+      open_engine { |engine| engine.forget("HEAD") }
+    end
+  end
+
+  def test_a_plan_calls_what_is_pure_and_lists_what_acts
+    commit("fn build(ctx) { if region() == \"eu\" { notify(\"x\") } }\n", ".tinyci.rhai")
+    called = []
+    functions = { region: TinyCI::Function.new(-> { called << :region; "eu" }, effect: :pure, doc: "Where."),
+                  notify: ->(_) { called << :notify } }
+    open_engine(functions: functions) { |engine| engine.run("HEAD") { nil } }
+    assert_equal %i[region notify], called
+    assert_equal 0..8, TinyCI::Function.new(->(*) {}).arity
+    assert_equal 1..2, TinyCI::Function.new(->(a, b = 1) {}).arity
+    assert_equal 1..2, TinyCI::Function.new(proc { |a, b = 1| }).arity
+    assert_raises(ArgumentError) { TinyCI::Function.new(->(key:) {}) }
+    assert_raises(ArgumentError) { TinyCI::Function.new(-> {}, effect: :odd).add(0, "f") }
+  end
+
+  def test_secrets_are_answered_and_masked
+    commit("build:\n  run: echo \"token $TOKEN\"\n  secrets: [TOKEN]\n")
+    refs = { settings: { secretRefs: "refs/heads/*" } }
+    record, output = run_with(secrets: { "TOKEN" => "s3cr3t-value" }, **refs)
+    assert record.passed?, record.json
+    refute_includes output, "s3cr3t-value"
+    assert_includes output, "token"
+    open_engine { |engine| engine.forget("HEAD") }
+    names = []
+    record, = run_with(secrets: ->(secret) { names << secret.name; nil }, **refs)
+    assert_equal ["TOKEN"], names
+    refute record.passed?
+  end
+
+  def test_a_host_that_cannot_answer_is_told_at_once
+    assert_raises(ArgumentError) { open_engine(hooks: { before_build: 1 }) }
+    assert_raises(ArgumentError) { open_engine(executor: 1) }
+    assert_raises(ArgumentError) { open_engine(functions: { f: 1 }) }
+    assert_equal :invalid_arg, assert_raises(TinyCI::Error) { open_engine(hooks: { odd: -> {} }) }.status
+  end
+end
