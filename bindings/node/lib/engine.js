@@ -1,6 +1,7 @@
 import { constants } from "./abi.js";
 import { withCancel } from "./cancel.js";
 import { readCommits } from "./commit.js";
+import { deployRequest } from "./deployment.js";
 import { TinyciError } from "./error.js";
 import { later, now } from "./native.js";
 import { pathOf, setOptions } from "./options.js";
@@ -50,6 +51,20 @@ export class Engine {
     return this.#runSelected(now.follow_start, selected);
   }
 
+  deploy(words = {}) {
+    const request = deployRequest(words, ["environment", "signal"]);
+    try {
+      return this.#start(words.signal, (engine, cancel) => now.deploy_start(engine, words.environment, request, cancel));
+    } finally {
+      now.deploy_request_free(request);
+    }
+  }
+
+  rollback(words = {}) {
+    known("word of a rollback", words, ["environment", "signal"]);
+    return this.#start(words.signal, (engine, cancel) => now.rollback_start(engine, words.environment, cancel));
+  }
+
   scan(selected) {
     return this.#select(selected, [], async (engine, selection) => readCommits(await later.scan(engine, selection)));
   }
@@ -88,6 +103,55 @@ export class Engine {
     });
   }
 
+  status() {
+    return this.#call(async (engine) => JSON.parse(await later.status_json(engine)));
+  }
+
+  settings() {
+    return this.#call(async (engine) => lines(await later.settings_json(engine)).map(JSON.parse));
+  }
+
+  deployPlan(words = {}) {
+    return this.#call(async (engine) => {
+      const request = deployRequest(words, ["environment"]);
+      try {
+        return JSON.parse(await later.deploy_plan_json(engine, words.environment, request));
+      } finally {
+        now.deploy_request_free(request);
+      }
+    });
+  }
+
+  deploys(filter = {}) {
+    return this.#call(async (engine) => {
+      known("word of a filter", filter, ["environment", "limit", "onWarning"]);
+      const { environment, limit = 0, onWarning = () => {} } = filter;
+      const { out, warnings } = await later.deploys_json(engine, environment, limit);
+      for (const warning of lines(warnings)) onWarning(warning);
+      return lines(out).map(JSON.parse);
+    });
+  }
+
+  approve(revision, environment) {
+    return this.#call(async (engine) => JSON.parse(await later.approve(engine, environment, revision)));
+  }
+
+  unlockDeploys(reason, environment) {
+    return this.#call(async (engine) => (await later.unlock_deploys(engine, environment, reason)) === constants.OK);
+  }
+
+  setupRemote(remote) {
+    return this.#call(async (engine) => lines(await later.setup_remote(engine, remote)));
+  }
+
+  undoSetupRemote(remote) {
+    return this.#call(async (engine) => lines(await later.undo_setup_remote(engine, remote)));
+  }
+
+  mergeResults(remote) {
+    return this.#call(async (engine) => (await later.merge_results(engine, remote)) === constants.OK);
+  }
+
   export(revision, dir, options = {}) {
     return this.#call(async (engine) => {
       known("option of an export", options, ["signal"]);
@@ -113,6 +177,15 @@ export class Engine {
       known("option of packing", options, ["newest", "leave", "signal"]);
       const { newest = 1, leave = [], signal } = options;
       return lines(await withCancel(signal, (token) => later.compact(engine, newest, leave.join("\n"), token)));
+    });
+  }
+
+  prune(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of pruning", options, ["keep", "maxAgeMs", "maxBytes", "dryRun", "signal"]);
+      const { keep = -1, maxAgeMs = -1, maxBytes = -1, dryRun, signal } = options;
+      const how = flags([dryRun, constants.PRUNE_DRY_RUN]);
+      return JSON.parse(await withCancel(signal, (token) => later.prune(engine, keep, maxAgeMs, maxBytes, how, token)));
     });
   }
 

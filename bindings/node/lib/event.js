@@ -29,6 +29,7 @@ export class RunEvent {
     if (outcome !== null) this.outcome = outcome;
     if (record !== null) this.record = new RunRecord(record);
     this.#json = now.event_json(pointer);
+    if (kind.startsWith("deploy_")) this.deployment = this.toJSON().deployment;
   }
 
   /** All of it, as `tinyci run --json` prints it. */
