@@ -27,6 +27,9 @@ export type Path = string | URL | Uint8Array;
 /** Only `success` is green. Read one that you do not know as not passed. */
 export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "no_verdict" | "canceled" | "unknown";
 
+/** Of a deployment: it waits for a person, is under way, or nobody saw it end; or as any other. */
+export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted";
+
 export type HookPoint =
   | "before_build"
   | "after_build_success"
@@ -82,6 +85,11 @@ export interface Options {
   functions?: Record<string, Lent | LentFunction>;
   /** Answers for secrets; with null, the folder of `tinyci.secretsDir` is looked into. */
   secrets?: (name: string, request: Request) => Awaitable<string | Uint8Array | null | undefined>;
+  /**
+   * Asked where a deployment wants an approval that is not in the repository: gives who approves, such
+   * as `Ada <ada@example.org>`, or true; else the deployment waits.
+   */
+  approvals?: (request: ApprovalRequest) => Awaitable<string | boolean | null | undefined>;
   /** Runs the commands, instead of the local machine. */
   executor?: (command: Command) => Awaitable<number | Ended>;
 }
@@ -141,6 +149,12 @@ export interface Hook extends Request {
   setVar(name: string, value: string): void;
   /** Passes, and leaves out what the config has there. */
   skip(reason?: string | null): void;
+}
+
+export interface ApprovalRequest extends Request {
+  readonly environment: string;
+  /** What a script asks; null where the config only says that somebody has to approve. */
+  readonly question: string | null;
 }
 
 export interface Command extends Request {
@@ -206,6 +220,29 @@ export interface ConfigOptions {
   name?: string;
 }
 
+/** What to deploy: the newest commit that is green, unless said. */
+export interface DeployWords {
+  /** Where to; `production` unless said. */
+  environment?: string;
+  revision?: string;
+  /** Whether to deploy also what is not green. */
+  force?: boolean;
+  /** Whether to go back to what was deployed before. */
+  rollback?: boolean;
+  /** Exactly what was planned, and only if nothing else was deployed there meanwhile. */
+  plan?: any;
+  /** Who deploys; else whom git's configuration names. */
+  by?: { name: string; address: string };
+}
+
+/** A line of `tinyci deploys --json`. */
+export interface Deployment {
+  readonly commit: string;
+  readonly environment: string;
+  readonly outcome: DeployOutcome;
+  readonly [more: string]: any;
+}
+
 /** One repository's continuous integration. */
 export class Engine implements AsyncDisposable {
   private constructor();
@@ -215,6 +252,13 @@ export class Engine implements AsyncDisposable {
   run(selected?: string | string[] | RunOptions): Run;
   /** Follows a run of another process: what it writes comes as `output`. Runs nothing itself. */
   follow(selected?: string | string[] | RunOptions): Run;
+  /**
+   * Starts a deployment, and asks nobody whether it may begin: show a {@link deployPlan} first. One
+   * that fails or waits is no error: `run.deployment.outcome` tells.
+   */
+  deploy(words?: DeployWords & { signal?: AbortSignal }): Run<Deployment>;
+  /** Starts going back to what was deployed before; doing it again goes back further. */
+  rollback(words?: { environment?: string; signal?: AbortSignal }): Run<Deployment>;
   /** The commits that are due, oldest first. */
   scan(selected?: Selected): Promise<Commit[]>;
   /** What is kept of earlier runs: of each commit what its verdict rests on, the newest first. */
@@ -231,6 +275,24 @@ export class Engine implements AsyncDisposable {
   checkText(text: string | Uint8Array, options?: ConfigOptions): Promise<any>;
   /** What became of commits, newest first: what `tinyci results --json` prints. */
   results(filter?: string | string[] | (Filter & { allAttempts?: boolean })): Promise<any[]>;
+  /** How the repository stands: what `tinyci status --json` prints. */
+  status(): Promise<any>;
+  /** Every setting, and what is set: what `tinyci settings --json` prints. */
+  settings(): Promise<any[]>;
+  /** What a deployment would do: what `tinyci deploy --dry-run --json` prints. */
+  deployPlan(words?: DeployWords): Promise<any>;
+  /** What was deployed, newest first. `onWarning` gets lines that a person should see. */
+  deploys(filter?: { environment?: string; limit?: number; onWarning?: (line: string) => void }): Promise<Deployment[]>;
+  /** Approves of a commit in an environment. Its `reference` is the ref to push to the server. */
+  approve(revision: string, environment?: string): Promise<any>;
+  /** Says why an environment whose last deployment was interrupted can go on; false if none was. */
+  unlockDeploys(reason: string, environment?: string): Promise<boolean>;
+  /** Has `git fetch` bring a remote's results; `origin` unless said. Gives the new lines of git's configuration. */
+  setupRemote(remote?: string): Promise<string[]>;
+  /** Takes those lines out again. */
+  undoSetupRemote(remote?: string): Promise<string[]>;
+  /** Merges the results that were last fetched of a remote; false if nothing was new. */
+  mergeResults(remote?: string): Promise<boolean>;
   /** Writes a commit's tree to a folder, which must not exist or be empty. */
   export(revision: string, dir: Path, options?: { signal?: AbortSignal }): Promise<void>;
   /** Installs the git hook that runs what is pushed. Gives lines that a person should see. */
@@ -239,6 +301,8 @@ export class Engine implements AsyncDisposable {
   uninstall(): Promise<string[]>;
   /** Packs all but the newest builds, and those to leave, and gives the paths of the archives. */
   compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<string[]>;
+  /** Removes old builds by these rules, else by those of the settings: what `tinyci prune --json` prints. */
+  prune(options?: { keep?: number; maxAgeMs?: number; maxBytes?: number; dryRun?: boolean; signal?: AbortSignal }): Promise<any>;
   /** Takes a commit's verdict away, so that it is due again; false if it had none. */
   forget(revision: string): Promise<boolean>;
   /** Stops its runs, waits for its calls, and frees it. */
@@ -247,15 +311,17 @@ export class Engine implements AsyncDisposable {
 }
 
 /** A run under way, to be iterated once: that keeps it going, and calls the handlers. */
-export class Run implements AsyncIterable<RunEvent>, AsyncDisposable {
+export class Run<Result = RunRecord[]> implements AsyncIterable<RunEvent>, AsyncDisposable {
   private constructor();
   readonly isOver: boolean;
   /** What remains of the run, once it is over; else an error, and the run's own if it could not begin. */
   readonly records: RunRecord[];
+  /** What became of a deployment, once it is over; null for other runs. */
+  readonly deployment: Deployment | null;
   /** Once: ends the running command and still runs `after_all`. Twice: kills and stops. */
   cancel(): void;
-  /** Iterates to the end, and gives the records. */
-  wait(): Promise<RunRecord[]>;
+  /** Iterates to the end, and gives the records, or the deployment. */
+  wait(): Promise<Result>;
   /** Kills and stops, if it is not over, and waits for that. */
   close(): Promise<void>;
   /** Leaving the loop early closes the run. An error of a handler comes out at the end. */
@@ -287,6 +353,8 @@ export type RunEvent = EventBase &
     | { readonly kind: "step_finished"; readonly outcome: Outcome }
     | { readonly kind: "job_finished"; readonly outcome: Outcome; readonly record: RunRecord }
     | { readonly kind: "finished"; readonly outcome: Outcome }
+    | { readonly kind: "deploy_started"; readonly deployment: Deployment }
+    | { readonly kind: "deploy_finished"; readonly deployment: Deployment; readonly outcome: DeployOutcome }
     | { readonly kind: "warning" | "waiting"; readonly message: string }
   );
 

@@ -25,11 +25,12 @@ rm -rf "$work/lib" "$work/test" "$work/examples"
 cp -R "$source/bindings/node/." "$work/"
 cp -R "$source/examples/node" "$work/examples"
 cd "$work"
+export npm_config_cache="$source/target/npm" npm_config_update_notifier=false
 cmp -s package-lock.json node_modules/.installed-lock || {
-    npm ci --no-audit --no-fund --loglevel=error
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     cp package-lock.json node_modules/.installed-lock
 }
-[ ! -f node_modules/.bin/tsc ] || node_modules/.bin/tsc -p test
+node_modules/.bin/tsc -p test
 
 TINYCI_LIBRARY=$prefix/lib/libtinyci.so TINYCI_SOURCE=$source \
-    node --test test/*.test.js
+    node --test --test-reporter spec test/*.test.js

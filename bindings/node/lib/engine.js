@@ -1,14 +1,16 @@
 import { constants } from "./abi.js";
 import { withCancel } from "./cancel.js";
 import { readCommits } from "./commit.js";
+import { deployRequest } from "./deployment.js";
 import { TinyciError } from "./error.js";
 import { later, now } from "./native.js";
 import { pathOf, setOptions } from "./options.js";
+import { outcomeNumber } from "./outcome.js";
 import { Pipeline, config } from "./pipeline.js";
 import { readRecords } from "./record.js";
 import { Run } from "./run.js";
 import { select, wordsOf } from "./selection.js";
-import { known, lines, outcomeNumber } from "./values.js";
+import { known, lines } from "./values.js";
 
 const freed = new FinalizationRegistry((pointer) => now.engine_free(pointer));
 
@@ -32,6 +34,7 @@ export class Engine {
   #host;
   #runs = [];
   #calls = new Set();
+  #closing = null;
 
   constructor(pointer, host) {
     this.#pointer = pointer;
@@ -41,11 +44,25 @@ export class Engine {
   }
 
   run(selected) {
-    return this.#start(now.run_start, selected);
+    return this.#runSelected(now.run_start, selected);
   }
 
   follow(selected) {
-    return this.#start(now.follow_start, selected);
+    return this.#runSelected(now.follow_start, selected);
+  }
+
+  deploy(words = {}) {
+    const request = deployRequest(words, ["environment", "signal"]);
+    try {
+      return this.#start(words.signal, (engine, cancel) => now.deploy_start(engine, words.environment, request, cancel));
+    } finally {
+      now.deploy_request_free(request);
+    }
+  }
+
+  rollback(words = {}) {
+    known("word of a rollback", words, ["environment", "signal"]);
+    return this.#start(words.signal, (engine, cancel) => now.rollback_start(engine, words.environment, cancel));
   }
 
   scan(selected) {
@@ -86,15 +103,66 @@ export class Engine {
     });
   }
 
-  export(revision, dir, { signal } = {}) {
-    return this.#call((engine) =>
-      withCancel(signal, async (token) => void (await later.export_commit(engine, revision, pathOf(dir), token))),
-    );
+  status() {
+    return this.#call(async (engine) => JSON.parse(await later.status_json(engine)));
   }
 
-  install({ command, hideRefs, sharedHooks, ...rest } = {}) {
+  settings() {
+    return this.#call(async (engine) => lines(await later.settings_json(engine)).map(JSON.parse));
+  }
+
+  deployPlan(words = {}) {
     return this.#call(async (engine) => {
-      known("word of an installation", rest, []);
+      const request = deployRequest(words, ["environment"]);
+      try {
+        return JSON.parse(await later.deploy_plan_json(engine, words.environment, request));
+      } finally {
+        now.deploy_request_free(request);
+      }
+    });
+  }
+
+  deploys(filter = {}) {
+    return this.#call(async (engine) => {
+      known("word of a filter", filter, ["environment", "limit", "onWarning"]);
+      const { environment, limit = 0, onWarning = () => {} } = filter;
+      const { out, warnings } = await later.deploys_json(engine, environment, limit);
+      for (const warning of lines(warnings)) onWarning(warning);
+      return lines(out).map(JSON.parse);
+    });
+  }
+
+  approve(revision, environment) {
+    return this.#call(async (engine) => JSON.parse(await later.approve(engine, environment, revision)));
+  }
+
+  unlockDeploys(reason, environment) {
+    return this.#call(async (engine) => (await later.unlock_deploys(engine, environment, reason)) === constants.OK);
+  }
+
+  setupRemote(remote) {
+    return this.#call(async (engine) => lines(await later.setup_remote(engine, remote)));
+  }
+
+  undoSetupRemote(remote) {
+    return this.#call(async (engine) => lines(await later.undo_setup_remote(engine, remote)));
+  }
+
+  mergeResults(remote) {
+    return this.#call(async (engine) => (await later.merge_results(engine, remote)) === constants.OK);
+  }
+
+  export(revision, dir, options = {}) {
+    return this.#call(async (engine) => {
+      known("option of an export", options, ["signal"]);
+      await withCancel(options.signal, (token) => later.export_commit(engine, revision, pathOf(dir), token));
+    });
+  }
+
+  install(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of an installation", options, ["command", "hideRefs", "sharedHooks"]);
+      const { command, hideRefs, sharedHooks } = options;
       const how = flags([hideRefs, constants.INSTALL_HIDE_REFS], [sharedHooks, constants.INSTALL_SHARED_HOOKS]);
       return lines(await later.install(engine, command, how));
     });
@@ -104,19 +172,38 @@ export class Engine {
     return this.#call(async (engine) => lines(await later.uninstall(engine)));
   }
 
-  compact({ newest = 1, leave = [], signal } = {}) {
-    return this.#call((engine) =>
-      withCancel(signal, async (token) => lines(await later.compact(engine, newest, leave.join("\n"), token))),
-    );
+  compact(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of packing", options, ["newest", "leave", "signal"]);
+      const { newest = 1, leave = [], signal } = options;
+      return lines(await withCancel(signal, (token) => later.compact(engine, newest, leave.join("\n"), token)));
+    });
+  }
+
+  prune(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of pruning", options, ["keep", "maxAgeMs", "maxBytes", "dryRun", "signal"]);
+      const { keep = -1, maxAgeMs = -1, maxBytes = -1, dryRun, signal } = options;
+      const how = flags([dryRun, constants.PRUNE_DRY_RUN]);
+      return JSON.parse(await withCancel(signal, (token) => later.prune(engine, keep, maxAgeMs, maxBytes, how, token)));
+    });
   }
 
   forget(revision) {
     return this.#call(async (engine) => (await later.forget(engine, revision)) === constants.OK);
   }
 
-  async close() {
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+
+  async #close() {
     const pointer = this.#pointer;
-    if (pointer === null) return;
     this.#pointer = null;
     await Promise.all(this.#runs.map((run) => run.deref()?.close()));
     await Promise.allSettled(this.#calls);
@@ -124,26 +211,27 @@ export class Engine {
     now.engine_free(pointer);
   }
 
-  async [Symbol.asyncDispose]() {
-    await this.close();
-  }
-
   #open() {
     if (this.#pointer === null) throw new TinyciError("the engine is closed", { status: "invalid_arg", file: this.path });
     return this.#pointer;
   }
 
-  #start(start, selected) {
+  /** Starts something that gives a run, on selected commits. */
+  #runSelected(start, selected) {
     const words = wordsOf(selected);
     const selection = select(words, ["signal"]);
     try {
-      const run = new Run((cancel) => start(this.#open(), selection, cancel), this.#host, words.signal);
-      // Weakly, so that a run which nobody has any more is stopped.
-      this.#runs = [...this.#runs.filter((one) => one.deref()?.isOver === false), new WeakRef(run)];
-      return run;
+      return this.#start(words.signal, (engine, cancel) => start(engine, selection, cancel));
     } finally {
       now.selection_free(selection);
     }
+  }
+
+  #start(signal, start) {
+    const run = new Run((cancel) => start(this.#open(), cancel), this.#host, signal);
+    // Weakly, so that a run which nobody has any more is stopped.
+    this.#runs = [...this.#runs.filter((one) => one.deref()?.isOver === false), new WeakRef(run)];
+    return run;
   }
 
   /** The engine is not freed before the call is over. */

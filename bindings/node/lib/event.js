@@ -1,6 +1,7 @@
 import { now } from "./native.js";
+import { outcomeName } from "./outcome.js";
 import { RunRecord } from "./record.js";
-import { namesOf, outcomeName } from "./values.js";
+import { namesOf } from "./values.js";
 
 const KINDS = namesOf("EVENT_");
 const STREAMS = namesOf("STREAM_");
@@ -28,6 +29,7 @@ export class RunEvent {
     if (outcome !== null) this.outcome = outcome;
     if (record !== null) this.record = new RunRecord(record);
     this.#json = now.event_json(pointer);
+    if (kind.startsWith("deploy_")) this.deployment = this.toJSON().deployment;
   }
 
   /** All of it, as `tinyci run --json` prints it. */

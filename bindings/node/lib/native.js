@@ -1,8 +1,9 @@
 // Every function of the header as a function of JavaScript: `now.plan_json(engine, selection)`.
 //
 // `err` is left out, and becomes a TinyciError that is thrown. An output is left out too and
-// becomes the result: a pointer, or a string that is freed here; or one of the numbers DONE and
-// AGAIN. Functions without an output give their status. Bytes come as a Buffer of their own.
+// becomes the result: a pointer, or a string that is freed here; of two, an object by their names;
+// or one of the numbers DONE and AGAIN. Functions without an output give their status. Bytes come as
+// a Buffer of their own.
 //
 // `later.plan_json(…)` does the same on a thread of libuv's pool, and gives a promise. It is for
 // work that ends by itself. What waits, such as a run, must never be called that way: four of those
@@ -43,6 +44,10 @@ const typeOf = (type) => TYPES[type] ?? (isOutput(type) ? OUTPUT : "void *");
 const declare = (name, result, parameters) =>
   library.func(`tinyci_${name}`, typeOf(result), parameters.map(([, type]) => typeOf(type)));
 
+/** Texts with their length beside them are bytes, and may have a NUL in them. */
+const plainTypes = (parameters) =>
+  parameters.map(([name, type], index) => [name, parameters[index + 1]?.[0] === "len" ? "const uint8_t *" : type]);
+
 const string = (pointer) => (pointer === null ? null : koffi.decode.string(pointer));
 
 const raw = {
@@ -69,13 +74,19 @@ function failure(status, pointer) {
   return error;
 }
 
-/** What a function with an output gives: the output with OK, else DONE or AGAIN. */
-function result(type, status, out) {
-  if (type === undefined || status > 0) return status;
-  if (type !== "char **") return out[0];
-  const text = string(out[0]);
-  raw.string_free(out[0]);
+/** The value of an output: a pointer, or a text that is freed here. */
+function value(type, stored) {
+  if (type !== "char **") return stored;
+  const text = string(stored);
+  raw.string_free(stored);
   return text;
+}
+
+/** What a function gives: its output, or an object of those that it has, with OK; else the status. */
+function result(outputs, status, stored) {
+  if (outputs.length === 0 || status > 0) return status;
+  const values = outputs.map(([name, type], index) => [name, value(type, stored[index][0])]);
+  return values.length === 1 ? values[0][1] : Object.fromEntries(values);
 }
 
 /** Refuses what koffi would cut to size: numbers out of range, texts with a NUL in them. */
@@ -88,15 +99,15 @@ function checked(parameters, given) {
 }
 
 /** A function with a status: `now` and `later` of it. */
-function acting(name, returns, parameters) {
+function acting(name, returns, stated) {
+  const parameters = plainTypes(stated);
   const native = declare(name, returns, parameters);
   const given = parameters.filter(([, type]) => !isOutput(type));
-  const output = parameters.find(([parameter, type]) => isOutput(type) && parameter !== "err")?.[1];
-  const room = () => (output ? [[null], [null]] : [[null]]);
+  const outputs = parameters.filter(([parameter, type]) => isOutput(type) && parameter !== "err");
+  const room = () => [...outputs.map(() => [null]), [null]];
   const settle = (status, rest) => {
-    const err = rest.at(-1);
-    if (status < 0) throw failure(status, err[0]);
-    return result(output, status, rest[0]);
+    if (status < 0) throw failure(status, rest.at(-1)[0]);
+    return result(outputs, status, rest);
   };
   const now = (...args) => {
     const rest = room();

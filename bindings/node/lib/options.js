@@ -29,6 +29,12 @@ function lent(name, given) {
   return { call, least, most, effect, doc: said.doc, returns: said.returns };
 }
 
+/** An option that has the host answer for something. */
+const answering = (name, answer) => (to, handler, host) => {
+  host[name] = callable(`\`${name}\``, handler);
+  host.answers |= answer;
+};
+
 /** What each option sets, and leaves in `host` for later. */
 const OPTIONS = {
   refs: (to, refs) => refs.forEach((glob) => now.options_add_ref(to, glob)),
@@ -51,20 +57,15 @@ const OPTIONS = {
       host.functions[name] = one;
       now.options_add_function(to, name, one.least, one.most, one.effect, one.doc);
     }),
-  secrets: (to, secrets, host) => {
-    host.secrets = callable("`secrets`", secrets);
-    host.answers |= constants.ANSWER_SECRET;
-  },
-  executor: (to, executor, host) => {
-    host.executor = callable("`executor`", executor);
-    host.answers |= constants.ANSWER_COMMAND;
-  },
+  secrets: answering("secrets", constants.ANSWER_SECRET),
+  approvals: answering("approvals", constants.ANSWER_APPROVAL),
+  executor: answering("executor", constants.ANSWER_COMMAND),
 };
 
 /** Sets what was given, and tells which handlers were among it. */
 export function setOptions(to, given) {
   known("option", given, Object.keys(OPTIONS));
-  const host = { hooks: {}, functions: {}, secrets: null, executor: null, answers: 0 };
+  const host = { hooks: {}, functions: {}, answers: 0 };
   each(given, (name, value) => {
     if (value !== undefined) OPTIONS[name](to, value, host);
   });

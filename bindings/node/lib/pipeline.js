@@ -1,5 +1,5 @@
 import { later, now } from "./native.js";
-import { namesOf, numberOf, sized } from "./values.js";
+import { known, namesOf, numberOf, sized } from "./values.js";
 
 const FORMATS = namesOf("FORMAT_");
 
@@ -9,7 +9,9 @@ const freed = new FinalizationRegistry((pointer) => now.pipeline_free(pointer));
 const NAMES = { yaml: ".tinyci.yml", rhai: ".tinyci.rhai" };
 
 /** The arguments with which the header takes a config: text, length, format, name. */
-export function config(text, { format = "yaml", name = NAMES[format] } = {}) {
+export function config(text, options = {}) {
+  known("option of a config", options, ["format", "name"]);
+  const { format = "yaml", name = NAMES[format] } = options;
   return [...sized("text", text), numberOf("format", FORMATS, format), name];
 }
 

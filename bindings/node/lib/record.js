@@ -1,6 +1,6 @@
 import { constants } from "./abi.js";
 import { now } from "./native.js";
-import { outcomeName } from "./values.js";
+import { outcomeName } from "./outcome.js";
 
 /** What remains of one attempt at one commit. Plain data: it outlives the list it was read from. */
 export class RunRecord {

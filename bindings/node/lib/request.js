@@ -3,7 +3,8 @@ import { constants as system } from "node:os";
 import { constants } from "./abi.js";
 import { TinyciError } from "./error.js";
 import { now } from "./native.js";
-import { checks, decode, encode, namesOf, numberOf, outcomeName, plain, sized } from "./values.js";
+import { outcomeName } from "./outcome.js";
+import { checks, decode, encode, namesOf, numberOf, plain, sized } from "./values.js";
 
 const STREAMS = namesOf("STREAM_");
 
@@ -109,6 +110,15 @@ class FunctionCall extends Request {}
 /** A secret that a pipeline asks for. */
 class SecretRequest extends Request {}
 
+/** A deployment that somebody has to approve of. */
+class ApprovalRequest extends Request {
+  constructor(taken) {
+    super(taken);
+    this.environment = this.name;
+    this.question = taken.ask(now.request_question);
+  }
+}
+
 /** A command that the host is to run. */
 class Command extends Request {
   #taken;
@@ -185,6 +195,14 @@ function finished(ended) {
   return [now.request_command_finish, Number.isInteger(code) ? code : 0, number];
 }
 
+/** The answer that says who approves: somebody, the host, or nobody yet. */
+function approved(by) {
+  if (typeof by === "string") return [now.request_return_string, by];
+  if (by === true) return [now.request_ok];
+  if (by === false || by === null || by === undefined) return [now.request_return_null];
+  throw new TypeError("`approvals` must return who approves, or true or false");
+}
+
 /** What is done for each kind of request: it gives the answer. */
 const SERVED = {
   [constants.EVENT_HOOK]: async (taken, event, host) => {
@@ -203,6 +221,7 @@ const SERVED = {
     const value = (await host.secrets(request.name, request)) ?? null;
     return value === null ? [now.request_return_null] : [now.request_return_bytes, ...sized("a secret", value)];
   },
+  [constants.EVENT_APPROVAL]: async (taken, event, host) => approved(await host.approvals(new ApprovalRequest(taken))),
   [constants.EVENT_COMMAND]: async (taken, event, host) => finished(await host.executor(new Command(taken))),
 };
 

@@ -65,6 +65,7 @@ export class Run {
   #turned = performance.now();
   #over = false;
   #records = null;
+  #deployment = null;
   /** What kept it from beginning. */
   #failure = null;
   /** The first error of a handler, as `{ error }`. */
@@ -73,6 +74,7 @@ export class Run {
 
   /** `start(cancel)` gives the pointer of the run. `host` has the handlers. */
   constructor(start, host, signal) {
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("`signal` must be an AbortSignal");
     this.#native = begin(start);
     this.#host = host;
     abandoned.register(this, this.#native, this);
@@ -85,11 +87,11 @@ export class Run {
   }
 
   get records() {
-    if (this.#failure !== null) throw this.#failure;
-    if (this.#records === null) {
-      throw new TinyciError("the run is not over: its records are there after its last event", { status: "invalid_arg" });
-    }
-    return this.#records;
+    return this.#result(this.#records);
+  }
+
+  get deployment() {
+    return this.#records === null ? this.#result(null) : this.#deployment;
   }
 
   cancel() {
@@ -98,7 +100,7 @@ export class Run {
 
   async wait() {
     for await (const _ of this);
-    return this.records;
+    return this.deployment ?? this.records;
   }
 
   async close() {
@@ -123,9 +125,15 @@ export class Run {
       if (this.#failure !== null) throw this.#failure;
     } finally {
       await this.close();
-      // An error that the loop threw itself comes before this one.
-      if (this.#raised !== null && this.#failure === null) throw this.#raised.error;
+      // In the place of what the library made of it. An error of the loop itself comes before this one.
+      if (this.#raised !== null) throw this.#raised.error;
     }
+  }
+
+  #result(result) {
+    if (this.#failure !== null) throw this.#failure;
+    if (result !== null) return result;
+    throw new TinyciError("the run is not over: go through its events first", { status: "invalid_arg" });
   }
 
   #listen(signal) {
@@ -164,7 +172,7 @@ export class Run {
     let event;
     try {
       event = now.run_next(this.#native.run, 0);
-      if (event === constants.DONE) this.#records = readRecords(now.run_records(this.#native.run));
+      if (event === constants.DONE) this.#read(this.#native.run);
     } catch (error) {
       this.#end(error, now.run_free);
       return null;
@@ -174,6 +182,11 @@ export class Run {
     if (event !== constants.DONE) return event;
     this.#end(null, now.run_free);
     return null;
+  }
+
+  #read(run) {
+    this.#records = readRecords(now.run_records(run));
+    if (now.run_deploy_outcome(run) !== 0) this.#deployment = JSON.parse(now.run_deployment_json(run));
   }
 
   /** Starts a handler, if this is a request. */

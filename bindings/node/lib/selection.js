@@ -1,6 +1,7 @@
+import { made } from "./made.js";
 import { now } from "./native.js";
 import { pointerOf } from "./pipeline.js";
-import { known, sized } from "./values.js";
+import { sized } from "./values.js";
 
 const list = (value) => (Array.isArray(value) ? value : [value]);
 
@@ -21,17 +22,9 @@ export function wordsOf(selected = {}) {
   return typeof selected === "string" || Array.isArray(selected) ? { revisions: selected } : selected;
 }
 
+const SELECTION = { create: now.selection_new, free: now.selection_free };
+
 /** Makes a tinyci_selection, to be freed by the caller, who knows what the `others` say. */
 export function select(words, others = []) {
-  known("word of a selection", words, [...Object.keys(WORDS), ...others]);
-  const pointer = now.selection_new();
-  try {
-    for (const [word, set] of Object.entries(WORDS)) {
-      if (words[word] !== undefined) set(pointer, words[word]);
-    }
-    return pointer;
-  } catch (error) {
-    now.selection_free(pointer);
-    throw error;
-  }
+  return made("word of a selection", words, WORDS, others, SELECTION);
 }

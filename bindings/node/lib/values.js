@@ -78,13 +78,6 @@ export function namesOf(prefix) {
   return Object.fromEntries(named.map(([name, value]) => [value, name.slice(prefix.length).toLowerCase()]));
 }
 
-const OUTCOMES = namesOf("OUTCOME_");
-
-/** The name of an outcome: `unknown` for one of a later version, null for none. */
-export function outcomeName(number) {
-  return number === 0 ? null : (OUTCOMES[number] ?? "unknown");
-}
-
 /** The number that stands for one of some names, or for none. */
 export function numberOf(what, names, name) {
   if (name === undefined || name === null) return 0;
@@ -92,9 +85,6 @@ export function numberOf(what, names, name) {
   if (found === undefined) throw new TypeError(`unknown ${what} ${show(name)}: it is one of ${Object.values(names).join(", ")}`);
   return Number(found);
 }
-
-/** The number of an outcome that somebody asks for. */
-export const outcomeNumber = (name) => numberOf("outcome", OUTCOMES, name);
 
 /** JSON of any value that a script can have. Unlike `JSON.stringify` it refuses what it cannot say. */
 export function encode(value) {

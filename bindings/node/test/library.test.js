@@ -12,6 +12,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Functions of the header that the package has no use for, and why. */
 const SKIPPED = {
+  cancel_level: "tokens are AbortSignals here, and only the package sees its own",
+  error_status: "it is what the call returned",
   request_arg_string: "the argument's JSON says the same, and tells of a NUL",
 };
 
@@ -85,4 +87,13 @@ test("the packed package is whole, and finds a library beside it", (t) => {
 test("without a library beside it, the system's is loaded by its versioned name", (t) => {
   assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: dirname(process.env.TINYCI_LIBRARY) }), /^\d+\.\d+\.\d+$/);
   assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: folder(t) }), /not_found .*libtinyci\.so\.1/);
+});
+
+test("the library stays loaded when the worker that loaded it has ended", { skip: process.platform !== "linux" }, () => {
+  const worker = 'import("tinyci").then(() => console.log("loaded"))';
+  const script = `
+    const worker = new (require("node:worker_threads").Worker)(${JSON.stringify(worker)}, { eval: true });
+    worker.on("exit", () => console.log(require("node:fs").readFileSync("/proc/self/maps", "utf8").includes("libtinyci")));`;
+  const { stdout } = spawnSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
+  assert.equal(stdout, "loaded\ntrue\n");
 });

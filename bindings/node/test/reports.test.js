@@ -81,7 +81,7 @@ test("pipelines are read, and their mistakes are found", async (t) => {
   assert.ok(pipeline instanceof Pipeline);
   assert.deepEqual(pipeline.steps, ["build", "test"]);
   assert.deepEqual((await parsePipeline(Buffer.from("test: make"))).steps, ["test"]);
-  assert.deepEqual((await parsePipeline("")).steps, []);
+  await assert.rejects(parsePipeline(""), { status: "config", message: /the config is empty/ });
   await assert.rejects(parsePipeline("build: [unclosed", { name: "nightly.yml" }), (error) => {
     assert.equal(error.status, "config");
     assert.equal(error.file, "nightly.yml");
@@ -121,7 +121,7 @@ test("a hook is installed and taken out again", async (t) => {
   assert.match(repository.git("config", "--get-all", "receive.hideRefs"), /refs\//);
   await engine.uninstall();
   assert.deepEqual(hooks(), []);
-  await assert.rejects(engine.install({ comand: "tinyci" }), /unknown word of an installation `comand`/);
+  await assert.rejects(engine.install({ comand: "tinyci" }), /unknown option of an installation `comand`: it is one of command, /);
 });
 
 test("old builds are packed, and a verdict is taken away", async (t) => {
@@ -130,7 +130,8 @@ test("old builds are packed, and a verdict is taken away", async (t) => {
   assert.deepEqual(rest, []);
   assert.ok(statSync(archive).size > 0);
   assert.match(execFileSync("tar", ["-tzf", archive], { encoding: "utf8" }), /\.tinyci\.yml/);
-  assert.deepEqual(await engine.compact({ newest: 0, leave: [commits[1]] }), []);
+  assert.deepEqual(await engine.compact({ newest: 0, leave: commits }), []);
+  await assert.rejects(engine.compact({ num: 1 }), TypeError);
   assert.equal(await engine.forget(commits[1]), true);
   assert.equal(repository.verdict(commits[1]), null);
   assert.equal(await engine.forget(commits[1]), false);
@@ -141,7 +142,7 @@ test("old builds are packed, and a verdict is taken away", async (t) => {
 test("tags are filled in", () => {
   assert.equal(interpolate("make <%= target %> <%% x", { target: "all" }), "make all <% x");
   assert.throws(() => interpolate("a\n <%= target %>"), { name: "TinyciError", status: "interpolate", line: 2 });
-  assert.throws(() => interpolate("<%= target %>", { target: "a b" }), { status: "interpolate" });
+  assert.throws(() => interpolate("<%= who %>", { who: "a b" }), { status: "interpolate" });
   assert.throws(() => interpolate("x", { target: null }), { status: "invalid_arg" });
   assert.throws(() => interpolate("x", { target: 5 }), TypeError);
 });

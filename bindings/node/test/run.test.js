@@ -47,7 +47,7 @@ test("events tell what happens, in order", async (t) => {
   assert.deepEqual(JSON.parse(JSON.stringify(output)).text, "built\n");
   assert.equal(finished.outcome, "failure");
   assert.equal(finished.record.steps[1].exitCode, 3);
-  assert.match(finished.logLines, /\n$/);
+  assert.match(events[5].logLines + events[8].logLines, /\n$/);
   assert.equal(new Set(events.slice(1, -1).map((event) => event.job)).size, 1);
   assert.equal("data" in finished, false);
 });
@@ -86,15 +86,38 @@ test("the loop waits in the event loop: no thread and no turn is held up", async
   assert.equal(code, 0);
 });
 
-test("a build that never stops writing leaves other things their turn", async (t) => {
+test("events that are there already leave other things their turn", async (t) => {
+  const repository = new Repository(t, config("build: seq 200000\n"));
+  const engine = await open(repository.path);
+  t.after(() => engine.close());
+  let turns = 0;
+  const turn = () => {
+    turns += 1;
+    turning = setImmediate(turn);
+  };
+  let turning = setImmediate(turn);
+  t.after(() => clearImmediate(turning));
+  let before = -1;
+  for await (const event of engine.run()) {
+    if (event.kind !== "output") continue;
+    assert.notEqual(turns, before);
+    before = turns;
+    // Slower than the build.
+    for (const until = performance.now() + 50; performance.now() < until; );
+  }
+  assert.equal(repository.verdict(), "success");
+});
+
+test("a build that never stops writing is stopped", async (t) => {
   const repository = new Repository(t, config("build: yes\n"));
   const engine = await open(repository.path, { settings: { grace: "100ms" } });
   t.after(() => engine.close());
   const stop = new AbortController();
-  setTimeout(() => stop.abort(), 200);
-  const events = await eventsOf(engine.run({ signal: stop.signal }));
-  assert.match(outputOf(events), /^y\ny\n/);
-  assert.equal(events.at(-1).outcome, "canceled");
+  const run = engine.run({ signal: stop.signal });
+  for await (const event of run) if (event.kind === "output") setImmediate(() => stop.abort());
+  assert.equal(run.records[0].outcome, "canceled");
+  for await (const event of engine.run()) if (event.kind === "output") break;
+  assert.equal(repository.verdict(), null);
 });
 
 test("leaving the loop stops the run and frees the repository", async (t) => {
@@ -265,4 +288,5 @@ test("a selection says what to run", async (t) => {
   assert.throws(() => engine.run({ revision: "main" }), { name: "TypeError", message: /unknown word of a selection `revision`/ });
   assert.throws(() => engine.run({ pipeline: {} }), TypeError);
   assert.throws(() => engine.run({ waitMs: 1.5 }), RangeError);
+  assert.throws(() => engine.run({ signal: {} }), TypeError);
 });

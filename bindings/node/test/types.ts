@@ -30,6 +30,7 @@ async function main(stop: AbortController): Promise<Outcome | undefined> {
       },
     },
     secrets: async (name) => (name === "token" ? Buffer.from([1]) : null),
+    approvals: ({ environment, question }) => (environment === "staging" ? "Ada" : question !== null),
     executor: execute,
   });
   // @ts-expect-error there is no such point
@@ -43,6 +44,9 @@ async function main(stop: AbortController): Promise<Outcome | undefined> {
     // @ts-expect-error not every event has bytes
     else event.data;
   }
+  const plan = await engine.deployPlan({ environment: "staging" });
+  const deployed = await engine.deploy({ plan, by: { name: "Ada", address: "ada@example.org" } }).wait();
+  if (deployed.outcome === "waiting") await engine.approve(deployed.commit, "staging");
   const records: RunRecord[] = run.records;
   const [green] = await engine.records({ outcome: "success", limit: 1 });
   try {

@@ -1,0 +1,12 @@
+import { now } from "./native.js";
+import { namesOf, numberOf } from "./values.js";
+
+const OUTCOMES = namesOf("OUTCOME_");
+
+/** The name of an outcome: `unknown` for one of a later version, null for none. */
+export function outcomeName(number) {
+  return number === 0 ? null : (now.outcome_name(number) ?? "unknown");
+}
+
+/** The number of an outcome that somebody asks for; 0 for none. */
+export const outcomeNumber = (name) => numberOf("outcome", OUTCOMES, name);
