@@ -66,6 +66,12 @@ fn functions_that_do_not_exist_are_found_wherever_they_are_called() {
 }
 
 #[test]
+fn a_property_with_a_reserved_name_is_told_what_it_is_called() {
+    one("print(ctx.export);", 11, "`export` is reserved by the language; the folder of the export");
+    one("let m = #{}; m.default = 1;", 16, "`default` is reserved by the language");
+}
+
+#[test]
 fn numbers_of_arguments_are_checked() {
     one("sh();", 1, "`sh` takes 1 or 2 arguments, not 0: `sh(command, options?)`");
     one("retry(3, || sh(\"a\", 1, 2));", 13, "`sh` takes 1 or 2 arguments, not 3");
