@@ -93,7 +93,8 @@ mod scripts {
     use crate::{commit::CommitId, engine::scripts::CommitTree, repo::Repo, script};
 
     pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Error> {
-        script::check(text, name, &Folder::new(&builder.path), &builder.options.functions)
+        let (folder, options) = (Folder::new(&builder.path), &builder.options);
+        script::check(text, name, &folder, &options.functions, &options.vars)
     }
 
     pub(super) fn in_commit(
@@ -103,7 +104,7 @@ mod scripts {
         options: &Options,
     ) -> Vec<Error> {
         let tree = CommitTree { repo, id };
-        script::check(text, name, &tree, &options.functions)
+        script::check(text, name, &tree, &options.functions, &options.vars)
     }
 
     pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {

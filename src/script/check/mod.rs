@@ -4,19 +4,20 @@
 //! only where it meets them, which may be hours into a run, or never before the day of a release.
 //! So all of the syntax tree is looked at here, closures and `${…}` included, in modules too.
 //!
-//! `names` (what can be called), `walk` (every node of a function), and three rooms of judgments:
-//! `calls` (functions, arguments, options), `members` (`ctx`), `habits` (what the language takes
-//! without a word and means otherwise than people do).
+//! `names` (what can be called), `walk` (every node of a function), and four rooms of judgments:
+//! `calls` (functions, arguments, options), `members` (`ctx`), `texts` (tags in commands), `habits`
+//! (what the language takes without a word and means otherwise than people do).
 
 mod calls;
 mod habits;
 mod members;
 mod names;
+mod texts;
 mod walk;
 
 use std::{collections::BTreeSet, iter};
 
-use self::{names::Names, walk::File};
+use self::{names::Names, texts::Tags, walk::File};
 use super::{
     excerpt,
     imports::{Tree, Unit, place},
@@ -25,18 +26,20 @@ use super::{
 use crate::{
     error::{Error, Position},
     function::HostFunction,
+    interpolate::Vars,
 };
 
 /// More are of no use to a person, and a generated script may hold any number.
 const FINDINGS_MAX: usize = 100;
 
 /// What is wrong with a script and what it imports, in the order of the files and their lines.
-/// Where it cannot be loaded, that alone.
+/// Where it cannot be loaded, that alone. `functions` and `vars` are those of the embedding program.
 pub(crate) fn check(
     bytes: &[u8],
     name: &str,
     tree: &dyn Tree,
     functions: &[HostFunction],
+    vars: &Vars,
 ) -> Vec<Error> {
     let script = match Script::load(bytes, name, tree, functions) {
         Ok(script) => script,
@@ -45,6 +48,7 @@ pub(crate) fn check(
     let modules = script.modules.values().map(|unit| File::new(unit, false));
     let files: Vec<File<'_>> = iter::once(File::new(&script.main, true)).chain(modules).collect();
     let names = Names::new(&files, functions);
+    let tags = Tags::new(functions, vars);
     let mut errors = Vec::new();
     for (index, file) in files.iter().enumerate() {
         let mut findings = Findings { unit: file.unit, found: BTreeSet::new() };
@@ -54,6 +58,7 @@ pub(crate) fn check(
         for body in &file.bodies {
             calls::judge(body, &names, &mut findings);
             members::judge(body, &mut findings);
+            texts::judge(body, &tags, &mut findings);
             habits::judge(body, file, &script, &names, &mut findings);
         }
         errors.extend(findings.into_errors().take(FINDINGS_MAX - errors.len()));

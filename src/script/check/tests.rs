@@ -25,7 +25,9 @@ fn found(text: &str) -> Vec<String> {
         HostFunction::new("slack::post", 1..=2, Effect::External, "", |_| Ok(Value::Nothing));
     let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Nothing));
     let functions = [post.unwrap(), notify.unwrap()];
-    let errors = check(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions);
+    let mut vars = Vars::new();
+    vars.set("own", "x").unwrap();
+    let errors = check(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions, &vars);
     errors.iter().map(ToString::to_string).collect()
 }
 
@@ -72,6 +74,17 @@ fn a_property_with_a_reserved_name_is_told_what_it_is_called() {
 }
 
 #[test]
+fn tags_in_commands_are_read() {
+    one("sh(\"echo <%= comit %>\");", 4, "did you mean `commit`?");
+    one("retry(3, || try_sh(`echo <%= ctx.sjbect %>`));", 20, "did you mean `subject`?");
+    one("let v = capture(\"echo <%= sh(1) %>\");", 17, "`sh` acts, and a tag only looks things up");
+    one("sh(\"echo <%= commit\");", 4, "is not closed by `%>`");
+    nothing(
+        "fn build(ctx) { sh(\"echo <%= own %> <%= ctx.short + 1 %> <%%\"); print(\"<%= x %>\"); }",
+    );
+}
+
+#[test]
 fn numbers_of_arguments_are_checked() {
     one("sh();", 1, "`sh` takes 1 or 2 arguments, not 0: `sh(command, options?)`");
     one("retry(3, || sh(\"a\", 1, 2));", 13, "`sh` takes 1 or 2 arguments, not 3");
@@ -111,6 +124,7 @@ fn modules_are_known_by_what_they_hold() {
         "x",
         &Files(&[("a.rhai", "fn f() {\n  shh(1)\n}")]),
         &[],
+        &Vars::new(),
     );
     assert_eq!(errors[0].to_string(), "a.rhai:2:3: there is no function `shh`; did you mean `sh`?");
 }
@@ -254,7 +268,7 @@ fn nothing_runs_before_an_approval() {
 
 #[test]
 fn every_finding_shows_its_line() {
-    let errors = check(b"fn build(ctx) {\n\tshh(1);\n}", "ci.rhai", &Files(&[]), &[]);
+    let errors = check(b"fn build(ctx) {\n\tshh(1);\n}", "ci.rhai", &Files(&[]), &[], &Vars::new());
     assert_eq!(
         errors[0].report(),
         "there is no function `shh`; did you mean `sh`?\n  --> ci.rhai:2:2\n   |\n 2 | \tshh(1);\n   | \t^"
