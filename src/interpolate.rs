@@ -49,6 +49,15 @@ pub struct Vars {
 }
 
 impl Vars {
+    /// Every name that a tag can take, `own` ones included, with a value that any text can hold.
+    pub(crate) fn in_any_tag(own: &Vars) -> Self {
+        let mut vars = Self::new();
+        for name in IN_ENVIRONMENT.into_iter().chain(own.names()) {
+            vars.set_fact(name, "x".to_owned());
+        }
+        vars
+    }
+
     /// No variables.
     pub fn new() -> Self {
         Self::default()
@@ -213,10 +222,7 @@ impl Pipeline {
         own: &Vars,
         judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
-        let mut vars = Vars::new();
-        for name in IN_ENVIRONMENT.into_iter().chain(own.names()) {
-            vars.set_fact(name, "x".to_owned());
-        }
+        let vars = Vars::in_any_tag(own);
         let texts = self.steps().flat_map(|step| {
             step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values())
         });

@@ -98,11 +98,12 @@ mod scripts {
     const TESTS_SUFFIX: &str = ".test.rhai";
 
     pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Error> {
-        let (folder, functions) = (Folder::new(&builder.path), &builder.options.functions);
-        match name.ends_with(TESTS_SUFFIX) {
-            true => script::check_tests(text, name, &folder, functions),
-            false => script::check(text, name, &folder, functions),
-        }
+        let (folder, options) = (Folder::new(&builder.path), &builder.options);
+        let check = match name.ends_with(TESTS_SUFFIX) {
+            true => script::check_tests,
+            false => script::check,
+        };
+        check(text, name, &folder, &options.functions, &options.vars)
     }
 
     pub(super) fn in_commit(
@@ -112,7 +113,7 @@ mod scripts {
         options: &Options,
     ) -> Vec<Error> {
         let tree = CommitTree { repo, id };
-        script::check(text, name, &tree, &options.functions)
+        script::check(text, name, &tree, &options.functions, &options.vars)
     }
 
     pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {

@@ -430,9 +430,10 @@ impl Host for RehearsalHost {
         true
     }
 
-    fn called(&self, function: &str, arguments: &[Value]) {
+    fn called(&self, function: &str, arguments: &[Value]) -> Value {
         let arguments: Vec<String> = arguments.iter().map(Value::literal).collect();
         self.act(Act::Call(format!("{function}({})", arguments.join(", "))));
+        Value::Nothing
     }
 }
 

@@ -187,8 +187,7 @@ fn call_host(
     }
     session.acted.store(true, std::sync::atomic::Ordering::SeqCst);
     if session.host.rehearses() && function.effect == Effect::External {
-        session.host.called(&function.name, &values);
-        return Ok(Dynamic::UNIT);
+        return Ok(dynamic_of(session.host.called(&function.name, &values)));
     }
     let result =
         catch_unwind(AssertUnwindSafe(|| session.host.call(function, &values, session.limits())));

@@ -138,6 +138,8 @@ pub(crate) trait Host: Send + Sync {
         false
     }
 
-    /// In a rehearsal, a function of the embedding program would have been called.
-    fn called(&self, _function: &str, _arguments: &[Value]) {}
+    /// In a rehearsal, a function of the embedding program would have been called; what it gives.
+    fn called(&self, _function: &str, _arguments: &[Value]) -> Value {
+        Value::Nothing
+    }
 }

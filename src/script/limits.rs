@@ -17,7 +17,7 @@ const CALLS_MAX: usize = 64;
 const DEPTH_MAX: usize = 64;
 const STRING_BYTES_MAX: usize = 16 << 20;
 const ARRAY_ELEMENTS_MAX: usize = 100_000;
-const MAP_ENTRIES_MAX: usize = 10_000;
+pub(super) const MAP_ENTRIES_MAX: usize = 10_000;
 /// How many modules a script may import, directly or not.
 pub(super) const MODULES_MAX: usize = 32;
 

@@ -8,7 +8,11 @@ use crate::suggestion::did_you_mean;
 /// What is wrong with a script that cannot be parsed. `word` is what stands at the place.
 pub(super) fn parse_message(error: &ParseErrorType, word: &str) -> String {
     match error {
-        ParseErrorType::VariableExpected | ParseErrorType::FnMissingName if !word.is_empty() => {
+        ParseErrorType::VariableExpected
+        | ParseErrorType::FnMissingName
+        | ParseErrorType::PropertyExpected
+            if !word.is_empty() =>
+        {
             reserved(word)
         }
         ParseErrorType::BadInput(LexError::MalformedChar(text)) => format!(

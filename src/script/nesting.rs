@@ -1,4 +1,4 @@
-//! How deep values may stand in each other.
+//! How deep values may stand in each other, and how large a map may grow.
 //!
 //! The language limits the sizes of lists and maps, but not how often a closure captures another.
 //! Whatever is copied or dropped is so by recursion, and a chain of a hundred thousand closures
@@ -13,6 +13,8 @@ use std::{
 };
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map};
+
+use super::limits::MAP_ENTRIES_MAX;
 
 /// Far more than data and closures that people write.
 const DEPTH_MAX: usize = 128;
@@ -33,7 +35,14 @@ pub(super) fn limit(engine: &mut Engine) {
     engine.on_var(move |name, _, context| {
         let value = context.scope().get(name).filter(|value| !value.is_locked());
         let Some(value) = value else { return Ok(None) };
-        let (one_in, mut rest) = match length(value) {
+        let length = length(value);
+        // The language looks at the size of what an assignment gives, not at what `map[key] = value`
+        // makes of the map.
+        if value.is_map() && length > Some(MAP_ENTRIES_MAX) {
+            let what = "Size of object map".to_owned();
+            return Err(EvalAltResult::ErrorDataTooLarge(what, rhai::Position::NONE).into());
+        }
+        let (one_in, mut rest) = match length {
             None if value.is_fnptr() => (1, CLOSURE_VALUES_MAX),
             None => return Ok(None),
             Some(length) => (USES_PER_LOOK + length / 8, VALUES_MAX),
@@ -106,6 +115,14 @@ mod tests {
         ] {
             assert!(fault(script).contains("more than 128 deep"), "{script}: {}", fault(script));
         }
+    }
+
+    #[test]
+    fn maps_do_not_grow_entry_by_entry_beyond_their_limit() {
+        let grow = "let m = #{}; for i in 0..10010 { m[i.to_string()] = i; } m.len()";
+        assert!(fault(grow).contains("Size of object map too large"), "{}", fault(grow));
+        let full = "let m = #{}; for i in 0..9999 { m[i.to_string()] = i; } m.len()";
+        assert_eq!(fault(full), "none");
     }
 
     #[test]

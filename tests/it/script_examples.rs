@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use tinyci::{CancelToken, Engine, Format, Outcome, Record, Selection};
+use tinyci::{
+    CancelToken, DeployOutcome, DeployRequest, Deployment, Engine, Format, Outcome, Record,
+    Selection,
+};
 
 use crate::support::TestRepo;
 
@@ -30,14 +33,16 @@ impl Stage {
         stage
     }
 
-    /// Writes its name, `VERSION`, `DB` and its arguments down, and fails at the call whose number
-    /// the file `fail` holds.
+    /// Writes its name, `VERSION`, `DB`, its arguments and what a password is read from down, and
+    /// fails at the call whose number the file `fail` holds.
     fn program(&self, name: &str) {
         let calls = self.repo.outside().join("calls");
         let (calls, fail) = (calls.display(), self.repo.outside().join("fail"));
         let text = format!(
             "#!/bin/sh\necho \"${{VERSION:+$VERSION }}${{DB:+$DB }}{name} $*\" >> {calls}\n\
+             case \"$*\" in *--password-stdin*) cat > {}/password;; esac\n\
              test \"$(wc -l < {calls})\" != \"$(cat {} 2>/dev/null)\"\n",
+            self.repo.outside().display(),
             fail.display()
         );
         let path = self.bin.join(name);
@@ -45,20 +50,37 @@ impl Stage {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    fn run(&self) -> (Record, Vec<String>) {
-        let calls = self.repo.outside().join("calls");
-        let _ = fs::remove_file(&calls);
+    fn engine(&self) -> Engine {
         let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap());
         let site = self.repo.outside().join("www");
         let engine = Engine::builder(self.repo.path())
             .env("PATH", path)
-            .env("SITE_ROOT", site.to_str().unwrap());
-        let engine = engine.open().unwrap();
+            .env("SITE_ROOT", site.to_str().unwrap())
+            .secrets(|name, _| Ok(Some(format!("the {name}").into_bytes())));
+        engine.open().unwrap()
+    }
+
+    /// What was called since it was asked last.
+    fn calls(&self) -> Vec<String> {
+        let path = self.repo.outside().join("calls");
+        let calls = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        calls.lines().map(str::to_owned).collect()
+    }
+
+    fn run(&self) -> (Record, Vec<String>) {
+        let engine = self.engine();
         let selection = Selection::revision("HEAD").retry(true);
         let summary = engine.run(&selection, &CancelToken::new(), &mut |_: &_| ()).unwrap();
         let record = summary.records.into_iter().next().unwrap();
-        let calls = fs::read_to_string(calls).unwrap_or_default();
-        (record, calls.lines().map(str::to_owned).collect())
+        (record, self.calls())
+    }
+
+    fn deploy(&self) -> (Deployment, Vec<String>) {
+        let engine = self.engine();
+        let (cancel, newest) = (CancelToken::new(), DeployRequest::newest());
+        let deployment = engine.deploy("production", newest, &cancel, &mut |_: &_| ()).unwrap();
+        (deployment, self.calls())
     }
 }
 
@@ -141,6 +163,44 @@ fn docker_compose_argument_by_argument_and_failing_at_each_call() {
         assert_eq!(calls.iter().collect::<Vec<_>>(), expected, "call {failing} failed");
         assert_eq!(record.remembered.is_empty(), failing < 5, "call {failing} failed");
     }
+}
+
+#[test]
+fn docker_is_deployed_once_approved_whichever_call_fails() {
+    let stage = Stage::new("docker-compose.rhai", &["docker", "docker-compose"]);
+    stage.repo.git(&["branch", "-m", "master"]);
+    stage.repo.git(&["config", "tinyci.secretRefs", "refs/heads/master"]);
+    stage.repo.git(&["config", "user.name", "Grace"]);
+    stage.repo.git(&["config", "user.email", "grace@example.org"]);
+    let id = stage.repo.commit("Deploy me");
+    assert_eq!(stage.run().0.outcome, Outcome::Success);
+    let (waiting, calls) = stage.deploy();
+    assert_eq!((waiting.outcome, calls.len()), (DeployOutcome::Waiting, 0));
+    let question = format!("Tag {} \"Deploy me\" as production?", &id[..7]);
+    assert!(waiting.reason.unwrap().ends_with(&question));
+
+    stage.engine().approve("production", &id).unwrap();
+    let login = "docker login --password-stdin -u ci".to_owned();
+    let tag = format!("docker tag fml:{id} fml:production");
+    let push = "docker push fml:production".to_owned();
+    let whole = vec![login.clone(), tag.clone(), push.clone()];
+    let cases = [
+        (0, DeployOutcome::Success, whole.clone()),
+        (1, DeployOutcome::Failure, vec![login.clone()]),
+        (2, DeployOutcome::Failure, vec![login, tag]),
+        (3, DeployOutcome::Success, [whole, vec![push]].concat()),
+    ];
+    let password = stage.repo.outside().join("password");
+    for (failing, outcome, expected) in cases {
+        fs::write(stage.repo.outside().join("fail"), failing.to_string()).unwrap();
+        let (deployment, calls) = stage.deploy();
+        assert_eq!(deployment.outcome, outcome, "call {failing} failed: {deployment:?}");
+        assert_eq!(calls, expected, "call {failing} failed");
+        assert_eq!(fs::read_to_string(&password).unwrap(), "the REGISTRY_TOKEN");
+        fs::remove_file(&password).unwrap();
+    }
+    let deployed = stage.engine().deployed("production").unwrap().unwrap();
+    assert_eq!(deployed.approved_by.as_deref(), Some("Grace <grace@example.org>"));
 }
 
 #[test]

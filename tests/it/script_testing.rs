@@ -112,6 +112,35 @@ fn phases_are_called_with_made_up_commits_and_commands() {
 }
 
 #[test]
+fn functions_of_the_host_give_what_a_test_says() {
+    let test = |body: &str| {
+        let repo = TestRepo::new();
+        repo.write(
+            ".tinyci.rhai",
+            "fn build() { let id = chat::post(\"begun\"); sh(`notify ${id} ${stage()}`); }\n",
+        );
+        repo.write(".tinyci.test.rhai", format!("fn test_it(t) {{ {body} }}\n"));
+        repo.commit("with tests");
+        let give = |value: &'static str| move |_: &FunctionCall<'_>| Ok(Value::from(value));
+        let engine = Engine::builder(repo.path())
+            .function("chat::post", 1..=1, Effect::External, "Posts.", give("sent"))
+            .function("stage", 0..=0, Effect::Pure, "Which stage.", give("live"))
+            .open()
+            .unwrap();
+        let report = engine.test_pipeline(&TestOptions::revision("HEAD")).unwrap();
+        report.tests[0].failure.as_ref().map(tinyci::Error::report)
+    };
+    let ran = "t.expect_commands(t.build(), [\"notify 7 test\"]);";
+    let both = "t.fake_call(\"chat::post\", 7); t.fake_call(\"stage\", \"test\");";
+    assert_eq!(test(&format!("{both} {ran}")), None);
+    assert_eq!(test("t.expect_commands(t.build(), [\"notify  live\"]);"), None);
+    let unused = test("t.fake_call(\"stage\", 1);").unwrap();
+    assert!(unused.starts_with("nothing called `stage`"), "{unused}");
+    let unknown = test("t.fake_call(\"chat::pots\", 1);").unwrap();
+    assert!(unknown.contains("no function `chat::pots`; did you mean `chat::post`?"), "{unknown}");
+}
+
+#[test]
 fn a_run_takes_the_steps_that_a_run_takes() {
     passes(
         r#"let r = t.run(#{ changes: ["docs/a"] });

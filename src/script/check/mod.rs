@@ -4,19 +4,20 @@
 //! only where it meets them, which may be hours into a run, or never before the day of a release.
 //! So all of the syntax tree is looked at here, closures and `${…}` included, in modules too.
 //!
-//! `names` (what can be called), `walk` (every node of a function), and three rooms of judgments:
-//! `calls` (functions, arguments, options), `members` (`ctx`), `habits` (what the language takes
-//! without a word and means otherwise than people do).
+//! `names` (what can be called), `walk` (every node of a function), and four rooms of judgments:
+//! `calls` (functions, arguments, options), `members` (`ctx`), `texts` (tags in commands), `habits`
+//! (what the language takes without a word and means otherwise than people do).
 
 mod calls;
 mod habits;
 mod members;
 mod names;
+mod texts;
 mod walk;
 
 use std::{collections::BTreeSet, iter};
 
-use self::{names::Names, walk::File};
+use self::{names::Names, texts::Tags, walk::File};
 use super::{
     excerpt,
     imports::{Tree, Unit, place},
@@ -26,21 +27,26 @@ use super::{
 use crate::{
     error::{Error, Position},
     function::HostFunction,
+    interpolate::Vars,
 };
 
 /// More are of no use to a person, and a generated script may hold any number.
 const FINDINGS_MAX: usize = 100;
 
 /// What is wrong with a script and what it imports, in the order of the files and their lines.
-/// Where it cannot be loaded, that alone.
+/// Where it cannot be loaded, that alone. `functions` and `vars` are those of the embedding program.
 pub(crate) fn check(
     bytes: &[u8],
     name: &str,
     tree: &dyn Tree,
     functions: &[HostFunction],
+    vars: &Vars,
 ) -> Vec<Error> {
     match Script::load(bytes, name, tree, functions) {
-        Ok(script) => judge(&script, true, |files| Names::new(files, functions)),
+        Ok(script) => {
+            let tags = Tags::new(functions, vars);
+            judge(&script, true, &tags, |files| Names::new(files, functions))
+        }
         Err(error) => vec![error],
     }
 }
@@ -51,9 +57,10 @@ pub(crate) fn check_tests(
     name: &str,
     tree: &dyn Tree,
     functions: &[HostFunction],
+    vars: &Vars,
 ) -> Vec<Error> {
     match Suite::load(bytes, name, tree, functions) {
-        Ok(suite) => judge(suite.script(), false, Names::of_tests),
+        Ok(suite) => judge(suite.script(), false, &Tags::new(functions, vars), Names::of_tests),
         Err(error) => vec![error],
     }
 }
@@ -62,6 +69,7 @@ pub(crate) fn check_tests(
 fn judge<'a>(
     script: &Script,
     phases: bool,
+    tags: &Tags<'_>,
     names: impl FnOnce(&[File<'_>]) -> Names<'a>,
 ) -> Vec<Error> {
     let modules = script.modules.values().map(|unit| File::new(unit, false));
@@ -76,6 +84,7 @@ fn judge<'a>(
         for body in &file.bodies {
             calls::judge(body, &names, &mut findings);
             members::judge(body, &mut findings);
+            texts::judge(body, tags, &mut findings);
             habits::judge(body, file, script, &names, &mut findings);
         }
         errors.extend(findings.into_errors().take(FINDINGS_MAX - errors.len()));

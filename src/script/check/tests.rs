@@ -25,7 +25,9 @@ fn found(text: &str) -> Vec<String> {
         HostFunction::new("slack::post", 1..=2, Effect::External, "", |_| Ok(Value::Nothing));
     let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Nothing));
     let functions = [post.unwrap(), notify.unwrap()];
-    let errors = check(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions);
+    let mut vars = Vars::new();
+    vars.set("own", "x").unwrap();
+    let errors = check(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions, &vars);
     errors.iter().map(ToString::to_string).collect()
 }
 
@@ -63,6 +65,23 @@ fn functions_that_do_not_exist_are_found_wherever_they_are_called() {
     one("let f = || 1; f(2);", 15, "`f` is a variable: call what it holds with `f.call(…)`");
     one("build_it(ctx);", 1, "there is no function `build_it`");
     whole("const X = 1; fn build() { } fn f() { xyzzy(1) }", 1, 38, "`xyzzy`");
+}
+
+#[test]
+fn a_property_with_a_reserved_name_is_told_what_it_is_called() {
+    one("print(ctx.export);", 11, "`export` is reserved by the language; the folder of the export");
+    one("let m = #{}; m.default = 1;", 16, "`default` is reserved by the language");
+}
+
+#[test]
+fn tags_in_commands_are_read() {
+    one("sh(\"echo <%= comit %>\");", 4, "did you mean `commit`?");
+    one("retry(3, || try_sh(`echo <%= ctx.sjbect %>`));", 20, "did you mean `subject`?");
+    one("let v = capture(\"echo <%= sh(1) %>\");", 17, "`sh` acts, and a tag only looks things up");
+    one("sh(\"echo <%= commit\");", 4, "is not closed by `%>`");
+    nothing(
+        "fn build(ctx) { sh(\"echo <%= own %> <%= ctx.short + 1 %> <%%\"); print(\"<%= x %>\"); }",
+    );
 }
 
 #[test]
@@ -105,6 +124,7 @@ fn modules_are_known_by_what_they_hold() {
         "x",
         &Files(&[("a.rhai", "fn f() {\n  shh(1)\n}")]),
         &[],
+        &Vars::new(),
     );
     assert_eq!(errors[0].to_string(), "a.rhai:2:3: there is no function `shh`; did you mean `sh`?");
 }
@@ -248,7 +268,7 @@ fn nothing_runs_before_an_approval() {
 
 #[test]
 fn every_finding_shows_its_line() {
-    let errors = check(b"fn build(ctx) {\n\tshh(1);\n}", "ci.rhai", &Files(&[]), &[]);
+    let errors = check(b"fn build(ctx) {\n\tshh(1);\n}", "ci.rhai", &Files(&[]), &[], &Vars::new());
     assert_eq!(
         errors[0].report(),
         "there is no function `shh`; did you mean `sh`?\n  --> ci.rhai:2:2\n   |\n 2 | \tshh(1);\n   | \t^"
@@ -298,7 +318,8 @@ fn damaged_scripts_never_panic() {
 fn found_in_tests(text: &str) -> Vec<String> {
     let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Nothing));
     let functions = [notify.unwrap()];
-    let errors = check_tests(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions);
+    let errors =
+        check_tests(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions, &Vars::new());
     errors.iter().map(ToString::to_string).collect()
 }
 

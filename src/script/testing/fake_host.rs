@@ -130,6 +130,9 @@ impl Host for FakeHost {
         arguments: &[Value],
         limits: Limits,
     ) -> Result<Value, BoxedError> {
+        if let Some(value) = self.tester.call_answer(&function.name) {
+            return Ok(value);
+        }
         function.call(&FunctionCall::new(arguments, &self.origin(limits)?))
     }
 
@@ -196,9 +199,10 @@ impl Host for FakeHost {
         true
     }
 
-    fn called(&self, function: &str, arguments: &[Value]) {
+    fn called(&self, function: &str, arguments: &[Value]) -> Value {
         let arguments: Vec<String> = arguments.iter().map(Value::literal).collect();
         self.act(Act::Call(format!("{function}({})", arguments.join(", "))));
+        self.tester.call_answer(function).unwrap_or(Value::Nothing)
     }
 }
 

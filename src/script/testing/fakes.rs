@@ -4,6 +4,7 @@ use rhai::{Array, Dynamic, Map};
 
 use super::expectation::Place;
 use crate::{
+    function::Value,
     glob,
     outcome::Exit,
     script::{
@@ -66,6 +67,16 @@ fn code(value: &Dynamic) -> Result<Exit, Thrown> {
     let code = value.as_int().ok().and_then(|code| i32::try_from(code).ok());
     let code = code.filter(|code| (0..=255).contains(code));
     code.map(Exit::Code).ok_or_else(|| throw("an exit code is a number from 0 to 255"))
+}
+
+/// What a function of the embedding program gives: what `t.fake_call` says.
+#[derive(Clone, Debug)]
+pub(super) struct FakeCall {
+    pub(super) function: String,
+    pub(super) value: Value,
+    pub(super) used: bool,
+    /// Where it stands.
+    pub(super) place: Place,
 }
 
 /// The answers to the commands that a glob matches.

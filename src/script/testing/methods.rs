@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Engine, NativeCallContext};
 use super::{
     expectation::{Expectation, Place, nearest},
     fake_commit::FakeCommit,
-    fakes::Fake,
+    fakes::{Fake, FakeCall},
     result::{PhaseResult, ResultObject, line},
     tester::Tester,
 };
@@ -27,8 +27,9 @@ type Method = fn(&Tester, &[Dynamic], &Place) -> Result<Dynamic, Thrown>;
 
 /// The methods of `t` beside those that have the name of a phase: how many arguments they take, and
 /// what they do.
-pub(super) const METHODS: [(&str, RangeInclusive<usize>, Method); 8] = [
+pub(super) const METHODS: [(&str, RangeInclusive<usize>, Method); 9] = [
     ("fake", 2..=2, fake),
+    ("fake_call", 2..=2, fake_call),
     ("run", 0..=1, run),
     ("expect", 1..=2, expect),
     ("expect_equal", 2..=2, expect_equal),
@@ -110,6 +111,16 @@ fn fake(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, T
     let result = arguments.get(1).cloned().unwrap_or_default();
     let fake = Fake::new(glob, &result, at.clone())?;
     tester.add_fake(fake);
+    Ok(Dynamic::UNIT)
+}
+
+/// `t.fake_call(function, value)`
+fn fake_call(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, Thrown> {
+    let function = text("the first argument of `fake_call`, a function,", arguments.first())?;
+    let value = arguments.get(1).cloned().unwrap_or_default();
+    let value = value_of(&value)
+        .ok_or_else(|| throw(format!("a function cannot give {}", kind(&value))))?;
+    tester.add_fake_call(FakeCall { function, value, used: false, place: at.clone() })?;
     Ok(Dynamic::UNIT)
 }
 

@@ -14,7 +14,7 @@ use super::{
     expectation::{Expectation, Place, nearest},
     fake_commit::FakeCommit,
     fake_host::{FakeHost, refused},
-    fakes::{Answer, Fake},
+    fakes::{Answer, Fake, FakeCall},
     result::{Done, PhaseResult, ResultObject, command_notes, line},
 };
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
         run::{PhaseCall, PhaseEnd, run},
         session::{Thrown, throw},
     },
+    suggestion::did_you_mean,
 };
 
 /// As much as a worker has: phases recurse as deep as in a run, whatever the test did before.
@@ -42,6 +43,7 @@ pub(super) struct Stage {
     functions: Vec<HostFunction>,
     pub(super) deadline: Instant,
     fakes: Mutex<Vec<Fake>>,
+    fake_calls: Mutex<Vec<FakeCall>>,
     remembered: Mutex<BTreeMap<String, Value>>,
     /// What the test failed to say, whatever the script makes of it.
     broken: Mutex<Option<String>>,
@@ -65,6 +67,7 @@ impl Tester {
             functions,
             deadline,
             fakes: Mutex::default(),
+            fake_calls: Mutex::default(),
             remembered: Mutex::default(),
             broken: Mutex::default(),
             unmet: Mutex::default(),
@@ -89,6 +92,27 @@ impl Tester {
 
     pub(super) fn add_fake(&self, fake: Fake) {
         self.locked(|it| &it.fakes).push(fake);
+    }
+
+    /// Has a function of the embedding program give this value whenever it is called.
+    pub(super) fn add_fake_call(&self, fake: FakeCall) -> Result<(), Thrown> {
+        let known: Vec<&str> = self.0.functions.iter().map(|it| it.name.as_str()).collect();
+        if !known.contains(&fake.function.as_str()) {
+            let hint = did_you_mean(&fake.function, known);
+            let message =
+                format!("the embedding program has no function `{}`{hint}", fake.function);
+            return Err(throw(message));
+        }
+        self.locked(|it| &it.fake_calls).push(fake);
+        Ok(())
+    }
+
+    /// What a function of the embedding program gives, if the test says so.
+    pub(super) fn call_answer(&self, function: &str) -> Option<Value> {
+        let mut fakes = self.locked(|it| &it.fake_calls);
+        let fake = fakes.iter_mut().find(|fake| fake.function == function)?;
+        fake.used = true;
+        Some(fake.value.clone())
     }
 
     /// What the last phase that was called came to.
@@ -242,6 +266,11 @@ impl Tester {
     pub(super) fn expect_nothing_left(&self, test: &str) -> Result<(), Thrown> {
         if let Some((expectation, place)) = self.locked(|it| &it.unmet).take() {
             return Err(place.around(test, expectation));
+        }
+        let unused = self.locked(|it| &it.fake_calls).iter().find(|fake| !fake.used).cloned();
+        if let Some(fake) = unused {
+            let expectation = Expectation::new(format!("nothing called `{}`", fake.function));
+            return Err(fake.place.around(test, expectation));
         }
         let fakes = self.locked(|it| &it.fakes);
         let complaint = fakes.iter().find_map(|fake| Some((fake, fake.complaint()?)));
