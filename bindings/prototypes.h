@@ -26,6 +26,7 @@ const char *tinyci_error_cause(const tinyci_error *error, size_t depth);
 const char *tinyci_error_file(const tinyci_error *error);
 uint32_t tinyci_error_line(const tinyci_error *error);
 uint32_t tinyci_error_column(const tinyci_error *error);
+int32_t tinyci_error_host_code(const tinyci_error *error);
 void tinyci_error_free(tinyci_error *error);
 void tinyci_string_free(char *string);
 tinyci_options *tinyci_options_new(void);

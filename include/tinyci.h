@@ -677,6 +677,16 @@ uint32_t tinyci_error_line(const tinyci_error *error);
 uint32_t tinyci_error_column(const tinyci_error *error);
 
 /**
+ * The number that the host gave when it failed a request, where that is what went wrong.
+ *
+ * @param error  The error, or NULL.
+ * @return The number; 0 where there is none.
+ *
+ * Any thread.
+ */
+int32_t tinyci_error_host_code(const tinyci_error *error);
+
+/**
  * Frees an error.
  *
  * @param error  The error, which is gone then with all its texts, or NULL.

@@ -23,11 +23,16 @@ pub struct tinyci_error {
     file: Option<CString>,
     line: u32,
     column: u32,
+    host_code: i32,
 }
 
-/// An error on its way out.
+/// An error on its way out, with what only C knows of it.
 #[derive(Debug)]
-pub(super) struct Failure(pub(super) Error);
+pub(super) struct Failure {
+    pub(super) error: Error,
+    /// The number that the host gave to the request that it failed.
+    pub(super) host_code: i32,
+}
 
 impl Failure {
     /// An argument that must be there is NULL.
@@ -38,12 +43,12 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self(error)
+        Self { error, host_code: 0 }
     }
 }
 
 impl From<Failure> for tinyci_error {
-    fn from(Failure(error): Failure) -> Self {
+    fn from(Failure { error, host_code }: Failure) -> Self {
         let mut causes = Vec::new();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -58,13 +63,14 @@ impl From<Failure> for tinyci_error {
             file: error.path().map(c_path),
             line: error.position().map_or(0, |position| place(position.line)),
             column: error.position().map_or(0, |position| place(position.column)),
+            host_code,
         }
     }
 }
 
 impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        self.error.fmt(f)
     }
 }
 
@@ -77,7 +83,7 @@ impl ErrorOut<'_> {
     pub(super) fn store(self, result: Result<tinyci_status, Failure>) -> tinyci_status {
         let (status, error) = match result {
             Ok(status) => (status, None),
-            Err(failure) => (status_of(failure.0.kind()), Some(failure)),
+            Err(failure) => (status_of(failure.error.kind()), Some(failure)),
         };
         if let Some(place) = self.0 {
             let error = error.map(|failure| Box::into_raw(Box::new(tinyci_error::from(failure))));
@@ -153,6 +159,17 @@ pub extern "C" fn tinyci_error_line(error: Option<&tinyci_error>) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_column(error: Option<&tinyci_error>) -> u32 {
     error.map_or(0, |error| error.column)
+}
+
+/// The number that the host gave when it failed a request, where that is what went wrong.
+///
+/// @param error  The error, or NULL.
+/// @return The number; 0 where there is none.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_error_host_code(error: Option<&tinyci_error>) -> i32 {
+    error.map_or(0, |error| error.host_code)
 }
 
 /// Frees an error.

@@ -17,6 +17,7 @@ static void nothing_at_all(void) {
     CHECK(tinyci_error_status(NULL) == TINYCI_OK && tinyci_error_message(NULL) == NULL);
     CHECK(tinyci_error_cause(NULL, 0) == NULL && tinyci_error_file(NULL) == NULL);
     CHECK(tinyci_error_line(NULL) == 0 && tinyci_error_column(NULL) == 0);
+    CHECK(tinyci_error_host_code(NULL) == 0);
     CHECK(tinyci_engine_path(NULL) == NULL && tinyci_cancel_level(NULL) == 0);
     CHECK(tinyci_commit_id(NULL) == NULL && tinyci_commit_tree(NULL) == NULL);
     CHECK(tinyci_commit_branch(NULL) == NULL && tinyci_commit_subject(NULL) == NULL);

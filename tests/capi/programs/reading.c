@@ -99,7 +99,7 @@ static void configs(const tinyci_engine *engine) {
     CHECK(pipeline == NULL && tinyci_error_line(error) == 1 && tinyci_error_column(error) == 8);
     CHECK(strcmp(tinyci_error_file(error), "ci.yml") == 0);
     CHECK(strncmp(tinyci_error_message(error), "ci.yml:1:8: ", 12) == 0);
-    CHECK(tinyci_error_cause(error, SIZE_MAX) == NULL);
+    CHECK(tinyci_error_host_code(error) == 0 && tinyci_error_cause(error, SIZE_MAX) == NULL);
     tinyci_error_free(error);
     GIVES(TINYCI_INVALID_ARG, tinyci_pipeline_parse(NULL, bad, 9, 7, "ci", &pipeline, &err));
     OK(tinyci_check_json(engine, "HEAD", &json, &err));
