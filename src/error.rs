@@ -87,6 +87,8 @@ struct Inner {
     path: Option<PathBuf>,
     position: Option<Position>,
     excerpt: Option<String>,
+    #[cfg(feature = "capi")]
+    host_code: i32,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -103,7 +105,18 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
         let (path, position, excerpt, source) = (None, None, None, None);
-        Self { inner: Box::new(Inner { kind, message, path, position, excerpt, source }) }
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                message,
+                path,
+                position,
+                excerpt,
+                #[cfg(feature = "capi")]
+                host_code: 0,
+                source,
+            }),
+        }
     }
 
     /// The same error with the file or repository that it met.
@@ -125,6 +138,19 @@ impl Error {
     pub(crate) fn with_excerpt(mut self, excerpt: String) -> Self {
         self.inner.excerpt = Some(excerpt);
         self
+    }
+
+    /// The same error with the number that the host gave to the request that it failed.
+    #[cfg(feature = "capi")]
+    pub(crate) fn with_host_code(mut self, code: i32) -> Self {
+        self.inner.host_code = code;
+        self
+    }
+
+    /// That number; 0 where there is none.
+    #[cfg(feature = "capi")]
+    pub(crate) fn host_code(&self) -> i32 {
+        self.inner.host_code
     }
 
     /// The same error with its cause.

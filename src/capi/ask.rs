@@ -114,7 +114,8 @@ impl Asked {
         match answer {
             Answer::Failed { message, code: 0 } => Err(Error::new(ErrorKind::HostAbort, message)),
             Answer::Failed { message, code } => {
-                Err(Error::new(ErrorKind::HostAbort, format!("{message} (code {code})")))
+                let message = format!("{message} (code {code})");
+                Err(Error::new(ErrorKind::HostAbort, message).with_host_code(code))
             }
             answer => Ok(answer),
         }

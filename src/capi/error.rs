@@ -26,13 +26,9 @@ pub struct tinyci_error {
     host_code: i32,
 }
 
-/// An error on its way out, with what only C knows of it.
+/// An error on its way out.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: Error,
-    /// The number that the host gave to the request that it failed.
-    pub(super) host_code: i32,
-}
+pub(super) struct Failure(pub(super) Error);
 
 impl Failure {
     /// An argument that must be there is NULL.
@@ -43,12 +39,12 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, host_code: 0 }
+        Self(error)
     }
 }
 
 impl From<Failure> for tinyci_error {
-    fn from(Failure { error, host_code }: Failure) -> Self {
+    fn from(Failure(error): Failure) -> Self {
         let mut causes = Vec::new();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -63,14 +59,14 @@ impl From<Failure> for tinyci_error {
             file: error.path().map(c_path),
             line: error.position().map_or(0, |position| place(position.line)),
             column: error.position().map_or(0, |position| place(position.column)),
-            host_code,
+            host_code: error.host_code(),
         }
     }
 }
 
 impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.error.fmt(f)
+        self.0.fmt(f)
     }
 }
 
@@ -83,7 +79,7 @@ impl ErrorOut<'_> {
     pub(super) fn store(self, result: Result<tinyci_status, Failure>) -> tinyci_status {
         let (status, error) = match result {
             Ok(status) => (status, None),
-            Err(failure) => (status_of(failure.error.kind()), Some(failure)),
+            Err(failure) => (status_of(failure.0.kind()), Some(failure)),
         };
         if let Some(place) = self.0 {
             let error = error.map(|failure| Box::into_raw(Box::new(tinyci_error::from(failure))));

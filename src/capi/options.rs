@@ -122,7 +122,7 @@ fn set(
         match &result {
             Ok(()) => *options = changed,
             Err(failure) => {
-                let mistake = (failure.error.kind(), failure.error.to_string());
+                let mistake = (failure.0.kind(), failure.0.to_string());
                 options.mistake.get_or_insert(mistake);
             }
         }

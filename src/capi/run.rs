@@ -68,7 +68,7 @@ impl Running {
         let thread = thread::Builder::new().name("tinyci run".to_owned()).spawn(move || {
             let mut observer = |event: &Event| filled.push_event(event.clone());
             let ended = catch_unwind(AssertUnwindSafe(|| work(&token, &mut observer)));
-            filled.end(ended.unwrap_or_else(|panic| Err(panicked(&*panic).error)));
+            filled.end(ended.unwrap_or_else(|panic| Err(panicked(&*panic).0)));
         });
         let thread = thread.map_err(|source| {
             Error::new(ErrorKind::Spawn, "cannot start a thread for the run").with_source(source)

@@ -232,7 +232,7 @@ fn a_run_of_somebody_else_is_busy_and_can_be_followed() {
 
 #[test]
 fn signals_stay_the_hosts() {
-    check("signals", &[], &FAST, || with("build: true\n"));
+    check("signals", &[], &FAST, || with("build: 'true'\n"));
 }
 
 #[test]
@@ -246,8 +246,8 @@ fn two_engines_work_on_two_small_threads() {
 
 #[test]
 fn many_calls_cost_neither_memory_nor_descriptors() {
-    check("soak", &["100000"], &[Way::Plain], || with("build: true\n"));
-    check("soak", &["3000"], &[Way::Sanitized], || with("build: true\n"));
+    check("soak", &["100000"], &[Way::Plain], || with("build: 'true'\n"));
+    check("soak", &["3000"], &[Way::Sanitized], || with("build: 'true'\n"));
 }
 
 #[test]

@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
         size_t length;
         const uint8_t *data = tinyci_event_data(event, &length);
         if (tinyci_event_kind(event) != TINYCI_EVENT_OUTPUT) continue;
-        CHECK(length > 0 && length <= 64 * 1024 && data[length - 1] == '\n');
+        CHECK(data != NULL && length > 0 && length <= 64 * 1024);
         total += length;
         nanosleep(&pause, NULL);
         if (first == 0 && total > wanted / 10) first = memory_kib();
