@@ -239,7 +239,8 @@ class Run(Iterator[Event], AsyncIterator[Event]):
                 self._error = error
                 self._closing = True
                 # The host's own exception says more than that the host failed.
-                raise (self._failures.pop(0) if self._failures else error) from None
+                self._raise_failure()
+                raise
             finally:
                 self._pulling = False
                 if self._closing:
