@@ -5,14 +5,15 @@
 # target/. All that Go makes goes below target/, and nothing is fetched. Exits with 77 where there is
 # no Go.
 set -eu
-cd "$(dirname "$0")/../.."
 command -v go >/dev/null || { echo 'go is not installed: apt-get install golang-go' >&2; exit 77; }
+root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ $# -gt 0 ]; then
     prefix=$(cd "$1" && pwd)
 else
-    prefix=$PWD/target/prefix
-    sh bindings/build-library.sh "$prefix"
+    prefix=$root/target/prefix
+    sh "$root/bindings/build-library.sh" "$prefix"
 fi
+cd "$root"
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LD_LIBRARY_PATH="$prefix/lib"
 export GOCACHE="$PWD/target/go/cache" GOPATH="$PWD/target/go/path"
 export GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=1
