@@ -302,7 +302,13 @@ export class Engine implements AsyncDisposable {
   /** Packs all but the newest builds, and those to leave, and gives the paths of the archives. */
   compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<string[]>;
   /** Removes old builds by these rules, else by those of the settings: what `tinyci prune --json` prints. */
-  prune(options?: { keep?: number; maxAgeMs?: number; maxBytes?: number; dryRun?: boolean; signal?: AbortSignal }): Promise<any>;
+  prune(options?: {
+    keep?: number;
+    maxAgeMs?: number;
+    maxBytes?: number;
+    dryRun?: boolean;
+    signal?: AbortSignal;
+  }): Promise<any>;
   /** Takes a commit's verdict away, so that it is due again; false if it had none. */
   forget(revision: string): Promise<boolean>;
   /** Stops its runs, waits for its calls, and frees it. */

@@ -17,7 +17,7 @@ function readCommit(pointer) {
 export function readCommits(list) {
   try {
     const commits = [];
-    for (let one; (one = now.commits_next(list)) !== constants.DONE; ) commits.push(readCommit(one));
+    for (let one; (one = now.commits_next(list)) !== constants.DONE;) commits.push(readCommit(one));
     return commits;
   } finally {
     now.commits_free(list);

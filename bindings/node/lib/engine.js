@@ -54,7 +54,9 @@ export class Engine {
   deploy(words = {}) {
     const request = deployRequest(words, ["environment", "signal"]);
     try {
-      return this.#start(words.signal, (engine, cancel) => now.deploy_start(engine, words.environment, request, cancel));
+      return this.#start(words.signal, (engine, cancel) =>
+        now.deploy_start(engine, words.environment, request, cancel),
+      );
     } finally {
       now.deploy_request_free(request);
     }
@@ -84,7 +86,9 @@ export class Engine {
   }
 
   plan(selected) {
-    return this.#select(selected, [], async (engine, selection) => JSON.parse(await later.plan_json(engine, selection)));
+    return this.#select(selected, [], async (engine, selection) =>
+      JSON.parse(await later.plan_json(engine, selection)),
+    );
   }
 
   check(revision) {
@@ -212,7 +216,8 @@ export class Engine {
   }
 
   #open() {
-    if (this.#pointer === null) throw new TinyciError("the engine is closed", { status: "invalid_arg", file: this.path });
+    if (this.#pointer === null)
+      throw new TinyciError("the engine is closed", { status: "invalid_arg", file: this.path });
     return this.#pointer;
   }
 

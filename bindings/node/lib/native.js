@@ -42,7 +42,11 @@ const isOutput = (type) => type.endsWith(" **");
 const typeOf = (type) => TYPES[type] ?? (isOutput(type) ? OUTPUT : "void *");
 
 const declare = (name, result, parameters) =>
-  library.func(`tinyci_${name}`, typeOf(result), parameters.map(([, type]) => typeOf(type)));
+  library.func(
+    `tinyci_${name}`,
+    typeOf(result),
+    parameters.map(([, type]) => typeOf(type)),
+  );
 
 /** Texts with their length beside them are bytes, and may have a NUL in them. */
 const plainTypes = (parameters) =>
@@ -61,7 +65,7 @@ for (const name of Object.keys(functions)) {
 /** What the library says went wrong. */
 function failure(status, pointer) {
   const causes = [];
-  for (let cause; (cause = raw.error_cause(pointer, causes.length)) !== null; ) causes.push(cause);
+  for (let cause; (cause = raw.error_cause(pointer, causes.length)) !== null;) causes.push(cause);
   const error = new TinyciError(raw.error_message(pointer) ?? "no more is known", {
     status: raw.status_name(status) ?? String(status),
     file: raw.error_file(pointer),

@@ -25,7 +25,8 @@ function lent(name, given) {
   const call = callable(`the function \`${name}\``, said.call);
   const [least, most] = said.args ?? [call.length, call.length];
   const effect = numberOf("effect", EFFECTS, said.effect ?? "external");
-  if (said.returns !== undefined && said.returns !== "float") throw new TypeError(`\`returns\` of \`${name}\` can only be "float"`);
+  if (said.returns !== undefined && said.returns !== "float")
+    throw new TypeError(`\`returns\` of \`${name}\` can only be "float"`);
   return { call, least, most, effect, doc: said.doc, returns: said.returns };
 }
 
@@ -43,7 +44,9 @@ const OPTIONS = {
   buildsDir: (to, dir) => now.options_set_builds_dir(to, pathOf(dir)),
   outputLimit: now.options_set_output_limit,
   settings: (to, settings) =>
-    each(settings, (key, values) => [values].flat().forEach((value) => now.options_set_setting(to, key, String(value)))),
+    each(settings, (key, values) =>
+      [values].flat().forEach((value) => now.options_set_setting(to, key, String(value))),
+    ),
   env: (to, env) => each(env, (name, value) => now.options_set_env(to, name, value)),
   vars: (to, vars) => each(vars, (name, value) => now.options_set_var(to, name, value)),
   hooks: (to, hooks, host) =>

@@ -38,7 +38,7 @@ function exitCode(code) {
 export function readRecords(list) {
   try {
     const records = [];
-    for (let one; (one = now.records_next(list)) !== constants.DONE; ) records.push(new RunRecord(one));
+    for (let one; (one = now.records_next(list)) !== constants.DONE;) records.push(new RunRecord(one));
     return records;
   } finally {
     now.records_free(list);

@@ -126,7 +126,9 @@ class Command extends Request {
   constructor(taken) {
     super(taken);
     this.#taken = taken;
-    const { shell, argv, cwd, env, input, input_hex, timeout_ms, output } = JSON.parse(taken.ask(now.request_command_json));
+    const { shell, argv, cwd, env, input, input_hex, timeout_ms, output } = JSON.parse(
+      taken.ask(now.request_command_json),
+    );
     this.shell = shell ?? null;
     this.argv = argv ?? null;
     this.cwd = cwd;

@@ -74,7 +74,8 @@ export class Run {
 
   /** `start(cancel)` gives the pointer of the run. `host` has the handlers. */
   constructor(start, host, signal) {
-    if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("`signal` must be an AbortSignal");
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError("`signal` must be an AbortSignal");
     this.#native = begin(start);
     this.#host = host;
     abandoned.register(this, this.#native, this);
@@ -121,7 +122,7 @@ export class Run {
 
   async *[Symbol.asyncIterator]() {
     try {
-      for (let event; (event = await this.#pull()) !== null; ) yield event;
+      for (let event; (event = await this.#pull()) !== null;) yield event;
       if (this.#failure !== null) throw this.#failure;
     } finally {
       await this.close();

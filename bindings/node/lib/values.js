@@ -82,7 +82,8 @@ export function namesOf(prefix) {
 export function numberOf(what, names, name) {
   if (name === undefined || name === null) return 0;
   const found = Object.keys(names).find((number) => names[number] === name);
-  if (found === undefined) throw new TypeError(`unknown ${what} ${show(name)}: it is one of ${Object.values(names).join(", ")}`);
+  if (found === undefined)
+    throw new TypeError(`unknown ${what} ${show(name)}: it is one of ${Object.values(names).join(", ")}`);
   return Number(found);
 }
 

@@ -9,7 +9,11 @@ const approving = "build: 'true'\ndeploy:\n  run: echo deployed\n  approve: true
 /** A repository with a green commit that can be deployed, and its engine. */
 async function green(t, config = "build: 'true'\ndeploy: echo deployed\n", options = {}) {
   const repository = new Repository(t, { ".tinyci.yml": config });
-  for (const [key, value] of [["user.name", "Ada"], ["user.email", "ada@example.org"]]) repository.git("config", key, value);
+  for (const [key, value] of [
+    ["user.name", "Ada"],
+    ["user.email", "ada@example.org"],
+  ])
+    repository.git("config", key, value);
   const engine = await open(repository.path, options);
   t.after(() => engine.close());
   const [record] = await engine.run().wait();
@@ -26,7 +30,9 @@ test("what is green is planned, deployed, listed, and rolled back", async (t) =>
   const run = engine.deploy({ plan, by: { name: "Grace", address: "grace@example.org" } });
   const events = await eventsOf(run);
   assert.equal(outputOf(events), "deployed\n");
-  const [started, finished] = ["deploy_started", "deploy_finished"].map((kind) => events.find((event) => event.kind === kind));
+  const [started, finished] = ["deploy_started", "deploy_finished"].map((kind) =>
+    events.find((event) => event.kind === kind),
+  );
   assert.equal(started.deployment.commit, commit);
   assert.equal(finished.outcome, "success");
   assert.equal(run.deployment.outcome, "success");
@@ -40,7 +46,10 @@ test("what is green is planned, deployed, listed, and rolled back", async (t) =>
   assert.equal((await engine.rollback().wait()).commit, commit);
   const warned = [];
   const deploys = await engine.deploys({ environment: "production", onWarning: (line) => warned.push(line) });
-  assert.deepEqual(deploys.map((one) => one.commit), [commit, second, commit]);
+  assert.deepEqual(
+    deploys.map((one) => one.commit),
+    [commit, second, commit],
+  );
   assert.deepEqual(warned, []);
   assert.equal((await engine.deploys({ limit: 1 })).length, 1);
 });
@@ -66,10 +75,19 @@ test("the host approves, does not, refuses, and fails", async (t) => {
     return await engine.deploy().wait();
   };
   for (const none of [null, undefined, false]) assert.equal((await deploy(() => none)).outcome, "waiting");
-  await assert.rejects(deploy((request) => request.fail("not on Fridays", 5)), { status: "host_abort", message: /not on Fridays/ });
+  await assert.rejects(
+    deploy((request) => request.fail("not on Fridays", 5)),
+    { status: "host_abort", message: /not on Fridays/ },
+  );
   const oops = new Error("the desk is closed");
-  await assert.rejects(deploy(() => Promise.reject(oops)), oops);
-  await assert.rejects(deploy(() => 1), TypeError);
+  await assert.rejects(
+    deploy(() => Promise.reject(oops)),
+    oops,
+  );
+  await assert.rejects(
+    deploy(() => 1),
+    TypeError,
+  );
   assert.equal((await deploy(() => "Ada <ada@example.org>")).outcome, "success");
   assert.match(JSON.stringify(await engine.deploys({ limit: 1 })), /Ada <ada@example.org>/);
   assert.deepEqual(asked[0], ["production", null]);
@@ -106,7 +124,11 @@ test("the state and the settings of a repository are told", async (t) => {
   repository.git("config", "tinyci.jobs", "3");
   const settings = await engine.settings();
   assert.ok(settings.length > 5);
-  assert.ok(settings.some((setting) => /"jobs"|tinyci\.jobs/.test(JSON.stringify(setting)) && JSON.stringify(setting).includes("3")));
+  assert.ok(
+    settings.some(
+      (setting) => /"jobs"|tinyci\.jobs/.test(JSON.stringify(setting)) && JSON.stringify(setting).includes("3"),
+    ),
+  );
 });
 
 test("old builds are removed by rules", async (t) => {

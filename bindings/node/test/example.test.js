@@ -13,7 +13,8 @@ async function live(t, path) {
   const child = spawn(process.execPath, [file, path, "0"]);
   t.after(() => child.kill("SIGKILL"));
   child.text = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (child.text += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => (child.text += text));
   const url = await eventually("the page is served", () => child.text.match(/^http:.*\/$/m)?.[0]);
   return { child, url };
 }
@@ -44,7 +45,9 @@ test("the live page shows a build while it runs, and what became of it", async (
   assert.equal((await fetch(`${url}nothing`)).status, 404);
   await writeFile(go, "");
   await eventually("the build is over", () => repository.verdict() === "success");
-  await eventually("the page lists it", async () => (await (await fetch(url)).text()).includes(`${commit.slice(0, 10)}<td>main<td>success`));
+  await eventually("the page lists it", async () =>
+    (await (await fetch(url)).text()).includes(`${commit.slice(0, 10)}<td>main<td>success`),
+  );
   child.kill("SIGINT");
   assert.equal((await ended(child)).code, 0);
   await watched.over;
@@ -53,7 +56,9 @@ test("the live page shows a build while it runs, and what became of it", async (
 
 test("Ctrl-C ends the live page and its build", async (t) => {
   const repository = new Repository(t);
-  repository.commit({ ".tinyci.yml": `build: touch ${repository.file("began")}; sleep 1000\nhooks:\n  after_all: touch ${repository.file("after")}\n` });
+  repository.commit({
+    ".tinyci.yml": `build: touch ${repository.file("began")}; sleep 1000\nhooks:\n  after_all: touch ${repository.file("after")}\n`,
+  });
   const { child, url } = await live(t, repository.path);
   await fetch(`${url}push`, { method: "POST" });
   await eventually("the build began", () => existsSync(repository.file("began")));

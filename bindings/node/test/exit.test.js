@@ -22,7 +22,10 @@ async function assertGone(repository, pids) {
   await eventually("the build's processes are gone", () => !pids.some(isAlive));
   assert.equal(repository.verdict(), null);
   const engine = await open(repository.path);
-  assert.deepEqual((await engine.scan()).map(({ id }) => id), [repository.git("rev-parse", "HEAD")]);
+  assert.deepEqual(
+    (await engine.scan()).map(({ id }) => id),
+    [repository.git("rev-parse", "HEAD")],
+  );
   const pipeline = await engine.parsePipeline("build: 'true'\n");
   const [record] = await engine.run({ pipeline, waitMs: Infinity }).wait();
   assert.equal(record.outcome, "success");

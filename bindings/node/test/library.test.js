@@ -37,8 +37,13 @@ test("every prototype is bound, and called somewhere", fromSource, () => {
 
 /** Imports the package in a process of its own, and gives what it says. */
 function load(env, cwd = root) {
-  const script = 'import("tinyci").then((t) => console.log(t.version), (e) => console.log(e.name, e.status, e.message))';
-  const { stdout } = spawnSync(process.execPath, ["-e", script], { cwd, env: { ...process.env, ...env }, encoding: "utf8" });
+  const script =
+    'import("tinyci").then((t) => console.log(t.version), (e) => console.log(e.name, e.status, e.message))';
+  const { stdout } = spawnSync(process.execPath, ["-e", script], {
+    cwd,
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+  });
   return stdout.trim();
 }
 
@@ -71,7 +76,9 @@ test("a library of another ABI, an older one and a foreign one are refused", (t)
 
 test("the packed package is whole, and finds a library beside it", (t) => {
   const dir = folder(t);
-  const packed = JSON.parse(execFileSync("npm", ["pack", "--json", "--pack-destination", dir], { cwd: root, encoding: "utf8" }));
+  const packed = JSON.parse(
+    execFileSync("npm", ["pack", "--json", "--pack-destination", dir], { cwd: root, encoding: "utf8" }),
+  );
   const modules = join(dir, "node_modules");
   mkdirSync(join(modules, "tinyci"), { recursive: true });
   const filename = (Array.isArray(packed) ? packed[0] : Object.values(packed)[0]).filename;
@@ -89,11 +96,15 @@ test("without a library beside it, the system's is loaded by its versioned name"
   assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: folder(t) }), /not_found .*libtinyci\.so\.1/);
 });
 
-test("the library stays loaded when the worker that loaded it has ended", { skip: process.platform !== "linux" }, () => {
-  const worker = 'import("tinyci").then(() => console.log("loaded"))';
-  const script = `
+test(
+  "the library stays loaded when the worker that loaded it has ended",
+  { skip: process.platform !== "linux" },
+  () => {
+    const worker = 'import("tinyci").then(() => console.log("loaded"))';
+    const script = `
     const worker = new (require("node:worker_threads").Worker)(${JSON.stringify(worker)}, { eval: true });
     worker.on("exit", () => console.log(require("node:fs").readFileSync("/proc/self/maps", "utf8").includes("libtinyci")));`;
-  const { stdout } = spawnSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
-  assert.equal(stdout, "loaded\ntrue\n");
-});
+    const { stdout } = spawnSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
+    assert.equal(stdout, "loaded\ntrue\n");
+  },
+);

@@ -55,7 +55,10 @@ test("a scan and a plan tell what is due", async (t) => {
   assert.equal(commit.subject, "mend it");
   assert.deepEqual(commit.subjectBytes, Buffer.from("mend it"));
   assert.equal(commit.time.getTime() / 1000, Number(repository.git("log", "-1", "--format=%ct")));
-  assert.deepEqual((await engine.scan({ ranges: `${commits[1]}..main` })).map(({ id }) => id), [commits[2]]);
+  assert.deepEqual(
+    (await engine.scan({ ranges: `${commits[1]}..main` })).map(({ id }) => id),
+    [commits[2]],
+  );
   assert.equal((await engine.plan()).jobs[0].commit.id ?? (await engine.plan()).jobs[0].commit, commits[2]);
   await assert.rejects(engine.scan("nothing"), { status: "not_found" });
 });
@@ -69,7 +72,10 @@ test("records and results are found by outcome and number", async (t) => {
   assert.deepEqual(await ids(commits[0]), [commits[0]]);
   await assert.rejects(ids({ outcome: "green" }), /unknown outcome "green": it is one of success, failure/);
   await assert.rejects(ids({ outcomes: "success" }), /unknown word of a selection `outcomes`/);
-  assert.deepEqual((await engine.results({ outcome: "failure" })).map((one) => one.commit), [commits[1]]);
+  assert.deepEqual(
+    (await engine.results({ outcome: "failure" })).map((one) => one.commit),
+    [commits[1]],
+  );
   await engine.run({ revisions: commits[1], retry: true }).wait();
   assert.equal((await engine.results(commits[1])).length, 1);
   assert.equal((await engine.results({ revisions: commits[1], allAttempts: true })).length, 2);
@@ -96,7 +102,10 @@ test("pipelines are read, and their mistakes are found", async (t) => {
   assert.ok(JSON.stringify(report).includes("new.yml"));
   if (hasFeature("rhai")) {
     assert.deepEqual((await engine.parsePipeline("fn build(ctx) {}", { format: "rhai" })).steps, ["build"]);
-    await assert.rejects(parsePipeline("fn build(ctx) {", { format: "rhai", name: "x.rhai" }), { status: "script", file: "x.rhai" });
+    await assert.rejects(parsePipeline("fn build(ctx) {", { format: "rhai", name: "x.rhai" }), {
+      status: "script",
+      file: "x.rhai",
+    });
   }
 });
 
@@ -121,7 +130,10 @@ test("a hook is installed and taken out again", async (t) => {
   assert.match(repository.git("config", "--get-all", "receive.hideRefs"), /refs\//);
   await engine.uninstall();
   assert.deepEqual(hooks(), []);
-  await assert.rejects(engine.install({ comand: "tinyci" }), /unknown option of an installation `comand`: it is one of command, /);
+  await assert.rejects(
+    engine.install({ comand: "tinyci" }),
+    /unknown option of an installation `comand`: it is one of command, /,
+  );
 });
 
 test("old builds are packed, and a verdict is taken away", async (t) => {

@@ -42,7 +42,10 @@ test("hooks are told where they are, and set variables", async (t) => {
   const { events, error } = await run(t, yaml("build: echo <%= release %>\ntest: echo <%= release %>\n"), { hooks });
   assert.equal(error, null);
   assert.equal(outputOf(events), "before_build-1\nbefore_test-1\n");
-  assert.deepEqual(seen.map(([name, step]) => [name, step]), Object.keys(hooks).map((name) => [name, name]));
+  assert.deepEqual(
+    seen.map(([name, step]) => [name, step]),
+    Object.keys(hooks).map((name) => [name, name]),
+  );
   assert.equal(seen.at(-1)[2], "success");
 });
 
@@ -158,7 +161,10 @@ test("a hook is told that nobody waits for it any more", async (t) => {
   const engine = await open(repository.path, { hooks: { before_build }, timeoutMs: 3000 });
   t.after(() => engine.close());
   const records = await engine.run().wait();
-  assert.deepEqual(records.map((record) => record.outcome), ["timed_out", "success"]);
+  assert.deepEqual(
+    records.map((record) => record.outcome),
+    ["timed_out", "success"],
+  );
   const stop = new AbortController();
   const run = engine.run({ revisions: "HEAD", retry: true, signal: stop.signal });
   for await (const event of run) if (event.kind === "step_started") stop.abort();
@@ -170,7 +176,12 @@ test("a hook is told that nobody waits for it any more", async (t) => {
 test("functions get and give values of all kinds", scripts, async (t) => {
   const given = [];
   const functions = {
-    same: { call: (value) => (given.push(value), value), args: [1, 1], effect: "pure", doc: "Gives its argument back." },
+    same: {
+      call: (value) => (given.push(value), value),
+      args: [1, 1],
+      effect: "pure",
+      doc: "Gives its argument back.",
+    },
     half: { call: async (value) => value / 2, returns: "float" },
     "host::many": { call: (...args) => args.length, args: [0, 3] },
     who() {
@@ -191,32 +202,45 @@ fn build(ctx) {
   assert.equal(error, null);
   assert.equal(record.outcome, "success", JSON.stringify(record));
   assert.match(outputOf(events) + events.map((event) => event.logLines).join(""), /3[^]*who build 40/);
-  assert.deepEqual(given.slice(0, 11), [null, true, false, 42, -7, 9223372036854775807n, 9007199254740993n, 1.5, "text", "käse", "a\0b"]);
-  assert.deepEqual(given.slice(11), [
-    [1, "two", null],
-    { a: [true], b: 1.25, big: 9007199254740993n },
+  assert.deepEqual(given.slice(0, 11), [
+    null,
+    true,
+    false,
+    42,
+    -7,
+    9223372036854775807n,
+    9007199254740993n,
+    1.5,
+    "text",
+    "käse",
+    "a\0b",
   ]);
+  assert.deepEqual(given.slice(11), [[1, "two", null], { a: [true], b: 1.25, big: 9007199254740993n }]);
 });
 
-test("an error in a function fails its step and comes out, and so does a value no script can have", scripts, async (t) => {
-  const oops = new TypeError("oops");
-  const failing = [
-    [() => Promise.reject(oops), oops],
-    [() => NaN - 1, null],
-    [() => [NaN], TypeError],
-    [() => 2n ** 64n, RangeError],
-    [() => [2n ** 64n], RangeError],
-    [() => "\ud800", TypeError],
-    [() => () => 1, TypeError],
-  ];
-  for (const [ask, expected] of failing) {
-    const { error, record } = await run(t, script("fn build(ctx) { ask(); }"), { functions: { ask } });
-    if (expected === null) assert.equal(error, null);
-    else if (expected === oops) assert.equal(error, oops);
-    else assert.ok(error instanceof expected, String(error));
-    assert.equal(record.outcome, expected === null ? "success" : "failure");
-  }
-});
+test(
+  "an error in a function fails its step and comes out, and so does a value no script can have",
+  scripts,
+  async (t) => {
+    const oops = new TypeError("oops");
+    const failing = [
+      [() => Promise.reject(oops), oops],
+      [() => NaN - 1, null],
+      [() => [NaN], TypeError],
+      [() => 2n ** 64n, RangeError],
+      [() => [2n ** 64n], RangeError],
+      [() => "\ud800", TypeError],
+      [() => () => 1, TypeError],
+    ];
+    for (const [ask, expected] of failing) {
+      const { error, record } = await run(t, script("fn build(ctx) { ask(); }"), { functions: { ask } });
+      if (expected === null) assert.equal(error, null);
+      else if (expected === oops) assert.equal(error, oops);
+      else assert.ok(error instanceof expected, String(error));
+      assert.equal(record.outcome, expected === null ? "success" : "failure");
+    }
+  },
+);
 
 test("a script may catch what a function refuses", scripts, async (t) => {
   const functions = {
@@ -254,7 +278,7 @@ test("secrets are answered, and masked", async (t) => {
     asked.push([name, request.step]);
     return name === "token" ? "hunter2hunter2" : null;
   };
-  const config = "build:\n  run: echo \"it is $TOKEN\"; printf '%s' \"$TOKEN\" > kept\n  secrets: [TOKEN]\n";
+  const config = 'build:\n  run: echo "it is $TOKEN"; printf \'%s\' "$TOKEN" > kept\n  secrets: [TOKEN]\n';
   const settings = { secretRefs: "refs/heads/*" };
   const answer = (name, request) => secrets(name.toLowerCase(), request);
   const { error, events, record } = await run(t, yaml(config), { secrets: answer, settings });
@@ -299,7 +323,7 @@ test("an executor runs the commands, and much output is passed on", async (t) =>
     commands.push(command);
     return execute(command);
   };
-  const config = "build: seq 300000\ntest: \"echo $TINYCI_COMMIT; exit 3\"\n";
+  const config = 'build: seq 300000\ntest: "echo $TINYCI_COMMIT; exit 3"\n';
   const { error, events, record } = await run(t, yaml(config), { executor });
   assert.equal(error, null);
   const text = outputOf(events);

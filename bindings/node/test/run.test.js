@@ -20,7 +20,7 @@ test("the program of the README runs what is pending", async (t) => {
 });
 
 test("events tell what happens, in order", async (t) => {
-  const repository = new Repository(t, config("build: echo built\ntest: \"echo bad >&2; exit 3\"\n"));
+  const repository = new Repository(t, config('build: echo built\ntest: "echo bad >&2; exit 3"\n'));
   const engine = await open(repository.path);
   t.after(() => engine.close());
   const events = await eventsOf(engine.run());
@@ -38,7 +38,10 @@ test("events tell what happens, in order", async (t) => {
     "job_finished",
     "finished",
   ]);
-  assert.deepEqual(events.map((event) => event.sequence), [...events.keys()].map((index) => index + 1));
+  assert.deepEqual(
+    events.map((event) => event.sequence),
+    [...events.keys()].map((index) => index + 1),
+  );
   const [output, finished] = [events[4], events[9]];
   assert.equal(output.commit, repository.git("rev-parse", "HEAD"));
   assert.deepEqual(output.data, Buffer.from("built\n"));
@@ -80,7 +83,12 @@ test("the loop waits in the event loop: no thread and no turn is held up", async
   // With one thread in the pool, a single call that waited would stop the file from being written.
   const repositories = [0, 1].map(() => new Repository(t));
   for (const repository of repositories) repository.commit(config(`build: ${JSON.stringify(waiting(repository))}\n`));
-  const child = program(t, "one_thread.js", repositories.map((one) => one.path), { UV_THREADPOOL_SIZE: "1" });
+  const child = program(
+    t,
+    "one_thread.js",
+    repositories.map((one) => one.path),
+    { UV_THREADPOOL_SIZE: "1" },
+  );
   const { code, text } = await ended(child);
   assert.equal(text, "success success\n");
   assert.equal(code, 0);
@@ -103,7 +111,7 @@ test("events that are there already leave other things their turn", async (t) =>
     assert.notEqual(turns, before);
     before = turns;
     // Slower than the build.
-    for (const until = performance.now() + 50; performance.now() < until; );
+    for (const until = performance.now() + 50; performance.now() < until;);
   }
   assert.equal(repository.verdict(), "success");
 });
@@ -122,13 +130,18 @@ test("a build that never stops writing is stopped", async (t) => {
 
 test("leaving the loop stops the run and frees the repository", async (t) => {
   const repository = new Repository(t);
-  repository.commit(config(`build: ${JSON.stringify(waiting(repository))}\nhooks:\n  after_all: touch ${repository.file("after")}\n`));
+  repository.commit(
+    config(`build: ${JSON.stringify(waiting(repository))}\nhooks:\n  after_all: touch ${repository.file("after")}\n`),
+  );
   const engine = await open(repository.path);
   t.after(() => engine.close());
   const run = engine.run();
   for await (const event of run) if (event.kind === "output") break;
   assert.ok(run.isOver);
-  assert.deepEqual(run.records.map((record) => record.outcome), ["canceled"]);
+  assert.deepEqual(
+    run.records.map((record) => record.outcome),
+    ["canceled"],
+  );
   assert.equal(repository.verdict(), null);
   assert.equal(existsSync(repository.file("after")), false);
 
@@ -163,7 +176,10 @@ test("a signal that was aborted before stops a run before it begins", async (t) 
   const repository = new Repository(t, config("build: touch ran\n"));
   const engine = await open(repository.path);
   t.after(() => engine.close());
-  await engine.run({ signal: AbortSignal.abort() }).wait().catch((error) => assert.equal(error.status, "canceled"));
+  await engine
+    .run({ signal: AbortSignal.abort() })
+    .wait()
+    .catch((error) => assert.equal(error.status, "canceled"));
   assert.equal(repository.verdict(), null);
 });
 
@@ -221,7 +237,10 @@ test("two engines run at once, and a second run in one repository is busy", asyn
     }
   };
   await Promise.all([run(0), run(1)]);
-  assert.deepEqual(repositories.map((repository) => repository.verdict()), ["success", "success"]);
+  assert.deepEqual(
+    repositories.map((repository) => repository.verdict()),
+    ["success", "success"],
+  );
 });
 
 test("a second engine waits for the first, or follows it", async (t) => {
@@ -285,7 +304,10 @@ test("a selection says what to run", async (t) => {
   const [record] = await engine.run({ revisions: "main", retry: true, pipeline }).wait();
   assert.equal(record.outcome, "failure");
   assert.throws(() => engine.run({ hookLines: "nonsense\n" }), { status: "invalid_arg" });
-  assert.throws(() => engine.run({ revision: "main" }), { name: "TypeError", message: /unknown word of a selection `revision`/ });
+  assert.throws(() => engine.run({ revision: "main" }), {
+    name: "TypeError",
+    message: /unknown word of a selection `revision`/,
+  });
   assert.throws(() => engine.run({ pipeline: {} }), TypeError);
   assert.throws(() => engine.run({ waitMs: 1.5 }), RangeError);
   assert.throws(() => engine.run({ signal: {} }), TypeError);

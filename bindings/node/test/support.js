@@ -85,7 +85,8 @@ export function program(test, name, args, env = {}) {
   const child = spawn(process.execPath, [path, ...args], { env: { ...process.env, ...env } });
   test.after(() => child.kill("SIGKILL"));
   child.text = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (child.text += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => (child.text += text));
   return child;
 }
 

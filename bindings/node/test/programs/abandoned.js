@@ -5,7 +5,7 @@ const engine = await open(process.argv[2], { settings: { grace: "100ms" } });
 
 async function drop() {
   const events = engine.run()[Symbol.asyncIterator]();
-  for (let next; (next = await events.next()).value.kind !== "step_started"; );
+  for (let next; (next = await events.next()).value.kind !== "step_started";);
 }
 
 const pipeline = await engine.parsePipeline("build: 'true'\n");
