@@ -179,6 +179,19 @@ fn json_is_a_line_for_each_event_and_one_for_the_deployment() {
     assert!(lines.iter().any(|line| line["event"] == "deploy_started"));
 }
 
+#[test]
+fn an_export_is_not_made_again_where_it_would_fill_the_disk() {
+    let (repo, _) = green(CONFIG);
+    let build = repo.path().join("builds").join(&crate::push_server::builds_in(repo.path())[0]);
+    std::fs::remove_dir_all(build.join("export")).unwrap();
+    repo.git(&["config", "tinyci.minFree", "10000000g"]);
+    let failed = run(&repo, &["deploy", "--yes"]).with_code(1);
+    assert!(failed.out.contains("(tinyci.minFree)"), "{}{}", failed.out, failed.err);
+    assert!(!build.join("export").exists());
+    repo.git(&["config", "--unset", "tinyci.minFree"]);
+    run(&repo, &["deploy", "--yes"]).with_code(0);
+}
+
 /// A run makes the export anew, and must not take it away under a deployment.
 #[test]
 fn a_run_of_the_same_commit_waits_for_the_deployment() {

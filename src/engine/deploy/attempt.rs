@@ -274,6 +274,7 @@ impl<'a> Attempt<'a> {
         if is_there() {
             return Ok(());
         }
+        self.check_room()?;
         compact::restore(build, &self.deployment.run, self.site.cancel)
     }
 
@@ -295,6 +296,7 @@ impl<'a> Attempt<'a> {
             self.restore(build)?;
             let alone = build.prepare(&is_canceled)?;
             if !build.export_dir().is_dir() {
+                self.check_room()?;
                 let (commit, run) = (&self.candidate.commit, &self.deployment.run);
                 job::export_to(self.site, &self.repo, commit, build, voice, run)?;
             }
@@ -303,6 +305,12 @@ impl<'a> Attempt<'a> {
         }
         let message = format!("others keep removing `{}`", build.export_dir().display());
         Err(Error::new(ErrorKind::Busy, message).with_path(build.export_dir()))
+    }
+
+    /// An export is not made where it would fill the disk.
+    fn check_room(&self) -> Result<(), Error> {
+        let refusal = job::no_room(self.site).map(|reason| Error::new(ErrorKind::Io, reason));
+        refusal.map_or(Ok(()), Err)
     }
 
     /// What the deployment came to.
