@@ -135,6 +135,9 @@ pub struct Deployment {
     pub finished: Option<SystemTime>,
     /// Who deployed: `Name <address>`.
     pub by: String,
+    /// The remote whose deployment it is, as it was last fetched; none of one's own. Whether one
+    /// without an end still runs is not seen from here: it counts as running.
+    pub remote: Option<String>,
 }
 
 impl Deployment {
@@ -171,7 +174,7 @@ impl Deployment {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deploys {
-    /// The newest first.
+    /// The newest first, also those that were last fetched of remotes.
     pub deployments: Vec<Deployment>,
     /// What stands among them and was not written by tinyci, a sentence each.
     pub warnings: Vec<String>,

@@ -155,6 +155,7 @@ impl<'a> Attempt<'a> {
             started: clock::now_ms(),
             finished: None,
             by: identity.to_string(),
+            remote: None,
         };
         Ok(Self { site, repo, candidate, identity, desk, deployment })
     }
