@@ -89,7 +89,11 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
     }
     if let Some(reason) = &deployment.reason {
         // An error in a script comes with lines that show its place.
-        line += &format!(": {}", printable(reason.lines().next().unwrap_or_default()));
+        let mut lines = reason.lines();
+        line += &format!(": {}", printable(lines.next().unwrap_or_default()));
+        if lines.next().is_some() {
+            line += " …";
+        }
     }
     line
 }

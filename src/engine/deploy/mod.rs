@@ -194,10 +194,12 @@ impl Engine {
                 history => history?,
             };
             if history.foreign > 0 {
-                let count = history.foreign;
+                let what = match history.foreign {
+                    1 => "a commit that is no deployment".to_owned(),
+                    count => format!("{count} commits that are no deployments"),
+                };
                 found.warnings.push(format!(
-                    "{count} commits on `refs/tinyci/deploys/{name}` are no deployments of \
-                     tinyci's and are passed over"
+                    "`refs/tinyci/deploys/{name}` holds {what} of tinyci's: passed over"
                 ));
             }
             let newest = history.ledger.deployments.first_mut();
