@@ -281,8 +281,8 @@ pub struct DeployPlan {
     pub passed_over: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
     pub approval: ApprovalState,
-    /// What it would do, a line each, if every command passed: commands as `$ command`, and what
-    /// else a script would bring about.
+    /// What it would do, one after the other, if every command passed: commands as `$ command`, of
+    /// several lines where the config has them so, and what else a script would bring about.
     pub acts: Vec<String>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,

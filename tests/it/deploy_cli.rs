@@ -180,6 +180,15 @@ fn json_is_a_line_for_each_event_and_one_for_the_deployment() {
 }
 
 #[test]
+fn a_plan_shows_every_line_of_a_command() {
+    let (repo, _) = green("build: \"true\"\ndeploy: |\n  set -eu\n  echo <%= short %>\n");
+    let said = run(&repo, &["deploy", "-n"]).with_code(0);
+    let short = &repo.git(&["rev-parse", "HEAD"])[..7];
+    let does = format!("  does:\n    $ set -eu\n      echo {short}\n");
+    assert!(said.out.ends_with(&does), "{}", said.out);
+}
+
+#[test]
 fn an_export_is_not_made_again_where_it_would_fill_the_disk() {
     let (repo, _) = green(CONFIG);
     let build = repo.path().join("builds").join(&crate::push_server::builds_in(repo.path())[0]);

@@ -200,14 +200,21 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         )),
         _ => {}
     }
-    let acts = plan.acts.iter().flat_map(|it| it.lines()).map(printable);
-    list("does", &acts.collect::<Vec<_>>(), stdout);
+    let acts: Vec<String> = plan.acts.iter().flat_map(|act| indented(act)).collect();
+    list("does", &acts, stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
             "  cannot begin: the deployment of {} was interrupted, see `--unlock`",
             open.commit.short()
         ));
     }
+}
+
+/// A command's lines, all but the first further in.
+fn indented(act: &str) -> impl Iterator<Item = String> {
+    let indent =
+        |(number, line)| format!("{}{}", if number == 0 { "" } else { "  " }, printable(line));
+    act.lines().enumerate().map(indent)
 }
 
 fn now(plan: &DeployPlan) -> String {
