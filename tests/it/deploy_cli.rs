@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     process::{Command, Stdio},
 };
 
@@ -26,7 +26,7 @@ fn green(config: &str) -> (TestRepo, String) {
 
 const CONFIG: &str = "build: \"true\"\ndeploy: echo live\n";
 
-/// The program on a terminal, on which somebody types this.
+/// The program on a terminal, on which somebody types this once they are asked.
 fn on_terminal(repo: &TestRepo, command: &str, typed: &str) -> Said {
     let mut terminal = Command::new("script");
     terminal.args(["-qec", command, "/dev/null"]).current_dir(repo.path());
@@ -34,8 +34,17 @@ fn on_terminal(repo: &TestRepo, command: &str, typed: &str) -> Said {
     terminal.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = terminal.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-    Said::of(&child.wait_with_output().unwrap())
+    let (mut asked, mut next) = (Vec::new(), [0]);
+    let mut stdout = child.stdout.take().unwrap();
+    while !asked.ends_with(b"[y/N] ") && stdout.read(&mut next).unwrap() > 0 {
+        asked.extend(next);
+    }
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(typed.as_bytes()).unwrap();
+    stdout.read_to_end(&mut asked).unwrap();
+    drop(stdin);
+    let said = Said::of(&child.wait_with_output().unwrap());
+    Said { out: String::from_utf8_lossy(&asked).into_owned(), ..said }
 }
 
 #[test]
@@ -53,6 +62,9 @@ fn a_person_is_asked_and_nobody_agrees_for_them() {
         assert!(said.out.contains(&format!("Deploy {short} to production? [y/N]")), "{}", said.out);
         assert!(said.out.contains("nothing was deployed"), "{}", said.out);
     }
+    // Ctrl-C on the terminal: the signal, and the exit code that goes back over ssh.
+    let said = on_terminal(&repo, "tinyci deploy", "\u{3}").with_code(130);
+    assert!(said.out.contains("nothing was deployed"), "{}", said.out);
     assert_eq!(run(&repo, &["deploys", "--json"]).with_code(0).out, "");
     let said = on_terminal(&repo, "tinyci deploy", "y\n").with_code(0);
     assert!(said.out.contains("live") && said.out.contains("Deployed"), "{}", said.out);
