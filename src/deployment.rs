@@ -135,6 +135,9 @@ pub struct Deployment {
     pub finished: Option<SystemTime>,
     /// Who deployed: `Name <address>`.
     pub by: String,
+    /// The remote whose deployment it is, as it was last fetched; none of one's own. Whether one
+    /// without an end still runs is not seen from here: it counts as running.
+    pub remote: Option<String>,
 }
 
 impl Deployment {
@@ -171,7 +174,7 @@ impl Deployment {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deploys {
-    /// The newest first.
+    /// The newest first, also those that were last fetched of remotes.
     pub deployments: Vec<Deployment>,
     /// What stands among them and was not written by tinyci, a sentence each.
     pub warnings: Vec<String>,
@@ -278,8 +281,8 @@ pub struct DeployPlan {
     pub passed_over: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
     pub approval: ApprovalState,
-    /// What it would do, a line each, if every command passed: commands as `$ command`, and what
-    /// else a script would bring about.
+    /// What it would do, one after the other, if every command passed: commands as `$ command`, of
+    /// several lines where the config has them so, and what else a script would bring about.
     pub acts: Vec<String>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,

@@ -103,6 +103,7 @@ mod tests {
                 started: UNIX_EPOCH,
                 finished: None,
                 by: String::new(),
+                remote: None,
             };
             let end = Deployment { outcome, finished: Some(UNIX_EPOCH), ..begin.clone() };
             match outcome {

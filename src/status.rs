@@ -18,6 +18,9 @@ pub struct Status {
     pub due: Vec<Commit>,
     /// Of those, the ones whose last run left no verdict: it was killed, canceled or could not go on.
     pub interrupted: Vec<CommitId>,
+    /// Of those that are due, the ones that a remote has judged, as it was last fetched:
+    /// [`Engine::merge_results`](crate::Engine::merge_results) makes that verdict one's own.
+    pub judged_by_remote: Vec<CommitId>,
     /// The commits that were tried too often, and wait for `tinyci run --retry`.
     pub held: Vec<CommitId>,
     /// Every branch, HEAD's first.

@@ -145,13 +145,13 @@ fn judge(
     judged.unwrap_or_else(|error| Judged::from(&error))
 }
 
-/// Why no commit may be begun: the disk is all but full. What cannot be known is no reason.
-fn no_room(site: &Site<'_>) -> Option<String> {
+/// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
+pub(super) fn no_room(site: &Site<'_>) -> Option<String> {
     let wanted = site.shared.settings.min_free;
     let free = site.workspace.free_bytes().ok().filter(|free| *free < wanted)?;
     let (free, wanted) = (show_bytes(free), show_bytes(wanted));
     Some(format!(
-        "the disk of `{}` has {free} left, and no commit is begun with less than {wanted} \
+        "the disk of `{}` has {free} left, and nothing is begun with less than {wanted} \
          (tinyci.minFree): make room, for instance with `tinyci prune --keep 5`",
         site.workspace.builds_dir().display()
     ))

@@ -53,7 +53,11 @@ impl Engine {
         let in_hand: Vec<CommitId> = in_hand.collect();
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
+        let remotes = repo.tracked_remotes()?;
         for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
+            if standing(&repo, &remotes, job.commit.id)?.is_some() {
+                status.judged_by_remote.push(job.commit.id);
+            }
             // One that was killed leaves no record, but it was counted.
             if job.reason == Reason::Interrupted || attempts.get(&job.commit.id) > 0 {
                 status.interrupted.push(job.commit.id);
@@ -76,7 +80,10 @@ impl Engine {
             names.push(default);
         }
         for name in names {
-            let of_it = deploys.deployments.iter().filter(|it| it.environment == name);
+            let of_it = deploys
+                .deployments
+                .iter()
+                .filter(|it| it.remote.is_none() && it.environment == name);
             let of_it: Vec<Deployment> = of_it.cloned().collect();
             let is_known = !of_it.is_empty();
             let mut environment = environment(name, None, of_it);
@@ -88,8 +95,9 @@ impl Engine {
                 status.environments.push(environment);
             }
         }
-        for (remote, name, ledger) in repo.fetched_deploys()? {
-            status.environments.push(environment(name, Some(remote), ledger.deployments));
+        for (name, ledger) in repo.fetched_deploys()? {
+            let remote = ledger.deployments.first().and_then(|newest| newest.remote.clone());
+            status.environments.push(environment(name, remote, ledger.deployments));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! | [`scripts`] | pipelines that need conditions: `.tinyci.rhai` |
 //! | [`commands`] | what a command finds: tags, environment, limits |
 //! | [`deploy`] | from a green commit to where it runs: plans, approvals, rollbacks |
+//! | [`vps`] | a server from nothing to push-to-deploy, over ssh |
 //! | [`results`] | verdicts, records, logs, and how to ask for them |
 //! | [`operating`] | settings, the queue, retries, disk space, what survives a crash |
 //! | [`embedding`] | running it from a Rust program |
@@ -28,6 +29,9 @@ pub mod commands {}
 
 #[doc = include_str!("deploy.md")]
 pub mod deploy {}
+
+#[doc = include_str!("vps.md")]
+pub mod vps {}
 
 #[doc = include_str!("results.md")]
 pub mod results {}

@@ -1,6 +1,8 @@
 //! A clone that knows what its server found: lines in the clone's own git configuration.
 
-use crate::{error::Error, repo::Repo};
+use serde::Serialize;
+
+use crate::{error::Error, repo::Repo, wire};
 
 /// What [`Engine::setup_remote`](crate::Engine::setup_remote) changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +11,23 @@ pub struct RemoteSetup {
     /// The lines of git's configuration that came, or went: `key = value`. None where nothing was
     /// to be done.
     pub changes: Vec<String>,
+}
+
+impl RemoteSetup {
+    /// As one line of JSON: `changes`.
+    ///
+    /// ```
+    /// assert_eq!(tinyci::RemoteSetup::default().to_json(), r#"{"v":1,"changes":[]}"#);
+    /// ```
+    pub fn to_json(&self) -> String {
+        wire::json(&SetupMirror { v: wire::VERSION, changes: &self.changes })
+    }
+}
+
+#[derive(Serialize)]
+struct SetupMirror<'a> {
+    v: u32,
+    changes: &'a [String],
 }
 
 /// The lines, as keys and values. Globs, because git refuses to fetch a ref by name that the server

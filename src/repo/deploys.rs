@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     commit::CommitId,
-    deployment::Deployment,
+    deployment::{DeployOutcome, Deployment},
     error::{Error, ErrorKind},
     ledger::Ledger,
     pipeline::is_environment,
@@ -59,12 +59,12 @@ impl Repo {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
     }
 
-    /// What was deployed where, as it was last fetched of remotes: remote, environment, history.
+    /// What was deployed where, as it was last fetched of remotes: environment, history.
     ///
     /// # Errors
     ///
     /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
-    pub(crate) fn fetched_deploys(&self) -> Result<Vec<(String, String, Ledger)>, Error> {
+    pub(crate) fn fetched_deploys(&self) -> Result<Vec<(String, Ledger)>, Error> {
         let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
         let mut found = Vec::new();
         let references = self.git.references_glob(&format!("{FETCHED}*")).map_err(unlisted)?;
@@ -76,8 +76,14 @@ impl Repo {
                 continue;
             };
             if is_environment(environment) {
-                let history = self.history_at(environment, reference.target())?;
-                found.push((remote.to_owned(), environment.to_owned(), history.ledger));
+                let mut ledger = self.history_at(environment, reference.target())?.ledger;
+                for deployment in &mut ledger.deployments {
+                    deployment.remote = Some(remote.to_owned());
+                    if deployment.finished.is_none() {
+                        deployment.outcome = DeployOutcome::Running;
+                    }
+                }
+                found.push((environment.to_owned(), ledger));
             }
         }
         Ok(found)
@@ -193,7 +199,7 @@ fn beginning(environment: &str) -> String {
 /// git keeps as deployed is what tinyci takes for it.
 fn entry_of(message: &str, environment: &str, deployed: Option<Oid>) -> Option<Deployment> {
     let line = message.trim_end().lines().next_back()?;
-    let entry = Deployment::from_json(line).ok()?;
+    let entry = Deployment { remote: None, ..Deployment::from_json(line).ok()? };
     let is_there = deployed.is_some_and(|id| id.as_bytes() == entry.commit.as_bytes());
     (entry.environment == environment && (is_there || !entry.passed())).then_some(entry)
 }
@@ -205,7 +211,7 @@ mod tests {
     use std::{thread, time::Duration};
 
     use super::*;
-    use crate::{deployment::DeployOutcome, testing::TestRepo};
+    use crate::testing::TestRepo;
 
     fn deployment(commit: &str, run: &str, outcome: DeployOutcome) -> Deployment {
         let line = format!(

@@ -11,6 +11,7 @@
 use std::{collections::BTreeSet, time::SystemTime};
 
 use git2::{ErrorCode, Oid};
+use serde::Serialize;
 
 use super::{
     Repo, VERDICTS, git_error,
@@ -24,6 +25,7 @@ use super::{
 use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
+    wire,
 };
 
 const TRACKED: &str = "refs/notes/remotes/";
@@ -46,6 +48,32 @@ pub struct MergedResults {
     pub settled: Vec<CommitId>,
     /// The commits whose verdict was another one, of a run that finished earlier.
     pub overruled: Vec<CommitId>,
+}
+
+impl MergedResults {
+    /// As one line of JSON: `records`, and the full ids of `settled` and `overruled`.
+    ///
+    /// ```
+    /// let expected = r#"{"v":1,"records":0,"settled":[],"overruled":[]}"#;
+    /// assert_eq!(tinyci::MergedResults::default().to_json(), expected);
+    /// ```
+    pub fn to_json(&self) -> String {
+        let ids = |ids: &[CommitId]| ids.iter().map(CommitId::to_string).collect();
+        wire::json(&MergedMirror {
+            v: wire::VERSION,
+            records: self.records,
+            settled: ids(&self.settled),
+            overruled: ids(&self.overruled),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct MergedMirror {
+    v: u32,
+    records: usize,
+    settled: Vec<String>,
+    overruled: Vec<String>,
 }
 
 impl Repo {

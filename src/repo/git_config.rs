@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use git2::{Config, ErrorCode};
 
-use super::{Repo, because, git_error};
+use super::{Repo, because, empty_section, git_error};
 use crate::error::{Error, ErrorKind};
 
 impl Repo {
@@ -62,7 +62,10 @@ impl Repo {
             return Ok(false);
         }
         let removed = self.own_config()?.remove_multivar(key, &exactly(value));
-        removed.map(|()| true).map_err(|source| self.unwritten(key, source))
+        removed.map_err(|source| self.unwritten(key, source))?;
+        // The value is gone, which is what counts; a header that stays says nothing.
+        let _ = empty_section::remove(&self.config_file(), key);
+        Ok(true)
     }
 
     /// The URL that a push to this remote goes to.
@@ -159,6 +162,8 @@ mod tests {
         assert_eq!(repo.git(&["config", "--get-all", KEY]), "refs/axb*");
         assert!(opened.config_unset(KEY, "refs/axb*").unwrap());
         assert_eq!(opened.config_values(KEY).unwrap(), [""; 0]);
+        let file = std::fs::read_to_string(opened.config_file()).unwrap();
+        assert!(file.contains("[core]") && !file.contains("[receive]"), "{file}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod branches;
 mod changes;
 mod deploys;
 mod description;
+mod empty_section;
 mod exchange;
 mod git_config;
 mod history;

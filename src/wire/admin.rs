@@ -40,13 +40,13 @@ struct SettingMirror<'a> {
 }
 
 impl Status {
-    /// As one line of JSON: `running`, `due`, `interrupted`, `held`, `branches`, `environments`,
-    /// `free_bytes` and `warnings`, as the fields are documented. Ids are full, times RFC 3339.
+    /// As one line of JSON: `running`, `due`, `interrupted`, `judged_by_remote`, `held`, `branches`,
+    /// `environments`, `free_bytes` and `warnings`, as the fields are documented. Ids are full, times RFC 3339.
     ///
     /// ```
     /// let expected = concat!(
-    ///     r#"{"v":1,"due":[],"interrupted":[],"held":[],"branches":[],"environments":[],"#,
-    ///     r#""warnings":[]}"#,
+    ///     r#"{"v":1,"due":[],"interrupted":[],"judged_by_remote":[],"held":[],"#,
+    ///     r#""branches":[],"environments":[],"warnings":[]}"#,
     /// );
     /// assert_eq!(tinyci::Status::default().to_json(), expected);
     /// ```
@@ -56,6 +56,7 @@ impl Status {
             running: self.running.as_ref().map(RunningMirror::of),
             due: self.due.iter().map(CommitMirror::of).collect(),
             interrupted: ids(&self.interrupted),
+            judged_by_remote: ids(&self.judged_by_remote),
             held: ids(&self.held),
             branches: self.branches.iter().map(BranchMirror::of).collect(),
             environments: self.environments.iter().map(EnvironmentMirror::of).collect(),
@@ -72,6 +73,7 @@ struct StatusMirror<'a> {
     running: Option<RunningMirror<'a>>,
     due: Vec<CommitMirror<'a>>,
     interrupted: Vec<String>,
+    judged_by_remote: Vec<String>,
     held: Vec<String>,
     branches: Vec<BranchMirror<'a>>,
     environments: Vec<EnvironmentMirror<'a>>,

@@ -66,6 +66,7 @@ impl Deployment {
             finished: mirror.finished.map(|time| time.0),
             by: mirror.by.into_owned(),
             run: mirror.run.into_owned(),
+            remote: mirror.remote.map(Cow::into_owned),
         })
     }
 }
@@ -203,6 +204,8 @@ pub(super) struct DeploymentMirror<'a> {
     reason: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient")]
     config: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    remote: Option<Cow<'a, str>>,
 }
 
 impl<'a> DeploymentMirror<'a> {
@@ -222,6 +225,7 @@ impl<'a> DeploymentMirror<'a> {
             rollback: deployment.rollback,
             reason: deployment.reason.as_deref().map(short),
             config: deployment.config.as_str().into(),
+            remote: deployment.remote.as_deref().map(Cow::from),
         }
     }
 }

@@ -50,16 +50,17 @@ fn a_clone_fetches_and_shows_what_the_server_found() {
     server.client.commit("no config yet");
     server.push(&["main"]);
     let dir = clone(&server, "clone");
-    let config = git(&server, &dir, &["config", "--list", "--local"]);
+    let config = || fs::read_to_string(dir.join(".git/config")).unwrap();
+    let untouched = config();
 
     let said = tinyci(&dir, &["setup-remote"]);
     assert!(said.out.contains("added remote.origin.fetch = +refs/notes/tinyci*:"), "{}", said.out);
     // The server has no notes yet.
     git(&server, &dir, &["fetch", "-q", "--prune"]);
-    let before = fs::read(dir.join(".git/config")).unwrap();
+    let before = config();
     let said = tinyci(&dir, &["setup-remote", "origin"]);
     assert_eq!(said.out, "`origin` is set up already\n");
-    assert_eq!(fs::read(dir.join(".git/config")).unwrap(), before);
+    assert_eq!(config(), before);
 
     let green = server.client.commit_config("build: 'true'\n");
     server.push(&["main"]);
@@ -76,7 +77,7 @@ fn a_clone_fetches_and_shows_what_the_server_found() {
 
     let said = tinyci(&dir, &["setup-remote", "--undo"]);
     assert_eq!(said.out.matches("removed ").count(), 4, "{}", said.out);
-    assert_eq!(git(&server, &dir, &["config", "--list", "--local"]), config);
+    assert_eq!(config(), untouched);
     assert!(!git(&server, &dir, &["log", "-1"]).contains("Notes"));
     assert_eq!(tinyci(&dir, &["setup-remote", "--undo"]).out, "`origin` is not set up\n");
     let said = run_in(&dir, &["setup-remote", "nowhere"]).with_code(2);
@@ -142,6 +143,44 @@ fn what_only_the_server_judged_is_due_until_it_is_merged() {
     for name in [RECORDS, WORDS] {
         assert_eq!(git(&server, &dir, &["rev-parse", name]), server.repo.git(&["rev-parse", name]));
     }
+}
+
+fn json(said: &Said) -> serde_json::Value {
+    serde_json::from_str(&said.out).unwrap()
+}
+
+#[test]
+fn a_clone_shows_what_its_server_judged_and_deployed() {
+    let server = Server::new();
+    let id = server.client.commit_config("build: 'true'\ndeploy: 'true'\n");
+    server.push(&["main"]);
+    let deploy = server.tinyci(&["deploy", "--yes"]).output().unwrap();
+    Said::of(&deploy).with_code(0);
+    let dir = clone(&server, "clone");
+    let setup = json(&tinyci(&dir, &["setup-remote", "--json"]));
+    assert_eq!(setup["changes"].as_array().unwrap().len(), 4);
+    git(&server, &dir, &["fetch", "-q"]);
+
+    let listed = tinyci(&dir, &["deploys"]).out;
+    assert!(listed.starts_with("success     production of origin "), "{listed}");
+    let deployed = json(&tinyci(&dir, &["deploys", "--json", "--to", "production"]));
+    assert_eq!((&deployed["commit"], &deployed["remote"]), (&id.clone().into(), &"origin".into()));
+    assert_eq!(tinyci(&dir, &["deploys", "--to", "staging"]).out, "");
+    let status = tinyci(&dir, &["status"]).out;
+    let queue = "queued    nothing\n  1 with a verdict of a remote's: `tinyci results --merge`";
+    assert!(status.contains(queue), "{status}");
+    assert!(!status.contains("deployed  production:"), "{status}");
+    assert_eq!(json(&tinyci(&dir, &["status", "--json"]))["judged_by_remote"][0], id);
+
+    let merged = json(&tinyci(&dir, &["results", "--merge", "--json"]));
+    assert_eq!((&merged["records"], &merged["settled"][0]), (&1.into(), &id.clone().into()));
+    assert_eq!(json(&tinyci(&dir, &["status", "--json"]))["due"], serde_json::json!([]));
+    // Fetched under the server's own name it is the same deployment, and not a second one.
+    let own = "refs/tinyci/deploys/*:refs/tinyci/deploys/*";
+    git(&server, &dir, &["fetch", "-q", "origin", own]);
+    assert_eq!(tinyci(&dir, &["deploys", "--json"]).out.lines().count(), 1);
+    let undone = json(&tinyci(&dir, &["setup-remote", "--undo", "--json"]));
+    assert_eq!(undone, setup);
 }
 
 /// Everyone runs commits of their own and passes on what was found, all at once.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     process::{Command, Stdio},
 };
 
@@ -26,7 +26,7 @@ fn green(config: &str) -> (TestRepo, String) {
 
 const CONFIG: &str = "build: \"true\"\ndeploy: echo live\n";
 
-/// The program on a terminal, on which somebody types this.
+/// The program on a terminal, on which somebody types this once they are asked.
 fn on_terminal(repo: &TestRepo, command: &str, typed: &str) -> Said {
     let mut terminal = Command::new("script");
     terminal.args(["-qec", command, "/dev/null"]).current_dir(repo.path());
@@ -34,8 +34,17 @@ fn on_terminal(repo: &TestRepo, command: &str, typed: &str) -> Said {
     terminal.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = terminal.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-    Said::of(&child.wait_with_output().unwrap())
+    let (mut asked, mut next) = (Vec::new(), [0]);
+    let mut stdout = child.stdout.take().unwrap();
+    while !asked.ends_with(b"[y/N] ") && stdout.read(&mut next).unwrap() > 0 {
+        asked.extend(next);
+    }
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(typed.as_bytes()).unwrap();
+    stdout.read_to_end(&mut asked).unwrap();
+    drop(stdin);
+    let said = Said::of(&child.wait_with_output().unwrap());
+    Said { out: String::from_utf8_lossy(&asked).into_owned(), ..said }
 }
 
 #[test]
@@ -53,6 +62,9 @@ fn a_person_is_asked_and_nobody_agrees_for_them() {
         assert!(said.out.contains(&format!("Deploy {short} to production? [y/N]")), "{}", said.out);
         assert!(said.out.contains("nothing was deployed"), "{}", said.out);
     }
+    // Ctrl-C on the terminal: the signal, and the exit code that goes back over ssh.
+    let said = on_terminal(&repo, "tinyci deploy", "\u{3}").with_code(130);
+    assert!(said.out.contains("nothing was deployed"), "{}", said.out);
     assert_eq!(run(&repo, &["deploys", "--json"]).with_code(0).out, "");
     let said = on_terminal(&repo, "tinyci deploy", "y\n").with_code(0);
     assert!(said.out.contains("live") && said.out.contains("Deployed"), "{}", said.out);
@@ -177,6 +189,28 @@ fn json_is_a_line_for_each_event_and_one_for_the_deployment() {
     let listed = run(&repo, &["deploys", "--json"]).with_code(0).out;
     assert_eq!(serde_json::from_str::<serde_json::Value>(&listed).unwrap(), *last);
     assert!(lines.iter().any(|line| line["event"] == "deploy_started"));
+}
+
+#[test]
+fn a_plan_shows_every_line_of_a_command() {
+    let (repo, _) = green("build: \"true\"\ndeploy: |\n  set -eu\n  echo <%= short %>\n");
+    let said = run(&repo, &["deploy", "-n"]).with_code(0);
+    let short = &repo.git(&["rev-parse", "HEAD"])[..7];
+    let does = format!("  does:\n    $ set -eu\n      echo {short}\n");
+    assert!(said.out.ends_with(&does), "{}", said.out);
+}
+
+#[test]
+fn an_export_is_not_made_again_where_it_would_fill_the_disk() {
+    let (repo, _) = green(CONFIG);
+    let build = repo.path().join("builds").join(&crate::push_server::builds_in(repo.path())[0]);
+    std::fs::remove_dir_all(build.join("export")).unwrap();
+    repo.git(&["config", "tinyci.minFree", "10000000g"]);
+    let failed = run(&repo, &["deploy", "--yes"]).with_code(1);
+    assert!(failed.out.contains("(tinyci.minFree)"), "{}{}", failed.out, failed.err);
+    assert!(!build.join("export").exists());
+    repo.git(&["config", "--unset", "tinyci.minFree"]);
+    run(&repo, &["deploy", "--yes"]).with_code(0);
 }
 
 /// A run makes the export anew, and must not take it away under a deployment.

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
     cli_program::{Said, run},
-    push_server::{Gate, Server},
+    push_server::{Gate, Pushed, Server},
 };
 
 /// A server whose deployments leave a line in `live`, and a client with a name.
@@ -134,7 +134,7 @@ fn forged_refs_approve_of_nothing_and_hide_nothing() {
         assert_eq!(pushed.status.success(), name != "a..b");
     }
     let said = server.says(&["deploys"]).with_code(0);
-    assert!(said.err.contains("are no deployments of tinyci's"), "{}", said.err);
+    assert!(said.err.contains("no deployment of tinyci's"), "{}", said.err);
     run(client, &["approve", &id]).with_code(0);
     server.push(&["refs/tinyci/approvals/*"]);
     server.says(&["deploy", "--yes"]).with_code(0);
@@ -263,4 +263,31 @@ fn approvals_of_many_clones_at_once_are_all_kept() {
     assert_eq!(refs.lines().count(), 4, "{refs}");
     server.says(&["deploy", "--yes"]).with_code(0);
     assert!(server.says(&["deploys"]).with_code(0).out.contains("approved by Person"));
+}
+
+/// What it pushes would be deployed to the environment that it holds itself.
+#[test]
+fn a_deployment_that_pushes_what_deploys_by_itself_does_not_wait_for_itself() {
+    let (server, live) = stage();
+    let work = server.outside("work");
+    let (work, live) = (work.display(), live.display());
+    let config = format!(
+        "build: 'true'\ndeploy:\n  branch: '*'\n  auto: true\n  run: |\n    set -e\n    \
+         git clone -q $TINYCI_REPO {work}\n    cd {work}\n    \
+         git -c user.name=N -c user.email=n@n commit -q --allow-empty -m nested\n    \
+         git push origin HEAD:nested 2>&1\n    echo $TINYCI_COMMIT >> {live}\n"
+    );
+    let id = server.client.commit_config(&config);
+    let mut push = server.start_push(&["main"]);
+    let mut ended = None;
+    crate::cli_program::eventually("the push ends", || {
+        ended = push.try_wait().unwrap();
+        ended.is_some()
+    });
+    let pushed = Pushed::of(&push.wait_with_output().unwrap());
+    assert!(pushed.ok && pushed.err.contains("does not wait for one"), "{}", pushed.err);
+    assert_eq!(lines(&server.outside("live")), [id]);
+    let nested = server.repo.git(&["rev-parse", "nested"]);
+    assert_eq!(server.verdicts(&[&nested]), ["success"]);
+    assert_eq!(server.says(&["deploys", "--json"]).with_code(0).out.lines().count(), 1);
 }

@@ -58,6 +58,8 @@ mod crash_writers;
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]
+mod deploy_examples;
+#[cfg(feature = "cli")]
 mod deploy_exchange;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod deploy_kill;

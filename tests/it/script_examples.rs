@@ -52,10 +52,8 @@ impl Stage {
 
     fn engine(&self) -> Engine {
         let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap());
-        let site = self.repo.outside().join("www");
         let engine = Engine::builder(self.repo.path())
             .env("PATH", path)
-            .env("SITE_ROOT", site.to_str().unwrap())
             .secrets(|name, _| Ok(Some(format!("the {name}").into_bytes())));
         engine.open().unwrap()
     }
@@ -234,21 +232,6 @@ fn a_monorepo_decides_by_what_changed_since_the_last_green_commit() {
     calls.sort();
     assert_eq!(record.outcome, Outcome::Success);
     assert_eq!(calls, ["go build -o bin/web .", "postgres make test", "sqlite make test"]);
-}
-
-#[test]
-fn a_static_site_turns_its_link() {
-    let stage = Stage::new("static-site.rhai", &[]);
-    stage.repo.write("Makefile", "site:\n\tmkdir site && echo one > site/index.html\n");
-    let id = stage.repo.commit("site");
-    let make = stage.bin.join("make");
-    fs::write(&make, "#!/bin/sh\nmkdir site && echo one > site/index.html\n").unwrap();
-    fs::set_permissions(&make, fs::Permissions::from_mode(0o755)).unwrap();
-    let (record, _) = stage.run();
-    assert_eq!(record.outcome, Outcome::Success, "{record:?}");
-    let current = stage.repo.outside().join("www/current");
-    assert!(fs::read_link(&current).unwrap().ends_with(&id));
-    assert_eq!(fs::read_to_string(current.join("index.html")).unwrap(), "one\n");
 }
 
 #[test]

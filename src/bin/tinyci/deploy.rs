@@ -1,14 +1,20 @@
 //! `tinyci deploy`: from the newest green commit to where it runs, when a person says so.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
 
 use tinyci::{
-    ApprovalState, DeployOutcome, DeployPlan, DeployRequest, DeployRules, Deployment, Engine, Event,
+    ApprovalState, CancelToken, DeployOutcome, DeployPlan, DeployRequest, DeployRules, Deployment,
+    Engine, Event,
 };
 
 use crate::{
     args::Globals,
-    failure::{DEPLOY_EXIT_CODES, FAILED, Failure, OK, exit_code},
+    failure::{CANCELED, DEPLOY_EXIT_CODES, FAILED, Failure, OK, exit_code},
     signals,
     terminal::{self, Stdout, printable},
     transcript::Transcript,
@@ -111,12 +117,12 @@ pub(crate) fn promote(
         stdout.finish()?;
         return Ok(OK);
     }
-    if plan.interrupted.is_none() && !how.yes && !confirmed(&plan)? {
+    let cancel = signals::cancel_on_interrupt()?;
+    if plan.interrupted.is_none() && !how.yes && !confirmed(&plan, &cancel)? {
         terminal::complain("tinyci: nothing was deployed");
-        return Ok(FAILED);
+        return Ok(if cancel.level() > 0 { CANCELED } else { FAILED });
     }
     signals::survive_hangup()?;
-    let cancel = signals::cancel_on_interrupt()?;
     let mut transcript = Transcript::new(false);
     let quiet = globals.is_quiet();
     let deployment = engine.deploy(&how.to, &plan, &cancel, &mut |event: &Event| match quiet {
@@ -132,8 +138,11 @@ pub(crate) fn promote(
     Ok(exit_code(deployment.outcome.exit_code()))
 }
 
-/// Asks on the terminal. Nobody to ask means that nobody agreed.
-fn confirmed(plan: &DeployPlan) -> Result<bool, Failure> {
+/// How often a question that waits looks whether it was interrupted.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Asks on the terminal. Nobody to ask means that nobody agreed, and so does Ctrl-C.
+fn confirmed(plan: &DeployPlan, cancel: &CancelToken) -> Result<bool, Failure> {
     let (short, environment) = (plan.commit.id.short(), &plan.environment);
     let question = match plan.rollback {
         true => format!("Roll {environment} back to {short}?"),
@@ -144,12 +153,31 @@ fn confirmed(plan: &DeployPlan) -> Result<bool, Failure> {
         return Err(Failure::usage(message)
             .hint("`--yes` answers beforehand, `--dry-run` only shows what would be done"));
     }
-    let asked = write!(io::stderr(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
-    let mut answer = String::new();
-    asked
-        .and_then(|()| io::stdin().read_line(&mut answer))
-        .map_err(|error| Failure::broken(format!("cannot ask on the terminal: {error}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let unasked = |error| Failure::broken(format!("cannot ask on the terminal: {error}"));
+    write!(io::stderr(), "{question} [y/N] ")
+        .and_then(|()| io::stderr().flush())
+        .map_err(unasked)?;
+    let (answered, answers) = mpsc::channel();
+    // A read goes on through signals: it gets a thread that nobody has to wait for.
+    thread::spawn(move || {
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        answered.send(read.map(|_| answer))
+    });
+    loop {
+        match answers.recv_timeout(PAUSE) {
+            Ok(answer) => {
+                let answer = answer.map_err(unasked)?.trim().to_ascii_lowercase();
+                return Ok(matches!(answer.as_str(), "y" | "yes"));
+            }
+            Err(RecvTimeoutError::Timeout) if cancel.level() == 0 => {}
+            Err(_) => {
+                // Behind the question, which has no end of line.
+                terminal::complain("");
+                return Ok(false);
+            }
+        }
+    }
 }
 
 /// What can be done now, where it did not go through.
@@ -200,14 +228,21 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         )),
         _ => {}
     }
-    let acts = plan.acts.iter().flat_map(|it| it.lines()).map(printable);
-    list("does", &acts.collect::<Vec<_>>(), stdout);
+    let acts: Vec<String> = plan.acts.iter().flat_map(|act| indented(act)).collect();
+    list("does", &acts, stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
             "  cannot begin: the deployment of {} was interrupted, see `--unlock`",
             open.commit.short()
         ));
     }
+}
+
+/// A command's lines, all but the first further in.
+fn indented(act: &str) -> impl Iterator<Item = String> {
+    let indent =
+        |(number, line)| format!("{}{}", if number == 0 { "" } else { "  " }, printable(line));
+    act.lines().enumerate().map(indent)
 }
 
 fn now(plan: &DeployPlan) -> String {

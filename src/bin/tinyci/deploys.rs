@@ -38,7 +38,7 @@ pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failu
     found.warnings.iter().for_each(warn);
     let shown = found.deployments.iter().take(args.number.unwrap_or(usize::MAX));
     let mut stdout = Stdout::new();
-    let width = found.deployments.iter().map(|it| it.environment.len()).max().unwrap_or_default();
+    let width = found.deployments.iter().map(|it| place(it).len()).max().unwrap_or_default();
     let now = SystemTime::now();
     for deployment in shown {
         match args.json {
@@ -53,6 +53,14 @@ pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failu
     Ok(OK)
 }
 
+/// The environment, and whose it is.
+fn place(deployment: &Deployment) -> String {
+    match &deployment.remote {
+        Some(remote) => format!("{} of {}", deployment.environment, printable(remote)),
+        None => deployment.environment.clone(),
+    }
+}
+
 fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
     let palette = Palette::of_stdout();
     let color = match deployment.outcome {
@@ -65,7 +73,7 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
     let mut line = format!(
         "{} {:width$} {} {} -> {} by {}",
         palette.outcome(color, &format!("{:11}", deployment.outcome)),
-        deployment.environment,
+        place(deployment),
         palette.faint(&format!("{age:>4}")),
         from,
         deployment.commit.short(),
@@ -81,7 +89,11 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
     }
     if let Some(reason) = &deployment.reason {
         // An error in a script comes with lines that show its place.
-        line += &format!(": {}", printable(reason.lines().next().unwrap_or_default()));
+        let mut lines = reason.lines();
+        line += &format!(": {}", printable(lines.next().unwrap_or_default()));
+        if lines.next().is_some() {
+            line += " …";
+        }
     }
     line
 }

@@ -41,7 +41,7 @@ pub(crate) struct ResultsArgs {
     /// See the list of placeholders below.
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     format: Option<String>,
-    /// Print records as JSON, one per line
+    /// Print records as JSON, one per line; with --merge what is new, as one line
     #[arg(long)]
     json: bool,
     /// Take this commit's verdict away, so that it is tested again
@@ -57,7 +57,7 @@ pub(crate) struct ResultsArgs {
     #[arg(
         long, value_name = "REMOTE", num_args = 0..=1, default_missing_value = DEFAULT_REMOTE,
         conflicts_with_all =
-            ["revisions", "status", "number", "all_attempts", "format", "json", "forget"]
+            ["revisions", "status", "number", "all_attempts", "format", "forget"]
     )]
     merge: Option<String>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failu
         return forget(&engine, revision, globals);
     }
     if let Some(remote) = &args.merge {
-        return merge(&engine, remote, globals);
+        return merge(&engine, remote, args.json, globals);
     }
     let records = engine.records(&args.filter())?;
     let mut stdout = Stdout::new();
@@ -129,10 +129,12 @@ fn forget(engine: &Engine, revision: &str, globals: &Globals) -> Result<u8, Fail
     Ok(OK)
 }
 
-fn merge(engine: &Engine, remote: &str, globals: &Globals) -> Result<u8, Failure> {
+fn merge(engine: &Engine, remote: &str, json: bool, globals: &Globals) -> Result<u8, Failure> {
     let merged = engine.merge_results(remote)?;
     let mut stdout = Stdout::new();
-    if !globals.is_quiet() {
+    if json {
+        stdout.line(merged.to_json());
+    } else if !globals.is_quiet() {
         for id in &merged.overruled {
             stdout
                 .line(format_args!("{} has the verdict of `{remote}`, the newer one", id.short()));

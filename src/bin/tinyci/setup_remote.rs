@@ -23,6 +23,9 @@ pub(crate) struct SetupRemoteArgs {
     /// Take out what was put into the configuration; what was fetched stays
     #[arg(long)]
     undo: bool,
+    /// Print what was changed as one line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn execute(args: &SetupRemoteArgs, globals: &Globals) -> Result<u8, Failure> {
@@ -32,7 +35,9 @@ pub(crate) fn execute(args: &SetupRemoteArgs, globals: &Globals) -> Result<u8, F
         true => engine.undo_setup_remote(&args.name)?,
     };
     let mut stdout = Stdout::new();
-    if !globals.is_quiet() {
+    if args.json {
+        stdout.line(setup.to_json());
+    } else if !globals.is_quiet() {
         tell(args, &setup, &mut stdout);
     }
     stdout.finish()?;

@@ -82,18 +82,26 @@ impl Screen {
     }
 
     fn due(&self, status: &Status, stdout: &mut Stdout) {
-        stdout.line(match status.due.len() {
+        let judged = &status.judged_by_remote;
+        let due: Vec<_> = status.due.iter().filter(|it| !judged.contains(&it.id)).collect();
+        stdout.line(match due.len() {
             0 => "queued    nothing".to_owned(),
             1 => "queued    1 commit".to_owned(),
             number => format!("queued    {number} commits, the oldest first"),
         });
-        for commit in status.due.iter().take(LINES_MAX) {
+        for commit in due.iter().take(LINES_MAX) {
             let branch = commit.branch.as_ref().map(|name| printable(&name.to_str_lossy()));
             let branch = self.faint(&branch.unwrap_or_else(|| "-".to_owned()));
             let subject = printable(&commit.subject.to_str_lossy());
             stdout.line(format_args!("  {} {branch} {subject}", commit.id.short()));
         }
-        more(status.due.len(), stdout);
+        more(due.len(), stdout);
+        if !judged.is_empty() {
+            stdout.line(format_args!(
+                "  {} with a verdict of a remote's: `tinyci results --merge` takes it over",
+                judged.len()
+            ));
+        }
     }
 
     fn branches(&self, branches: &[BranchStatus], stdout: &mut Stdout) {

@@ -156,6 +156,7 @@ impl<'a> Attempt<'a> {
             started: clock::now_ms(),
             finished: None,
             by: identity.to_string(),
+            remote: None,
         };
         Ok(Self { site, repo, candidate, identity, desk, deployment })
     }
@@ -289,6 +290,7 @@ impl<'a> Attempt<'a> {
         if is_there() {
             return Ok(());
         }
+        self.check_room()?;
         compact::restore(build, &self.deployment.run, self.site.cancel)
     }
 
@@ -310,6 +312,7 @@ impl<'a> Attempt<'a> {
             self.restore(build)?;
             let alone = build.prepare(&is_canceled)?;
             if !build.export_dir().is_dir() {
+                self.check_room()?;
                 let (commit, run) = (&self.candidate.commit, &self.deployment.run);
                 job::export_to(self.site, &self.repo, commit, build, voice, run)?;
             }
@@ -318,6 +321,12 @@ impl<'a> Attempt<'a> {
         }
         let message = format!("others keep removing `{}`", build.export_dir().display());
         Err(Error::new(ErrorKind::Busy, message).with_path(build.export_dir()))
+    }
+
+    /// An export is not made where it would fill the disk.
+    fn check_room(&self) -> Result<(), Error> {
+        let refusal = job::no_room(self.site).map(|reason| Error::new(ErrorKind::Io, reason));
+        refusal.map_or(Ok(()), Err)
     }
 
     /// What the deployment came to.

@@ -3,7 +3,7 @@
 //! Every pusher sees to its own commits, whoever ran them. Of several commits in one push only the
 //! newest green one is deployed, and a commit that was tried once is left to people.
 
-use std::{thread, time::Duration};
+use std::{env, thread, time::Duration};
 
 use super::{
     super::{
@@ -69,6 +69,12 @@ fn environments(shared: &Shared, pushed: &[Update]) -> Result<Vec<String>, Error
     Ok(found)
 }
 
+/// Whether a command of a deployment made this push, here or behind other pushes. It would wait for
+/// its own end.
+fn is_nested() -> bool {
+    env::var_os("TINYCI_ENVIRONMENT").is_some()
+}
+
 fn deploy(
     shared: &Shared,
     environment: &str,
@@ -88,6 +94,14 @@ fn deploy(
         }
         match workspace.deploy_lock(environment)? {
             Some(lock) => break lock,
+            None if is_nested() => {
+                let message = format!(
+                    "something is being deployed to `{environment}` right now, and what a \
+                     deployment pushes does not wait for one: `tinyci deploy --to {environment}` \
+                     when that is over"
+                );
+                return Err(Error::new(ErrorKind::Busy, message));
+            }
             None if !told => {
                 let message = format!("waiting for another deployment to {environment}...");
                 events.send(Event::Waiting { meta: pump::meta(), message });

@@ -14,7 +14,7 @@ mod automatic;
 mod candidate;
 mod identity;
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashSet};
 
 pub(super) use self::automatic::deploy_pushed;
 use self::{
@@ -159,7 +159,8 @@ impl Engine {
         plan(&repo, environment, (candidate, acts), &ledger, interrupted, request.rollback)
     }
 
-    /// What was deployed, the newest first: to this environment, or to all.
+    /// What was deployed, the newest first: to this environment, or to all; here, and where remotes
+    /// have deployed as it was last fetched.
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
@@ -193,10 +194,12 @@ impl Engine {
                 history => history?,
             };
             if history.foreign > 0 {
-                let count = history.foreign;
+                let what = match history.foreign {
+                    1 => "a commit that is no deployment".to_owned(),
+                    count => format!("{count} commits that are no deployments"),
+                };
                 found.warnings.push(format!(
-                    "{count} commits on `refs/tinyci/deploys/{name}` are no deployments of \
-                     tinyci's and are passed over"
+                    "`refs/tinyci/deploys/{name}` holds {what} of tinyci's: passed over"
                 ));
             }
             let newest = history.ledger.deployments.first_mut();
@@ -204,6 +207,13 @@ impl Engine {
                 newest.outcome = DeployOutcome::Running;
             }
             found.deployments.extend(history.ledger.deployments);
+        }
+        let known: HashSet<String> = found.deployments.iter().map(|it| it.run.clone()).collect();
+        for (name, ledger) in repo.fetched_deploys()? {
+            if environment.is_none_or(|wanted| wanted == name) {
+                let news = ledger.deployments.into_iter().filter(|it| !known.contains(&it.run));
+                found.deployments.extend(news);
+            }
         }
         found.deployments.sort_by_key(|deployment| Reverse(deployment.started));
         Ok(found)
