@@ -13,9 +13,13 @@ use super::{
     status::{TINYCI_OK, tinyci_status},
     text::{CText, c_text, lines},
 };
-use crate::{CheckReport, Deployment, Error, ErrorKind, Record, Selection, Setting};
+use crate::{CheckReport, Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
+#[cfg(feature = "rhai")]
+use crate::{Forecast, Target};
 
-/// Tells what a run would do, without doing it: what `tinyci plan --json` prints.
+/// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
+/// are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
+/// of the host which computes (not `TINYCI_EFFECT_EXTERNAL`) fails there.
 ///
 /// @param engine     The engine.
 /// @param selection  Which commits to look at; NULL for all that is pending.
@@ -35,9 +39,29 @@ pub extern "C" fn tinyci_plan_json(
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
         let pending = Selection::pending();
-        let plan = opened.engine.plan(optional(selection)?.unwrap_or(&pending))?;
-        Ok(c_text(&plan.to_json()))
+        let selection = optional(selection)?.unwrap_or(&pending);
+        Ok(c_text(&plan_json(&opened.engine, selection)?))
     })
+}
+
+/// The plan, with what the steps of named commits would do.
+#[cfg(feature = "rhai")]
+fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
+    let plan = engine.plan(selection)?;
+    if selection.pipeline.is_some() {
+        return Ok(plan.to_json());
+    }
+    let named = selection.targets.iter().filter_map(|target| match target {
+        Target::Revision(revision) => Some(engine.forecast(revision, &[])),
+        _ => None,
+    });
+    let forecasts: Vec<Forecast> = named.collect::<Result<_, _>>()?;
+    Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
+}
+
+#[cfg(not(feature = "rhai"))]
+fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
+    Ok(engine.plan(selection)?.to_json())
 }
 
 /// Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.

@@ -68,6 +68,9 @@ static void selecting(const tinyci_engine *engine) {
     tinyci_commits_free(commits);
     OK(tinyci_selection_add_range(selection, "HEAD~1..HEAD", &err));
     OK(tinyci_selection_add_hook_lines(selection, line, strlen(line), &err));
+    OK(tinyci_plan_json(engine, selection, &json, &err));
+    CHECK(!tinyci_has_feature("rhai") || strstr(json, "\"forecasts\":[{") != NULL);
+    tinyci_string_free(json);
     OK(tinyci_pipeline_parse(engine, "build: make\n", 12, TINYCI_FORMAT_YAML, "p", &pipeline, &err));
     OK(tinyci_selection_set_pipeline(selection, pipeline, &err));
     tinyci_pipeline_free(pipeline);
