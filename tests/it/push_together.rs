@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    cli_program::{Said, run},
+    cli_program::{Said, eventually, run},
     push_server::{Gate, Pushed, Server},
     support::TestRepo,
 };
@@ -252,4 +252,26 @@ fn eight_that_start_at_once_run_every_commit_once() {
     assert_eq!(attempts(&repo, &commits), (vec![1; 12], 12));
     let log = run(&repo, &["log"]).with_code(0).out;
     assert_eq!(log.lines().filter(|line| line.contains("] Finished ")).count(), 12);
+}
+
+/// The hook of what it pushes would follow the run that waits for it.
+#[test]
+fn a_build_may_push_to_the_repository_that_runs_it() {
+    let server = Server::new();
+    let work = server.outside("work");
+    let id = server.client.commit_config(&format!(
+        "build: |\n  [ \"$TINYCI_SUBJECT\" != nested ] || exit 0\n  git clone -q $TINYCI_REPO {0}\n  \
+         cd {0}\n  git -c user.name=N -c user.email=n@n commit -q --allow-empty -m nested\n  \
+         git push origin HEAD:nested 2>&1\n",
+        work.display()
+    ));
+    let mut push = server.start_push(&["main"]);
+    let mut ended = None;
+    eventually("the push ends", || {
+        ended = push.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert!(ended.unwrap().success());
+    let nested = server.repo.git(&["rev-parse", "nested"]);
+    assert_eq!(server.verdicts(&[&id, &nested]), ["success", "success"]);
 }

@@ -1,7 +1,9 @@
 //! `tinyci run`: tests commits and shows it live.
 
 use std::{
+    env,
     io::{self, IsTerminal, Read},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -61,6 +63,13 @@ pub(crate) struct RunArgs {
     json: bool,
 }
 
+/// Whether a command of a run in this repository started us: it would wait for us, and we for it.
+/// The run looks again before it ends, so that nothing is missed.
+fn is_nested(root: &Path) -> bool {
+    env::var_os("TINYCI_RUN").is_some()
+        && env::var_os("TINYCI_REPO").is_some_and(|repo| Path::new(&repo) == root)
+}
+
 pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> {
     let Some(selection) = args.selection()? else { return Ok(OK) };
     signals::survive_hangup()?;
@@ -73,6 +82,10 @@ pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> 
         }
         builder
     })?;
+    let selection = match is_nested(engine.path()) {
+        true => selection.wait(Wait::No),
+        false => selection,
+    };
     let cancel = match args.hook {
         true => signals::cancel_on_terminate()?,
         false => signals::cancel_on_interrupt()?,
