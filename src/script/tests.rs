@@ -134,6 +134,7 @@ fn a_deployment_waits_for_its_approval_and_then_goes_on() {
             "docker login --password-stdin -u ci < value of REGISTRY_TOKEN",
             "docker tag fml:built fml:production",
             "docker push fml:production",
+            "systemctl --user restart fml",
         ]
     );
     let end = phase(DEPLOY, "deploy", "topic", host);

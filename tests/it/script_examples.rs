@@ -165,7 +165,7 @@ fn docker_compose_argument_by_argument_and_failing_at_each_call() {
 
 #[test]
 fn docker_is_deployed_once_approved_whichever_call_fails() {
-    let stage = Stage::new("docker-compose.rhai", &["docker", "docker-compose"]);
+    let stage = Stage::new("docker-compose.rhai", &["docker", "docker-compose", "systemctl"]);
     stage.repo.git(&["branch", "-m", "master"]);
     stage.repo.git(&["config", "tinyci.secretRefs", "refs/heads/master"]);
     stage.repo.git(&["config", "user.name", "Grace"]);
@@ -181,12 +181,14 @@ fn docker_is_deployed_once_approved_whichever_call_fails() {
     let login = "docker login --password-stdin -u ci".to_owned();
     let tag = format!("docker tag fml:{id} fml:production");
     let push = "docker push fml:production".to_owned();
-    let whole = vec![login.clone(), tag.clone(), push.clone()];
+    let restart = "systemctl --user restart fml".to_owned();
+    let whole = vec![login.clone(), tag.clone(), push.clone(), restart.clone()];
     let cases = [
         (0, DeployOutcome::Success, whole.clone()),
         (1, DeployOutcome::Failure, vec![login.clone()]),
-        (2, DeployOutcome::Failure, vec![login, tag]),
-        (3, DeployOutcome::Success, [whole, vec![push]].concat()),
+        (2, DeployOutcome::Failure, vec![login.clone(), tag.clone()]),
+        (3, DeployOutcome::Success, vec![login, tag, push.clone(), push, restart]),
+        (4, DeployOutcome::Failure, whole),
     ];
     let password = stage.repo.outside().join("password");
     for (failing, outcome, expected) in cases {
