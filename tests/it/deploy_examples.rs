@@ -63,6 +63,7 @@ impl Project {
     }
 
     /// The calls of the stand-ins since the last look.
+    #[cfg(feature = "rhai")]
     fn calls(&self) -> Vec<String> {
         let calls = self.home.join("calls");
         let text = fs::read_to_string(&calls).unwrap_or_default();
