@@ -1676,7 +1676,8 @@ tinyci_request *tinyci_event_take_request(const tinyci_event *event);
 
 /**
  * What is asked for: the hook's name, the function's, the secret's, the environment that is to be
- * approved of, or the command's text.
+ * approved of, or the command in one line as people read it; `tinyci_request_command_json` has it
+ * as it is to be run.
  *
  * @param request  The request, or NULL.
  * @return The name, which lives as long as the request; NULL for NULL.
@@ -2196,7 +2197,7 @@ int32_t tinyci_record_step_exit_code(const tinyci_record *record, size_t index);
 
 /**
  * Why a step failed or was skipped, where no command says it: a host's refusal, a tag that could
- * not be filled in, the error of a script.
+ * not be filled in, the error of a script. Of a step that was skipped it begins with `skipped: `.
  *
  * @param record  The record, or NULL.
  * @param index   Which step, from 0.
@@ -2254,7 +2255,9 @@ tinyci_status tinyci_records_next(tinyci_records *records,
 void tinyci_records_free(tinyci_records *records);
 
 /**
- * Tells what a run would do, without doing it: what `tinyci plan --json` prints.
+ * Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
+ * are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
+ * of the host which computes (not `TINYCI_EFFECT_EXTERNAL`) fails there.
  *
  * @param engine     The engine.
  * @param selection  Which commits to look at; NULL for all that is pending.

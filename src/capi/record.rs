@@ -231,7 +231,7 @@ pub extern "C" fn tinyci_record_step_exit_code(
 }
 
 /// Why a step failed or was skipped, where no command says it: a host's refusal, a tag that could
-/// not be filled in, the error of a script.
+/// not be filled in, the error of a script. Of a step that was skipped it begins with `skipped: `.
 ///
 /// @param record  The record, or NULL.
 /// @param index   Which step, from 0.

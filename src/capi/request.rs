@@ -163,7 +163,8 @@ fn made(cell: &OnceLock<CString>, text: impl FnOnce() -> String) -> *const c_cha
 }
 
 /// What is asked for: the hook's name, the function's, the secret's, the environment that is to be
-/// approved of, or the command's text.
+/// approved of, or the command in one line as people read it; `tinyci_request_command_json` has it
+/// as it is to be run.
 ///
 /// @param request  The request, or NULL.
 /// @return The name, which lives as long as the request; NULL for NULL.
