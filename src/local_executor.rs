@@ -14,7 +14,8 @@ use crate::{
 /// Runs commands on this machine, each in a process group of its own.
 ///
 /// A command gets the environment of this process without the variables of git (`GIT_*`), then its
-/// own; `/dev/null` or its input as standard input; and no other file that tinyci has opened.
+/// own, then `TINYCI_GUARD`, by which it is found where this process is killed while starting it;
+/// `/dev/null` or its input as standard input; and no other file that tinyci has opened.
 ///
 /// When its deadline passes or a cancel is raised, its whole group gets TERM, then KILL once the
 /// [grace](LocalExecutor::grace) is over; at cancel level 2, KILL at once. After a natural end, what

@@ -66,11 +66,10 @@ pub(crate) fn run(
     if command.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
         return Ok(Exit::TimedOut);
     }
-    // First, so that between the command's start and the guard's knowing of it lies one `send`.
-    // That window stays: a process group has no number before it exists, and a gate in front of
-    // the command would cost every command an exec.
-    context.guard.start()?;
-    let (child, pipes) = match program::start(command, context.inherited)? {
+    // The guard hears of it before it exists, by a mark; its number can only be told afterwards,
+    // when it may already have run for a while.
+    let begun = context.guard.begin()?;
+    let (child, pipes) = match program::start(command, context.inherited, begun.mark())? {
         Start::Started(child, pipes) => (child, pipes),
         Start::Refused { status, line } => {
             output(remark(line, command.output));
@@ -85,7 +84,7 @@ pub(crate) fn run(
         abandoned: AtomicBool::new(false),
     };
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        context.guard.add(child.group())?;
+        begun.add(child.group())?;
         child.group().be_nice(context.nice);
         attend(&watch, pipes, command.output, output)
     }));

@@ -4,6 +4,10 @@
 //! however it dies, the kernel closes the socket between them; the shell reads the end of its
 //! input and kills the groups that are left. It alone shares the open file of the run's lock, so
 //! that no other run can take the lock before that is done.
+//!
+//! A group has no number before its command runs, and this process may die before it can tell it,
+//! even by the command's hand. So each command carries a mark in its environment, and the shell
+//! knows the mark beforehand. That takes a `/proc`: on other systems the window stays.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +19,7 @@ use std::{
     },
     process::{Command as Builder, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rustix::{
@@ -32,33 +36,10 @@ use crate::{
 };
 
 /// What the shell runs.
-///
-/// It kills first and waits for the dead afterwards, since for the waiting it needs `sleep` and
-/// thereby a fork, which a bomb that is still going off may deny it. The wait has a bound: in a
-/// container without a proper init nobody ever reaps them, and `kill` finds zombies too.
-const SCRIPT: &str = r#"
-trap '' HUP INT QUIT TERM TSTP
-groups=' '
-while read -r verb group; do
-    case $verb in
-    add) groups="$groups$group " ;;
-    remove)
-        case $groups in
-        *" $group "*) groups="${groups%%" $group "*} ${groups#*" $group "}" ;;
-        esac ;;
-    esac
-done
-for group in $groups; do
-    kill -s KILL -- "-$group"
-done
-rounds=0
-for group in $groups; do
-    while kill -s KILL -- "-$group" && [ "$rounds" -lt 40 ]; do
-        rounds=$((rounds + 1))
-        sleep 0.05 || sleep 1
-    done
-done
-"#;
+const SCRIPT: &str = include_str!("guard.sh");
+
+/// The variable by which a command is known before anybody can know its number.
+pub(super) const VARIABLE: &str = "TINYCI_GUARD";
 
 /// The guard of one run, shared by its workers. It costs nothing until the first command.
 pub(crate) struct Guard {
@@ -68,36 +49,42 @@ pub(crate) struct Guard {
 /// What has to be ended, and who would do it.
 struct Guarded {
     lock: Option<File>,
+    /// The marks of commands that are about to start, and how many there have been.
+    begun: BTreeSet<String>,
+    count: u64,
     groups: BTreeSet<Group>,
     shell: Option<Shell>,
+}
+
+/// A command that is about to start. Dropped without [`add`](Begun::add), it did not.
+pub(super) struct Begun<'a> {
+    guard: &'a Guard,
+    mark: String,
 }
 
 impl Guard {
     /// A guard that holds this lock as long as it lives: another descriptor of the lock's own open
     /// file ([`File::try_clone`]), not the file opened anew.
     pub(crate) fn new(lock: Option<File>) -> Self {
-        Self { state: Mutex::new(Guarded { lock, groups: BTreeSet::new(), shell: None }) }
+        let (begun, groups) = (BTreeSet::new(), BTreeSet::new());
+        Self { state: Mutex::new(Guarded { lock, begun, count: 0, groups, shell: None }) }
     }
 
-    /// Makes sure that it is there before something is started.
+    /// Announces a command, whose environment is to hold the mark of what this returns.
     ///
     /// # Errors
     ///
     /// [`Spawn`](ErrorKind::Spawn): what can't be guarded is not started.
-    pub(super) fn start(&self) -> Result<(), Error> {
+    pub(super) fn begin(&self) -> Result<Begun<'_>, Error> {
         let mut state = self.state();
-        if state.shell.is_some() { Ok(()) } else { state.start_shell() }
-    }
-
-    /// Puts a group under guard.
-    ///
-    /// # Errors
-    ///
-    /// [`Spawn`](ErrorKind::Spawn) where the shell was lost and there is no room for another.
-    pub(super) fn add(&self, group: Group) -> Result<(), Error> {
-        let mut state = self.state();
-        state.groups.insert(group);
-        state.tell("add", group)
+        state.count += 1;
+        let mark = mark(state.count);
+        state.begun.insert(mark.clone());
+        let told = state.tell(&begin_line(&mark));
+        drop(state);
+        // Made first, so that it is forgotten where the shell could not be told.
+        let begun = Begun { guard: self, mark };
+        told.map(|()| begun)
     }
 
     /// Releases a group: from now on its number may become somebody else's.
@@ -106,7 +93,7 @@ impl Guard {
         state.groups.remove(&group);
         // The shell that could not be told is gone. If there was no room for another one, the next
         // command will say so.
-        let _ = state.tell("remove", group);
+        let _ = state.tell(&format!("remove {}\n", group.number()));
     }
 
     /// Sends the guard away and waits until it has let go of the lock.
@@ -121,11 +108,39 @@ impl Guard {
     }
 }
 
+impl Begun<'_> {
+    /// The value of [`VARIABLE`] for the command.
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Puts the group that the command leads under guard.
+    ///
+    /// # Errors
+    ///
+    /// [`Spawn`](ErrorKind::Spawn) where the shell was lost and there is no room for another.
+    pub(super) fn add(self, group: Group) -> Result<(), Error> {
+        let mut state = self.guard.state();
+        state.begun.remove(&self.mark);
+        state.groups.insert(group);
+        state.tell(&format!("add {} {VARIABLE}={}\n", group.number(), self.mark))
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        let mut state = self.guard.state();
+        if state.begun.remove(&self.mark) {
+            // As for a group that is removed.
+            let _ = state.tell(&format!("end {VARIABLE}={}\n", self.mark));
+        }
+    }
+}
+
 impl Guarded {
     /// Tells the shell; one that can't be told any more is replaced by one that knows all.
-    fn tell(&mut self, verb: &str, group: Group) -> Result<(), Error> {
-        let told = self.shell.as_ref().map(|shell| shell.tell(&line(verb, group)));
-        match told {
+    fn tell(&mut self, line: &str) -> Result<(), Error> {
+        match self.shell.as_ref().map(|shell| shell.tell(line)) {
             Some(Ok(())) => Ok(()),
             _ => self.start_shell(),
         }
@@ -134,9 +149,11 @@ impl Guarded {
     fn start_shell(&mut self) -> Result<(), Error> {
         // One that still runs must not take its end for ours.
         self.shell = None;
-        let groups: String = self.groups.iter().map(|group| line("add", *group)).collect();
+        let begun = self.begun.iter().map(|mark| begin_line(mark));
+        let groups = self.groups.iter().map(|group| format!("add {}\n", group.number()));
+        let all: String = begun.chain(groups).collect();
         let started = Shell::start(self.lock.as_ref()).and_then(|shell| {
-            shell.tell(&groups)?;
+            shell.tell(&all)?;
             Ok(shell)
         });
         self.shell = Some(started.map_err(|error| {
@@ -147,8 +164,16 @@ impl Guarded {
     }
 }
 
-fn line(verb: &str, group: Group) -> String {
-    format!("{verb} {}\n", group.number())
+fn begin_line(mark: &str) -> String {
+    format!("begin {VARIABLE}={mark}\n")
+}
+
+/// Different for every command of any process, lest one that an earlier process left alone be
+/// taken for one of ours. The time comes last since it always has as many digits: no mark begins
+/// another one, which the shell could not tell apart.
+fn mark(count: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{count}.{}.{:016}", std::process::id(), now.as_micros())
 }
 
 /// The shell that runs [`SCRIPT`].
@@ -213,16 +238,22 @@ mod tests {
     use crate::{
         cancel::{CancelToken, CancelView},
         executor::{Command, Program},
+        inherited::Inherited,
         process::{
-            Context, run,
+            Context, program, run,
             testing::{is_alive, wait_until},
         },
     };
 
     /// A process that leads a group and stays.
     fn sleeper() -> Child {
+        marked_sleeper("none")
+    }
+
+    /// One that carries a mark, as commands do.
+    fn marked_sleeper(mark: &str) -> Child {
         let mut builder = Builder::new("sleep");
-        builder.arg("600").process_group(0).stdout(Stdio::null());
+        builder.arg("600").process_group(0).stdout(Stdio::null()).env(VARIABLE, mark);
         Child::new(&builder.spawn().unwrap())
     }
 
@@ -231,6 +262,10 @@ mod tests {
     }
 
     impl Guard {
+        fn add(&self, group: Group) {
+            self.begin().unwrap().add(group).unwrap();
+        }
+
         fn signal_shell(&self, signal: Signal) {
             self.state().shell.as_ref().unwrap().child.group().signal(signal);
         }
@@ -251,7 +286,7 @@ mod tests {
         let guard = Guard::new(None);
         let [first, gone, last] = [sleeper(), sleeper(), sleeper()];
         for child in [&first, &gone, &last] {
-            guard.add(child.group()).unwrap();
+            guard.add(child.group());
         }
         guard.remove(gone.group());
         guard.hang_up();
@@ -267,18 +302,55 @@ mod tests {
         for signal in [Signal::KILL, Signal::STOP] {
             let guard = Guard::new(None);
             let [before, after] = [sleeper(), sleeper()];
-            guard.add(before.group()).unwrap();
+            guard.add(before.group());
             guard.signal_shell(signal);
             let shell = || guard.state().shell.as_ref().unwrap().child.group();
             let lost = shell();
             // A stopped one is noticed only when the socket is full, a dead one at once.
             wait_until(|| {
-                (0..100).for_each(|_| guard.add(after.group()).unwrap());
+                (0..100).for_each(|_| guard.add(after.group()));
                 shell() != lost
             });
             guard.hang_up();
             wait_for_death(&before);
             wait_for_death(&after);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn it_kills_what_began_and_was_never_added_and_nothing_else() {
+        for replaced in [false, true] {
+            let guard = Guard::new(None);
+            let [begun, other, refused] = [(); 3].map(|()| guard.begin().unwrap());
+            let added = guard.begin().unwrap();
+            let [first, last] = [&begun, &other].map(|begun| marked_sleeper(begun.mark()));
+            let [left, removed] = [&refused, &added].map(|begun| marked_sleeper(begun.mark()));
+            drop(refused);
+            added.add(removed.group()).unwrap();
+            guard.remove(removed.group());
+            if replaced {
+                guard.state().start_shell().unwrap();
+            }
+            guard.hang_up();
+            wait_for_death(&first);
+            wait_for_death(&last);
+            wait_until(|| guard.state().shell.as_ref().unwrap().child.has_ended());
+            for child in [left, removed] {
+                assert!(!child.has_ended(), "it was none of the guard's business any more");
+                child.group().signal(Signal::KILL);
+                wait_for_death(&child);
+            }
+        }
+    }
+
+    #[test]
+    fn no_mark_begins_another() {
+        let guard = Guard::new(None);
+        let begun: Vec<Begun<'_>> = (0..12).map(|_| guard.begin().unwrap()).collect();
+        for (at, one) in begun.iter().enumerate() {
+            let others = begun.iter().enumerate().filter(|(other, _)| *other != at);
+            others.for_each(|(_, other)| assert!(!other.mark().starts_with(one.mark())));
         }
     }
 
@@ -289,7 +361,7 @@ mod tests {
         let lock = File::create(&path).unwrap();
         lock.try_lock().unwrap();
         let guard = Guard::new(Some(lock.try_clone().unwrap()));
-        guard.start().unwrap();
+        drop(guard.begin().unwrap());
         guard.signal_shell(Signal::STOP);
         drop(lock);
         let other = File::open(&path).unwrap();
@@ -300,16 +372,23 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"", "nothing is ever written to it");
     }
 
-    /// Where the test below tells its engine to work.
+    /// Where the tests below tell their engine to work.
     const FOLDER: &str = "FOLDER_OF_THE_ENGINE_TO_BE_KILLED";
 
-    #[test]
-    fn a_killed_engine_frees_its_lock_only_after_its_commands_are_dead() {
+    /// What an engine runs until it is killed, and nothing less than KILL ends.
+    const STUBBORN: &str = "trap '' TERM HUP
+        (trap '' TERM HUP; sh -c 'echo $PPID' > child; while :; do sleep 1; done) &
+        echo $$ > leader
+        while :; do sleep 1; done";
+
+    /// Runs an ignored test of this file as an engine and kills it when its command runs.
+    #[track_caller]
+    fn assert_lock_outlives_commands_of(engine: &str) {
         let dir = TempDir::new().unwrap();
         let [leader, child] = ["leader", "child"].map(|name| dir.path().join(name));
-        let mut engine = Builder::new(std::env::current_exe().unwrap());
-        engine.args(["--exact", "process::guard::tests::an_engine_to_be_killed", "--ignored"]);
-        let mut engine = engine.env(FOLDER, dir.path()).stdout(Stdio::null()).spawn().unwrap();
+        let mut builder = Builder::new(std::env::current_exe().unwrap());
+        builder.args(["--exact", &format!("process::guard::tests::{engine}"), "--ignored"]);
+        let mut engine = builder.env(FOLDER, dir.path()).stdout(Stdio::null()).spawn().unwrap();
         wait_until(|| number_in(&leader).is_some() && number_in(&child).is_some());
 
         let lock = File::open(dir.path().join("lock")).unwrap();
@@ -324,23 +403,46 @@ mod tests {
         engine.wait().unwrap();
     }
 
-    #[test]
-    #[ignore = "run by the test above, and killed"]
-    fn an_engine_to_be_killed() {
-        let dir = std::env::var_os(FOLDER).expect("the test above sets it");
+    /// A lock, its guard and a command, for an engine that a test kills.
+    fn stage_of_an_engine() -> (File, Guard, Command) {
+        let dir = std::env::var_os(FOLDER).expect("the test that runs it sets it");
         let dir = Path::new(&dir);
         let lock = File::create(dir.join("lock")).unwrap();
         lock.try_lock().unwrap();
         let guard = Guard::new(Some(lock.try_clone().unwrap()));
-        let inherited = crate::inherited::Inherited::default();
+        (lock, guard, Command::new(Program::Shell(STUBBORN.to_owned()), dir))
+    }
+
+    #[test]
+    fn a_killed_engine_frees_its_lock_only_after_its_commands_are_dead() {
+        assert_lock_outlives_commands_of("an_engine_to_be_killed");
+    }
+
+    #[test]
+    #[ignore = "run by the test above, and killed"]
+    fn an_engine_to_be_killed() {
+        let (_lock, guard, command) = stage_of_an_engine();
+        let inherited = Inherited::default();
         let context =
             Context { guard: &guard, grace: Duration::ZERO, inherited: &inherited, nice: 0 };
-        let script = "trap '' TERM HUP
-            (trap '' TERM HUP; sh -c 'echo $PPID' > child; while :; do sleep 1; done) &
-            echo $$ > leader
-            while :; do sleep 1; done";
-        let command = Command::new(Program::Shell(script.to_owned()), dir);
         let cancel = CancelView::new(&CancelToken::new(), 1);
         let _ = run(&command, &context, &mut |_| {}, &cancel);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn nor_does_one_whose_command_was_faster_than_its_word_to_the_guard() {
+        assert_lock_outlives_commands_of("an_engine_to_be_killed_before_it_tells");
+    }
+
+    #[test]
+    #[ignore = "run by the test above, and killed"]
+    fn an_engine_to_be_killed_before_it_tells() {
+        let (_lock, guard, command) = stage_of_an_engine();
+        let begun = guard.begin().unwrap();
+        let _started = program::start(&command, &Inherited::default(), begun.mark()).unwrap();
+        loop {
+            std::thread::park();
+        }
     }
 }

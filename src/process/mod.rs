@@ -9,7 +9,7 @@
 //! | `group` | it and all that it started: what signals go to |
 //! | `pipe` | what it writes, on its way to whoever asked |
 //! | `watch` | its deadline and its cancel |
-//! | `guard` | what ends it should this whole process be killed |
+//! | `guard` | what ends it should this whole process be killed, and `guard.sh`, which does |
 //! | `reaper` | whether the host lets exit statuses be known at all, for C |
 //!
 //! What is not here: no `fork` and no code between fork and exec (children start through

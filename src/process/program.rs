@@ -17,7 +17,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Program},
     inherited::Inherited,
-    process::{child::Child, input, pipe::Pipes},
+    process::{child::Child, guard, input, pipe::Pipes},
 };
 
 /// Where a shell looks that was given no `PATH`.
@@ -46,7 +46,9 @@ pub(super) enum Start {
 /// that the process ignores, which `posix_spawn` could reset but the standard library does not.
 /// A host that blocks TERM in all its threads thereby costs its commands their grace, not their
 /// end, since nothing blocks KILL.
-pub(super) fn start(command: &Command, inherited: &Inherited) -> Result<Start, Error> {
+///
+/// The mark, which it gets as a variable, is how the guard knows it until it knows its number.
+pub(super) fn start(command: &Command, inherited: &Inherited, mark: &str) -> Result<Start, Error> {
     // A program named by a path is relative to the command's directory, not to the host's.
     let cwd = absolute(&command.cwd).unwrap_or_else(|_| command.cwd.clone());
     let mut builder = match builder(command, &cwd)? {
@@ -55,6 +57,7 @@ pub(super) fn start(command: &Command, inherited: &Inherited) -> Result<Start, E
     };
     builder.current_dir(&cwd).process_group(0).stdin(input::stdio(command.input.as_deref())?);
     set_environment(&mut builder, command, inherited);
+    builder.env(guard::VARIABLE, mark);
     let pipes = Pipes::attach(&mut builder, command.output)?;
     let spawned = builder.spawn();
     // It holds the write ends of the pipes, which then never would reach their end.
