@@ -3,12 +3,9 @@
 //! It is not the run lock: what a deployment starts may push, run tinyci, or deploy elsewhere. Like
 //! the run lock it dies with its process and with the guard that shares its file.
 
-use std::{
-    fs::{File, TryLockError},
-    io,
-};
+use std::{fs::File, path::PathBuf};
 
-use super::{layout::Workspace, lock::open_lock_file};
+use super::{layout::Workspace, lock_file};
 use crate::error::{Error, ErrorKind};
 
 /// The right to deploy to one environment.
@@ -30,19 +27,9 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path(&format!("deploy.{environment}"));
         let failed = |source| Error::io("lock", &path, source);
-        let file = open_lock_file(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        let running = self.state_path(&format!("deploying.{environment}"));
-        let running = open_lock_file(&running).and_then(|file| {
-            // Blocks at most for the instant in which somebody looks.
-            file.lock()?;
-            Ok(file)
-        });
-        Ok(Some(DeployLock { file, running: running.map_err(failed)? }))
+        let Some(file) = lock_file::try_take(&path)? else { return Ok(None) };
+        let running = lock_file::hold(&self.deploying_path(environment)).map_err(failed)?;
+        Ok(Some(DeployLock { file, running }))
     }
 
     /// Whether somebody deploys to this environment, found out without ever taking the lock.
@@ -51,17 +38,12 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn is_deploying(&self, environment: &str) -> Result<bool, Error> {
-        let path = self.state_path(&format!("deploying.{environment}"));
-        let failed = |source| Error::io("look for a deployment in", &path, source);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            file => file.map_err(failed)?,
-        };
-        match file.try_lock_shared() {
-            Ok(()) => file.unlock().map(|()| false).map_err(failed),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
+        let path = self.deploying_path(environment);
+        lock_file::is_taken(&path, "a deployment", File::try_lock_shared)
+    }
+
+    fn deploying_path(&self, environment: &str) -> PathBuf {
+        self.state_path(&format!("deploying.{environment}"))
     }
 }
 

@@ -19,9 +19,8 @@
 //! to do.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::{self, Write},
-    path::Path,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -30,7 +29,10 @@ use std::{
 use crate::{
     commit::CommitId,
     error::Error,
-    workspace::layout::{Workspace, replace_file},
+    workspace::{
+        layout::{Workspace, replace_file},
+        lock_file,
+    },
 };
 
 /// The length at which `wake` begins again.
@@ -78,12 +80,7 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path("lock");
         let failed = |source| Error::io("lock", &path, source);
-        let file = open_lock_file(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        let Some(file) = lock_file::try_take(&path)? else { return Ok(None) };
         let count = self.wake_count()?;
         if count > WAKE_BYTES_MAX {
             // If this fails the file is a little longer than it need be.
@@ -91,13 +88,7 @@ impl Workspace {
                 .and_then(|()| File::options().write(true).open(self.state_path("wake")))
                 .and_then(|wake| wake.set_len(0));
         }
-        let running = self.state_path("running");
-        let running = open_lock_file(&running).and_then(|file| {
-            // Blocks at most for the instant in which somebody looks.
-            file.lock()?;
-            Ok(file)
-        });
-        let running = running.map_err(failed)?;
+        let running = lock_file::hold(&self.state_path("running")).map_err(failed)?;
         let holder = Holder {
             pid: std::process::id(),
             host: String::new(),
@@ -114,17 +105,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn is_running(&self) -> Result<bool, Error> {
-        let path = self.state_path("running");
-        let failed = |source| Error::io("look for a run in", &path, source);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            file => file.map_err(failed)?,
-        };
-        match file.try_lock_shared() {
-            Ok(()) => file.unlock().map(|()| false).map_err(failed),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
+        lock_file::is_taken(&self.state_path("running"), "a run", File::try_lock_shared)
     }
 
     /// Who holds the lock, for messages: best effort, and out of date for a moment at times.
@@ -140,7 +121,7 @@ impl Workspace {
     pub(crate) fn register_waiter(&self) -> Result<Waiter, Error> {
         self.prepare_state()?;
         let path = self.state_path("waiting");
-        let file = open_lock_file(&path).and_then(|file| {
+        let file = lock_file::open(&path).and_then(|file| {
             // Blocks at most for the instant in which the holder looks for waiters.
             file.lock_shared()?;
             Ok(file)
@@ -156,23 +137,9 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn has_waiters(&self) -> Result<bool, Error> {
-        let path = self.state_path("waiting");
-        let failed = |source| Error::io("look for waiters in", &path, source);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            file => file.map_err(failed)?,
-        };
-        match file.try_lock() {
-            Ok(()) => file.unlock().map(|()| false).map_err(failed),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
+        // Waiters share it among themselves, so that only a lock of one's own is refused.
+        lock_file::is_taken(&self.state_path("waiting"), "waiters", File::try_lock)
     }
-}
-
-/// Opened for writing because locks on network file systems ask for that.
-pub(super) fn open_lock_file(path: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// The right to run in this repository.

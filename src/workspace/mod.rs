@@ -8,6 +8,7 @@
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
+//! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
@@ -27,6 +28,7 @@ mod folder;
 mod layout;
 mod line;
 mod lock;
+mod lock_file;
 mod log;
 mod remove;
 mod tail;
