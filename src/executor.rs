@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use crate::{cancel::CancelView, error::Error, origin::Origin, outcome::Exit};
+use crate::{cancel::CancelView, error::Error, outcome::Exit, request_context::RequestContext};
 
 /// Runs commands. [`LocalExecutor`](crate::LocalExecutor) is the one that comes with the library;
 /// [`EngineBuilder::executor`](crate::EngineBuilder::executor) takes another.
@@ -64,7 +64,7 @@ pub struct Command {
     /// Whether stdout and stderr are kept apart.
     pub output: OutputMode,
     /// Which commit and step it belongs to, where it is part of a run.
-    pub origin: Option<Origin>,
+    pub context: Option<RequestContext>,
 }
 
 impl Command {
@@ -77,15 +77,15 @@ impl Command {
             input: None,
             deadline: None,
             output: OutputMode::Merged,
-            origin: None,
+            context: None,
         }
     }
 
-    /// The same command with this deadline, its origin's too.
+    /// The same command with this deadline, its context's too.
     pub(crate) fn with_deadline(mut self, deadline: Option<Instant>) -> Self {
         self.deadline = deadline;
-        if let Some(origin) = &mut self.origin {
-            origin.deadline = deadline;
+        if let Some(context) = &mut self.context {
+            context.deadline = deadline;
         }
         self
     }

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
-    origin::Origin,
+    request_context::RequestContext,
 };
 
 /// What scripts and the functions of an embedding program exchange.
@@ -187,18 +187,18 @@ type Callable = dyn Fn(&FunctionCall<'_>) -> Result<Value, BoxedError> + Send + 
 #[derive(Clone, Debug)]
 pub struct FunctionCall<'a> {
     arguments: &'a [Value],
-    origin: &'a Origin,
+    context: &'a RequestContext,
 }
 
 impl<'a> FunctionCall<'a> {
     #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts call functions"))]
-    pub(crate) fn new(arguments: &'a [Value], origin: &'a Origin) -> Self {
-        Self { arguments, origin }
+    pub(crate) fn new(arguments: &'a [Value], context: &'a RequestContext) -> Self {
+        Self { arguments, context }
     }
 
     /// The commit, the step and the limits of the call.
-    pub fn origin(&self) -> &Origin {
-        self.origin
+    pub fn context(&self) -> &RequestContext {
+        self.context
     }
 }
 

@@ -70,7 +70,6 @@ mod job;
 mod ledger;
 mod local_executor;
 mod mask;
-mod origin;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -78,6 +77,7 @@ mod process;
 mod prune;
 mod record;
 mod repo;
+mod request_context;
 mod retention;
 mod run;
 #[cfg(feature = "rhai")]
@@ -117,7 +117,6 @@ pub use crate::{
     interpolate::{Vars, interpolate},
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
-    origin::Origin,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
@@ -125,6 +124,7 @@ pub use crate::{
     prune::{PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     repo::{MergedResults, tune_process},
+    request_context::RequestContext,
     retention::PruneReason,
     run::Run,
     selection::{Selection, Target, Update, Wait},

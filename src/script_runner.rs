@@ -24,10 +24,10 @@ use crate::{
     function::{BoxedError, FunctionCall, HostFunction, Value},
     inherited::Inherited,
     mask::{MaskedStream, Masks},
-    origin::Origin,
     outcome::{Exit, Outcome},
     record::{Artifact, CommandRecord},
     repo::Repo,
+    request_context::RequestContext,
     script::{Approval, Changes, Host, Limits, ScriptCommand, Shown},
 };
 
@@ -47,7 +47,7 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Waits until all of it was seen, before an embedding program is asked for something. The
     /// error says what ended the wait before.
-    fn settle(&self, origin: &Origin) -> Result<(), Outcome>;
+    fn settle(&self, context: &RequestContext) -> Result<(), Outcome>;
 
     /// A warning.
     fn warn(&self, message: String);
@@ -62,10 +62,10 @@ pub(crate) trait Lookups: Send + Sync {
     fn previous(&self) -> Result<Option<String>, Error>;
 
     /// The bytes of a secret.
-    fn secret(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error>;
+    fn secret(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Error>;
 
     /// Whether somebody approved.
-    fn approval(&self, question: &str, origin: &Origin) -> Result<Approval, Error>;
+    fn approval(&self, question: &str, context: &RequestContext) -> Result<Approval, Error>;
 }
 
 /// What all phases of one attempt share.
@@ -103,7 +103,7 @@ impl Memory {
 pub(crate) struct StepHost {
     pub(crate) executor: Arc<dyn Executor>,
     /// The step, with its threshold for cancels.
-    pub(crate) origin: Origin,
+    pub(crate) context: RequestContext,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) lookups: Arc<dyn Lookups>,
     pub(crate) memory: Arc<Memory>,
@@ -183,7 +183,7 @@ impl Host for StepHost {
     }
 
     fn secret(&self, name: &str, limits: Limits) -> Result<Vec<u8>, Error> {
-        let value = self.lookups.secret(name, &self.origin_of(limits))?;
+        let value = self.lookups.secret(name, &self.context_of(limits))?;
         if !self.masks.add(&value) {
             let message = format!(
                 "the secret `{name}` has parts of fewer than 4 bytes, which are not masked in output"
@@ -199,10 +199,10 @@ impl Host for StepHost {
         arguments: &[Value],
         limits: Limits,
     ) -> Result<Value, BoxedError> {
-        let origin = self.origin_of(limits);
+        let context = self.context_of(limits);
         // What ended the wait ends the phase too, whatever this error says.
-        self.sink.settle(&origin).map_err(|stop| stop.name())?;
-        function.call(&FunctionCall::new(arguments, &origin))
+        self.sink.settle(&context).map_err(|stop| stop.name())?;
+        function.call(&FunctionCall::new(arguments, &context))
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -237,7 +237,7 @@ impl Host for StepHost {
     }
 
     fn artifact(&self, path: &str) -> Result<(), Error> {
-        let artifact = keep(&self.origin.export_dir, &self.artifacts_dir, path)?;
+        let artifact = keep(&self.context.export_dir, &self.artifacts_dir, path)?;
         let mut artifacts = locked(&self.memory.artifacts);
         artifacts.retain(|other| other.path != artifact.path);
         artifacts.push(artifact);
@@ -249,7 +249,7 @@ impl Host for StepHost {
     }
 
     fn approve(&self, question: &str, limits: Limits) -> Result<Approval, Error> {
-        self.lookups.approval(question, &self.origin_of(limits))
+        self.lookups.approval(question, &self.context_of(limits))
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {
@@ -283,24 +283,24 @@ impl Host for StepHost {
 impl StepHost {
     /// What cleans up is stopped as `after_all` is.
     fn view(&self, cleanup: bool) -> CancelView {
-        let cancel = &self.origin.cancel;
+        let cancel = &self.context.cancel;
         if cleanup { cancel.with_threshold(2) } else { cancel.clone() }
     }
 
     /// Where a request comes from that is made under these limits.
-    fn origin_of(&self, limits: Limits) -> Origin {
-        Origin {
+    fn context_of(&self, limits: Limits) -> RequestContext {
+        RequestContext {
             label: limits.label.map(|label| self.masks.apply(&label).into()),
             deadline: limits.deadline,
             cancel: self.view(limits.cleanup),
-            ..self.origin.clone()
+            ..self.context.clone()
         }
     }
 
     fn prepared(&self, command: &ScriptCommand) -> Result<Command, Error> {
         let cwd = match &command.cwd {
-            Some(below) => self.origin.export_dir.join(below_export(below)?),
-            None => self.origin.export_dir.clone(),
+            Some(below) => self.context.export_dir.join(below_export(below)?),
+            None => self.context.export_dir.clone(),
         };
         let mut prepared = Command::new(command.program.clone(), cwd);
         prepared.env = self.env.iter().chain(&command.env).cloned().collect();
@@ -308,7 +308,7 @@ impl StepHost {
         let each = self.command_timeout.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = [each, command.deadline].into_iter().flatten().min();
         let (label, cleanup) = (command.label.clone(), command.cleanup);
-        prepared.origin = Some(self.origin_of(Limits { deadline, label, cleanup }));
+        prepared.context = Some(self.context_of(Limits { deadline, label, cleanup }));
         prepared.deadline = deadline;
         prepared.output = if command.split { OutputMode::Split } else { OutputMode::Merged };
         Ok(prepared)

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    Command, Error, ErrorKind, Exit, Hook, Origin, Outcome, Output, StepName, Value, Vars,
+    Command, Error, ErrorKind, Exit, Hook, Outcome, Output, RequestContext, StepName, Value, Vars,
 };
 
 /// How often a worker that waits looks at its limits.
@@ -54,7 +54,7 @@ pub(super) enum Answer {
 /// One request.
 pub(super) struct Asked {
     pub(super) subject: Subject,
-    pub(super) origin: Origin,
+    pub(super) context: RequestContext,
     pub(super) time: SystemTime,
     state: Mutex<State>,
     changed: Condvar,
@@ -70,9 +70,9 @@ struct State {
 }
 
 impl Asked {
-    pub(super) fn new(subject: Subject, origin: Origin) -> Self {
+    pub(super) fn new(subject: Subject, context: RequestContext) -> Self {
         let (state, changed) = (Mutex::default(), Condvar::new());
-        Self { subject, origin, time: SystemTime::now(), state, changed }
+        Self { subject, context, time: SystemTime::now(), state, changed }
     }
 
     /// Waits for the host's answer, and passes on the output that it sends before.
@@ -167,7 +167,7 @@ impl Asked {
     }
 
     fn is_over(&self) -> bool {
-        self.origin.is_canceled() || self.origin.is_late()
+        self.context.is_canceled() || self.context.is_late()
     }
 
     fn unanswered(&self) -> String {

@@ -148,28 +148,28 @@ impl Happened {
     fn commit(&self) -> Option<String> {
         match &self.what {
             What::Event { event, .. } => event.meta().commit.map(|id| id.to_string()),
-            What::Request { asked, .. } => Some(asked.origin.commit.id.to_string()),
+            What::Request { asked, .. } => Some(asked.context.commit.id.to_string()),
         }
     }
 
     fn job(&self) -> Option<&str> {
         match &self.what {
             What::Event { event, .. } => event.meta().run.as_deref(),
-            What::Request { asked, .. } => Some(&asked.origin.run),
+            What::Request { asked, .. } => Some(&asked.context.run),
         }
     }
 
     fn step(&self) -> Option<StepName> {
         match &self.what {
             What::Event { event, .. } => event.meta().step,
-            What::Request { asked, .. } => Some(asked.origin.step),
+            What::Request { asked, .. } => Some(asked.context.step),
         }
     }
 
     fn label(&self) -> Option<&str> {
         match &self.what {
             What::Event { event, .. } => event.meta().label.as_deref(),
-            What::Request { asked, .. } => asked.origin.label.as_deref(),
+            What::Request { asked, .. } => asked.context.label.as_deref(),
         }
     }
 
@@ -178,7 +178,7 @@ impl Happened {
             What::Event { event, .. } => event.to_json(),
             What::Request { sequence, asked, .. } => {
                 let (kind, body) = request_body(&asked.subject);
-                RequestMirror::of(kind, *sequence, asked.time, &asked.origin, body).to_json()
+                RequestMirror::of(kind, *sequence, asked.time, &asked.context, body).to_json()
             }
         }
     }

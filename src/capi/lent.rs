@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ApprovalCall, CancelView, Command, EngineBuilder, Error, ErrorKind, Executor, Exit,
-    FunctionCall, HookCall, HookError, Origin, Output, Value,
+    FunctionCall, HookCall, HookError, Output, RequestContext, Value,
 };
 
 /// A builder whose engine asks through this queue for all that the options say.
@@ -31,7 +31,7 @@ pub(super) fn asking(
     }
     if options.answers & TINYCI_ANSWER_SECRET != 0 {
         let queue = queue.clone();
-        builder = builder.secrets(move |name, origin| answer_secret(&queue, name, origin));
+        builder = builder.secrets(move |name, context| answer_secret(&queue, name, context));
     }
     if options.answers & TINYCI_ANSWER_APPROVAL != 0 {
         let queue = queue.clone();
@@ -43,24 +43,24 @@ pub(super) fn asking(
     builder
 }
 
-fn ask(queue: &Queue, subject: Subject, origin: &Origin) -> Result<Answer, Error> {
-    ask_with_output(queue, subject, origin, &mut |_| {})
+fn ask(queue: &Queue, subject: Subject, context: &RequestContext) -> Result<Answer, Error> {
+    ask_with_output(queue, subject, context, &mut |_| {})
 }
 
 fn ask_with_output(
     queue: &Queue,
     subject: Subject,
-    origin: &Origin,
+    context: &RequestContext,
     output: &mut dyn FnMut(Output),
 ) -> Result<Answer, Error> {
-    let asked = Arc::new(Asked::new(subject, origin.clone()));
+    let asked = Arc::new(Asked::new(subject, context.clone()));
     queue.push_request(&asked);
     asked.wait(output)
 }
 
 fn answer_hook(queue: &Queue, call: &mut HookCall<'_>) -> Result<(), HookError> {
     let subject = Subject::Hook(call.hook(), call.outcome());
-    let vars = match ask(queue, subject, call.origin())? {
+    let vars = match ask(queue, subject, call.context())? {
         Answer::Passed(vars) => vars,
         Answer::Skipped { reason, vars } => {
             call.skip(&reason);
@@ -76,14 +76,18 @@ fn answer_hook(queue: &Queue, call: &mut HookCall<'_>) -> Result<(), HookError> 
 
 fn answer_function(queue: &Queue, name: &str, call: &FunctionCall<'_>) -> Result<Value, HookError> {
     let subject = Subject::Function { name: name.to_owned(), arguments: call.to_vec() };
-    match ask(queue, subject, call.origin())? {
+    match ask(queue, subject, call.context())? {
         Answer::Value(value) => Ok(value),
         _ => Err(unfit().into()),
     }
 }
 
-fn answer_secret(queue: &Queue, name: &str, origin: &Origin) -> Result<Option<Vec<u8>>, HookError> {
-    match ask(queue, Subject::Secret(name.to_owned()), origin)? {
+fn answer_secret(
+    queue: &Queue,
+    name: &str,
+    context: &RequestContext,
+) -> Result<Option<Vec<u8>>, HookError> {
+    match ask(queue, Subject::Secret(name.to_owned()), context)? {
         Answer::Value(Value::Nothing) => Ok(None),
         Answer::Value(Value::Text(text)) => Ok(Some(text.into_bytes())),
         Answer::Bytes(bytes) => Ok(Some(bytes)),
@@ -96,7 +100,7 @@ fn answer_approval(queue: &Queue, call: &ApprovalCall<'_>) -> Result<Option<Stri
         environment: call.environment().to_owned(),
         question: call.question().map(str::to_owned),
     };
-    match ask(queue, subject, call.origin())? {
+    match ask(queue, subject, call.context())? {
         Answer::Passed(_) => Ok(Some("the host".to_owned())),
         Answer::Value(Value::Nothing) => Ok(None),
         Answer::Value(Value::Text(who)) => Ok(Some(who)),
@@ -116,13 +120,13 @@ impl Executor for HostExecutor {
         output: &mut dyn FnMut(Output),
         cancel: &CancelView,
     ) -> Result<Exit, Error> {
-        let Some(origin) = &command.origin else { return Err(unfit()) };
+        let Some(context) = &command.context else { return Err(unfit()) };
         let subject = Subject::Command(Box::new(command.clone()));
-        match ask_with_output(&self.queue, subject, origin, output) {
+        match ask_with_output(&self.queue, subject, context, output) {
             Ok(Answer::Exited(exit)) => Ok(exit),
             Ok(_) => Err(unfit()),
             Err(_) if cancel.is_canceled() => Ok(Exit::Canceled),
-            Err(_) if origin.is_late() => Ok(Exit::TimedOut),
+            Err(_) if context.is_late() => Ok(Exit::TimedOut),
             Err(error) => Err(error),
         }
     }

@@ -184,7 +184,7 @@ pub extern "C" fn tinyci_request_name(request: Option<&tinyci_request>) -> *cons
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
-        made(&request.commit, || request.asked.origin.commit.id.to_string())
+        made(&request.commit, || request.asked.context.commit.id.to_string())
     })
 }
 
@@ -196,7 +196,7 @@ pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *co
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_job(request: Option<&tinyci_request>) -> *const c_char {
-    guard::peek(request, |request| made(&request.job, || request.asked.origin.run.to_string()))
+    guard::peek(request, |request| made(&request.job, || request.asked.context.run.to_string()))
 }
 
 /// The phase or hook that asks.
@@ -207,7 +207,7 @@ pub extern "C" fn tinyci_request_job(request: Option<&tinyci_request>) -> *const
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_step(request: Option<&tinyci_request>) -> *const c_char {
-    guard::peek(request, |request| made(&request.step, || request.asked.origin.step.to_string()))
+    guard::peek(request, |request| made(&request.step, || request.asked.context.step.to_string()))
 }
 
 /// The branch of a script's `parallel`, or its group, that asks.
@@ -219,7 +219,7 @@ pub extern "C" fn tinyci_request_step(request: Option<&tinyci_request>) -> *cons
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_label(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
-        let label = || request.asked.origin.label.as_deref().map(c_text);
+        let label = || request.asked.context.label.as_deref().map(c_text);
         borrowed(request.label.get_or_init(label).as_ref())
     })
 }
@@ -250,7 +250,7 @@ pub extern "C" fn tinyci_request_question(request: Option<&tinyci_request>) -> *
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_export_dir(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
-        let path = || c_path(&request.asked.origin.export_dir);
+        let path = || c_path(&request.asked.context.export_dir);
         borrowed(Some(request.export_dir.get_or_init(path)))
     })
 }

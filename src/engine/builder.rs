@@ -19,9 +19,9 @@ use crate::{
     executor::Executor,
     function::{Effect, FunctionCall, HostFunction, Value},
     interpolate::Vars,
-    origin::Origin,
     pipeline::Hook,
     repo::Settings,
+    request_context::RequestContext,
 };
 
 /// Sets up an [`Engine`].
@@ -182,7 +182,7 @@ impl EngineBuilder {
     ///
     /// Several hooks at one point are called in the order in which they were added, all of them
     /// before the config's own. An error fails the step, as a command that fails does; so does a
-    /// panic. The observer has seen before what came earlier ([`Origin`]).
+    /// panic. The observer has seen before what came earlier ([`RequestContext`]).
     pub fn hook(
         mut self,
         hook: Hook,
@@ -207,7 +207,10 @@ impl EngineBuilder {
     /// ```
     pub fn secrets(
         mut self,
-        ask: impl Fn(&str, &Origin) -> Result<Option<Vec<u8>>, HookError> + Send + Sync + 'static,
+        ask: impl Fn(&str, &RequestContext) -> Result<Option<Vec<u8>>, HookError>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.options.secrets = Some(Arc::new(ask));
         self

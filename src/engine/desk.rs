@@ -14,9 +14,9 @@ use super::{
 use crate::{
     commit::{Commit, CommitId},
     error::{Error, ErrorKind},
-    origin::Origin,
     outcome::Outcome,
     repo::Repo,
+    request_context::RequestContext,
 };
 
 /// What a host answers: who approves, or nobody yet.
@@ -28,7 +28,7 @@ pub(super) type ApprovalFn =
 pub struct ApprovalCall<'a> {
     environment: &'a str,
     question: Option<&'a str>,
-    origin: &'a Origin,
+    context: &'a RequestContext,
 }
 
 impl ApprovalCall<'_> {
@@ -39,7 +39,7 @@ impl ApprovalCall<'_> {
 
     /// The commit that would be deployed.
     pub fn commit(&self) -> &Commit {
-        &self.origin.commit
+        &self.context.commit
     }
 
     /// What a script asks; nothing where the config only says `approve: true`.
@@ -48,8 +48,8 @@ impl ApprovalCall<'_> {
     }
 
     /// The attempt and its limits: whether anybody waits for the answer yet.
-    pub fn origin(&self) -> &Origin {
-        self.origin
+    pub fn context(&self) -> &RequestContext {
+        self.context
     }
 }
 
@@ -74,12 +74,16 @@ impl Desk {
     /// [`HostAbort`](ErrorKind::HostAbort) where the host fails,
     /// [`Canceled`](ErrorKind::Canceled) where nobody waits for its answer any more, [`Git`](ErrorKind::Git) where the
     /// approvals cannot be read.
-    pub(super) fn ask(&self, question: Option<&str>, origin: &Origin) -> Result<bool, Error> {
+    pub(super) fn ask(
+        &self,
+        question: Option<&str>,
+        context: &RequestContext,
+    ) -> Result<bool, Error> {
         let repo = Repo::open(&self.root)?;
         let stored = repo.approvals(&self.environment, self.commit, &self.config)?;
         let by = match stored.into_iter().next() {
             Some(approval) => Some(approval.by),
-            None => self.ask_host(question, origin)?,
+            None => self.ask_host(question, context)?,
         };
         let given = by.is_some();
         if given {
@@ -93,16 +97,20 @@ impl Desk {
         self.given_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn ask_host(&self, question: Option<&str>, origin: &Origin) -> Result<Option<String>, Error> {
+    fn ask_host(
+        &self,
+        question: Option<&str>,
+        context: &RequestContext,
+    ) -> Result<Option<String>, Error> {
         let Some((host, events)) = &self.host else { return Ok(None) };
-        events.settle(origin).map_err(|why| {
+        events.settle(context).map_err(|why| {
             let kind = match why {
                 Outcome::Canceled => ErrorKind::Canceled,
                 _ => ErrorKind::HostAbort,
             };
             Error::new(kind, unasked(why))
         })?;
-        let call = ApprovalCall { environment: &self.environment, question, origin };
+        let call = ApprovalCall { environment: &self.environment, question, context };
         match catch_unwind(AssertUnwindSafe(|| host(&call))) {
             Ok(answer) => answer.map_err(|error| {
                 let error = host_error(error);

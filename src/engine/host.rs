@@ -9,9 +9,9 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output},
     interpolate::Vars,
-    origin::Origin,
     outcome::{Exit, Outcome},
     pipeline::{Hook, StepName},
+    request_context::RequestContext,
 };
 
 /// What a hook's closure may fail with: anything that `?` turns into a boxed error.
@@ -27,7 +27,7 @@ type HookFn = dyn Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync;
 #[derive(Debug)]
 pub struct HookCall<'a> {
     pub(super) hook: Hook,
-    pub(super) origin: &'a Origin,
+    pub(super) context: &'a RequestContext,
     pub(super) outcome: Outcome,
     pub(super) vars: &'a mut Vars,
     pub(super) mistake: Option<Error>,
@@ -42,12 +42,12 @@ impl HookCall<'_> {
 
     /// The commit in work.
     pub fn commit(&self) -> &Commit {
-        &self.origin.commit
+        &self.context.commit
     }
 
     /// The folder that holds its tree.
     pub fn export_dir(&self) -> &Path {
-        &self.origin.export_dir
+        &self.context.export_dir
     }
 
     /// What is known of the commit so far; success until something failed.
@@ -57,12 +57,12 @@ impl HookCall<'_> {
 
     /// Whether the run was canceled meanwhile, so that a long hook can end early.
     pub fn is_canceled(&self) -> bool {
-        self.origin.is_canceled()
+        self.context.is_canceled()
     }
 
     /// The commit, the step and the limits of the call.
-    pub fn origin(&self) -> &Origin {
-        self.origin
+    pub fn context(&self) -> &RequestContext {
+        self.context
     }
 
     /// Sets a variable that the commands from here on can use as `<%= name %>`.
@@ -134,7 +134,7 @@ impl Executor for HostExecutor {
         output: &mut dyn FnMut(Output),
         cancel: &CancelView,
     ) -> Result<Exit, Error> {
-        let settled = command.origin.as_ref().map_or(Ok(()), |it| self.events.settle(it));
+        let settled = command.context.as_ref().map_or(Ok(()), |it| self.events.settle(it));
         match settled {
             Ok(()) => self.inner.execute(command, output, cancel),
             Err(Outcome::TimedOut) => Ok(Exit::TimedOut),

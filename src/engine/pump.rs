@@ -21,8 +21,8 @@ use std::{
 use crate::{
     cancel::CancelToken,
     event::{Event, Meta, Observer},
-    origin::Origin,
     outcome::Outcome,
+    request_context::RequestContext,
 };
 
 /// How many events may wait. Output events hold at most [`OUTPUT_MAX`] bytes each.
@@ -59,24 +59,24 @@ impl Sender {
 
     /// Waits until the observer has seen everything that this attempt said so far. The error says
     /// what ended the wait before.
-    pub(super) fn settle(&self, origin: &Origin) -> Result<(), Outcome> {
+    pub(super) fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
         let (seen, met) = sync_channel(1);
-        let mut marker = Item::Marker { run: origin.run.clone(), seen };
+        let mut marker = Item::Marker { run: context.run.clone(), seen };
         while let Err(TrySendError::Full(item)) = self.0.try_send(marker) {
             marker = item;
-            within_limits(origin)?;
+            within_limits(context)?;
             thread::sleep(SETTLE_SLICE);
         }
         while met.recv_timeout(SETTLE_SLICE) == Err(RecvTimeoutError::Timeout) {
-            within_limits(origin)?;
+            within_limits(context)?;
         }
         Ok(())
     }
 }
 
 /// Nothing waits for an observer longer than its step may take.
-fn within_limits(origin: &Origin) -> Result<(), Outcome> {
-    match (origin.is_canceled(), origin.is_late()) {
+fn within_limits(context: &RequestContext) -> Result<(), Outcome> {
+    match (context.is_canceled(), context.is_late()) {
         (true, _) => Err(Outcome::Canceled),
         (_, true) => Err(Outcome::TimedOut),
         _ => Ok(()),

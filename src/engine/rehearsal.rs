@@ -26,11 +26,11 @@ use crate::{
     interpolate::Vars,
     job::Reason,
     mask::Masks,
-    origin::Origin,
     outcome::{Exit, Outcome},
     pipeline::{Body, Phase, Pipeline, Step, StepName},
     record::Record,
     repo::Repo,
+    request_context::RequestContext,
     run::Run,
     script::{
         self, Approval, Changes, Facts, Host, Limits, PhaseCall, ScriptCommand, shown_program,
@@ -292,7 +292,7 @@ impl Rehearsal<'_> {
         let lookups = RepoLookups::new(self.shared, self.commit, None);
         let inner = StepHost {
             executor: Arc::new(Never),
-            origin: Origin {
+            context: RequestContext {
                 commit: Arc::new(self.commit.clone()),
                 run: self.surroundings().run_id.into(),
                 step,
@@ -461,7 +461,7 @@ struct Nowhere;
 impl Sink for Nowhere {
     fn output(&self, _: Option<&str>, _: Stream, _: Vec<u8>) {}
 
-    fn settle(&self, _: &Origin) -> Result<(), Outcome> {
+    fn settle(&self, _: &RequestContext) -> Result<(), Outcome> {
         Ok(())
     }
 

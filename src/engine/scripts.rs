@@ -22,11 +22,11 @@ use crate::{
     function::HostFunction,
     interpolate::Vars,
     job::Reason,
-    origin::Origin,
     outcome::{Exit, Outcome},
     pipeline::{Format, Phase, Pipeline, ScriptText, Step, StepName, Template},
     record::{Record, StepRecord},
     repo::{CommitFile, Repo},
+    request_context::RequestContext,
     script::{
         self, Approval, Changes, Facts, FailureFacts, Host, PhaseCall, PhaseEnd, Script, Tree,
         TreeFile,
@@ -181,7 +181,7 @@ impl Scripts {
         lookups.desk = steps.desk.cloned();
         StepHost {
             executor: steps.site.executor.clone(),
-            origin: steps.origin(step, None, cancel),
+            context: steps.context(step, None, cancel),
             sink: Arc::new(VoiceSink(Mutex::new(voice.clone()))),
             lookups: Arc::new(lookups),
             memory: self.memory.clone(),
@@ -351,16 +351,16 @@ impl Lookups for RepoLookups {
         Ok(note.and_then(|note| note.verdict).map(|verdict| verdict.word().to_owned()))
     }
 
-    fn secret(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error> {
-        self.secrets.value(name, origin)
+    fn secret(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Error> {
+        self.secrets.value(name, context)
     }
 
-    fn approval(&self, question: &str, origin: &Origin) -> Result<Approval, Error> {
+    fn approval(&self, question: &str, context: &RequestContext) -> Result<Approval, Error> {
         let Some(desk) = &self.desk else {
             let message = "only a deployment can ask for an approval";
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        let given = desk.ask(Some(question), origin)?;
+        let given = desk.ask(Some(question), context)?;
         Ok(if given { Approval::Given } else { Approval::Awaited })
     }
 }
@@ -373,10 +373,10 @@ impl Sink for VoiceSink {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).output_of(label, stream, bytes);
     }
 
-    fn settle(&self, origin: &Origin) -> Result<(), Outcome> {
+    fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
         // The other branches of the script go on talking meanwhile.
         let voice = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        voice.settle(origin)
+        voice.settle(context)
     }
 
     fn warn(&self, message: String) {

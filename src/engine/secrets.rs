@@ -7,14 +7,14 @@ use crate::{
     commit::Commit,
     error::{Error, ErrorKind},
     glob,
-    origin::Origin,
     outcome::Outcome,
+    request_context::RequestContext,
     secret_dir::SecretDir,
 };
 
 /// What gives the value of a secret; `None` if there is none of this name.
 pub(super) type SecretFn =
-    dyn Fn(&str, &Origin) -> Result<Option<Vec<u8>>, HookError> + Send + Sync;
+    dyn Fn(&str, &RequestContext) -> Result<Option<Vec<u8>>, HookError> + Send + Sync;
 
 /// The secrets of an engine, for one commit.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl Secrets {
     ///
     /// [`HostAbort`](ErrorKind::HostAbort) if the commit may not have it or there is none,
     /// [`Io`](ErrorKind::Io) if it cannot be read safely.
-    pub(super) fn value(&self, name: &str, origin: &Origin) -> Result<Vec<u8>, Error> {
+    pub(super) fn value(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Error> {
         let refuse = |why: String| {
             let message = format!("the secret `{name}` cannot be had: {why}");
             Error::new(ErrorKind::HostAbort, message)
@@ -53,8 +53,8 @@ impl Secrets {
             )));
         }
         if let Some((ask, events)) = &self.ask {
-            events.settle(origin).map_err(|why| refuse(unasked(why).to_owned()))?;
-            let answer = ask(name, origin).map_err(|error| refuse(error.to_string()))?;
+            events.settle(context).map_err(|why| refuse(unasked(why).to_owned()))?;
+            let answer = ask(name, context).map_err(|error| refuse(error.to_string()))?;
             if let Some(value) = answer {
                 return Ok(value);
             }

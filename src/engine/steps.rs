@@ -25,10 +25,10 @@ use crate::{
     executor::{Command, Output, Program, Stream},
     interpolate::Vars,
     mask::Masks,
-    origin::Origin,
     outcome::Outcome,
     pipeline::{Body, Hook, Phase, Pipeline, Step, StepName, Template},
     record::{CommandRecord, StepRecord},
+    request_context::RequestContext,
     workspace::Build,
 };
 
@@ -148,13 +148,13 @@ impl Steps<'_> {
     }
 
     /// Where a request of this step comes from.
-    pub(super) fn origin(
+    pub(super) fn context(
         &self,
         step: StepName,
         deadline: Option<Instant>,
         cancel: &CancelView,
-    ) -> Origin {
-        Origin {
+    ) -> RequestContext {
+        RequestContext {
             commit: self.commit.clone(),
             run: self.run_id.clone(),
             step,
@@ -201,14 +201,14 @@ impl Steps<'_> {
         if !hooks.has(name) {
             return false;
         }
-        let origin = self.origin(name, self.deadline_of(name, None), cancel);
-        if let Err(stop) = self.site.events.settle(&origin) {
+        let context = self.context(name, self.deadline_of(name, None), cancel);
+        if let Err(stop) = self.site.events.settle(&context) {
             record.outcome = stop;
             return false;
         }
         let call = HookCall {
             hook,
-            origin: &origin,
+            context: &context,
             outcome: so_far,
             vars: &mut self.vars,
             mistake: None,
@@ -221,8 +221,8 @@ impl Steps<'_> {
                 true
             }
             Ok(Err(error)) => {
-                let stopped = || origin.is_late().then_some(Outcome::TimedOut);
-                let stopped = origin.is_canceled().then_some(Outcome::Canceled).or_else(stopped);
+                let stopped = || context.is_late().then_some(Outcome::TimedOut);
+                let stopped = context.is_canceled().then_some(Outcome::Canceled).or_else(stopped);
                 fail(record, &error, stopped.unwrap_or(Outcome::Failure));
                 false
             }
@@ -261,8 +261,8 @@ impl Steps<'_> {
     ) {
         let step_deadline = self.step_deadline(step);
         let vars = self.vars_of(step.name);
-        let origin = self.origin(step.name, step_deadline, cancel);
-        let secrets = match self.secret_env(step, &origin) {
+        let context = self.context(step.name, step_deadline, cancel);
+        let secrets = match self.secret_env(step, &context) {
             Ok(secrets) => secrets,
             Err(error) if error.kind() == ErrorKind::HostAbort => {
                 return fail(record, &error, Outcome::Failure);
@@ -277,7 +277,7 @@ impl Steps<'_> {
             let command = match self.command(step, template, &vars) {
                 Ok(mut command) => {
                     command.env.extend(secrets.iter().cloned());
-                    command.origin = Some(origin.clone());
+                    command.context = Some(context.clone());
                     command
                 }
                 Err(error) => return fail(record, &error, Outcome::Failure),
@@ -385,11 +385,11 @@ impl Steps<'_> {
     fn secret_env(
         &self,
         step: &Step,
-        origin: &Origin,
+        context: &RequestContext,
     ) -> Result<Vec<(String, Option<String>)>, Error> {
         let secrets = self.site.shared.secrets(&self.commit, Some(self.site.events));
         let variable = |name: &String| {
-            let value = secrets.value(name, origin)?;
+            let value = secrets.value(name, context)?;
             self.masks.add(&value);
             let text = String::from_utf8(value).ok().filter(|text| !text.contains('\0'));
             let text = text.ok_or_else(|| {

@@ -16,7 +16,7 @@ use crate::{
     workspace::{Build, LogWriter, Logs},
 };
 #[cfg(feature = "rhai")]
-use crate::{origin::Origin, outcome::Outcome};
+use crate::{outcome::Outcome, request_context::RequestContext};
 
 /// Tells the log and the observer what happens to one commit. Clones write to the same log: the
 /// commands of a script that run at once share one.
@@ -128,8 +128,8 @@ impl Voice {
 
     /// Waits until the observer has seen all that was said of this commit.
     #[cfg(feature = "rhai")]
-    pub(super) fn settle(&self, origin: &Origin) -> Result<(), Outcome> {
-        self.events.settle(origin)
+    pub(super) fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
+        self.events.settle(context)
     }
 
     fn send(&self, event: Event) {

@@ -15,8 +15,8 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, OutputMode, Program},
     function::Value,
-    origin::Origin,
     outcome::Outcome,
+    request_context::RequestContext,
 };
 
 impl Value {
@@ -84,7 +84,7 @@ impl<'a> RequestMirror<'a> {
         event: &'static str,
         sequence: u64,
         time: SystemTime,
-        origin: &'a Origin,
+        context: &'a RequestContext,
         body: RequestBody<'a>,
     ) -> Self {
         Self {
@@ -92,12 +92,12 @@ impl<'a> RequestMirror<'a> {
             v: VERSION,
             sequence,
             time: Time(time),
-            commit: origin.commit.id.to_string(),
-            run: &origin.run,
-            step: origin.step.as_str(),
-            label: origin.label.as_deref(),
-            export_dir: origin.export_dir.to_string_lossy().into_owned(),
-            timeout_ms: origin.deadline.map(left_ms),
+            commit: context.commit.id.to_string(),
+            run: &context.run,
+            step: context.step.as_str(),
+            label: context.label.as_deref(),
+            export_dir: context.export_dir.to_string_lossy().into_owned(),
+            timeout_ms: context.deadline.map(left_ms),
             body,
         }
     }

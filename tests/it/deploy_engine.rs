@@ -344,8 +344,8 @@ fn a_host_approves_or_waits_or_fails() {
             .builder()
             .approvals(move |call| {
                 assert_eq!((call.environment(), call.question()), ("production", None));
-                assert_eq!(call.origin().step, StepName::from(Phase::Deploy));
-                assert!(call.origin().export_dir.ends_with("export") && !call.origin().is_late());
+                assert_eq!(call.context().step, StepName::from(Phase::Deploy));
+                assert!(call.context().export_dir.ends_with("export") && !call.context().is_late());
                 Ok(answer.ok_or("the desk is closed")?.map(str::to_owned))
             })
             .open()
@@ -366,7 +366,7 @@ fn a_deployment_that_is_canceled_while_its_host_is_asked_does_nothing() {
     let asked = cancel.clone();
     let engine = stage.builder().approvals(move |call| {
         asked.cancel();
-        assert!(call.origin().is_canceled());
+        assert!(call.context().is_canceled());
         Err(Box::new(Error::new(ErrorKind::Canceled, "the host hears of it")))
     });
     let engine = engine.open().unwrap();

@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex};
 
 use tinyci::{
-    CancelToken, CancelView, Command, EngineBuilder, Error, Event, Executor, Exit, Hook, Origin,
-    Output, Selection,
+    CancelToken, CancelView, Command, EngineBuilder, Error, Event, Executor, Exit, Hook, Output,
+    RequestContext, Selection,
 };
 
 use crate::engine_stage::Stage;
@@ -31,10 +31,10 @@ impl Seen {
         }
     }
 
-    fn asked(&self, what: &str, origin: &Origin) {
-        assert!(origin.export_dir.is_dir());
-        assert!(!origin.is_canceled() && !origin.is_late());
-        self.push(format!("{what} for {}", origin.step));
+    fn asked(&self, what: &str, context: &RequestContext) {
+        assert!(context.export_dir.is_dir());
+        assert!(!context.is_canceled() && !context.is_late());
+        self.push(format!("{what} for {}", context.step));
     }
 
     /// Runs what is pending, and gives back what was seen meanwhile.
@@ -58,7 +58,7 @@ impl Executor for Speaks {
         output: &mut dyn FnMut(Output),
         _: &CancelView,
     ) -> Result<Exit, Error> {
-        self.0.asked("command", command.origin.as_ref().unwrap());
+        self.0.asked("command", command.context.as_ref().unwrap());
         output(Output::stdout(format!("half of {}", command.program)));
         Ok(Exit::Code(0))
     }
@@ -70,7 +70,7 @@ fn a_hook_overtakes_no_event() {
     let seen = Seen::default();
     let asked = seen.clone();
     let ran = seen.run(stage.builder().hook(Hook::AfterBuild, move |hook| {
-        asked.asked("hook", hook.origin());
+        asked.asked("hook", hook.context());
         Ok(())
     }));
     let expected = [
@@ -107,8 +107,8 @@ fn a_secret_overtakes_no_event_and_says_for_what_it_is_asked() {
     stage.repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
     let seen = Seen::default();
     let asked = seen.clone();
-    let ran = seen.run(stage.builder().secrets(move |name, origin| {
-        asked.asked(name, origin);
+    let ran = seen.run(stage.builder().secrets(move |name, context| {
+        asked.asked(name, context);
         Ok(Some(b"hunter22".to_vec()))
     }));
     let expected =
@@ -129,8 +129,8 @@ fn a_function_overtakes_no_event_and_knows_its_branch() {
     let asked = seen.clone();
     let builder = tinyci::Engine::builder(repo.path());
     let ran = seen.run(builder.function("ask", 1..=1, tinyci::Effect::Pure, "", move |call| {
-        let label = call.origin().label.as_deref().unwrap_or("no branch");
-        asked.asked(&format!("{:?} in {label}", call[0].as_int()), call.origin());
+        let label = call.context().label.as_deref().unwrap_or("no branch");
+        asked.asked(&format!("{:?} in {label}", call[0].as_int()), call.context());
         Ok(().into())
     }));
     let expected = [

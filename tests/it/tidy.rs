@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 5] = [
         "function",
         "hex",
         "job",
-        "origin",
+        "request_context",
         "outcome",
         "pipeline",
         "record",

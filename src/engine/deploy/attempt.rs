@@ -24,12 +24,12 @@ use crate::{
     event::Event,
     ledger::Ledger,
     mask::Masks,
-    origin::Origin,
     outcome::Outcome,
     pipeline::Phase,
     process::Guard,
     record::StepRecord,
     repo::Repo,
+    request_context::RequestContext,
     workspace::{Build, DeployLock, Occupied, Workspace},
 };
 
@@ -165,7 +165,7 @@ impl<'a> Attempt<'a> {
         let (site, commit) = (self.site, self.candidate.commit.clone());
         let run = self.deployment.run.clone();
         let mut voice = Voice::new(site.events, site.logs, &commit, &run);
-        if self.candidate.rules.approve && !self.desk.ask(None, &self.origin())? {
+        if self.candidate.rules.approve && !self.desk.ask(None, &self.context())? {
             return self.wait(&mut voice);
         }
         self.deployment.approved_by = self.desk.given_by();
@@ -202,9 +202,9 @@ impl<'a> Attempt<'a> {
     }
 
     /// Where the question comes from that is asked before anything is done.
-    fn origin(&self) -> Origin {
+    fn context(&self) -> RequestContext {
         let commit = &self.candidate.commit;
-        Origin {
+        RequestContext {
             commit: Arc::new(commit.clone()),
             run: self.deployment.run.as_str().into(),
             step: Phase::Deploy.into(),

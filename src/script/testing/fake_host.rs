@@ -12,8 +12,8 @@ use crate::{
     executor::{Output, Program, Stream},
     forecast::{Act, Assumption},
     function::{BoxedError, FunctionCall, HostFunction, Value},
-    origin::Origin,
     outcome::Exit,
+    request_context::RequestContext,
     script::{
         commands::shown_program,
         host::{Approval, Changes, Host, Limits, ScriptCommand},
@@ -43,8 +43,8 @@ impl FakeHost {
     }
 
     /// Where a function of the embedding program is called from.
-    fn origin(&self, limits: Limits) -> Result<Origin, Error> {
-        Ok(Origin {
+    fn context(&self, limits: Limits) -> Result<RequestContext, Error> {
+        Ok(RequestContext {
             commit: Arc::new(self.commit.commit()?),
             run: Arc::from(self.commit.facts.run.as_str()),
             step: self.phase.parse()?,
@@ -133,7 +133,7 @@ impl Host for FakeHost {
         if let Some(value) = self.tester.call_answer(&function.name) {
             return Ok(value);
         }
-        function.call(&FunctionCall::new(arguments, &self.origin(limits)?))
+        function.call(&FunctionCall::new(arguments, &self.context(limits)?))
     }
 
     fn env(&self, name: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use crate::{cancel::CancelView, commit::Commit, pipeline::StepName};
 /// earlier: the step's beginning, and all output in front of the request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Origin {
+pub struct RequestContext {
     /// The commit in work.
     pub commit: Arc<Commit>,
     /// The attempt: [`Record::run`](crate::Record::run).
@@ -27,7 +27,7 @@ pub struct Origin {
     pub(crate) cancel: CancelView,
 }
 
-impl Origin {
+impl RequestContext {
     /// Whether nobody waits for the answer any more, so that a long call can end early.
     pub fn is_canceled(&self) -> bool {
         self.cancel.is_canceled()
