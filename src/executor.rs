@@ -80,15 +80,6 @@ impl Command {
             context: None,
         }
     }
-
-    /// The same command with this deadline, its context's too.
-    pub(crate) fn with_deadline(mut self, deadline: Option<Instant>) -> Self {
-        self.deadline = deadline;
-        if let Some(context) = &mut self.context {
-            context.deadline = deadline;
-        }
-        self
-    }
 }
 
 /// What a [`Command`] runs.

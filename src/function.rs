@@ -132,7 +132,6 @@ impl<K: Into<String>, T: Into<Value>> FromIterator<(K, T)> for Value {
 
 impl Value {
     /// The value as a script would write it.
-    #[cfg(feature = "rhai")]
     pub(crate) fn literal(&self) -> String {
         match self {
             Value::Nothing => "()".to_owned(),
@@ -191,7 +190,6 @@ pub struct FunctionCall<'a> {
 }
 
 impl<'a> FunctionCall<'a> {
-    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts call functions"))]
     pub(crate) fn new(arguments: &'a [Value], context: &'a RequestContext) -> Self {
         Self { arguments, context }
     }
@@ -258,7 +256,6 @@ impl HostFunction {
     }
 
     /// Calls it. A panic is the caller's to catch.
-    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts call it"))]
     pub(crate) fn call(&self, call: &FunctionCall<'_>) -> Result<Value, BoxedError> {
         (self.call)(call)
     }

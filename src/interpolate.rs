@@ -46,6 +46,8 @@ const IN_ENVIRONMENT: [&str; 14] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vars {
     values: BTreeMap<String, String>,
+    /// True if others may be set that are not known here.
+    may_be_more: bool,
 }
 
 impl Vars {
@@ -90,6 +92,12 @@ impl Vars {
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
         self.set(name, value)
+    }
+
+    /// Says whether variables may be set, in a real run, that are not known here. Then a
+    /// placeholder that names none of the known ones stays as it is.
+    pub(crate) fn may_be_more(&mut self, more: bool) {
+        self.may_be_more |= more;
     }
 
     /// Sets one of tinyci's own.
@@ -289,6 +297,9 @@ fn value<'v>(
     let word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
     if name.is_empty() {
         return Err(format!("the tag is empty; it takes the name of a variable: {known}"));
+    }
+    if vars.may_be_more && is_variable_name(name) {
+        return Ok(Cow::Owned(format!("<%= {name} %>")));
     }
     if name.chars().all(word) {
         let hint = did_you_mean(name, vars.names());

@@ -57,7 +57,6 @@ mod error;
 mod event;
 mod executor;
 mod export;
-#[cfg(feature = "rhai")]
 mod forecast;
 mod function;
 mod glob;
@@ -82,18 +81,21 @@ mod retention;
 mod run;
 #[cfg(feature = "rhai")]
 mod script;
-#[cfg(feature = "rhai")]
-mod script_runner;
 mod secret_dir;
 mod selection;
 mod setting;
 mod status;
+mod step;
 mod suggestion;
 #[cfg(feature = "rhai")]
 mod test_report;
 mod wire;
 mod workspace;
 
+#[cfg(feature = "rhai")]
+pub use crate::test_report::{
+    Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
+};
 pub use crate::{
     bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
@@ -112,6 +114,7 @@ pub use crate::{
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},
     executor::{Command, Executor, Output, OutputMode, Program, Stream},
+    forecast::{Act, Assumption, Forecast, StepForecast},
     function::{Effect, FunctionCall, Value},
     install::{InstallOptions, Installed, RemoteSetup},
     interpolate::{Vars, interpolate},
@@ -130,13 +133,6 @@ pub use crate::{
     selection::{Selection, Target, Update, Wait},
     setting::Setting,
     status::{BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status},
-};
-#[cfg(feature = "rhai")]
-pub use crate::{
-    forecast::{Act, Assumption, Forecast, StepForecast},
-    test_report::{
-        Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
-    },
 };
 
 /// The version of this library.

@@ -42,6 +42,11 @@ impl Masks {
         String::from_utf8_lossy(&self.masked(text.as_bytes()).0).into_owned()
     }
 
+    /// True if a text holds a secret, in any form.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        !self.is_empty() && self.apply(text) != text
+    }
+
     /// A masker for one stream of output.
     pub(crate) fn stream(&self) -> MaskedStream {
         MaskedStream { masks: self.clone(), held: Vec::new() }

@@ -29,6 +29,16 @@ impl SecretDir {
     /// [`Io`](ErrorKind::Io) where folder or file cannot be read, or can be by others than their
     /// owner: that has to be put right by whoever runs the machine, and is no fault of a commit's.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(path) = self.find(name)? else { return Ok(None) };
+        fs::read(&path).map(Some).map_err(|source| Error::io("read", &path, source))
+    }
+
+    /// The file of a secret; none if the folder has none of this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) fn find(&self, name: &str) -> Result<Option<PathBuf>, Error> {
         if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
             let message = format!("`{name}` cannot be the name of a secret: it is a file's");
             return Err(Error::new(ErrorKind::InvalidArg, message));
@@ -45,7 +55,7 @@ impl SecretDir {
             let message = format!("`{}` is larger than a secret may be", path.display());
             return Err(Error::new(ErrorKind::Io, message).with_path(path));
         }
-        fs::read(&path).map(Some).map_err(|source| Error::io("read", &path, source))
+        Ok(Some(path))
     }
 }
 

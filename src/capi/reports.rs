@@ -14,7 +14,6 @@ use super::{
     text::{CText, c_text, lines},
 };
 use crate::{CheckReport, Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
-#[cfg(feature = "rhai")]
 use crate::{Forecast, Target};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
@@ -45,7 +44,6 @@ pub extern "C" fn tinyci_plan_json(
 }
 
 /// The plan, with what the steps of named commits would do.
-#[cfg(feature = "rhai")]
 fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
     let plan = engine.plan(selection)?;
     if selection.pipeline.is_some() {
@@ -57,11 +55,6 @@ fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
     });
     let forecasts: Vec<Forecast> = named.collect::<Result<_, _>>()?;
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
-}
-
-#[cfg(not(feature = "rhai"))]
-fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
-    Ok(engine.plan(selection)?.to_json())
 }
 
 /// Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.

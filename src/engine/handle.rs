@@ -19,7 +19,7 @@ use super::{
     reports::{self, Filter},
     retention,
     scripts::Scripts,
-    secrets::Secrets,
+    secrets::{SecretPolicy, Secrets},
 };
 use crate::{
     cancel::{CancelToken, CancelView},
@@ -648,14 +648,15 @@ impl Shared {
         self.options.command_timeout.or(self.settings.command_timeout)
     }
 
-    /// The secrets that this commit may have. Without events nobody can be asked for them.
-    pub(super) fn secrets(&self, commit: &Commit, events: Option<&pump::Sender>) -> Secrets {
-        Secrets {
-            commit: commit.clone(),
-            refs: self.settings.secret_refs.clone(),
-            ask: self.options.secrets.clone().zip(events.cloned()),
-            dir: self.settings.secrets_dir.clone(),
-        }
+    /// Which secrets this commit may have.
+    pub(super) fn secret_policy(&self, commit: &Commit) -> SecretPolicy {
+        SecretPolicy::new(commit, self.settings.secret_refs.clone())
+    }
+
+    /// Where secrets come from. Without events the host cannot be asked for them.
+    pub(super) fn secrets(&self, events: Option<&pump::Sender>) -> Secrets {
+        let (ask, dir) = (self.options.secrets.clone(), self.settings.secrets_dir.clone());
+        Secrets { ask, events: events.cloned(), dir }
     }
 
     pub(super) fn grace(&self) -> Duration {

@@ -82,8 +82,8 @@ impl HookCall<'_> {
 }
 
 /// The hooks of a host, in the order in which they were registered.
-#[derive(Default)]
-pub(super) struct Hooks(Vec<(Hook, Box<HookFn>)>);
+#[derive(Clone, Default)]
+pub(super) struct Hooks(Vec<(Hook, Arc<HookFn>)>);
 
 impl Hooks {
     pub(super) fn add(
@@ -91,27 +91,22 @@ impl Hooks {
         hook: Hook,
         call: impl Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync + 'static,
     ) {
-        self.0.push((hook, Box::new(call)));
-    }
-
-    pub(super) fn has(&self, step: StepName) -> bool {
-        self.0.iter().any(|(hook, _)| StepName::Hook(*hook) == step)
+        self.0.push((hook, Arc::new(call)));
     }
 
     /// How many hooks there are at this point.
-    #[cfg(feature = "rhai")]
     pub(super) fn count(&self, step: StepName) -> usize {
         self.0.iter().filter(|(hook, _)| StepName::Hook(*hook) == step).count()
     }
 
     /// Calls every hook of this point until one fails or skips. `Ok(Some(reason))` says that the
     /// config's own hook is to be left out.
-    pub(super) fn call(&self, mut call: HookCall<'_>) -> Result<Option<String>, Error> {
+    pub(super) fn call(&self, mut call: HookCall<'_>) -> Result<Option<String>, HookError> {
         let point = call.hook;
         for (_, hook) in self.0.iter().filter(|(hook, _)| *hook == point) {
-            hook(&mut call).map_err(host_error)?;
+            hook(&mut call)?;
             if let Some(mistake) = call.mistake.take() {
-                return Err(mistake);
+                return Err(mistake.into());
             }
             if call.skipped.is_some() {
                 break;

@@ -7,10 +7,11 @@ use std::{
 };
 
 use super::{
+    desk::Desk,
     handle::Shared,
     pump::Sender,
     scripts::{self, Scripts},
-    steps::{StepEnd, Steps},
+    step::{JobInfo, JobLimits, RealEffects, RepoLookups, Steps, VoiceReporter},
     voice::Voice,
 };
 use crate::{
@@ -25,9 +26,10 @@ use crate::{
     mask::Masks,
     outcome::{Outcome, Verdict},
     pipeline::{Hook, Pipeline},
-    record::{Record, StepRecord},
+    record::Record,
     repo::{Repo, Written},
-    run::Run,
+    request_context::RequestContext,
+    step::{Facts, Progress},
     workspace::{Attempts, Build, Logs, RunLock, Workspace},
 };
 
@@ -176,30 +178,97 @@ fn run(
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
     }
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
-    let limit = site.shared.timeout();
-    let mut steps = Steps {
-        site,
-        commit: Arc::new(job.commit.clone()),
-        trigger: scripts::trigger(job.reason),
-        environment: None,
-        desk: None,
-        build,
-        run_id: record.run.as_str().into(),
-        pipeline: &pipeline,
-        scripts: &scripts,
-        tags: repo.tags_of(job.commit.id).unwrap_or_default(),
-        masks: Masks::default(),
-        vars: site.shared.options.vars.clone(),
-        limit,
-        deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
-        unsupported: false,
-        waits: false,
-    };
-    let (outcome, records) = walk(&mut steps, books, voice);
-    let uncounted = steps.unsupported;
-    record.steps = records;
-    scripts.finish(build, record, voice);
+    let trigger = scripts::trigger(job.reason);
+    let source = JobSource { run: &record.run, trigger, environment: None };
+    let mut steps =
+        site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
+    let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
+    let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
+    let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
+    record.steps = walked.steps.into_iter().map(|step| step.record).collect();
+    record.remembered = steps.memory.remembered();
+    record.artifacts = steps.memory.artifacts();
+    steps.discard(build, voice);
+    let outcome = walked.outcome;
     Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
+}
+
+/// Where a job comes from, beside its commit.
+#[derive(Clone, Copy)]
+pub(super) struct JobSource<'a> {
+    /// Its id.
+    pub(super) run: &'a str,
+    /// Why it runs, in a word.
+    pub(super) trigger: &'a str,
+    /// What is being deployed to.
+    pub(super) environment: Option<&'a str>,
+}
+
+impl JobSource<'_> {
+    /// What is known of the commit before its first step.
+    pub(super) fn facts(&self, shared: &Shared, repo: &Repo, commit: &Commit) -> Facts {
+        let build = shared.workspace().build(&commit.build_name());
+        Facts {
+            tags: repo.tags_of(commit.id).unwrap_or_default(),
+            export_dir: build.export_dir().to_string_lossy().into_owned(),
+            target: build.dir().to_string_lossy().into_owned(),
+            repo: shared.root.to_string_lossy().into_owned(),
+            run: self.run.to_owned(),
+            trigger: self.trigger.to_owned(),
+            environment: self.environment.map(str::to_owned),
+            host_name: host_name(),
+            ..Facts::of(commit)
+        }
+    }
+}
+
+impl Site<'_> {
+    /// The steps of a commit, to be done in earnest.
+    #[expect(clippy::too_many_arguments, reason = "a run and a deployment have all of it in hand")]
+    pub(super) fn steps<'s>(
+        &self,
+        repo: &Repo,
+        commit: &Commit,
+        (pipeline, scripts): (&'s Pipeline, &'s Scripts),
+        build: &Build,
+        source: JobSource<'_>,
+        desk: Option<Desk>,
+        voice: &Voice,
+    ) -> Steps<'s> {
+        let shared = self.shared;
+        let effects = RealEffects {
+            executor: self.executor.clone(),
+            secrets: shared.secrets(Some(self.events)),
+            hooks: shared.options.hooks.clone(),
+            desk,
+            export_dir: build.export_dir(),
+            artifacts_dir: build.dir().join("artifacts"),
+        };
+        let context = RequestContext {
+            commit: Arc::new(commit.clone()),
+            run: source.run.into(),
+            step: Hook::BeforeBuild.into(),
+            label: None,
+            export_dir: build.export_dir(),
+            deadline: None,
+            cancel: self.cancel.with_threshold(1),
+        };
+        let limits = JobLimits::from_now(shared.timeout());
+        Steps {
+            pipeline,
+            scripts,
+            info: JobInfo::new(shared, source.facts(shared, repo, commit), limits),
+            context,
+            effects: Arc::new(effects),
+            lookups: Arc::new(RepoLookups::new(shared, commit)),
+            reporter: Arc::new(VoiceReporter::new(voice)),
+            memory: Arc::default(),
+            masks: Masks::default(),
+            vars: shared.options.vars.clone(),
+            progress: Progress::default(),
+            command_timeout: shared.command_timeout(),
+        }
+    }
 }
 
 /// Why a commit was skipped: only `before_build` can say so.
@@ -225,32 +294,6 @@ pub(super) fn export_to(
     let dir = build.export_dir();
     voice.say(|meta| Event::Exported { meta, dir });
     Ok(())
-}
-
-/// Walks the pure [`Run`] with real steps.
-fn walk(steps: &mut Steps<'_>, books: Books<'_>, voice: &mut Voice) -> (Outcome, Vec<StepRecord>) {
-    let mut run = Run::new();
-    let mut records = Vec::new();
-    while let Some(name) = run.step() {
-        let last = name == Hook::AfterAll.into();
-        if !last && let Some(stop) = steps.stopped() {
-            run.stop(stop);
-            continue;
-        }
-        if steps.has(name) {
-            books.lock.announce_step(steps.commit.id, name.as_str());
-        }
-        let StepEnd { outcome, record } = steps.step(name, run.outcome(), voice);
-        records.extend(record);
-        match steps.stopped() {
-            Some(stop) if outcome != Outcome::Success && !last => run.stop(stop),
-            _ => run.finish(outcome),
-        }
-        if last && steps.site.cancel.is_killed() {
-            return (Outcome::Canceled, records);
-        }
-    }
-    (run.outcome(), records)
 }
 
 /// Stores the record and then the word, which is the commit point. The log gets its last line in

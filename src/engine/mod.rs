@@ -14,10 +14,10 @@
 //! | `due` | what a caller asked for, and what of it is due |
 //! | `drive` | passes: look, plan, hand out jobs, until nothing is due |
 //! | `workers` | the threads that take the jobs of one plan |
-//! | `rehearsal` | a run of one commit in which nothing is done |
+//! | `dry_run` | a run of one commit in which nothing is done |
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
 //! | `job` | one commit: export, steps, record, word |
-//! | `steps` | one step: the host's hook, then the commands |
+//! | `step` | the steps of a job, a folder of its own: what each sees, may do and comes to |
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `status` | how the repository stands, at one look |
@@ -28,11 +28,11 @@
 
 mod builder;
 mod check;
-mod conditions;
 mod definitions;
 mod deploy;
 mod desk;
 mod drive;
+mod dry_run;
 mod due;
 mod handle;
 mod host;
@@ -40,8 +40,6 @@ mod job;
 mod parser;
 mod pump;
 mod queue;
-#[cfg(feature = "rhai")]
-mod rehearsal;
 mod reports;
 mod retention;
 #[cfg(feature = "rhai")]
@@ -51,7 +49,7 @@ mod scripts;
 mod scripts;
 mod secrets;
 mod status;
-mod steps;
+mod step;
 #[cfg(feature = "rhai")]
 mod suites;
 mod voice;

@@ -1,23 +1,21 @@
 //! What stands in the place of scripts where tinyci is built without them: commits with a script
-//! are left for a tinyci that can judge them, and tags take plain names.
+//! are left for a tinyci that can judge them, and placeholders take plain names.
+
+use std::sync::Arc;
 
 use super::{
     builder::Options,
     handle::Shared,
-    steps::{FunctionEnd, Steps, fail},
-    voice::Voice,
+    step::{StepContext, StepEnd, StepHost},
 };
 use crate::{
-    cancel::CancelView,
     commit::Commit,
     error::{Error, ErrorKind},
-    interpolate::{Vars, interpolate_template},
+    interpolate::interpolate_template,
     job::Reason,
     outcome::Outcome,
-    pipeline::{Format, Pipeline, Step, StepName, Template},
-    record::{Record, StepRecord},
+    pipeline::{Format, Pipeline, StepName, Template},
     repo::Repo,
-    workspace::Build,
 };
 
 /// No script.
@@ -44,33 +42,19 @@ impl Scripts {
         Ok(Self)
     }
 
-    pub(super) fn run(
-        &self,
-        _steps: &Steps<'_>,
-        _step: &Step,
-        _cancel: &CancelView,
-        record: &mut StepRecord,
-        _voice: &mut Voice,
-    ) -> FunctionEnd {
-        fail(record, &unsupported(), Outcome::NoVerdict);
-        FunctionEnd { unsupported: true, waits: false }
+    pub(super) fn run(&self, _: StepName, _: StepContext, _: Arc<StepHost>) -> StepEnd {
+        StepEnd::error(Outcome::NoVerdict, unsupported())
     }
 
     pub(super) fn interpolate(
         &self,
-        steps: &Steps<'_>,
         template: &Template,
-        vars: &Vars,
-        _step: StepName,
+        config: &str,
+        context: &StepContext,
+        _: Arc<StepHost>,
     ) -> Result<String, Error> {
-        interpolate_template(template, vars, &steps.pipeline.name)
+        interpolate_template(template, &context.vars, config)
     }
-
-    pub(super) fn recall(&mut self, _record: &Record) {}
-
-    pub(super) fn discard(&self, _build: &Build, _voice: &mut Voice) {}
-
-    pub(super) fn finish(&self, _build: &Build, _record: &mut Record, _voice: &mut Voice) {}
 }
 
 /// Only scripts are told why a commit runs.

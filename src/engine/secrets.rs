@@ -10,66 +10,100 @@ use crate::{
     outcome::Outcome,
     request_context::RequestContext,
     secret_dir::SecretDir,
+    step::Denied,
 };
 
 /// What gives the value of a secret; `None` if there is none of this name.
 pub(super) type SecretFn =
     dyn Fn(&str, &RequestContext) -> Result<Option<Vec<u8>>, HookError> + Send + Sync;
 
-/// The secrets of an engine, for one commit.
-#[derive(Clone)]
-pub(super) struct Secrets {
-    pub(super) commit: Commit,
+/// Which secrets a commit may have.
+pub(super) struct SecretPolicy {
+    /// The ref that the commit is on.
+    pub(super) reference: Option<String>,
     /// Patterns of the refs whose commits may have any.
     pub(super) refs: Vec<String>,
-    /// The host's answer, and the events that it has to have seen before.
-    pub(super) ask: Option<(Arc<SecretFn>, Sender)>,
+}
+
+impl SecretPolicy {
+    pub(super) fn new(commit: &Commit, refs: Vec<String>) -> Self {
+        let reference = commit.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
+        Self { reference, refs }
+    }
+
+    /// Refuses a secret that the commit may not have.
+    pub(super) fn check(&self, name: &str) -> Result<(), Denied> {
+        let allowed = |reference: &String| {
+            let mut patterns = self.refs.iter();
+            patterns.any(|pattern| glob::text_matches(pattern.as_bytes(), reference.as_bytes()))
+        };
+        if self.reference.as_ref().is_some_and(allowed) {
+            return Ok(());
+        }
+        let reference = self.reference.as_deref().unwrap_or("a branch");
+        Err(refused(
+            name,
+            &format!(
+                "the commit is not on a ref that may have secrets; `git config --add \
+                 tinyci.secretRefs {reference}` on the server allows it"
+            ),
+        ))
+    }
+}
+
+/// Where the secrets of an engine come from.
+#[derive(Clone)]
+pub(super) struct Secrets {
+    /// The host's answer.
+    pub(super) ask: Option<Arc<SecretFn>>,
+    /// The events that the host has to have seen before. Without them it cannot be asked.
+    pub(super) events: Option<Sender>,
     pub(super) dir: Option<PathBuf>,
 }
 
 impl Secrets {
-    /// The bytes of a secret.
-    ///
-    /// # Errors
-    ///
-    /// [`HostAbort`](ErrorKind::HostAbort) if the commit may not have it or there is none,
-    /// [`Io`](ErrorKind::Io) if it cannot be read safely.
-    pub(super) fn value(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Error> {
-        let refuse = |why: String| {
-            let message = format!("the secret `{name}` cannot be had: {why}");
-            Error::new(ErrorKind::HostAbort, message)
-        };
-        let reference = self.commit.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
-        let allowed = |reference: &String| {
-            self.refs
-                .iter()
-                .any(|pattern| glob::text_matches(pattern.as_bytes(), reference.as_bytes()))
-        };
-        if !reference.as_ref().is_some_and(allowed) {
-            let reference = reference.as_deref().unwrap_or("a branch");
-            return Err(refuse(format!(
-                "the commit is not on a ref that may have secrets; `git config --add \
-                 tinyci.secretRefs {reference}` on the server allows it"
-            )));
-        }
-        if let Some((ask, events)) = &self.ask {
-            events.settle(context).map_err(|why| refuse(unasked(why).to_owned()))?;
-            let answer = ask(name, context).map_err(|error| refuse(error.to_string()))?;
+    /// Fetches the bytes of a secret that the commit may have.
+    pub(super) fn fetch(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Denied> {
+        if let (Some(ask), Some(events)) = (&self.ask, &self.events) {
+            events.settle(context).map_err(|why| refused(name, unasked(why)))?;
+            let answer = ask(name, context).map_err(|error| refused(name, &error.to_string()))?;
             if let Some(value) = answer {
                 return Ok(value);
             }
         }
         let from_dir = match &self.dir {
-            Some(dir) => SecretDir::new(dir.clone()).read(name)?,
+            Some(dir) => SecretDir::new(dir.clone()).read(name).map_err(of_dir)?,
             None => None,
         };
-        from_dir.ok_or_else(|| {
-            refuse(
-                "nobody has it; `tinyci.secretsDir` names a folder with one file for each secret"
-                    .to_owned(),
-            )
-        })
+        from_dir.ok_or_else(|| nobody_has(name))
     }
+
+    /// Refuses a secret that [`fetch`](Self::fetch) would certainly not find, without reading one
+    /// or asking the host.
+    pub(super) fn check_there(&self, name: &str) -> Result<(), Denied> {
+        let is_there = match &self.dir {
+            Some(dir) => SecretDir::new(dir.clone()).find(name).map_err(of_dir)?.is_some(),
+            None => false,
+        };
+        if is_there || self.ask.is_some() { Ok(()) } else { Err(nobody_has(name)) }
+    }
+}
+
+/// A bad name is the config's fault; what is wrong with the directory is the machine's.
+fn of_dir(error: Error) -> Denied {
+    match error.kind() {
+        ErrorKind::InvalidArg => Denied::Refused(error),
+        _ => Denied::Fault(error),
+    }
+}
+
+fn nobody_has(name: &str) -> Denied {
+    refused(name, "nobody has it; `tinyci.secretsDir` names a folder with one file for each secret")
+}
+
+fn refused(name: &str, why: &str) -> Denied {
+    let message = format!("the secret `{name}` cannot be had: {why}");
+    Denied::Refused(Error::new(ErrorKind::HostAbort, message))
 }
 
 /// Why a host was not asked at all.

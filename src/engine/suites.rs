@@ -1,19 +1,26 @@
 //! [`Engine::test_pipeline`]: the tests beside a pipeline, of a commit or of a folder.
 
-use std::{path::Path, sync::Arc};
+use std::{cell::RefCell, path::Path, sync::Arc, time::Instant};
 
 use super::{
     check::folder::Folder,
+    dry_run::dry_run,
     handle::{Engine, Shared, on_big_thread},
-    rehearsal::rehearse,
     scripts::{CommitTree, Scripts},
+    step::{JobInfo, JobLimits, Memory, Steps},
 };
 use crate::{
+    cancel::{CancelToken, CancelView},
     commit::Commit,
     error::{Error, ErrorKind},
-    pipeline::Format,
+    interpolate::Vars,
+    mask::Masks,
+    outcome::Outcome,
+    pipeline::{Format, Hook},
     repo::Repo,
-    script::{Hits, Script, Suite, Tree, TreeFile},
+    request_context::RequestContext,
+    script::{Hits, Script, StepRunner, Suite, TestEnd, TestJob, TestSteps, Tree, TreeFile},
+    step::StepResult,
     suggestion::did_you_mean,
     test_report::{TestOptions, TestReport, TestSource},
 };
@@ -140,14 +147,83 @@ fn run(
     if !suite.names().any(is_wanted) {
         return Err(nothing_to_run(&suite, filters));
     }
-    let tests = suite.run(&script, functions, is_wanted);
+    let runner: Arc<dyn StepRunner> = Arc::new(EngineRunner::new(shared));
+    let tests = suite.run(&runner, &script, functions, is_wanted);
     let left_out = suite.names().count() - tests.len();
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), functions);
-        rehearse(shared, repo, commit, (&script.pipeline(), &scripts), &[])?;
+        dry_run(shared, repo, commit, (&script.pipeline(), &scripts), &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
     Ok(TestReport { tests, left_out, coverage })
+}
+
+/// Runs the steps that tests ask for as those of a real run.
+struct EngineRunner {
+    env: Vec<(String, Option<String>)>,
+    vars: Vars,
+}
+
+impl EngineRunner {
+    fn new(shared: &Shared) -> Self {
+        Self { env: shared.options.env.clone(), vars: shared.options.vars.clone() }
+    }
+}
+
+impl StepRunner for EngineRunner {
+    fn run(&self, job: TestJob<'_>) -> TestEnd {
+        let (pipeline, scripts) =
+            (job.script.pipeline(), Scripts::new(Some(job.script.clone()), job.functions));
+        let context = RequestContext {
+            commit: Arc::new(job.commit),
+            run: job.facts.run.as_str().into(),
+            step: Hook::BeforeBuild.into(),
+            label: None,
+            export_dir: job.facts.export_dir.clone().into(),
+            deadline: None,
+            cancel: CancelView::new(&CancelToken::new(), 1),
+        };
+        let left = job.deadline.saturating_duration_since(Instant::now());
+        let limits = JobLimits { each: Some(left), ..JobLimits::default() };
+        let inherited =
+            job.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let progress = job.facts.progress.clone();
+        let mut steps = Steps {
+            pipeline: &pipeline,
+            scripts: &scripts,
+            info: JobInfo { facts: job.facts, inherited, env: self.env.clone(), limits },
+            context,
+            effects: job.effects,
+            lookups: job.lookups,
+            reporter: job.reporter,
+            memory: Arc::new(Memory::recalling(job.remembered)),
+            masks: Masks::default(),
+            vars: self.vars.clone(),
+            progress,
+            command_timeout: None,
+        };
+        match job.steps {
+            TestSteps::All => walked(&mut steps),
+            TestSteps::One(name) => {
+                let step = steps.step(name, Outcome::Success);
+                let outcome = step.as_ref().map_or(Outcome::Success, StepResult::counts);
+                let remembered = steps.memory.remembered();
+                TestEnd {
+                    outcome,
+                    steps: step.into_iter().map(|it| (it, remembered.clone())).collect(),
+                }
+            }
+        }
+    }
+}
+
+/// A run of all steps, with what was remembered after each.
+fn walked(steps: &mut Steps<'_>) -> TestEnd {
+    let memory = steps.memory.clone();
+    let before = RefCell::new(Vec::new());
+    let walked = steps.walk(&|_| before.borrow_mut().push(memory.remembered()));
+    let after = before.into_inner().into_iter().skip(1).chain([memory.remembered()]);
+    TestEnd { outcome: walked.outcome, steps: walked.steps.into_iter().zip(after).collect() }
 }
 
 fn nothing_to_run(suite: &Suite, filters: &[String]) -> Error {

@@ -11,12 +11,12 @@ use crate::{
     error::Error,
     event::{Event, Meta},
     executor::Stream,
+    outcome::Outcome,
     pipeline::StepName,
     record::Record,
+    request_context::RequestContext,
     workspace::{Build, LogWriter, Logs},
 };
-#[cfg(feature = "rhai")]
-use crate::{outcome::Outcome, request_context::RequestContext};
 
 /// Tells the log and the observer what happens to one commit. Clones write to the same log: the
 /// commands of a script that run at once share one.
@@ -83,11 +83,7 @@ impl Voice {
         self.say(|meta| Event::Warning { meta, message });
     }
 
-    pub(super) fn output(&mut self, stream: Stream, bytes: Vec<u8>) {
-        self.output_of(None, stream, bytes);
-    }
-
-    /// Output of a labelled part of a step.
+    /// Output of a step, or of a labeled part of it.
     pub(super) fn output_of(&mut self, label: Option<&str>, stream: Stream, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
@@ -127,7 +123,6 @@ impl Voice {
     }
 
     /// Waits until the observer has seen all that was said of this commit.
-    #[cfg(feature = "rhai")]
     pub(super) fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
         self.events.settle(context)
     }

@@ -72,7 +72,6 @@ impl Repo {
     }
 
     /// The id that git gives the contents of a file.
-    #[cfg(feature = "rhai")]
     pub(crate) fn file_digest(path: &std::path::Path) -> Result<String, Error> {
         let id = Oid::hash_file(git2::ObjectType::Blob, path);
         let id =

@@ -36,7 +36,6 @@ mod settings;
 mod settings_list;
 mod tracked;
 mod tree;
-#[cfg(feature = "rhai")]
 mod tree_file;
 mod verdicts;
 

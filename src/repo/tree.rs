@@ -23,7 +23,6 @@ impl Entry<'_> {
         self.mode & 0o170_000 == 0o100_000
     }
 
-    #[cfg(feature = "rhai")]
     pub(super) fn is_link(&self) -> bool {
         self.mode & 0o170_000 == 0o120_000
     }

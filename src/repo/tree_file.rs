@@ -4,12 +4,13 @@
 use git2::Oid;
 
 use super::{Repo, git_error, history, oid, tree::each_entry};
-use crate::{commit::CommitId, error::Error};
+use crate::{commit::CommitId, error::Error, step::TreeEntry};
 
 /// The most bytes that are read.
 const SIZE_MAX: usize = 1 << 20;
 
 /// What a path of a commit's tree leads to.
+#[cfg(feature = "rhai")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CommitFile {
     /// A regular file.
@@ -20,38 +21,79 @@ pub(crate) enum CommitFile {
     Absent,
 }
 
+/// What a walk along a path ended at: at its end, or where it can go no further.
+enum Place {
+    Directory,
+    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only modules are read"))]
+    File(Oid),
+    Link(Oid),
+    Absent,
+}
+
 impl Repo {
     /// The file at a path whose names are separated by `/`. Nothing is resolved: a name is what
     /// stands in the tree, so that `..` is nowhere.
+    #[cfg(feature = "rhai")]
     pub(crate) fn commit_file(&self, id: CommitId, path: &str) -> Result<CommitFile, Error> {
+        match self.walk_path(id, path)? {
+            (Place::Link(_), _) => Ok(CommitFile::Link),
+            (Place::File(id), true) => {
+                Ok(self.blob_up_to(id)?.map_or(CommitFile::Absent, CommitFile::File))
+            }
+            _ => Ok(CommitFile::Absent),
+        }
+    }
+
+    /// What stands at a path of a commit's tree, or at the place on the way where it leads no
+    /// further. A submodule is a directory, as its export is.
+    pub(crate) fn tree_entry(&self, id: CommitId, path: &str) -> Result<TreeEntry, Error> {
+        let (place, _) = self.walk_path(id, path)?;
+        Ok(match place {
+            Place::Directory => TreeEntry::Directory,
+            Place::File(_) => TreeEntry::File,
+            Place::Absent => TreeEntry::Absent,
+            Place::Link(id) => self.blob_up_to(id)?.map_or(TreeEntry::File, |target| {
+                TreeEntry::Link(String::from_utf8_lossy(&target).into_owned())
+            }),
+        })
+    }
+
+    /// Follows a path through a commit's tree. Says whether it came to its end.
+    fn walk_path(&self, id: CommitId, path: &str) -> Result<(Place, bool), Error> {
         let mut tree = history::find_commit(&self.git, oid(id)?)?.tree_id();
         let mut names = path.split('/').peekable();
         while let Some(name) = names.next() {
-            let mut found = None;
+            let mut found = Place::Absent;
             each_entry(&self.git, tree, |entry| {
-                if entry.name == name.as_bytes() {
-                    found = Some((entry.id, entry.is_file(), entry.is_tree(), entry.is_link()));
+                if entry.name != name.as_bytes() {
+                    return true;
                 }
-                found.is_none()
+                found = match entry {
+                    it if it.is_link() => Place::Link(it.id),
+                    it if it.is_file() => Place::File(it.id),
+                    _ => Place::Directory,
+                };
+                if entry.is_tree() {
+                    tree = entry.id;
+                }
+                false
             })?;
-            match (found, names.peek().is_some()) {
-                (Some((.., true)), _) => return Ok(CommitFile::Link),
-                (Some((id, _, true, _)), true) => tree = id,
-                (Some((id, true, ..)), false) => return self.blob_up_to(id),
-                _ => return Ok(CommitFile::Absent),
+            let is_end = names.peek().is_none();
+            if is_end || !matches!(found, Place::Directory) {
+                return Ok((found, is_end));
             }
         }
-        Ok(CommitFile::Absent)
+        Ok((Place::Directory, true))
     }
 
-    fn blob_up_to(&self, id: Oid) -> Result<CommitFile, Error> {
+    fn blob_up_to(&self, id: Oid) -> Result<Option<Vec<u8>>, Error> {
         let unreadable = |source| git_error(format!("object `{id}` is missing or broken"), source);
         let odb = self.git.odb().map_err(unreadable)?;
         let (size, _) = odb.read_header(id).map_err(unreadable)?;
         if size > SIZE_MAX {
-            return Ok(CommitFile::Absent);
+            return Ok(None);
         }
-        Ok(CommitFile::File(odb.read(id).map_err(unreadable)?.data().to_vec()))
+        Ok(Some(odb.read(id).map_err(unreadable)?.data().to_vec()))
     }
 }
 
@@ -71,7 +113,17 @@ mod tests {
         std::os::unix::fs::symlink("ci/a.rhai", repo.path().join("ci/l.rhai")).unwrap();
         let id = repo.commit("files").parse().unwrap();
         let open = Repo::open(repo.path()).unwrap();
-        let file = |path: &str| open.commit_file(id, path).unwrap();
+        let entry = |path: &str| open.tree_entry(id, path).unwrap();
+        assert_eq!(entry("ci"), TreeEntry::Directory);
+        assert_eq!(entry("link"), TreeEntry::Link("ci".into()));
+        assert_eq!((entry("ci/a.rhai"), entry("ci/a.rhai/x")), (TreeEntry::File, TreeEntry::File));
+        assert_eq!((entry("ci/b"), entry("../ci")), (TreeEntry::Absent, TreeEntry::Absent));
+        #[cfg(feature = "rhai")]
+        as_modules(&|path| open.commit_file(id, path).unwrap());
+    }
+
+    #[cfg(feature = "rhai")]
+    fn as_modules(file: &dyn Fn(&str) -> CommitFile) {
         assert_eq!(file("ci/a.rhai"), CommitFile::File(b"fn f() {}".to_vec()));
         for link in ["link/a.rhai", "ci/l.rhai", "link"] {
             assert_eq!(file(link), CommitFile::Link, "{link}");

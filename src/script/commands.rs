@@ -1,35 +1,22 @@
 //! `sh`, `try_sh` and `capture`: one road to the host, three ways to take how a command ended.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
-};
+use std::sync::atomic::Ordering;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::{
     call::{Call, kind},
-    host::{ScriptCommand, Shown},
     registry::COMMAND_OPTIONS,
     secret::{self, Secret},
-    session::{Session, Stop, Thrown, throw},
+    session::{Session, Stop, Thrown, denied, throw},
     tags,
 };
 use crate::{
-    error::{Error, ErrorKind},
-    executor::{Output, Program, Stream},
+    executor::Program,
     interpolate::is_safe,
     outcome::Exit,
+    step::{CommandEnd, OutputUse, Shown, StepCommand},
 };
-
-/// How much of the end of a command's output an error holds.
-const TAIL_BYTES_MAX: usize = 2 << 10;
-
-/// How much output a script can be given.
-const OUTPUT_BYTES_MAX: usize = 8 << 20;
-
-/// The wait between attempts where nothing else is said.
-pub(super) const BACKOFF: Duration = Duration::from_secs(1);
 
 /// A command that failed: what `catch` gets.
 #[derive(Clone, Debug)]
@@ -92,157 +79,68 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 pub(super) fn sh(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let ended = run(call, arguments, false, Shown::All)?;
-    ended.passed(call).map(|_| Dynamic::UNIT)
+    let end = run(call, arguments, OutputUse::Shown, Shown::All)?;
+    passed(end, call).map(|_| Dynamic::UNIT)
 }
 
 pub(super) fn try_sh(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let ended = run(call, arguments, true, Shown::All)?;
+    let end = run(call, arguments, OutputUse::Given, Shown::All)?;
     let output = CommandOutput {
-        ok: ended.ok(),
-        exit: ended.exit,
-        stdout: ended.text(&ended.stdout)?,
-        stderr: ended.text(&ended.stderr)?,
+        ok: end.passed,
+        exit: end.exit,
+        stdout: text(&end, &end.stdout)?,
+        stderr: text(&end, &end.stderr)?,
     };
     Ok(Dynamic::from(output))
 }
 
 pub(super) fn capture(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let ended = run(call, arguments, true, Shown::Stderr)?.passed(call)?;
-    Ok(ended.text(&ended.stdout)?.trim_end_matches(['\n', '\r']).to_owned().into())
+    let end = passed(run(call, arguments, OutputUse::Captured, Shown::Stderr)?, call)?;
+    Ok(text(&end, &end.stdout)?.trim_end_matches(['\n', '\r']).to_owned().into())
 }
 
-/// A command that was run to its end, all attempts included.
-struct Ended {
-    command: String,
-    exit: Exit,
-    allowed: Vec<i64>,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    tail: Vec<u8>,
+fn passed(end: CommandEnd, call: &Call<'_>) -> Result<CommandEnd, Thrown> {
+    if end.passed {
+        return Ok(end);
+    }
+    let error = CommandError { command: end.command, exit: end.exit, tail: end.tail };
+    let position = call.context.call_position();
+    Err(EvalAltResult::ErrorRuntime(Dynamic::from(error), position).into())
 }
 
-impl Ended {
-    fn ok(&self) -> bool {
-        match self.exit {
-            Exit::Code(code) => code == 0 || self.allowed.contains(&i64::from(code)),
-            _ => false,
-        }
+fn text(end: &CommandEnd, bytes: &[u8]) -> Result<String, Thrown> {
+    if bytes.len() > CommandEnd::GIVEN_BYTES_MAX {
+        let message = format!(
+            "`{}` wrote more than the {} bytes that a script can be given; let it write to a file",
+            end.command,
+            CommandEnd::GIVEN_BYTES_MAX
+        );
+        return Err(throw(message));
     }
-
-    fn passed(self, call: &Call<'_>) -> Result<Self, Thrown> {
-        if self.ok() {
-            return Ok(self);
-        }
-        let tail = String::from_utf8_lossy(&self.tail).into_owned();
-        let error = CommandError { command: self.command, exit: self.exit, tail };
-        let position = call.context.call_position();
-        Err(EvalAltResult::ErrorRuntime(Dynamic::from(error), position).into())
-    }
-
-    fn text(&self, bytes: &[u8]) -> Result<String, Thrown> {
-        if bytes.len() > OUTPUT_BYTES_MAX {
-            let message = format!(
-                "`{}` wrote more than the {OUTPUT_BYTES_MAX} bytes that a script can be given; let \
-                 it write to a file",
-                self.command
-            );
-            return Err(throw(message));
-        }
-        Ok(String::from_utf8_lossy(bytes).into_owned())
-    }
-
-    fn take(&mut self, output: &Output, kept: bool) {
-        let bytes = &output.bytes;
-        self.tail.extend_from_slice(bytes);
-        let over = self.tail.len().saturating_sub(TAIL_BYTES_MAX);
-        self.tail.drain(..over);
-        let stream = match output.stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-        };
-        if kept && stream.len() <= OUTPUT_BYTES_MAX {
-            stream.extend_from_slice(bytes);
-        }
-    }
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// What the options say, with what holds where they say nothing.
-struct Options {
-    command: ScriptCommand,
-    timeout: Option<Duration>,
-    retries: u32,
-    backoff: Duration,
-    allowed: Vec<i64>,
-}
-
-fn run(call: &Call<'_>, arguments: &[Dynamic], split: bool, shown: Shown) -> Result<Ended, Thrown> {
+/// Runs a command, with all its attempts.
+fn run(
+    call: &Call<'_>,
+    arguments: &[Dynamic],
+    output: OutputUse,
+    shown: Shown,
+) -> Result<CommandEnd, Thrown> {
     let program = program(call, arguments.first().unwrap_or(&Dynamic::UNIT))?;
-    let options = options(call, program, arguments.get(1), split, shown)?;
+    let mut command = StepCommand::new(program);
+    (command.output, command.shown) = (output, shown);
+    let command = with_options(command, call, arguments.get(1))?;
     let session = call.session;
     session.acted.store(true, Ordering::SeqCst);
-    let mut attempt = 0;
-    loop {
-        let ended = run_once(session, &options)?;
-        if ended.ok() || attempt >= options.retries {
-            return Ok(ended);
-        }
-        attempt += 1;
-        let wait = options.backoff;
-        let message = format!(
-            "{} {}; trying again in {wait:?} ({attempt} of {})\n",
-            ended.command, ended.exit, options.retries
-        );
-        session.host.print(options.command.label.as_deref(), &message);
-        session.wait(wait)?;
-    }
-}
-
-fn run_once(session: &Arc<Session>, options: &Options) -> Result<Ended, Thrown> {
     session.check()?;
-    let limit = options.timeout.and_then(|limit| Instant::now().checked_add(limit));
-    let deadline = [limit, session.frame().deadline].into_iter().flatten().min();
-    let command = ScriptCommand { deadline, ..options.command.clone() };
-    let mut ended = Ended {
-        command: shown_program(&command.program),
-        exit: Exit::Canceled,
-        allowed: options.allowed.clone(),
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        tail: Vec::new(),
-    };
-    let exit = session.host.command(&command, &mut |output| ended.take(output, command.split));
-    ended.exit = exit.map_err(refused)?;
-    match ended.exit {
+    let end = session.host.command(&command).map_err(denied)?;
+    match end.exit {
         Exit::Canceled => Err(Stop::Canceled.thrown()),
         // Whose limit it was decides whether a script may catch it.
         Exit::TimedOut if session.is_late() => Err(Stop::TimedOut.thrown()),
-        _ => Ok(ended),
+        _ => Ok(end),
     }
-}
-
-/// A command that the host did not run: the script's fault, or the machinery's.
-fn refused(error: Error) -> Thrown {
-    match error.kind() {
-        ErrorKind::HostAbort | ErrorKind::Config | ErrorKind::InvalidArg => throw(error.report()),
-        _ => Stop::Fault(Arc::new(error)).thrown(),
-    }
-}
-
-/// More of a command tells nobody more.
-const SHOWN_CHARACTERS_MAX: usize = 1_000;
-
-/// A command in one line of bearable length.
-pub(crate) fn shown_program(program: &Program) -> String {
-    let text = match program {
-        Program::Shell(text) => text.clone(),
-        Program::Argv(words) => words.join(" "),
-    };
-    let mut lines = text.trim().lines();
-    let first = lines.next().unwrap_or_default();
-    let shown: String = first.chars().take(SHOWN_CHARACTERS_MAX).collect();
-    let is_all = shown.len() == first.len() && lines.next().is_none();
-    if is_all { shown } else { format!("{shown} …") }
 }
 
 /// A text for the shell, or a list of a program and its arguments.
@@ -325,34 +223,19 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-fn options(
+/// The command with what the options of its call say.
+fn with_options(
+    mut command: StepCommand,
     call: &Call<'_>,
-    program: Program,
     given: Option<&Dynamic>,
-    split: bool,
-    shown: Shown,
-) -> Result<Options, Thrown> {
+) -> Result<StepCommand, Thrown> {
     let known = COMMAND_OPTIONS.map(|(name, _)| name);
     let given = call.options(given, &known)?;
     let session = call.session;
-    let mut options = Options {
-        command: ScriptCommand {
-            program,
-            cwd: None,
-            env: Vec::new(),
-            input: None,
-            deadline: None,
-            split,
-            captured: shown == Shown::Stderr,
-            label: session.frame().label,
-            shown,
-            cleanup: session.is_cleaning(),
-        },
-        timeout: None,
-        retries: 0,
-        backoff: BACKOFF,
-        allowed: Vec::new(),
-    };
+    let frame = session.frame();
+    command.deadline = frame.deadline;
+    command.label = frame.label;
+    command.cleanup = session.is_cleaning();
     for (name, value) in &given {
         let value = value.flatten_clone();
         if !matches!(name.as_str(), "env" | "input") {
@@ -360,19 +243,19 @@ fn options(
         }
         let argument = format!("option `{name}`");
         match name.as_str() {
-            "env" => options.command.env = env(call, &value)?,
-            "cwd" => options.command.cwd = Some(call.text(&argument, &value)?),
-            "input" => options.command.input = Some(input(call, &value)?),
-            "timeout" => options.timeout = Some(call.time(&argument, &value)?),
-            "retries" => options.retries = call.count(&argument, &value)?,
-            "backoff" => options.backoff = call.time(&argument, &value)?,
-            "label" => options.command.label = Some(call.text(&argument, &value)?),
-            "quiet" if truth(call, &argument, &value)? => options.command.shown = Shown::Nothing,
-            "allow" => options.allowed = codes(call, &value)?,
+            "env" => command.env = env(call, &value)?,
+            "cwd" => command.cwd = Some(call.text(&argument, &value)?),
+            "input" => command.input = Some(input(call, &value)?),
+            "timeout" => command.timeout = Some(call.time(&argument, &value)?),
+            "retries" => command.retries = call.count(&argument, &value)?,
+            "backoff" => command.backoff = call.time(&argument, &value)?,
+            "label" => command.label = Some(call.text(&argument, &value)?),
+            "quiet" if truth(call, &argument, &value)? => command.shown = Shown::Nothing,
+            "allow" => command.allowed = codes(call, &value)?,
             _ => {}
         }
     }
-    Ok(options)
+    Ok(command)
 }
 
 fn truth(call: &Call<'_>, argument: &str, value: &Dynamic) -> Result<bool, Thrown> {

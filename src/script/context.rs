@@ -6,58 +6,11 @@ use std::{sync::Arc, thread};
 use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
 use super::session::{Session, Stop, Thrown, throw};
-use crate::{error::Error, glob};
-
-/// The facts of a commit and of the phase that runs.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) sha: String,
-    pub(crate) short: String,
-    pub(crate) tree: String,
-    pub(crate) branch: Option<String>,
-    pub(crate) tags: Vec<String>,
-    pub(crate) subject: String,
-    pub(crate) message: String,
-    pub(crate) author: String,
-    pub(crate) time: i64,
-    pub(crate) parents: Vec<String>,
-    pub(crate) export_dir: String,
-    pub(crate) target: String,
-    pub(crate) repo: String,
-    pub(crate) run: String,
-    pub(crate) phase: String,
-    pub(crate) environment: Option<String>,
-    pub(crate) trigger: String,
-    /// What became of the phases so far.
-    pub(crate) build: Option<String>,
-    pub(crate) test: Option<String>,
-    pub(crate) failure: Option<FailureFacts>,
-    pub(crate) host_name: String,
-}
-
-impl Facts {
-    /// The values that whoever pushes has a say in: no shell may read them as they are.
-    pub(super) fn untrusted(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let single = [
-            ("subject", Some(&self.subject)),
-            ("message", Some(&self.message)),
-            ("author", Some(&self.author)),
-            ("branch", self.branch.as_ref()),
-        ];
-        let single = single.into_iter().filter_map(|(name, text)| Some((name, text?.trim())));
-        single.chain(self.tags.iter().map(|tag| ("tags", tag.as_str())))
-    }
-}
-
-/// The command that failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FailureFacts {
-    pub(crate) command: String,
-    pub(crate) code: Option<i64>,
-    /// The phase or hook.
-    pub(crate) at: String,
-    pub(crate) tail: String,
-}
+use crate::{
+    error::Error,
+    glob,
+    step::{Changes, FailureFacts},
+};
 
 /// What scripts call `ctx`. Clones share everything.
 #[derive(Clone)]
@@ -90,13 +43,22 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
-            ctx.0.facts.failure.clone().map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
+            ctx.0
+                .facts
+                .progress
+                .failure
+                .clone()
+                .map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
         })
         .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
         .register_fn("changed", changed);
     engine
-        .register_get("build", |it: &mut PhaseResults| optional(it.0.facts.build.as_deref()))
-        .register_get("test", |it: &mut PhaseResults| optional(it.0.facts.test.as_deref()));
+        .register_get("build", |it: &mut PhaseResults| {
+            optional(it.0.facts.progress.build.as_deref())
+        })
+        .register_get("test", |it: &mut PhaseResults| {
+            optional(it.0.facts.progress.test.as_deref())
+        });
     engine
         .register_get("command", |it: &mut Failure| it.0.command.clone())
         .register_get("code", |it: &mut Failure| it.0.code.map_or(Dynamic::UNIT, Dynamic::from))
@@ -164,7 +126,7 @@ fn shown(texts: &[String]) -> String {
     if quoted.len() == 1 { quoted.concat() } else { format!("[{}]", quoted.join(", ")) }
 }
 
-fn changes(session: &Session) -> Result<Arc<super::host::Changes>, Thrown> {
+fn changes(session: &Session) -> Result<Arc<Changes>, Thrown> {
     session.host.changes().map_err(fault)
 }
 

@@ -2,20 +2,16 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Instant,
-};
+use std::{sync::atomic::Ordering, time::Instant};
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::{
     call::Call,
-    commands::BACKOFF,
-    host::Approval,
     registry::RETRY_OPTIONS,
-    session::{Frame, Stop, Thrown, throw},
+    session::{Frame, Stop, Thrown, denied, throw},
 };
+use crate::step::{ApprovalAnswer, StepCommand};
 
 /// A function to call when the phase ends, with what it needs to be called then: without the
 /// context of its call it would have lost the imports.
@@ -47,7 +43,7 @@ pub(super) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
     let options = call.options(options.first(), &RETRY_OPTIONS.map(|(name, _)| name))?;
     let backoff = match options.get("backoff") {
         Some(time) => call.time("option `backoff`", time)?,
-        None => BACKOFF,
+        None => StepCommand::BACKOFF,
     };
     for attempt in 1.. {
         call.session.check()?;
@@ -145,9 +141,9 @@ pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
         ));
     }
     match call.session.host.approve(&question, call.session.limits()) {
-        Ok(Approval::Given) => Ok(Dynamic::UNIT),
-        Ok(Approval::Awaited) => Err(Stop::Waits(question).thrown()),
-        Err(error) => Err(Stop::Fault(Arc::new(error)).thrown()),
+        Ok(ApprovalAnswer::Given) => Ok(Dynamic::UNIT),
+        Ok(ApprovalAnswer::Awaited) => Err(Stop::Waits(question).thrown()),
+        Err(why) => Err(denied(why)),
     }
 }
 

@@ -1,11 +1,6 @@
 //! From the table of functions to an engine that has them, with those of the embedding program.
 
-use std::{
-    any::TypeId,
-    collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
 use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 
@@ -16,13 +11,12 @@ use super::{
     limits,
     literal::{dynamic_of, value_of},
     parallel, registry,
-    run::panic_text,
     secret::{self, Secret},
-    session::{Session, Stop, Thrown, throw},
+    session::{Session, Thrown, denied, throw},
 };
 use crate::{
     error::{Error, ErrorKind},
-    function::{Effect, HostFunction},
+    function::HostFunction,
 };
 
 type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
@@ -186,18 +180,10 @@ fn call_host(
         values.push(value);
     }
     session.acted.store(true, std::sync::atomic::Ordering::SeqCst);
-    if session.host.rehearses() && function.effect == Effect::External {
-        return Ok(dynamic_of(session.host.called(&function.name, &values)));
-    }
-    let result =
-        catch_unwind(AssertUnwindSafe(|| session.host.call(function, &values, session.limits())));
+    let answer = session.host.call(function, &values, session.limits());
     // It could not be interrupted; what it says after the limit is refused.
     session.check()?;
-    match result {
-        Ok(Ok(value)) => Ok(dynamic_of(value)),
-        Ok(Err(error)) => Err(throw(format!("`{}` failed: {error}", function.name))),
-        Err(panic) => Err(throw(format!("`{}` panicked: {}", function.name, panic_text(&*panic)))),
-    }
+    answer.map(dynamic_of).map_err(denied)
 }
 
 /// Refuses functions of an embedding program that would stand in the way of ours.
@@ -238,11 +224,8 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
         );
         return Err(throw(message));
     }
-    match call.session.host.secret(&name, call.session.limits()) {
-        Ok(value) => Ok(Dynamic::from(Secret { name: name.into(), value: value.into() })),
-        Err(error) if error.kind() == ErrorKind::Io => Err(Stop::Fault(Arc::new(error)).thrown()),
-        Err(error) => Err(throw(error.report())),
-    }
+    let value = call.session.host.secret(&name, call.session.limits()).map_err(denied)?;
+    Ok(Dynamic::from(Secret { name: name.into(), value: value.into() }))
 }
 
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -275,7 +258,7 @@ fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
         call.mistake("value", "a text, a number, a truth value, or a list or map of them", value)
     })?;
     let kept = call.session.host.remember(&key, kept);
-    kept.map(|()| Dynamic::UNIT).map_err(|error| throw(error.message()))
+    kept.map(|()| Dynamic::UNIT).map_err(denied)
 }
 
 fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -296,7 +279,7 @@ fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let path = call.text("path", &first(arguments))?;
     secret::refuse(call.session, &first(arguments))?;
     let kept = call.session.host.artifact(&path);
-    kept.map(|()| Dynamic::UNIT).map_err(|error| throw(error.report()))
+    kept.map(|()| Dynamic::UNIT).map_err(denied)
 }
 
 fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

@@ -9,7 +9,7 @@
 //! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
-//! a [`Host`], both given by whoever calls.
+//! a [`Host`](crate::step::Host), both given by the caller.
 
 mod call;
 mod check;
@@ -20,7 +20,6 @@ mod coverage;
 mod definitions;
 mod excerpt;
 mod functions;
-mod host;
 mod imports;
 mod limits;
 mod literal;
@@ -40,18 +39,15 @@ mod testing;
 
 pub(crate) use self::{
     check::{check, check_tests},
-    commands::shown_program,
-    context::{Facts, FailureFacts},
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,
-    host::{Approval, Changes, Host, Limits, ScriptCommand, Shown},
     imports::{Tree, TreeFile},
     limits::probe,
     load::Script,
     run::{PhaseCall, PhaseEnd, run},
     tags::{ExpressionJudge, interpolate_template},
-    testing::Suite,
+    testing::{StepRunner, Suite, TestEnd, TestJob, TestSteps},
 };
 
 #[cfg(test)]

@@ -11,9 +11,8 @@ use rhai::{CallFnOptions, Dynamic, Engine, Scope};
 
 use super::{
     commands::command_error,
-    context::{Context, Facts},
+    context::Context,
     functions,
-    host::Host,
     load::Script,
     report,
     session::{Frame, Session, Stop, Thrown},
@@ -23,6 +22,7 @@ use crate::{
     function::HostFunction,
     interpolate::Vars,
     outcome::Outcome,
+    step::{Facts, Host},
 };
 
 /// A phase to be run.

@@ -12,13 +12,13 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::{
-    context::Facts,
-    control::Deferred,
-    host::{Host, Limits},
-    load::Script,
+use super::{control::Deferred, load::Script};
+use crate::{
+    error::Error,
+    function::Effect,
+    interpolate::Vars,
+    step::{Denied, Facts, Host, RequestLimits},
 };
-use crate::{error::Error, function::Effect, interpolate::Vars};
 
 /// How often the engine's own steps look at the clock and at the cancel.
 const STEPS_PER_LOOK: u64 = 64;
@@ -55,6 +55,15 @@ impl Stop {
             | EvalAltResult::ErrorInModule(_, inner, _) => Stop::of(inner),
             _ => None,
         }
+    }
+}
+
+/// What a script is told that does not get what it asked for: it can catch a refusal, and nothing
+/// else.
+pub(super) fn denied(denied: Denied) -> Thrown {
+    match denied {
+        Denied::Refused(error) => throw(error.report()),
+        Denied::Fault(error) => Stop::Fault(Arc::new(error)).thrown(),
     }
 }
 
@@ -155,7 +164,7 @@ impl Session {
 
     /// Waits, unless the phase is stopped meanwhile.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Thrown> {
-        if self.host.rehearses() {
+        if self.host.is_dry() {
             return self.check();
         }
         let begun = Instant::now();
@@ -181,9 +190,9 @@ impl Session {
     }
 
     /// The same for a request to the embedding program.
-    pub(super) fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> RequestLimits {
         let Frame { deadline, label, .. } = self.frame();
-        Limits { deadline, label, cleanup: self.is_cleaning() }
+        RequestLimits { deadline, label, cleanup: self.is_cleaning() }
     }
 
     /// Begins the work of a thread of its own.

@@ -7,9 +7,8 @@ use rhai::{AST, ASTNode, Dynamic, Engine, Expr, Scope, Stmt};
 use super::{
     check,
     commands::plain_text,
-    context::{Context, Facts},
+    context::Context,
     functions,
-    host::Host,
     imports::Unit,
     load::parser,
     message, registry,
@@ -21,6 +20,7 @@ use crate::{
     function::{Effect, HostFunction},
     interpolate::{Vars, interpolate_expressions},
     pipeline::Template,
+    step::{Facts, Host},
 };
 
 /// More is no expression that a person would put into a tag; it also bounds what parsing it costs.

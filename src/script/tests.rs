@@ -11,10 +11,13 @@ use std::{
 use super::*;
 use crate::{
     error::{Error, ErrorKind},
-    executor::{Output, Program},
-    function::{BoxedError, HostFunction, Value},
+    function::{HostFunction, Value},
     interpolate::Vars,
     outcome::{Exit, Outcome},
+    step::{
+        ApprovalAnswer, Changes, CommandEnd, Denied, Facts, Host, RequestLimits, StepCommand,
+        whole_program,
+    },
 };
 
 /// A tree without files.
@@ -35,34 +38,41 @@ struct Recorder {
 }
 
 impl Host for Recorder {
-    fn command(&self, command: &ScriptCommand, _: &mut dyn FnMut(&Output)) -> Result<Exit, Error> {
-        let text = match &command.program {
-            Program::Shell(text) => text.clone(),
-            Program::Argv(words) => words.join(" "),
-        };
+    fn command(&self, command: &StepCommand) -> Result<CommandEnd, Denied> {
+        let text = whole_program(&command.program);
         let input = command.input.as_ref().map(|it| format!(" < {}", String::from_utf8_lossy(it)));
         let failed = self.failing.is_some_and(|failing| text.contains(failing));
-        self.commands.lock().unwrap().push(text + input.as_deref().unwrap_or_default());
-        Ok(Exit::Code(failed.into()))
+        let exit = Exit::Code(failed.into());
+        for _ in 0..=if failed { command.retries } else { 0 } {
+            let text = text.clone() + input.as_deref().unwrap_or_default();
+            self.commands.lock().unwrap().push(text);
+        }
+        let (stdout, stderr, tail) = (Vec::new(), Vec::new(), String::new());
+        Ok(CommandEnd { command: text, exit, passed: !failed, stdout, stderr, tail })
     }
 
     fn print(&self, _: Option<&str>, _: &str) {}
 
     fn warn(&self, _: &str) {}
 
-    fn secret(&self, name: &str, _: Limits) -> Result<Vec<u8>, Error> {
+    fn secret(&self, name: &str, _: RequestLimits) -> Result<Vec<u8>, Denied> {
         Ok(format!("value of {name}").into_bytes())
     }
 
-    fn call(&self, function: &HostFunction, _: &[Value], _: Limits) -> Result<Value, BoxedError> {
-        Err(format!("nobody lends `{}`", function.name).into())
+    fn call(
+        &self,
+        function: &HostFunction,
+        _: &[Value],
+        _: RequestLimits,
+    ) -> Result<Value, Denied> {
+        Err(Denied::refused(format!("nobody lends `{}`", function.name)))
     }
 
     fn env(&self, _: &str) -> Option<String> {
         None
     }
 
-    fn remember(&self, _: &str, _: Value) -> Result<(), Error> {
+    fn remember(&self, _: &str, _: Value) -> Result<(), Denied> {
         Ok(())
     }
 
@@ -70,14 +80,14 @@ impl Host for Recorder {
         (key == "image").then(|| "fml:built".into())
     }
 
-    fn artifact(&self, _: &str) -> Result<(), Error> {
+    fn artifact(&self, _: &str) -> Result<(), Denied> {
         Ok(())
     }
 
     fn discard_export(&self) {}
 
-    fn approve(&self, _: &str, _: Limits) -> Result<Approval, Error> {
-        Ok(if self.approved { Approval::Given } else { Approval::Awaited })
+    fn approve(&self, _: &str, _: RequestLimits) -> Result<ApprovalAnswer, Denied> {
+        Ok(if self.approved { ApprovalAnswer::Given } else { ApprovalAnswer::Awaited })
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {

@@ -19,7 +19,6 @@ mod admin;
 mod check;
 mod deployment;
 mod event;
-#[cfg(feature = "rhai")]
 mod forecast;
 mod record;
 #[cfg(feature = "capi")]

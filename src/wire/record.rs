@@ -19,7 +19,6 @@ use crate::{
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
     wire::{VERSION, deployment::DeploymentMirror},
 };
-#[cfg(feature = "rhai")]
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
 /// How many bytes of one command, reason or error are kept: a note is read by `git log`.
@@ -124,7 +123,6 @@ impl Plan {
     /// let json = plan.to_json_with(&[]);
     /// assert_eq!(json, r#"{"v":1,"jobs":[],"held":[],"baselined":[],"forecasts":[]}"#);
     /// ```
-    #[cfg(feature = "rhai")]
     pub fn to_json_with(&self, forecasts: &[Forecast]) -> String {
         let forecasts = forecasts.iter().map(ForecastMirror::of).collect();
         json(&DetailedPlanMirror { plan: PlanMirror::of(self), forecasts })
@@ -242,7 +240,6 @@ impl<'a> PlanMirror<'a> {
     }
 }
 
-#[cfg(feature = "rhai")]
 #[derive(Serialize)]
 struct DetailedPlanMirror<'a> {
     #[serde(flatten)]

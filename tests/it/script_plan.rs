@@ -171,7 +171,9 @@ fn nothing_is_done() {
     let forecast = engine.forecast("HEAD", &[]).unwrap();
     assert_eq!(forecast.outcome, Outcome::Success, "{forecast:#?}");
     let [hook, build] = &forecast.steps[..] else { panic!("{forecast:#?}") };
-    assert_eq!((hook.name, hook.host_hooks, hook.acts.len()), (Hook::BeforeBuild.into(), 1, 0));
+    assert_eq!((hook.name, hook.host_hooks), (Hook::BeforeBuild.into(), 1));
+    let unknown = "hook before_build of the embedding program (may skip, fail or set: unknown)";
+    assert_eq!(hook.acts, [Act::Call(unknown.to_owned())]);
     assert_eq!(build.name, Phase::Build.into());
     let acts: Vec<_> = build.acts.iter().skip(1).map(ToString::to_string).collect();
     let expected = [

@@ -34,6 +34,7 @@ const FLOORS: [&[&str]; 5] = [
         "selection",
         "setting",
         "status",
+        "step",
         "suggestion",
         "test_report",
     ],
@@ -53,7 +54,7 @@ const FLOORS: [&[&str]; 5] = [
     // Hands: one outside thing each.
     &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
-    &["compact", "export", "install", "local_executor", "prune", "script_runner"],
+    &["compact", "export", "install", "local_executor", "prune"],
     // The engine drives them all.
     &["engine"],
 ];

@@ -85,7 +85,6 @@ fn assumption(word: &str) -> Result<(String, String), String> {
 }
 
 /// The plan, with what the steps of named commits would do.
-#[cfg(feature = "rhai")]
 fn json<'a>(
     engine: &Engine,
     plan: &Plan,
@@ -99,18 +98,7 @@ fn json<'a>(
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
 }
 
-#[cfg(not(feature = "rhai"))]
-fn json<'a>(
-    _: &Engine,
-    plan: &Plan,
-    _: impl Iterator<Item = &'a String>,
-    _: &[(String, String)],
-) -> Result<String, Failure> {
-    Ok(plan.to_json())
-}
-
 /// What the steps of a named commit would do, whether it is due or not.
-#[cfg(feature = "rhai")]
 fn steps(
     engine: &Engine,
     plan: &Plan,
@@ -136,16 +124,5 @@ fn steps(
             stdout.line(format_args!("    {}: {}", step.outcome, printable(line)));
         }
     }
-    Ok(())
-}
-
-#[cfg(not(feature = "rhai"))]
-fn steps(
-    _: &Engine,
-    _: &Plan,
-    _: &str,
-    _: &[(String, String)],
-    _: &mut Stdout,
-) -> Result<(), Failure> {
     Ok(())
 }

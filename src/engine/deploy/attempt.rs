@@ -1,16 +1,15 @@
 //! One deployment: the environment's lock, the entry before, the phase, the entry after.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use super::{
     super::{
         desk::Desk,
         drive::prepare_builds,
         handle::Shared,
-        job::{self, Site},
+        job::{self, JobSource, Site},
         pump::{self, Sender},
         reports,
-        steps::Steps,
         voice::Voice,
     },
     candidate::{Candidate, Choice},
@@ -23,7 +22,6 @@ use crate::{
     error::{Error, ErrorKind},
     event::Event,
     ledger::Ledger,
-    mask::Masks,
     outcome::Outcome,
     pipeline::Phase,
     process::Guard,
@@ -248,36 +246,20 @@ impl<'a> Attempt<'a> {
         voice: &mut Voice,
     ) -> Result<(StepRecord, bool), Error> {
         let _occupied = self.prepare(build, occupied, voice)?;
-        let (site, candidate) = (self.site, &mut self.candidate);
+        let (site, candidate) = (self.site, &self.candidate);
+        let environment = Some(self.deployment.environment.as_str());
+        let source = JobSource { run: &self.deployment.run, trigger: "deploy", environment };
+        let (config, desk) = ((&candidate.pipeline, &candidate.scripts), Some(self.desk.clone()));
+        let mut steps =
+            site.steps(&self.repo, &candidate.commit, config, build, source, desk, voice);
         if let Some(record) = reports::record_of(&self.repo, candidate.commit.id)? {
-            candidate.scripts.recall(&record);
+            steps.recall(&record);
         }
-        let limit = site.shared.timeout();
-        let mut steps = Steps {
-            site,
-            commit: Arc::new(candidate.commit.clone()),
-            trigger: "deploy",
-            environment: Some(&self.deployment.environment),
-            desk: Some(&self.desk),
-            build,
-            run_id: self.deployment.run.as_str().into(),
-            pipeline: &candidate.pipeline,
-            scripts: &candidate.scripts,
-            tags: self.repo.tags_of(candidate.commit.id).unwrap_or_default(),
-            masks: Masks::default(),
-            vars: site.shared.options.vars.clone(),
-            limit,
-            deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
-            unsupported: false,
-            waits: false,
-        };
-        let end = steps.step(Phase::Deploy.into(), Outcome::Success, voice);
-        let waits = steps.waits;
-        candidate.scripts.discard(build, voice);
-        let record = end
-            .record
+        let result = steps.step(Phase::Deploy.into(), Outcome::Success);
+        steps.discard(build, voice);
+        let result = result
             .ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))?;
-        Ok((record, waits))
+        Ok((result.record, result.waits))
     }
 
     /// Takes a packed build out of its archive.

@@ -22,13 +22,10 @@ use self::{
     identity::Identity,
 };
 use super::{
+    dry_run::{DeployForecast, dry_deploy},
     handle::{Engine, Shared},
-    job,
+    job, reports,
 };
-#[cfg(feature = "rhai")]
-use super::{rehearsal, reports};
-#[cfg(not(feature = "rhai"))]
-use crate::pipeline::Phase;
 use crate::{
     cancel::CancelToken,
     clock,
@@ -155,8 +152,8 @@ impl Engine {
         let ledger = history.ledger;
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
         let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
-        let acts = acts(shared, &repo, &candidate, environment)?;
-        plan(&repo, environment, (candidate, acts), &ledger, interrupted, request.rollback)
+        let forecast = forecast(shared, &repo, &candidate, environment)?;
+        plan(&repo, environment, (candidate, forecast), &ledger, interrupted, request.rollback)
     }
 
     /// What was deployed, the newest first: to this environment, or to all; here, and where remotes
@@ -328,36 +325,22 @@ fn check_environment(environment: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InvalidArg, message))
 }
 
-/// What the phase would do, a line each.
-#[cfg(feature = "rhai")]
-fn acts(
+/// What the phase would do.
+fn forecast(
     shared: &Shared,
     repo: &Repo,
     candidate: &Candidate,
     environment: &str,
-) -> Result<Vec<String>, Error> {
+) -> Result<DeployForecast, Error> {
     let Candidate { commit, pipeline, scripts, .. } = candidate;
     let run = reports::record_of(repo, commit.id)?;
-    rehearsal::deploy_lines(shared, repo, (commit, pipeline, scripts), environment, run.as_ref())
-}
-
-/// What the phase would do, a line each: nothing is filled in where there are no scripts.
-#[cfg(not(feature = "rhai"))]
-fn acts(
-    _shared: &Shared,
-    _repo: &Repo,
-    candidate: &Candidate,
-    _environment: &str,
-) -> Result<Vec<String>, Error> {
-    let step = candidate.pipeline.step(Phase::Deploy);
-    let commands = step.iter().flat_map(|step| step.commands());
-    Ok(commands.map(|it| format!("$ {}", it.text)).collect())
+    dry_deploy(shared, repo, (commit, pipeline, scripts), environment, run.as_ref())
 }
 
 fn plan(
     repo: &Repo,
     environment: &str,
-    (candidate, acts): (Candidate, Vec<String>),
+    (candidate, forecast): (Candidate, DeployForecast),
     ledger: &Ledger,
     interrupted: Option<Deployment>,
     rollback: bool,
@@ -370,7 +353,7 @@ fn plan(
         coming = commits(id, running.commit)?;
         leaving = commits(running.commit, id)?;
     }
-    let approval = if candidate.rules.approve {
+    let approval = if candidate.rules.approve || forecast.asks_for_approval {
         let given = repo.approvals(environment, id, &candidate.config)?.into_iter().next();
         given.map_or(ApprovalState::Awaited, ApprovalState::Given)
     } else {
@@ -384,7 +367,7 @@ fn plan(
         leaving,
         passed_over: candidate.passed_over,
         approval,
-        acts,
+        acts: forecast.lines,
         interrupted,
         forced: !candidate.verdict.is_some_and(Outcome::passed),
         rollback,

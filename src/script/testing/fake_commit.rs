@@ -5,16 +5,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use rhai::{Array, Dynamic, Map};
 
 use crate::{
-    commit::{Commit, Text},
+    commit::{Commit, CommitId, Text, TreeId},
     error::Error,
     function::Value,
     script::{
         call::kind,
-        context::{Facts, FailureFacts},
-        host::Changes,
         literal::value_of,
         session::{Thrown, throw},
     },
+    step::{Changes, Facts, FailureFacts},
     suggestion::{did_you_mean, did_you_mean_or_list},
 };
 
@@ -72,12 +71,23 @@ impl FakeCommit {
             id: facts.sha.parse()?,
             tree: facts.tree.parse()?,
             parents: parents.collect::<Result<_, _>>()?,
+            ..self.nameless()
+        })
+    }
+
+    /// The same without ids: a test need not write all of one.
+    pub(super) fn nameless(&self) -> Commit {
+        let facts = &self.facts;
+        Commit {
+            id: CommitId::from_bytes([0; 20]),
+            tree: TreeId::from_bytes([0; 20]),
+            parents: Vec::new(),
             time: facts.time,
             author: Text::new(facts.author.as_str()),
             subject: Text::new(facts.subject.as_str()),
             message: Text::new(facts.message.as_str()),
             branch: facts.branch.as_deref().map(Text::new),
-        })
+        }
     }
 }
 
@@ -144,7 +154,7 @@ impl FakeCommit {
             "environment" => facts.environment = optional(key, value)?,
             "host" => facts.host_name = text(key, value)?,
             "result" => self.set_result(value)?,
-            "failure" => facts.failure = failure(value)?,
+            "failure" => facts.progress.failure = failure(value)?,
             "changes" => self.changes = self.with_paths(texts(key, value)?),
             "base" => {
                 let (base, paths) = (optional(key, value)?, self.changes.paths.clone());
@@ -180,8 +190,8 @@ impl FakeCommit {
     fn set_result(&mut self, value: &Dynamic) -> Result<(), Thrown> {
         for (phase, word) in entries("result", value, text)? {
             match phase.as_str() {
-                "build" => self.facts.build = Some(word),
-                "test" => self.facts.test = Some(word),
+                "build" => self.facts.progress.build = Some(word),
+                "test" => self.facts.progress.test = Some(word),
                 unknown => {
                     let hint = did_you_mean(unknown, ["build", "test"]);
                     let message =
@@ -200,27 +210,6 @@ impl FakeCommit {
             self.facts.message = format!("{}\n", self.facts.subject);
         }
         self
-    }
-
-    /// The facts by their names in tags and in the environment.
-    pub(super) fn known(&self, phase: &str) -> Vec<(&'static str, String)> {
-        let facts = &self.facts;
-        let mut known = vec![
-            ("commit", facts.sha.clone()),
-            ("short", facts.short.clone()),
-            ("tree", facts.tree.clone()),
-            ("subject", facts.subject.clone()),
-            ("message", facts.message.clone()),
-            ("author", facts.author.clone()),
-            ("time", facts.time.to_string()),
-            ("export", facts.export_dir.clone()),
-            ("target", facts.target.clone()),
-            ("phase", phase.to_owned()),
-            ("repo", facts.repo.clone()),
-            ("run", facts.run.clone()),
-        ];
-        known.extend(facts.branch.clone().map(|branch| ("branch", branch)));
-        known
     }
 }
 

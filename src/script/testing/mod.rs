@@ -6,11 +6,11 @@
 //!
 //! `mod` (a file of tests, and how one is run), `tester` (`t`, what tests are given), `methods` (what
 //! it can be asked for), `expectation` (what was not met), `result` (what a phase came to),
-//! `fake_commit`, `fakes` (how commands end), `fake_host` (what a phase acts on).
+//! `fake_commit`, `fakes` (how commands end), `fake_stage` (what a phase acts on).
 
 mod expectation;
 mod fake_commit;
-mod fake_host;
+mod fake_stage;
 mod fakes;
 mod methods;
 mod result;
@@ -18,12 +18,14 @@ mod tester;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
 use self::tester::Tester;
+pub(crate) use self::tester::{StepRunner, TestEnd, TestJob, TestSteps};
 use super::{
     excerpt,
     imports::{Modules, Tree},
@@ -88,6 +90,7 @@ impl Suite {
     /// Runs the tests that are wanted. The thread needs a stack as large as a worker's.
     pub(crate) fn run(
         &self,
+        runner: &Arc<dyn StepRunner>,
         pipeline: &Script,
         functions: &[HostFunction],
         wanted: impl Fn(&str) -> bool,
@@ -96,7 +99,7 @@ impl Suite {
         let run = |(name, position): &(String, Position)| {
             let clock = Instant::now();
             let (name, position) = (name.clone(), *position);
-            let failure = self.run_one((&name, position), pipeline, functions).err();
+            let failure = self.run_one(runner, (&name, position), pipeline, functions).err();
             TestResult { name, position, failure, duration: clock.elapsed() }
         };
         wanted.map(run).collect()
@@ -104,11 +107,13 @@ impl Suite {
 
     fn run_one(
         &self,
+        runner: &Arc<dyn StepRunner>,
         (name, begin): (&str, Position),
         pipeline: &Script,
         functions: &[HostFunction],
     ) -> Result<(), Error> {
-        let stage = Tester::new(pipeline.clone(), functions.to_vec(), Instant::now() + LIMIT);
+        let (runner, deadline) = (runner.clone(), Instant::now() + LIMIT);
+        let stage = Tester::new(runner, pipeline.clone(), functions.to_vec(), deadline);
         let engine = self.engine(&stage);
         let work = || {
             let (ast, mut scope) = (&self.script.main.ast, Scope::new());

@@ -8,7 +8,6 @@ use crate::{
     forecast::Act,
     function::Value,
     glob,
-    outcome::Exit,
     script::{
         literal::dynamic_of,
         session::{Thrown, throw},
@@ -21,8 +20,6 @@ use crate::{
 pub(super) struct Done {
     /// Its commands, whole.
     pub(super) commands: Vec<String>,
-    /// The last that failed: the command, how it ended, what it wrote.
-    pub(super) failed: Option<(String, Exit, String)>,
     pub(super) acts: Vec<Act>,
     pub(super) warnings: Vec<String>,
     pub(super) output: Vec<String>,

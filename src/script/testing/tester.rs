@@ -13,32 +13,70 @@ use rhai::{Dynamic, Position};
 use super::{
     expectation::{Expectation, Place, nearest},
     fake_commit::FakeCommit,
-    fake_host::{FakeHost, refused},
+    fake_stage::{FakeStage, refused},
     fakes::{Answer, Fake, FakeCall},
     result::{Done, PhaseResult, ResultObject, command_notes, line},
 };
 use crate::{
+    commit::Commit,
     error::Error,
     function::{HostFunction, Value},
-    interpolate::Vars,
-    outcome::{Exit, Outcome},
-    pipeline::{Phase, StepName},
-    run::Run,
+    outcome::Outcome,
+    pipeline::StepName,
     script::{
-        context::FailureFacts,
         load::Script,
         registry,
-        run::{PhaseCall, PhaseEnd, run},
         session::{Thrown, throw},
     },
+    step::{Effects, Facts, Lookups, Reporter, StepResult},
     suggestion::did_you_mean,
 };
 
 /// As much as a worker has: phases recurse as deep as in a run, whatever the test did before.
 const STACK_BYTES: usize = 32 << 20;
 
+/// The steps that a call of `t` runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TestSteps {
+    /// One of them.
+    One(StepName),
+    /// All of a run, in their order.
+    All,
+}
+
+/// What a call of `t` asks to be run: steps of a script, with what stands behind them.
+pub(crate) struct TestJob<'a> {
+    pub(crate) script: &'a Script,
+    pub(crate) functions: &'a [HostFunction],
+    pub(crate) steps: TestSteps,
+    pub(crate) facts: Facts,
+    /// The same as functions of an embedding program see it.
+    pub(crate) commit: Commit,
+    /// What stands in the place of the environment of this process.
+    pub(crate) environment: &'a BTreeMap<String, String>,
+    pub(crate) remembered: BTreeMap<String, Value>,
+    pub(crate) effects: Arc<dyn Effects>,
+    pub(crate) lookups: Arc<dyn Lookups>,
+    pub(crate) reporter: Arc<dyn Reporter>,
+    pub(crate) deadline: Instant,
+}
+
+/// What came of it.
+pub(crate) struct TestEnd {
+    pub(crate) outcome: Outcome,
+    /// Each step, with what was remembered when it had ended.
+    pub(crate) steps: Vec<(StepResult, BTreeMap<String, Value>)>,
+}
+
+/// Runs what tests ask for, as the steps of a real run are run.
+pub(crate) trait StepRunner: Send + Sync {
+    /// Runs steps on this thread, which has a stack as large as a worker's.
+    fn run(&self, job: TestJob<'_>) -> TestEnd;
+}
+
 /// What one test shares.
 pub(super) struct Stage {
+    runner: Arc<dyn StepRunner>,
     pipeline: Script,
     functions: Vec<HostFunction>,
     pub(super) deadline: Instant,
@@ -61,8 +99,14 @@ pub(super) struct Stage {
 pub(super) struct Tester(pub(super) Arc<Stage>);
 
 impl Tester {
-    pub(super) fn new(pipeline: Script, functions: Vec<HostFunction>, deadline: Instant) -> Self {
+    pub(super) fn new(
+        runner: Arc<dyn StepRunner>,
+        pipeline: Script,
+        functions: Vec<HostFunction>,
+        deadline: Instant,
+    ) -> Self {
         Self(Arc::new(Stage {
+            runner,
             pipeline,
             functions,
             deadline,
@@ -146,14 +190,6 @@ impl Tester {
         refused(message)
     }
 
-    pub(super) fn remember(&self, key: &str, value: Value) {
-        self.locked(|it| &it.remembered).insert(key.to_owned(), value);
-    }
-
-    pub(super) fn recall(&self, key: &str) -> Option<Value> {
-        self.locked(|it| &it.remembered).get(key).cloned()
-    }
-
     /// Calls one phase.
     pub(super) fn phase(&self, phase: &str, commit: Option<&Dynamic>) -> Result<Dynamic, Thrown> {
         let pipeline = &self.0.pipeline;
@@ -167,15 +203,31 @@ impl Tester {
         if phase == "deploy" && commit.facts.environment.is_none() {
             commit.facts.environment = Some("production".to_owned());
         }
-        self.begin(&commit);
-        let (_, result) = self.call(phase, &commit)?;
+        let step = phase.parse().map_err(|error: Error| throw(error.report()))?;
+        let (_, mut steps) = self.call(TestSteps::One(step), commit)?;
+        let result = steps.pop().unwrap_or_else(|| self.nothing_done(phase, "success"));
         self.finish(result)
     }
 
-    /// What a commit remembers is there before its first phase.
-    fn begin(&self, commit: &FakeCommit) {
-        for (key, value) in &commit.remembered {
-            self.remember(key, value.clone());
+    /// Calls every step in its order, as a run would take them.
+    pub(super) fn run_all(&self, commit: FakeCommit) -> Result<Dynamic, Thrown> {
+        let (outcome, steps) = self.call(TestSteps::All, commit)?;
+        let outcome = outcome.name();
+        let decided = steps.iter().find(|step| step.outcome == outcome);
+        let reason = decided.and_then(|step| step.reason.clone());
+        let mut done = Done::default();
+        steps.iter().for_each(|step| done.append(step.done.clone()));
+        self.finish(PhaseResult { reason, done, steps, ..self.nothing_done("run", outcome) })
+    }
+
+    fn nothing_done(&self, name: &str, outcome: &str) -> PhaseResult {
+        PhaseResult {
+            name: name.to_owned(),
+            outcome: outcome.to_owned(),
+            reason: None,
+            done: Done::default(),
+            remembered: self.locked(|it| &it.remembered).clone(),
+            steps: Vec::new(),
         }
     }
 
@@ -185,73 +237,61 @@ impl Tester {
         Ok(Dynamic::from(ResultObject(result)))
     }
 
-    fn call(&self, phase: &str, commit: &FakeCommit) -> Result<(Outcome, PhaseResult), Thrown> {
-        let host = Arc::new(FakeHost::new(self.clone(), commit.clone(), phase));
-        let mut facts = commit.facts.clone();
-        facts.phase = phase.to_owned();
-        let mut vars = Vars::default();
-        for (name, value) in commit.known(phase) {
-            vars.set_fact(name, value);
-        }
+    /// Runs steps of the pipeline; what the commit remembers is there before the first.
+    fn call(
+        &self,
+        steps: TestSteps,
+        commit: FakeCommit,
+    ) -> Result<(Outcome, Vec<PhaseResult>), Thrown> {
+        let mut remembered = self.locked(|it| &it.remembered).clone();
+        remembered.extend(commit.remembered.clone());
+        let fake = Arc::new(FakeStage::new(self.clone(), commit.clone()));
         let stage = &self.0;
         let work = || {
-            run(PhaseCall {
+            stage.runner.run(TestJob {
                 script: &stage.pipeline,
-                phase,
-                facts,
-                vars,
-                host: host.clone(),
-                deadline: Some(stage.deadline),
                 functions: &stage.functions,
+                steps,
+                facts: commit.facts.clone(),
+                commit: commit.commit().unwrap_or_else(|_| commit.nameless()),
+                environment: &commit.env,
+                remembered,
+                effects: fake.clone(),
+                lookups: fake.clone(),
+                reporter: fake.clone(),
+                deadline: stage.deadline,
             })
         };
         let end = on_a_big_stack(work)?;
-        let done = std::mem::take(&mut *host.done());
-        self.locked(|it| &it.ran).extend(done.commands.iter().cloned());
+        if let Some((_, remembered)) = end.steps.last() {
+            self.locked(|it| &it.remembered).clone_from(remembered);
+        }
+        let done = fake.take_steps();
+        let commands = || done.iter().flat_map(|done| done.commands.iter().cloned());
+        self.locked(|it| &it.ran).extend(commands());
         if let Some(message) = self.locked(|it| &it.broken).take() {
-            let notes = command_notes(&done.commands);
+            let notes = command_notes(&commands().collect::<Vec<_>>());
             return Err(Expectation::new(message).with(notes).thrown(Position::NONE));
         }
-        Ok((end.outcome, self.result_of(phase, end, done)))
+        let results = end.steps.into_iter().zip(done);
+        let result = |((step, remembered), done)| self.result_of(step, remembered, done);
+        Ok((end.outcome, results.map(result).collect()))
     }
 
-    /// Calls every step in its order, as a run would take them.
-    pub(super) fn run_all(&self, mut commit: FakeCommit) -> Result<Dynamic, Thrown> {
-        self.begin(&commit);
-        let (mut steps, mut done, mut run) = (Vec::new(), Done::default(), Run::new());
-        while let Some(step) = run.step() {
-            if self.0.pipeline.phase(step.as_str()).is_none() {
-                run.finish(Outcome::Success);
-                continue;
-            }
-            let (outcome, result) = self.call(step.as_str(), &commit)?;
-            note(&mut commit, step, outcome, &result);
-            done.append(result.done.clone());
-            steps.push(result);
-            run.finish(outcome);
-        }
-        let outcome = run.outcome().name().to_owned();
-        let decided = steps.iter().find(|step: &&PhaseResult| step.outcome == outcome);
-        let reason = decided.and_then(|step| step.reason.clone());
-        let remembered = self.locked(|it| &it.remembered).clone();
-        let name = "run".to_owned();
-        self.finish(PhaseResult { name, outcome, reason, done, remembered, steps })
-    }
-
-    fn result_of(&self, phase: &str, end: PhaseEnd, done: Done) -> PhaseResult {
-        let outcome = if end.waits { "waiting" } else { end.outcome.name() };
-        let reason = end.error.map(|error| match (error.path(), error.position()) {
-            (Some(path), Some(at)) => format!("{} ({}:{at})", error.message(), path.display()),
-            _ => error.message().to_owned(),
+    fn result_of(
+        &self,
+        step: StepResult,
+        remembered: BTreeMap<String, Value>,
+        done: Done,
+    ) -> PhaseResult {
+        let outcome = if step.waits { "waiting" } else { step.record.outcome.name() };
+        let placed = step.error.as_ref().and_then(|error| {
+            let (path, at) = (error.path()?, error.position()?);
+            Some(format!("{} ({}:{at})", error.message(), path.display()))
         });
-        PhaseResult {
-            name: phase.to_owned(),
-            outcome: outcome.to_owned(),
-            reason: reason.or(end.reason),
-            done,
-            remembered: self.locked(|it| &it.remembered).clone(),
-            steps: Vec::new(),
-        }
+        let reason = placed.or(step.reason);
+        let name = step.record.name.as_str();
+        PhaseResult { reason, done, remembered, ..self.nothing_done(name, outcome) }
     }
 
     /// Keeps an expectation that was not met, should the test catch it.
@@ -291,24 +331,4 @@ fn on_a_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Thrown>
             started.map_err(|error| throw(format!("a phase cannot be started: {error}")))?;
         Ok(started.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
-}
-
-/// Notes what became of a step, for the hooks after it.
-fn note(commit: &mut FakeCommit, step: StepName, outcome: Outcome, result: &PhaseResult) {
-    match step {
-        StepName::Phase(Phase::Build) => commit.facts.build = Some(outcome.name().to_owned()),
-        StepName::Phase(Phase::Test) => commit.facts.test = Some(outcome.name().to_owned()),
-        StepName::Phase(Phase::Deploy) | StepName::Hook(_) => {}
-    }
-    if !matches!(outcome, Outcome::Failure | Outcome::TimedOut) {
-        return;
-    }
-    let (command, code, tail) = match &result.done.failed {
-        Some((command, Exit::Code(code), told)) => {
-            (command.clone(), Some(i64::from(*code)), told.clone())
-        }
-        Some((command, _, told)) => (command.clone(), None, told.clone()),
-        None => (result.reason.clone().unwrap_or_default(), None, String::new()),
-    };
-    commit.facts.failure = Some(FailureFacts { command, code, at: step.to_string(), tail });
 }

@@ -1,0 +1,192 @@
+//! [`Engine::forecast`]: a run of one commit in which everything is decided and nothing is done.
+//!
+//! The steps really run, over effects that write down what would be done. So predicates and loops
+//! come to what they would come to, as far as that does not depend on what a command writes.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    handle::{Engine, Shared, on_big_thread},
+    job::JobSource,
+    scripts::{Scripts, trigger},
+    step::{DryEffects, JobInfo, JobLimits, Memory, RepoLookups, Steps},
+};
+use crate::{
+    cancel::{CancelToken, CancelView},
+    commit::Commit,
+    error::Error,
+    forecast::{Act, Forecast, StepForecast},
+    job::Reason,
+    mask::Masks,
+    outcome::Outcome,
+    pipeline::{Phase, Pipeline, StepName},
+    record::Record,
+    repo::Repo,
+    request_context::RequestContext,
+    step::{Facts, Progress, StepResult},
+};
+
+/// How long one step of a forecast may take: nothing in it waits, so that more is an endless loop.
+const STEP_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the job id of a plan is.
+const PLAN: &str = "plan";
+
+impl Engine {
+    /// What a run of this commit would do, step by step, if every command passed: which commands,
+    /// and the questions about the commit that decided. Nothing is run, written or sent, and hooks
+    /// of the embedding program are not called.
+    ///
+    /// `assume` gives the output of commands that the script asks for: a glob over the command, in
+    /// one line, and the text; the first that matches holds.
+    ///
+    /// ```no_run
+    /// use tinyci::Engine;
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let forecast = engine.forecast("main", &[("git describe*".into(), "v1.2".into())])?;
+    /// for step in &forecast.steps {
+    ///     println!("{}", step.name);
+    ///     step.acts.iter().for_each(|act| println!("  {act}"));
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
+    /// config, [`Config`](ErrorKind::Config) and [`Script`](ErrorKind::Script) where that is not
+    /// valid, [`Git`](ErrorKind::Git) where the repository cannot be read.
+    pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
+        on_big_thread("tinyci plan", || forecast(&self.shared, revision, assume))
+    }
+}
+
+fn forecast(
+    shared: &Shared,
+    revision: &str,
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let repo = shared.repo()?;
+    let commit = repo.commit(repo.resolve(revision)?)?;
+    let (pipeline, scripts) = Scripts::load(shared, &repo, &commit)?;
+    dry_run(shared, &repo, &commit, (&pipeline, &scripts), assume)
+}
+
+/// What a run of a commit by this pipeline would do.
+pub(super) fn dry_run(
+    shared: &Shared,
+    repo: &Repo,
+    commit: &Commit,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let trigger = trigger(Reason::Named);
+    let source = JobSource { run: PLAN, trigger, environment: None };
+    let facts = source.facts(shared, repo, commit);
+    let dry = DryRun::new(shared, commit, assume, false);
+    let mut steps = dry.steps(shared, commit, (pipeline, scripts), facts);
+    let walked = steps.walk(&|_| {});
+    let forecasts = dry.forecasts(walked.steps);
+    Ok(Forecast { commit: commit.id, outcome: walked.outcome, steps: forecasts })
+}
+
+/// What a deployment would do.
+pub(super) struct DeployForecast {
+    /// What the phase would do, a line each.
+    pub(super) lines: Vec<String>,
+    /// True if it would ask for an approval.
+    pub(super) asks_for_approval: bool,
+}
+
+/// What the deployment of a commit would do if every command passed. `run` is the record of the
+/// run whose build it is.
+pub(super) fn dry_deploy(
+    shared: &Shared,
+    repo: &Repo,
+    (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
+    environment: &str,
+    run: Option<&Record>,
+) -> Result<DeployForecast, Error> {
+    let source = JobSource { run: PLAN, trigger: "deploy", environment: Some(environment) };
+    let facts = source.facts(shared, repo, commit);
+    let dry = DryRun::new(shared, commit, &[], true);
+    let mut steps = dry.steps(shared, commit, (pipeline, scripts), facts);
+    if let Some(run) = run {
+        steps.recall(run);
+    }
+    let step =
+        on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
+    let mut lines = Vec::new();
+    for step in dry.forecasts(step.into_iter().collect()) {
+        lines.extend(step.acts.iter().map(Act::to_string));
+        if step.outcome != Outcome::Success {
+            lines.push(format!("{}: {}", step.outcome, step.reason.unwrap_or_default()));
+        }
+    }
+    Ok(DeployForecast { lines, asks_for_approval: dry.effects.asks_for_approval() })
+}
+
+/// What stands behind the steps of a plan.
+struct DryRun {
+    effects: Arc<DryEffects>,
+    lookups: Arc<RepoLookups>,
+}
+
+impl DryRun {
+    fn new(shared: &Shared, commit: &Commit, assume: &[(String, String)], deploys: bool) -> Self {
+        let lookups = Arc::new(RepoLookups::new(shared, commit));
+        let effects = DryEffects::new(shared, assume, deploys, lookups.clone());
+        Self { effects: Arc::new(effects), lookups }
+    }
+
+    fn steps<'a>(
+        &self,
+        shared: &Shared,
+        commit: &Commit,
+        (pipeline, scripts): (&'a Pipeline, &'a Scripts),
+        facts: Facts,
+    ) -> Steps<'a> {
+        let context = RequestContext {
+            commit: Arc::new(commit.clone()),
+            run: PLAN.into(),
+            step: Phase::Build.into(),
+            label: None,
+            export_dir: facts.export_dir.clone().into(),
+            deadline: None,
+            cancel: CancelView::new(&CancelToken::new(), 1),
+        };
+        let limits = JobLimits { each: Some(STEP_LIMIT), ..JobLimits::default() };
+        Steps {
+            pipeline,
+            scripts,
+            info: JobInfo::new(shared, facts, limits),
+            context,
+            effects: self.effects.clone(),
+            lookups: self.lookups.clone(),
+            reporter: self.effects.clone(),
+            memory: Arc::new(Memory::default()),
+            masks: Masks::default(),
+            vars: shared.options.vars.clone(),
+            progress: Progress::default(),
+            command_timeout: None,
+        }
+    }
+
+    /// What the steps would do.
+    fn forecasts(&self, steps: Vec<StepResult>) -> Vec<StepForecast> {
+        let acts = self.effects.take_steps();
+        let forecast = |(step, acts): (StepResult, Vec<Act>)| {
+            let name: StepName = step.record.name;
+            let report = step.error.as_ref().map(Error::report);
+            StepForecast {
+                name,
+                host_hooks: self.effects.hooks.count(name),
+                outcome: step.record.outcome,
+                reason: report.or(step.reason),
+                acts,
+            }
+        };
+        steps.into_iter().zip(acts).map(forecast).collect()
+    }
+}

@@ -1,0 +1,170 @@
+//! [`StepContext`]: what a step sees. Pure, and made here alone, for YAML and for scripts, in real
+//! runs, dry runs and pipeline tests.
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStrExt,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    engine::handle::Shared,
+    interpolate::Vars,
+    pipeline::{Hook, Step, StepName},
+    step::{Facts, Progress},
+};
+
+/// What all steps of a job have in common.
+pub(in crate::engine) struct JobInfo {
+    /// What is known of the commit, without what differs from step to step.
+    pub(in crate::engine) facts: Facts,
+    /// What passes of the environment of this process.
+    pub(in crate::engine) inherited: Vec<(OsString, OsString)>,
+    /// What commands get over that, as the engine was set up.
+    pub(in crate::engine) env: Vec<(String, Option<String>)>,
+    pub(in crate::engine) limits: JobLimits,
+}
+
+impl JobInfo {
+    pub(in crate::engine) fn new(shared: &Shared, facts: Facts, limits: JobLimits) -> Self {
+        let filter = &shared.settings.inherited;
+        let inherited = std::env::vars_os().filter(|(name, _)| filter.passes(name.as_bytes()));
+        let inherited = inherited.collect();
+        Self { facts, inherited, env: shared.options.env.clone(), limits }
+    }
+}
+
+/// How long the steps of a job may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::engine) struct JobLimits {
+    /// When all steps but `after_all` have to have ended.
+    pub(in crate::engine) deadline: Option<Instant>,
+    /// How long `after_all` may take.
+    pub(in crate::engine) after_all: Option<Duration>,
+    /// How long any one step may take, whatever its config says.
+    pub(in crate::engine) each: Option<Duration>,
+}
+
+impl JobLimits {
+    /// Limits that begin now: as long for the steps as for `after_all` again.
+    pub(in crate::engine) fn from_now(limit: Option<Duration>) -> Self {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        Self { deadline, after_all: limit, each: None }
+    }
+}
+
+/// What a step sees: its environment, its placeholders, its facts, and how long it may take.
+pub(in crate::engine) struct StepContext {
+    pub(in crate::engine) step: StepName,
+    /// What every command gets.
+    pub(in crate::engine) env: Vec<(String, Option<String>)>,
+    /// What placeholders can name.
+    pub(in crate::engine) vars: Vars,
+    /// What `ctx` knows.
+    pub(in crate::engine) facts: Facts,
+    /// When the step has to have ended.
+    pub(in crate::engine) deadline: Option<Instant>,
+}
+
+impl StepContext {
+    /// What a step sees that begins `now`, after steps that came to `progress`. `own` are the
+    /// variables of the embedding program so far.
+    pub(in crate::engine) fn new(
+        info: &JobInfo,
+        (step, config): (StepName, Option<&Step>),
+        progress: &Progress,
+        own: &Vars,
+        now: Instant,
+    ) -> Self {
+        let facts =
+            Facts { phase: step.to_string(), progress: progress.clone(), ..info.facts.clone() };
+        let mut vars = own.clone();
+        for (name, value) in facts.named() {
+            vars.set_fact(name, value);
+        }
+        let deadline = deadline(info.limits, step, config.and_then(|step| step.timeout), now);
+        Self { step, env: environment(&facts, &info.env), vars, facts, deadline }
+    }
+}
+
+fn environment(facts: &Facts, own: &[(String, Option<String>)]) -> Vec<(String, Option<String>)> {
+    let fixed = [
+        ("CI", "true".to_owned()),
+        ("TINYCI", "1".to_owned()),
+        ("GIT_CEILING_DIRECTORIES", facts.target.clone()),
+    ];
+    let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
+    let named = facts.named().into_iter();
+    let named =
+        named.map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
+    fixed.chain(named).chain(own.iter().cloned()).collect()
+}
+
+/// `after_all` has limits of its own.
+fn deadline(
+    limits: JobLimits,
+    step: StepName,
+    timeout: Option<Duration>,
+    now: Instant,
+) -> Option<Instant> {
+    let after = |limit: Option<Duration>| limit.and_then(|limit| now.checked_add(limit));
+    let of_job = match step {
+        StepName::Hook(Hook::AfterAll) => after(limits.after_all),
+        _ => limits.deadline,
+    };
+    [after(timeout), after(limits.each), of_job].into_iter().flatten().min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Phase;
+
+    fn info(limits: JobLimits) -> JobInfo {
+        let facts = Facts { sha: "c0ffee".into(), target: "/b".into(), ..Facts::default() };
+        let env = vec![("CI".to_owned(), Some("builder".to_owned())), ("PAGER".to_owned(), None)];
+        JobInfo { facts, inherited: Vec::new(), env, limits }
+    }
+
+    #[test]
+    fn the_environment_the_placeholders_and_ctx_say_the_same() {
+        let (progress, now) = (Progress::default(), Instant::now());
+        let mut own = Vars::new();
+        assert!(own.set("release", "42").is_ok());
+        let step = StepName::from(Phase::Build);
+        let context =
+            StepContext::new(&info(JobLimits::default()), (step, None), &progress, &own, now);
+        assert_eq!(context.vars.get("commit"), Some("c0ffee"));
+        assert_eq!(context.vars.get("release"), Some("42"));
+        assert_eq!(context.vars.get("environment"), None, "nothing is deployed");
+        let of = |name: &str| {
+            let mut set = context.env.iter().rev();
+            set.find(|(it, _)| it == name).and_then(|(_, value)| value.clone())
+        };
+        assert_eq!(of("TINYCI_PHASE").as_deref(), Some("build"));
+        assert_eq!(context.facts.phase, "build");
+        assert_eq!(of("GIT_CEILING_DIRECTORIES").as_deref(), Some("/b"));
+        assert_eq!(of("CI").as_deref(), Some("builder"), "the embedding program has the last word");
+    }
+
+    #[test]
+    fn the_nearest_limit_holds_and_after_all_has_its_own() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let limits = JobLimits {
+            deadline: now.checked_add(5 * second),
+            after_all: Some(7 * second),
+            each: None,
+        };
+        let of = |limits, step: StepName, timeout| {
+            deadline(limits, step, timeout, now).map(|at| at - now)
+        };
+        let (build, last) = (Phase::Build.into(), Hook::AfterAll.into());
+        assert_eq!(of(limits, build, None), Some(5 * second));
+        assert_eq!(of(limits, build, Some(2 * second)), Some(2 * second));
+        assert_eq!(of(limits, last, None), Some(7 * second));
+        assert_eq!(of(JobLimits::default(), last, None), None);
+        let each = JobLimits { each: Some(second), ..limits };
+        assert_eq!(of(each, last, Some(2 * second)), Some(second));
+    }
+}

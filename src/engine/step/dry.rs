@@ -1,0 +1,232 @@
+//! What stands in the place of effects in a plan: it writes down what would be done, and answers
+//! what can be answered without doing it.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    cancel::CancelView,
+    engine::{handle::Shared, host::Hooks, secrets::Secrets},
+    error::Error,
+    executor::{Command, Output, Stream},
+    forecast::{Act, Assumption},
+    function::{BoxedError, Effect, FunctionCall, HostFunction, Value},
+    glob,
+    outcome::{Exit, Outcome},
+    pipeline::{Hook, Phase, StepName},
+    record::{Artifact, StepRecord},
+    request_context::RequestContext,
+    step::{
+        ApprovalAnswer, Denied, Effects, HookAnswer, Lookups, OutputUse, Reporter, TreeEntry,
+        shown_program, whole_program,
+    },
+};
+
+/// What a plan is made of, as it grows.
+pub(in crate::engine) struct DryEffects {
+    assume: Vec<(String, String)>,
+    /// True if all of a command is shown: whoever lets a deployment go on sees all of it.
+    whole: bool,
+    pub(in crate::engine) hooks: Hooks,
+    secrets: Secrets,
+    lookups: Arc<dyn Lookups>,
+    /// True if commands would run as they do here, and not as an embedding program does it.
+    is_local: bool,
+    /// Of the step that is planned.
+    acts: Mutex<Vec<Act>>,
+    /// Of the steps before it.
+    steps: Mutex<Vec<Vec<Act>>>,
+    /// True once something would have acted: from then on the export may hold anything.
+    acted: AtomicBool,
+    asked: AtomicBool,
+}
+
+impl DryEffects {
+    /// Effects of a plan of a run, or of a deployment, whose export is what a run left behind.
+    pub(in crate::engine) fn new(
+        shared: &Shared,
+        assume: &[(String, String)],
+        deploys: bool,
+        lookups: Arc<dyn Lookups>,
+    ) -> Self {
+        Self {
+            assume: assume.to_vec(),
+            whole: deploys,
+            hooks: shared.options.hooks.clone(),
+            secrets: shared.secrets(None),
+            lookups,
+            is_local: shared.options.executor.is_none(),
+            acts: Mutex::default(),
+            steps: Mutex::default(),
+            acted: AtomicBool::new(deploys),
+            asked: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes what was written down, by step.
+    pub(in crate::engine) fn take_steps(&self) -> Vec<Vec<Act>> {
+        std::mem::take(&mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// True if an approval would be asked for.
+    pub(in crate::engine) fn asks_for_approval(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn acts(&self) -> MutexGuard<'_, Vec<Act>> {
+        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn act(&self) {
+        self.acted.store(true, Ordering::SeqCst);
+    }
+
+    /// How a command ends that certainly cannot be started: nothing has acted, so that the export
+    /// holds the commit's tree and nothing else.
+    fn refusal(&self, command: &Command) -> Result<Option<(i32, String)>, Error> {
+        let context = command.context.as_ref();
+        let below = context.and_then(|it| command.cwd.strip_prefix(&it.export_dir).ok());
+        let below = below.and_then(Path::to_str).filter(|below| !below.is_empty());
+        let Some(below) = below.filter(|_| self.is_local && !self.acted.load(Ordering::SeqCst))
+        else {
+            return Ok(None);
+        };
+        let error = match entry_at(&*self.lookups, below)? {
+            TreeEntry::Absent => rustix::io::Errno::NOENT,
+            TreeEntry::File => rustix::io::Errno::NOTDIR,
+            _ => return Ok(None),
+        };
+        let error = std::io::Error::from(error);
+        let status = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+        let line = format!("cannot enter directory `{}`: {error}\n", command.cwd.display());
+        Ok(Some((status, line)))
+    }
+
+    fn assumed(&self, command: &Command) -> Option<&str> {
+        let text = shown_program(&command.program);
+        let mut assumed = self.assume.iter();
+        let found =
+            assumed.find(|(glob, _)| glob::text_matches(glob.as_bytes(), text.as_bytes()))?;
+        Some(&found.1)
+    }
+}
+
+/// What the tree has at a path; a file on the way there is told too.
+fn entry_at(lookups: &dyn Lookups, below: &str) -> Result<TreeEntry, Error> {
+    let mut path = String::new();
+    for name in below.split('/').filter(|name| !matches!(*name, "" | ".")) {
+        path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+        match lookups.tree_entry(&path)? {
+            TreeEntry::Directory => {}
+            // Where a link leads is not followed up.
+            TreeEntry::Link(_) => return Ok(TreeEntry::Unknown),
+            other => return Ok(other),
+        }
+    }
+    Ok(TreeEntry::Directory)
+}
+
+impl Effects for DryEffects {
+    fn command(
+        &self,
+        command: &Command,
+        asks: OutputUse,
+        output: &mut dyn FnMut(Output),
+        _: &CancelView,
+    ) -> Result<Exit, Error> {
+        let refusal = self.refusal(command)?;
+        let assumption = match (asks, self.assumed(command)) {
+            (OutputUse::Shown, _) => Assumption::Passed,
+            _ if refusal.is_some() => Assumption::Passed,
+            (_, None) => Assumption::Unknown,
+            (_, Some(given)) => {
+                output(Output::stdout(given.as_bytes()));
+                Assumption::Given(given.to_owned())
+            }
+        };
+        let text = if self.whole { whole_program } else { shown_program };
+        let label = command.context.as_ref().and_then(|it| it.label.as_deref());
+        self.acts().push(Act::Command {
+            command: text(&command.program),
+            label: label.map(str::to_owned),
+            output: assumption,
+        });
+        if let Some((status, line)) = refusal {
+            output(Output { stream: Stream::Stderr, bytes: line.into_bytes() });
+            return Ok(Exit::Code(status));
+        }
+        self.act();
+        Ok(Exit::Code(0))
+    }
+
+    fn secret(&self, name: &str, _: &RequestContext) -> Result<Vec<u8>, Denied> {
+        self.secrets.check_there(name)?;
+        // In its place stands a text that nothing else holds by chance.
+        Ok(format!("\u{2}secret {name}\u{3}").into_bytes())
+    }
+
+    fn artifact(&self, _: &Path) -> Result<Option<Artifact>, Error> {
+        Ok(None)
+    }
+
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        context: &RequestContext,
+    ) -> Result<Value, BoxedError> {
+        if function.effect == Effect::External {
+            self.act();
+            return Ok(Value::Nothing);
+        }
+        function.call(&FunctionCall::new(arguments, context))
+    }
+
+    fn hooks(&self, hook: Hook, _: Outcome, _: &RequestContext) -> HookAnswer {
+        self.act();
+        let name = StepName::from(hook);
+        let call = format!("hook {name} of the embedding program (may skip, fail or set: unknown)");
+        self.acts().push(Act::Call(call));
+        HookAnswer { may_set_more: true, ..HookAnswer::default() }
+    }
+
+    fn hook_count(&self, step: StepName) -> usize {
+        self.hooks.count(step)
+    }
+
+    fn approval(&self, _: &str, _: &RequestContext) -> Result<ApprovalAnswer, Denied> {
+        // What follows is what would be done once somebody has approved.
+        self.asked.store(true, Ordering::SeqCst);
+        Ok(ApprovalAnswer::Given)
+    }
+
+    fn is_dry(&self) -> bool {
+        true
+    }
+}
+
+impl Reporter for DryEffects {
+    fn started(&self, _: StepName, _: Option<Phase>) {}
+
+    fn output(&self, _: Option<&str>, _: Stream, _: Vec<u8>) {}
+
+    fn warn(&self, _: String) {}
+
+    fn noted(&self, act: Act) {
+        self.acts().push(act);
+    }
+
+    fn flush(&self, _: &RequestContext) -> Result<(), Outcome> {
+        Ok(())
+    }
+
+    fn finished(&self, _: &StepRecord) {
+        let acts = std::mem::take(&mut *self.acts());
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(acts);
+    }
+}

@@ -1,0 +1,85 @@
+//! How the parts of a step end: the host's hooks, the conditions, the body.
+
+use std::time::Duration;
+
+use crate::{
+    error::Error,
+    outcome::Outcome,
+    pipeline::StepName,
+    record::{CommandRecord, StepRecord},
+    step::{Denied, FailedCommand, StepResult},
+};
+
+/// How a part of a step ended.
+#[derive(Debug)]
+pub(in crate::engine) struct StepEnd {
+    pub(in crate::engine) outcome: Outcome,
+    /// Why it failed.
+    pub(in crate::engine) error: Option<Error>,
+    /// Why it was skipped, or what it waits for.
+    pub(in crate::engine) reason: Option<String>,
+    /// True if it waits for an approval.
+    pub(in crate::engine) waits: bool,
+    /// True if the step counts as absent.
+    pub(in crate::engine) left_out: bool,
+    pub(in crate::engine) commands: Vec<CommandRecord>,
+    pub(in crate::engine) failed: Option<FailedCommand>,
+}
+
+impl StepEnd {
+    pub(in crate::engine) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            error: None,
+            reason: None,
+            waits: false,
+            left_out: false,
+            commands: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// A step that a condition or the embedding program leaves out.
+    pub(super) fn left_out(reason: String) -> Self {
+        Self { reason: Some(reason), left_out: true, ..Self::of(Outcome::Skipped) }
+    }
+
+    pub(in crate::engine) fn error(outcome: Outcome, error: Error) -> Self {
+        Self { error: Some(error), ..Self::of(outcome) }
+    }
+
+    /// Who is to blame decides whether there is a verdict.
+    pub(super) fn denied(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(error) => Self::error(Outcome::Failure, error),
+            Denied::Fault(error) => Self::error(Outcome::NoVerdict, error),
+        }
+    }
+
+    /// True if the next part of the step has its turn.
+    pub(super) fn goes_on(&self) -> bool {
+        self.outcome == Outcome::Success
+    }
+
+    pub(super) fn into_result(self, name: StepName) -> StepResult {
+        let how = if self.waits { "waits for an approval" } else { "skipped" };
+        let of_reason = |reason: &String| format!("{how}: {reason}");
+        let told = self.error.as_ref().map(Error::report);
+        let record = StepRecord {
+            name,
+            outcome: self.outcome,
+            error: told.or_else(|| self.reason.as_ref().map(of_reason)),
+            duration: Duration::ZERO,
+            commands: self.commands,
+        };
+        let sentence = self.error.as_ref().map(|error| error.message().to_owned());
+        StepResult {
+            record,
+            reason: sentence.or(self.reason),
+            error: self.error,
+            failed: self.failed,
+            waits: self.waits,
+            left_out: self.left_out,
+        }
+    }
+}

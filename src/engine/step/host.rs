@@ -1,0 +1,425 @@
+//! [`StepHost`]: the one host of steps. Every check of what a step asks for is made here, and
+//! everything it says is masked here, before [`Effects`] act on it.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    output::{AttemptOutput, KeptOutput},
+    paths::below_export,
+};
+use crate::{
+    cancel::CancelView,
+    error::{Error, ErrorKind},
+    executor::{Command, Output, OutputMode},
+    forecast::Act,
+    function::{Effect, HostFunction, Value},
+    mask::Masks,
+    outcome::Exit,
+    record::{Artifact, CommandRecord},
+    request_context::RequestContext,
+    step::{
+        ApprovalAnswer, Changes, CommandEnd, Denied, Effects, FailedCommand, Host, Lookups,
+        Reporter, RequestLimits, StepCommand, shown_program, whole_program,
+    },
+};
+
+/// How many bytes the remembered values of one run may have.
+const REMEMBERED_BYTES_MAX: usize = 64 << 10;
+
+/// How long a wait sleeps before it looks at the cancel again.
+const WAIT_SLICE: Duration = Duration::from_millis(20);
+
+/// What all steps of one job share.
+#[derive(Default)]
+pub(in crate::engine) struct Memory {
+    remembered: Mutex<BTreeMap<String, Value>>,
+    artifacts: Mutex<Vec<Artifact>>,
+    changes: OnceLock<Arc<Changes>>,
+    discards_export: AtomicBool,
+    /// The secrets of which it was said that not all of them is masked.
+    told: Mutex<Vec<String>>,
+}
+
+impl Memory {
+    /// A memory that begins with what was remembered before.
+    pub(in crate::engine) fn recalling(remembered: BTreeMap<String, Value>) -> Self {
+        Self { remembered: Mutex::new(remembered), ..Self::default() }
+    }
+
+    /// What was remembered.
+    pub(in crate::engine) fn remembered(&self) -> BTreeMap<String, Value> {
+        locked(&self.remembered).clone()
+    }
+
+    /// What was kept.
+    pub(in crate::engine) fn artifacts(&self) -> Vec<Artifact> {
+        locked(&self.artifacts).clone()
+    }
+
+    /// True if the export is to be removed when the run is over.
+    pub(in crate::engine) fn discards_export(&self) -> bool {
+        self.discards_export.load(Ordering::SeqCst)
+    }
+}
+
+/// One step's host.
+pub(in crate::engine) struct StepHost {
+    /// The step, with its threshold for cancels.
+    pub(super) context: RequestContext,
+    pub(super) inherited: Vec<(OsString, OsString)>,
+    /// What every command gets.
+    pub(super) env: Vec<(String, Option<String>)>,
+    pub(super) command_timeout: Option<Duration>,
+    pub(super) effects: Arc<dyn Effects>,
+    pub(super) lookups: Arc<dyn Lookups>,
+    pub(super) reporter: Arc<dyn Reporter>,
+    pub(super) memory: Arc<Memory>,
+    pub(super) masks: Masks,
+    pub(super) ran: Ran,
+}
+
+/// What a step's commands left behind.
+#[derive(Default)]
+pub(super) struct Ran {
+    records: Mutex<Vec<CommandRecord>>,
+    failed: Mutex<Option<FailedCommand>>,
+}
+
+impl Ran {
+    /// The records of all commands, in the order in which they ended.
+    pub(super) fn records(&self) -> Vec<CommandRecord> {
+        locked(&self.records).clone()
+    }
+
+    /// The last command that failed.
+    pub(super) fn failed(&self) -> Option<FailedCommand> {
+        locked(&self.failed).clone()
+    }
+}
+
+impl Host for StepHost {
+    fn command(&self, command: &StepCommand) -> Result<CommandEnd, Denied> {
+        let cwd = match &command.cwd {
+            Some(below) => self.context.export_dir.join(self.below_export(below)?),
+            None => self.context.export_dir.clone(),
+        };
+        let mut attempt = 0;
+        loop {
+            let end = self.attempt(command, cwd.clone())?;
+            let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
+            if is_over || is_late(command.deadline) {
+                return Ok(end);
+            }
+            attempt += 1;
+            let (exit, wait, retries) = (end.exit, command.backoff, command.retries);
+            let message = format!(
+                "{} {exit}; trying again in {wait:?} ({attempt} of {retries})\n",
+                end.command
+            );
+            self.print(command.label.as_deref(), &message);
+            self.wait(wait, command);
+            if let Some(exit) = self.stopped(command) {
+                return Ok(CommandEnd { exit, ..end });
+            }
+        }
+    }
+
+    fn print(&self, label: Option<&str>, text: &str) {
+        let text = self.masks.apply(text);
+        let label = label.map(|label| self.masks.apply(label));
+        let prefix = label.as_ref().map(|label| format!("[{label}] ")).unwrap_or_default();
+        let lines: String = text.lines().map(|line| format!("{prefix}{line}\n")).collect();
+        self.reporter.printed(label.as_deref(), lines);
+    }
+
+    fn warn(&self, message: &str) {
+        self.note_call("warn", message);
+        self.reporter.warn(self.masks.apply(message));
+    }
+
+    fn secret(&self, name: &str, limits: RequestLimits) -> Result<Vec<u8>, Denied> {
+        self.note_call("secret", name);
+        self.lookups.check_secret(name)?;
+        let value = self.effects.secret(name, &self.context_of(limits))?;
+        if !self.masks.add(&value) && self.memory.tells(name) {
+            self.reporter.warn(format!(
+                "the secret `{name}` has parts of fewer than 4 bytes, which are not masked in output"
+            ));
+        }
+        Ok(value)
+    }
+
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        limits: RequestLimits,
+    ) -> Result<Value, Denied> {
+        let name = &function.name;
+        if function.effect == Effect::External {
+            let arguments: Vec<String> = arguments.iter().map(Value::literal).collect();
+            self.note(Act::Call(format!("{name}({})", arguments.join(", "))));
+        }
+        let context = self.context_of(limits);
+        let failed = |why: String| Denied::refused(format!("`{name}` failed: {why}"));
+        // What ended the wait ends the step too, whatever this error says.
+        self.reporter.flush(&context).map_err(|stop| failed(stop.name().to_owned()))?;
+        match catch_unwind(AssertUnwindSafe(|| self.effects.call(function, arguments, &context))) {
+            Ok(answer) => answer.map_err(|error| failed(error.to_string())),
+            Err(panic) => {
+                Err(Denied::refused(format!("`{name}` panicked: {}", panic_text(&*panic))))
+            }
+        }
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        let own = self.env.iter().rev().find(|(known, _)| known == name);
+        match own {
+            Some((_, value)) => value.clone(),
+            None => {
+                let inherited = self.inherited.iter().find(|(known, _)| known == name);
+                inherited.and_then(|(_, value)| value.to_str().map(str::to_owned))
+            }
+        }
+    }
+
+    fn remember(&self, key: &str, value: Value) -> Result<(), Denied> {
+        self.note_call("remember", key);
+        if self.masks.holds(key) || holds_secret(&self.masks, &value) {
+            return Err(Denied::refused(format!(
+                "what is to be remembered as `{}` holds a secret, and the record is there for \
+                 everybody to read",
+                self.masks.apply(key)
+            )));
+        }
+        let mut remembered = locked(&self.memory.remembered);
+        let old = remembered.insert(key.to_owned(), value);
+        let bytes: usize = remembered.iter().map(|(key, value)| key.len() + size(value)).sum();
+        if bytes <= REMEMBERED_BYTES_MAX {
+            return Ok(());
+        }
+        match old {
+            Some(old) => remembered.insert(key.to_owned(), old),
+            None => remembered.remove(key),
+        };
+        Err(Denied::refused(format!(
+            "with `{key}` the values to remember have {bytes} bytes, and {REMEMBERED_BYTES_MAX} can \
+             be kept; keep files with `artifact`"
+        )))
+    }
+
+    fn recall(&self, key: &str) -> Option<Value> {
+        locked(&self.memory.remembered).get(key).cloned()
+    }
+
+    fn artifact(&self, path: &str) -> Result<(), Denied> {
+        self.note_call("artifact", path);
+        if self.masks.holds(path) {
+            let path = self.masks.apply(path);
+            return Err(Denied::refused(format!(
+                "the name of the artifact `{path}` holds a secret"
+            )));
+        }
+        let below = self.below_export(path)?;
+        let kept = self.effects.artifact(&below).map_err(Denied::Refused)?;
+        let mut artifacts = locked(&self.memory.artifacts);
+        artifacts.retain(|other| kept.as_ref().is_none_or(|kept| other.path != kept.path));
+        artifacts.extend(kept);
+        Ok(())
+    }
+
+    fn discard_export(&self) {
+        self.note(Act::Call("discard_export()".to_owned()));
+        self.memory.discards_export.store(true, Ordering::SeqCst);
+    }
+
+    fn approve(&self, question: &str, limits: RequestLimits) -> Result<ApprovalAnswer, Denied> {
+        let question = self.masks.apply(question);
+        self.note_call("approve", &question);
+        self.effects.approval(&question, &self.context_of(limits))
+    }
+
+    fn changes(&self) -> Result<Arc<Changes>, Error> {
+        if let Some(changes) = self.memory.changes.get() {
+            return Ok(changes.clone());
+        }
+        let changes = Arc::new(self.lookups.changes()?);
+        Ok(self.memory.changes.get_or_init(|| changes).clone())
+    }
+
+    fn previous(&self) -> Result<Option<String>, Error> {
+        self.lookups.previous()
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        let path = OsString::from(self.env("PATH").unwrap_or_default());
+        !name.is_empty() && !name.contains('/') && self.lookups.has_program(name, &path)
+    }
+
+    fn is_canceled(&self, cleanup: bool) -> bool {
+        self.view(cleanup).is_canceled()
+    }
+
+    fn decided(&self, predicate: &str, answer: bool, at: &str) {
+        let (question, at) = (predicate.to_owned(), at.to_owned());
+        self.note(Act::Decision { question, answer, at });
+    }
+
+    fn is_dry(&self) -> bool {
+        self.effects.is_dry()
+    }
+}
+
+impl StepHost {
+    /// Refuses a path that leaves the export.
+    fn below_export(&self, below: &str) -> Result<PathBuf, Denied> {
+        below_export(below, &|path| self.lookups.tree_entry(path))
+    }
+
+    /// Runs a command once.
+    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<CommandEnd, Denied> {
+        let prepared = self.prepared(command, cwd);
+        let view = self.view(command.cleanup);
+        let mut output = AttemptOutput::new(self, command);
+        let clock = Instant::now();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let mut take = |piece: Output| output.take(piece);
+            self.effects.command(&prepared, command.output, &mut take, &view)
+        }));
+        let KeptOutput { stdout, stderr, tail } = output.finish();
+        let ended = ended.unwrap_or_else(|panic| {
+            let message = format!("the executor panicked: {}", panic_text(&*panic));
+            Err(Error::new(ErrorKind::Panic, message))
+        });
+        locked(&self.ran.records).push(CommandRecord {
+            command: self.masks.apply(&prepared.program.to_string()),
+            exit: ended.as_ref().ok().copied(),
+            duration: clock.elapsed(),
+        });
+        let exit = ended.map_err(Denied::of_executor)?;
+        if !exit.outcome().passed() {
+            let command = self.masks.apply(&whole_program(&prepared.program));
+            *locked(&self.ran.failed) = Some(FailedCommand { command, exit, tail: tail.clone() });
+        }
+        let (shown, passed) = (shown_program(&prepared.program), command.passes_with(exit));
+        Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
+    }
+
+    fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
+        let mut prepared = Command::new(command.program.clone(), cwd);
+        prepared.env = self.env.iter().chain(&command.env).cloned().collect();
+        prepared.input = command.input.clone();
+        let limits = [command.timeout, self.command_timeout].into_iter().flatten();
+        let limits = limits.filter_map(|limit| Instant::now().checked_add(limit));
+        let deadline = limits.chain(command.deadline).min();
+        let (label, cleanup) = (command.label.clone(), command.cleanup);
+        prepared.context = Some(self.context_of(RequestLimits { deadline, label, cleanup }));
+        prepared.deadline = deadline;
+        prepared.output =
+            if command.output.is_given() { OutputMode::Split } else { OutputMode::Merged };
+        prepared
+    }
+
+    /// Waits before another attempt, no longer than anybody wants it.
+    fn wait(&self, time: Duration, command: &StepCommand) {
+        let begun = Instant::now();
+        while !self.effects.is_dry() && self.stopped(command).is_none() {
+            let rest = time.saturating_sub(begun.elapsed());
+            if rest.is_zero() {
+                return;
+            }
+            thread::sleep(rest.min(WAIT_SLICE));
+        }
+    }
+
+    /// How a command ends that there is no time for any more.
+    fn stopped(&self, command: &StepCommand) -> Option<Exit> {
+        if self.view(command.cleanup).is_canceled() {
+            return Some(Exit::Canceled);
+        }
+        is_late(command.deadline).then_some(Exit::TimedOut)
+    }
+
+    /// What cleans up is stopped as `after_all` is.
+    fn view(&self, cleanup: bool) -> CancelView {
+        let cancel = &self.context.cancel;
+        if cleanup { cancel.with_threshold(2) } else { cancel.clone() }
+    }
+
+    /// Where a request comes from that is made under these limits.
+    fn context_of(&self, limits: RequestLimits) -> RequestContext {
+        RequestContext {
+            label: limits.label.map(|label| self.masks.apply(&label).into()),
+            deadline: limits.deadline,
+            cancel: self.view(limits.cleanup),
+            ..self.context.clone()
+        }
+    }
+
+    fn note(&self, act: Act) {
+        self.reporter.noted(act);
+    }
+
+    fn note_call(&self, name: &str, argument: &str) {
+        self.note(Act::Call(format!("{name}({:?})", self.masks.apply(argument))));
+    }
+}
+
+impl Memory {
+    /// True the first time that something is to be said of this secret.
+    fn tells(&self, secret: &str) -> bool {
+        let mut told = locked(&self.told);
+        let is_new = !told.iter().any(|it| it == secret);
+        if is_new {
+            told.push(secret.to_owned());
+        }
+        is_new
+    }
+}
+
+fn is_late(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// True if a value, or a part of it, holds a secret.
+fn holds_secret(masks: &Masks, value: &Value) -> bool {
+    match value {
+        Value::Text(text) => masks.holds(text),
+        Value::List(list) => list.iter().any(|value| holds_secret(masks, value)),
+        Value::Map(map) => {
+            map.iter().any(|(key, value)| masks.holds(key) || holds_secret(masks, value))
+        }
+        _ => false,
+    }
+}
+
+/// About how many bytes a value takes where it is kept.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len() + 2,
+        Value::List(list) => list.iter().map(|value| size(value) + 1).sum(),
+        Value::Map(map) => map.iter().map(|(key, value)| key.len() + size(value) + 4).sum(),
+        _ => 8,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(in crate::engine) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
+}

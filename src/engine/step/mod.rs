@@ -1,0 +1,359 @@
+//! The steps of a job: the one walk over them, for real runs, dry runs and pipeline tests.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `context` | what a step sees: environment, placeholders, facts, deadline |
+//! | `host` | what a step may do: every check, and the masks |
+//! | `end` | how the parts of a step end |
+//! | `output` | a command's output on its way out |
+//! | `paths` | which paths stay in the export |
+//! | `conditions` | `when` |
+//! | `lookups` | what the repository says of the commit |
+//! | `real` | what acts in a run and in a deployment |
+//! | `dry` | what stands in its place in a plan |
+//!
+//! What stands in its place in a pipeline test is in `script/testing`.
+
+#![cfg_attr(not(feature = "rhai"), allow(dead_code, reason = "lists of commands ask for less"))]
+
+mod conditions;
+mod context;
+mod dry;
+mod end;
+mod host;
+mod lookups;
+mod output;
+mod paths;
+mod real;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use self::{
+    conditions::unmet,
+    host::{Ran, panic_text},
+};
+pub(super) use self::{
+    context::{JobInfo, JobLimits, StepContext},
+    dry::DryEffects,
+    end::StepEnd,
+    host::{Memory, StepHost},
+    lookups::RepoLookups,
+    real::{RealEffects, VoiceReporter},
+};
+use super::{host::host_error, scripts::Scripts, voice::Voice};
+use crate::{
+    cancel::CancelView,
+    error::{Error, ErrorKind},
+    executor::Program,
+    interpolate::Vars,
+    mask::Masks,
+    outcome::Outcome,
+    pipeline::{Body, Hook, Phase, Pipeline, Step, StepName, Template},
+    record::Record,
+    request_context::RequestContext,
+    run::Run,
+    step::{
+        Denied, Effects, Host, Lookups, Progress, Reporter, RequestLimits, StepCommand, StepResult,
+    },
+    workspace::Build,
+};
+
+/// What all steps of a job have in common, and what they came to so far.
+pub(super) struct Steps<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) scripts: &'a Scripts,
+    pub(super) info: JobInfo,
+    /// The job as its requests name it.
+    pub(super) context: RequestContext,
+    pub(super) effects: Arc<dyn Effects>,
+    pub(super) lookups: Arc<dyn Lookups>,
+    pub(super) reporter: Arc<dyn Reporter>,
+    pub(super) memory: Arc<Memory>,
+    /// The secrets that were used so far.
+    pub(super) masks: Masks,
+    /// The variables of the embedding program: the builder's, and what hooks set.
+    pub(super) vars: Vars,
+    pub(super) progress: Progress,
+    pub(super) command_timeout: Option<Duration>,
+}
+
+/// A run of all steps.
+pub(super) struct Walked {
+    pub(super) outcome: Outcome,
+    pub(super) steps: Vec<StepResult>,
+}
+
+impl Steps<'_> {
+    /// Walks the pure [`Run`] to its end. `begins` hears of each step before it begins.
+    pub(super) fn walk(&mut self, begins: &dyn Fn(StepName)) -> Walked {
+        let mut run = Run::new();
+        let mut steps = Vec::new();
+        while let Some(name) = run.step() {
+            let last = name == Hook::AfterAll.into();
+            if !last && let Some(stop) = self.stopped() {
+                run.stop(stop);
+                continue;
+            }
+            if self.has(name) {
+                begins(name);
+            }
+            let result = self.step(name, run.outcome());
+            let outcome = match &result {
+                None if self.has(name) => Outcome::Canceled,
+                result => result.as_ref().map_or(Outcome::Success, StepResult::counts),
+            };
+            steps.extend(result);
+            match self.stopped() {
+                Some(stop) if outcome != Outcome::Success && !last => run.stop(stop),
+                _ => run.finish(outcome),
+            }
+            if last && self.context.cancel.is_killed() {
+                return Walked { outcome: Outcome::Canceled, steps };
+            }
+        }
+        Walked { outcome: run.outcome(), steps }
+    }
+
+    /// Does one step. None if there is nothing to do, or it was canceled before it began.
+    pub(super) fn step(&mut self, name: StepName, so_far: Outcome) -> Option<StepResult> {
+        let cancel = self.cancel_view(name);
+        if !self.has(name) || cancel.is_canceled() {
+            return None;
+        }
+        let clock = Instant::now();
+        self.reporter.started(name, self.opens(name));
+        let config = self.pipeline.step(name);
+        let mut end = self.hooks(name, so_far, &cancel);
+        if let Some(step) = config.filter(|_| end.goes_on()) {
+            end = self.configured(step, &cancel);
+        }
+        let mut result = end.into_result(name);
+        result.record.duration = clock.elapsed();
+        self.mask(&mut result);
+        self.progress.note(&result);
+        self.reporter.finished(&result.record);
+        Some(result)
+    }
+
+    /// Begins with what an earlier run of the commit remembered and came to.
+    pub(super) fn recall(&mut self, record: &Record) {
+        self.memory = Arc::new(Memory::recalling(record.remembered.clone()));
+        self.progress = Progress::of(record);
+    }
+
+    /// Removes the export, if a step wants it gone.
+    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) {
+        if self.memory.discards_export()
+            && let Err(error) = build.clean()
+        {
+            voice.warn(format!("the export could not be removed: {}", error.report()));
+        }
+    }
+
+    /// True if there is anything to do at a step.
+    fn has(&self, name: StepName) -> bool {
+        self.pipeline.step(name).is_some() || self.effects.hook_count(name) > 0
+    }
+
+    /// Why no further step but `after_all` may begin.
+    fn stopped(&self) -> Option<Outcome> {
+        if self.context.cancel.is_canceled() {
+            return Some(Outcome::Canceled);
+        }
+        let deadline = self.info.limits.deadline;
+        deadline.filter(|deadline| Instant::now() >= *deadline).map(|_| Outcome::TimedOut)
+    }
+
+    fn cancel_view(&self, name: StepName) -> CancelView {
+        let threshold = if name == Hook::AfterAll.into() { 2 } else { 1 };
+        self.context.cancel.with_threshold(threshold)
+    }
+
+    /// The phase that begins with this step: with its `before_*` hook, if anything is to do there.
+    fn opens(&self, name: StepName) -> Option<Phase> {
+        let (phase, before) = match name {
+            StepName::Phase(Phase::Build) | StepName::Hook(Hook::BeforeBuild) => {
+                (Phase::Build, Hook::BeforeBuild)
+            }
+            StepName::Phase(Phase::Test) | StepName::Hook(Hook::BeforeTest) => {
+                (Phase::Test, Hook::BeforeTest)
+            }
+            StepName::Phase(Phase::Deploy) => return Some(Phase::Deploy),
+            StepName::Hook(_) => return None,
+        };
+        let before = StepName::Hook(before);
+        (name == before || !self.has(before)).then_some(phase)
+    }
+}
+
+impl Steps<'_> {
+    /// Calls the hooks of the embedding program, which come first.
+    fn hooks(&mut self, name: StepName, so_far: Outcome, cancel: &CancelView) -> StepEnd {
+        let StepName::Hook(hook) = name else { return StepEnd::of(Outcome::Success) };
+        if self.effects.hook_count(name) == 0 {
+            return StepEnd::of(Outcome::Success);
+        }
+        let deadline = self.step_context(name, None).deadline;
+        let context = self.request(name, deadline, cancel);
+        if let Err(stop) = self.reporter.flush(&context) {
+            return StepEnd::of(stop);
+        }
+        let answer = catch_unwind(AssertUnwindSafe(|| self.effects.hooks(hook, so_far, &context)));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(panic) => {
+                let message = format!("the host's hook panicked: {}", panic_text(&*panic));
+                let error = Error::new(ErrorKind::Panic, message);
+                return StepEnd::error(Outcome::Failure, error);
+            }
+        };
+        for (name, value) in answer.vars {
+            self.vars.set_fact(&name, value);
+        }
+        self.vars.may_be_more(answer.may_set_more);
+        match (answer.failed, answer.skipped) {
+            (Some(error), _) => StepEnd::error(end_of_hook(&context), host_error(error)),
+            (None, Some(reason)) => StepEnd::left_out(reason),
+            (None, None) => StepEnd::of(Outcome::Success),
+        }
+    }
+
+    /// Does what the config has at a step, if its conditions hold.
+    fn configured(&mut self, step: &Step, cancel: &CancelView) -> StepEnd {
+        match unmet(&self.info.facts, &step.when, &*self.lookups) {
+            Ok(None) => {}
+            Ok(Some(reason)) => return StepEnd::left_out(reason),
+            Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
+        }
+        let context = self.step_context(step.name, Some(step));
+        let host = Arc::new(self.host(&context, cancel));
+        let mut end = match &step.body {
+            Body::Commands(commands) => self.commands(step, commands, &context, &host),
+            Body::Function(_) => self.scripts.run(step.name, context, host.clone()),
+        };
+        end.commands = host.ran.records();
+        end.failed = host.ran.failed();
+        end
+    }
+
+    /// Runs a list of commands until one fails.
+    fn commands(
+        &self,
+        step: &Step,
+        commands: &[Template],
+        context: &StepContext,
+        host: &Arc<StepHost>,
+    ) -> StepEnd {
+        let limits = RequestLimits { deadline: context.deadline, ..RequestLimits::default() };
+        let secrets = match secret_variables(step, &**host, &limits) {
+            Ok(secrets) => secrets,
+            Err(denied) => return StepEnd::denied(denied),
+        };
+        for template in commands {
+            if host.is_canceled(false) {
+                return StepEnd::of(Outcome::Canceled);
+            }
+            let mut command = match self.command(step, template, context, host) {
+                Ok(command) => command,
+                Err(error) => return StepEnd::error(Outcome::Failure, error),
+            };
+            command.env.extend(secrets.iter().cloned());
+            match host.command(&command) {
+                Ok(end) if end.passed => {}
+                Ok(end) => return StepEnd::of(end.exit.outcome()),
+                Err(denied) => return StepEnd::denied(denied),
+            }
+        }
+        StepEnd::of(Outcome::Success)
+    }
+
+    /// A command with its placeholders filled in.
+    fn command(
+        &self,
+        step: &Step,
+        template: &Template,
+        context: &StepContext,
+        host: &Arc<StepHost>,
+    ) -> Result<StepCommand, Error> {
+        let fill = |text: &Template| {
+            self.scripts.interpolate(text, &self.pipeline.name, context, host.clone())
+        };
+        let mut command = StepCommand::new(Program::Shell(fill(template)?));
+        command.cwd = step.cwd.as_ref().map(&fill).transpose()?;
+        for (key, value) in &step.env {
+            command.env.push((key.clone(), Some(fill(value)?)));
+        }
+        command.retries = step.retries;
+        command.deadline = context.deadline;
+        Ok(command)
+    }
+
+    fn step_context(&self, name: StepName, config: Option<&Step>) -> StepContext {
+        StepContext::new(&self.info, (name, config), &self.progress, &self.vars, Instant::now())
+    }
+
+    fn host(&self, context: &StepContext, cancel: &CancelView) -> StepHost {
+        StepHost {
+            context: self.request(context.step, None, cancel),
+            inherited: self.info.inherited.clone(),
+            env: context.env.clone(),
+            command_timeout: self.command_timeout,
+            effects: self.effects.clone(),
+            lookups: self.lookups.clone(),
+            reporter: self.reporter.clone(),
+            memory: self.memory.clone(),
+            masks: self.masks.clone(),
+            ran: Ran::default(),
+        }
+    }
+
+    /// Where a request of this step comes from.
+    fn request(
+        &self,
+        step: StepName,
+        deadline: Option<Instant>,
+        cancel: &CancelView,
+    ) -> RequestContext {
+        RequestContext { step, deadline, cancel: cancel.clone(), ..self.context.clone() }
+    }
+
+    /// Takes secrets out of all that a step leaves: what went to a reporter was masked before.
+    fn mask(&self, result: &mut StepResult) {
+        let mask = |text: &mut Option<String>| {
+            *text = text.take().map(|text| self.masks.apply(&text));
+        };
+        mask(&mut result.record.error);
+        mask(&mut result.reason);
+    }
+}
+
+/// A hook that failed once nobody waited for it any more did not fail by itself.
+fn end_of_hook(context: &RequestContext) -> Outcome {
+    match (context.is_canceled(), context.is_late()) {
+        (true, _) => Outcome::Canceled,
+        (_, true) => Outcome::TimedOut,
+        _ => Outcome::Failure,
+    }
+}
+
+/// The secrets of a step as variables.
+fn secret_variables(
+    step: &Step,
+    host: &dyn Host,
+    limits: &RequestLimits,
+) -> Result<Vec<(String, Option<String>)>, Denied> {
+    let variable = |name: &String| {
+        let value = host.secret(name, limits.clone())?;
+        let text = String::from_utf8(value).ok().filter(|text| !text.contains('\0'));
+        let text = text.ok_or_else(|| {
+            let message = format!("the secret `{name}` is not text and cannot be a variable");
+            Denied::refused(message)
+        })?;
+        Ok((name.clone(), Some(text)))
+    };
+    step.secrets.iter().map(variable).collect()
+}

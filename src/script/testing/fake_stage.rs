@@ -1,0 +1,185 @@
+//! What a phase acts on in a test: commands end as the test says, and everything is written down.
+
+use std::{
+    ffi::OsStr,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
+use crate::{
+    cancel::CancelView,
+    error::{Error, ErrorKind},
+    executor::{Command, Output, Stream},
+    forecast::{Act, Assumption},
+    function::{BoxedError, Effect, FunctionCall, HostFunction, Value},
+    outcome::{Exit, Outcome},
+    pipeline::{Hook, Phase, StepName},
+    record::{Artifact, StepRecord},
+    request_context::RequestContext,
+    step::{
+        ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Lookups, OutputUse, Reporter,
+        TreeEntry, shown_program, whole_program,
+    },
+};
+
+/// What stands behind the steps of one call of `t`.
+pub(super) struct FakeStage {
+    tester: Tester,
+    commit: FakeCommit,
+    /// What the step that runs did so far.
+    done: Mutex<Done>,
+    /// What the steps before it did.
+    steps: Mutex<Vec<Done>>,
+}
+
+impl FakeStage {
+    pub(super) fn new(tester: Tester, commit: FakeCommit) -> Self {
+        Self { tester, commit, done: Mutex::default(), steps: Mutex::default() }
+    }
+
+    /// What each step did.
+    pub(super) fn take_steps(&self) -> Vec<Done> {
+        std::mem::take(&mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn done(&self) -> MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a command ends that no fake says anything about.
+    fn unknown(&self, asks: OutputUse, text: &str) -> Result<Answer, Error> {
+        if asks == OutputUse::Captured {
+            let message = format!(
+                "the script goes on with the output of `{text}`, and the test does not say what \
+                 that is: `t.fake({text:?}, \"its output\")`"
+            );
+            return Err(self.tester.broken(message));
+        }
+        Ok(Answer { exit: Exit::Code(0), stdout: String::new(), stderr: String::new() })
+    }
+}
+
+impl Effects for FakeStage {
+    fn command(
+        &self,
+        command: &Command,
+        asks: OutputUse,
+        output: &mut dyn FnMut(Output),
+        _: &CancelView,
+    ) -> Result<Exit, Error> {
+        let text = whole_program(&command.program);
+        let answer = match self.tester.answer(&text) {
+            Some(answer) => answer?,
+            None => self.unknown(asks, &text)?,
+        };
+        output(Output::stdout(answer.stdout.as_bytes()));
+        output(Output::stderr(answer.stderr.as_bytes()));
+        let label = command.context.as_ref().and_then(|it| it.label.as_deref());
+        let mut done = self.done();
+        done.commands.push(text);
+        done.acts.push(Act::Command {
+            command: shown_program(&command.program),
+            label: label.map(str::to_owned),
+            output: Assumption::Passed,
+        });
+        Ok(answer.exit)
+    }
+
+    fn secret(&self, name: &str, _: &RequestContext) -> Result<Vec<u8>, Denied> {
+        let value = self.commit.secrets.get(name).cloned();
+        Ok(value.unwrap_or_else(|| format!("\u{2}secret {name}\u{3}")).into_bytes())
+    }
+
+    fn artifact(&self, _: &Path) -> Result<Option<Artifact>, Error> {
+        Ok(None)
+    }
+
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        context: &RequestContext,
+    ) -> Result<Value, BoxedError> {
+        if let Some(value) = self.tester.call_answer(&function.name) {
+            return Ok(value);
+        }
+        if function.effect == Effect::External {
+            return Ok(Value::Nothing);
+        }
+        let commit = Arc::new(self.commit.commit()?);
+        let context = RequestContext { commit, ..context.clone() };
+        function.call(&FunctionCall::new(arguments, &context))
+    }
+
+    fn hooks(&self, _: Hook, _: Outcome, _: &RequestContext) -> HookAnswer {
+        HookAnswer::default()
+    }
+
+    fn hook_count(&self, _: StepName) -> usize {
+        // A test is one of the script.
+        0
+    }
+
+    fn approval(&self, _: &str, _: &RequestContext) -> Result<ApprovalAnswer, Denied> {
+        Ok(if self.commit.approved { ApprovalAnswer::Given } else { ApprovalAnswer::Awaited })
+    }
+
+    fn is_dry(&self) -> bool {
+        true
+    }
+}
+
+impl Lookups for FakeStage {
+    fn changes(&self) -> Result<Changes, Error> {
+        Ok((*self.commit.changes).clone())
+    }
+
+    fn previous(&self) -> Result<Option<String>, Error> {
+        Ok(self.commit.previous.clone())
+    }
+
+    fn tree_entry(&self, _: &str) -> Result<TreeEntry, Error> {
+        Ok(TreeEntry::Unknown)
+    }
+
+    fn has_program(&self, name: &str, _: &OsStr) -> bool {
+        self.commit.programs.as_ref().is_none_or(|known| known.iter().any(|it| it == name))
+    }
+
+    fn check_secret(&self, _: &str) -> Result<(), Denied> {
+        Ok(())
+    }
+}
+
+impl Reporter for FakeStage {
+    fn started(&self, _: StepName, _: Option<Phase>) {}
+
+    fn output(&self, _: Option<&str>, _: Stream, _: Vec<u8>) {}
+
+    fn printed(&self, _: Option<&str>, lines: String) {
+        self.done().output.extend(lines.lines().map(str::to_owned));
+    }
+
+    fn warn(&self, message: String) {
+        self.done().warnings.push(message);
+    }
+
+    fn noted(&self, act: Act) {
+        self.done().acts.push(act);
+    }
+
+    fn flush(&self, _: &RequestContext) -> Result<(), Outcome> {
+        Ok(())
+    }
+
+    fn finished(&self, _: &StepRecord) {
+        let done = std::mem::take(&mut *self.done());
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+    }
+}
+
+/// What the machinery is told where a test is at fault: the phase cannot go on.
+pub(super) fn refused(message: String) -> Error {
+    Error::new(ErrorKind::HostAbort, message)
+}

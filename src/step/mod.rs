@@ -1,0 +1,30 @@
+//! One step of a pipeline as data, and the seams around it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `command` | a command as a step asks for it, and how it ended |
+//! | `facts` | what a step knows of its commit and of the steps before it |
+//! | `result` | what a step came to |
+//! | `seams` | what a body may ask for ([`Host`]), and what acts outside ([`Effects`] and its like) |
+//!
+//! The engine's `step/host.rs` is the one [`Host`]. Real runs, dry runs and pipeline tests differ
+//! in what stands behind it, and in nothing else.
+
+#![cfg_attr(not(feature = "rhai"), allow(dead_code, reason = "lists of commands ask for less"))]
+
+mod command;
+mod facts;
+mod result;
+mod seams;
+
+#[cfg(feature = "rhai")]
+pub(crate) use self::facts::FailureFacts;
+pub(crate) use self::{
+    command::{CommandEnd, OutputUse, Shown, StepCommand, shown_program, whole_program},
+    facts::{Facts, Progress},
+    result::{FailedCommand, StepResult},
+    seams::{
+        ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Host, Lookups, Reporter,
+        RequestLimits, TreeEntry,
+    },
+};

@@ -1,0 +1,242 @@
+//! The seams around a step.
+//!
+//! [`Host`] is what the body of a step asks: it makes every check. What passed them acts through
+//! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
+//! as a plan, or as a test says.
+
+use std::{path::Path, sync::Arc, time::Instant};
+
+use super::command::{CommandEnd, OutputUse, StepCommand};
+use crate::{
+    cancel::CancelView,
+    error::{Error, ErrorKind},
+    executor::{Command, Output, Stream},
+    forecast::Act,
+    function::{BoxedError, HostFunction, Value},
+    outcome::{Exit, Outcome},
+    pipeline::{Hook, Phase, StepName},
+    record::{Artifact, StepRecord},
+    request_context::RequestContext,
+};
+
+/// Why a step does not get what it asked for, by who is to blame.
+#[derive(Debug)]
+pub(crate) enum Denied {
+    /// The step may not have it, or the embedding program says no: the step fails, unless a script
+    /// catches that.
+    Refused(Error),
+    /// The machinery failed: there is no verdict.
+    Fault(Error),
+}
+
+impl Denied {
+    /// What is wrong with the request itself.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Denied::Refused(Error::new(ErrorKind::InvalidArg, message))
+    }
+
+    /// An error of what runs commands: only a host that says so blames the commit.
+    pub(crate) fn of_executor(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::HostAbort => Denied::Refused(error),
+            _ => Denied::Fault(error),
+        }
+    }
+}
+
+/// What limits a request, and whose it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestLimits {
+    pub(crate) deadline: Option<Instant>,
+    /// The task of a `parallel`, or the group.
+    pub(crate) label: Option<String>,
+    /// True if it cleans up, so that a first cancel does not stop it.
+    pub(crate) cleanup: bool,
+}
+
+/// What differs from the nearest green ancestor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// The full id of that ancestor; without one, everything counts as changed.
+    pub(crate) base: Option<String>,
+    /// The paths that differ.
+    pub(crate) paths: Vec<String>,
+}
+
+/// An answer to `approve`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ApprovalAnswer {
+    /// A person approved: the step goes on.
+    Given,
+    /// Nobody has yet: the step ends and waits.
+    Awaited,
+}
+
+/// What the hooks of the embedding program said at one point.
+#[derive(Debug, Default)]
+pub(crate) struct HookAnswer {
+    /// Why the step fails.
+    pub(crate) failed: Option<BoxedError>,
+    /// Why the config's own hook is left out.
+    pub(crate) skipped: Option<String>,
+    /// The variables that were set.
+    pub(crate) vars: Vec<(String, String)>,
+    /// True if more variables may be set in a real run.
+    pub(crate) may_set_more: bool,
+}
+
+/// What stands at a path of a commit's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TreeEntry {
+    Directory,
+    /// A file, or a submodule.
+    File,
+    /// A symbolic link, and where it leads.
+    Link(String),
+    Absent,
+    /// There is no tree to ask.
+    Unknown,
+}
+
+/// What the body of a step, a function or a list of commands, can ask for.
+pub(crate) trait Host: Send + Sync {
+    /// Runs a command to its end, with all its attempts.
+    fn command(&self, command: &StepCommand) -> Result<CommandEnd, Denied>;
+
+    /// Shows a text of the step's own.
+    fn print(&self, label: Option<&str>, text: &str);
+
+    /// Shows a warning.
+    fn warn(&self, message: &str);
+
+    /// Returns the bytes of a secret, which are masked from then on.
+    fn secret(&self, name: &str, limits: RequestLimits) -> Result<Vec<u8>, Denied>;
+
+    /// Calls a function of the embedding program.
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        limits: RequestLimits,
+    ) -> Result<Value, Denied>;
+
+    /// Returns a variable of the environment that commands get.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// Keeps a value with the commit's record.
+    fn remember(&self, key: &str, value: Value) -> Result<(), Denied>;
+
+    /// Returns what was kept under this key.
+    fn recall(&self, key: &str) -> Option<Value>;
+
+    /// Keeps a file of the export beyond it.
+    fn artifact(&self, path: &str) -> Result<(), Denied>;
+
+    /// Has the export removed when the run is over.
+    fn discard_export(&self);
+
+    /// Asks whether a person approved.
+    fn approve(&self, question: &str, limits: RequestLimits) -> Result<ApprovalAnswer, Denied>;
+
+    /// Returns what differs from the nearest green ancestor.
+    fn changes(&self) -> Result<Arc<Changes>, Error>;
+
+    /// Returns the verdict of the first parent, as its word.
+    fn previous(&self) -> Result<Option<String>, Error>;
+
+    /// True if a program of this name is in `PATH`.
+    fn has_program(&self, name: &str) -> bool;
+
+    /// True if the step, or the cleaning up after it, is to stop now.
+    fn is_canceled(&self, cleanup: bool) -> bool;
+
+    /// Notes that a predicate was asked and answered, at this place: what a plan gives as reasons.
+    fn decided(&self, _predicate: &str, _answer: bool, _at: &str) {}
+
+    /// True if nothing is done. Then nothing waits.
+    fn is_dry(&self) -> bool {
+        false
+    }
+}
+
+/// What acts outside of tinyci. Whatever is asked here was checked before.
+pub(crate) trait Effects: Send + Sync {
+    /// Runs a command; `output` gets what it writes, as it writes it.
+    fn command(
+        &self,
+        command: &Command,
+        asks: OutputUse,
+        output: &mut dyn FnMut(Output),
+        cancel: &CancelView,
+    ) -> Result<Exit, Error>;
+
+    /// Fetches a secret that the commit may have.
+    fn secret(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Denied>;
+
+    /// Copies a file of the export, by its path below it. None if nothing is done.
+    fn artifact(&self, below: &Path) -> Result<Option<Artifact>, Error>;
+
+    /// Calls a function of the embedding program.
+    fn call(
+        &self,
+        function: &HostFunction,
+        arguments: &[Value],
+        context: &RequestContext,
+    ) -> Result<Value, BoxedError>;
+
+    /// Calls the hooks of the embedding program at this point.
+    fn hooks(&self, hook: Hook, so_far: Outcome, context: &RequestContext) -> HookAnswer;
+
+    /// Returns how many hooks of the embedding program there are at a step.
+    fn hook_count(&self, step: StepName) -> usize;
+
+    /// Asks whether a person approved.
+    fn approval(&self, question: &str, context: &RequestContext) -> Result<ApprovalAnswer, Denied>;
+
+    /// True if nothing is done.
+    fn is_dry(&self) -> bool;
+}
+
+/// What is looked up when it is asked for, and not before.
+pub(crate) trait Lookups: Send + Sync {
+    /// Returns what differs from the nearest green ancestor.
+    fn changes(&self) -> Result<Changes, Error>;
+
+    /// Returns the verdict of the first parent, as its word.
+    fn previous(&self) -> Result<Option<String>, Error>;
+
+    /// Returns what the commit's tree has at a path, whose names are separated by `/`.
+    fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error>;
+
+    /// True if one of the directories of this `PATH` has a program of this name.
+    fn has_program(&self, name: &str, path: &std::ffi::OsStr) -> bool;
+
+    /// Refuses a secret that the commit may not have.
+    fn check_secret(&self, name: &str) -> Result<(), Denied>;
+}
+
+/// Where everything goes that a step says. All of it is masked.
+pub(crate) trait Reporter: Send + Sync {
+    /// A step begins, and with it perhaps a phase.
+    fn started(&self, step: StepName, opens: Option<Phase>);
+
+    /// Output of commands, whole lines if it is labelled.
+    fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>);
+
+    /// Lines of the step's own.
+    fn printed(&self, label: Option<&str>, lines: String) {
+        self.output(label, Stream::Stdout, lines.into_bytes());
+    }
+
+    fn warn(&self, message: String);
+
+    /// Something is done beside a command, or was decided: for plans and tests.
+    fn noted(&self, _act: Act) {}
+
+    /// Waits until the observer has seen all of it, before an embedding program is asked for
+    /// something. The error says what ended the wait before.
+    fn flush(&self, context: &RequestContext) -> Result<(), Outcome>;
+
+    /// A step has ended.
+    fn finished(&self, record: &StepRecord);
+}
