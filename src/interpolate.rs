@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     error::{Error, ErrorKind, Position},
-    pipeline::{Pipeline, Template, Warning},
+    pipeline::{Phase, Pipeline, Step, StepName, Template, Warning},
     suggestion::did_you_mean,
 };
 
@@ -33,6 +33,9 @@ const IN_ENVIRONMENT: [&str; 14] = [
     "tree",
 ];
 
+/// The one of them that no step of a run has.
+pub(crate) const OF_DEPLOY: &str = "environment";
+
 /// What [`interpolate`] fills in: names and their values.
 ///
 /// ```
@@ -51,10 +54,13 @@ pub struct Vars {
 }
 
 impl Vars {
-    /// Every name that a tag can take, `own` ones included, with a value that any text can hold.
-    pub(crate) fn in_any_tag(own: &Vars) -> Self {
+    /// Every name that a tag of a step can take, or of any step where none is named, `own` ones
+    /// included, with a value that any text can hold.
+    pub(crate) fn in_tags_of(step: Option<StepName>, own: &Vars) -> Self {
+        let deploys = step.is_none_or(|step| step == Phase::Deploy.into());
+        let names = IN_ENVIRONMENT.into_iter().filter(|name| deploys || *name != OF_DEPLOY);
         let mut vars = Self::new();
-        for name in IN_ENVIRONMENT.into_iter().chain(own.names()) {
+        for name in names.chain(own.names()) {
             vars.set_fact(name, "x".to_owned());
         }
         vars
@@ -201,7 +207,8 @@ pub(crate) fn interpolate_expressions(
 
 impl Pipeline {
     /// Finds the tags that no run could fill in: the first of each text, with its place. `own` are
-    /// the variables that hooks or the builder of an embedding program set.
+    /// the variables that hooks or the builder of an embedding program set. `environment` exists in
+    /// the step `deploy` only.
     ///
     /// Whether a value may stand in a command is known only when there is one. A tag that holds
     /// more than a name is read by [`Engine::check`](crate::Engine::check), which knows the script
@@ -230,10 +237,17 @@ impl Pipeline {
         own: &Vars,
         judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
-        let vars = Vars::in_any_tag(own);
-        let texts = self.steps().flat_map(|step| {
-            step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values())
-        });
+        self.steps().flat_map(|step| self.check_tags_of(step, own, judge)).collect()
+    }
+
+    fn check_tags_of(
+        &self,
+        step: &Step,
+        own: &Vars,
+        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+    ) -> Vec<Warning> {
+        let vars = Vars::in_tags_of(Some(step.name), own);
+        let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
         // What an expression gives is known only when it is asked.
         let given = |expression: &str| judge(expression, &vars).map(|()| "x".to_owned());
         let fill = |text| interpolate_expressions(text, &vars, &self.name, &given);
@@ -297,6 +311,9 @@ fn value<'v>(
     let word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
     if name.is_empty() {
         return Err(format!("the tag is empty; it takes the name of a variable: {known}"));
+    }
+    if name == OF_DEPLOY {
+        return Err(format!("`{name}` exists in `deploy` only ({known})"));
     }
     if vars.may_be_more && is_variable_name(name) {
         return Ok(Cow::Owned(format!("<%= {name} %>")));
@@ -486,6 +503,23 @@ mod tests {
              \"$TINYCI_SUBJECT\" in its place"
         );
         assert!(!text("echo <%= note %>").contains("TINYCI"));
+    }
+
+    #[test]
+    fn each_step_has_names_of_its_own() {
+        let text = "build:\n  run: [echo <%= phase %>, echo <%= environment %>]\n  \
+                    env: {A: 'x<%= environment %>'}\n  cwd: <%= environment %>\n\
+                    deploy: {run: echo <%= environment %>, env: {A: <%= environment %>}}\n\
+                    hooks: {after_all: echo <%= environment %>}\n";
+        let pipeline = Pipeline::parse(text, crate::pipeline::Format::Yaml, "x").unwrap();
+        let found = pipeline.check_tags(&Vars::new());
+        let places: Vec<_> =
+            found.iter().map(|it| (it.position.line, it.position.column)).collect();
+        assert_eq!(places, [(2, 33), (4, 8), (3, 14), (6, 25)]);
+        for warning in &found {
+            let expected = "`environment` exists in `deploy` only (there are author, branch, ";
+            assert!(warning.message.starts_with(expected), "{warning:?}");
+        }
     }
 
     #[test]

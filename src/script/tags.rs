@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, Expr, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, Expr, ParseErrorType, Scope, Stmt};
 
 use super::{
     check,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{Error, Position},
     function::{Effect, HostFunction},
-    interpolate::{Vars, interpolate_expressions},
+    interpolate::{OF_DEPLOY, Vars, interpolate_expressions},
     pipeline::Template,
     step::{Facts, Host},
 };
@@ -81,11 +81,24 @@ fn parse(engine: &Engine, scope: &Scope<'_>, expression: &str) -> Result<AST, St
     if expression.contains('`') {
         return not_one("a text stands in double quotes");
     }
-    let ast = match engine.compile_expression_with_scope(scope, expression) {
-        Ok(ast) => ast,
-        Err(error) => return not_one(&message::parse_message(error.err_type(), "")),
-    };
-    Ok(ast)
+    engine.compile_expression_with_scope(scope, expression).or_else(|error| {
+        not_one(&match error.err_type() {
+            ParseErrorType::VariableUndefined(name) if name == OF_DEPLOY => of_deploy(name),
+            other => message::parse_message(other, ""),
+        })
+    })
+}
+
+fn of_deploy(name: &str) -> String {
+    format!("`{name}` exists in `deploy` only")
+}
+
+/// Whether an expression asks the context for this and for nothing else.
+fn is_property(ast: &AST, property: &str) -> bool {
+    let [Stmt::Expr(expression)] = ast.statements() else { return false };
+    let Expr::Dot(parts, ..) = &**expression else { return false };
+    let of_context = matches!(&parts.lhs, Expr::Variable(name, ..) if name.1 == "ctx");
+    of_context && matches!(&parts.rhs, Expr::Property(name, _) if name.2 == property)
 }
 
 /// Why something in a tag cannot be its expression.
@@ -112,6 +125,9 @@ impl<'a> ExpressionJudge<'a> {
             scope.push_constant(name, ());
         }
         let ast = parse(&self.parser, &scope, expression)?;
+        if names.get(OF_DEPLOY).is_none() && is_property(&ast, OF_DEPLOY) {
+            return Err(not_one(expression, &of_deploy(expression)));
+        }
         let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
         let acts = acting_call(&ast, self.functions);
         match acts.or_else(|| check::expression_fault(&Unit { source, ast }, self.functions)) {

@@ -167,3 +167,21 @@ fn expressions_in_tags_are_read_and_not_run() {
         assert!(found[0].contains(words), "{broken}: {}", found[0]);
     }
 }
+
+#[test]
+fn what_a_deployment_alone_has_is_refused_in_a_run() {
+    let dir = folder_with(
+        "build: echo <%= environment %>\ntest: echo <%= ctx.environment %>\n\
+         deploy: echo <%= environment %>\n",
+    );
+    let said = run_in(dir.path(), &["check"]).with_code(1);
+    let lines = [
+        ".tinyci.yml:1:13: `environment` exists in `deploy` only (there are author, ",
+        ".tinyci.yml:2:12: `ctx.environment` is no expression that a tag can take: \
+         `ctx.environment` exists in `deploy` only; ",
+    ];
+    for line in lines {
+        assert!(said.out.lines().any(|found| found.starts_with(line)), "{}", said.out);
+    }
+    assert!(!said.out.contains(":3:"), "{}", said.out);
+}

@@ -1,8 +1,11 @@
 //! `tinyci plan REV`: what it says is what a run does, and it does nothing itself.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    os::unix::fs::PermissionsExt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tinyci::{
@@ -153,6 +156,13 @@ fn nothing_is_done() {
          sh(\"a\", #{ env: #{ KEY: secret(\"KEY\") } });\n    slack::post(\"hi\", 1);\n    \
          if today() == \"Monday\" { artifact(\"a.tar\"); }\n    warn(\"w\");\n    discard_export();\n}\n",
     );
+    let secrets = tempfile::tempdir().unwrap();
+    std::fs::write(secrets.path().join("KEY"), "hunter2222").unwrap();
+    for (path, mode) in [(secrets.path().to_owned(), 0o700), (secrets.path().join("KEY"), 0o600)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    repo.git(&["config", "tinyci.secretsDir", secrets.path().to_str().unwrap()]);
+    repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
     let calls = Arc::new(AtomicUsize::new(0));
     let (posts, hooks) = (calls.clone(), calls.clone());
     let engine = Engine::builder(repo.path())

@@ -197,7 +197,7 @@ impl Host for StepHost {
 
     fn remember(&self, key: &str, value: Value) -> Result<(), Denied> {
         self.note_call("remember", key);
-        if self.masks.holds(key) || holds_secret(&self.masks, &value) {
+        if self.masks.holds(key) || self.masks.holds_in(&value) {
             return Err(Denied::refused(format!(
                 "what is to be remembered as `{}` holds a secret, and the record is there for \
                  everybody to read",
@@ -391,18 +391,6 @@ impl Memory {
 
 fn is_late(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
-}
-
-/// True if a value, or a part of it, holds a secret.
-fn holds_secret(masks: &Masks, value: &Value) -> bool {
-    match value {
-        Value::Text(text) => masks.holds(text),
-        Value::List(list) => list.iter().any(|value| holds_secret(masks, value)),
-        Value::Map(map) => {
-            map.iter().any(|(key, value)| masks.holds(key) || holds_secret(masks, value))
-        }
-        _ => false,
-    }
 }
 
 /// About how many bytes a value takes where it is kept.

@@ -84,7 +84,7 @@ fn judge<'a>(
         for body in &file.bodies {
             calls::judge(body, &names, &mut findings);
             members::judge(body, &mut findings);
-            texts::judge(body, tags, &mut findings);
+            texts::judge(body, (file, index == 0 && phases), tags, &mut findings);
             habits::judge(body, file, script, &names, &mut findings);
         }
         errors.extend(findings.into_errors().take(FINDINGS_MAX - errors.len()));

@@ -320,7 +320,7 @@ fn near_phase(name: &str) -> String {
 }
 
 /// Every name that a file calls or hands over as `Fn("name")`.
-fn called(file: &File<'_>) -> BTreeSet<String> {
+pub(super) fn called(file: &File<'_>) -> BTreeSet<String> {
     let mut called = BTreeSet::new();
     for body in &file.bodies {
         let own = body.name().map(str::to_owned);

@@ -74,6 +74,20 @@ fn a_property_with_a_reserved_name_is_told_what_it_is_called() {
 }
 
 #[test]
+fn the_environment_of_a_deployment_is_none_of_a_run() {
+    one("sh(\"echo <%= environment %>\");", 4, "`environment` exists in `deploy` only");
+    one("retry(2, || sh(\"echo <%= environment %>\"));", 16, "exists in `deploy` only");
+    one("sh(\"echo <%= environment + 1 %>\");", 4, "`environment` exists in `deploy` only");
+    one("sh(\"echo <%= ctx.environment %>\");", 4, "`ctx.environment` exists in `deploy` only");
+    whole("fn build() {}\nfn after_all() { sh(\"<%= environment %>\"); }", 2, 21, "`deploy` only");
+    nothing("fn build() {} fn deploy() { retry(2, || sh(\"x <%= environment %>\")); }");
+    nothing("fn build(ctx) { sh(\"x <%= if ctx.environment == () { 1 } else { 2 } %>\"); }");
+    // Who calls a function decides.
+    nothing("fn build() {} fn show() { sh(\"x <%= environment %>\"); } fn deploy() { show(); }");
+    nothing("fn build() { sh(\"x <%= environment %>\"); } fn deploy() { build(); }");
+}
+
+#[test]
 fn tags_in_commands_are_read() {
     one("sh(\"echo <%= comit %>\");", 4, "did you mean `commit`?");
     one("retry(3, || try_sh(`echo <%= ctx.sjbect %>`));", 20, "did you mean `subject`?");

@@ -4,39 +4,57 @@ use std::cell::OnceCell;
 
 use rhai::{ASTNode, Expr, Stmt};
 
-use super::{Findings, walk::Body};
+use super::{
+    Findings, names,
+    walk::{Body, File},
+};
 use crate::{
     error::Position,
     function::HostFunction,
     interpolate::{Vars, interpolate_expressions},
-    pipeline::Template,
+    pipeline::{StepName, Template},
     script::tags::ExpressionJudge,
 };
 
 /// Judges tags. An engine is made for them only where there are any.
 pub(super) struct Tags<'a> {
     functions: &'a [HostFunction],
-    names: Vars,
+    own: &'a Vars,
     judge: OnceCell<ExpressionJudge<'a>>,
 }
 
 impl<'a> Tags<'a> {
     /// `own` are the variables of the embedding program.
-    pub(super) fn new(functions: &'a [HostFunction], own: &Vars) -> Self {
-        Self { functions, names: Vars::in_any_tag(own), judge: OnceCell::new() }
+    pub(super) fn new(functions: &'a [HostFunction], own: &'a Vars) -> Self {
+        Self { functions, own, judge: OnceCell::new() }
     }
 
-    fn fault(&self, text: &str) -> Option<String> {
+    /// What is wrong with a text that a step runs, or any step where none is named.
+    fn fault(&self, text: &str, step: Option<StepName>) -> Option<String> {
+        let names = Vars::in_tags_of(step, self.own);
         let judge = self.judge.get_or_init(|| ExpressionJudge::new(self.functions));
-        let given =
-            |expression: &str| judge.check(expression, &self.names).map(|()| "x".to_owned());
+        let given = |expression: &str| judge.check(expression, &names).map(|()| "x".to_owned());
         let template = Template::new(text, Position::new(1, 1));
-        let filled = interpolate_expressions(&template, &self.names, "", &given);
+        let filled = interpolate_expressions(&template, &names, "", &given);
         filled.err().map(|error| error.message().to_owned())
     }
 }
 
-pub(super) fn judge(body: &Body<'_>, tags: &Tags<'_>, findings: &mut Findings<'_>) {
+/// The step that alone runs what stands in this body: that of the phase it is, or is a closure of,
+/// if no other function calls that. `phases` says whether functions of the file can be phases.
+fn only_step(body: &Body<'_>, file: &File<'_>, phases: bool) -> Option<StepName> {
+    let step = body.written_in.filter(|_| phases)?.parse().ok()?;
+    let called = names::called(file);
+    body.written_in.is_some_and(|name| !called.contains(name)).then_some(step)
+}
+
+pub(super) fn judge(
+    body: &Body<'_>,
+    (file, phases): (&File<'_>, bool),
+    tags: &Tags<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let step = OnceCell::new();
     body.each_node(&mut |path| match path.last() {
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
             if matches!(&*call.name, "sh" | "try_sh" | "capture") && !call.is_qualified() =>
@@ -45,7 +63,8 @@ pub(super) fn judge(body: &Body<'_>, tags: &Tags<'_>, findings: &mut Findings<'_
             let Some(Expr::StringConstant(text, at)) = call.args.first() else { return };
             if text.contains("<%")
                 && !findings.is_full()
-                && let Some(fault) = tags.fault(text)
+                && let Some(fault) =
+                    tags.fault(text, *step.get_or_init(|| only_step(body, file, phases)))
             {
                 findings.add(*at, fault);
             }

@@ -14,6 +14,9 @@ pub(super) struct Body<'a> {
     pub(super) unit: &'a Unit,
     /// None for the top of a file.
     pub(super) function: Option<&'a ScriptFuncDef>,
+    /// The name of the function that people wrote in which it stands: its own, or that around a
+    /// closure.
+    pub(super) written_in: Option<&'a str>,
     /// Its statements alone. The language shows those of one function only by showing all.
     ast: AST,
     /// How many statements stand directly in it.
@@ -31,7 +34,8 @@ impl<'a> Body<'a> {
         let (contexts, variables, captured) = Default::default();
         let ast = AST::new(unit.ast.statements().iter().cloned(), Module::new());
         let statement_count = ast.statements().len();
-        Self { unit, function: None, ast, statement_count, contexts, variables, captured }
+        let (function, written_in) = (None, None);
+        Self { unit, function, written_in, ast, statement_count, contexts, variables, captured }
     }
 
     /// The name of a function that people wrote; none for closures.
@@ -108,8 +112,9 @@ impl<'a> Maker<'a> {
         contexts.retain(|name| !declared.contains(name));
         let captured = self.captured(function).map(str::to_owned).collect();
         let variables = self.variables(function);
+        let written_in = self.written_in(function);
         let function = Some(&**function);
-        Body { unit, function, ast, statement_count, contexts, variables, captured }
+        Body { unit, function, written_in, ast, statement_count, contexts, variables, captured }
     }
 
     fn variables(&self, function: &ScriptFuncDef) -> Vec<Rc<BTreeSet<String>>> {
@@ -119,6 +124,11 @@ impl<'a> Maker<'a> {
             all.extend(self.variables(maker));
         }
         all
+    }
+
+    fn written_in(&self, function: &'a ScriptFuncDef) -> Option<&'a str> {
+        let Some(closure) = self.closures.get(&*function.name) else { return Some(&function.name) };
+        self.written_in(self.functions.get(&*closure.maker)?)
     }
 
     fn captured<'f>(&self, function: &'f ScriptFuncDef) -> impl Iterator<Item = &'f str> {
