@@ -275,19 +275,8 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Summary, Error> {
-        self.run_under(selection, cancel, &CancelToken::new(), observer)
-    }
-
-    /// The same, stopped by two tokens: the host's, which may serve many runs, and the run's own.
-    pub(crate) fn run_under(
-        &self,
-        selection: &Selection,
-        cancel: &CancelToken,
-        own: &CancelToken,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary, Error> {
-        self.pumped(cancel, own, observer, |tokens, events| {
-            Drive::new(&self.shared, selection, tokens, events)?.run()
+        self.pumped(cancel, observer, |cancel, events| {
+            Drive::new(&self.shared, selection, cancel, events)?.run()
         })
     }
 
@@ -303,19 +292,8 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Summary, Error> {
-        self.follow_under(selection, cancel, &CancelToken::new(), observer)
-    }
-
-    /// The same under two tokens, as [`run_under`](Engine::run_under).
-    pub(crate) fn follow_under(
-        &self,
-        selection: &Selection,
-        cancel: &CancelToken,
-        own: &CancelToken,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary, Error> {
-        self.pumped(cancel, own, observer, |tokens, events| {
-            queue::follow(&self.shared, selection, &tokens, &events)
+        self.pumped(cancel, observer, |cancel, events| {
+            queue::follow(&self.shared, selection, &cancel, &events)
         })
     }
 
@@ -323,19 +301,20 @@ impl Engine {
     pub(super) fn pumped<T: Send>(
         &self,
         cancel: &CancelToken,
-        own: &CancelToken,
         observer: &mut dyn Observer,
         work: impl FnOnce(CancelView, pump::Sender) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        let tokens = CancelView::of_run(cancel, own, 1);
+        // An observer stops this run alone, not all else that the host's token stops.
+        let own = cancel.child();
+        let view = CancelView::new(&own, 1);
         let (events, receiver) = pump::channel();
         let (result, panic) = thread::scope(|scope| {
-            let worker = big_thread("tinyci").spawn_scoped(scope, move || work(tokens, events));
+            let worker = big_thread("tinyci").spawn_scoped(scope, move || work(view, events));
             let worker = worker.map_err(|source| {
                 Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
                     .with_source(source)
             });
-            let panic = Pump::new(observer, own).run(&receiver);
+            let panic = Pump::new(observer, &own).run(&receiver);
             (worker.map(|worker| worker.join()), panic)
         });
         if let Some(panic) = panic {
