@@ -206,7 +206,8 @@ pub(super) fn started(
     work: impl FnOnce(&Engine, &CancelToken, &mut dyn FnMut(&Event)) -> End + Send + 'static,
 ) -> Result<tinyci_run, Failure> {
     let queue = Arc::new(Queue::new()?);
-    let engine = asking(&opened.options, &queue, opened.builder()).open()?;
+    let answers = asking(&opened.options, &queue, opened.builder());
+    let engine = opened.engine.answered_by(answers)?;
     engine.check_statuses()?;
     let grace = engine.grace();
     let work = move |cancel: &CancelToken, observer: &mut dyn FnMut(&Event)| {
