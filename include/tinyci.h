@@ -901,7 +901,8 @@ void tinyci_options_free(tinyci_options *options);
 /**
  * Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
  *
- * @param path     The repository's path.
+ * @param path     The repository's path. A relative one is made absolute by this call: the engine
+ *                 stays that repository's wherever the process goes, and all that is made of it.
  * @param options  What to set, which is copied; NULL for nothing.
  * @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
  *                 error.

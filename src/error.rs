@@ -167,6 +167,19 @@ impl Error {
             .with_source(source)
     }
 
+    /// An error about a path that could not be made absolute.
+    pub(crate) fn nowhere(kind: ErrorKind, path: &Path) -> Self {
+        let shown = path.display();
+        let message = match path.as_os_str().is_empty() {
+            true => "the path is empty".to_owned(),
+            false => format!(
+                "`{shown}` is relative to the current directory, which does not exist anymore or \
+                 cannot be read: use an absolute path"
+            ),
+        };
+        Self::new(kind, message).with_path(path)
+    }
+
     /// What went wrong, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind

@@ -40,9 +40,12 @@ impl TestOptions {
         Self::of(TestSource::Revision(revision.into()))
     }
 
-    /// All tests of a folder, without coverage.
+    /// All tests of a folder, without coverage. A relative path is made absolute here.
     pub fn folder(folder: impl Into<PathBuf>) -> Self {
-        Self::of(TestSource::Folder(folder.into()))
+        let folder = folder.into();
+        // Without a current directory it stays what it is, and the tests say that they cannot be
+        // found.
+        Self::of(TestSource::Folder(std::path::absolute(&folder).unwrap_or(folder)))
     }
 
     fn of(source: TestSource) -> Self {

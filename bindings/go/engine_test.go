@@ -35,6 +35,40 @@ func TestErrorsSayWhatWhereAndWhy(t *testing.T) {
 	check(t, "passed", outcome.Passed(), false)
 }
 
+func TestAnEngineStaysThatOfItsRepositoryWhereverTheProgramGoes(t *testing.T) {
+	around := map[string]string{}
+	repos := map[string]*repository{}
+	for _, word := range []string{"here", "there"} {
+		repo := with(t, "build: echo built "+word+"\ndeploy: echo deployed "+word+"\n")
+		repo.commit("mark", word)
+		around[word], repos[word] = t.TempDir(), repo
+		check(t, "link", os.Symlink(repo.path, filepath.Join(around[word], "app")), nil)
+	}
+	before, err := os.Getwd()
+	check(t, "the directory", err, nil)
+	t.Cleanup(func() { check(t, "back", os.Chdir(before), nil) })
+	check(t, "here", os.Chdir(around["here"]), nil)
+	engine, err := tinyci.Open("app")
+	check(t, "open", err, nil)
+	defer engine.Close()
+	check(t, "there", os.Chdir(around["there"]), nil)
+
+	check(t, "path", engine.Path(), repos["here"].path)
+	plan, err := engine.Plan(tinyci.Revisions("HEAD"))
+	check(t, "plan", err, nil)
+	if !strings.Contains(fmt.Sprint(plan), repos["here"].git("rev-parse", "HEAD")) {
+		t.Errorf("%v", plan)
+	}
+	check(t, "run", pull(engine.Run(context.Background(), tinyci.Revisions("HEAD"))), "built here\n")
+	check(t, "deployment", pull(engine.Deploy(context.Background(), "", tinyci.DeployRequest{})), "deployed here\n")
+	check(t, "export", engine.Export(context.Background(), "HEAD", "out"), nil)
+	mark, err := os.ReadFile(filepath.Join(around["there"], "out", "mark"))
+	check(t, "mark", err, nil)
+	check(t, "mark", string(mark), "here")
+	_, err = os.Stat(filepath.Join(repos["there"].path, "builds"))
+	check(t, "the other one is left alone", errors.Is(err, os.ErrNotExist), true)
+}
+
 func TestTheFirstMistakeInOptionsIsReported(t *testing.T) {
 	repo := with(t, "build: ':'\n")
 	noHook := func(*tinyci.Hook) error { return nil }

@@ -253,8 +253,8 @@ pub extern "C" fn tinyci_deploy_start(
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
         let (environment, request) = wanted(environment, request)?;
-        started(opened, optional(cancel)?, move |engine, cancel, own, observer| {
-            deploy(engine, &environment, &request, (cancel, own), observer)
+        started(opened, optional(cancel)?, move |engine, cancel, observer| {
+            deploy(engine, &environment, &request, cancel, observer)
         })
     })
 }
@@ -283,8 +283,8 @@ pub extern "C" fn tinyci_rollback_start(
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
         let environment = environment_of(environment)?.to_owned();
-        started(opened, optional(cancel)?, move |engine, cancel, own, observer| {
-            deploy(engine, &environment, &DeployRequest::rollback(), (cancel, own), observer)
+        started(opened, optional(cancel)?, move |engine, cancel, observer| {
+            deploy(engine, &environment, &DeployRequest::rollback(), cancel, observer)
         })
     })
 }
@@ -293,11 +293,11 @@ fn deploy(
     engine: &crate::Engine,
     environment: &str,
     request: &DeployRequest,
-    (cancel, own): (&CancelToken, &CancelToken),
+    cancel: &CancelToken,
     observer: &mut dyn FnMut(&crate::Event),
 ) -> Result<Found, Error> {
     let mut observer = |event: &crate::Event| observer(event);
-    let deployment = engine.deploy_under(environment, request, cancel, own, &mut observer)?;
+    let deployment = engine.deploy(environment, request.clone(), cancel, &mut observer)?;
     Ok(Found::Deployment(Box::new(deployment)))
 }
 

@@ -3,7 +3,7 @@
 use std::{
     ffi::{CString, c_char},
     mem::MaybeUninit,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -31,14 +31,16 @@ pub(super) struct Opened {
     /// For everything that asks the host nothing.
     pub(super) engine: Engine,
     pub(super) options: Options,
+    /// As it was given, but absolute: where the scripts that it checks import from.
     path: PathBuf,
     c_path: CString,
 }
 
 impl Opened {
-    fn new(path: PathBuf, options: Options) -> Result<Self, Failure> {
+    fn new(path: &Path, options: Options) -> Result<Self, Failure> {
         options.mistake()?;
-        let mut builder = with_functions(options.builder(&path), &options);
+        let mut builder = with_functions(options.builder(path), &options);
+        let path = builder.path().to_path_buf();
         // Plans tell of them.
         for hook in &options.hooks {
             builder = builder.hook(*hook, |_| Err("no run asks for this hook".into()));
@@ -67,7 +69,8 @@ fn with_functions(builder: EngineBuilder, options: &Options) -> EngineBuilder {
 
 /// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
 ///
-/// @param path     The repository's path.
+/// @param path     The repository's path. A relative one is made absolute by this call: the engine
+///                 stays that repository's wherever the process goes, and all that is made of it.
 /// @param options  What to set, which is copied; NULL for nothing.
 /// @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
 ///                 error.
@@ -86,8 +89,7 @@ pub extern "C" fn tinyci_engine_open(
 ) -> tinyci_status {
     guard::make_alone(out, err, || {
         let options = optional(options)?.cloned().unwrap_or_default();
-        let path = path.path("path")?.to_path_buf();
-        Ok(tinyci_engine::new(Arc::new(Opened::new(path, options)?)))
+        Ok(tinyci_engine::new(Arc::new(Opened::new(path.path("path")?, options)?)))
     })
 }
 

@@ -41,8 +41,8 @@ handle!(tinyci_run, Running, "run");
 /// What is behind it.
 pub struct Running {
     queue: Arc<Queue>,
-    /// The run's own token, beside the host's.
-    own: CancelToken,
+    /// A child of the host's token, for this run alone.
+    cancel: CancelToken,
     /// How long its commands may take to end.
     grace: Duration,
     thread: Option<JoinHandle<()>>,
@@ -61,10 +61,15 @@ enum Ended {
 type Work = dyn FnOnce(&CancelToken, &mut dyn FnMut(&Event)) -> End + Send;
 
 impl Running {
-    /// Starts the work on a thread of its own.
-    fn start(grace: Duration, queue: Arc<Queue>, work: Box<Work>) -> Result<Self, Failure> {
-        let own = CancelToken::new();
-        let (filled, token) = (queue.clone(), own.clone());
+    /// Starts the work on a thread of its own, stopped by the host's token or with the run.
+    fn start(
+        host: Option<&CancelToken>,
+        grace: Duration,
+        queue: Arc<Queue>,
+        work: Box<Work>,
+    ) -> Result<Self, Failure> {
+        let cancel = host.map(CancelToken::child).unwrap_or_default();
+        let (filled, token) = (queue.clone(), cancel.clone());
         let thread = thread::Builder::new().name("tinyci run".to_owned()).spawn(move || {
             let mut observer = |event: &Event| filled.push_event(event.clone());
             let ended = catch_unwind(AssertUnwindSafe(|| work(&token, &mut observer)));
@@ -73,7 +78,7 @@ impl Running {
         let thread = thread.map_err(|source| {
             Error::new(ErrorKind::Spawn, "cannot start a thread for the run").with_source(source)
         })?;
-        Ok(Self { queue, own, grace, thread: Some(thread), current: None, end: None })
+        Ok(Self { queue, cancel, grace, thread: Some(thread), current: None, end: None })
     }
 
     fn next(&mut self, timeout_ms: i32) -> Result<Step<*mut tinyci_event>, Failure> {
@@ -149,8 +154,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.current = None;
         if self.end.is_none() {
-            self.own.cancel();
-            self.own.cancel();
+            self.cancel.cancel();
+            self.cancel.cancel();
         }
         self.queue.close();
         let stopped = self.queue.await_end(self.grace.saturating_add(STOP_TIME));
@@ -185,32 +190,30 @@ pub extern "C" fn tinyci_run_start(
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
         let selection = selected(selection)?;
-        started(opened, optional(cancel)?, move |engine, cancel, own, observer| {
+        started(opened, optional(cancel)?, move |engine, cancel, observer| {
             let mut observer = |event: &Event| observer(event);
-            let summary = engine.run_under(&selection, cancel, own, &mut observer)?;
+            let summary = engine.run(&selection, cancel, &mut observer)?;
             Ok(Found::Records(summary.records))
         })
     })
 }
 
 /// Starts what runs commands, and asks the host through the run's queue. It is given an engine for
-/// that, the host's token, its own, and whom to tell.
+/// that, the run's token, and whom to tell.
 pub(super) fn started(
     opened: &Opened,
     cancel: Option<&CancelToken>,
-    work: impl FnOnce(&Engine, &CancelToken, &CancelToken, &mut dyn FnMut(&Event)) -> End
-    + Send
-    + 'static,
+    work: impl FnOnce(&Engine, &CancelToken, &mut dyn FnMut(&Event)) -> End + Send + 'static,
 ) -> Result<tinyci_run, Failure> {
-    let cancel = cancel.cloned().unwrap_or_default();
     let queue = Arc::new(Queue::new()?);
-    let engine = asking(&opened.options, &queue, opened.builder()).open()?;
+    let answers = asking(&opened.options, &queue, opened.builder());
+    let engine = opened.engine.answered_by(answers)?;
     engine.check_statuses()?;
     let grace = engine.grace();
-    let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
-        work(&engine, &cancel, own, observer)
+    let work = move |cancel: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+        work(&engine, cancel, observer)
     };
-    Ok(tinyci_run::new(Running::start(grace, queue, Box::new(work))?))
+    Ok(tinyci_run::new(Running::start(cancel, grace, queue, Box::new(work))?))
 }
 
 /// Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
@@ -235,16 +238,16 @@ pub extern "C" fn tinyci_follow_start(
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
         let selection = selected(selection)?;
-        let cancel = optional(cancel)?.cloned().unwrap_or_default();
         let queue = Arc::new(Queue::new()?);
         let engine = opened.engine.clone();
         let grace = engine.grace();
-        let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+        let work = move |cancel: &CancelToken, observer: &mut dyn FnMut(&Event)| {
             let mut observer = |event: &Event| observer(event);
-            let summary = engine.follow_under(&selection, &cancel, own, &mut observer)?;
+            let summary = engine.follow(&selection, cancel, &mut observer)?;
             Ok(Found::Records(summary.records))
         };
-        Ok(tinyci_run::new(Running::start(grace, queue, Box::new(work))?))
+        let host = optional(cancel)?;
+        Ok(tinyci_run::new(Running::start(host, grace, queue, Box::new(work))?))
     })
 }
 

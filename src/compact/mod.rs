@@ -50,7 +50,11 @@ impl CompactOptions {
     /// Leaves this build too.
     #[must_use]
     pub fn leave(mut self, build: impl Into<String>) -> Self {
-        self.leave.push(build.into());
+        let build = build.into();
+        // A name alone is that of a build, wherever the program is.
+        let path = build.contains('/').then(|| std::path::absolute(&build).ok()).flatten();
+        let path = path.and_then(|path| path.to_str().map(str::to_owned));
+        self.leave.push(path.unwrap_or(build));
         self
     }
 }

@@ -41,6 +41,7 @@ use crate::{
 /// ```
 #[must_use = "a builder does nothing until it is opened"]
 pub struct EngineBuilder {
+    /// Absolute, unless there was no current directory to take a relative one from.
     pub(super) path: PathBuf,
     pub(super) options: Options,
 }
@@ -70,7 +71,14 @@ pub(super) struct Options {
 
 impl EngineBuilder {
     pub(super) fn new(path: PathBuf) -> Self {
+        // Now, not when it is opened: the program may be in another directory then.
+        let path = std::path::absolute(&path).unwrap_or(path);
         Self { path, options: Options::default() }
+    }
+
+    /// The path that was given, as an absolute one.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Selects refs by globs such as `refs/heads/*`; `*` matches across slashes. Notes and tinyci's

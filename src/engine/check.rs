@@ -153,13 +153,10 @@ mod scripts {
 pub(super) mod folder {
     //! The files of a folder, as a commit of them would hold them.
 
-    use std::{
-        fs, io,
-        path::{Path, PathBuf},
-    };
+    use std::{fs, io, path::PathBuf};
 
     use crate::{
-        error::Error,
+        error::{Error, ErrorKind},
         script::{Tree, TreeFile},
     };
 
@@ -180,6 +177,9 @@ pub(super) mod folder {
 
     impl Tree for Folder {
         fn entry(&self, path: &str) -> Result<TreeFile, Error> {
+            if !self.path.is_absolute() {
+                return Err(Error::nowhere(ErrorKind::Io, &self.path));
+            }
             let mut whole = self.path.clone();
             for part in path.split('/') {
                 whole.push(part);
@@ -203,8 +203,7 @@ pub(super) mod folder {
         }
 
         fn lacks(&self, path: &str) -> String {
-            let folder = if self.path.as_os_str().is_empty() { Path::new(".") } else { &self.path };
-            format!("there is no file `{path}` below `{}` to import", folder.display())
+            format!("there is no file `{path}` below `{}` to import", self.path.display())
         }
     }
 

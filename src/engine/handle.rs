@@ -107,6 +107,9 @@ impl Engine {
     }
 
     /// Sets up an engine before it is opened: refs, jobs, limits, hooks, an executor.
+    ///
+    /// A relative path is made absolute here. A program that changes its directory later, before or
+    /// after the engine is opened, has an engine of the same repository.
     pub fn builder(path: impl Into<PathBuf>) -> EngineBuilder {
         EngineBuilder::new(path.into())
     }
@@ -120,6 +123,9 @@ impl Engine {
             return Err(mistake);
         }
         Scripts::check_host(&options)?;
+        if !path.is_absolute() {
+            return Err(Error::nowhere(ErrorKind::NotARepo, &path));
+        }
         let repo = open(&path)?;
         let root = repo.root().to_path_buf();
         if root.to_str().is_none() {
@@ -142,6 +148,27 @@ impl Engine {
             settings,
             options,
             warnings,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The same engine with what this builder answers. What was opened stays what it was, wherever
+    /// the process is now, and whatever path and settings lead to meanwhile.
+    #[cfg(feature = "capi")]
+    pub(crate) fn answered_by(&self, builder: EngineBuilder) -> Result<Self, Error> {
+        let EngineBuilder { mut options, .. } = builder;
+        if let Some(mistake) = options.mistake.take() {
+            return Err(mistake);
+        }
+        let opened = &*self.shared;
+        let shared = Shared {
+            root: opened.root.clone(),
+            bare: opened.bare,
+            entrance: opened.entrance.clone(),
+            common_dir: opened.common_dir.clone(),
+            settings: opened.settings.clone(),
+            options,
+            warnings: opened.warnings.clone(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -275,19 +302,8 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Summary, Error> {
-        self.run_under(selection, cancel, &CancelToken::new(), observer)
-    }
-
-    /// The same, stopped by two tokens: the host's, which may serve many runs, and the run's own.
-    pub(crate) fn run_under(
-        &self,
-        selection: &Selection,
-        cancel: &CancelToken,
-        own: &CancelToken,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary, Error> {
-        self.pumped(cancel, own, observer, |tokens, events| {
-            Drive::new(&self.shared, selection, tokens, events)?.run()
+        self.pumped(cancel, observer, |cancel, events| {
+            Drive::new(&self.shared, selection, cancel, events)?.run()
         })
     }
 
@@ -303,19 +319,8 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Summary, Error> {
-        self.follow_under(selection, cancel, &CancelToken::new(), observer)
-    }
-
-    /// The same under two tokens, as [`run_under`](Engine::run_under).
-    pub(crate) fn follow_under(
-        &self,
-        selection: &Selection,
-        cancel: &CancelToken,
-        own: &CancelToken,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary, Error> {
-        self.pumped(cancel, own, observer, |tokens, events| {
-            queue::follow(&self.shared, selection, &tokens, &events)
+        self.pumped(cancel, observer, |cancel, events| {
+            queue::follow(&self.shared, selection, &cancel, &events)
         })
     }
 
@@ -323,19 +328,20 @@ impl Engine {
     pub(super) fn pumped<T: Send>(
         &self,
         cancel: &CancelToken,
-        own: &CancelToken,
         observer: &mut dyn Observer,
         work: impl FnOnce(CancelView, pump::Sender) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        let tokens = CancelView::of_run(cancel, own, 1);
+        // An observer stops this run alone, not all else that the host's token stops.
+        let own = cancel.child();
+        let view = CancelView::new(&own, 1);
         let (events, receiver) = pump::channel();
         let (result, panic) = thread::scope(|scope| {
-            let worker = big_thread("tinyci").spawn_scoped(scope, move || work(tokens, events));
+            let worker = big_thread("tinyci").spawn_scoped(scope, move || work(view, events));
             let worker = worker.map_err(|source| {
                 Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
                     .with_source(source)
             });
-            let panic = Pump::new(observer, own).run(&receiver);
+            let panic = Pump::new(observer, &own).run(&receiver);
             (worker.map(|worker| worker.join()), panic)
         });
         if let Some(panic) = panic {
@@ -361,11 +367,15 @@ impl Engine {
         dir: impl AsRef<Path>,
         cancel: &CancelToken,
     ) -> Result<Export, Error> {
+        let dir = dir.as_ref();
+        // An export takes its time, and another thread may change the directory meanwhile.
+        let dir =
+            std::path::absolute(dir).map_err(|_| Error::nowhere(ErrorKind::InvalidArg, dir))?;
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
         let view = CancelView::new(cancel, 1);
         let options = ExportOptions::default();
-        let done = export::export(&repo, commit, dir.as_ref(), &options, &view)?;
+        let done = export::export(&repo, commit, &dir, &options, &view)?;
         Ok(Export { commit, files: done.files, bytes: done.bytes, warnings: done.warnings })
     }
 

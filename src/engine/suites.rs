@@ -1,6 +1,6 @@
 //! [`Engine::test_pipeline`]: the tests beside a pipeline, of a commit or of a folder.
 
-use std::{cell::RefCell, path::Path, sync::Arc, time::Instant};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use super::{
     check::folder::Folder,
@@ -69,17 +69,15 @@ fn test(shared: &Shared, options: &TestOptions) -> Result<TestReport, Error> {
             run(shared, &repo, options, &Beside { tree: &tree, whose }, Some(&commit))
         }
         TestSource::Folder(folder) => {
+            // The field is public: it may hold a path that no constructor has seen.
+            let folder = std::path::absolute(folder)
+                .map_err(|_| Error::nowhere(ErrorKind::NotFound, folder))?;
+            let whose = format!("the folder `{}`", folder.display());
             let tree = Folder::new(folder);
-            let whose = format!("the folder `{}`", shown(folder));
             let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();
             run(shared, &repo, options, &Beside { tree: &tree, whose }, head.as_ref())
         }
     }
-}
-
-fn shown(folder: &Path) -> String {
-    let folder = folder.display().to_string();
-    if folder.is_empty() { ".".to_owned() } else { folder }
 }
 
 /// The two files, and what errors call the place where they stand.

@@ -231,6 +231,26 @@ fn a_run_of_somebody_else_is_busy_and_can_be_followed() {
 }
 
 #[test]
+fn an_engine_stays_that_of_its_repository_wherever_the_host_goes() {
+    let marked = |word: &str| {
+        let repo = TestRepo::new();
+        repo.write("mark", word);
+        repo.write(&format!("ci/{word}.rhai"), "fn build() { }\n");
+        repo.write(
+            ".tinyci.yml",
+            format!("build: echo built {word}\ndeploy: echo deployed {word}\n"),
+        );
+        repo.commit(&format!("made {word}"));
+        repo
+    };
+    for way in WAYS {
+        let other = marked("there");
+        check("moved", &[other.path().to_str().unwrap()], &[way], || marked("here"));
+        assert!(!other.path().join("builds").exists());
+    }
+}
+
+#[test]
 fn signals_stay_the_hosts() {
     check("signals", &[], &FAST, || with("build: 'true'\n"));
 }

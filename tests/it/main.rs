@@ -10,6 +10,7 @@ mod engine_builder;
 mod engine_events;
 mod engine_executor;
 mod engine_hooks;
+mod engine_paths;
 mod engine_pipeline;
 mod engine_records;
 mod engine_repository;

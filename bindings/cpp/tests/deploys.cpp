@@ -2,6 +2,7 @@
 
 #include "check.hpp"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,29 @@ void judge(const engine &opened) {
 }
 
 }  // namespace
+
+TEST(an_engine_stays_that_of_its_repository_wherever_the_program_goes) {
+    const std::filesystem::path before = std::filesystem::current_path();
+    const repository here("build: echo built here\ndeploy: echo deployed here\n");
+    const repository there("build: echo built there\ndeploy: echo deployed there\n");
+    here.write("mark", "here");
+    const std::string head = here.commit("marked");
+    std::filesystem::current_path(here.outside(""));
+    const engine opened("repo");
+    std::filesystem::current_path(there.outside(""));
+    EQUAL(opened.path(), here.path());
+    tinyci::selection which;
+    which.revision("HEAD");
+    EQUAL(opened.plan(which).at("jobs").at(0).at("commit").at("id").as<std::string>(), head);
+    tinyci::run run = opened.run(which);
+    EQUAL(pull(run), "built here\n");
+    tinyci::run deployment = opened.deploy();
+    EQUAL(pull(deployment), "deployed here\n");
+    opened.export_commit("HEAD", "out");
+    EQUAL(check::read_file(there.outside("out") / "mark"), "here");
+    EQUAL(there.verdicts(), 0U);
+    std::filesystem::current_path(before);
+}
 
 TEST(a_deployment_is_planned_done_and_taken_back) {
     const repository repo("build: 'true'\ndeploy: echo deployed <%= commit %>\n");

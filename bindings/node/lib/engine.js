@@ -4,7 +4,7 @@ import { readCommits } from "./commit.js";
 import { deployRequest } from "./deployment.js";
 import { TinyciError } from "./error.js";
 import { later, now } from "./native.js";
-import { pathOf, setOptions } from "./options.js";
+import { absolute, setOptions } from "./options.js";
 import { outcomeNumber } from "./outcome.js";
 import { Pipeline, config } from "./pipeline.js";
 import { readRecords } from "./record.js";
@@ -22,7 +22,7 @@ export async function open(path, options = {}) {
   const pointer = now.options_new();
   try {
     const host = setOptions(pointer, options);
-    return new Engine(await later.engine_open(pathOf(path), pointer), host);
+    return new Engine(await later.engine_open(absolute(path), pointer), host);
   } finally {
     now.options_free(pointer);
   }
@@ -159,7 +159,7 @@ export class Engine {
   export(revision, dir, options = {}) {
     return this.#call(async (engine) => {
       known("option of an export", options, ["signal"]);
-      await withCancel(options.signal, (token) => later.export_commit(engine, revision, pathOf(dir), token));
+      await withCancel(options.signal, (token) => later.export_commit(engine, revision, absolute(dir), token));
     });
   }
 
@@ -180,7 +180,9 @@ export class Engine {
     return this.#call(async (engine) => {
       known("option of packing", options, ["newest", "leave", "signal"]);
       const { newest = 1, leave = [], signal } = options;
-      return lines(await withCancel(signal, (token) => later.compact(engine, newest, leave.join("\n"), token)));
+      // A name alone is that of a build, wherever the process is.
+      const left = leave.map((build) => (build.includes("/") ? absolute(build) : build)).join("\n");
+      return lines(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
     });
   }
 

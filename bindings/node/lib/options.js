@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { constants } from "./abi.js";
 import { now } from "./native.js";
@@ -10,6 +11,14 @@ const FUNCTION = ["call", "args", "effect", "doc", "returns"];
 
 /** A path as the header takes it. */
 export const pathOf = (path) => (path instanceof URL ? fileURLToPath(path) : path);
+
+/** The same, absolute: the call that takes it runs on another thread, maybe after a process.chdir(). */
+export function absolute(given) {
+  const path = pathOf(given);
+  if (typeof path === "string") return path === "" ? path : resolve(path);
+  if (!(path instanceof Uint8Array) || path.length === 0 || path[0] === "/".charCodeAt(0)) return path;
+  return Buffer.concat([Buffer.from(`${process.cwd()}/`), path]);
+}
 
 const each = (record, set) => Object.entries(record).forEach(([name, value]) => set(name, value));
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Engine, Pipeline, TinyciError, hasFeature, interpolate, open, parsePipeline, version } from "tinyci";
-import { Repository, folder } from "./support.js";
+import { Repository, eventsOf, folder, outputOf } from "./support.js";
 
 const config = (text) => ({ ".tinyci.yml": text });
 
@@ -20,6 +20,40 @@ async function history(t) {
   commits.push(repository.commit(config("build: make\ntest: make test\n"), "mend it"));
   return { repository, engine, commits };
 }
+
+test("an engine stays that of its repository wherever the process goes", async (t) => {
+  const [here, there] = ["here", "there"].map((word) => {
+    const around = folder(t);
+    const repository = new Repository(t, {
+      mark: word,
+      ".tinyci.yml": `build: echo built ${word}\ndeploy: echo deployed ${word}\n`,
+    });
+    symlinkSync(repository.path, join(around, "app"));
+    return { around, repository };
+  });
+  const before = process.cwd();
+  t.after(() => process.chdir(before));
+  for (const name of ["app", Buffer.from("app")]) {
+    process.chdir(here.around);
+    const opening = open(name);
+    process.chdir(there.around);
+    const engine = await opening;
+    assert.equal(engine.path, here.repository.path);
+    const selected = { revisions: ["HEAD"], retry: true };
+    const plan = await engine.plan(selected);
+    assert.equal(plan.jobs[0].commit.id, here.repository.git("rev-parse", "HEAD"));
+    assert.equal(outputOf(await eventsOf(engine.run(selected))), "built here\n");
+    assert.equal(outputOf(await eventsOf(engine.deploy())), "deployed here\n");
+    const out = folder(t);
+    process.chdir(dirname(out));
+    const exporting = engine.export("HEAD", basename(out));
+    process.chdir(there.around);
+    await exporting;
+    assert.equal(readFileSync(join(out, "mark"), "utf8"), "here");
+    await engine.close();
+  }
+  assert.ok(!existsSync(there.repository.file("builds")));
+});
 
 test("an engine is opened by a path of any kind", async (t) => {
   const repository = new Repository(t);

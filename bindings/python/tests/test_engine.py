@@ -265,3 +265,27 @@ def test_any_number_of_threads_may_ask(repository: Repository) -> None:
     for thread in threads:
         thread.join()
     assert found == [1] * 80
+
+
+def test_an_engine_stays_that_of_its_repository_wherever_the_program_goes(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    repository = Repository(tmp_path / "here/app")
+    other = Repository(tmp_path / "there/app")
+    for one, word in ((repository, "here"), (other, "there")):
+        one.path.joinpath("mark").write_text(word)
+        one.commit(f"build: echo built {word}\ndeploy: echo deployed {word}\n")
+    monkeypatch.chdir(tmp_path / "here")
+    engine = tinyci.open("app")
+    monkeypatch.chdir(tmp_path / "there")
+
+    assert engine.path == repository.path.resolve()
+    head = repository.git("rev-parse", "HEAD")
+    assert [job["commit"]["id"] for job in engine.plan()["jobs"]] == [head]
+    assert b"".join(event.data for event in engine.run()) == b"built here\n"
+    assert b"".join(event.data for event in engine.deploy()) == b"deployed here\n"
+    engine.export("HEAD", "out")
+    assert (tmp_path / "there/out/mark").read_text() == "here"
+    assert not (other.path / "builds").exists() and other.verdict() is None

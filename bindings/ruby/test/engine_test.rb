@@ -16,6 +16,37 @@ class EngineTest < Minitest::Test
     assert_equal 1, Dir["#{@dir}/b/*/tinyci.log"].size
   end
 
+  # In a program of its own, since the directory is the process's.
+  MOVING = <<~RUBY
+    require "tinyci"
+    here, there, head = ARGV
+    Dir.chdir(here)
+    engine = TinyCI.open("app")
+    Dir.chdir(there)
+    raise engine.path unless engine.path == File.join(File.realpath(here), "app")
+    raise "the plan" unless engine.plan.dig("jobs", 0, "commit", "id") == head
+    output = +""
+    engine.run { |event| output << event.text if event.output? }
+    engine.deploy { |event| output << event.text if event.output? }
+    Dir.chdir(there) { engine.export("HEAD", "out") }
+    print output, File.read(File.join(there, "out/mark"))
+  RUBY
+
+  def test_an_engine_stays_that_of_its_repository_wherever_the_program_goes
+    head = commit("build: echo built here\ndeploy: echo deployed here\n", mark: "here")
+    Dir.mktmpdir("tinyci-ruby") do |there|
+      other = File.join(there, "app")
+      git("clone", "--quiet", @repository, other, dir: there)
+      File.write(File.join(other, ".tinyci.yml"), "build: echo built there\n")
+      git("commit", "--quiet", "--all", "--message", "there", dir: other)
+      output, status =
+        Open3.capture2e(RbConfig.ruby, "-I", LIBRARY, "-e", MOVING, @dir, there, head)
+      assert status.success?, output
+      assert_equal "built here\ndeployed here\nhere", output
+      refute_path_exists File.join(other, "builds")
+    end
+  end
+
   def test_mistakes_in_options_are_errors
     [{ jobs: 0 }, { timeout: -1 }, { settings: { nonsense: 1 } },
      { vars: { "Bad name" => 1 } }].each do |options|

@@ -79,21 +79,10 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Deployment, Error> {
-        self.deploy_under(environment, &request.into(), cancel, &CancelToken::new(), observer)
-    }
-
-    /// The same under two tokens, as [`run_under`](Engine::run_under).
-    pub(crate) fn deploy_under(
-        &self,
-        environment: &str,
-        request: &DeployRequest,
-        cancel: &CancelToken,
-        own: &CancelToken,
-        observer: &mut dyn Observer,
-    ) -> Result<Deployment, Error> {
         check_environment(environment)?;
-        self.pumped(cancel, own, observer, |tokens, events| {
-            attempt::deploy(&self.shared, environment, request, &tokens, &events)
+        let request = request.into();
+        self.pumped(cancel, observer, |cancel, events| {
+            attempt::deploy(&self.shared, environment, &request, &cancel, &events)
         })
     }
 

@@ -59,8 +59,9 @@ module TinyCI
 
     # Writes a commit's tree to a folder, which must not exist or be empty.
     def export(revision, dir, cancel: nil)
+      target = Native.absolute(dir)
       stoppable(cancel) do |token|
-        ask(:call, :tinyci_export_commit, Native.utf8(revision), Native.utf8(dir), token)
+        ask(:call, :tinyci_export_commit, Native.utf8(revision), target, token)
       end
       nil
     end
@@ -113,7 +114,9 @@ module TinyCI
     # Packs old builds. Leaves as they are so many of the newest, and those that `leave` tells: names
     # of builds, paths of or in them, links to them, ids of commits. Returns the archives' paths.
     def compact(newest: 1, leave: [], cancel: nil)
-      left = Array(leave).map { |build| Native.utf8(build) }.join("\n")
+      # A name alone is that of a build, wherever the program is.
+      left = Array(leave).map { |build| Native.utf8(build) }
+      left = left.map { |it| it.include?("/") ? Native.absolute(it) : it }.join("\n")
       stoppable(cancel) do |token|
         lines(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
       end

@@ -136,6 +136,13 @@ module TinyCI
         end
       end
 
+      # A path on its way in, absolute: the call that takes it may run on another thread, while this
+      # one goes to another directory.
+      def absolute(path)
+        path = utf8(path)
+        path.empty? ? path : File.absolute_path(path)
+      end
+
       # Seconds as milliseconds.
       def milliseconds(seconds)
         (Float(seconds) * 1000).ceil
