@@ -5,6 +5,12 @@
 mod support;
 mod tidy;
 
+#[cfg(feature = "rhai")]
+mod differential;
+#[cfg(feature = "rhai")]
+mod differential_cases;
+#[cfg(feature = "rhai")]
+mod differential_ways;
 mod engine_attempts;
 mod engine_builder;
 mod engine_events;

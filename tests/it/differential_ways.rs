@@ -1,0 +1,439 @@
+//! The ways that a config can go: a real run, a dry run, and a test of the pipeline, each looked at
+//! through public names alone.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    os::unix::fs::PermissionsExt,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value as Json, json};
+use tinyci::{
+    Act, CancelToken, CancelView, Command, Engine, Error, Event, Executor, Exit, LocalExecutor,
+    Output, Program, Selection, TestOptions, Value,
+};
+
+use crate::{
+    differential_cases::{Case, STEPS, literal},
+    support::{PATIENCE, TestRepo},
+};
+
+/// What a way through a config showed.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) outcome: String,
+    pub(crate) steps: Vec<SeenStep>,
+    /// None where the way does not tell the values.
+    pub(crate) remembered: Option<Json>,
+}
+
+pub(crate) struct SeenStep {
+    pub(crate) name: String,
+    pub(crate) outcome: String,
+    /// Why it is no success: the first line, without a place behind it.
+    pub(crate) sentence: Option<String>,
+    pub(crate) commands: Vec<SeenCommand>,
+    pub(crate) warnings: Vec<String>,
+    /// None where the way shows nothing of what is printed.
+    pub(crate) facts: Option<Vec<String>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct SeenCommand {
+    pub(crate) text: String,
+    pub(crate) label: Option<String>,
+    /// How it ended, where that was not decided beforehand.
+    pub(crate) exit: Option<Exit>,
+}
+
+/// How one ended is compared by what follows.
+impl PartialEq for SeenCommand {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.text, &self.label) == (&other.text, &other.label)
+    }
+}
+
+/// A line for each thing that was seen.
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            let reason = step.sentence.as_deref().unwrap_or_default();
+            writeln!(f, "  {} {} {reason}", step.name, step.outcome)?;
+            for command in &step.commands {
+                let label = command.label.as_deref().map(|it| format!("[{it}] "));
+                let exit = command.exit.filter(|exit| !exit.outcome().passed());
+                let exit = exit.map(|exit| format!("  ({exit})"));
+                let (label, exit) = (label.unwrap_or_default(), exit.unwrap_or_default());
+                writeln!(f, "    {label}$ {}{exit}", command.text)?;
+            }
+            let told = step.warnings.iter().chain(step.facts.iter().flatten());
+            told.into_iter().try_for_each(|line| writeln!(f, "    > {line}"))?;
+        }
+        writeln!(f, "  {} {}", self.outcome, self.remembered.clone().unwrap_or_default())
+    }
+}
+
+/// A repository whose last commit holds the config.
+pub(crate) fn repository(case: &Case) -> TestRepo {
+    let (repo, world) = (TestRepo::new(), &case.world);
+    for file in ["src/a", "docs/b", "README"] {
+        repo.write(file, "before");
+    }
+    if let Some(verdict) = world.parent {
+        repo.commit("parent");
+        if let Some(word) = verdict {
+            repo.git(&["notes", "--ref=tinyci-result", "add", "-m", word]);
+        }
+    }
+    if world.branch != "main" {
+        repo.git(&["checkout", "-q", "-b", world.branch]);
+    }
+    for file in &world.changed {
+        repo.write(file, "after");
+    }
+    let file = if case.is_script { ".tinyci.rhai" } else { ".tinyci.yml" };
+    repo.write(file, &case.config);
+    repo.commit(world.message);
+    if let Some(tag) = world.tag {
+        repo.git(&["tag", tag]);
+    }
+    repo
+}
+
+/// An engine on it, whose commands end as their texts say.
+pub(crate) fn engine(case: &Case, repo: &TestRepo, executor: Scripted) -> Engine {
+    let secrets = repo.outside().join("secrets");
+    fs::create_dir(&secrets).unwrap();
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o700)).unwrap();
+    if case.world.has_secret {
+        let token = secrets.join("TOKEN");
+        fs::write(&token, "a token of some length").unwrap();
+        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let refs = if case.world.may_have_secrets { "refs/heads/*" } else { "refs/heads/other" };
+    let programs = executor.programs(repo);
+    let mut builder = Engine::builder(repo.path());
+    if !case.is_script {
+        builder = builder.var("release", "42").var("odd", "a b");
+    }
+    builder
+        .timeout(PATIENCE)
+        .env("DIFF_SET", "yes")
+        .env("PATH", programs)
+        .setting("secretsDir", secrets.to_str().unwrap())
+        .setting("secretRefs", refs)
+        .executor(executor)
+        .open()
+        .unwrap()
+}
+
+/// Runs commands as they say themselves, here or as real processes, and notes each.
+#[derive(Clone, Default)]
+pub(crate) struct Scripted {
+    noted: Arc<Mutex<Vec<(String, SeenCommand)>>>,
+    local: Option<Arc<LocalExecutor>>,
+}
+
+impl Scripted {
+    /// One that starts real processes.
+    pub(crate) fn real() -> Self {
+        Self { local: Some(Arc::default()), ..Self::default() }
+    }
+
+    /// The `PATH` of commands, with a program for each word that they begin with.
+    fn programs(&self, repo: &TestRepo) -> String {
+        let dir = repo.outside().join("programs");
+        fs::create_dir(&dir).unwrap();
+        let (dir, state) = (dir.display(), repo.outside());
+        let programs = [
+            ("ok", "exit 0".to_owned()),
+            ("bad", "echo \"out of $2\"; exit \"$1\"".to_owned()),
+            ("say", "echo \"$1\"".to_owned()),
+            (
+                "flaky",
+                format!(
+                    "[ -e '{0}/$2' ] && exit 0; touch '{0}/$2'; echo \"out of $2\"; exit 1",
+                    state.display()
+                )
+                .replace("$2'", "'\"$2\""),
+            ),
+        ];
+        for (name, body) in programs {
+            let file = format!("{dir}/{name}");
+            fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        format!("{dir}:{}", std::env::var("PATH").unwrap())
+    }
+
+    /// How a command ends, and what it writes to standard output.
+    fn ending(&self, text: &str) -> (i32, String) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            ["ok", ..] => (0, String::new()),
+            ["bad", code, id, ..] => (code.parse().unwrap(), format!("out of {id}\n")),
+            ["say", word, ..] => (0, format!("{word}\n")),
+            ["flaky", _, id, ..] => {
+                let noted = self.noted.lock().unwrap();
+                let begin = format!("flaky 2 {id}");
+                match noted.iter().any(|(_, command)| command.text.starts_with(&begin)) {
+                    true => (0, String::new()),
+                    false => (1, format!("out of {id}\n")),
+                }
+            }
+            _ => panic!("a command that no case has: {text}"),
+        }
+    }
+}
+
+impl Executor for Scripted {
+    fn execute(
+        &self,
+        command: &Command,
+        output: &mut dyn FnMut(Output),
+        cancel: &CancelView,
+    ) -> Result<Exit, Error> {
+        let text = match &command.program {
+            Program::Shell(text) => text.clone(),
+            Program::Argv(words) => words.join(" "),
+            other => other.to_string(),
+        };
+        let exit = match &self.local {
+            Some(local) => local.execute(command, output, cancel)?,
+            // As the local one does where there is no such folder.
+            None if !command.cwd.is_dir() => Exit::Code(127),
+            None => {
+                let (code, written) = self.ending(&text);
+                output(Output::stdout(written));
+                Exit::Code(code)
+            }
+        };
+        let context = command.context.as_ref().expect("where the command comes from");
+        let label = context.label.as_deref().map(str::to_owned);
+        let seen = SeenCommand { text: shown(&text), label, exit: Some(exit) };
+        self.noted.lock().unwrap().push((context.step.to_string(), seen));
+        Ok(exit)
+    }
+}
+
+/// A command as dry runs and tests show it: its first line.
+fn shown(text: &str) -> String {
+    let mut lines = text.trim().lines();
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_some() { format!("{first} …") } else { first.to_owned() }
+}
+
+/// The first line of a reason, without the place that tests put behind it.
+fn sentence(reason: &str) -> String {
+    let first = reason.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("skipped: ").unwrap_or(first);
+    match first.rsplit_once(" (.tinyci.rhai:") {
+        Some((sentence, place)) if place.ends_with(')') => sentence.to_owned(),
+        _ => first.to_owned(),
+    }
+}
+
+/// A real run.
+pub(crate) fn run(engine: &Engine, scripted: &Scripted) -> Seen {
+    let mut printed: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut warnings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut observer = |event: &Event| {
+        let step = event.meta().step.map(|step| step.to_string()).unwrap_or_default();
+        match event {
+            Event::Output { bytes, .. } => printed.entry(step).or_default().extend(bytes),
+            Event::Warning { message, .. } if message.starts_with("w n") => {
+                warnings.entry(step).or_default().push(message.clone());
+            }
+            _ => {}
+        }
+    };
+    let summary = engine.run(&Selection::revision("HEAD"), &CancelToken::new(), &mut observer);
+    let summary = summary.unwrap();
+    let [record] = &summary.records[..] else { panic!("not one attempt: {summary:#?}") };
+    let noted = scripted.noted.lock().unwrap();
+    let steps = record.steps.iter().map(|step| {
+        let name = step.name.to_string();
+        let commands = noted.iter().filter(|(of, _)| *of == name).map(|(_, it)| it.clone());
+        let text = printed.remove(&name).unwrap_or_default();
+        SeenStep {
+            outcome: step.outcome.to_string(),
+            sentence: step.error.as_deref().map(sentence),
+            commands: last_attempts(commands),
+            warnings: warnings.remove(&name).unwrap_or_default(),
+            facts: Some(facts(String::from_utf8_lossy(&text).lines())),
+            name,
+        }
+    });
+    let remembered = record.remembered.iter().map(|(key, value)| (key.clone(), json_of(value)));
+    Seen {
+        outcome: record.outcome.to_string(),
+        steps: steps.collect(),
+        remembered: Some(Json::Object(remembered.collect())),
+    }
+}
+
+/// Commands by their last attempts, each where the first was.
+fn last_attempts(commands: impl Iterator<Item = SeenCommand>) -> Vec<SeenCommand> {
+    let mut all: Vec<SeenCommand> = Vec::new();
+    for command in commands {
+        match all.iter_mut().find(|known| known.text == command.text) {
+            Some(known) => known.exit = command.exit,
+            None => all.push(command),
+        }
+    }
+    all
+}
+
+/// The lines that tell facts, without what commands wrote.
+fn facts<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let fact = |line: &&str| line.starts_with("fact ") || line.contains("] fact ");
+    lines.filter(fact).map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn json_of(value: &Value) -> Json {
+    match value {
+        Value::Nothing => Json::Null,
+        Value::Bool(truth) => json!(truth),
+        Value::Int(number) => json!(number),
+        Value::Float(number) => json!(number),
+        Value::Text(text) => json!(text),
+        Value::List(list) => list.iter().map(json_of).collect(),
+        Value::Map(map) => {
+            Json::Object(map.iter().map(|(key, value)| (key.clone(), json_of(value))).collect())
+        }
+        other => panic!("a value that no case has: {other:?}"),
+    }
+}
+
+/// A dry run.
+pub(crate) fn plan(engine: &Engine) -> Seen {
+    let said = ["alpha", "beta"].map(|word| (format!("say {word} *"), format!("{word}\n")));
+    let forecast = engine.forecast("HEAD", &said).unwrap();
+    let steps = forecast.steps.iter().map(|step| {
+        let commands = step.acts.iter().filter_map(|act| match act {
+            Act::Command { command, label, .. } => {
+                Some(SeenCommand { text: command.clone(), label: label.clone(), exit: None })
+            }
+            _ => None,
+        });
+        SeenStep {
+            name: step.name.to_string(),
+            outcome: step.outcome.to_string(),
+            sentence: step.reason.as_deref().map(sentence),
+            commands: last_attempts(commands),
+            warnings: step.acts.iter().filter_map(|act| warning(&act.to_string())).collect(),
+            facts: None,
+        }
+    });
+    Seen { outcome: forecast.outcome.to_string(), steps: steps.collect(), remembered: None }
+}
+
+/// The text of `warn("…")`.
+fn warning(act: &str) -> Option<String> {
+    Some(act.strip_prefix("warn(\"")?.strip_suffix("\")")?.to_owned())
+}
+
+/// A test of the pipeline with the same commit. It tells all that it saw by failing.
+pub(crate) fn test(engine: &Engine, case: &Case, repo: &TestRepo) -> Seen {
+    repo.write(".tinyci.test.rhai", test_script(case, repo));
+    let report = engine.test_pipeline(&TestOptions::folder(repo.path())).unwrap();
+    let failure = report.tests[0].failure.as_ref().expect("it always fails");
+    let message = failure.message();
+    let told = message.split_once("<<<").and_then(|(_, it)| it.split_once(">>>"));
+    let Some((told, _)) = told else {
+        return Seen { outcome: format!("no result: {}", failure.report()), ..Seen::default() };
+    };
+    let told: Json = serde_json::from_str(told).unwrap();
+    let steps = told["steps"].as_array().unwrap().iter().map(|step| {
+        let acts = texts(&step["acts"]);
+        SeenStep {
+            name: step["name"].as_str().unwrap().to_owned(),
+            outcome: step["outcome"].as_str().unwrap().to_owned(),
+            sentence: step["reason"].as_str().map(sentence),
+            commands: last_attempts(acts.iter().filter_map(|act| command(act))),
+            warnings: texts(&step["warnings"]),
+            facts: Some(facts(texts(&step["output"]).iter().map(String::as_str))),
+        }
+    });
+    Seen {
+        outcome: told["outcome"].as_str().unwrap().to_owned(),
+        steps: steps.collect(),
+        remembered: Some(told["remembered"].clone()),
+    }
+}
+
+fn texts(list: &Json) -> Vec<String> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+/// The command of a line such as `[label] $ command`.
+fn command(act: &str) -> Option<SeenCommand> {
+    let (label, text) = match act.strip_prefix("$ ") {
+        Some(text) => (None, text),
+        None => {
+            let (label, text) = act.strip_prefix('[')?.split_once("] $ ")?;
+            (Some(label.to_owned()), text)
+        }
+    };
+    Some(SeenCommand { text: text.trim().to_owned(), label, exit: None })
+}
+
+fn test_script(case: &Case, repo: &TestRepo) -> String {
+    let fakes: String = case
+        .endings
+        .iter()
+        .map(|(begin, ending)| {
+            format!("    t.fake({}, {ending});\n", literal(&format!("{begin}*")))
+        })
+        .collect();
+    let steps: Vec<String> = STEPS.iter().map(|name| literal(name)).collect();
+    format!(
+        "fn test_it(t) {{\n{fakes}    let run = t.run({});\n    let steps = [];\n    \
+         for name in [{}] {{\n        try {{\n            let it = run.step(name);\n            \
+         steps.push(#{{ name: name, outcome: it.outcome, reason: it.reason, acts: it.acts, \
+         output: it.output, warnings: it.warnings }});\n        }} catch {{ }}\n    }}\n    \
+         let told = #{{ outcome: run.outcome, steps: steps, remembered: run.remembered }};\n    \
+         t.expect(false, \"<<<\" + told.to_json() + \">>>\");\n}}\n",
+        commit_map(case, repo),
+        steps.join(", ")
+    )
+}
+
+/// The commit of the repository, as a test makes it up.
+fn commit_map(case: &Case, repo: &TestRepo) -> String {
+    let shown =
+        repo.git(&["show", "-s", "--format=%H%x00%T%x00%an <%ae>%x00%ct%x00%P%x00%s", "HEAD"]);
+    let shown: Vec<&str> = shown.split('\0').collect();
+    let [id, tree, author, time, parent, subject] = shown[..] else { panic!("{shown:?}") };
+    let message = repo.git(&["show", "-s", "--format=%B", "HEAD"]);
+    let list = |texts: &[&str]| {
+        let texts: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+        format!("[{}]", texts.join(", "))
+    };
+    let world = &case.world;
+    let mut entries = vec![
+        format!("sha: {}", literal(id)),
+        format!("tree: {}", literal(tree)),
+        format!("author: {}", literal(author)),
+        format!("time: {time}"),
+        format!("parents: {}", list(&parent.split_whitespace().collect::<Vec<_>>())),
+        format!("subject: {}", literal(subject)),
+        format!("message: {}", literal(&format!("{}\n", message.trim_end()))),
+        format!("branch: {}", literal(world.branch)),
+        format!("tags: {}", list(&world.tag.into_iter().collect::<Vec<_>>())),
+        "trigger: \"named\"".to_owned(),
+        "programs: []".to_owned(),
+        "env: #{ DIFF_SET: \"yes\" }".to_owned(),
+    ];
+    if let Some(Some(word)) = world.parent {
+        entries.push(format!("previous: {}", literal(word)));
+    }
+    if world.has_base() {
+        let changed = repo.git(&["diff", "--name-only", parent, "HEAD"]);
+        entries.push(format!("base: {}", literal(parent)));
+        entries.push(format!("changes: {}", list(&changed.lines().collect::<Vec<_>>())));
+    }
+    format!("#{{ {} }}", entries.join(", "))
+}
