@@ -117,7 +117,7 @@ impl CommandEnd {
 /// A command in one line of bearable length.
 pub(crate) fn shown_program(program: &Program) -> String {
     let text = whole_program(program);
-    let mut lines = text.lines();
+    let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();
     let shown: String = first.chars().take(SHOWN_CHARACTERS_MAX).collect();
     let is_all = shown.len() == first.len() && lines.next().is_none();
