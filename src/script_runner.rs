@@ -6,6 +6,7 @@
 use std::{
     any::Any,
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     os::unix::fs::PermissionsExt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,10 +20,10 @@ use std::{
 
 use crate::{
     cancel::CancelView,
+    environment::{Variables, change},
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output, OutputMode, Stream},
     function::{BoxedError, FunctionCall, HostFunction, Value},
-    inherited::Inherited,
     mask::{MaskedStream, Masks},
     outcome::{Exit, Outcome},
     record::{Artifact, CommandRecord},
@@ -108,10 +109,10 @@ pub(crate) struct StepHost {
     pub(crate) lookups: Arc<dyn Lookups>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) masks: Masks,
-    /// What every command gets over the environment of this process.
-    pub(crate) env: Vec<(String, Option<String>)>,
-    /// What scripts see of that environment, as commands do.
-    pub(crate) inherited: Inherited,
+    /// The environment of every command, before what the command itself sets.
+    pub(crate) env: Variables,
+    /// How far every command stands back.
+    pub(crate) nice: u8,
     pub(crate) artifacts_dir: PathBuf,
     pub(crate) command_timeout: Option<Duration>,
     pub(crate) ran: Ran,
@@ -206,12 +207,7 @@ impl Host for StepHost {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        let own = self.env.iter().rev().find(|(known, _)| known == name);
-        match own {
-            Some((_, value)) => value.clone(),
-            None if self.inherited.passes(name.as_bytes()) => std::env::var(name).ok(),
-            None => None,
-        }
+        self.env.get(OsStr::new(name))?.to_str().map(str::to_owned)
     }
 
     fn remember(&self, key: &str, value: Value) -> Result<(), Error> {
@@ -265,7 +261,7 @@ impl Host for StepHost {
     }
 
     fn has_program(&self, name: &str) -> bool {
-        let path = self.env("PATH").unwrap_or_default();
+        let path = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         let is_program = |dir: &Path| {
             let found = fs::metadata(dir.join(name));
             found.is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
@@ -303,7 +299,9 @@ impl StepHost {
             None => self.context.export_dir.clone(),
         };
         let mut prepared = Command::new(command.program.clone(), cwd);
-        prepared.env = self.env.iter().chain(&command.env).cloned().collect();
+        prepared.env = self.env.clone();
+        change(&mut prepared.env, &command.env);
+        prepared.nice = self.nice;
         prepared.input = command.input.clone();
         let each = self.command_timeout.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = [each, command.deadline].into_iter().flatten().min();

@@ -65,7 +65,8 @@ impl Running {
     fn start(grace: Duration, queue: Arc<Queue>, work: Box<Work>) -> Result<Self, Failure> {
         let own = CancelToken::new();
         let (filled, token) = (queue.clone(), own.clone());
-        let thread = thread::Builder::new().name("tinyci run".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("tinyci run".to_owned());
+        let thread = thread.stack_size(guard::STACK_BYTES).spawn(move || {
             let mut observer = |event: &Event| filled.push_event(event.clone());
             let ended = catch_unwind(AssertUnwindSafe(|| work(&token, &mut observer)));
             filled.end(ended.unwrap_or_else(|panic| Err(panicked(&*panic).0)));
@@ -204,7 +205,9 @@ pub(super) fn started(
 ) -> Result<tinyci_run, Failure> {
     let cancel = cancel.cloned().unwrap_or_default();
     let queue = Arc::new(Queue::new()?);
-    let engine = asking(&opened.options, &queue, opened.builder()).open()?;
+    let engine = asking(&opened.options, &queue, opened.builder());
+    // Now: the host may change it as soon as this call has returned.
+    let engine = engine.process_env(std::env::vars_os()).open()?;
     engine.check_statuses()?;
     let grace = engine.grace();
     let work = move |own: &CancelToken, observer: &mut dyn FnMut(&Event)| {

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     handle::Shared,
+    process_env::ProcessEnv,
     pump::Sender,
     scripts::{self, Scripts},
     steps::{StepEnd, Steps},
@@ -37,6 +38,8 @@ pub(super) struct Site<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) logs: &'a Logs,
     pub(super) executor: Arc<dyn Executor>,
+    /// The process's environment as the call found it.
+    pub(super) env: &'a ProcessEnv,
     pub(super) cancel: &'a CancelView,
     pub(super) events: &'a Sender,
     /// What every commit is judged by in place of its own config.

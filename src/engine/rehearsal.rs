@@ -12,12 +12,14 @@ use std::{
 use super::{
     conditions::{Subject, unmet},
     handle::{Engine, Shared, on_big_thread},
+    process_env::ProcessEnv,
     scripts::{RepoLookups, Scripts, trigger},
     steps::{Surroundings, commit_facts},
 };
 use crate::{
     cancel::{CancelToken, CancelView},
     commit::Commit,
+    environment::StepEnv,
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output, Program, Stream},
     forecast::{Act, Assumption, Forecast, StepForecast},
@@ -67,24 +69,27 @@ impl Engine {
     /// config, [`Config`](ErrorKind::Config) and [`Script`](ErrorKind::Script) where that is not
     /// valid, [`Git`](ErrorKind::Git) where the repository cannot be read.
     pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
-        on_big_thread("tinyci plan", || forecast(&self.shared, revision, assume))
+        let env = self.shared.process_env();
+        on_big_thread("tinyci plan", || forecast(&self.shared, &env, revision, assume))
     }
 }
 
 fn forecast(
     shared: &Shared,
+    env: &ProcessEnv,
     revision: &str,
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
     let repo = shared.repo()?;
     let commit = repo.commit(repo.resolve(revision)?)?;
     let (pipeline, scripts) = Scripts::load(shared, &repo, &commit)?;
-    rehearse(shared, &repo, &commit, (&pipeline, &scripts), assume)
+    rehearse(shared, env, &repo, &commit, (&pipeline, &scripts), assume)
 }
 
 /// What a run of a commit by this pipeline would do.
 pub(super) fn rehearse(
     shared: &Shared,
+    env: &ProcessEnv,
     repo: &Repo,
     commit: &Commit,
     (pipeline, scripts): (&Pipeline, &Scripts),
@@ -92,6 +97,7 @@ pub(super) fn rehearse(
 ) -> Result<Forecast, Error> {
     let rehearsal = Rehearsal {
         shared,
+        env,
         commit,
         tags: repo.tags_of(commit.id).unwrap_or_default(),
         pipeline,
@@ -114,6 +120,7 @@ pub(super) fn rehearse(
 /// record of the run whose build it is.
 pub(super) fn deploy_lines(
     shared: &Shared,
+    env: &ProcessEnv,
     repo: &Repo,
     (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
     environment: &str,
@@ -122,6 +129,7 @@ pub(super) fn deploy_lines(
     let remembered = run.map(|run| run.remembered.clone()).unwrap_or_default();
     let rehearsal = Rehearsal {
         shared,
+        env,
         commit,
         tags: repo.tags_of(commit.id).unwrap_or_default(),
         pipeline,
@@ -153,6 +161,7 @@ pub(super) fn deploy_lines(
 /// What all steps of a forecast share.
 struct Rehearsal<'a> {
     shared: &'a Shared,
+    env: &'a ProcessEnv,
     commit: &'a Commit,
     tags: Vec<String>,
     pipeline: &'a Pipeline,
@@ -285,10 +294,13 @@ impl Rehearsal<'_> {
     }
 
     fn host(&self, step: StepName) -> RehearsalHost {
-        let known = commit_facts(&self.surroundings(), step);
-        let env = known
-            .into_iter()
-            .map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
+        let surroundings = self.surroundings();
+        let step_env = StepEnv {
+            passed: &self.env.passed,
+            build_dir: &surroundings.target_dir,
+            facts: &commit_facts(&surroundings, step),
+            host: &self.shared.options.env,
+        };
         let lookups = RepoLookups::new(self.shared, self.commit, None);
         let inner = StepHost {
             executor: Arc::new(Never),
@@ -305,8 +317,8 @@ impl Rehearsal<'_> {
             lookups: Arc::new(lookups),
             memory: self.memory.clone(),
             masks: Masks::default(),
-            env: env.chain(self.shared.options.env.iter().cloned()).collect(),
-            inherited: self.shared.settings.inherited.clone(),
+            env: step_env.variables(),
+            nice: self.shared.settings.nice,
             artifacts_dir: PathBuf::new(),
             command_timeout: None,
             ran: Ran::default(),

@@ -187,7 +187,7 @@ impl Scripts {
             memory: self.memory.clone(),
             masks: steps.masks.clone(),
             env: steps.env(step),
-            inherited: shared.settings.inherited.clone(),
+            nice: shared.settings.nice,
             artifacts_dir: steps.build.dir().join("artifacts"),
             command_timeout: shared.command_timeout(),
             ran: Ran::default(),

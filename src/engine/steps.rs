@@ -20,6 +20,7 @@ use super::{
 use crate::{
     cancel::CancelView,
     commit::{Commit, cut},
+    environment::{EnvChange, StepEnv, Variables, change},
     error::{Error, ErrorKind},
     event::Event,
     executor::{Command, Output, Program, Stream},
@@ -276,7 +277,7 @@ impl Steps<'_> {
             }
             let command = match self.command(step, template, &vars) {
                 Ok(mut command) => {
-                    command.env.extend(secrets.iter().cloned());
+                    change(&mut command.env, &secrets);
                     command.context = Some(context.clone());
                     command
                 }
@@ -382,11 +383,7 @@ impl Steps<'_> {
     }
 
     /// The secrets of a step as variables; from here on they are masked.
-    fn secret_env(
-        &self,
-        step: &Step,
-        context: &RequestContext,
-    ) -> Result<Vec<(String, Option<String>)>, Error> {
+    fn secret_env(&self, step: &Step, context: &RequestContext) -> Result<Vec<EnvChange>, Error> {
         let secrets = self.site.shared.secrets(&self.commit, Some(self.site.events));
         let variable = |name: &String| {
             let value = secrets.value(name, context)?;
@@ -412,8 +409,9 @@ impl Steps<'_> {
         };
         let mut command = Command::new(Program::Shell(text), cwd);
         command.env = self.env(step.name);
+        command.nice = self.site.shared.settings.nice;
         for (key, value) in &step.env {
-            command.env.push((key.clone(), Some(fill(value)?)));
+            command.env.insert(key.into(), fill(value)?.into());
         }
         Ok(command)
     }
@@ -427,20 +425,15 @@ impl Steps<'_> {
         vars
     }
 
-    /// The same facts as environment variables, and what every command gets.
-    pub(super) fn env(&self, step: StepName) -> Vec<(String, Option<String>)> {
-        let ceiling = self.build.dir().to_string_lossy().into_owned();
-        let fixed = [
-            ("CI", "true".to_owned()),
-            ("TINYCI", "1".to_owned()),
-            ("GIT_CEILING_DIRECTORIES", ceiling),
-        ];
-        let facts = self
-            .facts(step)
-            .into_iter()
-            .map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
-        let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
-        fixed.chain(facts).chain(self.site.shared.options.env.iter().cloned()).collect()
+    /// The environment of every command of a step, before what the step itself sets.
+    pub(super) fn env(&self, step: StepName) -> Variables {
+        let step_env = StepEnv {
+            passed: &self.site.env.passed,
+            build_dir: self.build.dir(),
+            facts: &self.facts(step),
+            host: &self.site.shared.options.env,
+        };
+        step_env.variables()
     }
 
     /// The facts by their names in tags.

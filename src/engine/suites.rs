@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{
     check::folder::Folder,
     handle::{Engine, Shared, on_big_thread},
+    process_env::ProcessEnv,
     rehearsal::rehearse,
     scripts::{CommitTree, Scripts},
 };
@@ -48,24 +49,25 @@ impl Engine {
     /// [`Unsupported`](ErrorKind::Unsupported) for a pipeline in YAML, [`Git`](ErrorKind::Git) and
     /// [`Io`](ErrorKind::Io) for what cannot be read.
     pub fn test_pipeline(&self, options: &TestOptions) -> Result<TestReport, Error> {
-        on_big_thread("tinyci test", || test(&self.shared, options))
+        let env = self.shared.process_env();
+        on_big_thread("tinyci test", || test(&self.shared, &env, options))
     }
 }
 
-fn test(shared: &Shared, options: &TestOptions) -> Result<TestReport, Error> {
+fn test(shared: &Shared, env: &ProcessEnv, options: &TestOptions) -> Result<TestReport, Error> {
     let repo = shared.repo()?;
     match &options.source {
         TestSource::Revision(revision) => {
             let commit = repo.commit(repo.resolve(revision)?)?;
             let whose = format!("commit {}", commit.id.short());
             let tree = CommitTree { repo: &repo, id: commit.id };
-            run(shared, &repo, options, &Beside { tree: &tree, whose }, Some(&commit))
+            run((shared, env), &repo, options, &Beside { tree: &tree, whose }, Some(&commit))
         }
         TestSource::Folder(folder) => {
             let tree = Folder::new(folder);
             let whose = format!("the folder `{}`", shown(folder));
             let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();
-            run(shared, &repo, options, &Beside { tree: &tree, whose }, head.as_ref())
+            run((shared, env), &repo, options, &Beside { tree: &tree, whose }, head.as_ref())
         }
     }
 }
@@ -123,7 +125,7 @@ impl Beside<'_> {
 }
 
 fn run(
-    shared: &Shared,
+    (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     options: &TestOptions,
     files: &Beside<'_>,
@@ -144,7 +146,7 @@ fn run(
     let left_out = suite.names().count() - tests.len();
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), functions);
-        rehearse(shared, repo, commit, (&script.pipeline(), &scripts), &[])?;
+        rehearse(shared, env, repo, commit, (&script.pipeline(), &scripts), &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
     Ok(TestReport { tests, left_out, coverage })

@@ -7,6 +7,7 @@ mod tidy;
 
 mod engine_attempts;
 mod engine_builder;
+mod engine_env;
 mod engine_events;
 mod engine_executor;
 mod engine_hooks;

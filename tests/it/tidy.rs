@@ -40,8 +40,8 @@ const FLOORS: [&[&str]; 5] = [
     // Decisions: pure.
     &[
         "config",
+        "environment",
         "glob",
-        "inherited",
         "interpolate",
         "ledger",
         "mask",

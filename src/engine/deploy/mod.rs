@@ -95,8 +95,9 @@ impl Engine {
         observer: &mut dyn Observer,
     ) -> Result<Deployment, Error> {
         check_environment(environment)?;
+        let env = self.shared.process_env();
         self.pumped(cancel, own, observer, |tokens, events| {
-            attempt::deploy(&self.shared, environment, request, &tokens, &events)
+            attempt::deploy(&self.shared, &env, environment, request, &tokens, &events)
         })
     }
 
@@ -264,7 +265,8 @@ impl Engine {
         let commit = repo.resolve(revision)?;
         Choice { shared: &self.shared, repo: &repo, environment }.check(commit)?;
         let (name, address) = repo.required_identity()?;
-        let identity = Identity::of(&repo, Some(&(name, address)));
+        let user = self.shared.process_env().user;
+        let identity = Identity::of(&repo, Some(&(name, address)), user.as_deref());
         let approval = Approval {
             reference: Repo::approval_ref(environment, commit, &job::run_id()),
             environment: environment.to_owned(),
@@ -303,7 +305,8 @@ impl Engine {
 
     fn unlock(&self, environment: &str, reason: &str) -> Result<Option<Deployment>, Error> {
         let repo = self.shared.repo()?;
-        let identity = Identity::of(&repo, None);
+        let user = self.shared.process_env().user;
+        let identity = Identity::of(&repo, None, user.as_deref());
         let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
         let Some(open) = open else { return Ok(None) };
         let unlocked = Deployment {
@@ -338,7 +341,9 @@ fn acts(
 ) -> Result<Vec<String>, Error> {
     let Candidate { commit, pipeline, scripts, .. } = candidate;
     let run = reports::record_of(repo, commit.id)?;
-    rehearsal::deploy_lines(shared, repo, (commit, pipeline, scripts), environment, run.as_ref())
+    let env = shared.process_env();
+    let what = (commit, pipeline, scripts);
+    rehearsal::deploy_lines(shared, &env, repo, what, environment, run.as_ref())
 }
 
 /// What the phase would do, a line each: nothing is filled in where there are no scripts.
