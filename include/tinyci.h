@@ -55,6 +55,15 @@
  * PANICS. If tinyci itself is at fault, a call gives TINYCI_PANIC, and the object that it was about
  * is failed: each later call gives the same, and all that can be done with it is to free it.
  *
+ * THE ENVIRONMENT of the process is read by functions that start or describe a run, during that call
+ * and by no thread of the library's afterwards. So a host may call setenv() while a run goes on,
+ * between its calls, and commands get what was set when their run was started. What no program may
+ * do is to call setenv(), putenv() or unsetenv() in one thread while another is in a call.
+ *
+ * CHILDREN. A run starts commands and waits for each of them. Meanwhile the host must take nobody
+ * else's exit status: no wait(), no waitpid(-1) or waitid(P_ALL), and neither SIG_IGN nor
+ * SA_NOCLDWAIT for SIGCHLD. To wait for a child of its own by its number is safe.
+ *
  * THE PROCESS is the host's. tinyci sets no signal handler, changes neither directory nor
  * environment, writes neither to stdout nor to stderr (but for the one line with which Rust reports
  * a panic), and never exits. Threads of its own end with the object that they work for.
@@ -805,6 +814,11 @@ tinyci_status tinyci_options_set_setting(tinyci_options *options,
 
 /**
  * Sets a variable in the environment of every command, or takes one out of it.
+ *
+ * Of the host's own environment, as it was when the run was started, commands get `PATH`, `HOME`,
+ * `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `LANG`, `LANGUAGE` and `LC_*`, and more where the
+ * setting `env` says so: `tinyci_options_set_setting` with `env` and `*` passes all but `GIT_*` and
+ * output directories such as `CARGO_TARGET_DIR`, with `+NAME` one more.
  *
  * @param options  The options.
  * @param name     The variable's name. Copied.
@@ -1827,7 +1841,9 @@ const char *tinyci_request_arg_json(const tinyci_request *request, size_t index)
 
 /**
  * The command of a COMMAND, as one object of JSON: `shell`, a text for `/bin/sh -c`, or `argv`;
- * `cwd`; `env`, over the host's own environment, where `null` takes a variable away; `input`, and
+ * `cwd`; `env`, the whole environment that it is to have, and `env_hex`, if there are any, those of
+ * its variables whose name or value is not UTF-8, as pairs in hex that take the place of what `env`
+ * has; `nice`, how far it is to stand back when others need the processor, if at all; `input`, and
  * `input_hex` where that is not UTF-8, for its standard input, which is empty without; `timeout_ms`,
  * how long it may still take; `output`, `merged` or `split`: whether the two streams are told apart.
  *

@@ -1,6 +1,6 @@
 //! The seam through which every command runs: ours, a test's, or a host's own.
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Instant};
 
 use crate::{cancel::CancelView, error::Error, outcome::Exit, request_context::RequestContext};
 
@@ -55,8 +55,11 @@ pub struct Command {
     pub program: Program,
     /// The directory to run it in.
     pub cwd: PathBuf,
-    /// Variables set on top of the environment, in this order. `None` takes a variable away.
-    pub env: Vec<(String, Option<String>)>,
+    /// The whole environment that it gets, and nothing beside it.
+    pub env: BTreeMap<OsString, OsString>,
+    /// By how much it stands back when others need the processor: 0 to 19, added to the niceness
+    /// of this process.
+    pub nice: u8,
     /// Bytes for its standard input; without them it reads an empty file.
     pub input: Option<Vec<u8>>,
     /// When it has to have ended: the nearest of all limits around it.
@@ -68,12 +71,13 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command with nothing but a program and a directory.
+    /// A command with nothing but a program and a directory. Its environment is empty.
     pub fn new(program: Program, cwd: impl Into<PathBuf>) -> Self {
         Self {
             program,
             cwd: cwd.into(),
-            env: Vec::new(),
+            env: BTreeMap::new(),
+            nice: 0,
             input: None,
             deadline: None,
             output: OutputMode::Merged,

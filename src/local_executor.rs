@@ -6,16 +6,15 @@ use crate::{
     cancel::CancelView,
     error::Error,
     executor::{Command, Executor, Output},
-    inherited::Inherited,
     outcome::Exit,
     process::{self, Context, Guard},
 };
 
 /// Runs commands on this machine, each in a process group of its own.
 ///
-/// A command gets the environment of this process without the variables of git (`GIT_*`), then its
-/// own, then `TINYCI_GUARD`, by which it is found where this process is killed while starting it;
-/// `/dev/null` or its input as standard input; and no other file that tinyci has opened.
+/// A command gets its own environment and nothing of this process's, but for `TINYCI_GUARD`, by which
+/// it is found where this process is killed while starting it; `/dev/null` or its input as standard
+/// input; and no other file that tinyci has opened.
 ///
 /// When its deadline passes or a cancel is raised, its whole group gets TERM, then KILL once the
 /// [grace](LocalExecutor::grace) is over; at cancel level 2, KILL at once. After a natural end, what
@@ -45,8 +44,6 @@ use crate::{
 pub struct LocalExecutor {
     guard: Arc<Guard>,
     grace: Duration,
-    inherited: Inherited,
-    nice: u8,
 }
 
 impl LocalExecutor {
@@ -55,7 +52,7 @@ impl LocalExecutor {
 
     /// An executor whose commands are ended by this guard, which its run shares.
     pub(crate) fn guarded(guard: Arc<Guard>) -> Self {
-        Self { guard, grace: Self::GRACE, inherited: Inherited::default(), nice: 0 }
+        Self { guard, grace: Self::GRACE }
     }
 
     /// Sets how long a command has between TERM and KILL.
@@ -67,37 +64,6 @@ impl LocalExecutor {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
-        self
-    }
-
-    /// Lets only these variables of this process's environment through, by names and beginnings such
-    /// as `DEPLOY_*`; all but git's without this call.
-    ///
-    /// `PATH HOME USER LOGNAME SHELL TMPDIR TZ LANG LANGUAGE LC_*` always pass, `GIT_*` never does.
-    ///
-    /// ```
-    /// let executor = tinyci::LocalExecutor::default().inherit(["DEPLOY_*"]);
-    /// ```
-    #[must_use]
-    pub fn inherit<S: Into<String>>(mut self, patterns: impl IntoIterator<Item = S>) -> Self {
-        self.inherited = Inherited::only(patterns.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// What commands inherit, as the repository's settings have it.
-    pub(crate) fn inherited(self, inherited: Inherited) -> Self {
-        Self { inherited, ..self }
-    }
-
-    /// Sets by how much commands stand back when others need the processor: 0 to 19, and 19 is
-    /// what a larger number means. It is added to this process's own niceness.
-    ///
-    /// ```
-    /// let executor = tinyci::LocalExecutor::default().nice(10);
-    /// ```
-    #[must_use]
-    pub fn nice(mut self, nice: u8) -> Self {
-        self.nice = nice.min(19);
         self
     }
 }
@@ -115,8 +81,7 @@ impl Executor for LocalExecutor {
         output: &mut dyn FnMut(Output),
         cancel: &CancelView,
     ) -> Result<Exit, Error> {
-        let Self { guard, grace, inherited, nice } = self;
-        let context = Context { guard, grace: *grace, inherited, nice: *nice };
+        let context = Context { guard: &self.guard, grace: self.grace };
         process::run(command, &context, output, cancel)
     }
 }

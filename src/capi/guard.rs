@@ -33,7 +33,7 @@ use crate::{Error, ErrorKind};
 
 /// Room for what hosts have none for: git trees, configs and scripts are as deep as their authors
 /// liked. It is only reserved, not used.
-const STACK_BYTES: usize = 32 << 20;
+pub(super) const STACK_BYTES: usize = 32 << 20;
 
 /// Where the host wants what a function makes.
 type Out<'call, P> = Option<&'call mut MaybeUninit<P>>;

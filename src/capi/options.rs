@@ -284,6 +284,11 @@ pub extern "C" fn tinyci_options_set_setting(
 
 /// Sets a variable in the environment of every command, or takes one out of it.
 ///
+/// Of the host's own environment, as it was when the run was started, commands get `PATH`, `HOME`,
+/// `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `LANG`, `LANGUAGE` and `LC_*`, and more where the
+/// setting `env` says so: `tinyci_options_set_setting` with `env` and `*` passes all but `GIT_*` and
+/// output directories such as `CARGO_TARGET_DIR`, with `+NAME` one more.
+///
 /// @param options  The options.
 /// @param name     The variable's name. Copied.
 /// @param value    Its value, which is copied; NULL takes the host's own out.

@@ -362,7 +362,9 @@ pub extern "C" fn tinyci_request_arg_json(
 }
 
 /// The command of a COMMAND, as one object of JSON: `shell`, a text for `/bin/sh -c`, or `argv`;
-/// `cwd`; `env`, over the host's own environment, where `null` takes a variable away; `input`, and
+/// `cwd`; `env`, the whole environment that it is to have, and `env_hex`, if there are any, those of
+/// its variables whose name or value is not UTF-8, as pairs in hex that take the place of what `env`
+/// has; `nice`, how far it is to stand back when others need the processor, if at all; `input`, and
 /// `input_hex` where that is not UTF-8, for its standard input, which is empty without; `timeout_ms`,
 /// how long it may still take; `output`, `merged` or `split`: whether the two streams are told apart.
 ///

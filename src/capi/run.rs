@@ -70,7 +70,8 @@ impl Running {
     ) -> Result<Self, Failure> {
         let cancel = host.map(CancelToken::child).unwrap_or_default();
         let (filled, token) = (queue.clone(), cancel.clone());
-        let thread = thread::Builder::new().name("tinyci run".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("tinyci run".to_owned());
+        let thread = thread.stack_size(guard::STACK_BYTES).spawn(move || {
             let mut observer = |event: &Event| filled.push_event(event.clone());
             let ended = catch_unwind(AssertUnwindSafe(|| work(&token, &mut observer)));
             filled.end(ended.unwrap_or_else(|panic| Err(panicked(&*panic).0)));
@@ -206,8 +207,9 @@ pub(super) fn started(
     work: impl FnOnce(&Engine, &CancelToken, &mut dyn FnMut(&Event)) -> End + Send + 'static,
 ) -> Result<tinyci_run, Failure> {
     let queue = Arc::new(Queue::new()?);
+    // Now: the host may change it as soon as this call has returned.
     let answers = asking(&opened.options, &queue, opened.builder());
-    let engine = opened.engine.answered_by(answers)?;
+    let engine = opened.engine.answered_by(answers.process_env(std::env::vars_os()))?;
     engine.check_statuses()?;
     let grace = engine.grace();
     let work = move |cancel: &CancelToken, observer: &mut dyn FnMut(&Event)| {

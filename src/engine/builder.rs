@@ -1,8 +1,10 @@
 //! [`EngineBuilder`]: what a host sets before it opens an engine.
 
 use std::{
+    ffi::OsString,
     fmt,
     ops::RangeInclusive,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,9 +14,11 @@ use super::{
     desk::{ApprovalCall, ApprovalFn},
     handle::Engine,
     host::{HookCall, HookError, Hooks},
+    process_env::collected,
     secrets::SecretFn,
 };
 use crate::{
+    environment::{EnvChange, Variables},
     error::{Error, ErrorKind},
     executor::Executor,
     function::{Effect, FunctionCall, HostFunction, Value},
@@ -58,7 +62,11 @@ pub(super) struct Options {
     pub(super) log_limit_bytes: Option<u64>,
     /// Keys of `git config tinyci.*` and their values, in the order in which they were set.
     pub(super) settings: Vec<(String, String)>,
-    pub(super) env: Vec<(String, Option<String>)>,
+    pub(super) env: Vec<EnvChange>,
+    /// Whether commands get more of the process's environment than the few that always pass.
+    pub(super) pass_all_env: bool,
+    /// What stands for the process's environment, where the host gave it.
+    pub(super) process_env: Option<Variables>,
     pub(super) vars: Vars,
     pub(super) hooks: Hooks,
     pub(super) functions: Vec<HostFunction>,
@@ -158,6 +166,38 @@ impl EngineBuilder {
             self.mistake_made(error);
         }
         self.options.settings.extend(pair);
+        self
+    }
+
+    /// Passes this process's environment on to commands, but for what is git's (`GIT_*`) and for
+    /// output directories of tools such as `CARGO_TARGET_DIR`, which all commits would share.
+    ///
+    /// Without it commands get `PATH HOME USER LOGNAME SHELL TMPDIR TZ LANG LANGUAGE LC_*` and what
+    /// [`env`](EngineBuilder::env) sets: an embedding program's environment may be full of secrets
+    /// that are no business of whoever pushes. The setting `env` changes either, see
+    /// `git config tinyci.env`.
+    pub fn pass_all_env(mut self) -> Self {
+        self.options.pass_all_env = true;
+        self
+    }
+
+    /// Takes these variables for the environment of this process, which is then never read.
+    ///
+    /// Without it each call that runs commands, or tells what they would be, reads it when it
+    /// begins, on the thread that makes the call and on no other. So this is for a program that
+    /// makes such calls on one thread and changes its environment on another.
+    pub fn process_env(
+        mut self,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        let variables = collected(variables);
+        for (name, value) in &variables {
+            let (name_bytes, value_bytes) = (name.as_bytes(), value.as_bytes());
+            let valid = !name_bytes.is_empty() && !name_bytes.contains(&b'=');
+            let valid = valid && ![name_bytes, value_bytes].concat().contains(&0);
+            self.check(valid, || format!("{name:?} cannot be an environment variable"));
+        }
+        self.options.process_env = Some(variables);
         self
     }
 

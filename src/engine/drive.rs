@@ -7,6 +7,7 @@ use super::{
     due::{Wanted, left_out, settled_outcome},
     handle::Shared,
     job::{Books, Site},
+    process_env::ProcessEnv,
     pump::{self, Sender},
     queue::{self, Turn},
     retention,
@@ -31,6 +32,7 @@ use crate::{
 /// One call of [`Engine::run`](crate::Engine::run), on its own thread.
 pub(super) struct Drive<'a> {
     shared: &'a Shared,
+    env: &'a ProcessEnv,
     cancel: CancelView,
     events: Sender,
     repo: Repo,
@@ -64,6 +66,7 @@ enum Stay {
 impl<'a> Drive<'a> {
     pub(super) fn new(
         shared: &'a Shared,
+        env: &'a ProcessEnv,
         selection: &Selection,
         cancel: CancelView,
         events: Sender,
@@ -73,10 +76,11 @@ impl<'a> Drive<'a> {
         let workspace = shared.workspace();
         Ok(Self {
             shared,
+            env,
             cancel,
             events,
             repo,
-            logs: workspace.logs(shared.log_limits(), shared.jobs() > 1),
+            logs: shared.logs(&workspace, shared.jobs() > 1),
             workspace,
             pushed: wanted.pushed.clone(),
             wanted,
@@ -98,8 +102,8 @@ impl<'a> Drive<'a> {
             self.summary.fault = Some(error.report());
         }
         if self.summary.fault.is_none() && !self.cancel.is_canceled() {
-            let Self { shared, pushed, cancel, events, .. } = &self;
-            self.summary.deployments = deploy_pushed(shared, pushed, cancel, events);
+            let Self { shared, env, pushed, cancel, events, .. } = &self;
+            self.summary.deployments = deploy_pushed(shared, env, pushed, cancel, events);
         }
         if !self.attempted.is_empty() && !self.cancel.is_canceled() {
             let warnings = retention::after_run(self.shared, &self.cancel);
@@ -274,12 +278,14 @@ impl<'a> Drive<'a> {
         attempts: &Attempts,
     ) -> Result<(), Error> {
         prepare_builds(self.shared, &self.workspace, &self.repo)?;
+        self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
         let site = Site {
             shared: self.shared,
             workspace: &self.workspace,
             logs: &self.logs,
             executor: self.shared.executor(guard, &self.events),
+            env: self.env,
             cancel: &self.cancel,
             events: &self.events,
             pipeline: self.wanted.pipeline.as_ref(),

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     handle::{Engine, Shared, on_big_thread},
     job::JobSource,
+    process_env::ProcessEnv,
     scripts::{Scripts, trigger},
     step::{DryEffects, JobInfo, JobLimits, Memory, RepoLookups, Steps},
 };
@@ -58,24 +59,25 @@ impl Engine {
     /// config, [`Config`](ErrorKind::Config) and [`Script`](ErrorKind::Script) where that is not
     /// valid, [`Git`](ErrorKind::Git) where the repository cannot be read.
     pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
-        on_big_thread("tinyci plan", || forecast(&self.shared, revision, assume))
+        let env = self.shared.process_env();
+        on_big_thread("tinyci plan", || forecast((&self.shared, &env), revision, assume))
     }
 }
 
 fn forecast(
-    shared: &Shared,
+    (shared, env): (&Shared, &ProcessEnv),
     revision: &str,
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
     let repo = shared.repo()?;
     let commit = repo.commit(repo.resolve(revision)?)?;
     let (pipeline, scripts) = Scripts::load(shared, &repo, &commit)?;
-    dry_run(shared, &repo, &commit, (&pipeline, &scripts), assume)
+    dry_run((shared, env), &repo, &commit, (&pipeline, &scripts), assume)
 }
 
 /// What a run of a commit by this pipeline would do.
 pub(super) fn dry_run(
-    shared: &Shared,
+    (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     commit: &Commit,
     (pipeline, scripts): (&Pipeline, &Scripts),
@@ -85,7 +87,7 @@ pub(super) fn dry_run(
     let source = JobSource { run: PLAN, trigger, environment: None };
     let facts = source.facts(shared, repo, commit);
     let dry = DryRun::new(shared, commit, assume, false);
-    let mut steps = dry.steps(shared, commit, (pipeline, scripts), facts);
+    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), facts);
     let walked = steps.walk(&|_| {});
     let forecasts = dry.forecasts(walked.steps);
     Ok(Forecast { commit: commit.id, outcome: walked.outcome, steps: forecasts })
@@ -102,7 +104,7 @@ pub(super) struct DeployForecast {
 /// What the deployment of a commit would do if every command passed. `run` is the record of the
 /// run whose build it is.
 pub(super) fn dry_deploy(
-    shared: &Shared,
+    (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
     environment: &str,
@@ -111,7 +113,7 @@ pub(super) fn dry_deploy(
     let source = JobSource { run: PLAN, trigger: "deploy", environment: Some(environment) };
     let facts = source.facts(shared, repo, commit);
     let dry = DryRun::new(shared, commit, &[], true);
-    let mut steps = dry.steps(shared, commit, (pipeline, scripts), facts);
+    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), facts);
     if let Some(run) = run {
         steps.recall(run);
     }
@@ -142,7 +144,7 @@ impl DryRun {
 
     fn steps<'a>(
         &self,
-        shared: &Shared,
+        (shared, env): (&Shared, &ProcessEnv),
         commit: &Commit,
         (pipeline, scripts): (&'a Pipeline, &'a Scripts),
         facts: Facts,
@@ -160,7 +162,7 @@ impl DryRun {
         Steps {
             pipeline,
             scripts,
-            info: JobInfo::new(shared, facts, limits),
+            info: JobInfo::new((shared, env), facts, limits),
             context,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),
@@ -170,6 +172,7 @@ impl DryRun {
             vars: shared.options.vars.clone(),
             progress: Progress::default(),
             command_timeout: None,
+            nice: 0,
         }
     }
 

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use jiff::tz::TimeZone;
+
 use super::{
     builder::{EngineBuilder, Options},
     drive::Drive,
@@ -25,6 +27,7 @@ use crate::{
     cancel::{CancelToken, CancelView},
     commit::{Commit, CommitId, Text},
     compact::{CompactOptions, Compaction},
+    environment::EnvFilter,
     error::{Error, ErrorKind},
     event::Observer,
     executor::Executor,
@@ -39,7 +42,7 @@ use crate::{
     repo::{MergedResults, Repo, Settings},
     selection::Selection,
     setting::Setting,
-    workspace::{LogLimits, Workspace},
+    workspace::{LogLimits, Logs, Workspace},
 };
 
 /// Scripts run right on the threads that run jobs, and recurse deeper than commands do.
@@ -79,7 +82,10 @@ pub(super) struct Shared {
     common_dir: PathBuf,
     pub(super) settings: Settings,
     pub(super) options: Options,
+    pub(super) env_filter: EnvFilter,
     pub(super) warnings: Vec<String>,
+    /// Read when the engine is opened: it would be looked for in the environment.
+    pub(super) zone: TimeZone,
 }
 
 impl Engine {
@@ -140,6 +146,7 @@ impl Engine {
         }
         let settings = repo.settings()?.with(&options.settings, &root)?;
         let warnings = settings.unknown.clone();
+        let env_filter = EnvFilter::new(options.pass_all_env, &settings.env);
         let shared = Shared {
             root,
             bare: repo.is_bare(),
@@ -147,7 +154,9 @@ impl Engine {
             common_dir: repo.common_dir().to_path_buf(),
             settings,
             options,
+            env_filter,
             warnings,
+            zone: TimeZone::system(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -168,7 +177,9 @@ impl Engine {
             common_dir: opened.common_dir.clone(),
             settings: opened.settings.clone(),
             options,
+            env_filter: opened.env_filter.clone(),
             warnings: opened.warnings.clone(),
+            zone: opened.zone.clone(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -302,8 +313,9 @@ impl Engine {
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<Summary, Error> {
+        let env = self.shared.process_env();
         self.pumped(cancel, observer, |cancel, events| {
-            Drive::new(&self.shared, selection, cancel, events)?.run()
+            Drive::new(&self.shared, &env, selection, cancel, events)?.run()
         })
     }
 
@@ -678,15 +690,13 @@ impl Shared {
         if let Some(inner) = self.options.executor.clone() {
             return Arc::new(HostExecutor { inner, events: events.clone() });
         }
-        let local = LocalExecutor::guarded(guard.clone())
-            .grace(self.grace())
-            .inherited(self.settings.inherited.clone())
-            .nice(self.settings.nice);
-        Arc::new(local)
+        Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.grace()))
     }
 
-    pub(super) fn log_limits(&self) -> LogLimits {
+    /// The logs of a run or a deployment; `several` says that more than one build writes at once.
+    pub(super) fn logs(&self, workspace: &Workspace, several: bool) -> Logs {
         let build_bytes = self.options.log_limit_bytes.unwrap_or(self.settings.log_limit);
-        LogLimits { build_bytes, ..LogLimits::default() }
+        let limits = LogLimits { build_bytes, ..LogLimits::default() };
+        workspace.logs(limits, several, self.zone.clone())
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use super::{
     desk::Desk,
     handle::Shared,
+    process_env::ProcessEnv,
     pump::Sender,
     scripts::{self, Scripts},
     step::{JobInfo, JobLimits, RealEffects, RepoLookups, Steps, VoiceReporter},
@@ -39,6 +40,8 @@ pub(super) struct Site<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) logs: &'a Logs,
     pub(super) executor: Arc<dyn Executor>,
+    /// The process's environment as the call found it.
+    pub(super) env: &'a ProcessEnv,
     pub(super) cancel: &'a CancelView,
     pub(super) events: &'a Sender,
     /// What every commit is judged by in place of its own config.
@@ -257,7 +260,7 @@ impl Site<'_> {
         Steps {
             pipeline,
             scripts,
-            info: JobInfo::new(shared, source.facts(shared, repo, commit), limits),
+            info: JobInfo::new((shared, self.env), source.facts(shared, repo, commit), limits),
             context,
             effects: Arc::new(effects),
             lookups: Arc::new(RepoLookups::new(shared, commit)),
@@ -267,6 +270,7 @@ impl Site<'_> {
             vars: shared.options.vars.clone(),
             progress: Progress::default(),
             command_timeout: shared.command_timeout(),
+            nice: shared.settings.nice,
         }
     }
 }

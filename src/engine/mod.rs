@@ -10,6 +10,7 @@
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
 //! | `parser` | pipelines from texts that stand in no commit |
+//! | `process_env` | the environment of the process that makes a call, read once on its thread |
 //! | `pump` | events from the workers to the observer, in order |
 //! | `due` | what a caller asked for, and what of it is due |
 //! | `drive` | passes: look, plan, hand out jobs, until nothing is due |
@@ -38,6 +39,7 @@ mod handle;
 mod host;
 mod job;
 mod parser;
+mod process_env;
 mod pump;
 mod queue;
 mod reports;

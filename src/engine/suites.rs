@@ -6,12 +6,14 @@ use super::{
     check::folder::Folder,
     dry_run::dry_run,
     handle::{Engine, Shared, on_big_thread},
+    process_env::ProcessEnv,
     scripts::{CommitTree, Scripts},
     step::{JobInfo, JobLimits, Memory, Steps},
 };
 use crate::{
     cancel::{CancelToken, CancelView},
     commit::Commit,
+    environment::EnvChange,
     error::{Error, ErrorKind},
     interpolate::Vars,
     mask::Masks,
@@ -55,18 +57,19 @@ impl Engine {
     /// [`Unsupported`](ErrorKind::Unsupported) for a pipeline in YAML, [`Git`](ErrorKind::Git) and
     /// [`Io`](ErrorKind::Io) for what cannot be read.
     pub fn test_pipeline(&self, options: &TestOptions) -> Result<TestReport, Error> {
-        on_big_thread("tinyci test", || test(&self.shared, options))
+        let env = self.shared.process_env();
+        on_big_thread("tinyci test", || test((&self.shared, &env), options))
     }
 }
 
-fn test(shared: &Shared, options: &TestOptions) -> Result<TestReport, Error> {
+fn test((shared, env): (&Shared, &ProcessEnv), options: &TestOptions) -> Result<TestReport, Error> {
     let repo = shared.repo()?;
     match &options.source {
         TestSource::Revision(revision) => {
             let commit = repo.commit(repo.resolve(revision)?)?;
             let whose = format!("commit {}", commit.id.short());
             let tree = CommitTree { repo: &repo, id: commit.id };
-            run(shared, &repo, options, &Beside { tree: &tree, whose }, Some(&commit))
+            run((shared, env), &repo, options, &Beside { tree: &tree, whose }, Some(&commit))
         }
         TestSource::Folder(folder) => {
             // The field is public: it may hold a path that no constructor has seen.
@@ -75,7 +78,7 @@ fn test(shared: &Shared, options: &TestOptions) -> Result<TestReport, Error> {
             let whose = format!("the folder `{}`", folder.display());
             let tree = Folder::new(folder);
             let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();
-            run(shared, &repo, options, &Beside { tree: &tree, whose }, head.as_ref())
+            run((shared, env), &repo, options, &Beside { tree: &tree, whose }, head.as_ref())
         }
     }
 }
@@ -128,7 +131,7 @@ impl Beside<'_> {
 }
 
 fn run(
-    shared: &Shared,
+    (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     options: &TestOptions,
     files: &Beside<'_>,
@@ -150,7 +153,7 @@ fn run(
     let left_out = suite.names().count() - tests.len();
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), functions);
-        dry_run(shared, repo, commit, (&script.pipeline(), &scripts), &[])?;
+        dry_run((shared, env), repo, commit, (&script.pipeline(), &scripts), &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
     Ok(TestReport { tests, left_out, coverage })
@@ -158,7 +161,7 @@ fn run(
 
 /// Runs the steps that tests ask for as those of a real run.
 struct EngineRunner {
-    env: Vec<(String, Option<String>)>,
+    env: Vec<EnvChange>,
     vars: Vars,
 }
 
@@ -183,13 +186,13 @@ impl StepRunner for EngineRunner {
         };
         let left = job.deadline.saturating_duration_since(Instant::now());
         let limits = JobLimits { each: Some(left), ..JobLimits::default() };
-        let inherited =
+        let passed =
             job.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let progress = job.facts.progress.clone();
         let mut steps = Steps {
             pipeline: &pipeline,
             scripts: &scripts,
-            info: JobInfo { facts: job.facts, inherited, env: self.env.clone(), limits },
+            info: JobInfo { facts: job.facts, passed, env: self.env.clone(), limits },
             context,
             effects: job.effects,
             lookups: job.lookups,
@@ -199,6 +202,7 @@ impl StepRunner for EngineRunner {
             vars: self.vars.clone(),
             progress,
             command_timeout: None,
+            nice: 0,
         };
         match job.steps {
             TestSteps::All => walked(&mut steps),

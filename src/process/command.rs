@@ -16,7 +16,6 @@ use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Output, OutputMode},
-    inherited::Inherited,
     outcome::Exit,
     process::{
         guard::Guard,
@@ -30,16 +29,16 @@ use crate::{
 const DEFUSED: &str = "killed what the command left behind: it started more and more processes\n";
 const DEFUSED_STATUS: i32 = 137;
 
+/// Said, since the standard library would look for it in the environment, which is not ours to read
+/// on this thread.
+const WATCHER_STACK_BYTES: usize = 1 << 20;
+
 /// What all commands of one run share.
 pub(crate) struct Context<'a> {
     /// Ends the command should this process be killed.
     pub(crate) guard: &'a Guard,
     /// How long a command has between TERM and KILL.
     pub(crate) grace: Duration,
-    /// What a command gets of this process's environment.
-    pub(crate) inherited: &'a Inherited,
-    /// How far below the host's priority commands run, 0 to 19.
-    pub(crate) nice: u8,
 }
 
 /// Runs a command to its end and passes on what it writes, as it is written.
@@ -69,7 +68,7 @@ pub(crate) fn run(
     // The guard hears of it before it exists, by a mark; its number can only be told afterwards,
     // when it may already have run for a while.
     let begun = context.guard.begin()?;
-    let (child, pipes) = match program::start(command, context.inherited, begun.mark())? {
+    let (child, pipes) = match program::start(command, begun.mark())? {
         Start::Started(child, pipes) => (child, pipes),
         Start::Refused { status, line } => {
             output(remark(line, command.output));
@@ -85,7 +84,7 @@ pub(crate) fn run(
     };
     let ended = catch_unwind(AssertUnwindSafe(|| {
         begun.add(child.group())?;
-        child.group().be_nice(context.nice);
+        child.group().be_nice(command.nice);
         attend(&watch, pipes, command.output, output)
     }));
     if !matches!(ended, Ok(Ok(_))) {
@@ -122,6 +121,7 @@ fn attend(
     let (over, watching) = io::pipe().map_err(|error| no_room("a pipe", error))?;
     thread::scope(|scope| {
         let watcher = thread::Builder::new().name("tinyci-watch".to_owned());
+        let watcher = watcher.stack_size(WATCHER_STACK_BYTES);
         let follow = || {
             let _watching = watching;
             watch.follow()
@@ -167,8 +167,10 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use std::{
+        collections::BTreeMap,
+        ffi::OsStr,
         fs,
-        os::unix::fs::PermissionsExt,
+        os::unix::{ffi::OsStrExt, fs::PermissionsExt},
         path::{Path, PathBuf},
         process::Command as Builder,
     };
@@ -194,8 +196,6 @@ mod tests {
         dir: TempDir,
         guard: Guard,
         grace: Duration,
-        inherited: Inherited,
-        nice: u8,
         cancel: CancelToken,
         output: Vec<Output>,
     }
@@ -206,8 +206,6 @@ mod tests {
                 dir: TempDir::new().unwrap(),
                 guard: Guard::new(None),
                 grace: HOUR,
-                inherited: Inherited::default(),
-                nice: 0,
                 cancel: CancelToken::new(),
                 output: Vec::new(),
             }
@@ -236,8 +234,8 @@ mod tests {
             command: &Command,
             mut meanwhile: impl FnMut(&str),
         ) -> Result<Exit, Error> {
-            let Self { guard, grace, inherited, nice, output, .. } = self;
-            let context = Context { guard, grace: *grace, inherited, nice: *nice };
+            let Self { guard, grace, output, .. } = self;
+            let context = Context { guard, grace: *grace };
             let mut sink = |piece: Output| {
                 output.push(piece);
                 meanwhile(&text_of(output));
@@ -354,8 +352,7 @@ mod tests {
     fn a_flood_comes_in_pieces_and_waits_for_a_slow_sink() {
         let stage = Stage::new();
         let command = stage.shell("head -c 64000000 /dev/zero");
-        let (guard, inherited) = (&stage.guard, &stage.inherited);
-        let context = Context { guard, grace: HOUR, inherited, nice: 0 };
+        let context = Context { guard: &stage.guard, grace: HOUR };
         let (mut total, mut longest) = (0, 0);
         let mut sink = |piece: Output| {
             total += piece.bytes.len();
@@ -579,47 +576,24 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_is_the_hosts_without_git_and_then_its_own() {
-        let git = "export GIT_DIR=/nowhere GIT_QUARANTINE_PATH=/q GITX=kept; exec \"$@\"";
-        in_another_process(git, "with_gits_variables_set");
+    fn the_environment_is_its_own_and_nothing_of_the_hosts() {
+        in_another_process("export OF_THE_HOST=1; exec \"$@\"", "with_a_variable_of_the_host");
     }
 
     #[test]
     #[ignore = "run by the test above"]
-    fn with_gits_variables_set() {
+    fn with_a_variable_of_the_host() {
         let mut stage = Stage::new();
-        let mut command = stage.shell("env");
-        let set = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
-        command.env = vec![
-            set("A", Some("first")),
-            set("GIT_CEILING_DIRECTORIES", Some("/x")),
-            set("GONE", Some("1")),
-            set("GONE", None),
-            set("A", Some("ö 'second'")),
-        ];
+        let mut command = stage.argv(&["env"]);
+        let bytes = OsStr::from_bytes(b"\xff\n").to_owned();
+        command.env = BTreeMap::from([("A".into(), "ö '1'".into()), ("B".into(), bytes)]);
         stage.run(&command).unwrap();
-        let text = stage.text();
-        let has = |line: &str| text.lines().any(|known| known == line);
-        assert!(has("GIT_CEILING_DIRECTORIES=/x") && has("A=ö 'second'") && has("GITX=kept"));
-        assert!(!text.contains("GIT_DIR") && !text.contains("QUARANTINE"), "{text}");
-        assert!(!text.contains("GONE") && text.contains("PATH="), "{text}");
-    }
-
-    #[test]
-    fn only_what_is_listed_is_inherited() {
-        let script = "export DEPLOY_KEY=k TOKEN=t; exec \"$@\"";
-        in_another_process(script, "with_a_list_of_variables");
-    }
-
-    #[test]
-    #[ignore = "run by the test above"]
-    fn with_a_list_of_variables() {
-        let mut stage = Stage::new();
-        stage.inherited = Inherited::only(vec!["DEPLOY_*".to_owned()]);
-        let mut command = stage.shell("echo \"$DEPLOY_KEY|${TOKEN-none}|$OWN|${PATH:+path}\"");
-        command.env = vec![("OWN".to_owned(), Some("o".to_owned()))];
-        stage.run(&command).unwrap();
-        assert_eq!(stage.text(), "k|none|o|path\n");
+        let written: Vec<u8> = stage.output.iter().flat_map(|it| it.bytes.clone()).collect();
+        let written = written.escape_ascii().to_string();
+        let own = "A=\\xc3\\xb6 \\'1\\'\\nB=\\xff\\n\\n";
+        assert!(written.starts_with(own), "{written}");
+        assert!(written[own.len()..].starts_with("TINYCI_GUARD="), "{written}");
+        assert_eq!(written.matches('=').count(), 3, "{written}");
     }
 
     #[test]
@@ -629,11 +603,11 @@ mod tests {
         stage.run(&stage.shell(host)).unwrap();
         let of_host: i32 = stage.text().trim().parse().unwrap();
         let mut stage = Stage::new();
-        stage.nice = 7;
         // What is started within microseconds may miss it: niceness is a wish.
         let text = "n=0; while [ $(nice) != $0 ] && [ $n -lt 1000 ]; do n=$((n+1)); done; nice";
         let text = text.replace("$0", &(of_host + 7).min(19).to_string());
-        stage.run(&stage.shell(&text)).unwrap();
+        let command = Command { nice: 7, ..stage.shell(&text) };
+        stage.run(&command).unwrap();
         assert_eq!(stage.text().trim(), (of_host + 7).min(19).to_string());
     }
 
@@ -718,7 +692,8 @@ mod tests {
         tool("first/tool", 0o644);
         tool("second/tool", 0o755);
         let mut command = stage.argv(&["tool"]);
-        command.env = vec![("PATH".to_owned(), Some("first:second:/usr/bin:/bin".to_owned()))];
+        let path = "first:second:/usr/bin:/bin";
+        command.env = BTreeMap::from([("PATH".into(), path.into())]);
         // A text file that another thread was still writing at the moment of some child's birth is
         // busy for as long as that child needs to exec.
         while stage.run(&command).unwrap() == Exit::Code(126) {}

@@ -238,7 +238,6 @@ mod tests {
     use crate::{
         cancel::{CancelToken, CancelView},
         executor::{Command, Program},
-        inherited::Inherited,
         process::{
             Context, program, run,
             testing::{is_alive, wait_until},
@@ -422,9 +421,7 @@ mod tests {
     #[ignore = "run by the test above, and killed"]
     fn an_engine_to_be_killed() {
         let (_lock, guard, command) = stage_of_an_engine();
-        let inherited = Inherited::default();
-        let context =
-            Context { guard: &guard, grace: Duration::ZERO, inherited: &inherited, nice: 0 };
+        let context = Context { guard: &guard, grace: Duration::ZERO };
         let cancel = CancelView::new(&CancelToken::new(), 1);
         let _ = run(&command, &context, &mut |_| {}, &cancel);
     }
@@ -440,7 +437,7 @@ mod tests {
     fn an_engine_to_be_killed_before_it_tells() {
         let (_lock, guard, command) = stage_of_an_engine();
         let begun = guard.begin().unwrap();
-        let _started = program::start(&command, &Inherited::default(), begun.mark()).unwrap();
+        let _started = program::start(&command, begun.mark()).unwrap();
         loop {
             std::thread::park();
         }

@@ -11,6 +11,10 @@ use std::{
 
 use crate::error::{Error, ErrorKind};
 
+/// Where a file without a name stands that memory does not hold. Not what `TMPDIR` says: no thread
+/// of ours reads the environment.
+const TEMP_DIR: &str = "/tmp";
+
 /// An open file with these bytes, or `/dev/null`.
 pub(super) fn stdio(bytes: Option<&[u8]>) -> Result<Stdio, Error> {
     let Some(bytes) = bytes else { return Ok(Stdio::null()) };
@@ -28,10 +32,11 @@ pub(super) fn stdio(bytes: Option<&[u8]>) -> Result<Stdio, Error> {
 fn anonymous_file() -> io::Result<File> {
     use rustix::fs::{MemfdFlags, memfd_create};
     // Sandboxes forbid it now and then.
-    memfd_create("input", MemfdFlags::CLOEXEC).map(File::from).or_else(|_| tempfile::tempfile())
+    let file = memfd_create("input", MemfdFlags::CLOEXEC).map(File::from);
+    file.or_else(|_| tempfile::tempfile_in(TEMP_DIR))
 }
 
 #[cfg(not(target_os = "linux"))]
 fn anonymous_file() -> io::Result<File> {
-    tempfile::tempfile()
+    tempfile::tempfile_in(TEMP_DIR)
 }

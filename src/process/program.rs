@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    os::unix::{ffi::OsStrExt, process::CommandExt},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf, absolute},
     process::Command as Builder,
 };
@@ -16,7 +16,6 @@ use rustix::{
 use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Program},
-    inherited::Inherited,
     process::{child::Child, guard, input, pipe::Pipes},
 };
 
@@ -48,7 +47,7 @@ pub(super) enum Start {
 /// end, since nothing blocks KILL.
 ///
 /// The mark, which it gets as a variable, is how the guard knows it until it knows its number.
-pub(super) fn start(command: &Command, inherited: &Inherited, mark: &str) -> Result<Start, Error> {
+pub(super) fn start(command: &Command, mark: &str) -> Result<Start, Error> {
     // A program named by a path is relative to the command's directory, not to the host's.
     let cwd = absolute(&command.cwd).unwrap_or_else(|_| command.cwd.clone());
     let mut builder = match builder(command, &cwd)? {
@@ -56,8 +55,7 @@ pub(super) fn start(command: &Command, inherited: &Inherited, mark: &str) -> Res
         Err(error) => return Ok(refuse(command, &error)),
     };
     builder.current_dir(&cwd).process_group(0).stdin(input::stdio(command.input.as_deref())?);
-    set_environment(&mut builder, command, inherited);
-    builder.env(guard::VARIABLE, mark);
+    builder.env_clear().envs(&command.env).env(guard::VARIABLE, mark);
     let pipes = Pipes::attach(&mut builder, command.output)?;
     let spawned = builder.spawn();
     // It holds the write ends of the pipes, which then never would reach their end.
@@ -81,7 +79,7 @@ fn builder(command: &Command, cwd: &Path) -> Result<Result<Builder, io::Error>, 
     let Some((name, arguments)) = words.split_first() else {
         return Err(Error::new(ErrorKind::InvalidArg, "a command names no program"));
     };
-    Ok(find(name, cwd, &search_path(command)).map(|path| {
+    Ok(find(name, cwd, search_path(command)).map(|path| {
         let mut builder = Builder::new(path);
         builder.arg0(name).args(arguments);
         builder
@@ -89,13 +87,8 @@ fn builder(command: &Command, cwd: &Path) -> Result<Result<Builder, io::Error>, 
 }
 
 /// The `PATH` that the command itself will see.
-fn search_path(command: &Command) -> OsString {
-    let set = command.env.iter().rev().find(|(name, _)| name == "PATH");
-    let path = match set {
-        Some((_, value)) => value.as_ref().map(OsString::from),
-        None => std::env::var_os("PATH"),
-    };
-    path.unwrap_or_else(|| DEFAULT_PATH.into())
+fn search_path(command: &Command) -> &OsStr {
+    command.env.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str)
 }
 
 /// The file that a program's name means, as `execvp` finds it.
@@ -113,19 +106,6 @@ fn find(name: &str, cwd: &Path, search_path: &OsStr) -> io::Result<PathBuf> {
         }
     }
     Err(missing.into())
-}
-
-/// What the command inherits of the host's variables; then its own.
-fn set_environment(builder: &mut Builder, command: &Command, inherited: &Inherited) {
-    for (name, _) in std::env::vars_os().filter(|(name, _)| !inherited.passes(name.as_bytes())) {
-        builder.env_remove(name);
-    }
-    for (name, value) in &command.env {
-        match value {
-            Some(value) => builder.env(name, value),
-            None => builder.env_remove(name),
-        };
-    }
 }
 
 /// Tells the commit's mistakes from the machine's troubles.

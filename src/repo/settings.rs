@@ -11,8 +11,8 @@ use super::{Repo, git_error, refs::pattern_fault};
 use crate::{
     bytes::parse_bytes,
     duration::parse_duration,
+    environment::is_pattern,
     error::{Error, ErrorKind},
-    inherited::{Inherited, is_pattern},
     suggestion::did_you_mean,
 };
 
@@ -42,8 +42,8 @@ pub(crate) struct Settings {
     /// `tinyci.secretRefs`, any number of them: patterns of the refs whose commits may have
     /// secrets. Without any, none may.
     pub(crate) secret_refs: Vec<String>,
-    /// `tinyci.env`, any number of them: what commands get of the host's environment.
-    pub(crate) inherited: Inherited,
+    /// `tinyci.env`, any number of them: what commands get of the process's environment.
+    pub(crate) env: Vec<String>,
     /// `tinyci.nice`: how far commands stand back when others need the processor.
     pub(crate) nice: u8,
     /// `tinyci.minFree`: how many free bytes there must be before a tree is exported.
@@ -75,7 +75,7 @@ impl Default for Settings {
             attempts: 3,
             secrets_dir: None,
             secret_refs: Vec::new(),
-            inherited: Inherited::default(),
+            env: Vec::new(),
             nice: 0,
             min_free: 64 << 20,
             compact_keep: None,
@@ -213,11 +213,11 @@ pub(super) const KEYS: [Key; 18] = [
     Key {
         name: "tinyci.env",
         several: true,
-        meaning: "the host's variables that commands get, as names or beginnings such as `DEPLOY_*`, one a value",
-        default: "all but `GIT_*`",
-        takes: "takes names of variables and beginnings such as `DEPLOY_*`, or nothing for none but `PATH` and its like",
+        meaning: "the variables of tinyci's own environment that commands get, as names or beginnings such as `DEPLOY_*`, one a value; with a `+` in front in addition to the default",
+        default: "all but `GIT_*` and output directories such as `CARGO_TARGET_DIR`; for embedding programs `PATH` and its like",
+        takes: "takes names of variables and beginnings such as `DEPLOY_*`, either also after a `+`, or nothing for none but `PATH` and its like",
         take: |settings, text| {
-            settings.inherited.list(text);
+            settings.env.push(text.to_owned());
             is_pattern(text).then_some(())
         },
     },
@@ -312,7 +312,7 @@ impl Settings {
         match list {
             "tinyci.refs" => self.refs.clear(),
             "tinyci.secretRefs" => self.secret_refs.clear(),
-            _ => self.inherited = Inherited::default(),
+            _ => self.env.clear(),
         }
     }
 }
@@ -461,7 +461,7 @@ mod tests {
             attempts: 5,
             secrets_dir: Some("/etc/secrets".into()),
             secret_refs: vec!["refs/heads/main".into()],
-            inherited: Inherited::only(vec!["DEPLOY_*".into()]),
+            env: vec!["DEPLOY_*".into()],
             nice: 10,
             min_free: 1 << 30,
             compact_keep: Some(5),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{executor::Program, outcome::Exit};
+use crate::{environment::EnvChange, executor::Program, outcome::Exit};
 
 /// More of a command tells nobody more.
 const SHOWN_CHARACTERS_MAX: usize = 1_000;
@@ -14,7 +14,7 @@ pub(crate) struct StepCommand {
     /// A directory below the export.
     pub(crate) cwd: Option<String>,
     /// Variables over those that every command gets. `None` takes one away.
-    pub(crate) env: Vec<(String, Option<String>)>,
+    pub(crate) env: Vec<EnvChange>,
     pub(crate) input: Option<Vec<u8>>,
     /// When the step, or what encloses the command in it, has to have ended.
     pub(crate) deadline: Option<Instant>,

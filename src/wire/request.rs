@@ -1,7 +1,9 @@
 //! Requests to a host, as the C ABI writes them; and the values that cross it.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
+    os::unix::ffi::OsStrExt,
     time::{Instant, SystemTime},
 };
 
@@ -15,6 +17,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, OutputMode, Program},
     function::Value,
+    hex,
     outcome::Outcome,
     request_context::RequestContext,
 };
@@ -118,8 +121,13 @@ pub(crate) struct CommandMirror<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     argv: Option<&'a [String]>,
     cwd: String,
-    /// Over the host's environment; `null` takes a variable away.
-    env: BTreeMap<&'a str, Option<&'a str>>,
+    /// The whole environment.
+    env: BTreeMap<&'a str, Cow<'a, str>>,
+    /// The variables of it whose name or value is not UTF-8: both in hex.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    env_hex: Vec<[String; 2]>,
+    #[serde(skip_serializing_if = "is_zero")]
+    nice: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,11 +144,17 @@ impl<'a> CommandMirror<'a> {
             Program::Argv(words) => (None, Some(words.as_slice())),
         };
         let input = command.input.as_deref();
+        let named = command.env.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
+        let texts = named.map(|(name, value)| (name, value.to_string_lossy()));
+        let pairs = command.env.iter().map(|(name, value)| [name, value]);
+        let others = pairs.filter(|pair| pair.iter().any(|text| text.to_str().is_none()));
         Self {
             shell,
             argv,
             cwd: command.cwd.to_string_lossy().into_owned(),
-            env: command.env.iter().map(|(name, value)| (&**name, value.as_deref())).collect(),
+            env: texts.collect(),
+            env_hex: others.map(|pair| pair.map(|text| hex::encode(text.as_bytes()))).collect(),
+            nice: command.nice,
             input: input.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
             input_hex: input.and_then(hex_unless_utf8),
             timeout_ms: command.deadline.map(left_ms),
@@ -150,6 +164,11 @@ impl<'a> CommandMirror<'a> {
             },
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(nice: &u8) -> bool {
+    *nice == 0
 }
 
 impl Command {
@@ -167,14 +186,18 @@ fn left_ms(deadline: Instant) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::ffi::OsStr;
+
     use super::*;
 
     #[test]
     fn a_command_says_how_to_run_it() {
         let mut command = Command::new(Program::Shell("make".to_owned()), "/tmp/x");
-        command.env = vec![("A".into(), Some("1".into())), ("A".into(), None)];
+        command.env = BTreeMap::from([("A".into(), "1".into())]);
+        let bytes = |bytes: &'static [u8]| OsStr::from_bytes(bytes).to_owned();
+        command.env.extend([("B".into(), bytes(b"\xff")), (bytes(b"\xfe"), "c".into())]);
         command.input = Some(b"\xff".to_vec());
-        let expected = r#"{"shell":"make","cwd":"/tmp/x","env":{"A":null},"input":"�","input_hex":"ff","output":"merged"}"#;
+        let expected = r#"{"shell":"make","cwd":"/tmp/x","env":{"A":"1","B":"�"},"env_hex":[["42","ff"],["fe","63"]],"input":"�","input_hex":"ff","output":"merged"}"#;
         assert_eq!(command.to_json(), expected);
     }
 

@@ -11,6 +11,8 @@ use std::{
     time::SystemTime,
 };
 
+use jiff::tz::TimeZone;
+
 use crate::workspace::line::LineFormatter;
 
 /// How far the cut may move to fall between two lines.
@@ -44,8 +46,9 @@ impl Heading {
     }
 }
 
-/// Cuts a log down to about its last `keep` bytes. Nobody may write to it meanwhile.
-pub(super) fn cut_oldest(path: &Path, keep: u64) -> io::Result<()> {
+/// Cuts a log down to about its last `keep` bytes. Nobody may write to it meanwhile. The time of the
+/// cut is told in this zone.
+pub(super) fn cut_oldest(path: &Path, keep: u64, zone: &TimeZone) -> io::Result<()> {
     let mut old = File::open(path)?;
     let heading = Heading::read(&mut old)?;
     let end = old.metadata()?.len();
@@ -53,7 +56,8 @@ pub(super) fn cut_oldest(path: &Path, keep: u64) -> io::Result<()> {
 
     let mut text = Vec::new();
     let cut = heading.cut + (start - heading.bytes);
-    LineFormatter::new(None).line(&format!("{cut}{WORDS}"), SystemTime::now(), &mut text);
+    let mut line = LineFormatter::new(zone.clone(), None);
+    line.line(&format!("{cut}{WORDS}"), SystemTime::now(), &mut text);
     let mut new_path = path.as_os_str().to_owned();
     new_path.push(".new");
     let new = write_rest(Path::new(&new_path), &text, old, start);
@@ -103,7 +107,7 @@ mod tests {
         fs::write(&path, &lines).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         for (keep, rest) in [(5001, 5000), (95, 90), (90, 90), (0, 0)] {
-            cut_oldest(&path, keep).unwrap();
+            cut_oldest(&path, keep, &TimeZone::UTC).unwrap();
             let text = fs::read_to_string(&path).unwrap();
             let (first, kept) = text.split_once('\n').unwrap();
             assert_eq!(kept, &lines[lines.len() - rest..]);
@@ -118,7 +122,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, vec![b'x'; 1 << 20]).unwrap();
-        cut_oldest(&path, 1 << 18).unwrap();
+        cut_oldest(&path, 1 << 18, &TimeZone::UTC).unwrap();
         let heading = Heading::read(&mut File::open(&path).unwrap()).unwrap();
         assert_eq!(heading.cut, (1 << 20) - (1 << 18));
         assert_eq!(fs::metadata(&path).unwrap().len(), heading.bytes + (1 << 18));

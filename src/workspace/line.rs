@@ -21,12 +21,8 @@ pub(crate) struct LineFormatter {
 }
 
 impl LineFormatter {
-    /// Lines in the local time of this machine, with a label after the time if there is one.
-    pub(crate) fn new(label: Option<&str>) -> Self {
-        Self::in_zone(TimeZone::system(), label)
-    }
-
-    fn in_zone(zone: TimeZone, label: Option<&str>) -> Self {
+    /// Lines with the time of this zone, and a label after it if there is one.
+    pub(crate) fn new(zone: TimeZone, label: Option<&str>) -> Self {
         let label = label.map(|label| format!("{label} ")).unwrap_or_default();
         Self { zone, label, second: None, prefix: String::new(), inside_line: false }
     }
@@ -87,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_line_of_output_gets_the_time_of_its_first_byte() {
-        let mut lines = LineFormatter::in_zone(TimeZone::UTC, None);
+        let mut lines = LineFormatter::new(TimeZone::UTC, None);
         let mut to = Vec::new();
         for (second, piece) in
             [(3661, &b"a\r\nb"[..]), (3662, b"\xff\0"), (3663, b"\n\nc"), (3664, b"")]
@@ -105,7 +101,7 @@ mod tests {
     fn the_time_is_local_and_a_label_follows_it() {
         let zone = TimeZone::get("Asia/Kolkata").unwrap_or(TimeZone::fixed(jiff::tz::offset(5)));
         let hour = zone.to_datetime(Timestamp::UNIX_EPOCH).hour();
-        let mut lines = LineFormatter::in_zone(zone, Some("f40785c"));
+        let mut lines = LineFormatter::new(zone, Some("f40785c"));
         let mut to = Vec::new();
         lines.line("Building...", at(0), &mut to);
         let text = String::from_utf8(to).unwrap();

@@ -13,6 +13,7 @@ use std::{
     time::SystemTime,
 };
 
+use jiff::tz::TimeZone;
 use rustix::fs::OFlags;
 
 use crate::{
@@ -47,21 +48,23 @@ impl Default for LogLimits {
 pub(crate) struct Logs {
     limits: LogLimits,
     labelled: bool,
+    zone: TimeZone,
     shared: Arc<Mutex<SharedLog>>,
 }
 
 impl Workspace {
     /// The logs of a run. `several` says that more than one build writes at once: then lines of
-    /// the repository's log carry the short id, and reach it whole.
-    pub(crate) fn logs(&self, limits: LogLimits, several: bool) -> Logs {
+    /// the repository's log carry the short id, and reach it whole. Times are those of `zone`.
+    pub(crate) fn logs(&self, limits: LogLimits, several: bool, zone: TimeZone) -> Logs {
         let shared = SharedLog {
             workspace: self.clone(),
+            zone: zone.clone(),
             bytes_max: limits.repository_bytes,
             file: None,
             bytes: 0,
             stopped: false,
         };
-        Logs { limits, labelled: several, shared: Arc::new(Mutex::new(shared)) }
+        Logs { limits, labelled: several, zone, shared: Arc::new(Mutex::new(shared)) }
     }
 }
 
@@ -75,7 +78,7 @@ impl Logs {
             fault: None,
             faulty: false,
         };
-        match OwnLog::open(&build.log_path(), self.limits.build_bytes) {
+        match OwnLog::open(&build.log_path(), self.limits.build_bytes, &self.zone) {
             Ok(log) => writer.own = Some(self.channel(Sink::Own(log), None)),
             Err(error) => writer.note(error),
         }
@@ -94,7 +97,7 @@ impl Logs {
 
     fn channel(&self, sink: Sink, label: Option<&str>) -> Channel {
         Channel {
-            lines: LineFormatter::new(label),
+            lines: LineFormatter::new(self.zone.clone(), label),
             bound: Bound::new(self.limits.build_bytes),
             whole_lines: label.is_some(),
             formatted: Vec::new(),
@@ -245,11 +248,11 @@ struct OwnLog {
 impl OwnLog {
     /// Opens it for one more run. Runs before it may have filled it: then the older half of what
     /// one run may write goes, so that no number of retries fills the disk.
-    fn open(path: &Path, bytes_max: u64) -> Result<OwnLog, Error> {
+    fn open(path: &Path, bytes_max: u64, zone: &TimeZone) -> Result<OwnLog, Error> {
         let failed = |source| Error::io("open the log", path, source);
         let mut file = open_log(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() > bytes_max {
-            cut_oldest(path, bytes_max / 2).map_err(failed)?;
+            cut_oldest(path, bytes_max / 2, zone).map_err(failed)?;
             file = open_log(path).map_err(failed)?;
         }
         Ok(OwnLog { path: path.to_path_buf(), file })
@@ -265,6 +268,7 @@ impl OwnLog {
 #[derive(Debug)]
 struct SharedLog {
     workspace: Workspace,
+    zone: TimeZone,
     bytes_max: u64,
     file: Option<File>,
     bytes: u64,
@@ -290,7 +294,7 @@ impl SharedLog {
         let mut file = self.reopened(path)?;
         if self.bytes + text.len() as u64 > self.bytes_max && self.bytes > self.bytes_max / 2 {
             self.stopped = true;
-            cut_oldest(path, self.bytes_max / 2)?;
+            cut_oldest(path, self.bytes_max / 2, &self.zone)?;
             self.stopped = false;
             file = self.reopened(path)?;
         }
@@ -350,7 +354,7 @@ mod tests {
     fn both_logs_get_the_same_bytes_while_they_come() {
         let repo = TestRepo::bare();
         let (workspace, build, id) = build(&repo, ID);
-        let logs = workspace.logs(LogLimits::default(), false);
+        let logs = workspace.logs(LogLimits::default(), false, TimeZone::UTC);
         logs.line("No config found for 1234567").unwrap();
         let mut log = logs.build(&build, &id);
         log.line("Building...");
@@ -376,7 +380,7 @@ mod tests {
         let ids = [ID.to_owned(), ID.replace('f', "a"), ID.replace('f', "b")];
         let builds: Vec<_> = ids.iter().map(|id| build(&repo, id)).collect();
         let workspace = &builds[0].0;
-        let logs = workspace.logs(LogLimits::default(), true);
+        let logs = workspace.logs(LogLimits::default(), true, TimeZone::UTC);
         std::thread::scope(|scope| {
             for (_, build, id) in &builds {
                 let mut log = logs.build(build, id);
@@ -405,7 +409,7 @@ mod tests {
     fn a_worker_without_newlines_holds_little_back() {
         let repo = TestRepo::bare();
         let (workspace, build, id) = build(&repo, ID);
-        let logs = workspace.logs(LogLimits::default(), true);
+        let logs = workspace.logs(LogLimits::default(), true, TimeZone::UTC);
         let mut log = logs.build(&build, &id);
         for _ in 0..20 {
             log.output(&[b'x'; 10_000]);
@@ -423,7 +427,7 @@ mod tests {
         let repo = TestRepo::bare();
         let (workspace, build, id) = build(&repo, ID);
         let limits = LogLimits { build_bytes: 200_000, repository_bytes: 300_000 };
-        let logs = workspace.logs(limits, false);
+        let logs = workspace.logs(limits, false, TimeZone::UTC);
         for _ in 0..3 {
             let mut log = logs.build(&build, &id);
             log.line("Building...");
@@ -449,7 +453,7 @@ mod tests {
     fn a_fault_is_told_once_and_the_other_log_goes_on() {
         let repo = TestRepo::bare();
         let (workspace, build, id) = build(&repo, ID);
-        let logs = workspace.logs(LogLimits::default(), false);
+        let logs = workspace.logs(LogLimits::default(), false, TimeZone::UTC);
         std::os::unix::fs::symlink("/dev/full", workspace.log_path()).unwrap();
         let mut log = logs.build(&build, &id);
         assert!(log.take_fault().is_none());

@@ -241,6 +241,8 @@ mod tests {
         },
     };
 
+    use jiff::tz::TimeZone;
+
     use super::*;
     use crate::{
         cancel::CancelToken,
@@ -326,18 +328,18 @@ mod tests {
         append("ows\n");
         look(&["and grows"]);
         append("before a cut\n");
-        cut_oldest(&path, 20).unwrap();
+        cut_oldest(&path, 20, &TimeZone::UTC).unwrap();
         append("after a cut\n");
         look(&["before a cut", "after a cut"]);
         append("one\n");
-        cut_oldest(&path, 20).unwrap();
+        cut_oldest(&path, 20, &TimeZone::UTC).unwrap();
         append("two\n");
-        cut_oldest(&path, 10).unwrap();
+        cut_oldest(&path, 10, &TimeZone::UTC).unwrap();
         append("three\n");
         look(&["one", "two", "three"]);
         append("read in pa");
         look(&[]);
-        cut_oldest(&path, 5).unwrap();
+        cut_oldest(&path, 5, &TimeZone::UTC).unwrap();
         append("rts\n");
         look(&["read in parts"]);
         fs::write(&path, "emptied\n").unwrap();
@@ -352,8 +354,11 @@ mod tests {
     fn a_follower_misses_nothing_of_a_log_that_is_cut_again_and_again() {
         let dir = tempfile::tempdir().unwrap();
         let workspace = Workspace::new(dir.path(), None, dir.path());
-        let logs =
-            workspace.logs(LogLimits { build_bytes: 1 << 20, repository_bytes: 40_000 }, false);
+        let logs = workspace.logs(
+            LogLimits { build_bytes: 1 << 20, repository_bytes: 40_000 },
+            false,
+            TimeZone::UTC,
+        );
         let over = AtomicBool::new(false);
         let cancel = CancelView::new(&CancelToken::new(), 1);
         let mut tail = LogTail::new(workspace.log_path(), Some(0)).unwrap();

@@ -2,15 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{fs, process::Command};
+use std::fs;
 
 use serde_json::Value;
 use tinyci::{Engine, Outcome, Selection};
 
-use crate::{
-    engine_stage::{Ran, Stage},
-    support::TestRepo,
-};
+use crate::engine_stage::{Ran, Stage};
 
 #[test]
 fn a_run_leaves_a_word_a_record_a_folder_and_two_logs() {
@@ -224,33 +221,6 @@ fn a_build_does_not_find_the_repository_it_lies_in() {
     );
     let ran = stage.run();
     assert_eq!(ran.outcome(), Outcome::Success, "{}", ran.text());
-}
-
-/// Called by the test below in a process of its own, since variables belong to a process.
-#[test]
-#[ignore = "is run by another test with git's variables set"]
-fn run_with_variables_of_git() {
-    let stage = Stage::with("build: env > @/env\n");
-    let engine = stage.builder().env("GIT_PAGER", "cat").env_remove("PRESENT").open().unwrap();
-    assert_eq!(Ran::of(&engine, &Selection::pending()).outcome(), Outcome::Success);
-    let env = stage.read("env");
-    let names = env.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
-    let mut of_git: Vec<&str> = names.filter(|name| name.starts_with("GIT_")).collect();
-    of_git.sort_unstable();
-    assert_eq!(of_git, ["GIT_CEILING_DIRECTORIES", "GIT_PAGER"]);
-    assert!(env.lines().any(|line| line == "KEPT=1") && !env.contains("PRESENT="));
-}
-
-#[test]
-fn variables_of_git_do_not_reach_a_command_unless_the_host_sets_them() {
-    let elsewhere = TestRepo::bare();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "engine_run::run_with_variables_of_git", "--ignored"]);
-    command.env("GIT_DIR", elsewhere.path()).env("GIT_PREFIX", "sub/");
-    command.env("GIT_PUSH_OPTION_COUNT", "0").env("KEPT", "1").env("PRESENT", "1");
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -55,9 +56,12 @@ impl Stage {
         self.repo.git(&["rev-parse", "HEAD"]).parse().expect("git's id")
     }
 
-    /// An engine to be, whose runs end some day whatever a test gets wrong.
+    /// An engine to be, whose runs end some day whatever a test gets wrong. Its process has no
+    /// variables that would be kept back from commands.
     pub(crate) fn builder(&self) -> EngineBuilder {
-        Engine::builder(self.repo.path()).timeout(PATIENCE)
+        let passing = |name: &OsString| ["PATH", "HOME"].iter().any(|passing| name == passing);
+        let env = std::env::vars_os().filter(|(name, _)| passing(name));
+        Engine::builder(self.repo.path()).timeout(PATIENCE).process_env(env)
     }
 
     pub(crate) fn engine(&self) -> Engine {

@@ -13,6 +13,7 @@ mod differential_cases;
 mod differential_ways;
 mod engine_attempts;
 mod engine_builder;
+mod engine_env;
 mod engine_events;
 mod engine_executor;
 mod engine_hooks;

@@ -49,8 +49,9 @@ impl Executor for Recorder {
     ) -> Result<Exit, Error> {
         let mut ran = self.ran.lock().unwrap();
         let known = ["CC", "lower", "new"];
-        let own = command.env.iter().filter(|(name, _)| known.contains(&name.as_str()));
-        let own = own.map(|(name, value)| (name.clone(), value.clone().unwrap()));
+        let own = command.env.iter().map(|(name, value)| [name, value]);
+        let own = own.map(|pair| pair.map(|text| text.to_str().unwrap().to_owned()));
+        let own = own.filter(|[name, _]| known.contains(&name.as_str())).map(Into::into);
         let cwd = command.cwd.to_string_lossy();
         let cwd = cwd.split_once("/export").map_or(&*cwd, |(_, below)| below).to_owned();
         let program = match &command.program {

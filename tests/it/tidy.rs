@@ -41,8 +41,8 @@ const FLOORS: [&[&str]; 5] = [
     // Decisions: pure.
     &[
         "config",
+        "environment",
         "glob",
-        "inherited",
         "interpolate",
         "ledger",
         "mask",

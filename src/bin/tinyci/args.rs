@@ -143,6 +143,12 @@ impl Globals {
         self.dir.clone().unwrap_or_else(|| PathBuf::from("."))
     }
 
+    /// A builder of an engine that passes on whatever this program was given: whoever starts it,
+    /// by hand or as a hook, says by its environment what builds get.
+    fn builder(&self) -> EngineBuilder {
+        Engine::builder(self.dir()).pass_all_env()
+    }
+
     /// The engine of the repository that is meant.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
         self.engine_with(|builder| builder)
@@ -150,7 +156,7 @@ impl Globals {
 
     /// The same for a command that tells the engine's warnings itself.
     pub(crate) fn silent_engine(&self) -> Result<Engine, Failure> {
-        Ok(Engine::builder(self.dir()).discover()?)
+        Ok(self.builder().discover()?)
     }
 
     /// The same with settings of its own.
@@ -158,7 +164,7 @@ impl Globals {
         &self,
         set: impl FnOnce(EngineBuilder) -> EngineBuilder,
     ) -> Result<Engine, Failure> {
-        let engine = set(Engine::builder(self.dir())).discover()?;
+        let engine = set(self.builder()).discover()?;
         if !self.is_quiet() {
             engine.warnings().iter().for_each(terminal::warn);
         }

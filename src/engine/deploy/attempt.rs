@@ -8,6 +8,7 @@ use super::{
         drive::prepare_builds,
         handle::Shared,
         job::{self, JobSource, Site},
+        process_env::ProcessEnv,
         pump::{self, Sender},
         reports,
         voice::Voice,
@@ -28,7 +29,7 @@ use crate::{
     record::StepRecord,
     repo::Repo,
     request_context::RequestContext,
-    workspace::{Build, DeployLock, Occupied, Workspace},
+    workspace::{Build, DeployLock, Occupied},
 };
 
 /// How often a build folder is looked at anew because others made or removed its export.
@@ -37,6 +38,7 @@ const LOOKS_MAX: usize = 8;
 /// Deploys, if nobody else deploys to the environment now.
 pub(in crate::engine) fn deploy(
     shared: &Shared,
+    env: &ProcessEnv,
     environment: &str,
     request: &DeployRequest,
     cancel: &CancelView,
@@ -44,7 +46,7 @@ pub(in crate::engine) fn deploy(
 ) -> Result<Deployment, Error> {
     let workspace = shared.workspace();
     let lock = workspace.deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
-    let done = deploy_under(shared, &workspace, lock, (environment, request), cancel, events)?;
+    let done = deploy_under(shared, env, lock, (environment, request), cancel, events)?;
     let outcome = done.outcome.outcome();
     events.send(Event::Finished { meta: pump::meta(), outcome });
     Ok(done)
@@ -61,19 +63,21 @@ pub(in crate::engine) fn busy(environment: &str) -> Error {
 /// Deploys under the environment's lock, and gives it back.
 pub(in crate::engine) fn deploy_under(
     shared: &Shared,
-    workspace: &Workspace,
+    env: &ProcessEnv,
     lock: DeployLock,
     (environment, request): (&str, &DeployRequest),
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Deployment, Error> {
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
-    let logs = workspace.logs(shared.log_limits(), false);
+    let workspace = shared.workspace();
+    let logs = shared.logs(&workspace, false);
     let site = Site {
         shared,
-        workspace,
+        workspace: &workspace,
         logs: &logs,
         executor: shared.executor(&guard, events),
+        env,
         cancel,
         events,
         pipeline: None,
@@ -131,7 +135,7 @@ impl<'a> Attempt<'a> {
             return Err(Error::new(ErrorKind::Busy, message));
         }
         let candidate = Choice { shared, repo: &repo, environment }.candidate(request, &ledger)?;
-        let identity = Identity::of(&repo, request.by.as_ref());
+        let identity = Identity::of(&repo, request.by.as_ref(), site.env.user.as_deref());
         let desk = Desk {
             root: shared.root.clone(),
             environment: environment.to_owned(),
@@ -182,6 +186,7 @@ impl<'a> Attempt<'a> {
             voice.open_log(&build, &commit);
         }
         let started = Box::new(begun.clone());
+        site.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
         voice.say(|meta| Event::DeployStarted { meta, deployment: started });
         let ended = occupied.and_then(|occupied| self.phase(&build, occupied, &mut voice));
         self.judge(ended, &mut voice);

@@ -3,11 +3,12 @@
 //! Every pusher sees to its own commits, whoever ran them. Of several commits in one push only the
 //! newest green one is deployed, and a commit that was tried once is left to people.
 
-use std::{env, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use super::{
     super::{
         handle::Shared,
+        process_env::ProcessEnv,
         pump::{self, Sender},
     },
     attempt,
@@ -30,6 +31,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// is a warning: the push itself is judged by then.
 pub(in crate::engine) fn deploy_pushed(
     shared: &Shared,
+    env: &ProcessEnv,
     pushed: &[Update],
     cancel: &CancelView,
     events: &Sender,
@@ -44,7 +46,7 @@ pub(in crate::engine) fn deploy_pushed(
         Vec::new()
     });
     for environment in environments {
-        match deploy(shared, &environment, pushed, cancel, events) {
+        match deploy(shared, env, &environment, pushed, cancel, events) {
             Ok(deployment) => done.extend(deployment),
             Err(error) => warn(error),
         }
@@ -69,14 +71,9 @@ fn environments(shared: &Shared, pushed: &[Update]) -> Result<Vec<String>, Error
     Ok(found)
 }
 
-/// Whether a command of a deployment made this push, here or behind other pushes. It would wait for
-/// its own end.
-fn is_nested() -> bool {
-    env::var_os("TINYCI_ENVIRONMENT").is_some()
-}
-
 fn deploy(
     shared: &Shared,
+    env: &ProcessEnv,
     environment: &str,
     pushed: &[Update],
     cancel: &CancelView,
@@ -94,7 +91,8 @@ fn deploy(
         }
         match workspace.deploy_lock(environment)? {
             Some(lock) => break lock,
-            None if is_nested() => {
+            // It would wait for its own end.
+            None if env.is_of_deployment => {
                 let message = format!(
                     "something is being deployed to `{environment}` right now, and what a \
                      deployment pushes does not wait for one: `tinyci deploy --to {environment}` \
@@ -116,8 +114,7 @@ fn deploy(
         return Ok(None);
     };
     let request = DeployRequest::from(candidate.commit.id);
-    attempt::deploy_under(shared, &workspace, lock, (environment, &request), cancel, events)
-        .map(Some)
+    attempt::deploy_under(shared, env, lock, (environment, &request), cancel, events).map(Some)
 }
 
 /// The newest commit that can be deployed, if this push brought it, it deploys by itself, and

@@ -1,6 +1,6 @@
 //! [`Identity`]: who deploys.
 
-use std::{env, fmt};
+use std::fmt;
 
 use super::super::job::host_name;
 use crate::repo::Repo;
@@ -13,12 +13,16 @@ pub(in crate::engine) struct Identity {
 }
 
 impl Identity {
-    /// Whom the host names, else git's configuration, else the user of this process.
-    pub(in crate::engine) fn of(repo: &Repo, named: Option<&(String, String)>) -> Self {
+    /// Whom the host names, else git's configuration, else the user of this process, whose name the
+    /// environment may hold.
+    pub(in crate::engine) fn of(
+        repo: &Repo,
+        named: Option<&(String, String)>,
+        user: Option<&str>,
+    ) -> Self {
         let (name, address) = named.cloned().or_else(|| repo.identity()).unwrap_or_else(|| {
-            let user = ["LOGNAME", "USER"].into_iter().find_map(|name| env::var(name).ok());
-            let user =
-                user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+            let number = || format!("uid {}", rustix::process::getuid().as_raw());
+            let user = user.map_or_else(number, str::to_owned);
             let address = format!("{}@{}", user.replace(' ', "-"), host_name());
             (user, address)
         });

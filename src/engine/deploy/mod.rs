@@ -80,9 +80,9 @@ impl Engine {
         observer: &mut dyn Observer,
     ) -> Result<Deployment, Error> {
         check_environment(environment)?;
-        let request = request.into();
+        let (env, request) = (self.shared.process_env(), request.into());
         self.pumped(cancel, observer, |cancel, events| {
-            attempt::deploy(&self.shared, environment, &request, &cancel, &events)
+            attempt::deploy(&self.shared, &env, environment, &request, &cancel, &events)
         })
     }
 
@@ -250,7 +250,8 @@ impl Engine {
         let commit = repo.resolve(revision)?;
         Choice { shared: &self.shared, repo: &repo, environment }.check(commit)?;
         let (name, address) = repo.required_identity()?;
-        let identity = Identity::of(&repo, Some(&(name, address)));
+        let user = self.shared.process_env().user;
+        let identity = Identity::of(&repo, Some(&(name, address)), user.as_deref());
         let approval = Approval {
             reference: Repo::approval_ref(environment, commit, &job::run_id()),
             environment: environment.to_owned(),
@@ -289,7 +290,8 @@ impl Engine {
 
     fn unlock(&self, environment: &str, reason: &str) -> Result<Option<Deployment>, Error> {
         let repo = self.shared.repo()?;
-        let identity = Identity::of(&repo, None);
+        let user = self.shared.process_env().user;
+        let identity = Identity::of(&repo, None, user.as_deref());
         let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
         let Some(open) = open else { return Ok(None) };
         let unlocked = Deployment {
@@ -323,7 +325,8 @@ fn forecast(
 ) -> Result<DeployForecast, Error> {
     let Candidate { commit, pipeline, scripts, .. } = candidate;
     let run = reports::record_of(repo, commit.id)?;
-    dry_deploy(shared, repo, (commit, pipeline, scripts), environment, run.as_ref())
+    let env = shared.process_env();
+    dry_deploy((shared, &env), repo, (commit, pipeline, scripts), environment, run.as_ref())
 }
 
 fn plan(

@@ -2,13 +2,13 @@
 //! runs, dry runs and pipeline tests.
 
 use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStrExt,
+    path::Path,
     time::{Duration, Instant},
 };
 
 use crate::{
-    engine::handle::Shared,
+    engine::{handle::Shared, process_env::ProcessEnv},
+    environment::{EnvChange, StepEnv, Variables},
     interpolate::Vars,
     pipeline::{Hook, Step, StepName},
     step::{Facts, Progress},
@@ -19,18 +19,19 @@ pub(in crate::engine) struct JobInfo {
     /// What is known of the commit, without what differs from step to step.
     pub(in crate::engine) facts: Facts,
     /// What passes of the environment of this process.
-    pub(in crate::engine) inherited: Vec<(OsString, OsString)>,
+    pub(in crate::engine) passed: Variables,
     /// What commands get over that, as the engine was set up.
-    pub(in crate::engine) env: Vec<(String, Option<String>)>,
+    pub(in crate::engine) env: Vec<EnvChange>,
     pub(in crate::engine) limits: JobLimits,
 }
 
 impl JobInfo {
-    pub(in crate::engine) fn new(shared: &Shared, facts: Facts, limits: JobLimits) -> Self {
-        let filter = &shared.settings.inherited;
-        let inherited = std::env::vars_os().filter(|(name, _)| filter.passes(name.as_bytes()));
-        let inherited = inherited.collect();
-        Self { facts, inherited, env: shared.options.env.clone(), limits }
+    pub(in crate::engine) fn new(
+        (shared, env): (&Shared, &ProcessEnv),
+        facts: Facts,
+        limits: JobLimits,
+    ) -> Self {
+        Self { facts, passed: env.passed.clone(), env: shared.options.env.clone(), limits }
     }
 }
 
@@ -56,8 +57,8 @@ impl JobLimits {
 /// What a step sees: its environment, its placeholders, its facts, and how long it may take.
 pub(in crate::engine) struct StepContext {
     pub(in crate::engine) step: StepName,
-    /// What every command gets.
-    pub(in crate::engine) env: Vec<(String, Option<String>)>,
+    /// What every command gets, before what it sets itself.
+    pub(in crate::engine) env: Variables,
     /// What placeholders can name.
     pub(in crate::engine) vars: Vars,
     /// What `ctx` knows.
@@ -82,22 +83,17 @@ impl StepContext {
         for (name, value) in facts.named() {
             vars.set_fact(name, value);
         }
+        let named = facts.named();
+        let env = StepEnv {
+            passed: &info.passed,
+            build_dir: Path::new(&facts.target),
+            facts: &named,
+            host: &info.env,
+        };
+        let env = env.variables();
         let deadline = deadline(info.limits, step, config.and_then(|step| step.timeout), now);
-        Self { step, env: environment(&facts, &info.env), vars, facts, deadline }
+        Self { step, env, vars, facts, deadline }
     }
-}
-
-fn environment(facts: &Facts, own: &[(String, Option<String>)]) -> Vec<(String, Option<String>)> {
-    let fixed = [
-        ("CI", "true".to_owned()),
-        ("TINYCI", "1".to_owned()),
-        ("GIT_CEILING_DIRECTORIES", facts.target.clone()),
-    ];
-    let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
-    let named = facts.named().into_iter();
-    let named =
-        named.map(|(name, value)| (format!("TINYCI_{}", name.to_ascii_uppercase()), Some(value)));
-    fixed.chain(named).chain(own.iter().cloned()).collect()
 }
 
 /// `after_all` has limits of its own.
@@ -117,13 +113,15 @@ fn deadline(
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
     use crate::pipeline::Phase;
 
     fn info(limits: JobLimits) -> JobInfo {
         let facts = Facts { sha: "c0ffee".into(), target: "/b".into(), ..Facts::default() };
         let env = vec![("CI".to_owned(), Some("builder".to_owned())), ("PAGER".to_owned(), None)];
-        JobInfo { facts, inherited: Vec::new(), env, limits }
+        JobInfo { facts, passed: Variables::new(), env, limits }
     }
 
     #[test]
@@ -137,10 +135,7 @@ mod tests {
         assert_eq!(context.vars.get("commit"), Some("c0ffee"));
         assert_eq!(context.vars.get("release"), Some("42"));
         assert_eq!(context.vars.get("environment"), None, "nothing is deployed");
-        let of = |name: &str| {
-            let mut set = context.env.iter().rev();
-            set.find(|(it, _)| it == name).and_then(|(_, value)| value.clone())
-        };
+        let of = |name: &str| context.env.get(OsStr::new(name))?.to_str().map(str::to_owned);
         assert_eq!(of("TINYCI_PHASE").as_deref(), Some("build"));
         assert_eq!(context.facts.phase, "build");
         assert_eq!(of("GIT_CEILING_DIRECTORIES").as_deref(), Some("/b"));

@@ -4,7 +4,7 @@
 use std::{
     any::Any,
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     cancel::CancelView,
+    environment::{Variables, change},
     error::{Error, ErrorKind},
     executor::{Command, Output, OutputMode},
     forecast::Act,
@@ -78,9 +79,10 @@ impl Memory {
 pub(in crate::engine) struct StepHost {
     /// The step, with its threshold for cancels.
     pub(super) context: RequestContext,
-    pub(super) inherited: Vec<(OsString, OsString)>,
-    /// What every command gets.
-    pub(super) env: Vec<(String, Option<String>)>,
+    /// What every command gets, before what it sets itself.
+    pub(super) env: Variables,
+    /// How far every command stands back.
+    pub(super) nice: u8,
     pub(super) command_timeout: Option<Duration>,
     pub(super) effects: Arc<dyn Effects>,
     pub(super) lookups: Arc<dyn Lookups>,
@@ -185,14 +187,7 @@ impl Host for StepHost {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        let own = self.env.iter().rev().find(|(known, _)| known == name);
-        match own {
-            Some((_, value)) => value.clone(),
-            None => {
-                let inherited = self.inherited.iter().find(|(known, _)| known == name);
-                inherited.and_then(|(_, value)| value.to_str().map(str::to_owned))
-            }
-        }
+        self.env.get(OsStr::new(name))?.to_str().map(str::to_owned)
     }
 
     fn remember(&self, key: &str, value: Value) -> Result<(), Denied> {
@@ -264,7 +259,7 @@ impl Host for StepHost {
     }
 
     fn has_program(&self, name: &str) -> bool {
-        let path = OsString::from(self.env("PATH").unwrap_or_default());
+        let path = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         !name.is_empty() && !name.contains('/') && self.lookups.has_program(name, &path)
     }
 
@@ -319,7 +314,9 @@ impl StepHost {
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
         let mut prepared = Command::new(command.program.clone(), cwd);
-        prepared.env = self.env.iter().chain(&command.env).cloned().collect();
+        prepared.env = self.env.clone();
+        change(&mut prepared.env, &command.env);
+        prepared.nice = self.nice;
         prepared.input = command.input.clone();
         let limits = [command.timeout, self.command_timeout].into_iter().flatten();
         let limits = limits.filter_map(|limit| Instant::now().checked_add(limit));

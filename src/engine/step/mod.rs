@@ -47,6 +47,7 @@ pub(super) use self::{
 use super::{host::host_error, scripts::Scripts, voice::Voice};
 use crate::{
     cancel::CancelView,
+    environment::EnvChange,
     error::{Error, ErrorKind},
     executor::Program,
     interpolate::Vars,
@@ -79,6 +80,7 @@ pub(super) struct Steps<'a> {
     pub(super) vars: Vars,
     pub(super) progress: Progress,
     pub(super) command_timeout: Option<Duration>,
+    pub(super) nice: u8,
 }
 
 /// A run of all steps.
@@ -299,8 +301,8 @@ impl Steps<'_> {
     fn host(&self, context: &StepContext, cancel: &CancelView) -> StepHost {
         StepHost {
             context: self.request(context.step, None, cancel),
-            inherited: self.info.inherited.clone(),
             env: context.env.clone(),
+            nice: self.nice,
             command_timeout: self.command_timeout,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),
@@ -345,7 +347,7 @@ fn secret_variables(
     step: &Step,
     host: &dyn Host,
     limits: &RequestLimits,
-) -> Result<Vec<(String, Option<String>)>, Denied> {
+) -> Result<Vec<EnvChange>, Denied> {
     let variable = |name: &String| {
         let value = host.secret(name, limits.clone())?;
         let text = String::from_utf8(value).ok().filter(|text| !text.contains('\0'));

@@ -1,0 +1,55 @@
+//! [`ProcessEnv`]: what a call knows of the environment of the process that makes it.
+//!
+//! It is read on the thread of the caller, before the library's own threads begin, and never on
+//! those: a host may change its environment as soon as the call has returned, or while it looks at
+//! an event, and the C library lets nobody read one that changes.
+
+use std::{
+    ffi::{OsStr, OsString},
+    sync::{Mutex, PoisonError},
+};
+
+use super::handle::Shared;
+use crate::environment::Variables;
+
+/// The environment as it was when a call began.
+pub(super) struct ProcessEnv {
+    /// What commands get of it.
+    pub(super) passed: Variables,
+    /// The user's name, as the environment has it.
+    pub(super) user: Option<String>,
+    /// Whether a command of a deployment made this call, here or behind others.
+    pub(super) is_of_deployment: bool,
+    /// What is still to be told of variables that were kept back.
+    notices: Mutex<Vec<String>>,
+}
+
+impl ProcessEnv {
+    /// What is still to be told of variables that commands do not get: once a call.
+    pub(super) fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Shared {
+    /// The environment of the process, or what the host gave in its place.
+    pub(super) fn process_env(&self) -> ProcessEnv {
+        let given = self.options.process_env.clone();
+        let variables = given.unwrap_or_else(|| collected(std::env::vars_os()));
+        let text = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
+        let user = text("LOGNAME").or_else(|| text("USER"));
+        let is_of_deployment = variables.contains_key(OsStr::new("TINYCI_ENVIRONMENT"));
+        let resolved = self.env_filter.resolve(&variables);
+        let notices = Mutex::new(resolved.kept_back.notices());
+        ProcessEnv { passed: resolved.passed, user, is_of_deployment, notices }
+    }
+}
+
+/// Variables by their names. Of one that stands there twice the first one counts, as for `getenv`.
+pub(super) fn collected(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
+    let mut collected = Variables::new();
+    for (name, value) in variables {
+        collected.entry(name).or_insert(value);
+    }
+    collected
+}
