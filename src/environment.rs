@@ -8,11 +8,10 @@ use std::{
     path::Path,
 };
 
+use crate::executor::EnvChange;
+
 /// A whole environment.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
-
-/// A variable that is set over others, or taken away by `None`.
-pub(crate) type EnvChange = (String, Option<String>);
 
 /// What a command can hardly do without, and what holds no secrets: passed whatever is listed.
 const ALWAYS: [&str; 10] =

@@ -86,6 +86,9 @@ impl Command {
     }
 }
 
+/// A variable that is set over others, or taken away by `None`.
+pub(crate) type EnvChange = (String, Option<String>);
+
 /// What a [`Command`] runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

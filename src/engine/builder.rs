@@ -18,9 +18,9 @@ use super::{
     secrets::SecretFn,
 };
 use crate::{
-    environment::{EnvChange, Variables},
+    environment::Variables,
     error::{Error, ErrorKind},
-    executor::Executor,
+    executor::{EnvChange, Executor},
     function::{Effect, FunctionCall, HostFunction, Value},
     interpolate::Vars,
     pipeline::Hook,

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     cancel::{CancelToken, CancelView},
     commit::Commit,
-    environment::EnvChange,
     error::{Error, ErrorKind},
+    executor::EnvChange,
     interpolate::Vars,
     mask::Masks,
     outcome::Outcome,

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{environment::EnvChange, executor::Program, outcome::Exit};
+use crate::{
+    executor::{EnvChange, Program},
+    outcome::Exit,
+};
 
 /// More of a command tells nobody more.
 const SHOWN_CHARACTERS_MAX: usize = 1_000;

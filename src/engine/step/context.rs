@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     engine::{handle::Shared, process_env::ProcessEnv},
-    environment::{EnvChange, StepEnv, Variables},
+    environment::{StepEnv, Variables},
+    executor::EnvChange,
     interpolate::Vars,
     pipeline::{Hook, Step, StepName},
     step::{Facts, Progress},

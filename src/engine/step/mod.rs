@@ -47,9 +47,8 @@ pub(super) use self::{
 use super::{host::host_error, scripts::Scripts, voice::Voice};
 use crate::{
     cancel::CancelView,
-    environment::EnvChange,
     error::{Error, ErrorKind},
-    executor::Program,
+    executor::{EnvChange, Program},
     interpolate::Vars,
     mask::Masks,
     outcome::Outcome,
