@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// How many configs the short test looks at.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 200;
 
 /// How many of them are also run with real processes.
-const SEEDS_OF_PROCESSES: u64 = 12;
+const SEEDS_OF_PROCESSES: u64 = 20;
 
 /// How many the long test looks at.
 const SEEDS_LONG: u64 = 4_000;

@@ -85,6 +85,11 @@ impl Case {
         let Writer { endings, testable, .. } = writer;
         Self { seed, is_script, config, world, endings, testable }
     }
+
+    /// The file that holds the config.
+    pub(crate) fn file(&self) -> &'static str {
+        if self.is_script { ".tinyci.rhai" } else { ".tinyci.yml" }
+    }
 }
 
 /// Numbers that look like chance and are the same for a seed for ever.
