@@ -85,6 +85,11 @@ impl Case {
         let Writer { endings, testable, .. } = writer;
         Self { seed, is_script, config, world, endings, testable }
     }
+
+    /// The file that holds the config.
+    pub(crate) fn file(&self) -> &'static str {
+        if self.is_script { ".tinyci.rhai" } else { ".tinyci.yml" }
+    }
 }
 
 /// Numbers that look like chance and are the same for a seed for ever.
@@ -109,7 +114,7 @@ impl Dice {
 }
 
 /// What a text in a script can be made of, beside what holds only with a green ancestor.
-const FACTS: [&str; 41] = [
+const FACTS: [&str; 42] = [
     "ctx.sha",
     "ctx.short",
     "ctx.tree",
@@ -143,6 +148,7 @@ const FACTS: [&str; 41] = [
     "env(\"TINYCI_SHORT\")",
     "env(\"TINYCI_TREE\")",
     "env(\"TINYCI_SUBJECT\")",
+    "env(\"TINYCI_MESSAGE\").len()",
     "env(\"TINYCI_AUTHOR\")",
     "env(\"TINYCI_TIME\")",
     "env(\"TINYCI_ENVIRONMENT\", \"none\")",
@@ -302,7 +308,7 @@ impl Writer {
 
     fn yaml_step(&mut self, indent: &str) -> String {
         let mut step = format!("{indent}run:\n");
-        let retries = self.dice.one_in(25);
+        let retries = self.dice.one_in(100);
         for _ in 0..=self.dice.below(2) {
             let command = if retries { self.flaky() } else { self.yaml_command() };
             let _ = writeln!(step, "{indent}  - '{}'", command.replace('\'', "''"));
@@ -533,7 +539,7 @@ impl Writer {
             }
             1 => format!("sh(\"{command}\", #{{ cwd: \"../x\" }});"),
             2 => format!("try_sh(\"{command}\", #{{ cwd: \"/etc\" }});"),
-            3 => format!("capture(\"{command}\", #{{ cwd: \"\" }});"),
+            3 => format!("capture(\"{}\", #{{ cwd: \"\" }});", self.say()),
             4 => format!("sh(`{command} ${{ctx.subject}}`);"),
             5 => format!("sh(`{command} ${{ctx.branch}}`);"),
             6 => "artifact(\"../README\");".to_owned(),

@@ -4,7 +4,9 @@
 use std::{
     collections::BTreeMap,
     fmt, fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
+    process::Stdio,
     sync::{Arc, Mutex},
 };
 
@@ -74,31 +76,59 @@ impl fmt::Display for Seen {
     }
 }
 
-/// A repository whose last commit holds the config.
+/// A repository whose last commit holds the config. The script also stands in its work tree, for
+/// the tests beside it.
 pub(crate) fn repository(case: &Case) -> TestRepo {
-    let (repo, world) = (TestRepo::new(), &case.world);
-    for file in ["src/a", "docs/b", "README"] {
-        repo.write(file, "before");
-    }
+    let repo = TestRepo::new();
+    let mut import = repo.command();
+    import.args(["fast-import", "--quiet"]).stdin(Stdio::piped());
+    let mut import = import.spawn().unwrap();
+    import.stdin.take().unwrap().write_all(history(case).as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success(), "{}", history(case));
+    repo.write(".git/HEAD", format!("ref: refs/heads/{}\n", case.world.branch));
+    repo.write(case.file(), &case.config);
+    repo
+}
+
+/// The commits, the parent's verdict and the tag, as git imports them.
+fn history(case: &Case) -> String {
+    let world = &case.world;
+    let mut all = String::new();
+    let files = ["src/a", "docs/b", "README"];
     if let Some(verdict) = world.parent {
-        repo.commit("parent");
+        all += &imported_commit("refs/heads/main", 1, 1_500_000_000, "parent");
+        all.extend(files.map(|name| imported_file(name, "before")));
         if let Some(word) = verdict {
-            repo.git(&["notes", "--ref=tinyci-result", "add", "-m", word]);
+            all += &imported_commit("refs/notes/tinyci-result", 2, 1_500_000_030, "a verdict");
+            all += &format!("N inline :1\n{}", data(word));
         }
     }
-    if world.branch != "main" {
-        repo.git(&["checkout", "-q", "-b", world.branch]);
+    let branch = format!("refs/heads/{}", world.branch);
+    all += &imported_commit(&branch, 3, 1_500_000_060, world.message);
+    match world.parent {
+        Some(_) => all += "from :1\n",
+        None => all.extend(files.map(|name| imported_file(name, "before"))),
     }
-    for file in &world.changed {
-        repo.write(file, "after");
-    }
-    let file = if case.is_script { ".tinyci.rhai" } else { ".tinyci.yml" };
-    repo.write(file, &case.config);
-    repo.commit(world.message);
+    all.extend(world.changed.iter().map(|name| imported_file(name, "after")));
+    all += &imported_file(case.file(), &case.config);
     if let Some(tag) = world.tag {
-        repo.git(&["tag", tag]);
+        all += &format!("reset refs/tags/{tag}\nfrom :3\n");
     }
-    repo
+    all
+}
+
+fn imported_commit(reference: &str, mark: u8, time: i64, message: &str) -> String {
+    let person = format!("Ada <ada@example.org> {time} +0000\n");
+    let message = data(&format!("{message}\n"));
+    format!("commit {reference}\nmark :{mark}\nauthor {person}committer {person}{message}")
+}
+
+fn imported_file(name: &str, text: &str) -> String {
+    format!("M 100644 inline {name}\n{}", data(text))
+}
+
+fn data(text: &str) -> String {
+    format!("data {}\n{text}\n", text.len())
 }
 
 /// An engine on it, whose commands end as their texts say.
@@ -403,11 +433,10 @@ fn test_script(case: &Case, repo: &TestRepo) -> String {
 
 /// The commit of the repository, as a test makes it up.
 fn commit_map(case: &Case, repo: &TestRepo) -> String {
-    let shown =
-        repo.git(&["show", "-s", "--format=%H%x00%T%x00%an <%ae>%x00%ct%x00%P%x00%s", "HEAD"]);
-    let shown: Vec<&str> = shown.split('\0').collect();
-    let [id, tree, author, time, parent, subject] = shown[..] else { panic!("{shown:?}") };
-    let message = repo.git(&["show", "-s", "--format=%B", "HEAD"]);
+    let shown = repo.git(&["show", "-s", "--format=%H %T %P", "HEAD"]);
+    let mut ids = shown.split(' ');
+    let [id, tree, parent] = std::array::from_fn(|_| ids.next().unwrap_or_default());
+    let subject = case.world.message.lines().next().unwrap_or_default();
     let list = |texts: &[&str]| {
         let texts: Vec<String> = texts.iter().map(|text| literal(text)).collect();
         format!("[{}]", texts.join(", "))
@@ -416,11 +445,11 @@ fn commit_map(case: &Case, repo: &TestRepo) -> String {
     let mut entries = vec![
         format!("sha: {}", literal(id)),
         format!("tree: {}", literal(tree)),
-        format!("author: {}", literal(author)),
-        format!("time: {time}"),
+        "author: \"Ada <ada@example.org>\"".to_owned(),
+        "time: 1500000060".to_owned(),
         format!("parents: {}", list(&parent.split_whitespace().collect::<Vec<_>>())),
         format!("subject: {}", literal(subject)),
-        format!("message: {}", literal(&format!("{}\n", message.trim_end()))),
+        format!("message: {}", literal(&format!("{}\n", world.message))),
         format!("branch: {}", literal(world.branch)),
         format!("tags: {}", list(&world.tag.into_iter().collect::<Vec<_>>())),
         "trigger: \"named\"".to_owned(),
@@ -431,9 +460,10 @@ fn commit_map(case: &Case, repo: &TestRepo) -> String {
         entries.push(format!("previous: {}", literal(word)));
     }
     if world.has_base() {
-        let changed = repo.git(&["diff", "--name-only", parent, "HEAD"]);
+        let mut changed = [&world.changed[..], &[case.file()]].concat();
+        changed.sort_unstable();
         entries.push(format!("base: {}", literal(parent)));
-        entries.push(format!("changes: {}", list(&changed.lines().collect::<Vec<_>>())));
+        entries.push(format!("changes: {}", list(&changed)));
     }
     format!("#{{ {} }}", entries.join(", "))
 }
