@@ -4,7 +4,6 @@
 //! and cancel; what it writes is masked and labelled before anyone sees it.
 
 use std::{
-    any::Any,
     collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
@@ -18,10 +17,11 @@ use std::{
 };
 
 use crate::{
+    answer::panic_text,
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output, OutputMode, Stream},
-    function::{BoxedError, FunctionCall, HostFunction, Value},
+    function::{FunctionCall, HostFunction, Value},
     inherited::Inherited,
     mask::{MaskedStream, Masks},
     outcome::{Exit, Outcome},
@@ -198,10 +198,10 @@ impl Host for StepHost {
         function: &HostFunction,
         arguments: &[Value],
         limits: Limits,
-    ) -> Result<Value, BoxedError> {
+    ) -> Result<Value, Error> {
         let context = self.context_of(limits);
         // What ended the wait ends the phase too, whatever this error says.
-        self.sink.settle(&context).map_err(|stop| stop.name())?;
+        self.sink.settle(&context).map_err(|stop| Error::new(ErrorKind::Canceled, stop.name()))?;
         function.call(&FunctionCall::new(arguments, &context))
     }
 
@@ -358,11 +358,6 @@ fn size(value: &Value) -> usize {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
 }
 
 /// The output of one command on its way to the sink.

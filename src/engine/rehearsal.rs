@@ -21,7 +21,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Executor, Output, Program, Stream},
     forecast::{Act, Assumption, Forecast, StepForecast},
-    function::{BoxedError, HostFunction, Value},
+    function::{HostFunction, Value},
     glob,
     interpolate::Vars,
     job::Reason,
@@ -372,7 +372,7 @@ impl Host for RehearsalHost {
         function: &HostFunction,
         arguments: &[Value],
         limits: Limits,
-    ) -> Result<Value, BoxedError> {
+    ) -> Result<Value, Error> {
         Host::call(&self.inner, function, arguments, limits)
     }
 

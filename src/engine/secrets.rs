@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{host::HookError, pump::Sender};
+use super::pump::Sender;
 use crate::{
+    answer::{HookError, answered},
     commit::Commit,
     error::{Error, ErrorKind},
     glob,
@@ -32,7 +33,9 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// [`HostAbort`](ErrorKind::HostAbort) if the commit may not have it or there is none,
+    /// [`HostAbort`](ErrorKind::HostAbort) if the commit may not have it or there is none, or the
+    /// host refuses it, [`HostFault`](ErrorKind::HostFault) or [`Panic`](ErrorKind::Panic) if the
+    /// host itself fails,
     /// [`Io`](ErrorKind::Io) if it cannot be read safely.
     pub(super) fn value(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Error> {
         let refuse = |why: String| {
@@ -54,7 +57,12 @@ impl Secrets {
         }
         if let Some((ask, events)) = &self.ask {
             events.settle(context).map_err(|why| refuse(unasked(why).to_owned()))?;
-            let answer = ask(name, context).map_err(|error| refuse(error.to_string()))?;
+            let what = format!("the request for the secret `{name}`");
+            let answer = answered(&what, || ask(name, context));
+            let answer = answer.map_err(|error| match error.is_host_fault() {
+                true => error,
+                false => refuse(error.report()),
+            })?;
             if let Some(value) = answer {
                 return Ok(value);
             }

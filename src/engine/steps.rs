@@ -1,7 +1,6 @@
 //! One step: what the host does there first, then the config's commands, one after the other.
 
 use std::{
-    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,6 +17,7 @@ use super::{
     voice::Voice,
 };
 use crate::{
+    answer::panic_text,
     cancel::CancelView,
     commit::{Commit, cut},
     error::{Error, ErrorKind},
@@ -214,21 +214,20 @@ impl Steps<'_> {
             mistake: None,
             skipped: None,
         };
-        match catch_unwind(AssertUnwindSafe(|| hooks.call(call))) {
-            Ok(Ok(None)) => false,
-            Ok(Ok(Some(reason))) => {
+        match hooks.call(call) {
+            Ok(None) => false,
+            Ok(Some(reason)) => {
                 record.error = Some(format!("skipped: {reason}"));
                 true
             }
-            Ok(Err(error)) => {
-                let stopped = || context.is_late().then_some(Outcome::TimedOut);
-                let stopped = context.is_canceled().then_some(Outcome::Canceled).or_else(stopped);
-                fail(record, &error, stopped.unwrap_or(Outcome::Failure));
-                false
-            }
-            Err(panic) => {
-                let message = format!("the host's hook panicked: {}", panic_text(&*panic));
-                fail(record, &Error::new(ErrorKind::Panic, message), Outcome::Failure);
+            Err(error) => {
+                let outcome = match () {
+                    () if context.is_canceled() => Outcome::Canceled,
+                    () if error.is_host_fault() => Outcome::NoVerdict,
+                    () if context.is_late() => Outcome::TimedOut,
+                    () => Outcome::Failure,
+                };
+                fail(record, &error, outcome);
                 false
             }
         }
@@ -279,6 +278,10 @@ impl Steps<'_> {
                     command.env.extend(secrets.iter().cloned());
                     command.context = Some(context.clone());
                     command
+                }
+                // A tag may call a function of the host's, which is no fault of the commit's.
+                Err(error) if error.is_host_fault() => {
+                    return fail(record, &error, Outcome::NoVerdict);
                 }
                 Err(error) => return fail(record, &error, Outcome::Failure),
             };
@@ -514,9 +517,4 @@ fn inside(export_dir: &std::path::Path, below: &str) -> Result<std::path::PathBu
     }
     let message = format!("`cwd: {below}` leaves the export; name a folder below it");
     Err(Error::new(ErrorKind::Config, message))
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
 }

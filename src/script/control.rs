@@ -16,6 +16,7 @@ use super::{
     registry::RETRY_OPTIONS,
     session::{Frame, Stop, Thrown, throw},
 };
+use crate::error::ErrorKind;
 
 /// A function to call when the phase ends, with what it needs to be called then: without the
 /// context of its call it would have lost the imports.
@@ -147,7 +148,11 @@ pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     match call.session.host.approve(&question, call.session.limits()) {
         Ok(Approval::Given) => Ok(Dynamic::UNIT),
         Ok(Approval::Awaited) => Err(Stop::Waits(question).thrown()),
-        Err(error) => Err(Stop::Fault(Arc::new(error)).thrown()),
+        Err(error) => Err(call.session.refused(error, |error| match error.kind() {
+            // No script may go on without the answer.
+            ErrorKind::HostAbort => Stop::Fail(error.report()).thrown(),
+            _ => Stop::Fault(Arc::new(error)).thrown(),
+        })),
     }
 }
 

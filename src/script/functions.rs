@@ -1,11 +1,6 @@
 //! From the table of functions to an engine that has them, with those of the embedding program.
 
-use std::{
-    any::TypeId,
-    collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
 use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 
@@ -16,7 +11,6 @@ use super::{
     limits,
     literal::{dynamic_of, value_of},
     parallel, registry,
-    run::panic_text,
     secret::{self, Secret},
     session::{Session, Stop, Thrown, throw},
 };
@@ -189,15 +183,15 @@ fn call_host(
     if session.host.rehearses() && function.effect == Effect::External {
         return Ok(dynamic_of(session.host.called(&function.name, &values)));
     }
-    let result =
-        catch_unwind(AssertUnwindSafe(|| session.host.call(function, &values, session.limits())));
+    let result = session.host.call(function, &values, session.limits()).map_err(|error| {
+        session.refused(error, |error| {
+            throw(format!("`{}` failed: {}", function.name, error.report()))
+        })
+    });
+    let value = result?;
     // It could not be interrupted; what it says after the limit is refused.
     session.check()?;
-    match result {
-        Ok(Ok(value)) => Ok(dynamic_of(value)),
-        Ok(Err(error)) => Err(throw(format!("`{}` failed: {error}", function.name))),
-        Err(panic) => Err(throw(format!("`{}` panicked: {}", function.name, panic_text(&*panic)))),
-    }
+    Ok(dynamic_of(value))
 }
 
 /// Refuses functions of an embedding program that would stand in the way of ours.
@@ -240,8 +234,10 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     }
     match call.session.host.secret(&name, call.session.limits()) {
         Ok(value) => Ok(Dynamic::from(Secret { name: name.into(), value: value.into() })),
-        Err(error) if error.kind() == ErrorKind::Io => Err(Stop::Fault(Arc::new(error)).thrown()),
-        Err(error) => Err(throw(error.report())),
+        Err(error) => Err(call.session.refused(error, |error| match error.kind() {
+            ErrorKind::Io => Stop::Fault(Arc::new(error)).thrown(),
+            _ => throw(error.report()),
+        })),
     }
 }
 

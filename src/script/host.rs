@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use crate::{
     error::Error,
     executor::{Output, Program},
-    function::{BoxedError, HostFunction, Value},
+    function::{HostFunction, Value},
     outcome::Exit,
 };
 
@@ -97,7 +97,7 @@ pub(crate) trait Host: Send + Sync {
         function: &HostFunction,
         arguments: &[Value],
         limits: Limits,
-    ) -> Result<Value, BoxedError>;
+    ) -> Result<Value, Error>;
 
     /// A variable of the environment that commands get.
     fn env(&self, name: &str) -> Option<String>;

@@ -47,6 +47,17 @@ impl Stop {
         EvalAltResult::ErrorTerminated(Dynamic::from(self), Position::NONE).into()
     }
 
+    /// Which of several stops counts: the greatest. An error that a script may catch has 0.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Stop::Canceled => 5,
+            Stop::Fault(_) => 4,
+            Stop::TimedOut => 3,
+            Stop::Fail(_) => 2,
+            Stop::Skip(_) | Stop::Waits(_) => 1,
+        }
+    }
+
     /// The stop that an error is, wherever in the calls it was raised.
     pub(super) fn of(error: &EvalAltResult) -> Option<Stop> {
         match error {
@@ -135,6 +146,17 @@ impl Session {
     /// The same as an error.
     pub(super) fn check(&self) -> Result<(), Thrown> {
         self.stop().map_or(Ok(()), |stop| Err(stop.thrown()))
+    }
+
+    /// What ends the phase, or what a script may catch, where the embedding program gave no value. Its
+    /// own failure comes before a time limit, which it may have used up.
+    pub(super) fn refused(&self, error: Error, otherwise: impl FnOnce(Error) -> Thrown) -> Thrown {
+        match self.stop() {
+            Some(Stop::Canceled) => Stop::Canceled.thrown(),
+            _ if error.is_host_fault() => Stop::Fault(Arc::new(error)).thrown(),
+            Some(stop) => stop.thrown(),
+            None => otherwise(error),
+        }
     }
 
     /// Refuses a function that does more than look things up where no more is allowed.

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     error::{Error, ErrorKind},
     executor::{Output, Program},
-    function::{BoxedError, HostFunction, Value},
+    function::{HostFunction, Value},
     interpolate::Vars,
     outcome::{Exit, Outcome},
 };
@@ -54,8 +54,8 @@ impl Host for Recorder {
         Ok(format!("value of {name}").into_bytes())
     }
 
-    fn call(&self, function: &HostFunction, _: &[Value], _: Limits) -> Result<Value, BoxedError> {
-        Err(format!("nobody lends `{}`", function.name).into())
+    fn call(&self, function: &HostFunction, _: &[Value], _: Limits) -> Result<Value, Error> {
+        Err(Error::new(ErrorKind::HostAbort, format!("nobody lends `{}`", function.name)))
     }
 
     fn env(&self, _: &str) -> Option<String> {

@@ -6,6 +6,7 @@ mod support;
 mod tidy;
 
 mod engine_attempts;
+mod engine_blame;
 mod engine_builder;
 mod engine_events;
 mod engine_executor;

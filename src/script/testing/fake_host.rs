@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Output, Program, Stream},
     forecast::{Act, Assumption},
-    function::{BoxedError, FunctionCall, HostFunction, Value},
+    function::{FunctionCall, HostFunction, Value},
     outcome::Exit,
     request_context::RequestContext,
     script::{
@@ -129,7 +129,7 @@ impl Host for FakeHost {
         function: &HostFunction,
         arguments: &[Value],
         limits: Limits,
-    ) -> Result<Value, BoxedError> {
+    ) -> Result<Value, Error> {
         if let Some(value) = self.tester.call_answer(&function.name) {
             return Ok(value);
         }
