@@ -120,6 +120,7 @@ tinyci_status tinyci_request_set_var(tinyci_request *request, const char *name, 
 tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
 tinyci_status tinyci_request_skip(tinyci_request *request, const char *reason, tinyci_error **err);
 tinyci_status tinyci_request_fail(tinyci_request *request, const char *message, int32_t code, tinyci_error **err);
+tinyci_status tinyci_request_abort(tinyci_request *request, const char *message, int32_t code, tinyci_error **err);
 tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
 tinyci_status tinyci_request_return_bool(tinyci_request *request, int32_t value, tinyci_error **err);
 tinyci_status tinyci_request_return_int(tinyci_request *request, int64_t value, tinyci_error **err);

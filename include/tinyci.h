@@ -220,7 +220,8 @@
 
 /**
  * Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
- * `tinyci_request_skip` or `tinyci_request_fail`.
+ * `tinyci_request_skip` or `tinyci_request_fail`; and this and every other request with
+ * `tinyci_request_abort` where the host itself failed.
  */
 #define TINYCI_EVENT_HOOK 32
 
@@ -440,8 +441,12 @@ typedef struct tinyci_records tinyci_records;
  * asked waits for the answer, as long as its limits and cancels let it.
  *
  * It is answered once, from any thread, now or later. The functions that answer it take it for
- * good, also if they give an error: it must not be used or freed after them. One that is freed
- * without an answer fails its step.
+ * good, also if they give an error: it must not be used or freed after them.
+ *
+ * There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
+ * and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
+ * no verdict, and the commit is tried again. One that is freed without an answer fails its step, so
+ * that nothing turns green by an oversight.
  */
 typedef struct tinyci_request tinyci_request;
 
@@ -546,7 +551,7 @@ typedef int32_t tinyci_status;
 #define TINYCI_CANCELED (-11)
 
 /**
- * The host failed or refused a request, or did not answer it.
+ * The host refused a request, or did not answer it.
  */
 #define TINYCI_HOST_ABORT (-12)
 
@@ -569,6 +574,11 @@ typedef int32_t tinyci_status;
  * tinyci itself is at fault. The handle that was used is failed for ever: only free it.
  */
 #define TINYCI_PANIC (-16)
+
+/**
+ * The host aborted a request, since its own machinery failed.
+ */
+#define TINYCI_HOST_FAULT (-17)
 
 #ifdef __cplusplus
 extern "C" {
@@ -1899,8 +1909,10 @@ tinyci_status tinyci_request_skip(tinyci_request *request,
                                   tinyci_error **err);
 
 /**
- * Answers any request: the host refuses, or failed at it. The step fails, unless it is a function
- * and the script catches the error.
+ * Answers any request: the host refuses. That is a decision about the commit, whose step fails,
+ * unless a script catches the error of a function, a secret or a command.
+ *
+ * Where the host's own machinery failed, `tinyci_request_abort` is the answer.
  *
  * @param request  The request, which is gone then.
  * @param message  Why, for the record; NULL for no reason. Copied.
@@ -1915,6 +1927,30 @@ tinyci_status tinyci_request_fail(tinyci_request *request,
                                   const char *message,
                                   int32_t code,
                                   tinyci_error **err);
+
+/**
+ * Answers any request: the host cannot answer it, since its own machinery failed, such as a vault
+ * that is down, or a bug in its code.
+ *
+ * That says nothing about the commit: no script can catch it, only `after_all` still runs, and the
+ * attempt ends with `TINYCI_OUTCOME_NO_VERDICT`, to be tried again by a later run as often as
+ * attempts are allowed. `after_all` itself decides nothing, also by this. A deployment fails, and
+ * says why; one that asks for an approval before it begins does not begin, and `tinyci_run_next`
+ * gives `TINYCI_HOST_FAULT`.
+ *
+ * @param request  The request, which is gone then.
+ * @param message  What failed, for the record; NULL for no reason. Copied.
+ * @param code     A number of the host's own, which stands in the record behind the message; 0 for
+ *                 none.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_request_abort(tinyci_request *request,
+                                   const char *message,
+                                   int32_t code,
+                                   tinyci_error **err);
 
 /**
  * Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
@@ -2551,8 +2587,8 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  *         branch that is deployed, or whose config knows no such environment; `TINYCI_BUSY` while
  *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
  *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
- *         `TINYCI_HOST_ABORT` where the host failed a request for an approval. A deployment that
- *         fails is no error.
+ *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
+ *         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
  *
  * Any thread.
  */

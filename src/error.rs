@@ -32,8 +32,11 @@ pub enum ErrorKind {
     ChildLost,
     /// The work was canceled before it could begin.
     Canceled,
-    /// The embedding program failed or refused a request.
+    /// The embedding program refused a request, or did not answer it: the step fails.
     HostAbort,
+    /// The embedding program could not answer a request, because it failed itself: there is no
+    /// verdict.
+    HostFault,
     /// Another process or thread is at work in this repository, or a deployment was interrupted in the
     /// middle and nobody has looked since.
     Busy,
@@ -95,12 +98,14 @@ struct Inner {
 impl Error {
     /// An error of this kind with this text.
     ///
-    /// Hooks and executors of an embedding program use it to fail a step:
+    /// Hooks and executors of an embedding program use it to fail a step, and to say that there is
+    /// no verdict because the program itself failed:
     ///
     /// ```
     /// use tinyci::{Error, ErrorKind};
-    /// let error = Error::new(ErrorKind::HostAbort, "no release is planned today");
-    /// assert_eq!(error.kind(), ErrorKind::HostAbort);
+    /// let refusal = Error::new(ErrorKind::HostAbort, "no release is planned today");
+    /// let fault = Error::new(ErrorKind::HostFault, "the calendar does not answer");
+    /// assert!(refusal.kind() != fault.kind());
     /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -165,6 +170,18 @@ impl Error {
         Self::new(ErrorKind::Io, format!("cannot {what} `{}`", path.display()))
             .with_path(path)
             .with_source(source)
+    }
+
+    /// The same error in other words, which hold its causes.
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.inner.message = message;
+        self.inner.source = None;
+        self
+    }
+
+    /// Whether the embedding program failed where it was asked: no fault of the commit's.
+    pub(crate) fn is_host_fault(&self) -> bool {
+        matches!(self.kind(), ErrorKind::HostFault | ErrorKind::Panic)
     }
 
     /// An error about a path that could not be made absolute.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    answer::{HookError, answered},
     error::{Error, ErrorKind},
     request_context::RequestContext,
 };
@@ -176,10 +177,7 @@ impl Effect {
     }
 }
 
-/// What a function of an embedding program may fail with.
-pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
-
-type Callable = dyn Fn(&FunctionCall<'_>) -> Result<Value, BoxedError> + Send + Sync;
+type Callable = dyn Fn(&FunctionCall<'_>) -> Result<Value, HookError> + Send + Sync;
 
 /// One call of a function that a host lends to scripts: the slice of its arguments, and where it
 /// comes from.
@@ -232,7 +230,7 @@ impl HostFunction {
         arguments: RangeInclusive<usize>,
         effect: Effect,
         doc: &str,
-        call: impl Fn(&FunctionCall<'_>) -> Result<Value, BoxedError> + Send + Sync + 'static,
+        call: impl Fn(&FunctionCall<'_>) -> Result<Value, HookError> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let words: Vec<&str> = name.split("::").collect();
         if words.len() > 2 || !words.iter().all(|word| is_word(word)) {
@@ -255,9 +253,9 @@ impl HostFunction {
         Ok(Self { name, arguments, effect, doc, call: Arc::new(call) })
     }
 
-    /// Calls it. A panic is the caller's to catch.
-    pub(crate) fn call(&self, call: &FunctionCall<'_>) -> Result<Value, BoxedError> {
-        (self.call)(call)
+    /// Calls it.
+    pub(crate) fn call(&self, call: &FunctionCall<'_>) -> Result<Value, Error> {
+        answered(&format!("the function `{}`", self.name), || (self.call)(call))
     }
 }
 

@@ -41,6 +41,7 @@
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
+mod answer;
 mod bytes;
 mod cancel;
 #[cfg(feature = "capi")]
@@ -97,6 +98,7 @@ pub use crate::test_report::{
     Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
 };
 pub use crate::{
+    answer::HookError,
     bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
     check_report::{CheckReport, Problem},
@@ -109,7 +111,7 @@ pub use crate::{
     duration::parse_duration,
     engine::{
         ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
-        HookError, LogOptions,
+        LogOptions,
     },
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},

@@ -49,6 +49,8 @@ pub(super) enum Answer {
     Exited(Exit),
     /// The host refuses, with a number of its own.
     Failed { message: String, code: i32 },
+    /// The host could not find an answer, since it failed itself.
+    Aborted { message: String, code: i32 },
 }
 
 /// One request.
@@ -80,6 +82,7 @@ impl Asked {
     /// # Errors
     ///
     /// [`HostAbort`](ErrorKind::HostAbort) where the host refuses or gives none,
+    /// [`HostFault`](ErrorKind::HostFault) where it fails itself,
     /// [`Canceled`](ErrorKind::Canceled) where nobody waits for it any more.
     pub(super) fn wait(&self, output: &mut dyn FnMut(Output)) -> Result<Answer, Error> {
         let mut state = self.lock();
@@ -93,7 +96,7 @@ impl Asked {
             }
             if let Some(answer) = state.answer.take() {
                 state.left = true;
-                return self.settled(answer);
+                return settled(answer);
             }
             // First, since a host that learns of it may drop what it cannot answer any more.
             if self.is_over() {
@@ -106,18 +109,6 @@ impl Asked {
             }
             let waited = self.changed.wait_timeout(state, SLICE);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// A refusal is an error, and what comes too late is none that counts.
-    fn settled(&self, answer: Answer) -> Result<Answer, Error> {
-        match answer {
-            Answer::Failed { message, code: 0 } => Err(Error::new(ErrorKind::HostAbort, message)),
-            Answer::Failed { message, code } => {
-                let message = format!("{message} (code {code})");
-                Err(Error::new(ErrorKind::HostAbort, message).with_host_code(code))
-            }
-            answer => Ok(answer),
         }
     }
 
@@ -184,6 +175,17 @@ impl Asked {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A refusal is an error, and a fault of the host's is another.
+fn settled(answer: Answer) -> Result<Answer, Error> {
+    let (kind, message, code) = match answer {
+        Answer::Failed { message, code } => (ErrorKind::HostAbort, message, code),
+        Answer::Aborted { message, code } => (ErrorKind::HostFault, message, code),
+        answer => return Ok(answer),
+    };
+    let message = if code == 0 { message } else { format!("{message} (code {code})") };
+    Err(Error::new(kind, message).with_host_code(code))
 }
 
 fn too_late() -> Error {

@@ -238,8 +238,8 @@ pub extern "C" fn tinyci_deploy_plan_json(
 ///         branch that is deployed, or whose config knows no such environment; `TINYCI_BUSY` while
 ///         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
 ///         and where something else is deployed than was planned; `TINYCI_CANCELED`;
-///         `TINYCI_HOST_ABORT` where the host failed a request for an approval. A deployment that
-///         fails is no error.
+///         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
+///         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]

@@ -50,7 +50,8 @@ pub const TINYCI_EVENT_DEPLOY_STARTED: i32 = 11;
 /// `tinyci_event_json` has it as `deployment`.
 pub const TINYCI_EVENT_DEPLOY_FINISHED: i32 = 12;
 /// Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
-/// `tinyci_request_skip` or `tinyci_request_fail`.
+/// `tinyci_request_skip` or `tinyci_request_fail`; and this and every other request with
+/// `tinyci_request_abort` where the host itself failed.
 pub const TINYCI_EVENT_HOOK: i32 = 32;
 /// Request: a script calls a function that was added with `tinyci_options_add_function`. Answer
 /// with one of `tinyci_request_return_*`, or with `tinyci_request_fail`.

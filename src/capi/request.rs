@@ -35,8 +35,12 @@ pub const TINYCI_VALUE_MAP: i32 = 7;
 /// asked waits for the answer, as long as its limits and cancels let it.
 ///
 /// It is answered once, from any thread, now or later. The functions that answer it take it for
-/// good, also if they give an error: it must not be used or freed after them. One that is freed
-/// without an answer fails its step.
+/// good, also if they give an error: it must not be used or freed after them.
+///
+/// There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
+/// and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
+/// no verdict, and the commit is tried again. One that is freed without an answer fails its step, so
+/// that nothing turns green by an oversight.
 pub struct tinyci_request(Sealed<Request>);
 
 handle!(tinyci_request, Request, "request");
@@ -114,7 +118,7 @@ impl Request {
     /// Answers, if that is an answer to what was asked.
     fn answer(self, function: &str, answer: Answer) -> Result<(), Failure> {
         let fits = match (&self.asked.subject, &answer) {
-            (_, Answer::Failed { .. })
+            (_, Answer::Failed { .. } | Answer::Aborted { .. })
             | (Subject::Hook(..), Answer::Passed(_) | Answer::Skipped { .. })
             | (Subject::Function { .. }, Answer::Value(_))
             | (Subject::Secret(_), Answer::Bytes(_))
@@ -447,8 +451,10 @@ pub extern "C" fn tinyci_request_skip(
     })
 }
 
-/// Answers any request: the host refuses, or failed at it. The step fails, unless it is a function
-/// and the script catches the error.
+/// Answers any request: the host refuses. That is a decision about the commit, whose step fails,
+/// unless a script catches the error of a function, a secret or a command.
+///
+/// Where the host's own machinery failed, `tinyci_request_abort` is the answer.
 ///
 /// @param request  The request, which is gone then.
 /// @param message  Why, for the record; NULL for no reason. Copied.
@@ -468,6 +474,36 @@ pub extern "C" fn tinyci_request_fail(
     guard::consume(request, err, |request| {
         let message = message.lossy().unwrap_or_else(|| "the host failed the request".to_owned());
         request.answer("tinyci_request_fail", Answer::Failed { message, code })
+    })
+}
+
+/// Answers any request: the host cannot answer it, since its own machinery failed, such as a vault
+/// that is down, or a bug in its code.
+///
+/// That says nothing about the commit: no script can catch it, only `after_all` still runs, and the
+/// attempt ends with `TINYCI_OUTCOME_NO_VERDICT`, to be tried again by a later run as often as
+/// attempts are allowed. `after_all` itself decides nothing, also by this. A deployment fails, and
+/// says why; one that asks for an approval before it begins does not begin, and `tinyci_run_next`
+/// gives `TINYCI_HOST_FAULT`.
+///
+/// @param request  The request, which is gone then.
+/// @param message  What failed, for the record; NULL for no reason. Copied.
+/// @param code     A number of the host's own, which stands in the record behind the message; 0 for
+///                 none.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_request_abort(
+    request: Option<Box<tinyci_request>>,
+    message: CText<'_>,
+    code: i32,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::consume(request, err, |request| {
+        let message = message.lossy().unwrap_or_else(|| "the host did not say why".to_owned());
+        request.answer("tinyci_request_abort", Answer::Aborted { message, code })
     })
 }
 

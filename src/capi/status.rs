@@ -39,7 +39,7 @@ pub const TINYCI_SPAWN: tinyci_status = -9;
 pub const TINYCI_CHILD_LOST: tinyci_status = -10;
 /// The work was canceled before it could begin.
 pub const TINYCI_CANCELED: tinyci_status = -11;
-/// The host failed or refused a request, or did not answer it.
+/// The host refused a request, or did not answer it.
 pub const TINYCI_HOST_ABORT: tinyci_status = -12;
 /// Another process or thread is running in this repository; it will look again before it ends.
 pub const TINYCI_BUSY: tinyci_status = -13;
@@ -49,9 +49,11 @@ pub const TINYCI_UNSUPPORTED: tinyci_status = -14;
 pub const TINYCI_WRONG_PROCESS: tinyci_status = -15;
 /// tinyci itself is at fault. The handle that was used is failed for ever: only free it.
 pub const TINYCI_PANIC: tinyci_status = -16;
+/// The host aborted a request, since its own machinery failed.
+pub const TINYCI_HOST_FAULT: tinyci_status = -17;
 
 /// Every status with its name.
-const NAMES: [(tinyci_status, &CStr); 19] = [
+const NAMES: [(tinyci_status, &CStr); 20] = [
     (TINYCI_OK, c"ok"),
     (TINYCI_DONE, c"done"),
     (TINYCI_AGAIN, c"again"),
@@ -71,6 +73,7 @@ const NAMES: [(tinyci_status, &CStr); 19] = [
     (TINYCI_UNSUPPORTED, c"unsupported"),
     (TINYCI_WRONG_PROCESS, c"wrong_process"),
     (TINYCI_PANIC, c"panic"),
+    (TINYCI_HOST_FAULT, c"host_fault"),
 ];
 
 /// The name of a status in small letters, such as `not_found`, for logs.
@@ -104,6 +107,7 @@ pub(super) fn status_of(kind: ErrorKind) -> tinyci_status {
         ErrorKind::Unsupported => TINYCI_UNSUPPORTED,
         ErrorKind::WrongProcess => TINYCI_WRONG_PROCESS,
         ErrorKind::Panic => TINYCI_PANIC,
+        ErrorKind::HostFault => TINYCI_HOST_FAULT,
     }
 }
 
@@ -112,7 +116,7 @@ mod tests {
     use super::*;
 
     /// In the order of [`NAMES`]. That there are no others, the match of `status_of` holds.
-    const KINDS: [ErrorKind; 16] = [
+    const KINDS: [ErrorKind; 17] = [
         ErrorKind::InvalidArg,
         ErrorKind::NotFound,
         ErrorKind::NotARepo,
@@ -129,6 +133,7 @@ mod tests {
         ErrorKind::Unsupported,
         ErrorKind::WrongProcess,
         ErrorKind::Panic,
+        ErrorKind::HostFault,
     ];
 
     #[test]
@@ -146,7 +151,7 @@ mod tests {
 
     #[test]
     fn unknown_numbers_have_no_name() {
-        for unknown in [3, -17, i32::MIN, i32::MAX] {
+        for unknown in [3, -18, i32::MIN, i32::MAX] {
             assert!(tinyci_status_name(unknown).is_null());
         }
     }

@@ -13,11 +13,12 @@ use std::{
 use super::{
     desk::{ApprovalCall, ApprovalFn},
     handle::Engine,
-    host::{HookCall, HookError, Hooks},
+    host::{HookCall, Hooks},
     process_env::collected,
     secrets::SecretFn,
 };
 use crate::{
+    answer::HookError,
     environment::Variables,
     error::{Error, ErrorKind},
     executor::{EnvChange, Executor},
@@ -229,8 +230,10 @@ impl EngineBuilder {
     /// Calls this closure at a point of every run, on the worker that runs the commit.
     ///
     /// Several hooks at one point are called in the order in which they were added, all of them
-    /// before the config's own. An error fails the step, as a command that fails does; so does a
-    /// panic. The observer has seen before what came earlier ([`RequestContext`]).
+    /// before the config's own. An error fails the step, as a command that fails does; but one of the
+    /// kind [`HostFault`](ErrorKind::HostFault), or a panic, is no fault of the commit's: the attempt
+    /// ends without a verdict ([`Outcome::NoVerdict`](crate::Outcome::NoVerdict)), after its
+    /// `after_all`. The observer has seen before what came earlier ([`RequestContext`]).
     pub fn hook(
         mut self,
         hook: Hook,
@@ -243,7 +246,9 @@ impl EngineBuilder {
     /// Answers for secrets: the value of the one of this name, or `None` where there is none, and
     /// the folder of `tinyci.secretsDir` is looked into.
     ///
-    /// Only commits on refs that `tinyci.secretRefs` names are ever given any.
+    /// Only commits on refs that `tinyci.secretRefs` names are ever given any. An error fails the step;
+    /// a [`HostFault`](ErrorKind::HostFault) and a panic leave no verdict, as for a
+    /// [`hook`](EngineBuilder::hook).
     ///
     /// ```no_run
     /// use tinyci::Engine;
@@ -268,7 +273,8 @@ impl EngineBuilder {
     ///
     /// It is asked only where the config wants an approval and the repository holds none
     /// ([`Engine::approve`]). Without an answer the deployment ends as
-    /// [`Waiting`](crate::DeployOutcome::Waiting).
+    /// [`Waiting`](crate::DeployOutcome::Waiting). Where the config wants the approval, an error keeps
+    /// the deployment from beginning; where a script asks, it fails the deployment.
     ///
     /// ```no_run
     /// use tinyci::Engine;
@@ -293,8 +299,10 @@ impl EngineBuilder {
     ///
     /// It takes as many arguments as the range says, 8 at most. `effect` tells a plan whether it
     /// may call the function; `doc` stands in the reference that `tinyci defs` writes. It is called
-    /// on the worker that runs the commit, or on the thread of a `parallel` branch; an error or a
-    /// panic fails the phase with the place of the call, unless the script catches it.
+    /// on the worker that runs the commit, or on the thread of a `parallel` branch; an error fails the
+    /// phase with the place of the call, unless the script catches it. A
+    /// [`HostFault`](ErrorKind::HostFault) and a panic cannot be caught, and leave no verdict, as for
+    /// a [`hook`](EngineBuilder::hook).
     ///
     /// ```no_run
     /// use tinyci::{Effect, Engine, Value};

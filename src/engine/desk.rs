@@ -1,17 +1,13 @@
 //! [`Desk`]: where a deployment asks whether somebody approved of it.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{
-    host::{HookError, host_error},
-    pump::Sender,
-    secrets::unasked,
-};
+use super::{pump::Sender, secrets::unasked};
 use crate::{
+    answer::{HookError, answered},
     commit::{Commit, CommitId},
     error::{Error, ErrorKind},
     outcome::Outcome,
@@ -71,7 +67,8 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// [`HostAbort`](ErrorKind::HostAbort) where the host fails,
+    /// [`HostAbort`](ErrorKind::HostAbort) where the host refuses to say,
+    /// [`HostFault`](ErrorKind::HostFault) or [`Panic`](ErrorKind::Panic) where it fails itself,
     /// [`Canceled`](ErrorKind::Canceled) where nobody waits for its answer any more, [`Git`](ErrorKind::Git) where the
     /// approvals cannot be read.
     pub(super) fn ask(
@@ -111,16 +108,10 @@ impl Desk {
             Error::new(kind, unasked(why))
         })?;
         let call = ApprovalCall { environment: &self.environment, question, context };
-        match catch_unwind(AssertUnwindSafe(|| host(&call))) {
-            Ok(answer) => answer.map_err(|error| {
-                let error = host_error(error);
-                let message = format!("the host could not be asked for an approval: {error}");
-                Error::new(error.kind(), message)
-            }),
-            Err(_) => {
-                let message = "the host panicked when it was asked for an approval";
-                Err(Error::new(ErrorKind::Panic, message))
-            }
-        }
+        answered("the request for an approval", || host(&call)).map_err(|error| {
+            let message =
+                format!("the host could not be asked for an approval: {}", error.report());
+            if error.is_host_fault() { error } else { error.with_message(message) }
+        })
     }
 }

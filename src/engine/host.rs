@@ -1,12 +1,13 @@
 //! What a host answers while a run waits for it: hooks, and commands where it runs them.
 
-use std::{error::Error as StdError, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::pump::Sender;
 use crate::{
+    answer::{HookError, answered},
     cancel::CancelView,
     commit::Commit,
-    error::{Error, ErrorKind},
+    error::Error,
     executor::{Command, Executor, Output},
     interpolate::Vars,
     outcome::{Exit, Outcome},
@@ -14,16 +15,13 @@ use crate::{
     request_context::RequestContext,
 };
 
-/// What a hook's closure may fail with: anything that `?` turns into a boxed error.
-pub type HookError = Box<dyn StdError + Send + Sync>;
-
 type HookFn = dyn Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync;
 
 /// One call of a host's hook.
 ///
 /// The hook of the host comes before the config's hook of the same name. It may fail the step
 /// with an error, [`skip`](HookCall::skip) what the config has there, and set variables for the
-/// commands that follow.
+/// commands that follow. [`HookError`] says which errors are no fault of the commit's.
 #[derive(Debug)]
 pub struct HookCall<'a> {
     pub(super) hook: Hook,
@@ -101,12 +99,13 @@ impl Hooks {
 
     /// Calls every hook of this point until one fails or skips. `Ok(Some(reason))` says that the
     /// config's own hook is to be left out.
-    pub(super) fn call(&self, mut call: HookCall<'_>) -> Result<Option<String>, HookError> {
+    pub(super) fn call(&self, mut call: HookCall<'_>) -> Result<Option<String>, Error> {
         let point = call.hook;
+        let what = format!("the hook `{}`", StepName::from(point));
         for (_, hook) in self.0.iter().filter(|(hook, _)| *hook == point) {
-            hook(&mut call)?;
+            answered(&what, || hook(&mut call))?;
             if let Some(mistake) = call.mistake.take() {
-                return Err(mistake.into());
+                return Err(mistake);
             }
             if call.skipped.is_some() {
                 break;
@@ -136,19 +135,4 @@ impl Executor for HostExecutor {
             Err(_) => Ok(Exit::Canceled),
         }
     }
-}
-
-/// A host's error as ours: its own text and those of its causes, which is all that is kept of it.
-pub(super) fn host_error(error: HookError) -> Error {
-    let error = match error.downcast::<Error>() {
-        Ok(error) => return *error,
-        Err(error) => error,
-    };
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    Error::new(ErrorKind::HostAbort, text)
 }

@@ -62,6 +62,6 @@ pub use self::{
     definitions::DefinitionsFormat,
     desk::ApprovalCall,
     handle::{Engine, Export, LogOptions},
-    host::{HookCall, HookError},
+    host::HookCall,
     reports::Filter,
 };

@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{host::HookError, pump::Sender};
+use super::pump::Sender;
 use crate::{
+    answer::{HookError, answered},
     commit::Commit,
     error::{Error, ErrorKind},
     glob,
@@ -66,7 +67,14 @@ impl Secrets {
     pub(super) fn fetch(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Denied> {
         if let (Some(ask), Some(events)) = (&self.ask, &self.events) {
             events.settle(context).map_err(|why| refused(name, unasked(why)))?;
-            let answer = ask(name, context).map_err(|error| refused(name, &error.to_string()))?;
+            let what = format!("the request for the secret `{name}`");
+            let answer = answered(&what, || ask(name, context)).map_err(|error| {
+                if error.is_host_fault() {
+                    Denied::Fault(error)
+                } else {
+                    refused(name, &error.report())
+                }
+            })?;
             if let Some(value) = answer {
                 return Ok(value);
             }

@@ -8,7 +8,7 @@ use super::{
     call::{Call, kind},
     registry::COMMAND_OPTIONS,
     secret::{self, Secret},
-    session::{Session, Stop, Thrown, denied, throw},
+    session::{Session, Stop, Thrown, throw},
     tags,
 };
 use crate::{
@@ -134,7 +134,7 @@ fn run(
     let session = call.session;
     session.acted.store(true, Ordering::SeqCst);
     session.check()?;
-    let end = session.host.command(&command).map_err(denied)?;
+    let end = session.host.command(&command).map_err(|why| session.denied(why))?;
     match end.exit {
         Exit::Canceled => Err(Stop::Canceled.thrown()),
         // Whose limit it was decides whether a script may catch it.

@@ -9,9 +9,9 @@ use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 use super::{
     call::Call,
     registry::RETRY_OPTIONS,
-    session::{Frame, Stop, Thrown, denied, throw},
+    session::{Frame, Stop, Thrown, throw},
 };
-use crate::step::{ApprovalAnswer, StepCommand};
+use crate::step::{ApprovalAnswer, Denied, StepCommand};
 
 /// A function to call when the phase ends, with what it needs to be called then: without the
 /// context of its call it would have lost the imports.
@@ -143,7 +143,9 @@ pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     match call.session.host.approve(&question, call.session.limits()) {
         Ok(ApprovalAnswer::Given) => Ok(Dynamic::UNIT),
         Ok(ApprovalAnswer::Awaited) => Err(Stop::Waits(question).thrown()),
-        Err(why) => Err(denied(why)),
+        // No script may go on without the answer.
+        Err(Denied::Refused(error)) => Err(call.session.stopped_or(Stop::Fail(error.report()))),
+        Err(fault) => Err(call.session.denied(fault)),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     literal::{dynamic_of, value_of},
     parallel, registry,
     secret::{self, Secret},
-    session::{Session, Thrown, denied, throw},
+    session::{Session, Thrown, throw},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -180,10 +180,11 @@ fn call_host(
         values.push(value);
     }
     session.acted.store(true, std::sync::atomic::Ordering::SeqCst);
-    let answer = session.host.call(function, &values, session.limits());
+    let value = session.host.call(function, &values, session.limits());
+    let value = value.map_err(|why| session.denied(why))?;
     // It could not be interrupted; what it says after the limit is refused.
     session.check()?;
-    answer.map(dynamic_of).map_err(denied)
+    Ok(dynamic_of(value))
 }
 
 /// Refuses functions of an embedding program that would stand in the way of ours.
@@ -224,7 +225,8 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
         );
         return Err(throw(message));
     }
-    let value = call.session.host.secret(&name, call.session.limits()).map_err(denied)?;
+    let value = call.session.host.secret(&name, call.session.limits());
+    let value = value.map_err(|why| call.session.denied(why))?;
     Ok(Dynamic::from(Secret { name: name.into(), value: value.into() }))
 }
 
@@ -258,7 +260,7 @@ fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
         call.mistake("value", "a text, a number, a truth value, or a list or map of them", value)
     })?;
     let kept = call.session.host.remember(&key, kept);
-    kept.map(|()| Dynamic::UNIT).map_err(denied)
+    kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 
 fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -279,7 +281,7 @@ fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let path = call.text("path", &first(arguments))?;
     secret::refuse(call.session, &first(arguments))?;
     let kept = call.session.host.artifact(&path);
-    kept.map(|()| Dynamic::UNIT).map_err(denied)
+    kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 
 fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

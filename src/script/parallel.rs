@@ -8,7 +8,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -21,6 +21,10 @@ use super::{
     commands::plain_text,
     control::{labelled, stored},
     session::{Frame, Stop, Thrown, throw},
+};
+use crate::{
+    answer::panic_text,
+    error::{Error, ErrorKind},
 };
 
 /// How many branches of a phase run on threads of their own, those of branches included. Where all
@@ -167,12 +171,12 @@ fn run_branch(
     let work = || branch.function.call_raw(context, None, branch.arguments.clone());
     let work = || catch_unwind(AssertUnwindSafe(work));
     call.session.within(labelled(outer, &branch.label), work).unwrap_or_else(|panic| {
-        Err(throw(format!("a branch panicked: {}", super::run::panic_text(&*panic))))
+        let message = format!("a branch panicked: {}", panic_text(&*panic));
+        Err(Stop::Fault(Arc::new(Error::new(ErrorKind::Panic, message))).thrown())
     })
 }
 
-/// What all branches returned, or the error of one: of those that failed the first, but what ends
-/// the phase comes before what a script may catch.
+/// What all branches returned, or the error of one: the gravest, and of several such the first.
 fn collect(ended: Vec<Mutex<Option<Result<Dynamic, Thrown>>>>) -> Result<Array, Thrown> {
     let mut values = Array::new();
     let mut errors = Vec::new();
@@ -183,8 +187,9 @@ fn collect(ended: Vec<Mutex<Option<Result<Dynamic, Thrown>>>>) -> Result<Array, 
             None => {}
         }
     }
-    let stop = errors.iter().position(|error| Stop::of(error).is_some());
-    if errors.is_empty() { Ok(values) } else { Err(errors.swap_remove(stop.unwrap_or(0))) }
+    let rank = |error: &Thrown| Stop::of(error).map_or(0, |stop| stop.rank());
+    // The last of the greatest, seen from behind.
+    errors.into_iter().rev().max_by_key(rank).map_or(Ok(values), Err)
 }
 
 /// A function whose captured values are its own.

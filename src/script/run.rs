@@ -1,7 +1,6 @@
 //! One phase of a script, from the call of its function to what became of it.
 
 use std::{
-    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -18,6 +17,7 @@ use super::{
     session::{Frame, Session, Stop, Thrown},
 };
 use crate::{
+    answer::panic_text,
     error::{Error, ErrorKind},
     function::HostFunction,
     interpolate::Vars,
@@ -74,9 +74,12 @@ pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
     session.begin_cleaning(Instant::now().checked_add(call.script.timeout));
     let cleaned = clean_up(&engine, &session, &call);
     session.leave_thread();
-    match cleaned {
+    match (first.outcome, cleaned) {
+        (Outcome::Success, Some(failed)) => failed,
+        // Without the machinery there is no verdict, whatever else was found.
+        (Outcome::Canceled | Outcome::NoVerdict, _) => first,
+        (_, Some(failed)) if failed.outcome == Outcome::NoVerdict => failed,
         // What the phase itself became matters more than that its cleaning failed as well.
-        Some(failed) if first.outcome == Outcome::Success => failed,
         _ => first,
     }
 }
@@ -106,15 +109,18 @@ fn guarded(session: &Session, work: impl FnOnce() -> Result<(), Thrown>) -> Resu
 }
 
 /// Calls what was deferred, last first, each whatever became of the others; gives back how the
-/// first of them failed.
+/// first of them failed, but that the machinery did before all else.
 fn clean_up(engine: &Engine, session: &Arc<Session>, call: &PhaseCall<'_>) -> Option<PhaseEnd> {
     let mut failed = None;
     while let Some(deferred) = session.take_deferred() {
         let frame = Frame { label: deferred.label(), ..session.frame() };
         let work = || session.within(frame, || deferred.call(engine).map(drop));
         let end = end_of(guarded(session, work), session, call);
-        if !matches!(end.outcome, Outcome::Success) {
-            failed.get_or_insert(end);
+        let is_known = |known: &PhaseEnd| {
+            known.outcome == Outcome::NoVerdict || end.outcome != Outcome::NoVerdict
+        };
+        if end.outcome != Outcome::Success && !failed.as_ref().is_some_and(is_known) {
+            failed = Some(end);
         }
     }
     failed
@@ -151,10 +157,4 @@ fn end_of(ended: Result<(), Thrown>, session: &Session, call: &PhaseCall<'_>) ->
             PhaseEnd { error: Some(report()), ..PhaseEnd::of(outcome) }
         }
     }
-}
-
-/// What a panic said.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
 }

@@ -47,6 +47,17 @@ impl Stop {
         EvalAltResult::ErrorTerminated(Dynamic::from(self), Position::NONE).into()
     }
 
+    /// Which of several stops counts: the greatest. An error that a script may catch has 0.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Stop::Canceled => 5,
+            Stop::Fault(_) => 4,
+            Stop::TimedOut => 3,
+            Stop::Fail(_) => 2,
+            Stop::Skip(_) | Stop::Waits(_) => 1,
+        }
+    }
+
     /// The stop that an error is, wherever in the calls it was raised.
     pub(super) fn of(error: &EvalAltResult) -> Option<Stop> {
         match error {
@@ -55,15 +66,6 @@ impl Stop {
             | EvalAltResult::ErrorInModule(_, inner, _) => Stop::of(inner),
             _ => None,
         }
-    }
-}
-
-/// What a script is told that does not get what it asked for: it can catch a refusal, and nothing
-/// else.
-pub(super) fn denied(denied: Denied) -> Thrown {
-    match denied {
-        Denied::Refused(error) => throw(error.report()),
-        Denied::Fault(error) => Stop::Fault(Arc::new(error)).thrown(),
     }
 }
 
@@ -144,6 +146,22 @@ impl Session {
     /// The same as an error.
     pub(super) fn check(&self) -> Result<(), Thrown> {
         self.stop().map_or(Ok(()), |stop| Err(stop.thrown()))
+    }
+
+    /// What a script is told that does not get what it asked for: it can catch a refusal, and
+    /// nothing else. A failure of the machinery comes before a time limit, which it may have used up.
+    pub(super) fn denied(&self, denied: Denied) -> Thrown {
+        match (self.stop(), denied) {
+            (Some(Stop::Canceled), _) => Stop::Canceled.thrown(),
+            (_, Denied::Fault(error)) => Stop::Fault(Arc::new(error)).thrown(),
+            (Some(stop), Denied::Refused(_)) => stop.thrown(),
+            (None, Denied::Refused(error)) => throw(error.report()),
+        }
+    }
+
+    /// What already stops the phase, or else this.
+    pub(super) fn stopped_or(&self, stop: Stop) -> Thrown {
+        self.stop().unwrap_or(stop).thrown()
     }
 
     /// Refuses a function that does more than look things up where no more is allowed.

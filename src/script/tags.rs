@@ -1,6 +1,6 @@
 //! `<%= … %>` as one expression of the language, in YAML's commands and in the texts of `sh`.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, ParseErrorType, Scope, Stmt};
 
@@ -12,7 +12,7 @@ use super::{
     imports::Unit,
     load::parser,
     message, registry,
-    session::{Frame, Session, Thrown, throw},
+    session::{Frame, Session, Stop, Thrown, throw},
     source::Source,
 };
 use crate::{
@@ -32,10 +32,14 @@ pub(super) fn fill(engine: &Engine, session: &Arc<Session>, text: &str) -> Resul
         return Ok(text.to_owned());
     }
     let template = Template::new(text, Position::new(1, 1));
+    let stopped = Cell::new(None);
     let filled = interpolate_expressions(&template, &session.vars, "", &|expression| {
-        evaluate(engine, session, expression)
+        evaluate(engine, session, expression, &stopped)
     });
-    filled.map_err(|error| throw(error.message()))
+    filled.map_err(|error| match stopped.take() {
+        Some(stop) => stop.thrown(),
+        None => throw(error.message()),
+    })
 }
 
 /// Fills the tags of a text of a YAML config.
@@ -47,15 +51,26 @@ pub(crate) fn interpolate_template(
     host: &Arc<dyn Host>,
     functions: &[HostFunction],
 ) -> Result<String, Error> {
-    interpolate_expressions(template, vars, config_name, &|expression| {
+    let stopped = Cell::new(None);
+    let filled = interpolate_expressions(template, vars, config_name, &|expression| {
         let session = Session::new(host.clone(), None, facts.clone(), vars.clone(), None);
         let engine = functions::engine(&session, functions);
-        evaluate(&engine, &session, expression)
+        evaluate(&engine, &session, expression, &stopped)
+    });
+    filled.map_err(|error| match stopped.take() {
+        Some(Stop::Fault(fault)) => Error::new(fault.kind(), fault.report()),
+        _ => error,
     })
 }
 
-/// The value of an expression that only looks things up, as a text.
-fn evaluate(engine: &Engine, session: &Arc<Session>, expression: &str) -> Result<String, String> {
+/// The value of an expression that only looks things up, as a text. `stopped` is told what ended it
+/// that is no mistake in it.
+fn evaluate(
+    engine: &Engine,
+    session: &Arc<Session>,
+    expression: &str,
+    stopped: &Cell<Option<Stop>>,
+) -> Result<String, String> {
     let mut scope = Scope::new();
     scope.push_constant("ctx", Context(session.clone()));
     for name in session.vars.names() {
@@ -64,8 +79,10 @@ fn evaluate(engine: &Engine, session: &Arc<Session>, expression: &str) -> Result
     let ast = parse(engine, &scope, expression)?;
     let frame = Frame { in_tag: true, ..session.frame() };
     let value = session.within(frame, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast));
-    let value =
-        value.map_err(|error| not_one(expression, &super::report::message(&error, None)))?;
+    let value = value.map_err(|error| {
+        stopped.set(Stop::of(&error));
+        not_one(expression, &super::report::message(&error, None))
+    })?;
     plain_text(&value.flatten_clone())
         .filter(|text| !text.contains(&session.sentinel))
         .ok_or_else(|| not_one(expression, "it gives no text or number"))

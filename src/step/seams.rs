@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Output, Stream},
     forecast::Act,
-    function::{BoxedError, HostFunction, Value},
+    function::{HostFunction, Value},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
     record::{Artifact, StepRecord},
@@ -35,8 +35,13 @@ impl Denied {
         Denied::Refused(Error::new(ErrorKind::InvalidArg, message))
     }
 
-    /// An error of what runs commands: only a host that says so blames the commit.
-    pub(crate) fn of_executor(error: Error) -> Self {
+    /// An error of what the embedding program was asked for.
+    pub(crate) fn of_host(error: Error) -> Self {
+        if error.is_host_fault() { Denied::Fault(error) } else { Denied::Refused(error) }
+    }
+
+    /// An error of the machinery, unless the embedding program says that it refuses.
+    pub(crate) fn of_machinery(error: Error) -> Self {
         match error.kind() {
             ErrorKind::HostAbort => Denied::Refused(error),
             _ => Denied::Fault(error),
@@ -76,7 +81,7 @@ pub(crate) enum ApprovalAnswer {
 #[derive(Debug, Default)]
 pub(crate) struct HookAnswer {
     /// Why the step fails.
-    pub(crate) failed: Option<BoxedError>,
+    pub(crate) failed: Option<Error>,
     /// Why the config's own hook is left out.
     pub(crate) skipped: Option<String>,
     /// The variables that were set.
@@ -182,7 +187,7 @@ pub(crate) trait Effects: Send + Sync {
         function: &HostFunction,
         arguments: &[Value],
         context: &RequestContext,
-    ) -> Result<Value, BoxedError>;
+    ) -> Result<Value, Error>;
 
     /// Calls the hooks of the embedding program at this point.
     fn hooks(&self, hook: Hook, so_far: Outcome, context: &RequestContext) -> HookAnswer;

@@ -100,7 +100,7 @@ fn a_hook_is_answered_or_its_step_fails() {
     for answer in ["var", "untaken"] {
         check("hooks", &[answer], &WAYS, || with(config));
     }
-    for answer in ["fail", "drop", "unfit"] {
+    for answer in ["fail", "abort", "drop", "unfit"] {
         check("hooks", &[answer], &FAST, || with(config));
     }
     let config = "build: echo \"build $NOTHING\"\nhooks: {before_build: echo own}\n";
@@ -120,6 +120,27 @@ fn functions_take_and_give_every_kind_of_value() {
         repo.commit("a script");
         repo
     });
+}
+
+#[test]
+fn a_host_that_fails_itself_leaves_no_verdict() {
+    let script = r#"const SECRETS = ["TOKEN"];
+        fn build() {
+            try { ask(); } catch { }
+            try { secret("TOKEN"); } catch { }
+            try { sh("make"); } catch { }
+        }
+        fn after_all() { sh("clean"); }"#;
+    for kind in ["FUNCTION", "SECRET", "COMMAND"] {
+        let ways: &[Way] = if kind == "SECRET" { &WAYS } else { &FAST };
+        check("blame", &[kind], ways, || {
+            let repo = TestRepo::new();
+            repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
+            repo.write(".tinyci.rhai", script);
+            repo.commit("a script");
+            repo
+        });
+    }
 }
 
 #[test]

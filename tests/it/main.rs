@@ -12,6 +12,7 @@ mod differential_cases;
 #[cfg(feature = "rhai")]
 mod differential_ways;
 mod engine_attempts;
+mod engine_blame;
 mod engine_builder;
 mod engine_env;
 mod engine_events;

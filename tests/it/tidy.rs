@@ -13,6 +13,7 @@ use std::{
 const FLOORS: [&[&str]; 5] = [
     // Words: data and seams.
     &[
+        "answer",
         "bytes",
         "cancel",
         "check_report",

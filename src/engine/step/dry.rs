@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     executor::{Command, Output, Stream},
     forecast::{Act, Assumption},
-    function::{BoxedError, Effect, FunctionCall, HostFunction, Value},
+    function::{Effect, FunctionCall, HostFunction, Value},
     glob,
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
@@ -179,7 +179,7 @@ impl Effects for DryEffects {
         function: &HostFunction,
         arguments: &[Value],
         context: &RequestContext,
-    ) -> Result<Value, BoxedError> {
+    ) -> Result<Value, Error> {
         if function.effect == Effect::External {
             self.act();
             return Ok(Value::Nothing);

@@ -2,7 +2,6 @@
 //! everything it says is masked here, before [`Effects`] act on it.
 
 use std::{
-    any::Any,
     collections::BTreeMap,
     ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,6 +19,7 @@ use super::{
     paths::below_export,
 };
 use crate::{
+    answer::panic_text,
     cancel::CancelView,
     environment::{Variables, change},
     error::{Error, ErrorKind},
@@ -178,12 +178,11 @@ impl Host for StepHost {
         let failed = |why: String| Denied::refused(format!("`{name}` failed: {why}"));
         // What ended the wait ends the step too, whatever this error says.
         self.reporter.flush(&context).map_err(|stop| failed(stop.name().to_owned()))?;
-        match catch_unwind(AssertUnwindSafe(|| self.effects.call(function, arguments, &context))) {
-            Ok(answer) => answer.map_err(|error| failed(error.to_string())),
-            Err(panic) => {
-                Err(Denied::refused(format!("`{name}` panicked: {}", panic_text(&*panic))))
-            }
-        }
+        let answer = self.effects.call(function, arguments, &context);
+        answer.map_err(|error| match Denied::of_host(error) {
+            Denied::Refused(error) => failed(error.report()),
+            fault => fault,
+        })
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -303,7 +302,7 @@ impl StepHost {
             exit: ended.as_ref().ok().copied(),
             duration: clock.elapsed(),
         });
-        let exit = ended.map_err(Denied::of_executor)?;
+        let exit = ended.map_err(Denied::of_machinery)?;
         if !exit.outcome().passed() {
             let command = self.masks.apply(&whole_program(&prepared.program));
             *locked(&self.ran.failed) = Some(FailedCommand { command, exit, tail: tail.clone() });
@@ -402,9 +401,4 @@ fn size(value: &Value) -> usize {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(in crate::engine) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
 }

@@ -27,15 +27,11 @@ mod paths;
 mod real;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use self::{
-    conditions::unmet,
-    host::{Ran, panic_text},
-};
+use self::{conditions::unmet, host::Ran};
 pub(super) use self::{
     context::{JobInfo, JobLimits, StepContext},
     dry::DryEffects,
@@ -44,10 +40,10 @@ pub(super) use self::{
     lookups::RepoLookups,
     real::{RealEffects, VoiceReporter},
 };
-use super::{host::host_error, scripts::Scripts, voice::Voice};
+use super::{scripts::Scripts, voice::Voice};
 use crate::{
     cancel::CancelView,
-    error::{Error, ErrorKind},
+    error::Error,
     executor::{EnvChange, Program},
     interpolate::Vars,
     mask::Masks,
@@ -203,21 +199,13 @@ impl Steps<'_> {
         if let Err(stop) = self.reporter.flush(&context) {
             return StepEnd::of(stop);
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| self.effects.hooks(hook, so_far, &context)));
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(panic) => {
-                let message = format!("the host's hook panicked: {}", panic_text(&*panic));
-                let error = Error::new(ErrorKind::Panic, message);
-                return StepEnd::error(Outcome::Failure, error);
-            }
-        };
+        let answer = self.effects.hooks(hook, so_far, &context);
         for (name, value) in answer.vars {
             self.vars.set_fact(&name, value);
         }
         self.vars.may_be_more(answer.may_set_more);
         match (answer.failed, answer.skipped) {
-            (Some(error), _) => StepEnd::error(end_of_hook(&context), host_error(error)),
+            (Some(error), _) => StepEnd::error(end_of_hook(&context, &error), error),
             (None, Some(reason)) => StepEnd::left_out(reason),
             (None, None) => StepEnd::of(Outcome::Success),
         }
@@ -260,7 +248,8 @@ impl Steps<'_> {
             }
             let mut command = match self.command(step, template, context, host) {
                 Ok(command) => command,
-                Err(error) => return StepEnd::error(Outcome::Failure, error),
+                // A placeholder may call a function of the embedding program.
+                Err(error) => return StepEnd::denied(Denied::of_host(error)),
             };
             command.env.extend(secrets.iter().cloned());
             match host.command(&command) {
@@ -332,12 +321,14 @@ impl Steps<'_> {
     }
 }
 
-/// A hook that failed once nobody waited for it any more did not fail by itself.
-fn end_of_hook(context: &RequestContext) -> Outcome {
-    match (context.is_canceled(), context.is_late()) {
-        (true, _) => Outcome::Canceled,
-        (_, true) => Outcome::TimedOut,
-        _ => Outcome::Failure,
+/// A hook that failed once nobody waited for it any more did not fail by itself; but what failed in
+/// the embedding program itself may have used up the time.
+fn end_of_hook(context: &RequestContext, error: &Error) -> Outcome {
+    match () {
+        () if context.is_canceled() => Outcome::Canceled,
+        () if error.is_host_fault() => Outcome::NoVerdict,
+        () if context.is_late() => Outcome::TimedOut,
+        () => Outcome::Failure,
     }
 }
 

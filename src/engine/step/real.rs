@@ -18,7 +18,7 @@ use crate::{
     error::{Error, ErrorKind},
     event::Event,
     executor::{Command, Executor, Output, Stream},
-    function::{BoxedError, FunctionCall, HostFunction, Value},
+    function::{FunctionCall, HostFunction, Value},
     interpolate::Vars,
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
@@ -63,7 +63,7 @@ impl Effects for RealEffects {
         function: &HostFunction,
         arguments: &[Value],
         context: &RequestContext,
-    ) -> Result<Value, BoxedError> {
+    ) -> Result<Value, Error> {
         function.call(&FunctionCall::new(arguments, context))
     }
 
@@ -95,7 +95,7 @@ impl Effects for RealEffects {
             let message = "only a deployment can ask for an approval";
             return Err(Denied::Fault(Error::new(ErrorKind::Unsupported, message)));
         };
-        let given = desk.ask(Some(question), context).map_err(Denied::Fault)?;
+        let given = desk.ask(Some(question), context).map_err(Denied::of_machinery)?;
         Ok(if given { ApprovalAnswer::Given } else { ApprovalAnswer::Awaited })
     }
 

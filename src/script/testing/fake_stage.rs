@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Output, Stream},
     forecast::{Act, Assumption},
-    function::{BoxedError, Effect, FunctionCall, HostFunction, Value},
+    function::{Effect, FunctionCall, HostFunction, Value},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
     record::{Artifact, StepRecord},
@@ -100,7 +100,7 @@ impl Effects for FakeStage {
         function: &HostFunction,
         arguments: &[Value],
         context: &RequestContext,
-    ) -> Result<Value, BoxedError> {
+    ) -> Result<Value, Error> {
         if let Some(value) = self.tester.call_answer(&function.name) {
             return Ok(value);
         }

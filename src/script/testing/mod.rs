@@ -32,10 +32,10 @@ use super::{
     limits,
     load::{Script, declared_at},
     registry, report,
-    run::panic_text,
     session::{Thrown, throw},
 };
 use crate::{
+    answer::panic_text,
     error::{Error, Position},
     function::HostFunction,
     test_report::TestResult,

@@ -50,6 +50,19 @@ static void refused(tinyci_run *run, tinyci_status expected) {
     tinyci_run_free(run);
 }
 
+/* A deployment that does not begin, since the host itself failed. */
+static void aborted(tinyci_run *run, const char *message, int32_t code) {
+    tinyci_event *event;
+    tinyci_error *error;
+    tinyci_status status;
+    while ((status = tinyci_run_next(run, -1, &event, &error)) == TINYCI_OK)
+        ;
+    CHECK(status == TINYCI_HOST_FAULT && same(tinyci_error_message(error), message));
+    CHECK(tinyci_error_host_code(error) == code);
+    tinyci_error_free(error);
+    tinyci_run_free(run);
+}
+
 /* How many lines of the history hold a text. */
 static int32_t deploys(tinyci_engine *engine, const char *part) {
     char *json, *warnings;
@@ -218,6 +231,9 @@ static void approval(const char *path) {
     OK(tinyci_request_fail(asked(run), "the desk is closed", 3, &err));
     refused(run, TINYCI_HOST_ABORT);
     run = begin(engine, NULL);
+    OK(tinyci_request_abort(asked(run), "the desk has no line", 4, &err));
+    aborted(run, "the host aborted the request for an approval: the desk has no line (code 4)", 4);
+    run = begin(engine, NULL);
     next_of(run, TINYCI_EVENT_APPROVAL);
     refused(run, TINYCI_HOST_ABORT);
     run = begin(engine, NULL);
@@ -271,6 +287,9 @@ static void question(const char *path) {
     run = begin(engine, NULL);
     OK(tinyci_request_fail(asked(run), "nobody answers", 0, &err));
     ends(run, TINYCI_OUTCOME_FAILURE, "nobody answers");
+    run = begin(engine, NULL);
+    OK(tinyci_request_abort(asked(run), "no line", 0, &err));
+    ends(run, TINYCI_OUTCOME_FAILURE, "the host aborted the request for an approval: no line");
     run = begin(engine, NULL);
     OK(tinyci_request_return_string(asked(run), "Grace", &err));
     ends(run, TINYCI_OUTCOME_SUCCESS, "\"approved_by\":\"Grace\"");

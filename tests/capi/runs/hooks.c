@@ -1,5 +1,5 @@
 /* Hooks of the host: what each answer makes of the step, and what no answer makes of it.
- * usage: hooks REPOSITORY fail|skip|var|drop|untaken|unfit */
+ * usage: hooks REPOSITORY fail|abort|skip|var|drop|untaken|unfit */
 #include "runs.h"
 
 static void answer(tinyci_event *event, const char *how) {
@@ -15,6 +15,7 @@ static void answer(tinyci_event *event, const char *how) {
     CHECK(tinyci_request_label(hook) == NULL && tinyci_request_command_json(hook) == NULL);
     CHECK(tinyci_request_arg_count(hook) == 0 && tinyci_request_canceled(hook) == 0);
     if (same(how, "fail")) OK(tinyci_request_fail(hook, "the moon is full", 7, &err));
+    if (same(how, "abort")) OK(tinyci_request_abort(hook, "the vault is down", 7, &err));
     if (same(how, "skip")) OK(tinyci_request_skip(hook, "no release today", &err));
     if (same(how, "drop")) tinyci_request_free(hook);
     if (same(how, "unfit")) FAILS(tinyci_request_return_int(hook, 1, &err), TINYCI_INVALID_ARG);
@@ -60,6 +61,9 @@ int main(int argc, char **argv) {
     if (same(how, "fail"))
         finish(run, TINYCI_OUTCOME_FAILURE, "before_build", TINYCI_OUTCOME_FAILURE,
                "the moon is full (code 7)");
+    if (same(how, "abort"))
+        finish(run, TINYCI_OUTCOME_NO_VERDICT, "before_build", TINYCI_OUTCOME_NO_VERDICT,
+               "the host aborted the hook `before_build`: the vault is down (code 7)");
     if (same(how, "drop") || same(how, "untaken") || same(how, "unfit"))
         finish(run, TINYCI_OUTCOME_FAILURE, "before_build", TINYCI_OUTCOME_FAILURE,
                "the host did not answer the request for the hook `before_build`");
