@@ -29,6 +29,7 @@ mod engine_stage;
 mod engine_stop;
 mod engine_turns;
 mod examples;
+mod masking;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
