@@ -76,6 +76,7 @@ tinyci_status tinyci_vars_set(tinyci_vars *vars, const char *name, const char *v
 void tinyci_vars_free(tinyci_vars *vars);
 tinyci_status tinyci_interpolate(const char *tmpl, const tinyci_vars *vars, char **out, tinyci_error **err);
 tinyci_cancel *tinyci_cancel_new(void);
+tinyci_cancel *tinyci_cancel_child(const tinyci_cancel *parent);
 void tinyci_cancel_trigger(const tinyci_cancel *cancel);
 int32_t tinyci_cancel_level(const tinyci_cancel *cancel);
 void tinyci_cancel_free(tinyci_cancel *cancel);

@@ -1386,7 +1386,20 @@ tinyci_status tinyci_interpolate(const char *tmpl,
 tinyci_cancel *tinyci_cancel_new(void);
 
 /**
- * Raises the level by one, up to 2.
+ * Makes a token that is canceled when another one is, or on its own: its level is the higher of the
+ * two. Triggering it leaves the other one as it is, so that one token can stop all of a host's runs,
+ * and each run can still be stopped alone.
+ *
+ * @param parent  The other token, which can be freed at any time; NULL for none.
+ * @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short, and in a
+ *         forked child.
+ *
+ * Any thread.
+ */
+tinyci_cancel *tinyci_cancel_child(const tinyci_cancel *parent);
+
+/**
+ * Raises the level by one, up to 2. A token that was made of another one keeps that as it is.
  *
  * @param cancel  The token, or NULL. In a forked child nothing happens.
  *

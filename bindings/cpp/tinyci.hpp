@@ -1201,6 +1201,8 @@ struct prune_rules {
 class cancel_token {
 public:
     cancel_token() : handle_(detail::made(tinyci_cancel_new())) {}
+    /// Makes a token that is canceled when this one is, or on its own: for one of several runs.
+    cancel_token child() const { return cancel_token(tinyci_cancel_child(handle_.get())); }
     /// Raises the level by one. From any thread, and from a signal handler.
     void cancel() const noexcept { tinyci_cancel_trigger(handle_.get()); }
     /// 0, 1 or 2.
@@ -1208,6 +1210,7 @@ public:
 
 private:
     friend class engine;
+    explicit cancel_token(tinyci_cancel *owned) : handle_(detail::made(owned)) {}
     std::shared_ptr<tinyci_cancel> handle_;
 };
 

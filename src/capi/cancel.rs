@@ -1,8 +1,8 @@
 //! [`tinyci_cancel`]: stopping a run from any thread, and from a signal handler.
 
 use super::{
-    guard,
-    handle::{Sealed, handle},
+    guard::{self, Made},
+    handle::{Handle, Sealed, handle},
 };
 use crate::CancelToken;
 
@@ -25,7 +25,24 @@ pub extern "C" fn tinyci_cancel_new() -> *mut tinyci_cancel {
     guard::fresh(CancelToken::new)
 }
 
-/// Raises the level by one, up to 2.
+/// Makes a token that is canceled when another one is, or on its own: its level is the higher of the
+/// two. Triggering it leaves the other one as it is, so that one token can stop all of a host's runs,
+/// and each run can still be stopped alone.
+///
+/// @param parent  The other token, which can be freed at any time; NULL for none.
+/// @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short, and in a
+///         forked child.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_cancel_child(parent: Option<&tinyci_cancel>) -> *mut tinyci_cancel {
+    match parent {
+        Some(_) => guard::peek(parent, |token| tinyci_cancel::new(token.child()).into_pointer()),
+        None => tinyci_cancel_new(),
+    }
+}
+
+/// Raises the level by one, up to 2. A token that was made of another one keeps that as it is.
 ///
 /// @param cancel  The token, or NULL. In a forked child nothing happens.
 ///

@@ -173,6 +173,7 @@ fn secrets_come_from_the_host_or_the_folder() {
 fn a_run_ends_early_in_every_way() {
     let config = "build: echo going >&2; exec sleep 600\nhooks: {after_all: echo cleaned up}\n";
     check("stop", &["signal"], &FAST, || with(config));
+    check("stop", &["child"], &FAST, || with(config));
     check("stop", &["free"], &WAYS, || with(config));
     check("stop", &["request"], &WAYS, || with(config));
 }

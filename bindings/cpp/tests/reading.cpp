@@ -121,7 +121,12 @@ TEST(commits_are_found_and_exported) {
     opened.export_commit("HEAD", repo.outside("tree"));
     EQUAL(check::read_file(repo.outside("tree") / ".tinyci.yml"), "build: 'true'\n");
     const tinyci::cancel_token canceled;
+    const tinyci::cancel_token child = canceled.child();
+    child.cancel();
+    EQUAL(canceled.level(), 0);
+    EQUAL(child.level(), 1);
     canceled.cancel();
+    EQUAL(canceled.child().level(), 1);
     EQUAL(canceled.level(), 1);
     const auto stopped = THROWN(
         tinyci::error, opened.export_commit("HEAD", repo.outside("other"), canceled));

@@ -73,6 +73,7 @@ export const constants = {
   UNSUPPORTED: -14,
   WRONG_PROCESS: -15,
   PANIC: -16,
+  HOST_FAULT: -17,
 };
 
 // name: [type of the result, [[name, type] of each parameter]]
@@ -138,6 +139,7 @@ export const functions = {
   vars_free: ["void",[["vars","tinyci_vars *"]]],
   interpolate: ["tinyci_status",[["tmpl","const char *"],["vars","const tinyci_vars *"],["out","char **"],["err","tinyci_error **"]]],
   cancel_new: ["tinyci_cancel *",[]],
+  cancel_child: ["tinyci_cancel *",[["parent","const tinyci_cancel *"]]],
   cancel_trigger: ["void",[["cancel","const tinyci_cancel *"]]],
   cancel_level: ["int32_t",[["cancel","const tinyci_cancel *"]]],
   cancel_free: ["void",[["cancel","tinyci_cancel *"]]],
@@ -182,6 +184,7 @@ export const functions = {
   request_ok: ["tinyci_status",[["request","tinyci_request *"],["err","tinyci_error **"]]],
   request_skip: ["tinyci_status",[["request","tinyci_request *"],["reason","const char *"],["err","tinyci_error **"]]],
   request_fail: ["tinyci_status",[["request","tinyci_request *"],["message","const char *"],["code","int32_t"],["err","tinyci_error **"]]],
+  request_abort: ["tinyci_status",[["request","tinyci_request *"],["message","const char *"],["code","int32_t"],["err","tinyci_error **"]]],
   request_return_null: ["tinyci_status",[["request","tinyci_request *"],["err","tinyci_error **"]]],
   request_return_bool: ["tinyci_status",[["request","tinyci_request *"],["value","int32_t"],["err","tinyci_error **"]]],
   request_return_int: ["tinyci_status",[["request","tinyci_request *"],["value","int64_t"],["err","tinyci_error **"]]],

@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Functions of the header that the package has no use for, and why. */
 const SKIPPED = {
+  cancel_child: "an AbortSignal follows others by AbortSignal.any()",
   cancel_level: "tokens are AbortSignals here, and only the package sees its own",
   error_status: "it is what the call returned",
   request_arg_string: "the argument's JSON says the same, and tells of a NUL",

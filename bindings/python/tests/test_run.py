@@ -176,6 +176,21 @@ def test_cancel_from_another_thread(silent: pathlib.Path, repository: Repository
     assert repository.verdict() is None
 
 
+def test_a_child_of_a_token_stops_one_run_alone(repository: Repository) -> None:
+    repository.commit("build: echo going; sleep 1000\n")
+    engine = tinyci.open(repository.path)
+    everything = tinyci.CancelToken()
+    one, other = everything.child(), everything.child()
+    for token, raised in ((one, one), (other, everything)):
+        run = engine.run(cancel=token)
+        for event in run:
+            if event.kind == "output":
+                assert (everything.level, other.level) == (0, 0)
+                raised.cancel()
+        assert run.outcome == "canceled"
+    assert (everything.level, one.level, other.level) == (1, 1, 1)
+
+
 def test_close_from_another_thread_ends_the_loop(
     silent: pathlib.Path, repository: Repository
 ) -> None:

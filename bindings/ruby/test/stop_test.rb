@@ -89,6 +89,20 @@ class StopTest < Minitest::Test
     end
   end
 
+  def test_a_child_of_a_token_stops_one_run_alone
+    commit(silent_build)
+    all = TinyCI::CancelToken.new
+    one, other = all.child, all.child
+    open_engine do |engine|
+      run = engine.run(cancel: one) { |event| one.cancel if event.output? }
+      assert_equal :canceled, run.records.fetch(0).outcome
+      assert_equal [0, 1, 0], [all, one, other].map(&:level)
+      run = engine.run(cancel: other) { |event| all.cancel if event.output? }
+      assert_equal :canceled, run.records.fetch(0).outcome
+      assert_equal [1, 1, 1], [all, one, other].map(&:level)
+    end
+  end
+
   def test_a_run_that_nobody_reads_any_more_is_ended_by_the_collector
     commit(silent_build)
     open_engine do |engine|

@@ -1,5 +1,5 @@
 /* Runs that end before their end: by a signal handler, freed, with requests in hand.
- * usage: stop REPOSITORY signal|free|request    (the build prints a line, then sleeps) */
+ * usage: stop REPOSITORY signal|child|free|request    (the build prints a line, then sleeps) */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include "runs.h"
@@ -21,6 +21,28 @@ static void by_signal(tinyci_engine *engine) {
     CHECK(tinyci_cancel_level(stop) == 1);
     while ((event = next(run)) != NULL) collect(&output, event);
     CHECK(same(output.text, "cleaned up\n"));
+    finish(run, TINYCI_OUTCOME_CANCELED, "build", TINYCI_OUTCOME_CANCELED, NULL);
+}
+
+/* One token stops them all, and a child of it one run alone. */
+static void by_child(tinyci_engine *engine) {
+    tinyci_cancel *one = tinyci_cancel_child(stop), *other = tinyci_cancel_child(stop);
+    tinyci_cancel *orphan = tinyci_cancel_child(NULL);
+    tinyci_run *run = start(engine, one);
+    next_of(run, TINYCI_EVENT_OUTPUT);
+    tinyci_cancel_trigger(one);
+    drain(run);
+    finish(run, TINYCI_OUTCOME_CANCELED, "build", TINYCI_OUTCOME_CANCELED, NULL);
+    CHECK(tinyci_cancel_level(one) == 1 && tinyci_cancel_level(other) == 0);
+    CHECK(tinyci_cancel_level(stop) == 0 && tinyci_cancel_level(orphan) == 0);
+    run = start(engine, other);
+    next_of(run, TINYCI_EVENT_OUTPUT);
+    tinyci_cancel_free(one);
+    tinyci_cancel_free(orphan);
+    tinyci_cancel_trigger(stop);
+    CHECK(tinyci_cancel_level(other) == 1);
+    tinyci_cancel_free(other);
+    drain(run);
     finish(run, TINYCI_OUTCOME_CANCELED, "build", TINYCI_OUTCOME_CANCELED, NULL);
 }
 
@@ -53,6 +75,7 @@ int main(int argc, char **argv) {
     if (same(how, "request")) OK(tinyci_options_add_hook(options, "before_build", &err));
     engine = open_engine(argv[1], options);
     if (same(how, "signal")) by_signal(engine);
+    if (same(how, "child")) by_child(engine);
     if (same(how, "free")) by_free(engine);
     if (same(how, "request")) with_request(engine);
     signal(SIGINT, SIG_DFL);

@@ -15,6 +15,12 @@ class CancelToken:
     def __init__(self) -> None:
         self._handle = owned(lib.tinyci_cancel_new(), lib.tinyci_cancel_free)
 
+    def child(self) -> CancelToken:
+        """Makes a token that is canceled when this one is, or on its own: for one of several runs."""
+        child = CancelToken.__new__(CancelToken)
+        child._handle = owned(lib.tinyci_cancel_child(self._handle), lib.tinyci_cancel_free)
+        return child
+
     def cancel(self) -> None:
         """Raises the level by one, up to 2."""
         lib.tinyci_cancel_trigger(self._handle)

@@ -6,9 +6,14 @@ module TinyCI
   # A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
   # 2 kills and stops. It never falls, so one token serves any number of calls.
   class CancelToken
-    def initialize
-      @handle = Handle.new("token", Native.value(:tinyci_cancel_new), :tinyci_cancel_free)
+    # Of a parent the level counts too.
+    def initialize(parent = nil)
+      address = parent ? parent.child_address : Native.value(:tinyci_cancel_new)
+      @handle = Handle.new("token", address, :tinyci_cancel_free)
     end
+
+    # A token that is canceled when this one is, or on its own: for one of several runs.
+    def child = self.class.new(self)
 
     # Raises the level by one. Works in any thread, and in a `trap` block.
     def cancel
@@ -23,5 +28,9 @@ module TinyCI
 
     # For the calls that it is given to.
     def address = @handle.address
+
+    protected
+
+    def child_address = Native.value(:tinyci_cancel_child, address)
   end
 end

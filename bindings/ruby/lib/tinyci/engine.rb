@@ -14,10 +14,6 @@ module TinyCI
   #
   # Where commits are selected, a method takes revisions and the keywords of Selection.
   class Engine
-    # How often a token of the host's is looked at, where a call has one of its own.
-    LOOK_INTERVAL = 0.05
-    private_constant :LOOK_INTERVAL
-
     # See TinyCI.open.
     def initialize(path, host, options)
       address = Options.with(host, **options) do |set|
@@ -235,12 +231,9 @@ module TinyCI
     # Gives the block a token's address, and stops what it does with that when the host's token is
     # canceled or an exception (Ctrl-C, Timeout) ends the call.
     def stoppable(cancel)
-      token = CancelToken.new
-      pass_on = -> { token.cancel while cancel && token.level < cancel.level }
-      pass_on.call
+      token = CancelToken.new(cancel)
       work = Thread.new { yield token.address }
       work.report_on_exception = false
-      pass_on.call until work.join(cancel ? LOOK_INTERVAL : nil)
       work.value
     ensure
       if work&.alive?

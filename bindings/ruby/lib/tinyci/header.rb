@@ -77,6 +77,7 @@ module TinyCI
     UNSUPPORTED = -14
     WRONG_PROCESS = -15
     PANIC = -16
+    HOST_FAULT = -17
 
     # Of each function what it returns, and then what it takes.
     FUNCTIONS = {
@@ -141,6 +142,7 @@ module TinyCI
       tinyci_vars_free: %i[void handle],
       tinyci_interpolate: %i[status text handle out error],
       tinyci_cancel_new: %i[handle],
+      tinyci_cancel_child: %i[handle handle],
       tinyci_cancel_trigger: %i[void handle],
       tinyci_cancel_level: %i[int32 handle],
       tinyci_cancel_free: %i[void handle],
@@ -185,6 +187,7 @@ module TinyCI
       tinyci_request_ok: %i[status handle error],
       tinyci_request_skip: %i[status handle text error],
       tinyci_request_fail: %i[status handle text int32 error],
+      tinyci_request_abort: %i[status handle text int32 error],
       tinyci_request_return_null: %i[status handle error],
       tinyci_request_return_bool: %i[status handle int32 error],
       tinyci_request_return_int: %i[status handle int64 error],
