@@ -823,8 +823,9 @@ public:
         }
         return all;
     }
-    /// What a command is: `shell` or `argv`, `cwd`, `env`, `input`, `timeout_ms`, `output`; null
-    /// for other requests. tinyci.h says what they mean.
+    /// What a command is: `shell` or `argv`, `cwd`, `env`, `nice`, `input`, `timeout_ms`, `output`;
+    /// null for other requests. `env` is its whole environment, and nothing of the host's own goes
+    /// beside it. tinyci.h says what the others mean.
     value command() const {
         const char *json = tinyci_request_command_json(handle_.get());
         return json == nullptr ? value() : value::parse(json);

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -23,8 +22,10 @@ type Command struct {
 	Argv []string
 	// Dir is the folder to run it in.
 	Dir string
-	// Env are variables over those of this program; nil takes one away.
-	Env map[string]*string
+	// Env is its whole environment: nothing of this program's own beside it.
+	Env map[string]string
+	// Nice is how far it is to stand back when others need the processor: 0 to 19.
+	Nice int
 	// Input is for its standard input.
 	Input []byte
 	// Timeout is how long it may still take; 0 for as long as it takes. The Context ends then too.
@@ -48,7 +49,9 @@ func commandOf(request Request) (*Command, error) {
 	var mirror struct {
 		Shell, Cwd, Input, Output string
 		Argv                      []string
-		Env                       map[string]*string
+		Env                       map[string]string
+		EnvHex                    [][2]string `json:"env_hex"`
+		Nice                      int
 		InputHex                  string `json:"input_hex"`
 		Timeout                   int64  `json:"timeout_ms"`
 	}
@@ -57,9 +60,18 @@ func commandOf(request Request) (*Command, error) {
 	if err == nil {
 		err = exact(&mirror.Input, mirror.InputHex)
 	}
+	for _, pair := range mirror.EnvHex {
+		name, value := "", ""
+		for text, digits := range map[*string]string{&name: pair[0], &value: pair[1]} {
+			if wrong := exact(text, digits); wrong != nil {
+				err = wrong
+			}
+		}
+		mirror.Env[name] = value
+	}
 	command := &Command{
 		Request: request, Shell: mirror.Shell, Argv: mirror.Argv, Dir: mirror.Cwd, Env: mirror.Env,
-		Input: []byte(mirror.Input), Timeout: time.Duration(mirror.Timeout) * time.Millisecond,
+		Nice: mirror.Nice, Input: []byte(mirror.Input), Timeout: time.Duration(mirror.Timeout) * time.Millisecond,
 	}
 	command.Stdout = &output{request.asked, C.TINYCI_STREAM_STDOUT}
 	command.Stderr = command.Stdout
@@ -81,16 +93,10 @@ func (c *Command) Cmd() *exec.Cmd {
 	if len(c.Input) > 0 {
 		cmd.Stdin = strings.NewReader(string(c.Input))
 	}
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		if _, changed := c.Env[name]; !changed {
-			cmd.Env = append(cmd.Env, variable)
-		}
-	}
+	// Not nil, with which os/exec would take this program's own.
+	cmd.Env = make([]string, 0, len(c.Env))
 	for name, value := range c.Env {
-		if value != nil {
-			cmd.Env = append(cmd.Env, name+"="+*value)
-		}
+		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	return cmd
 }

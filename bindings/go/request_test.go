@@ -230,6 +230,22 @@ func TestTheProgramRunsTheCommands(t *testing.T) {
 	check(t, "signal", record.Steps[1].Commands[0].Signal, 15)
 }
 
+func TestACommandHasItsOwnEnvironmentAndNothingOfThePrograms(t *testing.T) {
+	t.Setenv("GIT_PREFIX", "sub/")
+	t.Setenv("TOKEN", "secret")
+	t.Setenv("LC_ODD", "a\xff")
+	repo := with(t, "build: env\n")
+	run := repo.open(tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) {
+		check(t, "odd", c.Env["LC_ODD"], "a\xff")
+		return c.Run(c.Cmd())
+	})).Run(context.Background(), tinyci.Pending)
+	output := pull(run)
+	check(t, "error", run.Err(), nil)
+	if !strings.Contains(output, "PATH=") || strings.Contains(output, "GIT_PREFIX=") || strings.Contains(output, "TOKEN=") {
+		t.Error(output)
+	}
+}
+
 func TestCommandsOfSeveralJobsRunAtOnce(t *testing.T) {
 	repo := with(t, "build: together\n")
 	repo.commit("more", "x")

@@ -20,7 +20,7 @@ const sleeping = "build: 'echo $$ > $TINYCI_REPO/pid; echo going; exec sleep 600
 
 func TestARunTellsItsEventsAndLeavesRecords(t *testing.T) {
 	repo := with(t, "build: echo built\ntest: exit 3\n")
-	engine := repo.open(tinyci.Jobs(2))
+	engine := repo.open(tinyci.Jobs(2), tinyci.Setting("env", "*"))
 	run := engine.Run(context.Background(), tinyci.Pending)
 	var kinds []string
 	var lines, output string

@@ -162,8 +162,10 @@ export interface Command extends Request {
   readonly shell: string | null;
   readonly argv: string[] | null;
   readonly cwd: string;
-  /** Over the host's own environment; null takes a variable away. */
-  readonly env: Record<string, string | null>;
+  /** The whole environment, for `spawn`: nothing of the host's own beside it. */
+  readonly env: Record<string, string>;
+  /** How far it is to stand back when others need the processor: 0 to 19. */
+  readonly nice: number;
   /** For its standard input. */
   readonly input: Buffer;
   /** How long it may still take, in milliseconds. */

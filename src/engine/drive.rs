@@ -278,8 +278,8 @@ impl<'a> Drive<'a> {
         attempts: &Attempts,
     ) -> Result<(), Error> {
         prepare_builds(self.shared, &self.workspace, &self.repo)?;
-        self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
+        self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
         let site = Site {
             shared: self.shared,
             workspace: &self.workspace,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{
     Repo, VERDICTS, git_error,
     noted::notes_differing,
-    notes::{self, Notes},
+    notes::Notes,
     notes_tree::NotesTree,
     own_ref::{self, Edit},
     records::{Line, RECORDS, parse_lines},
@@ -177,7 +177,8 @@ impl Repo {
                 _ if base == Some(their_tip) && changed.is_empty() => Ok(Edit::Keep(changed)),
                 (Some(tip), Some(tree)) if !grew => {
                     let parents = [tip, their_tip];
-                    let commit = own_ref::commit(&self.git, tree, &parents, notes::now(), MESSAGE);
+                    let commit =
+                        own_ref::commit(&self.git, tree, &parents, own_ref::now(), MESSAGE);
                     let failed = |source| git_error(format!("cannot extend `{own}`"), source);
                     Ok(Edit::Replace(commit.map_err(failed)?, changed))
                 }

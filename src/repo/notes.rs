@@ -1,9 +1,6 @@
 //! One notes ref: read at a moment, and edited.
 
-use std::{
-    borrow::Cow,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::borrow::Cow;
 
 use git2::{Oid, Repository};
 
@@ -68,19 +65,13 @@ impl<'repo> Notes<'repo> {
             Edit::Keep(value) => Ok(Edit::Keep(value)),
             Edit::Replace(tree, value) => {
                 let parents: Vec<Oid> = tip.into_iter().collect();
-                let commit = own_ref::commit(git, tree, &parents, now(), message);
+                let commit = own_ref::commit(git, tree, &parents, own_ref::now(), message);
                 let commit = commit
                     .map_err(|source| git_error(format!("cannot extend `{name}`"), source))?;
                 Ok(Edit::Replace(commit, value))
             }
         })
     }
-}
-
-/// In seconds since 1970.
-pub(super) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -5,9 +5,12 @@
 //! still names what the commit was made from, else all is done again on top of the newer one. A
 //! full disk or a kill leaves at most objects that nothing refers to.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use git2::{ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
+use git2::{ErrorClass, ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
 
 use super::{
     backoff::Backoff,
@@ -18,6 +21,10 @@ use crate::error::{Error, ErrorKind};
 
 /// How long to wait for a lock that another program holds on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Who writes what tinyci writes of its own accord.
+const OUR_NAME: &str = "tinyci";
+const OUR_ADDRESS: &str = "tinyci@localhost";
 
 /// One such ref of a repository.
 pub(super) struct OwnRef<'repo> {
@@ -88,12 +95,23 @@ impl<'repo> OwnRef<'repo> {
         }
     }
 
-    /// Moves the ref, if it still names `from`.
+    /// Moves the ref, if it still names `from`: under its lock, and signed by us. libgit2's own
+    /// compare-and-swap would look into the environment for the time zone to sign with, and this
+    /// thread must not read what belongs to the host.
     fn swap(&self, from: Option<Oid>, to: Oid, message: &str) -> Result<(), git2::Error> {
-        // The zero id stands for "does not exist yet". `force` leaves the comparison in force: it
-        // only says that the ref may exist.
-        let from = from.unwrap_or(Oid::ZERO_SHA1);
-        self.git.reference_matching(&self.name, to, true, from, message).map(drop)
+        let mut transaction = self.git.transaction()?;
+        transaction.lock_ref(&self.name)?;
+        let found = match self.git.refname_to_id(&self.name) {
+            Err(error) if error.code() == ErrorCode::NotFound => None,
+            found => Some(found?),
+        };
+        if found != from {
+            let message = "the ref was moved meanwhile";
+            return Err(git2::Error::new(ErrorCode::Modified, ErrorClass::Reference, message));
+        }
+        let signer = Signature::new(OUR_NAME, OUR_ADDRESS, &Time::new(now(), 0))?;
+        transaction.set_target(&self.name, to, Some(&signer), message)?;
+        transaction.commit()
     }
 
     fn not_moved(&self, source: git2::Error) -> Error {
@@ -122,6 +140,12 @@ impl<'repo> OwnRef<'repo> {
     }
 }
 
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// Whether trying again can help: the ref was moved, created, deleted or locked meanwhile.
 fn is_met_by_others(error: &git2::Error) -> bool {
     let codes = [ErrorCode::Modified, ErrorCode::Locked, ErrorCode::NotFound, ErrorCode::Exists];
@@ -138,7 +162,7 @@ pub(super) fn commit(
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
-    commit_by(git, ("tinyci", "tinyci@localhost"), tree, parents, time, message)
+    commit_by(git, (OUR_NAME, OUR_ADDRESS), tree, parents, time, message)
 }
 
 /// The same by somebody, whose name and address these are.

@@ -240,6 +240,21 @@ fn the_descriptor_tells_when_there_is_something_to_pull() {
 }
 
 #[test]
+fn a_host_may_change_its_environment_while_commands_run() {
+    let with_commands = |count: usize| {
+        let command = "'test \"$SEEN\" = before', ";
+        let config = format!(
+            "build: {{run: [{}], retries: 1}}\ntest: test \"$SEEN\" = before\n\
+             hooks: {{after_all: echo done}}\n",
+            command.repeat(count)
+        );
+        with(&config)
+    };
+    check("environment", &[], &FAST, || with_commands(500));
+    check("environment", &[], &[Way::Valgrind], || with_commands(50));
+}
+
+#[test]
 fn a_fork_in_mid_run_leaves_both_sides_alive() {
     // In the child valgrind counts all as lost that the threads held which it does not have.
     check("fork", &[], &FAST, || with("build: echo built\n"));

@@ -248,9 +248,12 @@ TEST(the_host_runs_the_commands_on_threads_of_its_own) {
     std::vector<std::thread> workers;
     std::atomic<int> at_once{0};
     options set;
+    setenv("OF_THE_HOST", "1", 1);
     set.jobs(2).commands([&](request &command) {
         EQUAL(command.command().at("shell").as<std::string>(), "first");
         CHECK(command.command().at("env").find("TINYCI_COMMIT") != nullptr);
+        CHECK(command.command().at("env").find("PATH") != nullptr);
+        CHECK(command.command().at("env").find("OF_THE_HOST") == nullptr);
         workers.emplace_back([&at_once, command = std::move(command)]() mutable {
             at_once++;
             // Neither could go on if the other had to end before.

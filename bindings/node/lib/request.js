@@ -126,13 +126,15 @@ class Command extends Request {
   constructor(taken) {
     super(taken);
     this.#taken = taken;
-    const { shell, argv, cwd, env, input, input_hex, timeout_ms, output } = JSON.parse(
+    const { shell, argv, cwd, env, nice, input, input_hex, timeout_ms, output } = JSON.parse(
       taken.ask(now.request_command_json),
     );
     this.shell = shell ?? null;
     this.argv = argv ?? null;
     this.cwd = cwd;
-    this.env = env ?? {};
+    // Node's own environments are text, so that what is not UTF-8 has U+FFFD in it.
+    this.env = env;
+    this.nice = nice ?? 0;
     this.input = input_hex === undefined ? Buffer.from(input ?? "") : Buffer.from(input_hex, "hex");
     this.timeoutMs = timeout_ms ?? null;
     this.output = output;

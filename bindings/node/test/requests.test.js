@@ -303,8 +303,7 @@ test("a secret that nobody has fails the step, and so does an error", async (t) 
 /** Runs a command as the local machine would, in a process group that is killed as a whole. */
 async function execute(command) {
   const [file, ...args] = command.argv ?? ["/bin/sh", "-c", command.shell];
-  const env = { ...process.env, ...command.env };
-  const child = spawn(file, args, { cwd: command.cwd, env, detached: true });
+  const child = spawn(file, args, { cwd: command.cwd, env: command.env, detached: true });
   command.signal.addEventListener("abort", () => process.kill(-child.pid, "SIGKILL"));
   // Who does not read its input is not at fault.
   child.stdin.on("error", () => {}).end(command.input);
@@ -334,6 +333,15 @@ test("an executor runs the commands, and much output is passed on", async (t) =>
   assert.equal(commands[0].cwd, commands[0].exportDir);
   assert.equal(commands[0].input.length, 0);
   await assert.rejects(commands[0].write("more"), { name: "TinyciError", status: "invalid_arg" });
+});
+
+test("a command has its own environment and nothing of the host's", async (t) => {
+  Object.assign(process.env, { GIT_PREFIX: "sub/", TOKEN: "secret" });
+  t.after(() => ["GIT_PREFIX", "TOKEN"].forEach((name) => delete process.env[name]));
+  const { error, events } = await run(t, yaml("build: env\n"), { executor: execute });
+  assert.equal(error, null);
+  assert.match(outputOf(events), /^PATH=/m);
+  assert.doesNotMatch(outputOf(events), /^(GIT_PREFIX|TOKEN)=/m);
 });
 
 test("an executor tells of signals, and fails where it tells nothing", async (t) => {

@@ -21,7 +21,7 @@ test("the program of the README runs what is pending", async (t) => {
 
 test("events tell what happens, in order", async (t) => {
   const repository = new Repository(t, config('build: echo built\ntest: "echo bad >&2; exit 3"\n'));
-  const engine = await open(repository.path);
+  const engine = await open(repository.path, { settings: { env: "*" } });
   t.after(() => engine.close());
   const events = await eventsOf(engine.run());
   const kinds = events.map((event) => (event.step ? `${event.kind} ${event.step}` : event.kind));

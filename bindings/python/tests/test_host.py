@@ -291,7 +291,7 @@ def local(command: tinyci.Command) -> int:
     process = subprocess.Popen(
         command.args,
         cwd=command.cwd,
-        env=command.environ,
+        env=command.env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if command.split else subprocess.STDOUT,
@@ -315,6 +315,23 @@ def test_the_host_runs_the_commands(repository: Repository) -> None:
     assert output_of(run) == "build in export\n"
     build, test = run.records[0].steps
     assert (build.exit_code, test.exit_code, test.outcome) == (0, 128 + 9, "failure")
+
+
+def test_a_command_has_its_own_environment_and_nothing_of_the_hosts(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("GIT_PREFIX", "sub/"), ("TOKEN", "secret"), ("LC_ODD", "a\udcff")):
+        monkeypatch.setenv(name, value)
+    repository.commit("build: env\n")
+    commands: list[tinyci.Command] = []
+
+    def executor(command: tinyci.Command) -> int:
+        commands.append(command)
+        return local(command)
+
+    output = output_of(tinyci.open(repository.path, executor=executor).run())
+    assert commands[0].env["LC_ODD"] == "a\udcff"
+    assert "PATH=" in output and "GIT_PREFIX=" not in output and "TOKEN=" not in output
 
 
 def test_commands_of_two_jobs_run_at_once(repository: Repository, tmp_path: pathlib.Path) -> None:

@@ -50,7 +50,7 @@ def test_the_program_of_the_readme(repository: Repository) -> None:
 
 def test_events_tell_what_happened(repository: Repository) -> None:
     commit = repository.commit("build: printf 'a\\377'\ntest: exit 3\n")
-    engine = tinyci.open(repository.path)
+    engine = tinyci.open(repository.path, settings={"env": "*"})
     with engine.run() as run:
         events = list(run)
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))

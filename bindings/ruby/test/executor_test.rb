@@ -8,8 +8,9 @@ class ExecutorTest < Minitest::Test
   # What a host's executor comes to: it runs the command, passes its output on and ends it in time.
   RUN = lambda do |command|
     reader, writer = IO.pipe
-    pid = Process.spawn(command.env, *command.argv, chdir: command.cwd, in: File::NULL,
-                                                    %i[out err] => writer, pgroup: true)
+    pid = Process.spawn(command.env, *command.argv,
+                        unsetenv_others: true, chdir: command.cwd, in: File::NULL,
+                        %i[out err] => writer, pgroup: true)
     writer.close
     begin
       command.write(reader.readpartial(4096)) until reader.eof?
@@ -37,6 +38,23 @@ class ExecutorTest < Minitest::Test
     assert_equal ["echo $TINYCI_PHASE in $PWD", ["/bin/sh", "-c", seen[0].shell], nil, false],
                  [seen[0].shell, seen[0].argv, seen[0].input, seen[0].split?]
     refute_includes seen.map(&:canceled?), false, "both are over"
+  end
+
+  def test_a_command_has_its_own_environment_and_nothing_of_the_hosts
+    own = { "GIT_PREFIX" => "sub/", "TOKEN" => "secret", "LC_ODD" => "a\xFF" }
+    before = own.to_h { |name, _| [name, ENV.fetch(name, nil)] }
+    commit("build: env\n")
+    ENV.update(own)
+    odd = nil
+    executor = ->(command) { odd = command.env["LC_ODD"]; RUN.call(command) }
+    output = +""
+    open_engine(executor: executor) do |engine|
+      engine.run { |event| output << event.data if event.output? }
+    end
+    assert_equal "a\xFF".b, odd
+    assert_equal ["PATH"], %w[PATH GIT_PREFIX TOKEN].select { |name| output.b.match?(/^#{name}=/n) }
+  ensure
+    ENV.update(before)
   end
 
   def test_several_commands_run_at_once

@@ -7,7 +7,7 @@ class RunTest < Minitest::Test
 
   def test_events_come_in_order_and_records_remain
     id = commit("build: printf 'one\\ntwo\\n'\ntest: exit 3\n")
-    open_engine do |engine|
+    open_engine(settings: { env: "*" }) do |engine|
       events = []
       run = engine.run { |event| events << event }
       assert_equal (1..events.size).to_a, events.map(&:sequence)

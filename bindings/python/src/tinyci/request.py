@@ -253,8 +253,13 @@ class Command(Request):
         self.shell: str | None = said.get("shell")
         #: The working folder.
         self.cwd: str = said["cwd"]
-        #: What to set over the host's own environment; None takes a variable away.
-        self.env: dict[str, str | None] = said.get("env", {})
+        #: The whole environment, ready for ``subprocess``: nothing of the host's own beside it.
+        self.env: dict[str, str] = said["env"]
+        for pair in said.get("env_hex", []):
+            name, value = (os.fsdecode(bytes.fromhex(digits)) for digits in pair)
+            self.env[name] = value
+        #: How far it is to stand back when others need the processor: 0 to 19.
+        self.nice: int = said.get("nice", 0)
         #: What to give it on its standard input.
         self.input: bytes = (
             bytes.fromhex(said["input_hex"])
@@ -265,12 +270,6 @@ class Command(Request):
         self.timeout: float | None = said["timeout_ms"] / 1000 if "timeout_ms" in said else None
         #: Whether the two output streams are to be told apart.
         self.split: bool = said.get("output") == "split"
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """The whole environment, ready for ``subprocess``: the host's own, and ``env`` over it."""
-        merged = {**os.environ, **self.env}
-        return {name: value for name, value in merged.items() if value is not None}
 
     def write(self, data: bytes, stream: str = "stdout") -> None:
         """Passes on what the command wrote. Waits while the run's loop is behind.

@@ -18,9 +18,13 @@ module TinyCI
     attr_reader :shell
     # Program and arguments, also for a shell: for Process.spawn and IO.popen.
     attr_reader :argv
-    # The folder to run in, and what to set over the host's own environment (nil takes a variable
-    # away).
-    attr_reader :cwd, :env
+    # The folder to run in.
+    attr_reader :cwd
+    # The whole environment, and nothing of the host's own beside it: for Process.spawn, and with its
+    # option `unsetenv_others: true`.
+    attr_reader :env
+    # How far it is to stand back when others need the processor: 0 to 19.
+    attr_reader :nice
     # The bytes for its standard input, which is empty for nil.
     attr_reader :input
     # How many seconds it may still take, or nil.
@@ -30,6 +34,9 @@ module TinyCI
       super
       command = JSON.parse(Native.value(:tinyci_request_command_json, address))
       @shell, @cwd, @env = command.values_at("shell", "cwd", "env")
+      exact = command.fetch("env_hex", []).to_h { |pair| pair.map { |hex| [hex].pack("H*") } }
+      @env = @env.merge(exact)
+      @nice = command.fetch("nice", 0)
       @argv = command["argv"] || ["/bin/sh", "-c", @shell]
       hex = command["input_hex"]
       @input = hex ? [hex].pack("H*") : command["input"]
