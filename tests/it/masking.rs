@@ -254,10 +254,11 @@ fn a_value_that_holds_a_secret_is_not_remembered() {
         }"#,
     );
     assert_eq!(ran.outcome(), Outcome::Success, "{:#?}", ran.record());
-    let count = 2 + 5 * FORMS.len();
+    let count = 1 + 5 * FORMS.len();
     let text = ran.text();
     assert!(text.contains(&format!("{count} values were refused\n")), "{text}");
-    assert_eq!(ran.record().remembered.keys().collect::<Vec<_>>(), ["harmless"]);
+    // The end of a command's output is masked before a script is given it.
+    assert_eq!(ran.record().remembered.keys().collect::<Vec<_>>(), ["harmless", "tail"]);
     nowhere(&sinks(&stage, &engine, &ran));
 }
 
