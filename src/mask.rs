@@ -67,6 +67,25 @@ impl Masks {
         }
     }
 
+    /// A value without secrets, in itself and in its keys.
+    pub(crate) fn apply_in(&self, value: Value) -> Value {
+        if !self.holds_in(&value) {
+            return value;
+        }
+        match value {
+            Value::List(list) => {
+                Value::List(list.into_iter().map(|item| self.apply_in(item)).collect())
+            }
+            Value::Map(map) => map
+                .into_iter()
+                .map(|(key, value)| (self.apply(&key), self.apply_in(value)))
+                .collect(),
+            Value::Text(text) => Value::Text(self.apply(&text)),
+            // A number that is a secret.
+            _ => Value::Text(String::from_utf8_lossy(MASK).into_owned()),
+        }
+    }
+
     /// A masker for one stream of output.
     pub(crate) fn stream(&self) -> MaskedStream {
         MaskedStream { masks: self.clone(), held: Vec::new() }

@@ -188,9 +188,7 @@ fn run(
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
-    record.steps = walked.steps.into_iter().map(|step| step.record).collect();
-    record.remembered = steps.memory.remembered();
-    record.artifacts = steps.memory.artifacts();
+    steps.keep(walked.steps, record);
     steps.discard(build, voice);
     let outcome = walked.outcome;
     Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })

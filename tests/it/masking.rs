@@ -351,3 +351,26 @@ fn the_question_of_an_approval_holds_no_secret() {
         }"#;
     deploy(".tinyci.rhai", &format!("{BEGIN}{text}"), DeployOutcome::Waiting);
 }
+
+/// What a step leaves on record is looked at again at the end: only a later step was given the
+/// secret by which it is known.
+#[cfg(feature = "rhai")]
+#[test]
+fn a_secret_that_a_later_step_uses_is_taken_out_of_what_was_kept_before() {
+    let stage = stage();
+    let script = r#"fn build() {
+        let text = capture("sed -n 1p forms");
+        remember("early", #{ a: [text], b: 1 });
+        sh(["echo", text]);
+    }
+    fn test() { sh("true", #{ env: #{ T: secret("TOKEN") } }); }"#;
+    stage.repo.write(".tinyci.rhai", format!("{BEGIN}{script}"));
+    stage.commit_more("A script");
+    let ran = Ran::of(&engine(&stage), &tinyci::Selection::pending());
+    assert_eq!(ran.outcome(), Outcome::Success, "{:#?}", ran.record());
+    let record = ran.record();
+    let kept = record.to_json();
+    assert!(!kept.contains("hunter"), "{kept}");
+    assert_eq!(record.remembered["early"].get("a").unwrap().as_list().unwrap(), ["***".into()]);
+    assert!(record.steps[0].commands[1].command.contains("***"), "{record:#?}");
+}

@@ -298,7 +298,7 @@ impl StepHost {
             Err(Error::new(ErrorKind::Panic, message))
         });
         locked(&self.ran.records).push(CommandRecord {
-            command: self.masks.apply(&prepared.program.to_string()),
+            command: prepared.program.to_string(),
             exit: ended.as_ref().ok().copied(),
             duration: clock.elapsed(),
         });

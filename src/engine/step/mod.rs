@@ -142,6 +142,21 @@ impl Steps<'_> {
         self.progress = Progress::of(record);
     }
 
+    /// Puts what the steps came to on record. A secret that a later step was the first to use is
+    /// taken out of what the earlier ones left, too.
+    pub(super) fn keep(&self, mut steps: Vec<StepResult>, record: &mut Record) {
+        steps.iter_mut().for_each(|step| self.mask(step));
+        record.steps = steps.into_iter().map(|step| step.record).collect();
+        let remembered = self.memory.remembered().into_iter();
+        record.remembered = remembered
+            .map(|(key, value)| (self.masks.apply(&key), self.masks.apply_in(value)))
+            .collect();
+        record.artifacts = self.memory.artifacts();
+        for artifact in &mut record.artifacts {
+            artifact.path = self.masks.apply(&artifact.path);
+        }
+    }
+
     /// Removes the export, if a step wants it gone.
     pub(super) fn discard(&self, build: &Build, voice: &mut Voice) {
         if self.memory.discards_export()
@@ -313,11 +328,12 @@ impl Steps<'_> {
 
     /// Takes secrets out of all that a step leaves: what went to a reporter was masked before.
     fn mask(&self, result: &mut StepResult) {
-        let mask = |text: &mut Option<String>| {
-            *text = text.take().map(|text| self.masks.apply(&text));
-        };
-        mask(&mut result.record.error);
-        mask(&mut result.reason);
+        let clean = |text: String| self.masks.apply(&text);
+        result.record.error = result.record.error.take().map(clean);
+        result.reason = result.reason.take().map(clean);
+        for command in &mut result.record.commands {
+            command.command = self.masks.apply(&command.command);
+        }
     }
 }
 
