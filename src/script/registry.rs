@@ -174,7 +174,8 @@ pub(crate) const FUNCTIONS: [Function; 24] = [
         params: &["key", "value"],
         required: 2,
         effect: Effect::External,
-        doc: "Keeps a value with the commit's record, for later phases and for `deploy`.",
+        doc: "Keeps a value with the commit's record, for later phases and for `deploy`. One that \
+              holds a secret is refused.",
     },
     Function {
         name: "recall",
