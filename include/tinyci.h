@@ -445,8 +445,8 @@ typedef struct tinyci_records tinyci_records;
  *
  * There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
  * and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
- * no verdict, and the commit is tried again. One that is freed without an answer fails its step, so
- * that nothing turns green by an oversight.
+ * no verdict, and the commit is tried again; an answer that gives `TINYCI_INVALID_ARG` says the same.
+ * One that is freed without an answer fails its step, so that nothing turns green by an oversight.
  */
 typedef struct tinyci_request tinyci_request;
 

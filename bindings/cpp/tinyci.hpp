@@ -58,6 +58,7 @@ enum class status : std::int32_t {
     child_lost = TINYCI_CHILD_LOST,
     canceled = TINYCI_CANCELED,
     host_abort = TINYCI_HOST_ABORT,
+    host_fault = TINYCI_HOST_FAULT,
     busy = TINYCI_BUSY,
     unsupported = TINYCI_UNSUPPORTED,
     wrong_process = TINYCI_WRONG_PROCESS,
@@ -842,10 +843,15 @@ public:
         const char *why = detail::optional_text(reason);
         detail::call(tinyci_request_skip, handle_.release(), why);
     }
-    /// Answers any request: the host refuses, or failed at it.
+    /// Answers any request: the host refuses. The step fails, unless a script catches it.
     void fail(const std::string &message, std::int32_t code = 0) {
         // Not refused for a NUL: a failure that cannot be told is one all the same.
         detail::call(tinyci_request_fail, handle_.release(), message.c_str(), code);
+    }
+    /// Answers any request: the host itself failed. The commit gets no verdict, and is due again; no
+    /// script catches it.
+    void abort(const std::string &message, std::int32_t code = 0) {
+        detail::call(tinyci_request_abort, handle_.release(), message.c_str(), code);
     }
     /// Answers a function.
     void give(const value &result) {
@@ -900,7 +906,7 @@ private:
     detail::handle<tinyci_request> handle_;
 };
 
-/// Passes a hook unless it answers the request, or throws: then its step fails.
+/// Passes a hook unless it answers the request, or throws: then there is no verdict.
 using hook_function = std::function<void(request &)>;
 /// What a script's call gives.
 using script_function = std::function<value(request &)>;
@@ -1290,8 +1296,9 @@ private:
 ///
 ///     for (const tinyci::event &event : run) std::cout << event.data();
 ///
-/// The functions of the options are called while an event is pulled. One that throws fails its
-/// step, and what the first one threw is thrown out of the loop again when the run has ended.
+/// The functions of the options are called while an event is pulled. One that throws is a mistake of
+/// the host's: no script catches it, the commit gets no verdict and is due again, and what the first
+/// one threw is thrown out of the loop when the run has ended. A refusal fails the step instead.
 /// Destroying a run that is not over stops it, at once and without `after_all`, and waits until its
 /// threads and commands have ended.
 class run {
@@ -1334,14 +1341,9 @@ public:
         constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
         const auto wait = std::clamp<std::int64_t>(timeout.count(), -1, most);
         event_ = tinyci::event();
-        tinyci_event *out = nullptr;
-        const tinyci::status pulled = detail::call(tinyci_run_next, handle_.get(),
-                                                   static_cast<std::int32_t>(wait), &out);
-        event_ = tinyci::event(out);
+        const tinyci::status pulled = pull(static_cast<std::int32_t>(wait));
         if (pulled == status::ok) answer();
-        if (pulled == status::done && failure_) {
-            std::rethrow_exception(std::exchange(failure_, nullptr));
-        }
+        if (pulled == status::done) throw_failure();
         return pulled;
     }
     /// The event that next() gave.
@@ -1375,6 +1377,22 @@ private:
         cancel_token cancel)
         : handle_(std::move(owned)), answers_(std::move(answers)), cancel_(std::move(cancel)) {}
 
+    tinyci::status pull(std::int32_t wait) try {
+        tinyci_event *out = nullptr;
+        const tinyci::status pulled = detail::call(tinyci_run_next, handle_.get(), wait, &out);
+        event_ = tinyci::event(out);
+        return pulled;
+    } catch (const error &) {
+        // What the host's code threw says more than that the host failed.
+        throw_failure();
+        throw;
+    }
+
+    /// Throws what the host's code threw first, once.
+    void throw_failure() {
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
     /// Has the host's code answer the event, where it does.
     void answer() {
         request &asked = event_.asked_;
@@ -1382,22 +1400,23 @@ private:
         try {
             answers_->answer(event_.kind(), asked);
         } catch (const refusal &no) {
-            fail(asked, no.what(), no.code());
+            settle(asked, [&] { asked.fail(no.what(), no.code()); });
         } catch (const std::exception &thrown) {
             if (!failure_) failure_ = std::current_exception();
-            fail(asked, thrown.what(), 0);
+            settle(asked, [&] { asked.abort(thrown.what()); });
         } catch (...) {
             if (!failure_) failure_ = std::current_exception();
-            fail(asked, "the host's function failed", 0);
+            settle(asked, [&] { asked.abort("the host's function threw what is no exception"); });
         }
     }
 
-    static void fail(request &asked, const char *message, std::int32_t code) {
+    template <class Answer>
+    static void settle(request &asked, Answer answer) {
         if (!asked) return;
         try {
-            asked.fail(message, code);
+            answer();
         } catch (const error &) {
-            // Too late, or not in UTF-8: the step fails all the same.
+            // Nobody waits for it any more.
         }
     }
 

@@ -96,7 +96,7 @@ func TestADeploymentWaitsForAnApproval(t *testing.T) {
 	faulty := repo.open(tinyci.OnApproval(func(*tinyci.ApprovalRequest) (string, error) { return "", fault }))
 	run = faulty.Deploy(context.Background(), "", tinyci.DeployRequest{})
 	pull(run)
-	check(t, "fault", errors.Is(run.Err(), fault), true)
+	check(t, "fault", errors.Is(run.Err(), fault) && errors.Is(run.Err(), tinyci.ErrHostFault), true)
 	nameless := repo.open(tinyci.OnApproval(func(*tinyci.ApprovalRequest) (string, error) { return "a\x00b", nil }))
 	run = nameless.Deploy(context.Background(), "", tinyci.DeployRequest{})
 	pull(run)

@@ -37,7 +37,7 @@ const (
 	ErrChildLost Status = C.TINYCI_CHILD_LOST
 	// ErrCanceled: the work was canceled before it could begin.
 	ErrCanceled Status = C.TINYCI_CANCELED
-	// ErrHostAbort: the program failed or refused a request, or did not answer it.
+	// ErrHostAbort: the program refused a request, or did not answer it.
 	ErrHostAbort Status = C.TINYCI_HOST_ABORT
 	// ErrBusy: another process or goroutine is running in this repository; it looks again before
 	// it ends, so nothing is missed.
@@ -48,6 +48,8 @@ const (
 	ErrWrongProcess Status = C.TINYCI_WRONG_PROCESS
 	// ErrPanic: tinyci itself is at fault. Whatever was used can only be closed.
 	ErrPanic Status = C.TINYCI_PANIC
+	// ErrHostFault: the program itself failed where it was asked.
+	ErrHostFault Status = C.TINYCI_HOST_FAULT
 )
 
 // Error is the status's name, such as "not_found".
@@ -84,7 +86,8 @@ func (e *Error) Error() string { return e.Message }
 // Is tells whether the target is the error's Status.
 func (e *Error) Is(target error) bool { return target == e.Status }
 
-// Unwrap gives the error of the context, where that is what stopped the work, or os.ErrClosed.
+// Unwrap gives the error of the context, where that is what stopped the work, or os.ErrClosed; of
+// ErrHostFault the error of the hook or function.
 func (e *Error) Unwrap() error { return e.cause }
 
 // closed is the error of what was closed before.

@@ -14,9 +14,9 @@ import (
 // firstRequest is the kind from which on events are requests.
 const firstRequest = 32
 
-// A Refusal is an error with which a hook, function, secret, approval or command says no. The step fails, or a
-// script catches it, as with every error; but it is a decision, not a fault of the program, and so
-// does not come out of [Run.Err].
+// A Refusal is an error with which a hook, function, secret, approval or command says no. The step
+// fails, or a script catches it. Every other error is a fault of the program and says nothing about
+// the commit: no script catches it, the commit gets no verdict, and it comes out of [Run.Err].
 type Refusal struct {
 	// Message says why, for the record.
 	Message string
@@ -191,8 +191,14 @@ func (d *desk) answer(event *C.tinyci_event) {
 		go d.runCommand(request)
 		return
 	}
-	// After a panic too.
-	defer request.asked.leave()
+	returned := false
+	defer func() {
+		if !returned {
+			// It is on its way through Next, which closes the run. Unanswered it would be a failure.
+			request.abort("the program panicked")
+		}
+		request.asked.leave()
+	}()
 	switch kind {
 	case C.TINYCI_EVENT_HOOK:
 		d.callHook(&Hook{Request: request, Outcome: Outcome(C.tinyci_event_outcome(event))})
@@ -203,6 +209,17 @@ func (d *desk) answer(event *C.tinyci_event) {
 	case C.TINYCI_EVENT_APPROVAL:
 		d.callApproval(&ApprovalRequest{request, C.GoString(C.tinyci_request_question(c))})
 	}
+	returned = true
+}
+
+// abort answers that the program itself failed.
+func (r *Request) abort(why string) {
+	var t texts
+	text := t.raw(printable(why))
+	// If it was answered, or nobody waits any more, there is nothing left to say.
+	_ = r.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_request_abort(c, text, 0, err)
+	})
 }
 
 // settle answers, or says why not.
@@ -213,18 +230,17 @@ func (d *desk) settle(request Request, err error, answer func() error) {
 	if err == nil {
 		return
 	}
-	message, code := err.Error(), int32(0)
 	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		code = refusal.Code
-	} else {
-		d.blame(fmt.Errorf("%s in %s of commit %.10s: %w", request.Name, request.Step, request.Commit, err))
+	if !errors.As(err, &refusal) {
+		message := fmt.Sprintf("%s in %s of commit %.10s: %v", request.Name, request.Step, request.Commit, err)
+		d.blame(&Error{Status: ErrHostFault, Message: message, cause: err})
+		request.abort(err.Error())
+		return
 	}
 	var t texts
-	text := t.raw(printable(message))
-	// If the answer was of the wrong kind, the request is gone and has failed by that.
+	text := t.raw(printable(err.Error()))
 	_ = request.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
-		return C.tinyci_request_fail(c, text, C.int32_t(code), err)
+		return C.tinyci_request_fail(c, text, C.int32_t(refusal.Code), err)
 	})
 }
 

@@ -41,8 +41,8 @@ func newRun(ctx context.Context, c *C.tinyci_run, token *token, host *host) *Run
 // Next waits for the next event, and tells whether there is one. On the way it calls the hooks and
 // functions of the program, whose requests are no events.
 //
-// At the end of the run it returns false, the run is freed, and Err and Records tell about it. A
-// hook that panics fails its step, and Next closes the run before the panic goes on.
+// At the end of the run it returns false, the run is freed, and Err and Records tell about it. If a
+// hook panics, its commit gets no verdict, and Next closes the run before the panic goes on.
 func (r *Run) Next() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,8 +160,8 @@ func (r *Run) Deployment() *Deployment {
 	return r.deployment
 }
 
-// Err is the first error of a hook or function of the program; else why the run could not begin, such
-// as ErrBusy; else the context's error, if its end stopped the run; else nil. A build that fails is no
+// Err is the first error of a hook or function of the program, which is an ErrHostFault too and says
+// whose step had no verdict by it; else why the run could not begin, such as ErrBusy; else the context's error, if its end stopped the run; else nil. A build that fails is no
 // error.
 func (r *Run) Err() error {
 	r.mu.Lock()

@@ -101,7 +101,10 @@ export type Awaitable<T> = T | Promise<T>;
 /** A value of a script. Whole numbers that a `number` cannot hold are a `bigint`. */
 export type Value = null | undefined | boolean | number | bigint | string | Value[] | { [name: string]: Value };
 
-/** A function that is lent to scripts. An error that it throws fails the step, unless the script catches it. */
+/**
+ * A function that is lent to scripts. An error that it throws is a mistake of the host's: no script
+ * catches it, and the commit gets no verdict. What it refuses by `this.fail()` a script can catch.
+ */
 export type Lent = (this: Request, ...args: any[]) => Awaitable<Value>;
 
 /** A function that is lent to scripts, with more than its code says. */
@@ -137,7 +140,10 @@ export interface Request {
   readonly exportDir: string;
   /** Aborted once nobody waits for the answer any more. */
   readonly signal: AbortSignal;
-  /** Refuses, whatever the handler returns. Unlike an error, it does not come out of the loop. */
+  /**
+   * Refuses, whatever the handler returns: the step fails, unless a script catches it. An error that
+   * the handler throws leaves no verdict instead, and comes out of the loop when the run has ended.
+   */
   fail(message?: string | null, code?: number): void;
 }
 

@@ -39,8 +39,8 @@ pub const TINYCI_VALUE_MAP: i32 = 7;
 ///
 /// There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
 /// and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
-/// no verdict, and the commit is tried again. One that is freed without an answer fails its step, so
-/// that nothing turns green by an oversight.
+/// no verdict, and the commit is tried again; an answer that gives `TINYCI_INVALID_ARG` says the same.
+/// One that is freed without an answer fails its step, so that nothing turns green by an oversight.
 pub struct tinyci_request(Sealed<Request>);
 
 handle!(tinyci_request, Request, "request");
@@ -116,7 +116,7 @@ impl Request {
     }
 
     /// Answers, if that is an answer to what was asked.
-    fn answer(self, function: &str, answer: Answer) -> Result<(), Failure> {
+    fn answer(&self, function: &str, answer: Answer) -> Result<(), Failure> {
         let fits = match (&self.asked.subject, &answer) {
             (_, Answer::Failed { .. } | Answer::Aborted { .. })
             | (Subject::Hook(..), Answer::Passed(_) | Answer::Skipped { .. })
@@ -129,14 +129,26 @@ impl Request {
             _ => false,
         };
         if !fits {
-            let message = format!(
-                "`{function}` does not answer {}; the request has failed",
-                what(&self.asked.subject)
-            );
+            let message = format!("`{function}` does not answer {}", what(&self.asked.subject));
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         Ok(self.asked.answer(answer)?)
     }
+}
+
+/// Has a request answered, and takes it for good. An answer that cannot be used is a mistake of the
+/// host's, not the commit's.
+fn answered(
+    request: Option<Box<tinyci_request>>,
+    err: ErrorOut<'_>,
+    answer: impl FnOnce(&mut Request) -> Result<(), Failure>,
+) -> tinyci_status {
+    guard::consume(request, err, |mut request| {
+        answer(&mut request).inspect_err(|failure| {
+            // If the answer came too late, this one does too.
+            let _ = request.asked.answer(Answer::Aborted { message: failure.to_string(), code: 0 });
+        })
+    })
 }
 
 fn what(subject: &Subject) -> &'static str {
@@ -424,7 +436,7 @@ pub extern "C" fn tinyci_request_ok(
     request: Option<Box<tinyci_request>>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |mut request| {
+    answered(request, err, |request| {
         let vars = std::mem::take(&mut request.vars);
         request.answer("tinyci_request_ok", Answer::Passed(vars))
     })
@@ -444,7 +456,7 @@ pub extern "C" fn tinyci_request_skip(
     reason: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |mut request| {
+    answered(request, err, |request| {
         let vars = std::mem::take(&mut request.vars);
         let reason = reason.optional("reason")?.unwrap_or("the host said so").to_owned();
         request.answer("tinyci_request_skip", Answer::Skipped { reason, vars })
@@ -471,7 +483,7 @@ pub extern "C" fn tinyci_request_fail(
     code: i32,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         let message = message.lossy().unwrap_or_else(|| "the host failed the request".to_owned());
         request.answer("tinyci_request_fail", Answer::Failed { message, code })
     })
@@ -501,7 +513,7 @@ pub extern "C" fn tinyci_request_abort(
     code: i32,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         let message = message.lossy().unwrap_or_else(|| "the host did not say why".to_owned());
         request.answer("tinyci_request_abort", Answer::Aborted { message, code })
     })
@@ -521,7 +533,7 @@ pub extern "C" fn tinyci_request_return_null(
     request: Option<Box<tinyci_request>>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         request.answer("tinyci_request_return_null", Answer::Value(Value::Nothing))
     })
 }
@@ -540,7 +552,7 @@ pub extern "C" fn tinyci_request_return_bool(
     value: i32,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         request.answer("tinyci_request_return_bool", Answer::Value(Value::Bool(value != 0)))
     })
 }
@@ -559,7 +571,7 @@ pub extern "C" fn tinyci_request_return_int(
     value: i64,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         request.answer("tinyci_request_return_int", Answer::Value(Value::Int(value)))
     })
 }
@@ -578,7 +590,7 @@ pub extern "C" fn tinyci_request_return_float(
     value: f64,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         request.answer("tinyci_request_return_float", Answer::Value(Value::Float(value)))
     })
 }
@@ -599,7 +611,7 @@ pub extern "C" fn tinyci_request_return_string(
     value: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         let value = Value::from(value.required("value")?);
         request.answer("tinyci_request_return_string", Answer::Value(value))
     })
@@ -621,7 +633,7 @@ pub extern "C" fn tinyci_request_return_bytes(
     len: usize,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         let value = value.of_length(len, "value")?.to_vec();
         request.answer("tinyci_request_return_bytes", Answer::Bytes(value))
     })
@@ -641,7 +653,7 @@ pub extern "C" fn tinyci_request_return_json(
     value: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         let value = Value::from_json(value.required("value")?)?;
         request.answer("tinyci_request_return_json", Answer::Value(value))
     })
@@ -710,7 +722,7 @@ pub extern "C" fn tinyci_request_command_finish(
     signal: i32,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::consume(request, err, |request| {
+    answered(request, err, |request| {
         let exit = if signal == 0 { Exit::Code(exit_code) } else { Exit::Signal(signal) };
         request.answer("tinyci_request_command_finish", Answer::Exited(exit))
     })

@@ -154,6 +154,20 @@ TEST(a_hosts_refusal_of_an_approval_keeps_the_deployment_from_beginning) {
     CHECK(std::string(refused.what()).find("not on a Friday (code 5)") != std::string::npos);
 }
 
+TEST(what_is_thrown_in_place_of_an_approval_comes_out_of_the_loop) {
+    const repository repo("build: 'true'\ndeploy: {run: echo live, approve: true}\n");
+    options set;
+    set.approvals([](request &) -> std::optional<std::string> {
+        throw std::domain_error("the desk has no line");
+    });
+    const engine opened(repo.path(), set);
+    judge(opened);
+    tinyci::run run = opened.deploy();
+    THROWN(std::domain_error, pull(run));
+    EQUAL(THROWN(tinyci::error, run.next()).status(), status::host_fault);
+    EQUAL(run.deploy_outcome(), outcome::none);
+}
+
 TEST(builds_are_pruned_and_results_shared) {
     const repository repo("build: 'true'\n");
     repo.git("remote add origin .");

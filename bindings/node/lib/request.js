@@ -233,10 +233,11 @@ const SERVED = {
 export const isServed = (kind) => kind in SERVED;
 
 /**
- * Has the host's handler answer a request, while the run goes on. Gives `{ error }` for one that
- * the handler threw while somebody waited for it.
+ * Has the host's handler answer a request, while the run goes on. Gives `{ error, commit, step }` for
+ * an error that the handler threw while somebody waited for it: a mistake of the host's.
  */
 export async function serve(kind, taken, event, host) {
+  const [commit, step] = [taken.ask(now.request_commit), taken.ask(now.request_step)];
   try {
     const answer = await SERVED[kind](taken, event, host);
     taken.answer(...(taken.decision ?? answer));
@@ -244,7 +245,7 @@ export async function serve(kind, taken, event, host) {
   } catch (error) {
     taken.look();
     const isPlain = error instanceof Error && error.name === "Error";
-    taken.answer(now.request_fail, plain(isPlain ? error.message : error), 0);
-    return taken.signal.aborted ? null : { error };
+    taken.answer(now.request_abort, plain(isPlain ? error.message : error), 0);
+    return taken.signal.aborted ? null : { error, commit, step };
   }
 }

@@ -68,7 +68,7 @@ export class Run {
   #deployment = null;
   /** What kept it from beginning. */
   #failure = null;
-  /** The first error of a handler, as `{ error }`. */
+  /** The first error of a handler, as `{ error, commit, step }`. */
   #raised = null;
   #unlisten = () => {};
 
@@ -127,8 +127,19 @@ export class Run {
     } finally {
       await this.close();
       // In the place of what the library made of it. An error of the loop itself comes before this one.
-      if (this.#raised !== null) throw this.#raised.error;
+      if (this.#raised !== null) throw this.#explained(this.#raised);
     }
+  }
+
+  /** A handler's error, whose `cause` is what the library made of it, unless it has one. */
+  #explained({ error, commit, step }) {
+    const record = this.#records?.find((one) => one.commit === commit);
+    const said = record?.steps.find((one) => one.name === step)?.error ?? this.#deployment?.reason;
+    const made = said && new TinyciError(`\`${step}\` of ${commit.slice(0, 10)}: ${said}`, { status: "host_fault" });
+    const cause = this.#failure ?? made;
+    if (error instanceof Error && Object.isExtensible(error) && !("cause" in error) && cause)
+      Object.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
+    return error;
   }
 
   #result(result) {

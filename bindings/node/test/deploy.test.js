@@ -84,6 +84,7 @@ test("the host approves, does not, refuses, and fails", async (t) => {
     deploy(() => Promise.reject(oops)),
     oops,
   );
+  assert.equal(oops.cause.status, "host_fault");
   await assert.rejects(
     deploy(() => 1),
     TypeError,

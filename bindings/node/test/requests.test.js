@@ -64,8 +64,8 @@ test("a hook may take its time, and others go on meanwhile", async (t) => {
   assert.equal(outputOf(events), "late\nlate\n");
 });
 
-test("an error in a hook fails its step, and comes out of the loop at the end", async (t) => {
-  const oops = new Error("no release on Fridays");
+test("an error in a hook leaves no verdict, and comes out of the loop at the end", async (t) => {
+  let oops;
   const throwing = [
     () => {
       throw oops;
@@ -76,11 +76,14 @@ test("an error in a hook fails its step, and comes out of the loop at the end", 
     },
   ];
   for (const before_build of throwing) {
+    oops = new Error("no release on Fridays");
     const { repository, error, record } = await run(t, yaml("build: touch ran\n"), { hooks: { before_build } });
     assert.equal(error, oops);
-    assert.equal(record.outcome, "failure");
+    assert.equal(record.outcome, "no_verdict");
     assert.match(record.steps[0].error, /no release on Fridays/);
-    assert.equal(repository.verdict(), "failure");
+    assert.equal(oops.cause.status, "host_fault");
+    assert.ok(oops.cause.message.endsWith(record.steps[0].error));
+    assert.equal(repository.verdict(), null);
   }
 });
 
@@ -120,7 +123,7 @@ test("a hook refuses and skips", async (t) => {
   assert.match(after.error, /no need/);
 });
 
-test("a hook that asks for nonsense fails", async (t) => {
+test("a hook that asks for nonsense leaves no verdict", async (t) => {
   const wrong = [
     [(hook) => hook.setVar("Release!", "1"), { name: "TinyciError", status: "invalid_arg" }],
     [(hook) => hook.setVar("release", "a\0b"), { name: "TypeError" }],
@@ -133,7 +136,7 @@ test("a hook that asks for nonsense fails", async (t) => {
     assert.throws(() => {
       throw error;
     }, expected);
-    assert.equal(record.outcome, "failure");
+    assert.equal(record.outcome, "no_verdict");
   }
 });
 
@@ -237,10 +240,19 @@ test(
       if (expected === null) assert.equal(error, null);
       else if (expected === oops) assert.equal(error, oops);
       else assert.ok(error instanceof expected, String(error));
-      assert.equal(record.outcome, expected === null ? "success" : "failure");
+      assert.equal(record.outcome, expected === null ? "success" : "no_verdict");
     }
   },
 );
+
+test("no script catches a mistake of the host's", scripts, async (t) => {
+  const oops = new Error("oops", { cause: "of my own" });
+  const functions = { ask: () => Promise.reject(oops) };
+  const { error, record } = await run(t, script("fn build(ctx) { try { ask(); } catch { } }"), { functions });
+  assert.equal(error, oops);
+  assert.equal(oops.cause, "of my own");
+  assert.equal(record.outcome, "no_verdict");
+});
 
 test("a script may catch what a function refuses", scripts, async (t) => {
   const functions = {

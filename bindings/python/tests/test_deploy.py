@@ -130,6 +130,7 @@ def test_a_host_that_fails_at_an_approval(repository: Repository) -> None:
     with pytest.raises(ZeroDivisionError):
         run.wait()
     assert run.deployment["outcome"] == "failure"
+    assert "the host aborted the request for an approval" in run.deployment["reason"]
 
     # Asked before the deployment begins: there is none then.
     repository.path.joinpath(".tinyci.rhai").unlink()
@@ -140,7 +141,7 @@ def test_a_host_that_fails_at_an_approval(repository: Repository) -> None:
         run.wait()
     with pytest.raises(tinyci.Error) as raised:
         _ = run.deployment
-    assert raised.value.status == "host_abort"
+    assert raised.value.status == "host_fault"
     assert asked == ["Is it Friday?", None]
 
 

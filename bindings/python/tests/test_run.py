@@ -20,7 +20,7 @@ PROGRAM = """
 import sys, threading, tinyci
 
 def freeze(hook):
-    hook.vars["release"] = "42"      # raising fails the step, and re-raises out of the loop
+    hook.vars["release"] = "42"      # raising leaves no verdict, and re-raises out of the loop
 
 with tinyci.open(sys.argv[1], jobs=2, hooks={"before_build": freeze}) as engine:
     with engine.run() as run:        # all that is pending; leaving the block cancels and waits

@@ -82,7 +82,8 @@ class DeployTest < Minitest::Test
   def test_an_exception_of_an_approval_comes_out_and_nothing_is_deployed
     green("build: exit 0\ndeploy: {run: echo live, approve: true}\n")
     open_engine(approvals: ->(_) { raise KeyError }) do |engine|
-      assert_raises(KeyError, TinyCI::Error) { engine.deploy { nil } }
+      error = assert_raises(KeyError) { engine.deploy { nil } }
+      assert_equal :host_fault, error.cause.status
       refute engine.deploys.any? { |deployment| deployment["outcome"] == "success" }
     end
   end

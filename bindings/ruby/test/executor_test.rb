@@ -113,7 +113,7 @@ class ExecutorTest < Minitest::Test
       RangeError => ->(_) { 1 << 40 } }.each do |error, executor|
       open_engine(executor: executor) do |engine|
         assert_raises(error) { engine.run("HEAD", retry: true) { nil } }
-        assert_equal :failure, engine.records("HEAD").fetch(0).outcome
+        assert_equal :no_verdict, engine.records("HEAD").fetch(0).outcome
       end
     end
   end

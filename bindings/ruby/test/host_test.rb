@@ -48,7 +48,7 @@ class HostTest < Minitest::Test
     assert_equal "last\n", output
   end
 
-  def test_an_exception_fails_the_step_and_comes_out_when_the_run_is_over
+  def test_an_exception_leaves_no_verdict_and_comes_out_when_the_run_is_over
     id = commit("build: echo never\nhooks:\n  after_all: echo last\n")
     output = +""
     error = assert_raises(KeyError) do
@@ -60,8 +60,12 @@ class HostTest < Minitest::Test
     assert_includes error.message, "no such"
     assert_equal "last\n", output
     record = open_engine { |engine| engine.records(id) }.fetch(0)
-    assert_equal :failure, record.outcome
-    assert_equal "KeyError: no such \uFFFD thing", step(record, "before_build").error
+    assert_equal :no_verdict, record.outcome
+    said = step(record, "before_build").error
+    assert_includes said, "KeyError: no such \uFFFD thing"
+    assert_equal :host_fault, error.cause.status
+    assert_includes error.cause.message, said
+    assert_empty verdicts
   end
 
   def test_a_bad_variable_is_an_error_where_it_is_set
@@ -99,15 +103,24 @@ class HostTest < Minitest::Test
                   [1, [2, "x"]], { "a" => 1, "b" => { "c" => [nil] } }], seen
   end
 
-  def test_what_scripts_have_no_value_for_fails_the_step_and_is_an_error
-    commit("fn build(ctx) { odd() }\n", ".tinyci.rhai")
-    [Object.new, 1 << 63, "\xFF", [Float::NAN]].each do |value|
+  def test_what_scripts_have_no_value_for_leaves_no_verdict_and_is_an_error
+    [Object.new, 1 << 63, "\xFF", [Float::NAN]].each_with_index do |value, index|
+      commit("fn build(ctx) { odd() }\n", ".tinyci.rhai", index: index.to_s)
       assert_raises(TypeError, RangeError, JSON::GeneratorError) do
         run_with(functions: { odd: -> { value } })
       end
-      assert_equal :failure, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
-      open_engine { |engine| engine.forget("HEAD") }
+      assert_equal :no_verdict, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
     end
+  end
+
+  def test_no_script_catches_a_mistake
+    commit("fn build(ctx) { try { odd() } catch { } }\n", ".tinyci.rhai")
+    own = KeyError.new("mine")
+    error = assert_raises(KeyError) { run_with(functions: { odd: -> { raise own } }) }
+    assert_same own, error
+    assert_equal :no_verdict, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
+    record, = run_with(functions: { odd: -> { raise TinyCI::Refused } })
+    assert record.passed?, record.json
   end
 
   def test_functions_say_what_they_do_and_take

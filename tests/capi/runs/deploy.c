@@ -241,10 +241,10 @@ static void approval(const char *path) {
     refused(run, TINYCI_HOST_ABORT);
     run = begin(engine, NULL);
     FAILS(tinyci_request_return_string(asked(run), " ", &err), TINYCI_INVALID_ARG);
-    refused(run, TINYCI_HOST_ABORT);
+    refused(run, TINYCI_HOST_FAULT);
     run = begin(engine, NULL);
     FAILS(tinyci_request_skip(asked(run), NULL, &err), TINYCI_INVALID_ARG);
-    refused(run, TINYCI_HOST_ABORT);
+    refused(run, TINYCI_HOST_FAULT);
     OK(tinyci_deploy_start(engine, NULL, NULL, cancel, &run, &err));
     request = asked(run);
     tinyci_cancel_trigger(cancel);

@@ -64,7 +64,11 @@ int main(int argc, char **argv) {
     if (same(how, "abort"))
         finish(run, TINYCI_OUTCOME_NO_VERDICT, "before_build", TINYCI_OUTCOME_NO_VERDICT,
                "the host aborted the hook `before_build`: the vault is down (code 7)");
-    if (same(how, "drop") || same(how, "untaken") || same(how, "unfit"))
+    if (same(how, "unfit"))
+        finish(run, TINYCI_OUTCOME_NO_VERDICT, "before_build", TINYCI_OUTCOME_NO_VERDICT,
+               "the host aborted the hook `before_build`: `tinyci_request_return_int` does not "
+               "answer a hook");
+    if (same(how, "drop") || same(how, "untaken"))
         finish(run, TINYCI_OUTCOME_FAILURE, "before_build", TINYCI_OUTCOME_FAILURE,
                "the host did not answer the request for the hook `before_build`");
     if (same(how, "skip")) {

@@ -42,10 +42,11 @@ class Error(Exception):
 
 
 class Refusal(Exception):
-    """Raised by a hook, function, secret or executor of the host to say no.
+    """Raised by a hook, function, secret, approval or executor of the host to say no.
 
-    Its step fails with this message, as it does for any other exception; but a refusal is the
-    host's decision and no mistake of its code, so that it is not raised out of the loop.
+    Its step fails with this message, unless a script catches it. Any other exception is a mistake
+    of the host's code: no script catches that, the commit gets no verdict, and the exception is
+    raised out of the loop.
     """
 
     def __init__(self, message: str = "", code: int = 0) -> None:

@@ -92,14 +92,12 @@ class Request:
         raise NotImplementedError
 
     def _fail(self, error: BaseException) -> None:
-        """Answers that the host's function raised this."""
+        """Answers that the host's function raised this: a refusal, or a fault of the host's."""
         if isinstance(error, Refusal):
-            message, code = error.message, error.code
+            answer, message, code = lib.tinyci_request_fail, error.message, error.code
         else:
-            message, code = f"{type(error).__name__}: {error}", 0
-        self._answer(
-            lib.tinyci_request_fail, message.replace("\0", "").encode(errors="replace"), code
-        )
+            answer, message, code = lib.tinyci_request_abort, f"{type(error).__name__}: {error}", 0
+        self._answer(answer, message.replace("\0", "").encode(errors="replace"), code)
 
     def __repr__(self) -> str:
         return f"<tinyci.{type(self).__name__} {self.name!r} of {self.commit[:12]}>"

@@ -37,7 +37,9 @@ class Run(Iterator[Event], AsyncIterator[Event]):
 
     Iterating it gives its events, and calls the host's hooks and functions on the way: in the
     thread that iterates, or awaited by ``async for`` if they are coroutine functions. What they
-    raise fails their step, and is raised out of the loop once the run has ended.
+    raise is a mistake of the host's and says nothing about the commit: it gets no verdict, and the
+    exception is raised out of the loop once the run has ended, with a note of what the record says.
+    A :class:`Refusal` fails the step instead, and stays inside.
 
     A run whose events nobody pulls stands still once a few wait. Leaving its ``with`` block, or
     :meth:`close`, stops one that is not over, and waits for its commands to end.
@@ -51,7 +53,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         self._lock = threading.RLock()
         self._pulling = self._closing = False
         self._turns = threading.Condition()
-        self._failures: list[BaseException] = []
+        self._failures: list[_Failure] = []
         self._records: tuple[Record, ...] | None = None
         self._error: Error | None = None
         self._deployment: dict[str, Any] | None = None
@@ -271,7 +273,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         if self._failures:
             first = self._failures[0]
             self._failures.clear()
-            raise first
+            raise first.noted(self._records or (), self._deployment)
 
     def _answer(self, request: Request) -> None:
         if isinstance(request, Command):
@@ -318,13 +320,35 @@ class Run(Iterator[Event], AsyncIterator[Event]):
             loop.remove_reader(descriptor)
 
 
+class _Failure:
+    """What a function of the host raised, and where."""
+
+    def __init__(self, error: Exception, request: Request) -> None:
+        self._error = error
+        self._commit, self._step = request.commit, request.step
+
+    def noted(
+        self, records: Sequence[Record], deployment: dict[str, Any] | None
+    ) -> Exception:
+        """The exception, with a note of what the record made of it."""
+        said = (deployment or {}).get("reason")
+        for record in records:
+            if record.commit == self._commit:
+                said = next((it.error for it in record.steps if it.name == self._step), None)
+        if said:
+            # What add_note() does, which Python has from 3.11 on; an older one does not show it.
+            notes = self._error.__dict__.setdefault("__notes__", [])
+            notes.append(f"tinyci: `{self._step}` of {self._commit[:10]}: {said}")
+        return self._error
+
+
 class _failing:
-    """Fails a request whose function raises, and keeps what is to be raised after the run.
+    """Answers a request whose function raises, and keeps what is to be raised after the run.
 
     What is no ``Exception``, such as Ctrl-C, goes on its way at once.
     """
 
-    def __init__(self, request: Request, failures: list[BaseException]) -> None:
+    def __init__(self, request: Request, failures: list[_Failure]) -> None:
         self._request = request
         self._failures = failures
 
@@ -340,12 +364,12 @@ class _failing:
         if error is None:
             return False
         if isinstance(error, Exception) and not isinstance(error, Refusal):
-            self._failures.append(error)
+            self._failures.append(_Failure(error, self._request))
         self._request._fail(error)
         return isinstance(error, Exception)
 
 
-def _run_command(command: Command, host: Host, failures: list[BaseException]) -> None:
+def _run_command(command: Command, host: Host, failures: list[_Failure]) -> None:
     with _failing(command, failures):
         try:
             command._reply(command._ask(host))

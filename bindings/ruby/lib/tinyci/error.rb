@@ -45,7 +45,8 @@ module TinyCI
   end
 
   # Raised by a host's own code: it refuses what it was asked for. The step fails with the message,
-  # and unlike other errors it is not raised again when the run is over.
+  # unless a script catches it. Any other error is a mistake of the host's: no script catches it, the
+  # commit gets no verdict, and it is raised again when the run is over.
   class Refused < StandardError
     # A number of the host's own, which stands in the record behind the message; 0 for none.
     attr_reader :code

@@ -4,7 +4,8 @@ require_relative "error"
 require_relative "record"
 
 module TinyCI
-  # Something that a run asks its host for. It is answered once; without an answer its step fails.
+  # Something that a run asks its host for. It is answered once; without an answer its step fails. By
+  # an exception there is no verdict.
   class Request
     # What is asked for: the hook's name, the function's, the secret's, or the command's text.
     attr_reader :name
@@ -31,13 +32,11 @@ module TinyCI
     # Refuses: the step fails with this message. Ends the handler that it is called in.
     def fail(message = "refused", code: 0) = raise(Refused.new(message, code: code))
 
-    # Answers for an exception of the host's.
+    # Answers for an exception of the host's: a refusal, or a fault.
     def refuse(error)
-      refused = error.is_a?(Refused)
-      message = refused ? error.message : "#{error.class}: #{error.message}"
-      message = message.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
-      message = message.delete("\0")
-      answer(:tinyci_request_fail, message, refused ? error.code : 0)
+      return answer(:tinyci_request_fail, plain(error.message), error.code) if error.is_a?(Refused)
+
+      answer(:tinyci_request_abort, plain("#{error.class}: #{error.message}"), 0)
     end
 
     # Frees a request that was not answered, so that its step fails.
@@ -51,6 +50,11 @@ module TinyCI
     def inspect = "#<#{self.class} #{name} of #{commit[0, 10]}>"
 
     private
+
+    # A text that the library takes.
+    def plain(text)
+      text.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub.delete("\0")
+    end
 
     # Answers, unless it was answered. That nobody waits for it any more is no error.
     def answer(function, *values)

@@ -33,8 +33,10 @@ module TinyCI
     # Gives the block each event, and answers requests: hooks and functions are called right here.
     # Returns self when the run is over; without a block, an Enumerator.
     #
-    # An exception of a hook or function fails its step, and is raised when the run is over. Leaving
-    # the block early (break, raise, throw) stops the run and waits for its end.
+    # An exception of a hook or function is a mistake of the host's: its commit gets no verdict, and it
+    # is raised when the run is over, its `cause` what the record says, unless it has one. Refused
+    # fails the step instead. Leaving the block early (break, raise, throw) stops the run and waits
+    # for its end.
     def each
       return to_enum(:each) unless block_given?
 
@@ -54,7 +56,7 @@ module TinyCI
     # whether there is more to come.
     def poll
       # One is left where an exception from outside came before it was served.
-      event = pull unless @request
+      event = next_event unless @request
       request, @request = @request, nil
       serve(request) if request
       @commands.each(&:watch)
@@ -103,6 +105,14 @@ module TinyCI
 
     private
 
+    # What the host raised says more than that it failed.
+    def next_event
+      pull
+    rescue Error
+      raise_failure if done?
+      raise
+    end
+
     # The next event, and the request that it may be into its place. No exception of another thread
     # or a signal comes in between, which would lose a request that somebody waits for.
     def pull
@@ -147,7 +157,7 @@ module TinyCI
     def serve(request)
       return answer(request) unless request.is_a?(Command)
 
-      request.start(@host.executor) { |error| fail_with(error) }
+      request.start(@host.executor) { |error| fail_with(error, request) }
       @commands << request
     end
 
@@ -155,7 +165,7 @@ module TinyCI
       request.serve(@host)
       answered = true
     rescue StandardError, ScriptError => error
-      fail_with(error)
+      fail_with(error, request)
       request.refuse(error)
       answered = true
     ensure
@@ -165,15 +175,25 @@ module TinyCI
       request.abandon
     end
 
-    # What is to be raised when the run is over.
-    def fail_with(error)
-      @failure ||= error unless error.is_a?(Refused)
+    # What is to be raised when the run is over, and where it comes from.
+    def fail_with(error, request)
+      @failure ||= [error, request] unless error.is_a?(Refused)
     end
 
     def raise_failure
-      failure = @failure
+      error, request = @failure
       @failure = nil
-      raise failure if failure
+      return unless error
+      raise error if error.cause
+
+      raise error, cause: @error || recorded(request)
+    end
+
+    # What the record of a commit says of a step that could not be answered for.
+    def recorded(request)
+      record = @records&.find { |it| it.commit == request.commit }
+      said = record&.steps&.find { |it| it.name == request.step }&.error
+      Error.new("`#{request.step}` of #{request.commit[0, 10]}: #{said}", status: :host_fault) if said
     end
   end
 end
