@@ -927,6 +927,7 @@ void tinyci_options_free(tinyci_options *options);
  *
  * @param path     The repository's path. A relative one is made absolute by this call: the engine
  *                 stays that repository's wherever the process goes, and all that is made of it.
+ *                 The repository's settings are read now, and hold for this engine from here on.
  * @param options  What to set, which is copied; NULL for nothing.
  * @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
  *                 error.
