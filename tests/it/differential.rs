@@ -7,8 +7,10 @@
 
 use std::{collections::BTreeMap, fmt, iter, ops::Range, sync::Mutex, thread};
 
+use tinyci::ApprovalState;
+
 use crate::{
-    differential_cases::Case,
+    differential_cases::{Approver, Case},
     differential_ways::{self as ways, Scripted, Seen, SeenCommand, SeenStep},
 };
 
@@ -18,39 +20,53 @@ const SEEDS: u64 = 200;
 /// How many of them are also run with real processes.
 const SEEDS_OF_PROCESSES: u64 = 20;
 
-/// How many the long test looks at.
-const SEEDS_LONG: u64 = 4_000;
+/// How many deployments the short test looks at, and with real processes.
+const DEPLOYS: u64 = 120;
+const DEPLOYS_OF_PROCESSES: u64 = 12;
+
+/// How many runs and deployments the long test looks at.
+const SEEDS_LONG: u64 = 3_000;
+const DEPLOYS_LONG: u64 = 2_000;
 
 /// How many disagreements are shown whole.
 const SHOWN: usize = 4;
 
 #[test]
 fn all_ways_through_a_config_agree() {
-    agree(0..SEEDS, Scripted::default);
+    agree(0..SEEDS, |seed| run(seed, Scripted::default()));
 }
 
 #[test]
 fn all_ways_agree_with_real_processes() {
-    agree(0..SEEDS_OF_PROCESSES, Scripted::real);
+    agree(0..SEEDS_OF_PROCESSES, |seed| run(seed, Scripted::real()));
 }
 
 #[test]
-#[ignore = "takes ten minutes"]
+fn all_ways_through_a_deployment_agree() {
+    agree(0..DEPLOYS, |seed| deployment(seed, Scripted::default()));
+}
+
+#[test]
+fn deployments_agree_with_real_processes() {
+    agree(0..DEPLOYS_OF_PROCESSES, |seed| deployment(seed, Scripted::real()));
+}
+
+#[test]
+#[ignore = "takes ten minutes: see .ci/long"]
 fn all_ways_through_many_configs_agree() {
-    agree(SEEDS..SEEDS_LONG, Scripted::default);
+    agree(SEEDS..SEEDS_LONG, |seed| run(seed, Scripted::default()));
+    agree(DEPLOYS..DEPLOYS_LONG, |seed| deployment(seed, Scripted::default()));
 }
 
 #[track_caller]
-fn agree(seeds: Range<u64>, scripted: fn() -> Scripted) {
+fn agree(seeds: Range<u64>, judge: impl Fn(u64) -> Option<Disagreement> + Sync) {
     let count = seeds.end - seeds.start;
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let seeds = Mutex::new(seeds);
     let next = || seeds.lock().unwrap().next();
-    let work = || -> Vec<Disagreement> {
-        iter::from_fn(next).filter_map(|seed| disagreement(Case::new(seed), scripted())).collect()
-    };
+    let work = || -> Vec<Disagreement> { iter::from_fn(next).filter_map(&judge).collect() };
     let mut found: Vec<Disagreement> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     found.sort_by_key(|it| it.case.seed);
@@ -85,7 +101,43 @@ impl Disagreement {
     }
 }
 
-fn disagreement(case: Case, scripted: Scripted) -> Option<Disagreement> {
+/// A deployment of a commit that was run before.
+fn deployment(seed: u64, scripted: Scripted) -> Option<Disagreement> {
+    let case = Case::deployed(seed);
+    let repo = ways::repository(&case);
+    let engine = ways::engine(&case, &repo, scripted.clone());
+    let run = ways::run(&engine, &scripted);
+    if case.approver == Approver::Person {
+        ways::approve(&engine);
+    }
+    let (planned, approval) = ways::plan_deploy(&engine, &case);
+    let (real, asked) = ways::deploy(&engine, &case, &scripted);
+    let foretold = same_approval(&case, &approval, asked);
+    // What was planned is what follows the approval.
+    let waits = real.outcome == "waiting";
+    let foretold = foretold.and_then(|()| if waits { Ok(()) } else { foretells(&planned, &real) });
+    if let Err(why) = foretold {
+        return Some(Disagreement { case, real, way: "plan", other: planned, why });
+    }
+    let is_begun = !real.steps.is_empty();
+    let tested =
+        (case.testable && is_begun).then(|| ways::test_deploy(&engine, &case, &repo, &run))?;
+    let why = equals(&tested, &real).err()?;
+    Some(Disagreement { case, real, way: "pipeline test", other: tested, why })
+}
+
+/// A plan knows whether somebody is asked, and whether a person has said yes.
+fn same_approval(case: &Case, planned: &ApprovalState, asked: bool) -> Result<(), String> {
+    let expected = match (asked, case.approver) {
+        (false, _) => matches!(planned, ApprovalState::NotNeeded),
+        (true, Approver::Person) => matches!(planned, ApprovalState::Given(_)),
+        (true, _) => matches!(planned, ApprovalState::Awaited),
+    };
+    expected.then_some(()).ok_or_else(|| format!("whether it asks: {asked} and {planned:?}"))
+}
+
+fn run(seed: u64, scripted: Scripted) -> Option<Disagreement> {
+    let case = Case::new(seed);
     let repo = ways::repository(&case);
     let engine = ways::engine(&case, &repo, scripted.clone());
     let planned = ways::plan(&engine);
@@ -182,7 +234,8 @@ fn same_commands(foretold: &[SeenCommand], step: &SeenStep) -> Result<bool, Stri
         let nothing = Group::default();
         let group = real.get(index).unwrap_or(&nothing);
         let other = foretold.get(index).unwrap_or(&nothing);
-        let departs = group.0.values().flatten().any(|command| departs(command));
+        let departs = group.0.values().flatten().any(|command| departs(command))
+            || other.0.values().flatten().any(|command| command.decides);
         if !group.is_foretold_by(other) {
             return Err(format!("the commands of `{}`: {group} and {other}", step.name));
         }

@@ -30,6 +30,20 @@ pub(crate) struct Case {
     /// Whether a test of the pipeline can say all that decides: it knows no tree and no folder of
     /// secrets.
     pub(crate) testable: bool,
+    /// Who approves of its deployment, if anybody is asked.
+    pub(crate) approver: Approver,
+    /// Whether a deployment may be of a commit that is not green.
+    pub(crate) forced: bool,
+}
+
+/// Who approves of a deployment.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Approver {
+    Nobody,
+    /// Somebody did, in a ref.
+    Person,
+    /// The embedding program, when it is asked.
+    Program,
 }
 
 /// The commit that holds the config, and what the machine has for it.
@@ -67,23 +81,41 @@ impl World {
 }
 
 impl Case {
+    /// A config that is run.
     pub(crate) fn new(seed: u64) -> Self {
+        Self::written(seed, false)
+    }
+
+    /// A config whose commit is run and deployed.
+    pub(crate) fn deployed(seed: u64) -> Self {
+        Self::written(seed, true)
+    }
+
+    fn written(seed: u64, deploys: bool) -> Self {
         let mut dice = Dice(seed);
         let world = World::new(&mut dice);
         let is_script = dice.one_in(3) || dice.one_in(2);
+        let approver = dice.pick(&[Approver::Nobody, Approver::Person, Approver::Program]);
+        let forced = dice.one_in(3);
         let mut writer = Writer {
             fails: dice.one_in(2),
             errs: dice.one_in(2),
             dice,
             is_script,
+            deploys,
             has_base: world.has_base(),
             commands: 0,
             endings: Vec::new(),
             testable: is_script,
         };
-        let config = if is_script { writer.script() } else { writer.yaml() };
+        let config = match (is_script, deploys) {
+            (true, false) => writer.script(),
+            (false, false) => writer.yaml(),
+            (true, true) => writer.deploy_script(),
+            (false, true) => writer.deploy_yaml(),
+        };
         let Writer { endings, testable, .. } = writer;
-        Self { seed, is_script, config, world, endings, testable }
+        Self { seed, is_script, config, world, endings, testable, approver, forced }
     }
 
     /// The file that holds the config.
@@ -211,6 +243,31 @@ const ODD_PLACEHOLDERS: [&str; 10] = [
     "if ctx.failure == () { \"none\" } else { ctx.failure.at }",
 ];
 
+/// What holds in deployments alone.
+const DEPLOY_FACTS: [&str; 6] = [
+    "ctx.environment",
+    "env(\"TINYCI_ENVIRONMENT\")",
+    "ctx.trigger",
+    "ctx.result.build",
+    "ctx.result.test",
+    "recall(\"k1\")",
+];
+const DEPLOY_CONDITIONS: [&str; 6] = [
+    "ctx.environment == \"production\"",
+    "env(\"TINYCI_ENVIRONMENT\", \"\") == \"production\"",
+    "recall(\"k1\", 0) == 1",
+    "ctx.result.build == \"success\"",
+    "ctx.result.test == ()",
+    "ctx.trigger == \"deploy\"",
+];
+const DEPLOY_PLACEHOLDERS: [&str; 5] = [
+    "environment",
+    "ctx.environment",
+    "env(\"TINYCI_ENVIRONMENT\")",
+    "ctx.result.build",
+    "recall(\"k2\", \"none\")",
+];
+
 /// Placeholders that only an engine with variables of its program can fill in.
 const OWN_PLACEHOLDERS: [&str; 3] = ["release", "release", "odd"];
 
@@ -222,6 +279,7 @@ struct Writer {
     /// Whether it asks for what is refused.
     errs: bool,
     is_script: bool,
+    deploys: bool,
     has_base: bool,
     commands: usize,
     endings: Vec<(String, String)>,
@@ -278,6 +336,8 @@ impl Writer {
             self.dice.pick(&ODD_PLACEHOLDERS)
         } else if !self.is_script && self.dice.one_in(6) {
             self.dice.pick(&OWN_PLACEHOLDERS)
+        } else if self.deploys && self.dice.one_in(2) {
+            self.dice.pick(&DEPLOY_PLACEHOLDERS)
         } else {
             self.dice.pick(&PLACEHOLDERS)
         }
@@ -379,7 +439,9 @@ impl Writer {
             0..=4 => self.plain(),
             5..=9 => self.fact(),
             10..=12 if depth < 3 => {
-                let condition = self.dice.pick(&CONDITIONS);
+                let special = self.deploys && self.dice.one_in(2);
+                let all = if special { &DEPLOY_CONDITIONS[..] } else { &CONDITIONS };
+                let condition = self.dice.pick(all);
                 let (yes, no) = (self.block(depth + 1), self.block(depth + 1));
                 format!("if {condition} {{\n{yes}{indent}}} else {{\n{no}{indent}}}")
             }
@@ -431,8 +493,11 @@ impl Writer {
 
     /// A fact, printed and given to a command.
     fn fact(&mut self) -> String {
-        let facts =
-            if self.has_base && self.dice.one_in(8) { &FACTS_WITH_BASE[..] } else { &FACTS };
+        let facts = match () {
+            () if self.has_base && self.dice.one_in(8) => &FACTS_WITH_BASE[..],
+            () if self.deploys && self.dice.one_in(3) => &DEPLOY_FACTS,
+            () => &FACTS,
+        };
         let fact = self.dice.pick(facts);
         let id = self.id();
         format!(
@@ -549,6 +614,85 @@ impl Writer {
             10 => format!("sh(\"{command}\", #{{ nosuch: 1 }});"),
             _ => format!("sh(\"{command}\", #{{ env: #{{ \"A=B\": 1 }} }});"),
         }
+    }
+}
+
+/// Deployments.
+impl Writer {
+    /// A run that remembers something and is green, mostly, and what deploys its build.
+    fn deploy_script(&mut self) -> String {
+        let rules = self.deploy_rules();
+        let rules: Vec<String> =
+            rules.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        let (value, text) = (self.dice.pick(&["1", "[1, 2]", "ctx.subject"]), self.ok());
+        let mut script = format!(
+            "const SECRETS = [\"TOKEN\"];\nconst DEPLOY = #{{ {} }};\n\nfn build(ctx) {{\n    \
+             remember(\"k1\", {value});\n    sh(\"{text}\");\n}}\n",
+            rules.join(", ")
+        );
+        if self.dice.one_in(2) {
+            let command = self.run_command();
+            let _ = write!(script, "\nfn test() {{\n    sh(\"{command}\");\n}}\n");
+        }
+        let (asks, body) = (self.asks(), self.block(1));
+        let _ = write!(script, "\nfn deploy(ctx) {{\n{asks}{body}{}}}\n", self.asks());
+        script
+    }
+
+    fn deploy_yaml(&mut self) -> String {
+        let mut config = format!("build: '{}'\n", self.ok());
+        if self.dice.one_in(2) {
+            let _ = writeln!(config, "test: '{}'", self.run_command());
+        }
+        let _ = write!(config, "deploy:\n{}", self.yaml_step("  "));
+        for (key, value) in self.deploy_rules() {
+            let _ = writeln!(config, "  {key}: {value}");
+        }
+        config
+    }
+
+    /// A command of the run before, which passes mostly.
+    fn run_command(&mut self) -> String {
+        if self.errs && self.dice.one_in(6) { self.bad() } else { self.ok() }
+    }
+
+    /// Rules as both languages write them.
+    fn deploy_rules(&mut self) -> Vec<(&'static str, &'static str)> {
+        let mut rules = Vec::new();
+        if self.dice.one_in(6) {
+            // Tests call the phase, which comes behind this question.
+            self.testable = false;
+            rules.push(("approve", "true"));
+        }
+        if self.dice.one_in(4) {
+            rules.push(("environment", "[\"staging\", \"production\"]"));
+        } else if self.errs && self.dice.one_in(8) {
+            rules.push(("environment", "[\"staging\"]"));
+        }
+        if self.errs && self.dice.one_in(6) {
+            rules.push(("branch", "[\"main\"]"));
+        }
+        rules
+    }
+
+    /// A question to whoever approves, now and then, in one of the places where it may stand.
+    fn asks(&mut self) -> String {
+        if !self.dice.one_in(4) {
+            return String::new();
+        }
+        let id = self.id();
+        let asks = match self.dice.below(5) {
+            0 => {
+                let condition = self.dice.pick(&DEPLOY_CONDITIONS);
+                format!("if {condition} {{ approve(\"may {id}?\"); }}")
+            }
+            1 => format!("group(\"g\", || approve(\"may {id}?\"));"),
+            2 => format!(
+                "try {{ approve(\"may {id}?\"); }} catch (it) {{ print(`fact {id} ${{it}}`); }}"
+            ),
+            _ => format!("approve(`may {id} go to ${{ctx.environment}}?`);"),
+        };
+        format!("    {asks}\n")
     }
 }
 

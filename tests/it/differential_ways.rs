@@ -12,14 +12,21 @@ use std::{
 
 use serde_json::{Value as Json, json};
 use tinyci::{
-    Act, CancelToken, CancelView, Command, Engine, Error, Event, Executor, Exit, LocalExecutor,
-    Output, Program, Selection, TestOptions, Value,
+    Act, ApprovalState, CancelToken, CancelView, Command, DeployOutcome, DeployRequest, Engine,
+    Error, Event, Executor, Exit, LocalExecutor, Outcome, Output, Program, Selection, StepRecord,
+    TestOptions, Value,
 };
 
 use crate::{
-    differential_cases::{Case, STEPS, literal},
+    differential_cases::{Approver, Case, STEPS, literal},
     support::{PATIENCE, TestRepo},
 };
+
+/// Where deployments go.
+const ENVIRONMENT: &str = "production";
+
+/// The step that does it.
+const DEPLOY: &str = "deploy";
 
 /// What a way through a config showed.
 #[derive(Default)]
@@ -47,6 +54,8 @@ pub(crate) struct SeenCommand {
     pub(crate) label: Option<String>,
     /// How it ended, where that was not decided beforehand.
     pub(crate) exit: Option<Exit>,
+    /// True if what follows depends on what it writes, and nobody knows that.
+    pub(crate) decides: bool,
 }
 
 /// How one ended is compared by what follows.
@@ -87,6 +96,10 @@ pub(crate) fn repository(case: &Case) -> TestRepo {
     assert!(import.wait().unwrap().success(), "{}", history(case));
     repo.write(".git/HEAD", format!("ref: refs/heads/{}\n", case.world.branch));
     repo.write(case.file(), &case.config);
+    // Whoever approves has a name.
+    let config = repo.path().join(".git/config");
+    let known = fs::read_to_string(&config).unwrap();
+    fs::write(config, known + "[user]\n\tname = Ada\n\temail = ada@example.org\n").unwrap();
     repo
 }
 
@@ -144,6 +157,9 @@ pub(crate) fn engine(case: &Case, repo: &TestRepo, executor: Scripted) -> Engine
     let refs = if case.world.may_have_secrets { "refs/heads/*" } else { "refs/heads/other" };
     let programs = executor.programs(repo);
     let mut builder = Engine::builder(repo.path());
+    if case.approver == Approver::Program {
+        builder = builder.approvals(|_| Ok(Some("the program".to_owned())));
+    }
     if !case.is_script {
         builder = builder.var("release", "42").var("odd", "a b");
     }
@@ -241,7 +257,7 @@ impl Executor for Scripted {
         };
         let context = command.context.as_ref().expect("where the command comes from");
         let label = context.label.as_deref().map(str::to_owned);
-        let seen = SeenCommand { text: shown(&text), label, exit: Some(exit) };
+        let seen = SeenCommand { text: shown(&text), label, exit: Some(exit), decides: false };
         self.noted.lock().unwrap().push((context.step.to_string(), seen));
         Ok(exit)
     }
@@ -257,50 +273,89 @@ fn shown(text: &str) -> String {
 /// The first line of a reason, without the place that tests put behind it.
 fn sentence(reason: &str) -> String {
     let first = reason.lines().next().unwrap_or_default();
-    let first = first.strip_prefix("skipped: ").unwrap_or(first);
+    let intros = ["skipped: ", "waits for an approval: "];
+    let first = intros.iter().find_map(|intro| first.strip_prefix(intro)).unwrap_or(first);
     match first.rsplit_once(" (.tinyci.rhai:") {
         Some((sentence, place)) if place.ends_with(')') => sentence.to_owned(),
         _ => first.to_owned(),
     }
 }
 
-/// A real run.
-pub(crate) fn run(engine: &Engine, scripted: &Scripted) -> Seen {
-    let mut printed: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut warnings: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut observer = |event: &Event| {
+/// What an observer was told, by step.
+#[derive(Default)]
+struct Watch {
+    printed: BTreeMap<String, Vec<u8>>,
+    warnings: BTreeMap<String, Vec<String>>,
+    records: Vec<StepRecord>,
+}
+
+impl Watch {
+    fn event(&mut self, event: &Event) {
         let step = event.meta().step.map(|step| step.to_string()).unwrap_or_default();
         match event {
-            Event::Output { bytes, .. } => printed.entry(step).or_default().extend(bytes),
+            Event::Output { bytes, .. } => self.printed.entry(step).or_default().extend(bytes),
             Event::Warning { message, .. } if message.starts_with("w n") => {
-                warnings.entry(step).or_default().push(message.clone());
+                self.warnings.entry(step).or_default().push(message.clone());
             }
+            Event::StepFinished { record, .. } => self.records.push(record.clone()),
             _ => {}
         }
-    };
+    }
+
+    fn steps(mut self, scripted: &Scripted) -> Vec<SeenStep> {
+        let noted = scripted.noted.lock().unwrap();
+        let steps = self.records.iter().map(|step| {
+            let name = step.name.to_string();
+            let commands = noted.iter().filter(|(of, _)| *of == name).map(|(_, it)| it.clone());
+            let text = self.printed.remove(&name).unwrap_or_default();
+            SeenStep {
+                outcome: step.outcome.to_string(),
+                sentence: step.error.as_deref().map(sentence),
+                commands: last_attempts(commands),
+                warnings: self.warnings.remove(&name).unwrap_or_default(),
+                facts: Some(facts(String::from_utf8_lossy(&text).lines())),
+                name,
+            }
+        });
+        steps.collect()
+    }
+}
+
+/// A real run.
+pub(crate) fn run(engine: &Engine, scripted: &Scripted) -> Seen {
+    let mut watch = Watch::default();
+    let mut observer = |event: &Event| watch.event(event);
     let summary = engine.run(&Selection::revision("HEAD"), &CancelToken::new(), &mut observer);
     let summary = summary.unwrap();
     let [record] = &summary.records[..] else { panic!("not one attempt: {summary:#?}") };
-    let noted = scripted.noted.lock().unwrap();
-    let steps = record.steps.iter().map(|step| {
-        let name = step.name.to_string();
-        let commands = noted.iter().filter(|(of, _)| *of == name).map(|(_, it)| it.clone());
-        let text = printed.remove(&name).unwrap_or_default();
-        SeenStep {
-            outcome: step.outcome.to_string(),
-            sentence: step.error.as_deref().map(sentence),
-            commands: last_attempts(commands),
-            warnings: warnings.remove(&name).unwrap_or_default(),
-            facts: Some(facts(String::from_utf8_lossy(&text).lines())),
-            name,
-        }
-    });
     let remembered = record.remembered.iter().map(|(key, value)| (key.clone(), json_of(value)));
-    Seen {
-        outcome: record.outcome.to_string(),
-        steps: steps.collect(),
-        remembered: Some(Json::Object(remembered.collect())),
-    }
+    let remembered = Some(Json::Object(remembered.collect()));
+    Seen { outcome: record.outcome.to_string(), steps: watch.steps(scripted), remembered }
+}
+
+/// A real deployment of the last commit, and whether it waits or somebody approved of it.
+pub(crate) fn deploy(engine: &Engine, case: &Case, scripted: &Scripted) -> (Seen, bool) {
+    let mut watch = Watch::default();
+    let mut observer = |event: &Event| watch.event(event);
+    let ended = engine.deploy(ENVIRONMENT, request(case), &CancelToken::new(), &mut observer);
+    let (outcome, asked) = match ended {
+        Ok(ended) => {
+            let asked = ended.approved_by.is_some() || ended.outcome == DeployOutcome::Waiting;
+            (ended.outcome.to_string(), asked)
+        }
+        Err(error) => (error.report(), false),
+    };
+    (Seen { outcome, steps: watch.steps(scripted), remembered: None }, asked)
+}
+
+/// Has somebody approve of the last commit, whatever its config says.
+pub(crate) fn approve(engine: &Engine) {
+    // A config that does not deploy there has nothing to be approved.
+    drop(engine.approve(ENVIRONMENT, "HEAD"));
+}
+
+fn request(case: &Case) -> DeployRequest {
+    DeployRequest::revision("HEAD").force(case.forced)
 }
 
 /// Commands by their last attempts, each where the first was.
@@ -342,9 +397,12 @@ pub(crate) fn plan(engine: &Engine) -> Seen {
     let forecast = engine.forecast("HEAD", &said).unwrap();
     let steps = forecast.steps.iter().map(|step| {
         let commands = step.acts.iter().filter_map(|act| match act {
-            Act::Command { command, label, .. } => {
-                Some(SeenCommand { text: command.clone(), label: label.clone(), exit: None })
-            }
+            Act::Command { command, label, .. } => Some(SeenCommand {
+                text: command.clone(),
+                label: label.clone(),
+                exit: None,
+                decides: false,
+            }),
             _ => None,
         });
         SeenStep {
@@ -359,6 +417,37 @@ pub(crate) fn plan(engine: &Engine) -> Seen {
     Seen { outcome: forecast.outcome.to_string(), steps: steps.collect(), remembered: None }
 }
 
+/// The plan of a deployment of the last commit, and what becomes of approvals.
+pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState) {
+    let plan = match engine.deploy_plan(ENVIRONMENT, request(case)) {
+        Ok(plan) => plan,
+        Err(error) => {
+            return (Seen { outcome: error.report(), ..Seen::default() }, ApprovalState::NotNeeded);
+        }
+    };
+    let ended = plan.acts.last().and_then(|last| {
+        let (word, reason) = last.split_once(": ")?;
+        Some((word.parse::<Outcome>().ok()?, sentence(reason)))
+    });
+    let (outcome, sentence) = ended.map_or((Outcome::Success, None), |(it, why)| (it, Some(why)));
+    let mut commands = last_attempts(plan.acts.iter().filter_map(|act| command(act)));
+    // No plan of a deployment assumes what they write.
+    commands.iter_mut().for_each(|it| it.decides = it.text.starts_with("say "));
+    let step = SeenStep {
+        name: DEPLOY.to_owned(),
+        outcome: outcome.to_string(),
+        sentence,
+        commands,
+        warnings: plan.acts.iter().filter_map(|act| warning(act)).collect(),
+        facts: None,
+    };
+    let outcome = match outcome {
+        Outcome::Success | Outcome::Skipped => outcome.to_string(),
+        _ => DeployOutcome::Failure.to_string(),
+    };
+    (Seen { outcome, steps: vec![step], remembered: None }, plan.approval)
+}
+
 /// The text of `warn("…")`.
 fn warning(act: &str) -> Option<String> {
     Some(act.strip_prefix("warn(\"")?.strip_suffix("\")")?.to_owned())
@@ -366,7 +455,38 @@ fn warning(act: &str) -> Option<String> {
 
 /// A test of the pipeline with the same commit. It tells all that it saw by failing.
 pub(crate) fn test(engine: &Engine, case: &Case, repo: &TestRepo) -> Seen {
-    repo.write(".tinyci.test.rhai", test_script(case, repo));
+    let commit = commit_map(case, repo, vec!["trigger: \"named\"".to_owned()]);
+    tested(engine, case, repo, &format!("t.run({commit})"), "run.step(name)")
+}
+
+/// A test of the deployment of the same commit after a run.
+pub(crate) fn test_deploy(engine: &Engine, case: &Case, repo: &TestRepo, run: &Seen) -> Seen {
+    let results = run.steps.iter().filter(|step| matches!(&*step.name, "build" | "test"));
+    let results: Vec<String> =
+        results.map(|step| format!("{}: {}", step.name, literal(&step.outcome))).collect();
+    let remembered = run.remembered.as_ref().map(Json::to_string).unwrap_or_default();
+    let more = vec![
+        "trigger: \"deploy\"".to_owned(),
+        format!("environment: {}", literal(ENVIRONMENT)),
+        format!("approved: {}", case.approver != Approver::Nobody),
+        format!("result: #{{ {} }}", results.join(", ")),
+        format!("remembered: parse_json({})", literal(&remembered)),
+    ];
+    let commit = commit_map(case, repo, more);
+    let mut seen = tested(engine, case, repo, &format!("t.deploy({commit})"), "run");
+    seen.remembered = None;
+    for step in &mut seen.steps {
+        step.name = DEPLOY.to_owned();
+        if step.outcome == DeployOutcome::Waiting.to_string() {
+            step.outcome = Outcome::Skipped.to_string();
+        }
+    }
+    seen
+}
+
+/// What a test saw of what it calls: of each step in turn, or of the only one.
+fn tested(engine: &Engine, case: &Case, repo: &TestRepo, call: &str, step: &str) -> Seen {
+    repo.write(".tinyci.test.rhai", test_script(case, call, step));
     let report = engine.test_pipeline(&TestOptions::folder(repo.path())).unwrap();
     let failure = report.tests[0].failure.as_ref().expect("it always fails");
     let message = failure.message();
@@ -407,10 +527,11 @@ fn command(act: &str) -> Option<SeenCommand> {
             (Some(label.to_owned()), text)
         }
     };
-    Some(SeenCommand { text: text.trim().to_owned(), label, exit: None })
+    let text = text.split("  (assuming ").next().unwrap_or_default();
+    Some(SeenCommand { text: shown(text), label, exit: None, decides: false })
 }
 
-fn test_script(case: &Case, repo: &TestRepo) -> String {
+fn test_script(case: &Case, call: &str, step: &str) -> String {
     let fakes: String = case
         .endings
         .iter()
@@ -418,21 +539,21 @@ fn test_script(case: &Case, repo: &TestRepo) -> String {
             format!("    t.fake({}, {ending});\n", literal(&format!("{begin}*")))
         })
         .collect();
-    let steps: Vec<String> = STEPS.iter().map(|name| literal(name)).collect();
+    let names = if step == "run" { &["deploy"][..] } else { &STEPS };
+    let steps: Vec<String> = names.iter().map(|name| literal(name)).collect();
     format!(
-        "fn test_it(t) {{\n{fakes}    let run = t.run({});\n    let steps = [];\n    \
-         for name in [{}] {{\n        try {{\n            let it = run.step(name);\n            \
+        "fn test_it(t) {{\n{fakes}    let run = {call};\n    let steps = [];\n    \
+         for name in [{}] {{\n        try {{\n            let it = {step};\n            \
          steps.push(#{{ name: name, outcome: it.outcome, reason: it.reason, acts: it.acts, \
          output: it.output, warnings: it.warnings }});\n        }} catch {{ }}\n    }}\n    \
          let told = #{{ outcome: run.outcome, steps: steps, remembered: run.remembered }};\n    \
          t.expect(false, \"<<<\" + told.to_json() + \">>>\");\n}}\n",
-        commit_map(case, repo),
         steps.join(", ")
     )
 }
 
 /// The commit of the repository, as a test makes it up.
-fn commit_map(case: &Case, repo: &TestRepo) -> String {
+fn commit_map(case: &Case, repo: &TestRepo, more: Vec<String>) -> String {
     let shown = repo.git(&["show", "-s", "--format=%H %T %P", "HEAD"]);
     let mut ids = shown.split(' ');
     let [id, tree, parent] = std::array::from_fn(|_| ids.next().unwrap_or_default());
@@ -452,10 +573,10 @@ fn commit_map(case: &Case, repo: &TestRepo) -> String {
         format!("message: {}", literal(&format!("{}\n", world.message))),
         format!("branch: {}", literal(world.branch)),
         format!("tags: {}", list(&world.tag.into_iter().collect::<Vec<_>>())),
-        "trigger: \"named\"".to_owned(),
         "programs: []".to_owned(),
         "env: #{ DIFF_SET: \"yes\" }".to_owned(),
     ];
+    entries.extend(more);
     if let Some(Some(word)) = world.parent {
         entries.push(format!("previous: {}", literal(word)));
     }
