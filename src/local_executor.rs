@@ -10,7 +10,8 @@ use crate::{
     process::{self, Context, Guard},
 };
 
-/// Runs commands on this machine, each in a process group of its own.
+/// Runs commands on this machine, each in a session and a process group of its own, without a
+/// terminal.
 ///
 /// A command gets its own environment and nothing of this process's, but for `TINYCI_GUARD`, by which
 /// it is found where this process is killed while starting it; `/dev/null` or its input as standard

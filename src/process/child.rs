@@ -36,8 +36,7 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn new(child: &std::process::Child) -> Self {
-        let pid = Pid::from_child(child);
+    pub(super) fn new(pid: Pid) -> Self {
         Self { pid, pidfd: pidfd(pid) }
     }
 
@@ -111,7 +110,7 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(text).stdin(Stdio::piped()).process_group(0);
         let host = command.spawn().unwrap();
-        let child = Child::new(&host);
+        let child = Child::new(Pid::from_child(&host));
         (host, child)
     }
 

@@ -597,6 +597,64 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_command_has_no_terminal_that_could_stop_it() {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+        let mut stage = Stage::new();
+        let this = std::env::current_exe().unwrap().display().to_string();
+        let test = "process::command::tests::on_a_terminal";
+        // Itself the leader of a session, it is given the first terminal that it opens.
+        let script = "exec <\"$0\"; exec \"$@\"";
+        let words = ["sh", "-c", script, &name, &this, "--exact", test, "--ignored"];
+        let exit = stage.run(&stage.argv(&words)).unwrap();
+        assert_eq!(exit, Exit::Code(0), "{}", stage.text());
+        assert!(stage.text().contains("1 passed"), "{}", stage.text());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[ignore = "run by the test above"]
+    fn on_a_terminal() {
+        fs::File::open("/dev/tty").unwrap();
+        for script in ["read line </dev/tty || echo on", "stty -F /dev/tty -echo || echo on"] {
+            let mut stage = Stage::new();
+            let deadline = Instant::now().checked_add(Duration::from_secs(60));
+            let exit = stage.run(&stage.shell(script).with_deadline(deadline)).unwrap();
+            assert_eq!(exit, Exit::Code(0), "{}", stage.text());
+            assert!(stage.text().ends_with("on\n"), "{}", stage.text());
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_command_leads_a_session_and_no_signal_is_blocked() {
+        in_another_process("exec env --block-signal=TERM \"$@\"", "with_a_blocked_signal");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[ignore = "run by the test above"]
+    fn with_a_blocked_signal() {
+        let blocked = |status: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+            u64::from_str_radix(line.trim(), 16).unwrap()
+        };
+        assert_ne!(blocked(&fs::read_to_string("/proc/thread-self/status").unwrap()), 0);
+        let mut stage = Stage::new();
+        // No shell, which blocks signals itself at times.
+        stage.run(&stage.argv(&["cat", "/proc/self/stat", "/proc/self/status"])).unwrap();
+        let text = stage.text();
+        let numbers: Vec<&str> = text.split(' ').collect();
+        let [process, name, _, _, group, session, ..] = numbers[..] else { panic!("{text}") };
+        assert_eq!((name, group, session), ("(cat)", process, process));
+        assert_eq!(blocked(&text), 0);
+    }
+
+    #[test]
     fn a_nice_command_is_nice_and_so_is_what_it_starts() {
         let mut stage = Stage::new();
         let host = "nice";

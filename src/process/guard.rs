@@ -10,14 +10,12 @@
 //! knows the mark beforehand. That takes a `/proc`: on other systems the window stays.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs::File,
     io,
-    os::{
-        fd::OwnedFd,
-        unix::{net::UnixStream, process::CommandExt},
-    },
-    process::{Command as Builder, Stdio},
+    os::{fd::AsFd, unix::net::UnixStream},
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -32,6 +30,7 @@ use crate::{
     process::{
         child::{Child, State},
         group::Group,
+        spawn::Launch,
     },
 };
 
@@ -188,13 +187,16 @@ impl Shell {
         #[cfg(target_vendor = "apple")]
         rustix::net::sockopt::set_socket_nosigpipe(&input, true)?;
         // Standard output is but a place to keep the lock: nothing is written to it.
-        let lock = lock.map(File::try_clone).transpose()?;
-        let mut builder = Builder::new("/bin/sh");
-        builder.arg("-c").arg(SCRIPT).current_dir("/").process_group(0);
-        builder.env_clear().env("PATH", "/usr/bin:/bin");
-        builder.stdin(OwnedFd::from(its_input)).stderr(Stdio::null());
-        builder.stdout(lock.map_or_else(Stdio::null, Stdio::from));
-        Ok(Self { child: Child::new(&builder.spawn()?), input })
+        let null = File::options().write(true).open("/dev/null")?;
+        let stdout = lock.unwrap_or(&null);
+        let launch = Launch {
+            program: Path::new("/bin/sh"),
+            arguments: ["/bin/sh", "-c", SCRIPT].map(OsStr::new).into(),
+            env: &BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
+            cwd: Path::new("/"),
+            streams: [its_input.as_fd(), stdout.as_fd(), null.as_fd()],
+        };
+        Ok(Self { child: Child::new(launch.spawn()?), input })
     }
 
     /// Never waits and never raises SIGPIPE: a shell that is dead or does not read is an error.
@@ -228,7 +230,8 @@ mod tests {
     use std::{
         fs::{self, TryLockError},
         net::Shutdown,
-        path::Path,
+        os::unix::process::CommandExt,
+        process::{Command as Builder, Stdio},
     };
 
     use rustix::process::{Pid, kill_process};
@@ -253,7 +256,7 @@ mod tests {
     fn marked_sleeper(mark: &str) -> Child {
         let mut builder = Builder::new("sleep");
         builder.arg("600").process_group(0).stdout(Stdio::null()).env(VARIABLE, mark);
-        Child::new(&builder.spawn().unwrap())
+        Child::new(Pid::from_child(&builder.spawn().unwrap()))
     }
 
     fn number_in(path: &Path) -> Option<i32> {

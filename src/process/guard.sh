@@ -37,14 +37,14 @@ done
 
 # What began, and nobody lived to tell its number, is known by its environment.
 
-# Leaves in `process`, `group` and `session` the numbers of the process of this name in /proc.
+# Leaves in `process` and `group` the numbers of the process of this name in /proc.
 identify() {
-    process= group= session=
+    process= group=
     read -r stat <"/proc/$1/stat" || return
     process=${stat%% *}
-    # Behind the name, which may hold anything: state, parent, group, session.
+    # Behind the name, which may hold anything: state, parent, group.
     set -- ${stat##*') '}
-    group=$3 session=$4
+    group=$3
 }
 
 # Whether the process $1 was started with $2 in its environment. `read` leaves out the NULs.
@@ -62,7 +62,6 @@ identify self
 [ "$process" = "$$" ] || begun=' '
 # No command is between fork and exec any more, where it would share our input with its engine; but
 # the kernel may not have its environment in place, which is why this looks more than once.
-session_of_commands=$session
 rounds=0
 while [ "$begun" != ' ' ] && [ "$rounds" -lt 20 ]; do
     [ "$rounds" -eq 0 ] || sleep 0.05 || sleep 1
@@ -70,8 +69,6 @@ while [ "$begun" != ' ' ] && [ "$rounds" -lt 20 ]; do
     missing=$begun
     for entry in /proc/[0-9]*; do
         identify "${entry#/proc/}"
-        # Whoever left the session is out of reach, here as above.
-        [ "$session" = "$session_of_commands" ] || continue
         for mark in $begun; do
             carries "$process" "$mark" || continue
             kill -s KILL -- "-$group"

@@ -4,9 +4,8 @@
 //! command that does not read it can't bring SIGPIPE upon a host that never thought of it.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Seek, Write},
-    process::Stdio,
 };
 
 use crate::error::{Error, ErrorKind};
@@ -16,16 +15,23 @@ use crate::error::{Error, ErrorKind};
 const TEMP_DIR: &str = "/tmp";
 
 /// An open file with these bytes, or `/dev/null`.
-pub(super) fn stdio(bytes: Option<&[u8]>) -> Result<Stdio, Error> {
-    let Some(bytes) = bytes else { return Ok(Stdio::null()) };
+pub(super) fn file(bytes: Option<&[u8]>) -> Result<File, Error> {
+    let Some(bytes) = bytes else { return null(OpenOptions::new().read(true)) };
     let filled = anonymous_file().and_then(|mut file| {
         file.write_all(bytes)?;
         file.rewind()?;
         Ok(file)
     });
-    filled.map(Stdio::from).map_err(|error| {
+    filled.map_err(|error| {
         Error::new(ErrorKind::Io, "cannot hold a command's input in a file").with_source(error)
     })
+}
+
+/// `/dev/null`, opened so.
+fn null(options: &OpenOptions) -> Result<File, Error> {
+    options
+        .open("/dev/null")
+        .map_err(|error| Error::new(ErrorKind::Spawn, "cannot open `/dev/null`").with_source(error))
 }
 
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `command` | one command from its start to its end: the order in which the others act |
 //! | `program` | which file a command names, and what is said where it can't be started |
+//! | `spawn` | how it is started: a session of its own, its descriptors, its signals |
 //! | `input` | what it reads |
 //! | `child` | the process itself: whether it runs, how it ended |
 //! | `group` | it and all that it started: what signals go to |
@@ -15,7 +16,7 @@
 //! What is not here: no `fork` and no code between fork and exec (children start through
 //! `posix_spawn`, whose price does not grow with the host), no signal handlers, no waiting for
 //! children that are not ours, nothing that changes this process itself. Whoever leaves its
-//! process group (`setsid`) is out of reach.
+//! process group (`setsid`) is out of reach. No command has a terminal.
 
 mod child;
 mod command;
@@ -26,6 +27,7 @@ mod pipe;
 mod program;
 #[cfg(feature = "capi")]
 mod reaper;
+mod spawn;
 #[cfg(test)]
 mod testing;
 mod watch;

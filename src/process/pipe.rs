@@ -3,8 +3,7 @@
 //! Nothing is kept here but one chunk: a slow sink slows the command down.
 
 use std::{
-    io::{self, PipeReader, Read, pipe},
-    process::Command as Builder,
+    io::{self, PipeReader, PipeWriter, Read, pipe},
     time::{Duration, Instant},
 };
 
@@ -34,15 +33,15 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
-    /// Makes the pipes and gives a command their writing ends.
-    pub(super) fn attach(builder: &mut Builder, mode: OutputMode) -> Result<Self, Error> {
-        Self::try_attach(builder, mode).map_err(|error| {
+    /// Makes the pipes, and what a command is to have as standard output and error.
+    pub(super) fn new(mode: OutputMode) -> Result<(Self, [PipeWriter; 2]), Error> {
+        Self::try_new(mode).map_err(|error| {
             Error::new(ErrorKind::Spawn, "cannot make a pipe for a command's output")
                 .with_source(error)
         })
     }
 
-    fn try_attach(builder: &mut Builder, mode: OutputMode) -> io::Result<Self> {
+    fn try_new(mode: OutputMode) -> io::Result<(Self, [PipeWriter; 2])> {
         let (out, write_out) = pipe()?;
         let mut open = vec![(Stream::Stdout, out)];
         let write_err = match mode {
@@ -53,8 +52,7 @@ impl Pipes {
                 write_err
             }
         };
-        builder.stdout(write_out).stderr(write_err);
-        Ok(Self { open })
+        Ok((Self { open }, [write_out, write_err]))
     }
 
     /// Passes on what comes until the command is over, which the end of the pipe `over` tells, and

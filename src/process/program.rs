@@ -3,9 +3,8 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    os::unix::process::CommandExt,
+    os::fd::AsFd,
     path::{Path, PathBuf, absolute},
-    process::Command as Builder,
 };
 
 use rustix::{
@@ -16,7 +15,7 @@ use rustix::{
 use crate::{
     error::{Error, ErrorKind},
     executor::{Command, Program},
-    process::{child::Child, guard, input, pipe::Pipes},
+    process::{child::Child, guard, input, pipe::Pipes, spawn::Launch},
 };
 
 /// Where a shell looks that was given no `PATH`.
@@ -35,55 +34,50 @@ pub(super) enum Start {
     },
 }
 
-/// Starts a command in a process group of its own.
+/// Starts a command in a session and a process group of its own.
 ///
-/// It goes through `posix_spawn`, in every case: the program is looked up here, since the standard
-/// library would fall back to `fork` to look it up in a changed `PATH`.
-///
-/// What the child gets: the descriptors 0, 1 and 2 and no other of ours; SIGPIPE with its default
-/// action. What it inherits from the host: the signals that the calling thread blocks and those
-/// that the process ignores, which `posix_spawn` could reset but the standard library does not.
-/// A host that blocks TERM in all its threads thereby costs its commands their grace, not their
-/// end, since nothing blocks KILL.
+/// What the child gets: the descriptors 0, 1 and 2 and no other of ours; its environment and nothing
+/// of the host's; no terminal, lest one that asks a person there, or changes the terminal, be
+/// stopped for ever. What it inherits: the signals that the host ignores, but for SIGPIPE.
 ///
 /// The mark, which it gets as a variable, is how the guard knows it until it knows its number.
 pub(super) fn start(command: &Command, mark: &str) -> Result<Start, Error> {
     // A program named by a path is relative to the command's directory, not to the host's.
     let cwd = absolute(&command.cwd).unwrap_or_else(|_| command.cwd.clone());
-    let mut builder = match builder(command, &cwd)? {
-        Ok(builder) => builder,
+    let (program, arguments) = match words(command, &cwd)? {
+        Ok(words) => words,
         Err(error) => return Ok(refuse(command, &error)),
     };
-    builder.current_dir(&cwd).process_group(0).stdin(input::stdio(command.input.as_deref())?);
-    builder.env_clear().envs(&command.env).env(guard::VARIABLE, mark);
-    let pipes = Pipes::attach(&mut builder, command.output)?;
-    let spawned = builder.spawn();
-    // It holds the write ends of the pipes, which then never would reach their end.
-    drop(builder);
-    match spawned {
-        Ok(child) => Ok(Start::Started(Child::new(&child), pipes)),
+    let mut env = command.env.clone();
+    env.insert(guard::VARIABLE.into(), mark.into());
+    let input = input::file(command.input.as_deref())?;
+    // The ends to write to are closed with this function: open, the pipes never came to their end.
+    let (pipes, [stdout, stderr]) = Pipes::new(command.output)?;
+    let streams = [input.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    let launch = Launch { program: &program, arguments, env: &env, cwd: &cwd, streams };
+    match launch.spawn() {
+        Ok(pid) => Ok(Start::Started(Child::new(pid), pipes)),
         Err(error) => explain(command, &cwd, error),
     }
 }
 
-/// The program and its arguments. The inner error says that there is no such program.
-fn builder(command: &Command, cwd: &Path) -> Result<Result<Builder, io::Error>, Error> {
+/// A program's file, and its arguments with its name in front.
+type Words<'a> = (PathBuf, Vec<&'a OsStr>);
+
+/// What is started for a command. The inner error says that there is no such program.
+fn words<'a>(command: &'a Command, cwd: &Path) -> Result<io::Result<Words<'a>>, Error> {
     let words = match &command.program {
         Program::Shell(text) => {
-            let mut builder = Builder::new("/bin/sh");
-            builder.arg("-c").arg(text);
-            return Ok(Ok(builder));
+            let words = ["/bin/sh", "-c", text].map(OsStr::new);
+            return Ok(Ok(("/bin/sh".into(), words.into())));
         }
         Program::Argv(words) => words,
     };
-    let Some((name, arguments)) = words.split_first() else {
+    let Some(name) = words.first() else {
         return Err(Error::new(ErrorKind::InvalidArg, "a command names no program"));
     };
-    Ok(find(name, cwd, search_path(command)).map(|path| {
-        let mut builder = Builder::new(path);
-        builder.arg0(name).args(arguments);
-        builder
-    }))
+    let path = find(name, cwd, search_path(command));
+    Ok(path.map(|path| (path, words.iter().map(OsStr::new).collect())))
 }
 
 /// The `PATH` that the command itself will see.

@@ -70,6 +70,36 @@ fn a_person_is_asked_and_nobody_agrees_for_them() {
     assert!(said.out.contains("live") && said.out.contains("Deployed"), "{}", said.out);
 }
 
+/// A tool that keeps what it built where its variable says, as cargo does, and by a time stamp takes
+/// what is there for newer than an older source.
+const BUILDER: &str = "out=${CARGO_TARGET_DIR:-target}; mkdir -p $out; \
+                       [ $out/app -nt version ] || cp version $out/app; cp $out/app @/live";
+
+#[test]
+fn a_rollback_that_builds_deploys_the_older_version() {
+    let repo = TestRepo::new();
+    let shared = repo.outside().join("one-target-for-all");
+    let builder = BUILDER.replace('@', repo.outside().to_str().unwrap());
+    repo.write(".tinyci.yml", format!("build: 'true'\ndeploy: {builder:?}\n"));
+    let deploy = |arguments: &[&str]| {
+        let mut command = tinyci(repo.path());
+        let said = command.args(arguments).env("CARGO_TARGET_DIR", &shared).output().unwrap();
+        Said::of(&said).with_code(0)
+    };
+    for version in ["one", "two"] {
+        repo.write("version", version);
+        repo.commit(version);
+        deploy(&["run", "--all"]);
+        let said = deploy(&["deploy", "--yes"]);
+        let remedy = "git config --add tinyci.env +CARGO_TARGET_DIR";
+        assert_eq!(said.out.matches(remedy).count() + said.err.matches(remedy).count(), 1);
+    }
+    deploy(&["rollback", "--yes"]);
+    let live = std::fs::read_to_string(repo.outside().join("live")).unwrap();
+    assert_eq!(live, "one");
+    assert!(!shared.exists());
+}
+
 #[test]
 fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
     let (repo, first) = green(CONFIG);
