@@ -623,7 +623,8 @@ mod tests {
         for script in ["read line </dev/tty || echo on", "stty -F /dev/tty -echo || echo on"] {
             let mut stage = Stage::new();
             let deadline = Instant::now().checked_add(Duration::from_secs(60));
-            let exit = stage.run(&stage.shell(script).with_deadline(deadline)).unwrap();
+            let command = Command { deadline, ..stage.shell(script) };
+            let exit = stage.run(&command).unwrap();
             assert_eq!(exit, Exit::Code(0), "{}", stage.text());
             assert!(stage.text().ends_with("on\n"), "{}", stage.text());
         }
