@@ -179,7 +179,7 @@ fn run(
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
     }
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
-    let limit = site.shared.timeout();
+    let limit = site.shared.settings.timeout;
     let mut steps = Steps {
         site,
         commit: Arc::new(job.commit.clone()),

@@ -189,7 +189,7 @@ impl Scripts {
             env: steps.env(step),
             nice: shared.settings.nice,
             artifacts_dir: steps.build.dir().join("artifacts"),
-            command_timeout: shared.command_timeout(),
+            command_timeout: shared.settings.command_timeout,
             ran: Ran::default(),
         }
     }

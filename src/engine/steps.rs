@@ -301,7 +301,7 @@ impl Steps<'_> {
         voice: &mut Voice,
     ) {
         for attempt in 1.. {
-            let each = self.site.shared.command_timeout();
+            let each = self.site.shared.settings.command_timeout;
             let each = each.and_then(|limit| Instant::now().checked_add(limit));
             let deadline = [step_deadline, each].into_iter().flatten().min();
             record.outcome = Outcome::Success;

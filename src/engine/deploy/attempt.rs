@@ -257,7 +257,7 @@ impl<'a> Attempt<'a> {
         if let Some(record) = reports::record_of(&self.repo, candidate.commit.id)? {
             candidate.scripts.recall(&record);
         }
-        let limit = site.shared.timeout();
+        let limit = site.shared.settings.timeout;
         let mut steps = Steps {
             site,
             commit: Arc::new(candidate.commit.clone()),
