@@ -25,13 +25,14 @@ use crate::{
     function::{Effect, FunctionCall, HostFunction, Value},
     interpolate::Vars,
     pipeline::Hook,
-    repo::Settings,
+    repo::{Given, Settings},
     request_context::RequestContext,
 };
 
 /// Sets up an [`Engine`].
 ///
-/// What is set here wins over the repository's own settings (`git config tinyci.*`).
+/// What is set here wins over the repository's own settings (`git config tinyci.*`); of what is set
+/// twice, by whichever method, the last counts.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -54,18 +55,9 @@ pub struct EngineBuilder {
 /// What was set, and what was not.
 #[derive(Default)]
 pub(super) struct Options {
-    pub(super) refs: Option<Vec<String>>,
-    pub(super) jobs: Option<usize>,
-    pub(super) timeout: Option<Duration>,
-    pub(super) command_timeout: Option<Duration>,
-    pub(super) grace: Option<Duration>,
-    pub(super) builds_dir: Option<PathBuf>,
-    pub(super) log_limit_bytes: Option<u64>,
-    /// Keys of `git config tinyci.*` and their values, in the order in which they were set.
-    pub(super) settings: Vec<(String, String)>,
+    /// In the order in which they were set, over what the repository has.
+    pub(super) settings: Vec<Given>,
     pub(super) env: Vec<EnvChange>,
-    /// Whether commands get more of the process's environment than the few that always pass.
-    pub(super) pass_all_env: bool,
     /// What stands for the process's environment, where the host gave it.
     pub(super) process_env: Option<Variables>,
     pub(super) vars: Vars,
@@ -95,14 +87,15 @@ impl EngineBuilder {
     ///
     /// The default is `tinyci.refs`, else all of `refs/heads/*`.
     pub fn refs<S: Into<String>>(mut self, globs: impl IntoIterator<Item = S>) -> Self {
-        self.options.refs = Some(globs.into_iter().map(Into::into).collect());
+        let globs = globs.into_iter().map(Into::into).collect();
+        self.options.settings.push(Given::Refs(globs));
         self
     }
 
     /// How many commits are worked on at once. The default is `tinyci.jobs`, else 1.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.check(jobs > 0, || "the number of jobs must be at least 1".to_owned());
-        self.options.jobs = Some(jobs);
+        self.options.settings.push(Given::Jobs(jobs));
         self
     }
 
@@ -110,21 +103,21 @@ impl EngineBuilder {
     /// else no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.check_limit(limit, "a commit");
-        self.options.timeout = Some(limit);
+        self.options.settings.push(Given::Timeout(limit));
         self
     }
 
     /// How long one command may take. The default is `tinyci.commandTimeout`, else no limit.
     pub fn command_timeout(mut self, limit: Duration) -> Self {
         self.check_limit(limit, "a command");
-        self.options.command_timeout = Some(limit);
+        self.options.settings.push(Given::CommandTimeout(limit));
         self
     }
 
     /// How long a command that must end has between TERM and KILL. The default is
     /// `tinyci.grace`, else 10 seconds.
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.options.grace = Some(grace);
+        self.options.settings.push(Given::Grace(grace));
         self
     }
 
@@ -137,7 +130,7 @@ impl EngineBuilder {
         self.check(dir.to_str().is_some(), || {
             format!("the path of the builds folder `{}` is not UTF-8", dir.display())
         });
-        self.options.builds_dir = Some(dir);
+        self.options.settings.push(Given::BuildsDir(dir));
         self
     }
 
@@ -145,7 +138,7 @@ impl EngineBuilder {
     /// `tinyci.logLimit`, else 128 MiB.
     pub fn log_limit_bytes(mut self, limit: u64) -> Self {
         self.check(limit > 0, || "a log's limit must be above zero".to_owned());
-        self.options.log_limit_bytes = Some(limit);
+        self.options.settings.push(Given::LogLimit(limit));
         self
     }
 
@@ -162,11 +155,11 @@ impl EngineBuilder {
     /// assert!(error.to_string().contains("whole number from 1"));
     /// ```
     pub fn setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        let pair = [(key.into(), value.into())];
-        if let Err(error) = Settings::default().with(&pair, Path::new("")) {
+        let given = [Given::Text(key.into(), value.into())];
+        if let Err(error) = Settings::default().with(&given, Path::new("")) {
             self.mistake_made(error);
         }
-        self.options.settings.extend(pair);
+        self.options.settings.extend(given);
         self
     }
 
@@ -178,7 +171,7 @@ impl EngineBuilder {
     /// that are no business of whoever pushes. The setting `env` changes either, see
     /// `git config tinyci.env`.
     pub fn pass_all_env(mut self) -> Self {
-        self.options.pass_all_env = true;
+        self.options.settings.push(Given::PassAllEnv);
         self
     }
 

@@ -80,7 +80,7 @@ impl<'a> Drive<'a> {
             cancel,
             events,
             repo,
-            logs: shared.logs(&workspace, shared.jobs() > 1),
+            logs: shared.logs(&workspace, shared.settings.jobs > 1),
             workspace,
             pushed: wanted.pushed.clone(),
             wanted,

@@ -141,7 +141,7 @@ impl Wanted {
     /// What is due of all that the selected refs reach.
     pub(super) fn scan(&self, shared: &Shared, repo: &Repo) -> Result<Vec<DueCommit>, Error> {
         let request = ScanRequest {
-            refs: shared.refs(),
+            refs: &shared.settings.refs,
             pushed: &self.pushed,
             all_history: self.all_history,
             unconfigured: self.pipeline.is_some(),

@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::Duration,
 };
 
 use jiff::tz::TimeZone;
@@ -27,7 +26,6 @@ use crate::{
     cancel::{CancelToken, CancelView},
     commit::{Commit, CommitId, Text},
     compact::{CompactOptions, Compaction},
-    environment::EnvFilter,
     error::{Error, ErrorKind},
     event::Observer,
     executor::Executor,
@@ -82,7 +80,6 @@ pub(super) struct Shared {
     common_dir: PathBuf,
     pub(super) settings: Settings,
     pub(super) options: Options,
-    pub(super) env_filter: EnvFilter,
     pub(super) warnings: Vec<String>,
     /// Read when the engine is opened: it would be looked for in the environment.
     pub(super) zone: TimeZone,
@@ -141,12 +138,9 @@ impl Engine {
             );
             return Err(Error::new(ErrorKind::Unsupported, message).with_path(root));
         }
-        if let Some(refs) = &options.refs {
-            repo.check_patterns(refs)?;
-        }
         let settings = repo.settings()?.with(&options.settings, &root)?;
+        repo.check_patterns(&settings.refs)?;
         let warnings = settings.unknown.clone();
-        let env_filter = EnvFilter::new(options.pass_all_env, &settings.env);
         let shared = Shared {
             root,
             bare: repo.is_bare(),
@@ -154,7 +148,6 @@ impl Engine {
             common_dir: repo.common_dir().to_path_buf(),
             settings,
             options,
-            env_filter,
             warnings,
             zone: TimeZone::system(),
         };
@@ -177,7 +170,6 @@ impl Engine {
             common_dir: opened.common_dir.clone(),
             settings: opened.settings.clone(),
             options,
-            env_filter: opened.env_filter.clone(),
             warnings: opened.warnings.clone(),
             zone: opened.zone.clone(),
         };
@@ -202,8 +194,8 @@ impl Engine {
 
     /// How long a command that must end has between TERM and KILL.
     #[cfg(feature = "capi")]
-    pub(crate) fn grace(&self) -> Duration {
-        self.shared.grace()
+    pub(crate) fn grace(&self) -> std::time::Duration {
+        self.shared.settings.grace
     }
 
     /// Whether the repository has no work tree.
@@ -650,24 +642,7 @@ impl Shared {
     }
 
     pub(super) fn workspace(&self) -> Workspace {
-        let dir = self.options.builds_dir.as_deref().or(self.settings.builds_dir.as_deref());
-        Workspace::new(&self.root, dir, &self.common_dir)
-    }
-
-    pub(super) fn refs(&self) -> &[String] {
-        self.options.refs.as_deref().unwrap_or(&self.settings.refs)
-    }
-
-    pub(super) fn jobs(&self) -> usize {
-        self.options.jobs.unwrap_or(self.settings.jobs).max(1)
-    }
-
-    pub(super) fn timeout(&self) -> Option<Duration> {
-        self.options.timeout.or(self.settings.timeout)
-    }
-
-    pub(super) fn command_timeout(&self) -> Option<Duration> {
-        self.options.command_timeout.or(self.settings.command_timeout)
+        Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
     }
 
     /// Which secrets this commit may have.
@@ -681,22 +656,17 @@ impl Shared {
         Secrets { ask, events: events.cloned(), dir }
     }
 
-    pub(super) fn grace(&self) -> Duration {
-        self.options.grace.unwrap_or(self.settings.grace)
-    }
-
     /// What runs commands here: the host, or this machine as the settings have it.
     pub(super) fn executor(&self, guard: &Arc<Guard>, events: &pump::Sender) -> Arc<dyn Executor> {
         if let Some(inner) = self.options.executor.clone() {
             return Arc::new(HostExecutor { inner, events: events.clone() });
         }
-        Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.grace()))
+        Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.settings.grace))
     }
 
     /// The logs of a run or a deployment; `several` says that more than one build writes at once.
     pub(super) fn logs(&self, workspace: &Workspace, several: bool) -> Logs {
-        let build_bytes = self.options.log_limit_bytes.unwrap_or(self.settings.log_limit);
-        let limits = LogLimits { build_bytes, ..LogLimits::default() };
+        let limits = LogLimits { build_bytes: self.settings.log_limit, ..LogLimits::default() };
         workspace.logs(limits, several, self.zone.clone())
     }
 }

@@ -254,7 +254,7 @@ impl Site<'_> {
             deadline: None,
             cancel: self.cancel.with_threshold(1),
         };
-        let limits = JobLimits::from_now(shared.timeout());
+        let limits = JobLimits::from_now(shared.settings.timeout);
         Steps {
             pipeline,
             scripts,
@@ -267,7 +267,7 @@ impl Site<'_> {
             masks: Masks::default(),
             vars: shared.options.vars.clone(),
             progress: Progress::default(),
-            command_timeout: shared.command_timeout(),
+            command_timeout: shared.settings.command_timeout,
             nice: shared.settings.nice,
         }
     }

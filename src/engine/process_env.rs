@@ -39,7 +39,7 @@ impl Shared {
         let text = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
         let user = text("LOGNAME").or_else(|| text("USER"));
         let is_of_deployment = variables.contains_key(OsStr::new("TINYCI_ENVIRONMENT"));
-        let resolved = self.env_filter.resolve(&variables);
+        let resolved = self.settings.env_filter().resolve(&variables);
         let notices = Mutex::new(resolved.kept_back.notices());
         ProcessEnv { passed: resolved.passed, user, is_of_deployment, notices }
     }

@@ -110,7 +110,7 @@ pub(super) fn records(shared: &Shared, filter: &Filter) -> Result<Vec<Record>, E
         enough = enough || collect(repo.resolve(revision)?)?.is_break();
     }
     if !enough && (filter.revisions.is_empty() || !filter.ranges.is_empty()) {
-        repo.newest_first(&filter.ranges, shared.refs(), &mut collect)?;
+        repo.newest_first(&filter.ranges, &shared.settings.refs, &mut collect)?;
     }
     name_branches(&repo, &mut found)?;
     Ok(found)

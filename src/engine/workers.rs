@@ -66,7 +66,7 @@ pub(super) fn work(
     jobs: Vec<Job>,
     bounds: &Bounds<'_>,
 ) -> Worked {
-    let workers = site.shared.jobs().min(jobs.len());
+    let workers = site.shared.settings.jobs.min(jobs.len());
     let queue = Mutex::new(Queue { jobs: jobs.into(), ..Queue::default() });
     thread::scope(|scope| {
         for _ in 0..workers {
@@ -112,7 +112,7 @@ fn work_off(site: &Site<'_>, books: Books<'_>, queue: &Mutex<Queue>, bounds: &Bo
             return;
         }
     };
-    let mut reachable = repo.reachable(site.shared.refs());
+    let mut reachable = repo.reachable(&site.shared.settings.refs);
     loop {
         let stopped = site.cancel.is_canceled() || locked(queue).fault.is_some();
         if stopped || bounds.leaves(site, queue) {

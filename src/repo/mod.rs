@@ -56,7 +56,7 @@ pub(crate) use self::{
     records::Line,
     refs::Reachable,
     scan::{DueCommit, ScanRequest},
-    settings::Settings,
+    settings::{Given, Settings},
     verdicts::Written,
 };
 pub use self::{exchange::MergedResults, process_wide::tune_process};

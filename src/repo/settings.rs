@@ -11,7 +11,7 @@ use super::{Repo, git_error, refs::pattern_fault};
 use crate::{
     bytes::parse_bytes,
     duration::parse_duration,
-    environment::is_pattern,
+    environment::{EnvFilter, is_pattern},
     error::{Error, ErrorKind},
     suggestion::did_you_mean,
 };
@@ -44,6 +44,9 @@ pub(crate) struct Settings {
     pub(crate) secret_refs: Vec<String>,
     /// `tinyci.env`, any number of them: what commands get of the process's environment.
     pub(crate) env: Vec<String>,
+    /// Whether commands get all but git's where `tinyci.env` is not set, and not only a short list.
+    /// No key: it is the command line's default, and not that of embedding programs.
+    pub(crate) pass_all_env: bool,
     /// `tinyci.nice`: how far commands stand back when others need the processor.
     pub(crate) nice: u8,
     /// `tinyci.minFree`: how many free bytes there must be before a tree is exported.
@@ -76,6 +79,7 @@ impl Default for Settings {
             secrets_dir: None,
             secret_refs: Vec::new(),
             env: Vec::new(),
+            pass_all_env: false,
             nice: 0,
             min_free: 64 << 20,
             compact_keep: None,
@@ -276,35 +280,79 @@ fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
     Some(())
 }
 
+/// What an embedding program sets: in the words of git's configuration, or as a value of its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// A key and a value, as in `git config tinyci.<key> <value>`.
+    Text(String, String),
+    Refs(Vec<String>),
+    Jobs(usize),
+    Timeout(Duration),
+    CommandTimeout(Duration),
+    Grace(Duration),
+    BuildsDir(PathBuf),
+    LogLimit(u64),
+    PassAllEnv,
+}
+
+impl Given {
+    /// Whether it is a value of this key, in the words of git's configuration.
+    fn is_text_of(&self, name: &str) -> bool {
+        matches!(self, Given::Text(key, _) if key.eq_ignore_ascii_case(name))
+    }
+}
+
 impl Settings {
-    /// The same with what an embedding program has set: a key and a value each, as in
-    /// `git config tinyci.<key> <value>`. Relative paths are below `root`.
+    /// The same with what an embedding program has set, of which the last counts. Relative paths
+    /// are below `root`.
     ///
     /// # Errors
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) with key, value and what would be right.
-    pub(crate) fn with(mut self, given: &[(String, String)], root: &Path) -> Result<Self, Error> {
-        for (index, (name, value)) in given.iter().enumerate() {
-            let (name, value) = (name.as_str(), value.as_str());
-            let Some(key) = KEYS.iter().find(|key| short(key).eq_ignore_ascii_case(name)) else {
-                let advice = did_you_mean(name, KEYS.iter().map(short));
-                let message = format!("there is no setting `{name}`{advice}");
-                return Err(Error::new(ErrorKind::InvalidArg, message));
-            };
-            let is_first = !given[..index].iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
-            if is_first && key.several {
-                self.clear(key.name);
+    pub(crate) fn with(mut self, given: &[Given], root: &Path) -> Result<Self, Error> {
+        for (index, one) in given.iter().enumerate() {
+            match one.clone() {
+                Given::Text(name, value) => {
+                    let is_first = !given[..index].iter().any(|it| it.is_text_of(&name));
+                    self.take_text(&name, &value, is_first)?;
+                }
+                Given::Refs(globs) => self.refs = globs,
+                Given::Jobs(jobs) => self.jobs = jobs,
+                Given::Timeout(limit) => self.timeout = Some(limit),
+                Given::CommandTimeout(limit) => self.command_timeout = Some(limit),
+                Given::Grace(grace) => self.grace = grace,
+                Given::BuildsDir(dir) => self.builds_dir = Some(dir),
+                Given::LogLimit(bytes) => self.log_limit = bytes,
+                Given::PassAllEnv => self.pass_all_env = true,
             }
-            let takes = key.takes;
-            (key.take)(&mut self, value).ok_or_else(|| {
-                let message = format!("the setting `{name}` cannot be `{value}`: it {takes}");
-                Error::new(ErrorKind::InvalidArg, message)
-            })?;
         }
         for dir in [&mut self.builds_dir, &mut self.secrets_dir].into_iter().flatten() {
             *dir = root.join(at_home(dir));
         }
         Ok(self)
+    }
+
+    /// Takes a value in the words of git's configuration; the first one of a list takes the place of
+    /// what was there.
+    fn take_text(&mut self, name: &str, value: &str, is_first: bool) -> Result<(), Error> {
+        let Some(key) = KEYS.iter().find(|key| short(key).eq_ignore_ascii_case(name)) else {
+            let advice = did_you_mean(name, KEYS.iter().map(short));
+            let message = format!("there is no setting `{name}`{advice}");
+            return Err(Error::new(ErrorKind::InvalidArg, message));
+        };
+        if is_first && key.several {
+            self.clear(key.name);
+        }
+        let takes = key.takes;
+        (key.take)(self, value).ok_or_else(|| {
+            let message = format!("the setting `{name}` cannot be `{value}`: it {takes}");
+            Error::new(ErrorKind::InvalidArg, message)
+        })
+    }
+
+    /// Which variables of the process's environment commands get.
+    pub(crate) fn env_filter(&self) -> EnvFilter {
+        EnvFilter::new(self.pass_all_env, &self.env)
     }
 
     /// What is set for a list takes the place of what the repository has.
@@ -462,6 +510,7 @@ mod tests {
             secrets_dir: Some("/etc/secrets".into()),
             secret_refs: vec!["refs/heads/main".into()],
             env: vec!["DEPLOY_*".into()],
+            pass_all_env: false,
             nice: 10,
             min_free: 1 << 30,
             compact_keep: Some(5),
@@ -477,26 +526,28 @@ mod tests {
 
     #[test]
     fn what_a_host_sets_wins_and_its_lists_replace() {
-        let given = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-        };
+        let text = |key: &str, value: &str| Given::Text(key.to_owned(), value.to_owned());
         let own = Settings { jobs: 7, attempts: 9, ..Settings::default() };
-        let given = given(&[
-            ("JOBS", "2"),
-            ("refs", "refs/heads/a"),
-            ("Refs", "refs/tags/*"),
-            ("buildsDir", "../b"),
-            ("secretsDir", "/s"),
-        ]);
+        let given = [
+            text("JOBS", "2"),
+            text("refs", "refs/heads/a"),
+            text("Refs", "refs/tags/*"),
+            Given::BuildsDir("elsewhere".into()),
+            text("buildsDir", "../b"),
+            text("secretsDir", "/s"),
+            text("timeout", "1h"),
+            Given::Timeout(Duration::from_millis(5)),
+        ];
         let settings = own.with(&given, Path::new("/r")).unwrap();
         assert_eq!((settings.jobs, settings.attempts), (2, 9));
         assert_eq!(settings.refs, ["refs/heads/a", "refs/tags/*"]);
         assert_eq!(settings.builds_dir.unwrap(), Path::new("/r/../b"));
         assert_eq!(settings.secrets_dir.unwrap(), Path::new("/s"));
+        assert_eq!(settings.timeout, Some(Duration::from_millis(5)));
         for (key, value, right) in
             [("jbos", "2", "did you mean `jobs`?"), ("jobs", "0", "whole number from 1")]
         {
-            let given = [(key.to_owned(), value.to_owned())];
+            let given = [text(key, value)];
             let error = Settings::default().with(&given, Path::new("/")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArg);
             assert!(error.to_string().contains(right), "{error}");
