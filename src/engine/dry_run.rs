@@ -86,7 +86,7 @@ pub(super) fn dry_run(
     let trigger = trigger(Reason::Named);
     let source = JobSource { run: PLAN, trigger, environment: None };
     let facts = source.facts(shared, repo, commit);
-    let dry = DryRun::new(shared, commit, assume, false);
+    let dry = DryRun::new((shared, commit), &facts, assume, false);
     let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), facts);
     let walked = steps.walk(&|_| {});
     let forecasts = dry.forecasts(walked.steps);
@@ -112,7 +112,7 @@ pub(super) fn dry_deploy(
 ) -> Result<DeployForecast, Error> {
     let source = JobSource { run: PLAN, trigger: "deploy", environment: Some(environment) };
     let facts = source.facts(shared, repo, commit);
-    let dry = DryRun::new(shared, commit, &[], true);
+    let dry = DryRun::new((shared, commit), &facts, &[], true);
     let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), facts);
     if let Some(run) = run {
         steps.recall(run);
@@ -136,9 +136,15 @@ struct DryRun {
 }
 
 impl DryRun {
-    fn new(shared: &Shared, commit: &Commit, assume: &[(String, String)], deploys: bool) -> Self {
+    fn new(
+        (shared, commit): (&Shared, &Commit),
+        facts: &Facts,
+        assume: &[(String, String)],
+        deploys: bool,
+    ) -> Self {
         let lookups = Arc::new(RepoLookups::new(shared, commit));
-        let effects = DryEffects::new(shared, assume, deploys, lookups.clone());
+        let export_dir = &facts.export_dir;
+        let effects = DryEffects::new(shared, assume, deploys, lookups.clone(), export_dir);
         Self { effects: Arc::new(effects), lookups }
     }
 

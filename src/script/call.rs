@@ -43,6 +43,17 @@ impl Call<'_> {
         })
     }
 
+    /// A time that something may take: none at all is a slip, in YAML too.
+    pub(super) fn limit(&self, argument: &str, value: &Dynamic) -> Result<Duration, Thrown> {
+        let time = self.time(argument, value)?;
+        if time.is_zero() {
+            let message =
+                format!("the {argument} of `{}` is 0: a limit is 1 ms or more", self.name);
+            return Err(throw(message));
+        }
+        Ok(time)
+    }
+
     pub(super) fn count(&self, argument: &str, value: &Dynamic) -> Result<u32, Thrown> {
         let count = value.flatten_clone().as_int().ok().and_then(|it| u32::try_from(it).ok());
         count

@@ -246,7 +246,7 @@ fn with_options(
             "env" => command.env = env(call, &value)?,
             "cwd" => command.cwd = Some(call.text(&argument, &value)?),
             "input" => command.input = Some(input(call, &value)?),
-            "timeout" => command.timeout = Some(call.time(&argument, &value)?),
+            "timeout" => command.timeout = Some(call.limit(&argument, &value)?),
             "retries" => command.retries = call.count(&argument, &value)?,
             "backoff" => command.backoff = call.time(&argument, &value)?,
             "label" => command.label = Some(call.text(&argument, &value)?),

@@ -64,7 +64,7 @@ pub(super) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
 
 pub(super) fn timeout(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [limit, function] = arguments else { return Ok(Dynamic::UNIT) };
-    let limit = call.time("limit", limit)?;
+    let limit = call.limit("limit", limit)?;
     let function = call.function("function", function)?;
     let outer = call.session.frame();
     let own = Instant::now().checked_add(limit);

@@ -4,7 +4,11 @@
 //! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
 //! as a plan, or as a test says.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use super::command::{CommandEnd, OutputUse, StepCommand};
 use crate::{
@@ -213,8 +217,8 @@ pub(crate) trait Lookups: Send + Sync {
     /// Returns what the commit's tree has at a path, whose names are separated by `/`.
     fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error>;
 
-    /// True if one of the directories of this `PATH` has a program of this name.
-    fn has_program(&self, name: &str, path: &std::ffi::OsStr) -> bool;
+    /// True if one of these directories has a program of this name.
+    fn has_program(&self, name: &str, dirs: &[PathBuf]) -> bool;
 
     /// Refuses a secret that the commit may not have.
     fn check_secret(&self, name: &str) -> Result<(), Denied>;

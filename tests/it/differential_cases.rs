@@ -324,6 +324,13 @@ impl Writer {
         begin
     }
 
+    /// A command that takes longer than it may, however often it is tried.
+    fn slow(&mut self) -> String {
+        let begin = format!("slow {}", self.id());
+        self.endings.push((begin.clone(), "#{ timed_out: true }".to_owned()));
+        begin
+    }
+
     fn say(&mut self) -> String {
         let word = self.dice.pick(&["alpha", "beta"]);
         let begin = format!("say {word} {}", self.id());
@@ -408,7 +415,16 @@ impl Writer {
     }
 
     fn yaml_cwd(&mut self) -> String {
-        let odd = ["nowhere", "README", "<%= \"../x\" %>", "<%= \"/etc\" %>", "<%= branch %>"];
+        let odd = [
+            "nowhere",
+            "README",
+            "out",
+            "lost",
+            "in",
+            "<%= \"../x\" %>",
+            "<%= \"/etc\" %>",
+            "<%= branch %>",
+        ];
         match self.errs {
             true => self.dice.pick(&odd).to_owned(),
             false => "src".to_owned(),
@@ -435,7 +451,7 @@ impl Writer {
 
     fn statement(&mut self, depth: usize) -> String {
         let indent = "    ".repeat(depth);
-        let text = match self.dice.below(24) {
+        let text = match self.dice.below(27) {
             0..=4 => self.plain(),
             5..=9 => self.fact(),
             10..=12 if depth < 3 => {
@@ -455,6 +471,9 @@ impl Writer {
             20 => self.ended(),
             21 => self.with_secret(),
             22 if self.errs => self.refused(),
+            23 => self.nested(),
+            24 => self.lent(),
+            25 if self.fails => self.late(),
             _ => "artifact(\"README\");".to_owned(),
         };
         format!("{indent}{text}\n")
@@ -485,6 +504,7 @@ impl Writer {
             ", #{ env: #{ A: 1, B: ctx.subject, C: () } }",
             ", #{ cwd: \"src\" }",
             ", #{ cwd: \"./src/\", label: \"own\" }",
+            ", #{ cwd: \"in\", retries: 2, backoff: 0 }",
             ", #{ quiet: true, timeout: \"1m\" }",
             ", #{ input: ctx.message }",
         ];
@@ -524,6 +544,63 @@ impl Writer {
                      \"{group}\"]));"
                 )
             }
+        }
+    }
+
+    /// Calls in calls: what ends the inner one passes through the outer one, or does not.
+    fn nested(&mut self) -> String {
+        let (command, id) = (self.command(), self.id());
+        let inner = match self.dice.below(if self.fails { 6 } else { 3 }) {
+            0 => format!("parallel([\"c\", \"d\"], |it| sh([\"ok\", \"{id}\", it, \"p{id}\"]))"),
+            1 => format!("sh(\"{command}\")"),
+            2 => format!("skip(\"because of {id}\")"),
+            3 => format!("fail(\"because of {id}\")"),
+            4 => format!("throw \"thrown at {id}\""),
+            _ => format!("timeout(\"1m\", || {{ sh(\"{command}\"); throw \"late at {id}\" }})"),
+        };
+        match self.dice.below(6) {
+            0 => format!("retry(2, || {{ {inner}; }}, #{{ backoff: 0 }});"),
+            1 => format!("timeout(\"1m\", || {{ {inner}; }});"),
+            2 => format!("group(\"o\", || {{ {inner}; }});"),
+            3 => format!("defer(|| {{ {inner}; }});"),
+            4 => format!("try {{ {inner}; }} catch (it) {{ print(`fact {id} ${{it}}`); }}"),
+            _ => format!(
+                "{{ let it = parallel(#{{ a: || {{ {inner}; 1 }}, b: || 2 }}); \
+                 print(`fact {id} ${{it}}`); }}"
+            ),
+        }
+    }
+
+    /// A function of the embedding program.
+    fn lent(&mut self) -> String {
+        let id = self.id();
+        let value = self.dice.pick(&["\"a\"", "[1, \"b\"]", "7", "()", "#{ a: 1.5 }"]);
+        match self.dice.below(if self.errs { 4 } else { 3 }) {
+            0 => format!("{{ let it = same({value}); print(`fact {id} ${{it}}`); }}"),
+            1 => format!("{{ let it = told({value}); print(`fact {id} ${{it}}`); }}"),
+            2 => format!("sh(\"ok {id} <%= same(\\\"{id}\\\") %>\");"),
+            _ => format!(
+                "try {{ same(\"refused\"); }} catch (it) {{ print(`fact {id} ${{it}}`); }} \
+                 same({value}, 2);"
+            ),
+        }
+    }
+
+    /// A command that is ended, in each place where one may be.
+    fn late(&mut self) -> String {
+        let (command, id) = (self.slow(), self.id());
+        let options = ["timeout: \"50ms\"", "timeout: \"50ms\", retries: 1, backoff: 0"];
+        let options = self.dice.pick(&options);
+        match self.dice.below(3) {
+            0 => format!("sh(\"{command}\", #{{ {options} }});"),
+            1 => format!(
+                "{{ let it = try_sh(\"{command}\", #{{ {options} }}); \
+                 print(`fact {id} ${{it.ok}} ${{it.code}}`); }}"
+            ),
+            _ => format!(
+                "try {{ sh(\"{command}\", #{{ {options} }}); }} catch (it) {{ \
+                 print(`fact {id} ${{it}} ${{it.timed_out}}`); }}"
+            ),
         }
     }
 
@@ -597,11 +674,14 @@ impl Writer {
     /// Something that no run does.
     fn refused(&mut self) -> String {
         let command = self.ok();
-        match self.dice.below(12) {
+        match self.dice.below(14) {
             0 => {
                 self.testable = false;
-                format!("sh(\"{command}\", #{{ cwd: \"nowhere\" }});")
+                let cwd = self.dice.pick(&["nowhere", "out", "lost", "in/..", "lost/../a"]);
+                format!("sh(\"{command}\", #{{ cwd: \"{cwd}\" }});")
             }
+            12 => format!("sh(\"{command}\\x00\");"),
+            13 => format!("sh([\"ok\", \"{command}\\x00\"]);"),
             1 => format!("sh(\"{command}\", #{{ cwd: \"../x\" }});"),
             2 => format!("try_sh(\"{command}\", #{{ cwd: \"/etc\" }});"),
             3 => format!("capture(\"{}\", #{{ cwd: \"\" }});", self.say()),

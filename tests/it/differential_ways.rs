@@ -12,9 +12,9 @@ use std::{
 
 use serde_json::{Value as Json, json};
 use tinyci::{
-    Act, ApprovalState, CancelToken, CancelView, Command, DeployOutcome, DeployRequest, Engine,
-    Error, Event, Executor, Exit, LocalExecutor, Outcome, Output, Program, Selection, StepRecord,
-    TestOptions, Value,
+    Act, ApprovalState, CancelToken, CancelView, Command, DeployOutcome, DeployRequest, Effect,
+    Engine, Error, Event, Executor, Exit, LocalExecutor, Outcome, Output, Program, Selection,
+    StepRecord, TestOptions, Value,
 };
 
 use crate::{
@@ -24,6 +24,9 @@ use crate::{
 
 /// Where deployments go.
 const ENVIRONMENT: &str = "production";
+
+/// Links of each commit: in, out, and to nothing.
+const LINKS: [(&str, &str); 3] = [("in", "src"), ("out", "/etc"), ("lost", "nowhere")];
 
 /// The step that does it.
 const DEPLOY: &str = "deploy";
@@ -111,6 +114,7 @@ fn history(case: &Case) -> String {
     if let Some(verdict) = world.parent {
         all += &imported_commit("refs/heads/main", 1, 1_500_000_000, "parent");
         all.extend(files.map(|name| imported_file(name, "before")));
+        all.extend(LINKS.map(|(name, target)| imported_link(name, target)));
         if let Some(word) = verdict {
             all += &imported_commit("refs/notes/tinyci-result", 2, 1_500_000_030, "a verdict");
             all += &format!("N inline :1\n{}", data(word));
@@ -120,7 +124,10 @@ fn history(case: &Case) -> String {
     all += &imported_commit(&branch, 3, 1_500_000_060, world.message);
     match world.parent {
         Some(_) => all += "from :1\n",
-        None => all.extend(files.map(|name| imported_file(name, "before"))),
+        None => {
+            all.extend(files.map(|name| imported_file(name, "before")));
+            all.extend(LINKS.map(|(name, target)| imported_link(name, target)));
+        }
     }
     all.extend(world.changed.iter().map(|name| imported_file(name, "after")));
     all += &imported_file(case.file(), &case.config);
@@ -138,6 +145,10 @@ fn imported_commit(reference: &str, mark: u8, time: i64, message: &str) -> Strin
 
 fn imported_file(name: &str, text: &str) -> String {
     format!("M 100644 inline {name}\n{}", data(text))
+}
+
+fn imported_link(name: &str, target: &str) -> String {
+    format!("M 120000 inline {name}\n{}", data(target))
 }
 
 fn data(text: &str) -> String {
@@ -165,6 +176,12 @@ pub(crate) fn engine(case: &Case, repo: &TestRepo, executor: Scripted) -> Engine
     }
     builder
         .timeout(PATIENCE)
+        .function("same", 1..=2, Effect::Pure, "", |call| match &call[..] {
+            [Value::Text(text)] if text == "refused" => Err("as it was asked to".into()),
+            [value, ..] => Ok(value.clone()),
+            [] => Ok(Value::Nothing),
+        })
+        .function("told", 1..=1, Effect::External, "", |_| Ok(Value::Nothing))
         .env("DIFF_SET", "yes")
         .env("PATH", programs)
         .setting("secretsDir", secrets.to_str().unwrap())
@@ -196,6 +213,7 @@ impl Scripted {
             ("ok", "exit 0".to_owned()),
             ("bad", "echo \"out of $2\"; exit \"$1\"".to_owned()),
             ("say", "echo \"$1\"".to_owned()),
+            ("slow", "exec sleep 60".to_owned()),
             (
                 "flaky",
                 format!(
@@ -214,18 +232,19 @@ impl Scripted {
     }
 
     /// How a command ends, and what it writes to standard output.
-    fn ending(&self, text: &str) -> (i32, String) {
+    fn ending(&self, text: &str) -> (Exit, String) {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words[..] {
-            ["ok", ..] => (0, String::new()),
-            ["bad", code, id, ..] => (code.parse().unwrap(), format!("out of {id}\n")),
-            ["say", word, ..] => (0, format!("{word}\n")),
+            ["ok", ..] => (Exit::Code(0), String::new()),
+            ["bad", code, id, ..] => (Exit::Code(code.parse().unwrap()), format!("out of {id}\n")),
+            ["say", word, ..] => (Exit::Code(0), format!("{word}\n")),
+            ["slow", ..] => (Exit::TimedOut, String::new()),
             ["flaky", _, id, ..] => {
                 let noted = self.noted.lock().unwrap();
                 let begin = format!("flaky 2 {id}");
                 match noted.iter().any(|(_, command)| command.text.starts_with(&begin)) {
-                    true => (0, String::new()),
-                    false => (1, format!("out of {id}\n")),
+                    true => (Exit::Code(0), String::new()),
+                    false => (Exit::Code(1), format!("out of {id}\n")),
                 }
             }
             _ => panic!("a command that no case has: {text}"),
@@ -250,9 +269,9 @@ impl Executor for Scripted {
             // As the local one does where there is no such folder.
             None if !command.cwd.is_dir() => Exit::Code(127),
             None => {
-                let (code, written) = self.ending(&text);
+                let (exit, written) = self.ending(&text);
                 output(Output::stdout(written));
-                Exit::Code(code)
+                exit
             }
         };
         let context = command.context.as_ref().expect("where the command comes from");
@@ -441,11 +460,14 @@ pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState)
         warnings: plan.acts.iter().filter_map(|act| warning(act)).collect(),
         facts: None,
     };
-    let outcome = match outcome {
-        Outcome::Success | Outcome::Skipped => outcome.to_string(),
-        _ => DeployOutcome::Failure.to_string(),
-    };
+    let outcome = of_deployment(&outcome.to_string());
     (Seen { outcome, steps: vec![step], remembered: None }, plan.approval)
+}
+
+/// The outcome of a deployment, of which that of its step is not all.
+fn of_deployment(step: &str) -> String {
+    let known = step.parse::<DeployOutcome>();
+    known.unwrap_or(DeployOutcome::Failure).to_string()
 }
 
 /// The text of `warn("…")`.
@@ -474,6 +496,7 @@ pub(crate) fn test_deploy(engine: &Engine, case: &Case, repo: &TestRepo, run: &S
     ];
     let commit = commit_map(case, repo, more);
     let mut seen = tested(engine, case, repo, &format!("t.deploy({commit})"), "run");
+    seen.outcome = of_deployment(&seen.outcome);
     seen.remembered = None;
     for step in &mut seen.steps {
         step.name = DEPLOY.to_owned();

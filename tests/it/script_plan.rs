@@ -218,6 +218,41 @@ fn scripts_that_fail_or_never_end_are_told_of() {
 }
 
 #[test]
+fn what_certainly_fails_in_the_tree_is_told_before() {
+    let repo = TestRepo::new();
+    repo.write("src/a", "a");
+    repo.write("README", "readme");
+    for (name, target) in [("in", "src"), ("lost", "src/none"), ("text", "README")] {
+        std::os::unix::fs::symlink(target, repo.path().join(name)).unwrap();
+    }
+    for (statement, fine) in [
+        ("sh(\"true\", #{ cwd: \"in\" });", true),
+        ("sh(\"true\", #{ cwd: \"lost\" });", false),
+        ("sh(\"true\", #{ cwd: \"text\" });", false),
+        ("sh(\"true\", #{ cwd: \"text\", allow: 126 });", true),
+        ("artifact(\"in/a\");", true),
+        ("artifact(\"none\");", false),
+        ("artifact(\"in\");", false),
+        ("artifact(\"lost\");", false),
+        ("sh(\"true\", #{ timeout: 0 });", false),
+        ("timeout(\"0s\", || 1);", false),
+        ("sh(\"true\", #{ timeout: \"1m\", backoff: 0 });", true),
+    ] {
+        repo.write(".tinyci.rhai", format!("fn build() {{\n    {statement}\n}}\n"));
+        repo.commit("script");
+        let (engine, plan) = (Engine::open(repo.path()).unwrap(), forecast(&repo));
+        let head = Selection::revision("HEAD");
+        let run = engine.run(&head, &CancelToken::new(), &mut |_: &tinyci::Event| {}).unwrap();
+        let expected = if fine { Outcome::Success } else { Outcome::Failure };
+        assert_eq!((plan.outcome, run.records[0].outcome), (expected, expected), "{statement}");
+        let told = run.records[0].steps[0].error.clone();
+        assert_eq!(plan.steps[0].reason.is_some(), told.is_some(), "{statement}: {told:?}");
+        // The excerpt names the commit, which differs in nothing here.
+        assert_eq!(plan.steps[0].reason, told, "{statement}");
+    }
+}
+
+#[test]
 fn a_config_in_yaml_has_a_plan_too() {
     let repo = TestRepo::new();
     repo.commit_config(

@@ -211,15 +211,30 @@ fn commands_take_their_options_and_give_back_how_they_ended() {
         let ended = try_sh("echo out; echo err >&2; exit 7", #{ quiet: true });
         print(`${ended.ok} ${ended.code} ${ended.stdout.len()} ${ended.stderr}`);
         print(capture("printf 'a\nb\n\n'"));
-        sh("echo labelled", #{ label: "x" });
+        sh("echo labelled", #{ label: "x\ny" });
         try { sh("echo tail; exit 9"); } catch (e) { print(`${e.code} ${e.timed_out} ${e.tail} ${e.command}`); }
         try { sh("sleep 60", #{ timeout: "50ms" }); } catch (e) { print(`${e.timed_out} ${e.code}`); }
         sh("test -e tried || { touch tried; exit 1; }", #{ retries: 2, backoff: "1ms" });"#,
     );
-    let expected = "fed\n1-two words-unset\nfalse 7 4 err\n\na\nb\n[x] labelled\ntail\n9 false tail\n \
+    let expected = "fed\n1-two words-unset\nfalse 7 4 err\n\na\nb\n[x\u{fffd}y] labelled\ntail\n9 false tail\n \
                     echo tail; exit 9\ntrue \n";
     assert!(output.starts_with(expected), "{output}");
     assert!(output.contains("failed with status 1; trying again in 1ms (1 of 2)\n"), "{output}");
+}
+
+/// A relative directory in `PATH` is one of the export for commands, wherever this process stands.
+#[test]
+fn a_program_is_looked_for_where_commands_find_it() {
+    let repo = script(
+        r#"fn build(ctx) {
+            print(`${ctx.host.has("own-tool")}`);
+            sh("mkdir tools; printf '#!/bin/sh\necho ran\n' >tools/own-tool; chmod 755 tools/*");
+            print(`${ctx.host.has("own-tool")} ${ctx.host.has("Cargo.toml")}`);
+            sh("own-tool");
+        }"#,
+    );
+    let ran = run_with(&repo, |builder| builder.env("PATH", "tools:.:/usr/bin:/bin"));
+    assert_eq!(ran.output, "false\ntrue false\nran\n");
 }
 
 /// Other types of numbers would compare to nothing, and a `switch` would take the wrong arm.

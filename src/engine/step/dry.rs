@@ -2,13 +2,14 @@
 //! what can be answered without doing it.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use super::{paths::in_tree, real::no_file};
 use crate::{
     cancel::CancelView,
     engine::{handle::Shared, host::Hooks, secrets::Secrets},
@@ -35,6 +36,7 @@ pub(in crate::engine) struct DryEffects {
     pub(in crate::engine) hooks: Hooks,
     secrets: Secrets,
     lookups: Arc<dyn Lookups>,
+    export_dir: PathBuf,
     /// True if commands would run as they do here, and not as an embedding program does it.
     is_local: bool,
     /// Of the step that is planned.
@@ -53,6 +55,7 @@ impl DryEffects {
         assume: &[(String, String)],
         deploys: bool,
         lookups: Arc<dyn Lookups>,
+        export_dir: &str,
     ) -> Self {
         Self {
             assume: assume.to_vec(),
@@ -60,6 +63,7 @@ impl DryEffects {
             hooks: shared.options.hooks.clone(),
             secrets: shared.secrets(None),
             lookups,
+            export_dir: export_dir.into(),
             is_local: shared.options.executor.is_none(),
             acts: Mutex::default(),
             steps: Mutex::default(),
@@ -86,22 +90,22 @@ impl DryEffects {
         self.acted.store(true, Ordering::SeqCst);
     }
 
-    /// How a command ends that certainly cannot be started: nothing has acted, so that the export
-    /// holds the commit's tree and nothing else.
+    /// What certainly stands at a path below the export: as long as nothing has acted, that is what
+    /// the commit's tree has there.
+    fn entry_at(&self, below: &str) -> Result<TreeEntry, Error> {
+        if self.acted.load(Ordering::SeqCst) {
+            return Ok(TreeEntry::Unknown);
+        }
+        let found = in_tree(below, &|path| self.lookups.tree_entry(path))?;
+        Ok(found.unwrap_or(TreeEntry::Unknown))
+    }
+
+    /// How a command ends that certainly cannot be started.
     fn refusal(&self, command: &Command) -> Result<Option<(i32, String)>, Error> {
-        let context = command.context.as_ref();
-        let below = context.and_then(|it| command.cwd.strip_prefix(&it.export_dir).ok());
+        let below = command.cwd.strip_prefix(&self.export_dir).ok();
         let below = below.and_then(Path::to_str).filter(|below| !below.is_empty());
-        let Some(below) = below.filter(|_| self.is_local && !self.acted.load(Ordering::SeqCst))
-        else {
-            return Ok(None);
-        };
-        let error = match entry_at(&*self.lookups, below)? {
-            TreeEntry::Absent => rustix::io::Errno::NOENT,
-            TreeEntry::File => rustix::io::Errno::NOTDIR,
-            _ => return Ok(None),
-        };
-        let error = std::io::Error::from(error);
+        let Some(below) = below.filter(|_| self.is_local) else { return Ok(None) };
+        let Some(error) = os_error(&self.entry_at(below)?) else { return Ok(None) };
         let status = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
         let line = format!("cannot enter directory `{}`: {error}\n", command.cwd.display());
         Ok(Some((status, line)))
@@ -116,19 +120,13 @@ impl DryEffects {
     }
 }
 
-/// What the tree has at a path; a file on the way there is told too.
-fn entry_at(lookups: &dyn Lookups, below: &str) -> Result<TreeEntry, Error> {
-    let mut path = String::new();
-    for name in below.split('/').filter(|name| !matches!(*name, "" | ".")) {
-        path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-        match lookups.tree_entry(&path)? {
-            TreeEntry::Directory => {}
-            // Where a link leads is not followed up.
-            TreeEntry::Link(_) => return Ok(TreeEntry::Unknown),
-            other => return Ok(other),
-        }
+/// Why what stands there is not a directory to go on in.
+fn os_error(entry: &TreeEntry) -> Option<std::io::Error> {
+    match entry {
+        TreeEntry::Absent => Some(rustix::io::Errno::NOENT.into()),
+        TreeEntry::File => Some(rustix::io::Errno::NOTDIR.into()),
+        _ => None,
     }
-    Ok(TreeEntry::Directory)
 }
 
 impl Effects for DryEffects {
@@ -170,8 +168,15 @@ impl Effects for DryEffects {
         Ok(format!("\u{2}secret {name}\u{3}").into_bytes())
     }
 
-    fn artifact(&self, _: &Path) -> Result<Option<Artifact>, Error> {
-        Ok(None)
+    fn artifact(&self, below: &Path) -> Result<Option<Artifact>, Error> {
+        match self.entry_at(&below.to_string_lossy())? {
+            TreeEntry::Absent => {
+                let gone = rustix::io::Errno::NOENT.into();
+                Err(Error::io("keep", &self.export_dir.join(below), gone))
+            }
+            TreeEntry::Directory => Err(no_file(below)),
+            _ => Ok(None),
+        }
     }
 
     fn call(

@@ -140,7 +140,7 @@ impl Host for StepHost {
 
     fn print(&self, label: Option<&str>, text: &str) {
         let text = self.masks.apply(text);
-        let label = label.map(|label| self.masks.apply(label));
+        let label = label.map(|label| self.label(label));
         let prefix = label.as_ref().map(|label| format!("[{label}] ")).unwrap_or_default();
         let lines: String = text.lines().map(|line| format!("{prefix}{line}\n")).collect();
         self.reporter.printed(label.as_deref(), lines);
@@ -259,7 +259,10 @@ impl Host for StepHost {
 
     fn has_program(&self, name: &str) -> bool {
         let path = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
-        !name.is_empty() && !name.contains('/') && self.lookups.has_program(name, &path)
+        // A command begins in the export, wherever this process stands.
+        let dirs = std::env::split_paths(&path).map(|dir| self.context.export_dir.join(dir));
+        let is_name = !name.is_empty() && !name.contains('/');
+        is_name && self.lookups.has_program(name, &dirs.collect::<Vec<_>>())
     }
 
     fn is_canceled(&self, cleanup: bool) -> bool {
@@ -354,10 +357,15 @@ impl StepHost {
         if cleanup { cancel.with_threshold(2) } else { cancel.clone() }
     }
 
+    /// A label as it stands in front of lines: in one line itself, and masked.
+    pub(super) fn label(&self, label: &str) -> String {
+        self.masks.apply(label).replace(char::is_control, "\u{fffd}")
+    }
+
     /// Where a request comes from that is made under these limits.
     fn context_of(&self, limits: RequestLimits) -> RequestContext {
         RequestContext {
-            label: limits.label.map(|label| self.masks.apply(&label).into()),
+            label: limits.label.map(|label| self.label(&label).into()),
             deadline: limits.deadline,
             cancel: self.view(limits.cleanup),
             ..self.context.clone()

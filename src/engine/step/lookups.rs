@@ -1,6 +1,6 @@
 //! [`RepoLookups`]: what the repository and this machine say, to real runs and to dry ones.
 
-use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt, path::Path, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use crate::{
     commit::Commit,
@@ -42,12 +42,12 @@ impl Lookups for RepoLookups {
         Repo::open(&self.root)?.tree_entry(self.commit.id, path)
     }
 
-    fn has_program(&self, name: &str, path: &OsStr) -> bool {
-        let is_program = |dir: &Path| {
+    fn has_program(&self, name: &str, dirs: &[PathBuf]) -> bool {
+        let is_program = |dir: &PathBuf| {
             let found = fs::metadata(dir.join(name));
             found.is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
         };
-        std::env::split_paths(path).any(|dir| is_program(&dir))
+        dirs.iter().any(is_program)
     }
 
     fn check_secret(&self, name: &str) -> Result<(), Denied> {

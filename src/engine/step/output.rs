@@ -47,7 +47,7 @@ impl<'a> AttemptOutput<'a> {
     pub(super) fn new(host: &'a StepHost, command: &StepCommand) -> Self {
         let stream =
             || OneStream { masked: host.masks.stream(), held: Vec::new(), given: Vec::new() };
-        let label = command.label.as_ref().map(|label| host.masks.apply(label));
+        let label = command.label.as_ref().map(|label| host.label(label));
         let prefix = label.as_ref().map(|label| format!("[{label}] "));
         Self {
             host,

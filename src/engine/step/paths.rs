@@ -18,33 +18,47 @@ pub(super) fn below_export(
     below: &str,
     entry: &dyn Fn(&str) -> Result<TreeEntry, Error>,
 ) -> Result<PathBuf, Denied> {
-    let path = Path::new(below);
-    let stays =
-        path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let found = in_tree(below, entry).map_err(Denied::Fault)?;
+    found.map(|_| PathBuf::from(below)).ok_or_else(|| leads_out(below))
+}
+
+/// What a commit's tree has at a path, with links followed; none if it leads out. Where something
+/// else than a directory stands on the way, that is what it leads to.
+pub(super) fn in_tree(
+    below: &str,
+    entry: &dyn Fn(&str) -> Result<TreeEntry, Error>,
+) -> Result<Option<TreeEntry>, Error> {
+    let mut parts_of = Path::new(below).components();
+    let stays = parts_of.all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if below.is_empty() || !stays || below.contains('\0') {
-        return Err(leads_out(below));
+        return Ok(None);
     }
     // What is still to be walked, its next part last, and where the walk stands.
     let mut rest: Vec<String> = parts(below);
     let mut done: Vec<String> = Vec::new();
-    let mut links = 0;
+    let (mut found, mut links) = (TreeEntry::Directory, 0);
     while let Some(part) = rest.pop() {
         match part.as_str() {
             "" | "." => continue,
-            ".." if done.pop().is_none() => return Err(leads_out(below)),
+            ".." if done.pop().is_none() => return Ok(None),
             ".." => continue,
             _ => done.push(part),
         }
-        let found = entry(&done.join("/")).map_err(Denied::Fault)?;
-        let TreeEntry::Link(target) = found else { continue };
-        links += 1;
-        if links > LINKS_MAX || target.starts_with('/') {
-            return Err(leads_out(below));
+        match entry(&done.join("/"))? {
+            TreeEntry::Link(target) => {
+                links += 1;
+                if links > LINKS_MAX || target.starts_with('/') {
+                    return Ok(None);
+                }
+                done.pop();
+                rest.extend(parts(&target));
+            }
+            here if found == TreeEntry::Directory => found = here,
+            // Behind what is no directory there is nothing; but the path may yet lead out.
+            _ => {}
         }
-        done.pop();
-        rest.extend(parts(&target));
     }
-    Ok(path.to_path_buf())
+    Ok(Some(found))
 }
 
 /// The parts of a path, the first one last.
@@ -76,6 +90,33 @@ mod tests {
             })
         };
         below_export(below, &entry).is_ok()
+    }
+
+    #[test]
+    fn links_are_followed_to_what_they_lead_to() {
+        let entry = |path: &str| {
+            Ok(match path {
+                "in" => TreeEntry::Link("a/b".into()),
+                "to-file" | "a/to-file" => TreeEntry::Link("./in/../file".into()),
+                "nowhere" => TreeEntry::Link("a/none".into()),
+                "a" | "a/b" => TreeEntry::Directory,
+                "file" | "a/file" | "file/x" => TreeEntry::File,
+                _ => TreeEntry::Absent,
+            })
+        };
+        for (below, expected) in [
+            (".", TreeEntry::Directory),
+            ("a/./b/", TreeEntry::Directory),
+            ("in", TreeEntry::Directory),
+            ("in/c", TreeEntry::Absent),
+            ("to-file", TreeEntry::File),
+            ("to-file/x", TreeEntry::File),
+            ("nowhere", TreeEntry::Absent),
+            ("nowhere/file", TreeEntry::Absent),
+        ] {
+            assert_eq!(in_tree(below, &entry).ok().flatten(), Some(expected), "{below}");
+        }
+        assert_eq!(in_tree("file/../..", &entry).ok(), Some(None));
     }
 
     #[test]

@@ -112,8 +112,7 @@ fn keep(export_dir: &Path, artifacts_dir: &Path, below: &Path) -> Result<Artifac
     let real = from.canonicalize().map_err(|source| Error::io("keep", &from, source))?;
     let top = export_dir.canonicalize().map_err(|source| Error::io("keep", export_dir, source))?;
     if !found.is_file() || !real.starts_with(&top) {
-        let message = format!("`{path}` is not a regular file of the export and cannot be kept");
-        return Err(Error::new(ErrorKind::InvalidArg, message));
+        return Err(no_file(below));
     }
     let to = artifacts_dir.join(below);
     let parent = to.parent().unwrap_or(artifacts_dir);
@@ -121,6 +120,13 @@ fn keep(export_dir: &Path, artifacts_dir: &Path, below: &Path) -> Result<Artifac
     let bytes = fs::copy(&real, &to).map_err(|source| Error::io("write", &to, source))?;
     let blob = Repo::file_digest(&to)?;
     Ok(Artifact { path, bytes, blob })
+}
+
+/// The error for an artifact that is something else than a file.
+pub(super) fn no_file(below: &Path) -> Error {
+    let path = below.display();
+    let message = format!("`{path}` is not a regular file of the export and cannot be kept");
+    Error::new(ErrorKind::InvalidArg, message)
 }
 
 /// What steps say goes where everything of their commit goes.

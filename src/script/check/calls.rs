@@ -223,12 +223,17 @@ fn called_too_early(name: &str, argument: &Expr, findings: &mut Findings<'_>) {
 
 /// A time that is written out is one.
 fn time(what: &str, value: &Expr, findings: &mut Findings<'_>) {
-    if let Expr::StringConstant(text, at) = value
-        && parse_duration(text).is_none()
-    {
-        findings.add(
-            *at,
-            format!("`{what}` takes a time such as `\"90s\"` or `\"10m\"`, not `\"{text}\"`"),
-        );
+    let (time, found, at) = match value {
+        Expr::StringConstant(text, at) => (parse_duration(text), format!("\"{text}\""), at),
+        Expr::IntegerConstant(seconds, at) => {
+            (parse_duration(&seconds.to_string()), seconds.to_string(), at)
+        }
+        _ => return,
+    };
+    let is_limit = matches!(what, "limit" | "timeout");
+    if time.is_none_or(|time| is_limit && time.is_zero()) {
+        let message =
+            format!("`{what}` takes a time such as `\"90s\"` or `\"10m\"`, not `{found}`");
+        findings.add(*at, message);
     }
 }

@@ -1,8 +1,7 @@
 //! What a phase acts on in a test: commands end as the test says, and everything is written down.
 
 use std::{
-    ffi::OsStr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -143,7 +142,7 @@ impl Lookups for FakeStage {
         Ok(TreeEntry::Unknown)
     }
 
-    fn has_program(&self, name: &str, _: &OsStr) -> bool {
+    fn has_program(&self, name: &str, _: &[PathBuf]) -> bool {
         self.commit.programs.as_ref().is_none_or(|known| known.iter().any(|it| it == name))
     }
 
