@@ -117,6 +117,9 @@ pub(crate) trait Host: Send + Sync {
     /// Returns the bytes of a secret, which are masked from then on.
     fn secret(&self, name: &str, limits: RequestLimits) -> Result<Vec<u8>, Denied>;
 
+    /// Masks from now on what stands for secrets in the texts of the step itself.
+    fn mask_placeholder(&self, placeholder: &str);
+
     /// Calls a function of the embedding program.
     fn call(
         &self,

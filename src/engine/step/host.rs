@@ -163,6 +163,10 @@ impl Host for StepHost {
         Ok(value)
     }
 
+    fn mask_placeholder(&self, placeholder: &str) {
+        self.masks.add(placeholder.as_bytes());
+    }
+
     fn call(
         &self,
         function: &HostFunction,
