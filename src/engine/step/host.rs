@@ -307,11 +307,12 @@ impl StepHost {
             duration: clock.elapsed(),
         });
         let exit = ended.map_err(Denied::of_machinery)?;
-        if !exit.outcome().passed() {
+        let passed = command.passes_with(exit);
+        if !passed {
             let command = self.masks.apply(&whole_program(&prepared.program));
             *locked(&self.ran.failed) = Some(FailedCommand { command, exit, tail: tail.clone() });
         }
-        let (shown, passed) = (shown_program(&prepared.program), command.passes_with(exit));
+        let shown = shown_program(&prepared.program);
         Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
     }
 
