@@ -19,7 +19,7 @@ use super::{
     paths::below_export,
 };
 use crate::{
-    answer::panic_text,
+    answer::{blamed, panic_text},
     cancel::CancelView,
     environment::{Variables, change},
     error::{Error, ErrorKind},
@@ -306,6 +306,7 @@ impl StepHost {
             exit: ended.as_ref().ok().copied(),
             duration: clock.elapsed(),
         });
+        let ended = ended.map_err(|error| blamed("the command", error));
         let exit = ended.map_err(Denied::of_machinery)?;
         let passed = command.passes_with(exit);
         if !passed {
