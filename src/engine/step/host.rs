@@ -28,6 +28,7 @@ use crate::{
     function::{Effect, HostFunction, Value},
     mask::Masks,
     outcome::Exit,
+    process::search_path,
     record::{Artifact, CommandRecord},
     request_context::RequestContext,
     step::{
@@ -262,8 +263,7 @@ impl Host for StepHost {
     }
 
     fn has_program(&self, name: &str) -> bool {
-        let path = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
-        !name.is_empty() && !name.contains('/') && self.lookups.has_program(name, &path)
+        !name.contains('/') && self.lookups.has_program(name, search_path(&self.env))
     }
 
     fn is_canceled(&self, cleanup: bool) -> bool {
