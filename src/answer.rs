@@ -24,13 +24,18 @@ pub(crate) fn answered<T>(
         let message = format!("the host panicked in {what}: {}", panic_text(&*panic));
         Error::new(ErrorKind::Panic, message)
     })?;
-    answer.map_err(host_error).map_err(|error| match error.kind() {
+    answer.map_err(host_error).map_err(|error| blamed(what, error))
+}
+
+/// Says of a fault what the program was asked for.
+pub(crate) fn blamed(what: &str, error: Error) -> Error {
+    match error.kind() {
         ErrorKind::HostFault => {
             let message = format!("the host aborted {what}: {}", error.report());
             error.with_message(message)
         }
         _ => error,
-    })
+    }
 }
 
 /// The program's error as ours: its own text and those of its causes, which is all that is kept of

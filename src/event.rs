@@ -161,7 +161,8 @@ fn step_finished_line(record: &StepRecord) -> Option<String> {
     if let Some(error) = &record.error {
         return Some(format!("{}: {error}", record.name));
     }
-    let last = record.commands.last()?;
+    // A step may go on after a command that failed.
+    let last = record.commands.last().filter(|_| !record.outcome.passed())?;
     let exit = last.exit.filter(|exit| !exit.outcome().passed())?;
     Some(format!("{}: `{}` {exit}", record.name, last.command))
 }

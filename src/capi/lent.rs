@@ -126,11 +126,9 @@ impl Executor for HostExecutor {
             Ok(Answer::Exited(exit)) => Ok(exit),
             Ok(_) => Err(unfit()),
             Err(_) if cancel.is_canceled() => Ok(Exit::Canceled),
-            Err(error) if error.kind() == ErrorKind::HostFault => {
-                let message = format!("the host aborted the command: {}", error.message());
-                Err(error.with_message(message))
+            Err(error) if error.kind() != ErrorKind::HostFault && context.is_late() => {
+                Ok(Exit::TimedOut)
             }
-            Err(_) if context.is_late() => Ok(Exit::TimedOut),
             Err(error) => Err(error),
         }
     }

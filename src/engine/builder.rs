@@ -247,7 +247,7 @@ impl EngineBuilder {
     /// use tinyci::Engine;
     ///
     /// let engine = Engine::builder("/srv/git/app.git")
-    ///     .secrets(|name, _origin| Ok((name == "TOKEN").then(|| b"from a vault".to_vec())))
+    ///     .secrets(|name, _context| Ok((name == "TOKEN").then(|| b"from a vault".to_vec())))
     ///     .open()?;
     /// # Ok::<(), tinyci::Error>(())
     /// ```

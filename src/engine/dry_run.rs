@@ -187,7 +187,8 @@ impl DryRun {
         let acts = self.effects.take_steps();
         let forecast = |(step, acts): (StepResult, Vec<Act>)| {
             let name: StepName = step.record.name;
-            let report = step.error.as_ref().map(Error::report);
+            // The error itself still holds what was masked in the record.
+            let report = step.record.error.filter(|_| step.error.is_some());
             StepForecast {
                 name,
                 host_hooks: self.effects.hooks.count(name),

@@ -37,4 +37,5 @@ pub(crate) use self::reaper::statuses_are_thrown_away;
 pub(crate) use self::{
     command::{Context, run},
     guard::Guard,
+    program::{find as find_program, search_path},
 };

@@ -1,6 +1,7 @@
 //! Which file a command names, how it is started, and what is said where that can't be done.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     io,
     os::fd::AsFd,
@@ -76,17 +77,17 @@ fn words<'a>(command: &'a Command, cwd: &Path) -> Result<io::Result<Words<'a>>, 
     let Some(name) = words.first() else {
         return Err(Error::new(ErrorKind::InvalidArg, "a command names no program"));
     };
-    let path = find(name, cwd, search_path(command));
+    let path = find(name, cwd, search_path(&command.env));
     Ok(path.map(|path| (path, words.iter().map(OsStr::new).collect())))
 }
 
-/// The `PATH` that the command itself will see.
-fn search_path(command: &Command) -> &OsStr {
-    command.env.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str)
+/// The `PATH` that a command with this environment will see.
+pub(crate) fn search_path(env: &BTreeMap<OsString, OsString>) -> &OsStr {
+    env.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str)
 }
 
-/// The file that a program's name means, as `execvp` finds it.
-fn find(name: &str, cwd: &Path, search_path: &OsStr) -> io::Result<PathBuf> {
+/// The file that a program's name means to a command in this directory, as `execvp` finds it.
+pub(crate) fn find(name: &str, cwd: &Path, search_path: &OsStr) -> io::Result<PathBuf> {
     if name.contains('/') {
         return Ok(cwd.join(name));
     }

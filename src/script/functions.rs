@@ -104,12 +104,10 @@ fn call(
 fn events(engine: &mut Engine, session: &Arc<Session>) {
     let shown = session.clone();
     engine.on_print(move |text| {
-        let text = text.replace(&shown.sentinel, "***");
         shown.host.print(shown.frame().label.as_deref(), &format!("{text}\n"));
     });
     let shown = session.clone();
     engine.on_debug(move |text, source, position| {
-        let text = text.replace(&shown.sentinel, "***");
         let place = match (source, position.line()) {
             (Some(source), Some(line)) => format!("{source}:{line}: "),
             _ => String::new(),
@@ -227,6 +225,7 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     }
     let value = call.session.host.secret(&name, call.session.limits());
     let value = value.map_err(|why| call.session.denied(why))?;
+    call.session.host.mask_placeholder(&call.session.sentinel);
     Ok(Dynamic::from(Secret { name: name.into(), value: value.into() }))
 }
 

@@ -90,7 +90,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     /// What tags can name.
     pub(super) vars: Vars,
-    /// What a text that holds a secret holds in its place. Nobody can guess it.
+    /// What a text that holds a secret holds in its place. Nobody can guess it, and it is masked
+    /// as the secret itself is.
     pub(super) sentinel: String,
     frames: Mutex<HashMap<ThreadId, Vec<Frame>>>,
     steps: AtomicU64,
@@ -280,5 +281,5 @@ impl Session {
 fn sentinel() -> String {
     use std::hash::{BuildHasher, RandomState};
     let random = |salt: u8| RandomState::new().hash_one(salt);
-    format!("\u{2}secret-{:016x}{:016x}\u{3}", random(1), random(2))
+    format!("secret-{:016x}{:016x}", random(1), random(2))
 }

@@ -59,6 +59,8 @@ impl Host for Recorder {
         Ok(format!("value of {name}").into_bytes())
     }
 
+    fn mask_placeholder(&self, _: &str) {}
+
     fn call(
         &self,
         function: &HostFunction,

@@ -4,11 +4,7 @@
 //! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
 //! as a plan, or as a test says.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{ffi::OsStr, path::Path, sync::Arc, time::Instant};
 
 use super::command::{CommandEnd, OutputUse, StepCommand};
 use crate::{
@@ -121,6 +117,9 @@ pub(crate) trait Host: Send + Sync {
     /// Returns the bytes of a secret, which are masked from then on.
     fn secret(&self, name: &str, limits: RequestLimits) -> Result<Vec<u8>, Denied>;
 
+    /// Masks from now on what stands for secrets in the texts of the step itself.
+    fn mask_placeholder(&self, placeholder: &str);
+
     /// Calls a function of the embedding program.
     fn call(
         &self,
@@ -217,8 +216,8 @@ pub(crate) trait Lookups: Send + Sync {
     /// Returns what the commit's tree has at a path, whose names are separated by `/`.
     fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error>;
 
-    /// True if one of these directories has a program of this name.
-    fn has_program(&self, name: &str, dirs: &[PathBuf]) -> bool;
+    /// True if a command in the export would find a program of this name in this `PATH`.
+    fn has_program(&self, name: &str, path: &OsStr) -> bool;
 
     /// Refuses a secret that the commit may not have.
     fn check_secret(&self, name: &str) -> Result<(), Denied>;

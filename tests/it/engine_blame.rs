@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use tinyci::{
-    CancelToken, DeployOutcome, EngineBuilder, Error, ErrorKind, Event, Hook, HookError, Outcome,
-    Selection,
+    CancelToken, CancelView, Command, DeployOutcome, EngineBuilder, Error, ErrorKind, Event,
+    Executor, Exit, Hook, HookError, Outcome, Output, Selection,
 };
 
 use crate::engine_stage::{Ran, Stage};
@@ -61,6 +61,37 @@ fn a_hook_says_whose_fault_it_is() {
         let stage = Stage::with(HOOKS);
         let builder = stage.builder().hook(Hook::BeforeBuild, move |_| end(ending));
         check(&stage, builder, "before_build", outcome, text);
+    }
+}
+
+/// An executor that ends no command.
+struct Answerless(Ending);
+
+impl Executor for Answerless {
+    fn execute(
+        &self,
+        _: &Command,
+        _: &mut dyn FnMut(Output),
+        _: &CancelView,
+    ) -> Result<Exit, Error> {
+        end(self.0).map_err(|error| match error.downcast() {
+            Ok(error) => *error,
+            Err(refusal) => Error::new(ErrorKind::HostAbort, refusal.to_string()),
+        })
+    }
+}
+
+#[test]
+fn an_executor_says_whose_fault_it_is() {
+    for (ending, outcome, text) in [
+        (Ending::Refusal, Outcome::Failure, "not today"),
+        (Ending::Fault, Outcome::NoVerdict, "the host aborted the command: not today"),
+        (Ending::Panic, Outcome::NoVerdict, "the executor panicked: not today"),
+    ] {
+        let stage = Stage::with("build: 'true'\n");
+        let engine = stage.builder().executor(Answerless(ending)).open().unwrap();
+        let ran = Ran::of(&engine, &Selection::pending());
+        assert_eq!((ran.outcome(), ran.step_error("build")), (outcome, text));
     }
 }
 

@@ -163,3 +163,28 @@ fn scripts_and_plans_see_what_commands_get() {
     assert!(acts.iter().any(|act| act.contains("echo true none true")), "{acts:?}");
     assert_eq!(Ran::of(&engine, &Selection::pending()).text(), "true none true\n");
 }
+
+/// A relative directory in `PATH` is one of the export, as it is for a command, and never one of
+/// wherever this process happens to be.
+#[cfg(feature = "rhai")]
+#[test]
+fn scripts_find_the_programs_that_commands_find() {
+    let stage = Stage::new();
+    stage.repo.write("tools/helper", "#!/bin/sh\necho helped\n");
+    let helper = stage.repo.path().join("tools/helper");
+    std::fs::set_permissions(helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let asks = "fn build(ctx) { print(`${ctx.host.has(\"helper\")} ${ctx.host.has(\"sh\")}`); ";
+    for (path, then, expected) in [
+        (Some("tools:/usr/bin:/bin"), "sh([\"helper\"]);", "true true\nhelped\n"),
+        (Some("src:tests"), "", "false false\n"),
+        // Without a `PATH` the usual directories are searched.
+        (None, "sh([\"sh\", \"-c\", \"echo ran\"]);", "false true\nran\n"),
+    ] {
+        stage.repo.write(".tinyci.rhai", format!("{asks}{then} }}"));
+        stage.commit_more("script");
+        let env = path.map(|path| ("PATH".into(), path.into()));
+        let engine = stage.builder().process_env(env).open().unwrap();
+        let ran = Ran::of(&engine, &Selection::pending());
+        assert_eq!((ran.outcome(), ran.text().as_str()), (Outcome::Success, expected));
+    }
+}

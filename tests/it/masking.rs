@@ -228,6 +228,29 @@ fn an_error_shows_no_secret_of_the_line_that_it_shows() {
 
 #[cfg(feature = "rhai")]
 #[test]
+fn a_secret_in_a_text_of_the_script_is_masked_wherever_that_is_shown() {
+    for (ends, shown) in [
+        ("print([`it is ${token}`])", "[\"it is ***\"]"),
+        ("group(`g ${token}`, || sh(\"true; echo in it\"))", "[g ***] in it"),
+        ("try { throw `it is ${token}` } catch (it) { print(it) }", "it is ***"),
+    ] {
+        let (stage, engine, ran) =
+            run_script(&format!("fn build() {{ let token = secret(\"TOKEN\"); {ends}; }}"));
+        assert!(ran.text().contains(shown), "{ends}: {}", ran.text());
+        assert!(!format!("{:?}", sinks(&stage, &engine, &ran)).contains("secret-"), "{ends}");
+    }
+    for ends in ["fail(text)", "skip(text)", "throw text", "throw [text]", "remember(text, 1)"] {
+        let (stage, engine, ran) = run_script(&format!(
+            "fn build() {{ let text = `it is ${{secret(\"TOKEN\")}}`; {ends}; }}"
+        ));
+        assert!(error_of(ran.record(), "build").contains("***"), "{ends}: {:#?}", ran.record());
+        assert!(ran.record().remembered.is_empty(), "{ends}");
+        assert!(!format!("{:?}", sinks(&stage, &engine, &ran)).contains("secret-"), "{ends}");
+    }
+}
+
+#[cfg(feature = "rhai")]
+#[test]
 fn a_value_that_holds_a_secret_is_not_remembered() {
     let (stage, engine, ran) = run_script(
         r#"fn build() {

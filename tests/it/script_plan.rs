@@ -202,6 +202,24 @@ fn nothing_is_done() {
 }
 
 #[test]
+fn a_plan_shows_no_more_of_a_secret_than_a_run() {
+    let repo = script(
+        "const SECRETS = [\"KEY\"];\nfn build() { fail(`it is ${secret(\"KEY\")}`); }\n\
+         fn after_build() { throw `it is ${secret(\"KEY\")}`; }\n\
+         fn after_all() { group(`g ${secret(\"KEY\")}`, || sh(\"a\")); skip(secret(\"KEY\") + \"\"); }",
+    );
+    repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
+    let builder = Engine::builder(repo.path());
+    let engine = builder.secrets(|_, _| Ok(Some(b"hunter2222".to_vec()))).open().unwrap();
+    let forecast = engine.forecast("HEAD", &[]).unwrap();
+    let reasons: Vec<&str> = forecast.steps.iter().filter_map(|it| it.reason.as_deref()).collect();
+    assert_eq!((reasons[0], reasons[2]), ("it is ***", "***"));
+    assert!(reasons[1].starts_with("it is ***\n  --> .tinyci.rhai:3:"), "{reasons:?}");
+    let mut acts = forecast.steps[2].acts.iter().map(ToString::to_string);
+    assert!(acts.any(|act| act == "[g ***] $ a"), "{forecast:#?}");
+}
+
+#[test]
 fn scripts_that_fail_or_never_end_are_told_of() {
     let failing = forecast(&script("fn build(ctx) { sh(\"a\"); fail(\"no\"); }\nfn test() { }\n"));
     assert_eq!(failing.outcome, Outcome::Failure);

@@ -10,7 +10,10 @@ use tinyci::{
     Selection, Value,
 };
 
-use crate::support::TestRepo;
+use crate::{
+    engine_stage::{self, Stage},
+    support::TestRepo,
+};
 
 /// What one run of HEAD showed and left.
 struct Ran {
@@ -235,6 +238,22 @@ fn a_program_is_looked_for_where_commands_find_it() {
     );
     let ran = run_with(&repo, |builder| builder.env("PATH", "tools:.:/usr/bin:/bin"));
     assert_eq!(ran.output, "false\ntrue false\nran\n");
+}
+
+#[test]
+fn a_command_whose_exit_is_allowed_has_not_failed() {
+    let stage = Stage::new();
+    stage.write(
+        ".tinyci.rhai",
+        "fn build() { sh(\"exit 4\", #{ allow: 4 }); fail(\"enough\"); }\n\
+         fn after_build_failure(ctx) { print(`${ctx.failure.command} ${ctx.failure.code}`); }\n\
+         fn after_all() { sh(\"exit 5\", #{ allow: 5 }); }",
+    );
+    stage.commit_more("script");
+    let ran = engine_stage::Ran::of(&stage.engine(), &Selection::pending());
+    assert_eq!(ran.text(), "enough \n");
+    let lines: Vec<String> = ran.events.iter().flat_map(Event::log_lines).collect();
+    assert!(!lines.iter().any(|line| line.contains("status")), "{lines:?}");
 }
 
 /// Other types of numbers would compare to nothing, and a `switch` would take the wrong arm.

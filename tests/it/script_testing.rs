@@ -73,6 +73,23 @@ fn passes(body: &str) {
     assert_eq!(report.tests.len(), 1);
 }
 
+#[test]
+fn a_reason_that_a_test_sees_holds_no_secret() {
+    let repo = repository(
+        "fn test_it(t) { let r = t.build(#{ secrets: #{ TOKEN: \"hunter2222\" } }); \
+         t.expect(r.reason.contains(\"it is ***\")); t.expect(!r.reason.contains(\"hunter\")); }",
+    );
+    repo.write(
+        ".tinyci.rhai",
+        "const SECRETS = [\"TOKEN\"];\nfn build() { sh(\"a\", #{ env: #{ T: secret(\"TOKEN\") } }); \
+         throw `it is ${secret(\"TOKEN\")} and hunter2222`; }",
+    );
+    repo.commit("a script that gives its secret away");
+    let engine = Engine::open(repo.path()).unwrap();
+    let report = engine.test_pipeline(&TestOptions::revision("HEAD")).unwrap();
+    assert!(report.passed(), "{:?}", report.tests[0].failure);
+}
+
 /// The report of a test that fails.
 #[track_caller]
 fn fails(body: &str) -> String {

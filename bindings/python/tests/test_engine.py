@@ -284,9 +284,9 @@ def test_an_engine_stays_that_of_its_repository_wherever_the_program_goes(
     assert engine.path == repository.path.resolve()
     head = repository.git("rev-parse", "HEAD")
     assert [job["commit"]["id"] for job in engine.plan()["jobs"]] == [head]
-    written = [event.data for event in engine.run() if event.kind == "output"]
-    assert b"".join(written) == b"built here\n"
-    assert b"".join(event.data for event in engine.deploy()) == b"deployed here\n"
+    for work, word in ((engine.run, "built"), (engine.deploy, "deployed")):
+        written = b"".join(event.data for event in work() if event.kind == "output")
+        assert written == f"{word} here\n".encode()
     engine.export("HEAD", "out")
     assert (tmp_path / "there/out/mark").read_text() == "here"
     assert not (other.path / "builds").exists() and other.verdict() is None

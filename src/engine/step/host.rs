@@ -19,7 +19,7 @@ use super::{
     paths::below_export,
 };
 use crate::{
-    answer::panic_text,
+    answer::{blamed, panic_text},
     cancel::CancelView,
     environment::{Variables, change},
     error::{Error, ErrorKind},
@@ -28,6 +28,7 @@ use crate::{
     function::{Effect, HostFunction, Value},
     mask::Masks,
     outcome::Exit,
+    process::search_path,
     record::{Artifact, CommandRecord},
     request_context::RequestContext,
     step::{
@@ -163,6 +164,10 @@ impl Host for StepHost {
         Ok(value)
     }
 
+    fn mask_placeholder(&self, placeholder: &str) {
+        self.masks.add(placeholder.as_bytes());
+    }
+
     fn call(
         &self,
         function: &HostFunction,
@@ -258,11 +263,7 @@ impl Host for StepHost {
     }
 
     fn has_program(&self, name: &str) -> bool {
-        let path = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
-        // A command begins in the export, wherever this process stands.
-        let dirs = std::env::split_paths(&path).map(|dir| self.context.export_dir.join(dir));
-        let is_name = !name.is_empty() && !name.contains('/');
-        is_name && self.lookups.has_program(name, &dirs.collect::<Vec<_>>())
+        !name.contains('/') && self.lookups.has_program(name, search_path(&self.env))
     }
 
     fn is_canceled(&self, cleanup: bool) -> bool {
@@ -305,12 +306,14 @@ impl StepHost {
             exit: ended.as_ref().ok().copied(),
             duration: clock.elapsed(),
         });
+        let ended = ended.map_err(|error| blamed("the command", error));
         let exit = ended.map_err(Denied::of_machinery)?;
-        if !exit.outcome().passed() {
+        let passed = command.passes_with(exit);
+        if !passed {
             let command = self.masks.apply(&whole_program(&prepared.program));
             *locked(&self.ran.failed) = Some(FailedCommand { command, exit, tail: tail.clone() });
         }
-        let (shown, passed) = (shown_program(&prepared.program), command.passes_with(exit));
+        let shown = shown_program(&prepared.program);
         Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
     }
 

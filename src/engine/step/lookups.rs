@@ -1,11 +1,12 @@
 //! [`RepoLookups`]: what the repository and this machine say, to real runs and to dry ones.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{ffi::OsStr, path::PathBuf};
 
 use crate::{
     commit::Commit,
     engine::{handle::Shared, secrets::SecretPolicy},
     error::Error,
+    process::find_program,
     repo::Repo,
     step::{Changes, Denied, Lookups, TreeEntry},
 };
@@ -14,13 +15,15 @@ use crate::{
 pub(in crate::engine) struct RepoLookups {
     root: PathBuf,
     commit: Commit,
+    export_dir: PathBuf,
     secrets: SecretPolicy,
 }
 
 impl RepoLookups {
     pub(in crate::engine) fn new(shared: &Shared, commit: &Commit) -> Self {
         let secrets = shared.secret_policy(commit);
-        Self { root: shared.root.clone(), commit: commit.clone(), secrets }
+        let export_dir = shared.workspace().build(&commit.build_name()).export_dir();
+        Self { root: shared.root.clone(), commit: commit.clone(), export_dir, secrets }
     }
 }
 
@@ -42,12 +45,8 @@ impl Lookups for RepoLookups {
         Repo::open(&self.root)?.tree_entry(self.commit.id, path)
     }
 
-    fn has_program(&self, name: &str, dirs: &[PathBuf]) -> bool {
-        let is_program = |dir: &PathBuf| {
-            let found = fs::metadata(dir.join(name));
-            found.is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
-        };
-        dirs.iter().any(is_program)
+    fn has_program(&self, name: &str, path: &OsStr) -> bool {
+        find_program(name, &self.export_dir, path).is_ok()
     }
 
     fn check_secret(&self, name: &str) -> Result<(), Denied> {

@@ -1,7 +1,8 @@
 //! What a phase acts on in a test: commands end as the test says, and everything is written down.
 
 use std::{
-    path::{Path, PathBuf},
+    ffi::OsStr,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -142,7 +143,7 @@ impl Lookups for FakeStage {
         Ok(TreeEntry::Unknown)
     }
 
-    fn has_program(&self, name: &str, _: &[PathBuf]) -> bool {
+    fn has_program(&self, name: &str, _: &OsStr) -> bool {
         self.commit.programs.as_ref().is_none_or(|known| known.iter().any(|it| it == name))
     }
 

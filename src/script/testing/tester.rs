@@ -285,11 +285,11 @@ impl Tester {
         done: Done,
     ) -> PhaseResult {
         let outcome = if step.waits { "waiting" } else { step.record.outcome.name() };
-        let placed = step.error.as_ref().and_then(|error| {
-            let (path, at) = (error.path()?, error.position()?);
-            Some(format!("{} ({}:{at})", error.message(), path.display()))
+        let place = step.error.as_ref().and_then(|error| error.path().zip(error.position()));
+        let reason = step.reason.map(|reason| match place {
+            Some((path, at)) => format!("{reason} ({}:{at})", path.display()),
+            None => reason,
         });
-        let reason = placed.or(step.reason);
         let name = step.record.name.as_str();
         PhaseResult { reason, done, remembered, ..self.nothing_done(name, outcome) }
     }
