@@ -11,9 +11,13 @@ use crate::{
     suggestion::did_you_mean,
 };
 
-/// Variables whose values tinyci makes itself, of hexadecimal digits, digits and the repository's
-/// own path: they go in as they are.
-const TRUSTED: [&str; 5] = ["commit", "export", "short", "target", "time"];
+/// Variables whose values tinyci makes itself, of hexadecimal digits and digits: they go in as they
+/// are.
+const TRUSTED: [&str; 3] = ["commit", "short", "time"];
+
+/// Variables whose values are paths. Their owner chose them, in a language of their own perhaps, so
+/// letters beyond ASCII may be in them, which no shell takes apart.
+const PATHS: [&str; 3] = ["export", "repo", "target"];
 
 /// Variables that every command also has in its environment, as `TINYCI_` and the name in capitals.
 const IN_ENVIRONMENT: [&str; 14] = [
@@ -132,10 +136,12 @@ pub(crate) fn is_built_in(name: &str) -> bool {
 /// `<%= name %>` becomes the variable's value, `<%%` becomes `<%`, and everything else stays as it
 /// is. A value that was filled in is not looked at again.
 ///
-/// The values of `commit`, `short`, `export`, `target` and `time` go in as they are: no commit has
-/// a say in them. Any other value goes in only if it is made of `A-Z a-z 0-9 _ . / : @ + , = -` and
-/// does not begin with `-`, because a shell is going to read it. What cannot go in can be had from
-/// the environment, where it is safe in double quotes: `"$TINYCI_BRANCH"`.
+/// The values of `commit`, `short` and `time` go in as they are: tinyci makes them, of digits and
+/// letters. Any other value goes in only if it is made of `A-Z a-z 0-9 _ . / : @ + , = -` and does
+/// not begin with `-`, because a shell is going to read it. The paths `export`, `target` and `repo`
+/// may also hold any character from U+0080 on that is neither a space nor a control character. What
+/// cannot go in can be had from the environment, where it is safe in double quotes:
+/// `"$TINYCI_EXPORT"`.
 ///
 /// ```
 /// use tinyci::{Vars, interpolate};
@@ -332,20 +338,39 @@ pub(crate) fn is_safe(value: &str) -> bool {
     safe("", value).is_ok()
 }
 
+/// Why a path of tinyci's own cannot stand in a command as it is, after the path as the subject:
+/// `holds ' '`.
+pub(crate) fn path_fault(path: &str) -> Option<String> {
+    fault_in(path, true)
+}
+
+/// What keeps a value from standing in a command as it is, after the value as the subject.
+fn fault_in(value: &str, is_path: bool) -> Option<String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./:@+,=-".contains(letter);
+    // U+FFFD stands for bytes that are no text: the path that holds it is another one.
+    let foreign =
+        |it: char| !it.is_ascii() && !it.is_whitespace() && !it.is_control() && it != '\u{fffd}';
+    match value.chars().find(|letter| !(plain(*letter) || is_path && foreign(*letter))) {
+        Some(letter) => Some(format!("holds {letter:?}")),
+        None if value.is_empty() => Some("is empty".to_owned()),
+        None if value.starts_with('-') => Some("begins with `-`".to_owned()),
+        None => None,
+    }
+}
+
 /// The value, if it can stand in a command as it is.
 fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
     if TRUSTED.contains(&name) {
         return Ok(value);
     }
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./:@+,=-".contains(letter);
-    let reason = match value.chars().find(|letter| !plain(*letter)) {
-        Some(letter) => format!("holds {letter:?}"),
-        None if value.is_empty() => "is empty".to_owned(),
-        None if value.starts_with('-') => "begins with `-`".to_owned(),
-        None => return Ok(value),
+    // An expression that only asks the context is the fact of that name.
+    let fact = match name {
+        "ctx.export_dir" => "export",
+        _ => name.strip_prefix("ctx.").unwrap_or(name),
     };
-    let way_out = if IN_ENVIRONMENT.contains(&name) {
-        format!("write \"$TINYCI_{}\" in its place", name.to_uppercase())
+    let Some(reason) = fault_in(value, PATHS.contains(&fact)) else { return Ok(value) };
+    let way_out = if IN_ENVIRONMENT.contains(&fact) {
+        format!("write \"$TINYCI_{}\" in its place", fact.to_uppercase())
     } else {
         "it may hold A-Z a-z 0-9 _ . / : @ + , = - and not begin with `-`".to_owned()
     };
@@ -377,7 +402,7 @@ mod tests {
         let mut vars = Vars::new();
         for (name, value) in [
             ("commit", "f40785cbc4422f39c36118fbae071932774cb5b6"),
-            ("export", "/srv/it's here/$x"),
+            ("export", "/srv/d\u{e9}p\u{f4}t-\u{5b89}"),
             ("branch", "feature/a-b"),
             ("subject", "Fix `rm -rf /`"),
             ("release", "42"),
@@ -395,7 +420,7 @@ mod tests {
             ("<%= commit %>", "f40785cbc4422f39c36118fbae071932774cb5b6"),
             ("<%=commit%>", "f40785cbc4422f39c36118fbae071932774cb5b6"),
             ("a<%=\n release\t%>b<%= release %>", "a42b42"),
-            ("cd <%= export %>", "cd /srv/it's here/$x"),
+            ("cd <%= export %>", "cd /srv/d\u{e9}p\u{f4}t-\u{5b89}"),
             ("git push origin <%= branch %>", "git push origin feature/a-b"),
             (
                 "printf '%s\\n' \"$HOME\" 100% %> % < <= é…\nawk '{print $1}' # 'x'",
@@ -413,8 +438,56 @@ mod tests {
     #[test]
     fn values_are_not_looked_at_again() {
         let mut vars = Vars::new();
-        vars.set("export", "<%= commit %>").unwrap();
-        assert_eq!(interpolate("<%= export %>", &vars).unwrap(), "<%= commit %>");
+        vars.set("commit", "<%= short %>").unwrap();
+        assert_eq!(interpolate("<%= commit %>", &vars).unwrap(), "<%= short %>");
+    }
+
+    #[test]
+    fn a_path_may_hold_letters_of_any_language_and_nothing_that_a_shell_reads() {
+        for name in ["export", "target", "repo"] {
+            let tag = format!("rm -rf <%= {name} %>/target");
+            let filled = |path: &str| {
+                let mut vars = Vars::new();
+                vars.set(name, path).unwrap();
+                interpolate(&tag, &vars)
+            };
+            for good in ["/srv/a-b_c.git", "/srv/\u{fc}\u{3a9}\u{5b89}\u{1f600}/e\u{301}"] {
+                assert_eq!(filled(good).unwrap(), format!("rm -rf {good}/target"));
+            }
+            let ascii = (0..0x80u8).map(char::from);
+            let ascii =
+                ascii.filter(|it| !it.is_ascii_alphanumeric() && !"_./:@+,=-".contains(*it));
+            let beyond =
+                ['\u{80}', '\u{85}', '\u{a0}', '\u{2003}', '\u{2028}', '\u{3000}', '\u{fffd}'];
+            for bad in ascii.chain(beyond) {
+                let error = filled(&format!("/srv/a{bad}b")).unwrap_err();
+                let expected = format!(
+                    "1:8: the value of `{name}` holds {bad:?} and cannot stand in a command as it \
+                     is; write \"$TINYCI_{}\" in its place",
+                    name.to_uppercase()
+                );
+                assert_eq!(error.to_string(), expected);
+            }
+        }
+        let mut vars = Vars::new();
+        vars.set("note", "\u{e9}").unwrap();
+        assert!(interpolate("<%= note %>", &vars).is_err(), "other values stay as they were");
+    }
+
+    #[test]
+    fn an_expression_that_asks_the_context_obeys_the_rule_of_its_fact() {
+        let fill = |expression: &str, given: &str| {
+            let template = Template::new(format!("<%= {expression} %>"), Position::new(1, 1));
+            interpolate_expressions(&template, &Vars::new(), "x", &|_| Ok(given.to_owned()))
+        };
+        assert_eq!(fill("ctx.export_dir", "/\u{e9}").unwrap(), "/\u{e9}");
+        for (expression, variable) in
+            [("ctx.export_dir", "EXPORT"), ("ctx.repo", "REPO"), ("ctx.branch", "BRANCH")]
+        {
+            let error = fill(expression, "/a b").unwrap_err();
+            assert!(error.message().contains(&format!("\"$TINYCI_{variable}\"")), "{error}");
+        }
+        assert!(fill("ctx.branch", "\u{e9}").is_err());
     }
 
     #[test]

@@ -84,6 +84,10 @@ impl Pipeline {
             } else {
                 "skip(\"its condition does not hold\");"
             };
+            if !step.when.message.is_empty() {
+                // The language trims a text in its place, so it needs one of its own.
+                lines.push("    let message = ctx.message;\n    message.trim();".to_owned());
+            }
             lines.push(format!("    if !({condition}) {{ {leave} }}"));
         }
         let options = self.options(step)?;
@@ -154,7 +158,7 @@ impl Pipeline {
             conditions.push(format!("ctx.tags.some(|tag| {condition})"));
         }
         if !message.is_empty() {
-            conditions.push(self.patterns(step, message, "ctx.message")?);
+            conditions.push(self.patterns(step, message, "message")?);
         }
         if !changed.is_empty() {
             let globs: Vec<String> = changed.iter().map(|glob| literal(glob)).collect();
@@ -407,7 +411,8 @@ mod tests {
         assert!(script.contains(options), "{script}");
         assert!(script.contains(branch), "{script}");
         assert!(script.contains("ctx.changed([\"src/**\", \"!*.md\"])"), "{script}");
-        assert!(script.contains("ctx.message.contains(\"[deploy]\")"), "{script}");
+        assert!(script.contains("message.trim();\n    if !("), "{script}");
+        assert!(script.contains("&& message.contains(\"[deploy]\")"), "{script}");
         assert!(
             converted("hooks: {before_build: {run: a, when: {branch: x}}}").contains("return;")
         );

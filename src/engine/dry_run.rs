@@ -55,9 +55,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
-    /// config, [`Config`](ErrorKind::Config) and [`Script`](ErrorKind::Script) where that is not
-    /// valid, [`Git`](ErrorKind::Git) where the repository cannot be read.
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a revision that names no commit or one without a
+    /// config, [`Config`](crate::ErrorKind::Config) and [`Script`](crate::ErrorKind::Script) where that is not
+    /// valid, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
     pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
         let env = self.shared.process_env();
         on_big_thread("tinyci plan", || forecast((&self.shared, &env), revision, assume))

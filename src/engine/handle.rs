@@ -31,6 +31,7 @@ use crate::{
     executor::Executor,
     export::{self, ExportOptions},
     install::{self, InstallOptions, Installed, RemoteSetup},
+    interpolate::path_fault,
     job::Plan,
     local_executor::LocalExecutor,
     pipeline::Pipeline,
@@ -206,6 +207,29 @@ impl Engine {
     /// What is odd about the repository's settings without being wrong: unknown `tinyci.*` keys.
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
+    }
+
+    /// What there is to say of the repository's path, or that of its builds, if placeholders such as
+    /// `<%= export %>` cannot put it into a command: such commands do not run.
+    ///
+    /// ```no_run
+    /// if let Some(warning) = tinyci::Engine::open("/srv/my sites/app.git")?.path_warning() {
+    ///     eprintln!("{warning}");
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn path_warning(&self) -> Option<String> {
+        let workspace = self.shared.workspace();
+        let paths = [&self.shared.root, workspace.builds_dir()];
+        paths.into_iter().find_map(|path| {
+            let reason = path_fault(&path.to_string_lossy())?;
+            Some(format!(
+                "the path `{}` {reason}: a command with `<%= export %>`, `<%= target %>` or \
+                 `<%= repo %>` does not run here; write \"$TINYCI_EXPORT\" and its like in their \
+                 place",
+                path.display()
+            ))
+        })
     }
 
     /// Every setting that a repository can have, with what is set in this one: `git config
@@ -512,6 +536,7 @@ impl Engine {
     pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
         let repo = self.shared.repo()?;
         let mut installed = install::install(&repo, options)?;
+        installed.notes.extend(self.path_warning());
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
         Ok(installed)
     }

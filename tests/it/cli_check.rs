@@ -185,3 +185,16 @@ fn what_a_deployment_alone_has_is_refused_in_a_run() {
     }
     assert!(!said.out.contains(":3:"), "{}", said.out);
 }
+
+#[test]
+fn a_repository_that_placeholders_cannot_name_is_a_warning() {
+    let repo = TestRepo::new();
+    repo.commit_config("build: make\n");
+    assert_eq!(run(&repo, &["check"]).with_code(0).err, "");
+    let spaced = repo.outside().join("my sites");
+    fs::rename(repo.path(), &spaced).unwrap();
+    for args in [&["check"][..], &["check", "--commit", "main"]] {
+        let said = run_in(&spaced, args).with_code(0);
+        assert!(said.err.contains("\"$TINYCI_EXPORT\""), "{}", said.err);
+    }
+}

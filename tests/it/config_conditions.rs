@@ -47,6 +47,23 @@ fn a_false_condition_leaves_out_its_step_alone() {
 }
 
 #[test]
+fn a_message_is_compared_without_the_line_break_that_git_puts_behind_it() {
+    let repo = TestRepo::new();
+    repo.commit_config(
+        "build: {run: echo exact, when: {message: config}}\n\
+         test: {run: echo end, when: {message: '*fig'}}\n\
+         hooks:\n  before_test: {run: echo not, when: {message: '!config'}}\n  \
+         after_all: {run: echo part, when: {message: conf}}\n",
+    );
+    let (record, output) = run(&repo);
+    assert_eq!((record.outcome, output.as_str()), (Outcome::Success, "exact\nend\n"));
+
+    // A body counts, and so does what the message holds between its ends.
+    repo.commit("\n  Release\n\nconfig");
+    assert_eq!(run(&repo).1, "not\nend\n");
+}
+
+#[test]
 fn a_command_is_tried_again_as_often_as_it_may_be() {
     let repo = TestRepo::new();
     let try_thrice = "echo x >> n; test $(wc -l < n) = 2";

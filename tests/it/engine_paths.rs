@@ -9,11 +9,14 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CompactOptions, DeployOutcome, DeployRequest, Engine, ErrorKind, Event, Outcome,
-    Selection,
+    CancelToken, CompactOptions, DeployOutcome, DeployRequest, Engine, ErrorKind, Event, Hook,
+    InstallOptions, Outcome, Selection,
 };
 
-use crate::engine_stage::{Ran, Stage};
+use crate::{
+    engine_stage::{Ran, Stage},
+    support::TestRepo,
+};
 
 /// Runs an ignored test of this file in a process of its own, since the current directory belongs
 /// to a process.
@@ -140,4 +143,51 @@ fn stand_nowhere() {
 #[test]
 fn without_a_current_directory_absolute_paths_still_work() {
     alone("stand_nowhere");
+}
+
+/// `rm -rf /srv/my sites/app.git/builds/…` would remove `/srv/my`.
+#[test]
+fn a_path_of_two_words_never_gets_into_a_command() {
+    let outer = TestRepo::new();
+    let kept = outer.outside().join("my/file");
+    fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    fs::write(&kept, "precious").unwrap();
+    let config = "build: mkdir target\nhooks:\n  before_test: rm -rf \"$TINYCI_EXPORT/target\"\n  \
+                  after_all: rm -rf <%= export %>/target\n";
+    for (name, reason) in [("my sites/app", Some("holds ' '")), ("dépôt/app", None)] {
+        let path = outer.outside().join(name);
+        fs::create_dir_all(&path).unwrap();
+        let git = |args: &[&str]| {
+            let output = outer.command_in(&path).args(args).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        };
+        git(&["init", "-q", "-b", "main"]);
+        fs::write(path.join(".tinyci.yml"), config).unwrap();
+        git(&["add", "-A"]);
+        git(&["commit", "-q", "-m", "config"]);
+
+        let engine = Engine::open(&path).unwrap();
+        let warning = engine.path_warning();
+        assert_eq!(warning.is_some(), reason.is_some(), "{warning:?}");
+        let notes = engine.install(&InstallOptions::new()).unwrap().notes;
+        assert!(warning.iter().all(|it| notes.contains(it)), "{notes:?}");
+        let run = engine.run(&Selection::pending(), &CancelToken::new(), &mut |_: &Event| {});
+        let record = run.unwrap().records.remove(0);
+        assert_eq!(record.outcome, Outcome::Success, "a hook changes no verdict");
+        let step = record.steps.iter().find(|it| it.name == Hook::AfterAll.into());
+        let error = step.unwrap().error.clone();
+        let Some(reason) = reason else {
+            assert_eq!(error, None);
+            continue;
+        };
+        let error = error.unwrap();
+        assert!(error.contains(reason) && error.contains("\"$TINYCI_EXPORT\""), "{error}");
+        let warning = warning.unwrap();
+        assert!(warning.contains(reason) && warning.contains(path.to_str().unwrap()), "{warning}");
+    }
+    assert!(kept.exists());
+
+    let named = outer.outside().join("out side");
+    let engine = Engine::builder(outer.path()).builds_dir(&named).open().unwrap();
+    assert!(engine.path_warning().unwrap().contains("out side"), "the builds' own path counts too");
 }

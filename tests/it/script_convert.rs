@@ -13,7 +13,7 @@ use tinyci::{
 use crate::support::TestRepo;
 
 /// Configs in every form, each key used alone and with others.
-const CONFIGS: [&str; 7] = [
+const CONFIGS: [&str; 8] = [
     "build: make\n",
     "build: VERSION=<%= commit %> docker-compose build --force-rm test\n\
      test: docker-compose run --rm test\n\
@@ -30,6 +30,9 @@ const CONFIGS: [&str; 7] = [
      test: {run: b, when: {branch: other}}\n\
      hooks:\n  before_build: {run: c, when: {tag: 'v*'}}\n  \
      before_test: {run: d, when: {branch: '!m*n'}}\n  after_all: e\n",
+    "build: {run: a, when: {message: config}}\ntest: {run: b, when: {message: '!config'}}\n\
+     hooks:\n  before_build: {run: c, when: {message: '*fig'}}\n  \
+     after_build: {run: d, when: {message: 'con*fig'}}\n  after_all: {run: e, when: {message: conf}}\n",
 ];
 
 type Ran = (Program, String, BTreeMap<String, String>);

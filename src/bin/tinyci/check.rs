@@ -41,12 +41,14 @@ pub(crate) struct CheckArgs {
 pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure> {
     let (report, text) = match &args.commit {
         Some(revision) => {
-            let found = globals.engine()?.check(revision)?;
+            let engine = globals.engine()?;
+            engine.path_warning().iter().for_each(terminal::warn);
+            let found = engine.check(revision)?;
             (CheckReport::of_commit(revision, found)?, Vec::new())
         }
         None => {
             let (name, text) = read(args.file.as_deref(), globals)?;
-            warn_of_settings(globals);
+            warn_of_repository(globals);
             let builder = Engine::builder(globals.dir());
             let found = builder.check_config(&text, format_of(&name), &name);
             (CheckReport::new(name, found)?, text)
@@ -65,12 +67,13 @@ pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure
     Ok(if report.is_valid() { OK } else { FAILED })
 }
 
-/// Says what is odd about the settings of the repository, where the folder is in one: a config can
-/// be checked anywhere.
-fn warn_of_settings(globals: &Globals) {
+/// Says what is odd about the settings and the path of the repository, where the folder is in one: a
+/// config can be checked anywhere.
+fn warn_of_repository(globals: &Globals) {
     match globals.engine() {
+        Ok(engine) => engine.path_warning().iter().for_each(terminal::warn),
         Err(failure) if failure.is_of_usage() => terminal::warn(failure.message()),
-        _ => {}
+        Err(_) => {}
     }
 }
 

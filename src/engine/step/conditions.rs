@@ -24,7 +24,8 @@ pub(super) fn unmet(
     if !when.tag.is_empty() && !facts.tags.iter().any(|tag| holds(&when.tag, tag)) {
         return Ok(Some(format!("it has no tag {}", when.tag.join(", "))));
     }
-    if !holds(&when.message, &facts.message) {
+    // git ends a message with a line break that its author did not write.
+    if !holds(&when.message, facts.message.trim()) {
         return Ok(Some(format!("its message is not {}", when.message.join(", "))));
     }
     if !when.changed.is_empty() && !changed(lookups, &when.changed)? {
