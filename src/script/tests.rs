@@ -102,6 +102,10 @@ impl Host for Recorder {
         false
     }
 
+    fn masked(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
     fn is_canceled(&self, _: bool) -> bool {
         false
     }

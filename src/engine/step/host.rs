@@ -32,7 +32,7 @@ use crate::{
     request_context::RequestContext,
     step::{
         ApprovalAnswer, Changes, CommandEnd, Denied, Effects, FailedCommand, Host, Lookups,
-        Reporter, RequestLimits, StepCommand, shown_program, whole_program,
+        Reporter, RequestLimits, StepCommand, in_one_line, whole_program,
     },
 };
 
@@ -265,6 +265,10 @@ impl Host for StepHost {
         is_name && self.lookups.has_program(name, &dirs.collect::<Vec<_>>())
     }
 
+    fn masked(&self, text: &str) -> String {
+        self.masks.apply(text)
+    }
+
     fn is_canceled(&self, cleanup: bool) -> bool {
         self.view(cleanup).is_canceled()
     }
@@ -306,11 +310,13 @@ impl StepHost {
             duration: clock.elapsed(),
         });
         let exit = ended.map_err(Denied::of_machinery)?;
+        let whole = self.masks.apply(&whole_program(&prepared.program));
+        let shown = in_one_line(&whole);
         if !exit.outcome().passed() {
-            let command = self.masks.apply(&whole_program(&prepared.program));
+            let command = whole;
             *locked(&self.ran.failed) = Some(FailedCommand { command, exit, tail: tail.clone() });
         }
-        let (shown, passed) = (shown_program(&prepared.program), command.passes_with(exit));
+        let passed = command.passes_with(exit);
         Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
     }
 
