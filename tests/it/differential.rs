@@ -66,7 +66,7 @@ fn agree(seeds: Range<u64>, judge: impl Fn(u64) -> Option<Disagreement> + Sync) 
     let next = || seeds.lock().unwrap().next();
     let work = || -> Vec<Disagreement> { iter::from_fn(next).filter_map(&judge).collect() };
     let mut found: Vec<Disagreement> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     found.sort_by_key(|it| it.case.seed);
