@@ -100,12 +100,21 @@ pub(super) struct Ran {
 }
 
 impl Ran {
+    fn note(&self, ended: FailedCommand, passed: bool) {
+        let mut failed = locked(&self.failed);
+        if !passed {
+            *failed = Some(ended);
+        } else if failed.as_ref().is_some_and(|it| it.command == ended.command) {
+            *failed = None;
+        }
+    }
+
     /// The records of all commands, in the order in which they ended.
     pub(super) fn records(&self) -> Vec<CommandRecord> {
         locked(&self.records).clone()
     }
 
-    /// The last command that failed.
+    /// The last command that failed and did not pass when it was tried again.
     pub(super) fn failed(&self) -> Option<FailedCommand> {
         locked(&self.failed).clone()
     }
@@ -312,11 +321,8 @@ impl StepHost {
         let exit = ended.map_err(Denied::of_machinery)?;
         let whole = self.masks.apply(&whole_program(&prepared.program));
         let shown = in_one_line(&whole);
-        if !exit.outcome().passed() {
-            let command = whole;
-            *locked(&self.ran.failed) = Some(FailedCommand { command, exit, tail: tail.clone() });
-        }
         let passed = command.passes_with(exit);
+        self.ran.note(FailedCommand { command: whole, exit, tail: tail.clone() }, passed);
         Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
     }
 
