@@ -1,6 +1,13 @@
 //! What a commit asks for: phases and hooks, each a [`Step`] of commands or a function.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Component, Path},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::error::{Error, ErrorKind, Position};
 
@@ -284,6 +291,12 @@ impl DeployRules {
         let unnamed = self.environment.is_empty().then_some(Self::PRODUCTION);
         self.environment.iter().map(String::as_str).chain(unnamed)
     }
+}
+
+/// Whether a path names something below the export, or the export itself. Links are not looked at.
+pub(crate) fn stays_below(path: &str) -> bool {
+    let stays = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    !path.is_empty() && !path.contains('\0') && Path::new(path).components().all(stays)
 }
 
 /// What an environment can be called, for messages.

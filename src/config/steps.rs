@@ -5,11 +5,7 @@
 //! equal keys win; so such configs are in use and load, with warnings. In the mapping form of a
 //! phase or hook, which is new, the same are errors.
 
-use std::{
-    collections::BTreeMap,
-    path::{Component, Path},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     deploy,
@@ -19,7 +15,9 @@ use super::{
 use crate::{
     duration::parse_duration,
     error::{Error, ErrorKind},
-    pipeline::{DeployRules, Format, Phase, Pipeline, Step, StepName, Template, Warning},
+    pipeline::{
+        DeployRules, Format, Phase, Pipeline, Step, StepName, Template, Warning, stays_below,
+    },
     suggestion::did_you_mean,
 };
 
@@ -321,8 +319,7 @@ impl<'a> Reader<'a> {
         let text = node.text().filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| self.unexpected(node, wanted))?;
         self.without_nul(node, text)?;
-        let leaves = |part| matches!(part, Component::RootDir | Component::ParentDir);
-        if !text.contains("<%") && Path::new(text).components().any(leaves) {
+        if !text.contains("<%") && !stays_below(text) {
             let message = format!("`{text}` leads out of the export; expected {wanted}");
             return Err(self.document.error(node, message));
         }

@@ -135,6 +135,12 @@ pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     if call.session.facts.phase != "deploy" {
         return Err(throw("only `deploy` can ask for an approval: a commit is judged without one"));
     }
+    if call.session.frame().in_branch {
+        return Err(throw(
+            "`approve` does not stand in a branch of `parallel`: the other branches may act before \
+             there is an answer",
+        ));
+    }
     if call.session.acted.load(Ordering::SeqCst) {
         return Err(throw(
             "`approve` comes before any command: a deployment that waits has done nothing",

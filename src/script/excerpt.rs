@@ -10,7 +10,7 @@ const LINE_CHARACTERS_MAX: usize = 160;
 
 /// An error at a place in a script.
 pub(super) fn error(source: &Source, position: Position, message: impl Into<String>) -> Error {
-    let excerpt = excerpt(source, position, "", &[]);
+    let excerpt = excerpt(source, position, "", &[], &str::to_owned);
     Error::new(ErrorKind::Script, message)
         .with_path(&*source.name)
         .with_position(position)
@@ -18,17 +18,20 @@ pub(super) fn error(source: &Source, position: Position, message: impl Into<Stri
 }
 
 /// The lines that show a place. `whereabouts` stands behind the place, each note on its own line.
+/// `mask` takes secrets out of a text: of one that is cut no mask knows the rest.
 pub(super) fn excerpt(
     source: &Source,
     position: Position,
     whereabouts: &str,
     notes: &[String],
+    mask: &dyn Fn(&str) -> String,
 ) -> String {
     let number = position.line.to_string();
     let gutter = " ".repeat(number.len() + 2);
     let mut text = format!("{}--> {}:{position}{whereabouts}", &gutter[1..], source.name);
     if let Some(line) = source.line(position.line) {
-        let (line, column) = cut(line, position.column);
+        let before: String = line.chars().take(position.column.saturating_sub(1)).collect();
+        let (line, column) = cut(&mask(line), mask(&before).chars().count() + 1);
         let space: String = line.chars().take(column.saturating_sub(1)).map(blank).collect();
         // Writing to a String does not fail.
         let _ = write!(text, "\n{gutter}|\n {number} | {line}\n{gutter}| {space}^");
@@ -83,7 +86,13 @@ mod tests {
 
     fn shown(text: &str, line: usize, column: usize) -> Vec<String> {
         let source = Source::new(text.as_bytes(), "ci/a.rhai").unwrap();
-        let text = excerpt(&source, Position::new(line, column), " in build", &["note".into()]);
+        let text = excerpt(
+            &source,
+            Position::new(line, column),
+            " in build",
+            &["note".into()],
+            &str::to_owned,
+        );
         text.lines().map(str::to_owned).collect()
     }
 
@@ -107,6 +116,13 @@ mod tests {
         let lines = shown(&line, 1, 1001);
         assert!(lines[2].len() < 200 && lines[2].contains('!'));
         assert_eq!(lines[2].find('!'), lines[3].find('^'));
+        let source = Source::new(line.replace('!', "!secret").as_bytes(), "a").unwrap();
+        let mask = |text: &str| text.replace("!secret", "***");
+        let at = |column| excerpt(&source, Position::new(1, column), "", &[], &mask);
+        for column in [915, 925, 1001, 1005, 1080, 1084, 1090] {
+            assert!(!at(column).contains("secret") && !at(column).contains('!'), "{}", at(column));
+            assert!(at(column).ends_with('^'), "{}", at(column));
+        }
         assert_eq!(shown("x", 7, 1).len(), 2);
         assert_eq!(shown("a\u{1b}[2J", 1, 1)[2], " 1 | a\u{fffd}[2J");
     }

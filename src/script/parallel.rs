@@ -170,7 +170,8 @@ fn run_branch(
 ) -> Result<Dynamic, Thrown> {
     let work = || branch.function.call_raw(context, None, branch.arguments.clone());
     let work = || catch_unwind(AssertUnwindSafe(work));
-    call.session.within(labelled(outer, &branch.label), work).unwrap_or_else(|panic| {
+    let frame = Frame { in_branch: true, ..labelled(outer, &branch.label) };
+    call.session.within(frame, work).unwrap_or_else(|panic| {
         let message = format!("a branch panicked: {}", panic_text(&*panic));
         Err(Stop::Fault(Arc::new(Error::new(ErrorKind::Panic, message))).thrown())
     })

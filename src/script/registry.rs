@@ -142,8 +142,8 @@ pub(crate) const FUNCTIONS: [Function; 24] = [
         params: &["question"],
         required: 1,
         effect: Effect::Control,
-        doc: "In `deploy`, goes on only once a person has approved of this commit, and before any \
-              command.",
+        doc: "In `deploy`, goes on only once a person has approved of this commit, before any \
+              command and outside of `parallel`.",
     },
     Function {
         name: "secret",

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Position},
+    step::Host,
     suggestion::did_you_mean,
 };
 
@@ -23,20 +24,28 @@ struct Trace<'e> {
 }
 
 /// An error as ours, with the lines that show it. `whereabouts` names phase and commit.
-pub(super) fn error(thrown: &Thrown, script: &Script, phase: &str, whereabouts: &str) -> Error {
+pub(super) fn error(
+    thrown: &Thrown,
+    script: &Script,
+    phase: &str,
+    whereabouts: &str,
+    host: &dyn Host,
+) -> Error {
     let say = |error: &EvalAltResult| (message(error, Some(script)), Vec::new());
     let begin = script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position);
-    located(thrown, script, (phase, begin), &format!(", {whereabouts}"), say)
+    let mask = |text: &str| host.masked(text);
+    located(thrown, script, (phase, begin), &format!(", {whereabouts}"), say, &mask)
 }
 
 /// The same of any function of a script, with the place where it begins. `say` gives the sentence,
-/// and notes that stand before the calls.
+/// and notes that stand before the calls; `mask` takes secrets out of the line that is shown.
 pub(super) fn located(
     thrown: &Thrown,
     script: &Script,
     (function, begin): (&str, Position),
     whereabouts: &str,
     say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
+    mask: &dyn Fn(&str) -> String,
 ) -> Error {
     let trace = trace(thrown, &script.main.source.name, function);
     let (message, mut notes) = say(trace.innermost);
@@ -51,7 +60,7 @@ pub(super) fn located(
     let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());
     let whereabouts = format!(" in {}{whereabouts}", trace.function);
     notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
-    let lines = excerpt(source, position, &whereabouts, &notes);
+    let lines = excerpt(source, position, &whereabouts, &notes, mask);
     report.with_position(position).with_excerpt(lines)
 }
 

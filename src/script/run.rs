@@ -130,7 +130,7 @@ fn end_of(ended: Result<(), Thrown>, session: &Session, call: &PhaseCall<'_>) ->
     let Err(thrown) = ended else { return PhaseEnd::of(Outcome::Success) };
     let facts = &session.facts;
     let whereabouts = format!("phase {}, commit {} {:?}", facts.phase, facts.short, facts.subject);
-    let report = || report::error(&thrown, call.script, call.phase, &whereabouts);
+    let report = || report::error(&thrown, call.script, call.phase, &whereabouts, &*session.host);
     let sentence = |text: String| Error::new(ErrorKind::Script, text);
     match Stop::of(&thrown) {
         Some(Stop::Skip(reason)) => {

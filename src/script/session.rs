@@ -81,6 +81,8 @@ pub(super) struct Frame {
     pub(super) label: Option<String>,
     /// Whether the expression of a tag is evaluated, which only looks things up.
     pub(super) in_tag: bool,
+    /// Whether other branches may run at once.
+    pub(super) in_branch: bool,
 }
 
 /// What the functions of a running phase share.

@@ -104,6 +104,10 @@ impl Host for Recorder {
         false
     }
 
+    fn masked(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
     fn is_canceled(&self, _: bool) -> bool {
         false
     }
@@ -161,10 +165,15 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
     let end = phase(DEPLOY, "deploy", "master", host.clone());
     assert_eq!(end.outcome, Outcome::Failure);
     assert_eq!(host.commands.lock().unwrap().len(), 5);
-    let late = "fn deploy(ctx) { sh(\"x\"); approve(\"?\"); }";
-    let host = Arc::new(Recorder { approved: true, ..Recorder::default() });
-    let error = phase(late, "deploy", "master", host).error.unwrap();
-    assert!(error.message().contains("`approve` comes before any command"), "{error}");
+    for (late, why) in [
+        ("sh(\"x\"); approve(\"?\");", "`approve` comes before any command"),
+        ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "not stand in a branch"),
+    ] {
+        let text = format!("fn deploy(ctx) {{ {late} }}");
+        let host = Arc::new(Recorder { approved: true, ..Recorder::default() });
+        let error = phase(&text, "deploy", "master", host).error.unwrap();
+        assert!(error.message().contains(why), "{error}");
+    }
 }
 
 #[test]

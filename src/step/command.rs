@@ -99,7 +99,7 @@ pub(crate) enum Shown {
 /// How a command ended, all attempts included.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandEnd {
-    /// The command in one line.
+    /// The command in one line, masked.
     pub(crate) command: String,
     pub(crate) exit: Exit,
     /// True if it passed, with code 0 or one that is allowed.
@@ -119,7 +119,12 @@ impl CommandEnd {
 
 /// A command in one line of bearable length.
 pub(crate) fn shown_program(program: &Program) -> String {
-    let text = whole_program(program);
+    in_one_line(&whole_program(program))
+}
+
+/// The text of a command in one line of bearable length. It is masked before: of a secret that is
+/// cut no mask knows the rest.
+pub(crate) fn in_one_line(text: &str) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();
     let shown: String = first.chars().take(SHOWN_CHARACTERS_MAX).collect();

@@ -20,7 +20,9 @@ mod seams;
 #[cfg(feature = "rhai")]
 pub(crate) use self::facts::FailureFacts;
 pub(crate) use self::{
-    command::{CommandEnd, OutputUse, Shown, StepCommand, shown_program, whole_program},
+    command::{
+        CommandEnd, OutputUse, Shown, StepCommand, in_one_line, shown_program, whole_program,
+    },
     facts::{Facts, Progress},
     result::{FailedCommand, StepResult},
     seams::{

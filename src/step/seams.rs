@@ -155,6 +155,9 @@ pub(crate) trait Host: Send + Sync {
     /// True if a program of this name is in `PATH`.
     fn has_program(&self, name: &str) -> bool;
 
+    /// Returns a text without secrets, for what is cut before it is shown.
+    fn masked(&self, text: &str) -> String;
+
     /// True if the step, or the cleaning up after it, is to stop now.
     fn is_canceled(&self, cleanup: bool) -> bool;
 

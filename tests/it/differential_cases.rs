@@ -761,7 +761,7 @@ impl Writer {
             return String::new();
         }
         let id = self.id();
-        let asks = match self.dice.below(5) {
+        let asks = match self.dice.below(6) {
             0 => {
                 let condition = self.dice.pick(&DEPLOY_CONDITIONS);
                 format!("if {condition} {{ approve(\"may {id}?\"); }}")
@@ -770,6 +770,7 @@ impl Writer {
             2 => format!(
                 "try {{ approve(\"may {id}?\"); }} catch (it) {{ print(`fact {id} ${{it}}`); }}"
             ),
+            3 => format!("parallel([1, 2], |it| approve(`may {id} ${{it}}?`));"),
             _ => format!("approve(`may {id} go to ${{ctx.environment}}?`);"),
         };
         format!("    {asks}\n")

@@ -226,6 +226,24 @@ fn an_error_shows_no_secret_of_the_line_that_it_shows() {
     }
 }
 
+/// Of a long text only a part is shown, which may end within a secret.
+#[cfg(feature = "rhai")]
+#[test]
+fn a_secret_is_masked_before_a_text_is_cut() {
+    let code = "fn build() { let x = [1]; if x[7] == 2 { return; } } //";
+    for shown in [8, 12, 19] {
+        let fill = " ".repeat(160 - shown - code.len());
+        let word = "x".repeat(1_000 - shown - "false  ".len());
+        let (stage, engine, ran) = run_script(&format!(
+            "{code}{fill}{}\nfn after_build() {{ sh([\"false\", \"{word}\", forms()[0]]); }}",
+            FORMS[1],
+        ));
+        assert!(error_of(ran.record(), "build").contains(" | fn build"), "{:#?}", ran.record());
+        assert!(error_of(ran.record(), "after_build").contains("xx ***"), "{:#?}", ran.record());
+        nowhere(&sinks(&stage, &engine, &ran));
+    }
+}
+
 #[cfg(feature = "rhai")]
 #[test]
 fn a_secret_in_a_text_of_the_script_is_masked_wherever_that_is_shown() {

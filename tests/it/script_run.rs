@@ -256,6 +256,17 @@ fn a_command_whose_exit_is_allowed_has_not_failed() {
     assert!(!lines.iter().any(|line| line.contains("status")), "{lines:?}");
 }
 
+#[test]
+fn a_command_that_passed_in_the_end_is_not_what_failed() {
+    let ran = run(r#"fn build(ctx) {
+            retry(2, || sh("test -e tried || { touch tried; exit 1; }"), #{ backoff: 0 });
+            sh("echo seen; exit 3", #{ allow: 3 });
+            fail("a reason of its own");
+        }
+        fn after_build_failure(ctx) { print(`${ctx.failure.command}|${ctx.failure.tail}|`); }"#);
+    assert!(ran.output.ends_with("\na reason of its own||\n"), "{}", ran.output);
+}
+
 /// Other types of numbers would compare to nothing, and a `switch` would take the wrong arm.
 #[test]
 fn a_command_that_is_too_long_to_start_fails_and_is_shown_in_part() {

@@ -33,7 +33,7 @@ use crate::{
     request_context::RequestContext,
     step::{
         ApprovalAnswer, Changes, CommandEnd, Denied, Effects, FailedCommand, Host, Lookups,
-        Reporter, RequestLimits, StepCommand, shown_program, whole_program,
+        Reporter, RequestLimits, StepCommand, in_one_line, whole_program,
     },
 };
 
@@ -101,12 +101,21 @@ pub(super) struct Ran {
 }
 
 impl Ran {
+    fn note(&self, ended: FailedCommand, passed: bool) {
+        let mut failed = locked(&self.failed);
+        if !passed {
+            *failed = Some(ended);
+        } else if failed.as_ref().is_some_and(|it| it.command == ended.command) {
+            *failed = None;
+        }
+    }
+
     /// The records of all commands, in the order in which they ended.
     pub(super) fn records(&self) -> Vec<CommandRecord> {
         locked(&self.records).clone()
     }
 
-    /// The last command that failed.
+    /// The last command that failed and did not pass when it was tried again.
     pub(super) fn failed(&self) -> Option<FailedCommand> {
         locked(&self.failed).clone()
     }
@@ -266,6 +275,10 @@ impl Host for StepHost {
         !name.contains('/') && self.lookups.has_program(name, search_path(&self.env))
     }
 
+    fn masked(&self, text: &str) -> String {
+        self.masks.apply(text)
+    }
+
     fn is_canceled(&self, cleanup: bool) -> bool {
         self.view(cleanup).is_canceled()
     }
@@ -308,12 +321,10 @@ impl StepHost {
         });
         let ended = ended.map_err(|error| blamed("the command", error));
         let exit = ended.map_err(Denied::of_machinery)?;
+        let whole = self.masks.apply(&whole_program(&prepared.program));
+        let shown = in_one_line(&whole);
         let passed = command.passes_with(exit);
-        if !passed {
-            let command = self.masks.apply(&whole_program(&prepared.program));
-            *locked(&self.ran.failed) = Some(FailedCommand { command, exit, tail: tail.clone() });
-        }
-        let shown = shown_program(&prepared.program);
+        self.ran.note(FailedCommand { command: whole, exit, tail: tail.clone() }, passed);
         Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
     }
 

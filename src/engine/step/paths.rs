@@ -1,9 +1,11 @@
-//! Paths that a config names below the export: the one place that says whether they stay there.
+//! Paths that a config names below the export: whether they stay there in a commit's tree, and what
+//! they lead to.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::{
     error::Error,
+    pipeline::stays_below,
     step::{Denied, TreeEntry},
 };
 
@@ -28,9 +30,7 @@ pub(super) fn in_tree(
     below: &str,
     entry: &dyn Fn(&str) -> Result<TreeEntry, Error>,
 ) -> Result<Option<TreeEntry>, Error> {
-    let mut parts_of = Path::new(below).components();
-    let stays = parts_of.all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if below.is_empty() || !stays || below.contains('\0') {
+    if !stays_below(below) {
         return Ok(None);
     }
     // What is still to be walked, its next part last, and where the walk stands.

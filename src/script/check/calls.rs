@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     duration::parse_duration,
+    pipeline::stays_below,
     script::registry::{self, COMMAND_OPTIONS, RETRY_OPTIONS},
     suggestion::did_you_mean,
 };
@@ -185,6 +186,8 @@ fn arguments(call: &FnCallExpr, findings: &mut Findings<'_>) {
             }
             "function" => called_too_early(function.name, argument, findings),
             "limit" | "time" => time(parameter, argument, findings),
+            "path" => below("path", argument, findings),
+            "command" => not_empty(function.name, argument, findings),
             _ => {}
         }
     }
@@ -202,6 +205,8 @@ fn options(known: &[(&str, &str)], argument: &Expr, findings: &mut Findings<'_>)
             findings.add(key.pos, format!("there is no option `{}`{hint}", key.name));
         } else if matches!(&*key.name, "timeout" | "backoff") {
             time(&key.name, value, findings);
+        } else if key.name == "cwd" {
+            below("cwd", value, findings);
         }
     }
 }
@@ -219,6 +224,27 @@ fn called_too_early(name: &str, argument: &Expr, findings: &mut Findings<'_>) {
         _ => return,
     };
     findings.add(argument.position(), message);
+}
+
+/// A path that is written out stays in the export.
+fn below(what: &str, value: &Expr, findings: &mut Findings<'_>) {
+    if let Expr::StringConstant(path, at) = value
+        && !stays_below(path)
+    {
+        findings.add(*at, format!("`{what}` names something below the export, not `{path}`"));
+    }
+}
+
+/// A command that is written out is one.
+fn not_empty(name: &str, value: &Expr, findings: &mut Findings<'_>) {
+    let is_empty = match value {
+        Expr::StringConstant(text, _) => text.trim().is_empty(),
+        Expr::Array(words, _) => words.is_empty(),
+        _ => false,
+    };
+    if is_empty {
+        findings.add(value.position(), format!("`{name}` has no command to run here"));
+    }
 }
 
 /// A time that is written out is one.

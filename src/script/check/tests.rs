@@ -192,6 +192,12 @@ fn arguments_that_are_written_out_are_judged() {
     one("retry(3, || 1, #{ timeout: \"1s\" });", 19, "there are backoff");
     one("sh(\"a\", #{ timeout: \"5x\" });", 21, "`timeout` takes a time such as `\"90s\"`");
     one("timeout(\"soon\", || 1);", 9, "`limit` takes a time");
+    one("sh(\"a\", #{ cwd: \"../x\" });", 17, "below the export, not `../x`");
+    one("artifact(\"/etc/passwd\");", 10, "below the export");
+    one("capture(\" \");", 9, "`capture` has no command");
+    one("sh([]);", 4, "`sh` has no command");
+    one("sh(\"a\", #{ timeout: 0 });", 21, "`timeout` takes a time such as");
+    one("timeout(\"0s\", || 1);", 9, "not `\"0s\"`");
     one("retry(3, sh(\"a\"));", 10, "this calls `sh` before `retry` begins: write `|| sh(…)`");
     one("defer(\"rm -rf x\");", 7, "`defer` takes a function here");
     one("exit();", 1, "`exit` is always an error");
