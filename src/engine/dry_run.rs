@@ -24,7 +24,7 @@ use crate::{
     record::Record,
     repo::Repo,
     request_context::RequestContext,
-    step::{Facts, Progress, StepResult},
+    step::{Facts, FailedCommand, Progress, StepResult},
 };
 
 /// How long one step of a forecast may take: nothing in it waits, so that more is an endless loop.
@@ -189,14 +189,20 @@ impl DryRun {
             let name: StepName = step.record.name;
             // The error itself still holds what was masked in the record.
             let report = step.record.error.filter(|_| step.error.is_some());
+            let command = step.failed.filter(|_| !step.record.outcome.passed());
             StepForecast {
                 name,
                 host_hooks: self.effects.hooks.count(name),
                 outcome: step.record.outcome,
-                reason: report.or(step.reason),
+                reason: report.or(step.reason).or_else(|| command.as_ref().map(refusal)),
                 acts,
             }
         };
         steps.into_iter().zip(acts).map(forecast).collect()
     }
+}
+
+/// Why a command certainly fails: what would be said in its place.
+fn refusal(failed: &FailedCommand) -> String {
+    format!("`{}` {}: {}", failed.command, failed.exit, failed.tail.trim())
 }

@@ -427,13 +427,18 @@ pub(crate) fn plan(engine: &Engine) -> Seen {
         SeenStep {
             name: step.name.to_string(),
             outcome: step.outcome.to_string(),
-            sentence: step.reason.as_deref().map(sentence),
+            sentence: step.reason.as_deref().filter(|it| !is_of_command(it)).map(sentence),
             commands: last_attempts(commands),
             warnings: step.acts.iter().filter_map(|act| warning(&act.to_string())).collect(),
             facts: None,
         }
     });
     Seen { outcome: forecast.outcome.to_string(), steps: steps.collect(), remembered: None }
+}
+
+/// Whether a plan says why a command in YAML fails: what a run says in the log alone.
+fn is_of_command(reason: &str) -> bool {
+    reason.starts_with('`') && reason.contains("` failed with status ")
 }
 
 /// The plan of a deployment of the last commit, and what becomes of approvals.

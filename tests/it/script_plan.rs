@@ -284,6 +284,24 @@ fn a_config_in_yaml_has_a_plan_too() {
     assert_eq!(forecast.outcome, Outcome::Success);
 }
 
+#[test]
+fn a_plan_says_why_a_config_in_yaml_certainly_fails() {
+    let repo = TestRepo::new();
+    repo.commit_config(
+        "build: {run: [a, b], cwd: none}\nhooks: {after_all: {run: c, cwd: none}}\n",
+    );
+    let forecast = forecast(&repo);
+    assert_eq!(
+        (forecast.outcome, commands(&forecast)),
+        (Outcome::Failure, vec!["a".to_owned(), "c".to_owned()])
+    );
+    for (step, command) in forecast.steps.iter().zip(["a", "c"]) {
+        let reason = step.reason.as_deref().unwrap();
+        let begin = format!("`{command}` failed with status 127: cannot enter directory `");
+        assert!(reason.starts_with(&begin) && reason.contains("/none`: "), "{reason}");
+    }
+}
+
 #[cfg(feature = "cli")]
 #[test]
 fn the_program_shows_it() {
