@@ -63,7 +63,7 @@ impl Repo {
         let mut tree = history::find_commit(&self.git, oid(id)?)?.tree_id();
         let mut names = path.split('/').peekable();
         while let Some(name) = names.next() {
-            let mut found = Place::Absent;
+            let (mut found, mut inner) = (Place::Absent, None);
             each_entry(&self.git, tree, |entry| {
                 if entry.name != name.as_bytes() {
                     return true;
@@ -73,15 +73,16 @@ impl Repo {
                     it if it.is_file() => Place::File(it.id),
                     _ => Place::Directory,
                 };
-                if entry.is_tree() {
-                    tree = entry.id;
-                }
+                inner = entry.is_tree().then_some(entry.id);
                 false
             })?;
             let is_end = names.peek().is_none();
             if is_end || !matches!(found, Place::Directory) {
                 return Ok((found, is_end));
             }
+            // The files of a submodule are in another repository.
+            let Some(inner) = inner else { return Ok((Place::Absent, false)) };
+            tree = inner;
         }
         Ok((Place::Directory, true))
     }

@@ -93,8 +93,9 @@ pub(crate) struct HookAnswer {
 /// What stands at a path of a commit's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TreeEntry {
+    /// A directory, or a submodule, which is exported as an empty one.
     Directory,
-    /// A file, or a submodule.
+    /// A file.
     File,
     /// A symbolic link, and where it leads.
     Link(String),

@@ -1,5 +1,5 @@
 //! One config, one answer: what a real run does is what a dry run foretells and what a test of the
-//! pipeline shows, as far as each of them knows the inputs.
+//! pipeline shows, as far as each of them knows the inputs; and a deployment likewise.
 //!
 //! Generated configs go all ways. A dry run assumes that commands pass. So it has to agree with the
 //! real run in full where they do, and otherwise up to the first that does not, and with that one.
@@ -52,7 +52,7 @@ fn deployments_agree_with_real_processes() {
 }
 
 #[test]
-#[ignore = "takes ten minutes: see .ci/long"]
+#[ignore = "takes minutes: see .ci/long"]
 fn all_ways_through_many_configs_agree() {
     agree(SEEDS..SEEDS_LONG, |seed| run(seed, Scripted::default()));
     agree(DEPLOYS..DEPLOYS_LONG, |seed| deployment(seed, Scripted::default()));

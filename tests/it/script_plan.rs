@@ -243,7 +243,12 @@ fn what_certainly_fails_in_the_tree_is_told_before() {
     for (name, target) in [("in", "src"), ("lost", "src/none"), ("text", "README")] {
         std::os::unix::fs::symlink(target, repo.path().join(name)).unwrap();
     }
+    std::fs::create_dir(repo.path().join("module")).unwrap();
+    let submodule = format!("160000,{},module", repo.commit("the first"));
+    repo.git(&["update-index", "--add", "--cacheinfo", &submodule]);
     for (statement, fine) in [
+        ("sh(\"true\", #{ cwd: \"module\" });", true),
+        ("sh(\"true\", #{ cwd: \"module/src\" });", false),
         ("sh(\"true\", #{ cwd: \"in\" });", true),
         ("sh(\"true\", #{ cwd: \"lost\" });", false),
         ("sh(\"true\", #{ cwd: \"text\" });", false),
