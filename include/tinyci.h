@@ -827,8 +827,8 @@ tinyci_status tinyci_options_set_setting(tinyci_options *options,
  *
  * Of the host's own environment, as it was when the run was started, commands get `PATH`, `HOME`,
  * `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `LANG`, `LANGUAGE` and `LC_*`, and more where the
- * setting `env` says so: `tinyci_options_set_setting` with `env` and `*` passes all but `GIT_*` and
- * output directories such as `CARGO_TARGET_DIR`, with `+NAME` one more.
+ * setting `env` says so: `tinyci_options_set_setting` with `env` and `*` passes all but `GIT_*`,
+ * `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`, with `+NAME` one more.
  *
  * @param options  The options.
  * @param name     The variable's name. Copied.

@@ -38,6 +38,9 @@ const OUTPUT_DIRS: [&str; 9] = [
 /// What every shell sets for itself: that it was kept back is no news.
 const OF_SHELLS: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
 
+/// Tells what a deployment starts that it is behind it, however many runs stand in between.
+pub(crate) const DEPLOYING: &str = "TINYCI_DEPLOYING";
+
 /// How many names one notice lists.
 const NAMES_MAX: usize = 12;
 
@@ -73,10 +76,11 @@ impl EnvFilter {
         Resolved { passed, kept_back }
     }
 
-    /// Git's variables never pass: they name the repository that was pushed to, and its quarantine.
     fn passes(&self, name: &[u8]) -> bool {
         let mut patterns = self.patterns.iter();
-        if is_of_git(name) {
+        if name == DEPLOYING.as_bytes() {
+            true
+        } else if is_of_another(name) {
             false
         } else if is_output_dir(name) {
             patterns.any(|pattern| pattern.as_bytes() == name)
@@ -86,8 +90,10 @@ impl EnvFilter {
     }
 }
 
-fn is_of_git(name: &[u8]) -> bool {
-    name.starts_with(b"GIT_")
+/// What never passes: git's variables name the repository that was pushed to, and its quarantine;
+/// tinyci's are of the command that this process is, or is behind, and so of another commit.
+fn is_of_another(name: &[u8]) -> bool {
+    name.starts_with(b"GIT_") || name.starts_with(b"TINYCI_")
 }
 
 fn is_output_dir(name: &[u8]) -> bool {
@@ -120,7 +126,7 @@ pub(crate) struct Resolved {
     pub(crate) kept_back: KeptBack,
 }
 
-/// The names of what a filter kept back, each list in order; git's, which never pass, are not told.
+/// The names of what a filter kept back, each list in order, without those that never pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeptBack {
     output_dirs: Vec<String>,
@@ -131,7 +137,8 @@ impl KeptBack {
     fn add(&mut self, name: &OsStr) {
         let bytes = name.as_bytes();
         let told = if is_output_dir(bytes) { &mut self.output_dirs } else { &mut self.others };
-        if !is_of_git(bytes) && !OF_SHELLS.iter().any(|of_shells| of_shells.as_bytes() == bytes) {
+        if !is_of_another(bytes) && !OF_SHELLS.iter().any(|of_shells| of_shells.as_bytes() == bytes)
+        {
             told.push(name.to_string_lossy().replace(char::is_control, "\u{fffd}"));
         }
     }
@@ -180,6 +187,9 @@ impl StepEnv<'_> {
         let ceiling = ("GIT_CEILING_DIRECTORIES", self.build_dir.as_os_str().to_owned());
         let fixed = [("CI", "true".into()), ("TINYCI", "1".into()), ceiling];
         variables.extend(fixed.map(|(name, value)| (name.into(), value)));
+        if self.facts.iter().any(|(name, _)| *name == "environment") {
+            variables.insert(DEPLOYING.into(), "1".into());
+        }
         let facts = self.facts.iter().map(|(name, value)| (variable_of(name), value.into()));
         variables.extend(facts);
         change(&mut variables, self.host);
@@ -255,6 +265,21 @@ mod tests {
         assert!(passing(true, &["+CARGO_TARGET_DIR"]).starts_with("CARGO_TARGET_DIR DEPLOY "));
         for not_named in ["CARGO_*", "+CARGO_TARGET_*", "*", "+*"] {
             assert!(!passing(true, &[not_named]).contains("CARGO"), "{not_named}");
+        }
+    }
+
+    #[test]
+    fn of_another_run_only_that_it_is_a_deployment_s_passes() {
+        let process = variables(&["TINYCI_BRANCH", "TINYCI_DEPLOYING", "TINYCI_ENVIRONMENT"]);
+        for (pass_all, values) in [(true, vec![]), (false, vec![]), (false, vec!["*".to_owned()])] {
+            let resolved = EnvFilter::new(pass_all, &values).resolve(&process);
+            assert_eq!(resolved.passed, variables(&["TINYCI_DEPLOYING"]));
+            assert_eq!(resolved.kept_back.notices(), [""; 0]);
+        }
+        for (fact, is_told) in [("environment", true), ("phase", false)] {
+            let (passed, facts) = (&Variables::new(), &[(fact, "deploy".to_owned())]);
+            let step_env = StepEnv { passed, build_dir: Path::new("/b"), facts, host: &[] };
+            assert_eq!(step_env.variables().contains_key(OsStr::new(DEPLOYING)), is_told);
         }
     }
 

@@ -163,8 +163,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Passes this process's environment on to commands, but for what is git's (`GIT_*`) and for
-    /// output directories of tools such as `CARGO_TARGET_DIR`, which all commits would share.
+    /// Passes this process's environment on to commands, but for what is git's (`GIT_*`), what
+    /// another run has set (`TINYCI_*`), and output directories of tools such as `CARGO_TARGET_DIR`,
+    /// which all commits would share.
     ///
     /// Without it commands get `PATH HOME USER LOGNAME SHELL TMPDIR TZ LANG LANGUAGE LC_*` and what
     /// [`env`](EngineBuilder::env) sets: an embedding program's environment may be full of secrets

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::handle::Shared;
-use crate::environment::Variables;
+use crate::environment::{DEPLOYING, Variables};
 
 /// The environment as it was when a call began.
 pub(super) struct ProcessEnv {
@@ -38,7 +38,7 @@ impl Shared {
         let variables = given.unwrap_or_else(|| collected(std::env::vars_os()));
         let text = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
         let user = text("LOGNAME").or_else(|| text("USER"));
-        let is_of_deployment = variables.contains_key(OsStr::new("TINYCI_ENVIRONMENT"));
+        let is_of_deployment = variables.contains_key(OsStr::new(DEPLOYING));
         let resolved = self.settings.env_filter().resolve(&variables);
         let notices = Mutex::new(resolved.kept_back.notices());
         ProcessEnv { passed: resolved.passed, user, is_of_deployment, notices }

@@ -218,7 +218,7 @@ pub(super) const KEYS: [Key; 18] = [
         name: "tinyci.env",
         several: true,
         meaning: "the variables of tinyci's own environment that commands get, as names or beginnings such as `DEPLOY_*`, one a value; with a `+` in front in addition to the default",
-        default: "all but `GIT_*` and output directories such as `CARGO_TARGET_DIR`; for embedding programs `PATH` and its like",
+        default: "all but `GIT_*`, `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`; for embedding programs `PATH` and its like",
         takes: "takes names of variables and beginnings such as `DEPLOY_*`, either also after a `+`, or nothing for none but `PATH` and its like",
         take: |settings, text| {
             settings.env.push(text.to_owned());

@@ -188,3 +188,14 @@ fn scripts_find_the_programs_that_commands_find() {
         assert_eq!((ran.outcome(), ran.text().as_str()), (Outcome::Success, expected));
     }
 }
+
+/// A run that a command of another run started knows nothing of that one's commit.
+#[test]
+fn the_variables_of_another_run_are_not_taken_for_facts() {
+    let stage = Stage::with("build: 'echo ${TINYCI_BRANCH-none} ${TINYCI_ENVIRONMENT-none}'\n");
+    stage.repo.git(&["checkout", "-q", "--detach"]);
+    stage.repo.git(&["branch", "-q", "-D", "main"]);
+    let builder = with_process(stage.builder(), &["TINYCI_BRANCH", "TINYCI_ENVIRONMENT"]);
+    let engine = builder.pass_all_env().open().unwrap();
+    assert_eq!(Ran::of(&engine, &Selection::revision("HEAD")).text(), "none none\n");
+}
