@@ -25,8 +25,8 @@ const DEPLOYS: u64 = 120;
 const DEPLOYS_OF_PROCESSES: u64 = 12;
 
 /// How many runs and deployments the long test looks at.
-const SEEDS_LONG: u64 = 3_000;
-const DEPLOYS_LONG: u64 = 2_000;
+const SEEDS_LONG: u64 = 2_500;
+const DEPLOYS_LONG: u64 = 1_200;
 
 /// How many disagreements are shown whole.
 const SHOWN: usize = 4;
