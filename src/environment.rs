@@ -146,10 +146,14 @@ impl KeptBack {
     /// What to tell whoever runs commands: nothing where nothing was kept back, never a value.
     pub(crate) fn notices(&self) -> Vec<String> {
         let dirs = self.output_dirs.first().map(|first| {
+            let (what, one) = match self.output_dirs.len() {
+                1 => ("an output directory", "it"),
+                _ => ("output directories", "one of them"),
+            };
             format!(
-                "not passed to commands: {}, an output directory that all commits would share, so \
-                 that a rollback could deploy another commit's build; to pass it all the same: \
-                 `git config --add tinyci.env +{first}`",
+                "not passed to commands: {}, {what} that all commits would share, so that a rollback \
+                 could deploy another commit's build; to pass {one} all the same: `git config --add \
+                 tinyci.env +{first}`",
                 listed(&self.output_dirs)
             )
         });
@@ -288,6 +292,10 @@ mod tests {
         let notices = resolved(true, &[]).kept_back.notices();
         let [dir] = notices.as_slice() else { panic!("{notices:?}") };
         assert!(dir.contains("`git config --add tinyci.env +CARGO_TARGET_DIR`"), "{dir}");
+        assert!(dir.contains(": CARGO_TARGET_DIR, an output directory that"), "{dir}");
+        let two = variables(&["CARGO_TARGET_DIR", "KBUILD_OUTPUT"]);
+        let notices = EnvFilter::new(true, &[]).resolve(&two).kept_back.notices().concat();
+        assert!(notices.contains("KBUILD_OUTPUT, output directories that"), "{notices}");
         let notices = resolved(false, &["+CARGO_TARGET_DIR"]).kept_back.notices();
         let expected =
             ["not passed to commands (see tinyci.env): DEPLOY, DEPLOY_KEY, GOCACHE, TOKEN"];

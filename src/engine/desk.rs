@@ -110,7 +110,7 @@ impl Desk {
         let call = ApprovalCall { environment: &self.environment, question, context };
         answered("the request for an approval", || host(&call)).map_err(|error| {
             let message =
-                format!("the host could not be asked for an approval: {}", error.report());
+                format!("the host does not say whether anybody approves: {}", error.report());
             if error.is_host_fault() { error } else { error.with_message(message) }
         })
     }
