@@ -1,17 +1,19 @@
 //! `when`: whether a step of a YAML config runs for a commit, and why not.
 
+use std::sync::Arc;
+
 use crate::{
     error::Error,
     glob,
     pipeline::When,
-    step::{Facts, Lookups},
+    step::{Changes, Facts},
 };
 
 /// Why a step is left out: the first of its conditions that does not hold.
 pub(super) fn unmet(
     facts: &Facts,
     when: &When,
-    lookups: &dyn Lookups,
+    changes: &dyn Fn() -> Result<Arc<Changes>, Error>,
 ) -> Result<Option<String>, Error> {
     let holds = |globs: &[String], value: &str| {
         globs.is_empty() || glob::text_matches_list(globs.iter().map(String::as_str), value)
@@ -28,7 +30,7 @@ pub(super) fn unmet(
     if !holds(&when.message, facts.message.trim()) {
         return Ok(Some(format!("its message is not {}", when.message.join(", "))));
     }
-    if !when.changed.is_empty() && !changed(lookups, &when.changed)? {
+    if !when.changed.is_empty() && !changed(&*changes()?, &when.changed) {
         let globs = when.changed.join(", ");
         return Ok(Some(format!("nothing changed in {globs} since the nearest green ancestor")));
     }
@@ -36,8 +38,7 @@ pub(super) fn unmet(
 }
 
 /// Without a green ancestor everything has changed.
-fn changed(lookups: &dyn Lookups, globs: &[String]) -> Result<bool, Error> {
-    let changes = lookups.changes()?;
+fn changed(changes: &Changes, globs: &[String]) -> bool {
     let matches = |path: &String| glob::matches_list(globs.iter().map(String::as_str), path);
-    Ok(changes.base.is_none() || changes.paths.iter().any(matches))
+    changes.base.is_none() || changes.paths.iter().any(matches)
 }

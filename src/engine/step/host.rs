@@ -70,6 +70,15 @@ impl Memory {
         locked(&self.artifacts).clone()
     }
 
+    /// What differs from the nearest green ancestor, looked up once a job.
+    pub(super) fn changes(&self, lookups: &dyn Lookups) -> Result<Arc<Changes>, Error> {
+        if let Some(changes) = self.changes.get() {
+            return Ok(changes.clone());
+        }
+        let changes = Arc::new(lookups.changes()?);
+        Ok(self.changes.get_or_init(|| changes).clone())
+    }
+
     /// True if the export is to be removed when the run is over.
     pub(in crate::engine) fn discards_export(&self) -> bool {
         self.discards_export.load(Ordering::SeqCst)
@@ -260,11 +269,7 @@ impl Host for StepHost {
     }
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {
-        if let Some(changes) = self.memory.changes.get() {
-            return Ok(changes.clone());
-        }
-        let changes = Arc::new(self.lookups.changes()?);
-        Ok(self.memory.changes.get_or_init(|| changes).clone())
+        self.memory.changes(&*self.lookups)
     }
 
     fn previous(&self) -> Result<Option<String>, Error> {

@@ -228,7 +228,7 @@ impl Steps<'_> {
 
     /// Does what the config has at a step, if its conditions hold.
     fn configured(&mut self, step: &Step, cancel: &CancelView) -> StepEnd {
-        match unmet(&self.info.facts, &step.when, &*self.lookups) {
+        match unmet(&self.info.facts, &step.when, &|| self.memory.changes(&*self.lookups)) {
             Ok(None) => {}
             Ok(Some(reason)) => return StepEnd::left_out(reason),
             Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
