@@ -78,6 +78,7 @@ mod deploy_push;
 #[cfg(feature = "cli")]
 mod exit_codes;
 #[cfg(feature = "cli")]
+mod green_model;
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -91,6 +92,7 @@ mod push_refs;
 mod push_server;
 #[cfg(feature = "cli")]
 mod push_together;
+mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
