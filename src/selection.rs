@@ -22,7 +22,7 @@ use crate::{
 pub struct Selection {
     /// What was named; empty means all that is pending.
     pub targets: Vec<Target>,
-    /// Runs named commits again that have a verdict, and any that were tried too often.
+    /// Runs named commits again that have a verdict, and any that are out of attempts.
     pub retry: bool,
     /// Looks under the baseline too.
     pub all_history: bool,
@@ -119,7 +119,7 @@ impl Selection {
         self
     }
 
-    /// Runs again what has a verdict (where it is named) or was tried too often.
+    /// Runs again what has a verdict (where it is named) or is out of attempts.
     #[must_use]
     pub fn retry(mut self, retry: bool) -> Self {
         self.retry = retry;

@@ -3,10 +3,11 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    active_jobs::ActiveJobs,
     deploy::deploy_pushed,
-    due::{Wanted, left_out, settled_outcome},
+    due::{Wanted, left_out, settled_outcome, why_held},
     handle::Shared,
-    job::{Books, Site},
+    job::{Books, Site, host_name, run_id},
     process_env::ProcessEnv,
     pump::{self, Sender},
     queue::{self, Turn},
@@ -33,6 +34,8 @@ use crate::{
 pub(super) struct Drive<'a> {
     shared: &'a Shared,
     env: &'a ProcessEnv,
+    /// Names this call among all others.
+    id: String,
     cancel: CancelView,
     events: Sender,
     repo: Repo,
@@ -77,6 +80,7 @@ impl<'a> Drive<'a> {
         Ok(Self {
             shared,
             env,
+            id: run_id(),
             cancel,
             events,
             repo,
@@ -171,6 +175,7 @@ impl<'a> Drive<'a> {
     /// Works under the lock until nothing is due or a waiter takes over.
     fn stay(&mut self, mut lock: RunLock) -> Result<Stay, Error> {
         loop {
+            lock.introduce(&host_name(), &self.id);
             match self.passes(&lock).and_then(|()| self.gives_way()) {
                 Ok(true) => {}
                 Ok(false) => return lock.release().map(|()| Stay::Done),
@@ -242,12 +247,7 @@ impl<'a> Drive<'a> {
         for id in &plan.held {
             if !self.summary.held.contains(id) {
                 self.summary.held.push(*id);
-                self.warn(format!(
-                    "commit {} was tried {} times without a verdict; `tinyci run --retry {}` runs it again",
-                    id.short(),
-                    self.shared.settings.attempts,
-                    id.short()
-                ));
+                self.warn(why_held(self.shared, &self.repo, *id)?);
             }
         }
         if !plan.baselined.is_empty() {
@@ -290,12 +290,14 @@ impl<'a> Drive<'a> {
             events: &self.events,
             pipeline: self.wanted.pipeline.as_ref(),
         };
-        let books = Books { attempts, lock };
+        let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
+        let books = Books { attempts, lock, active: &active };
         let bounds =
             Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
         let worked = workers::work(&site, books, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
-        self.summary.canceled |= canceled || (self.cancel.is_canceled() && worked.left);
+        // A job that was ended by itself leaves the run as it is.
+        self.summary.canceled |= self.cancel.is_canceled() && (canceled || worked.left);
         self.attempted.extend(worked.taken);
         // The work for others is theirs to report.
         if !self.wanted.of_others {

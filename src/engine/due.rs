@@ -10,7 +10,7 @@ use crate::{
     outcome::Outcome,
     pipeline::Pipeline,
     plan::{Due, Rules, plan},
-    record::Summary,
+    record::{Record, Summary},
     repo::{DueCommit, Repo, ScanRequest},
     selection::{Selection, Target, Update},
     workspace::Attempts,
@@ -104,10 +104,12 @@ impl Wanted {
             ids.push(*id);
             reasons.push(reason);
         }
+        let newest = repo.newest_records(ids.iter().copied())?;
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
         let due = commits.map(|(commit, reason)| {
             let attempts = attempts.get(&commit.id);
-            Due { commit, reason, tip: true, own: true, attempts }
+            let canceled = newest.get(&commit.id).is_some_and(Record::is_withdrawn);
+            Due { commit, reason, tip: true, own: true, attempts, canceled }
         });
         Ok(due.collect())
     }
@@ -119,15 +121,16 @@ impl Wanted {
         attempts: &Attempts,
     ) -> Result<Vec<Due>, Error> {
         let found = self.scan(shared, repo)?;
-        let interrupted = repo.attempted(found.iter().map(|found| found.id))?;
+        let newest = repo.newest_records(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
-            let interrupted = interrupted.contains(&found.id);
+            let last = newest.get(&found.id);
             Ok(Due {
                 commit: repo.commit_for(found.id, found.branch)?,
-                reason: if interrupted { Reason::Interrupted } else { Reason::Pending },
+                reason: if last.is_some() { Reason::Interrupted } else { Reason::Pending },
                 tip: found.tip,
                 own: found.pushed || (self.pushed.is_empty() && !self.of_others),
                 attempts: attempts.get(&found.id),
+                canceled: last.is_some_and(Record::is_withdrawn),
             })
         });
         due.collect()
@@ -195,6 +198,17 @@ pub(super) fn leave_backlog(shared: &Shared, repo: &Repo) -> Result<Option<Strin
     let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
     repo.extend_baseline(&left)?;
     Ok(Some(left_out(left.len())))
+}
+
+/// Why a commit is left for a retry, and how that is asked for.
+pub(super) fn why_held(shared: &Shared, repo: &Repo, id: CommitId) -> Result<String, Error> {
+    let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_withdrawn);
+    let why = match newest.and_then(|record| record.intervention) {
+        Some(by) => format!("was canceled {}", by.phrase()),
+        None => format!("was tried {} times without a verdict", shared.settings.attempts),
+    };
+    let short = id.short();
+    Ok(format!("commit {short} {why}; `tinyci run --retry {short}` runs it again"))
 }
 
 /// What is said of history that was left to the baseline.

@@ -17,7 +17,7 @@ use crate::{
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
-    wire::{VERSION, deployment::DeploymentMirror},
+    wire::{VERSION, deployment::DeploymentMirror, intervention::InterventionMirror},
 };
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
@@ -144,6 +144,8 @@ pub(super) struct RecordMirror<'a> {
     branch_hex: Option<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    intervention: Option<InterventionMirror<'a>>,
     #[serde(default, deserialize_with = "lenient")]
     started: Option<Time>,
     #[serde(default, deserialize_with = "lenient")]
@@ -280,6 +282,7 @@ impl<'a> RecordMirror<'a> {
             branch: record.branch.as_ref().map(Text::to_str_lossy),
             branch_hex: record.branch.as_ref().map(Text::as_bytes).and_then(hex_unless_utf8),
             reason: record.reason.as_deref().map(short),
+            intervention: record.intervention.as_ref().map(InterventionMirror::of),
             started: Some(Time(record.started)),
             duration_ms: whole_ms(record.duration),
             host: record.host.as_str().into(),
@@ -311,6 +314,7 @@ impl<'a> RecordMirror<'a> {
             branch: branch.or_else(|| self.branch.map(|branch| Text::from(&*branch))),
             outcome,
             reason: self.reason.map(Cow::into_owned).or(unknown),
+            intervention: self.intervention.and_then(InterventionMirror::into_intervention),
             started: started.or_else(|| finished.checked_sub(duration)).unwrap_or(finished),
             finished,
             duration,
@@ -562,6 +566,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
+    use crate::intervention::{Intervention, InterventionKind};
     use crate::pipeline::{Hook, Phase};
 
     fn command(text: &str, exit: Option<Exit>) -> CommandRecord {
@@ -582,6 +587,11 @@ mod tests {
             branch: Some("main".into()),
             outcome: Outcome::TimedOut,
             reason: Some("the run took\nlonger than 1 s".to_owned()),
+            intervention: Some(Intervention::new(
+                InterventionKind::CancelRun,
+                "Ada <ada@example.org>",
+                Some("enough \"of\" it"),
+            )),
             started,
             finished: started + Duration::from_secs(2),
             duration: Duration::from_millis(2001),

@@ -43,7 +43,7 @@ pub(crate) struct RunArgs {
     /// Test what was pushed: reads the lines that git gives a post-receive hook
     #[arg(long, hide_short_help = true)]
     hook: bool,
-    /// Test again what has a verdict, or was tried too often without getting one
+    /// Test again what has a verdict, or is out of attempts
     #[arg(long)]
     retry: bool,
     /// Test everything that is due, history from before the installation too
@@ -202,7 +202,7 @@ fn without_verdict(summary: &Summary) {
         terminal::complain(Failure::broken(format!("no verdict for {}: {why}", record.commit)));
     }
     for commit in &summary.held {
-        let why = format!("no verdict for {commit}: it was tried too often");
+        let why = format!("no verdict for {commit}: it is out of attempts");
         terminal::complain(
             Failure::broken(why)
                 .hint(format!("`tinyci run --retry {}` runs it again", commit.short())),
