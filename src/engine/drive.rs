@@ -7,6 +7,7 @@ use super::{
     deploy::deploy_pushed,
     due::{Wanted, left_out, settled_outcome, why_held},
     handle::Shared,
+    interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
     job::{Books, Site, host_name, run_id},
     process_env::ProcessEnv,
     pump::{self, Sender},
@@ -19,13 +20,13 @@ use crate::{
     cancel::CancelView,
     commit::CommitId,
     error::{Error, ErrorKind},
-    event::Event,
+    event::{Event, Meta},
     job::{Job, Plan},
     outcome::Outcome,
     plan::plan,
     process::Guard,
     record::Summary,
-    repo::Repo,
+    repo::{DueCommit, Repo},
     selection::{Selection, Update, Wait},
     workspace::{Attempts, Logs, RunLock, Workspace},
 };
@@ -98,7 +99,9 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
-        if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
+        if let Err(error) =
+            self.skip_pushed().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
+        {
             // A fault before anything was begun means that the run could not begin.
             if self.attempted.is_empty() {
                 return Err(error);
@@ -115,6 +118,43 @@ impl<'a> Drive<'a> {
         }
         self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
         Ok(self.summary)
+    }
+
+    /// Leaves untested what was pushed to be. Before anything else, and without the lock: whoever
+    /// holds that would take it up meanwhile.
+    fn skip_pushed(&mut self) -> Result<(), Error> {
+        let Wanted { pushed, push_options, .. } = &self.wanted;
+        let options = if pushed.is_empty() { &[][..] } else { push_options };
+        for message in unknown_options(options) {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+        if !options.iter().any(|option| option == CI_SKIP) {
+            return Ok(());
+        }
+        let brought = self.repo.new_with_push(pushed, &self.shared.settings.refs)?;
+        let mut due = self.wanted.scan(self.shared, &self.repo)?;
+        due.retain(|due| brought.contains(&due.id));
+        let by = pusher(self.env);
+        for DueCommit { id, branch, .. } in due {
+            if is_in_progress(&self.workspace, id)? {
+                let message = too_late(id);
+                self.events.send(Event::Warning { meta: pump::meta(), message });
+                continue;
+            }
+            let commit = self.repo.commit_for(id, branch)?;
+            let Some(record) = write_skip(&self.repo, &commit, &by)? else { continue };
+            self.attempted.insert(id);
+            self.events.send(Event::JobFinished {
+                meta: Meta {
+                    commit: Some(id),
+                    run: Some(record.run.as_str().into()),
+                    ..pump::meta()
+                },
+                record: Box::new(record.clone()),
+            });
+            self.summary.records.push(record);
+        }
+        Ok(())
     }
 
     /// Does what the caller came for.

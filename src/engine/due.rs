@@ -23,6 +23,8 @@ pub(super) struct Wanted {
     pub(super) named: Option<Vec<CommitId>>,
     /// The refs that were pushed.
     pub(super) pushed: Vec<Update>,
+    /// What was said with the push.
+    pub(super) push_options: Vec<String>,
     /// Whether to run named commits that have a verdict, and any that were tried too often.
     pub(super) retry: bool,
     all_history: bool,
@@ -56,8 +58,9 @@ impl Wanted {
             selection.targets.iter().all(|target| matches!(target, Target::Update(_)));
         let named = (!only_pushed).then_some(named);
         let Selection { retry, all_history, .. } = *selection;
-        let pipeline = selection.pipeline.clone();
-        Ok(Self { named, pushed, retry, all_history, pipeline, of_others: false })
+        let (pipeline, push_options) = (selection.pipeline.clone(), selection.push_options.clone());
+        let of_others = false;
+        Ok(Self { named, pushed, push_options, retry, all_history, pipeline, of_others })
     }
 
     /// What a holder of the lock does for callers that found it busy, when its own work is done.

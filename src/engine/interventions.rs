@@ -15,6 +15,7 @@ use super::{
     due::settled_outcome,
     handle::{Engine, Shared},
     job::{host_name, run_id},
+    process_env::ProcessEnv,
 };
 use crate::{
     cancel::{CancelToken, CancelView},
@@ -28,6 +29,7 @@ use crate::{
     record::Record,
     repo::{Line, Repo, Written},
     selection::Wait,
+    suggestion::did_you_mean_or_list,
     workspace::{Holder, InHand, StopRequest, Workspace},
 };
 
@@ -294,8 +296,43 @@ fn refuse_settled(repo: &Repo, id: CommitId) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InvalidArg, message))
 }
 
+/// What a push says that is to be left untested.
+pub(super) const CI_SKIP: &str = "ci.skip";
+
+/// Who pushed: that account, since git's configuration is the server's.
+pub(super) fn pusher(env: &ProcessEnv) -> Intervention {
+    let number = || format!("uid {}", rustix::process::getuid().as_raw());
+    let by = env.account.clone().unwrap_or_else(number);
+    Intervention::new(InterventionKind::PushOption, &by, None)
+}
+
+/// Whether a job of this commit is in progress.
+pub(super) fn is_in_progress(workspace: &Workspace, id: CommitId) -> Result<bool, Error> {
+    let holder = introduced(workspace)?;
+    Ok(holder.is_some_and(|holder| holder.commits.iter().any(|job| job.commit == id)))
+}
+
+/// What is said of a commit that was to be left untested and has begun.
+pub(super) fn too_late(id: CommitId) -> String {
+    let short = id.short();
+    format!(
+        "`{CI_SKIP}` came too late for {short}, which has begun; `tinyci cancel {short}` ends it"
+    )
+}
+
+/// What there is to say of options that look as if they were meant for tinyci.
+pub(super) fn unknown_options(options: &[String]) -> Vec<String> {
+    let unknown = options.iter().filter(|it| it.starts_with("ci.") && *it != CI_SKIP);
+    unknown
+        .map(|option| {
+            let hint = did_you_mean_or_list(option, &[CI_SKIP]);
+            format!("the push option `{option}` means nothing to tinyci{hint}")
+        })
+        .collect()
+}
+
 /// Leaves a commit untested: a record, and the word. None where it has a word already, which stands.
-fn write_skip(
+pub(super) fn write_skip(
     repo: &Repo,
     commit: &Commit,
     intervention: &Intervention,

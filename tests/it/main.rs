@@ -42,6 +42,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod cli_cancel;
 #[cfg(feature = "cli")]
 mod cli_check;
 #[cfg(feature = "cli")]
@@ -90,6 +92,8 @@ mod push_processes;
 mod push_refs;
 #[cfg(feature = "cli")]
 mod push_server;
+#[cfg(feature = "cli")]
+mod push_skip;
 #[cfg(feature = "cli")]
 mod push_together;
 #[cfg(not(feature = "rhai"))]
