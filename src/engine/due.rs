@@ -6,7 +6,7 @@ use super::{handle::Shared, scripts::Scripts};
 use crate::{
     commit::CommitId,
     error::Error,
-    job::{Plan, Reason},
+    job::{Job, Plan, Reason},
     outcome::Outcome,
     pipeline::Pipeline,
     plan::{Due, Rules, plan},
@@ -112,7 +112,7 @@ impl Wanted {
         let due = commits.map(|(commit, reason)| {
             let attempts = attempts.get(&commit.id);
             let canceled = newest.get(&commit.id).is_some_and(Record::is_withdrawn);
-            Due { commit, reason, tip: true, own: true, attempts, canceled }
+            Due { job: Job::new(commit, reason), tip: true, own: true, attempts, canceled }
         });
         Ok(due.collect())
     }
@@ -127,9 +127,9 @@ impl Wanted {
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
+            let reason = if last.is_some() { Reason::Interrupted } else { Reason::Pending };
             Ok(Due {
-                commit: repo.commit_for(found.id, found.branch)?,
-                reason: if last.is_some() { Reason::Interrupted } else { Reason::Pending },
+                job: Job::new(repo.commit_for(found.id, found.branch)?, reason),
                 tip: found.tip,
                 own: found.pushed || (self.pushed.is_empty() && !self.of_others),
                 attempts: attempts.get(&found.id),

@@ -6,6 +6,7 @@
 //! that run says of itself, and by the records.
 
 use std::{
+    collections::BTreeMap,
     thread,
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use super::{
     handle::{Engine, Shared},
     job::{host_name, run_id},
     process_env::ProcessEnv,
+    scripts::Scripts,
 };
 use crate::{
     cancel::{CancelToken, CancelView},
@@ -26,7 +28,8 @@ use crate::{
         CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
     },
     outcome::{Outcome, Verdict},
-    record::Record,
+    pipeline::Phase,
+    record::{LeftOut, LeftOutBy, Record},
     repo::{Line, Repo, Written},
     selection::Wait,
     suggestion::did_you_mean_or_list,
@@ -114,7 +117,7 @@ impl Engine {
         let view = CancelView::new(cancel, 1);
         refuse_settled(&repo, commit.id)?;
         self.end_job_of(commit.id, &intervention, &view)?;
-        let Some(record) = write_skip(&repo, &commit, &intervention)? else {
+        let Some(record) = write_skip(&self.shared, &repo, &commit, &intervention)? else {
             refuse_settled(&repo, commit.id)?;
             let message = format!("the verdict of {} changes right now: try again", commit.id);
             return Err(Error::new(ErrorKind::Busy, message));
@@ -331,8 +334,21 @@ pub(super) fn unknown_options(options: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// The phases that were to test the commit: those of its config, or both where that cannot be read.
+fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKind) -> Vec<LeftOut> {
+    let by = match kind {
+        InterventionKind::PushOption => LeftOutBy::PushOption,
+        _ => LeftOutBy::Person,
+    };
+    let pipeline = Scripts::load(shared, repo, commit).ok().map(|(pipeline, _)| pipeline);
+    let is_there = |phase: &Phase| pipeline.as_ref().is_none_or(|it| it.step(*phase).is_some());
+    let phases = [Phase::Build, Phase::Test].into_iter().filter(is_there);
+    phases.map(|phase| LeftOut { step: phase.into(), by }).collect()
+}
+
 /// Leaves a commit untested: a record, and the word. None where it has a word already, which stands.
 pub(super) fn write_skip(
+    shared: &Shared,
     repo: &Repo,
     commit: &Commit,
     intervention: &Intervention,
@@ -346,6 +362,8 @@ pub(super) fn write_skip(
         commit: commit.id,
         tree: commit.tree,
         branch: commit.branch.clone(),
+        tags: Vec::new(),
+        trigger: None,
         outcome: Outcome::Skipped,
         reason: Some(intervention.phrase()),
         intervention: Some(intervention.clone()),
@@ -355,7 +373,9 @@ pub(super) fn write_skip(
         host: host_name(),
         config: None,
         steps: Vec::new(),
-        remembered: std::collections::BTreeMap::new(),
+        left_out: left_out(shared, repo, commit, intervention.kind),
+        asked_for_ref: false,
+        remembered: BTreeMap::new(),
         artifacts: Vec::new(),
     };
     repo.append_record(&record)?;

@@ -246,6 +246,9 @@ fn a_skipped_commit_has_its_verdict_and_who_gave_it_on_record() {
     assert_eq!((record.outcome, record.commit), (Outcome::Skipped, id));
     let why = Some("only notes".to_owned());
     assert_eq!(said(&record), (InterventionKind::Skip, "Ada <ada@example.org>".to_owned(), why));
+    let left_out: Vec<String> =
+        record.left_out.iter().map(|it| format!("{} {}", it.step, it.by.name())).collect();
+    assert_eq!(left_out, ["build person"], "its config has no test");
     assert_eq!(stage.word(id).as_deref(), Some("skipped"));
     let kept = engine.records(&tinyci::Filter::new()).unwrap();
     assert_eq!(kept, [record]);

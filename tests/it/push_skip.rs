@@ -43,6 +43,7 @@ fn what_a_push_brings_is_left_untested() {
     assert!(!server.repo.path().join("builds").exists(), "nothing was exported");
     let record = server.repo.git(&["notes", "--ref", "runs/tinyci", "show", &one]);
     assert!(record.contains(r#""intervention":{"kind":"push_option","by":"ada"}"#), "{record}");
+    assert!(record.contains(r#""left_out":[{"step":"build","by":"push_option"}]"#), "{record}");
     assert!(record.contains(r#""outcome":"skipped""#) && record.contains(r#""branch":"main""#));
 
     // The next push is tested as ever, and brings only what is new.
