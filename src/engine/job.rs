@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    active_jobs::ActiveJobs,
     desk::Desk,
     handle::Shared,
     process_env::ProcessEnv,
@@ -23,6 +24,7 @@ use crate::{
     event::Event,
     executor::Executor,
     export::{self, ExportOptions},
+    intervention::Intervention,
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
@@ -54,6 +56,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Books<'a> {
     pub(super) attempts: &'a Attempts,
     pub(super) lock: &'a RunLock,
+    pub(super) active: &'a ActiveJobs<'a>,
 }
 
 /// What came of an attempt.
@@ -67,7 +70,9 @@ pub(super) struct Attempt {
 pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job) -> Attempt {
     let run = run_id();
     let host = host_name();
-    books.lock.announce(&host, job.commit.id);
+    let cancel = books.active.begin(&run);
+    let site = &site.stopped_by(&cancel);
+    books.lock.announce(job.commit.id, &run);
     let clock = Instant::now();
     let mut record = Record {
         run: run.clone(),
@@ -78,6 +83,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         trigger: Some(job.reason.name().to_owned()),
         outcome: Outcome::NoVerdict,
         reason: None,
+        intervention: None,
         started: SystemTime::now(),
         finished: SystemTime::now(),
         duration: clock.elapsed(),
@@ -90,6 +96,9 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         artifacts: Vec::new(),
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
+    if let Some(skipped) = skipped_by_somebody(repo, job) {
+        voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
+    }
     let counted = books.attempts.increment(&job.commit.id).map(drop);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
@@ -99,6 +108,11 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         }
     };
     (record.outcome, record.reason) = (judged.outcome, judged.reason);
+    // A job that had ended before it was canceled is what it came to.
+    if let Some(by) = books.active.end(&run).filter(|_| record.outcome == Outcome::Canceled) {
+        record.reason = Some(by.phrase());
+        record.intervention = Some(by);
+    }
     record.finished = SystemTime::now();
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
@@ -107,6 +121,15 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
+}
+
+/// Who left a commit untested that is now tried again; of the newest record, where one can be read.
+fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
+    let newest = match job.reason {
+        Reason::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
+        _ => return None,
+    };
+    newest.intervention.filter(|_| newest.outcome == Outcome::Skipped)
 }
 
 /// An outcome, and why where no step says it.
@@ -258,6 +281,11 @@ impl<'a> JobSource<'a> {
 }
 
 impl Site<'_> {
+    /// The same for one job, which can be stopped by itself.
+    fn stopped_by<'s>(&'s self, cancel: &'s CancelView) -> Site<'s> {
+        Site { executor: self.executor.clone(), cancel, ..*self }
+    }
+
     /// The steps of a commit, to be done in earnest.
     #[expect(clippy::too_many_arguments, reason = "a run and a deployment have all of it in hand")]
     pub(super) fn steps<'s>(

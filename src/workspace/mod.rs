@@ -7,6 +7,7 @@
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
+//! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
@@ -35,6 +36,7 @@ mod log;
 mod looked_at;
 mod pushed;
 mod remove;
+mod stop_request;
 mod tail;
 
 pub(crate) use self::{
@@ -43,10 +45,11 @@ pub(crate) use self::{
     deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
-    lock::RunLock,
+    lock::{Holder, InHand, RunLock},
     log::{LogLimits, LogWriter, Logs},
     looked_at::LookedAt,
     pushed::Pushed,
     remove::remove,
+    stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };
