@@ -154,8 +154,9 @@ fn write(
     let failed = |source| Error::io("write the archive", path, source);
     let last_used = build.last_used();
     let file = File::create_new(path).map_err(failed)?;
-    let (file, skipped) =
-        archive::write(file, path, folder.handle(), folder.path(), build.name(), cancel)?;
+    let stamp = build.stamp().map(|stamp| stamp.to_json());
+    let (parent, name) = ((folder.handle(), folder.path()), build.name());
+    let (file, skipped) = archive::write((file, path), parent, name, stamp, cancel)?;
     if let Some(time) = last_used {
         file.set_modified(time).map_err(failed)?;
     }

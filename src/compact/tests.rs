@@ -10,12 +10,13 @@ use std::{
     },
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::{cancel::CancelToken, error::ErrorKind, testing::succeed};
+use crate::{cancel::CancelToken, error::ErrorKind, testing::succeed, workspace::JobStamp};
 
 fn name(time: u32) -> String {
     format!("{time}_{}", format!("{time:08x}").repeat(5))
@@ -239,4 +240,32 @@ fn two_calls_at_once_do_not_meet() {
 fn no_builds_folder_holds_no_builds() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(compact_all(&dir.path().join("builds")).unwrap(), []);
+}
+
+#[test]
+fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
+    let dir = builds(&[1, 2]);
+    let place = workspace(dir.path());
+    let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    let stamp = |run: &str, finished| JobStamp { run: run.to_owned(), started: at(5), finished };
+    let (first, second) = (place.build(&name(1)), place.build(&name(2)));
+    first.write_stamp(&stamp("first", Some(at(7)))).unwrap();
+    assert_eq!(first.packed_stamp(), None);
+    compact_all(dir.path()).unwrap();
+    assert_eq!((first.stamp(), first.packed_stamp()), (None, Some(stamp("first", Some(at(7))))));
+    assert_eq!(second.packed_stamp(), None, "one that no job wrote into");
+
+    // A job that was canceled stands between packing and taking out; TinyCI 0.5 wrote no stamp.
+    for build in [&first, &second] {
+        fs::create_dir(build.dir()).unwrap();
+        build.write_stamp(&stamp("canceled", None)).unwrap();
+        restore(build, "run", &never()).unwrap();
+        assert!(build.export_dir().join("file").exists());
+        assert_eq!(build.stamp(), build.packed_stamp());
+    }
+
+    // What is in the folder already stays with its own stamp.
+    second.write_stamp(&stamp("newer", Some(at(9)))).unwrap();
+    restore(&second, "run", &never()).unwrap();
+    assert_eq!(second.stamp(), Some(stamp("newer", Some(at(9)))));
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
@@ -31,6 +32,7 @@ mod lock;
 mod lock_file;
 mod log;
 mod remove;
+mod stamp;
 mod tail;
 
 pub(crate) use self::{
@@ -42,5 +44,6 @@ pub(crate) use self::{
     lock::RunLock,
     log::{LogLimits, LogWriter, Logs},
     remove::remove,
+    stamp::JobStamp,
     tail::LogTail,
 };

@@ -14,6 +14,7 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_builds;
 mod engine_env;
 mod engine_events;
 mod engine_executor;
