@@ -35,11 +35,11 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PruneOptions {
-    /// Removes all but so many builds, the newest commits'.
+    /// Removes all but so many builds, those that were run last.
     pub keep: Option<usize>,
     /// Removes builds that were last run longer ago.
     pub max_age: Option<Duration>,
-    /// Removes the oldest commits' builds until the rest takes no more of the disk than this.
+    /// Removes the builds that were run longest ago until the rest takes no more of the disk than this.
     pub max_bytes: Option<u64>,
     /// Only says what would go.
     pub dry_run: bool,
@@ -188,9 +188,12 @@ pub(crate) fn prune(
     let now = SystemTime::now();
     let stored = names.iter().filter_map(|name| {
         let build = workspace.build(name);
-        let age = build.last_used().and_then(|time| now.duration_since(time).ok());
+        let last_run = build.last_run();
+        // Where no job wrote one down, as TinyCI 0.5 did not, no time tells better.
+        let since = last_run.or_else(|| build.last_written());
+        let age = since.and_then(|time| now.duration_since(time).ok()).unwrap_or_default();
         let bytes = build.disk_bytes();
-        Some(Stored { name: BuildName::parse(name)?, age: age.unwrap_or_default(), bytes })
+        Some(Stored { name: BuildName::parse(name)?, last_run, age, bytes })
     });
     let rules =
         Rules { keep: options.keep, max_age: options.max_age, max_bytes: options.max_bytes };

@@ -1,6 +1,9 @@
 //! Which builds are kept as they are, which are old enough to be compacted, and which to go. Pure.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{
+    cmp::Reverse,
+    time::{Duration, SystemTime},
+};
 
 use crate::commit::CommitId;
 
@@ -45,18 +48,22 @@ pub(crate) struct Retention<'a> {
 
 /// Sorts builds into those to keep and those to compact.
 ///
-/// Kept are the newest `newest`, and beside them all that `leave` names: by folder name, by any
+/// Each build comes with the time at which it was last run, none for those of TinyCI 0.5: that alone
+/// says which are newest, see [`run_order`]. Kept are the newest `newest`, and beside them all that `leave` names: by folder name, by any
 /// path that leads through a folder of that name (a deployment's link, resolved, ends in its
 /// `export`), or by a commit's full or short id. A short id that fits several builds keeps them all.
 /// Builds of `pinned` commits stay too, without a word where there are none.
 pub(crate) fn retention<'a>(
-    builds: impl IntoIterator<Item = &'a str>,
+    builds: impl IntoIterator<Item = (&'a str, Option<SystemTime>)>,
     newest: usize,
     leave: &'a [String],
     pinned: &[CommitId],
 ) -> Retention<'a> {
-    let mut builds: Vec<BuildName<'a>> = builds.into_iter().filter_map(BuildName::parse).collect();
-    builds.sort_unstable();
+    let dated = builds.into_iter();
+    let dated = dated.filter_map(|(name, last_run)| Some((BuildName::parse(name)?, last_run)));
+    let mut dated: Vec<_> = dated.collect();
+    dated.sort_unstable_by_key(|(name, last_run)| run_order(*name, *last_run));
+    let mut builds: Vec<BuildName<'a>> = dated.into_iter().map(|(name, _)| name).collect();
     let leave: Vec<&str> = leave.iter().map(|word| word.trim()).collect();
     let unmatched = leave
         .iter()
@@ -70,11 +77,23 @@ pub(crate) fn retention<'a>(
     Retention { old: builds, unmatched }
 }
 
+/// What sorts builds, the oldest first: by the time that the job wrote into them. A commit's date
+/// says when somebody's clock thought that it was made: it only breaks ties, as after a rebase. What
+/// has no time is of TinyCI 0.5, and older than all that has one.
+fn run_order(
+    name: BuildName<'_>,
+    last_run: Option<SystemTime>,
+) -> (Option<SystemTime>, BuildName<'_>) {
+    (last_run, name)
+}
+
 /// A build as it lies on the disk: a folder, an archive, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stored<'a> {
     pub(crate) name: BuildName<'a>,
-    /// How long ago a run last wrote to it.
+    /// The time that its last job wrote into it; none where none did.
+    pub(crate) last_run: Option<SystemTime>,
+    /// How long ago that was, as far as it is known.
     pub(crate) age: Duration,
     pub(crate) bytes: u64,
 }
@@ -82,11 +101,11 @@ pub(crate) struct Stored<'a> {
 /// How much is kept of builds that are not pinned. A rule that is not there keeps all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// At most so many, the newest commits'.
+    /// At most so many, those that were run last.
     pub(crate) keep: Option<usize>,
     /// None that was last run longer ago.
     pub(crate) max_age: Option<Duration>,
-    /// At most so many bytes in all, the newest commits' first.
+    /// At most so many bytes in all, those that were run last first.
     pub(crate) max_bytes: Option<u64>,
 }
 
@@ -122,7 +141,7 @@ pub(crate) fn surplus<'a>(
     pinned: &[CommitId],
 ) -> Vec<(Stored<'a>, PruneReason)> {
     builds.retain(|build| !is_pinned(build.name, pinned));
-    builds.sort_unstable_by_key(|build| Reverse(build.name));
+    builds.sort_unstable_by_key(|build| Reverse(run_order(build.name, build.last_run)));
     let (mut kept, mut bytes) = (0, 0_u64);
     let mut surplus = Vec::new();
     for build in builds {
@@ -200,7 +219,8 @@ mod tests {
             name("1540000000", 'b'),
         ];
         let leave: Vec<String> = leave.iter().map(|&word| word.into()).collect();
-        let retention = retention(builds.iter().map(String::as_str), newest, &leave, &[]);
+        let builds = builds.iter().map(|name| (name.as_str(), None));
+        let retention = retention(builds, newest, &leave, &[]);
         let old = retention.old.iter().filter_map(|build| build.id().chars().next()).collect();
         (old, retention.unmatched.into_iter().map(Into::into).collect())
     }
@@ -246,7 +266,8 @@ mod tests {
         let builds = [name("1", 'a'), name("2", 'b'), name("3", 'c')];
         let pin = |digit: char| digit.to_string().repeat(40).parse::<CommitId>();
         let pinned: Vec<CommitId> = ['a', 'f'].into_iter().flat_map(pin).collect();
-        let retention = retention(builds.iter().map(String::as_str), 1, &[], &pinned);
+        let dated = builds.iter().map(|name| (name.as_str(), None));
+        let retention = retention(dated, 1, &[], &pinned);
         let old: Vec<&str> = retention.old.iter().map(|build| build.as_str()).collect();
         assert_eq!((old, retention.unmatched), (vec![&*builds[1]], vec![]));
     }
@@ -257,7 +278,8 @@ mod tests {
         let names: Vec<String> =
             "abcde".chars().zip(1..).map(|(id, time)| name(&format!("{time}"), id)).collect();
         let stored = names.iter().zip((1..=5).rev()).filter_map(|(name, days)| {
-            Some(Stored { name: BuildName::parse(name)?, age: DAY * days, bytes: 10 })
+            let name = BuildName::parse(name)?;
+            Some(Stored { name, last_run: None, age: DAY * days, bytes: 10 })
         });
         let pinned = pinned.iter().flat_map(|digit| digit.to_string().repeat(40).parse());
         let pinned: Vec<CommitId> = pinned.collect();
@@ -271,6 +293,34 @@ mod tests {
             }
         });
         letters.collect()
+    }
+
+    /// Whatever dates the commits have: one of the future, one of before 1970, many of one second.
+    #[test]
+    fn the_newest_is_what_was_run_last_and_a_commits_date_only_breaks_ties() {
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        for (builds, expected) in [
+            // What is in front of the digit is the commit's time; after it comes the last run.
+            (vec![("4070908800", 'a', at(1)), ("5", 'b', at(2)), ("-7", 'c', at(3))], "abc"),
+            (vec![("5", 'a', at(3)), ("5", 'b', at(1)), ("5", 'c', at(2))], "bca"),
+            (vec![("9", 'a', at(7)), ("10", 'b', at(7)), ("5", 'c', at(7))], "cab"),
+            (vec![("9", 'a', None), ("4", 'b', at(1)), ("7", 'c', None)], "cab"),
+            (vec![("5", 'b', None), ("5", 'c', None), ("5", 'a', None)], "abc"),
+        ] {
+            let names: Vec<(String, _)> =
+                builds.into_iter().map(|(time, id, run)| (name(time, id), run)).collect();
+            let digits = |name: BuildName<'_>| name.id()[..1].to_owned();
+            let dated = || names.iter().map(|(name, run)| (name.as_str(), *run));
+            let old = retention(dated(), 0, &[], &[]).old.into_iter().map(digits);
+            assert_eq!(old.collect::<String>(), expected);
+            let stored = dated().filter_map(|(name, last_run)| {
+                let name = BuildName::parse(name)?;
+                Some(Stored { name, last_run, age: Duration::ZERO, bytes: 10 })
+            });
+            let rules = Rules { max_bytes: Some(0), ..Rules::default() };
+            let gone = surplus(stored.collect(), &rules, &[]).into_iter();
+            assert_eq!(gone.map(|(build, _)| digits(build.name)).collect::<String>(), expected);
+        }
     }
 
     #[test]

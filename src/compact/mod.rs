@@ -109,15 +109,26 @@ pub(crate) fn compact(
     folder.clear_leftovers()?;
     let names = folder.build_names()?;
     let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
-    let retention = retention(names.iter().map(String::as_str), options.newest, &leave, pinned);
+    let dated = names.iter().map(|name| (name.as_str(), workspace.build(name).last_run()));
+    let retention = retention(dated, options.newest, &leave, pinned);
     let mut compacted = Vec::new();
     for build in retention.old {
         let build = workspace.build(build.as_str());
         let Some(_taken) = build.take()? else { continue };
+        if is_unfinished(&build) {
+            continue;
+        }
         compacted.push(pack(&folder, &build, cancel)?);
     }
     let unmatched = retention.unmatched.into_iter().map(str::to_owned).collect();
     Ok(Compaction { compacted, unmatched })
+}
+
+/// Whether a job is at an end that left no whole build, while the archive holds the one before: it
+/// must not take the place of that.
+fn is_unfinished(build: &Build) -> bool {
+    let stamp = build.stamp().filter(|_| build.archive_path().exists());
+    stamp.is_some_and(|stamp| stamp.finished.is_none())
 }
 
 /// A path without the links in it, since a deployment's link leads to the build that it names.
@@ -143,8 +154,8 @@ fn pack(folder: &BuildsFolder<'_>, build: &Build, cancel: &CancelView) -> Result
     Ok(Compacted { name: name.to_owned(), archive, skipped })
 }
 
-/// Writes a build's archive to this path and brings it to disk. It is as old as the build, whose
-/// age decides what becomes of it.
+/// Writes a build's archive to this path and brings it to disk. It is as old as the build: of one
+/// that no job wrote its time into, that is all that tells.
 fn write(
     folder: &BuildsFolder<'_>,
     build: &Build,
@@ -152,12 +163,12 @@ fn write(
     cancel: &CancelView,
 ) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::io("write the archive", path, source);
-    let last_used = build.last_used();
+    let last_written = build.last_written();
     let file = File::create_new(path).map_err(failed)?;
     let stamp = build.stamp().map(|stamp| stamp.to_json());
     let (parent, name) = ((folder.handle(), folder.path()), build.name());
     let (file, skipped) = archive::write((file, path), parent, name, stamp, cancel)?;
-    if let Some(time) = last_used {
+    if let Some(time) = last_written {
         file.set_modified(time).map_err(failed)?;
     }
     file.sync_all().map_err(failed)?;

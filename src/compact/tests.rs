@@ -269,3 +269,20 @@ fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
     restore(&second, "run", &never()).unwrap();
     assert_eq!(second.stamp(), Some(stamp("newer", Some(at(9)))));
 }
+
+#[test]
+fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
+    let dir = builds(&[1]);
+    let place = workspace(dir.path());
+    let build = place.build(&name(1));
+    let stamp =
+        |run: &str, finished| JobStamp { run: run.to_owned(), started: UNIX_EPOCH, finished };
+    build.write_stamp(&stamp("canceled", None)).unwrap();
+    assert_eq!(compact_all(dir.path()).unwrap().len(), 1, "without one it is packed");
+    fs::create_dir(build.dir()).unwrap();
+    for (finished, packed) in [(None, 0), (Some(UNIX_EPOCH), 1)] {
+        build.write_stamp(&stamp("again", finished)).unwrap();
+        assert_eq!(compact_all(dir.path()).unwrap().len(), packed);
+    }
+    assert_eq!(build.packed_stamp(), Some(stamp("again", Some(UNIX_EPOCH))));
+}

@@ -68,8 +68,14 @@ impl Build {
         &self.name
     }
 
-    /// When a run last wrote to its log, as far as folder or archive tell.
-    pub(crate) fn last_used(&self) -> Option<SystemTime> {
+    /// When it was last run, by what jobs wrote into folder and archive; none where none did.
+    pub(crate) fn last_run(&self) -> Option<SystemTime> {
+        let stamps = [self.stamp(), self.packed_stamp()].into_iter().flatten();
+        stamps.map(|stamp| stamp.time()).max()
+    }
+
+    /// When its log was last written to, as far as folder or archive tell.
+    pub(crate) fn last_written(&self) -> Option<SystemTime> {
         let time = |path: &Path| fs::symlink_metadata(path).and_then(|it| it.modified()).ok();
         let folder = time(&self.log_path()).or_else(|| time(&self.dir));
         [folder, time(&self.archive_path())].into_iter().flatten().max()

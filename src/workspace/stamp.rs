@@ -41,6 +41,11 @@ struct StampMirror {
 }
 
 impl JobStamp {
+    /// When the build was last run.
+    pub(super) fn time(&self) -> SystemTime {
+        self.finished.unwrap_or(self.started)
+    }
+
     /// As one line of JSON.
     pub(crate) fn to_json(&self) -> String {
         wire::json(&StampMirror {
