@@ -2,6 +2,7 @@
 
 use std::{
     cmp::Reverse,
+    collections::BTreeMap,
     time::{Duration, SystemTime},
 };
 
@@ -36,6 +37,38 @@ impl<'a> BuildName<'a> {
     }
 }
 
+/// The builds that are neither packed nor removed, and why: a few words each, which follow on their
+/// name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// By the commits' ids.
+    why: BTreeMap<String, Vec<String>>,
+}
+
+impl Kept {
+    /// Keeps the build of a commit.
+    pub(crate) fn commit(&mut self, id: CommitId, why: String) {
+        self.why.entry(id.to_string()).or_default().push(why);
+    }
+
+    /// Keeps the build in this folder; a folder of another name is none.
+    pub(crate) fn build(&mut self, name: &str, why: String) {
+        if let Some(build) = BuildName::parse(name) {
+            self.why.entry(build.id().to_owned()).or_default().push(why);
+        }
+    }
+
+    /// Why this build is kept; none where it is not.
+    pub(crate) fn why(&self, build: BuildName<'_>) -> Option<&[String]> {
+        self.why.get(build.id()).map(Vec::as_slice)
+    }
+
+    /// Whether the build in the folder of this name is kept.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        BuildName::parse(name).is_some_and(|build| self.why(build).is_some())
+    }
+}
+
 /// What is to become of builds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Retention<'a> {
@@ -52,12 +85,12 @@ pub(crate) struct Retention<'a> {
 /// says which are newest, see [`run_order`]. Kept are the newest `newest`, and beside them all that `leave` names: by folder name, by any
 /// path that leads through a folder of that name (a deployment's link, resolved, ends in its
 /// `export`), or by a commit's full or short id. A short id that fits several builds keeps them all.
-/// Builds of `pinned` commits stay too, without a word where there are none.
+/// Those that are `kept` for other reasons stay too.
 pub(crate) fn retention<'a>(
     builds: impl IntoIterator<Item = (&'a str, Option<SystemTime>)>,
     newest: usize,
     leave: &'a [String],
-    pinned: &[CommitId],
+    kept: &Kept,
 ) -> Retention<'a> {
     let dated = builds.into_iter();
     let dated = dated.filter_map(|(name, last_run)| Some((BuildName::parse(name)?, last_run)));
@@ -72,7 +105,7 @@ pub(crate) fn retention<'a>(
     let unmatched = unmatched.collect();
     builds.truncate(builds.len().saturating_sub(newest));
     builds.retain(|build| {
-        !is_pinned(*build, pinned) && !leave.iter().any(|word| names(word, *build))
+        kept.why(*build).is_none() && !leave.iter().any(|word| names(word, *build))
     });
     Retention { old: builds, unmatched }
 }
@@ -98,7 +131,7 @@ pub(crate) struct Stored<'a> {
     pub(crate) bytes: u64,
 }
 
-/// How much is kept of builds that are not pinned. A rule that is not there keeps all.
+/// How much is kept of builds that nothing else keeps. A rule that is not there keeps all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// At most so many, those that were run last.
@@ -134,13 +167,14 @@ impl PruneReason {
 
 /// The builds that the rules leave no room for, oldest first.
 ///
-/// Builds of `pinned` commits never go, and count neither as kept builds nor by their size.
+/// Those that are `kept` for other reasons never go, and count neither by their number nor by their
+/// size.
 pub(crate) fn surplus<'a>(
     mut builds: Vec<Stored<'a>>,
     rules: &Rules,
-    pinned: &[CommitId],
+    kept: &Kept,
 ) -> Vec<(Stored<'a>, PruneReason)> {
-    builds.retain(|build| !is_pinned(build.name, pinned));
+    builds.retain(|build| kept.why(build.name).is_none());
     builds.sort_unstable_by_key(|build| Reverse(run_order(build.name, build.last_run)));
     let (mut kept, mut bytes) = (0, 0_u64);
     let mut surplus = Vec::new();
@@ -162,10 +196,6 @@ pub(crate) fn surplus<'a>(
     }
     surplus.reverse();
     surplus
-}
-
-fn is_pinned(build: BuildName<'_>, pinned: &[CommitId]) -> bool {
-    pinned.iter().any(|id| id.to_string() == build.id())
 }
 
 /// Whether this word of a person names this build.
@@ -220,7 +250,7 @@ mod tests {
         ];
         let leave: Vec<String> = leave.iter().map(|&word| word.into()).collect();
         let builds = builds.iter().map(|name| (name.as_str(), None));
-        let retention = retention(builds, newest, &leave, &[]);
+        let retention = retention(builds, newest, &leave, &Kept::default());
         let old = retention.old.iter().filter_map(|build| build.id().chars().next()).collect();
         (old, retention.unmatched.into_iter().map(Into::into).collect())
     }
@@ -262,18 +292,24 @@ mod tests {
     }
 
     #[test]
-    fn pinned_builds_stay_and_are_not_told_of() {
+    fn kept_builds_stay_and_are_not_told_of() {
         let builds = [name("1", 'a'), name("2", 'b'), name("3", 'c')];
-        let pin = |digit: char| digit.to_string().repeat(40).parse::<CommitId>();
-        let pinned: Vec<CommitId> = ['a', 'f'].into_iter().flat_map(pin).collect();
+        let kept = kept(&['a', 'f']);
         let dated = builds.iter().map(|name| (name.as_str(), None));
-        let retention = retention(dated, 1, &[], &pinned);
+        let retention = retention(dated, 1, &[], &kept);
         let old: Vec<&str> = retention.old.iter().map(|build| build.as_str()).collect();
         assert_eq!((old, retention.unmatched), (vec![&*builds[1]], vec![]));
     }
 
+    fn kept(digits: &[char]) -> Kept {
+        let mut kept = Kept::default();
+        let ids = digits.iter().flat_map(|digit| digit.to_string().repeat(40).parse());
+        ids.for_each(|id| kept.commit(id, "deployed".to_owned()));
+        kept
+    }
+
     /// The surplus of builds a (oldest) to e, each a day younger and of ten bytes, with reasons.
-    fn gone(rules: Rules, pinned: &[char]) -> String {
+    fn gone(rules: Rules, others: &[char]) -> String {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         let names: Vec<String> =
             "abcde".chars().zip(1..).map(|(id, time)| name(&format!("{time}"), id)).collect();
@@ -281,9 +317,7 @@ mod tests {
             let name = BuildName::parse(name)?;
             Some(Stored { name, last_run: None, age: DAY * days, bytes: 10 })
         });
-        let pinned = pinned.iter().flat_map(|digit| digit.to_string().repeat(40).parse());
-        let pinned: Vec<CommitId> = pinned.collect();
-        let surplus = surplus(stored.collect(), &rules, &pinned).into_iter();
+        let surplus = surplus(stored.collect(), &rules, &kept(others)).into_iter();
         let letters = surplus.map(|(build, reason)| {
             let id = build.name.id().get(..1).unwrap_or_default().to_owned();
             id + match reason {
@@ -311,20 +345,20 @@ mod tests {
                 builds.into_iter().map(|(time, id, run)| (name(time, id), run)).collect();
             let digits = |name: BuildName<'_>| name.id()[..1].to_owned();
             let dated = || names.iter().map(|(name, run)| (name.as_str(), *run));
-            let old = retention(dated(), 0, &[], &[]).old.into_iter().map(digits);
+            let old = retention(dated(), 0, &[], &Kept::default()).old.into_iter().map(digits);
             assert_eq!(old.collect::<String>(), expected);
             let stored = dated().filter_map(|(name, last_run)| {
                 let name = BuildName::parse(name)?;
                 Some(Stored { name, last_run, age: Duration::ZERO, bytes: 10 })
             });
             let rules = Rules { max_bytes: Some(0), ..Rules::default() };
-            let gone = surplus(stored.collect(), &rules, &[]).into_iter();
+            let gone = surplus(stored.collect(), &rules, &Kept::default()).into_iter();
             assert_eq!(gone.map(|(build, _)| digits(build.name)).collect::<String>(), expected);
         }
     }
 
     #[test]
-    fn every_rule_takes_the_oldest_and_pinned_builds_count_for_none() {
+    fn every_rule_takes_the_oldest_and_kept_builds_count_for_none() {
         let days = |days: u64| Duration::from_secs(days * 24 * 3600);
         let (keep, age, size) = (
             |keep| Rules { keep: Some(keep), ..Rules::default() },
@@ -334,7 +368,7 @@ mod tests {
         assert_eq!(gone(Rules::default(), &[]), "");
         assert_eq!(gone(keep(2), &[]), "a#b#c#");
         assert_eq!(gone(keep(0), &['b']), "a#c#d#e#");
-        assert_eq!(gone(keep(2), &['a', 'e']), "b#", "a pinned one takes no place");
+        assert_eq!(gone(keep(2), &['a', 'e']), "b#", "a kept one takes no place");
         assert_eq!(gone(age(days(3)), &[]), "a@b@", "not what is just as old");
         assert_eq!(gone(age(days(1)), &['a']), "b@c@d@");
         assert_eq!(gone(size(25), &[]), "a%b%c%");

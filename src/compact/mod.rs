@@ -17,9 +17,8 @@ use std::{
 pub(crate) use self::restore::restore;
 use crate::{
     cancel::CancelView,
-    commit::CommitId,
     error::Error,
-    retention::retention,
+    retention::{Kept, retention},
     workspace::{Build, BuildsFolder, Workspace},
 };
 
@@ -89,8 +88,8 @@ pub struct Compacted {
 
 /// Archives old builds and removes their folders. A builds folder that is not there holds none.
 ///
-/// `pinned` are commits whose builds stay, old or not: what is deployed. A build that a run or a
-/// deployment works in is passed over, and none can begin in one that is being packed. A second
+/// `kept` says which builds stay, old or not; it is asked again before each. A build that a run or
+/// a deployment works in is passed over, and none can begin in one that is being packed. A second
 /// call in the same folder is refused.
 ///
 /// # Errors
@@ -102,7 +101,7 @@ pub struct Compacted {
 pub(crate) fn compact(
     workspace: &Workspace,
     options: &CompactOptions,
-    pinned: &[CommitId],
+    kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
 ) -> Result<Compaction, Error> {
     let Some(folder) = workspace.builds_folder()? else { return Ok(Compaction::default()) };
@@ -110,12 +109,12 @@ pub(crate) fn compact(
     let names = folder.build_names()?;
     let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
     let dated = names.iter().map(|name| (name.as_str(), workspace.build(name).last_run()));
-    let retention = retention(dated, options.newest, &leave, pinned);
+    let retention = retention(dated, options.newest, &leave, &kept()?);
     let mut compacted = Vec::new();
     for build in retention.old {
         let build = workspace.build(build.as_str());
         let Some(_taken) = build.take()? else { continue };
-        if is_unfinished(&build) {
+        if is_unfinished(&build) || kept()?.has(build.name()) {
             continue;
         }
         compacted.push(pack(&folder, &build, cancel)?);

@@ -41,12 +41,16 @@ fn leave(newest: usize, leave: &[&str]) -> CompactOptions {
     CompactOptions { newest, leave: leave.iter().map(|&word| word.into()).collect() }
 }
 
+fn nothing() -> Result<Kept, Error> {
+    Ok(Kept::default())
+}
+
 fn never() -> CancelView {
     CancelView::new(&CancelToken::new(), 1)
 }
 
 fn compact_all(dir: &Path) -> Result<Vec<Compacted>, Error> {
-    compact(&workspace(dir), &leave(0, &[]), &[], &never()).map(|done| done.compacted)
+    compact(&workspace(dir), &leave(0, &[]), &mut nothing, &never()).map(|done| done.compacted)
 }
 
 /// What the folder holds, sorted.
@@ -139,7 +143,7 @@ fn only_old_builds_go_and_foreign_names_stay() {
     let deployed = format!("/srv/builds/{}/export", name(1_000_000_000));
     let options = leave(1, &[&deployed, "feedbeef"]);
     let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare(&|| false).unwrap();
-    let done = compact(&workspace(dir.path()), &options, &[], &never()).unwrap();
+    let done = compact(&workspace(dir.path()), &options, &mut nothing, &never()).unwrap();
     assert_eq!(done.compacted.len(), 1);
     assert_eq!(done.unmatched, ["feedbeef"]);
     let old = name(999_999_999);
@@ -158,7 +162,7 @@ fn an_older_archive_is_replaced_and_leftovers_go() {
     let gone = format!("{}.tar.gz.new", name(3));
     fs::write(dir.path().join(gone), "half, its build is gone").unwrap();
     fs::write(dir.path().join("x.tar.gz.new"), "not ours").unwrap();
-    compact(&workspace(dir.path()), &leave(1, &[]), &[], &never()).unwrap();
+    compact(&workspace(dir.path()), &leave(1, &[]), &mut nothing, &never()).unwrap();
     let expected = [format!("{}.tar.gz", name(1)), name(2), "x.tar.gz.new".into()];
     assert_eq!(listing(dir.path()), expected);
     let text = shell(dir.path(), &format!("tar -xzOf {0}.tar.gz {0}/export/file", name(1)));
@@ -196,7 +200,8 @@ fn a_cancel_leaves_the_build() {
     let before = describe(dir.path());
     let token = CancelToken::new();
     token.cancel();
-    let error = compact(&workspace(dir.path()), &leave(0, &[]), &[], &CancelView::new(&token, 1));
+    let cancel = CancelView::new(&token, 1);
+    let error = compact(&workspace(dir.path()), &leave(0, &[]), &mut nothing, &cancel);
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Canceled);
     assert_eq!(describe(dir.path()), before);
 }
@@ -285,4 +290,22 @@ fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
         assert_eq!(compact_all(dir.path()).unwrap().len(), packed);
     }
     assert_eq!(build.packed_stamp(), Some(stamp("again", Some(UNIX_EPOCH))));
+}
+
+#[test]
+fn what_is_deployed_while_others_are_packed_stays() {
+    let dir = builds(&[1, 2, 3]);
+    let mut asked = 0;
+    let mut keep = || {
+        asked += 1;
+        let mut kept = Kept::default();
+        if asked > 1 {
+            kept.build(&name(2), "deployed".to_owned());
+        }
+        Ok(kept)
+    };
+    let done = compact(&workspace(dir.path()), &leave(0, &[]), &mut keep, &never()).unwrap();
+    let packed: Vec<String> = done.compacted.into_iter().map(|build| build.name).collect();
+    assert_eq!(packed, [name(1), name(3)]);
+    assert!(dir.path().join(name(2)).is_dir());
 }

@@ -68,6 +68,11 @@ impl Build {
         &self.name
     }
 
+    /// Whether there is anything of it: a folder or an archive.
+    pub(crate) fn exists(&self) -> bool {
+        self.dir.exists() || self.archive_path().exists()
+    }
+
     /// When it was last run, by what jobs wrote into folder and archive; none where none did.
     pub(crate) fn last_run(&self) -> Option<SystemTime> {
         let stamps = [self.stamp(), self.packed_stamp()].into_iter().flatten();

@@ -5,6 +5,7 @@
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
 //! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
+//! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
@@ -31,6 +32,7 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+mod pins;
 mod remove;
 mod stamp;
 mod tail;

@@ -214,6 +214,7 @@ fn deployed(repo: &TestRepo, environment: &str, commit: &str, number: u32) {
 #[test]
 fn what_is_deployed_and_what_a_rollback_leads_to_stays_a_folder() {
     let (repo, ids) = with_builds(6);
+    repo.git(&["config", "tinyci.keepReleases", "1"]);
     for (number, commit) in [(1, &ids[0]), (2, &ids[1]), (3, &ids[2])] {
         deployed(&repo, "production", commit, number);
     }

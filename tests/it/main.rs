@@ -35,6 +35,8 @@ mod masking;
 #[cfg(feature = "cli")]
 mod admin_clone;
 #[cfg(feature = "cli")]
+mod admin_kept;
+#[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]
 mod admin_settings;
