@@ -35,11 +35,12 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PruneOptions {
-    /// Removes all but so many builds, those that were run last.
+    /// Removes all but so many builds, those that were run last, and the pinned ones.
     pub keep: Option<usize>,
     /// Removes builds that were last run longer ago.
     pub max_age: Option<Duration>,
-    /// Removes the builds that were run longest ago until the rest takes no more of the disk than this.
+    /// Removes the builds that were run longest ago until the rest, pinned ones included, takes no more
+    /// of the disk than this.
     pub max_bytes: Option<u64>,
     /// Only says what would go.
     pub dry_run: bool,
@@ -93,7 +94,7 @@ pub struct Pruning {
     pub removed: Vec<Pruned>,
     /// The names of builds that were to go, and stay because somebody works in them.
     pub in_use: Vec<String>,
-    /// The builds that stay whatever the rules say, and count for none: what is deployed, was before
+    /// The builds that stay whatever the rules say: what is deployed, was before
     /// (`tinyci.keepReleases`), would be next or waits for an approval, and what a link in a folder of
     /// `tinyci.pin` leads into.
     pub pinned: Vec<Pinned>,

@@ -131,14 +131,14 @@ pub(crate) struct Stored<'a> {
     pub(crate) bytes: u64,
 }
 
-/// How much is kept of builds that nothing else keeps. A rule that is not there keeps all.
+/// How much is kept. A rule that is not there keeps all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// At most so many, those that were run last.
+    /// So many, those that were run last.
     pub(crate) keep: Option<usize>,
     /// None that was last run longer ago.
     pub(crate) max_age: Option<Duration>,
-    /// At most so many bytes in all, those that were run last first.
+    /// At most so many bytes in all: first what is kept for other reasons, then what was run last.
     pub(crate) max_bytes: Option<u64>,
 }
 
@@ -167,20 +167,25 @@ impl PruneReason {
 
 /// The builds that the rules leave no room for, oldest first.
 ///
-/// Those that are `kept` for other reasons never go, and count neither by their number nor by their
-/// size.
+/// Those that are `kept` for other reasons never go. They count among the newest, and take their room
+/// before all others.
 pub(crate) fn surplus<'a>(
     mut builds: Vec<Stored<'a>>,
     rules: &Rules,
     kept: &Kept,
 ) -> Vec<(Stored<'a>, PruneReason)> {
-    builds.retain(|build| kept.why(build.name).is_none());
     builds.sort_unstable_by_key(|build| Reverse(run_order(build.name, build.last_run)));
-    let (mut kept, mut bytes) = (0, 0_u64);
-    let mut surplus = Vec::new();
+    let is_kept = |build: &Stored<'_>| kept.why(build.name).is_some();
+    let mut bytes =
+        builds.iter().filter(|build| is_kept(build)).map(|build| build.bytes).sum::<u64>();
+    let (mut number, mut surplus) = (0, Vec::new());
     for build in builds {
+        if is_kept(&build) {
+            number += 1;
+            continue;
+        }
         let with_it = bytes.saturating_add(build.bytes);
-        let reason = if rules.keep.is_some_and(|most| kept >= most) {
+        let reason = if rules.keep.is_some_and(|most| number >= most) {
             PruneReason::Count
         } else if rules.max_age.is_some_and(|most| build.age > most) {
             PruneReason::Age
@@ -189,7 +194,7 @@ pub(crate) fn surplus<'a>(
             bytes = u64::MAX;
             PruneReason::Size
         } else {
-            (kept, bytes) = (kept + 1, with_it);
+            (number, bytes) = (number + 1, with_it);
             continue;
         };
         surplus.push((build, reason));
@@ -358,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_takes_the_oldest_and_kept_builds_count_for_none() {
+    fn every_rule_takes_the_oldest_and_none_that_is_kept() {
         let days = |days: u64| Duration::from_secs(days * 24 * 3600);
         let (keep, age, size) = (
             |keep| Rules { keep: Some(keep), ..Rules::default() },
@@ -368,11 +373,11 @@ mod tests {
         assert_eq!(gone(Rules::default(), &[]), "");
         assert_eq!(gone(keep(2), &[]), "a#b#c#");
         assert_eq!(gone(keep(0), &['b']), "a#c#d#e#");
-        assert_eq!(gone(keep(2), &['a', 'e']), "b#", "a kept one takes no place");
+        assert_eq!(gone(keep(2), &['a', 'e']), "b#c#", "a kept one is one of the newest, too");
         assert_eq!(gone(age(days(3)), &[]), "a@b@", "not what is just as old");
         assert_eq!(gone(age(days(1)), &['a']), "b@c@d@");
         assert_eq!(gone(size(25), &[]), "a%b%c%");
-        assert_eq!(gone(size(25), &['d']), "a%b%", "its bytes do not count");
+        assert_eq!(gone(size(25), &['b']), "a%c%d%", "it takes its room first");
         let all = Rules { keep: Some(4), max_age: Some(days(4)), max_bytes: Some(30) };
         assert_eq!(gone(all, &[]), "a@b%");
         assert_eq!(gone(size(9), &[]), "a%b%c%d%e%");
