@@ -2712,7 +2712,9 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
 tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
 
 /**
- * Packs old builds into `.tar.gz` files, never one that a run is working on.
+ * Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
+ * deployed, was before, would be next or waits for an approval, and what a link in a folder of
+ * `tinyci.pin` leads into.
  *
  * @param engine    The engine.
  * @param newest    How many of the newest builds to leave as they are.
@@ -2749,12 +2751,13 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 
 /**
- * Removes old builds, never one that a run is working on, that is deployed, or that a rollback
- * would lead to. Verdicts and records stay. Without any rule those of the repository's settings
+ * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
+ * before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
+ * into. Verdicts and records stay. Without any rule those of the repository's settings
  * hold, `tinyci.pruneKeep` and its like.
  *
  * @param engine      The engine.
- * @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+ * @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
  * @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
  * @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
  * @param flags       A sum of `TINYCI_PRUNE_*`.

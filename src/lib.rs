@@ -131,7 +131,7 @@ pub use crate::{
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
-    prune::{PruneOptions, Pruned, Pruning},
+    prune::{Pinned, PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
     repo::{MergedResults, tune_process},
     request_context::RequestContext,

@@ -490,12 +490,13 @@ impl Engine {
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
-    /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed,
-    /// or that a rollback would lead to.
+    /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]).
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is.
+    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is,
+    /// and all are where a folder of `tinyci.pin` cannot be read.
     pub fn compact(
         &self,
         options: &CompactOptions,
@@ -504,8 +505,8 @@ impl Engine {
         retention::compact(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Removes old builds, folders and archives, never one that a run is working on, that is
-    /// deployed, or that a rollback would lead to. Verdicts and records stay.
+    /// Removes old builds, folders and archives, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]). Verdicts and records stay.
     ///
     /// Options without a rule mean the rules of the repository's settings.
     ///
@@ -522,7 +523,8 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go.
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go, or the
+    /// folder of `tinyci.pin` that cannot be read: then nothing was removed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }

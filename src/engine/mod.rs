@@ -25,6 +25,7 @@
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `status` | how the repository stands, at one look |
 //! | `retention` | old builds packed and removed |
+//! | `kept` | which builds are neither packed nor removed |
 //! | `reports` | records asked for by range, outcome and number |
 //!
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
@@ -42,6 +43,7 @@ mod handle;
 mod host;
 mod interventions;
 mod job;
+mod kept;
 mod parser;
 mod process_env;
 mod pump;

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
+//! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
@@ -34,8 +36,10 @@ mod lock;
 mod lock_file;
 mod log;
 mod looked_at;
+mod pins;
 mod pushed;
 mod remove;
+mod stamp;
 mod stop_request;
 mod tail;
 
@@ -50,6 +54,7 @@ pub(crate) use self::{
     looked_at::LookedAt,
     pushed::Pushed,
     remove::remove,
+    stamp::JobStamp,
     stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

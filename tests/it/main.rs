@@ -14,6 +14,7 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_builds;
 mod engine_cancel;
 mod engine_env;
 mod engine_events;
@@ -34,6 +35,8 @@ mod masking;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
+#[cfg(feature = "cli")]
+mod admin_kept;
 #[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]
