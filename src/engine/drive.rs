@@ -94,6 +94,7 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
+        self.tell_of_head();
         if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
             // A fault before anything was begun means that the run could not begin.
             if self.attempted.is_empty() {
@@ -111,6 +112,14 @@ impl<'a> Drive<'a> {
         }
         self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
         Ok(self.summary)
+    }
+
+    /// Tells a pusher of a HEAD that names no branch. What keeps it from being read is met again.
+    fn tell_of_head(&self) {
+        let fault = if self.pushed.is_empty() { Ok(None) } else { self.repo.head_fault() };
+        if let Ok(Some(message)) = fault {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
     }
 
     /// Does what the caller came for.

@@ -537,6 +537,7 @@ impl Engine {
         let repo = self.shared.repo()?;
         let mut installed = install::install(&repo, options)?;
         installed.notes.extend(self.path_warning());
+        installed.notes.extend(repo.head_fault()?);
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
         Ok(installed)
     }

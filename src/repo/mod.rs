@@ -15,6 +15,7 @@ mod description;
 mod empty_section;
 mod exchange;
 mod git_config;
+mod head;
 mod history;
 mod intent;
 mod judged;

@@ -34,6 +34,8 @@ mod masking;
 #[cfg(feature = "cli")]
 mod admin_clone;
 #[cfg(feature = "cli")]
+mod admin_head;
+#[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]
 mod admin_settings;

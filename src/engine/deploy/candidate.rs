@@ -51,6 +51,17 @@ impl Choice<'_> {
         request: &DeployRequest,
         ledger: &Ledger,
     ) -> Result<Candidate, Error> {
+        self.look(request, ledger).map_err(|error| match self.repo.head_fault() {
+            // By default HEAD's branch deploys: without one there is nothing to find.
+            Ok(Some(fault)) => {
+                let message = format!("{}; {fault}", error.report());
+                error.with_message(message)
+            }
+            _ => error,
+        })
+    }
+
+    fn look(&self, request: &DeployRequest, ledger: &Ledger) -> Result<Candidate, Error> {
         let branches = self.repo.branch_list()?;
         let named = match &request.revision {
             Some(revision) => self.repo.resolve(revision)?,
