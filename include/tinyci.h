@@ -2778,6 +2778,24 @@ tinyci_status tinyci_prune(const tinyci_engine *engine,
                            tinyci_error **err);
 
 /**
+ * Forgets the verdicts and records of all commits, so that all are due again that the baseline does
+ * not hide. What others deleted of tinyci's refs, which each run restores, is given up for good.
+ * Deployments, approvals and the baseline that are there stay, and so does what was fetched.
+ *
+ * @param engine  The engine.
+ * @param report  Where is stored what was removed and given up, what `tinyci results --forget-all
+ *                --json` prints, to be freed with `tinyci_string_free`, or NULL.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
+ *         removed; `TINYCI_IO` where the repository's state cannot be written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_forget_all(const tinyci_engine *engine,
+                                char **report,
+                                tinyci_error **err);
+
+/**
  * Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
  * verdicts, by lines in the repository's own git configuration.
  *

@@ -128,7 +128,7 @@ pub use crate::{
     },
     prune::{PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, Record, StepRecord, Summary},
-    repo::{MergedResults, tune_process},
+    repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,
     run::Run,

@@ -192,6 +192,27 @@ fn rule(name: &str, number: i64) -> Result<Option<u64>, Failure> {
     }
 }
 
+/// Forgets the verdicts and records of all commits, so that all are due again that the baseline does
+/// not hide. What others deleted of tinyci's refs, which each run restores, is given up for good.
+/// Deployments, approvals and the baseline that are there stay, and so does what was fetched.
+///
+/// @param engine  The engine.
+/// @param report  Where is stored what was removed and given up, what `tinyci results --forget-all
+///                --json` prints, to be freed with `tinyci_string_free`, or NULL.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
+///         removed; `TINYCI_IO` where the repository's state cannot be written.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_forget_all(
+    engine: Option<&tinyci_engine>,
+    report: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::tell(engine, report, err, |opened| Ok(c_text(&opened.engine.forget_all()?.to_json())))
+}
+
 /// Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
 /// verdicts, by lines in the repository's own git configuration.
 ///

@@ -136,6 +136,7 @@ impl<'a> Drive<'a> {
         if self.wanted.named.is_none() {
             return Ok(false);
         }
+        self.restore_refs()?;
         let attempts = self.workspace.attempts()?;
         let mut summary = Summary::default();
         let due = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
@@ -198,7 +199,6 @@ impl<'a> Drive<'a> {
 
     /// Looks and works until nothing is due, or a waiter is to take over.
     fn passes(&mut self, lock: &RunLock) -> Result<(), Error> {
-        self.repo.clear_stale_locks()?;
         let guard = Arc::new(Guard::new(Some(lock.share()?)));
         let mut passed = Ok(true);
         while let Ok(true) = passed {
@@ -212,6 +212,7 @@ impl<'a> Drive<'a> {
     /// One look, and the work on what it found; false when there is no reason for another one.
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
         self.seen = self.workspace.wake_count()?;
+        self.restore_refs()?;
         let attempts = self.workspace.attempts()?;
         let jobs = self.look(&attempts)?;
         if !jobs.is_empty() && !self.cancel.is_canceled() {
@@ -227,6 +228,13 @@ impl<'a> Drive<'a> {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
+    /// run for want of it.
+    fn restore_refs(&self) -> Result<(), Error> {
+        self.repo.restore_refs()?.into_iter().for_each(|message| self.warn(message));
+        Ok(())
     }
 
     /// What is to be run now, of what was not attempted yet.

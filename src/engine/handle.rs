@@ -38,7 +38,7 @@ use crate::{
     process::Guard,
     prune::{PruneOptions, Pruning},
     record::{Record, Summary},
-    repo::{MergedResults, Repo, Settings},
+    repo::{Forgotten, MergedResults, Repo, Settings},
     selection::Selection,
     setting::Setting,
     workspace::{LogLimits, Logs, Workspace},
@@ -488,6 +488,25 @@ impl Engine {
     pub fn forget(&self, revision: &str) -> Result<bool, Error> {
         let repo = self.shared.repo()?;
         repo.remove_verdict(repo.resolve(revision)?)
+    }
+
+    /// Forgets the verdicts and records of all commits, so that all are due again that the baseline
+    /// does not hide. What others deleted of tinyci's refs, which each run restores, is given up for
+    /// good, deployments too. Deployments, approvals and the baseline that are there stay, and so
+    /// does what was fetched of remotes.
+    ///
+    /// ```no_run
+    /// let forgotten = tinyci::Engine::open("/srv/git/app.git")?.forget_all()?;
+    /// println!("removed {}", forgotten.removed.join(", "));
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where the refs cannot be removed, [`Io`](ErrorKind::Io) where the
+    /// repository's state cannot be written.
+    pub fn forget_all(&self) -> Result<Forgotten, Error> {
+        self.shared.repo()?.forget_results()
     }
 
     /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed,

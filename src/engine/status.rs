@@ -108,6 +108,7 @@ impl Engine {
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }
+        warnings.extend(repo.lost_refs()?);
         warnings.extend(repo.head_fault()?);
         for name in repo.lookalikes()? {
             warnings.push(format!(

@@ -38,6 +38,8 @@ mod admin_head;
 #[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]
+mod admin_refs;
+#[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]
 mod admin_status;

@@ -119,7 +119,9 @@ impl<'a> Attempt<'a> {
     fn new(site: &'a Site<'a>, environment: &str, request: &DeployRequest) -> Result<Self, Error> {
         let shared = site.shared;
         let repo = shared.repo()?;
-        repo.clear_stale_locks()?;
+        for message in repo.restore_refs()? {
+            site.events.send(Event::Warning { meta: pump::meta(), message });
+        }
         let ledger = repo.deploy_history(environment)?.ledger;
         if let Some(open) = ledger.interrupted() {
             return Err(locked(open));
