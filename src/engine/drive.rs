@@ -19,6 +19,7 @@ use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
     event::Event,
+    install,
     job::{Job, Plan},
     outcome::Outcome,
     plan::plan,
@@ -94,7 +95,7 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
-        self.tell_of_head();
+        self.tell_of_setup();
         if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
             // A fault before anything was begun means that the run could not begin.
             if self.attempted.is_empty() {
@@ -114,10 +115,14 @@ impl<'a> Drive<'a> {
         Ok(self.summary)
     }
 
-    /// Tells a pusher of a HEAD that names no branch. What keeps it from being read is met again.
-    fn tell_of_head(&self) {
-        let fault = if self.pushed.is_empty() { Ok(None) } else { self.repo.head_fault() };
-        if let Ok(Some(message)) = fault {
+    /// Tells of what is set in a way that costs refs, and a pusher of a HEAD that names no branch. What
+    /// cannot be read is met again.
+    fn tell_of_setup(&self) {
+        let mut told = install::refspec_warnings(&self.repo).unwrap_or_default();
+        if !self.pushed.is_empty() {
+            told.extend(self.repo.head_fault().ok().flatten());
+        }
+        for message in told {
             self.events.send(Event::Warning { meta: pump::meta(), message });
         }
     }

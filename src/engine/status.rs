@@ -109,6 +109,7 @@ impl Engine {
             warnings.push(install::FORGEABLE.to_owned());
         }
         warnings.extend(repo.lost_refs()?);
+        warnings.extend(install::refspec_warnings(repo)?);
         warnings.extend(repo.head_fault()?);
         for name in repo.lookalikes()? {
             warnings.push(format!(

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::hooks::{self, Change, HookOptions};
+use super::{
+    hooks::{self, Change, HookOptions},
+    refspecs,
+};
 use crate::{error::Error, repo::Repo};
 
 /// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
@@ -120,7 +123,10 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<Installed, Error> {
         changed |= repo.config_unset(HIDE_REFS, name)?;
     }
     let hook = done.removed.into_iter().next().unwrap_or_else(|| hooks_dir.join("post-receive"));
-    Ok(Installed { hook, changed, notes: done.notes })
+    let removed = refspecs::unprotect(repo)?;
+    changed |= !removed.is_empty();
+    let notes = done.notes.into_iter().chain(removed).collect();
+    Ok(Installed { hook, changed, notes })
 }
 
 fn hide(repo: &Repo) -> Result<bool, Error> {

@@ -33,6 +33,7 @@ mod recent;
 mod records;
 mod ref_memory;
 mod refs;
+mod refspecs;
 mod restore;
 mod revision;
 mod scan;
@@ -61,6 +62,7 @@ pub(crate) use self::{
     objects::{Objects, TreeEntry},
     records::Line,
     refs::Reachable,
+    refspecs::TakingRefspec,
     scan::{DueCommit, ScanRequest},
     settings::{Given, Settings},
     verdicts::Written,

@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    cli_program::{Said, run, run_in},
-    push_server::Server,
+    cli_program::{Said, run, run_in, tinyci},
+    push_server::{Server, write_script},
     support::{TestRepo, succeed},
 };
 
@@ -64,6 +64,61 @@ fn a_fetch_that_prunes_costs_no_verdict_record_or_deployment() {
     assert!(!run_in(&dir, &["run", "--all"]).with_code(0).out.contains(RESTORED));
     let log = run_in(&dir, &["log"]).with_code(0).out;
     assert_eq!(log.matches(RESTORED).count(), 1, "{log}");
+}
+
+#[test]
+fn install_has_fetches_leave_our_refs_alone_and_uninstall_takes_that_back() {
+    let (origin, dir, _) = mirror();
+    let config = || fs::read_to_string(dir.join("config")).unwrap();
+    let before = refs(&origin, &dir);
+    let untouched = config();
+    let danger = "`remote.origin.fetch = +refs/*:refs/*` has a fetch replace tinyci's refs";
+    assert!(run_in(&dir, &["status"]).with_code(0).err.contains(danger));
+    assert!(run_in(&dir, &["run", "--all"]).with_code(0).out.contains(danger));
+
+    let said = run_in(&dir, &["install"]).with_code(0);
+    let shown = "(remote.origin.fetch = ^refs/notes/tinyci-result, ^refs/notes/runs/tinyci, \
+                 ^refs/tinyci/*)";
+    assert!(said.out.contains(shown), "{}", said.out);
+    let installed = config();
+    assert!(!run_in(&dir, &["install"]).with_code(0).out.contains("remote.origin.fetch"));
+    assert_eq!(config(), installed);
+    origin.commit("second");
+    fetch(&origin, &dir);
+    assert_eq!(refs(&origin, &dir), before);
+    let said = run_in(&dir, &["run", "--all"]).with_code(0);
+    assert!(!said.out.contains("warning"), "{}", said.out);
+    assert!(!run_in(&dir, &["status"]).with_code(0).err.contains(danger));
+
+    let said = run_in(&dir, &["uninstall"]).with_code(0);
+    assert_eq!(said.out.matches("removed remote.origin.fetch = ^refs/").count(), 3, "{}", said.out);
+    assert_eq!(config(), untouched);
+    // What a person had set is a person's.
+    let own = ["config", "--add", "remote.origin.fetch", "^refs/tinyci/*"];
+    succeed("git config", &origin.command_in(&dir).args(own).output().unwrap());
+    run_in(&dir, &["install"]).with_code(0);
+    let said = run_in(&dir, &["uninstall"]).with_code(0);
+    assert_eq!(said.out.matches("removed remote.origin.fetch = ^refs/").count(), 2, "{}", said.out);
+    assert!(config().contains("fetch = ^refs/tinyci/*"));
+}
+
+#[test]
+fn a_git_that_is_too_old_or_not_there_gets_no_refspecs_that_it_does_not_know() {
+    let (origin, dir, _) = mirror();
+    let untouched = fs::read_to_string(dir.join("config")).unwrap();
+    let bin = origin.outside().join("bin");
+    for (script, said) in [
+        ("echo git version 2.28.1", "git 2.28 does not know"),
+        ("exit 1", "it is not known which git this machine has"),
+    ] {
+        write_script(&bin.join("git"), &format!("#!/bin/sh\n{script}\n"));
+        let mut install = tinyci(&dir);
+        install.arg("install").env("PATH", &bin);
+        let told = Said::of(&install.output().unwrap()).with_code(0).out;
+        assert!(told.contains(said) && told.contains("`+refs/heads/*:refs/heads/*`"), "{told}");
+        assert_eq!(fs::read_to_string(dir.join("config")).unwrap(), untouched);
+        run_in(&dir, &["uninstall"]).with_code(0);
+    }
 }
 
 #[test]
