@@ -312,7 +312,7 @@ impl Losses {
         for (name, lost) in &self.replaced {
             told.push(format!(
                 "`{name}` was replaced and does not contain `{lost}` any more, which tinyci had \
-                 written: look at both; `git update-ref {name} {lost}` puts that back, and \
+                 written: look at both; `git update-ref --no-deref {name} {lost}` puts that back, and \
                  {FOREVER}"
             ));
         }
@@ -501,7 +501,7 @@ mod tests {
         let theirs = entry(&test, "another", None);
         test.git(&["update-ref", DEPLOYS, &theirs]);
         for _ in 0..2 {
-            let remedy = format!("`git update-ref {DEPLOYS} {ours}` puts that back");
+            let remedy = format!("`git update-ref --no-deref {DEPLOYS} {ours}` puts that back");
             let told = open(&test).restore_refs().unwrap();
             assert!(told.len() == 1 && told[0].contains(&remedy), "{told:?}");
             assert_eq!(open(&test).lost_refs().unwrap(), told);

@@ -218,3 +218,32 @@ fn an_approval_that_is_taken_back_stays_so() {
     let said: Said = run(&server.repo, &["deploy", "--yes"]).with_code(5);
     assert!(said.err.contains("tinyci approve"), "{}", said.err);
 }
+
+#[test]
+fn what_a_deployment_deletes_is_there_at_its_end() {
+    let repo = TestRepo::new();
+    let delete = "git update-ref -d refs/tinyci/deploys/production; \
+                  git update-ref -d refs/notes/tinyci-result";
+    repo.commit_config(&format!("build: 'true'\ndeploy: cd \"$TINYCI_REPO\" && {delete}\n"));
+    run(&repo, &["run", "--all"]).with_code(0);
+    run(&repo, &["deploy", "--yes"]).with_code(0);
+    let deploys = run(&repo, &["deploys"]).with_code(0).out;
+    assert!(deploys.starts_with("success ") && deploys.lines().count() == 1, "{deploys}");
+    assert_eq!(run(&repo, &["run", "--all"]).with_code(0).out.matches(RESTORED).count(), 1);
+    let next = run(&repo, &["deploy", "--yes"]).with_code(0).out;
+    assert!(next.contains("deployed already"), "{next}");
+}
+
+/// What has a verdict is told to whoever may read the repository and not write to it.
+#[test]
+fn a_verdict_is_told_where_the_state_cannot_be_written() {
+    let repo = TestRepo::new();
+    let id = repo.commit_config("build: 'true'\n");
+    run(&repo, &["run", "--all"]).with_code(0);
+    let state = repo.path().join(".git/tinyci");
+    fs::remove_file(state.join("intent")).unwrap();
+    // Also for root, whom permissions do not stop.
+    fs::create_dir(state.join("intent")).unwrap();
+    let said = run(&repo, &["run", &id]).with_code(0);
+    assert!(said.out.contains("has a verdict: success"), "{}", said.out);
+}
