@@ -70,6 +70,7 @@ mod job;
 mod ledger;
 mod local_executor;
 mod mask;
+mod not_removed;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -122,6 +123,7 @@ pub use crate::{
     interpolate::{Vars, interpolate},
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
+    not_removed::NotRemoved,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,

@@ -5,11 +5,7 @@
 //! compaction takes: one caller at a time changes the folder of builds, and no build is touched
 //! that a run, or a deployment, works in.
 
-use std::{
-    fs, io,
-    path::PathBuf,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -17,9 +13,10 @@ use crate::{
     cancel::CancelView,
     commit::CommitId,
     error::{Error, ErrorKind},
+    not_removed::NotRemoved,
     retention::{BuildName, PruneReason, Rules, Stored, surplus},
-    wire,
-    workspace::{Build, BuildsFolder, Workspace},
+    wire::{self, NotRemovedMirror},
+    workspace::{Build, BuildsFolder, Mounts, Workspace, remove_file},
 };
 
 /// Which builds to remove. Every rule that is given takes away what it leaves no room for.
@@ -96,6 +93,9 @@ pub struct Pruning {
     /// The names of builds that stay whatever the rules say: deployed ones, and those that a
     /// rollback would lead to.
     pub pinned: Vec<String>,
+    /// What was to go and is still there, and why. The rest went on. A dry run names only builds in
+    /// which something is mounted.
+    pub not_removed: Vec<NotRemoved>,
     /// Whether nothing was removed, because only a report was asked for.
     pub dry_run: bool,
 }
@@ -107,11 +107,13 @@ impl Pruning {
     }
 
     /// As one line of JSON: `removed`, each with `name`, `bytes` and as `reason` one of `count`,
-    /// `age` and `size`; `in_use`, `pinned`, `freed_bytes` and `dry_run`.
+    /// `age` and `size`; `in_use`, `pinned`, `not_removed`, each with `path` and `reason`,
+    /// `freed_bytes` and `dry_run`.
     ///
     /// ```
     /// let expected = concat!(
-    ///     r#"{"v":1,"dry_run":false,"removed":[],"in_use":[],"pinned":[],"freed_bytes":0}"#,
+    ///     r#"{"v":1,"dry_run":false,"removed":[],"in_use":[],"pinned":[],"not_removed":[],"#,
+    ///     r#""freed_bytes":0}"#,
     /// );
     /// assert_eq!(tinyci::Pruning::default().to_json(), expected);
     /// ```
@@ -127,6 +129,7 @@ impl Pruning {
             removed: removed.collect(),
             in_use: &self.in_use,
             pinned: &self.pinned,
+            not_removed: NotRemovedMirror::list(&self.not_removed),
             freed_bytes: self.freed_bytes(),
         })
     }
@@ -139,6 +142,7 @@ struct PruningMirror<'a> {
     removed: Vec<PrunedMirror<'a>>,
     in_use: &'a [String],
     pinned: &'a [String],
+    not_removed: Vec<NotRemovedMirror<'a>>,
     freed_bytes: u64,
 }
 
@@ -166,8 +170,8 @@ pub struct Pruned {
 /// # Errors
 ///
 /// [`Busy`](ErrorKind::Busy) if another call packs or removes builds here,
-/// [`Canceled`](ErrorKind::Canceled), or [`Io`](ErrorKind::Io) naming what could not be removed:
-/// the builds before it are gone, those after it stay.
+/// [`Canceled`](ErrorKind::Canceled), or [`Io`](ErrorKind::Io) if the folder of builds cannot be
+/// read. What does not go is passed over, and told.
 pub(crate) fn prune(
     workspace: &Workspace,
     options: &PruneOptions,
@@ -177,7 +181,7 @@ pub(crate) fn prune(
     let mut done = Pruning { dry_run: options.dry_run, ..Pruning::default() };
     let Some(folder) = workspace.builds_folder()? else { return Ok(done) };
     if !options.dry_run {
-        folder.clear_leftovers()?;
+        done.not_removed = folder.clear_leftovers()?;
     }
     let mut names = folder.build_names()?;
     names.extend(folder.archive_names()?);
@@ -185,11 +189,11 @@ pub(crate) fn prune(
     names.dedup();
     let is_pinned = |name: &String| pinned.iter().any(|id| name.ends_with(&format!("_{id}")));
     done.pinned = names.iter().filter(|name| is_pinned(name)).cloned().collect();
-    let now = SystemTime::now();
+    let (now, mounts) = (SystemTime::now(), Mounts::now());
     let stored = names.iter().filter_map(|name| {
         let build = workspace.build(name);
         let age = build.last_used().and_then(|time| now.duration_since(time).ok());
-        let bytes = build.disk_bytes();
+        let bytes = build.disk_bytes(&mounts);
         Some(Stored { name: BuildName::parse(name)?, age: age.unwrap_or_default(), bytes })
     });
     let rules =
@@ -199,34 +203,28 @@ pub(crate) fn prune(
             return Err(Error::new(ErrorKind::Canceled, "pruning was canceled"));
         }
         let name = build.name.as_str().to_owned();
-        if remove(&folder, &workspace.build(&name), options.dry_run)? {
-            done.removed.push(Pruned { name, bytes: build.bytes, reason });
-        } else {
-            done.in_use.push(name);
+        match remove(&folder, &workspace.build(&name), options.dry_run) {
+            Ok(true) => done.removed.push(Pruned { name, bytes: build.bytes, reason }),
+            Ok(false) => done.in_use.push(name),
+            Err(left) => done.not_removed.push(left),
         }
     }
     Ok(done)
 }
 
 /// Removes a build, its folder and its archive; false where somebody works in it.
-fn remove(folder: &BuildsFolder<'_>, build: &Build, dry_run: bool) -> Result<bool, Error> {
+fn remove(folder: &BuildsFolder<'_>, build: &Build, dry_run: bool) -> Result<bool, NotRemoved> {
     if folder.has_folder(build.name()) {
-        let Some(_taken) = build.take()? else { return Ok(false) };
-        if !dry_run {
-            folder.remove_build(build.name())?;
+        let taken = build.take().map_err(|error| NotRemoved::new(build.dir(), &error))?;
+        let Some(_taken) = taken else { return Ok(false) };
+        match dry_run {
+            true => folder.refuse_mounts(build.name())?,
+            false => folder.remove_build(build.name())?,
         }
     }
     if !dry_run {
-        remove_file(build.archive_path())?;
+        let archive = build.archive_path();
+        remove_file(&archive).map_err(|error| NotRemoved::new(archive, &error))?;
     }
     Ok(true)
-}
-
-fn remove_file(path: PathBuf) -> Result<(), Error> {
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", &path, error))
-        }
-        _ => Ok(()),
-    }
 }

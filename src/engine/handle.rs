@@ -493,9 +493,13 @@ impl Engine {
     /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed,
     /// or that a rollback would lead to.
     ///
+    /// A build that cannot be packed is left as it is; [`Compaction::not_removed`] names it, and the
+    /// rest goes on.
+    ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is.
+    /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed.
     pub fn compact(
         &self,
         options: &CompactOptions,
@@ -506,6 +510,9 @@ impl Engine {
 
     /// Removes old builds, folders and archives, never one that a run is working on, that is
     /// deployed, or that a rollback would lead to. Verdicts and records stay.
+    ///
+    /// A build in which something is mounted is left as it is, and of one that holds what this user
+    /// may not remove the rest goes. [`Pruning::not_removed`] names them.
     ///
     /// Options without a rule mean the rules of the repository's settings.
     ///
@@ -522,7 +529,7 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go.
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }

@@ -6,6 +6,7 @@ use crate::{
     commit::CommitId,
     compact::{self, CompactOptions, Compaction},
     error::{Error, ErrorKind},
+    not_removed::NotRemoved,
     prune::{self, PruneOptions, Pruning},
 };
 
@@ -38,25 +39,40 @@ pub(super) fn prune(
     prune::prune(&shared.workspace(), &options, &pinned(shared)?, cancel)
 }
 
-/// Does after a run what the settings say. The verdicts are stored: what goes wrong here is a
-/// warning each, and so is a build that could not be taken.
+/// Does after a run what the settings say, and tries again what did not go before, whatever they
+/// say. The verdicts are stored: what goes wrong here is a warning each, and so is each build that
+/// does not go.
 pub(super) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let mut tell = |what: &str, result: Result<(), Error>| match result {
+    let mut warnings: Vec<String> = Vec::new();
+    let mut tell = |what: &str, result: Result<Vec<NotRemoved>, Error>| match result {
         // Somebody else is at it.
         Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Canceled) => {}
         Err(error) => warnings.push(format!("old builds were not {what}: {}", error.report())),
-        Ok(()) => {}
+        Ok(left) => {
+            let new = left.iter().map(NotRemoved::to_string);
+            let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
+            warnings.extend(new);
+        }
     };
     let rules = by_settings(shared);
-    if rules.has_rule() {
-        tell("removed", prune(shared, &rules, cancel).map(drop));
+    match rules.has_rule() {
+        true => tell("removed", prune(shared, &rules, cancel).map(|done| done.not_removed)),
+        false => tell("removed", clear_leftovers(shared)),
     }
     if let Some(newest) = shared.settings.compact_keep {
         let options = CompactOptions::new().newest(newest);
-        tell("packed", compact(shared, &options, cancel).map(drop));
+        tell("packed", compact(shared, &options, cancel).map(|done| done.not_removed));
     }
     warnings
+}
+
+fn clear_leftovers(shared: &Shared) -> Result<Vec<NotRemoved>, Error> {
+    let workspace = shared.workspace();
+    if !workspace.has_leftovers() {
+        return Ok(Vec::new());
+    }
+    let folder = workspace.builds_folder()?;
+    folder.map_or(Ok(Vec::new()), |folder| folder.clear_leftovers())
 }
 
 fn by_settings(shared: &Shared) -> PruneOptions {

@@ -5,7 +5,9 @@
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
-//! | `remove` | taking a tree away without following links |
+//! | `remove` | taking a tree away without following links or entering mounts |
+//! | `aside` | names for what is being removed |
+//! | `mounts` | [`Mounts`], [`SameMount`]: what lies in a tree without being part of it |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
@@ -19,6 +21,7 @@
 //! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
 //! build's files should be (`export`).
 
+mod aside;
 mod attempts;
 mod bound;
 mod build;
@@ -30,6 +33,7 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+mod mounts;
 mod remove;
 mod tail;
 
@@ -41,6 +45,7 @@ pub(crate) use self::{
     layout::Workspace,
     lock::RunLock,
     log::{LogLimits, LogWriter, Logs},
-    remove::remove,
+    mounts::{Mounts, SameMount, mounted},
+    remove::{remove, remove_file},
     tail::LogTail,
 };

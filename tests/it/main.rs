@@ -33,6 +33,8 @@ mod masking;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod admin_mounts;
 #[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]

@@ -28,6 +28,7 @@ const FLOORS: [&[&str]; 5] = [
         "function",
         "hex",
         "job",
+        "not_removed",
         "request_context",
         "outcome",
         "pipeline",

@@ -6,7 +6,7 @@ use tinyci::{PruneOptions, PruneReason, Pruning, parse_bytes, parse_duration, sh
 
 use crate::{
     args::Globals,
-    failure::{Failure, OK},
+    failure::{BROKEN, Failure, HOUSEKEEPING_EXIT_CODES, OK},
     signals,
     terminal::{self, Progress, Stdout},
 };
@@ -20,7 +20,7 @@ Examples:
   git config tinyci.pruneKeep 20    after every run, and for `prune` without options";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{HOUSEKEEPING_EXIT_CODES}"))]
 pub(crate) struct PruneArgs {
     /// Remove all builds but the newest N
     #[arg(long, value_name = "N")]
@@ -34,7 +34,7 @@ pub(crate) struct PruneArgs {
     /// Remove nothing, and show what would go
     #[arg(long)]
     dry_run: bool,
-    /// Print what was removed as one line of JSON
+    /// Print what was removed, and what was not, as one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -55,7 +55,8 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
         tell(&done, &mut stdout);
     }
     stdout.finish()?;
-    Ok(OK)
+    let failed = terminal::warn_of(&done.not_removed) && !done.dry_run;
+    Ok(if failed { BROKEN } else { OK })
 }
 
 fn tell(done: &Pruning, stdout: &mut Stdout) {
