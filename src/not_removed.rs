@@ -26,6 +26,6 @@ impl NotRemoved {
 impl fmt::Display for NotRemoved {
     /// One sentence, without a final period.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` was not removed: {}", self.path.display(), self.reason)
+        write!(f, "`{}` stays: {}", self.path.display(), self.reason)
     }
 }

@@ -4,8 +4,8 @@
 //! something else, so nothing in it is removed, packed or counted.
 //!
 //! [`Mounts`] looks before a tree is touched. Linux lists all mounts, which asks nothing of a file
-//! system whose server is gone. Systems without such a list are asked directory by directory, by
-//! device number. [`SameMount`] looks again at each directory that a walk enters, for a mount that
+//! system whose server is gone. Without such a list the tree is walked: Linux says of each path
+//! whether something is mounted there, and device numbers say it elsewhere. [`SameMount`] looks again at each directory that a walk enters, for a mount that
 //! was made meanwhile, or that the list does not have.
 
 #[cfg(target_os = "linux")]
@@ -24,7 +24,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{Mode, OFlags, fstat, openat},
+    fs::{CWD, Mode, OFlags, fstat, openat},
     io::Errno,
 };
 
@@ -63,16 +63,19 @@ impl Mounts {
         }
     }
 
-    /// True if this path, which has no link in it, is a mount point. Unknown without a list.
+    /// True if this path, which has no link in it, is a mount point.
     pub(super) fn contains(&self, path: &Path) -> bool {
-        self.points.as_ref().is_some_and(|points| points.iter().any(|point| point == path))
+        match &self.points {
+            Some(points) => points.iter().any(|point| point == path),
+            None => is_mount_root(CWD, path),
+        }
     }
 
     fn at_or_below(&self, tree: &Path) -> Vec<PathBuf> {
         let tree = real_path(tree);
         match &self.points {
             Some(points) => points.iter().filter(|it| it.starts_with(&tree)).cloned().collect(),
-            None => by_device(tree),
+            None => by_walking(tree),
         }
     }
 }
@@ -91,7 +94,7 @@ pub(super) fn is_mount_point(dir: &Path) -> bool {
 pub(crate) fn mounted(at: &Path, others: usize) -> Error {
     let others = match others {
         0 => String::new(),
-        others => format!(" (and at {others} more places in it)"),
+        others => format!(" (and {others} more in the same tree)"),
     };
     let message = format!("something is mounted at `{}`{others}: unmount it first", at.display());
     Error::new(ErrorKind::Io, message).with_path(at)
@@ -129,14 +132,15 @@ fn octal(digits: &[u8; 3]) -> Option<u8> {
     u8::from_str_radix(text, 8).ok()
 }
 
-/// Where other file systems begin in this tree. What cannot be read is not looked into.
-fn by_device(tree: PathBuf) -> Vec<PathBuf> {
+/// The mounts in this tree, as far as they show themselves. What cannot be read is not looked into.
+fn by_walking(tree: PathBuf) -> Vec<PathBuf> {
     let device = |path: &Path| fs::symlink_metadata(path).map(|it| (it.dev(), it.is_dir()));
     let Some(Ok((home, _))) = tree.parent().map(device) else { return Vec::new() };
     let mut found = Vec::new();
     let mut left = vec![tree];
     while let Some(path) = left.pop() {
         match device(&path) {
+            _ if is_mount_root(CWD, &path) => found.push(path),
             // Files of one file system can differ in it (overlays), directories cannot.
             Ok((there, true)) if there != home => found.push(path),
             Ok((_, true)) => {
@@ -152,9 +156,9 @@ fn by_device(tree: PathBuf) -> Vec<PathBuf> {
 /// Opens the directories of one mount, and refuses those where another one begins.
 pub(crate) struct SameMount {
     device: u64,
-    /// True if the system cannot say where a mount begins, so that the device number has to.
+    /// True if the system cannot open by mount, so that the directory has to tell afterwards.
     #[cfg(target_os = "linux")]
-    by_device: Cell<bool>,
+    by_looking: Cell<bool>,
 }
 
 impl SameMount {
@@ -167,7 +171,7 @@ impl SameMount {
         Ok(Self {
             device: device(dir)?,
             #[cfg(target_os = "linux")]
-            by_device: Cell::new(false),
+            by_looking: Cell::new(false),
         })
     }
 
@@ -187,7 +191,10 @@ impl SameMount {
             return opened;
         }
         let dir = openat(above, name, flags, Mode::empty())?;
-        if device(&dir)? == self.device { Ok(dir) } else { Err(Errno::XDEV) }
+        match device(&dir)? == self.device && !is_mount_root(&dir, Path::new("")) {
+            true => Ok(dir),
+            false => Err(Errno::XDEV),
+        }
     }
 
     /// The same by a call of Linux, which sees directories of the same disk that are mounted too.
@@ -201,18 +208,33 @@ impl SameMount {
     ) -> Option<Result<OwnedFd, Errno>> {
         use rustix::fs::{ResolveFlags, openat2};
 
-        if self.by_device.get() {
+        if self.by_looking.get() {
             return None;
         }
         match openat2(above, name, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
             // Containers' filters answer with PERM to calls that they do not know.
             Err(Errno::NOSYS | Errno::PERM) => {
-                self.by_device.set(true);
+                self.by_looking.set(true);
                 None
             }
             opened => Some(opened),
         }
     }
+}
+
+/// True if Linux says that something is mounted here. It does since 5.8; other systems do not.
+#[cfg(target_os = "linux")]
+fn is_mount_root(dir: impl AsFd, path: &Path) -> bool {
+    use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
+
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT;
+    let found = statx(dir, path, flags, StatxFlags::empty());
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mount_root(_dir: impl AsFd, _path: &Path) -> bool {
+    false
 }
 
 #[allow(clippy::unnecessary_cast, reason = "systems differ in the width of this field")]
@@ -276,7 +298,7 @@ mod tests {
                 let at_it = Mounts::now().at_or_below(&tree.join("sub/disk"));
                 assert_eq!(at_it, [tree.join("sub/disk")]);
                 let error = Mounts::now().refuse(tree).unwrap_err().report();
-                assert!(error.contains("/a tree/sub/bind mount` (and at 2 more"), "{error}");
+                assert!(error.contains("/a tree/sub/bind mount` (and 2 more in"), "{error}");
 
                 let beside = tree.parent().unwrap().join("a tree and more");
                 fs::create_dir(&beside).unwrap();
@@ -290,8 +312,13 @@ mod tests {
                 std::os::unix::fs::symlink(tree, &way).unwrap();
                 assert_eq!(Mounts::now().at_or_below(&way.join("sub")).len(), 3);
 
-                // Without a list only another device tells.
-                assert_eq!(Mounts { points: None }.at_or_below(tree), [tree.join("sub/disk")]);
+                // Without a list an old kernel knows only of another device.
+                let mut found = Mounts { points: None }.at_or_below(tree);
+                found.sort();
+                match is_mount_root(CWD, Path::new("/")) {
+                    true => assert_eq!(found, expected),
+                    false => assert_eq!(found, [tree.join("sub/disk")]),
+                }
             });
         }
 
@@ -307,14 +334,17 @@ mod tests {
                 let mount = SameMount::of(sub.as_fd()).unwrap();
                 assert_eq!(open(&mount, disk), Some(Errno::XDEV));
                 assert_eq!(open(&mount, "plain"), None);
-                if mount.by_device.get() {
+                if mount.by_looking.get() {
                     eprintln!("this system has no openat2");
                 } else {
                     assert_eq!(open(&mount, bind), Some(Errno::XDEV));
                 }
-                mount.by_device.set(true);
+                mount.by_looking.set(true);
                 assert_eq!(open(&mount, disk), Some(Errno::XDEV));
                 assert_eq!(open(&mount, "plain"), None);
+                if is_mount_root(CWD, Path::new("/")) {
+                    assert_eq!(open(&mount, bind), Some(Errno::XDEV));
+                }
                 assert!(is_mount_point(&tree.join("sub/disk")));
                 assert!(!is_mount_point(tree) && !is_mount_point(&tree.join("none")));
             });

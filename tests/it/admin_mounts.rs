@@ -79,7 +79,9 @@ fn prune_and_compact_leave_a_build_with_a_mount_as_it_is_and_go_on() {
                 assert_eq!((all_of(&precious), all_of(&build)), before, "{how:?} {place}");
                 let named = format!("something is mounted at `{}`: unmount it", at.display());
                 assert!(said.err.contains(&named), "{how:?}: {}", said.err);
-                let json = run(&repo, &[how, &["--json"]].concat()).with_code(4).out;
+                let said = run(&repo, &[how, &["--json"]].concat()).with_code(4);
+                let json = said.out;
+                assert_eq!(said.err, "", "it stands in the JSON");
                 let left: Value = serde_json::from_str(&json).unwrap();
                 assert_eq!(left["not_removed"][0]["path"], build.to_str().unwrap(), "{json}");
                 assert_eq!(left["not_removed"].as_array().unwrap().len(), 1, "{json}");
@@ -102,7 +104,8 @@ fn a_dry_run_names_the_mount_that_keeps_a_build() {
     with_own_mounts(|| {
         mount_precious(&repo, &build.join("export/mnt"));
         let said = run(&repo, &["prune", "--keep", "1", "--dry-run"]).with_code(0);
-        assert!(said.err.contains("something is mounted at `"), "{}", said.err);
+        let stays = format!("`{}` stays: something is mounted at `", build.display());
+        assert!(said.err.contains(&stays), "{}", said.err);
         assert!(said.out.contains("Would remove 1 build,"), "{}", said.out);
     });
 }
@@ -242,7 +245,7 @@ fn a_file_of_another_user_stops_no_housekeeping() {
     assert_eq!(again["not_removed"], done["not_removed"], "{json}");
     assert_eq!(again["removed"].as_array().unwrap().len(), 0, "{json}");
     let said = as_nobody(&repo, &["run", "--retry", &ids[2]]).with_code(0);
-    let warning = format!("warning: `{}` was not removed: ", aside.display());
+    let warning = format!("warning: `{}` stays: ", aside.display());
     assert_eq!(said.out.matches(&warning).count(), 1, "{}", said.out);
     fs::remove_file(aside.join("export/cache/of-root")).unwrap();
     let said = as_nobody(&repo, &["run", "--retry", &ids[2]]).with_code(0);
@@ -257,7 +260,7 @@ fn housekeeping_after_a_run_goes_on_past_such_files() {
         succeed(key, &set.unwrap());
     }
     let said = as_nobody(&repo, &["run", "--retry", &ids[2]]).with_code(0);
-    assert_eq!(said.out.matches("was not removed: ").count(), 2, "each once: {}", said.out);
+    assert_eq!(said.out.matches("stays: ").count(), 2, "each once: {}", said.out);
     let folders = builds_in(repo.path());
     assert!(folders[..2].iter().all(|name| name.ends_with(".removed")), "{folders:?}");
 }
@@ -267,17 +270,17 @@ fn a_packed_build_whose_folder_does_not_go_is_an_archive_and_no_folder() {
     let Some((repo, ids)) = with_foreign_files(&[0]) else { return };
     let build = build_of(&repo, &ids[0]);
     let said = as_nobody(&repo, &["compact"]).with_code(4);
-    assert!(said.err.contains(".removed` was not removed: "), "{}", said.err);
+    assert!(said.err.contains(".removed` stays: "), "{}", said.err);
     assert_eq!(said.out.matches("Compacted ").count(), 2, "{}", said.out);
     assert!(!build.exists() && build.with_extension("tar.gz").exists());
     // A second build of that name finds another place aside.
     let said = as_nobody(&repo, &["run", "--retry", &ids[0]]).with_code(0);
-    assert!(said.out.contains(".removed` was not removed: "), "{}", said.out);
+    assert!(said.out.contains(".removed` stays: "), "{}", said.out);
     let cache = build.join("export/cache");
     fs::create_dir(&cache).unwrap();
     fs::write(cache.join("of-root"), "").unwrap();
     let said = as_nobody(&repo, &["compact"]).with_code(4);
-    assert!(said.err.contains(".removed-2` was not removed: "), "{}", said.err);
+    assert!(said.err.contains(".removed-2` stays: "), "{}", said.err);
 }
 
 #[test]

@@ -52,17 +52,20 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
     let done = engine.compact(&options, &cancel);
     drop(progress);
     let done = done?;
-    for word in &done.unmatched {
-        terminal::warn(format_args!("`{word}` names no build that is there"));
-    }
     let mut stdout = Stdout::new();
     if args.json {
         stdout.line(done.to_json());
-    } else if !globals.is_quiet() {
-        tell(&done.compacted, &mut stdout);
+    } else {
+        if !globals.is_quiet() {
+            tell(&done.compacted, &mut stdout);
+        }
+        for word in &done.unmatched {
+            terminal::warn(format_args!("`{word}` names no build that is there"));
+        }
+        terminal::warn_of(&done.not_removed);
     }
     stdout.finish()?;
-    Ok(if terminal::warn_of(&done.not_removed) { BROKEN } else { OK })
+    Ok(if done.not_removed.is_empty() { OK } else { BROKEN })
 }
 
 fn tell(compacted: &[Compacted], stdout: &mut Stdout) {

@@ -51,11 +51,14 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
     let mut stdout = Stdout::new();
     if args.json {
         stdout.line(done.to_json());
-    } else if !globals.is_quiet() {
-        tell(&done, &mut stdout);
+    } else {
+        if !globals.is_quiet() {
+            tell(&done, &mut stdout);
+        }
+        terminal::warn_of(&done.not_removed);
     }
     stdout.finish()?;
-    let failed = terminal::warn_of(&done.not_removed) && !done.dry_run;
+    let failed = !done.not_removed.is_empty() && !done.dry_run;
     Ok(if failed { BROKEN } else { OK })
 }
 

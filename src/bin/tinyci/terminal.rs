@@ -63,10 +63,9 @@ pub(crate) fn warn(what: impl Display) {
     complain(format_args!("tinyci: warning: {what}"));
 }
 
-/// Says what housekeeping passed over. True if there is any.
-pub(crate) fn warn_of(not_removed: &[NotRemoved]) -> bool {
+/// Says what housekeeping passed over.
+pub(crate) fn warn_of(not_removed: &[NotRemoved]) {
     not_removed.iter().for_each(|left| warn(printable(&left.to_string())));
-    !not_removed.is_empty()
 }
 
 /// Colours for standard output, or none.
