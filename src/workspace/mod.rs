@@ -12,6 +12,8 @@
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
+//! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
 //! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
@@ -33,7 +35,9 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+mod looked_at;
 mod mounts;
+mod pushed;
 mod remove;
 mod tail;
 
@@ -45,7 +49,9 @@ pub(crate) use self::{
     layout::Workspace,
     lock::RunLock,
     log::{LogLimits, LogWriter, Logs},
+    looked_at::LookedAt,
     mounts::{Mounts, SameMount, mounted},
+    pushed::Pushed,
     remove::{remove, remove_file},
     tail::LogTail,
 };
