@@ -2712,21 +2712,21 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
 tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
 
 /**
- * Packs old builds into `.tar.gz` files, never one that a run is working on. A build that cannot be
- * packed is left as it is, and the rest goes on.
+ * Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
+ * deployed, was before, would be next or waits for an approval, and what a link in a folder of
+ * `tinyci.pin` leads into.
  *
- * @param engine  The engine.
- * @param newest  How many of the newest builds to leave as they are.
- * @param leave   More builds to leave, one a line: names, paths of or in builds, links to them,
- *                commits' ids. NULL for none.
- * @param cancel  What can stop it from another thread; NULL for nothing.
- * @param report  Where is stored what was packed, what `tinyci compact --json` prints, to be freed
- *                with `tinyci_string_free`, or NULL. Its `not_removed` names what could not be
- *                packed, and folders that are packed and do not go.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
- *         where another call packs already; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot
- *         be listed.
+ * @param engine    The engine.
+ * @param newest    How many of the newest builds to leave as they are.
+ * @param leave     More builds to leave, one a line: names, paths of or in builds, links to them,
+ *                  commits' ids. NULL for none.
+ * @param cancel    What can stop it from another thread; NULL for nothing.
+ * @param archives  Where the paths of the new archives are stored, one a line, to be freed with
+ *                  `tinyci_string_free`, or NULL.
+ * @param err       Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to pack; `TINYCI_BUSY` where another call packs
+ *         already; `TINYCI_CANCELED`; `TINYCI_IO` naming what could not be read or written: that
+ *         build is left as it is.
  *
  * Any thread.
  */
@@ -2734,7 +2734,7 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
                              size_t newest,
                              const char *leave,
                              const tinyci_cancel *cancel,
-                             char **report,
+                             char **archives,
                              tinyci_error **err);
 
 /**
@@ -2751,24 +2751,23 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 
 /**
- * Removes old builds, never one that a run is working on, that is deployed, or that a rollback
- * would lead to. Verdicts and records stay. Without any rule those of the repository's settings
- * hold, `tinyci.pruneKeep` and its like. A build that does not go is passed over.
+ * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
+ * before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
+ * into. Verdicts and records stay. Without any rule those of the repository's settings
+ * hold, `tinyci.pruneKeep` and its like.
  *
  * @param engine      The engine.
- * @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+ * @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
  * @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
  * @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
  * @param flags       A sum of `TINYCI_PRUNE_*`.
  * @param cancel      What can stop it from another thread; NULL for nothing.
  * @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
- *                    freed with `tinyci_string_free`, or NULL. Its `not_removed` names what does
- *                    not go.
+ *                    freed with `tinyci_string_free`, or NULL.
  * @param err         Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
- *         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
- *         where another call packs or removes builds; `TINYCI_CANCELED`; `TINYCI_IO` where the
- *         builds cannot be listed.
+ * @return `TINYCI_OK`, also where there was nothing to remove; `TINYCI_INVALID_ARG` where neither
+ *         the call nor the settings have a rule; `TINYCI_BUSY` where another call packs or removes
+ *         builds; `TINYCI_CANCELED`; `TINYCI_IO` naming what does not go.
  *
  * Any thread.
  */

@@ -74,8 +74,9 @@ pub extern "C" fn tinyci_uninstall(
     guard::tell(engine, notes, err, |opened| Ok(lines(&opened.engine.uninstall()?.notes)))
 }
 
-/// Packs old builds into `.tar.gz` files, never one that a run is working on. A build that cannot be
-/// packed is left as it is, and the rest goes on.
+/// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
+/// deployed, was before, would be next or waits for an approval, and what a link in a folder of
+/// `tinyci.pin` leads into. A build that cannot be packed is left as it is, and the rest goes on.
 ///
 /// @param engine  The engine.
 /// @param newest  How many of the newest builds to leave as they are.
@@ -135,12 +136,13 @@ pub extern "C" fn tinyci_forget(
 /// Remove nothing, and tell what would go.
 pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
 
-/// Removes old builds, never one that a run is working on, that is deployed, or that a rollback
-/// would lead to. Verdicts and records stay. Without any rule those of the repository's settings
+/// Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
+/// before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
+/// into. Verdicts and records stay. Without any rule those of the repository's settings
 /// hold, `tinyci.pruneKeep` and its like. A build that does not go is passed over.
 ///
 /// @param engine      The engine.
-/// @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+/// @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
 /// @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
 /// @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
 /// @param flags       A sum of `TINYCI_PRUNE_*`.

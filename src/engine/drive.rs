@@ -3,10 +3,12 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    active_jobs::ActiveJobs,
     deploy::deploy_pushed,
-    due::{Wanted, left_out, settled_outcome},
+    due::{Wanted, left_out, settled_outcome, why_held},
     handle::Shared,
-    job::{Books, Site},
+    interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
+    job::{Books, Site, host_name, run_id},
     process_env::ProcessEnv,
     pump::{self, Sender},
     queue::{self, Turn},
@@ -18,13 +20,13 @@ use crate::{
     cancel::CancelView,
     commit::{CommitId, Text},
     error::{Error, ErrorKind},
-    event::Event,
+    event::{Event, Meta},
     job::{Job, Plan},
     outcome::Outcome,
     plan::plan,
     process::Guard,
     record::Summary,
-    repo::Repo,
+    repo::{DueCommit, Repo},
     retest::JudgedFor,
     selection::{Selection, Update, Wait, parse_updates},
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
@@ -34,6 +36,8 @@ use crate::{
 pub(super) struct Drive<'a> {
     shared: &'a Shared,
     env: &'a ProcessEnv,
+    /// Names this call among all others.
+    id: String,
     cancel: CancelView,
     events: Sender,
     repo: Repo,
@@ -80,6 +84,7 @@ impl<'a> Drive<'a> {
         Ok(Self {
             shared,
             env,
+            id: run_id(),
             cancel,
             events,
             repo,
@@ -98,7 +103,9 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
-        if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
+        if let Err(error) =
+            self.skip_pushed().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
+        {
             // A fault before anything was begun means that the run could not begin.
             if self.attempted.is_empty() {
                 return Err(error);
@@ -115,6 +122,43 @@ impl<'a> Drive<'a> {
         }
         self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
         Ok(self.summary)
+    }
+
+    /// Leaves untested what was pushed to be. Before anything else, and without the lock: whoever
+    /// holds that would take it up meanwhile.
+    fn skip_pushed(&mut self) -> Result<(), Error> {
+        let Wanted { pushed, push_options, .. } = &self.wanted;
+        let options = if pushed.is_empty() { &[][..] } else { push_options };
+        for message in unknown_options(options) {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+        if !options.iter().any(|option| option == CI_SKIP) {
+            return Ok(());
+        }
+        let brought = self.repo.new_with_push(pushed, &self.shared.settings.refs)?;
+        let mut due = self.wanted.scan(self.shared, &self.repo)?;
+        due.retain(|due| brought.contains(&due.id));
+        let by = pusher(self.env);
+        for DueCommit { id, branch, .. } in due {
+            if is_in_progress(&self.workspace, id)? {
+                let message = too_late(id);
+                self.events.send(Event::Warning { meta: pump::meta(), message });
+                continue;
+            }
+            let commit = self.repo.commit_for(id, branch)?;
+            let Some(record) = write_skip(self.shared, &self.repo, &commit, &by)? else { continue };
+            self.attempted.insert(id);
+            self.events.send(Event::JobFinished {
+                meta: Meta {
+                    commit: Some(id),
+                    run: Some(record.run.as_str().into()),
+                    ..pump::meta()
+                },
+                record: Box::new(record.clone()),
+            });
+            self.summary.records.push(record);
+        }
+        Ok(())
     }
 
     /// Does what the caller came for.
@@ -180,6 +224,7 @@ impl<'a> Drive<'a> {
     /// Works under the lock until nothing is due or a waiter takes over.
     fn stay(&mut self, mut lock: RunLock) -> Result<Stay, Error> {
         loop {
+            lock.introduce(&host_name(), &self.id);
             match self.passes(&lock).and_then(|()| self.gives_way()) {
                 Ok(true) => {}
                 Ok(false) => return lock.release().map(|()| Stay::Done),
@@ -300,12 +345,7 @@ impl<'a> Drive<'a> {
         for id in &plan.held {
             if !self.summary.held.contains(id) {
                 self.summary.held.push(*id);
-                self.warn(format!(
-                    "commit {} was tried {} times without a verdict; `tinyci run --retry {}` runs it again",
-                    id.short(),
-                    self.shared.settings.attempts,
-                    id.short()
-                ));
+                self.warn(why_held(self.shared, &self.repo, *id)?);
             }
         }
         if !plan.baselined.is_empty() {
@@ -348,12 +388,14 @@ impl<'a> Drive<'a> {
             events: &self.events,
             pipeline: self.wanted.pipeline.as_ref(),
         };
-        let books = Books { attempts, lock };
+        let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
+        let books = Books { attempts, lock, active: &active };
         let bounds =
             Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
         let worked = workers::work(&site, books, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
-        self.summary.canceled |= canceled || (self.cancel.is_canceled() && worked.left);
+        // A job that was ended by itself leaves the run as it is.
+        self.summary.canceled |= self.cancel.is_canceled() && (canceled || worked.left);
         self.attempted.extend(worked.taken);
         // The work for others is theirs to report.
         if !self.wanted.of_others {

@@ -490,8 +490,8 @@ impl Engine {
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
-    /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed,
-    /// or that a rollback would lead to.
+    /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]).
     ///
     /// A build that cannot be packed is left as it is; [`Compaction::not_removed`] names it, and the
     /// rest goes on.
@@ -499,7 +499,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed.
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
+    /// or a folder of `tinyci.pin` cannot be read: then nothing is packed.
     pub fn compact(
         &self,
         options: &CompactOptions,
@@ -508,8 +509,8 @@ impl Engine {
         retention::compact(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Removes old builds, folders and archives, never one that a run is working on, that is
-    /// deployed, or that a rollback would lead to. Verdicts and records stay.
+    /// Removes old builds, folders and archives, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]). Verdicts and records stay.
     ///
     /// A build in which something is mounted is left as it is, and of one that holds what this user
     /// may not remove the rest goes. [`Pruning::not_removed`] names them.
@@ -529,7 +530,8 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed.
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
+    /// or a folder of `tinyci.pin` cannot be read: then nothing was removed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }

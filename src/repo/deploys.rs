@@ -50,6 +50,21 @@ impl Repo {
         Ok(found)
     }
 
+    /// What the histories of deployments end with, by environment: changes with each of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where the refs cannot be read.
+    pub(crate) fn deploy_tips(&self) -> Result<Vec<(String, CommitId)>, Error> {
+        let mut tips = Vec::new();
+        for environment in self.deploy_environments()? {
+            if let Some(tip) = self.deploy_ref(&environment).tip()? {
+                tips.push((environment, commit_id(tip)?));
+            }
+        }
+        Ok(tips)
+    }
+
     /// What was deployed to an environment.
     ///
     /// # Errors

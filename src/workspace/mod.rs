@@ -4,11 +4,14 @@
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
+//! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links or entering mounts |
 //! | `aside` | names for what is being removed |
 //! | `mounts` | [`Mounts`], [`SameMount`]: what lies in a tree without being part of it |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
+//! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
@@ -37,8 +40,11 @@ mod lock_file;
 mod log;
 mod looked_at;
 mod mounts;
+mod pins;
 mod pushed;
 mod remove;
+mod stamp;
+mod stop_request;
 mod tail;
 
 pub(crate) use self::{
@@ -47,11 +53,13 @@ pub(crate) use self::{
     deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
-    lock::RunLock,
+    lock::{Holder, InHand, RunLock},
     log::{LogLimits, LogWriter, Logs},
     looked_at::LookedAt,
     mounts::{Mounts, SameMount, mounted},
     pushed::Pushed,
     remove::{remove, remove_file},
+    stamp::JobStamp,
+    stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

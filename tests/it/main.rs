@@ -14,6 +14,8 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_builds;
+mod engine_cancel;
 mod engine_env;
 mod engine_events;
 mod engine_executor;
@@ -33,6 +35,8 @@ mod masking;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
+#[cfg(feature = "cli")]
+mod admin_kept;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod admin_mounts;
 #[cfg(feature = "cli")]
@@ -43,6 +47,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod cli_cancel;
 #[cfg(feature = "cli")]
 mod cli_check;
 #[cfg(feature = "cli")]
@@ -92,6 +98,8 @@ mod push_processes;
 mod push_refs;
 #[cfg(feature = "cli")]
 mod push_server;
+#[cfg(feature = "cli")]
+mod push_skip;
 #[cfg(feature = "cli")]
 mod push_together;
 mod retest;
