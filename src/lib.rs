@@ -135,7 +135,7 @@ pub use crate::{
     },
     prune::{Pinned, PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
-    repo::{MergedResults, tune_process},
+    repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,
     run::Run,
