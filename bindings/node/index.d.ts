@@ -307,8 +307,8 @@ export class Engine implements AsyncDisposable {
   install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean }): Promise<string[]>;
   /** Takes the hook out again. */
   uninstall(): Promise<string[]>;
-  /** Packs all but the newest builds, and those to leave, and gives the paths of the archives. */
-  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<string[]>;
+  /** Packs all but the newest builds, and those to leave: what `tinyci compact --json` prints. */
+  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<any>;
   /** Removes old builds by these rules, else by those of the settings: what `tinyci prune --json` prints. */
   prune(options?: {
     keep?: number;

@@ -416,11 +416,12 @@ pub(super) fn export_to(
 ) -> Result<(), Error> {
     let started = clock::now_ms();
     build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
-    build.clean()?;
+    build.clean()?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
     let exported =
         export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
-    build.publish(run)?;
+    let left = build.publish(run)?;
+    left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
     let dir = build.export_dir();
     voice.say(|meta| Event::Exported { meta, dir });

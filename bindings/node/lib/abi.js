@@ -234,7 +234,7 @@ export const functions = {
   unlock_deploys: ["tinyci_status",[["engine","const tinyci_engine *"],["environment","const char *"],["reason","const char *"],["err","tinyci_error **"]]],
   install: ["tinyci_status",[["engine","const tinyci_engine *"],["command","const char *"],["flags","uint32_t"],["notes","char **"],["err","tinyci_error **"]]],
   uninstall: ["tinyci_status",[["engine","const tinyci_engine *"],["notes","char **"],["err","tinyci_error **"]]],
-  compact: ["tinyci_status",[["engine","const tinyci_engine *"],["newest","size_t"],["leave","const char *"],["cancel","const tinyci_cancel *"],["archives","char **"],["err","tinyci_error **"]]],
+  compact: ["tinyci_status",[["engine","const tinyci_engine *"],["newest","size_t"],["leave","const char *"],["cancel","const tinyci_cancel *"],["report","char **"],["err","tinyci_error **"]]],
   forget: ["tinyci_status",[["engine","const tinyci_engine *"],["rev","const char *"],["err","tinyci_error **"]]],
   prune: ["tinyci_status",[["engine","const tinyci_engine *"],["keep","int64_t"],["max_age_ms","int64_t"],["max_bytes","int64_t"],["flags","uint32_t"],["cancel","const tinyci_cancel *"],["report","char **"],["err","tinyci_error **"]]],
   forget_all: ["tinyci_status",[["engine","const tinyci_engine *"],["report","char **"],["err","tinyci_error **"]]],

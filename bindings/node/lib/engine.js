@@ -182,7 +182,7 @@ export class Engine {
       const { newest = 1, leave = [], signal } = options;
       // A name alone is that of a build, wherever the process is.
       const left = leave.map((build) => (build.includes("/") ? absolute(build) : build)).join("\n");
-      return lines(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
+      return JSON.parse(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
     });
   }
 

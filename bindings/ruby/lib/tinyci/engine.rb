@@ -108,13 +108,14 @@ module TinyCI
     def uninstall = lines(ask(:text, :tinyci_uninstall))
 
     # Packs old builds. Leaves as they are so many of the newest, and those that `leave` tells: names
-    # of builds, paths of or in them, links to them, ids of commits. Returns the archives' paths.
+    # of builds, paths of or in them, links to them, ids of commits. Returns what was packed, and what
+    # was not: what `tinyci compact --json` prints.
     def compact(newest: 1, leave: [], cancel: nil)
       # A name alone is that of a build, wherever the program is.
       left = Array(leave).map { |build| Native.utf8(build) }
       left = left.map { |it| it.include?("/") ? Native.absolute(it) : it }.join("\n")
       stoppable(cancel) do |token|
-        lines(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
+        JSON.parse(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
       end
     end
 
