@@ -342,6 +342,11 @@
 #define TINYCI_OUTCOME_INTERRUPTED 9
 
 /**
+ * Of an environment's history only: it was retired, and nothing runs there any more.
+ */
+#define TINYCI_OUTCOME_RETIRED 10
+
+/**
  * Every attempt of a commit, not only the one that its verdict rests on.
  */
 #define TINYCI_RESULTS_ALL_ATTEMPTS 1
@@ -2675,6 +2680,22 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
                                     const char *environment,
                                     const char *reason,
                                     tinyci_error **err);
+
+/**
+ * Puts on record that nothing runs in an environment any more: its builds are no longer pinned, until
+ * the next deployment revives it. Runs nothing.
+ *
+ * @param engine       The engine.
+ * @param environment  Which; NULL for `production`.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
+ *         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_retire(const tinyci_engine *engine,
+                            const char *environment,
+                            tinyci_error **err);
 
 /**
  * Installs the git hook that runs what is pushed, beside hooks that are there.
