@@ -66,6 +66,7 @@ pub mod guide;
 mod hex;
 mod install;
 mod interpolate;
+mod intervention;
 mod job;
 mod ledger;
 mod local_executor;
@@ -79,6 +80,7 @@ mod record;
 mod repo;
 mod request_context;
 mod retention;
+mod retest;
 mod run;
 #[cfg(feature = "rhai")]
 mod script;
@@ -120,6 +122,9 @@ pub use crate::{
     function::{Effect, FunctionCall, Value},
     install::{InstallOptions, Installed, RemoteSetup},
     interpolate::{Vars, interpolate},
+    intervention::{
+        CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
+    },
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},

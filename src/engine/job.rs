@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    active_jobs::ActiveJobs,
     desk::Desk,
     handle::Shared,
     process_env::ProcessEnv,
@@ -24,12 +25,13 @@ use crate::{
     event::Event,
     executor::Executor,
     export::{self, ExportOptions},
+    intervention::Intervention,
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
     pipeline::{Hook, Phase, Pipeline, StepName},
     record::{Record, StepRecord},
-    repo::{Repo, Written},
+    repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
     workspace::{Attempts, Build, JobStamp, Logs, RunLock, Workspace},
@@ -55,6 +57,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Books<'a> {
     pub(super) attempts: &'a Attempts,
     pub(super) lock: &'a RunLock,
+    pub(super) active: &'a ActiveJobs<'a>,
 }
 
 /// What came of an attempt.
@@ -68,7 +71,9 @@ pub(super) struct Attempt {
 pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job) -> Attempt {
     let run = run_id();
     let host = host_name();
-    books.lock.announce(&host, job.commit.id);
+    let cancel = books.active.begin(&run);
+    let site = &site.stopped_by(&cancel);
+    books.lock.announce(job.commit.id, &run);
     let clock = Instant::now();
     let mut record = Record {
         run: run.clone(),
@@ -79,6 +84,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         trigger: Some(job.reason.name().to_owned()),
         outcome: Outcome::NoVerdict,
         reason: None,
+        intervention: None,
         started: SystemTime::now(),
         finished: SystemTime::now(),
         duration: clock.elapsed(),
@@ -91,15 +97,23 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         artifacts: Vec::new(),
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
+    if let Some(skipped) = skipped_by_somebody(repo, job) {
+        voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
+    }
     let counted = books.attempts.increment(&job.commit.id).map(drop);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
-            voice.begin(&job.commit);
+            voice.begin(job);
             error.into()
         }
     };
     (record.outcome, record.reason) = (judged.outcome, judged.reason);
+    // A job that had ended before it was canceled is what it came to.
+    if let Some(by) = books.active.end(&run).filter(|_| record.outcome == Outcome::Canceled) {
+        record.reason = Some(by.phrase());
+        record.intervention = Some(by);
+    }
     record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
@@ -108,6 +122,15 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
+}
+
+/// Who left a commit untested that is now tried again; of the newest record, where one can be read.
+fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
+    let newest = match job.reason {
+        Reason::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
+        _ => return None,
+    };
+    newest.intervention.filter(|_| newest.outcome == Outcome::Skipped)
 }
 
 /// An outcome, and why where no step says it.
@@ -144,7 +167,7 @@ fn judge(
     record: &mut Record,
 ) -> Judged {
     if let Some(reason) = no_room(site) {
-        voice.begin(&job.commit);
+        voice.begin(job);
         let finished = clock::now_ms();
         let outcome = Outcome::NoVerdict;
         return Judged { outcome, reason: Some(reason), uncounted: true, finished };
@@ -154,7 +177,7 @@ fn judge(
     if occupied.is_ok() {
         voice.open_log(&build, &job.commit);
     }
-    voice.begin(&job.commit);
+    voice.begin(job);
     let judged = occupied.map(|_occupied| {
         let ran = run(site, books, repo, job, &build, voice, record);
         let whole = ran.is_ok();
@@ -284,6 +307,11 @@ impl<'a> JobSource<'a> {
 }
 
 impl Site<'_> {
+    /// The same for one job, which can be stopped by itself.
+    fn stopped_by<'s>(&'s self, cancel: &'s CancelView) -> Site<'s> {
+        Site { executor: self.executor.clone(), cancel, ..*self }
+    }
+
     /// The steps of a commit, to be done in earnest.
     #[expect(clippy::too_many_arguments, reason = "a run and a deployment have all of it in hand")]
     pub(super) fn steps<'s>(
@@ -424,7 +452,12 @@ enum Standing {
 /// unless that one is.
 fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
     let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
-    let note = match repo.write_verdict(job.commit.id, verdict, job.reason == Reason::Retry)? {
+    let replace = match job.reason {
+        Reason::Retry => Replace::Anything,
+        Reason::Again => Replace::Skipped,
+        _ => Replace::Nothing,
+    };
+    let note = match repo.write_verdict(job.commit.id, verdict, replace)? {
         Written::Existed(note) if note.verdict != Some(verdict) => note,
         _ => return Ok(Standing::Ours),
     };

@@ -9,6 +9,7 @@ use tinyci::{Engine, EngineBuilder, Selection, Target};
 use crate::test_pipeline::TestPipelineArgs;
 use crate::{
     approve::ApproveArgs,
+    cancel::CancelArgs,
     check::CheckArgs,
     compact::CompactArgs,
     completions::CompletionsArgs,
@@ -27,6 +28,7 @@ use crate::{
     run::RunArgs,
     settings::SettingsArgs,
     setup_remote::SetupRemoteArgs,
+    skip::SkipArgs,
     status::StatusArgs,
     terminal,
 };
@@ -93,6 +95,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Show what `run` would do, and why
     Plan(PlanArgs),
+    /// End the job of a commit, or a whole run, that is in progress
+    Cancel(CancelArgs),
+    /// Leave a commit untested
+    Skip(SkipArgs),
     /// Show what became of commits
     Results(ResultsArgs),
     /// Show the log of all runs, or of one commit

@@ -18,11 +18,8 @@ mod retire;
 
 use std::{cmp::Reverse, collections::HashSet};
 
-pub(super) use self::automatic::deploy_pushed;
-use self::{
-    candidate::{Candidate, Choice},
-    identity::Identity,
-};
+use self::candidate::{Candidate, Choice};
+pub(super) use self::{automatic::deploy_pushed, identity::Identity};
 use super::{
     dry_run::{DeployForecast, dry_deploy},
     handle::{Engine, Shared},
