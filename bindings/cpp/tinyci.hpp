@@ -77,6 +77,7 @@ enum class outcome : std::int32_t {
     waiting = TINYCI_OUTCOME_WAITING,          ///< Of a deployment: a person has to approve first.
     running = TINYCI_OUTCOME_RUNNING,          ///< Of a deployment: it is under way.
     interrupted = TINYCI_OUTCOME_INTERRUPTED,  ///< Of a deployment: nobody saw it end.
+    retired = TINYCI_OUTCOME_RETIRED,          ///< Of an environment: nothing runs there any more.
 };
 
 /// What an event tells. From `hook` on it is a request. Pass over those that you do not know.
@@ -1585,6 +1586,11 @@ public:
     bool unlock_deploys(const std::string &environment, const std::string &reason) const {
         return is_done(tinyci_unlock_deploys, detail::optional_text(environment),
                        detail::text(reason));
+    }
+    /// Puts on record that nothing runs in an environment any more, so that its builds are no longer
+    /// pinned. False where it is retired already.
+    bool retire(const std::string &environment) const {
+        return is_done(tinyci_retire, detail::optional_text(environment));
     }
     /// Removes old builds, with a sum of `prune_*`. Gives what was removed; its `not_removed` names
     /// what does not go.

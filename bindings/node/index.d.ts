@@ -27,8 +27,11 @@ export type Path = string | URL | Uint8Array;
 /** Only `success` is green. Read one that you do not know as not passed. */
 export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "no_verdict" | "canceled" | "unknown";
 
-/** Of a deployment: it waits for a person, is under way, or nobody saw it end; or as any other. */
-export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted";
+/**
+ * Of a deployment: it waits for a person, is under way, or nobody saw it end; of an environment that it
+ * was retired; or as any other.
+ */
+export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted" | "retired";
 
 export type HookPoint =
   | "before_build"
@@ -295,6 +298,8 @@ export class Engine implements AsyncDisposable {
   approve(revision: string, environment?: string): Promise<any>;
   /** Says why an environment whose last deployment was interrupted can go on; false if none was. */
   unlockDeploys(reason: string, environment?: string): Promise<boolean>;
+  /** Puts on record that nothing runs in an environment any more, so that its builds are no longer pinned; false if it was. */
+  retire(environment?: string): Promise<boolean>;
   /** Has `git fetch` bring a remote's results; `origin` unless said. Gives the new lines of git's configuration. */
   setupRemote(remote?: string): Promise<string[]>;
   /** Takes those lines out again. */

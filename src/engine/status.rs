@@ -95,10 +95,11 @@ impl Engine {
             let of_it: Vec<Deployment> = of_it.cloned().collect();
             let is_known = !of_it.is_empty();
             let mut environment = environment(name, None, of_it);
+            let is_retired = environment.is_retired();
             let plan = self.deploy_plan(&environment.name, DeployRequest::newest());
             let deployed = environment.deployed.as_ref().map(|it| it.commit);
             let next = plan.ok().map(|plan| plan.commit);
-            environment.next = next.filter(|commit| Some(commit.id) != deployed);
+            environment.next = next.filter(|it| Some(it.id) != deployed && !is_retired);
             if is_known || environment.next.is_some() {
                 status.environments.push(environment);
             }

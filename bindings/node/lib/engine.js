@@ -144,6 +144,10 @@ export class Engine {
     return this.#call(async (engine) => (await later.unlock_deploys(engine, environment, reason)) === constants.OK);
   }
 
+  retire(environment) {
+    return this.#call(async (engine) => (await later.retire(engine, environment)) === constants.OK);
+  }
+
   setupRemote(remote) {
     return this.#call(async (engine) => lines(await later.setup_remote(engine, remote)));
   }

@@ -307,6 +307,11 @@ class Engine:
         deployment was interrupted, and why it can go on. Says whether it was locked."""
         return self._act(lib.tinyci_unlock_deploys, optional_text(environment), text(reason))
 
+    def retire(self, environment: str | None = None) -> bool:
+        """Puts on record that nothing runs in an environment any more, ``production`` for None, so
+        that its builds are no longer pinned. Says whether that is new."""
+        return self._act(lib.tinyci_retire, optional_text(environment))
+
     def install(
         self,
         command: str | None = None,

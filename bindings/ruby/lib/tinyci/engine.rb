@@ -185,6 +185,12 @@ module TinyCI
       status == Header::OK
     end
 
+    # Puts on record that nothing runs in an environment any more, so that its builds are no longer
+    # pinned. Says whether that is new.
+    def retire(environment = nil)
+      ask(:call, :tinyci_retire, Native.utf8(environment)) == Header::OK
+    end
+
     # How the repository stands: what `tinyci status --json` prints.
     def status = JSON.parse(ask(:text, :tinyci_status_json))
 
