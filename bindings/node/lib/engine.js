@@ -199,6 +199,32 @@ export class Engine {
     });
   }
 
+  cancel(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of a cancel", options, ["revision", "reason", "by", "kill", "waitMs", "signal"]);
+      const { revision = null, reason = null, by, kill, waitMs = Infinity, signal } = options;
+      const how = flags([kill, constants.JOB_CANCEL_KILL]);
+      const wait = waitMs === Infinity ? -1 : waitMs;
+      return JSON.parse(
+        await withCancel(signal, (token) =>
+          later.job_cancel(engine, revision, reason, by?.name ?? null, by?.address ?? null, how, wait, token),
+        ),
+      );
+    });
+  }
+
+  skip(revision, options = {}) {
+    return this.#call(async (engine) => {
+      known("option of skipping", options, ["reason", "by", "signal"]);
+      const { reason = null, by, signal } = options;
+      return JSON.parse(
+        await withCancel(signal, (token) =>
+          later.skip(engine, revision, reason, by?.name ?? null, by?.address ?? null, token),
+        ),
+      );
+    });
+  }
+
   forget(revision) {
     return this.#call(async (engine) => (await later.forget(engine, revision)) === constants.OK);
   }
