@@ -12,7 +12,10 @@ use super::{
     process_env::ProcessEnv,
     pump::Sender,
     scripts::Scripts,
-    step::{JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, VoiceReporter},
+    step::{
+        JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, Unmet, VoiceReporter,
+        all_left_out, ignored, left_out_sentence, whole_commit_unmet,
+    },
     voice::Voice,
 };
 use crate::{
@@ -26,8 +29,8 @@ use crate::{
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
-    pipeline::{Hook, Phase, Pipeline, StepName},
-    record::{Record, StepRecord},
+    pipeline::{Hook, Pipeline, StepName, When},
+    record::Record,
     repo::{Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
@@ -176,9 +179,13 @@ fn run(
     voice: &mut Voice,
     record: &mut Record,
 ) -> Result<Judged, Error> {
-    let (pipeline, scripts) = match site.pipeline {
-        Some(given) => (given.clone(), Scripts::of(site.shared, given)?),
-        None => Scripts::load(site.shared, repo, &job.commit)?,
+    let loaded = match site.pipeline {
+        Some(given) => Scripts::of(site.shared, given).map(|scripts| (given.clone(), scripts)),
+        None => Scripts::load(site.shared, repo, &job.commit),
+    };
+    let (pipeline, scripts) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return clean_up_after(error, (site, books), repo, job, build, voice, record),
     };
     record.config = Some(pipeline.format);
     for warning in &pipeline.warnings {
@@ -186,6 +193,11 @@ fn run(
     }
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
+    if let Some(unmet) = left_out_whole(site, repo, job, &pipeline, source, voice) {
+        record.left_out = all_left_out(&pipeline, unmet.by);
+        let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
+        return Ok(Judged { outcome: Outcome::Skipped, reason, uncounted: false });
+    }
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
@@ -193,9 +205,64 @@ fn run(
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
-    steps.keep(walked, record);
+    let reason = steps.keep(walked, record);
     steps.discard(build, voice);
-    Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
+    Ok(Judged { outcome, reason, uncounted })
+}
+
+/// What leaves the whole commit out: the pipeline's own conditions.
+fn left_out_whole(
+    site: &Site<'_>,
+    repo: &Repo,
+    job: &Job,
+    pipeline: &Pipeline,
+    source: JobSource<'_>,
+    voice: &mut Voice,
+) -> Option<Unmet> {
+    if pipeline.when == When::default() {
+        return None;
+    }
+    let facts = source.facts(site.shared, repo, &job.commit);
+    let unmet = whole_commit_unmet(pipeline, &facts, source.forced);
+    let as_ever = || whole_commit_unmet(pipeline, &facts, false);
+    if source.forced
+        && unmet.is_none()
+        && let Some(unmet) = as_ever()
+    {
+        voice.warn(ignored("the commit", &unmet));
+    }
+    unmet
+}
+
+/// Of a config that is not valid, runs `after_all`, if that is valid: what the machine keeps of
+/// earlier commits may need it. The verdict is that of the error, whatever comes of this.
+fn clean_up_after(
+    error: Error,
+    (site, books): (&Site<'_>, Books<'_>),
+    repo: &Repo,
+    job: &Job,
+    build: &Build,
+    voice: &mut Voice,
+    record: &mut Record,
+) -> Result<Judged, Error> {
+    let Some((pipeline, scripts)) = Scripts::after_invalid(site.shared, repo, &job.commit, &error)
+    else {
+        return Err(error);
+    };
+    let source = JobSource::of_job(&record.run, job);
+    record.tags = source.tags(repo, &job.commit);
+    voice.warn("the config is not valid: only its `after_all` runs".to_owned());
+    if let Err(fault) = export_to(site, repo, &job.commit, build, voice, &record.run) {
+        voice.warn(format!("`after_all` does not run: {}", fault.report()));
+        return Err(error);
+    }
+    let mut steps =
+        site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
+    let begins = |name: StepName| books.lock.announce_step(job.commit.id, name.as_str());
+    let walked = steps.walk_after(Outcome::Failure, &begins);
+    let outcome = walked.outcome;
+    steps.keep(walked, record);
+    Ok(Judged { outcome, reason: Some(error.report()), uncounted: false })
 }
 
 /// Where a job comes from, beside its commit.
@@ -308,20 +375,6 @@ impl Site<'_> {
             nice: shared.settings.nice,
         }
     }
-}
-
-/// Why a commit was skipped: what the first step says that left a phase out.
-fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
-    let left_out = record.left_out.iter().find(|it| !it.by.counts_as_passed());
-    let left_out = left_out.filter(|_| outcome == Outcome::Skipped);
-    let before = match left_out?.step {
-        StepName::Phase(Phase::Test) => Hook::BeforeTest,
-        _ => Hook::BeforeBuild,
-    };
-    let skipped = |step: &&StepRecord| step.outcome == Outcome::Skipped;
-    let of_before = |hook: Hook| record.step(hook).filter(skipped);
-    let said = record.step(left_out?.step).filter(skipped).or_else(|| of_before(before));
-    said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
 }
 
 pub(super) fn export_to(
