@@ -16,7 +16,7 @@ use crate::{
     cancel::{CancelToken, CancelView},
     commit::{Commit, CommitId},
     error::Error,
-    forecast::{Act, Forecast, StepForecast},
+    forecast::{Act, Assumption, Forecast, StepForecast},
     job::{Job, Reason},
     mask::Masks,
     outcome::Outcome,
@@ -95,7 +95,7 @@ fn forecast_job(
 ) -> Result<Forecast, Error> {
     let error = match Scripts::load(shared, repo, &job.commit) {
         Ok((pipeline, scripts)) => {
-            return dry_job((shared, env), repo, job, (&pipeline, &scripts), assume);
+            return self::job((shared, env), repo, job, (&pipeline, &scripts), assume);
         }
         Err(error) => error,
     };
@@ -117,11 +117,19 @@ pub(super) fn dry_run(
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
     let job = Job::new(commit.clone(), Reason::Named);
-    dry_job((shared, env), repo, &job, (pipeline, scripts), assume)
+    self::job((shared, env), repo, &job, (pipeline, scripts), assume)
+}
+
+/// True unless it is certain that none of these steps would run in a dry run's job.
+pub(super) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
+    let runs = |step: &StepForecast| steps.contains(&step.name) && step.outcome != Outcome::Skipped;
+    let is_unknown = |act: &Act| matches!(act, Act::Command { output: Assumption::Unknown, .. });
+    let is_open = |step: &StepForecast| step.host_hooks > 0 || step.acts.iter().any(is_unknown);
+    dry.outcome == Outcome::NoVerdict || dry.steps.iter().any(|step| runs(step) || is_open(step))
 }
 
 /// What a job would do.
-fn dry_job(
+pub(super) fn job(
     (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     job: &Job,

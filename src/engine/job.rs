@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    active_jobs::ActiveJobs,
     desk::Desk,
     handle::Shared,
     process_env::ProcessEnv,
@@ -21,20 +22,22 @@ use super::{
 use crate::{
     bytes::show_bytes,
     cancel::CancelView,
+    clock,
     commit::{Commit, Text},
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
     export::{self, ExportOptions},
+    intervention::Intervention,
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
     pipeline::{Hook, Pipeline, StepName, When},
     record::Record,
-    repo::{Repo, Written},
+    repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
-    workspace::{Attempts, Build, Logs, RunLock, Workspace},
+    workspace::{Attempts, Build, JobStamp, Logs, RunLock, Workspace},
 };
 
 /// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
@@ -57,6 +60,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Books<'a> {
     pub(super) attempts: &'a Attempts,
     pub(super) lock: &'a RunLock,
+    pub(super) active: &'a ActiveJobs<'a>,
 }
 
 /// What came of an attempt.
@@ -70,7 +74,9 @@ pub(super) struct Attempt {
 pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job) -> Attempt {
     let run = run_id();
     let host = host_name();
-    books.lock.announce(&host, job.commit.id);
+    let cancel = books.active.begin(&run);
+    let site = &site.stopped_by(&cancel);
+    books.lock.announce(job.commit.id, &run);
     let clock = Instant::now();
     let mut record = Record {
         run: run.clone(),
@@ -81,6 +87,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         trigger: Some(job.reason.name().to_owned()),
         outcome: Outcome::NoVerdict,
         reason: None,
+        intervention: None,
         started: SystemTime::now(),
         finished: SystemTime::now(),
         duration: clock.elapsed(),
@@ -93,16 +100,24 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         artifacts: Vec::new(),
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
+    if let Some(skipped) = skipped_by_somebody(repo, job) {
+        voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
+    }
     let counted = books.attempts.increment(&job.commit.id).map(drop);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
-            voice.begin(&job.commit);
+            voice.begin(job);
             error.into()
         }
     };
     (record.outcome, record.reason) = (judged.outcome, judged.reason);
-    record.finished = SystemTime::now();
+    // A job that had ended before it was canceled is what it came to.
+    if let Some(by) = books.active.end(&run).filter(|_| record.outcome == Outcome::Canceled) {
+        record.reason = Some(by.phrase());
+        record.intervention = Some(by);
+    }
+    record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
     let tallied = tally(books, &record, judged.uncounted);
@@ -112,6 +127,15 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
 }
 
+/// Who left a commit untested that is now tried again; of the newest record, where one can be read.
+fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
+    let newest = match job.reason {
+        Reason::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
+        _ => return None,
+    };
+    newest.intervention.filter(|_| newest.outcome == Outcome::Skipped)
+}
+
 /// An outcome, and why where no step says it.
 struct Judged {
     outcome: Outcome,
@@ -119,6 +143,17 @@ struct Judged {
     /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
     /// not do what it asks for, or the disk is full. Then it is not counted.
     uncounted: bool,
+    /// True if its steps had an export of their own, so that the build is this job's.
+    built: bool,
+    /// When it ended.
+    finished: SystemTime,
+}
+
+impl Judged {
+    /// One that makes no build.
+    fn without_build(outcome: Outcome, reason: Option<String>) -> Self {
+        Self { outcome, reason, uncounted: false, built: false, finished: clock::now_ms() }
+    }
 }
 
 impl From<&Error> for Judged {
@@ -130,7 +165,7 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        Judged { outcome, reason: Some(error.report()), uncounted }
+        Judged { uncounted, ..Judged::without_build(outcome, Some(error.report())) }
     }
 }
 
@@ -144,17 +179,37 @@ fn judge(
     record: &mut Record,
 ) -> Judged {
     if let Some(reason) = no_room(site) {
-        voice.begin(&job.commit);
-        return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
+        voice.begin(job);
+        let judged = Judged::without_build(Outcome::NoVerdict, Some(reason));
+        return Judged { uncounted: true, ..judged };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
     if occupied.is_ok() {
         voice.open_log(&build, &job.commit);
     }
-    voice.begin(&job.commit);
-    let judged = occupied.and_then(|_occupied| run(site, books, repo, job, &build, voice, record));
+    voice.begin(job);
+    let judged = occupied.map(|_occupied| {
+        let ran = run(site, books, repo, job, &build, voice, record);
+        let judged = ran.unwrap_or_else(|error| Judged::from(&error));
+        stamp(&build, record, &judged, voice);
+        judged
+    });
     judged.unwrap_or_else(|error| Judged::from(&error))
+}
+
+/// Writes into the build whose it is, before any verdict says that it is one. One that did not come
+/// as far as its steps leaves an export that is none of its own, and has not finished one.
+fn stamp(build: &Build, record: &Record, judged: &Judged, voice: &mut Voice) {
+    if judged.outcome.verdict().is_none() {
+        return;
+    }
+    let finished = judged.built.then_some(judged.finished);
+    let stamp = JobStamp { run: record.run.clone(), started: record.started, finished };
+    if let Err(error) = build.write_stamp(&stamp) {
+        // The verdict holds without it; the build counts as gone.
+        voice.warn(error.report());
+    }
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
@@ -196,7 +251,7 @@ fn run(
     if let Some(unmet) = left_out_whole(site, repo, job, &pipeline, source, voice) {
         record.left_out = all_left_out(&pipeline, unmet.by);
         let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
-        return Ok(Judged { outcome: Outcome::Skipped, reason, uncounted: false });
+        return Ok(Judged::without_build(Outcome::Skipped, reason));
     }
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
     let mut steps =
@@ -207,7 +262,7 @@ fn run(
     let outcome = walked.outcome;
     let reason = steps.keep(walked, record);
     steps.discard(build, voice);
-    Ok(Judged { outcome, reason, uncounted })
+    Ok(Judged { outcome, reason, uncounted, built: true, finished: clock::now_ms() })
 }
 
 /// What leaves the whole commit out: the pipeline's own conditions.
@@ -262,7 +317,7 @@ fn clean_up_after(
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
     steps.keep(walked, record);
-    Ok(Judged { outcome, reason: Some(error.report()), uncounted: false })
+    Ok(Judged::without_build(outcome, Some(error.report())))
 }
 
 /// Where a job comes from, beside its commit.
@@ -325,6 +380,11 @@ impl<'a> JobSource<'a> {
 }
 
 impl Site<'_> {
+    /// The same for one job, which can be stopped by itself.
+    fn stopped_by<'s>(&'s self, cancel: &'s CancelView) -> Site<'s> {
+        Site { executor: self.executor.clone(), cancel, ..*self }
+    }
+
     /// The steps of a commit, to be done in earnest.
     #[expect(clippy::too_many_arguments, reason = "a run and a deployment have all of it in hand")]
     pub(super) fn steps<'s>(
@@ -377,6 +437,7 @@ impl Site<'_> {
     }
 }
 
+/// Makes the commit's export anew. From here on the build is of this job, which has not finished.
 pub(super) fn export_to(
     site: &Site<'_>,
     repo: &Repo,
@@ -385,6 +446,8 @@ pub(super) fn export_to(
     voice: &mut Voice,
     run: &str,
 ) -> Result<(), Error> {
+    let started = clock::now_ms();
+    build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
     build.clean()?;
     let target = build.export_temp(run);
     let exported =
@@ -448,7 +511,12 @@ enum Standing {
 /// unless that one is.
 fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
     let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
-    let note = match repo.write_verdict(job.commit.id, verdict, job.reason == Reason::Retry)? {
+    let replace = match job.reason {
+        Reason::Retry => Replace::Anything,
+        Reason::Again => Replace::Skipped,
+        _ => Replace::Nothing,
+    };
+    let note = match repo.write_verdict(job.commit.id, verdict, replace)? {
         Written::Existed(note) if note.verdict != Some(verdict) => note,
         _ => return Ok(Standing::Ours),
     };

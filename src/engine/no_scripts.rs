@@ -13,7 +13,6 @@ use crate::{
     config::parse_after_all,
     error::{Error, ErrorKind},
     interpolate::interpolate_template,
-    job::Reason,
     outcome::Outcome,
     pipeline::{Format, Pipeline, StepName, Template},
     repo::Repo,
@@ -71,11 +70,6 @@ impl Scripts {
     ) -> Result<String, Error> {
         interpolate_template(template, &context.vars, config)
     }
-}
-
-/// Only scripts are told why a commit runs.
-pub(super) fn trigger(_reason: Reason) -> &'static str {
-    ""
 }
 
 fn unsupported() -> Error {

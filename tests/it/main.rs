@@ -14,6 +14,8 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_builds;
+mod engine_cancel;
 mod engine_env;
 mod engine_events;
 mod engine_executor;
@@ -34,13 +36,21 @@ mod masking;
 #[cfg(feature = "cli")]
 mod admin_clone;
 #[cfg(feature = "cli")]
+mod admin_head;
+#[cfg(feature = "cli")]
+mod admin_kept;
+#[cfg(feature = "cli")]
 mod admin_prune;
+#[cfg(feature = "cli")]
+mod admin_refs;
 #[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod cli_cancel;
 #[cfg(feature = "cli")]
 mod cli_check;
 #[cfg(feature = "cli")]
@@ -81,6 +91,7 @@ mod deploy_push;
 #[cfg(feature = "cli")]
 mod exit_codes;
 #[cfg(feature = "cli")]
+mod green_model;
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -93,7 +104,10 @@ mod push_refs;
 #[cfg(feature = "cli")]
 mod push_server;
 #[cfg(feature = "cli")]
+mod push_skip;
+#[cfg(feature = "cli")]
 mod push_together;
+mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
