@@ -93,6 +93,7 @@ mod step;
 mod suggestion;
 #[cfg(feature = "rhai")]
 mod test_report;
+mod version_order;
 mod wire;
 mod workspace;
 

@@ -66,6 +66,9 @@ mod cli_run;
 #[cfg(feature = "cli")]
 mod cli_usage;
 mod config_conditions;
+mod config_when;
+#[cfg(feature = "rhai")]
+mod convert_conditions;
 #[cfg(feature = "cli")]
 mod crash_disk;
 #[cfg(all(feature = "cli", target_os = "linux"))]

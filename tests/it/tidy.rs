@@ -40,6 +40,7 @@ const FLOORS: [&[&str]; 5] = [
         "step",
         "suggestion",
         "test_report",
+        "version_order",
     ],
     // Decisions: pure.
     &[
