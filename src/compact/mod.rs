@@ -154,6 +154,7 @@ fn write(
     let failed = |source| Error::io("write the archive", path, source);
     let last_used = build.last_used();
     let file = File::create_new(path).map_err(failed)?;
+    build.sharing().adjust_open(&file).map_err(failed)?;
     let (file, skipped) =
         archive::write(file, path, folder.handle(), folder.path(), build.name(), cancel)?;
     if let Some(time) = last_used {

@@ -30,13 +30,17 @@ pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<(
     };
     // A name that the next run clears away, should this one be killed.
     let beside = build.export_temp(&format!("{run}.packed"));
-    let done = unpack(file, &archive, &beside, cancel).and_then(|()| take_over(&beside, build));
+    let done = unpack(build, file, &beside, cancel).and_then(|()| take_over(&beside, build));
     let removed = remove(&beside);
     done.and(removed)
 }
 
-fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<(), Error> {
-    fs::create_dir_all(to).map_err(|source| Error::io("make the folder", to, source))?;
+fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(), Error> {
+    let archive = &*build.archive_path();
+    build
+        .sharing()
+        .create_dir_all(to)
+        .map_err(|source| Error::io("make the folder", to, source))?;
     let reader = Interruptible { inner: GzDecoder::new(BufReader::new(file)), cancel };
     let mut tar = Archive::new(reader);
     tar.set_preserve_permissions(true);

@@ -41,6 +41,7 @@ use crate::{
     repo::{MergedResults, Repo, Settings},
     selection::Selection,
     setting::Setting,
+    sharing::Sharing,
     workspace::{LogLimits, Logs, Workspace},
 };
 
@@ -79,6 +80,8 @@ pub(super) struct Shared {
     /// What is opened for each call and each worker.
     entrance: PathBuf,
     common_dir: PathBuf,
+    /// Which other accounts may use what is written.
+    sharing: Sharing,
     pub(super) settings: Settings,
     pub(super) options: Options,
     pub(super) warnings: Vec<String>,
@@ -147,6 +150,7 @@ impl Engine {
             bare: repo.is_bare(),
             entrance: repo.entrance().to_path_buf(),
             common_dir: repo.common_dir().to_path_buf(),
+            sharing: repo.sharing()?,
             settings,
             options,
             warnings,
@@ -169,6 +173,7 @@ impl Engine {
             bare: opened.bare,
             entrance: opened.entrance.clone(),
             common_dir: opened.common_dir.clone(),
+            sharing: opened.sharing,
             settings: opened.settings.clone(),
             options,
             warnings: opened.warnings.clone(),
@@ -668,6 +673,7 @@ impl Shared {
 
     pub(super) fn workspace(&self) -> Workspace {
         Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
+            .shared(self.sharing)
     }
 
     /// Which secrets this commit may have.

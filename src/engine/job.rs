@@ -244,6 +244,7 @@ impl Site<'_> {
             desk,
             export_dir: build.export_dir(),
             artifacts_dir: build.dir().join("artifacts"),
+            sharing: build.sharing(),
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -289,8 +290,8 @@ pub(super) fn export_to(
 ) -> Result<(), Error> {
     build.clean()?;
     let target = build.export_temp(run);
-    let exported =
-        export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
+    let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
+    let exported = export::export(repo, commit.id, &target, &options, site.cancel)?;
     build.publish(run)?;
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
     let dir = build.export_dir();

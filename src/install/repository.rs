@@ -89,6 +89,7 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed
         tinyci: options.command.clone().into_os_string(),
         inside: vec![repo.common_dir().to_path_buf(), repo.root().to_path_buf()],
         shared: options.shared_hooks,
+        sharing: repo.sharing()?,
     };
     let done = hooks::install(&repo.hooks_dir()?, &hook_options)?;
     let mut installed =

@@ -34,6 +34,7 @@ mod revision;
 mod scan;
 mod settings;
 mod settings_list;
+mod shared_write;
 mod tracked;
 mod tree;
 mod tree_file;

@@ -16,6 +16,7 @@ use super::{
     backoff::Backoff,
     git_error,
     intent::{Intent, lock_path},
+    shared_write::{share_object, share_ref, sharing},
 };
 use crate::error::{Error, ErrorKind};
 
@@ -77,8 +78,9 @@ impl<'repo> OwnRef<'repo> {
         edit: impl Fn(Option<Oid>) -> Result<Edit<T>, Error>,
     ) -> Result<T, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
+        let sharing = sharing(self.git).map_err(|source| self.not_moved(source))?;
         loop {
-            let mut intent = Intent::acquire(self.git.commondir())?;
+            let mut intent = Intent::acquire(self.git.commondir(), sharing)?;
             let tip = self.tip()?;
             let (commit, value) = match edit(tip)? {
                 Edit::Keep(value) => return Ok(value),
@@ -111,7 +113,8 @@ impl<'repo> OwnRef<'repo> {
         }
         let signer = Signature::new(OUR_NAME, OUR_ADDRESS, &Time::new(now(), 0))?;
         transaction.set_target(&self.name, to, Some(&signer), message)?;
-        transaction.commit()
+        transaction.commit()?;
+        share_ref(self.git, &self.name)
     }
 
     fn not_moved(&self, source: git2::Error) -> Error {
@@ -179,5 +182,7 @@ pub(super) fn commit_by(
     let parents: Vec<_> =
         parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;
     let parents: Vec<_> = parents.iter().collect();
-    git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)
+    let id = git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)?;
+    share_object(git, id)?;
+    Ok(id)
 }

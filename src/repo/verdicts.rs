@@ -66,7 +66,7 @@ impl Repo {
     /// Every writer does this before it writes; a run does it when it begins, so that git's own
     /// writers need not meet that lock.
     pub(crate) fn clear_stale_locks(&self) -> Result<(), Error> {
-        Intent::acquire(self.common_dir()).map(drop)
+        Intent::acquire(self.common_dir(), self.sharing()?).map(drop)
     }
 
     /// The notes refs that `--notes='tinyci*'` shows and that are none of tinyci's: a word in one of

@@ -18,10 +18,8 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
-    workspace::{
-        layout::{Workspace, make_real_dir},
-        remove::remove,
-    },
+    sharing::Sharing,
+    workspace::{layout::Workspace, remove::remove},
 };
 
 /// What an old export is called while it is being removed.
@@ -57,6 +55,11 @@ impl Build {
     /// The folder: what `<%= target %>` stands for.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Which other accounts may use what is written here.
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.workspace.sharing()
     }
 
     /// The folder's name.
@@ -123,7 +126,7 @@ impl Build {
         let begun = Instant::now();
         loop {
             self.workspace.prepare()?;
-            make_real_dir(&self.dir)?;
+            self.workspace.make_real_dir(&self.dir)?;
             let folder = File::open(&self.dir).map_err(failed)?;
             match lock(&folder) {
                 // A compaction may have had it meanwhile, and taken it away.
@@ -206,7 +209,7 @@ impl Build {
         let failed = |source| Error::io("clean the build folder", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
             Ok(there) if there.is_dir() => {}
-            Ok(_) => return make_real_dir(&self.dir),
+            Ok(_) => return self.workspace.make_real_dir(&self.dir),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed(error)),
         }

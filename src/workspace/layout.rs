@@ -11,6 +11,7 @@ use rustix::fs::statvfs;
 
 use crate::{
     error::{Error, ErrorKind},
+    sharing::Sharing,
     workspace::build::Build,
 };
 
@@ -23,6 +24,7 @@ pub(crate) struct Workspace {
     /// tree a link called `builds` may have come with a commit.
     named: bool,
     common_dir: PathBuf,
+    sharing: Sharing,
 }
 
 impl Workspace {
@@ -34,7 +36,19 @@ impl Workspace {
             builds: without_dots(&root.join(builds_dir.unwrap_or(Path::new("builds")))),
             named: builds_dir.is_some(),
             common_dir: common_dir.to_path_buf(),
+            sharing: Sharing::default(),
         }
+    }
+
+    /// The same, with what is written here shared with other accounts.
+    #[must_use]
+    pub(crate) fn shared(self, sharing: Sharing) -> Workspace {
+        Workspace { sharing, ..self }
+    }
+
+    /// Which other accounts may use what is written here.
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.sharing
     }
 
     /// The folder that holds a folder per build.
@@ -52,7 +66,7 @@ impl Workspace {
         Build::new(self, name)
     }
 
-    /// Makes the builds folder, with the modes that the umask leaves.
+    /// Makes the builds folder.
     ///
     /// # Errors
     ///
@@ -60,10 +74,11 @@ impl Workspace {
     /// where it cannot be made.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
         if self.named {
-            return fs::create_dir_all(&self.builds)
+            let made = self.sharing.create_dir_all(&self.builds);
+            return made
                 .map_err(|source| Error::io("make the builds folder", &self.builds, source));
         }
-        make_real_dir(&self.builds)
+        self.make_real_dir(&self.builds)
     }
 
     /// How many bytes this user can still write to the disk that holds the builds, or will.
@@ -105,9 +120,13 @@ impl Workspace {
         }
         addition.extend_from_slice(&pattern);
         addition.push(b'\n');
-        fs::create_dir_all(self.common_dir.join("info")).map_err(failed)?;
+        self.sharing.create_dir_all(&self.common_dir.join("info")).map_err(failed)?;
         let file = File::options().append(true).create(true).open(&path);
-        file.and_then(|mut file| file.write_all(&addition)).map_err(failed)
+        let written = file.and_then(|mut file| {
+            self.sharing.adjust_open(&file)?;
+            file.write_all(&addition)
+        });
+        written.map_err(failed)
     }
 
     /// A file of tinyci's own state, in a folder that every work tree of the repository shares.
@@ -118,39 +137,49 @@ impl Workspace {
     /// Makes the folder that [`state_path`](Self::state_path) names files in.
     pub(super) fn prepare_state(&self) -> Result<(), Error> {
         let dir = self.common_dir.join("tinyci");
-        fs::create_dir_all(&dir).map_err(|source| Error::io("make the folder", &dir, source))
+        let made = self.sharing.create_dir_all(&dir);
+        made.map_err(|source| Error::io("make the folder", &dir, source))
     }
-}
 
-/// Makes this folder and those above it; what stands there already must be a folder and no link.
-pub(super) fn make_real_dir(dir: &Path) -> Result<(), Error> {
-    let failed = |source| Error::io("make the build folder", dir, source);
-    match fs::symlink_metadata(dir) {
-        Ok(there) if there.is_dir() => Ok(()),
-        Ok(there) => {
-            let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
-            let message = format!(
-                "`{}` is {what}, and builds are never written through one: remove it, or name \
-                 the folder that is meant with `git config tinyci.buildsDir`",
-                dir.display()
-            );
-            Err(Error::new(ErrorKind::Unsupported, message).with_path(dir))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(dir).map_err(failed)
-        }
-        Err(error) => Err(failed(error)),
+    /// Replaces a file of the state whole: readers see the old text or the new one. The new text
+    /// stands under a fixed name for a moment, so that killed writers leave at most that one file
+    /// behind; only the lock's holder may call this.
+    pub(super) fn replace_state(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let new = self.state_path(&format!("{name}.new"));
+        let made = match File::create(&new) {
+            // Another account's, which was killed before it could share it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                fs::remove_file(&new).and_then(|()| File::create(&new))
+            }
+            made => made,
+        };
+        let mut file = made?;
+        self.sharing.adjust_open(&file)?;
+        file.write_all(text)?;
+        fs::rename(&new, self.state_path(name))
     }
-}
 
-/// Replaces a small file whole: readers see the old text or the new one. The new text stands
-/// under a fixed name for a moment, so that killed writers leave at most that one file behind;
-/// only the lock's holder may call this.
-pub(super) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    fs::write(&new, text)?;
-    fs::rename(&new, path)
+    /// Makes this folder and those above it; what stands there already must be a folder and no
+    /// link.
+    pub(super) fn make_real_dir(&self, dir: &Path) -> Result<(), Error> {
+        let failed = |source| Error::io("make the build folder", dir, source);
+        match fs::symlink_metadata(dir) {
+            Ok(there) if there.is_dir() => Ok(()),
+            Ok(there) => {
+                let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
+                let message = format!(
+                    "`{}` is {what}, and builds are never written through one: remove it, or name \
+                     the folder that is meant with `git config tinyci.buildsDir`",
+                    dir.display()
+                );
+                Err(Error::new(ErrorKind::Unsupported, message).with_path(dir))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.sharing.create_dir_all(dir).map_err(failed)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
 }
 
 /// A path without `.` and `..`, read as text: only such a path says by its beginning whether it lies

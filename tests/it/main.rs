@@ -105,6 +105,8 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod shared_accounts;
 #[cfg(feature = "cli")]
 mod ssh_server;
 #[cfg(feature = "cli")]

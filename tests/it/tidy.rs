@@ -34,6 +34,7 @@ const FLOORS: [&[&str]; 5] = [
         "record",
         "selection",
         "setting",
+        "sharing",
         "status",
         "step",
         "suggestion",
