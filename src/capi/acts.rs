@@ -18,7 +18,11 @@ pub const TINYCI_INSTALL_HIDE_REFS: u32 = 1;
 /// Install even into a folder that other repositories use too (`core.hooksPath`).
 pub const TINYCI_INSTALL_SHARED_HOOKS: u32 = 2;
 
-const INSTALL_FLAGS: u32 = TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS;
+/// Take the builds in `tinyci.buildsDir` over from a repository that is gone.
+pub const TINYCI_INSTALL_ADOPT_BUILDS: u32 = 4;
+
+const INSTALL_FLAGS: u32 =
+    TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS | TINYCI_INSTALL_ADOPT_BUILDS;
 
 /// Installs the git hook that runs what is pushed, beside hooks that are there.
 ///
@@ -30,7 +34,8 @@ const INSTALL_FLAGS: u32 = TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOK
 ///                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out.
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
-///         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
+///         nothing can be added to, with the line to add by hand, and for builds whose owner is
+///         not known to be gone; `TINYCI_IO`;
 ///         `TINYCI_INVALID_ARG`.
 ///
 /// Any thread.
@@ -49,6 +54,7 @@ pub extern "C" fn tinyci_install(
         }
         let mut options = InstallOptions::new().hide_refs(flags & TINYCI_INSTALL_HIDE_REFS != 0);
         options.shared_hooks = flags & TINYCI_INSTALL_SHARED_HOOKS != 0;
+        options.adopt_builds = flags & TINYCI_INSTALL_ADOPT_BUILDS != 0;
         if let Some(command) = command.optional("command")? {
             options = options.command(command);
         }

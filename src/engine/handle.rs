@@ -145,7 +145,7 @@ impl Engine {
         let settings = repo.settings()?.with(&options.settings, &root)?;
         repo.check_patterns(&settings.refs)?;
         let warnings = settings.unknown.clone();
-        let shared = Shared {
+        let mut shared = Shared {
             root,
             bare: repo.is_bare(),
             entrance: repo.entrance().to_path_buf(),
@@ -156,6 +156,8 @@ impl Engine {
             warnings,
             zone: TimeZone::system(),
         };
+        let moved = shared.workspace().moved_notice();
+        shared.warnings.extend(moved);
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -209,7 +211,8 @@ impl Engine {
         self.shared.bare
     }
 
-    /// What is odd about the repository's settings without being wrong: unknown `tinyci.*` keys.
+    /// What is odd about the repository without being wrong: unknown `tinyci.*` keys, and that it was
+    /// moved away from where its folder of builds knew it to be.
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
     }
@@ -235,6 +238,19 @@ impl Engine {
                 path.display()
             ))
         })
+    }
+
+    /// Why nothing can be run, deployed, packed or pruned here, if the folder of builds
+    /// (`tinyci.buildsDir`) is another repository's. What only reads goes on.
+    ///
+    /// ```no_run
+    /// if let Some(warning) = tinyci::Engine::open("/srv/git/app.git")?.builds_warning() {
+    ///     eprintln!("{warning}");
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn builds_warning(&self) -> Option<String> {
+        self.shared.workspace().builds_warning()
     }
 
     /// Every setting that a repository can have, with what is set in this one: `git config
@@ -537,11 +553,21 @@ impl Engine {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) for a hook that nothing can be added to, with the
-    /// line to add by hand; [`Io`](ErrorKind::Io) where the file cannot be written.
+    /// line to add by hand, and for builds to be taken over whose owner is not known to be gone;
+    /// [`Io`](ErrorKind::Io) where the file cannot be written.
     pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
         let repo = self.shared.repo()?;
+        let workspace = self.shared.workspace();
+        let adopted = if options.adopt_builds { workspace.adopt_builds()? } else { None };
         let mut installed = install::install(&repo, options)?;
+        if let Some(owner) = adopted {
+            installed.changed = true;
+            let builds = workspace.builds_dir().display();
+            let note = format!("the builds of `{owner}` in `{builds}` are this repository's now");
+            installed.notes.push(note);
+        }
         installed.notes.extend(self.path_warning());
+        installed.notes.extend(workspace.builds_warning());
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
         Ok(installed)
     }

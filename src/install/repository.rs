@@ -35,11 +35,18 @@ pub struct InstallOptions {
     pub hide_refs: bool,
     /// Whether the hook may go into a folder that other repositories use too (`core.hooksPath`).
     pub shared_hooks: bool,
+    /// Whether the folder of builds is taken over from a repository that is gone.
+    pub adopt_builds: bool,
 }
 
 impl Default for InstallOptions {
     fn default() -> Self {
-        Self { command: PathBuf::from("tinyci"), hide_refs: false, shared_hooks: false }
+        Self {
+            command: PathBuf::from("tinyci"),
+            hide_refs: false,
+            shared_hooks: false,
+            adopt_builds: false,
+        }
     }
 }
 
@@ -67,6 +74,13 @@ impl InstallOptions {
     #[must_use]
     pub fn shared_hooks(mut self, shared_hooks: bool) -> Self {
         self.shared_hooks = shared_hooks;
+        self
+    }
+
+    /// Takes the folder of builds over from a repository that is gone.
+    #[must_use]
+    pub fn adopt_builds(mut self, adopt_builds: bool) -> Self {
+        self.adopt_builds = adopt_builds;
         self
     }
 }

@@ -51,6 +51,29 @@ impl Workspace {
         self.sharing
     }
 
+    /// The top of the repository.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether the folder of builds was named.
+    pub(super) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Refuses a link in the place of a folder of builds that nobody named.
+    pub(super) fn refuse_link(&self) -> Result<(), Error> {
+        match fs::symlink_metadata(&self.builds) {
+            Ok(there) if !self.named && !there.is_dir() => Err(no_real_dir(&self.builds, &there)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The git directory that all work trees share.
+    pub(super) fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
     /// The folder that holds a folder per build.
     pub(crate) fn builds_dir(&self) -> &Path {
         &self.builds
@@ -66,19 +89,22 @@ impl Workspace {
         Build::new(self, name)
     }
 
-    /// Makes the builds folder.
+    /// Makes the builds folder, if it is this repository's to make.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in its place, [`Io`](ErrorKind::Io)
-    /// where it cannot be made.
+    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in its place, or the builds of
+    /// another repository; [`Io`](ErrorKind::Io) where it cannot be made.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
+        let is_owned = self.own_builds()?;
         if self.named {
             let made = self.sharing.create_dir_all(&self.builds);
-            return made
-                .map_err(|source| Error::io("make the builds folder", &self.builds, source));
+            made.map_err(|source| Error::io("make the builds folder", &self.builds, source))?;
+        } else {
+            self.make_real_dir(&self.builds)?;
         }
-        self.make_real_dir(&self.builds)
+        // One that has just been made is to be marked.
+        if is_owned { Ok(()) } else { self.own_builds().map(drop) }
     }
 
     /// How many bytes this user can still write to the disk that holds the builds, or will.
@@ -165,21 +191,24 @@ impl Workspace {
         let failed = |source| Error::io("make the build folder", dir, source);
         match fs::symlink_metadata(dir) {
             Ok(there) if there.is_dir() => Ok(()),
-            Ok(there) => {
-                let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
-                let message = format!(
-                    "`{}` is {what}, and builds are never written through one: remove it, or name \
-                     the folder that is meant with `git config tinyci.buildsDir`",
-                    dir.display()
-                );
-                Err(Error::new(ErrorKind::Unsupported, message).with_path(dir))
-            }
+            Ok(there) => Err(no_real_dir(dir, &there)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.sharing.create_dir_all(dir).map_err(failed)
             }
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// The error for what stands in the place of a folder.
+fn no_real_dir(dir: &Path, there: &fs::Metadata) -> Error {
+    let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
+    let message = format!(
+        "`{}` is {what}, and builds are never written through one: remove it, or name the folder \
+         that is meant with `git config tinyci.buildsDir`",
+        dir.display()
+    );
+    Error::new(ErrorKind::Unsupported, message).with_path(dir)
 }
 
 /// A path without `.` and `..`, read as text: only such a path says by its beginning whether it lies

@@ -5,6 +5,7 @@
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
+//! | `ownership` | whose the folder of builds is: the one look before anything in it changes |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
@@ -30,6 +31,7 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+mod ownership;
 mod remove;
 mod tail;
 

@@ -42,6 +42,8 @@ mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
 #[cfg(feature = "cli")]
+mod builds_owner;
+#[cfg(feature = "cli")]
 mod cli_check;
 #[cfg(feature = "cli")]
 mod cli_program;
