@@ -200,8 +200,12 @@ fn out_of_reach(server: &Path, exactly: Option<u32>) -> Vec<String> {
 
 #[test]
 fn nothing_that_is_written_is_out_of_the_groups_reach() {
-    let ways = [("022", "group", None), ("077", "all", None), ("077", "0660", Some(0o660))];
-    for (umask, shared, exactly) in ways {
+    let ways = [
+        ("022", "group", None, None),
+        ("077", "all", None, Some("far/builds")),
+        ("077", "0660", Some(0o660), None),
+    ];
+    for (umask, shared, exactly, builds) in ways {
         let place = Place::new();
         let repositories = place.repositories(None);
         let ada = place.account("ada", None, umask);
@@ -209,6 +213,9 @@ fn nothing_that_is_written_is_out_of_the_groups_reach() {
         let server = repositories.join("srv.git");
         // Logs of refs are not usual in a bare repository; where they are kept, they are ours too.
         ada.git(&server, &["config", "core.logAllRefUpdates", "always"]);
+        if let Some(builds) = builds {
+            ada.git(&server, &["config", "tinyci.buildsDir", builds]);
+        }
         ada.tinyci(&server, &["install"]).with_code(0);
         work(&[&ada], &server);
         let found = out_of_reach(&server, exactly);
@@ -241,22 +248,30 @@ fn two_accounts_of_a_group_work_in_one_repository() {
         return;
     }
     const GROUP: u32 = 65500;
-    for (umasks, shared) in [(["022", "022"], "group"), (["077", "002"], "0660")] {
+    let ways = [(["022", "022"], "group", "builds"), (["077", "002"], "0660", "../builds")];
+    for (umasks, shared, builds) in ways {
         let place = Place::new();
         let ada = place.account("ada", Some((65531, GROUP)), umasks[0]);
         let bob = place.account("bob", Some((65532, GROUP)), umasks[1]);
         let repositories = place.repositories(ada.ids);
         ada.git(&repositories, &["init", "-q", "--bare", &format!("--shared={shared}"), "srv.git"]);
         let server = repositories.join("srv.git");
+        ada.git(&server, &["config", "tinyci.buildsDir", builds]);
         ada.tinyci(&server, &["install"]).with_code(0);
         work(&[&ada, &bob], &server);
+        // A repository that was moved is marked anew by whoever comes first.
+        let moved = repositories.join("moved.git");
+        fs::rename(&server, &moved).unwrap();
+        bob.tinyci(&moved, &["run", "--retry", "main~1"]).with_code(0);
+        fs::rename(&moved, &server).unwrap();
+        ada.tinyci(&server, &["run", "--retry", "main~1"]).with_code(0);
         // git itself finds every folder of objects open.
         for number in 0..12 {
             let who = if number % 2 == 0 { &bob } else { &ada };
             let said = who.push(&server, &format!("more{number}"));
             assert!(said.contains("Finished"), "{said}");
         }
-        assert_eq!(out_of_reach(&server, None), Vec::<String>::new());
+        assert_eq!(out_of_reach(&repositories, None), Vec::<String>::new());
     }
 }
 
