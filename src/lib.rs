@@ -128,7 +128,7 @@ pub use crate::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
     prune::{PruneOptions, Pruned, Pruning},
-    record::{Artifact, CommandRecord, Record, StepRecord, Summary},
+    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
     repo::{MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,

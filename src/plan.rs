@@ -1,15 +1,11 @@
 //! [`plan`]: of the commits that are due, which to run, and why. Pure.
 
-use crate::{
-    commit::Commit,
-    job::{Job, Plan, Reason},
-};
+use crate::job::{Job, Plan};
 
 /// A commit that is due, with what decides whether it is run.
 #[derive(Clone, Debug)]
 pub(crate) struct Due {
-    pub(crate) commit: Commit,
-    pub(crate) reason: Reason,
+    pub(crate) job: Job,
     /// Whether a selected ref points at it.
     pub(crate) tip: bool,
     /// Whether the caller came for it.
@@ -33,13 +29,13 @@ pub(crate) struct Rules {
 pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let mut plan = Plan::default();
     let too_many = rules.backlog.is_some_and(|most| due.len() > most);
-    for Due { commit, reason, tip, attempts, .. } in due {
+    for Due { job, tip, attempts, .. } in due {
         if too_many && !tip {
-            plan.baselined.push(commit.id);
+            plan.baselined.push(job.commit.id);
         } else if attempts >= rules.attempts_max && !rules.retry {
-            plan.held.push(commit.id);
+            plan.held.push(job.commit.id);
         } else {
-            plan.jobs.push(Job { commit, reason });
+            plan.jobs.push(job);
         }
     }
     plan
@@ -50,7 +46,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::commit::{CommitId, Text, TreeId};
+    use crate::{
+        commit::{Commit, CommitId, Text, TreeId},
+        job::Reason,
+    };
 
     fn due(number: u8, tip: bool, attempts: u32) -> Due {
         let commit = Commit {
@@ -63,7 +62,7 @@ mod tests {
             message: Text::default(),
             branch: None,
         };
-        Due { commit, reason: Reason::Pending, tip, own: true, attempts }
+        Due { job: Job::new(commit, Reason::Pending), tip, own: true, attempts }
     }
 
     fn numbers(ids: impl IntoIterator<Item = CommitId>) -> Vec<u8> {

@@ -229,7 +229,7 @@ impl<'a> Drive<'a> {
             told.settled.retain(|(id, _)| !self.attempted.contains(id));
             (self.summary.settled, self.summary.unconfigured) = (told.settled, told.unconfigured);
         }
-        self.own = due.iter().filter(|due| due.own).map(|due| due.commit.id).collect();
+        self.own = due.iter().filter(|due| due.own).map(|due| due.job.commit.id).collect();
         let mut plan = plan(due, self.wanted.rules(self.shared));
         plan.jobs.retain(|job| !self.attempted.contains(&job.commit.id));
         if !self.wanted.of_others {

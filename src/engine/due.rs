@@ -6,7 +6,7 @@ use super::{handle::Shared, scripts::Scripts};
 use crate::{
     commit::CommitId,
     error::Error,
-    job::{Plan, Reason},
+    job::{Job, Plan, Reason},
     outcome::Outcome,
     pipeline::Pipeline,
     plan::{Due, Rules, plan},
@@ -107,7 +107,7 @@ impl Wanted {
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
         let due = commits.map(|(commit, reason)| {
             let attempts = attempts.get(&commit.id);
-            Due { commit, reason, tip: true, own: true, attempts }
+            Due { job: Job::new(commit, reason), tip: true, own: true, attempts }
         });
         Ok(due.collect())
     }
@@ -122,9 +122,9 @@ impl Wanted {
         let interrupted = repo.attempted(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
             let interrupted = interrupted.contains(&found.id);
+            let reason = if interrupted { Reason::Interrupted } else { Reason::Pending };
             Ok(Due {
-                commit: repo.commit_for(found.id, found.branch)?,
-                reason: if interrupted { Reason::Interrupted } else { Reason::Pending },
+                job: Job::new(repo.commit_for(found.id, found.branch)?, reason),
                 tip: found.tip,
                 own: found.pushed || (self.pushed.is_empty() && !self.of_others),
                 attempts: attempts.get(&found.id),

@@ -11,14 +11,14 @@ use super::{
     handle::Shared,
     process_env::ProcessEnv,
     pump::Sender,
-    scripts::{self, Scripts},
-    step::{JobInfo, JobLimits, RealEffects, RepoLookups, Steps, VoiceReporter},
+    scripts::Scripts,
+    step::{JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, VoiceReporter},
     voice::Voice,
 };
 use crate::{
     bytes::show_bytes,
     cancel::CancelView,
-    commit::Commit,
+    commit::{Commit, Text},
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
@@ -26,8 +26,8 @@ use crate::{
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
-    pipeline::{Hook, Pipeline},
-    record::Record,
+    pipeline::{Hook, Phase, Pipeline, StepName},
+    record::{Record, StepRecord},
     repo::{Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
@@ -74,6 +74,8 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         commit: job.commit.id,
         tree: job.commit.tree,
         branch: job.commit.branch.clone(),
+        tags: Vec::new(),
+        trigger: Some(job.reason.name().to_owned()),
         outcome: Outcome::NoVerdict,
         reason: None,
         started: SystemTime::now(),
@@ -82,6 +84,8 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         host,
         config: None,
         steps: Vec::new(),
+        left_out: Vec::new(),
+        asked_for_ref: false,
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
     };
@@ -180,17 +184,17 @@ fn run(
     for warning in &pipeline.warnings {
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
     }
+    let source = JobSource::of_job(&record.run, job);
+    record.tags = source.tags(repo, &job.commit);
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
-    let trigger = scripts::trigger(job.reason);
-    let source = JobSource { run: &record.run, trigger, environment: None };
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
-    steps.keep(walked.steps, record);
-    steps.discard(build, voice);
     let outcome = walked.outcome;
+    steps.keep(walked, record);
+    steps.discard(build, voice);
     Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
 }
 
@@ -203,14 +207,44 @@ pub(super) struct JobSource<'a> {
     pub(super) trigger: &'a str,
     /// What is being deployed to.
     pub(super) environment: Option<&'a str>,
+    /// The tag that asks for it.
+    pub(super) tag: Option<&'a Text>,
+    /// True if `changed` and `message` leave nothing out.
+    pub(super) forced: bool,
 }
 
-impl JobSource<'_> {
+impl<'a> JobSource<'a> {
+    pub(super) fn of_job(run: &'a str, job: &'a Job) -> Self {
+        Self {
+            run,
+            trigger: job.reason.name(),
+            environment: None,
+            tag: job.tag.as_ref(),
+            forced: job.reason == Reason::Retry,
+        }
+    }
+
+    /// A deployment, or the plan of one.
+    pub(super) fn of_deployment(run: &'a str, environment: &'a str) -> Self {
+        let environment = Some(environment);
+        Self { run, trigger: "deploy", environment, tag: None, forced: false }
+    }
+
+    /// The tags that name the commit, and the one that asks for the job, sorted.
+    pub(super) fn tags(&self, repo: &Repo, commit: &Commit) -> Vec<Text> {
+        let named = repo.tags_of(commit.id).unwrap_or_default().into_iter();
+        let mut tags: Vec<Text> = named.map(|tag| Text::from(tag.as_str())).collect();
+        tags.extend(self.tag.filter(|tag| !tags.contains(tag)).cloned());
+        tags.sort();
+        tags
+    }
+
     /// What is known of the commit before its first step.
     pub(super) fn facts(&self, shared: &Shared, repo: &Repo, commit: &Commit) -> Facts {
         let build = shared.workspace().build(&commit.build_name());
         Facts {
-            tags: repo.tags_of(commit.id).unwrap_or_default(),
+            tags: self.tags(repo, commit).iter().map(Text::to_string).collect(),
+            tag: self.tag.map(Text::to_string),
             export_dir: build.export_dir().to_string_lossy().into_owned(),
             target: build.dir().to_string_lossy().into_owned(),
             repo: shared.root.to_string_lossy().into_owned(),
@@ -256,13 +290,16 @@ impl Site<'_> {
             cancel: self.cancel.with_threshold(1),
         };
         let limits = JobLimits::from_now(shared.settings.timeout);
+        let (facts, judge) =
+            (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
+        let lookups = RepoLookups::new(shared, commit, &facts.tags);
         Steps {
             pipeline,
             scripts,
-            info: JobInfo::new((shared, self.env), source.facts(shared, repo, commit), limits),
+            info: JobInfo::new((shared, self.env), facts, limits, judge),
             context,
             effects: Arc::new(effects),
-            lookups: Arc::new(RepoLookups::new(shared, commit)),
+            lookups: Arc::new(lookups),
             reporter: Arc::new(VoiceReporter::new(voice)),
             memory: Arc::default(),
             masks: Masks::default(),
@@ -274,10 +311,18 @@ impl Site<'_> {
     }
 }
 
-/// Why a commit was skipped: only `before_build` can say so.
+/// Why a commit was skipped: what the first step says that left a phase out.
 fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
-    let before = record.step(Hook::BeforeBuild).filter(|_| outcome == Outcome::Skipped);
-    before.and_then(|step| step.error.clone())
+    let left_out = record.left_out.iter().find(|it| !it.by.counts_as_passed());
+    let left_out = left_out.filter(|_| outcome == Outcome::Skipped);
+    let before = match left_out?.step {
+        StepName::Phase(Phase::Test) => Hook::BeforeTest,
+        _ => Hook::BeforeBuild,
+    };
+    let skipped = |step: &&StepRecord| step.outcome == Outcome::Skipped;
+    let of_before = |hook: Hook| record.step(hook).filter(skipped);
+    let said = record.step(left_out?.step).filter(skipped).or_else(|| of_before(before));
+    said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
 }
 
 pub(super) fn export_to(
