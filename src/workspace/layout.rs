@@ -167,22 +167,9 @@ impl Workspace {
         made.map_err(|source| Error::io("make the folder", &dir, source))
     }
 
-    /// Replaces a file of the state whole: readers see the old text or the new one. The new text
-    /// stands under a fixed name for a moment, so that killed writers leave at most that one file
-    /// behind; only the lock's holder may call this.
+    /// Replaces a file of the state, as [`replace_file`] does.
     pub(super) fn replace_state(&self, name: &str, text: &[u8]) -> io::Result<()> {
-        let new = self.state_path(&format!("{name}.new"));
-        let made = match File::create(&new) {
-            // Another account's, which was killed before it could share it.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                fs::remove_file(&new).and_then(|()| File::create(&new))
-            }
-            made => made,
-        };
-        let mut file = made?;
-        self.sharing.adjust_open(&file)?;
-        file.write_all(text)?;
-        fs::rename(&new, self.state_path(name))
+        replace_file(&self.state_path(name), text, self.sharing)
     }
 
     /// Makes this folder and those above it; what stands there already must be a folder and no
@@ -198,6 +185,25 @@ impl Workspace {
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// Replaces a small file whole: readers see the old text or the new one. The new text stands
+/// under a fixed name for a moment, so that killed writers leave at most that one file behind;
+/// only the lock's holder may call this.
+pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let made = match File::create(&new) {
+        // Another account's, which was killed before it could share it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs::remove_file(&new).and_then(|()| File::create(&new))
+        }
+        made => made,
+    };
+    let mut file = made?;
+    sharing.adjust_open(&file)?;
+    file.write_all(text)?;
+    fs::rename(&new, path)
 }
 
 /// The error for what stands in the place of a folder.
