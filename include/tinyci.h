@@ -2693,8 +2693,7 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
  *         nothing can be added to, with the line to add by hand, and for builds whose owner is
- *         not known to be gone; `TINYCI_IO`;
- *         `TINYCI_INVALID_ARG`.
+ *         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
  *
  * Any thread.
  */
@@ -2729,8 +2728,9 @@ tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci
  *                  `tinyci_string_free`, or NULL.
  * @param err       Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where there was nothing to pack; `TINYCI_BUSY` where another call packs
- *         already; `TINYCI_CANCELED`; `TINYCI_IO` naming what could not be read or written: that
- *         build is left as it is.
+ *         already; `TINYCI_UNSUPPORTED` where the builds are another repository's;
+ *         `TINYCI_CANCELED`; `TINYCI_IO` naming what could not be read or written: that build is
+ *         left as it is.
  *
  * Any thread.
  */
@@ -2770,7 +2770,8 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
  * @param err         Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where there was nothing to remove; `TINYCI_INVALID_ARG` where neither
  *         the call nor the settings have a rule; `TINYCI_BUSY` where another call packs or removes
- *         builds; `TINYCI_CANCELED`; `TINYCI_IO` naming what does not go.
+ *         builds; `TINYCI_UNSUPPORTED` where they are another repository's; `TINYCI_CANCELED`;
+ *         `TINYCI_IO` naming what does not go.
  *
  * Any thread.
  */

@@ -338,8 +338,9 @@ impl Engine {
     ///
     /// The run could not begin: [`Busy`](ErrorKind::Busy) where another run holds the repository
     /// and the selection does not wait (that run is told to look again, so nothing is missed),
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, and what keeps the
-    /// repository from being read.
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
+    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
+    /// and what keeps the repository from being read.
     ///
     /// # Panics
     ///
@@ -516,6 +517,7 @@ impl Engine {
     ///
     /// # Errors
     ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
     /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is.
     pub fn compact(
         &self,
@@ -543,6 +545,7 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
+    /// [`Unsupported`](ErrorKind::Unsupported) where they are another repository's,
     /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
