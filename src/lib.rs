@@ -79,6 +79,7 @@ mod record;
 mod repo;
 mod request_context;
 mod retention;
+mod retest;
 mod run;
 #[cfg(feature = "rhai")]
 mod script;

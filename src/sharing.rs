@@ -7,7 +7,7 @@
 use std::{
     fs,
     io::{self, ErrorKind},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::PermissionsExt},
     path::Path,
 };
 
@@ -15,6 +15,7 @@ use rustix::{
     fs::{CWD, FileType, Mode, OFlags, fchmod, fstat, openat},
     io::Errno,
 };
+use tempfile::NamedTempFile;
 
 /// What git grants for `group` and `all`.
 const GROUP: u32 = 0o660;
@@ -107,6 +108,19 @@ impl Sharing {
         }
     }
 
+    /// A new file in this folder, to be written and then put in its place whole.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(crate) fn new_file_in(self, dir: &Path, prefix: &str) -> io::Result<NamedTempFile> {
+        let as_umask_says = fs::Permissions::from_mode(0o666);
+        let mut builder = tempfile::Builder::new();
+        let file = builder.prefix(prefix).permissions(as_umask_says).tempfile_in(dir)?;
+        self.adjust_open(file.as_file())?;
+        Ok(file)
+    }
+
     /// Makes a folder and those above it that are missing. A folder that was there stays as it is.
     ///
     /// # Errors
@@ -184,7 +198,7 @@ fn truth(text: &str) -> Option<bool> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::{os::unix::fs::PermissionsExt, process::Command};
+    use std::process::Command;
 
     use super::*;
 

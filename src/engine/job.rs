@@ -28,7 +28,7 @@ use crate::{
     outcome::{Outcome, Verdict},
     pipeline::{Hook, Phase, Pipeline, StepName},
     record::{Record, StepRecord},
-    repo::{Repo, Written},
+    repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
     workspace::{Attempts, Build, Logs, RunLock, Workspace},
@@ -94,7 +94,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
-            voice.begin(&job.commit);
+            voice.begin(job);
             error.into()
         }
     };
@@ -141,7 +141,7 @@ fn judge(
     record: &mut Record,
 ) -> Judged {
     if let Some(reason) = no_room(site) {
-        voice.begin(&job.commit);
+        voice.begin(job);
         return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
     }
     let build = site.workspace.build(&job.commit.build_name());
@@ -149,7 +149,7 @@ fn judge(
     if occupied.is_ok() {
         voice.open_log(&build, &job.commit);
     }
-    voice.begin(&job.commit);
+    voice.begin(job);
     let judged = occupied.and_then(|_occupied| run(site, books, repo, job, &build, voice, record));
     judged.unwrap_or_else(|error| Judged::from(&error))
 }
@@ -396,7 +396,12 @@ enum Standing {
 /// unless that one is.
 fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
     let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
-    let note = match repo.write_verdict(job.commit.id, verdict, job.reason == Reason::Retry)? {
+    let replace = match job.reason {
+        Reason::Retry => Replace::Anything,
+        Reason::Again => Replace::Skipped,
+        _ => Replace::Nothing,
+    };
+    let note = match repo.write_verdict(job.commit.id, verdict, replace)? {
         Written::Existed(note) if note.verdict != Some(verdict) => note,
         _ => return Ok(Standing::Ours),
     };

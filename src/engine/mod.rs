@@ -44,6 +44,7 @@ mod pump;
 mod queue;
 mod reports;
 mod retention;
+mod retest;
 #[cfg(feature = "rhai")]
 mod scripts;
 #[cfg(not(feature = "rhai"))]

@@ -42,9 +42,10 @@ pub(super) struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    /// A commit that nobody can reach any more is dropped, unless somebody named it.
-    fn drops(&self, reachable: &mut Reachable<'_>, id: CommitId) -> bool {
-        !self.named && !reachable.contains(id).unwrap_or(true)
+    /// A commit that nobody can reach any more is dropped, unless somebody named it, or a tag that
+    /// was pushed does.
+    fn drops(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
+        !self.named && job.tag.is_none() && !reachable.contains(job.commit.id).unwrap_or(true)
     }
 
     /// Whether the rest of the plan can be left to a waiter: none of it is this caller's own.
@@ -119,7 +120,7 @@ fn work_off(site: &Site<'_>, books: Books<'_>, queue: &Mutex<Queue>, bounds: &Bo
             return;
         }
         let Some(job) = take(queue) else { return };
-        if bounds.drops(&mut reachable, job.commit.id) {
+        if bounds.drops(&mut reachable, &job) {
             continue;
         }
         let attempt = job::attempt(site, books, &repo, &job);

@@ -3,7 +3,7 @@
 //! It is a cache and may only ever cost time: what cannot be read, or does not fit the repository
 //! any more, counts as absent; what cannot be written is not there the next time.
 
-use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, io::Write, path::Path};
 
 use git2::{ErrorCode, Oid, Repository};
 
@@ -58,12 +58,7 @@ impl Judged {
     pub(super) fn write(&self, path: &Path, sharing: Sharing) -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(path);
         sharing.create_dir_all(folder)?;
-        let as_umask_says = fs::Permissions::from_mode(0o666);
-        let mut file = tempfile::Builder::new()
-            .prefix("judged.")
-            .permissions(as_umask_says)
-            .tempfile_in(folder)?;
-        sharing.adjust_open(file.as_file())?;
+        let mut file = sharing.new_file_in(folder, "judged.")?;
         file.write_all(self.text().as_bytes())?;
         file.persist(path)?;
         Ok(())

@@ -4,7 +4,7 @@
 //! read whole. Lines are only ever appended, so that `git notes merge -s cat_sort_uniq` joins the
 //! records of two machines; what others wrote between them stays as it is.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     commit::CommitId,
@@ -50,6 +50,24 @@ impl Repo {
         Ok(parse_lines(id, &text))
     }
 
+    /// The records of those of these commits that have any, as they stand in the notes.
+    pub(crate) fn record_texts(
+        &self,
+        ids: impl IntoIterator<Item = CommitId>,
+    ) -> Result<HashMap<CommitId, Vec<u8>>, Error> {
+        let mut notes = Noted::new(self.record_notes().tree()?);
+        let mut found = HashMap::new();
+        for id in ids {
+            found.extend(notes.get(id)?.map(|text| (id, text)));
+        }
+        Ok(found)
+    }
+
+    /// The lines of such a text.
+    pub(crate) fn records_in(id: CommitId, text: &[u8]) -> Vec<Line> {
+        parse_lines(id, text)
+    }
+
     /// Those of these commits that an attempt has left a record of.
     pub(crate) fn attempted(
         &self,
@@ -66,7 +84,7 @@ impl Repo {
         Ok(attempted)
     }
 
-    fn record_notes(&self) -> Notes<'_> {
+    pub(super) fn record_notes(&self) -> Notes<'_> {
         Notes::new(&self.git, RECORDS)
     }
 }

@@ -11,6 +11,8 @@
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
+//! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
 //! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
@@ -31,7 +33,9 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+mod looked_at;
 mod ownership;
+mod pushed;
 mod remove;
 mod tail;
 
@@ -43,6 +47,8 @@ pub(crate) use self::{
     layout::Workspace,
     lock::RunLock,
     log::{LogLimits, LogWriter, Logs},
+    looked_at::LookedAt,
+    pushed::Pushed,
     remove::remove,
     tail::LogTail,
 };

@@ -15,7 +15,7 @@ use std::{
     fs::{self, File},
     hash::{BuildHasher, RandomState},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -408,10 +408,7 @@ impl Mark {
     fn write(&self, path: &Path, replaces: bool, sharing: Sharing) -> io::Result<bool> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tinyci.owner-").permissions(fs::Permissions::from_mode(0o666));
-        let mut file = builder.tempfile_in(path.parent().unwrap_or(path))?;
-        sharing.adjust_open(file.as_file())?;
+        let mut file = sharing.new_file_in(path.parent().unwrap_or(path), ".tinyci.owner-")?;
         file.write_all(&text)?;
         file.as_file().sync_all()?;
         if replaces {

@@ -80,6 +80,7 @@ mod deploy_push;
 #[cfg(feature = "cli")]
 mod exit_codes;
 #[cfg(feature = "cli")]
+mod green_model;
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -93,6 +94,7 @@ mod push_refs;
 mod push_server;
 #[cfg(feature = "cli")]
 mod push_together;
+mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
