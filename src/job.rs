@@ -79,7 +79,8 @@ impl fmt::Display for Reason {
 pub struct Plan {
     /// The commits to run, in this order.
     pub jobs: Vec<Job>,
-    /// Commits left alone because they were tried too often without a verdict.
+    /// Commits left alone because they are out of attempts: tried too often without a
+    /// verdict, or canceled by name.
     pub held: Vec<CommitId>,
     /// Commits that the backlog rule leaves to the baseline.
     pub baselined: Vec<CommitId>,

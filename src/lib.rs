@@ -66,6 +66,7 @@ pub mod guide;
 mod hex;
 mod install;
 mod interpolate;
+mod intervention;
 mod job;
 mod ledger;
 mod local_executor;
@@ -122,15 +123,18 @@ pub use crate::{
     function::{Effect, FunctionCall, Value},
     install::{InstallOptions, Installed, RemoteSetup},
     interpolate::{Vars, interpolate},
+    intervention::{
+        CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
+    },
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
-    prune::{PruneOptions, Pruned, Pruning},
+    prune::{Pinned, PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
-    repo::{MergedResults, tune_process},
+    repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,
     run::Run,

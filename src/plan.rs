@@ -12,12 +12,14 @@ pub(crate) struct Due {
     pub(crate) own: bool,
     /// Attempts so far that left no verdict.
     pub(crate) attempts: u32,
+    /// Whether somebody canceled it by name.
+    pub(crate) canceled: bool,
 }
 
 /// The rules that a selection and the settings put on a plan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Runs commits that were tried too often.
+    /// Runs commits that are out of attempts.
     pub(crate) retry: bool,
     /// Above how many due commits only the tips are run; none where that rule does not hold.
     pub(crate) backlog: Option<usize>,
@@ -32,10 +34,11 @@ pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let first = due.iter().filter(|due| !matches!(due.job.reason, Reason::Again | Reason::Tag));
     let first = first.count();
     let too_many = rules.backlog.is_some_and(|most| first > most);
-    for Due { job, tip, attempts, .. } in due {
+    for Due { job, tip, attempts, canceled, .. } in due {
+        let is_out = canceled || attempts >= rules.attempts_max;
         if too_many && !tip {
             plan.baselined.push(job.commit.id);
-        } else if attempts >= rules.attempts_max && !rules.retry {
+        } else if is_out && !rules.retry {
             plan.held.push(job.commit.id);
         } else {
             plan.jobs.push(job);
@@ -62,7 +65,8 @@ mod tests {
             message: Text::default(),
             branch: None,
         };
-        Due { job: Job::new(commit, Reason::Pending), tip, own: true, attempts }
+        let job = Job::new(commit, Reason::Pending);
+        Due { job, tip, own: true, attempts, canceled: false }
     }
 
     fn numbers(ids: impl IntoIterator<Item = CommitId>) -> Vec<u8> {
@@ -82,6 +86,14 @@ mod tests {
         assert_eq!(parts(&plan(all(), RULES)), [vec![1], vec![2, 3], vec![]]);
         let retry = Rules { retry: true, ..RULES };
         assert_eq!(parts(&plan(all(), retry)), [vec![1, 2, 3], vec![], vec![]]);
+    }
+
+    #[test]
+    fn a_commit_that_was_canceled_by_name_waits_for_a_retry_too() {
+        let all = || vec![due(1, true, 0), Due { canceled: true, ..due(2, true, 0) }];
+        assert_eq!(parts(&plan(all(), RULES)), [vec![1], vec![2], vec![]]);
+        let retry = Rules { retry: true, ..RULES };
+        assert_eq!(parts(&plan(all(), retry)), [vec![1, 2], vec![], vec![]]);
     }
 
     #[test]

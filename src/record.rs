@@ -9,6 +9,7 @@ use crate::{
     commit::{CommitId, Text, TreeId},
     deployment::{DeployOutcome, Deployment},
     function::Value,
+    intervention::Intervention,
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
 };
@@ -34,6 +35,8 @@ pub struct Record {
     pub outcome: Outcome,
     /// Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
     pub reason: Option<String>,
+    /// Who ended it, or left the commit untested, and why; none where nobody did.
+    pub intervention: Option<Intervention>,
     /// When the attempt began.
     pub started: SystemTime,
     /// When it ended.
@@ -143,6 +146,12 @@ impl Record {
         self.outcome.passed()
     }
 
+    /// Whether somebody ended this attempt by the commit's name: it is to be left alone from then on.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        let by_name = self.intervention.as_ref().is_some_and(|by| by.kind.is_of_the_commit());
+        self.outcome == Outcome::Canceled && by_name
+    }
+
     /// The record of this step, if it ran.
     pub fn step(&self, name: impl Into<StepName>) -> Option<&StepRecord> {
         let name = name.into();
@@ -188,7 +197,8 @@ pub struct Summary {
     pub settled: Vec<(CommitId, Outcome)>,
     /// Commits that were named and have no config: nothing was run and nothing recorded.
     pub unconfigured: Vec<CommitId>,
-    /// Commits left for `--retry` because they were tried too often without a verdict.
+    /// Commits left for `--retry` because they are out of attempts: tried too often without a
+    /// verdict, or canceled by name.
     pub held: Vec<CommitId>,
     /// How many commits became part of the baseline, and so are not run.
     pub baselined: usize,

@@ -83,7 +83,8 @@ impl PastJobs {
         }
         let decided = |it: &LeftOut| matches!(it.by, LeftOutBy::Person | LeftOutBy::PushOption);
         let last = last.filter(|last| last.outcome == Outcome::Skipped && !is_over)?;
-        (!last.left_out.iter().any(decided)).then_some(past)
+        let by_somebody = last.intervention.is_some() || last.left_out.iter().any(decided);
+        (!by_somebody).then_some(past)
     }
 
     fn add(&mut self, record: &Record) {

@@ -22,8 +22,10 @@ use crate::{
 pub struct Selection {
     /// What was named; empty means all that is pending.
     pub targets: Vec<Target>,
-    /// Runs named commits again that have a verdict, and any that were tried too often.
+    /// Runs named commits again that have a verdict, and any that are out of attempts.
     pub retry: bool,
+    /// What was said with the push: `git push -o OPTION`.
+    pub push_options: Vec<String>,
     /// Looks under the baseline too.
     pub all_history: bool,
     /// What to do when another run holds the repository.
@@ -100,6 +102,26 @@ impl Selection {
         Ok(Self { targets: updates.collect(), ..Self::default() })
     }
 
+    /// What was said with the push, as git tells it a `post-receive` hook (`GIT_PUSH_OPTION_*`).
+    ///
+    /// `ci.skip` gives the commits that the push brought the verdict `skipped`, as far as they have
+    /// none and no job of theirs has begun; what another selected ref reaches too was there before.
+    /// That holds at once, whoever holds the repository. It means nothing where nothing was pushed.
+    ///
+    /// ```
+    /// use tinyci::Selection;
+    /// let id = "f40785cbc4422f39c36118fbae071932774cb5b6";
+    /// let line = format!("{} {id} refs/heads/main\n", "0".repeat(40));
+    /// let push = Selection::hook_lines(line)?.push_options(["ci.skip"]);
+    /// # let _ = push;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    #[must_use]
+    pub fn push_options<S: Into<String>>(mut self, options: impl IntoIterator<Item = S>) -> Self {
+        self.push_options.extend(options.into_iter().map(Into::into));
+        self
+    }
+
     /// Adds a commit by its revision.
     #[must_use]
     pub fn and_revision(mut self, revision: impl Into<String>) -> Self {
@@ -107,7 +129,7 @@ impl Selection {
         self
     }
 
-    /// Runs again what has a verdict (where it is named) or was tried too often.
+    /// Runs again what has a verdict (where it is named) or is out of attempts.
     #[must_use]
     pub fn retry(mut self, retry: bool) -> Self {
         self.retry = retry;

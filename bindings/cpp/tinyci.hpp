@@ -1580,6 +1580,9 @@ public:
     bool forget(const std::string &revision) const {
         return is_done(tinyci_forget, detail::text(revision));
     }
+    /// Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
+    /// refs, which each run restores. Gives the refs.
+    value forget_all() const { return report(tinyci_forget_all); }
     /// Approves of one commit in one environment, as whom git's configuration names.
     value approve(const std::string &environment, const std::string &revision) const {
         return report(tinyci_approve, detail::optional_text(environment), detail::text(revision));

@@ -3,10 +3,12 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    active_jobs::ActiveJobs,
     deploy::deploy_pushed,
-    due::{Wanted, left_out, settled_outcome},
+    due::{Wanted, left_out, settled_outcome, why_held},
     handle::Shared,
-    job::{Books, Site},
+    interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
+    job::{Books, Site, host_name, run_id},
     process_env::ProcessEnv,
     pump::{self, Sender},
     queue::{self, Turn},
@@ -18,13 +20,14 @@ use crate::{
     cancel::CancelView,
     commit::{CommitId, Text},
     error::{Error, ErrorKind},
-    event::Event,
+    event::{Event, Meta},
+    install,
     job::{Job, Plan},
     outcome::Outcome,
     plan::plan,
     process::Guard,
     record::Summary,
-    repo::Repo,
+    repo::{DueCommit, Repo},
     retest::JudgedFor,
     selection::{Selection, Update, Wait, parse_updates},
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
@@ -34,6 +37,8 @@ use crate::{
 pub(super) struct Drive<'a> {
     shared: &'a Shared,
     env: &'a ProcessEnv,
+    /// Names this call among all others.
+    id: String,
     cancel: CancelView,
     events: Sender,
     repo: Repo,
@@ -81,6 +86,7 @@ impl<'a> Drive<'a> {
         Ok(Self {
             shared,
             env,
+            id: run_id(),
             cancel,
             events,
             repo,
@@ -99,7 +105,10 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
-        if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
+        self.tell_of_setup();
+        if let Err(error) =
+            self.skip_pushed().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
+        {
             // A fault before anything was begun means that the run could not begin.
             if self.attempted.is_empty() {
                 return Err(error);
@@ -118,6 +127,55 @@ impl<'a> Drive<'a> {
         Ok(self.summary)
     }
 
+    /// Leaves untested what was pushed to be. Before anything else, and without the lock: whoever
+    /// holds that would take it up meanwhile.
+    fn skip_pushed(&mut self) -> Result<(), Error> {
+        let Wanted { pushed, push_options, .. } = &self.wanted;
+        let options = if pushed.is_empty() { &[][..] } else { push_options };
+        for message in unknown_options(options) {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+        if !options.iter().any(|option| option == CI_SKIP) {
+            return Ok(());
+        }
+        let brought = self.repo.new_with_push(pushed, &self.shared.settings.refs)?;
+        let mut due = self.wanted.scan(self.shared, &self.repo)?;
+        due.retain(|due| brought.contains(&due.id));
+        let by = pusher(self.env);
+        for DueCommit { id, branch, .. } in due {
+            if is_in_progress(&self.workspace, id)? {
+                let message = too_late(id);
+                self.events.send(Event::Warning { meta: pump::meta(), message });
+                continue;
+            }
+            let commit = self.repo.commit_for(id, branch)?;
+            let Some(record) = write_skip(self.shared, &self.repo, &commit, &by)? else { continue };
+            self.attempted.insert(id);
+            self.events.send(Event::JobFinished {
+                meta: Meta {
+                    commit: Some(id),
+                    run: Some(record.run.as_str().into()),
+                    ..pump::meta()
+                },
+                record: Box::new(record.clone()),
+            });
+            self.summary.records.push(record);
+        }
+        Ok(())
+    }
+
+    /// Tells of what is set in a way that costs refs, and a pusher of a HEAD that names no branch. What
+    /// cannot be read is met again.
+    fn tell_of_setup(&self) {
+        let mut told = install::refspec_warnings(&self.repo).unwrap_or_default();
+        if !self.pushed.is_empty() {
+            told.extend(self.repo.head_fault().ok().flatten());
+        }
+        for message in told {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+    }
+
     /// Does what the caller came for.
     fn attend(&mut self) -> Result<(), Error> {
         if self.only_settled()? {
@@ -132,6 +190,8 @@ impl<'a> Drive<'a> {
         if self.wanted.named.is_none() {
             return Ok(false);
         }
+        // To be told a verdict takes no right to write. What has none is run, and meets the fault.
+        let _ = self.restore_refs();
         let attempts = self.workspace.attempts()?;
         let mut summary = Summary::default();
         let found = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
@@ -181,6 +241,7 @@ impl<'a> Drive<'a> {
     /// Works under the lock until nothing is due or a waiter takes over.
     fn stay(&mut self, mut lock: RunLock) -> Result<Stay, Error> {
         loop {
+            lock.introduce(&host_name(), &self.id);
             match self.passes(&lock).and_then(|()| self.gives_way()) {
                 Ok(true) => {}
                 Ok(false) => return lock.release().map(|()| Stay::Done),
@@ -199,7 +260,6 @@ impl<'a> Drive<'a> {
 
     /// Looks and works until nothing is due, or a waiter is to take over.
     fn passes(&mut self, lock: &RunLock) -> Result<(), Error> {
-        self.repo.clear_stale_locks()?;
         let guard = Arc::new(Guard::new(Some(lock.share()?)));
         let mut passed = Ok(true);
         while let Ok(true) = passed {
@@ -213,6 +273,7 @@ impl<'a> Drive<'a> {
     /// One look, and the work on what it found; false when there is no reason for another one.
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
         self.seen = self.workspace.wake_count()?;
+        self.restore_refs()?;
         let attempts = self.workspace.attempts()?;
         let pushed = self.workspace.pushed()?;
         let jobs = self.look(&attempts)?;
@@ -235,6 +296,13 @@ impl<'a> Drive<'a> {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
+    /// run for want of it.
+    fn restore_refs(&self) -> Result<(), Error> {
+        self.repo.restore_refs()?.into_iter().for_each(|message| self.warn(message));
+        Ok(())
     }
 
     /// What is to be run now, of what was not attempted yet.
@@ -301,12 +369,7 @@ impl<'a> Drive<'a> {
         for id in &plan.held {
             if !self.summary.held.contains(id) {
                 self.summary.held.push(*id);
-                self.warn(format!(
-                    "commit {} was tried {} times without a verdict; `tinyci run --retry {}` runs it again",
-                    id.short(),
-                    self.shared.settings.attempts,
-                    id.short()
-                ));
+                self.warn(why_held(self.shared, &self.repo, *id)?);
             }
         }
         if !plan.baselined.is_empty() {
@@ -349,12 +412,14 @@ impl<'a> Drive<'a> {
             events: &self.events,
             pipeline: self.wanted.pipeline.as_ref(),
         };
-        let books = Books { attempts, lock };
+        let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
+        let books = Books { attempts, lock, active: &active };
         let bounds =
             Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
         let worked = workers::work(&site, books, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
-        self.summary.canceled |= canceled || (self.cancel.is_canceled() && worked.left);
+        // A job that was ended by itself leaves the run as it is.
+        self.summary.canceled |= self.cancel.is_canceled() && (canceled || worked.left);
         self.attempted.extend(worked.taken);
         // The work for others is theirs to report.
         if !self.wanted.of_others {

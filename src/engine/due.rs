@@ -14,7 +14,7 @@ use crate::{
     outcome::Outcome,
     pipeline::Pipeline,
     plan::{Due, Rules, plan},
-    record::Summary,
+    record::{Record, Summary},
     repo::{DueCommit, Repo, ScanRequest},
     retest::JudgedFor,
     selection::{Selection, Target, Update, parse_updates},
@@ -32,6 +32,8 @@ pub(super) struct Wanted {
     pub(super) pushed: Vec<Update>,
     /// True once word of the push is left for whoever holds the lock.
     pub(super) push_is_left: bool,
+    /// What was said with the push.
+    pub(super) push_options: Vec<String>,
     /// Whether to run named commits that have a verdict, and any that were tried too often.
     pub(super) retry: bool,
     all_history: bool,
@@ -69,17 +71,18 @@ impl Wanted {
             selection.targets.iter().all(|target| matches!(target, Target::Update(_)));
         let named = (!only_pushed).then_some(named);
         let Selection { retry, all_history, .. } = *selection;
-        let pipeline = selection.pipeline.clone();
-        let push_is_left = false;
+        let (pipeline, push_options) = (selection.pipeline.clone(), selection.push_options.clone());
+        let (push_is_left, of_others) = (false, false);
         Ok(Self {
             named,
             refs,
             pushed,
             push_is_left,
+            push_options,
             retry,
             all_history,
             pipeline,
-            of_others: false,
+            of_others,
         })
     }
 
@@ -136,6 +139,8 @@ impl Wanted {
             ids.push(*id);
             reasons.push(reason);
         }
+        let all = ids.iter().copied().chain(again.iter().map(|job| job.commit.id));
+        let newest = repo.newest_records(all)?;
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
         let jobs = commits.map(|(commit, reason)| {
             let tag = self.refs.get(&commit.id).and_then(JudgedFor::of_ref);
@@ -143,7 +148,8 @@ impl Wanted {
         });
         let due = jobs.chain(again).map(|job| {
             let attempts = attempts.get(&job.commit.id);
-            Due { job, tip: true, own: true, attempts }
+            let canceled = newest.get(&job.commit.id).is_some_and(Record::is_withdrawn);
+            Due { job, tip: true, own: true, attempts, canceled }
         });
         Ok(due.collect())
     }
@@ -174,23 +180,26 @@ impl Wanted {
         let pushes = self.pushes(shared)?;
         let mut tags = retest::tags_of_pushes(repo, &pushes)?;
         let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
-        let interrupted = repo.attempted(found.iter().map(|found| found.id))?;
+        let newest = repo.newest_records(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
-            let interrupted = interrupted.contains(&found.id);
-            let reason = if interrupted { Reason::Interrupted } else { Reason::Pending };
+            let last = newest.get(&found.id);
+            let reason = if last.is_some() { Reason::Interrupted } else { Reason::Pending };
             let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
             Ok(Due {
                 job: Job { tag: tags.remove(&found.id), ..job },
                 tip: found.tip,
                 own: found.pushed || (self.pushed.is_empty() && !self.of_others),
                 attempts: attempts.get(&found.id),
+                canceled: last.is_some_and(Record::is_withdrawn),
             })
         });
         let mut due: Vec<Due> = due.collect::<Result<_, Error>>()?;
         let again = self.second_look(shared, repo, &pushes, &known)?;
+        let newest = repo.newest_records(again.jobs.iter().map(|(job, _)| job.commit.id))?;
         due.extend(again.jobs.into_iter().map(|(job, name)| Due {
             own: self.is_own(&name),
             attempts: attempts.get(&job.commit.id),
+            canceled: newest.get(&job.commit.id).is_some_and(Record::is_withdrawn),
             tip: true,
             job,
         }));
@@ -312,6 +321,17 @@ pub(super) fn leave_backlog(shared: &Shared, repo: &Repo) -> Result<Option<Strin
     let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
     repo.extend_baseline(&left)?;
     Ok(Some(left_out(left.len())))
+}
+
+/// Why a commit is left for a retry, and how that is asked for.
+pub(super) fn why_held(shared: &Shared, repo: &Repo, id: CommitId) -> Result<String, Error> {
+    let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_withdrawn);
+    let why = match newest.and_then(|record| record.intervention) {
+        Some(by) => format!("was canceled {}", by.phrase()),
+        None => format!("was tried {} times without a verdict", shared.settings.attempts),
+    };
+    let short = id.short();
+    Ok(format!("commit {short} {why}; `tinyci run --retry {short}` runs it again"))
 }
 
 /// What is said of history that was left to the baseline.

@@ -14,6 +14,7 @@ use super::{
     builder::{EngineBuilder, Options},
     drive::Drive,
     due,
+    git_version::git_version,
     host::HostExecutor,
     pump::{self, Pump},
     queue,
@@ -38,7 +39,7 @@ use crate::{
     process::Guard,
     prune::{PruneOptions, Pruning},
     record::{Record, Summary},
-    repo::{MergedResults, Repo, Settings},
+    repo::{Forgotten, MergedResults, Repo, Settings},
     selection::Selection,
     setting::Setting,
     sharing::Sharing,
@@ -512,13 +513,33 @@ impl Engine {
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
-    /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed,
-    /// or that a rollback would lead to.
+    /// Forgets the verdicts and records of all commits, so that all are due again that the baseline
+    /// does not hide. What others deleted of tinyci's refs, which each run restores, is given up for
+    /// good, deployments too. Deployments, approvals and the baseline that are there stay, and so
+    /// does what was fetched of remotes.
+    ///
+    /// ```no_run
+    /// let forgotten = tinyci::Engine::open("/srv/git/app.git")?.forget_all()?;
+    /// println!("removed {}", forgotten.removed.join(", "));
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where the refs cannot be removed, [`Io`](ErrorKind::Io) where the
+    /// repository's state cannot be written.
+    pub fn forget_all(&self) -> Result<Forgotten, Error> {
+        self.shared.repo()?.forget_results()
+    }
+
+    /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]).
     ///
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
-    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is.
+    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is,
+    /// and all are where a folder of `tinyci.pin` cannot be read.
     pub fn compact(
         &self,
         options: &CompactOptions,
@@ -527,8 +548,8 @@ impl Engine {
         retention::compact(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Removes old builds, folders and archives, never one that a run is working on, that is
-    /// deployed, or that a rollback would lead to. Verdicts and records stay.
+    /// Removes old builds, folders and archives, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]). Verdicts and records stay.
     ///
     /// Options without a rule mean the rules of the repository's settings.
     ///
@@ -546,12 +567,15 @@ impl Engine {
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
     /// [`Unsupported`](ErrorKind::Unsupported) where they are another repository's,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go.
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go, or the
+    /// folder of `tinyci.pin` that cannot be read: then nothing was removed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Installs the hook that runs what is pushed, beside hooks that are there.
+    /// Installs the hook that runs what is pushed, beside hooks that are there. Where a remote's
+    /// refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones; the
+    /// notes say which.
     ///
     /// # Errors
     ///
@@ -559,23 +583,26 @@ impl Engine {
     /// line to add by hand, and for builds to be taken over whose owner is not known to be gone;
     /// [`Io`](ErrorKind::Io) where the file cannot be written.
     pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
-        let repo = self.shared.repo()?;
+        let (repo, env) = (self.shared.repo()?, self.shared.process_env());
         let workspace = self.shared.workspace();
         let adopted = if options.adopt_builds { workspace.adopt_builds()? } else { None };
         let mut installed = install::install(&repo, options)?;
-        if let Some(owner) = adopted {
-            installed.changed = true;
+        let (changed, notes) = install::protect(&repo, || git_version(&env))?;
+        installed.changed |= changed || adopted.is_some();
+        installed.notes.extend(notes);
+        installed.notes.extend(adopted.map(|owner| {
             let builds = workspace.builds_dir().display();
-            let note = format!("the builds of `{owner}` in `{builds}` are this repository's now");
-            installed.notes.push(note);
-        }
-        installed.notes.extend(self.path_warning());
+            format!("the builds of `{owner}` in `{builds}` are this repository's now")
+        }));
         installed.notes.extend(workspace.builds_warning());
+        installed.notes.extend(self.path_warning());
+        installed.notes.extend(repo.head_fault()?);
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
         Ok(installed)
     }
 
-    /// Takes the hook out again and leaves every other byte as it is.
+    /// Takes the hook and the refspecs out again that an install added, and leaves every other byte as
+    /// it is.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    active_jobs::ActiveJobs,
     desk::Desk,
     handle::Shared,
     process_env::ProcessEnv,
@@ -18,11 +19,13 @@ use super::{
 use crate::{
     bytes::show_bytes,
     cancel::CancelView,
+    clock,
     commit::{Commit, Text},
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
     export::{self, ExportOptions},
+    intervention::Intervention,
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
@@ -31,7 +34,7 @@ use crate::{
     repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
-    workspace::{Attempts, Build, Logs, RunLock, Workspace},
+    workspace::{Attempts, Build, JobStamp, Logs, RunLock, Workspace},
 };
 
 /// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
@@ -54,6 +57,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Books<'a> {
     pub(super) attempts: &'a Attempts,
     pub(super) lock: &'a RunLock,
+    pub(super) active: &'a ActiveJobs<'a>,
 }
 
 /// What came of an attempt.
@@ -67,7 +71,9 @@ pub(super) struct Attempt {
 pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job) -> Attempt {
     let run = run_id();
     let host = host_name();
-    books.lock.announce(&host, job.commit.id);
+    let cancel = books.active.begin(&run);
+    let site = &site.stopped_by(&cancel);
+    books.lock.announce(job.commit.id, &run);
     let clock = Instant::now();
     let mut record = Record {
         run: run.clone(),
@@ -78,6 +84,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         trigger: Some(job.reason.name().to_owned()),
         outcome: Outcome::NoVerdict,
         reason: None,
+        intervention: None,
         started: SystemTime::now(),
         finished: SystemTime::now(),
         duration: clock.elapsed(),
@@ -90,6 +97,9 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         artifacts: Vec::new(),
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
+    if let Some(skipped) = skipped_by_somebody(repo, job) {
+        voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
+    }
     let counted = books.attempts.increment(&job.commit.id).map(drop);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
@@ -99,7 +109,12 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         }
     };
     (record.outcome, record.reason) = (judged.outcome, judged.reason);
-    record.finished = SystemTime::now();
+    // A job that had ended before it was canceled is what it came to.
+    if let Some(by) = books.active.end(&run).filter(|_| record.outcome == Outcome::Canceled) {
+        record.reason = Some(by.phrase());
+        record.intervention = Some(by);
+    }
+    record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
     let tallied = tally(books, &record, judged.uncounted);
@@ -109,6 +124,15 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
 }
 
+/// Who left a commit untested that is now tried again; of the newest record, where one can be read.
+fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
+    let newest = match job.reason {
+        Reason::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
+        _ => return None,
+    };
+    newest.intervention.filter(|_| newest.outcome == Outcome::Skipped)
+}
+
 /// An outcome, and why where no step says it.
 struct Judged {
     outcome: Outcome,
@@ -116,6 +140,8 @@ struct Judged {
     /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
     /// not do what it asks for, or the disk is full. Then it is not counted.
     uncounted: bool,
+    /// When it ended.
+    finished: SystemTime,
 }
 
 impl From<&Error> for Judged {
@@ -127,7 +153,7 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        Judged { outcome, reason: Some(error.report()), uncounted }
+        Judged { outcome, reason: Some(error.report()), uncounted, finished: clock::now_ms() }
     }
 }
 
@@ -142,7 +168,9 @@ fn judge(
 ) -> Judged {
     if let Some(reason) = no_room(site) {
         voice.begin(job);
-        return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
+        let finished = clock::now_ms();
+        let outcome = Outcome::NoVerdict;
+        return Judged { outcome, reason: Some(reason), uncounted: true, finished };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
@@ -150,8 +178,28 @@ fn judge(
         voice.open_log(&build, &job.commit);
     }
     voice.begin(job);
-    let judged = occupied.and_then(|_occupied| run(site, books, repo, job, &build, voice, record));
+    let judged = occupied.map(|_occupied| {
+        let ran = run(site, books, repo, job, &build, voice, record);
+        let whole = ran.is_ok();
+        let judged = ran.unwrap_or_else(|error| Judged::from(&error));
+        stamp(&build, record, &judged, whole, voice);
+        judged
+    });
     judged.unwrap_or_else(|error| Judged::from(&error))
+}
+
+/// Writes into the build whose it is, before any verdict says that it is one. One that did not come
+/// as far as its steps leaves an export that is none of its own, and has not finished one.
+fn stamp(build: &Build, record: &Record, judged: &Judged, whole: bool, voice: &mut Voice) {
+    if judged.outcome.verdict().is_none() {
+        return;
+    }
+    let finished = whole.then_some(judged.finished);
+    let stamp = JobStamp { run: record.run.clone(), started: record.started, finished };
+    if let Err(error) = build.write_stamp(&stamp) {
+        // The verdict holds without it; the build counts as gone.
+        voice.warn(error.report());
+    }
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
@@ -195,7 +243,8 @@ fn run(
     let outcome = walked.outcome;
     steps.keep(walked, record);
     steps.discard(build, voice);
-    Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
+    let reason = skip_reason(outcome, record);
+    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms() })
 }
 
 /// Where a job comes from, beside its commit.
@@ -258,6 +307,11 @@ impl<'a> JobSource<'a> {
 }
 
 impl Site<'_> {
+    /// The same for one job, which can be stopped by itself.
+    fn stopped_by<'s>(&'s self, cancel: &'s CancelView) -> Site<'s> {
+        Site { executor: self.executor.clone(), cancel, ..*self }
+    }
+
     /// The steps of a commit, to be done in earnest.
     #[expect(clippy::too_many_arguments, reason = "a run and a deployment have all of it in hand")]
     pub(super) fn steps<'s>(
@@ -325,6 +379,7 @@ fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
     said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
 }
 
+/// Makes the commit's export anew. From here on the build is of this job, which has not finished.
 pub(super) fn export_to(
     site: &Site<'_>,
     repo: &Repo,
@@ -333,6 +388,8 @@ pub(super) fn export_to(
     voice: &mut Voice,
     run: &str,
 ) -> Result<(), Error> {
+    let started = clock::now_ms();
+    build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
     build.clean()?;
     let target = build.export_temp(run);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };

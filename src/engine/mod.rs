@@ -2,11 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `active_jobs` | the jobs that a run has in progress, and what ends them from elsewhere |
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `definitions` | the reference of what scripts can use |
 //! | `deploy` | deployments, a folder of its own |
 //! | `desk` | what a deployment asks: whether somebody approved |
+//! | `git_version` | which git this machine has |
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
 //! | `parser` | pipelines from texts that stand in no commit |
@@ -17,16 +19,19 @@
 //! | `workers` | the threads that take the jobs of one plan |
 //! | `dry_run` | a run of one commit in which nothing is done |
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
+//! | `interventions` | what people decide from outside of a run: cancel, skip |
 //! | `job` | one commit: export, steps, record, word |
 //! | `step` | the steps of a job, a folder of its own: what each sees, may do and comes to |
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `status` | how the repository stands, at one look |
 //! | `retention` | old builds packed and removed |
+//! | `kept` | which builds are neither packed nor removed |
 //! | `reports` | records asked for by range, outcome and number |
 //!
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
 
+mod active_jobs;
 mod builder;
 mod check;
 mod definitions;
@@ -35,9 +40,12 @@ mod desk;
 mod drive;
 mod dry_run;
 mod due;
+mod git_version;
 mod handle;
 mod host;
+mod interventions;
 mod job;
+mod kept;
 mod parser;
 mod process_env;
 mod pump;

@@ -236,6 +236,7 @@ fn without_record(commit: &Commit, outcome: Outcome, reason: Option<String>) -> 
         branch: commit.branch.clone(),
         outcome,
         reason,
+        intervention: None,
         started: UNIX_EPOCH,
         finished: UNIX_EPOCH,
         duration: Duration::ZERO,

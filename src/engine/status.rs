@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, time::UNIX_EPOCH};
 
 use super::{
-    due::plan_of,
+    due::{plan_of, why_held},
     handle::{Engine, Shared},
     reports::standing,
 };
@@ -109,6 +109,12 @@ impl Engine {
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }
+        if let Err(error) = self.shared.workspace().pins(&self.shared.settings.pins) {
+            warnings.push(error.report());
+        }
+        warnings.extend(repo.lost_refs()?);
+        warnings.extend(install::refspec_warnings(repo)?);
+        warnings.extend(repo.head_fault()?);
         for name in repo.lookalikes()? {
             warnings.push(format!(
                 "`{name}` is none of tinyci's, but `git log --notes='tinyci*'` shows it like a \
@@ -125,12 +131,7 @@ impl Engine {
             ));
         }
         for id in &status.held {
-            let short = id.short();
-            warnings.push(format!(
-                "commit {short} was tried {} times without a verdict; `tinyci run --retry {short}` \
-                 runs it again",
-                self.shared.settings.attempts
-            ));
+            warnings.push(why_held(&self.shared, repo, *id)?);
         }
         for id in &status.interrupted {
             let short = id.short();

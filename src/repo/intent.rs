@@ -19,7 +19,7 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
-    repo::backoff::Backoff,
+    repo::{Repo, backoff::Backoff},
     sharing::Sharing,
 };
 
@@ -37,9 +37,16 @@ pub(super) struct Intent {
     file: File,
 }
 
+impl Repo {
+    /// The right to move a ref of this repository.
+    pub(super) fn intent(&self) -> Result<Intent, Error> {
+        Intent::acquire(self.common_dir(), self.sharing()?)
+    }
+}
+
 impl Intent {
     /// Waits for its turn, then removes the lock file of a writer that died in the middle.
-    pub(super) fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
+    fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
         let dir = common_dir.join("tinyci");
         let made = sharing.create_dir_all(&dir);
         made.map_err(|source| Error::io("create", &dir, source))?;

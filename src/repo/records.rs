@@ -4,16 +4,14 @@
 //! read whole. Lines are only ever appended, so that `git notes merge -s cat_sort_uniq` joins the
 //! records of two machines; what others wrote between them stays as it is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::{
     commit::CommitId,
     error::Error,
     record::Record,
-    repo::{Repo, noted::Noted, notes::Notes, own_ref::Edit},
+    repo::{RECORDS, Repo, noted::Noted, notes::Notes, own_ref::Edit},
 };
-
-pub(super) const RECORDS: &str = "refs/notes/runs/tinyci";
 
 /// A line of a commit's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,24 +66,27 @@ impl Repo {
         parse_lines(id, text)
     }
 
-    /// Those of these commits that an attempt has left a record of.
-    pub(crate) fn attempted(
+    /// The newest record of each of these commits that has any.
+    pub(crate) fn newest_records(
         &self,
         ids: impl IntoIterator<Item = CommitId>,
-    ) -> Result<HashSet<CommitId>, Error> {
+    ) -> Result<HashMap<CommitId, Record>, Error> {
         let mut notes = Noted::new(self.record_notes().tree()?);
-        let mut attempted = HashSet::new();
+        let mut newest = HashMap::new();
         for id in ids {
             let lines = parse_lines(id, &notes.get(id)?.unwrap_or_default());
-            if lines.iter().any(|line| matches!(line, Line::Record(_))) {
-                attempted.insert(id);
-            }
+            let records = lines.into_iter().filter_map(|line| match line {
+                Line::Record(record) => Some(*record),
+                Line::Foreign(_) => None,
+            });
+            // Of two that ended at the same time the one that was written last.
+            newest.extend(records.max_by_key(|record| record.finished).map(|it| (id, it)));
         }
-        Ok(attempted)
+        Ok(newest)
     }
 
     pub(super) fn record_notes(&self) -> Notes<'_> {
-        Notes::new(&self.git, RECORDS)
+        Notes::new(self, RECORDS)
     }
 }
 

@@ -3,7 +3,11 @@
 //!
 //! Every object and every ref that tinyci writes goes through here.
 
-use std::{fmt, io, path::Path};
+use std::{
+    fmt,
+    io::{self, Write},
+    path::Path,
+};
 
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository};
 
@@ -16,6 +20,21 @@ use crate::{
 const KEY: &str = "core.sharedrepository";
 
 impl Repo {
+    /// Writes a file of tinyci's state, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) if it cannot be written.
+    pub(crate) fn write_state(&self, name: &str, text: &[u8]) -> Result<(), Error> {
+        let (sharing, dir) = (self.sharing()?, self.common_dir().join("tinyci"));
+        let written = sharing.create_dir_all(&dir).and_then(|()| {
+            let mut file = sharing.new_file_in(&dir, &format!("{name}."))?;
+            file.write_all(text)?;
+            Ok(file.persist(dir.join(name)).map(drop)?)
+        });
+        written.map_err(|source| Error::io("write", &dir.join(name), source))
+    }
+
     /// Which accounts the repository is shared with.
     ///
     /// # Errors
@@ -83,6 +102,11 @@ pub(super) fn share_ref(git: &Repository, name: &str) -> Result<(), git2::Error>
         share(git, file.ancestors().take_while(|path| *path != common_dir))?;
     }
     Ok(())
+}
+
+/// Shares the file of packed refs, which is another one when a ref was taken out of it.
+pub(super) fn share_removed(git: &Repository) -> Result<(), git2::Error> {
+    share(git, [&*git.commondir().join("packed-refs")])
 }
 
 /// Shares files of the git directory.

@@ -10,6 +10,7 @@
 //! | `check` | what is wrong with a config |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
+//! | `intervention` | what somebody decided about a commit, and what came of a cancel |
 //! | `forecast` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
@@ -20,6 +21,7 @@ mod check;
 mod deployment;
 mod event;
 mod forecast;
+mod intervention;
 mod record;
 #[cfg(feature = "capi")]
 mod request;
@@ -29,7 +31,7 @@ mod test_report;
 #[cfg(feature = "capi")]
 pub(crate) use self::request::{RequestBody, RequestMirror};
 
-pub(crate) use self::record::json;
+pub(crate) use self::record::{Time, json};
 
 /// Raised when a key changes its meaning; new keys do not raise it.
 pub(crate) const VERSION: u32 = 1;

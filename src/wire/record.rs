@@ -17,7 +17,7 @@ use crate::{
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
     record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
-    wire::{VERSION, deployment::DeploymentMirror},
+    wire::{VERSION, deployment::DeploymentMirror, intervention::InterventionMirror},
 };
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
@@ -149,6 +149,8 @@ pub(super) struct RecordMirror<'a> {
     trigger: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    intervention: Option<InterventionMirror<'a>>,
     #[serde(default, deserialize_with = "lenient")]
     started: Option<Time>,
     #[serde(default, deserialize_with = "lenient")]
@@ -301,6 +303,7 @@ impl<'a> RecordMirror<'a> {
             tags: record.tags.iter().map(Text::to_str_lossy).collect(),
             trigger: record.trigger.as_deref().map(Cow::from),
             reason: record.reason.as_deref().map(short),
+            intervention: record.intervention.as_ref().map(InterventionMirror::of),
             started: Some(Time(record.started)),
             duration_ms: whole_ms(record.duration),
             host: record.host.as_str().into(),
@@ -336,6 +339,7 @@ impl<'a> RecordMirror<'a> {
             trigger: self.trigger.map(Cow::into_owned),
             outcome,
             reason: self.reason.map(Cow::into_owned).or(unknown),
+            intervention: self.intervention.and_then(InterventionMirror::into_intervention),
             started: started.or_else(|| finished.checked_sub(duration)).unwrap_or(finished),
             finished,
             duration,
@@ -510,7 +514,7 @@ impl<'a> CommitMirror<'a> {
 }
 
 /// A moment, as RFC 3339 in UTC with milliseconds.
-pub(super) struct Time(pub(super) SystemTime);
+pub(crate) struct Time(pub(crate) SystemTime);
 
 impl Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -602,6 +606,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        intervention::{Intervention, InterventionKind},
         job::Reason,
         pipeline::{Hook, Phase},
     };
@@ -626,6 +631,11 @@ mod tests {
             trigger: Some("again".to_owned()),
             outcome: Outcome::TimedOut,
             reason: Some("the run took\nlonger than 1 s".to_owned()),
+            intervention: Some(Intervention::new(
+                InterventionKind::CancelRun,
+                "Ada <ada@example.org>",
+                Some("enough \"of\" it"),
+            )),
             started,
             finished: started + Duration::from_secs(2),
             duration: Duration::from_millis(2001),

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
+//! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `ownership` | whose the folder of builds is: the one look before anything in it changes |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
+//! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
@@ -35,8 +38,11 @@ mod lock_file;
 mod log;
 mod looked_at;
 mod ownership;
+mod pins;
 mod pushed;
 mod remove;
+mod stamp;
+mod stop_request;
 mod tail;
 
 pub(crate) use self::{
@@ -45,10 +51,12 @@ pub(crate) use self::{
     deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
-    lock::RunLock,
+    lock::{Holder, InHand, RunLock},
     log::{LogLimits, LogWriter, Logs},
     looked_at::LookedAt,
     pushed::Pushed,
     remove::remove,
+    stamp::JobStamp,
+    stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

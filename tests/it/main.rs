@@ -14,6 +14,8 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_builds;
+mod engine_cancel;
 mod engine_env;
 mod engine_events;
 mod engine_executor;
@@ -34,7 +36,13 @@ mod masking;
 #[cfg(feature = "cli")]
 mod admin_clone;
 #[cfg(feature = "cli")]
+mod admin_head;
+#[cfg(feature = "cli")]
+mod admin_kept;
+#[cfg(feature = "cli")]
 mod admin_prune;
+#[cfg(feature = "cli")]
+mod admin_refs;
 #[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]
@@ -43,6 +51,8 @@ mod admin_status;
 mod ancestor;
 #[cfg(feature = "cli")]
 mod builds_owner;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod cli_cancel;
 #[cfg(feature = "cli")]
 mod cli_check;
 #[cfg(feature = "cli")]
@@ -92,6 +102,8 @@ mod push_processes;
 mod push_refs;
 #[cfg(feature = "cli")]
 mod push_server;
+#[cfg(feature = "cli")]
+mod push_skip;
 #[cfg(feature = "cli")]
 mod push_together;
 mod retest;

@@ -27,6 +27,7 @@ const FLOORS: [&[&str]; 5] = [
         "forecast",
         "function",
         "hex",
+        "intervention",
         "job",
         "request_context",
         "outcome",

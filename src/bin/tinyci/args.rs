@@ -9,6 +9,7 @@ use tinyci::{Engine, EngineBuilder, Selection, Target};
 use crate::test_pipeline::TestPipelineArgs;
 use crate::{
     approve::ApproveArgs,
+    cancel::CancelArgs,
     check::CheckArgs,
     compact::CompactArgs,
     completions::CompletionsArgs,
@@ -27,6 +28,7 @@ use crate::{
     run::RunArgs,
     settings::SettingsArgs,
     setup_remote::SetupRemoteArgs,
+    skip::SkipArgs,
     status::StatusArgs,
     terminal,
 };
@@ -86,13 +88,22 @@ pub(crate) struct Globals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Install the git hook that tests what is pushed
+    ///
+    /// If a remote's refspecs have a fetch replace or delete tinyci's refs, as in a mirror, this adds
+    /// negative ones to that remote and shows them.
     Install(InstallArgs),
     /// Take the git hook out again
+    ///
+    /// Also takes out the refspecs that `install` added, and leaves all others.
     Uninstall,
     /// Test commits: build, test and hooks, as their config says
     Run(RunArgs),
     /// Show what `run` would do, and why
     Plan(PlanArgs),
+    /// End the job of a commit, or a whole run, that is in progress
+    Cancel(CancelArgs),
+    /// Leave a commit untested
+    Skip(SkipArgs),
     /// Show what became of commits
     Results(ResultsArgs),
     /// Show the log of all runs, or of one commit

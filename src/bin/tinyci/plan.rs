@@ -73,7 +73,7 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
         ));
     }
     for commit in &plan.held {
-        stdout.line(format_args!("{} waits for `run --retry`: tried too often", commit.short()));
+        stdout.line(format_args!("{} waits for `run --retry`: out of attempts", commit.short()));
     }
     if !plan.baselined.is_empty() {
         let count = plan.baselined.len();

@@ -124,6 +124,11 @@ module TinyCI
       ask(:call, :tinyci_forget, Native.utf8(revision)) == Header::OK
     end
 
+    # Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
+    # refs, which each run restores. Returns the refs, as `tinyci results --forget-all --json` prints
+    # them.
+    def forget_all = JSON.parse(ask(:text, :tinyci_forget_all))
+
     # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
     # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
     # Returns what was removed, or would be: what `tinyci prune --json` prints.
