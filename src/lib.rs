@@ -88,6 +88,7 @@ mod script;
 mod secret_dir;
 mod selection;
 mod setting;
+mod sharing;
 mod status;
 mod step;
 mod suggestion;

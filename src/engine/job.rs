@@ -431,6 +431,7 @@ impl Site<'_> {
             desk,
             export_dir: build.export_dir(),
             artifacts_dir: build.dir().join("artifacts"),
+            sharing: build.sharing(),
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -476,8 +477,8 @@ pub(super) fn export_to(
     build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
     build.clean()?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
-    let exported =
-        export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
+    let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
+    let exported = export::export(repo, commit.id, &target, &options, site.cancel)?;
     let left = build.publish(run)?;
     left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));

@@ -36,6 +36,7 @@ const FLOORS: [&[&str]; 5] = [
         "record",
         "selection",
         "setting",
+        "sharing",
         "status",
         "step",
         "suggestion",
