@@ -129,6 +129,24 @@ module TinyCI
     # them.
     def forget_all = JSON.parse(ask(:text, :tinyci_forget_all))
 
+    # Ends the job of a commit in whatever process it is, or the whole run without one, and waits until
+    # it has ended: `wait` is true for as long as that takes, a number of seconds, or false. `by` is a
+    # name and an address; `cancel` ends the wait. A run of this process has to be read on meanwhile.
+    # Returns what `tinyci cancel --json` prints.
+    def cancel(revision = nil, reason: nil, by: nil, kill: false, wait: true, cancel: nil)
+      words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
+      flags = kill ? Header::JOB_CANCEL_KILL : 0
+      wait = wait == true ? -1 : Native.milliseconds(wait || 0)
+      JSON.parse(stoppable(cancel) { |it| ask(:text, :tinyci_job_cancel, *words, flags, wait, it) })
+    end
+
+    # Gives a commit the verdict `skipped`, so that it is not tested; a job of it is ended first.
+    # Returns the record, what `tinyci skip --json` prints.
+    def skip(revision, reason: nil, by: nil, cancel: nil)
+      words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
+      JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_skip, *words, token) })
+    end
+
     # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
     # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
     # Returns what was removed, or would be: what `tinyci prune --json` prints.
@@ -183,6 +201,12 @@ module TinyCI
     def unlock_deploys(reason, environment = nil)
       status = ask(:call, :tinyci_unlock_deploys, Native.utf8(environment), Native.utf8(reason))
       status == Header::OK
+    end
+
+    # Puts on record that nothing runs in an environment any more, so that its builds are no longer
+    # pinned. Says whether that is new.
+    def retire(environment = nil)
+      ask(:call, :tinyci_retire, Native.utf8(environment)) == Header::OK
     end
 
     # How the repository stands: what `tinyci status --json` prints.
