@@ -312,8 +312,8 @@ export class Engine implements AsyncDisposable {
   install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean }): Promise<string[]>;
   /** Takes the hook out again. */
   uninstall(): Promise<string[]>;
-  /** Packs all but the newest builds, and those to leave, and gives the paths of the archives. */
-  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<string[]>;
+  /** Packs all but the newest builds, and those to leave: what `tinyci compact --json` prints. */
+  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<any>;
   /** Removes old builds by these rules, else by those of the settings: what `tinyci prune --json` prints. */
   prune(options?: {
     keep?: number;
@@ -324,6 +324,11 @@ export class Engine implements AsyncDisposable {
   }): Promise<any>;
   /** Takes a commit's verdict away, so that it is due again; false if it had none. */
   forget(revision: string): Promise<boolean>;
+  /**
+   * Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's refs,
+   * which each run restores: what `tinyci results --forget-all --json` prints.
+   */
+  forgetAll(): Promise<any>;
   /** Stops its runs, waits for its calls, and frees it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

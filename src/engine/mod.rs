@@ -8,6 +8,7 @@
 //! | `definitions` | the reference of what scripts can use |
 //! | `deploy` | deployments, a folder of its own |
 //! | `desk` | what a deployment asks: whether somebody approved |
+//! | `git_version` | which git this machine has |
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
 //! | `parser` | pipelines from texts that stand in no commit |
@@ -39,6 +40,7 @@ mod desk;
 mod drive;
 mod dry_run;
 mod due;
+mod git_version;
 mod handle;
 mod host;
 mod interventions;

@@ -54,6 +54,14 @@ impl Engine {
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
         let remotes = repo.tracked_remotes()?;
+        let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.held);
+        for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
+            status.warnings.push(format!(
+                "commit {} has no verdict because the server lacks the secret `{secret}`; once it \
+                 is there, the next run tests the commit",
+                id.short()
+            ));
+        }
         for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
             if standing(&repo, &remotes, job.commit.id)?.is_some() {
                 status.judged_by_remote.push(job.commit.id);
@@ -112,6 +120,9 @@ impl Engine {
         if let Err(error) = self.shared.workspace().pins(&self.shared.settings.pins) {
             warnings.push(error.report());
         }
+        warnings.extend(repo.lost_refs()?);
+        warnings.extend(install::refspec_warnings(repo)?);
+        warnings.extend(repo.head_fault()?);
         for name in repo.lookalikes()? {
             warnings.push(format!(
                 "`{name}` is none of tinyci's, but `git log --notes='tinyci*'` shows it like a \

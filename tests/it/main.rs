@@ -36,9 +36,15 @@ mod masking;
 #[cfg(feature = "cli")]
 mod admin_clone;
 #[cfg(feature = "cli")]
+mod admin_head;
+#[cfg(feature = "cli")]
 mod admin_kept;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod admin_mounts;
 #[cfg(feature = "cli")]
 mod admin_prune;
+#[cfg(feature = "cli")]
+mod admin_refs;
 #[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]

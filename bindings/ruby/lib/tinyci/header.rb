@@ -242,6 +242,7 @@ module TinyCI
       tinyci_compact: %i[status engine size text handle out error],
       tinyci_forget: %i[status engine text error],
       tinyci_prune: %i[status engine int64 int64 int64 uint32 handle out error],
+      tinyci_forget_all: %i[status engine out error],
       tinyci_setup_remote: %i[status engine text out error],
       tinyci_undo_setup_remote: %i[status engine text out error],
       tinyci_merge_results: %i[status engine text error]
