@@ -39,6 +39,8 @@ mod admin_clone;
 mod admin_head;
 #[cfg(feature = "cli")]
 mod admin_kept;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod admin_mounts;
 #[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]
@@ -66,6 +68,9 @@ mod cli_run;
 #[cfg(feature = "cli")]
 mod cli_usage;
 mod config_conditions;
+mod config_when;
+#[cfg(feature = "rhai")]
+mod convert_conditions;
 #[cfg(feature = "cli")]
 mod crash_disk;
 #[cfg(all(feature = "cli", target_os = "linux"))]
