@@ -357,11 +357,6 @@
 #define TINYCI_INSTALL_SHARED_HOOKS 2
 
 /**
- * Take the builds in `tinyci.buildsDir` over from a repository that is gone.
- */
-#define TINYCI_INSTALL_ADOPT_BUILDS 4
-
-/**
  * Remove nothing, and tell what would go.
  */
 #define TINYCI_PRUNE_DRY_RUN 1
@@ -2694,8 +2689,8 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
  *                 else was added.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
- *         nothing can be added to, with the line to add by hand, and for builds whose owner is
- *         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
+ *         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
+ *         `TINYCI_INVALID_ARG`.
  *
  * Any thread.
  */

@@ -541,7 +541,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Unsupported`](ErrorKind::Unsupported) where they are another repository's,
+    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
     /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
     /// or a folder of `tinyci.pin` cannot be read: then nothing is packed.
     pub fn compact(
@@ -573,7 +573,7 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Unsupported`](ErrorKind::Unsupported) where they are another repository's,
+    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
     /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
     /// or a folder of `tinyci.pin` cannot be read: then nothing was removed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
