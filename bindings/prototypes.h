@@ -177,6 +177,7 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
 tinyci_status tinyci_job_cancel(const tinyci_engine *engine, const char *rev, const char *reason, const char *name, const char *address, uint32_t flags, int64_t wait_ms, const tinyci_cancel *cancel, char **report, tinyci_error **err);
 tinyci_status tinyci_skip(const tinyci_engine *engine, const char *rev, const char *reason, const char *name, const char *address, const tinyci_cancel *cancel, char **record, tinyci_error **err);
 tinyci_status tinyci_prune(const tinyci_engine *engine, int64_t keep, int64_t max_age_ms, int64_t max_bytes, uint32_t flags, const tinyci_cancel *cancel, char **report, tinyci_error **err);
+tinyci_status tinyci_forget_all(const tinyci_engine *engine, char **report, tinyci_error **err);
 tinyci_status tinyci_setup_remote(const tinyci_engine *engine, const char *remote, char **changes, tinyci_error **err);
 tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine, const char *remote, char **changes, tinyci_error **err);
 tinyci_status tinyci_merge_results(const tinyci_engine *engine, const char *remote, tinyci_error **err);

@@ -2698,14 +2698,16 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
                                     tinyci_error **err);
 
 /**
- * Installs the git hook that runs what is pushed, beside hooks that are there.
+ * Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
+ * refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
  *
  * @param engine   The engine.
  * @param command  What the hook runs: a name to be found in `PATH` on the server, or an absolute
  *                 path; NULL for `tinyci`.
  * @param flags    A sum of `TINYCI_INSTALL_*`.
  * @param notes    Where lines are stored that a person should see, to be freed with
- *                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out.
+ *                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out, what
+ *                 else was added.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
  *         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
@@ -2720,7 +2722,8 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
                              tinyci_error **err);
 
 /**
- * Takes the hook out again, and leaves every other byte as it is.
+ * Takes the hook and the refspecs out again that an install added, and leaves every other byte as it
+ * is.
  *
  * @param engine  The engine.
  * @param notes   Where lines are stored that a person should see, to be freed with
@@ -2730,10 +2733,14 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
+tinyci_status tinyci_uninstall(const tinyci_engine *engine,
+                               char **notes,
+                               tinyci_error **err);
 
 /**
- * Packs old builds into `.tar.gz` files, never one that a run is working on.
+ * Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
+ * deployed, was before, would be next or waits for an approval, and what a link in a folder of
+ * `tinyci.pin` leads into.
  *
  * @param engine    The engine.
  * @param newest    How many of the newest builds to leave as they are.
@@ -2837,12 +2844,13 @@ tinyci_status tinyci_skip(const tinyci_engine *engine,
                           tinyci_error **err);
 
 /**
- * Removes old builds, never one that a run is working on, that is deployed, or that a rollback
- * would lead to. Verdicts and records stay. Without any rule those of the repository's settings
+ * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
+ * before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
+ * into. Verdicts and records stay. Without any rule those of the repository's settings
  * hold, `tinyci.pruneKeep` and its like.
  *
  * @param engine      The engine.
- * @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+ * @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
  * @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
  * @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
  * @param flags       A sum of `TINYCI_PRUNE_*`.
@@ -2864,6 +2872,24 @@ tinyci_status tinyci_prune(const tinyci_engine *engine,
                            const tinyci_cancel *cancel,
                            char **report,
                            tinyci_error **err);
+
+/**
+ * Forgets the verdicts and records of all commits, so that all are due again that the baseline does
+ * not hide. What others deleted of tinyci's refs, which each run restores, is given up for good.
+ * Deployments, approvals and the baseline that are there stay, and so does what was fetched.
+ *
+ * @param engine  The engine.
+ * @param report  Where is stored what was removed and given up, what `tinyci results --forget-all
+ *                --json` prints, to be freed with `tinyci_string_free`, or NULL.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
+ *         removed; `TINYCI_IO` where the repository's state cannot be written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_forget_all(const tinyci_engine *engine,
+                                char **report,
+                                tinyci_error **err);
 
 /**
  * Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the

@@ -43,9 +43,30 @@ impl Ledger {
         })
     }
 
-    /// The deployment before the one that is there now. A rollback takes the one that it leaves
-    /// out of the way, so that the next one goes back further and not there again.
+    /// The deployment before the one that is there now.
     pub(crate) fn before_running(&self) -> Option<&Deployment> {
+        let mut stack = self.releases();
+        stack.pop()?;
+        stack.pop()
+    }
+
+    /// So many distinct releases before the one that is there now, as rollbacks would lead to them.
+    pub(crate) fn releases_before_running(&self, most: usize) -> Vec<&Deployment> {
+        let mut stack = self.releases();
+        let mut known: HashSet<CommitId> = stack.pop().map(|it| it.commit).into_iter().collect();
+        let before = stack.into_iter().rev();
+        before.filter(|deployment| known.insert(deployment.commit)).take(most).collect()
+    }
+
+    /// The newest deployment that waits for an approval, if nothing was deployed since.
+    pub(crate) fn waiting(&self) -> Option<&Deployment> {
+        let since = self.deployments.iter().take_while(|deployment| !deployment.passed());
+        since.into_iter().find(|deployment| deployment.outcome == DeployOutcome::Waiting)
+    }
+
+    /// The releases that led to the one that is there now, which is the last. A rollback takes the
+    /// one that it leaves out of the way, so that the next one goes back further and not there again.
+    fn releases(&self) -> Vec<&Deployment> {
         let mut stack: Vec<&Deployment> = Vec::new();
         for deployment in self.deployments.iter().rev().filter(|it| it.passed()) {
             if deployment.rollback
@@ -58,15 +79,7 @@ impl Ledger {
             }
             stack.push(deployment);
         }
-        stack.pop()?;
-        stack.pop()
-    }
-
-    /// The commits whose builds must stay: what is deployed, what a rollback would deploy, and
-    /// what is being deployed.
-    pub(crate) fn pinned(&self) -> impl Iterator<Item = CommitId> {
-        let kept = [self.running(), self.before_running(), self.interrupted()];
-        kept.into_iter().flatten().map(|deployment| deployment.commit)
+        stack
     }
 }
 
@@ -157,6 +170,39 @@ mod tests {
         let outcomes: Vec<_> = ledger("?a +b -c").deployments.iter().map(|it| it.outcome).collect();
         use DeployOutcome::{Failure, Interrupted, Success};
         assert_eq!(outcomes, [Failure, Success, Interrupted]);
-        assert_eq!(ledger("+a +b ?c").pinned().count(), 3);
+    }
+
+    #[test]
+    fn the_releases_before_are_distinct_and_those_that_rollbacks_reach() {
+        for (history, most, releases) in [
+            ("", 2, ""),
+            ("+a", 2, ""),
+            ("+a +b +c +d", 2, "cb"),
+            ("+a +b +c +d", 9, "cba"),
+            ("+a +b +c +d", 0, ""),
+            ("+a +a +b +b +b +c -d", 2, "ba"),
+            ("+a +b +a +b +a", 2, "b"),
+            ("+a +b +c +d <c", 2, "ba"),
+            ("+a +b +c <a +d", 2, "a"),
+        ] {
+            let ledger = ledger(history);
+            let found = ledger.releases_before_running(most).into_iter();
+            let found: String = found.map(|deployment| name(Some(deployment))).collect();
+            assert_eq!(found, releases, "{history}, {most}");
+        }
+    }
+
+    #[test]
+    fn one_waits_until_something_is_deployed() {
+        for (history, waiting) in [
+            ("", "-"),
+            ("wa", "a"),
+            ("+a wb wc", "c"),
+            ("+a wb -b", "b"),
+            ("+a wb +b", "-"),
+            ("wa +b", "-"),
+        ] {
+            assert_eq!(name(ledger(history).waiting()), waiting, "{history}");
+        }
     }
 }

@@ -80,6 +80,7 @@ mod record;
 mod repo;
 mod request_context;
 mod retention;
+mod retest;
 mod run;
 #[cfg(feature = "rhai")]
 mod script;
@@ -130,9 +131,9 @@ pub use crate::{
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
-    prune::{PruneOptions, Pruned, Pruning},
+    prune::{Pinned, PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
-    repo::{MergedResults, tune_process},
+    repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,
     run::Run,

@@ -1,6 +1,6 @@
 //! [`plan`]: of the commits that are due, which to run, and why. Pure.
 
-use crate::job::{Job, Plan};
+use crate::job::{Job, Plan, Reason};
 
 /// A commit that is due, with what decides whether it is run.
 #[derive(Clone, Debug)]
@@ -30,7 +30,10 @@ pub(crate) struct Rules {
 /// Decides over commits that are due, oldest first.
 pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let mut plan = Plan::default();
-    let too_many = rules.backlog.is_some_and(|most| due.len() > most);
+    // A second look has a limit of its own.
+    let first = due.iter().filter(|due| !matches!(due.job.reason, Reason::Again | Reason::Tag));
+    let first = first.count();
+    let too_many = rules.backlog.is_some_and(|most| first > most);
     for Due { job, tip, attempts, canceled, .. } in due {
         let is_out = canceled || attempts >= rules.attempts_max;
         if too_many && !tip {
@@ -49,10 +52,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::{
-        commit::{Commit, CommitId, Text, TreeId},
-        job::Reason,
-    };
+    use crate::commit::{Commit, CommitId, Text, TreeId};
 
     fn due(number: u8, tip: bool, attempts: u32) -> Due {
         let commit = Commit {

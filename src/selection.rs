@@ -98,20 +98,8 @@ impl Selection {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) with the line number, where a line is not of that form.
     pub fn hook_lines(lines: impl AsRef<[u8]>) -> Result<Self, Error> {
-        let lines = lines.as_ref().split(|byte| *byte == b'\n').enumerate();
-        let lines = lines.filter(|(_, line)| !line.is_empty());
-        let updates = lines.map(|(index, line)| {
-            let update = parse_update(line).ok_or_else(|| {
-                let text = String::from_utf8_lossy(line);
-                let message = format!(
-                    "line {} is not `<old id> <new id> <ref>`, as git's post-receive hook gets it: `{text}`",
-                    index + 1
-                );
-                Error::new(ErrorKind::InvalidArg, message)
-            });
-            update.map(Target::Update)
-        });
-        Ok(Self { targets: updates.collect::<Result<_, _>>()?, ..Self::default() })
+        let updates = parse_updates(lines.as_ref())?.into_iter().map(Target::Update);
+        Ok(Self { targets: updates.collect(), ..Self::default() })
     }
 
     /// What was said with the push, as git tells it a `post-receive` hook (`GIT_PUSH_OPTION_*`).
@@ -190,6 +178,32 @@ impl Selection {
     pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
         self.pipeline = Some(pipeline);
         self
+    }
+}
+
+/// The lines that a `post-receive` hook reads.
+pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<Update>, Error> {
+    let lines = lines.split(|byte| *byte == b'\n').enumerate();
+    let lines = lines.filter(|(_, line)| !line.is_empty());
+    let updates = lines.map(|(index, line)| {
+        parse_update(line).ok_or_else(|| {
+            let text = String::from_utf8_lossy(line);
+            let message = format!(
+                "line {} is not `<old id> <new id> <ref>`, as git's post-receive hook gets it: `{text}`",
+                index + 1
+            );
+            Error::new(ErrorKind::InvalidArg, message)
+        })
+    });
+    updates.collect()
+}
+
+impl Update {
+    /// The line that a `post-receive` hook reads for it.
+    pub(crate) fn line(&self) -> Vec<u8> {
+        let id = |id: Option<CommitId>| id.map_or_else(|| "0".repeat(40), |id| id.to_string());
+        let ids = format!("{} {} ", id(self.old), id(self.new));
+        [ids.as_bytes(), self.reference.as_bytes(), b"\n"].concat()
     }
 }
 

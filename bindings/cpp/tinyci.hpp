@@ -1609,6 +1609,9 @@ public:
                       detail::optional_text(by.name), detail::optional_text(by.address),
                       cancel.handle_.get());
     }
+    /// Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
+    /// refs, which each run restores. Gives the refs.
+    value forget_all() const { return report(tinyci_forget_all); }
     /// Approves of one commit in one environment, as whom git's configuration names.
     value approve(const std::string &environment, const std::string &revision) const {
         return report(tinyci_approve, detail::optional_text(environment), detail::text(revision));

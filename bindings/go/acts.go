@@ -77,6 +77,30 @@ func (e *Engine) Forget(revision string) (had bool, err error) {
 	})
 }
 
+// A ForgetReport says which results are gone.
+type ForgetReport struct {
+	// Removed are the refs that are gone now: those of the verdicts and of the records.
+	Removed []string
+	// GivenUp are the refs that others had deleted or set back, and that no run restores any more.
+	GivenUp []string `json:"given_up"`
+	// JSON is all of it, as `tinyci results --forget-all --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// ForgetAll forgets the verdicts and records of all commits, and gives up what others deleted of
+// tinyci's refs, which each run restores. Deployments, approvals and the baseline that are there stay.
+func (e *Engine) ForgetAll() (*ForgetReport, error) {
+	forgotten := new(ForgetReport)
+	var err error
+	forgotten.JSON, err = e.report(&texts{}, forgotten, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_forget_all(c, out, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return forgotten, nil
+}
+
 // A CancelRequest says what is to end. The zero value is the whole run.
 type CancelRequest struct {
 	// Revision is the commit whose job is to end, in git's syntax; "" for the whole run.

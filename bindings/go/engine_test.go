@@ -370,4 +370,7 @@ func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {
 	if _, err = engine.Forget("no-such-thing"); !errors.Is(err, tinyci.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
+	if forgotten, err := engine.ForgetAll(); err != nil || len(forgotten.Removed) == 0 {
+		t.Errorf("ForgetAll() = %v, %v", forgotten, err)
+	}
 }

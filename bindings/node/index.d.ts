@@ -340,6 +340,11 @@ export class Engine implements AsyncDisposable {
   ): Promise<any>;
   /** Takes a commit's verdict away, so that it is due again; false if it had none. */
   forget(revision: string): Promise<boolean>;
+  /**
+   * Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's refs,
+   * which each run restores: what `tinyci results --forget-all --json` prints.
+   */
+  forgetAll(): Promise<any>;
   /** Stops its runs, waits for its calls, and frees it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -24,14 +24,16 @@ pub const TINYCI_INSTALL_SHARED_HOOKS: u32 = 2;
 
 const INSTALL_FLAGS: u32 = TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS;
 
-/// Installs the git hook that runs what is pushed, beside hooks that are there.
+/// Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
+/// refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
 ///
 /// @param engine   The engine.
 /// @param command  What the hook runs: a name to be found in `PATH` on the server, or an absolute
 ///                 path; NULL for `tinyci`.
 /// @param flags    A sum of `TINYCI_INSTALL_*`.
 /// @param notes    Where lines are stored that a person should see, to be freed with
-///                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out.
+///                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out, what
+///                 else was added.
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
 ///         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
@@ -60,7 +62,8 @@ pub extern "C" fn tinyci_install(
     })
 }
 
-/// Takes the hook out again, and leaves every other byte as it is.
+/// Takes the hook and the refspecs out again that an install added, and leaves every other byte as it
+/// is.
 ///
 /// @param engine  The engine.
 /// @param notes   Where lines are stored that a person should see, to be freed with
@@ -78,7 +81,9 @@ pub extern "C" fn tinyci_uninstall(
     guard::tell(engine, notes, err, |opened| Ok(lines(&opened.engine.uninstall()?.notes)))
 }
 
-/// Packs old builds into `.tar.gz` files, never one that a run is working on.
+/// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
+/// deployed, was before, would be next or waits for an approval, and what a link in a folder of
+/// `tinyci.pin` leads into.
 ///
 /// @param engine    The engine.
 /// @param newest    How many of the newest builds to leave as they are.
@@ -240,12 +245,13 @@ fn person(name: CText<'_>, address: CText<'_>) -> Result<Option<(String, String)
 /// Remove nothing, and tell what would go.
 pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
 
-/// Removes old builds, never one that a run is working on, that is deployed, or that a rollback
-/// would lead to. Verdicts and records stay. Without any rule those of the repository's settings
+/// Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
+/// before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
+/// into. Verdicts and records stay. Without any rule those of the repository's settings
 /// hold, `tinyci.pruneKeep` and its like.
 ///
 /// @param engine      The engine.
-/// @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+/// @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
 /// @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
 /// @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
 /// @param flags       A sum of `TINYCI_PRUNE_*`.
@@ -295,6 +301,27 @@ fn rule(name: &str, number: i64) -> Result<Option<u64>, Failure> {
             Err(Error::new(ErrorKind::InvalidArg, message).into())
         }
     }
+}
+
+/// Forgets the verdicts and records of all commits, so that all are due again that the baseline does
+/// not hide. What others deleted of tinyci's refs, which each run restores, is given up for good.
+/// Deployments, approvals and the baseline that are there stay, and so does what was fetched.
+///
+/// @param engine  The engine.
+/// @param report  Where is stored what was removed and given up, what `tinyci results --forget-all
+///                --json` prints, to be freed with `tinyci_string_free`, or NULL.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
+///         removed; `TINYCI_IO` where the repository's state cannot be written.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_forget_all(
+    engine: Option<&tinyci_engine>,
+    report: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::tell(engine, report, err, |opened| Ok(c_text(&opened.engine.forget_all()?.to_json())))
 }
 
 /// Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the

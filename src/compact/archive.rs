@@ -16,7 +16,7 @@ use std::{
     rc::Rc,
 };
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, GzBuilder, write::GzEncoder};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use tar::{Builder, EntryType, Header};
 
@@ -30,18 +30,19 @@ const LINK_NAME_LENGTH_MAX: usize = 100;
 
 /// Writes the folder `name` in `parent` to `file`; its entries are named `<name>/…`.
 ///
-/// `parent_path` and `file_path` are what errors call the two. Returns the file, all written but
+/// `comment` goes into the header, where it is read without unpacking. `parent_path` and `file_path`
+/// are what errors call the two. Returns the file, all written but
 /// not yet on disk, and the paths of sockets and devices, which an archive does not hold.
 pub(super) fn write(
-    file: File,
-    file_path: &Path,
-    parent: &File,
-    parent_path: &Path,
+    (file, file_path): (File, &Path),
+    (parent, parent_path): (&File, &Path),
     name: &str,
+    comment: Option<String>,
     cancel: &CancelView,
 ) -> Result<(File, Vec<PathBuf>), Error> {
     let failed = |source| Error::io("write the archive", file_path, source);
-    let encoder = GzEncoder::new(BufWriter::new(file), Compression::default());
+    let header = comment.into_iter().fold(GzBuilder::new(), GzBuilder::comment);
+    let encoder = header.write(BufWriter::new(file), Compression::default());
     let mut archive = Archive {
         tar: Builder::new(encoder),
         parent_path,

@@ -17,9 +17,8 @@ use std::{
 pub(crate) use self::restore::restore;
 use crate::{
     cancel::CancelView,
-    commit::CommitId,
     error::Error,
-    retention::retention,
+    retention::{Kept, retention},
     workspace::{Build, BuildsFolder, Workspace},
 };
 
@@ -89,8 +88,8 @@ pub struct Compacted {
 
 /// Archives old builds and removes their folders. A builds folder that is not there holds none.
 ///
-/// `pinned` are commits whose builds stay, old or not: what is deployed. A build that a run or a
-/// deployment works in is passed over, and none can begin in one that is being packed. A second
+/// `kept` says which builds stay, old or not; it is asked again before each. A build that a run or
+/// a deployment works in is passed over, and none can begin in one that is being packed. A second
 /// call in the same folder is refused.
 ///
 /// # Errors
@@ -102,22 +101,33 @@ pub struct Compacted {
 pub(crate) fn compact(
     workspace: &Workspace,
     options: &CompactOptions,
-    pinned: &[CommitId],
+    kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
 ) -> Result<Compaction, Error> {
     let Some(folder) = workspace.builds_folder()? else { return Ok(Compaction::default()) };
     folder.clear_leftovers()?;
     let names = folder.build_names()?;
     let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
-    let retention = retention(names.iter().map(String::as_str), options.newest, &leave, pinned);
+    let dated = names.iter().map(|name| (name.as_str(), workspace.build(name).last_run()));
+    let retention = retention(dated, options.newest, &leave, &kept()?);
     let mut compacted = Vec::new();
     for build in retention.old {
         let build = workspace.build(build.as_str());
         let Some(_taken) = build.take()? else { continue };
+        if is_unfinished(&build) || kept()?.has(build.name()) {
+            continue;
+        }
         compacted.push(pack(&folder, &build, cancel)?);
     }
     let unmatched = retention.unmatched.into_iter().map(str::to_owned).collect();
     Ok(Compaction { compacted, unmatched })
+}
+
+/// Whether a job is at an end that left no whole build, while the archive holds the one before: it
+/// must not take the place of that.
+fn is_unfinished(build: &Build) -> bool {
+    let stamp = build.stamp().filter(|_| build.archive_path().exists());
+    stamp.is_some_and(|stamp| stamp.finished.is_none())
 }
 
 /// A path without the links in it, since a deployment's link leads to the build that it names.
@@ -143,8 +153,8 @@ fn pack(folder: &BuildsFolder<'_>, build: &Build, cancel: &CancelView) -> Result
     Ok(Compacted { name: name.to_owned(), archive, skipped })
 }
 
-/// Writes a build's archive to this path and brings it to disk. It is as old as the build, whose
-/// age decides what becomes of it.
+/// Writes a build's archive to this path and brings it to disk. It is as old as the build: of one
+/// that no job wrote its time into, that is all that tells.
 fn write(
     folder: &BuildsFolder<'_>,
     build: &Build,
@@ -152,11 +162,12 @@ fn write(
     cancel: &CancelView,
 ) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::io("write the archive", path, source);
-    let last_used = build.last_used();
+    let last_written = build.last_written();
     let file = File::create_new(path).map_err(failed)?;
-    let (file, skipped) =
-        archive::write(file, path, folder.handle(), folder.path(), build.name(), cancel)?;
-    if let Some(time) = last_used {
+    let stamp = build.stamp().map(|stamp| stamp.to_json());
+    let (parent, name) = ((folder.handle(), folder.path()), build.name());
+    let (file, skipped) = archive::write((file, path), parent, name, stamp, cancel)?;
+    if let Some(time) = last_written {
         file.set_modified(time).map_err(failed)?;
     }
     file.sync_all().map_err(failed)?;

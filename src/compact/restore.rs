@@ -49,17 +49,27 @@ fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<
     })
 }
 
-/// Moves the parts over, the export last: it is what says that all is there.
+/// Moves the parts over, the export last: it is what says that all is there. The stamp goes with
+/// it, in the place of one
+/// that belongs to what is in the folder.
 fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
-    let name = build.dir().file_name().unwrap_or_default();
-    for part in ["tinyci.log", "artifacts", "export"] {
-        let (from, to) = (beside.join(name).join(part), build.dir().join(part));
-        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    let packed = beside.join(build.name());
+    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    for part in ["tinyci.log", "artifacts"] {
+        let (from, to) = (packed.join(part), build.dir().join(part));
         if is_there(&from) && !is_there(&to) {
             fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))?;
         }
     }
-    Ok(())
+    let (from, to) = (packed.join("export"), build.export_dir());
+    if !is_there(&from) || is_there(&to) {
+        return Ok(());
+    }
+    match build.packed_stamp() {
+        Some(stamp) => build.write_stamp(&stamp)?,
+        None => build.remove_stamp()?,
+    }
+    fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))
 }
 
 /// A reader that a cancel ends.

@@ -18,17 +18,19 @@ use super::{
 };
 use crate::{
     cancel::CancelView,
-    commit::CommitId,
+    commit::{CommitId, Text},
     error::{Error, ErrorKind},
     event::{Event, Meta},
+    install,
     job::{Job, Plan},
     outcome::Outcome,
     plan::plan,
     process::Guard,
     record::Summary,
     repo::{DueCommit, Repo},
-    selection::{Selection, Update, Wait},
-    workspace::{Attempts, Logs, RunLock, Workspace},
+    retest::JudgedFor,
+    selection::{Selection, Update, Wait, parse_updates},
+    workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
 };
 
 /// One call of [`Engine::run`](crate::Engine::run), on its own thread.
@@ -55,6 +57,8 @@ pub(super) struct Drive<'a> {
     /// Whether the lock goes to a waiter once the caller's own work is done. Until one did not take
     /// it: it may be stopped, and the work must not wait for it.
     yields: bool,
+    /// The refs of pushes that ask for more than they get.
+    left: HashSet<Text>,
     summary: Summary,
 }
 
@@ -94,11 +98,13 @@ impl<'a> Drive<'a> {
             attempted: HashSet::new(),
             own: HashSet::new(),
             yields: true,
+            left: HashSet::new(),
             summary: Summary::default(),
         })
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
+        self.tell_of_setup();
         if let Err(error) =
             self.skip_pushed().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
         {
@@ -157,6 +163,18 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
+    /// Tells of what is set in a way that costs refs, and a pusher of a HEAD that names no branch. What
+    /// cannot be read is met again.
+    fn tell_of_setup(&self) {
+        let mut told = install::refspec_warnings(&self.repo).unwrap_or_default();
+        if !self.pushed.is_empty() {
+            told.extend(self.repo.head_fault().ok().flatten());
+        }
+        for message in told {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+    }
+
     /// Does what the caller came for.
     fn attend(&mut self) -> Result<(), Error> {
         if self.only_settled()? {
@@ -171,18 +189,25 @@ impl<'a> Drive<'a> {
         if self.wanted.named.is_none() {
             return Ok(false);
         }
+        // To be told a verdict takes no right to write. What has none is run, and meets the fault.
+        let _ = self.restore_refs();
         let attempts = self.workspace.attempts()?;
         let mut summary = Summary::default();
-        let due = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
-        if due.is_empty() {
+        let found = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
+        if found.due.is_empty() {
             self.summary = summary;
         }
-        Ok(due.is_empty())
+        Ok(found.due.is_empty())
     }
 
     /// Takes the lock; none where there is nothing left to do with it.
     fn lock_or_wait(&mut self) -> Result<Option<RunLock>, Error> {
         if self.wanted.named.is_none() {
+            let lines: Vec<u8> = self.pushed.iter().flat_map(Update::line).collect();
+            if !lines.is_empty() {
+                self.workspace.leave_pushed(&lines)?;
+                self.wanted.push_is_left = true;
+            }
             self.workspace.wake()?;
         }
         if let Some(lock) = self.workspace.lock()? {
@@ -234,7 +259,6 @@ impl<'a> Drive<'a> {
 
     /// Looks and works until nothing is due, or a waiter is to take over.
     fn passes(&mut self, lock: &RunLock) -> Result<(), Error> {
-        self.repo.clear_stale_locks()?;
         let guard = Arc::new(Guard::new(Some(lock.share()?)));
         let mut passed = Ok(true);
         while let Ok(true) = passed {
@@ -248,11 +272,19 @@ impl<'a> Drive<'a> {
     /// One look, and the work on what it found; false when there is no reason for another one.
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
         self.seen = self.workspace.wake_count()?;
+        self.restore_refs()?;
         let attempts = self.workspace.attempts()?;
+        let pushed = self.workspace.pushed()?;
         let jobs = self.look(&attempts)?;
         if !jobs.is_empty() && !self.cancel.is_canceled() {
-            self.work(jobs, lock, guard, &attempts)?;
+            let left = self.work(jobs, lock, guard, &attempts)?;
+            if !left && !self.cancel.is_canceled() {
+                self.forget_pushed(&pushed, &attempts)?;
+            }
             return Ok(!self.gives_way()?);
+        }
+        if jobs.is_empty() {
+            self.forget_pushed(&pushed, &attempts)?;
         }
         self.summary.canceled |= !jobs.is_empty();
         if self.wanted.named.is_none() {
@@ -265,10 +297,19 @@ impl<'a> Drive<'a> {
         Ok(false)
     }
 
+    /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
+    /// run for want of it.
+    fn restore_refs(&self) -> Result<(), Error> {
+        self.repo.restore_refs()?.into_iter().for_each(|message| self.warn(message));
+        Ok(())
+    }
+
     /// What is to be run now, of what was not attempted yet.
     fn look(&mut self, attempts: &Attempts) -> Result<Vec<Job>, Error> {
         let mut told = Summary::default();
-        let due = self.wanted.due(self.shared, &self.repo, attempts, &mut told)?;
+        let found = self.wanted.due(self.shared, &self.repo, attempts, &mut told)?;
+        self.tell_left(found.left);
+        let due = found.due;
         if self.wanted.named.is_some() {
             told.settled.retain(|(id, _)| !self.attempted.contains(id));
             (self.summary.settled, self.summary.unconfigured) = (told.settled, told.unconfigured);
@@ -280,6 +321,46 @@ impl<'a> Drive<'a> {
             self.keep_aside(&plan)?;
         }
         Ok(plan.jobs)
+    }
+
+    /// Says that a push asks for more than it gets.
+    fn tell_left(&mut self, left: Vec<Text>) {
+        let Some(example) = left.last().map(short_ref) else { return };
+        let count = left.len();
+        self.left.extend(left);
+        self.warn(format!(
+            "{count} more pushed refs name commits that were not tested for them, and are left \
+             alone; `tinyci run {example}` tests one"
+        ));
+    }
+
+    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet is looked at
+    /// again: no other ref may reach it.
+    fn forget_pushed(&self, pushed: &[Pushed], attempts: &Attempts) -> Result<(), Error> {
+        if self.wanted.named.is_some() {
+            return Ok(());
+        }
+        for push in pushed {
+            let mut is_over = true;
+            for update in parse_updates(&push.lines).unwrap_or_default() {
+                is_over &=
+                    self.left.contains(&update.reference) || self.is_over(&update, attempts)?;
+            }
+            if is_over {
+                push.forget()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, update: &Update, attempts: &Attempts) -> Result<bool, Error> {
+        if !update.reference.as_bytes().starts_with(b"refs/tags/") {
+            return Ok(true);
+        }
+        let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
+        let is_held = attempts.get(&id) >= self.shared.settings.attempts;
+        let is_settled = is_held || self.repo.verdict(id)?.is_some();
+        Ok(is_settled || !self.wanted.is_configured(&self.repo, id)?)
     }
 
     /// Reports the commits that a plan leaves out, and hides those that the backlog rule does.
@@ -309,14 +390,14 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Hands the jobs of one plan to as many workers as the engine has.
+    /// Hands the jobs of one plan to as many workers as the engine has; true if some are left.
     fn work(
         &mut self,
         jobs: Vec<Job>,
         lock: &RunLock,
         guard: &Arc<Guard>,
         attempts: &Attempts,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         prepare_builds(self.shared, &self.workspace, &self.repo)?;
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
         self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
@@ -343,7 +424,7 @@ impl<'a> Drive<'a> {
         if !self.wanted.of_others {
             self.summary.records.extend(worked.records);
         }
-        worked.fault.map_or(Ok(()), Err)
+        worked.fault.map_or(Ok(worked.left), Err)
     }
 
     /// Adds the verdicts of what was pushed and settled before, or by another run meanwhile.
@@ -371,10 +452,14 @@ impl<'a> Drive<'a> {
         if self.wanted.pushed.is_empty() {
             return Ok(false);
         }
-        let due = self.wanted.scan(self.shared, &self.repo)?;
-        let mut own = due.into_iter().filter(|due| due.pushed).map(|due| due.id);
+        let mut own = self.wanted.own_due(self.shared, &self.repo)?.into_iter();
         Ok(own.all(|id| self.attempted.contains(&id) || self.summary.held.contains(&id)))
     }
+}
+
+/// A ref's name as a person types it.
+fn short_ref(name: &Text) -> String {
+    JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
 
 /// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks

@@ -16,7 +16,7 @@ use crate::{
     cancel::{CancelToken, CancelView},
     commit::Commit,
     error::Error,
-    forecast::{Act, Forecast, StepForecast},
+    forecast::{Act, Assumption, Forecast, StepForecast},
     job::{Job, Reason},
     mask::Masks,
     outcome::Outcome,
@@ -84,11 +84,19 @@ pub(super) fn dry_run(
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
     let job = Job::new(commit.clone(), Reason::Named);
-    dry_job((shared, env), repo, &job, (pipeline, scripts), assume)
+    self::job((shared, env), repo, &job, (pipeline, scripts), assume)
+}
+
+/// True unless it is certain that none of these steps would run in a dry run's job.
+pub(super) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
+    let runs = |step: &StepForecast| steps.contains(&step.name) && step.outcome != Outcome::Skipped;
+    let is_unknown = |act: &Act| matches!(act, Act::Command { output: Assumption::Unknown, .. });
+    let is_open = |step: &StepForecast| step.host_hooks > 0 || step.acts.iter().any(is_unknown);
+    dry.outcome == Outcome::NoVerdict || dry.steps.iter().any(|step| runs(step) || is_open(step))
 }
 
 /// What a job would do.
-fn dry_job(
+pub(super) fn job(
     (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     job: &Job,

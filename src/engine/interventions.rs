@@ -30,7 +30,7 @@ use crate::{
     outcome::{Outcome, Verdict},
     pipeline::Phase,
     record::{LeftOut, LeftOutBy, Record},
-    repo::{Line, Repo, Written},
+    repo::{Line, Replace, Repo, Written},
     selection::Wait,
     suggestion::did_you_mean_or_list,
     workspace::{Holder, InHand, StopRequest, Workspace},
@@ -382,7 +382,7 @@ pub(super) fn write_skip(
         artifacts: Vec::new(),
     };
     repo.append_record(&record)?;
-    match repo.write_verdict(commit.id, Verdict::Skipped, false)? {
+    match repo.write_verdict(commit.id, Verdict::Skipped, Replace::Nothing)? {
         Written::Existed(note) if note.verdict != Some(Verdict::Skipped) => Ok(None),
         _ => Ok(Some(record)),
     }

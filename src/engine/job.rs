@@ -19,6 +19,7 @@ use super::{
 use crate::{
     bytes::show_bytes,
     cancel::CancelView,
+    clock,
     commit::{Commit, Text},
     error::{Error, ErrorKind},
     event::Event,
@@ -30,10 +31,10 @@ use crate::{
     outcome::{Outcome, Verdict},
     pipeline::{Hook, Phase, Pipeline, StepName},
     record::{Record, StepRecord},
-    repo::{Repo, Written},
+    repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
-    workspace::{Attempts, Build, Logs, RunLock, Workspace},
+    workspace::{Attempts, Build, JobStamp, Logs, RunLock, Workspace},
 };
 
 /// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
@@ -103,7 +104,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
-            voice.begin(&job.commit);
+            voice.begin(job);
             error.into()
         }
     };
@@ -113,7 +114,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         record.reason = Some(by.phrase());
         record.intervention = Some(by);
     }
-    record.finished = SystemTime::now();
+    record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
     let tallied = tally(books, &record, judged.uncounted);
@@ -139,6 +140,8 @@ struct Judged {
     /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
     /// not do what it asks for, or the disk is full. Then it is not counted.
     uncounted: bool,
+    /// When it ended.
+    finished: SystemTime,
 }
 
 impl From<&Error> for Judged {
@@ -150,7 +153,7 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        Judged { outcome, reason: Some(error.report()), uncounted }
+        Judged { outcome, reason: Some(error.report()), uncounted, finished: clock::now_ms() }
     }
 }
 
@@ -164,17 +167,39 @@ fn judge(
     record: &mut Record,
 ) -> Judged {
     if let Some(reason) = no_room(site) {
-        voice.begin(&job.commit);
-        return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
+        voice.begin(job);
+        let finished = clock::now_ms();
+        let outcome = Outcome::NoVerdict;
+        return Judged { outcome, reason: Some(reason), uncounted: true, finished };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
     if occupied.is_ok() {
         voice.open_log(&build, &job.commit);
     }
-    voice.begin(&job.commit);
-    let judged = occupied.and_then(|_occupied| run(site, books, repo, job, &build, voice, record));
+    voice.begin(job);
+    let judged = occupied.map(|_occupied| {
+        let ran = run(site, books, repo, job, &build, voice, record);
+        let whole = ran.is_ok();
+        let judged = ran.unwrap_or_else(|error| Judged::from(&error));
+        stamp(&build, record, &judged, whole, voice);
+        judged
+    });
     judged.unwrap_or_else(|error| Judged::from(&error))
+}
+
+/// Writes into the build whose it is, before any verdict says that it is one. One that did not come
+/// as far as its steps leaves an export that is none of its own, and has not finished one.
+fn stamp(build: &Build, record: &Record, judged: &Judged, whole: bool, voice: &mut Voice) {
+    if judged.outcome.verdict().is_none() {
+        return;
+    }
+    let finished = whole.then_some(judged.finished);
+    let stamp = JobStamp { run: record.run.clone(), started: record.started, finished };
+    if let Err(error) = build.write_stamp(&stamp) {
+        // The verdict holds without it; the build counts as gone.
+        voice.warn(error.report());
+    }
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
@@ -218,7 +243,8 @@ fn run(
     let outcome = walked.outcome;
     steps.keep(walked, record);
     steps.discard(build, voice);
-    Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
+    let reason = skip_reason(outcome, record);
+    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms() })
 }
 
 /// Where a job comes from, beside its commit.
@@ -352,6 +378,7 @@ fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
     said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
 }
 
+/// Makes the commit's export anew. From here on the build is of this job, which has not finished.
 pub(super) fn export_to(
     site: &Site<'_>,
     repo: &Repo,
@@ -360,6 +387,8 @@ pub(super) fn export_to(
     voice: &mut Voice,
     run: &str,
 ) -> Result<(), Error> {
+    let started = clock::now_ms();
+    build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
     build.clean()?;
     let target = build.export_temp(run);
     let exported =
@@ -423,7 +452,12 @@ enum Standing {
 /// unless that one is.
 fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
     let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
-    let note = match repo.write_verdict(job.commit.id, verdict, job.reason == Reason::Retry)? {
+    let replace = match job.reason {
+        Reason::Retry => Replace::Anything,
+        Reason::Again => Replace::Skipped,
+        _ => Replace::Nothing,
+    };
+    let note = match repo.write_verdict(job.commit.id, verdict, replace)? {
         Written::Existed(note) if note.verdict != Some(verdict) => note,
         _ => return Ok(Standing::Ours),
     };

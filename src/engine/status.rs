@@ -108,6 +108,12 @@ impl Engine {
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }
+        if let Err(error) = self.shared.workspace().pins(&self.shared.settings.pins) {
+            warnings.push(error.report());
+        }
+        warnings.extend(repo.lost_refs()?);
+        warnings.extend(install::refspec_warnings(repo)?);
+        warnings.extend(repo.head_fault()?);
         for name in repo.lookalikes()? {
             warnings.push(format!(
                 "`{name}` is none of tinyci's, but `git log --notes='tinyci*'` shows it like a \

@@ -15,8 +15,9 @@ use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
     job::{Job, Reason},
+    outcome::Verdict,
     record::Record,
-    repo::Reachable,
+    repo::{Reachable, Repo},
     workspace::Workspace,
 };
 
@@ -43,9 +44,10 @@ pub(super) struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    /// A commit that nobody can reach any more is dropped, unless somebody named it.
-    fn drops(&self, reachable: &mut Reachable<'_>, id: CommitId) -> bool {
-        !self.named && !reachable.contains(id).unwrap_or(true)
+    /// A commit that nobody can reach any more is dropped, unless somebody named it, or a tag that
+    /// was pushed does.
+    fn drops(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
+        !self.named && job.tag.is_none() && !reachable.contains(job.commit.id).unwrap_or(true)
     }
 
     /// Whether the rest of the plan can be left to a waiter: none of it is this caller's own.
@@ -115,6 +117,16 @@ fn take(queue: &Mutex<Queue>) -> Option<Job> {
     locked(queue).jobs.pop_front()
 }
 
+/// True if a commit has a verdict by now that its job would not replace.
+fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
+    let note = repo.verdict(job.commit.id).ok().flatten();
+    note.is_some_and(|note| match job.reason {
+        Reason::Retry => false,
+        Reason::Again => note.verdict != Some(Verdict::Skipped),
+        _ => true,
+    })
+}
+
 /// One worker.
 fn work_off(site: &Site<'_>, books: Books<'_>, queue: &Mutex<Queue>, bounds: &Bounds<'_>) {
     let repo = match site.shared.repo() {
@@ -131,15 +143,12 @@ fn work_off(site: &Site<'_>, books: Books<'_>, queue: &Mutex<Queue>, bounds: &Bo
             return;
         }
         let Some(job) = take(queue) else { return };
-        let id = job.commit.id;
         // A word that came since the plan was made, as one that leaves it untested, stands.
-        let is_settled =
-            job.reason != Reason::Retry && repo.verdict(id).is_ok_and(|it| it.is_some());
-        if is_settled {
+        if is_settled_by_now(&repo, &job) {
             continue;
         }
-        locked(queue).taken.push(id);
-        if bounds.drops(&mut reachable, id) {
+        locked(queue).taken.push(job.commit.id);
+        if bounds.drops(&mut reachable, &job) {
             continue;
         }
         let attempt = job::attempt(site, books, &repo, &job);

@@ -10,10 +10,8 @@ use crate::{
     commit::CommitId,
     error::Error,
     record::Record,
-    repo::{Repo, noted::Noted, notes::Notes, own_ref::Edit},
+    repo::{RECORDS, Repo, noted::Noted, notes::Notes, own_ref::Edit},
 };
-
-pub(super) const RECORDS: &str = "refs/notes/runs/tinyci";
 
 /// A line of a commit's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +48,24 @@ impl Repo {
         Ok(parse_lines(id, &text))
     }
 
+    /// The records of those of these commits that have any, as they stand in the notes.
+    pub(crate) fn record_texts(
+        &self,
+        ids: impl IntoIterator<Item = CommitId>,
+    ) -> Result<HashMap<CommitId, Vec<u8>>, Error> {
+        let mut notes = Noted::new(self.record_notes().tree()?);
+        let mut found = HashMap::new();
+        for id in ids {
+            found.extend(notes.get(id)?.map(|text| (id, text)));
+        }
+        Ok(found)
+    }
+
+    /// The lines of such a text.
+    pub(crate) fn records_in(id: CommitId, text: &[u8]) -> Vec<Line> {
+        parse_lines(id, text)
+    }
+
     /// The newest record of each of these commits that has any.
     pub(crate) fn newest_records(
         &self,
@@ -69,8 +85,8 @@ impl Repo {
         Ok(newest)
     }
 
-    fn record_notes(&self) -> Notes<'_> {
-        Notes::new(&self.git, RECORDS)
+    pub(super) fn record_notes(&self) -> Notes<'_> {
+        Notes::new(self, RECORDS)
     }
 }
 

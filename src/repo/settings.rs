@@ -60,6 +60,10 @@ pub(crate) struct Settings {
     /// `tinyci.pruneMaxSize`: after a run, the oldest builds are removed until the rest is this
     /// small.
     pub(crate) prune_max_size: Option<u64>,
+    /// `tinyci.keepReleases`: how many releases before the one that is deployed keep their builds.
+    pub(crate) keep_releases: usize,
+    /// `tinyci.pin`, any number of them, absolute: folders whose links keep the builds they lead to.
+    pub(crate) pins: Vec<PathBuf>,
     /// A sentence for each key of the section that is none of these.
     pub(crate) unknown: Vec<String>,
 }
@@ -86,6 +90,8 @@ impl Default for Settings {
             prune_keep: None,
             prune_max_age: None,
             prune_max_size: None,
+            keep_releases: 2,
+            pins: Vec::new(),
             unknown: Vec::new(),
         }
     }
@@ -112,7 +118,7 @@ const FOLDER: &str = "takes the path of a folder";
 const BYTES: &str = "takes a number of bytes such as `1048576`, `512k`, `64m` or `10g`";
 
 /// Every key there is.
-pub(super) const KEYS: [Key; 18] = [
+pub(super) const KEYS: [Key; 20] = [
     Key {
         name: "tinyci.refs",
         several: true,
@@ -273,6 +279,26 @@ pub(super) const KEYS: [Key; 18] = [
         takes: BYTES,
         take: |settings, text| set(&mut settings.prune_max_size, parse_bytes(text).map(Some)),
     },
+    Key {
+        name: "tinyci.keepReleases",
+        several: false,
+        meaning: "for each environment, how many releases before the deployed one keep their builds",
+        default: "2",
+        takes: NUMBER,
+        take: |settings, text| set(&mut settings.keep_releases, text.parse().ok()),
+    },
+    Key {
+        name: "tinyci.pin",
+        several: true,
+        meaning: "folders with links of your own deploy scripts, one a value; a build that a link \
+                  leads into is never packed or removed",
+        default: "none",
+        takes: FOLDER,
+        take: |settings, text| {
+            settings.pins.push(PathBuf::from(text));
+            (!text.is_empty()).then_some(())
+        },
+    },
 ];
 
 fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
@@ -329,6 +355,7 @@ impl Settings {
         for dir in [&mut self.builds_dir, &mut self.secrets_dir].into_iter().flatten() {
             *dir = root.join(at_home(dir));
         }
+        self.pins.iter_mut().for_each(|dir| *dir = root.join(at_home(dir)));
         Ok(self)
     }
 
@@ -360,6 +387,7 @@ impl Settings {
         match list {
             "tinyci.refs" => self.refs.clear(),
             "tinyci.secretRefs" => self.secret_refs.clear(),
+            "tinyci.pin" => self.pins.clear(),
             _ => self.env.clear(),
         }
     }
@@ -406,6 +434,7 @@ impl Repo {
             let path = config.get_path("tinyci.secretsdir").map_err(unreadable)?;
             settings.secrets_dir = Some(self.root().join(path));
         }
+        settings.pins.iter_mut().for_each(|dir| *dir = self.root().join(at_home(dir)));
         Ok(settings)
     }
 
@@ -492,11 +521,14 @@ mod tests {
             ("tinyci.pruneKeep", "0"),
             ("tinyci.pruneMaxAge", "30d"),
             ("tinyci.pruneMaxSize", "20g"),
+            ("tinyci.keepReleases", "0"),
+            ("tinyci.pin", "/srv/app"),
         ] {
             repo.git(&["config", key, value]);
         }
         repo.git(&["config", "--add", "tinyci.refs", "refs/heads/*"]);
         repo.git(&["config", "--add", "tinyci.refs", "refs/tags/*"]);
+        repo.git(&["config", "--add", "tinyci.pin", "../links"]);
         let expected = Settings {
             refs: vec!["refs/heads/*".into(), "refs/tags/*".into()],
             jobs: 4,
@@ -517,6 +549,8 @@ mod tests {
             prune_keep: Some(0),
             prune_max_age: Some(Duration::from_secs(30 * 24 * 3600)),
             prune_max_size: Some(20 << 30),
+            keep_releases: 0,
+            pins: vec!["/srv/app".into(), repo.path().join("../links")],
             unknown: Vec::new(),
         };
         assert_eq!(settings(&repo).unwrap(), expected);
@@ -535,6 +569,7 @@ mod tests {
             Given::BuildsDir("elsewhere".into()),
             text("buildsDir", "../b"),
             text("secretsDir", "/s"),
+            text("pin", "links"),
             text("timeout", "1h"),
             Given::Timeout(Duration::from_millis(5)),
         ];
@@ -543,6 +578,7 @@ mod tests {
         assert_eq!(settings.refs, ["refs/heads/a", "refs/tags/*"]);
         assert_eq!(settings.builds_dir.unwrap(), Path::new("/r/../b"));
         assert_eq!(settings.secrets_dir.unwrap(), Path::new("/s"));
+        assert_eq!(settings.pins, [Path::new("/r/links")]);
         assert_eq!(settings.timeout, Some(Duration::from_millis(5)));
         for (key, value, right) in
             [("jbos", "2", "did you mean `jobs`?"), ("jobs", "0", "whole number from 1")]
@@ -578,6 +614,8 @@ mod tests {
             ("pruneKeep", "all", "whole number"),
             ("pruneMaxAge", "0", "above zero"),
             ("pruneMaxSize", "1.5g", "`10g`"),
+            ("keepReleases", "-1", "whole number"),
+            ("pin", "", "path of a folder"),
             ("refs", "main", "full ref names"),
             ("refs", "refs/notes/x", "neither notes"),
         ] {

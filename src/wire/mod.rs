@@ -31,7 +31,7 @@ mod test_report;
 #[cfg(feature = "capi")]
 pub(crate) use self::request::{RequestBody, RequestMirror};
 
-pub(crate) use self::record::json;
+pub(crate) use self::record::{Time, json};
 
 /// Raised when a key changes its meaning; new keys do not raise it.
 pub(crate) const VERSION: u32 = 1;

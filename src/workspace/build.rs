@@ -19,13 +19,17 @@ use std::{
 use crate::{
     error::{Error, ErrorKind},
     workspace::{
-        layout::{Workspace, make_real_dir},
+        layout::{Workspace, make_real_dir, replace_file},
         remove::remove,
+        stamp::JobStamp,
     },
 };
 
 /// What an old export is called while it is being removed.
 const REMOVED: &str = "export.removed";
+
+/// What holds the stamp. It stands beside the export, so that no commit's files are in its way.
+const STAMP: &str = "job.json";
 
 /// How long to wait for others who work in a build folder.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,11 +68,58 @@ impl Build {
         &self.name
     }
 
-    /// When a run last wrote to its log, as far as folder or archive tell.
-    pub(crate) fn last_used(&self) -> Option<SystemTime> {
+    /// Whether there is anything of it: a folder or an archive.
+    pub(crate) fn exists(&self) -> bool {
+        self.dir.exists() || self.archive_path().exists()
+    }
+
+    /// When it was last run, by what jobs wrote into folder and archive; none where none did.
+    pub(crate) fn last_run(&self) -> Option<SystemTime> {
+        let stamps = [self.stamp(), self.packed_stamp()].into_iter().flatten();
+        stamps.map(|stamp| stamp.time()).max()
+    }
+
+    /// When its log was last written to, as far as folder or archive tell.
+    pub(crate) fn last_written(&self) -> Option<SystemTime> {
         let time = |path: &Path| fs::symlink_metadata(path).and_then(|it| it.modified()).ok();
         let folder = time(&self.log_path()).or_else(|| time(&self.dir));
         [folder, time(&self.archive_path())].into_iter().flatten().max()
+    }
+
+    /// What the last job wrote into the folder; none if none did (TinyCI 0.5 did not), or if that is
+    /// damaged.
+    pub(crate) fn stamp(&self) -> Option<JobStamp> {
+        JobStamp::read(&self.stamp_path())
+    }
+
+    /// The same of the archive, as the folder had it when it was packed.
+    pub(crate) fn packed_stamp(&self) -> Option<JobStamp> {
+        JobStamp::read_packed(&self.archive_path())
+    }
+
+    /// Writes into the folder which job it is of, in the place of an older one. The caller has the
+    /// folder to itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where it cannot be written: then what was there stands.
+    pub(crate) fn write_stamp(&self, stamp: &JobStamp) -> Result<(), Error> {
+        let path = self.stamp_path();
+        replace_file(&path, format!("{}\n", stamp.to_json()).as_bytes())
+            .map_err(|source| Error::io("write down the job in", &path, source))
+    }
+
+    /// Takes the stamp away: what will stand in the folder is of no job.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where it does not go.
+    pub(crate) fn remove_stamp(&self) -> Result<(), Error> {
+        remove(&self.stamp_path())
+    }
+
+    fn stamp_path(&self) -> PathBuf {
+        self.dir.join(STAMP)
     }
 
     /// How many bytes folder and archive take on the disk, as far as they can be read.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
+//! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
@@ -11,6 +13,8 @@
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
+//! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
 //! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
@@ -31,7 +35,11 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+mod looked_at;
+mod pins;
+mod pushed;
 mod remove;
+mod stamp;
 mod stop_request;
 mod tail;
 
@@ -43,7 +51,10 @@ pub(crate) use self::{
     layout::Workspace,
     lock::{Holder, InHand, RunLock},
     log::{LogLimits, LogWriter, Logs},
+    looked_at::LookedAt,
+    pushed::Pushed,
     remove::remove,
+    stamp::JobStamp,
     stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

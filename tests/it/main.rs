@@ -14,6 +14,7 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_builds;
 mod engine_cancel;
 mod engine_env;
 mod engine_events;
@@ -35,7 +36,13 @@ mod masking;
 #[cfg(feature = "cli")]
 mod admin_clone;
 #[cfg(feature = "cli")]
+mod admin_head;
+#[cfg(feature = "cli")]
+mod admin_kept;
+#[cfg(feature = "cli")]
 mod admin_prune;
+#[cfg(feature = "cli")]
+mod admin_refs;
 #[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]
@@ -81,6 +88,7 @@ mod deploy_push;
 #[cfg(feature = "cli")]
 mod exit_codes;
 #[cfg(feature = "cli")]
+mod green_model;
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -96,6 +104,7 @@ mod push_server;
 mod push_skip;
 #[cfg(feature = "cli")]
 mod push_together;
+mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]

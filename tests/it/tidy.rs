@@ -50,6 +50,7 @@ const FLOORS: [&[&str]; 5] = [
         "mask",
         "plan",
         "retention",
+        "retest",
         "run",
         "wire",
     ],

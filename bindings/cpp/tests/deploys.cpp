@@ -186,4 +186,5 @@ TEST(builds_are_pruned_and_results_shared) {
     CHECK(!opened.merge_results());
     CHECK(!opened.undo_setup_remote().empty());
     EQUAL(THROWN(tinyci::error, opened.setup_remote("none")).status(), status::not_found);
+    EQUAL(opened.forget_all().at("removed").at(0).as<std::string>(), "refs/notes/tinyci-result");
 }

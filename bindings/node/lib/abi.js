@@ -241,6 +241,7 @@ export const functions = {
   job_cancel: ["tinyci_status",[["engine","const tinyci_engine *"],["rev","const char *"],["reason","const char *"],["name","const char *"],["address","const char *"],["flags","uint32_t"],["wait_ms","int64_t"],["cancel","const tinyci_cancel *"],["report","char **"],["err","tinyci_error **"]]],
   skip: ["tinyci_status",[["engine","const tinyci_engine *"],["rev","const char *"],["reason","const char *"],["name","const char *"],["address","const char *"],["cancel","const tinyci_cancel *"],["record","char **"],["err","tinyci_error **"]]],
   prune: ["tinyci_status",[["engine","const tinyci_engine *"],["keep","int64_t"],["max_age_ms","int64_t"],["max_bytes","int64_t"],["flags","uint32_t"],["cancel","const tinyci_cancel *"],["report","char **"],["err","tinyci_error **"]]],
+  forget_all: ["tinyci_status",[["engine","const tinyci_engine *"],["report","char **"],["err","tinyci_error **"]]],
   setup_remote: ["tinyci_status",[["engine","const tinyci_engine *"],["remote","const char *"],["changes","char **"],["err","tinyci_error **"]]],
   undo_setup_remote: ["tinyci_status",[["engine","const tinyci_engine *"],["remote","const char *"],["changes","char **"],["err","tinyci_error **"]]],
   merge_results: ["tinyci_status",[["engine","const tinyci_engine *"],["remote","const char *"],["err","tinyci_error **"]]],

@@ -225,6 +225,10 @@ export class Engine {
     return this.#call(async (engine) => (await later.forget(engine, revision)) === constants.OK);
   }
 
+  forgetAll() {
+    return this.#call(async (engine) => JSON.parse(await later.forget_all(engine)));
+  }
+
   close() {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -182,6 +182,7 @@ test("old builds are packed, and a verdict is taken away", async (t) => {
   assert.equal(repository.verdict(commits[1]), null);
   assert.equal(await engine.forget(commits[1]), false);
   await assert.rejects(engine.forget("nothing"), { status: "not_found" });
+  assert.ok((await engine.forgetAll()).removed.includes("refs/notes/runs/tinyci"));
   assert.ok(existsSync(repository.file("builds")));
 });
 

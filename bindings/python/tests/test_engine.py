@@ -144,6 +144,7 @@ def test_records_and_results(repository: Repository) -> None:
 
     assert engine.forget("HEAD") is True and engine.forget("HEAD") is False
     assert [commit.id for commit in engine.scan()] == [red]
+    assert "refs/notes/runs/tinyci" in engine.forget_all()["removed"]
 
 
 def test_commits_are_canceled_and_skipped_by_name(repository: Repository) -> None:

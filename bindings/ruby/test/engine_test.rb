@@ -154,6 +154,7 @@ class EngineTest < Minitest::Test
       assert engine.forget(red)
       refute engine.forget(red)
       assert_equal [red], engine.scan.map(&:id)
+      assert_includes engine.forget_all.fetch("removed"), "refs/notes/runs/tinyci"
     end
   end
 

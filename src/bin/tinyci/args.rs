@@ -88,8 +88,13 @@ pub(crate) struct Globals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Install the git hook that tests what is pushed
+    ///
+    /// If a remote's refspecs have a fetch replace or delete tinyci's refs, as in a mirror, this adds
+    /// negative ones to that remote and shows them.
     Install(InstallArgs),
     /// Take the git hook out again
+    ///
+    /// Also takes out the refspecs that `install` added, and leaves all others.
     Uninstall,
     /// Test commits: build, test and hooks, as their config says
     Run(RunArgs),

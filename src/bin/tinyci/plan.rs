@@ -66,7 +66,10 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
             job.commit.id.short(),
             printable(&branch.unwrap_or_default()),
             printable(&subject),
-            palette.faint(&format!("({})", job.reason)),
+            palette.faint(&match &job.again {
+                Some(why) => format!("(again {})", printable(why)),
+                None => format!("({})", job.reason),
+            }),
         ));
     }
     for commit in &plan.held {

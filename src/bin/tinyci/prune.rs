@@ -8,7 +8,7 @@ use crate::{
     args::Globals,
     failure::{Failure, OK},
     signals,
-    terminal::{self, Progress, Stdout},
+    terminal::{self, Progress, Stdout, printable},
 };
 
 const EXAMPLES: &str = "\
@@ -48,6 +48,7 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
     let done = engine.prune(&options, &cancel);
     drop(progress);
     let done = done?;
+    done.warnings.iter().for_each(|warning| terminal::warn(printable(warning)));
     let mut stdout = Stdout::new();
     if args.json {
         stdout.line(done.to_json());
@@ -72,9 +73,14 @@ fn tell(done: &Pruning, stdout: &mut Stdout) {
         1 => "1 build".to_owned(),
         number => format!("{number} builds"),
     };
+    for build in done.pinned.iter().filter(|_| done.dry_run) {
+        let (size, why) = (show_bytes(build.bytes), printable(&build.why.join(", ")));
+        stdout.line(format_args!("{time}Would keep {} ({size}): {why}", build.name));
+    }
     let pinned = match done.pinned.len() {
         0 => String::new(),
-        number => format!("; {number} deployed or next for a rollback stay"),
+        1 => "; 1 that is pinned stays".to_owned(),
+        number => format!("; {number} that are pinned stay"),
     };
     let freed = show_bytes(done.freed_bytes());
     stdout.line(format_args!("{time}{verb} {builds}, {freed}{pinned}"));

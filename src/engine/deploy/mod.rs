@@ -26,6 +26,7 @@ use super::{
 use crate::{
     cancel::CancelToken,
     clock,
+    commit::CommitId,
     deployment::{
         Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
     },
@@ -302,6 +303,22 @@ impl Engine {
         })?;
         Ok(Some(unlocked))
     }
+}
+
+/// What is deployed to this environment if nobody names a commit.
+///
+/// # Errors
+///
+/// As [`Engine::deploy`]: [`NotFound`](ErrorKind::NotFound) where there is nothing to deploy.
+pub(super) fn next(
+    shared: &Shared,
+    repo: &Repo,
+    environment: &str,
+    ledger: &Ledger,
+) -> Result<CommitId, Error> {
+    let candidate =
+        Choice { shared, repo, environment }.candidate(&DeployRequest::newest(), ledger)?;
+    Ok(candidate.commit.id)
 }
 
 /// A name that no config could have is a slip of whoever gives it.

@@ -166,6 +166,9 @@ static void acting(const tinyci_engine *engine) {
     tinyci_string_free(notes);
     GIVES(TINYCI_DONE, tinyci_forget(engine, "HEAD", &err));
     GIVES(TINYCI_NOT_FOUND, tinyci_forget(engine, "nowhere", &err));
+    OK(tinyci_forget_all(engine, &notes, &err));
+    CHECK(strstr(notes, "\"removed\":[") != NULL);
+    tinyci_string_free(notes);
     GIVES(TINYCI_INVALID_ARG, tinyci_install(engine, NULL, 1u << 31, NULL, &err));
 }
 

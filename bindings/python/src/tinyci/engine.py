@@ -411,6 +411,12 @@ class Engine:
             cancel_pointer(cancel),
         )
 
+    def forget_all(self) -> dict[str, Any]:
+        """Forgets the verdicts and records of all commits, and gives up what others deleted of
+        tinyci's refs, which each run restores. Gives the refs, as ``tinyci results --forget-all
+        --json`` prints them."""
+        return self._report(lib.tinyci_forget_all)
+
     def setup_remote(self, remote: str | None = None) -> list[str]:
         """Has ``git fetch`` bring the verdicts of a remote, ``origin`` for None, and ``git log``
         show them. Gives the lines of git's configuration that are new."""

@@ -141,6 +141,11 @@ module TinyCI
       JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_skip, *words, token) })
     end
 
+    # Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
+    # refs, which each run restores. Returns the refs, as `tinyci results --forget-all --json` prints
+    # them.
+    def forget_all = JSON.parse(ask(:text, :tinyci_forget_all))
+
     # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
     # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
     # Returns what was removed, or would be: what `tinyci prune --json` prints.

@@ -244,6 +244,7 @@ module TinyCI
       tinyci_job_cancel: %i[status engine text text text text uint32 int64 handle out error],
       tinyci_skip: %i[status engine text text text text handle out error],
       tinyci_prune: %i[status engine int64 int64 int64 uint32 handle out error],
+      tinyci_forget_all: %i[status engine out error],
       tinyci_setup_remote: %i[status engine text out error],
       tinyci_undo_setup_remote: %i[status engine text out error],
       tinyci_merge_results: %i[status engine text error]
