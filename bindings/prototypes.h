@@ -170,9 +170,10 @@ tinyci_status tinyci_deploy_start(const tinyci_engine *engine, const char *envir
 tinyci_status tinyci_rollback_start(const tinyci_engine *engine, const char *environment, const tinyci_cancel *cancel, tinyci_run **out, tinyci_error **err);
 tinyci_status tinyci_approve(const tinyci_engine *engine, const char *environment, const char *rev, char **approval, tinyci_error **err);
 tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine, const char *environment, const char *reason, tinyci_error **err);
+tinyci_status tinyci_retire(const tinyci_engine *engine, const char *environment, tinyci_error **err);
 tinyci_status tinyci_install(const tinyci_engine *engine, const char *command, uint32_t flags, char **notes, tinyci_error **err);
 tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
-tinyci_status tinyci_compact(const tinyci_engine *engine, size_t newest, const char *leave, const tinyci_cancel *cancel, char **archives, tinyci_error **err);
+tinyci_status tinyci_compact(const tinyci_engine *engine, size_t newest, const char *leave, const tinyci_cancel *cancel, char **report, tinyci_error **err);
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 tinyci_status tinyci_job_cancel(const tinyci_engine *engine, const char *rev, const char *reason, const char *name, const char *address, uint32_t flags, int64_t wait_ms, const tinyci_cancel *cancel, char **report, tinyci_error **err);
 tinyci_status tinyci_skip(const tinyci_engine *engine, const char *rev, const char *reason, const char *name, const char *address, const tinyci_cancel *cancel, char **record, tinyci_error **err);

@@ -248,9 +248,10 @@ def test_compact(repository: Repository) -> None:
     commits = [repository.commit(f"build: echo {number}\n") for number in range(3)]
     engine = tinyci.open(repository.path)
     engine.run().wait()
-    (archive,) = engine.compact(1, leave=[commits[1]])
-    assert archive.exists() and commits[0] in archive.name
-    assert engine.compact(1, leave=commits[1]) == []
+    (packed,) = engine.compact(1, leave=[commits[1]])["compacted"]
+    assert pathlib.Path(packed["archive"]).exists() and commits[0] in packed["name"]
+    again = engine.compact(1, leave=commits[1])
+    assert again["compacted"] == [] and again["not_removed"] == []
 
 
 def test_another_run_is_followed_or_busy(repository: Repository, tmp_path: pathlib.Path) -> None:
