@@ -24,7 +24,7 @@ use crate::{
     record::Record,
     repo::Repo,
     request_context::RequestContext,
-    step::{Facts, FailedCommand, Progress, StepResult},
+    step::{Denied, Facts, FailedCommand, Progress, StepResult},
 };
 
 /// How long one step of a forecast may take: nothing in it waits, so that more is an endless loop.
@@ -141,6 +141,30 @@ pub(super) fn job(
         None => steps.walk(&|_| {}),
         Some(unmet) => steps.left_out_whole(&unmet),
     }))
+}
+
+/// The first secret that a job would ask for and that the server certainly lacks, with what is said
+/// of it. Most configs name none, which costs nothing.
+pub(super) fn lacking_secret(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+) -> Result<Option<(String, Error)>, Error> {
+    let secrets = shared.secrets(None);
+    let steps = pipeline.steps().filter(|step| step.name != Phase::Deploy.into());
+    let mut named = steps.flat_map(|step| &step.secrets).chain(scripts.secrets());
+    if named.all(|name| secrets.check_there(name).is_ok()) {
+        return Ok(None);
+    }
+    let mut dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), &[]);
+    dry.steps.walk(&|_| {});
+    let lacking = dry.steps.memory.lacking();
+    let fault = |name: String| match secrets.check_there(&name) {
+        Err(Denied::Fault(error)) => Some((name, error)),
+        _ => None,
+    };
+    Ok(lacking.and_then(fault))
 }
 
 /// A job of which only a plan is made.

@@ -40,7 +40,7 @@ pub(crate) struct PlanArgs {
 
 pub(crate) fn execute(args: &PlanArgs, globals: &Globals) -> Result<u8, Failure> {
     let selection = selection_of(&args.revisions).retry(args.retry).all_history(args.all_history);
-    let engine = globals.engine()?;
+    let engine = globals.reading_engine()?;
     let plan = engine.plan(&selection)?;
     let mut stdout = Stdout::new();
     let named = args.revisions.iter().filter(|word| !is_range(word));
