@@ -71,6 +71,7 @@ mod job;
 mod ledger;
 mod local_executor;
 mod mask;
+mod not_removed;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -127,6 +128,7 @@ pub use crate::{
     },
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
+    not_removed::NotRemoved,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,

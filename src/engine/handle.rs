@@ -513,10 +513,14 @@ impl Engine {
     /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
     /// ([`Pruning::pinned`]).
     ///
+    /// A build that cannot be packed is left as it is; [`Compaction::not_removed`] names it, and the
+    /// rest goes on.
+    ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is,
-    /// and all are where a folder of `tinyci.pin` cannot be read.
+    /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
+    /// or a folder of `tinyci.pin` cannot be read: then nothing is packed.
     pub fn compact(
         &self,
         options: &CompactOptions,
@@ -527,6 +531,9 @@ impl Engine {
 
     /// Removes old builds, folders and archives, never one that a run is working on or that is pinned
     /// ([`Pruning::pinned`]). Verdicts and records stay.
+    ///
+    /// A build in which something is mounted is left as it is, and of one that holds what this user
+    /// may not remove the rest goes. [`Pruning::not_removed`] names them.
     ///
     /// Options without a rule mean the rules of the repository's settings.
     ///
@@ -543,8 +550,8 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go, or the
-    /// folder of `tinyci.pin` that cannot be read: then nothing was removed.
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
+    /// or a folder of `tinyci.pin` cannot be read: then nothing was removed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }

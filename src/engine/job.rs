@@ -9,6 +9,7 @@ use std::{
 use super::{
     active_jobs::ActiveJobs,
     desk::Desk,
+    dry_run,
     handle::Shared,
     process_env::ProcessEnv,
     pump::Sender,
@@ -20,7 +21,7 @@ use crate::{
     bytes::show_bytes,
     cancel::CancelView,
     clock,
-    commit::{Commit, Text},
+    commit::{Commit, CommitId, Text},
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
@@ -100,7 +101,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     if let Some(skipped) = skipped_by_somebody(repo, job) {
         voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
     }
-    let counted = books.attempts.increment(&job.commit.id).map(drop);
+    let counted = begin_attempt(site, books, &job.commit.id);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
@@ -117,11 +118,27 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied = tally(books, &record, judged.uncounted);
+    let tallied = tally(books, &record, judged.uncounted).and_then(|()| match &judged.lacks {
+        Some(secret) => books.attempts.wait_for(&record.commit, secret),
+        None => Ok(()),
+    });
     books.lock.withdraw(record.commit);
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
+}
+
+/// Counts an attempt. Those before that were for want of a secret are forgotten once it is there.
+fn begin_attempt(site: &Site<'_>, books: Books<'_>, id: &CommitId) -> Result<(), Error> {
+    if lacks_no_more(site.shared, books.attempts, id) {
+        books.attempts.clear(id)?;
+    }
+    books.attempts.increment(id).map(drop)
+}
+
+/// True if a commit was last tried for want of a secret that is there by now.
+pub(super) fn lacks_no_more(shared: &Shared, attempts: &Attempts, id: &CommitId) -> bool {
+    attempts.lacks(id).is_some_and(|name| shared.secrets(None).has_file(&name))
 }
 
 /// Who left a commit untested that is now tried again; of the newest record, where one can be read.
@@ -142,6 +159,8 @@ struct Judged {
     uncounted: bool,
     /// When it ended.
     finished: SystemTime,
+    /// The secret that the server lacks.
+    lacks: Option<String>,
 }
 
 impl From<&Error> for Judged {
@@ -153,7 +172,8 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        Judged { outcome, reason: Some(error.report()), uncounted, finished: clock::now_ms() }
+        let (reason, finished) = (Some(error.report()), clock::now_ms());
+        Judged { outcome, reason, uncounted, finished, lacks: None }
     }
 }
 
@@ -170,7 +190,8 @@ fn judge(
         voice.begin(job);
         let finished = clock::now_ms();
         let outcome = Outcome::NoVerdict;
-        return Judged { outcome, reason: Some(reason), uncounted: true, finished };
+        let reason = Some(reason);
+        return Judged { outcome, reason, uncounted: true, finished, lacks: None };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
@@ -234,6 +255,11 @@ fn run(
     }
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
+    let lacking =
+        dry_run::lacking_secret((site.shared, site.env), repo, job, (&pipeline, &scripts))?;
+    if let Some((secret, error)) = lacking {
+        return Ok(Judged { lacks: Some(secret), ..Judged::from(&error) });
+    }
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
@@ -241,10 +267,11 @@ fn run(
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
+    let lacks = steps.memory.lacking();
     steps.keep(walked, record);
     steps.discard(build, voice);
     let reason = skip_reason(outcome, record);
-    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms() })
+    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms(), lacks })
 }
 
 /// Where a job comes from, beside its commit.
@@ -389,11 +416,12 @@ pub(super) fn export_to(
 ) -> Result<(), Error> {
     let started = clock::now_ms();
     build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
-    build.clean()?;
+    build.clean()?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
     let exported =
         export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
-    build.publish(run)?;
+    let left = build.publish(run)?;
+    left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
     let dir = build.export_dir();
     voice.say(|meta| Event::Exported { meta, dir });

@@ -39,6 +39,8 @@ mod admin_clone;
 mod admin_head;
 #[cfg(feature = "cli")]
 mod admin_kept;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod admin_mounts;
 #[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]

@@ -115,6 +115,7 @@ pub(crate) enum Command {
     /// Let a deployment go on that waits for a person
     Approve(ApproveArgs),
     /// Show what was deployed
+    #[command(visible_alias = "deployments")]
     Deploys(DeploysArgs),
     /// Say whether a config is valid
     Check(CheckArgs),

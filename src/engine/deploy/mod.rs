@@ -6,6 +6,7 @@
 //! | `attempt` | one deployment: lock, entry, phase, entry |
 //! | `automatic` | what follows a push by itself |
 //! | `identity` | who deploys |
+//! | `retire` | the end of an environment |
 //!
 //! What an environment's history comes to is decided in `ledger`; where it is kept, in `repo`.
 
@@ -13,6 +14,7 @@ mod attempt;
 mod automatic;
 mod candidate;
 mod identity;
+mod retire;
 
 use std::{cmp::Reverse, collections::HashSet};
 
