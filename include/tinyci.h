@@ -362,6 +362,11 @@
 #define TINYCI_INSTALL_SHARED_HOOKS 2
 
 /**
+ * Take the builds in `tinyci.buildsDir` over from a repository that is gone.
+ */
+#define TINYCI_INSTALL_ADOPT_BUILDS 4
+
+/**
  * Kill commands at once, without a grace period and without `after_all`.
  */
 #define TINYCI_JOB_CANCEL_KILL 1
@@ -2731,8 +2736,8 @@ tinyci_status tinyci_retire(const tinyci_engine *engine,
  *                 else was added.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
- *         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
- *         `TINYCI_INVALID_ARG`.
+ *         nothing can be added to, with the line to add by hand, and for builds whose owner is
+ *         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
  *
  * Any thread.
  */
@@ -2773,8 +2778,8 @@ tinyci_status tinyci_uninstall(const tinyci_engine *engine,
  *                packed, and folders that are packed and do not go.
  * @param err     Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
- *         where another call packs already; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot
- *         be listed.
+ *         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
+ *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
  *
  * Any thread.
  */
@@ -2883,8 +2888,8 @@ tinyci_status tinyci_skip(const tinyci_engine *engine,
  * @param err         Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
  *         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
- *         where another call packs or removes builds; `TINYCI_CANCELED`; `TINYCI_IO` where the
- *         builds cannot be listed.
+ *         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
+ *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
  *
  * Any thread.
  */
