@@ -232,6 +232,11 @@ impl Engine {
         })
     }
 
+    /// What there is to say of the settings of approvals: who is listed and can approve of nothing.
+    pub(super) fn approval_warnings(&self, repo: &Repo) -> Result<Vec<String>, Error> {
+        self.shared.approvals(&self.shared.process_env()).warnings(repo)
+    }
+
     /// Every setting that a repository can have, with what is set in this one: `git config
     /// tinyci.KEY VALUE` sets it.
     ///
@@ -537,6 +542,7 @@ impl Engine {
         let repo = self.shared.repo()?;
         let mut installed = install::install(&repo, options)?;
         installed.notes.extend(self.path_warning());
+        installed.notes.extend(self.approval_warnings(&repo)?);
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
         Ok(installed)
     }

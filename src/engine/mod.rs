@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `approvals` | which approvals of a deployment count here, and why others do not |
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `definitions` | the reference of what scripts can use |
@@ -27,6 +28,7 @@
 //!
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
 
+mod approvals;
 mod builder;
 mod check;
 mod definitions;

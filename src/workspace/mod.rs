@@ -9,6 +9,7 @@
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
+//! | `approval_mark` | which account of this machine gave an approval |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
@@ -19,6 +20,7 @@
 //! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
 //! build's files should be (`export`).
 
+mod approval_mark;
 mod attempts;
 mod bound;
 mod build;

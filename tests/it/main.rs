@@ -65,6 +65,7 @@ mod crash_signals;
 #[cfg(feature = "cli")]
 mod crash_writers;
 #[cfg(feature = "cli")]
+mod deploy_approvers;
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]

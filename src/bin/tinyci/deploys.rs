@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use tinyci::{DeployOutcome, Deployment, Outcome};
+use tinyci::{ApprovalProof, DeployOutcome, Deployment, Outcome};
 
 use crate::{
     args::Globals,
@@ -79,8 +79,15 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
         deployment.commit.short(),
         printable(&deployment.by),
     );
+    if let Some(account) = &deployment.account {
+        line += &format!(" as {}", printable(account));
+    }
     if let Some(by) = &deployment.approved_by {
         line += &format!(", approved by {}", printable(by));
+        let proof = deployment.approval_proof.as_ref();
+        if let Some(proof) = proof.filter(|proof| **proof != ApprovalProof::Word) {
+            line += &format!(" ({})", printable(&proof.to_string()));
+        }
     }
     for (holds, word) in [(deployment.forced, "forced"), (deployment.rollback, "rollback")] {
         if holds {
