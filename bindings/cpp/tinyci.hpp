@@ -1026,6 +1026,10 @@ public:
     options &var(const std::string &name, const std::string &text) {
         return set(tinyci_options_set_var, detail::text(name), detail::text(text));
     }
+    /// Who deploys, approves and unlocks. Without it, whom git's configuration names.
+    options &by(const std::string &name, const std::string &address) {
+        return set(tinyci_options_set_by, detail::text(name), detail::text(address));
+    }
 
     /// Calls this at a point of every run, such as `before_build`, before the config's own hook of
     /// that name; several in the order in which they were added.
