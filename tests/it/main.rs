@@ -66,6 +66,7 @@ mod crash_signals;
 mod crash_writers;
 #[cfg(feature = "cli")]
 mod deploy_approvers;
+#[cfg(feature = "cli")]
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]
