@@ -164,7 +164,7 @@ impl Approvals {
                 Account::Worthless(format!("it was given here by the account `{name}`, {UNLISTED}"))
             }
             Err(error) => Account::Worthless(format!(
-                "nobody knows by which account it was given here ({})",
+                "it was given here, but nobody knows by which account ({})",
                 error.report()
             )),
         }
@@ -178,6 +178,11 @@ impl Approvals {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the account of this process is an approver.
+    pub(super) fn is_approver(&self) -> bool {
+        matches!(self.listed_account(own_account()), Ok(Some(_)))
     }
 
     /// Whether this program could approve; why not, if it could not.

@@ -10,11 +10,14 @@ use std::{
     fs::{self, File, Permissions},
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::layout::Workspace;
-use crate::{commit::CommitId, error::Error};
+use crate::{
+    commit::CommitId,
+    error::{Error, ErrorKind},
+};
 
 /// Everybody may read it: an account that deploys looks at the marks of others.
 const MODE: u32 = 0o644;
@@ -49,7 +52,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if there is a file that cannot be read.
+    /// [`Io`](crate::ErrorKind::Io) if there is a file that cannot be read, or that proves nothing.
     pub(crate) fn approval_account(&self, approval: CommitId) -> Result<Option<u32>, Error> {
         let path = self.mark_path(approval);
         let failed = |source| Error::io("read", &path, source);
@@ -64,15 +67,23 @@ impl Workspace {
         let wanted = text_of(approval);
         let most = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
         if !meta.is_file() || meta.mode() & OTHER_WRITERS != 0 {
-            return Ok(None);
+            return Err(no_proof(&path, "others than its owner could have written it"));
         }
         file.take(most).read_to_end(&mut text).map_err(failed)?;
-        Ok((text == wanted).then(|| meta.uid()))
+        match text == wanted {
+            true => Ok(Some(meta.uid())),
+            false => Err(no_proof(&path, "it was written for something else")),
+        }
     }
 
     fn mark_path(&self, approval: CommitId) -> PathBuf {
         self.state_path(&format!("approval.{approval}"))
     }
+}
+
+fn no_proof(path: &Path, why: &str) -> Error {
+    let message = format!("`{}` proves nothing: {why}", path.display());
+    Error::new(ErrorKind::Io, message).with_path(path)
 }
 
 fn text_of(approval: CommitId) -> Vec<u8> {
@@ -103,19 +114,21 @@ mod tests {
         let path = workspace.mark_path(id);
         for mode in [0o664, 0o646, 0o666] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(workspace.approval_account(id).unwrap(), None, "{mode:o}");
+            let error = workspace.approval_account(id).unwrap_err().to_string();
+            assert!(error.contains("others than its owner"), "{mode:o}: {error}");
         }
         fs::set_permissions(&path, Permissions::from_mode(MODE)).unwrap();
         // The mark of another approval under this one's name, a link to it, and half of it.
         let other = CommitId::from_bytes([8; 20]);
         fs::rename(&path, workspace.mark_path(other)).unwrap();
-        assert_eq!(workspace.approval_account(other).unwrap(), None);
+        let error = workspace.approval_account(other).unwrap_err().to_string();
+        assert!(error.contains("written for something else"), "{error}");
         fs::rename(workspace.mark_path(other), repo.outside().join("mark")).unwrap();
         symlink(repo.outside().join("mark"), &path).unwrap();
         assert!(workspace.approval_account(id).is_err());
         fs::remove_file(&path).unwrap();
         fs::write(&path, &text_of(id)[..20]).unwrap();
-        assert_eq!(workspace.approval_account(id).unwrap(), None);
+        assert!(workspace.approval_account(id).is_err());
     }
 
     /// An account's own file counts as its own, whoever looks.

@@ -304,13 +304,29 @@ fn an_account_of_the_server_counts_where_it_approves_there() {
     team.server.client.git(&["config", "--unset", "gpg.format"]);
     team.approve();
     team.waits("nor given on this machine");
-    let said = team.says(&["approve", "main"]).with_code(0);
+    let said = team.says(&["approve", "main", "--json"]).with_code(0);
     assert!(!said.err.contains("does not count"), "{}", said.err);
+    let approval: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(approval["proof"]["account"], account().as_str());
     let done = team.deploys();
     assert_eq!(done["approved_by"], "Desk <desk@example.org>");
     let proof = &done["approval_proof"];
     assert_eq!((&proof["kind"], &proof["account"]), (&"account".into(), &account().into()));
     assert_eq!(done["account"], account().as_str());
+}
+
+/// Accounts of servers often have no name in git's configuration.
+#[test]
+fn an_account_that_may_approve_needs_no_name_for_it() {
+    let team = Team::of_grace();
+    let mut approve = tinyci(team.server.repo.path());
+    approve.args(["approve", "main"]).env("LOGNAME", account()).env("HOME", "/nowhere");
+    let said = Said::of(&approve.output().unwrap()).with_code(4);
+    assert!(said.err.contains("git does not know who you are"), "{}", said.err);
+    team.server.repo.git(&["config", "--add", "tinyci.approvers", &account()]);
+    assert!(approve.output().unwrap().status.success());
+    let by = team.deploys()["approved_by"].as_str().unwrap().to_owned();
+    assert!(by.starts_with(&format!("{} <", account())), "{by}");
 }
 
 #[test]
@@ -336,7 +352,7 @@ fn an_account_that_is_not_listed_is_told_at_once() {
             fs::set_permissions(path, open).unwrap();
         }
     }
-    team.waits("nor given on this machine");
+    team.waits("others than its owner could have written it");
 }
 
 #[test]

@@ -13,7 +13,10 @@ Examples:
   tinyci approve f40785c            let production have this commit
   tinyci approve main --to staging  another environment
   git push origin 'refs/tinyci/approvals/*'
-                                    carry what was approved in a clone to the server";
+                                    carry what was approved in a clone to the server
+  git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519
+                                    sign approvals: a server with `tinyci.approvers` counts
+                                    those alone that are signed, or given there by an account";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

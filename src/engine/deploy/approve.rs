@@ -21,12 +21,15 @@ pub(super) fn approve(
     environment: &str,
     commit: CommitId,
 ) -> Result<Approval, Error> {
-    let named = match &shared.options.by {
-        Some(by) => by.clone(),
-        None => repo.required_identity()?,
-    };
     let env = shared.process_env();
-    let identity = Identity::of(shared, repo, Some(&named), &env);
+    let approvals = shared.approvals(&env);
+    let named = match &shared.options.by {
+        Some(by) => Some(by.clone()),
+        // An account that may approve is somebody, whatever git calls it.
+        None if approvals.is_approver() => repo.identity(),
+        None => Some(repo.required_identity()?),
+    };
+    let identity = Identity::of(shared, repo, named.as_ref(), &env);
     let approval = Approval {
         reference: Repo::approval_ref(environment, commit, &job::run_id()),
         environment: environment.to_owned(),
@@ -46,7 +49,7 @@ pub(super) fn approve(
     // Before its ref: whoever sees that knows whose it is.
     shared.workspace().mark_approval(id)?;
     repo.keep_approval(&approval, id)?;
-    shared.approvals(&env).judged(repo, StoredApproval { approval, id })
+    approvals.judged(repo, StoredApproval { approval, id })
 }
 
 /// The approvals of a plan.
