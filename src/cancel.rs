@@ -113,6 +113,16 @@ impl CancelView {
         self.level() >= 2
     }
 
+    /// A token below the one that is seen.
+    pub(crate) fn child(&self) -> CancelToken {
+        self.token.child()
+    }
+
+    /// Raises the token that is seen.
+    pub(crate) fn raise(&self) {
+        self.token.cancel();
+    }
+
     /// The token's level now: 0, 1 or 2.
     pub fn level(&self) -> u8 {
         self.token.level()

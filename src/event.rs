@@ -37,8 +37,9 @@ pub struct Meta {
 pub enum Event {
     /// It is known what is due: these commits, in this order. Comes again when more became due.
     Planned { meta: Meta, jobs: Vec<Job> },
-    /// A commit is being worked on: its old export is removed and its tree written.
-    JobStarted { meta: Meta, commit: Box<Commit> },
+    /// A commit is being worked on: its old export is removed and its tree written. `again` says
+    /// for which ref it is tested again, and why.
+    JobStarted { meta: Meta, commit: Box<Commit>, again: Option<String> },
     /// Its tree stands in the folder.
     Exported { meta: Meta, dir: std::path::PathBuf },
     /// A phase or hook begins. `opens` names the phase whose first step this is: a phase begins
@@ -89,11 +90,11 @@ impl Event {
     /// A terminal that shows these and the output shows what the ancestor showed.
     pub fn log_lines(&self) -> Vec<String> {
         match self {
-            Event::JobStarted { commit, .. } => vec![
-                format!("Commit: {}", commit.id),
-                "Cleaning...".to_owned(),
-                "Exporting...".to_owned(),
-            ],
+            Event::JobStarted { commit, again, .. } => {
+                let again = again.iter().map(|why| format!("{} again {why}", commit.id.short()));
+                let fixed = ["Cleaning...", "Exporting..."].map(str::to_owned);
+                again.chain([format!("Commit: {}", commit.id)]).chain(fixed).collect()
+            }
             Event::StepStarted { meta, opens } => step_started_lines(meta.step, *opens),
             Event::StepFinished { record, .. } => lines(step_finished_line(record)),
             Event::JobFinished { record, .. } => lines(job_finished_line(record)),

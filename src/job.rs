@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::commit::{Commit, CommitId};
+use crate::commit::{Commit, CommitId, Text};
 
 /// A commit that will be run, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,17 @@ pub struct Job {
     pub commit: Commit,
     /// Why it was picked.
     pub reason: Reason,
+    /// The tag that it is tested for, without `refs/tags/`: one that was pushed or named.
+    pub tag: Option<Text>,
+    /// Of a commit that is tested again: for which ref, and what was left out before.
+    pub again: Option<String>,
+}
+
+impl Job {
+    /// A job that no tag asks for.
+    pub(crate) fn new(commit: Commit, reason: Reason) -> Self {
+        Self { commit, reason, tag: None, again: None }
+    }
 }
 
 /// Why a commit was picked.
@@ -27,6 +38,26 @@ pub enum Reason {
     Named,
     /// It was named for a retry, and has a verdict.
     Retry,
+    /// Its verdict is `skipped`, and a ref names it for which a build or test would run that never
+    /// ran.
+    Again,
+    /// It has no verdict, and a tag was pushed that names it.
+    Tag,
+}
+
+impl Reason {
+    /// The name used in JSON and in `ctx.trigger`: `pending`, `interrupted`, `named`, `retry`,
+    /// `again` or `tag`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Pending => "pending",
+            Reason::Interrupted => "interrupted",
+            Reason::Named => "named",
+            Reason::Retry => "retry",
+            Reason::Again => "again",
+            Reason::Tag => "tag",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -36,6 +67,8 @@ impl fmt::Display for Reason {
             Reason::Interrupted => "has no verdict, though an earlier attempt is on record",
             Reason::Named => "was named",
             Reason::Retry => "was named for a retry",
+            Reason::Again => "is tested again",
+            Reason::Tag => "was tagged",
         })
     }
 }
@@ -46,7 +79,8 @@ impl fmt::Display for Reason {
 pub struct Plan {
     /// The commits to run, in this order.
     pub jobs: Vec<Job>,
-    /// Commits left alone because they were tried too often without a verdict.
+    /// Commits left alone because they are out of attempts: tried too often without a
+    /// verdict, or canceled by name.
     pub held: Vec<CommitId>,
     /// Commits that the backlog rule leaves to the baseline.
     pub baselined: Vec<CommitId>,

@@ -67,6 +67,7 @@ pub mod guide;
 mod hex;
 mod install;
 mod interpolate;
+mod intervention;
 mod job;
 mod ledger;
 mod local_executor;
@@ -80,6 +81,7 @@ mod record;
 mod repo;
 mod request_context;
 mod retention;
+mod retest;
 mod run;
 #[cfg(feature = "rhai")]
 mod script;
@@ -123,6 +125,9 @@ pub use crate::{
     function::{Effect, FunctionCall, Value},
     install::{InstallOptions, Installed, RemoteSetup},
     interpolate::{Vars, interpolate},
+    intervention::{
+        CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
+    },
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
     outcome::{Exit, Outcome, Verdict},
@@ -130,7 +135,7 @@ pub use crate::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
     prune::{PruneOptions, Pruned, Pruning},
-    record::{Artifact, CommandRecord, Record, StepRecord, Summary},
+    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
     repo::{MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,

@@ -95,6 +95,18 @@ impl StepName {
     }
 }
 
+impl StepName {
+    /// The phase that this step can leave out or make red: itself, or that of a `before_*` hook.
+    pub(crate) fn decides(self) -> Option<Phase> {
+        match self {
+            StepName::Phase(phase) => Some(phase),
+            StepName::Hook(Hook::BeforeBuild) => Some(Phase::Build),
+            StepName::Hook(Hook::BeforeTest) => Some(Phase::Test),
+            StepName::Hook(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for StepName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

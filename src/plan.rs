@@ -1,27 +1,25 @@
 //! [`plan`]: of the commits that are due, which to run, and why. Pure.
 
-use crate::{
-    commit::Commit,
-    job::{Job, Plan, Reason},
-};
+use crate::job::{Job, Plan, Reason};
 
 /// A commit that is due, with what decides whether it is run.
 #[derive(Clone, Debug)]
 pub(crate) struct Due {
-    pub(crate) commit: Commit,
-    pub(crate) reason: Reason,
+    pub(crate) job: Job,
     /// Whether a selected ref points at it.
     pub(crate) tip: bool,
     /// Whether the caller came for it.
     pub(crate) own: bool,
     /// Attempts so far that left no verdict.
     pub(crate) attempts: u32,
+    /// Whether somebody canceled it by name.
+    pub(crate) canceled: bool,
 }
 
 /// The rules that a selection and the settings put on a plan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Runs commits that were tried too often.
+    /// Runs commits that are out of attempts.
     pub(crate) retry: bool,
     /// Above how many due commits only the tips are run; none where that rule does not hold.
     pub(crate) backlog: Option<usize>,
@@ -32,14 +30,18 @@ pub(crate) struct Rules {
 /// Decides over commits that are due, oldest first.
 pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let mut plan = Plan::default();
-    let too_many = rules.backlog.is_some_and(|most| due.len() > most);
-    for Due { commit, reason, tip, attempts, .. } in due {
+    // A second look has a limit of its own.
+    let first = due.iter().filter(|due| !matches!(due.job.reason, Reason::Again | Reason::Tag));
+    let first = first.count();
+    let too_many = rules.backlog.is_some_and(|most| first > most);
+    for Due { job, tip, attempts, canceled, .. } in due {
+        let is_out = canceled || attempts >= rules.attempts_max;
         if too_many && !tip {
-            plan.baselined.push(commit.id);
-        } else if attempts >= rules.attempts_max && !rules.retry {
-            plan.held.push(commit.id);
+            plan.baselined.push(job.commit.id);
+        } else if is_out && !rules.retry {
+            plan.held.push(job.commit.id);
         } else {
-            plan.jobs.push(Job { commit, reason });
+            plan.jobs.push(job);
         }
     }
     plan
@@ -50,7 +52,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::commit::{CommitId, Text, TreeId};
+    use crate::commit::{Commit, CommitId, Text, TreeId};
 
     fn due(number: u8, tip: bool, attempts: u32) -> Due {
         let commit = Commit {
@@ -63,7 +65,8 @@ mod tests {
             message: Text::default(),
             branch: None,
         };
-        Due { commit, reason: Reason::Pending, tip, own: true, attempts }
+        let job = Job::new(commit, Reason::Pending);
+        Due { job, tip, own: true, attempts, canceled: false }
     }
 
     fn numbers(ids: impl IntoIterator<Item = CommitId>) -> Vec<u8> {
@@ -83,6 +86,14 @@ mod tests {
         assert_eq!(parts(&plan(all(), RULES)), [vec![1], vec![2, 3], vec![]]);
         let retry = Rules { retry: true, ..RULES };
         assert_eq!(parts(&plan(all(), retry)), [vec![1, 2, 3], vec![], vec![]]);
+    }
+
+    #[test]
+    fn a_commit_that_was_canceled_by_name_waits_for_a_retry_too() {
+        let all = || vec![due(1, true, 0), Due { canceled: true, ..due(2, true, 0) }];
+        assert_eq!(parts(&plan(all(), RULES)), [vec![1], vec![2], vec![]]);
+        let retry = Rules { retry: true, ..RULES };
+        assert_eq!(parts(&plan(all(), retry)), [vec![1, 2], vec![], vec![]]);
     }
 
     #[test]

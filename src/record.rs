@@ -9,6 +9,7 @@ use crate::{
     commit::{CommitId, Text, TreeId},
     deployment::{DeployOutcome, Deployment},
     function::Value,
+    intervention::Intervention,
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
 };
@@ -25,10 +26,17 @@ pub struct Record {
     pub tree: TreeId,
     /// The branch it was judged for.
     pub branch: Option<Text>,
+    /// The tags that named the commit when the job began, sorted.
+    pub tags: Vec<Text>,
+    /// Why the job was started, in a word: `pending`, `interrupted`, `named`, `retry`, `again` or
+    /// `tag`. None in records of older versions.
+    pub trigger: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
     /// Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
     pub reason: Option<String>,
+    /// Who ended it, or left the commit untested, and why; none where nobody did.
+    pub intervention: Option<Intervention>,
     /// When the attempt began.
     pub started: SystemTime,
     /// When it ended.
@@ -39,12 +47,85 @@ pub struct Record {
     pub host: String,
     /// The language of its config, where one could be read.
     pub config: Option<Format>,
-    /// What ran, in order.
+    /// The steps that ran or were left out, in order.
     pub steps: Vec<StepRecord>,
+    /// The builds and tests that were left out, in order. Unless `changed` left them out, the
+    /// commit is not green.
+    pub left_out: Vec<LeftOut>,
+    /// True if its script asked for the branch or the tags, so that it may do something else for
+    /// another ref.
+    pub asked_for_ref: bool,
     /// What its script remembered, by key.
     pub remembered: BTreeMap<String, Value>,
     /// The files that its script kept beyond the export.
     pub artifacts: Vec<Artifact>,
+}
+
+/// A build or test that a job left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The phase.
+    pub step: StepName,
+    /// What left it out.
+    pub by: LeftOutBy,
+}
+
+/// What leaves a build or test out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LeftOutBy {
+    /// Nothing that it is for changed since the nearest green ancestor: it counts as passed.
+    Changed,
+    /// The branch that the commit is judged for.
+    Branch,
+    /// The commit lacks a tag.
+    Tag,
+    /// The commit's message.
+    Message,
+    /// The script's `skip()`.
+    Skip,
+    /// It names a secret that the commit's ref may not have.
+    Secret,
+    /// `git push -o ci.skip`.
+    PushOption,
+    /// A person, with `tinyci skip`.
+    Person,
+}
+
+impl LeftOutBy {
+    /// Every cause there is.
+    pub const ALL: [LeftOutBy; 8] = [
+        LeftOutBy::Changed,
+        LeftOutBy::Branch,
+        LeftOutBy::Tag,
+        LeftOutBy::Message,
+        LeftOutBy::Skip,
+        LeftOutBy::Secret,
+        LeftOutBy::PushOption,
+        LeftOutBy::Person,
+    ];
+
+    /// The name used in JSON: `changed`, `branch`, `tag`, `message`, `skip`, `secret`,
+    /// `push_option` or `person`.
+    pub fn name(self) -> &'static str {
+        match self {
+            LeftOutBy::Changed => "changed",
+            LeftOutBy::Branch => "branch",
+            LeftOutBy::Tag => "tag",
+            LeftOutBy::Message => "message",
+            LeftOutBy::Skip => "skip",
+            LeftOutBy::Secret => "secret",
+            LeftOutBy::PushOption => "push_option",
+            LeftOutBy::Person => "person",
+        }
+    }
+
+    /// True if the phase counts as passed all the same: what it would look at is what a green
+    /// ancestor had.
+    pub fn counts_as_passed(self) -> bool {
+        self == LeftOutBy::Changed
+    }
 }
 
 /// A file that a script kept, in the build's folder `artifacts`.
@@ -63,6 +144,12 @@ impl Record {
     /// Whether this run is green.
     pub fn passed(&self) -> bool {
         self.outcome.passed()
+    }
+
+    /// Whether somebody ended this attempt by the commit's name: it is to be left alone from then on.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        let by_name = self.intervention.as_ref().is_some_and(|by| by.kind.is_of_the_commit());
+        self.outcome == Outcome::Canceled && by_name
     }
 
     /// The record of this step, if it ran.
@@ -110,7 +197,8 @@ pub struct Summary {
     pub settled: Vec<(CommitId, Outcome)>,
     /// Commits that were named and have no config: nothing was run and nothing recorded.
     pub unconfigured: Vec<CommitId>,
-    /// Commits left for `--retry` because they were tried too often without a verdict.
+    /// Commits left for `--retry` because they are out of attempts: tried too often without a
+    /// verdict, or canceled by name.
     pub held: Vec<CommitId>,
     /// How many commits became part of the baseline, and so are not run.
     pub baselined: usize,

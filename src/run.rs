@@ -50,18 +50,52 @@ impl Run {
 
     /// Takes the outcome of the step in hand and moves on.
     ///
-    /// `Skipped` from `before_build` makes the whole commit skipped; from any other step it means
-    /// that the step counts as absent. `Canceled` and `NoVerdict` leave only `after_all`.
+    /// `Skipped` from `before_build` leaves out build and test, from any other step of a phase that
+    /// phase, as [`leave_out`](Run::leave_out) does; from a hook after a phase it changes nothing.
+    /// `Canceled` and `NoVerdict` leave only `after_all`.
     pub fn finish(&mut self, outcome: Outcome) {
         let Some(step) = self.step else { return };
         if step == Hook::AfterAll.into() {
             self.step = None;
         } else if matches!(outcome, Outcome::Canceled | Outcome::NoVerdict) {
             self.stop(outcome);
+        } else if outcome == Outcome::Skipped && step.decides().is_some() {
+            self.leave_out(false);
+            if step == Hook::BeforeBuild.into() {
+                self.step = Some(Hook::AfterAll.into());
+            }
         } else {
             self.judge(step, outcome);
             self.step = Some(self.after(step, outcome));
         }
+    }
+
+    /// Leaves out the phase whose turn it is, with those of its hooks that are still to come.
+    ///
+    /// Unless it counts as passed, the commit cannot be green any more.
+    ///
+    /// ```
+    /// use tinyci::{Hook, Outcome, Phase, Run};
+    /// let mut run = Run::new();
+    /// run.leave_out(false);
+    /// assert_eq!(run.step(), Some(Hook::BeforeTest.into()));
+    /// run.leave_out(true);
+    /// assert_eq!(run.step(), Some(Hook::AfterAll.into()));
+    /// run.finish(Outcome::Success);
+    /// assert_eq!(run.outcome(), Outcome::Skipped);
+    /// ```
+    pub fn leave_out(&mut self, counts_as_passed: bool) {
+        let next = match self.step {
+            Some(StepName::Hook(Hook::BeforeBuild) | StepName::Phase(Phase::Build)) => {
+                Hook::BeforeTest
+            }
+            Some(StepName::Hook(Hook::BeforeTest) | StepName::Phase(Phase::Test)) => Hook::AfterAll,
+            _ => return,
+        };
+        if !counts_as_passed && self.outcome == Outcome::Success {
+            self.outcome = Outcome::Skipped;
+        }
+        self.step = Some(next.into());
     }
 
     /// Ends the run early: its time limit passed, it was canceled, or the machinery failed.
@@ -78,12 +112,7 @@ impl Run {
 
     /// Phases and `before_*` hooks decide the verdict; other hooks never do.
     fn judge(&mut self, step: StepName, outcome: Outcome) {
-        let decides = matches!(
-            step,
-            StepName::Phase(_) | StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest)
-        );
-        let skips_commit = step == Hook::BeforeBuild.into() && outcome == Outcome::Skipped;
-        if skips_commit || (decides && failed(outcome)) {
+        if step.decides().is_some() && failed(outcome) {
             self.outcome = outcome;
         }
     }
@@ -95,12 +124,11 @@ impl Run {
         };
         let red = failed(self.outcome);
         match step {
-            StepName::Hook(BeforeBuild) if self.outcome != Outcome::Success => AfterAll.into(),
+            StepName::Hook(BeforeBuild | AfterBuild | BeforeTest) if red => AfterAll.into(),
             StepName::Hook(BeforeBuild) => Phase::Build.into(),
             StepName::Phase(Phase::Build) if failed(outcome) => AfterBuildFailure.into(),
             StepName::Phase(Phase::Build) => AfterBuildSuccess.into(),
             StepName::Hook(AfterBuildSuccess | AfterBuildFailure) => AfterBuild.into(),
-            StepName::Hook(AfterBuild | BeforeTest) if red => AfterAll.into(),
             StepName::Hook(AfterBuild) => BeforeTest.into(),
             StepName::Hook(BeforeTest) => Phase::Test.into(),
             StepName::Phase(Phase::Test) if failed(outcome) => AfterTestFailure.into(),
@@ -122,38 +150,54 @@ fn failed(outcome: Outcome) -> bool {
 mod tests {
     use super::*;
 
-    /// Every way a step can end for the run: an outcome of its own, or the run's own stop.
-    const ENDINGS: [(bool, Outcome); 9] = [
-        (false, Outcome::Success),
-        (false, Outcome::Failure),
-        (false, Outcome::TimedOut),
-        (false, Outcome::Skipped),
-        (false, Outcome::NoVerdict),
-        (false, Outcome::Canceled),
-        (true, Outcome::TimedOut),
-        (true, Outcome::Canceled),
-        (true, Outcome::NoVerdict),
+    /// A way a step can end for the run.
+    #[derive(Clone, Copy, Debug)]
+    enum Ending {
+        Finish(Outcome),
+        Stop(Outcome),
+        LeaveOut { counts_as_passed: bool },
+    }
+
+    use Ending::{Finish, LeaveOut, Stop};
+
+    const ENDINGS: [Ending; 11] = [
+        Finish(Outcome::Success),
+        Finish(Outcome::Failure),
+        Finish(Outcome::TimedOut),
+        Finish(Outcome::Skipped),
+        Finish(Outcome::NoVerdict),
+        Finish(Outcome::Canceled),
+        Stop(Outcome::TimedOut),
+        Stop(Outcome::Canceled),
+        Stop(Outcome::NoVerdict),
+        LeaveOut { counts_as_passed: false },
+        LeaveOut { counts_as_passed: true },
     ];
 
-    type Ended = (StepName, bool, Outcome);
+    type Ended = (StepName, Ending);
 
     /// Walks all sequences and hands each finished one over with its outcome.
     fn walk(run: Run, path: &mut Vec<Ended>, check: &mut impl FnMut(&[Ended], Outcome)) {
         let Some(step) = run.step() else { return check(path, run.outcome()) };
         assert!(path.len() < StepName::ALL.len(), "no step comes twice: {path:?}");
-        for (stop, outcome) in ENDINGS {
+        for ending in ENDINGS {
             let mut next = run.clone();
-            if stop {
-                next.stop(outcome);
-                if step == Hook::AfterAll.into() {
-                    next.finish(outcome);
+            match ending {
+                Finish(outcome) => next.finish(outcome),
+                Stop(outcome) => {
+                    next.stop(outcome);
+                    if step == Hook::AfterAll.into() {
+                        next.finish(outcome);
+                    }
                 }
-            } else {
-                next.finish(outcome);
+                LeaveOut { counts_as_passed } => next.leave_out(counts_as_passed),
             }
-            path.push((step, stop, outcome));
-            walk(next, path, check);
-            path.pop();
+            // There is nothing to leave out once a phase is over.
+            if next != run {
+                path.push((step, ending));
+                walk(next, path, check);
+                path.pop();
+            }
         }
     }
 
@@ -186,20 +230,23 @@ mod tests {
         });
     }
 
+    /// The rule in other words: what a step says that has a say, and the worst of it.
     #[test]
-    fn a_commit_is_green_only_if_every_deciding_step_was() {
+    fn a_commit_is_green_only_if_every_phase_ran_and_passed_or_counts_as_passed() {
         all_sequences(|path, outcome| {
-            let spoiled = path.iter().any(|(step, stop, ended)| match step {
-                _ if *stop => true,
-                StepName::Phase(_) => !matches!(ended, Outcome::Success | Outcome::Skipped),
-                StepName::Hook(Hook::BeforeBuild) => *ended != Outcome::Success,
-                StepName::Hook(Hook::BeforeTest) => {
-                    !matches!(ended, Outcome::Success | Outcome::Skipped)
-                }
-                StepName::Hook(Hook::AfterAll) => false,
-                StepName::Hook(_) => matches!(ended, Outcome::NoVerdict | Outcome::Canceled),
-            });
+            let says = |(step, ending): &Ended| match (step, ending) {
+                (StepName::Hook(Hook::AfterAll), Finish(_)) => Outcome::Success,
+                (_, Stop(outcome)) => *outcome,
+                (_, Finish(outcome @ (Outcome::Canceled | Outcome::NoVerdict))) => *outcome,
+                (_, LeaveOut { counts_as_passed: false }) => Outcome::Skipped,
+                (_, LeaveOut { counts_as_passed: true }) => Outcome::Success,
+                (step, Finish(outcome)) if step.decides().is_some() => *outcome,
+                _ => Outcome::Success,
+            };
+            let spoiled = path.iter().map(says).any(|says| says != Outcome::Success);
             assert_eq!(outcome.passed(), !spoiled, "{path:?} ended {outcome}");
+            let red = path.iter().map(says).any(failed);
+            assert!(outcome != Outcome::Skipped || !red, "{path:?} hides a failure");
         });
     }
 
@@ -207,11 +254,13 @@ mod tests {
     fn a_stop_or_a_failing_before_hook_leaves_only_after_all() {
         all_sequences(|path, _| {
             for pair in path.windows(2) {
-                let (step, stop, ended) = pair[0];
+                let (step, ending) = pair[0];
                 let before = matches!(step, StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest));
-                let halts = stop
-                    || matches!(ended, Outcome::Canceled | Outcome::NoVerdict)
-                    || (before && failed(ended));
+                let halts = match ending {
+                    Stop(_) | Finish(Outcome::Canceled | Outcome::NoVerdict) => true,
+                    Finish(outcome) => before && failed(outcome),
+                    LeaveOut { .. } => false,
+                };
                 if halts {
                     assert_eq!(pair[1].0, Hook::AfterAll.into(), "{path:?}");
                 }
@@ -223,7 +272,7 @@ mod tests {
     fn a_red_phase_runs_its_failure_hook_and_a_green_one_its_success_hook() {
         all_sequences(|path, _| {
             for pair in path.windows(2) {
-                let ((step, stop, ended), next) = (pair[0], pair[1].0);
+                let ((step, ending), next) = (pair[0], pair[1].0);
                 let (success, failure) = match step {
                     StepName::Phase(Phase::Build) => {
                         (Hook::AfterBuildSuccess, Hook::AfterBuildFailure)
@@ -234,12 +283,39 @@ mod tests {
                     StepName::Phase(Phase::Deploy) => panic!("{path:?} deploys"),
                     StepName::Hook(_) => continue,
                 };
-                match ended {
-                    _ if stop => {}
-                    Outcome::Success | Outcome::Skipped => assert_eq!(next, success.into()),
-                    Outcome::Failure | Outcome::TimedOut => assert_eq!(next, failure.into()),
+                match ending {
+                    Finish(Outcome::Success) => assert_eq!(next, success.into()),
+                    Finish(Outcome::Failure | Outcome::TimedOut) => {
+                        assert_eq!(next, failure.into());
+                    }
                     _ => {}
                 }
+            }
+        });
+    }
+
+    #[test]
+    fn a_phase_that_is_left_out_runs_no_hook_any_more() {
+        let of_build = [Hook::AfterBuildSuccess, Hook::AfterBuildFailure, Hook::AfterBuild];
+        let of_test = [Hook::AfterTestSuccess, Hook::AfterTestFailure, Hook::AfterTest];
+        all_sequences(|path, _| {
+            for (place, (step, ending)) in path.iter().enumerate() {
+                if !matches!(ending, LeaveOut { .. } | Finish(Outcome::Skipped))
+                    || step.decides().is_none()
+                {
+                    continue;
+                }
+                let begins_build = *step == Hook::BeforeBuild.into();
+                let all_of_it = begins_build && matches!(ending, Finish(_));
+                let build = begins_build || *step == Phase::Build.into();
+                let is_gone = |(later, _): &Ended| match later {
+                    StepName::Phase(Phase::Build) => true,
+                    StepName::Phase(_) => all_of_it || !build,
+                    StepName::Hook(hook) if of_build.contains(hook) => build,
+                    StepName::Hook(hook) if of_test.contains(hook) => all_of_it || !build,
+                    StepName::Hook(hook) => all_of_it && *hook == Hook::BeforeTest,
+                };
+                assert!(!path[place + 1..].iter().any(is_gone), "{path:?}");
             }
         });
     }
@@ -252,6 +328,7 @@ mod tests {
         let over = run.clone();
         run.finish(Outcome::Failure);
         run.stop(Outcome::TimedOut);
+        run.leave_out(false);
         assert_eq!((run.step(), run.outcome()), (None, Outcome::Canceled));
         assert_eq!(run, over);
     }

@@ -22,8 +22,10 @@ use crate::{
 pub struct Selection {
     /// What was named; empty means all that is pending.
     pub targets: Vec<Target>,
-    /// Runs named commits again that have a verdict, and any that were tried too often.
+    /// Runs named commits again that have a verdict, and any that are out of attempts.
     pub retry: bool,
+    /// What was said with the push: `git push -o OPTION`.
+    pub push_options: Vec<String>,
     /// Looks under the baseline too.
     pub all_history: bool,
     /// What to do when another run holds the repository.
@@ -96,20 +98,28 @@ impl Selection {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) with the line number, where a line is not of that form.
     pub fn hook_lines(lines: impl AsRef<[u8]>) -> Result<Self, Error> {
-        let lines = lines.as_ref().split(|byte| *byte == b'\n').enumerate();
-        let lines = lines.filter(|(_, line)| !line.is_empty());
-        let updates = lines.map(|(index, line)| {
-            let update = parse_update(line).ok_or_else(|| {
-                let text = String::from_utf8_lossy(line);
-                let message = format!(
-                    "line {} is not `<old id> <new id> <ref>`, as git's post-receive hook gets it: `{text}`",
-                    index + 1
-                );
-                Error::new(ErrorKind::InvalidArg, message)
-            });
-            update.map(Target::Update)
-        });
-        Ok(Self { targets: updates.collect::<Result<_, _>>()?, ..Self::default() })
+        let updates = parse_updates(lines.as_ref())?.into_iter().map(Target::Update);
+        Ok(Self { targets: updates.collect(), ..Self::default() })
+    }
+
+    /// What was said with the push, as git tells it a `post-receive` hook (`GIT_PUSH_OPTION_*`).
+    ///
+    /// `ci.skip` gives the commits that the push brought the verdict `skipped`, as far as they have
+    /// none and no job of theirs has begun; what another selected ref reaches too was there before.
+    /// That holds at once, whoever holds the repository. It means nothing where nothing was pushed.
+    ///
+    /// ```
+    /// use tinyci::Selection;
+    /// let id = "f40785cbc4422f39c36118fbae071932774cb5b6";
+    /// let line = format!("{} {id} refs/heads/main\n", "0".repeat(40));
+    /// let push = Selection::hook_lines(line)?.push_options(["ci.skip"]);
+    /// # let _ = push;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    #[must_use]
+    pub fn push_options<S: Into<String>>(mut self, options: impl IntoIterator<Item = S>) -> Self {
+        self.push_options.extend(options.into_iter().map(Into::into));
+        self
     }
 
     /// Adds a commit by its revision.
@@ -119,7 +129,7 @@ impl Selection {
         self
     }
 
-    /// Runs again what has a verdict (where it is named) or was tried too often.
+    /// Runs again what has a verdict (where it is named) or is out of attempts.
     #[must_use]
     pub fn retry(mut self, retry: bool) -> Self {
         self.retry = retry;
@@ -168,6 +178,32 @@ impl Selection {
     pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
         self.pipeline = Some(pipeline);
         self
+    }
+}
+
+/// The lines that a `post-receive` hook reads.
+pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<Update>, Error> {
+    let lines = lines.split(|byte| *byte == b'\n').enumerate();
+    let lines = lines.filter(|(_, line)| !line.is_empty());
+    let updates = lines.map(|(index, line)| {
+        parse_update(line).ok_or_else(|| {
+            let text = String::from_utf8_lossy(line);
+            let message = format!(
+                "line {} is not `<old id> <new id> <ref>`, as git's post-receive hook gets it: `{text}`",
+                index + 1
+            );
+            Error::new(ErrorKind::InvalidArg, message)
+        })
+    });
+    updates.collect()
+}
+
+impl Update {
+    /// The line that a `post-receive` hook reads for it.
+    pub(crate) fn line(&self) -> Vec<u8> {
+        let id = |id: Option<CommitId>| id.map_or_else(|| "0".repeat(40), |id| id.to_string());
+        let ids = format!("{} {} ", id(self.old), id(self.new));
+        [ids.as_bytes(), self.reference.as_bytes(), b"\n"].concat()
     }
 }
 

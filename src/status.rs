@@ -21,7 +21,7 @@ pub struct Status {
     /// Of those that are due, the ones that a remote has judged, as it was last fetched:
     /// [`Engine::merge_results`](crate::Engine::merge_results) makes that verdict one's own.
     pub judged_by_remote: Vec<CommitId>,
-    /// The commits that were tried too often, and wait for `tinyci run --retry`.
+    /// The commits that are out of attempts, and wait for `tinyci run --retry`.
     pub held: Vec<CommitId>,
     /// Every branch, HEAD's first.
     pub branches: Vec<BranchStatus>,

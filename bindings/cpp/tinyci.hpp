@@ -1026,7 +1026,7 @@ public:
     options &var(const std::string &name, const std::string &text) {
         return set(tinyci_options_set_var, detail::text(name), detail::text(text));
     }
-    /// Who deploys, approves and unlocks. Without it, whom git's configuration names.
+    /// Who acts, as records name it. Without it, whom git's configuration names.
     options &by(const std::string &name, const std::string &address) {
         return set(tinyci_options_set_by, detail::text(name), detail::text(address));
     }

@@ -106,7 +106,7 @@ func Setting(key, value string) Option {
 	}
 }
 
-// By says who deploys, approves and unlocks; else it is whom git's configuration names.
+// By says who acts, as records name it; else it is whom git's configuration names.
 func By(name, address string) Option {
 	return func(s *settings) {
 		var t texts

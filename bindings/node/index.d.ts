@@ -79,7 +79,7 @@ export interface Options {
   env?: Record<string, string | null>;
   /** Variables that every command can use in a tag. */
   vars?: Record<string, string>;
-  /** Who deploys, approves and unlocks; else whom git's configuration names. */
+  /** Who acts, as records name it; else whom git's configuration names. */
   by?: { name: string; address: string };
   /** What is called at points of every run, before the config's own hook of that name. */
   hooks?: Partial<Record<HookPoint, (hook: Hook) => unknown>>;

@@ -337,8 +337,8 @@ pub extern "C" fn tinyci_options_set_var(
     })
 }
 
-/// Says who deploys, approves and unlocks through the engine. Without it, that is whom git's
-/// configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
+/// Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
+/// that is whom git's configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
 ///
 /// It is the host's word: records keep it beside the account that the host runs as.
 ///

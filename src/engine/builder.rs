@@ -265,7 +265,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Says who deploys, approves and unlocks through this engine. Without it, that is whom git's
+    /// Says who deploys, approves, unlocks, cancels and skips through this engine. Without it, that is whom git's
     /// configuration names; [`DeployRequest::by`](crate::DeployRequest::by) says it of one
     /// deployment.
     ///

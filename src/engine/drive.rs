@@ -3,10 +3,12 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    active_jobs::ActiveJobs,
     deploy::deploy_pushed,
-    due::{Wanted, left_out, settled_outcome},
+    due::{Wanted, left_out, settled_outcome, why_held},
     handle::Shared,
-    job::{Books, Site},
+    interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
+    job::{Books, Site, host_name, run_id},
     process_env::ProcessEnv,
     pump::{self, Sender},
     queue::{self, Turn},
@@ -16,23 +18,26 @@ use super::{
 };
 use crate::{
     cancel::CancelView,
-    commit::CommitId,
+    commit::{CommitId, Text},
     error::{Error, ErrorKind},
-    event::Event,
+    event::{Event, Meta},
     job::{Job, Plan},
     outcome::Outcome,
     plan::plan,
     process::Guard,
     record::Summary,
-    repo::Repo,
-    selection::{Selection, Update, Wait},
-    workspace::{Attempts, Logs, RunLock, Workspace},
+    repo::{DueCommit, Repo},
+    retest::JudgedFor,
+    selection::{Selection, Update, Wait, parse_updates},
+    workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
 };
 
 /// One call of [`Engine::run`](crate::Engine::run), on its own thread.
 pub(super) struct Drive<'a> {
     shared: &'a Shared,
     env: &'a ProcessEnv,
+    /// Names this call among all others.
+    id: String,
     cancel: CancelView,
     events: Sender,
     repo: Repo,
@@ -51,6 +56,8 @@ pub(super) struct Drive<'a> {
     /// Whether the lock goes to a waiter once the caller's own work is done. Until one did not take
     /// it: it may be stopped, and the work must not wait for it.
     yields: bool,
+    /// The refs of pushes that ask for more than they get.
+    left: HashSet<Text>,
     summary: Summary,
 }
 
@@ -77,6 +84,7 @@ impl<'a> Drive<'a> {
         Ok(Self {
             shared,
             env,
+            id: run_id(),
             cancel,
             events,
             repo,
@@ -89,12 +97,15 @@ impl<'a> Drive<'a> {
             attempted: HashSet::new(),
             own: HashSet::new(),
             yields: true,
+            left: HashSet::new(),
             summary: Summary::default(),
         })
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
-        if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
+        if let Err(error) =
+            self.skip_pushed().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
+        {
             // A fault before anything was begun means that the run could not begin.
             if self.attempted.is_empty() {
                 return Err(error);
@@ -113,6 +124,43 @@ impl<'a> Drive<'a> {
         Ok(self.summary)
     }
 
+    /// Leaves untested what was pushed to be. Before anything else, and without the lock: whoever
+    /// holds that would take it up meanwhile.
+    fn skip_pushed(&mut self) -> Result<(), Error> {
+        let Wanted { pushed, push_options, .. } = &self.wanted;
+        let options = if pushed.is_empty() { &[][..] } else { push_options };
+        for message in unknown_options(options) {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+        if !options.iter().any(|option| option == CI_SKIP) {
+            return Ok(());
+        }
+        let brought = self.repo.new_with_push(pushed, &self.shared.settings.refs)?;
+        let mut due = self.wanted.scan(self.shared, &self.repo)?;
+        due.retain(|due| brought.contains(&due.id));
+        let by = pusher(self.env);
+        for DueCommit { id, branch, .. } in due {
+            if is_in_progress(&self.workspace, id)? {
+                let message = too_late(id);
+                self.events.send(Event::Warning { meta: pump::meta(), message });
+                continue;
+            }
+            let commit = self.repo.commit_for(id, branch)?;
+            let Some(record) = write_skip(self.shared, &self.repo, &commit, &by)? else { continue };
+            self.attempted.insert(id);
+            self.events.send(Event::JobFinished {
+                meta: Meta {
+                    commit: Some(id),
+                    run: Some(record.run.as_str().into()),
+                    ..pump::meta()
+                },
+                record: Box::new(record.clone()),
+            });
+            self.summary.records.push(record);
+        }
+        Ok(())
+    }
+
     /// Does what the caller came for.
     fn attend(&mut self) -> Result<(), Error> {
         if self.only_settled()? {
@@ -129,16 +177,21 @@ impl<'a> Drive<'a> {
         }
         let attempts = self.workspace.attempts()?;
         let mut summary = Summary::default();
-        let due = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
-        if due.is_empty() {
+        let found = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
+        if found.due.is_empty() {
             self.summary = summary;
         }
-        Ok(due.is_empty())
+        Ok(found.due.is_empty())
     }
 
     /// Takes the lock; none where there is nothing left to do with it.
     fn lock_or_wait(&mut self) -> Result<Option<RunLock>, Error> {
         if self.wanted.named.is_none() {
+            let lines: Vec<u8> = self.pushed.iter().flat_map(Update::line).collect();
+            if !lines.is_empty() {
+                self.workspace.leave_pushed(&lines)?;
+                self.wanted.push_is_left = true;
+            }
             self.workspace.wake()?;
         }
         if let Some(lock) = self.workspace.lock()? {
@@ -171,6 +224,7 @@ impl<'a> Drive<'a> {
     /// Works under the lock until nothing is due or a waiter takes over.
     fn stay(&mut self, mut lock: RunLock) -> Result<Stay, Error> {
         loop {
+            lock.introduce(&host_name(), &self.id);
             match self.passes(&lock).and_then(|()| self.gives_way()) {
                 Ok(true) => {}
                 Ok(false) => return lock.release().map(|()| Stay::Done),
@@ -204,10 +258,17 @@ impl<'a> Drive<'a> {
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
         self.seen = self.workspace.wake_count()?;
         let attempts = self.workspace.attempts()?;
+        let pushed = self.workspace.pushed()?;
         let jobs = self.look(&attempts)?;
         if !jobs.is_empty() && !self.cancel.is_canceled() {
-            self.work(jobs, lock, guard, &attempts)?;
+            let left = self.work(jobs, lock, guard, &attempts)?;
+            if !left && !self.cancel.is_canceled() {
+                self.forget_pushed(&pushed, &attempts)?;
+            }
             return Ok(!self.gives_way()?);
+        }
+        if jobs.is_empty() {
+            self.forget_pushed(&pushed, &attempts)?;
         }
         self.summary.canceled |= !jobs.is_empty();
         if self.wanted.named.is_none() {
@@ -223,12 +284,14 @@ impl<'a> Drive<'a> {
     /// What is to be run now, of what was not attempted yet.
     fn look(&mut self, attempts: &Attempts) -> Result<Vec<Job>, Error> {
         let mut told = Summary::default();
-        let due = self.wanted.due(self.shared, &self.repo, attempts, &mut told)?;
+        let found = self.wanted.due(self.shared, &self.repo, attempts, &mut told)?;
+        self.tell_left(found.left);
+        let due = found.due;
         if self.wanted.named.is_some() {
             told.settled.retain(|(id, _)| !self.attempted.contains(id));
             (self.summary.settled, self.summary.unconfigured) = (told.settled, told.unconfigured);
         }
-        self.own = due.iter().filter(|due| due.own).map(|due| due.commit.id).collect();
+        self.own = due.iter().filter(|due| due.own).map(|due| due.job.commit.id).collect();
         let mut plan = plan(due, self.wanted.rules(self.shared));
         plan.jobs.retain(|job| !self.attempted.contains(&job.commit.id));
         if !self.wanted.of_others {
@@ -237,17 +300,52 @@ impl<'a> Drive<'a> {
         Ok(plan.jobs)
     }
 
+    /// Says that a push asks for more than it gets.
+    fn tell_left(&mut self, left: Vec<Text>) {
+        let Some(example) = left.last().map(short_ref) else { return };
+        let count = left.len();
+        self.left.extend(left);
+        self.warn(format!(
+            "{count} more pushed refs name commits that were not tested for them, and are left \
+             alone; `tinyci run {example}` tests one"
+        ));
+    }
+
+    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet is looked at
+    /// again: no other ref may reach it.
+    fn forget_pushed(&self, pushed: &[Pushed], attempts: &Attempts) -> Result<(), Error> {
+        if self.wanted.named.is_some() {
+            return Ok(());
+        }
+        for push in pushed {
+            let mut is_over = true;
+            for update in parse_updates(&push.lines).unwrap_or_default() {
+                is_over &=
+                    self.left.contains(&update.reference) || self.is_over(&update, attempts)?;
+            }
+            if is_over {
+                push.forget()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, update: &Update, attempts: &Attempts) -> Result<bool, Error> {
+        if !update.reference.as_bytes().starts_with(b"refs/tags/") {
+            return Ok(true);
+        }
+        let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
+        let is_held = attempts.get(&id) >= self.shared.settings.attempts;
+        let is_settled = is_held || self.repo.verdict(id)?.is_some();
+        Ok(is_settled || !self.wanted.is_configured(&self.repo, id)?)
+    }
+
     /// Reports the commits that a plan leaves out, and hides those that the backlog rule does.
     fn keep_aside(&mut self, plan: &Plan) -> Result<(), Error> {
         for id in &plan.held {
             if !self.summary.held.contains(id) {
                 self.summary.held.push(*id);
-                self.warn(format!(
-                    "commit {} was tried {} times without a verdict; `tinyci run --retry {}` runs it again",
-                    id.short(),
-                    self.shared.settings.attempts,
-                    id.short()
-                ));
+                self.warn(why_held(self.shared, &self.repo, *id)?);
             }
         }
         if !plan.baselined.is_empty() {
@@ -269,14 +367,14 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Hands the jobs of one plan to as many workers as the engine has.
+    /// Hands the jobs of one plan to as many workers as the engine has; true if some are left.
     fn work(
         &mut self,
         jobs: Vec<Job>,
         lock: &RunLock,
         guard: &Arc<Guard>,
         attempts: &Attempts,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         prepare_builds(self.shared, &self.workspace, &self.repo)?;
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
         self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
@@ -290,18 +388,20 @@ impl<'a> Drive<'a> {
             events: &self.events,
             pipeline: self.wanted.pipeline.as_ref(),
         };
-        let books = Books { attempts, lock };
+        let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
+        let books = Books { attempts, lock, active: &active };
         let bounds =
             Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
         let worked = workers::work(&site, books, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
-        self.summary.canceled |= canceled || (self.cancel.is_canceled() && worked.left);
+        // A job that was ended by itself leaves the run as it is.
+        self.summary.canceled |= self.cancel.is_canceled() && (canceled || worked.left);
         self.attempted.extend(worked.taken);
         // The work for others is theirs to report.
         if !self.wanted.of_others {
             self.summary.records.extend(worked.records);
         }
-        worked.fault.map_or(Ok(()), Err)
+        worked.fault.map_or(Ok(worked.left), Err)
     }
 
     /// Adds the verdicts of what was pushed and settled before, or by another run meanwhile.
@@ -329,10 +429,14 @@ impl<'a> Drive<'a> {
         if self.wanted.pushed.is_empty() {
             return Ok(false);
         }
-        let due = self.wanted.scan(self.shared, &self.repo)?;
-        let mut own = due.into_iter().filter(|due| due.pushed).map(|due| due.id);
+        let mut own = self.wanted.own_due(self.shared, &self.repo)?.into_iter();
         Ok(own.all(|id| self.attempted.contains(&id) || self.summary.held.contains(&id)))
     }
+}
+
+/// A ref's name as a person types it.
+fn short_ref(name: &Text) -> String {
+    JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
 
 /// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks

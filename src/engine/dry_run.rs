@@ -9,15 +9,15 @@ use super::{
     handle::{Engine, Shared, on_big_thread},
     job::JobSource,
     process_env::ProcessEnv,
-    scripts::{Scripts, trigger},
-    step::{DryEffects, JobInfo, JobLimits, Memory, RepoLookups, Steps},
+    scripts::Scripts,
+    step::{DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps},
 };
 use crate::{
     cancel::{CancelToken, CancelView},
     commit::Commit,
     error::Error,
-    forecast::{Act, Forecast, StepForecast},
-    job::Reason,
+    forecast::{Act, Assumption, Forecast, StepForecast},
+    job::{Job, Reason},
     mask::Masks,
     outcome::Outcome,
     pipeline::{Phase, Pipeline, StepName},
@@ -83,11 +83,31 @@ pub(super) fn dry_run(
     (pipeline, scripts): (&Pipeline, &Scripts),
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
-    let trigger = trigger(Reason::Named);
-    let source = JobSource { run: PLAN, trigger, environment: None };
+    let job = Job::new(commit.clone(), Reason::Named);
+    self::job((shared, env), repo, &job, (pipeline, scripts), assume)
+}
+
+/// True unless it is certain that none of these steps would run in a dry run's job.
+pub(super) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
+    let runs = |step: &StepForecast| steps.contains(&step.name) && step.outcome != Outcome::Skipped;
+    let is_unknown = |act: &Act| matches!(act, Act::Command { output: Assumption::Unknown, .. });
+    let is_open = |step: &StepForecast| step.host_hooks > 0 || step.acts.iter().any(is_unknown);
+    dry.outcome == Outcome::NoVerdict || dry.steps.iter().any(|step| runs(step) || is_open(step))
+}
+
+/// What a job would do.
+pub(super) fn job(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
     let facts = source.facts(shared, repo, commit);
+    let judge = Judge::new(pipeline, source.forced);
     let dry = DryRun::new((shared, commit), &facts, assume, false);
-    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), facts);
+    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
     let walked = steps.walk(&|_| {});
     let forecasts = dry.forecasts(walked.steps);
     Ok(Forecast { commit: commit.id, outcome: walked.outcome, steps: forecasts })
@@ -110,10 +130,11 @@ pub(super) fn dry_deploy(
     environment: &str,
     run: Option<&Record>,
 ) -> Result<DeployForecast, Error> {
-    let source = JobSource { run: PLAN, trigger: "deploy", environment: Some(environment) };
+    let source = JobSource::of_deployment(PLAN, environment);
     let facts = source.facts(shared, repo, commit);
+    let judge = Judge::new(pipeline, source.forced);
     let dry = DryRun::new((shared, commit), &facts, &[], true);
-    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), facts);
+    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
     if let Some(run) = run {
         steps.recall(run);
     }
@@ -142,7 +163,7 @@ impl DryRun {
         assume: &[(String, String)],
         deploys: bool,
     ) -> Self {
-        let lookups = Arc::new(RepoLookups::new(shared, commit));
+        let lookups = Arc::new(RepoLookups::new(shared, commit, &facts.tags));
         let export_dir = &facts.export_dir;
         let effects = DryEffects::new(shared, assume, deploys, lookups.clone(), export_dir);
         Self { effects: Arc::new(effects), lookups }
@@ -153,7 +174,7 @@ impl DryRun {
         (shared, env): (&Shared, &ProcessEnv),
         commit: &Commit,
         (pipeline, scripts): (&'a Pipeline, &'a Scripts),
-        facts: Facts,
+        (facts, judge): (Facts, Judge),
     ) -> Steps<'a> {
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -168,7 +189,7 @@ impl DryRun {
         Steps {
             pipeline,
             scripts,
-            info: JobInfo::new((shared, env), facts, limits),
+            info: JobInfo::new((shared, env), facts, limits, judge),
             context,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),

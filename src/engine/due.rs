@@ -1,18 +1,23 @@
 //! What a caller asked for, and what of that is due: the scan, the notes and the plan, joined.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::{handle::Shared, scripts::Scripts};
+use super::{
+    handle::Shared,
+    retest::{self, SecondLook},
+    scripts::Scripts,
+};
 use crate::{
-    commit::CommitId,
+    commit::{CommitId, Text},
     error::Error,
-    job::{Plan, Reason},
+    job::{Job, Plan, Reason},
     outcome::Outcome,
     pipeline::Pipeline,
     plan::{Due, Rules, plan},
-    record::Summary,
+    record::{Record, Summary},
     repo::{DueCommit, Repo, ScanRequest},
-    selection::{Selection, Target, Update},
+    retest::JudgedFor,
+    selection::{Selection, Target, Update, parse_updates},
     workspace::Attempts,
 };
 
@@ -21,8 +26,14 @@ use crate::{
 pub(super) struct Wanted {
     /// The commits that were named; none where all that is pending is meant.
     pub(super) named: Option<Vec<CommitId>>,
+    /// The refs by which commits were named.
+    refs: HashMap<CommitId, Text>,
     /// The refs that were pushed.
     pub(super) pushed: Vec<Update>,
+    /// True once word of the push is left for whoever holds the lock.
+    pub(super) push_is_left: bool,
+    /// What was said with the push.
+    pub(super) push_options: Vec<String>,
     /// Whether to run named commits that have a verdict, and any that were tried too often.
     pub(super) retry: bool,
     all_history: bool,
@@ -41,11 +52,15 @@ impl Wanted {
     ) -> Result<Self, Error> {
         // What cannot be run at all is the caller's mistake, and no commit's failure.
         selection.pipeline.as_ref().map(|it| Scripts::of(shared, it)).transpose()?;
-        let mut named = Vec::new();
+        let (mut named, mut refs) = (Vec::new(), HashMap::new());
         let mut pushed = Vec::new();
         for target in &selection.targets {
             match target {
-                Target::Revision(revision) => named.push(repo.resolve(revision)?),
+                Target::Revision(revision) => {
+                    let id = repo.resolve(revision)?;
+                    refs.extend(repo.ref_named(revision).map(|name| (id, name)));
+                    named.push(id);
+                }
                 Target::Range(range) => named.extend(repo.resolve_range(range)?),
                 Target::Update(update) => pushed.push(update.clone()),
             }
@@ -56,8 +71,19 @@ impl Wanted {
             selection.targets.iter().all(|target| matches!(target, Target::Update(_)));
         let named = (!only_pushed).then_some(named);
         let Selection { retry, all_history, .. } = *selection;
-        let pipeline = selection.pipeline.clone();
-        Ok(Self { named, pushed, retry, all_history, pipeline, of_others: false })
+        let (pipeline, push_options) = (selection.pipeline.clone(), selection.push_options.clone());
+        let (push_is_left, of_others) = (false, false);
+        Ok(Self {
+            named,
+            refs,
+            pushed,
+            push_is_left,
+            push_options,
+            retry,
+            all_history,
+            pipeline,
+            of_others,
+        })
     }
 
     /// What a holder of the lock does for callers that found it busy, when its own work is done.
@@ -65,22 +91,27 @@ impl Wanted {
         Self { of_others: true, ..Self::default() }
     }
 
-    /// The commits that are due, oldest first. Of named ones that are not, `summary` says why.
+    /// The commits that are due, oldest first, and then those that are tested again or asked for by
+    /// a tag. Of named ones that are not due, `summary` says why.
     pub(super) fn due(
         &self,
         shared: &Shared,
         repo: &Repo,
         attempts: &Attempts,
         summary: &mut Summary,
-    ) -> Result<Vec<Due>, Error> {
+    ) -> Result<DueCommits, Error> {
         match &self.named {
-            Some(named) => self.due_of_named(repo, named, attempts, summary),
+            Some(named) => {
+                let due = self.due_of_named(shared, repo, named, attempts, summary)?;
+                Ok(DueCommits { due, left: Vec::new() })
+            }
             None => self.due_of_scan(shared, repo, attempts),
         }
     }
 
     fn due_of_named(
         &self,
+        shared: &Shared,
         repo: &Repo,
         named: &[CommitId],
         attempts: &Attempts,
@@ -88,10 +119,14 @@ impl Wanted {
     ) -> Result<Vec<Due>, Error> {
         let mut ids = Vec::new();
         let mut reasons = Vec::new();
+        let mut again = Vec::new();
         for id in named {
             let reason = match settled_outcome(repo, *id)? {
                 Some(outcome) if !self.retry => {
-                    summary.settled.push((*id, outcome));
+                    match self.again_if_skipped(shared, repo, *id, outcome)? {
+                        Some(job) => again.push(job),
+                        None => summary.settled.push((*id, outcome)),
+                    }
                     continue;
                 }
                 Some(_) => Reason::Retry,
@@ -104,12 +139,35 @@ impl Wanted {
             ids.push(*id);
             reasons.push(reason);
         }
+        let all = ids.iter().copied().chain(again.iter().map(|job| job.commit.id));
+        let newest = repo.newest_records(all)?;
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
-        let due = commits.map(|(commit, reason)| {
-            let attempts = attempts.get(&commit.id);
-            Due { commit, reason, tip: true, own: true, attempts }
+        let jobs = commits.map(|(commit, reason)| {
+            let tag = self.refs.get(&commit.id).and_then(JudgedFor::of_ref);
+            Job { tag: tag.and_then(|it| it.tag().cloned()), ..Job::new(commit, reason) }
+        });
+        let due = jobs.chain(again).map(|job| {
+            let attempts = attempts.get(&job.commit.id);
+            let canceled = newest.get(&job.commit.id).is_some_and(Record::is_withdrawn);
+            Due { job, tip: true, own: true, attempts, canceled }
         });
         Ok(due.collect())
+    }
+
+    /// The job that tests a named commit again which was skipped.
+    fn again_if_skipped(
+        &self,
+        shared: &Shared,
+        repo: &Repo,
+        id: CommitId,
+        outcome: Outcome,
+    ) -> Result<Option<Job>, Error> {
+        // A pipeline of the caller's own is not what the records tell of.
+        if outcome != Outcome::Skipped || self.pipeline.is_some() {
+            return Ok(None);
+        }
+        let look = SecondLook { shared, repo, pushes: &[], limit: None };
+        look.at_commit(id, self.refs.get(&id))
     }
 
     fn due_of_scan(
@@ -117,20 +175,81 @@ impl Wanted {
         shared: &Shared,
         repo: &Repo,
         attempts: &Attempts,
-    ) -> Result<Vec<Due>, Error> {
+    ) -> Result<DueCommits, Error> {
         let found = self.scan(shared, repo)?;
-        let interrupted = repo.attempted(found.iter().map(|found| found.id))?;
+        let pushes = self.pushes(shared)?;
+        let mut tags = retest::tags_of_pushes(repo, &pushes)?;
+        let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let newest = repo.newest_records(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
-            let interrupted = interrupted.contains(&found.id);
+            let last = newest.get(&found.id);
+            let reason = if last.is_some() { Reason::Interrupted } else { Reason::Pending };
+            let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
             Ok(Due {
-                commit: repo.commit_for(found.id, found.branch)?,
-                reason: if interrupted { Reason::Interrupted } else { Reason::Pending },
+                job: Job { tag: tags.remove(&found.id), ..job },
                 tip: found.tip,
                 own: found.pushed || (self.pushed.is_empty() && !self.of_others),
                 attempts: attempts.get(&found.id),
+                canceled: last.is_some_and(Record::is_withdrawn),
             })
         });
-        due.collect()
+        let mut due: Vec<Due> = due.collect::<Result<_, Error>>()?;
+        let again = self.second_look(shared, repo, &pushes, &known)?;
+        let newest = repo.newest_records(again.jobs.iter().map(|(job, _)| job.commit.id))?;
+        due.extend(again.jobs.into_iter().map(|(job, name)| Due {
+            own: self.is_own(&name),
+            attempts: attempts.get(&job.commit.id),
+            canceled: newest.get(&job.commit.id).is_some_and(Record::is_withdrawn),
+            tip: true,
+            job,
+        }));
+        Ok(DueCommits { due, left: again.left })
+    }
+
+    /// What is tested again, and what tags ask for, beside the commits that are due anyway.
+    fn second_look(
+        &self,
+        shared: &Shared,
+        repo: &Repo,
+        pushes: &[Vec<Update>],
+        known: &HashSet<CommitId>,
+    ) -> Result<retest::Found, Error> {
+        // A pipeline of the caller's own is not what the records tell of.
+        if self.pipeline.is_some() {
+            return Ok(retest::Found::default());
+        }
+        let limit = self.rules(shared).backlog;
+        SecondLook { shared, repo, pushes, limit }.at_refs(known)
+    }
+
+    /// The pushes that nobody has looked at, this caller's own among them until it was.
+    fn pushes(&self, shared: &Shared) -> Result<Vec<Vec<Update>>, Error> {
+        let left = shared.workspace().pushed()?;
+        // What is none of ours says nothing.
+        let left = left.iter().map(|it| parse_updates(&it.lines).unwrap_or_default());
+        let mut pushes: Vec<Vec<Update>> = left.filter(|push| !push.is_empty()).collect();
+        if !self.push_is_left && !self.pushed.is_empty() {
+            pushes.push(self.pushed.clone());
+        }
+        Ok(pushes)
+    }
+
+    /// True if a ref is what the caller came for.
+    fn is_own(&self, name: &Text) -> bool {
+        match self.pushed.as_slice() {
+            [] => !self.of_others,
+            pushed => pushed.iter().any(|update| update.reference == *name),
+        }
+    }
+
+    /// The commits that are due because of what the caller came for.
+    pub(super) fn own_due(&self, shared: &Shared, repo: &Repo) -> Result<Vec<CommitId>, Error> {
+        let found = self.scan(shared, repo)?;
+        let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let again = self.second_look(shared, repo, &self.pushes(shared)?, &known)?;
+        let scanned = found.into_iter().filter(|it| it.pushed || self.pushed.is_empty());
+        let again = again.jobs.into_iter().filter(|(_, name)| self.is_own(name));
+        Ok(scanned.map(|it| it.id).chain(again.map(|(job, _)| job.commit.id)).collect())
     }
 
     /// Whether there is anything to judge this commit by.
@@ -161,6 +280,13 @@ impl Wanted {
     }
 }
 
+/// The commits that are due, with what decides about them.
+pub(super) struct DueCommits {
+    pub(super) due: Vec<Due>,
+    /// The refs of pushes that ask for more second looks than one push may have.
+    pub(super) left: Vec<Text>,
+}
+
 /// What became of a commit that has a verdict. A note with another text settles it, as a failure.
 pub(super) fn settled_outcome(repo: &Repo, id: CommitId) -> Result<Option<Outcome>, Error> {
     let note = repo.verdict(id)?;
@@ -182,8 +308,8 @@ fn look(shared: &Shared, selection: &Selection) -> Result<(Wanted, Vec<Due>), Er
     let repo = shared.repo()?;
     let wanted = Wanted::resolve(shared, &repo, selection)?;
     let attempts = shared.workspace().attempts()?;
-    let due = wanted.due(shared, &repo, &attempts, &mut Summary::default())?;
-    Ok((wanted, due))
+    let found = wanted.due(shared, &repo, &attempts, &mut Summary::default())?;
+    Ok((wanted, found.due))
 }
 
 /// Applies the backlog rule to the history that an install meets; says what it left out.
@@ -195,6 +321,17 @@ pub(super) fn leave_backlog(shared: &Shared, repo: &Repo) -> Result<Option<Strin
     let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
     repo.extend_baseline(&left)?;
     Ok(Some(left_out(left.len())))
+}
+
+/// Why a commit is left for a retry, and how that is asked for.
+pub(super) fn why_held(shared: &Shared, repo: &Repo, id: CommitId) -> Result<String, Error> {
+    let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_withdrawn);
+    let why = match newest.and_then(|record| record.intervention) {
+        Some(by) => format!("was canceled {}", by.phrase()),
+        None => format!("was tried {} times without a verdict", shared.settings.attempts),
+    };
+    let short = id.short();
+    Ok(format!("commit {short} {why}; `tinyci run --retry {short}` runs it again"))
 }
 
 /// What is said of history that was left to the baseline.

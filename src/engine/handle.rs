@@ -297,7 +297,7 @@ impl Engine {
     /// where the repository cannot be read.
     pub fn scan(&self, selection: &Selection) -> Result<Vec<Commit>, Error> {
         let due = due::due(&self.shared, selection)?;
-        Ok(due.into_iter().map(|due| due.commit).collect())
+        Ok(due.into_iter().map(|due| due.job.commit).collect())
     }
 
     /// What [`run`](Engine::run) would do, and why.
@@ -677,8 +677,8 @@ impl Shared {
     }
 
     /// Which secrets this commit may have.
-    pub(super) fn secret_policy(&self, commit: &Commit) -> SecretPolicy {
-        SecretPolicy::new(commit, self.settings.secret_refs.clone())
+    pub(super) fn secret_policy(&self, commit: &Commit, tags: &[String]) -> SecretPolicy {
+        SecretPolicy::new(commit, tags, self.settings.secret_refs.clone())
     }
 
     /// Where secrets come from. Without events the host cannot be asked for them.

@@ -7,28 +7,30 @@ use std::{
 };
 
 use super::{
+    active_jobs::ActiveJobs,
     desk::Desk,
     handle::Shared,
     process_env::ProcessEnv,
     pump::Sender,
-    scripts::{self, Scripts},
-    step::{JobInfo, JobLimits, RealEffects, RepoLookups, Steps, VoiceReporter},
+    scripts::Scripts,
+    step::{JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, VoiceReporter},
     voice::Voice,
 };
 use crate::{
     bytes::show_bytes,
     cancel::CancelView,
-    commit::Commit,
+    commit::{Commit, Text},
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
     export::{self, ExportOptions},
+    intervention::Intervention,
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
-    pipeline::{Hook, Pipeline},
-    record::Record,
-    repo::{Repo, Written},
+    pipeline::{Hook, Phase, Pipeline, StepName},
+    record::{Record, StepRecord},
+    repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
     workspace::{Attempts, Build, Logs, RunLock, Workspace},
@@ -54,6 +56,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Books<'a> {
     pub(super) attempts: &'a Attempts,
     pub(super) lock: &'a RunLock,
+    pub(super) active: &'a ActiveJobs<'a>,
 }
 
 /// What came of an attempt.
@@ -67,34 +70,49 @@ pub(super) struct Attempt {
 pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job) -> Attempt {
     let run = run_id();
     let host = host_name();
-    books.lock.announce(&host, job.commit.id);
+    let cancel = books.active.begin(&run);
+    let site = &site.stopped_by(&cancel);
+    books.lock.announce(job.commit.id, &run);
     let clock = Instant::now();
     let mut record = Record {
         run: run.clone(),
         commit: job.commit.id,
         tree: job.commit.tree,
         branch: job.commit.branch.clone(),
+        tags: Vec::new(),
+        trigger: Some(job.reason.name().to_owned()),
         outcome: Outcome::NoVerdict,
         reason: None,
+        intervention: None,
         started: SystemTime::now(),
         finished: SystemTime::now(),
         duration: clock.elapsed(),
         host,
         config: None,
         steps: Vec::new(),
+        left_out: Vec::new(),
+        asked_for_ref: false,
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
+    if let Some(skipped) = skipped_by_somebody(repo, job) {
+        voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
+    }
     let counted = books.attempts.increment(&job.commit.id).map(drop);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
-            voice.begin(&job.commit);
+            voice.begin(job);
             error.into()
         }
     };
     (record.outcome, record.reason) = (judged.outcome, judged.reason);
+    // A job that had ended before it was canceled is what it came to.
+    if let Some(by) = books.active.end(&run).filter(|_| record.outcome == Outcome::Canceled) {
+        record.reason = Some(by.phrase());
+        record.intervention = Some(by);
+    }
     record.finished = SystemTime::now();
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
@@ -103,6 +121,15 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
+}
+
+/// Who left a commit untested that is now tried again; of the newest record, where one can be read.
+fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
+    let newest = match job.reason {
+        Reason::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
+        _ => return None,
+    };
+    newest.intervention.filter(|_| newest.outcome == Outcome::Skipped)
 }
 
 /// An outcome, and why where no step says it.
@@ -137,7 +164,7 @@ fn judge(
     record: &mut Record,
 ) -> Judged {
     if let Some(reason) = no_room(site) {
-        voice.begin(&job.commit);
+        voice.begin(job);
         return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
     }
     let build = site.workspace.build(&job.commit.build_name());
@@ -145,7 +172,7 @@ fn judge(
     if occupied.is_ok() {
         voice.open_log(&build, &job.commit);
     }
-    voice.begin(&job.commit);
+    voice.begin(job);
     let judged = occupied.and_then(|_occupied| run(site, books, repo, job, &build, voice, record));
     judged.unwrap_or_else(|error| Judged::from(&error))
 }
@@ -180,17 +207,17 @@ fn run(
     for warning in &pipeline.warnings {
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
     }
+    let source = JobSource::of_job(&record.run, job);
+    record.tags = source.tags(repo, &job.commit);
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
-    let trigger = scripts::trigger(job.reason);
-    let source = JobSource { run: &record.run, trigger, environment: None };
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
-    steps.keep(walked.steps, record);
-    steps.discard(build, voice);
     let outcome = walked.outcome;
+    steps.keep(walked, record);
+    steps.discard(build, voice);
     Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
 }
 
@@ -203,14 +230,44 @@ pub(super) struct JobSource<'a> {
     pub(super) trigger: &'a str,
     /// What is being deployed to.
     pub(super) environment: Option<&'a str>,
+    /// The tag that asks for it.
+    pub(super) tag: Option<&'a Text>,
+    /// True if `changed` and `message` leave nothing out.
+    pub(super) forced: bool,
 }
 
-impl JobSource<'_> {
+impl<'a> JobSource<'a> {
+    pub(super) fn of_job(run: &'a str, job: &'a Job) -> Self {
+        Self {
+            run,
+            trigger: job.reason.name(),
+            environment: None,
+            tag: job.tag.as_ref(),
+            forced: job.reason == Reason::Retry,
+        }
+    }
+
+    /// A deployment, or the plan of one.
+    pub(super) fn of_deployment(run: &'a str, environment: &'a str) -> Self {
+        let environment = Some(environment);
+        Self { run, trigger: "deploy", environment, tag: None, forced: false }
+    }
+
+    /// The tags that name the commit, and the one that asks for the job, sorted.
+    pub(super) fn tags(&self, repo: &Repo, commit: &Commit) -> Vec<Text> {
+        let named = repo.tags_of(commit.id).unwrap_or_default().into_iter();
+        let mut tags: Vec<Text> = named.map(|tag| Text::from(tag.as_str())).collect();
+        tags.extend(self.tag.filter(|tag| !tags.contains(tag)).cloned());
+        tags.sort();
+        tags
+    }
+
     /// What is known of the commit before its first step.
     pub(super) fn facts(&self, shared: &Shared, repo: &Repo, commit: &Commit) -> Facts {
         let build = shared.workspace().build(&commit.build_name());
         Facts {
-            tags: repo.tags_of(commit.id).unwrap_or_default(),
+            tags: self.tags(repo, commit).iter().map(Text::to_string).collect(),
+            tag: self.tag.map(Text::to_string),
             export_dir: build.export_dir().to_string_lossy().into_owned(),
             target: build.dir().to_string_lossy().into_owned(),
             repo: shared.root.to_string_lossy().into_owned(),
@@ -224,6 +281,11 @@ impl JobSource<'_> {
 }
 
 impl Site<'_> {
+    /// The same for one job, which can be stopped by itself.
+    fn stopped_by<'s>(&'s self, cancel: &'s CancelView) -> Site<'s> {
+        Site { executor: self.executor.clone(), cancel, ..*self }
+    }
+
     /// The steps of a commit, to be done in earnest.
     #[expect(clippy::too_many_arguments, reason = "a run and a deployment have all of it in hand")]
     pub(super) fn steps<'s>(
@@ -255,13 +317,16 @@ impl Site<'_> {
             cancel: self.cancel.with_threshold(1),
         };
         let limits = JobLimits::from_now(shared.settings.timeout);
+        let (facts, judge) =
+            (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
+        let lookups = RepoLookups::new(shared, commit, &facts.tags);
         Steps {
             pipeline,
             scripts,
-            info: JobInfo::new((shared, self.env), source.facts(shared, repo, commit), limits),
+            info: JobInfo::new((shared, self.env), facts, limits, judge),
             context,
             effects: Arc::new(effects),
-            lookups: Arc::new(RepoLookups::new(shared, commit)),
+            lookups: Arc::new(lookups),
             reporter: Arc::new(VoiceReporter::new(voice)),
             memory: Arc::default(),
             masks: Masks::default(),
@@ -273,10 +338,18 @@ impl Site<'_> {
     }
 }
 
-/// Why a commit was skipped: only `before_build` can say so.
+/// Why a commit was skipped: what the first step says that left a phase out.
 fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
-    let before = record.step(Hook::BeforeBuild).filter(|_| outcome == Outcome::Skipped);
-    before.and_then(|step| step.error.clone())
+    let left_out = record.left_out.iter().find(|it| !it.by.counts_as_passed());
+    let left_out = left_out.filter(|_| outcome == Outcome::Skipped);
+    let before = match left_out?.step {
+        StepName::Phase(Phase::Test) => Hook::BeforeTest,
+        _ => Hook::BeforeBuild,
+    };
+    let skipped = |step: &&StepRecord| step.outcome == Outcome::Skipped;
+    let of_before = |hook: Hook| record.step(hook).filter(skipped);
+    let said = record.step(left_out?.step).filter(skipped).or_else(|| of_before(before));
+    said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
 }
 
 pub(super) fn export_to(
@@ -350,7 +423,12 @@ enum Standing {
 /// unless that one is.
 fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
     let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
-    let note = match repo.write_verdict(job.commit.id, verdict, job.reason == Reason::Retry)? {
+    let replace = match job.reason {
+        Reason::Retry => Replace::Anything,
+        Reason::Again => Replace::Skipped,
+        _ => Replace::Nothing,
+    };
+    let note = match repo.write_verdict(job.commit.id, verdict, replace)? {
         Written::Existed(note) if note.verdict != Some(verdict) => note,
         _ => return Ok(Standing::Ours),
     };

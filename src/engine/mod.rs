@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `active_jobs` | the jobs that a run has in progress, and what ends them from elsewhere |
 //! | `approvals` | which approvals of a deployment count here, and why others do not |
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
@@ -18,6 +19,7 @@
 //! | `workers` | the threads that take the jobs of one plan |
 //! | `dry_run` | a run of one commit in which nothing is done |
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
+//! | `interventions` | what people decide from outside of a run: cancel, skip |
 //! | `job` | one commit: export, steps, record, word |
 //! | `step` | the steps of a job, a folder of its own: what each sees, may do and comes to |
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
@@ -28,6 +30,7 @@
 //!
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
 
+mod active_jobs;
 mod approvals;
 mod builder;
 mod check;
@@ -39,6 +42,7 @@ mod dry_run;
 mod due;
 mod handle;
 mod host;
+mod interventions;
 mod job;
 mod parser;
 mod process_env;
@@ -46,6 +50,7 @@ mod pump;
 mod queue;
 mod reports;
 mod retention;
+mod retest;
 #[cfg(feature = "rhai")]
 mod scripts;
 #[cfg(not(feature = "rhai"))]

@@ -12,7 +12,6 @@ use crate::{
     commit::Commit,
     error::{Error, ErrorKind},
     interpolate::interpolate_template,
-    job::Reason,
     outcome::Outcome,
     pipeline::{Format, Pipeline, StepName, Template},
     repo::Repo,
@@ -55,11 +54,6 @@ impl Scripts {
     ) -> Result<String, Error> {
         interpolate_template(template, &context.vars, config)
     }
-}
-
-/// Only scripts are told why a commit runs.
-pub(super) fn trigger(_reason: Reason) -> &'static str {
-    ""
 }
 
 fn unsupported() -> Error {

@@ -18,6 +18,8 @@ pub(super) struct ProcessEnv {
     pub(super) passed: Variables,
     /// The user's name, as the environment has it.
     pub(super) user: Option<String>,
+    /// The account that acts: whom a web server let in, else the user.
+    pub(super) account: Option<String>,
     /// Whether a command of a deployment made this call, here or behind others.
     pub(super) is_of_deployment: bool,
     /// What is still to be told of variables that were kept back.
@@ -44,10 +46,11 @@ impl Shared {
         let variables = self.process_variables();
         let text = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
         let user = text("LOGNAME").or_else(|| text("USER"));
+        let account = text("REMOTE_USER").filter(|name| !name.is_empty()).or_else(|| user.clone());
         let is_of_deployment = variables.contains_key(OsStr::new(DEPLOYING));
         let resolved = self.settings.env_filter().resolve(&variables);
         let notices = Mutex::new(resolved.kept_back.notices());
-        ProcessEnv { passed: resolved.passed, user, is_of_deployment, notices }
+        ProcessEnv { passed: resolved.passed, user, account, is_of_deployment, notices }
     }
 }
 

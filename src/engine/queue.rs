@@ -140,7 +140,7 @@ impl<'a> Own<'a> {
     fn new(shared: &'a Shared, wanted: &'a Wanted, repo: &Repo) -> Result<Self, Error> {
         let ids = match &wanted.named {
             Some(named) => named.clone(),
-            None => own_due(shared, wanted, repo)?,
+            None => wanted.own_due(shared, repo)?,
         };
         Ok(Self { shared, wanted, ids })
     }
@@ -153,14 +153,11 @@ impl<'a> Own<'a> {
             if self.wanted.retry {
                 return Ok(false);
             }
-            for id in &self.ids {
-                if repo.verdict(*id)?.is_none() && self.wanted.is_configured(repo, *id)? {
-                    return Ok(false);
-                }
-            }
-            return Ok(true);
+            let attempts = self.shared.workspace().attempts()?;
+            let due = self.wanted.due(self.shared, repo, &attempts, &mut Summary::default())?;
+            return Ok(due.due.is_empty());
         }
-        let due: HashSet<CommitId> = own_due(self.shared, self.wanted, repo)?.into_iter().collect();
+        let due: HashSet<CommitId> = self.wanted.own_due(self.shared, repo)?.into_iter().collect();
         Ok(!self.ids.iter().any(|id| due.contains(id)))
     }
 
@@ -171,12 +168,6 @@ impl<'a> Own<'a> {
         }
         Ok(settled)
     }
-}
-
-fn own_due(shared: &Shared, wanted: &Wanted, repo: &Repo) -> Result<Vec<CommitId>, Error> {
-    let due = wanted.scan(shared, repo)?.into_iter();
-    let own = due.filter(|due| due.pushed || wanted.pushed.is_empty());
-    Ok(own.map(|due| due.id).collect())
 }
 
 fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {

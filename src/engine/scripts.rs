@@ -11,7 +11,6 @@ use crate::{
     commit::{Commit, CommitId},
     error::Error,
     function::HostFunction,
-    job::Reason,
     outcome::Outcome,
     pipeline::{Format, Pipeline, ScriptText, StepName, Template},
     repo::{CommitFile, Repo},
@@ -77,8 +76,8 @@ impl Scripts {
             deadline: context.deadline,
             functions: &self.functions,
         });
-        let PhaseEnd { outcome, error, reason, waits } = end;
-        StepEnd { error, reason, waits, ..StepEnd::of(outcome) }
+        let PhaseEnd { outcome, error, reason, waits, left_out } = end;
+        StepEnd { error, reason, waits, left_out, ..StepEnd::of(outcome) }
     }
 
     /// Fills in the placeholders of a text of a YAML config.
@@ -92,16 +91,6 @@ impl Scripts {
         let (vars, facts) = (&context.vars, &context.facts);
         let host: Arc<dyn Host> = host;
         script::interpolate_template(template, vars, config, facts, &host, &self.functions)
-    }
-}
-
-/// Why a commit runs, as scripts are told.
-pub(super) fn trigger(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Pending => "pending",
-        Reason::Interrupted => "interrupted",
-        Reason::Named => "named",
-        Reason::Retry => "retry",
     }
 }
 

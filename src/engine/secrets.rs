@@ -20,35 +20,34 @@ pub(super) type SecretFn =
 
 /// Which secrets a commit may have.
 pub(super) struct SecretPolicy {
-    /// The ref that the commit is on.
-    pub(super) reference: Option<String>,
+    /// The refs that the commit is judged for: its branch and its tags.
+    pub(super) judged_for: Vec<String>,
     /// Patterns of the refs whose commits may have any.
     pub(super) refs: Vec<String>,
 }
 
 impl SecretPolicy {
-    pub(super) fn new(commit: &Commit, refs: Vec<String>) -> Self {
-        let reference = commit.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
-        Self { reference, refs }
+    pub(super) fn new(commit: &Commit, tags: &[String], refs: Vec<String>) -> Self {
+        let branch = commit.branch.iter().map(|branch| format!("refs/heads/{branch}"));
+        let tags = tags.iter().map(|tag| format!("refs/tags/{tag}"));
+        Self { judged_for: branch.chain(tags).collect(), refs }
     }
 
-    /// Refuses a secret that the commit may not have.
+    /// Leaves the step out if no ref that the commit is judged for may have secrets.
     pub(super) fn check(&self, name: &str) -> Result<(), Denied> {
         let allowed = |reference: &String| {
             let mut patterns = self.refs.iter();
             patterns.any(|pattern| glob::text_matches(pattern.as_bytes(), reference.as_bytes()))
         };
-        if self.reference.as_ref().is_some_and(allowed) {
+        if self.judged_for.iter().any(allowed) {
             return Ok(());
         }
-        let reference = self.reference.as_deref().unwrap_or("a branch");
-        Err(refused(
-            name,
-            &format!(
-                "the commit is not on a ref that may have secrets; `git config --add \
-                 tinyci.secretRefs {reference}` on the server allows it"
-            ),
-        ))
+        let reference = self.judged_for.first().map_or("REF", String::as_str);
+        let why = format!(
+            "the commit is not on a ref that may have secrets; `git config --add \
+             tinyci.secretRefs {reference}` on the server allows it"
+        );
+        Err(Denied::LeftOut(not_had(name, &why)))
     }
 }
 
@@ -105,13 +104,20 @@ fn of_dir(error: Error) -> Denied {
     }
 }
 
+/// The commit asks for nothing wrong: the server lacks it.
 fn nobody_has(name: &str) -> Denied {
-    refused(name, "nobody has it; `tinyci.secretsDir` names a folder with one file for each secret")
+    let why = "the server does not have it; `tinyci.secretsDir` names a directory with one file \
+               for each secret";
+    let fault = not_had(name, why);
+    Denied::Fault(Error::new(ErrorKind::NotFound, fault.message()))
 }
 
 fn refused(name: &str, why: &str) -> Denied {
-    let message = format!("the secret `{name}` cannot be had: {why}");
-    Denied::Refused(Error::new(ErrorKind::HostAbort, message))
+    Denied::Refused(not_had(name, why))
+}
+
+fn not_had(name: &str, why: &str) -> Error {
+    Error::new(ErrorKind::HostAbort, format!("the secret `{name}` cannot be had: {why}"))
 }
 
 /// Why a host was not asked at all.

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, time::UNIX_EPOCH};
 
 use super::{
     approvals::problem_of,
-    due::plan_of,
+    due::{plan_of, why_held},
     handle::{Engine, Shared},
     reports::standing,
 };
@@ -128,12 +128,7 @@ impl Engine {
             ));
         }
         for id in &status.held {
-            let short = id.short();
-            warnings.push(format!(
-                "commit {short} was tried {} times without a verdict; `tinyci run --retry {short}` \
-                 runs it again",
-                self.shared.settings.attempts
-            ));
+            warnings.push(why_held(&self.shared, repo, *id)?);
         }
         for id in &status.interrupted {
             let short = id.short();

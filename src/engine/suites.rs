@@ -8,7 +8,7 @@ use super::{
     handle::{Engine, Shared, on_big_thread},
     process_env::ProcessEnv,
     scripts::{CommitTree, Scripts},
-    step::{JobInfo, JobLimits, Memory, Steps},
+    step::{JobInfo, JobLimits, Judge, Memory, Steps},
 };
 use crate::{
     cancel::{CancelToken, CancelView},
@@ -192,7 +192,13 @@ impl StepRunner for EngineRunner {
         let mut steps = Steps {
             pipeline: &pipeline,
             scripts: &scripts,
-            info: JobInfo { facts: job.facts, passed, env: self.env.clone(), limits },
+            info: JobInfo {
+                facts: job.facts,
+                passed,
+                env: self.env.clone(),
+                limits,
+                judge: Judge::new(&pipeline, false).into(),
+            },
             context,
             effects: job.effects,
             lookups: job.lookups,

@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     event::{Event, Meta},
     executor::Stream,
+    job::Job,
     outcome::Outcome,
     pipeline::StepName,
     record::Record,
@@ -48,8 +49,9 @@ impl Voice {
     }
 
     /// Says that work on the commit begins.
-    pub(super) fn begin(&mut self, commit: &Commit) {
-        self.say(|meta| Event::JobStarted { meta, commit: Box::new(commit.clone()) });
+    pub(super) fn begin(&mut self, job: &Job) {
+        let (commit, again) = (Box::new(job.commit.clone()), job.again.clone());
+        self.say(|meta| Event::JobStarted { meta, commit, again });
     }
 
     /// Says which step the events from here on belong to.

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    io,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
 
@@ -13,9 +14,10 @@ use super::{
 use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
-    job::Job,
+    job::{Job, Reason},
+    outcome::Verdict,
     record::Record,
-    repo::Reachable,
+    repo::{Reachable, Repo},
     workspace::Workspace,
 };
 
@@ -42,9 +44,10 @@ pub(super) struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    /// A commit that nobody can reach any more is dropped, unless somebody named it.
-    fn drops(&self, reachable: &mut Reachable<'_>, id: CommitId) -> bool {
-        !self.named && !reachable.contains(id).unwrap_or(true)
+    /// A commit that nobody can reach any more is dropped, unless somebody named it, or a tag that
+    /// was pushed does.
+    fn drops(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
+        !self.named && job.tag.is_none() && !reachable.contains(job.commit.id).unwrap_or(true)
     }
 
     /// Whether the rest of the plan can be left to a waiter: none of it is this caller's own.
@@ -68,19 +71,33 @@ pub(super) fn work(
 ) -> Worked {
     let workers = site.shared.settings.jobs.min(jobs.len());
     let queue = Mutex::new(Queue { jobs: jobs.into(), ..Queue::default() });
+    // What was asked for before any of them begins.
+    books.active.look();
     thread::scope(|scope| {
-        for _ in 0..workers {
-            let worker = big_thread("tinyci job");
-            let started = worker.spawn_scoped(scope, || work_off(site, books, &queue, bounds));
-            if let Err(source) = started {
-                let error = Error::new(ErrorKind::Spawn, "cannot start a thread for a job");
-                locked(&queue).fault.get_or_insert(error.with_source(source));
+        let (work, over) = mpsc::channel::<()>();
+        let watcher = thread::Builder::new().name("tinyci requests".to_owned());
+        let watching = watcher.spawn_scoped(scope, move || books.active.watch(&over));
+        started(&queue, watching.map(drop));
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                let worker = big_thread("tinyci job");
+                let working = worker.spawn_scoped(scope, || work_off(site, books, &queue, bounds));
+                started(&queue, working.map(drop));
             }
-        }
+        });
+        drop(work);
     });
     let queue = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Queue { jobs, taken, records, fault } = queue;
     Worked { taken, records, left: !jobs.is_empty(), fault }
+}
+
+/// A run without one of its threads ends at once.
+fn started(queue: &Mutex<Queue>, thread: io::Result<()>) {
+    if let Err(source) = thread {
+        let error = Error::new(ErrorKind::Spawn, "cannot start a thread for a job");
+        locked(queue).fault.get_or_insert(error.with_source(source));
+    }
 }
 
 /// The jobs of one plan, and what came of them.
@@ -97,10 +114,17 @@ fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 }
 
 fn take(queue: &Mutex<Queue>) -> Option<Job> {
-    let mut queue = locked(queue);
-    let job = queue.jobs.pop_front()?;
-    queue.taken.push(job.commit.id);
-    Some(job)
+    locked(queue).jobs.pop_front()
+}
+
+/// True if a commit has a verdict by now that its job would not replace.
+fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
+    let note = repo.verdict(job.commit.id).ok().flatten();
+    note.is_some_and(|note| match job.reason {
+        Reason::Retry => false,
+        Reason::Again => note.verdict != Some(Verdict::Skipped),
+        _ => true,
+    })
 }
 
 /// One worker.
@@ -119,7 +143,12 @@ fn work_off(site: &Site<'_>, books: Books<'_>, queue: &Mutex<Queue>, bounds: &Bo
             return;
         }
         let Some(job) = take(queue) else { return };
-        if bounds.drops(&mut reachable, job.commit.id) {
+        // A word that came since the plan was made, as one that leaves it untested, stands.
+        if is_settled_by_now(&repo, &job) {
+            continue;
+        }
+        locked(queue).taken.push(job.commit.id);
+        if bounds.drops(&mut reachable, &job) {
             continue;
         }
         let attempt = job::attempt(site, books, &repo, &job);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `block` | what a hook script says, and where in a script it stands: pure text |
 //! | `hooks` | the files of a hooks folder |
+//! | `push_options` | what lets people say something with a push |
 //! | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
 //! | `remote` | [`setup_remote`]: what has a clone fetch verdicts |
 //!
@@ -11,6 +12,7 @@
 
 mod block;
 mod hooks;
+mod push_options;
 mod remote;
 mod repository;
 

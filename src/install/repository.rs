@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::hooks::{self, Change, HookOptions};
+use super::{
+    hooks::{self, Change, HookOptions},
+    push_options,
+};
 use crate::{error::Error, repo::Repo};
 
 /// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
@@ -83,7 +86,7 @@ pub struct Installed {
     pub notes: Vec<String>,
 }
 
-/// Installs the hook, and hides the server's refs if that is wanted.
+/// Installs the hook, lets pushes say `-o ci.skip`, and hides the server's refs if that is wanted.
 pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed, Error> {
     let hook_options = HookOptions {
         tinyci: options.command.clone().into_os_string(),
@@ -97,6 +100,9 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed
         let hook = installed.hook.display();
         installed.notes.push(format!("`{hook}` was there and keeps its own lines"));
     }
+    let (advertised, said) = push_options::advertise(repo)?;
+    installed.changed |= advertised;
+    installed.notes.extend(said.map(str::to_owned));
     if options.hide_refs {
         if hide(repo)? {
             installed.changed = true;
@@ -119,6 +125,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<Installed, Error> {
     for name in SERVER_REFS {
         changed |= repo.config_unset(HIDE_REFS, name)?;
     }
+    changed |= push_options::withdraw(repo)?;
     let hook = done.removed.into_iter().next().unwrap_or_else(|| hooks_dir.join("post-receive"));
     Ok(Installed { hook, changed, notes: done.notes })
 }

@@ -136,6 +136,29 @@ impl Repo {
         reach.below(new, &mut met)
     }
 
+    /// The commits that came with a push alone: what its refs reach now, and neither reached before
+    /// nor is reached by any other selected ref.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) naming the object or ref that cannot be read.
+    pub(crate) fn new_with_push(
+        &self,
+        updates: &[Update],
+        refs: &[String],
+    ) -> Result<HashSet<CommitId>, Error> {
+        let (mut tips, mut before) = (Vec::new(), Vec::new());
+        for update in updates {
+            tips.extend(self.peel_update(update.new)?);
+            before.extend(self.peel_update(update.old)?);
+        }
+        let is_pushed = |name: &[u8]| updates.iter().any(|it| it.reference.as_bytes() == name);
+        let selected = self.selected(refs)?.into_iter();
+        before.extend(selected.filter(|(name, _)| !is_pushed(name)).map(|(_, tip)| tip));
+        let new = history::between(&self.git, &tips, &before)?;
+        new.into_iter().map(|node| commit_id(node.id)).collect()
+    }
+
     fn peel_update(&self, object: Option<CommitId>) -> Result<Option<Oid>, Error> {
         let commit = object.map(|object| self.peel(object)).transpose()?.flatten();
         commit.map(oid).transpose()

@@ -27,6 +27,17 @@ impl Repo {
         }
     }
 
+    /// Whether a key is on or off, in whatever file that git reads; none where none says it.
+    pub(crate) fn config_bool(&self, key: &str) -> Result<Option<bool>, Error> {
+        let unreadable = |source| git_error(format!("`{key}` of {self} cannot be read"), source);
+        let config = self.git.config().map_err(unreadable)?;
+        match config.get_bool(key) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(unreadable(source)),
+        }
+    }
+
     /// All values of a key in the repository's own file.
     pub(crate) fn config_values(&self, key: &str) -> Result<Vec<String>, Error> {
         let unreadable = |source| git_error(format!("`{key}` of {self} cannot be read"), source);

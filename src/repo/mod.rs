@@ -34,6 +34,7 @@ mod revision;
 mod scan;
 mod settings;
 mod settings_list;
+mod tips;
 mod tracked;
 mod tree;
 mod tree_file;
@@ -58,7 +59,7 @@ pub(crate) use self::{
     refs::Reachable,
     scan::{DueCommit, ScanRequest},
     settings::{Given, Settings},
-    verdicts::Written,
+    verdicts::{Replace, Written},
 };
 pub use self::{exchange::MergedResults, process_wide::tune_process};
 use crate::{

@@ -85,6 +85,7 @@ mod tests {
         commit::CommitId,
         error::ErrorKind,
         outcome::Verdict,
+        repo::Replace,
         repo::{Repo, VERDICTS, intent::lock_path, verdicts::Written},
         testing::{TestRepo, succeed},
     };
@@ -95,7 +96,7 @@ mod tests {
     }
 
     fn write(repo: &Repo, number: u8) -> Result<Written, Error> {
-        repo.write_verdict(id(number), Verdict::Success, false)
+        repo.write_verdict(id(number), Verdict::Success, Replace::Nothing)
     }
 
     /// What git itself finds: a line for each note.

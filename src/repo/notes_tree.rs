@@ -285,6 +285,7 @@ mod tests {
     use super::*;
     use crate::{
         outcome::Verdict,
+        repo::Replace,
         repo::{Repo, VERDICTS, verdicts::Written},
         testing::{TestRepo, succeed},
     };
@@ -372,12 +373,12 @@ mod tests {
 
             for id in news {
                 assert_eq!(
-                    repo.write_verdict(*id, Verdict::Failure, false).unwrap(),
+                    repo.write_verdict(*id, Verdict::Failure, Replace::Nothing).unwrap(),
                     Written::Stored
                 );
             }
             for id in olds.iter().step_by(7) {
-                repo.write_verdict(*id, Verdict::Skipped, true).unwrap();
+                repo.write_verdict(*id, Verdict::Skipped, Replace::Anything).unwrap();
             }
             for id in olds.iter().skip(1).step_by(7) {
                 assert!(repo.remove_verdict(*id).unwrap(), "{shape}");
@@ -401,7 +402,7 @@ mod tests {
         let (ids, stranger) = (ids(400), "0123456789012345678901234567890123456789");
         let tree = || test.git(&["rev-parse", &format!("{VERDICTS}^{{tree}}")]);
         for (number, id) in ids.iter().enumerate() {
-            repo.write_verdict(*id, Verdict::Success, false).unwrap();
+            repo.write_verdict(*id, Verdict::Success, Replace::Nothing).unwrap();
             if number % 40 == 0 {
                 let ours = tree();
                 test.git(&["notes", "--ref", VERDICTS, "add", "-m", "x", stranger]);
@@ -427,9 +428,9 @@ mod tests {
             counts.split(' ').next().unwrap().parse::<u32>().unwrap()
         };
         // The first one splits the flat tree.
-        repo.write_verdict(news[0], Verdict::Success, false).unwrap();
+        repo.write_verdict(news[0], Verdict::Success, Replace::Nothing).unwrap();
         let before = objects();
-        repo.write_verdict(news[1], Verdict::Success, false).unwrap();
+        repo.write_verdict(news[1], Verdict::Success, Replace::Nothing).unwrap();
         // The root, a folder, perhaps one below, and the commit.
         assert!(objects() - before <= 4, "{} objects", objects() - before);
         check_agrees_with_git(&test, &repo);
@@ -448,7 +449,7 @@ mod tests {
             assert_eq!(note.verdict, verdict);
             let text = String::from_utf8(note.bytes).unwrap();
             assert_eq!(Some(text.trim_end().to_owned()), test.verdict(&digits));
-            repo.write_verdict(id, Verdict::Failure, true).unwrap();
+            repo.write_verdict(id, Verdict::Failure, Replace::Anything).unwrap();
             assert_eq!(test.verdict(&digits).as_deref(), Some("failure"));
             repo.remove_verdict(id).unwrap();
             assert_eq!(test.verdict(&digits), None);

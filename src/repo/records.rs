@@ -4,7 +4,7 @@
 //! read whole. Lines are only ever appended, so that `git notes merge -s cat_sort_uniq` joins the
 //! records of two machines; what others wrote between them stays as it is.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::{
     commit::CommitId,
@@ -50,23 +50,44 @@ impl Repo {
         Ok(parse_lines(id, &text))
     }
 
-    /// Those of these commits that an attempt has left a record of.
-    pub(crate) fn attempted(
+    /// The records of those of these commits that have any, as they stand in the notes.
+    pub(crate) fn record_texts(
         &self,
         ids: impl IntoIterator<Item = CommitId>,
-    ) -> Result<HashSet<CommitId>, Error> {
+    ) -> Result<HashMap<CommitId, Vec<u8>>, Error> {
         let mut notes = Noted::new(self.record_notes().tree()?);
-        let mut attempted = HashSet::new();
+        let mut found = HashMap::new();
         for id in ids {
-            let lines = parse_lines(id, &notes.get(id)?.unwrap_or_default());
-            if lines.iter().any(|line| matches!(line, Line::Record(_))) {
-                attempted.insert(id);
-            }
+            found.extend(notes.get(id)?.map(|text| (id, text)));
         }
-        Ok(attempted)
+        Ok(found)
     }
 
-    fn record_notes(&self) -> Notes<'_> {
+    /// The lines of such a text.
+    pub(crate) fn records_in(id: CommitId, text: &[u8]) -> Vec<Line> {
+        parse_lines(id, text)
+    }
+
+    /// The newest record of each of these commits that has any.
+    pub(crate) fn newest_records(
+        &self,
+        ids: impl IntoIterator<Item = CommitId>,
+    ) -> Result<HashMap<CommitId, Record>, Error> {
+        let mut notes = Noted::new(self.record_notes().tree()?);
+        let mut newest = HashMap::new();
+        for id in ids {
+            let lines = parse_lines(id, &notes.get(id)?.unwrap_or_default());
+            let records = lines.into_iter().filter_map(|line| match line {
+                Line::Record(record) => Some(*record),
+                Line::Foreign(_) => None,
+            });
+            // Of two that ended at the same time the one that was written last.
+            newest.extend(records.max_by_key(|record| record.finished).map(|it| (id, it)));
+        }
+        Ok(newest)
+    }
+
+    pub(super) fn record_notes(&self) -> Notes<'_> {
         Notes::new(&self.git, RECORDS)
     }
 }

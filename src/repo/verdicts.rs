@@ -23,6 +23,25 @@ impl Note {
     }
 }
 
+/// Which note gives way to a new verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replace {
+    Nothing,
+    /// A commit that was skipped is tested again.
+    Skipped,
+    Anything,
+}
+
+impl Replace {
+    fn allows(self, old: &[u8]) -> bool {
+        match self {
+            Replace::Nothing => false,
+            Replace::Skipped => Verdict::from_note(old) == Some(Verdict::Skipped),
+            Replace::Anything => true,
+        }
+    }
+}
+
 /// What became of a verdict that was to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -38,16 +57,16 @@ impl Repo {
         Ok(self.verdict_notes().tree()?.get(id)?.map(Note::new))
     }
 
-    /// Writes the word. Without `replace` a note that stands there wins.
+    /// Writes the word. A note that stands there wins, unless it is to be replaced.
     pub(crate) fn write_verdict(
         &self,
         id: CommitId,
         verdict: Verdict,
-        replace: bool,
+        replace: Replace,
     ) -> Result<Written, Error> {
         let text = format!("{verdict}\n");
         self.verdict_notes().update("Notes added by 'tinyci'", |tree| match tree.get(id)? {
-            Some(old) if !replace => Ok(Edit::Keep(Written::Existed(Note::new(old)))),
+            Some(old) if !replace.allows(&old) => Ok(Edit::Keep(Written::Existed(Note::new(old)))),
             Some(old) if old == text.as_bytes() => Ok(Edit::Keep(Written::Stored)),
             _ => Ok(Edit::Replace(tree.with(id, text.as_bytes())?, Written::Stored)),
         })
@@ -105,8 +124,8 @@ mod tests {
         let test = TestRepo::new();
         let (green, red) = (test.commit("green"), test.commit("red"));
         let repo = Repo::open(test.path()).unwrap();
-        repo.write_verdict(green.parse().unwrap(), Verdict::Success, false).unwrap();
-        repo.write_verdict(red.parse().unwrap(), Verdict::Failure, false).unwrap();
+        repo.write_verdict(green.parse().unwrap(), Verdict::Success, Replace::Nothing).unwrap();
+        repo.write_verdict(red.parse().unwrap(), Verdict::Failure, Replace::Nothing).unwrap();
         let log = test.git(&["log", "--notes=tinyci*", "--format=%H %N"]);
         let found: Vec<&str> = log.lines().filter(|line| line.contains("success")).collect();
         assert_eq!(found, [format!("{green} success")]);
@@ -121,13 +140,19 @@ mod tests {
         let id: CommitId = test.commit("one").parse().unwrap();
         let repo = Repo::open(test.path()).unwrap();
         assert_eq!(repo.verdict(id).unwrap(), None);
-        assert_eq!(repo.write_verdict(id, Verdict::Success, false).unwrap(), Written::Stored);
+        assert_eq!(
+            repo.write_verdict(id, Verdict::Success, Replace::Nothing).unwrap(),
+            Written::Stored
+        );
         let stands = Note { verdict: Some(Verdict::Success), bytes: b"success\n".to_vec() };
-        let existed = repo.write_verdict(id, Verdict::Failure, false).unwrap();
+        let existed = repo.write_verdict(id, Verdict::Failure, Replace::Nothing).unwrap();
         assert_eq!(existed, Written::Existed(stands.clone()));
         assert_eq!(repo.verdict(id).unwrap(), Some(stands));
         for _ in 0..2 {
-            assert_eq!(repo.write_verdict(id, Verdict::Failure, true).unwrap(), Written::Stored);
+            assert_eq!(
+                repo.write_verdict(id, Verdict::Failure, Replace::Anything).unwrap(),
+                Written::Stored
+            );
         }
         assert_eq!(test.verdict(&id.to_string()).as_deref(), Some("failure"));
         assert_eq!(test.git(&["rev-list", "--count", VERDICTS]), "2");
@@ -144,7 +169,7 @@ mod tests {
         let id: CommitId = id.parse().unwrap();
         let note = Note { verdict: None, bytes: b"success, I think\n".to_vec() };
         assert_eq!(repo.verdict(id).unwrap(), Some(note.clone()));
-        let existed = repo.write_verdict(id, Verdict::Success, false).unwrap();
+        let existed = repo.write_verdict(id, Verdict::Success, Replace::Nothing).unwrap();
         assert_eq!(existed, Written::Existed(note));
     }
 }

@@ -8,7 +8,6 @@ use rhai::{Array, Dynamic, Engine, NativeCallContext};
 use super::session::{Session, Stop, Thrown, throw};
 use crate::{
     error::Error,
-    glob,
     step::{Changes, FailureFacts},
 };
 
@@ -81,8 +80,14 @@ fn register_commit(engine: &mut Engine) {
         ("sha", |it| it.facts.sha.clone().into()),
         ("short", |it| it.facts.short.clone().into()),
         ("tree", |it| it.facts.tree.clone().into()),
-        ("branch", |it| optional(it.facts.branch.as_deref())),
-        ("tags", |it| list(&it.facts.tags).into()),
+        ("branch", |it| {
+            it.host.asked_for_ref();
+            optional(it.facts.branch.as_deref())
+        }),
+        ("tags", |it| {
+            it.host.asked_for_ref();
+            list(&it.facts.tags).into()
+        }),
         ("subject", |it| it.facts.subject.clone().into()),
         ("message", |it| it.facts.message.clone().into()),
         ("author", |it| it.facts.author.clone().into()),
@@ -112,9 +117,7 @@ fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Re
         let found = call.engine().map_type_name(globs.type_name());
         throw(format!("`changed` takes a glob or a list of globs, not {found}"))
     })?;
-    let changes = changes(&ctx.0)?;
-    let matched = |path: &String| glob::matches_list(texts.iter().map(String::as_str), path);
-    let answer = changes.base.is_none() || changes.paths.iter().any(matched);
+    let answer = ctx.0.host.changed(&texts).map_err(fault)?;
     let source = call.call_source().unwrap_or_default();
     let line = call.call_position().line().unwrap_or_default();
     ctx.0.host.decided(&format!("changed({})", shown(&texts)), answer, &format!("{source}:{line}"));

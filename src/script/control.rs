@@ -11,7 +11,10 @@ use super::{
     registry::RETRY_OPTIONS,
     session::{Frame, Stop, Thrown, throw},
 };
-use crate::step::{ApprovalAnswer, Denied, StepCommand};
+use crate::{
+    record::LeftOutBy,
+    step::{ApprovalAnswer, Denied, StepCommand},
+};
 
 /// A function to call when the phase ends, with what it needs to be called then: without the
 /// context of its call it would have lost the imports.
@@ -113,7 +116,7 @@ pub(super) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
 }
 
 pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    Err(Stop::Skip(reason(call, arguments)?).thrown())
+    Err(Stop::Skip { by: LeftOutBy::Skip, reason: reason(call, arguments)? }.thrown())
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -150,7 +153,9 @@ pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
         Ok(ApprovalAnswer::Given) => Ok(Dynamic::UNIT),
         Ok(ApprovalAnswer::Awaited) => Err(Stop::Waits(question).thrown()),
         // No script may go on without the answer.
-        Err(Denied::Refused(error)) => Err(call.session.stopped_or(Stop::Fail(error.report()))),
+        Err(Denied::Refused(error) | Denied::LeftOut(error)) => {
+            Err(call.session.stopped_or(Stop::Fail(error.report())))
+        }
         Err(fault) => Err(call.session.denied(fault)),
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     function::HostFunction,
     interpolate::Vars,
     outcome::Outcome,
+    record::LeftOutBy,
     step::{Facts, Host},
 };
 
@@ -49,11 +50,13 @@ pub(crate) struct PhaseEnd {
     pub(crate) reason: Option<String>,
     /// Whether it waits for an approval.
     pub(crate) waits: bool,
+    /// What left it out.
+    pub(crate) left_out: Option<LeftOutBy>,
 }
 
 impl PhaseEnd {
     fn of(outcome: Outcome) -> Self {
-        Self { outcome, error: None, reason: None, waits: false }
+        Self { outcome, error: None, reason: None, waits: false, left_out: None }
     }
 }
 
@@ -133,8 +136,9 @@ fn end_of(ended: Result<(), Thrown>, session: &Session, call: &PhaseCall<'_>) ->
     let report = || report::error(&thrown, call.script, call.phase, &whereabouts, &*session.host);
     let sentence = |text: String| Error::new(ErrorKind::Script, text);
     match Stop::of(&thrown) {
-        Some(Stop::Skip(reason)) => {
-            PhaseEnd { reason: Some(reason), ..PhaseEnd::of(Outcome::Skipped) }
+        Some(Stop::Skip { by, reason }) => {
+            let left_out = Some(by);
+            PhaseEnd { reason: Some(reason), left_out, ..PhaseEnd::of(Outcome::Skipped) }
         }
         Some(Stop::Waits(question)) => {
             PhaseEnd { reason: Some(question), waits: true, ..PhaseEnd::of(Outcome::Skipped) }

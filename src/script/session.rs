@@ -17,6 +17,7 @@ use crate::{
     error::Error,
     function::Effect,
     interpolate::Vars,
+    record::LeftOutBy,
     step::{Denied, Facts, Host, RequestLimits},
 };
 
@@ -31,7 +32,11 @@ pub(super) type Thrown = Box<EvalAltResult>;
 /// Why a phase ends before its end. No script can catch it.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
-    Skip(String),
+    /// The step is left out: by the script itself, or for want of a secret.
+    Skip {
+        by: LeftOutBy,
+        reason: String,
+    },
     Fail(String),
     Canceled,
     /// A limit of the phase or of an enclosing `timeout` passed.
@@ -54,7 +59,7 @@ impl Stop {
             Stop::Fault(_) => 4,
             Stop::TimedOut => 3,
             Stop::Fail(_) => 2,
-            Stop::Skip(_) | Stop::Waits(_) => 1,
+            Stop::Skip { .. } | Stop::Waits(_) => 1,
         }
     }
 
@@ -157,8 +162,12 @@ impl Session {
         match (self.stop(), denied) {
             (Some(Stop::Canceled), _) => Stop::Canceled.thrown(),
             (_, Denied::Fault(error)) => Stop::Fault(Arc::new(error)).thrown(),
-            (Some(stop), Denied::Refused(_)) => stop.thrown(),
+            (Some(stop), _) => stop.thrown(),
             (None, Denied::Refused(error)) => throw(error.report()),
+            (None, Denied::LeftOut(error)) => {
+                let reason = error.message().to_owned();
+                Stop::Skip { by: LeftOutBy::Secret, reason }.thrown()
+            }
         }
     }
 

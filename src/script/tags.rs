@@ -31,6 +31,9 @@ pub(super) fn fill(engine: &Engine, session: &Arc<Session>, text: &str) -> Resul
     if !text.contains("<%") {
         return Ok(text.to_owned());
     }
+    if names_ref(text) {
+        session.host.asked_for_ref();
+    }
     let template = Template::new(text, Position::new(1, 1));
     let stopped = Cell::new(None);
     let filled = interpolate_expressions(&template, &session.vars, "", &|expression| {
@@ -40,6 +43,13 @@ pub(super) fn fill(engine: &Engine, session: &Arc<Session>, text: &str) -> Resul
         Some(stop) => stop.thrown(),
         None => throw(error.message()),
     })
+}
+
+/// True if a placeholder of this text has a word in it that names the branch or a tag.
+fn names_ref(text: &str) -> bool {
+    let inside = text.split("<%").skip(1).map(|rest| rest.split("%>").next().unwrap_or(rest));
+    let mut words = inside.flat_map(|it| it.split(|letter: char| !letter.is_ascii_alphanumeric()));
+    words.any(|word| ["branch", "tag", "tags"].contains(&word))
 }
 
 /// Fills the tags of a text of a YAML config.

@@ -96,6 +96,10 @@ impl Host for Recorder {
         Err(Error::new(ErrorKind::Git, "the repository is gone"))
     }
 
+    fn changed(&self, _: &[String]) -> Result<bool, Error> {
+        self.changes().map(|_| true)
+    }
+
     fn previous(&self) -> Result<Option<String>, Error> {
         Ok(None)
     }

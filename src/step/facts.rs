@@ -18,7 +18,10 @@ pub(crate) struct Facts {
     pub(crate) short: String,
     pub(crate) tree: String,
     pub(crate) branch: Option<String>,
+    /// All that name the commit, sorted.
     pub(crate) tags: Vec<String>,
+    /// The one that asks for the job; of a step, the one that it is for.
+    pub(crate) tag: Option<String>,
     pub(crate) subject: String,
     pub(crate) message: String,
     pub(crate) author: String,
@@ -73,6 +76,7 @@ impl Facts {
         ];
         named.extend(self.environment.clone().map(|name| ("environment", name)));
         named.extend(self.branch.clone().map(|branch| ("branch", branch)));
+        named.extend(self.tag.clone().map(|tag| ("tag", tag)));
         named
     }
 

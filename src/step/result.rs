@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     outcome::{Exit, Outcome},
-    record::StepRecord,
+    record::{LeftOutBy, StepRecord},
 };
 
 /// What a step came to: what is kept of it, and what the steps after it and the run ask for.
@@ -18,14 +18,19 @@ pub(crate) struct StepResult {
     pub(crate) failed: Option<FailedCommand>,
     /// True if it waits for an approval.
     pub(crate) waits: bool,
-    /// True if a condition, or the embedding program, left it out: it counts as absent.
-    pub(crate) left_out: bool,
+    /// What left it out, unless that was the embedding program.
+    pub(crate) left_out: Option<LeftOutBy>,
 }
 
 impl StepResult {
-    /// The outcome that decides what follows.
+    /// The outcome that decides what follows, beside what it leaves out. A step that a condition or
+    /// the embedding program left out counts as absent.
     pub(crate) fn counts(&self) -> Outcome {
-        if self.left_out { Outcome::Success } else { self.record.outcome }
+        match (self.record.outcome, self.left_out) {
+            (Outcome::Skipped, Some(LeftOutBy::Skip)) => Outcome::Skipped,
+            (Outcome::Skipped, _) if !self.waits => Outcome::Success,
+            (outcome, _) => outcome,
+        }
     }
 }
 

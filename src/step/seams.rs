@@ -25,6 +25,8 @@ pub(crate) enum Denied {
     /// The step may not have it, or the embedding program says no: the step fails, unless a script
     /// catches that.
     Refused(Error),
+    /// The ref may not have it: the step is left out, and a script cannot catch that.
+    LeftOut(Error),
     /// The machinery failed: there is no verdict.
     Fault(Error),
 }
@@ -150,6 +152,13 @@ pub(crate) trait Host: Send + Sync {
     /// Returns what differs from the nearest green ancestor.
     fn changes(&self) -> Result<Arc<Changes>, Error>;
 
+    /// True if a path changed that one of these globs matches. If none did, the record says that
+    /// the phase counts on an earlier one.
+    fn changed(&self, globs: &[String]) -> Result<bool, Error>;
+
+    /// Notes that the step asked for the branch or the tags.
+    fn asked_for_ref(&self) {}
+
     /// Returns the verdict of the first parent, as its word.
     fn previous(&self) -> Result<Option<String>, Error>;
 
@@ -223,7 +232,7 @@ pub(crate) trait Lookups: Send + Sync {
     /// True if a command in the export would find a program of this name in this `PATH`.
     fn has_program(&self, name: &str, path: &OsStr) -> bool;
 
-    /// Refuses a secret that the commit may not have.
+    /// Leaves the step out if the commit's ref may not have a secret.
     fn check_secret(&self, name: &str) -> Result<(), Denied>;
 }
 

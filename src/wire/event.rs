@@ -57,6 +57,8 @@ enum Body<'a> {
     },
     JobStarted {
         details: CommitMirror<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        again: Option<&'a str>,
     },
     Exported {
         dir: String,
@@ -128,8 +130,8 @@ impl<'a> Body<'a> {
             Event::Planned { jobs, .. } => {
                 Body::Planned { jobs: jobs.iter().map(JobMirror::of).collect() }
             }
-            Event::JobStarted { commit, .. } => {
-                Body::JobStarted { details: CommitMirror::of(commit) }
+            Event::JobStarted { commit, again, .. } => {
+                Body::JobStarted { details: CommitMirror::of(commit), again: again.as_deref() }
             }
             Event::Exported { dir, .. } => Body::Exported { dir: lossy(dir) },
             Event::StepStarted { opens, .. } => Body::StepStarted {

@@ -10,6 +10,7 @@
 //! | `check` | what is wrong with a config |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
+//! | `intervention` | what somebody decided about a commit, and what came of a cancel |
 //! | `forecast` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
@@ -20,6 +21,7 @@ mod check;
 mod deployment;
 mod event;
 mod forecast;
+mod intervention;
 mod record;
 #[cfg(feature = "capi")]
 mod request;

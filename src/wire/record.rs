@@ -13,11 +13,11 @@ use crate::{
     error::{Error, ErrorKind},
     function::Value,
     hex,
-    job::{Job, Plan, Reason},
+    job::{Job, Plan},
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
-    record::{Artifact, CommandRecord, Record, StepRecord, Summary},
-    wire::{VERSION, deployment::DeploymentMirror},
+    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
+    wire::{VERSION, deployment::DeploymentMirror, intervention::InterventionMirror},
 };
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
@@ -97,8 +97,9 @@ impl Commit {
 }
 
 impl Job {
-    /// As one line of JSON: the commit, and as `reason` one of `pending`, `interrupted`, `named`
-    /// and `retry`.
+    /// As one line of JSON: the commit, as `reason` one of `pending`, `interrupted`, `named`,
+    /// `retry`, `again` and `tag`, and, if it is tested for a tag, that `tag`. `again` says for
+    /// which ref a commit is tested again, and why.
     pub fn to_json(&self) -> String {
         json(&JobMirror::of(self))
     }
@@ -142,8 +143,14 @@ pub(super) struct RecordMirror<'a> {
     branch: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     branch_hex: Option<String>,
+    #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    trigger: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    intervention: Option<InterventionMirror<'a>>,
     #[serde(default, deserialize_with = "lenient")]
     started: Option<Time>,
     #[serde(default, deserialize_with = "lenient")]
@@ -154,6 +161,10 @@ pub(super) struct RecordMirror<'a> {
     config: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient_list")]
     steps: Vec<StepMirror<'a>>,
+    #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<LeftOutMirror<'a>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
+    asked_for_ref: bool,
     #[serde(
         default,
         deserialize_with = "lenient",
@@ -162,6 +173,12 @@ pub(super) struct RecordMirror<'a> {
     remembered: serde_json::Map<String, serde_json::Value>,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
     artifacts: Vec<ArtifactMirror>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LeftOutMirror<'a> {
+    step: Cow<'a, str>,
+    by: Cow<'a, str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -250,6 +267,10 @@ struct DetailedPlanMirror<'a> {
 #[derive(Serialize)]
 pub(super) struct JobMirror<'a> {
     reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<&'a str>,
     commit: CommitMirror<'a>,
 }
 
@@ -279,12 +300,17 @@ impl<'a> RecordMirror<'a> {
             tree: record.tree.to_string().into(),
             branch: record.branch.as_ref().map(Text::to_str_lossy),
             branch_hex: record.branch.as_ref().map(Text::as_bytes).and_then(hex_unless_utf8),
+            tags: record.tags.iter().map(Text::to_str_lossy).collect(),
+            trigger: record.trigger.as_deref().map(Cow::from),
             reason: record.reason.as_deref().map(short),
+            intervention: record.intervention.as_ref().map(InterventionMirror::of),
             started: Some(Time(record.started)),
             duration_ms: whole_ms(record.duration),
             host: record.host.as_str().into(),
             config: record.config.map(|format| format.name().into()),
             steps: record.steps.iter().map(StepMirror::of).collect(),
+            left_out: record.left_out.iter().map(LeftOutMirror::of).collect(),
+            asked_for_ref: record.asked_for_ref,
             remembered: record
                 .remembered
                 .iter()
@@ -309,14 +335,19 @@ impl<'a> RecordMirror<'a> {
             commit: self.commit.parse()?,
             tree: self.tree.parse()?,
             branch: branch.or_else(|| self.branch.map(|branch| Text::from(&*branch))),
+            tags: self.tags.iter().map(|tag| Text::from(&**tag)).collect(),
+            trigger: self.trigger.map(Cow::into_owned),
             outcome,
             reason: self.reason.map(Cow::into_owned).or(unknown),
+            intervention: self.intervention.and_then(InterventionMirror::into_intervention),
             started: started.or_else(|| finished.checked_sub(duration)).unwrap_or(finished),
             finished,
             duration,
             host: self.host.into_owned(),
             config: self.config.and_then(|name| parse_format(&name)),
             steps: self.steps.into_iter().filter_map(StepMirror::into_step).collect(),
+            left_out: self.left_out.iter().filter_map(LeftOutMirror::left_out).collect(),
+            asked_for_ref: self.asked_for_ref,
             remembered: self
                 .remembered
                 .into_iter()
@@ -324,6 +355,19 @@ impl<'a> RecordMirror<'a> {
                 .collect(),
             artifacts: self.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
         })
+    }
+}
+
+impl LeftOutMirror<'_> {
+    fn of(left_out: &LeftOut) -> Self {
+        Self { step: left_out.step.as_str().into(), by: left_out.by.name().into() }
+    }
+
+    /// A cause that this version does not know is the strictest: nothing is tested again for it.
+    fn left_out(&self) -> Option<LeftOut> {
+        let known = LeftOutBy::ALL.into_iter().find(|by| by.name() == self.by);
+        let step = self.step.parse().ok()?;
+        Some(LeftOut { step, by: known.unwrap_or(LeftOutBy::Person) })
     }
 }
 
@@ -444,13 +488,12 @@ impl<'a> SummaryMirror<'a> {
 
 impl<'a> JobMirror<'a> {
     pub(super) fn of(job: &'a Job) -> Self {
-        let reason = match job.reason {
-            Reason::Pending => "pending",
-            Reason::Interrupted => "interrupted",
-            Reason::Named => "named",
-            Reason::Retry => "retry",
-        };
-        Self { reason, commit: CommitMirror::of(&job.commit) }
+        Self {
+            reason: job.reason.name(),
+            tag: job.tag.as_ref().map(Text::to_str_lossy),
+            again: job.again.as_deref(),
+            commit: CommitMirror::of(&job.commit),
+        }
     }
 }
 
@@ -562,7 +605,11 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::pipeline::{Hook, Phase};
+    use crate::{
+        intervention::{Intervention, InterventionKind},
+        job::Reason,
+        pipeline::{Hook, Phase},
+    };
 
     fn command(text: &str, exit: Option<Exit>) -> CommandRecord {
         CommandRecord { command: text.to_owned(), exit, duration: Duration::from_millis(7) }
@@ -580,8 +627,15 @@ mod tests {
             commit: "f40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap(),
             tree: "4b825dc642cb6eb9a060e54bf8d69288fbee4904".parse().unwrap(),
             branch: Some("main".into()),
+            tags: vec!["v1".into()],
+            trigger: Some("again".to_owned()),
             outcome: Outcome::TimedOut,
             reason: Some("the run took\nlonger than 1 s".to_owned()),
+            intervention: Some(Intervention::new(
+                InterventionKind::CancelRun,
+                "Ada <ada@example.org>",
+                Some("enough \"of\" it"),
+            )),
             started,
             finished: started + Duration::from_secs(2),
             duration: Duration::from_millis(2001),
@@ -603,6 +657,8 @@ mod tests {
                     commands: Vec::new(),
                 },
             ],
+            left_out: vec![LeftOut { step: Phase::Test.into(), by: LeftOutBy::Branch }],
+            asked_for_ref: true,
             remembered: [
                 ("image".to_owned(), "app:1".into()),
                 ("list".to_owned(), vec![Value::Nothing, 1.into(), 1.5.into(), true.into()].into()),
@@ -644,6 +700,7 @@ mod tests {
                 steps,
                 remembered,
                 artifacts,
+                left_out: Vec::new(),
                 ..record()
             };
             let line = bare.to_json();
@@ -739,7 +796,7 @@ mod tests {
             message: "a\n\nb\n".into(),
             branch: None,
         };
-        let job = Job { commit, reason: Reason::Retry };
+        let job = Job::new(commit, Reason::Retry);
         let plan = Plan { jobs: vec![job], held: vec![record.commit], baselined: Vec::new() };
         let id = record.commit;
         let expected = format!(

@@ -88,10 +88,13 @@ impl Workspace {
                 .and_then(|()| File::options().write(true).open(self.state_path("wake")))
                 .and_then(|wake| wake.set_len(0));
         }
+        // One that was killed has left word of itself, which is none of this holder.
+        let _ = fs::remove_file(self.state_path("holder"));
         let running = lock_file::hold(&self.state_path("running")).map_err(failed)?;
         let holder = Holder {
             pid: std::process::id(),
             host: String::new(),
+            run: String::new(),
             since: now(),
             commits: Vec::new(),
         };
@@ -167,13 +170,19 @@ impl RunLock {
         self.file.try_clone().map_err(|source| Error::io("share the lock", &path, source))
     }
 
-    /// Says who holds the lock, and that it works on this commit now. Only messages are made of it,
-    /// so that a failure to write it is none.
-    pub(crate) fn announce(&self, host: &str, commit: CommitId) {
+    /// Says who holds the lock: on which machine, and in which run. Only messages are made of it,
+    /// and requests to end a job, so that a failure to write it is none.
+    pub(crate) fn introduce(&self, host: &str, run: &str) {
         self.tell(|holder| {
             host.clone_into(&mut holder.host);
-            holder.commits.push(InHand { commit, since: now(), step: None });
+            run.clone_into(&mut holder.run);
         });
+    }
+
+    /// Says that a commit is worked on now, in this job.
+    pub(crate) fn announce(&self, commit: CommitId, job: &str) {
+        let job = job.to_owned();
+        self.tell(|holder| holder.commits.push(InHand { commit, job, since: now(), step: None }));
     }
 
     /// Says which step of a commit is done now.
@@ -270,6 +279,8 @@ pub(crate) struct Holder {
     pub(crate) pid: u32,
     /// The machine it runs on.
     pub(crate) host: String,
+    /// The id of its run.
+    pub(crate) run: String,
     /// Since when it has held the lock.
     pub(crate) since: SystemTime,
     /// The commits it works on.
@@ -280,6 +291,8 @@ pub(crate) struct Holder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InHand {
     pub(crate) commit: CommitId,
+    /// The id of the job: [`Record::run`](crate::Record::run).
+    pub(crate) job: String,
     pub(crate) since: SystemTime,
     /// The step that is done now; none before the first.
     pub(crate) step: Option<String>,
@@ -287,11 +300,11 @@ pub(crate) struct InHand {
 
 impl Holder {
     fn text(&self) -> String {
-        let mut text =
-            format!("pid {}\nhost {}\nsince {}\n", self.pid, self.host, stamp(self.since));
-        for InHand { commit, since, step } in &self.commits {
+        let Holder { pid, host, run, since, commits } = self;
+        let mut text = format!("pid {pid}\nhost {host}\nrun {run}\nsince {}\n", stamp(*since));
+        for InHand { commit, job, since, step } in commits {
             let step = step.as_deref().unwrap_or("-");
-            text += &format!("commit {commit} {} {step}\n", stamp(*since));
+            text += &format!("commit {commit} {job} {} {step}\n", stamp(*since));
         }
         text
     }
@@ -304,6 +317,7 @@ impl Holder {
             let mut words = line.split(' ');
             Some(InHand {
                 commit: words.next()?.parse().ok()?,
+                job: words.next()?.to_owned(),
                 since: moment(words.next()?)?,
                 step: words.next().filter(|step| *step != "-").map(str::to_owned),
             })
@@ -311,6 +325,7 @@ impl Holder {
         Some(Holder {
             pid: values("pid").next()?.parse().ok()?,
             host: values("host").next()?.to_owned(),
+            run: values("run").next()?.to_owned(),
             since: moment(values("since").next()?)?,
             commits: values("commit").filter_map(commit).collect(),
         })
@@ -535,16 +550,21 @@ mod tests {
         let workspace = workspace(&repo);
         let lock = workspace.lock().unwrap().unwrap();
         assert_eq!(workspace.holder(), None);
+        lock.introduce("ci.example.org", "r1");
         let commit = "f40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap();
-        lock.announce("ci.example.org", commit);
+        lock.announce(commit, "j1");
         let other = "a40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap();
-        lock.announce("ci.example.org", other);
+        lock.announce(other, "j2");
         lock.announce_step(commit, "before_build");
         let holder = workspace.holder().unwrap();
         assert_eq!((holder.pid, holder.host.as_str()), (std::process::id(), "ci.example.org"));
-        let steps: Vec<_> =
-            holder.commits.iter().map(|it| (it.commit, it.step.as_deref())).collect();
-        assert_eq!(steps, [(commit, Some("before_build")), (other, None)]);
+        assert_eq!(holder.run, "r1");
+        let steps: Vec<_> = holder
+            .commits
+            .iter()
+            .map(|it| (it.commit, it.job.as_str(), it.step.as_deref()))
+            .collect();
+        assert_eq!(steps, [(commit, "j1", Some("before_build")), (other, "j2", None)]);
         assert!(holder.since <= holder.commits[0].since);
         lock.withdraw(commit);
         assert_eq!(workspace.holder().unwrap().commits[0].commit, other);

@@ -7,10 +7,13 @@
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
 //! | `remove` | taking a tree away without following links |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
+//! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `approval_mark` | which account of this machine gave an approval |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
+//! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
 //! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
@@ -32,7 +35,10 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+mod looked_at;
+mod pushed;
 mod remove;
+mod stop_request;
 mod tail;
 
 pub(crate) use self::{
@@ -41,8 +47,11 @@ pub(crate) use self::{
     deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
-    lock::RunLock,
+    lock::{Holder, InHand, RunLock},
     log::{LogLimits, LogWriter, Logs},
+    looked_at::LookedAt,
+    pushed::Pushed,
     remove::remove,
+    stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

@@ -16,11 +16,13 @@ use crate::{
     support::TestRepo,
 };
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "install",
     "uninstall",
     "run",
     "plan",
+    "cancel",
+    "skip",
     "results",
     "log",
     "check",

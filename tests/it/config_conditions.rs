@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use tinyci::{CancelToken, Engine, Event, Outcome, Record, Selection};
+use tinyci::{CancelToken, Engine, Event, LeftOutBy, Outcome, Phase, Record, Selection};
 
 use crate::support::TestRepo;
 
@@ -19,7 +19,7 @@ fn run(repo: &TestRepo) -> (Record, String) {
 }
 
 #[test]
-fn a_false_condition_leaves_out_its_step_alone() {
+fn a_false_condition_leaves_out_its_phase_or_its_hook_alone() {
     let repo = TestRepo::new();
     let config = "build: {run: echo build, when: {branch: [release/*, '!*-old']}}\n\
                   test: {run: echo test, when: {changed: ['src/**', '!*.md']}}\n\
@@ -28,22 +28,27 @@ fn a_false_condition_leaves_out_its_step_alone() {
     repo.write("src/a", "1");
     repo.commit_config(config);
     let (record, output) = run(&repo);
-    assert_eq!((record.outcome, output.as_str()), (Outcome::Success, "test\n"));
+    assert_eq!((record.outcome, output.as_str()), (Outcome::Skipped, "test\n"));
+    assert_eq!(record.left_out.len(), 1);
+    let left_out = (record.left_out[0].step, record.left_out[0].by);
+    assert_eq!(left_out, (Phase::Build.into(), LeftOutBy::Branch));
     let errors: Vec<_> = record.steps.iter().filter_map(|step| step.error.as_deref()).collect();
     assert_eq!(
         errors,
-        [
-            "skipped: its message is not *[full]*",
-            "skipped: it is on branch `main`, not on release/*, !*-old",
-            "skipped: it has no tag v*",
-        ]
+        ["skipped: it is on branch `main`, not on release/*, !*-old", "skipped: it has no tag v*",]
     );
     repo.git(&["checkout", "-q", "-b", "release/2"]);
     repo.write("src/README.md", "1");
     repo.commit("Add more [full]");
     repo.git(&["tag", "v2"]);
     let (record, output) = run(&repo);
-    assert_eq!((record.outcome, output.as_str()), (Outcome::Success, "before\nbuild\ntagged\n"));
+    let all = "before\nbuild\ntest\ntagged\n";
+    assert_eq!((record.outcome, output.as_str()), (Outcome::Success, all), "nothing is green yet");
+    repo.write("src/README.md", "2");
+    repo.commit("Add even more [full]");
+    let (record, output) = run(&repo);
+    assert_eq!((record.outcome, output.as_str()), (Outcome::Success, "before\nbuild\n"));
+    assert_eq!((record.left_out.len(), record.left_out[0].by), (1, LeftOutBy::Changed));
 }
 
 #[test]
@@ -79,7 +84,7 @@ fn secrets_are_variables_of_the_step_and_masked() {
     let repo = TestRepo::new();
     repo.commit_config("build: {run: 'echo $TOKEN; env | grep -c ^TOKEN', secrets: TOKEN}\ntest: 'echo [$TOKEN]'\n");
     let (record, _) = run(&repo);
-    assert_eq!(record.outcome, Outcome::Failure);
+    assert_eq!((record.outcome, record.left_out[0].by), (Outcome::Skipped, LeftOutBy::Secret));
     assert!(record.steps[0].error.as_deref().unwrap().contains("tinyci.secretRefs"));
     let dir = repo.outside().join("secrets");
     fs::create_dir(&dir).unwrap();

@@ -14,6 +14,7 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_cancel;
 mod engine_env;
 mod engine_events;
 mod engine_executor;
@@ -41,6 +42,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod cli_cancel;
 #[cfg(feature = "cli")]
 mod cli_check;
 #[cfg(feature = "cli")]
@@ -80,6 +83,7 @@ mod deploy_push;
 #[cfg(feature = "cli")]
 mod exit_codes;
 #[cfg(feature = "cli")]
+mod green_model;
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -92,7 +96,10 @@ mod push_refs;
 #[cfg(feature = "cli")]
 mod push_server;
 #[cfg(feature = "cli")]
+mod push_skip;
+#[cfg(feature = "cli")]
 mod push_together;
+mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]

@@ -24,7 +24,7 @@ module TinyCI
     # settings::     what `git config tinyci.<key>` would set; an Array for a key with many values
     # env::          variables in the environment of every command; nil takes one out
     # vars::         variables that every command can use in a tag
-    # by::           who deploys, approves and unlocks: name and address
+    # by::           who acts, as records name it: name and address
     #
     # What the host answers for, called in the loop that reads the run:
     #

@@ -9,6 +9,7 @@ use tinyci::{Engine, EngineBuilder, Selection, Target};
 use crate::test_pipeline::TestPipelineArgs;
 use crate::{
     approve::ApproveArgs,
+    cancel::CancelArgs,
     check::CheckArgs,
     compact::CompactArgs,
     completions::CompletionsArgs,
@@ -27,6 +28,7 @@ use crate::{
     run::RunArgs,
     settings::SettingsArgs,
     setup_remote::SetupRemoteArgs,
+    skip::SkipArgs,
     status::StatusArgs,
     terminal,
 };
@@ -130,6 +132,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Show what `run` would do, and why
     Plan(PlanArgs),
+    /// End the job of a commit, or a whole run, that is in progress
+    Cancel(CancelArgs),
+    /// Leave a commit untested
+    Skip(SkipArgs),
     /// Show what became of commits
     Results(ResultsArgs),
     /// Show the log of all runs, or of one commit
@@ -172,7 +178,8 @@ pub(crate) enum Command {
 impl Command {
     /// Whether what it does is kept with the name of a person.
     pub(crate) fn is_kept_with_a_name(&self) -> bool {
-        matches!(self, Command::Deploy(_) | Command::Rollback(_) | Command::Approve(_))
+        let of_deployment = matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Approve(_));
+        of_deployment || matches!(self, Self::Cancel(_) | Self::Skip(_))
     }
 }
 

@@ -47,7 +47,6 @@ impl Failure {
     }
 
     /// What was looked at is at fault.
-    #[cfg(feature = "rhai")]
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { code: FAILED, message: message.into(), hint: None }
     }

@@ -13,6 +13,7 @@
 
 mod approve;
 mod args;
+mod cancel;
 mod check;
 mod compact;
 mod completions;
@@ -34,6 +35,7 @@ mod run;
 mod settings;
 mod setup_remote;
 mod signals;
+mod skip;
 mod ssh_address;
 mod status;
 mod terminal;
@@ -82,6 +84,8 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Uninstall => uninstall::execute(globals),
         Command::Run(args) => run::execute(args, globals),
         Command::Plan(args) => plan::execute(args, globals),
+        Command::Cancel(args) => cancel::execute(args, globals),
+        Command::Skip(args) => skip::execute(args, globals),
         Command::Results(args) => results::execute(args, globals),
         Command::Log(args) => log::execute(args, globals),
         Command::Check(args) => check::execute(args, globals),

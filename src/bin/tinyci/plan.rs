@@ -66,11 +66,14 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
             job.commit.id.short(),
             printable(&branch.unwrap_or_default()),
             printable(&subject),
-            palette.faint(&format!("({})", job.reason)),
+            palette.faint(&match &job.again {
+                Some(why) => format!("(again {})", printable(why)),
+                None => format!("({})", job.reason),
+            }),
         ));
     }
     for commit in &plan.held {
-        stdout.line(format_args!("{} waits for `run --retry`: tried too often", commit.short()));
+        stdout.line(format_args!("{} waits for `run --retry`: out of attempts", commit.short()));
     }
     if !plan.baselined.is_empty() {
         let count = plan.baselined.len();

@@ -43,7 +43,7 @@ pub(crate) struct RunArgs {
     /// Test what was pushed: reads the lines that git gives a post-receive hook
     #[arg(long, hide_short_help = true)]
     hook: bool,
-    /// Test again what has a verdict, or was tried too often without getting one
+    /// Test again what has a verdict, or is out of attempts
     #[arg(long)]
     retry: bool,
     /// Test everything that is due, history from before the installation too
@@ -104,7 +104,7 @@ impl RunArgs {
             io::stdin().read_to_end(&mut lines).map_err(|error| {
                 Failure::broken(format!("cannot read the pushed refs from standard input: {error}"))
             })?;
-            Selection::hook_lines(lines)?
+            Selection::hook_lines(lines)?.push_options(push_options())
         } else if let Some(commit) = &self.commit {
             Selection::revision(commit)
         } else {
@@ -117,6 +117,13 @@ impl RunArgs {
         let wait = if self.no_wait { Wait::No } else { Wait::Forever };
         Ok(Some(selection.retry(self.retry).all_history(self.all_history).wait(wait)))
     }
+}
+
+/// What the pusher said with `git push -o`, as git tells it a hook.
+fn push_options() -> Vec<String> {
+    let value = |name: String| Some(env::var_os(name)?.to_string_lossy().into_owned());
+    let count = value("GIT_PUSH_OPTION_COUNT".to_owned()).and_then(|count| count.parse().ok());
+    (0..count.unwrap_or(0_usize)).map_while(|at| value(format!("GIT_PUSH_OPTION_{at}"))).collect()
 }
 
 fn nothing_selected() -> Failure {
@@ -202,7 +209,7 @@ fn without_verdict(summary: &Summary) {
         terminal::complain(Failure::broken(format!("no verdict for {}: {why}", record.commit)));
     }
     for commit in &summary.held {
-        let why = format!("no verdict for {commit}: it was tried too often");
+        let why = format!("no verdict for {commit}: it is out of attempts");
         terminal::complain(
             Failure::broken(why)
                 .hint(format!("`tinyci run --retry {}` runs it again", commit.short())),

@@ -272,8 +272,7 @@ impl<'a> Attempt<'a> {
     ) -> Result<(StepRecord, bool), Error> {
         let _occupied = self.prepare(build, occupied, voice)?;
         let (site, candidate) = (self.site, &self.candidate);
-        let environment = Some(self.deployment.environment.as_str());
-        let source = JobSource { run: &self.deployment.run, trigger: "deploy", environment };
+        let source = JobSource::of_deployment(&self.deployment.run, &self.deployment.environment);
         let (config, desk) = ((&candidate.pipeline, &candidate.scripts), Some(self.desk.clone()));
         let mut steps =
             site.steps(&self.repo, &candidate.commit, config, build, source, desk, voice);

@@ -18,12 +18,11 @@ mod identity;
 
 use std::{cmp::Reverse, collections::HashSet};
 
-pub(super) use self::automatic::deploy_pushed;
 use self::{
     approve::Approvals,
     candidate::{Candidate, Choice},
-    identity::Identity,
 };
+pub(super) use self::{automatic::deploy_pushed, identity::Identity};
 use super::{
     dry_run::{DeployForecast, dry_deploy},
     handle::{Engine, Shared},

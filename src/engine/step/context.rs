@@ -3,6 +3,7 @@
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,9 +11,10 @@ use crate::{
     engine::{handle::Shared, process_env::ProcessEnv},
     environment::{StepEnv, Variables},
     executor::EnvChange,
+    glob,
     interpolate::Vars,
-    pipeline::{Hook, Step, StepName},
-    step::{Facts, Progress},
+    pipeline::{Format, Hook, Pipeline, Step, StepName},
+    step::{Changes, Facts, Progress},
 };
 
 /// What all steps of a job have in common.
@@ -24,6 +26,34 @@ pub(in crate::engine) struct JobInfo {
     /// What commands get over that, as the engine was set up.
     pub(in crate::engine) env: Vec<EnvChange>,
     pub(in crate::engine) limits: JobLimits,
+    pub(in crate::engine) judge: Arc<Judge>,
+}
+
+/// What `changed` rests on beside the paths: what judges the commit, and why it is judged.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct Judge {
+    /// The config and the modules that it imports, as paths. A changed one changes everything.
+    files: Vec<String>,
+    /// True if `changed` and `message` leave nothing out: the commit is judged anew.
+    pub(in crate::engine) forced: bool,
+}
+
+impl Judge {
+    pub(in crate::engine) fn new(pipeline: &Pipeline, forced: bool) -> Self {
+        // One language may have taken the other's place.
+        let configs = Format::ALL.map(|format| format.file_name().to_owned()).into_iter();
+        let modules = pipeline.script.iter().flat_map(|script| script.modules.keys().cloned());
+        Self { files: configs.chain(modules).collect(), forced }
+    }
+
+    /// True if a path changed that one of these globs matches. Without a green ancestor everything
+    /// has changed.
+    pub(super) fn finds(&self, changes: &Changes, globs: &[String]) -> bool {
+        let judged_anew = || changes.paths.iter().any(|path| self.files.contains(path));
+        let matches = |path: &String| glob::matches_list(globs.iter().map(String::as_str), path);
+        let everything = self.forced || changes.base.is_none() || judged_anew();
+        everything || changes.paths.iter().any(matches)
+    }
 }
 
 impl JobInfo {
@@ -31,8 +61,10 @@ impl JobInfo {
         (shared, env): (&Shared, &ProcessEnv),
         facts: Facts,
         limits: JobLimits,
+        judge: Judge,
     ) -> Self {
-        Self { facts, passed: env.passed.clone(), env: shared.options.env.clone(), limits }
+        let (passed, env) = (env.passed.clone(), shared.options.env.clone());
+        Self { facts, passed, env, limits, judge: judge.into() }
     }
 }
 
@@ -122,7 +154,7 @@ mod tests {
     fn info(limits: JobLimits) -> JobInfo {
         let facts = Facts { sha: "c0ffee".into(), target: "/b".into(), ..Facts::default() };
         let env = vec![("CI".to_owned(), Some("builder".to_owned())), ("PAGER".to_owned(), None)];
-        JobInfo { facts, passed: Variables::new(), env, limits }
+        JobInfo { facts, passed: Variables::new(), env, limits, judge: Arc::default() }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::conditions::Unmet;
 use crate::{
     error::Error,
     outcome::Outcome,
     pipeline::StepName,
-    record::{CommandRecord, StepRecord},
+    record::{CommandRecord, LeftOutBy, StepRecord},
     step::{Denied, FailedCommand, StepResult},
 };
 
@@ -20,8 +21,8 @@ pub(in crate::engine) struct StepEnd {
     pub(in crate::engine) reason: Option<String>,
     /// True if it waits for an approval.
     pub(in crate::engine) waits: bool,
-    /// True if the step counts as absent.
-    pub(in crate::engine) left_out: bool,
+    /// What left it out, unless that was the embedding program.
+    pub(in crate::engine) left_out: Option<LeftOutBy>,
     pub(in crate::engine) commands: Vec<CommandRecord>,
     pub(in crate::engine) failed: Option<FailedCommand>,
 }
@@ -33,15 +34,20 @@ impl StepEnd {
             error: None,
             reason: None,
             waits: false,
-            left_out: false,
+            left_out: None,
             commands: Vec::new(),
             failed: None,
         }
     }
 
-    /// A step that a condition or the embedding program leaves out.
-    pub(super) fn left_out(reason: String) -> Self {
-        Self { reason: Some(reason), left_out: true, ..Self::of(Outcome::Skipped) }
+    /// A step that the embedding program leaves out.
+    pub(super) fn absent(reason: String) -> Self {
+        Self { reason: Some(reason), ..Self::of(Outcome::Skipped) }
+    }
+
+    /// A step that a condition leaves out.
+    pub(super) fn left_out(unmet: Unmet) -> Self {
+        Self { left_out: Some(unmet.by), ..Self::absent(unmet.reason) }
     }
 
     pub(in crate::engine) fn error(outcome: Outcome, error: Error) -> Self {
@@ -52,6 +58,10 @@ impl StepEnd {
     pub(super) fn denied(denied: Denied) -> Self {
         match denied {
             Denied::Refused(error) => Self::error(Outcome::Failure, error),
+            Denied::LeftOut(error) => {
+                let reason = error.message().to_owned();
+                Self::left_out(Unmet { by: LeftOutBy::Secret, reason })
+            }
             Denied::Fault(error) => Self::error(Outcome::NoVerdict, error),
         }
     }

@@ -2,7 +2,7 @@
 //! everything it says is masked here, before [`Effects`] act on it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::{
+    context::Judge,
     output::{AttemptOutput, KeptOutput},
     paths::below_export,
 };
@@ -28,6 +29,7 @@ use crate::{
     function::{Effect, HostFunction, Value},
     mask::Masks,
     outcome::Exit,
+    pipeline::Phase,
     process::search_path,
     record::{Artifact, CommandRecord},
     request_context::RequestContext,
@@ -50,6 +52,9 @@ pub(in crate::engine) struct Memory {
     artifacts: Mutex<Vec<Artifact>>,
     changes: OnceLock<Arc<Changes>>,
     discards_export: AtomicBool,
+    /// The phases for which a script heard that nothing changed.
+    unchanged: Mutex<BTreeSet<Phase>>,
+    asked_for_ref: AtomicBool,
     /// The secrets of which it was said that not all of them is masked.
     told: Mutex<Vec<String>>,
 }
@@ -79,6 +84,16 @@ impl Memory {
         Ok(self.changes.get_or_init(|| changes).clone())
     }
 
+    /// The phases for which a script heard that nothing changed.
+    pub(super) fn unchanged(&self) -> BTreeSet<Phase> {
+        locked(&self.unchanged).clone()
+    }
+
+    /// True if a script asked for the branch or the tags.
+    pub(in crate::engine) fn asked_for_ref(&self) -> bool {
+        self.asked_for_ref.load(Ordering::SeqCst)
+    }
+
     /// True if the export is to be removed when the run is over.
     pub(in crate::engine) fn discards_export(&self) -> bool {
         self.discards_export.load(Ordering::SeqCst)
@@ -98,6 +113,7 @@ pub(in crate::engine) struct StepHost {
     pub(super) lookups: Arc<dyn Lookups>,
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) memory: Arc<Memory>,
+    pub(super) judge: Arc<Judge>,
     pub(super) masks: Masks,
     pub(super) ran: Ran,
 }
@@ -172,7 +188,13 @@ impl Host for StepHost {
 
     fn secret(&self, name: &str, limits: RequestLimits) -> Result<Vec<u8>, Denied> {
         self.note_call("secret", name);
-        self.lookups.check_secret(name)?;
+        self.lookups.check_secret(name).map_err(|denied| match denied {
+            // A deployment has no other ref to wait for.
+            Denied::LeftOut(error) if self.context.step == Phase::Deploy.into() => {
+                Denied::Refused(error)
+            }
+            denied => denied,
+        })?;
         let value = self.effects.secret(name, &self.context_of(limits))?;
         if !self.masks.add(&value) && self.memory.tells(name) {
             self.reporter.warn(format!(
@@ -204,11 +226,14 @@ impl Host for StepHost {
         let answer = self.effects.call(function, arguments, &context);
         answer.map_err(|error| match Denied::of_host(error) {
             Denied::Refused(error) => failed(error.report()),
-            fault => fault,
+            other => other,
         })
     }
 
     fn env(&self, name: &str) -> Option<String> {
+        if ["TINYCI_BRANCH", "TINYCI_TAG", "TINYCI_TAGS"].contains(&name) {
+            self.asked_for_ref();
+        }
         self.env.get(OsStr::new(name))?.to_str().map(str::to_owned)
     }
 
@@ -270,6 +295,18 @@ impl Host for StepHost {
 
     fn changes(&self) -> Result<Arc<Changes>, Error> {
         self.memory.changes(&*self.lookups)
+    }
+
+    fn changed(&self, globs: &[String]) -> Result<bool, Error> {
+        let changed = self.judge.finds(&*self.changes()?, globs);
+        if let Some(phase) = self.context.step.decides().filter(|_| !changed) {
+            locked(&self.memory.unchanged).insert(phase);
+        }
+        Ok(changed)
+    }
+
+    fn asked_for_ref(&self) {
+        self.memory.asked_for_ref.store(true, Ordering::SeqCst);
     }
 
     fn previous(&self) -> Result<Option<String>, Error> {

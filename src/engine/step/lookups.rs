@@ -20,8 +20,8 @@ pub(in crate::engine) struct RepoLookups {
 }
 
 impl RepoLookups {
-    pub(in crate::engine) fn new(shared: &Shared, commit: &Commit) -> Self {
-        let secrets = shared.secret_policy(commit);
+    pub(in crate::engine) fn new(shared: &Shared, commit: &Commit, tags: &[String]) -> Self {
+        let secrets = shared.secret_policy(commit, tags);
         let export_dir = shared.workspace().build(&commit.build_name()).export_dir();
         Self { root: shared.root.clone(), commit: commit.clone(), export_dir, secrets }
     }

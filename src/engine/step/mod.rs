@@ -31,9 +31,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{conditions::unmet, host::Ran};
+use self::host::Ran;
 pub(super) use self::{
-    context::{JobInfo, JobLimits, StepContext},
+    conditions::{Unmet, unmet},
+    context::{JobInfo, JobLimits, Judge, StepContext},
     dry::DryEffects,
     end::StepEnd,
     host::{Memory, StepHost},
@@ -49,7 +50,7 @@ use crate::{
     mask::Masks,
     outcome::Outcome,
     pipeline::{Body, Hook, Phase, Pipeline, Step, StepName, Template},
-    record::Record,
+    record::{LeftOut, LeftOutBy, Record},
     request_context::RequestContext,
     run::Run,
     step::{
@@ -82,37 +83,119 @@ pub(super) struct Steps<'a> {
 pub(super) struct Walked {
     pub(super) outcome: Outcome,
     pub(super) steps: Vec<StepResult>,
+    /// The builds and tests that were left out.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 impl Steps<'_> {
     /// Walks the pure [`Run`] to its end. `begins` hears of each step before it begins.
     pub(super) fn walk(&mut self, begins: &dyn Fn(StepName)) -> Walked {
         let mut run = Run::new();
-        let mut steps = Vec::new();
+        let mut walked =
+            Walked { outcome: Outcome::Success, steps: Vec::new(), left_out: Vec::new() };
         while let Some(name) = run.step() {
             let last = name == Hook::AfterAll.into();
             if !last && let Some(stop) = self.stopped() {
                 run.stop(stop);
                 continue;
             }
-            if self.has(name) {
-                begins(name);
-            }
-            let result = self.step(name, run.outcome());
-            let outcome = match &result {
-                None if self.has(name) => Outcome::Canceled,
-                result => result.as_ref().map_or(Outcome::Success, StepResult::counts),
+            let (name, result) = match self.left_out_ahead(name) {
+                Some((phase, end)) => {
+                    begins(phase);
+                    (phase, Some(self.close(phase, end, Instant::now())))
+                }
+                None => {
+                    if self.has(name) {
+                        begins(name);
+                    }
+                    (name, self.step(name, run.outcome()))
+                }
             };
-            steps.extend(result);
-            match self.stopped() {
-                Some(stop) if outcome != Outcome::Success && !last => run.stop(stop),
-                _ => run.finish(outcome),
-            }
+            self.advance(&mut run, name, result.as_ref(), &mut walked.left_out);
+            walked.steps.extend(result);
             if last && self.context.cancel.is_killed() {
-                return Walked { outcome: Outcome::Canceled, steps };
+                return Walked { outcome: Outcome::Canceled, ..walked };
             }
         }
-        Walked { outcome: run.outcome(), steps }
+        for phase in self.memory.unchanged() {
+            let step = StepName::from(phase);
+            if !walked.left_out.iter().any(|known| known.step == step) {
+                walked.left_out.push(LeftOut { step, by: LeftOutBy::Changed });
+            }
+        }
+        Walked { outcome: run.outcome(), ..walked }
+    }
+
+    /// Takes the run to the step after this one, and notes the phases that were left out.
+    fn advance(
+        &self,
+        run: &mut Run,
+        name: StepName,
+        result: Option<&StepResult>,
+        left_out: &mut Vec<LeftOut>,
+    ) {
+        let last = name == Hook::AfterAll.into();
+        let outcome = match result {
+            None if self.has(name) => Outcome::Canceled,
+            result => result.map_or(Outcome::Success, StepResult::counts),
+        };
+        match self.stopped() {
+            Some(stop) if outcome != Outcome::Success && !last => return run.stop(stop),
+            _ => {}
+        }
+        let by = result.and_then(|result| result.left_out);
+        let Some((by, phase)) = by.zip(name.decides()) else { return run.finish(outcome) };
+        let is_configured = |phase: &StepName| self.pipeline.step(*phase).is_some();
+        match (name, by) {
+            (StepName::Hook(Hook::BeforeBuild), LeftOutBy::Skip) => {
+                run.finish(Outcome::Skipped);
+                let phases = [Phase::Build, Phase::Test].map(StepName::from);
+                let phases = phases.into_iter().filter(is_configured);
+                left_out.extend(phases.map(|step| LeftOut { step, by }));
+            }
+            (StepName::Phase(_), _) | (_, LeftOutBy::Skip | LeftOutBy::Secret) => {
+                run.leave_out(by.counts_as_passed());
+                let phase = StepName::from(phase);
+                let step = if is_configured(&phase) { phase } else { name };
+                left_out.push(LeftOut { step, by });
+            }
+            // A hook's own condition leaves out that hook alone.
+            (StepName::Hook(_), _) => run.finish(outcome),
+        }
+    }
+
+    /// A phase whose conditions do not hold is left out before its first hook. So is one that names
+    /// a secret, or whose `before_*` hook does, that the ref may not have.
+    fn left_out_ahead(&self, name: StepName) -> Option<(StepName, StepEnd)> {
+        let StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest) = name else { return None };
+        let phase = StepName::from(name.decides()?);
+        let step = self.pipeline.step(phase)?;
+        let found = self.unmet(step).and_then(|unmet| match unmet {
+            Some(unmet) => Ok(Some(StepEnd::left_out(unmet))),
+            None => {
+                let hook = self.pipeline.step(name).into_iter();
+                let hook = hook.filter_map(|hook| {
+                    self.unmet(hook).map(|unmet| unmet.is_none().then_some(hook)).transpose()
+                });
+                let steps = std::iter::once(Ok(step)).chain(hook);
+                let steps: Vec<&Step> = steps.collect::<Result<_, Error>>()?;
+                let mut denied = steps.into_iter().flat_map(|step| &step.secrets);
+                let denied = denied.find_map(|name| self.lookups.check_secret(name).err());
+                Ok(denied.map(StepEnd::denied))
+            }
+        });
+        match found {
+            Ok(end) => Some((phase, end?)),
+            Err(error) => Some((phase, StepEnd::error(Outcome::NoVerdict, error))),
+        }
+    }
+
+    /// What leaves a step out, if anything does.
+    fn unmet(&self, step: &Step) -> Result<Option<Unmet>, Error> {
+        let judge = &self.info.judge;
+        let changed =
+            |globs: &[String]| Ok(judge.finds(&*self.memory.changes(&*self.lookups)?, globs));
+        unmet(&self.info.facts, &step.when, judge.forced, &changed)
     }
 
     /// Does one step. None if there is nothing to do, or it was canceled before it began.
@@ -121,19 +204,30 @@ impl Steps<'_> {
         if !self.has(name) || cancel.is_canceled() {
             return None;
         }
-        let clock = Instant::now();
+        let begun = Instant::now();
         self.reporter.started(name, self.opens(name));
         let config = self.pipeline.step(name);
         let mut end = self.hooks(name, so_far, &cancel);
         if let Some(step) = config.filter(|_| end.goes_on()) {
             end = self.configured(step, &cancel);
         }
+        Some(self.ended(name, end, begun))
+    }
+
+    /// Puts on record that a phase was left out before its first hook.
+    fn close(&mut self, phase: StepName, end: StepEnd, begun: Instant) -> StepResult {
+        self.reporter.started(phase, phase.decides());
+        self.ended(phase, end, begun)
+    }
+
+    /// What a step came to, told and noted.
+    fn ended(&mut self, name: StepName, end: StepEnd, begun: Instant) -> StepResult {
         let mut result = end.into_result(name);
-        result.record.duration = clock.elapsed();
+        result.record.duration = begun.elapsed();
         self.mask(&mut result);
         self.progress.note(&result);
         self.reporter.finished(&result.record);
-        Some(result)
+        result
     }
 
     /// Begins with what an earlier run of the commit remembered and came to.
@@ -144,9 +238,11 @@ impl Steps<'_> {
 
     /// Puts what the steps came to on record. A secret that a later step was the first to use is
     /// taken out of what the earlier ones left, too.
-    pub(super) fn keep(&self, mut steps: Vec<StepResult>, record: &mut Record) {
-        steps.iter_mut().for_each(|step| self.mask(step));
-        record.steps = steps.into_iter().map(|step| step.record).collect();
+    pub(super) fn keep(&self, mut walked: Walked, record: &mut Record) {
+        walked.steps.iter_mut().for_each(|step| self.mask(step));
+        record.steps = walked.steps.into_iter().map(|step| step.record).collect();
+        record.left_out = walked.left_out;
+        record.asked_for_ref = self.memory.asked_for_ref();
         let remembered = self.memory.remembered().into_iter();
         record.remembered = remembered
             .map(|(key, value)| (self.masks.apply(&key), self.masks.apply_in(value)))
@@ -221,16 +317,16 @@ impl Steps<'_> {
         self.vars.may_be_more(answer.may_set_more);
         match (answer.failed, answer.skipped) {
             (Some(error), _) => StepEnd::error(end_of_hook(&context, &error), error),
-            (None, Some(reason)) => StepEnd::left_out(reason),
+            (None, Some(reason)) => StepEnd::absent(reason),
             (None, None) => StepEnd::of(Outcome::Success),
         }
     }
 
     /// Does what the config has at a step, if its conditions hold.
     fn configured(&mut self, step: &Step, cancel: &CancelView) -> StepEnd {
-        match unmet(&self.info.facts, &step.when, &|| self.memory.changes(&*self.lookups)) {
+        match self.unmet(step) {
             Ok(None) => {}
-            Ok(Some(reason)) => return StepEnd::left_out(reason),
+            Ok(Some(unmet)) => return StepEnd::left_out(unmet),
             Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
         }
         let context = self.step_context(step.name, Some(step));
@@ -311,6 +407,7 @@ impl Steps<'_> {
             lookups: self.lookups.clone(),
             reporter: self.reporter.clone(),
             memory: self.memory.clone(),
+            judge: self.info.judge.clone(),
             masks: self.masks.clone(),
             ran: Ran::default(),
         }

@@ -82,7 +82,7 @@ class Engine:
         settings: what ``git config tinyci.<key> <value>`` would set, for this engine only.
         env: the environment of every command; None takes a variable of the host's out.
         vars: what every command can use as ``<%= name %>``.
-        by: who deploys, approves and unlocks, by name and address; else whom git's configuration
+        by: who acts, as records name it: name and address; else whom git's configuration
             names.
         hooks: called at points of every run, such as ``before_build``, before the config's own.
         functions: lent to scripts, as ``name`` or ``module::name``: a callable, or a

@@ -1,0 +1,325 @@
+//! The second look: which commits whose verdict is `skipped` are tested again, and which commits
+//! without a verdict a pushed tag asks for.
+//!
+//! What is decided here rests on the rules of [`crate::retest`]. What would certainly run nothing
+//! new is decided once: see `looked-at`.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use super::{
+    dry_run::{self, may_run},
+    handle::Shared,
+    job::JobSource,
+    scripts::Scripts,
+    step::unmet,
+};
+use crate::{
+    commit::{CommitId, Text},
+    error::Error,
+    job::{Job, Reason},
+    outcome::Verdict,
+    pipeline::{Hook, Phase, Pipeline, StepName, When},
+    repo::{Line, Repo},
+    retest::{JudgedFor, PastJobs},
+    selection::Update,
+    workspace::LookedAt,
+};
+
+/// A look at refs that may ask for a job though a scan has nothing for them.
+pub(super) struct SecondLook<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) repo: &'a Repo,
+    /// What was pushed and not looked at before, push by push.
+    pub(super) pushes: &'a [Vec<Update>],
+    /// How many such jobs one push may start; any number if it says nothing.
+    pub(super) limit: Option<usize>,
+}
+
+/// What a second look found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The jobs, each with the full name of the ref that asks for it.
+    pub(super) jobs: Vec<(Job, Text)>,
+    /// The refs of pushes that ask for too many.
+    pub(super) left: Vec<Text>,
+}
+
+impl SecondLook<'_> {
+    /// Looks at the selected refs and at the tags that were pushed. `due` are the commits that are
+    /// due anyway.
+    pub(super) fn at_refs(&self, due: &HashSet<CommitId>) -> Result<Found, Error> {
+        let mut refs = self.repo.ref_tips(&self.shared.settings.refs)?;
+        let tags = self.pushed_tags(&refs)?;
+        let workspace = self.shared.workspace();
+        let before = workspace.looked_at();
+        let ground = self.ground(&refs)?;
+        if before.ground == ground && tags.is_empty() {
+            return Ok(Found::default());
+        }
+        let settled = self.repo.verdicts_of(refs.iter().chain(&tags).map(|(_, tip)| *tip))?;
+        let mut jobs = Vec::new();
+        for (name, tip) in &tags {
+            let asks =
+                !settled.contains_key(tip) && !due.contains(tip) && self.repo.has_config(*tip)?;
+            if asks && !jobs.iter().any(|(job, _): &(Job, Text)| job.commit.id == *tip) {
+                jobs.push((self.of_tag(*tip, name)?, name.clone()));
+            }
+        }
+        refs.extend(tags);
+        let is_skipped = |tip: &CommitId| {
+            settled.get(tip).is_some_and(|it| it.verdict == Some(Verdict::Skipped))
+        };
+        let mut skipped: BTreeMap<CommitId, Vec<Text>> = BTreeMap::new();
+        for (name, tip) in refs.into_iter().filter(|(_, tip)| is_skipped(tip)) {
+            skipped.entry(tip).or_default().push(name);
+        }
+        let mut after = LookedAt::default();
+        jobs.extend(self.again(skipped, &before, &mut after)?);
+        let found = self.limited(self.oldest_first(jobs)?, &mut after)?;
+        after.ground = if found.jobs.is_empty() { ground } else { String::new() };
+        if after != before {
+            workspace.keep_looked_at(&after);
+        }
+        Ok(found)
+    }
+
+    /// Looks at one commit whose verdict is `skipped`, for the refs that name it and for the one
+    /// that a person named.
+    pub(super) fn at_commit(
+        &self,
+        id: CommitId,
+        named: Option<&Text>,
+    ) -> Result<Option<Job>, Error> {
+        let selected = self.repo.ref_tips(&self.shared.settings.refs)?.into_iter();
+        let refs = named.cloned().into_iter();
+        let refs = refs.chain(selected.filter(|(_, tip)| *tip == id).map(|(name, _)| name));
+        let skipped = BTreeMap::from([(id, refs.collect())]);
+        let mut jobs = self.again(skipped, &LookedAt::default(), &mut LookedAt::default())?;
+        Ok(jobs.pop().map(|(job, _)| job))
+    }
+
+    /// The tags that were pushed and are still there, but for those that are selected anyway.
+    fn pushed_tags(&self, selected: &[(Text, CommitId)]) -> Result<Vec<(Text, CommitId)>, Error> {
+        let mut tags = Vec::new();
+        for update in self.pushes.iter().flatten().filter(|update| update.new.is_some()) {
+            let name = &update.reference;
+            let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
+            let is_known = || selected.iter().chain(&tags).any(|(known, _)| known == name);
+            if is_tag && !is_known() {
+                tags.extend(self.repo.ref_tip(name)?.map(|tip| (name.clone(), tip)));
+            }
+        }
+        tags.sort();
+        Ok(tags)
+    }
+
+    /// What the answer "nothing" rests on: the refs, the results and the settings.
+    fn ground(&self, refs: &[(Text, CommitId)]) -> Result<String, Error> {
+        let mut hasher = DefaultHasher::new();
+        refs.hash(&mut hasher);
+        Ok(format!("{} {:016x} {}", self.repo.results_key()?, hasher.finish(), self.settings_key()))
+    }
+
+    /// Stands for a commit with its records and all else that decides over its refs.
+    fn decision_key(&self, id: CommitId, records: &[u8]) -> String {
+        let mut hasher = DefaultHasher::new();
+        records.hash(&mut hasher);
+        format!("{id} {:016x} {}", hasher.finish(), self.settings_key())
+    }
+
+    /// Stands for what decides beside the commit: who may have secrets, and this release.
+    fn settings_key(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.shared.settings.secret_refs.hash(&mut hasher);
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    fn of_tag(&self, tip: CommitId, name: &Text) -> Result<Job, Error> {
+        let tag = JudgedFor::of_ref(name).and_then(|it| it.tag().cloned());
+        Ok(Job { tag, ..Job::new(self.repo.commit(tip)?, Reason::Tag) })
+    }
+
+    /// The jobs of commits that were skipped, for the first of the refs that would run something
+    /// new.
+    fn again(
+        &self,
+        skipped: BTreeMap<CommitId, Vec<Text>>,
+        before: &LookedAt,
+        after: &mut LookedAt,
+    ) -> Result<Vec<(Job, Text)>, Error> {
+        let records = self.repo.record_texts(skipped.keys().copied())?;
+        let mut jobs = Vec::new();
+        for (id, refs) in skipped {
+            let text = records.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let key = self.decision_key(id, text);
+            let mut candidate = None;
+            for name in refs {
+                let decision = format!("{key} {name}");
+                if !before.decisions.contains(&decision) {
+                    if candidate.is_none() {
+                        candidate = Candidate::of(self, id, text)?;
+                    }
+                    if let Some(job) =
+                        candidate.as_ref().and_then(|it| it.job_for(&name).transpose())
+                    {
+                        jobs.push((job?, name));
+                        break;
+                    }
+                }
+                after.decisions.insert(decision);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// An ancestor comes first: `changed` compares with the nearest green one.
+    fn oldest_first(&self, mut jobs: Vec<(Job, Text)>) -> Result<Vec<(Job, Text)>, Error> {
+        let ids: Vec<CommitId> = jobs.iter().map(|(job, _)| job.commit.id).collect();
+        let order = self.repo.by_topology(&ids)?.into_iter().zip(0..);
+        let order: HashMap<CommitId, usize> = order.collect();
+        jobs.sort_by_key(|(job, _)| order.get(&job.commit.id).copied());
+        Ok(jobs)
+    }
+
+    /// Of a push that asks for too many jobs those for HEAD's branch and for the newest tag. The
+    /// others are decided against, until somebody names them.
+    fn limited(&self, jobs: Vec<(Job, Text)>, after: &mut LookedAt) -> Result<Found, Error> {
+        let mut found = Found { jobs, left: Vec::new() };
+        let head = self.repo.ref_tips(&["refs/heads/*".to_owned()])?.into_iter().next();
+        let head = head.map(|(name, _)| name);
+        for push in self.pushes {
+            let names: HashSet<&Text> = push.iter().map(|update| &update.reference).collect();
+            let of_push = found.jobs.iter().filter(|(_, name)| names.contains(name));
+            let of_push: Vec<&(Job, Text)> = of_push.collect();
+            if self.limit.is_none_or(|limit| of_push.len() <= limit) {
+                continue;
+            }
+            let tagged = of_push.iter().filter(|(job, _)| job.tag.is_some());
+            let tagged: Vec<CommitId> = tagged.map(|(job, _)| job.commit.id).collect();
+            let newest = self.repo.by_topology(&tagged)?.pop();
+            let stays = |(job, name): &(Job, Text)| {
+                let is_newest = job.tag.is_some() && Some(job.commit.id) == newest;
+                !names.contains(name) || Some(name) == head.as_ref() || is_newest
+            };
+            let (stay, left): (Vec<_>, Vec<_>) = found.jobs.into_iter().partition(stays);
+            found.left.extend(left.into_iter().map(|(_, name)| name));
+            found.jobs = stay;
+        }
+        self.remember_left(&found.left, after)?;
+        Ok(found)
+    }
+
+    /// A skipped commit that is left alone is not looked at again for the same ref.
+    fn remember_left(&self, left: &[Text], after: &mut LookedAt) -> Result<(), Error> {
+        for name in left {
+            let Some(id) = self.repo.ref_tip(name)? else { continue };
+            let texts = self.repo.record_texts([id])?;
+            let text = texts.get(&id).map(Vec::as_slice).unwrap_or_default();
+            after.decisions.insert(format!("{} {name}", self.decision_key(id, text)));
+        }
+        Ok(())
+    }
+}
+
+/// A commit that was skipped, with what it was and would be judged by.
+struct Candidate<'a> {
+    look: &'a SecondLook<'a>,
+    id: CommitId,
+    past: PastJobs,
+    pipeline: Pipeline,
+    scripts: Scripts,
+    lacking: Vec<StepName>,
+}
+
+impl<'a> Candidate<'a> {
+    /// None if nothing can be tested again: no record allows it, or there is no config to do it by.
+    fn of(look: &'a SecondLook<'a>, id: CommitId, records: &[u8]) -> Result<Option<Self>, Error> {
+        let lines = Repo::records_in(id, records);
+        let records = lines.iter().filter_map(|line| match line {
+            Line::Record(record) => Some(&**record),
+            Line::Foreign(_) => None,
+        });
+        let Some(past) = PastJobs::of(records) else { return Ok(None) };
+        let commit = look.repo.commit_for(id, None)?;
+        let Ok((pipeline, scripts)) = Scripts::load(look.shared, look.repo, &commit) else {
+            return Ok(None);
+        };
+        let lacking = past.lacking(&pipeline);
+        Ok((!lacking.is_empty()).then_some(Self { look, id, past, pipeline, scripts, lacking }))
+    }
+
+    /// The job that tests it again for a ref, if that would run something new.
+    fn job_for(&self, name: &Text) -> Result<Option<Job>, Error> {
+        let Some(judged_for) = JudgedFor::of_ref(name) else { return Ok(None) };
+        let branch = self.past.branch_for(&judged_for);
+        let job = Job {
+            tag: judged_for.tag().cloned(),
+            again: Some(self.past.why_again(&judged_for)),
+            ..Job::new(self.look.repo.commit_for(self.id, branch)?, Reason::Again)
+        };
+        let runs = if self.pipeline.script.is_some() {
+            self.past.may_differ_for(&judged_for) && self.script_may_run(&job)?
+        } else {
+            self.conditions_hold(&job)?
+        };
+        Ok(runs.then_some(job))
+    }
+
+    /// True if branch, tag, message and secrets let one of the lacking steps run. What `changed`
+    /// says is found out by the job: it may count as passed.
+    fn conditions_hold(&self, job: &Job) -> Result<bool, Error> {
+        let (shared, repo) = (self.look.shared, self.look.repo);
+        let facts = JobSource::of_job("plan", job).facts(shared, repo, &job.commit);
+        let secrets = shared.secret_policy(&job.commit, &facts.tags);
+        for name in &self.lacking {
+            let before = match name {
+                StepName::Phase(Phase::Build) => Some(Hook::BeforeBuild),
+                StepName::Phase(Phase::Test) => Some(Hook::BeforeTest),
+                _ => None,
+            };
+            let Some(step) = self.pipeline.step(*name) else { continue };
+            let when = |step: &crate::pipeline::Step| {
+                let when = When { changed: Vec::new(), ..step.when.clone() };
+                unmet(&facts, &when, false, &|_| Ok(true))
+            };
+            if when(step)?.is_some() {
+                continue;
+            }
+            let before = before.and_then(|hook| self.pipeline.step(hook));
+            let before = before.filter(|hook| matches!(when(hook), Ok(None)));
+            let mut wanted = before.into_iter().chain([step]).flat_map(|step| &step.secrets);
+            if wanted.all(|secret| secrets.check(secret).is_ok()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// True unless the script certainly leaves all lacking steps out for this ref.
+    fn script_may_run(&self, job: &Job) -> Result<bool, Error> {
+        let (shared, repo) = (self.look.shared, self.look.repo);
+        let env = shared.process_env();
+        let dry = dry_run::job((shared, &env), repo, job, (&self.pipeline, &self.scripts), &[])?;
+        Ok(may_run(&dry, &self.lacking))
+    }
+}
+
+/// The pushed tags that name these commits: of several on one commit the last by name.
+pub(super) fn tags_of_pushes(
+    repo: &Repo,
+    pushes: &[Vec<Update>],
+) -> Result<HashMap<CommitId, Text>, Error> {
+    let mut tags: HashMap<CommitId, Text> = HashMap::new();
+    for update in pushes.iter().flatten() {
+        let tag = JudgedFor::of_ref(&update.reference).and_then(|it| it.tag().cloned());
+        let Some((tag, new)) = tag.zip(update.new) else { continue };
+        let Some(commit) = repo.peel(new)? else { continue };
+        let known = tags.entry(commit).or_insert_with(|| tag.clone());
+        *known = known.clone().max(tag);
+    }
+    Ok(tags)
+}

@@ -1,0 +1,75 @@
+//! What somebody decided about a commit, and what came of a cancel.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    VERSION,
+    record::{json, lenient, short},
+};
+use crate::intervention::{CanceledJob, Cancellation, Intervention, InterventionKind};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct InterventionMirror<'a> {
+    kind: Cow<'a, str>,
+    by: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    account: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'a, str>>,
+}
+
+impl<'a> InterventionMirror<'a> {
+    pub(super) fn of(intervention: &'a Intervention) -> Self {
+        Self {
+            kind: intervention.kind.name().into(),
+            by: short(&intervention.by),
+            account: intervention.account.as_deref().map(short),
+            reason: intervention.reason.as_deref().map(short),
+        }
+    }
+
+    /// Nothing for a kind that this version does not know.
+    pub(super) fn into_intervention(self) -> Option<Intervention> {
+        let kind = InterventionKind::ALL.into_iter().find(|kind| kind.name() == self.kind)?;
+        let (by, reason) = (self.by.into_owned(), self.reason.map(Cow::into_owned));
+        let account = self.account.map(Cow::into_owned);
+        Some(Intervention { kind, by, account, reason })
+    }
+}
+
+#[derive(Serialize)]
+struct CancellationMirror<'a> {
+    v: u32,
+    whole_run: bool,
+    jobs: Vec<CanceledJobMirror<'a>>,
+}
+
+#[derive(Serialize)]
+struct CanceledJobMirror<'a> {
+    commit: String,
+    run: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+}
+
+impl<'a> CanceledJobMirror<'a> {
+    fn of(job: &'a CanceledJob) -> Self {
+        let outcome = job.outcome.map(|outcome| outcome.name());
+        Self { commit: job.commit.to_string(), run: &job.run, outcome }
+    }
+}
+
+impl Cancellation {
+    /// As one line of JSON.
+    ///
+    /// ```
+    /// let nothing = tinyci::Cancellation::default();
+    /// assert_eq!(nothing.to_json(), r#"{"v":1,"whole_run":false,"jobs":[]}"#);
+    /// ```
+    pub fn to_json(&self) -> String {
+        let jobs = self.jobs.iter().map(CanceledJobMirror::of).collect();
+        json(&CancellationMirror { v: VERSION, whole_run: self.whole_run, jobs })
+    }
+}

@@ -1,0 +1,120 @@
+//! What was pushed and not yet looked at: a file for each push, so that whoever finds the lock busy
+//! leaves word of it, and nobody's word is lost.
+//!
+//! A file appears whole, and the lock's holder removes it once it has looked at what it says.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::layout::Workspace;
+use crate::error::Error;
+
+/// One push, as lines of `old new ref`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    path: PathBuf,
+    pub(crate) lines: Vec<u8>,
+}
+
+impl Pushed {
+    /// Forgets the push, which was looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be removed.
+    pub(crate) fn forget(&self) -> Result<(), Error> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &self.path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Workspace {
+    /// Leaves word of a push. To be called before [`wake`](Self::wake), so that whoever is woken
+    /// finds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
+    pub(crate) fn leave_pushed(&self, lines: &[u8]) -> Result<(), Error> {
+        self.prepare_state()?;
+        let dir = self.state_path("pushed");
+        let failed = |source| Error::io("leave word of a push in", &dir, source);
+        fs::create_dir_all(&dir).map_err(failed)?;
+        let file = tempfile::Builder::new().prefix("new.").tempfile_in(&dir);
+        let mut file = file.map_err(failed)?;
+        file.write_all(lines).map_err(failed)?;
+        let name = file.path().file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default().replacen("new.", "push.", 1);
+        file.persist(dir.join(name)).map_err(|error| failed(error.error)).map(drop)
+    }
+
+    /// The pushes that nobody has looked at yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if they cannot be read.
+    pub(crate) fn pushed(&self) -> Result<Vec<Pushed>, Error> {
+        let dir = self.state_path("pushed");
+        let failed = |source| Error::io("read", &dir, source);
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            if is_push(&path) {
+                match fs::read(&path) {
+                    Ok(lines) => found.push(Pushed { path, lines }),
+                    // Another run has looked at it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(Error::io("read", &path, error)),
+                }
+            }
+        }
+        found.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(found)
+    }
+}
+
+fn is_push(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("push."))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    #[test]
+    fn pushes_at_once_are_all_kept_until_each_is_forgotten() {
+        let repo = TestRepo::bare();
+        let workspace = Workspace::new(repo.path(), None, repo.path());
+        assert_eq!(workspace.pushed().unwrap(), []);
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let workspace = &workspace;
+                scope.spawn(move || workspace.leave_pushed(format!("{number}").as_bytes()));
+            }
+        });
+        let pushed = workspace.pushed().unwrap();
+        let mut lines: Vec<u32> = pushed
+            .iter()
+            .map(|it| std::str::from_utf8(&it.lines).unwrap().parse().unwrap())
+            .collect();
+        lines.sort_unstable();
+        assert_eq!(lines, (0..16).collect::<Vec<_>>());
+        pushed[3].forget().unwrap();
+        pushed[3].forget().unwrap();
+        assert_eq!(workspace.pushed().unwrap().len(), 15);
+    }
+}
