@@ -170,11 +170,13 @@ tinyci_status tinyci_deploy_start(const tinyci_engine *engine, const char *envir
 tinyci_status tinyci_rollback_start(const tinyci_engine *engine, const char *environment, const tinyci_cancel *cancel, tinyci_run **out, tinyci_error **err);
 tinyci_status tinyci_approve(const tinyci_engine *engine, const char *environment, const char *rev, char **approval, tinyci_error **err);
 tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine, const char *environment, const char *reason, tinyci_error **err);
+tinyci_status tinyci_retire(const tinyci_engine *engine, const char *environment, tinyci_error **err);
 tinyci_status tinyci_install(const tinyci_engine *engine, const char *command, uint32_t flags, char **notes, tinyci_error **err);
 tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
-tinyci_status tinyci_compact(const tinyci_engine *engine, size_t newest, const char *leave, const tinyci_cancel *cancel, char **archives, tinyci_error **err);
+tinyci_status tinyci_compact(const tinyci_engine *engine, size_t newest, const char *leave, const tinyci_cancel *cancel, char **report, tinyci_error **err);
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 tinyci_status tinyci_prune(const tinyci_engine *engine, int64_t keep, int64_t max_age_ms, int64_t max_bytes, uint32_t flags, const tinyci_cancel *cancel, char **report, tinyci_error **err);
+tinyci_status tinyci_forget_all(const tinyci_engine *engine, char **report, tinyci_error **err);
 tinyci_status tinyci_setup_remote(const tinyci_engine *engine, const char *remote, char **changes, tinyci_error **err);
 tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine, const char *remote, char **changes, tinyci_error **err);
 tinyci_status tinyci_merge_results(const tinyci_engine *engine, const char *remote, tinyci_error **err);

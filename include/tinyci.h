@@ -342,6 +342,11 @@
 #define TINYCI_OUTCOME_INTERRUPTED 9
 
 /**
+ * Of an environment's history only: it was retired, and nothing runs there any more.
+ */
+#define TINYCI_OUTCOME_RETIRED 10
+
+/**
  * Every attempt of a commit, not only the one that its verdict rests on.
  */
 #define TINYCI_RESULTS_ALL_ATTEMPTS 1
@@ -2701,14 +2706,32 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
                                     tinyci_error **err);
 
 /**
- * Installs the git hook that runs what is pushed, beside hooks that are there.
+ * Puts on record that nothing runs in an environment any more: its builds are no longer pinned, until
+ * the next deployment revives it. Runs nothing.
+ *
+ * @param engine       The engine.
+ * @param environment  Which; NULL for `production`.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
+ *         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_retire(const tinyci_engine *engine,
+                            const char *environment,
+                            tinyci_error **err);
+
+/**
+ * Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
+ * refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
  *
  * @param engine   The engine.
  * @param command  What the hook runs: a name to be found in `PATH` on the server, or an absolute
  *                 path; NULL for `tinyci`.
  * @param flags    A sum of `TINYCI_INSTALL_*`.
  * @param notes    Where lines are stored that a person should see, to be freed with
- *                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out.
+ *                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out, what
+ *                 else was added.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
  *         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
@@ -2723,7 +2746,8 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
                              tinyci_error **err);
 
 /**
- * Takes the hook out again, and leaves every other byte as it is.
+ * Takes the hook and the refspecs out again that an install added, and leaves every other byte as it
+ * is.
  *
  * @param engine  The engine.
  * @param notes   Where lines are stored that a person should see, to be freed with
@@ -2733,22 +2757,27 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
+tinyci_status tinyci_uninstall(const tinyci_engine *engine,
+                               char **notes,
+                               tinyci_error **err);
 
 /**
- * Packs old builds into `.tar.gz` files, never one that a run is working on.
+ * Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
+ * deployed, was before, would be next or waits for an approval, and what a link in a folder of
+ * `tinyci.pin` leads into. A build that cannot be packed is left as it is, and the rest goes on.
  *
- * @param engine    The engine.
- * @param newest    How many of the newest builds to leave as they are.
- * @param leave     More builds to leave, one a line: names, paths of or in builds, links to them,
- *                  commits' ids. NULL for none.
- * @param cancel    What can stop it from another thread; NULL for nothing.
- * @param archives  Where the paths of the new archives are stored, one a line, to be freed with
- *                  `tinyci_string_free`, or NULL.
- * @param err       Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to pack; `TINYCI_BUSY` where another call packs
- *         already; `TINYCI_CANCELED`; `TINYCI_IO` naming what could not be read or written: that
- *         build is left as it is.
+ * @param engine  The engine.
+ * @param newest  How many of the newest builds to leave as they are.
+ * @param leave   More builds to leave, one a line: names, paths of or in builds, links to them,
+ *                commits' ids. NULL for none.
+ * @param cancel  What can stop it from another thread; NULL for nothing.
+ * @param report  Where is stored what was packed, what `tinyci compact --json` prints, to be freed
+ *                with `tinyci_string_free`, or NULL. Its `not_removed` names what could not be
+ *                packed, and folders that are packed and do not go.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
+ *         where another call packs already; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot
+ *         be listed.
  *
  * Any thread.
  */
@@ -2756,7 +2785,7 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
                              size_t newest,
                              const char *leave,
                              const tinyci_cancel *cancel,
-                             char **archives,
+                             char **report,
                              tinyci_error **err);
 
 /**
@@ -2773,22 +2802,25 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 
 /**
- * Removes old builds, never one that a run is working on, that is deployed, or that a rollback
- * would lead to. Verdicts and records stay. Without any rule those of the repository's settings
- * hold, `tinyci.pruneKeep` and its like.
+ * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
+ * before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
+ * into. Verdicts and records stay. Without any rule those of the repository's settings
+ * hold, `tinyci.pruneKeep` and its like. A build that does not go is passed over.
  *
  * @param engine      The engine.
- * @param keep        Removes all but so many builds, the newest commits'; -1 for no such rule.
+ * @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
  * @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
  * @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
  * @param flags       A sum of `TINYCI_PRUNE_*`.
  * @param cancel      What can stop it from another thread; NULL for nothing.
  * @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
- *                    freed with `tinyci_string_free`, or NULL.
+ *                    freed with `tinyci_string_free`, or NULL. Its `not_removed` names what does
+ *                    not go.
  * @param err         Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to remove; `TINYCI_INVALID_ARG` where neither
- *         the call nor the settings have a rule; `TINYCI_BUSY` where another call packs or removes
- *         builds; `TINYCI_CANCELED`; `TINYCI_IO` naming what does not go.
+ * @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
+ *         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
+ *         where another call packs or removes builds; `TINYCI_CANCELED`; `TINYCI_IO` where the
+ *         builds cannot be listed.
  *
  * Any thread.
  */
@@ -2800,6 +2832,24 @@ tinyci_status tinyci_prune(const tinyci_engine *engine,
                            const tinyci_cancel *cancel,
                            char **report,
                            tinyci_error **err);
+
+/**
+ * Forgets the verdicts and records of all commits, so that all are due again that the baseline does
+ * not hide. What others deleted of tinyci's refs, which each run restores, is given up for good.
+ * Deployments, approvals and the baseline that are there stay, and so does what was fetched.
+ *
+ * @param engine  The engine.
+ * @param report  Where is stored what was removed and given up, what `tinyci results --forget-all
+ *                --json` prints, to be freed with `tinyci_string_free`, or NULL.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
+ *         removed; `TINYCI_IO` where the repository's state cannot be written.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_forget_all(const tinyci_engine *engine,
+                                char **report,
+                                tinyci_error **err);
 
 /**
  * Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the

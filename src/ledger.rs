@@ -31,9 +31,22 @@ impl Ledger {
         Self { deployments: deployments.collect() }
     }
 
-    /// The deployment that is there now: the newest that succeeded.
+    /// The deployment that is there now: the newest that succeeded, unless the environment was
+    /// retired since.
     pub(crate) fn running(&self) -> Option<&Deployment> {
-        self.deployments.iter().find(|deployment| deployment.passed())
+        self.since_retired().iter().find(|deployment| deployment.passed())
+    }
+
+    /// Whether the environment was retired, and nobody has deployed there since.
+    pub(crate) fn is_retired(&self) -> bool {
+        !self.deployments.is_empty() && self.since_retired().is_empty()
+    }
+
+    /// The deployments of an environment that was retired begin anew.
+    fn since_retired(&self) -> &[Deployment] {
+        let is_end = |deployment: &Deployment| deployment.outcome == DeployOutcome::Retired;
+        let end = self.deployments.iter().position(is_end).unwrap_or(self.deployments.len());
+        self.deployments.get(..end).unwrap_or_default()
     }
 
     /// The newest deployment, if it began and has no end: nobody has looked since.
@@ -43,11 +56,32 @@ impl Ledger {
         })
     }
 
-    /// The deployment before the one that is there now. A rollback takes the one that it leaves
-    /// out of the way, so that the next one goes back further and not there again.
+    /// The deployment before the one that is there now.
     pub(crate) fn before_running(&self) -> Option<&Deployment> {
+        let mut stack = self.releases();
+        stack.pop()?;
+        stack.pop()
+    }
+
+    /// So many distinct releases before the one that is there now, as rollbacks would lead to them.
+    pub(crate) fn releases_before_running(&self, most: usize) -> Vec<&Deployment> {
+        let mut stack = self.releases();
+        let mut known: HashSet<CommitId> = stack.pop().map(|it| it.commit).into_iter().collect();
+        let before = stack.into_iter().rev();
+        before.filter(|deployment| known.insert(deployment.commit)).take(most).collect()
+    }
+
+    /// The newest deployment that waits for an approval, if nothing was deployed since.
+    pub(crate) fn waiting(&self) -> Option<&Deployment> {
+        let mut since = self.since_retired().iter().take_while(|deployment| !deployment.passed());
+        since.find(|deployment| deployment.outcome == DeployOutcome::Waiting)
+    }
+
+    /// The releases that led to the one that is there now, which is the last. A rollback takes the
+    /// one that it leaves out of the way, so that the next one goes back further and not there again.
+    fn releases(&self) -> Vec<&Deployment> {
         let mut stack: Vec<&Deployment> = Vec::new();
-        for deployment in self.deployments.iter().rev().filter(|it| it.passed()) {
+        for deployment in self.since_retired().iter().rev().filter(|it| it.passed()) {
             if deployment.rollback
                 && let Some(at) = stack.iter().rposition(|it| it.commit == deployment.commit)
             {
@@ -58,15 +92,7 @@ impl Ledger {
             }
             stack.push(deployment);
         }
-        stack.pop()?;
-        stack.pop()
-    }
-
-    /// The commits whose builds must stay: what is deployed, what a rollback would deploy, and
-    /// what is being deployed.
-    pub(crate) fn pinned(&self) -> impl Iterator<Item = CommitId> {
-        let kept = [self.running(), self.before_running(), self.interrupted()];
-        kept.into_iter().flatten().map(|deployment| deployment.commit)
+        stack
     }
 }
 
@@ -76,8 +102,8 @@ mod tests {
 
     use super::*;
 
-    /// `+a` deployed, `-a` failed, `<a` rolled back to, `?a` began and nothing more, `wa` waits;
-    /// the oldest first.
+    /// `+a` deployed, `-a` failed, `<a` rolled back to, `?a` began and nothing more, `wa` waits,
+    /// `xa` retired; the oldest first.
     fn ledger(history: &str) -> Ledger {
         let mut entries = Vec::new();
         for (number, word) in history.split(' ').filter(|word| !word.is_empty()).enumerate() {
@@ -87,6 +113,7 @@ mod tests {
                 "+" | "<" => DeployOutcome::Success,
                 "-" => DeployOutcome::Failure,
                 "w" => DeployOutcome::Waiting,
+                "x" => DeployOutcome::Retired,
                 _ => DeployOutcome::Running,
             };
             let begin = Deployment {
@@ -110,7 +137,7 @@ mod tests {
             let end = Deployment { outcome, finished: Some(UNIX_EPOCH), ..begin.clone() };
             match outcome {
                 DeployOutcome::Running => entries.push(begin),
-                DeployOutcome::Waiting => entries.push(end),
+                DeployOutcome::Waiting | DeployOutcome::Retired => entries.push(end),
                 _ => entries.extend([begin, end]),
             }
         }
@@ -142,6 +169,10 @@ mod tests {
             ("+a +b +a <b", "b", "a"),
             ("<a", "a", "-"),
             ("+a ?b", "a", "-"),
+            ("+a +b xb", "-", "-"),
+            ("+a +b xb -c wc", "-", "-"),
+            ("+a +b xb +c", "c", "-"),
+            ("+a +b xb +c +d xd +b +a", "a", "b"),
         ] {
             let ledger = ledger(history);
             let found = (name(ledger.running()), name(ledger.before_running()));
@@ -151,14 +182,66 @@ mod tests {
 
     #[test]
     fn only_the_newest_without_an_end_is_in_the_way() {
-        for (history, interrupted) in
-            [("", "-"), ("+a", "-"), ("?a", "a"), ("+a ?b", "b"), ("?a +b", "-"), ("?a wb", "-")]
-        {
+        for (history, interrupted) in [
+            ("", "-"),
+            ("+a", "-"),
+            ("?a", "a"),
+            ("+a ?b", "b"),
+            ("?a +b", "-"),
+            ("?a wb", "-"),
+            ("?a xa", "-"),
+        ] {
             assert_eq!(name(ledger(history).interrupted()), interrupted, "{history}");
         }
         let outcomes: Vec<_> = ledger("?a +b -c").deployments.iter().map(|it| it.outcome).collect();
         use DeployOutcome::{Failure, Interrupted, Success};
         assert_eq!(outcomes, [Failure, Success, Interrupted]);
-        assert_eq!(ledger("+a +b ?c").pinned().count(), 3);
+    }
+
+    #[test]
+    fn the_releases_before_are_distinct_and_those_that_rollbacks_reach() {
+        for (history, most, releases) in [
+            ("", 2, ""),
+            ("+a", 2, ""),
+            ("+a +b +c +d", 2, "cb"),
+            ("+a +b +c +d", 9, "cba"),
+            ("+a +b +c +d", 0, ""),
+            ("+a +a +b +b +b +c -d", 2, "ba"),
+            ("+a +b +a +b +a", 2, "b"),
+            ("+a +b +c +d <c", 2, "ba"),
+            ("+a +b +c <a +d", 2, "a"),
+            ("+a +b xb", 2, ""),
+            ("+a +b xb +c +d", 2, "c"),
+        ] {
+            let ledger = ledger(history);
+            let found = ledger.releases_before_running(most).into_iter();
+            let found: String = found.map(|deployment| name(Some(deployment))).collect();
+            assert_eq!(found, releases, "{history}, {most}");
+        }
+    }
+
+    #[test]
+    fn an_environment_is_retired_until_somebody_deploys_there_again() {
+        for (history, retired) in
+            [("", false), ("+a", false), ("+a xa", true), ("-a xa", true), ("+a xa wb", false)]
+        {
+            assert_eq!(ledger(history).is_retired(), retired, "{history}");
+        }
+    }
+
+    #[test]
+    fn one_waits_until_something_is_deployed() {
+        for (history, waiting) in [
+            ("", "-"),
+            ("wa", "a"),
+            ("+a wb wc", "c"),
+            ("+a wb -b", "b"),
+            ("+a wb +b", "-"),
+            ("wa +b", "-"),
+            ("+a wb xa", "-"),
+            ("+a xa wb", "b"),
+        ] {
+            assert_eq!(name(ledger(history).waiting()), waiting, "{history}");
+        }
     }
 }

@@ -72,6 +72,7 @@ mod job;
 mod ledger;
 mod local_executor;
 mod mask;
+mod not_removed;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -130,13 +131,14 @@ pub use crate::{
     },
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
+    not_removed::NotRemoved,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
-    prune::{PruneOptions, Pruned, Pruning},
+    prune::{Pinned, PruneOptions, Pruned, Pruning},
     record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
-    repo::{MergedResults, tune_process},
+    repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,
     run::Run,

@@ -1,6 +1,10 @@
 //! Which builds are kept as they are, which are old enough to be compacted, and which to go. Pure.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use crate::commit::CommitId;
 
@@ -33,6 +37,38 @@ impl<'a> BuildName<'a> {
     }
 }
 
+/// The builds that are neither packed nor removed, and why: a few words each, which follow on their
+/// name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// By the commits' ids.
+    why: BTreeMap<String, Vec<String>>,
+}
+
+impl Kept {
+    /// Keeps the build of a commit.
+    pub(crate) fn commit(&mut self, id: CommitId, why: String) {
+        self.why.entry(id.to_string()).or_default().push(why);
+    }
+
+    /// Keeps the build in this folder; a folder of another name is none.
+    pub(crate) fn build(&mut self, name: &str, why: String) {
+        if let Some(build) = BuildName::parse(name) {
+            self.why.entry(build.id().to_owned()).or_default().push(why);
+        }
+    }
+
+    /// Why this build is kept; none where it is not.
+    pub(crate) fn why(&self, build: BuildName<'_>) -> Option<&[String]> {
+        self.why.get(build.id()).map(Vec::as_slice)
+    }
+
+    /// Whether the build in the folder of this name is kept.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        BuildName::parse(name).is_some_and(|build| self.why(build).is_some())
+    }
+}
+
 /// What is to become of builds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Retention<'a> {
@@ -45,18 +81,22 @@ pub(crate) struct Retention<'a> {
 
 /// Sorts builds into those to keep and those to compact.
 ///
-/// Kept are the newest `newest`, and beside them all that `leave` names: by folder name, by any
+/// Each build comes with the time at which it was last run, none for those of TinyCI 0.5: that alone
+/// says which are newest, see [`run_order`]. Kept are the newest `newest`, and beside them all that `leave` names: by folder name, by any
 /// path that leads through a folder of that name (a deployment's link, resolved, ends in its
 /// `export`), or by a commit's full or short id. A short id that fits several builds keeps them all.
-/// Builds of `pinned` commits stay too, without a word where there are none.
+/// Those that are `kept` for other reasons stay too.
 pub(crate) fn retention<'a>(
-    builds: impl IntoIterator<Item = &'a str>,
+    builds: impl IntoIterator<Item = (&'a str, Option<SystemTime>)>,
     newest: usize,
     leave: &'a [String],
-    pinned: &[CommitId],
+    kept: &Kept,
 ) -> Retention<'a> {
-    let mut builds: Vec<BuildName<'a>> = builds.into_iter().filter_map(BuildName::parse).collect();
-    builds.sort_unstable();
+    let dated = builds.into_iter();
+    let dated = dated.filter_map(|(name, last_run)| Some((BuildName::parse(name)?, last_run)));
+    let mut dated: Vec<_> = dated.collect();
+    dated.sort_unstable_by_key(|(name, last_run)| run_order(*name, *last_run));
+    let mut builds: Vec<BuildName<'a>> = dated.into_iter().map(|(name, _)| name).collect();
     let leave: Vec<&str> = leave.iter().map(|word| word.trim()).collect();
     let unmatched = leave
         .iter()
@@ -65,28 +105,40 @@ pub(crate) fn retention<'a>(
     let unmatched = unmatched.collect();
     builds.truncate(builds.len().saturating_sub(newest));
     builds.retain(|build| {
-        !is_pinned(*build, pinned) && !leave.iter().any(|word| names(word, *build))
+        kept.why(*build).is_none() && !leave.iter().any(|word| names(word, *build))
     });
     Retention { old: builds, unmatched }
+}
+
+/// What sorts builds, the oldest first: by the time that the job wrote into them. A commit's date
+/// says when somebody's clock thought that it was made: it only breaks ties, as after a rebase. What
+/// has no time is of TinyCI 0.5, and older than all that has one.
+fn run_order(
+    name: BuildName<'_>,
+    last_run: Option<SystemTime>,
+) -> (Option<SystemTime>, BuildName<'_>) {
+    (last_run, name)
 }
 
 /// A build as it lies on the disk: a folder, an archive, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stored<'a> {
     pub(crate) name: BuildName<'a>,
-    /// How long ago a run last wrote to it.
+    /// The time that its last job wrote into it; none where none did.
+    pub(crate) last_run: Option<SystemTime>,
+    /// How long ago that was, as far as it is known.
     pub(crate) age: Duration,
     pub(crate) bytes: u64,
 }
 
-/// How much is kept of builds that are not pinned. A rule that is not there keeps all.
+/// How much is kept. A rule that is not there keeps all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// At most so many, the newest commits'.
+    /// So many, those that were run last.
     pub(crate) keep: Option<usize>,
     /// None that was last run longer ago.
     pub(crate) max_age: Option<Duration>,
-    /// At most so many bytes in all, the newest commits' first.
+    /// At most so many bytes in all: first what is kept for other reasons, then what was run last.
     pub(crate) max_bytes: Option<u64>,
 }
 
@@ -115,19 +167,25 @@ impl PruneReason {
 
 /// The builds that the rules leave no room for, oldest first.
 ///
-/// Builds of `pinned` commits never go, and count neither as kept builds nor by their size.
+/// Those that are `kept` for other reasons never go. They count among the newest, and take their room
+/// before all others.
 pub(crate) fn surplus<'a>(
     mut builds: Vec<Stored<'a>>,
     rules: &Rules,
-    pinned: &[CommitId],
+    kept: &Kept,
 ) -> Vec<(Stored<'a>, PruneReason)> {
-    builds.retain(|build| !is_pinned(build.name, pinned));
-    builds.sort_unstable_by_key(|build| Reverse(build.name));
-    let (mut kept, mut bytes) = (0, 0_u64);
-    let mut surplus = Vec::new();
+    builds.sort_unstable_by_key(|build| Reverse(run_order(build.name, build.last_run)));
+    let is_kept = |build: &Stored<'_>| kept.why(build.name).is_some();
+    let mut bytes =
+        builds.iter().filter(|build| is_kept(build)).map(|build| build.bytes).sum::<u64>();
+    let (mut number, mut surplus) = (0, Vec::new());
     for build in builds {
+        if is_kept(&build) {
+            number += 1;
+            continue;
+        }
         let with_it = bytes.saturating_add(build.bytes);
-        let reason = if rules.keep.is_some_and(|most| kept >= most) {
+        let reason = if rules.keep.is_some_and(|most| number >= most) {
             PruneReason::Count
         } else if rules.max_age.is_some_and(|most| build.age > most) {
             PruneReason::Age
@@ -136,17 +194,13 @@ pub(crate) fn surplus<'a>(
             bytes = u64::MAX;
             PruneReason::Size
         } else {
-            (kept, bytes) = (kept + 1, with_it);
+            (number, bytes) = (number + 1, with_it);
             continue;
         };
         surplus.push((build, reason));
     }
     surplus.reverse();
     surplus
-}
-
-fn is_pinned(build: BuildName<'_>, pinned: &[CommitId]) -> bool {
-    pinned.iter().any(|id| id.to_string() == build.id())
 }
 
 /// Whether this word of a person names this build.
@@ -200,7 +254,8 @@ mod tests {
             name("1540000000", 'b'),
         ];
         let leave: Vec<String> = leave.iter().map(|&word| word.into()).collect();
-        let retention = retention(builds.iter().map(String::as_str), newest, &leave, &[]);
+        let builds = builds.iter().map(|name| (name.as_str(), None));
+        let retention = retention(builds, newest, &leave, &Kept::default());
         let old = retention.old.iter().filter_map(|build| build.id().chars().next()).collect();
         (old, retention.unmatched.into_iter().map(Into::into).collect())
     }
@@ -242,26 +297,32 @@ mod tests {
     }
 
     #[test]
-    fn pinned_builds_stay_and_are_not_told_of() {
+    fn kept_builds_stay_and_are_not_told_of() {
         let builds = [name("1", 'a'), name("2", 'b'), name("3", 'c')];
-        let pin = |digit: char| digit.to_string().repeat(40).parse::<CommitId>();
-        let pinned: Vec<CommitId> = ['a', 'f'].into_iter().flat_map(pin).collect();
-        let retention = retention(builds.iter().map(String::as_str), 1, &[], &pinned);
+        let kept = kept(&['a', 'f']);
+        let dated = builds.iter().map(|name| (name.as_str(), None));
+        let retention = retention(dated, 1, &[], &kept);
         let old: Vec<&str> = retention.old.iter().map(|build| build.as_str()).collect();
         assert_eq!((old, retention.unmatched), (vec![&*builds[1]], vec![]));
     }
 
+    fn kept(digits: &[char]) -> Kept {
+        let mut kept = Kept::default();
+        let ids = digits.iter().flat_map(|digit| digit.to_string().repeat(40).parse());
+        ids.for_each(|id| kept.commit(id, "deployed".to_owned()));
+        kept
+    }
+
     /// The surplus of builds a (oldest) to e, each a day younger and of ten bytes, with reasons.
-    fn gone(rules: Rules, pinned: &[char]) -> String {
+    fn gone(rules: Rules, others: &[char]) -> String {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         let names: Vec<String> =
             "abcde".chars().zip(1..).map(|(id, time)| name(&format!("{time}"), id)).collect();
         let stored = names.iter().zip((1..=5).rev()).filter_map(|(name, days)| {
-            Some(Stored { name: BuildName::parse(name)?, age: DAY * days, bytes: 10 })
+            let name = BuildName::parse(name)?;
+            Some(Stored { name, last_run: None, age: DAY * days, bytes: 10 })
         });
-        let pinned = pinned.iter().flat_map(|digit| digit.to_string().repeat(40).parse());
-        let pinned: Vec<CommitId> = pinned.collect();
-        let surplus = surplus(stored.collect(), &rules, &pinned).into_iter();
+        let surplus = surplus(stored.collect(), &rules, &kept(others)).into_iter();
         let letters = surplus.map(|(build, reason)| {
             let id = build.name.id().get(..1).unwrap_or_default().to_owned();
             id + match reason {
@@ -273,8 +334,36 @@ mod tests {
         letters.collect()
     }
 
+    /// Whatever dates the commits have: one of the future, one of before 1970, many of one second.
     #[test]
-    fn every_rule_takes_the_oldest_and_pinned_builds_count_for_none() {
+    fn the_newest_is_what_was_run_last_and_a_commits_date_only_breaks_ties() {
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        for (builds, expected) in [
+            // What is in front of the digit is the commit's time; after it comes the last run.
+            (vec![("4070908800", 'a', at(1)), ("5", 'b', at(2)), ("-7", 'c', at(3))], "abc"),
+            (vec![("5", 'a', at(3)), ("5", 'b', at(1)), ("5", 'c', at(2))], "bca"),
+            (vec![("9", 'a', at(7)), ("10", 'b', at(7)), ("5", 'c', at(7))], "cab"),
+            (vec![("9", 'a', None), ("4", 'b', at(1)), ("7", 'c', None)], "cab"),
+            (vec![("5", 'b', None), ("5", 'c', None), ("5", 'a', None)], "abc"),
+        ] {
+            let names: Vec<(String, _)> =
+                builds.into_iter().map(|(time, id, run)| (name(time, id), run)).collect();
+            let digits = |name: BuildName<'_>| name.id()[..1].to_owned();
+            let dated = || names.iter().map(|(name, run)| (name.as_str(), *run));
+            let old = retention(dated(), 0, &[], &Kept::default()).old.into_iter().map(digits);
+            assert_eq!(old.collect::<String>(), expected);
+            let stored = dated().filter_map(|(name, last_run)| {
+                let name = BuildName::parse(name)?;
+                Some(Stored { name, last_run, age: Duration::ZERO, bytes: 10 })
+            });
+            let rules = Rules { max_bytes: Some(0), ..Rules::default() };
+            let gone = surplus(stored.collect(), &rules, &Kept::default()).into_iter();
+            assert_eq!(gone.map(|(build, _)| digits(build.name)).collect::<String>(), expected);
+        }
+    }
+
+    #[test]
+    fn every_rule_takes_the_oldest_and_none_that_is_kept() {
         let days = |days: u64| Duration::from_secs(days * 24 * 3600);
         let (keep, age, size) = (
             |keep| Rules { keep: Some(keep), ..Rules::default() },
@@ -284,11 +373,11 @@ mod tests {
         assert_eq!(gone(Rules::default(), &[]), "");
         assert_eq!(gone(keep(2), &[]), "a#b#c#");
         assert_eq!(gone(keep(0), &['b']), "a#c#d#e#");
-        assert_eq!(gone(keep(2), &['a', 'e']), "b#", "a pinned one takes no place");
+        assert_eq!(gone(keep(2), &['a', 'e']), "b#c#", "a kept one is one of the newest, too");
         assert_eq!(gone(age(days(3)), &[]), "a@b@", "not what is just as old");
         assert_eq!(gone(age(days(1)), &['a']), "b@c@d@");
         assert_eq!(gone(size(25), &[]), "a%b%c%");
-        assert_eq!(gone(size(25), &['d']), "a%b%", "its bytes do not count");
+        assert_eq!(gone(size(25), &['b']), "a%c%d%", "it takes its room first");
         let all = Rules { keep: Some(4), max_age: Some(days(4)), max_bytes: Some(30) };
         assert_eq!(gone(all, &[]), "a@b%");
         assert_eq!(gone(size(9), &[]), "a%b%c%d%e%");

@@ -77,6 +77,7 @@ enum class outcome : std::int32_t {
     waiting = TINYCI_OUTCOME_WAITING,          ///< Of a deployment: a person has to approve first.
     running = TINYCI_OUTCOME_RUNNING,          ///< Of a deployment: it is under way.
     interrupted = TINYCI_OUTCOME_INTERRUPTED,  ///< Of a deployment: nobody saw it end.
+    retired = TINYCI_OUTCOME_RETIRED,          ///< Of an environment: nothing runs there any more.
 };
 
 /// What an event tells. From `hook` on it is a request. Pass over those that you do not know.
@@ -1566,22 +1567,20 @@ public:
     /// Takes the hook out again. Gives lines that a person should see.
     std::string uninstall() const { return detail::make_text(tinyci_uninstall, handle_.get()); }
     /// Packs builds into `.tar.gz` files, except the newest, and these: names, paths, or commits'
-    /// ids. Gives the new archives.
-    std::vector<std::filesystem::path> compact(std::size_t newest,
-                                               const std::vector<std::string> &leave = {},
-                                               const cancel_token &cancel = {}) const {
+    /// ids. Gives what was packed; its `not_removed` names what was not.
+    value compact(std::size_t newest, const std::vector<std::string> &leave = {},
+                  const cancel_token &cancel = {}) const {
         std::string lines;
         for (const std::string &one : leave) lines += one + "\n";
-        std::istringstream archives(detail::make_text(tinyci_compact, handle_.get(), newest,
-                                                      detail::text(lines), cancel.handle_.get()));
-        std::vector<std::filesystem::path> all;
-        for (std::string line; std::getline(archives, line);) all.emplace_back(line);
-        return all;
+        return report(tinyci_compact, newest, detail::text(lines), cancel.handle_.get());
     }
     /// Takes a commit's verdict away, so that it is due again. False where it had none.
     bool forget(const std::string &revision) const {
         return is_done(tinyci_forget, detail::text(revision));
     }
+    /// Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
+    /// refs, which each run restores. Gives the refs.
+    value forget_all() const { return report(tinyci_forget_all); }
     /// Approves of one commit in one environment, as whom git's configuration names.
     value approve(const std::string &environment, const std::string &revision) const {
         return report(tinyci_approve, detail::optional_text(environment), detail::text(revision));
@@ -1592,7 +1591,13 @@ public:
         return is_done(tinyci_unlock_deploys, detail::optional_text(environment),
                        detail::text(reason));
     }
-    /// Removes old builds, with a sum of `prune_*`. Gives what was removed.
+    /// Puts on record that nothing runs in an environment any more, so that its builds are no longer
+    /// pinned. False where it is retired already.
+    bool retire(const std::string &environment) const {
+        return is_done(tinyci_retire, detail::optional_text(environment));
+    }
+    /// Removes old builds, with a sum of `prune_*`. Gives what was removed; its `not_removed` names
+    /// what does not go.
     value prune(const prune_rules &rules = {}, std::uint32_t flags = 0,
                 const cancel_token &cancel = {}) const {
         const auto none = std::chrono::milliseconds(-1);

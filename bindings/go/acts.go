@@ -50,21 +50,55 @@ func (e *Engine) Uninstall() (notes []string, err error) {
 
 // Compact packs old builds into .tar.gz files, never one that a run is working on, and leaves the
 // newest as they are. To leave are also the builds that are named: by their names, paths of or in
-// builds, links to them, or commits' ids. It returns the paths of the new archives.
-func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (archives []string, err error) {
+// builds, links to them, or commits' ids. A build that cannot be packed is left as it is, and the
+// rest goes on.
+func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (*CompactReport, error) {
 	if newest < 0 {
 		newest = 0
 	}
-	err = stoppable(ctx, func(cancel *C.tinyci_cancel) error {
+	packed := new(CompactReport)
+	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
 		var t texts
 		left := t.optional("build", strings.Join(leave, "\n"))
-		text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		packed.JSON, err = e.report(&t, packed, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
 			return C.tinyci_compact(c, C.size_t(newest), left, cancel, out, err)
 		})
-		archives = lines(text)
 		return err
 	})
-	return archives, err
+	if err != nil {
+		return nil, err
+	}
+	return packed, nil
+}
+
+// A CompactReport says what was packed.
+type CompactReport struct {
+	// Compacted are the builds that are archives now, oldest first.
+	Compacted []CompactedBuild
+	// Unmatched are those of the builds to leave that are not there.
+	Unmatched []string
+	// NotRemoved is what could not be packed, and folders that are packed and do not go.
+	NotRemoved []NotRemoved `json:"not_removed"`
+	// JSON is all of it, as `tinyci compact --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// A CompactedBuild is a build that is an archive now.
+type CompactedBuild struct {
+	// Name is that of the folder that it was.
+	Name string
+	// Archive is its path.
+	Archive string
+	// Skipped are sockets and devices that the build held: no archive can.
+	Skipped []string
+}
+
+// NotRemoved is something that was to be removed, or packed, and is still there.
+type NotRemoved struct {
+	// Path is where it is.
+	Path string
+	// Reason names the file or the mount in its way.
+	Reason string
 }
 
 // Forget takes a commit's verdict away, so that it is due again, and tells whether it had one. Its
@@ -75,6 +109,30 @@ func (e *Engine) Forget(revision string) (had bool, err error) {
 	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
 		return C.tinyci_forget(c, rev, err)
 	})
+}
+
+// A ForgetReport says which results are gone.
+type ForgetReport struct {
+	// Removed are the refs that are gone now: those of the verdicts and of the records.
+	Removed []string
+	// GivenUp are the refs that others had deleted or set back, and that no run restores any more.
+	GivenUp []string `json:"given_up"`
+	// JSON is all of it, as `tinyci results --forget-all --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// ForgetAll forgets the verdicts and records of all commits, and gives up what others deleted of
+// tinyci's refs, which each run restores. Deployments, approvals and the baseline that are there stay.
+func (e *Engine) ForgetAll() (*ForgetReport, error) {
+	forgotten := new(ForgetReport)
+	var err error
+	forgotten.JSON, err = e.report(&texts{}, forgotten, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_forget_all(c, out, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return forgotten, nil
 }
 
 // PruneRules say which builds are removed: each field above 0 is a rule. Without any, those of the
@@ -100,6 +158,8 @@ type PruneReport struct {
 	InUse []string `json:"in_use"`
 	// Pinned are the names of builds that stay whatever the rules say.
 	Pinned []string
+	// NotRemoved is what was to go and is still there. The rest went on.
+	NotRemoved []NotRemoved `json:"not_removed"`
 	// FreedBytes is how many bytes of the disk are free by it.
 	FreedBytes int64 `json:"freed_bytes"`
 	// JSON is all of it, as `tinyci prune --json` prints it.

@@ -318,9 +318,12 @@ func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {
 	repo.commit("more", "xx")
 	engine := repo.open()
 	green(t, engine)
-	archives, err := engine.Compact(context.Background(), 1, first)
-	if err != nil || len(archives) != 1 || !exists(archives[0]) || strings.Contains(archives[0], first) {
-		t.Errorf("%v %v", archives, err)
+	packed, err := engine.Compact(context.Background(), 1, first)
+	if err != nil || len(packed.Compacted) != 1 || len(packed.NotRemoved) != 0 {
+		t.Fatalf("%v %v", packed, err)
+	}
+	if archive := packed.Compacted[0].Archive; !exists(archive) || strings.Contains(archive, first) {
+		t.Errorf("%v", archive)
 	}
 	for _, want := range []bool{true, false} {
 		had, err := engine.Forget("HEAD")
@@ -331,5 +334,8 @@ func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {
 	check(t, "due again", len(commits), 1)
 	if _, err = engine.Forget("no-such-thing"); !errors.Is(err, tinyci.ErrNotFound) {
 		t.Errorf("%v", err)
+	}
+	if forgotten, err := engine.ForgetAll(); err != nil || len(forgotten.Removed) == 0 {
+		t.Errorf("ForgetAll() = %v, %v", forgotten, err)
 	}
 }

@@ -27,8 +27,11 @@ export type Path = string | URL | Uint8Array;
 /** Only `success` is green. Read one that you do not know as not passed. */
 export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "no_verdict" | "canceled" | "unknown";
 
-/** Of a deployment: it waits for a person, is under way, or nobody saw it end; or as any other. */
-export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted";
+/**
+ * Of a deployment: it waits for a person, is under way, or nobody saw it end; of an environment that it
+ * was retired; or as any other.
+ */
+export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted" | "retired";
 
 export type HookPoint =
   | "before_build"
@@ -298,6 +301,8 @@ export class Engine implements AsyncDisposable {
   approve(revision: string, environment?: string): Promise<any>;
   /** Says why an environment whose last deployment was interrupted can go on; false if none was. */
   unlockDeploys(reason: string, environment?: string): Promise<boolean>;
+  /** Puts on record that nothing runs in an environment any more, so that its builds are no longer pinned; false if it was. */
+  retire(environment?: string): Promise<boolean>;
   /** Has `git fetch` bring a remote's results; `origin` unless said. Gives the new lines of git's configuration. */
   setupRemote(remote?: string): Promise<string[]>;
   /** Takes those lines out again. */
@@ -310,8 +315,8 @@ export class Engine implements AsyncDisposable {
   install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean }): Promise<string[]>;
   /** Takes the hook out again. */
   uninstall(): Promise<string[]>;
-  /** Packs all but the newest builds, and those to leave, and gives the paths of the archives. */
-  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<string[]>;
+  /** Packs all but the newest builds, and those to leave: what `tinyci compact --json` prints. */
+  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<any>;
   /** Removes old builds by these rules, else by those of the settings: what `tinyci prune --json` prints. */
   prune(options?: {
     keep?: number;
@@ -322,6 +327,11 @@ export class Engine implements AsyncDisposable {
   }): Promise<any>;
   /** Takes a commit's verdict away, so that it is due again; false if it had none. */
   forget(revision: string): Promise<boolean>;
+  /**
+   * Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's refs,
+   * which each run restores: what `tinyci results --forget-all --json` prints.
+   */
+  forgetAll(): Promise<any>;
   /** Stops its runs, waits for its calls, and frees it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -21,18 +21,18 @@ use crate::{
 /// # Errors
 ///
 /// [`Io`](ErrorKind::Io) where the archive cannot be read or its files not be written,
-/// [`Canceled`](ErrorKind::Canceled). The folder is then as it was.
+/// [`Canceled`](ErrorKind::Canceled). The build's parts are then as they were.
 pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<(), Error> {
     let archive = build.archive_path();
     let file = match File::open(&archive) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file.map_err(|source| Error::io("read the archive", &archive, source))?,
     };
-    // A name that the next run clears away, should this one be killed.
-    let beside = build.export_temp(&format!("{run}.packed"));
+    let beside = build.packed_temp(run);
     let done = unpack(file, &archive, &beside, cancel).and_then(|()| take_over(&beside, build));
-    let removed = remove(&beside);
-    done.and(removed)
+    // What does not go, also of a killed call, has a name that the next run clears away, or tells.
+    let _ = remove(&beside);
+    done
 }
 
 fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<(), Error> {
@@ -49,17 +49,27 @@ fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<
     })
 }
 
-/// Moves the parts over, the export last: it is what says that all is there.
+/// Moves the parts over, the export last: it is what says that all is there. The stamp goes with
+/// it, in the place of one
+/// that belongs to what is in the folder.
 fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
-    let name = build.dir().file_name().unwrap_or_default();
-    for part in ["tinyci.log", "artifacts", "export"] {
-        let (from, to) = (beside.join(name).join(part), build.dir().join(part));
-        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    let packed = beside.join(build.name());
+    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    for part in ["tinyci.log", "artifacts"] {
+        let (from, to) = (packed.join(part), build.dir().join(part));
         if is_there(&from) && !is_there(&to) {
             fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))?;
         }
     }
-    Ok(())
+    let (from, to) = (packed.join("export"), build.export_dir());
+    if !is_there(&from) || is_there(&to) {
+        return Ok(());
+    }
+    match build.packed_stamp() {
+        Some(stamp) => build.write_stamp(&stamp)?,
+        None => build.remove_stamp()?,
+    }
+    fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))
 }
 
 /// A reader that a cancel ends.

@@ -10,12 +10,13 @@ use std::{
     },
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::{cancel::CancelToken, error::ErrorKind, testing::succeed};
+use crate::{cancel::CancelToken, error::ErrorKind, testing::succeed, workspace::JobStamp};
 
 fn name(time: u32) -> String {
     format!("{time}_{}", format!("{time:08x}").repeat(5))
@@ -40,12 +41,16 @@ fn leave(newest: usize, leave: &[&str]) -> CompactOptions {
     CompactOptions { newest, leave: leave.iter().map(|&word| word.into()).collect() }
 }
 
+fn nothing() -> Result<Kept, Error> {
+    Ok(Kept::default())
+}
+
 fn never() -> CancelView {
     CancelView::new(&CancelToken::new(), 1)
 }
 
 fn compact_all(dir: &Path) -> Result<Vec<Compacted>, Error> {
-    compact(&workspace(dir), &leave(0, &[]), &[], &never()).map(|done| done.compacted)
+    compact(&workspace(dir), &leave(0, &[]), &mut nothing, &never()).map(|done| done.compacted)
 }
 
 /// What the folder holds, sorted.
@@ -138,7 +143,7 @@ fn only_old_builds_go_and_foreign_names_stay() {
     let deployed = format!("/srv/builds/{}/export", name(1_000_000_000));
     let options = leave(1, &[&deployed, "feedbeef"]);
     let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare(&|| false).unwrap();
-    let done = compact(&workspace(dir.path()), &options, &[], &never()).unwrap();
+    let done = compact(&workspace(dir.path()), &options, &mut nothing, &never()).unwrap();
     assert_eq!(done.compacted.len(), 1);
     assert_eq!(done.unmatched, ["feedbeef"]);
     let old = name(999_999_999);
@@ -157,7 +162,7 @@ fn an_older_archive_is_replaced_and_leftovers_go() {
     let gone = format!("{}.tar.gz.new", name(3));
     fs::write(dir.path().join(gone), "half, its build is gone").unwrap();
     fs::write(dir.path().join("x.tar.gz.new"), "not ours").unwrap();
-    compact(&workspace(dir.path()), &leave(1, &[]), &[], &never()).unwrap();
+    compact(&workspace(dir.path()), &leave(1, &[]), &mut nothing, &never()).unwrap();
     let expected = [format!("{}.tar.gz", name(1)), name(2), "x.tar.gz.new".into()];
     assert_eq!(listing(dir.path()), expected);
     let text = shell(dir.path(), &format!("tar -xzOf {0}.tar.gz {0}/export/file", name(1)));
@@ -170,23 +175,29 @@ fn what_cannot_be_archived_stays_whole() {
     let blocked = dir.path().join(format!("{}.tar.gz", name(1)));
     fs::create_dir_all(blocked.join("not empty")).unwrap();
     let before = describe(dir.path());
-    let error = compact_all(dir.path()).unwrap_err();
-    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, Some(&*blocked)));
+    let done =
+        compact(&workspace(dir.path()), &leave(0, &[]), &mut || Ok(Kept::default()), &never())
+            .unwrap();
+    assert_eq!(done.compacted, []);
+    let [left] = &done.not_removed[..] else { panic!("{done:?}") };
+    assert_eq!(left.path, dir.path().join(name(1)));
+    assert!(left.reason.contains(blocked.to_str().unwrap()), "{left}");
     assert_eq!(describe(dir.path()), before);
 }
 
 #[test]
-fn an_unreadable_file_is_an_error_that_names_it() {
-    let dir = builds(&[1]);
+fn a_build_with_an_unreadable_file_is_passed_over() {
+    let dir = builds(&[1, 2]);
     let file = dir.path().join(name(1)).join("export/file");
     shell(dir.path(), &format!("chmod 0 {}", file.display()));
     if File::open(&file).is_ok() {
         return; // Root reads everything.
     }
-    let before = listing(dir.path());
-    let error = compact_all(dir.path()).unwrap_err();
-    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, Some(&*file)));
-    assert_eq!(listing(dir.path()), before);
+    let done =
+        compact(&workspace(dir.path()), &leave(0, &[]), &mut || Ok(Kept::default()), &never())
+            .unwrap();
+    assert!(done.not_removed[0].reason.contains(file.to_str().unwrap()), "{done:?}");
+    assert_eq!(listing(dir.path()), [name(1), format!("{}.tar.gz", name(2))]);
 }
 
 #[test]
@@ -195,7 +206,8 @@ fn a_cancel_leaves_the_build() {
     let before = describe(dir.path());
     let token = CancelToken::new();
     token.cancel();
-    let error = compact(&workspace(dir.path()), &leave(0, &[]), &[], &CancelView::new(&token, 1));
+    let cancel = CancelView::new(&token, 1);
+    let error = compact(&workspace(dir.path()), &leave(0, &[]), &mut nothing, &cancel);
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Canceled);
     assert_eq!(describe(dir.path()), before);
 }
@@ -214,12 +226,13 @@ fn a_file_that_is_being_written_keeps_its_build() {
                 file.write_all(b"x").unwrap();
             }
         });
-        let result = compact_all(dir.path());
+        let result =
+            compact(&workspace(dir.path()), &leave(0, &[]), &mut || Ok(Kept::default()), &never());
         done.store(true, Ordering::Relaxed);
         result
     });
-    let error = result.unwrap_err();
-    assert!(error.to_string().contains("growing` changed while it was being archived"), "{error}");
+    let [left] = &result.unwrap().not_removed[..] else { panic!("the build was packed") };
+    assert!(left.reason.contains("growing` changed while it was being archived"), "{left}");
     assert_eq!(listing(dir.path()), [name(1)]);
     assert_eq!(compact_all(dir.path()).unwrap().len(), 1);
 }
@@ -239,4 +252,90 @@ fn two_calls_at_once_do_not_meet() {
 fn no_builds_folder_holds_no_builds() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(compact_all(&dir.path().join("builds")).unwrap(), []);
+}
+
+/// The walk's own look, for a mount that is made after the first one.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_archive_enters_no_mount() {
+    use crate::testing::{mount, with_own_mounts};
+
+    let dir = builds(&[1]);
+    let (at, kept) = (dir.path().join(name(1)).join("export/mnt"), dir.path().join("kept"));
+    for folder in [&at, &kept] {
+        fs::create_dir(folder).unwrap();
+    }
+    with_own_mounts(|| {
+        mount(&["--bind", kept.to_str().unwrap(), at.to_str().unwrap()]);
+        let (path, parent) = (dir.path().join("archive"), File::open(dir.path()).unwrap());
+        let file = File::create_new(&path).unwrap();
+        let parent = (&parent, dir.path());
+        let written = archive::write((file, &path), parent, &name(1), None, &never());
+        let error = written.unwrap_err().to_string();
+        let expected = format!("something is mounted at `{}`", at.display());
+        assert!(error.starts_with(&expected), "{error}");
+    });
+}
+
+#[test]
+fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
+    let dir = builds(&[1, 2]);
+    let place = workspace(dir.path());
+    let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    let stamp = |run: &str, finished| JobStamp { run: run.to_owned(), started: at(5), finished };
+    let (first, second) = (place.build(&name(1)), place.build(&name(2)));
+    first.write_stamp(&stamp("first", Some(at(7)))).unwrap();
+    assert_eq!(first.packed_stamp(), None);
+    compact_all(dir.path()).unwrap();
+    assert_eq!((first.stamp(), first.packed_stamp()), (None, Some(stamp("first", Some(at(7))))));
+    assert_eq!(second.packed_stamp(), None, "one that no job wrote into");
+
+    // A job that was canceled stands between packing and taking out; TinyCI 0.5 wrote no stamp.
+    for build in [&first, &second] {
+        fs::create_dir(build.dir()).unwrap();
+        build.write_stamp(&stamp("canceled", None)).unwrap();
+        restore(build, "run", &never()).unwrap();
+        assert!(build.export_dir().join("file").exists());
+        assert_eq!(build.stamp(), build.packed_stamp());
+    }
+
+    // What is in the folder already stays with its own stamp.
+    second.write_stamp(&stamp("newer", Some(at(9)))).unwrap();
+    restore(&second, "run", &never()).unwrap();
+    assert_eq!(second.stamp(), Some(stamp("newer", Some(at(9)))));
+}
+
+#[test]
+fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
+    let dir = builds(&[1]);
+    let place = workspace(dir.path());
+    let build = place.build(&name(1));
+    let stamp =
+        |run: &str, finished| JobStamp { run: run.to_owned(), started: UNIX_EPOCH, finished };
+    build.write_stamp(&stamp("canceled", None)).unwrap();
+    assert_eq!(compact_all(dir.path()).unwrap().len(), 1, "without one it is packed");
+    fs::create_dir(build.dir()).unwrap();
+    for (finished, packed) in [(None, 0), (Some(UNIX_EPOCH), 1)] {
+        build.write_stamp(&stamp("again", finished)).unwrap();
+        assert_eq!(compact_all(dir.path()).unwrap().len(), packed);
+    }
+    assert_eq!(build.packed_stamp(), Some(stamp("again", Some(UNIX_EPOCH))));
+}
+
+#[test]
+fn what_is_deployed_while_others_are_packed_stays() {
+    let dir = builds(&[1, 2, 3]);
+    let mut asked = 0;
+    let mut keep = || {
+        asked += 1;
+        let mut kept = Kept::default();
+        if asked > 1 {
+            kept.build(&name(2), "deployed".to_owned());
+        }
+        Ok(kept)
+    };
+    let done = compact(&workspace(dir.path()), &leave(0, &[]), &mut keep, &never()).unwrap();
+    let packed: Vec<String> = done.compacted.into_iter().map(|build| build.name).collect();
+    assert_eq!(packed, [name(1), name(3)]);
+    assert!(dir.path().join(name(2)).is_dir());
 }

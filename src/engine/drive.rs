@@ -21,6 +21,7 @@ use crate::{
     commit::{CommitId, Text},
     error::{Error, ErrorKind},
     event::{Event, Meta},
+    install,
     job::{Job, Plan},
     outcome::Outcome,
     plan::plan,
@@ -103,6 +104,7 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
+        self.tell_of_setup();
         if let Err(error) =
             self.skip_pushed().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
         {
@@ -161,6 +163,18 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
+    /// Tells of what is set in a way that costs refs, and a pusher of a HEAD that names no branch. What
+    /// cannot be read is met again.
+    fn tell_of_setup(&self) {
+        let mut told = install::refspec_warnings(&self.repo).unwrap_or_default();
+        if !self.pushed.is_empty() {
+            told.extend(self.repo.head_fault().ok().flatten());
+        }
+        for message in told {
+            self.events.send(Event::Warning { meta: pump::meta(), message });
+        }
+    }
+
     /// Does what the caller came for.
     fn attend(&mut self) -> Result<(), Error> {
         if self.only_settled()? {
@@ -175,6 +189,8 @@ impl<'a> Drive<'a> {
         if self.wanted.named.is_none() {
             return Ok(false);
         }
+        // To be told a verdict takes no right to write. What has none is run, and meets the fault.
+        let _ = self.restore_refs();
         let attempts = self.workspace.attempts()?;
         let mut summary = Summary::default();
         let found = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
@@ -243,7 +259,6 @@ impl<'a> Drive<'a> {
 
     /// Looks and works until nothing is due, or a waiter is to take over.
     fn passes(&mut self, lock: &RunLock) -> Result<(), Error> {
-        self.repo.clear_stale_locks()?;
         let guard = Arc::new(Guard::new(Some(lock.share()?)));
         let mut passed = Ok(true);
         while let Ok(true) = passed {
@@ -257,6 +272,7 @@ impl<'a> Drive<'a> {
     /// One look, and the work on what it found; false when there is no reason for another one.
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
         self.seen = self.workspace.wake_count()?;
+        self.restore_refs()?;
         let attempts = self.workspace.attempts()?;
         let pushed = self.workspace.pushed()?;
         let jobs = self.look(&attempts)?;
@@ -279,6 +295,13 @@ impl<'a> Drive<'a> {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
+    /// run for want of it.
+    fn restore_refs(&self) -> Result<(), Error> {
+        self.repo.restore_refs()?.into_iter().for_each(|message| self.warn(message));
+        Ok(())
     }
 
     /// What is to be run now, of what was not attempted yet.

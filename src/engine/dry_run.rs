@@ -24,7 +24,7 @@ use crate::{
     record::Record,
     repo::Repo,
     request_context::RequestContext,
-    step::{Facts, FailedCommand, Progress, StepResult},
+    step::{Denied, Facts, FailedCommand, Progress, StepResult},
 };
 
 /// How long one step of a forecast may take: nothing in it waits, so that more is an endless loop.
@@ -100,17 +100,52 @@ pub(super) fn job(
     (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     job: &Job,
-    (pipeline, scripts): (&Pipeline, &Scripts),
+    config: (&Pipeline, &Scripts),
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
+    walk((shared, env), repo, job, config, assume).map(|(dry, _)| dry)
+}
+
+/// The first secret that a job would ask for and that the server certainly lacks, with what is said
+/// of it. Most configs name none, which costs nothing.
+pub(super) fn lacking_secret(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+) -> Result<Option<(String, Error)>, Error> {
+    let secrets = shared.secrets(None);
+    let steps = pipeline.steps().filter(|step| step.name != Phase::Deploy.into());
+    let mut named = steps.flat_map(|step| &step.secrets).chain(scripts.secrets());
+    if named.all(|name| secrets.check_there(name).is_ok()) {
+        return Ok(None);
+    }
+    let lacking = walk((shared, env), repo, job, (pipeline, scripts), &[])?.1;
+    let fault = |name: String| match secrets.check_there(&name) {
+        Err(Denied::Fault(error)) => Some((name, error)),
+        _ => None,
+    };
+    Ok(lacking.and_then(fault))
+}
+
+/// A dry run of a job, with the first secret that was asked for and is lacking.
+fn walk(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+    assume: &[(String, String)],
+) -> Result<(Forecast, Option<String>), Error> {
     let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
     let facts = source.facts(shared, repo, commit);
     let judge = Judge::new(pipeline, source.forced);
     let dry = DryRun::new((shared, commit), &facts, assume, false);
     let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
     let walked = steps.walk(&|_| {});
+    let lacking = steps.memory.lacking();
     let forecasts = dry.forecasts(walked.steps);
-    Ok(Forecast { commit: commit.id, outcome: walked.outcome, steps: forecasts })
+    let forecast = Forecast { commit: commit.id, outcome: walked.outcome, steps: forecasts };
+    Ok((forecast, lacking))
 }
 
 /// What a deployment would do.

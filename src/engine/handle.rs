@@ -14,6 +14,7 @@ use super::{
     builder::{EngineBuilder, Options},
     drive::Drive,
     due,
+    git_version::git_version,
     host::HostExecutor,
     pump::{self, Pump},
     queue,
@@ -38,7 +39,7 @@ use crate::{
     process::Guard,
     prune::{PruneOptions, Pruning},
     record::{Record, Summary},
-    repo::{MergedResults, Repo, Settings},
+    repo::{Forgotten, MergedResults, Repo, Settings},
     selection::Selection,
     setting::Setting,
     workspace::{LogLimits, Logs, Workspace},
@@ -495,12 +496,36 @@ impl Engine {
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
-    /// Packs old builds into `.tar.gz` files, never one that a run is working on, that is deployed,
-    /// or that a rollback would lead to.
+    /// Forgets the verdicts and records of all commits, so that all are due again that the baseline
+    /// does not hide. What others deleted of tinyci's refs, which each run restores, is given up for
+    /// good, deployments too. Deployments, approvals and the baseline that are there stay, and so
+    /// does what was fetched of remotes.
+    ///
+    /// ```no_run
+    /// let forgotten = tinyci::Engine::open("/srv/git/app.git")?.forget_all()?;
+    /// println!("removed {}", forgotten.removed.join(", "));
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming what could not be read or written; that build is left as it is.
+    /// [`Git`](ErrorKind::Git) where the refs cannot be removed, [`Io`](ErrorKind::Io) where the
+    /// repository's state cannot be written.
+    pub fn forget_all(&self) -> Result<Forgotten, Error> {
+        self.shared.repo()?.forget_results()
+    }
+
+    /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]).
+    ///
+    /// A build that cannot be packed is left as it is; [`Compaction::not_removed`] names it, and the
+    /// rest goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
+    /// or a folder of `tinyci.pin` cannot be read: then nothing is packed.
     pub fn compact(
         &self,
         options: &CompactOptions,
@@ -509,8 +534,11 @@ impl Engine {
         retention::compact(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Removes old builds, folders and archives, never one that a run is working on, that is
-    /// deployed, or that a rollback would lead to. Verdicts and records stay.
+    /// Removes old builds, folders and archives, never one that a run is working on or that is pinned
+    /// ([`Pruning::pinned`]). Verdicts and records stay.
+    ///
+    /// A build in which something is mounted is left as it is, and of one that holds what this user
+    /// may not remove the rest goes. [`Pruning::not_removed`] names them.
     ///
     /// Options without a rule mean the rules of the repository's settings.
     ///
@@ -527,27 +555,35 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) naming what does not go.
+    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
+    /// or a folder of `tinyci.pin` cannot be read: then nothing was removed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Installs the hook that runs what is pushed, beside hooks that are there.
+    /// Installs the hook that runs what is pushed, beside hooks that are there. Where a remote's
+    /// refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones; the
+    /// notes say which.
     ///
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) for a hook that nothing can be added to, with the
     /// line to add by hand; [`Io`](ErrorKind::Io) where the file cannot be written.
     pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
-        let repo = self.shared.repo()?;
+        let (repo, env) = (self.shared.repo()?, self.shared.process_env());
         let mut installed = install::install(&repo, options)?;
+        let (changed, notes) = install::protect(&repo, || git_version(&env))?;
+        installed.changed |= changed;
+        installed.notes.extend(notes);
         installed.notes.extend(self.path_warning());
+        installed.notes.extend(repo.head_fault()?);
         installed.notes.extend(self.approval_warnings(&repo)?);
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
         Ok(installed)
     }
 
-    /// Takes the hook out again and leaves every other byte as it is.
+    /// Takes the hook and the refspecs out again that an install added, and leaves every other byte as
+    /// it is.
     ///
     /// # Errors
     ///

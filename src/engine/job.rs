@@ -9,6 +9,7 @@ use std::{
 use super::{
     active_jobs::ActiveJobs,
     desk::Desk,
+    dry_run,
     handle::Shared,
     process_env::ProcessEnv,
     pump::Sender,
@@ -19,7 +20,8 @@ use super::{
 use crate::{
     bytes::show_bytes,
     cancel::CancelView,
-    commit::{Commit, Text},
+    clock,
+    commit::{Commit, CommitId, Text},
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
@@ -33,7 +35,7 @@ use crate::{
     repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
-    workspace::{Attempts, Build, Logs, RunLock, Workspace},
+    workspace::{Attempts, Build, JobStamp, Logs, RunLock, Workspace},
 };
 
 /// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
@@ -99,7 +101,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     if let Some(skipped) = skipped_by_somebody(repo, job) {
         voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
     }
-    let counted = books.attempts.increment(&job.commit.id).map(drop);
+    let counted = begin_attempt(site, books, &job.commit.id);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
@@ -113,14 +115,30 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         record.reason = Some(by.phrase());
         record.intervention = Some(by);
     }
-    record.finished = SystemTime::now();
+    record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied = tally(books, &record, judged.uncounted);
+    let tallied = tally(books, &record, judged.uncounted).and_then(|()| match &judged.lacks {
+        Some(secret) => books.attempts.wait_for(&record.commit, secret),
+        None => Ok(()),
+    });
     books.lock.withdraw(record.commit);
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
+}
+
+/// Counts an attempt. Those before that were for want of a secret are forgotten once it is there.
+fn begin_attempt(site: &Site<'_>, books: Books<'_>, id: &CommitId) -> Result<(), Error> {
+    if lacks_no_more(site.shared, books.attempts, id) {
+        books.attempts.clear(id)?;
+    }
+    books.attempts.increment(id).map(drop)
+}
+
+/// True if a commit was last tried for want of a secret that is there by now.
+pub(super) fn lacks_no_more(shared: &Shared, attempts: &Attempts, id: &CommitId) -> bool {
+    attempts.lacks(id).is_some_and(|name| shared.secrets(None).has_file(&name))
 }
 
 /// Who left a commit untested that is now tried again; of the newest record, where one can be read.
@@ -139,6 +157,10 @@ struct Judged {
     /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
     /// not do what it asks for, or the disk is full. Then it is not counted.
     uncounted: bool,
+    /// When it ended.
+    finished: SystemTime,
+    /// The secret that the server lacks.
+    lacks: Option<String>,
 }
 
 impl From<&Error> for Judged {
@@ -150,7 +172,8 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        Judged { outcome, reason: Some(error.report()), uncounted }
+        let (reason, finished) = (Some(error.report()), clock::now_ms());
+        Judged { outcome, reason, uncounted, finished, lacks: None }
     }
 }
 
@@ -165,7 +188,10 @@ fn judge(
 ) -> Judged {
     if let Some(reason) = no_room(site) {
         voice.begin(job);
-        return Judged { outcome: Outcome::NoVerdict, reason: Some(reason), uncounted: true };
+        let finished = clock::now_ms();
+        let outcome = Outcome::NoVerdict;
+        let reason = Some(reason);
+        return Judged { outcome, reason, uncounted: true, finished, lacks: None };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
@@ -173,8 +199,28 @@ fn judge(
         voice.open_log(&build, &job.commit);
     }
     voice.begin(job);
-    let judged = occupied.and_then(|_occupied| run(site, books, repo, job, &build, voice, record));
+    let judged = occupied.map(|_occupied| {
+        let ran = run(site, books, repo, job, &build, voice, record);
+        let whole = ran.is_ok();
+        let judged = ran.unwrap_or_else(|error| Judged::from(&error));
+        stamp(&build, record, &judged, whole, voice);
+        judged
+    });
     judged.unwrap_or_else(|error| Judged::from(&error))
+}
+
+/// Writes into the build whose it is, before any verdict says that it is one. One that did not come
+/// as far as its steps leaves an export that is none of its own, and has not finished one.
+fn stamp(build: &Build, record: &Record, judged: &Judged, whole: bool, voice: &mut Voice) {
+    if judged.outcome.verdict().is_none() {
+        return;
+    }
+    let finished = whole.then_some(judged.finished);
+    let stamp = JobStamp { run: record.run.clone(), started: record.started, finished };
+    if let Err(error) = build.write_stamp(&stamp) {
+        // The verdict holds without it; the build counts as gone.
+        voice.warn(error.report());
+    }
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
@@ -209,6 +255,11 @@ fn run(
     }
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
+    let lacking =
+        dry_run::lacking_secret((site.shared, site.env), repo, job, (&pipeline, &scripts))?;
+    if let Some((secret, error)) = lacking {
+        return Ok(Judged { lacks: Some(secret), ..Judged::from(&error) });
+    }
     export_to(site, repo, &job.commit, build, voice, &record.run)?;
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
@@ -216,9 +267,11 @@ fn run(
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
+    let lacks = steps.memory.lacking();
     steps.keep(walked, record);
     steps.discard(build, voice);
-    Ok(Judged { outcome, reason: skip_reason(outcome, record), uncounted })
+    let reason = skip_reason(outcome, record);
+    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms(), lacks })
 }
 
 /// Where a job comes from, beside its commit.
@@ -352,6 +405,7 @@ fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
     said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
 }
 
+/// Makes the commit's export anew. From here on the build is of this job, which has not finished.
 pub(super) fn export_to(
     site: &Site<'_>,
     repo: &Repo,
@@ -360,11 +414,14 @@ pub(super) fn export_to(
     voice: &mut Voice,
     run: &str,
 ) -> Result<(), Error> {
-    build.clean()?;
+    let started = clock::now_ms();
+    build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
+    build.clean()?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
     let exported =
         export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
-    build.publish(run)?;
+    let left = build.publish(run)?;
+    left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
     let dir = build.export_dir();
     voice.say(|meta| Event::Exported { meta, dir });

@@ -9,6 +9,7 @@
 //! | `definitions` | the reference of what scripts can use |
 //! | `deploy` | deployments, a folder of its own |
 //! | `desk` | what a deployment asks: whether somebody approved |
+//! | `git_version` | which git this machine has |
 //! | `handle` | [`Engine`] itself: every public call, each a few lines |
 //! | `host` | what hosts answer: hooks |
 //! | `parser` | pipelines from texts that stand in no commit |
@@ -26,6 +27,7 @@
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `status` | how the repository stands, at one look |
 //! | `retention` | old builds packed and removed |
+//! | `kept` | which builds are neither packed nor removed |
 //! | `reports` | records asked for by range, outcome and number |
 //!
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
@@ -40,10 +42,12 @@ mod desk;
 mod drive;
 mod dry_run;
 mod due;
+mod git_version;
 mod handle;
 mod host;
 mod interventions;
 mod job;
+mod kept;
 mod parser;
 mod process_env;
 mod pump;

@@ -41,6 +41,10 @@ impl Scripts {
         Ok(Self)
     }
 
+    pub(super) fn secrets(&self) -> &[String] {
+        &[]
+    }
+
     pub(super) fn run(&self, _: StepName, _: StepContext, _: Arc<StepHost>) -> StepEnd {
         StepEnd::error(Outcome::NoVerdict, unsupported())
     }

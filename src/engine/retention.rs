@@ -1,24 +1,25 @@
 //! Old builds: what is packed and removed by hand, and after a run if the settings say so.
 
-use super::handle::Shared;
+use super::{handle::Shared, kept::Keeper};
 use crate::{
     cancel::CancelView,
-    commit::CommitId,
     compact::{self, CompactOptions, Compaction},
     error::{Error, ErrorKind},
+    not_removed::NotRemoved,
     prune::{self, PruneOptions, Pruning},
 };
 
-/// Packs old builds, none that is deployed.
+/// Packs old builds, none that a [`Keeper`] keeps.
 pub(super) fn compact(
     shared: &Shared,
     options: &CompactOptions,
     cancel: &CancelView,
 ) -> Result<Compaction, Error> {
-    compact::compact(&shared.workspace(), options, &pinned(shared)?, cancel)
+    let mut keeper = Keeper::new(shared)?;
+    compact::compact(&shared.workspace(), options, &mut || keeper.kept(), cancel)
 }
 
-/// Removes old builds, none that is deployed, by the settings' rules where none is given.
+/// Removes old builds, none that a [`Keeper`] keeps, by the settings' rules where none is given.
 pub(super) fn prune(
     shared: &Shared,
     options: &PruneOptions,
@@ -35,28 +36,49 @@ pub(super) fn prune(
                        `tinyci.pruneMaxAge` and `tinyci.pruneMaxSize`";
         return Err(Error::new(ErrorKind::InvalidArg, message));
     }
-    prune::prune(&shared.workspace(), &options, &pinned(shared)?, cancel)
+    let mut keeper = Keeper::new(shared)?;
+    prune::prune(&shared.workspace(), &options, &mut || keeper.kept(), cancel)
 }
 
-/// Does after a run what the settings say. The verdicts are stored: what goes wrong here is a
-/// warning each, and so is a build that could not be taken.
+/// Does after a run what the settings say, and tries again what did not go before, whatever they
+/// say. The verdicts are stored: what goes wrong here is a warning each, and so is each build that
+/// does not go.
 pub(super) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let mut tell = |what: &str, result: Result<(), Error>| match result {
+    let (mut warnings, mut told) = (Vec::<String>::new(), Vec::new());
+    let mut tell = |what: &str, result: Result<Vec<NotRemoved>, Error>| match result {
         // Somebody else is at it.
         Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Canceled) => {}
         Err(error) => warnings.push(format!("old builds were not {what}: {}", error.report())),
-        Ok(()) => {}
+        Ok(left) => {
+            let new = left.iter().map(NotRemoved::to_string);
+            let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
+            warnings.extend(new);
+        }
     };
     let rules = by_settings(shared);
-    if rules.has_rule() {
-        tell("removed", prune(shared, &rules, cancel).map(drop));
-    }
+    let pruned = match rules.has_rule() {
+        false => clear_leftovers(shared),
+        true => prune(shared, &rules, cancel).map(|done| {
+            told.extend(done.warnings);
+            done.not_removed
+        }),
+    };
+    tell("removed", pruned);
     if let Some(newest) = shared.settings.compact_keep {
         let options = CompactOptions::new().newest(newest);
-        tell("packed", compact(shared, &options, cancel).map(drop));
+        tell("packed", compact(shared, &options, cancel).map(|done| done.not_removed));
     }
-    warnings
+    told.extend(warnings);
+    told
+}
+
+fn clear_leftovers(shared: &Shared) -> Result<Vec<NotRemoved>, Error> {
+    let workspace = shared.workspace();
+    if !workspace.has_leftovers() {
+        return Ok(Vec::new());
+    }
+    let folder = workspace.builds_folder()?;
+    folder.map_or(Ok(Vec::new()), |folder| folder.clear_leftovers())
 }
 
 fn by_settings(shared: &Shared) -> PruneOptions {
@@ -67,15 +89,4 @@ fn by_settings(shared: &Shared) -> PruneOptions {
         max_bytes: settings.prune_max_size,
         dry_run: false,
     }
-}
-
-/// The commits whose builds stay as they are: those that are deployed, and those that a rollback
-/// would lead to. Where that cannot be read, nothing is packed or removed.
-fn pinned(shared: &Shared) -> Result<Vec<CommitId>, Error> {
-    let repo = shared.repo()?;
-    let mut pinned = Vec::new();
-    for environment in repo.deploy_environments()? {
-        pinned.extend(repo.deploy_history(&environment)?.ledger.pinned());
-    }
-    Ok(pinned)
 }

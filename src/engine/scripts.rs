@@ -64,6 +64,11 @@ impl Scripts {
         Self { script, functions: functions.to_vec() }
     }
 
+    /// The secrets that a script names; a config in YAML names them at its steps.
+    pub(super) fn secrets(&self) -> &[String] {
+        self.script.as_ref().map_or(&[], |script| &script.secrets)
+    }
+
     /// Runs the function of a step.
     pub(super) fn run(&self, step: StepName, context: StepContext, host: Arc<StepHost>) -> StepEnd {
         let Some(script) = &self.script else { return StepEnd::of(Outcome::Success) };

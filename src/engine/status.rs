@@ -55,6 +55,14 @@ impl Engine {
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
         let remotes = repo.tracked_remotes()?;
+        let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.held);
+        for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
+            status.warnings.push(format!(
+                "commit {} has no verdict because the server lacks the secret `{secret}`; once it \
+                 is there, the next run tests the commit",
+                id.short()
+            ));
+        }
         for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
             if standing(&repo, &remotes, job.commit.id)?.is_some() {
                 status.judged_by_remote.push(job.commit.id);
@@ -88,9 +96,10 @@ impl Engine {
             let of_it: Vec<Deployment> = of_it.cloned().collect();
             let is_known = !of_it.is_empty();
             let mut environment = environment(name, None, of_it);
+            let is_retired = environment.is_retired();
             let plan = self.deploy_plan(&environment.name, DeployRequest::newest());
             let deployed = environment.deployed.as_ref().map(|it| it.commit);
-            let plan = plan.ok();
+            let plan = plan.ok().filter(|_| !is_retired);
             status.warnings.extend(plan.iter().flat_map(uncounted));
             let next = plan.map(|plan| plan.commit);
             environment.next = next.filter(|commit| Some(commit.id) != deployed);
@@ -112,6 +121,12 @@ impl Engine {
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }
+        if let Err(error) = self.shared.workspace().pins(&self.shared.settings.pins) {
+            warnings.push(error.report());
+        }
+        warnings.extend(repo.lost_refs()?);
+        warnings.extend(install::refspec_warnings(repo)?);
+        warnings.extend(repo.head_fault()?);
         for name in repo.lookalikes()? {
             warnings.push(format!(
                 "`{name}` is none of tinyci's, but `git log --notes='tinyci*'` shows it like a \

@@ -6,6 +6,7 @@
 //! | `hooks` | the files of a hooks folder |
 //! | `push_options` | what lets people say something with a push |
 //! | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
+//! | `refspecs` | what has fetches leave tinyci's refs alone |
 //! | `remote` | [`setup_remote`]: what has a clone fetch verdicts |
 //!
 //! Absent on purpose: git's commands. The configuration is read and written in `repo`.
@@ -13,14 +14,16 @@
 mod block;
 mod hooks;
 mod push_options;
+mod refspecs;
 mod remote;
 mod repository;
 
+pub(crate) use self::{
+    refspecs::{protect, warnings as refspec_warnings},
+    remote::{setup_remote, undo_setup_remote},
+    repository::{FORGEABLE, hides_refs, install, is_installed, uninstall},
+};
 pub use self::{
     remote::RemoteSetup,
     repository::{InstallOptions, Installed},
-};
-pub(crate) use self::{
-    remote::{setup_remote, undo_setup_remote},
-    repository::{FORGEABLE, hides_refs, install, is_installed, uninstall},
 };

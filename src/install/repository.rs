@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     hooks::{self, Change, HookOptions},
-    push_options,
+    push_options, refspecs,
 };
 use crate::{error::Error, repo::Repo};
 
@@ -127,7 +127,10 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<Installed, Error> {
     }
     changed |= push_options::withdraw(repo)?;
     let hook = done.removed.into_iter().next().unwrap_or_else(|| hooks_dir.join("post-receive"));
-    Ok(Installed { hook, changed, notes: done.notes })
+    let removed = refspecs::unprotect(repo)?;
+    changed |= !removed.is_empty();
+    let notes = done.notes.into_iter().chain(removed).collect();
+    Ok(Installed { hook, changed, notes })
 }
 
 fn hide(repo: &Repo) -> Result<bool, Error> {

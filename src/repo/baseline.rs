@@ -6,12 +6,10 @@
 use git2::Oid;
 
 use super::{
-    Repo, git_error, history, oid,
+    BASELINE, Repo, commit_id, git_error, history, oid,
     own_ref::{self, Edit, OwnRef},
 };
 use crate::{commit::CommitId, error::Error};
-
-const BASELINE: &str = "refs/tinyci/baseline";
 
 impl Repo {
     /// Adds these commits and all their ancestors to the baseline.
@@ -36,6 +34,13 @@ impl Repo {
         })
     }
 
+    /// Adds what was under the baseline when it named this commit.
+    pub(super) fn join_baseline(&self, tip: Oid) -> Result<(), Error> {
+        let heads = self.heads_below(Some(tip))?;
+        let heads: Vec<CommitId> = heads.into_iter().map(commit_id).collect::<Result<_, _>>()?;
+        self.extend_baseline(&heads)
+    }
+
     /// The baseline's commit and the newest commits under it.
     pub(super) fn baseline(&self) -> Result<Option<(Oid, Vec<Oid>)>, Error> {
         let tip = self.baseline_ref().tip()?;
@@ -43,7 +48,7 @@ impl Repo {
     }
 
     fn baseline_ref(&self) -> OwnRef<'_> {
-        OwnRef::new(&self.git, BASELINE)
+        OwnRef::new(self, BASELINE)
     }
 
     fn heads_below(&self, tip: Option<Oid>) -> Result<Vec<Oid>, Error> {

@@ -3,7 +3,7 @@
 //! `refs/tinyci/deploys/<environment>` only ever grows, by compare-and-swap. The first parent of
 //! an entry is the entry before it; the second is the commit that is deployed now, so that
 //! `git rev-parse refs/tinyci/deploys/production^2` names it and no gc takes it. An entry that
-//! deployed nothing carries the second parent on. What happened stands in the message: a line for
+//! deployed nothing carries the second parent on, and one that retires the environment has none. What happened stands in the message: a line for
 //! people, then one of JSON. Below the first entry lies a commit that says nothing.
 
 use std::time::UNIX_EPOCH;
@@ -38,16 +38,24 @@ pub(crate) struct DeployHistory {
 impl Repo {
     /// The environments that something was deployed to, by name.
     pub(crate) fn deploy_environments(&self) -> Result<Vec<String>, Error> {
-        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
-        let mut found = Vec::new();
-        let references = self.git.references_glob(&format!("{PREFIX}*")).map_err(unlisted)?;
-        for reference in references {
-            let reference = reference.map_err(unlisted)?;
-            let name = reference.name().ok().and_then(|name| name.strip_prefix(PREFIX));
-            found.extend(name.filter(|name| is_environment(name)).map(str::to_owned));
+        let names = self.own_refs_below(PREFIX)?;
+        let names = names.iter().filter_map(|name| name.strip_prefix(PREFIX));
+        Ok(names.filter(|name| is_environment(name)).map(str::to_owned).collect())
+    }
+
+    /// What the histories of deployments end with, by environment: changes with each of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where the refs cannot be read.
+    pub(crate) fn deploy_tips(&self) -> Result<Vec<(String, CommitId)>, Error> {
+        let mut tips = Vec::new();
+        for environment in self.deploy_environments()? {
+            if let Some(tip) = self.deploy_ref(&environment).tip()? {
+                tips.push((environment, commit_id(tip)?));
+            }
         }
-        found.sort();
-        Ok(found)
+        Ok(tips)
     }
 
     /// What was deployed to an environment.
@@ -105,10 +113,10 @@ impl Repo {
         self.deploy_ref(environment).update("tinyci: deploy", |tip| {
             let ledger = self.history_at(environment, tip)?.ledger;
             let Some(entry) = entry(&ledger)? else { return Ok(Edit::Keep(())) };
-            let deployed = if entry.passed() {
-                Some(entry.commit)
-            } else {
-                ledger.running().map(|running| running.commit)
+            let deployed = match entry.outcome {
+                DeployOutcome::Success => Some(entry.commit),
+                DeployOutcome::Retired => None,
+                _ => ledger.running().map(|running| running.commit),
             };
             let commit = self.entry_commit(tip, &entry, author, deployed);
             let what = || format!("the deployment of {} cannot be recorded", entry.commit.short());
@@ -117,7 +125,7 @@ impl Repo {
     }
 
     fn deploy_ref(&self, environment: &str) -> OwnRef<'_> {
-        OwnRef::new(&self.git, format!("{PREFIX}{environment}"))
+        OwnRef::new(self, format!("{PREFIX}{environment}"))
     }
 
     fn entry_commit(

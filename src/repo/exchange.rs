@@ -14,12 +14,12 @@ use git2::{ErrorCode, Oid};
 use serde::Serialize;
 
 use super::{
-    Repo, VERDICTS, git_error,
+    RECORDS, Repo, VERDICTS, git_error,
     noted::notes_differing,
     notes::Notes,
     notes_tree::NotesTree,
     own_ref::{self, Edit},
-    records::{Line, RECORDS, parse_lines},
+    records::{Line, parse_lines},
     verdicts::Note,
 };
 use crate::{
@@ -138,7 +138,7 @@ impl Repo {
 
     fn tracked(&self, remote: &str, own: &str) -> Notes<'_> {
         let below = own.trim_start_matches("refs/notes/");
-        Notes::new(&self.git, format!("{TRACKED}{remote}/{below}"))
+        Notes::new(self, format!("{TRACKED}{remote}/{below}"))
     }
 
     /// The word of theirs, if it is to stand here, and whether it takes another's place. One that was
@@ -162,10 +162,28 @@ impl Repo {
         own: &'static str,
         choose: impl Fn(CommitId, Sides) -> Result<Option<(Vec<u8>, T)>, Error>,
     ) -> Result<Changed<T>, Error> {
-        let theirs = self.tracked(remote, own);
-        let Some(their_tip) = theirs.tip()? else { return Ok(Vec::new()) };
-        let their_tree = theirs.tree_at(Some(their_tip))?;
-        let ours = Notes::new(&self.git, own);
+        match self.tracked(remote, own).tip()? {
+            Some(their_tip) => self.merge_tip(own, their_tip, choose),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Joins a commit of one of our notes refs to it that it does not contain any more.
+    pub(super) fn join_notes(&self, own: &str, tip: Oid) -> Result<(), Error> {
+        match own {
+            RECORDS => self.merge_tip(RECORDS, tip, |_, note| Ok(joined(&note))).map(drop),
+            _ => self.merge_tip(VERDICTS, tip, |id, note| self.newer_word(id, note)).map(drop),
+        }
+    }
+
+    fn merge_tip<T>(
+        &self,
+        own: &'static str,
+        their_tip: Oid,
+        choose: impl Fn(CommitId, Sides) -> Result<Option<(Vec<u8>, T)>, Error>,
+    ) -> Result<Changed<T>, Error> {
+        let ours = Notes::new(self, own);
+        let their_tree = ours.tree_at(Some(their_tip))?;
         ours.move_by(MESSAGE, |tip| {
             let base = tip.map(|tip| self.base_of(tip, their_tip)).transpose()?.flatten();
             // What only grew is taken as it is, and its history with it.

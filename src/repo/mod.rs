@@ -14,7 +14,9 @@ mod deploys;
 mod description;
 mod empty_section;
 mod exchange;
+mod forget;
 mod git_config;
+mod head;
 mod history;
 mod intent;
 mod judged;
@@ -29,7 +31,10 @@ mod process_wide;
 mod reach;
 mod recent;
 mod records;
+mod ref_memory;
 mod refs;
+mod refspecs;
+mod restore;
 mod revision;
 mod scan;
 mod settings;
@@ -41,6 +46,8 @@ mod tree_file;
 mod verdicts;
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -57,11 +64,12 @@ pub(crate) use self::{
     objects::{Objects, TreeEntry},
     records::Line,
     refs::Reachable,
+    refspecs::TakingRefspec,
     scan::{DueCommit, ScanRequest},
     settings::{Given, Settings},
     verdicts::{Replace, Written},
 };
-pub use self::{exchange::MergedResults, process_wide::tune_process};
+pub use self::{exchange::MergedResults, forget::Forgotten, process_wide::tune_process};
 use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
@@ -71,12 +79,20 @@ use crate::{
 /// users' scripts read it.
 pub(crate) const VERDICTS: &str = "refs/notes/tinyci-result";
 
+/// The notes ref that holds the records: a line of JSON for each attempt.
+pub(crate) const RECORDS: &str = "refs/notes/runs/tinyci";
+
+/// The ref of the history that is not run.
+pub(crate) const BASELINE: &str = "refs/tinyci/baseline";
+
 /// An open repository. `Send`, not `Sync`: every run and every worker opens its own.
 pub(crate) struct Repo {
     git: git2::Repository,
     root: PathBuf,
     common_dir: PathBuf,
     bare: bool,
+    /// What was found out of tips that no ref names: whether all that they need is there.
+    whole: RefCell<HashMap<git2::Oid, bool>>,
 }
 
 impl Repo {

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use git2::{Oid, Repository};
+use git2::Oid;
 
 use super::{
-    git_error,
+    Repo, git_error,
     notes_tree::NotesTree,
     own_ref::{self, Edit, OwnRef},
 };
@@ -18,9 +18,9 @@ pub(super) struct Notes<'repo> {
 }
 
 impl<'repo> Notes<'repo> {
-    pub(super) fn new(git: &'repo Repository, reference: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn new(repo: &'repo Repo, reference: impl Into<Cow<'static, str>>) -> Self {
         let name = reference.into();
-        Self { reference: OwnRef::new(git, name.clone()), name }
+        Self { reference: OwnRef::new(repo, name.clone()), name }
     }
 
     /// The notes as they are now.
@@ -30,7 +30,7 @@ impl<'repo> Notes<'repo> {
 
     /// The notes as they were at a commit of the ref; none at all for none.
     pub(super) fn tree_at(&self, commit: Option<Oid>) -> Result<NotesTree<'repo>, Error> {
-        let (git, name) = (self.reference.git, self.name.clone());
+        let (git, name) = (self.reference.git(), self.name.clone());
         let read = || {
             let root = commit.map(|id| git.find_commit(id)).transpose()?;
             Ok((git.odb()?, root.map(|commit| commit.tree_id())))
@@ -60,7 +60,7 @@ impl<'repo> Notes<'repo> {
         message: &str,
         edit: impl Fn(&NotesTree) -> Result<Edit<T>, Error>,
     ) -> Result<T, Error> {
-        let (git, name) = (self.reference.git, &self.name);
+        let (git, name) = (self.reference.git(), &self.name);
         self.reference.update(message, |tip| match edit(&self.tree_at(tip)?)? {
             Edit::Keep(value) => Ok(Edit::Keep(value)),
             Edit::Replace(tree, value) => {
@@ -85,8 +85,7 @@ mod tests {
         commit::CommitId,
         error::ErrorKind,
         outcome::Verdict,
-        repo::Replace,
-        repo::{Repo, VERDICTS, intent::lock_path, verdicts::Written},
+        repo::{Replace, VERDICTS, intent::lock_path, verdicts::Written},
         testing::{TestRepo, succeed},
     };
 
@@ -133,7 +132,7 @@ mod tests {
         let lock = lock_path(repo.common_dir(), VERDICTS);
         fs::write(&lock, "").unwrap();
         let before = test.git(&["rev-parse", VERDICTS]);
-        let patient = OwnRef::new(&repo.git, VERDICTS);
+        let patient = OwnRef::new(&repo, VERDICTS);
         let reference = OwnRef { lock_wait: Duration::from_millis(20), ..patient };
         let notes = Notes { reference, name: VERDICTS.into() };
         let edit = |tree: &NotesTree| Ok(Edit::Replace(tree.with(id(2), b"success\n")?, ()));
@@ -153,7 +152,9 @@ mod tests {
         let tip = test.git(&["rev-parse", VERDICTS]);
         let lock = lock_path(repo.common_dir(), VERDICTS);
         let intent = repo.common_dir().join("tinyci/intent");
-        for clear in [|repo: &Repo| write(repo, 2).map(drop), Repo::clear_stale_locks] {
+        for clear in
+            [|repo: &Repo| write(repo, 2).map(drop), |repo: &Repo| repo.restore_refs().map(drop)]
+        {
             fs::write(&intent, format!("{VERDICTS} {tip}\n")).unwrap();
             fs::write(&lock, format!("{tip}\n")).unwrap();
             clear(&repo).unwrap();

@@ -5,6 +5,7 @@
 //! told apart here.
 
 use std::{
+    cell::RefCell,
     fs,
     path::{Path, PathBuf},
 };
@@ -58,7 +59,7 @@ impl Repo {
         let main_top = main.as_ref().unwrap_or(&git).workdir();
         let bare = main_top.is_none();
         let root = main_top.map_or_else(|| Ok(common_dir.clone()), canonical)?;
-        Ok(Self { git, root, common_dir, bare })
+        Ok(Self { git, root, common_dir, bare, whole: RefCell::default() })
     }
 
     /// The main work tree's repository, which has the index and HEAD that stand at the root.

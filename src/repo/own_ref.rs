@@ -13,9 +13,11 @@ use std::{
 use git2::{ErrorClass, ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
 
 use super::{
+    Repo,
     backoff::Backoff,
     git_error,
     intent::{Intent, lock_path},
+    ref_memory::{RefMemory, is_remembered},
 };
 use crate::error::{Error, ErrorKind};
 
@@ -28,7 +30,7 @@ const OUR_ADDRESS: &str = "tinyci@localhost";
 
 /// One such ref of a repository.
 pub(super) struct OwnRef<'repo> {
-    pub(super) git: &'repo Repository,
+    pub(super) repo: &'repo Repo,
     pub(super) name: Cow<'static, str>,
     pub(super) lock_wait: Duration,
 }
@@ -42,13 +44,23 @@ pub(super) enum Edit<T> {
 }
 
 impl<'repo> OwnRef<'repo> {
-    pub(super) fn new(git: &'repo Repository, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { git, name: name.into(), lock_wait: LOCK_WAIT }
+    pub(super) fn new(repo: &'repo Repo, name: impl Into<Cow<'static, str>>) -> Self {
+        Self { repo, name: name.into(), lock_wait: LOCK_WAIT }
+    }
+
+    pub(super) fn git(&self) -> &'repo Repository {
+        &self.repo.git
+    }
+
+    /// The commit that the ref names, or will name once a run has made it again; none if there never
+    /// was such a ref.
+    pub(super) fn tip(&self) -> Result<Option<Oid>, Error> {
+        Ok(self.named()?.or_else(|| self.repo.stand_in(&self.name)))
     }
 
     /// The commit that the ref names; none where there is no such ref.
-    pub(super) fn tip(&self) -> Result<Option<Oid>, Error> {
-        let reference = match self.git.find_reference(&self.name) {
+    fn named(&self) -> Result<Option<Oid>, Error> {
+        let reference = match self.git().find_reference(&self.name) {
             Ok(reference) => reference,
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
             Err(source) => return Err(self.unreadable(source)),
@@ -78,30 +90,55 @@ impl<'repo> OwnRef<'repo> {
     ) -> Result<T, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            let mut intent = Intent::acquire(self.git.commondir())?;
-            let tip = self.tip()?;
-            let (commit, value) = match edit(tip)? {
-                Edit::Keep(value) => return Ok(value),
-                Edit::Replace(commit, value) => (commit, value),
+            let mut intent = Intent::acquire(self.git().commondir())?;
+            let tip = self.named()?;
+            let gone = if tip.is_none() { self.repo.stand_in(&self.name) } else { None };
+            let (commit, value) = match gone {
+                // What is written now must not begin anew what was there.
+                Some(gone) => (gone, None),
+                None => match edit(tip)? {
+                    Edit::Keep(value) => return Ok(value),
+                    Edit::Replace(commit, value) => (commit, Some(value)),
+                },
             };
             let swap = || self.swap(tip, commit, message);
             let swapped = intent.announce(&self.name, &commit.to_string(), swap)?;
+            if swapped.is_ok() {
+                self.remember(tip, commit, gone.is_some());
+            }
             drop(intent);
-            match swapped {
-                Ok(()) => return Ok(value),
-                Err(error) if is_met_by_others(&error) && backoff.pause() => {}
-                Err(source) => return Err(self.not_moved(source)),
+            match (swapped, value) {
+                (Ok(()), Some(value)) => return Ok(value),
+                (Ok(()), None) => {}
+                (Err(error), _) if is_met_by_others(&error) && backoff.pause() => {}
+                (Err(source), _) => return Err(self.not_moved(source)),
             }
         }
+    }
+
+    /// Keeps in mind what the ref names now, and whether it was missing. `before` is what it was made
+    /// from. A memory that cannot be written is an older one, and undoes nothing.
+    fn remember(&self, before: Option<Oid>, tip: Oid, is_restored: bool) {
+        if !is_remembered(&self.name) {
+            return;
+        }
+        let mut memory = RefMemory::read(self.git().commondir());
+        // Only what cannot be made again is begun anew.
+        let kept = |known| before.is_none_or(|before| self.repo.contains(before, known));
+        memory.learn(&self.name, tip, kept);
+        if let Some(known) = memory.refs.get_mut(&*self.name) {
+            known.is_restored |= is_restored;
+        }
+        let _ = memory.write(self.git().commondir());
     }
 
     /// Moves the ref, if it still names `from`: under its lock, and signed by us. libgit2's own
     /// compare-and-swap would look into the environment for the time zone to sign with, and this
     /// thread must not read what belongs to the host.
     fn swap(&self, from: Option<Oid>, to: Oid, message: &str) -> Result<(), git2::Error> {
-        let mut transaction = self.git.transaction()?;
+        let mut transaction = self.git().transaction()?;
         transaction.lock_ref(&self.name)?;
-        let found = match self.git.refname_to_id(&self.name) {
+        let found = match self.git().refname_to_id(&self.name) {
             Err(error) if error.code() == ErrorCode::NotFound => None,
             found => Some(found?),
         };
@@ -114,11 +151,32 @@ impl<'repo> OwnRef<'repo> {
         transaction.commit()
     }
 
+    /// Removes the ref; says whether it was there.
+    pub(super) fn remove(&self, intent: &mut Intent) -> Result<bool, Error> {
+        if self.named()?.is_none() {
+            return Ok(false);
+        }
+        let remove = || {
+            let mut transaction = self.git().transaction()?;
+            transaction.lock_ref(&self.name)?;
+            transaction.remove(&self.name)?;
+            transaction.commit()
+        };
+        let mut backoff = Backoff::new(self.lock_wait);
+        loop {
+            match intent.announce(&self.name, &Oid::ZERO_SHA1.to_string(), remove)? {
+                Ok(()) => return Ok(true),
+                Err(error) if error.code() == ErrorCode::Locked && backoff.pause() => {}
+                Err(source) => return Err(self.not_moved(source)),
+            }
+        }
+    }
+
     fn not_moved(&self, source: git2::Error) -> Error {
         let (name, seconds) = (&self.name, self.lock_wait.as_secs());
         match source.code() {
             ErrorCode::Locked => {
-                let lock = lock_path(self.git.commondir(), name);
+                let lock = lock_path(self.git().commondir(), name);
                 let message = format!(
                     "`{name}` has been locked for {seconds} s by `{}`; if no git process is at \
                      work in this repository, remove that file",

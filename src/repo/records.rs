@@ -10,10 +10,8 @@ use crate::{
     commit::CommitId,
     error::Error,
     record::Record,
-    repo::{Repo, noted::Noted, notes::Notes, own_ref::Edit},
+    repo::{RECORDS, Repo, noted::Noted, notes::Notes, own_ref::Edit},
 };
-
-pub(super) const RECORDS: &str = "refs/notes/runs/tinyci";
 
 /// A line of a commit's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +86,7 @@ impl Repo {
     }
 
     pub(super) fn record_notes(&self) -> Notes<'_> {
-        Notes::new(&self.git, RECORDS)
+        Notes::new(self, RECORDS)
     }
 }
 

@@ -61,6 +61,10 @@ pub(crate) struct Settings {
     /// `tinyci.pruneMaxSize`: after a run, the oldest builds are removed until the rest is this
     /// small.
     pub(crate) prune_max_size: Option<u64>,
+    /// `tinyci.keepReleases`: how many releases before the one that is deployed keep their builds.
+    pub(crate) keep_releases: usize,
+    /// `tinyci.pin`, any number of them, absolute: folders whose links keep the builds they lead to.
+    pub(crate) pins: Vec<PathBuf>,
     /// `tinyci.approve`, `tinyci.approve.ENV`, `tinyci.approvers` and `tinyci.fourEyes`: which
     /// deployments need an approval, and which approvals count.
     pub(crate) approvals: ApprovalRules,
@@ -90,6 +94,8 @@ impl Default for Settings {
             prune_keep: None,
             prune_max_age: None,
             prune_max_size: None,
+            keep_releases: 2,
+            pins: Vec::new(),
             approvals: ApprovalRules::default(),
             unknown: Vec::new(),
         }
@@ -122,7 +128,7 @@ const SWITCH: &str = "takes `true` or `false`";
 pub(super) const APPROVE_PREFIX: &str = "tinyci.approve.";
 
 /// Every key there is, but those of single environments.
-pub(super) const KEYS: [Key; 21] = [
+pub(super) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.refs",
         several: true,
@@ -284,6 +290,26 @@ pub(super) const KEYS: [Key; 21] = [
         take: |settings, text| set(&mut settings.prune_max_size, parse_bytes(text).map(Some)),
     },
     Key {
+        name: "tinyci.keepReleases",
+        several: false,
+        meaning: "for each environment, how many releases before the deployed one keep their builds",
+        default: "2",
+        takes: NUMBER,
+        take: |settings, text| set(&mut settings.keep_releases, text.parse().ok()),
+    },
+    Key {
+        name: "tinyci.pin",
+        several: true,
+        meaning: "folders with links of your own deploy scripts, one a value; a build that a link \
+                  leads into is never packed or removed",
+        default: "none",
+        takes: FOLDER,
+        take: |settings, text| {
+            settings.pins.push(PathBuf::from(text));
+            (!text.is_empty()).then_some(())
+        },
+    },
+    Key {
         name: "tinyci.approve",
         several: true,
         meaning: "the environments that need an approval whatever the commit says, as names or beginnings such as `eu_*`, one a value; `tinyci.approve.ENV` says `true` or `false` for one",
@@ -373,6 +399,7 @@ impl Settings {
         for dir in [&mut self.builds_dir, &mut self.secrets_dir].into_iter().flatten() {
             *dir = root.join(at_home(dir));
         }
+        self.pins.iter_mut().for_each(|dir| *dir = root.join(at_home(dir)));
         Ok(self)
     }
 
@@ -412,6 +439,7 @@ impl Settings {
         match list {
             "tinyci.refs" => self.refs.clear(),
             "tinyci.secretRefs" => self.secret_refs.clear(),
+            "tinyci.pin" => self.pins.clear(),
             "tinyci.approve" => self.approvals.environments.clear(),
             "tinyci.approvers" => self.approvals.approvers.clear(),
             _ => self.env.clear(),
@@ -467,6 +495,7 @@ impl Repo {
             let path = config.get_path("tinyci.secretsdir").map_err(unreadable)?;
             settings.secrets_dir = Some(self.root().join(path));
         }
+        settings.pins.iter_mut().for_each(|dir| *dir = self.root().join(at_home(dir)));
         Ok(settings)
     }
 
@@ -564,6 +593,8 @@ mod tests {
             ("tinyci.pruneKeep", "0"),
             ("tinyci.pruneMaxAge", "30d"),
             ("tinyci.pruneMaxSize", "20g"),
+            ("tinyci.keepReleases", "0"),
+            ("tinyci.pin", "/srv/app"),
             ("tinyci.approve", "eu_*"),
             ("tinyci.approve.Production", "on"),
             ("tinyci.approvers", "grace@example.org"),
@@ -573,6 +604,7 @@ mod tests {
         }
         repo.git(&["config", "--add", "tinyci.refs", "refs/heads/*"]);
         repo.git(&["config", "--add", "tinyci.refs", "refs/tags/*"]);
+        repo.git(&["config", "--add", "tinyci.pin", "../links"]);
         let mut approvals = ApprovalRules::default();
         approvals.four_eyes = true;
         approvals.add_environments("eu_*").unwrap();
@@ -598,6 +630,8 @@ mod tests {
             prune_keep: Some(0),
             prune_max_age: Some(Duration::from_secs(30 * 24 * 3600)),
             prune_max_size: Some(20 << 30),
+            keep_releases: 0,
+            pins: vec!["/srv/app".into(), repo.path().join("../links")],
             approvals,
             unknown: Vec::new(),
         };
@@ -618,6 +652,7 @@ mod tests {
             Given::BuildsDir("elsewhere".into()),
             text("buildsDir", "../b"),
             text("secretsDir", "/s"),
+            text("pin", "links"),
             text("approve.staging", "yes"),
             text("approvers", "deploy"),
             text("timeout", "1h"),
@@ -628,6 +663,7 @@ mod tests {
         assert_eq!(settings.refs, ["refs/heads/a", "refs/tags/*"]);
         assert_eq!(settings.builds_dir.unwrap(), Path::new("/r/../b"));
         assert_eq!(settings.secrets_dir.unwrap(), Path::new("/s"));
+        assert_eq!(settings.pins, [Path::new("/r/links")]);
         assert!(settings.approvals.wants("staging") && !settings.approvals.wants("production"));
         assert_eq!(settings.approvals.approvers, ["deploy"], "those of the repository do not hold");
         assert_eq!(settings.timeout, Some(Duration::from_millis(5)));
@@ -667,6 +703,8 @@ mod tests {
             ("pruneKeep", "all", "whole number"),
             ("pruneMaxAge", "0", "above zero"),
             ("pruneMaxSize", "1.5g", "`10g`"),
+            ("keepReleases", "-1", "whole number"),
+            ("pin", "", "path of a folder"),
             ("refs", "main", "full ref names"),
             ("refs", "refs/notes/x", "neither notes"),
             ("approve", "true", "names of environments"),

@@ -4,7 +4,7 @@ use crate::{
     commit::CommitId,
     error::Error,
     outcome::Verdict,
-    repo::{Repo, VERDICTS, git_error, intent::Intent, notes::Notes, own_ref::Edit},
+    repo::{Repo, VERDICTS, git_error, notes::Notes, own_ref::Edit},
 };
 
 /// What stands in the note of a commit.
@@ -80,14 +80,6 @@ impl Repo {
         })
     }
 
-    /// Removes the lock file of a writer that was killed in the middle, if there is one.
-    ///
-    /// Every writer does this before it writes; a run does it when it begins, so that git's own
-    /// writers need not meet that lock.
-    pub(crate) fn clear_stale_locks(&self) -> Result<(), Error> {
-        Intent::acquire(self.common_dir()).map(drop)
-    }
-
     /// The notes refs that `--notes='tinyci*'` shows and that are none of tinyci's: a word in one of
     /// them reads like a verdict.
     ///
@@ -108,7 +100,7 @@ impl Repo {
 
     /// The notes that hold the verdicts.
     pub(super) fn verdict_notes(&self) -> Notes<'_> {
-        Notes::new(&self.git, VERDICTS)
+        Notes::new(self, VERDICTS)
     }
 }
 

@@ -514,7 +514,7 @@ impl<'a> CommitMirror<'a> {
 }
 
 /// A moment, as RFC 3339 in UTC with milliseconds.
-pub(super) struct Time(pub(super) SystemTime);
+pub(crate) struct Time(pub(crate) SystemTime);
 
 impl Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

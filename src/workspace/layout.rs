@@ -145,7 +145,7 @@ pub(super) fn make_real_dir(dir: &Path) -> Result<(), Error> {
 
 /// Replaces a small file whole: readers see the old text or the new one. The new text stands
 /// under a fixed name for a moment, so that killed writers leave at most that one file behind;
-/// only the lock's holder may call this.
+/// only who has the lock, or the build folder, to itself may call this.
 pub(super) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");

@@ -4,8 +4,12 @@
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
+//! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
-//! | `remove` | taking a tree away without following links |
+//! | `remove` | taking a tree away without following links or entering mounts |
+//! | `aside` | names for what is being removed |
+//! | `mounts` | [`Mounts`], [`SameMount`]: what lies in a tree without being part of it |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
 //! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
@@ -24,6 +28,7 @@
 //! build's files should be (`export`).
 
 mod approval_mark;
+mod aside;
 mod attempts;
 mod bound;
 mod build;
@@ -36,8 +41,11 @@ mod lock;
 mod lock_file;
 mod log;
 mod looked_at;
+mod mounts;
+mod pins;
 mod pushed;
 mod remove;
+mod stamp;
 mod stop_request;
 mod tail;
 
@@ -50,8 +58,10 @@ pub(crate) use self::{
     lock::{Holder, InHand, RunLock},
     log::{LogLimits, LogWriter, Logs},
     looked_at::LookedAt,
+    mounts::{Mounts, SameMount, mounted},
     pushed::Pushed,
-    remove::remove,
+    remove::{remove, remove_file},
+    stamp::JobStamp,
     stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

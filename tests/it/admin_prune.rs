@@ -1,8 +1,9 @@
 //! Old builds removed, by hand and after runs, on real repositories.
 
 use std::{
-    fs::{self, File},
-    process::Stdio,
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
 };
 
 use crate::{
@@ -47,18 +48,42 @@ fn the_newest_stay_and_so_does_every_verdict() {
     assert!(!said.out.contains("Commit:"), "nothing is due again: {}", said.out);
 }
 
+/// Changes the time that the job wrote into a build.
+fn last_run(repo: &TestRepo, id: &str, time: &str) {
+    let path = build_dir(repo, id).join("job.json");
+    let mut stamp: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    stamp["finished"] = time.into();
+    fs::write(&path, stamp.to_string()).unwrap();
+}
+
+fn build_dir(repo: &TestRepo, id: &str) -> PathBuf {
+    let time = repo.git(&["show", "-s", "--format=%ct", id]);
+    repo.path().join(format!("builds/{time}_{id}"))
+}
+
+/// Makes everything below `builds/` look as if it was written then.
+fn touch_all(repo: &TestRepo, date: &str) {
+    let builds = repo.path().join("builds");
+    let mut touch = Command::new("find");
+    touch.arg(builds).args(["-exec", "touch", "-h", "-d", date, "{}", "+"]);
+    assert!(touch.status().unwrap().success());
+}
+
 #[test]
 fn age_counts_from_the_last_run_also_of_an_archive() {
     let (repo, ids) = with_builds(3);
     // The commits are of 2017; their builds are of now.
     let json = run(&repo, &["prune", "--max-age", "1d", "--json"]).with_code(0).out;
     assert!(json.contains("\"removed\":[]"), "{json}");
-    let week_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7 * 86400);
-    for name in builds_in(repo.path()).iter().take(2) {
-        let log = repo.path().join("builds").join(name).join("tinyci.log");
-        File::options().write(true).open(log).unwrap().set_modified(week_ago).unwrap();
+    touch_all(&repo, "2001-01-01");
+    let json = run(&repo, &["prune", "--max-age", "1d", "--json"]).with_code(0).out;
+    assert!(json.contains("\"removed\":[]"), "no time of a file is one of a run: {json}");
+    for id in &ids[..2] {
+        last_run(&repo, id, "2017-07-14T02:40:00.000Z");
     }
     run(&repo, &["compact", "-b", &ids[1]]).with_code(0);
+    touch_all(&repo, "now");
     let json = run(&repo, &["prune", "--max-age", "6d", "--json"]).with_code(0).out;
     let done: serde_json::Value = serde_json::from_str(&json).unwrap();
     let removed = done["removed"].as_array().unwrap();
@@ -66,6 +91,62 @@ fn age_counts_from_the_last_run_also_of_an_archive() {
     assert!(removed.iter().all(|build| build["reason"] == "age"), "{json}");
     assert!(done["freed_bytes"].as_u64().unwrap() > 0, "{json}");
     assert_eq!(left(&repo), ids[2..]);
+}
+
+/// The kind of fault: a date of the commit, or of a file, taken for the time of a run.
+#[test]
+fn the_newest_is_what_was_run_last_whatever_the_commits_dates_say() {
+    for dates in [
+        ["2099-01-01T00:00:00Z", "2001-01-01T00:00:00Z", "2000-01-01T00:00:00Z"],
+        // As a rebase leaves them.
+        ["2017-07-14T02:40:00Z"; 3],
+    ] {
+        let repo = TestRepo::new();
+        repo.write(".tinyci.yml", "build: 'true'\n");
+        repo.git(&["add", "-A"]);
+        let mut ids = Vec::new();
+        for date in dates {
+            let commit = ["commit", "-q", "--allow-empty", "-m", &format!("{}", ids.len())];
+            let made = repo.command().args(commit).env("GIT_COMMITTER_DATE", date).status();
+            assert!(made.unwrap().success());
+            ids.push(repo.git(&["rev-parse", "HEAD"]));
+            run(&repo, &["run", "--all"]).with_code(0);
+        }
+        // The newest file belongs to the build that was run first.
+        touch_all(&repo, "2001-01-01");
+        fs::write(build_dir(&repo, &ids[0]).join("tinyci.log"), "new").unwrap();
+        run(&repo, &["compact", "-n", "1"]).with_code(0);
+        assert!(build_dir(&repo, &ids[2]).is_dir(), "the newest is not packed: {dates:?}");
+        assert!(!build_dir(&repo, &ids[0]).exists() && !build_dir(&repo, &ids[1]).exists());
+        touch_all(&repo, "2001-01-01");
+        run(&repo, &["prune", "--keep", "2"]).with_code(0);
+        assert_eq!(
+            sorted(left(&repo)),
+            sorted(ids[1..].to_vec()),
+            "nor is it removed, and an archive counts alike"
+        );
+        run(&repo, &["run", "--retry", &ids[1]]).with_code(0);
+        run(&repo, &["prune", "--keep", "1"]).with_code(0);
+        assert_eq!(left(&repo), [&*ids[1]], "what was run again is the newest");
+    }
+}
+
+#[test]
+fn builds_of_before_there_was_a_time_in_them_are_the_oldest() {
+    let (repo, ids) = with_builds(4);
+    for id in &ids[2..] {
+        fs::remove_file(build_dir(&repo, id).join("job.json")).unwrap();
+    }
+    fs::write(build_dir(&repo, &ids[3]).join("job.json"), "{\"v\":1,").unwrap();
+    run(&repo, &["prune", "--keep", "3"]).with_code(0);
+    assert_eq!(left(&repo), [&ids[..2], &ids[3..]].concat(), "by the commits' dates");
+    run(&repo, &["prune", "--keep", "2"]).with_code(0);
+    assert_eq!(left(&repo), ids[..2]);
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
 }
 
 #[test]
@@ -133,6 +214,7 @@ fn deployed(repo: &TestRepo, environment: &str, commit: &str, number: u32) {
 #[test]
 fn what_is_deployed_and_what_a_rollback_leads_to_stays_a_folder() {
     let (repo, ids) = with_builds(6);
+    repo.git(&["config", "tinyci.keepReleases", "1"]);
     for (number, commit) in [(1, &ids[0]), (2, &ids[1]), (3, &ids[2])] {
         deployed(&repo, "production", commit, number);
     }
@@ -171,6 +253,7 @@ fn what_the_settings_say_happens_after_every_run() {
     fs::create_dir(&odd).unwrap();
     let id = repo.commit("another");
     let said = run(&repo, &["run", "--all"]).with_code(0);
-    assert!(said.out.contains("warning: old builds were not removed: "), "{}", said.out);
+    let warning = format!("warning: `{}` stays: ", odd.display());
+    assert!(said.out.contains(&warning), "{}", said.out);
     assert_eq!(repo.verdict(&id).as_deref(), Some("success"));
 }

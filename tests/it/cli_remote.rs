@@ -200,9 +200,14 @@ fn who_asks_goes_over_with_what_is_kept_with_a_name() {
         client.said().into_iter().find(|word| word.contains("asked-by"))
     };
     let ada = "'--asked-by=Ada O'\\''Hara <ada@example.org>'";
-    for args in
-        [&["deploy", "-y"][..], &["rollback"], &["approve", "HEAD"], &["cancel"], &["skip", "x"]]
-    {
+    for args in [
+        &["deploy", "-y"][..],
+        &["rollback"],
+        &["approve", "HEAD"],
+        &["cancel"],
+        &["skip", "x"],
+        &["deploys", "--retire", "x"],
+    ] {
         assert_eq!(asked(args).as_deref(), Some(ada), "{args:?}");
     }
     for args in [&["log"][..], &["status"], &["run", "--all"], &["deploys"]] {

@@ -236,8 +236,8 @@ fn what_is_deployed_is_never_compacted_and_a_packed_build_comes_back() {
     request(&engine, ids[2]).unwrap();
     let compaction = engine.compact(&CompactOptions::new().newest(0), &CancelToken::new()).unwrap();
     let packed: Vec<_> = compaction.compacted.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(packed.len(), 2, "{packed:?}");
-    assert!(packed[0].ends_with(&ids[0].to_string()) && packed[1].ends_with(&ids[3].to_string()));
+    assert_eq!(packed.len(), 1, "nor what would be deployed next: {packed:?}");
+    assert!(packed[0].ends_with(&ids[0].to_string()));
 
     assert!(!stage.build_dir(ids[0]).exists());
     assert!(request(&engine, ids[0]).unwrap().passed());
@@ -246,8 +246,7 @@ fn what_is_deployed_is_never_compacted_and_a_packed_build_comes_back() {
     assert!(stage.log_of(ids[0]).iter().any(|line| line.starts_with("Finished")));
 
     // One that is gone altogether is made from its tree, where the build's products are missing.
-    fs::remove_dir_all(stage.build_dir(ids[3])).ok();
-    fs::remove_file(stage.build_dir(ids[3]).with_extension("tar.gz")).unwrap();
+    fs::remove_dir_all(stage.build_dir(ids[3])).unwrap();
     let failed = request(&engine, ids[3]).unwrap();
     assert_eq!(failed.outcome, DeployOutcome::Failure);
     assert!(stage.build_dir(ids[3]).join("export/more").exists());

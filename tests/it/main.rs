@@ -14,6 +14,7 @@ mod differential_ways;
 mod engine_attempts;
 mod engine_blame;
 mod engine_builder;
+mod engine_builds;
 mod engine_cancel;
 mod engine_env;
 mod engine_events;
@@ -35,7 +36,15 @@ mod masking;
 #[cfg(feature = "cli")]
 mod admin_clone;
 #[cfg(feature = "cli")]
+mod admin_head;
+#[cfg(feature = "cli")]
+mod admin_kept;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod admin_mounts;
+#[cfg(feature = "cli")]
 mod admin_prune;
+#[cfg(feature = "cli")]
+mod admin_refs;
 #[cfg(feature = "cli")]
 mod admin_settings;
 #[cfg(feature = "cli")]

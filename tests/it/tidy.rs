@@ -29,6 +29,7 @@ const FLOORS: [&[&str]; 5] = [
         "hex",
         "intervention",
         "job",
+        "not_removed",
         "request_context",
         "outcome",
         "pipeline",

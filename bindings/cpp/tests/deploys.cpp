@@ -96,6 +96,9 @@ TEST(a_deployment_is_planned_done_and_taken_back) {
     EQUAL(warnings, "");
     CHECK(opened.deploys().size() == 3);
     CHECK(!opened.unlock_deploys("", "looked at it"));
+    CHECK(opened.retire("production"));
+    CHECK(!opened.retire(""));
+    EQUAL(opened.deploys("", 1)[0].at("outcome").as<std::string>(), "retired");
     CHECK(opened.status().is<value::map>());
     CHECK(opened.settings().size() > 10);
     THROWN(tinyci::error, deploy_request().plan("no plan"));
@@ -192,4 +195,5 @@ TEST(builds_are_pruned_and_results_shared) {
     CHECK(!opened.merge_results());
     CHECK(!opened.undo_setup_remote().empty());
     EQUAL(THROWN(tinyci::error, opened.setup_remote("none")).status(), status::not_found);
+    EQUAL(opened.forget_all().at("removed").at(0).as<std::string>(), "refs/notes/tinyci-result");
 }

@@ -197,8 +197,11 @@ TEST(hooks_are_installed_and_builds_packed) {
 
     run_all(opened);
     const std::string id = repo.git("rev-parse HEAD");
-    CHECK(opened.compact(0, {id}).empty());
-    const std::vector<std::filesystem::path> archives = opened.compact(0);
-    EQUAL(archives.size(), 1u);
-    CHECK(std::filesystem::exists(repo.path() / archives[0]));
+    using array = tinyci::value::array;
+    CHECK(opened.compact(0, {id}).at("compacted").as<array>().empty());
+    const tinyci::value packed = opened.compact(0);
+    EQUAL(packed.at("compacted").as<array>().size(), 1u);
+    CHECK(packed.at("not_removed").as<array>().empty());
+    const tinyci::value &build = packed.at("compacted").at(0);
+    CHECK(std::filesystem::exists(build.at("archive").as<std::string>()));
 }

@@ -144,6 +144,10 @@ export class Engine {
     return this.#call(async (engine) => (await later.unlock_deploys(engine, environment, reason)) === constants.OK);
   }
 
+  retire(environment) {
+    return this.#call(async (engine) => (await later.retire(engine, environment)) === constants.OK);
+  }
+
   setupRemote(remote) {
     return this.#call(async (engine) => lines(await later.setup_remote(engine, remote)));
   }
@@ -182,7 +186,7 @@ export class Engine {
       const { newest = 1, leave = [], signal } = options;
       // A name alone is that of a build, wherever the process is.
       const left = leave.map((build) => (build.includes("/") ? absolute(build) : build)).join("\n");
-      return lines(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
+      return JSON.parse(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
     });
   }
 
@@ -197,6 +201,10 @@ export class Engine {
 
   forget(revision) {
     return this.#call(async (engine) => (await later.forget(engine, revision)) === constants.OK);
+  }
+
+  forgetAll() {
+    return this.#call(async (engine) => JSON.parse(await later.forget_all(engine)));
   }
 
   close() {

@@ -172,16 +172,18 @@ test("a hook is installed and taken out again", async (t) => {
 
 test("old builds are packed, and a verdict is taken away", async (t) => {
   const { repository, engine, commits } = await history(t);
-  const [archive, ...rest] = await engine.compact({ newest: 1 });
-  assert.deepEqual(rest, []);
+  const packed = await engine.compact({ newest: 1 });
+  const [{ archive }, ...rest] = packed.compacted;
+  assert.deepEqual([rest, packed.unmatched, packed.not_removed], [[], [], []]);
   assert.ok(statSync(archive).size > 0);
   assert.match(execFileSync("tar", ["-tzf", archive], { encoding: "utf8" }), /\.tinyci\.yml/);
-  assert.deepEqual(await engine.compact({ newest: 0, leave: commits }), []);
+  assert.deepEqual((await engine.compact({ newest: 0, leave: commits })).compacted, []);
   await assert.rejects(engine.compact({ num: 1 }), TypeError);
   assert.equal(await engine.forget(commits[1]), true);
   assert.equal(repository.verdict(commits[1]), null);
   assert.equal(await engine.forget(commits[1]), false);
   await assert.rejects(engine.forget("nothing"), { status: "not_found" });
+  assert.ok((await engine.forgetAll()).removed.includes("refs/notes/runs/tinyci"));
   assert.ok(existsSync(repository.file("builds")));
 });
 

@@ -144,6 +144,7 @@ def test_records_and_results(repository: Repository) -> None:
 
     assert engine.forget("HEAD") is True and engine.forget("HEAD") is False
     assert [commit.id for commit in engine.scan()] == [red]
+    assert "refs/notes/runs/tinyci" in engine.forget_all()["removed"]
 
 
 def test_plan_and_check(repository: Repository) -> None:
@@ -217,9 +218,10 @@ def test_compact(repository: Repository) -> None:
     commits = [repository.commit(f"build: echo {number}\n") for number in range(3)]
     engine = tinyci.open(repository.path)
     engine.run().wait()
-    (archive,) = engine.compact(1, leave=[commits[1]])
-    assert archive.exists() and commits[0] in archive.name
-    assert engine.compact(1, leave=commits[1]) == []
+    (packed,) = engine.compact(1, leave=[commits[1]])["compacted"]
+    assert pathlib.Path(packed["archive"]).exists() and commits[0] in packed["name"]
+    again = engine.compact(1, leave=commits[1])
+    assert again["compacted"] == [] and again["not_removed"] == []
 
 
 def test_another_run_is_followed_or_busy(repository: Repository, tmp_path: pathlib.Path) -> None:

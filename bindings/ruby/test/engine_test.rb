@@ -154,6 +154,7 @@ class EngineTest < Minitest::Test
       assert engine.forget(red)
       refute engine.forget(red)
       assert_equal [red], engine.scan.map(&:id)
+      assert_includes engine.forget_all.fetch("removed"), "refs/notes/runs/tinyci"
     end
   end
 
@@ -168,8 +169,10 @@ class EngineTest < Minitest::Test
       engine.uninstall
       refute File.exist?("#{@dir}/bare.git/hooks/post-receive")
       engine.run { nil }
-      assert_empty engine.compact(newest: 1, leave: id)
-      archives = engine.compact(newest: 1)
+      assert_empty engine.compact(newest: 1, leave: id)["compacted"]
+      packed = engine.compact(newest: 1)
+      assert_empty packed["not_removed"]
+      archives = packed["compacted"].map { |build| build["archive"] }
       assert_equal [id], archives.map { |path| path[/_(\h+)\.tar\.gz\z/, 1] }
       assert_path_exists archives[0]
       assert_equal 1, Dir["#{@dir}/bare.git/builds/*_#{newer}"].size

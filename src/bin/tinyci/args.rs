@@ -125,8 +125,13 @@ impl fmt::Display for Person {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Install the git hook that tests what is pushed
+    ///
+    /// If a remote's refspecs have a fetch replace or delete tinyci's refs, as in a mirror, this adds
+    /// negative ones to that remote and shows them.
     Install(InstallArgs),
     /// Take the git hook out again
+    ///
+    /// Also takes out the refspecs that `install` added, and leaves all others.
     Uninstall,
     /// Test commits: build, test and hooks, as their config says
     Run(RunArgs),
@@ -147,6 +152,7 @@ pub(crate) enum Command {
     /// Let a deployment go on that waits for a person
     Approve(ApproveArgs),
     /// Show what was deployed
+    #[command(visible_alias = "deployments")]
     Deploys(DeploysArgs),
     /// Say whether a config is valid
     Check(CheckArgs),
@@ -179,7 +185,9 @@ impl Command {
     /// Whether what it does is kept with the name of a person.
     pub(crate) fn is_kept_with_a_name(&self) -> bool {
         let of_deployment = matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Approve(_));
-        of_deployment || matches!(self, Self::Cancel(_) | Self::Skip(_))
+        of_deployment
+            || matches!(self, Self::Cancel(_) | Self::Skip(_))
+            || matches!(self, Self::Deploys(args) if args.retires())
     }
 }
 

@@ -1,12 +1,5 @@
 //! `tinyci deploy`: from the newest green commit to where it runs, when a person says so.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
-    time::Duration,
-};
-
 use tinyci::{
     ApprovalProof, ApprovalState, CancelToken, DeployOutcome, DeployPlan, DeployRequest,
     DeployRules, Deployment, Engine, Event,
@@ -15,7 +8,7 @@ use tinyci::{
 use crate::{
     args::Globals,
     failure::{CANCELED, DEPLOY_EXIT_CODES, FAILED, Failure, OK, exit_code},
-    signals,
+    question, signals,
     terminal::{self, Stdout, printable},
     transcript::Transcript,
 };
@@ -138,46 +131,15 @@ pub(crate) fn promote(
     Ok(exit_code(deployment.outcome.exit_code()))
 }
 
-/// How often a question that waits looks whether it was interrupted.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// Asks on the terminal. Nobody to ask means that nobody agreed, and so does Ctrl-C.
+/// Asks whether to do it.
 fn confirmed(plan: &DeployPlan, cancel: &CancelToken) -> Result<bool, Failure> {
     let (short, environment) = (plan.commit.id.short(), &plan.environment);
     let question = match plan.rollback {
         true => format!("Roll {environment} back to {short}?"),
         false => format!("Deploy {short} to {environment}?"),
     };
-    if !io::stdin().is_terminal() {
-        let message = format!("{question} There is no terminal to ask on");
-        return Err(Failure::usage(message)
-            .hint("`--yes` answers beforehand, `--dry-run` only shows what would be done"));
-    }
-    let unasked = |error| Failure::broken(format!("cannot ask on the terminal: {error}"));
-    write!(io::stderr(), "{question} [y/N] ")
-        .and_then(|()| io::stderr().flush())
-        .map_err(unasked)?;
-    let (answered, answers) = mpsc::channel();
-    // A read goes on through signals: it gets a thread that nobody has to wait for.
-    thread::spawn(move || {
-        let mut answer = String::new();
-        let read = io::stdin().read_line(&mut answer);
-        answered.send(read.map(|_| answer))
-    });
-    loop {
-        match answers.recv_timeout(PAUSE) {
-            Ok(answer) => {
-                let answer = answer.map_err(unasked)?.trim().to_ascii_lowercase();
-                return Ok(matches!(answer.as_str(), "y" | "yes"));
-            }
-            Err(RecvTimeoutError::Timeout) if cancel.level() == 0 => {}
-            Err(_) => {
-                // Behind the question, which has no end of line.
-                terminal::complain("");
-                return Ok(false);
-            }
-        }
-    }
+    let otherwise = "`--yes` answers beforehand, `--dry-run` only shows what would be done";
+    question::confirmed(&question, otherwise, cancel)
 }
 
 /// What can be done now, where it did not go through.

@@ -28,6 +28,7 @@ mod install;
 mod log;
 mod plan;
 mod prune;
+mod question;
 mod remote;
 mod results;
 mod rollback;

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tinyci::{Commit, Engine, Filter, Outcome, Record};
+use tinyci::{Commit, Engine, Filter, Forgotten, Outcome, Record};
 
 use crate::{
     args::{DEFAULT_REMOTE, Globals, is_range},
-    failure::{Failure, OK},
+    failure::{CANCELED, FAILED, Failure, OK},
     format::{Format, PLACEHOLDERS},
+    question, signals,
     terminal::{Palette, Stdout, complain, printable},
 };
 
@@ -18,6 +19,7 @@ Examples:
                                     the newest commit that passed
   tinyci results main..topic        the commits of a branch
   tinyci results --forget HEAD      have HEAD tested again
+  tinyci results --forget-all       begin anew, and give up what was deleted from outside
   git fetch && tinyci results --merge
                                     make the verdicts of `origin` one's own";
 
@@ -41,7 +43,7 @@ pub(crate) struct ResultsArgs {
     /// See the list of placeholders below.
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     format: Option<String>,
-    /// Print records as JSON, one per line; with --merge what is new, as one line
+    /// Print records as JSON, one per line; with --merge and --forget-all what was done, as one line
     #[arg(long)]
     json: bool,
     /// Take this commit's verdict away, so that it is tested again
@@ -50,6 +52,19 @@ pub(crate) struct ResultsArgs {
         conflicts_with_all = ["revisions", "status", "number", "all_attempts", "format", "json"]
     )]
     forget: Option<String>,
+    /// Forget the verdicts and records of all commits, so that they are tested again
+    ///
+    /// Also gives up what others deleted of tinyci's refs, such as by a fetch with --prune: every run
+    /// restores that, and this is the one way to make such a loss final. Deployments, approvals and
+    /// the baseline stay where they are there, and so does what was fetched of remotes.
+    #[arg(
+        long,
+        conflicts_with_all = ["revisions", "status", "number", "all_attempts", "format", "forget"]
+    )]
+    forget_all: bool,
+    /// With --forget-all, do not ask
+    #[arg(short, long, requires = "forget_all")]
+    yes: bool,
     /// Merge what was last fetched of this remote into one's own verdicts and records
     ///
     /// All records are kept; of two verdicts the one holds whose run finished last. Without this,
@@ -57,7 +72,7 @@ pub(crate) struct ResultsArgs {
     #[arg(
         long, value_name = "REMOTE", num_args = 0..=1, default_missing_value = DEFAULT_REMOTE,
         conflicts_with_all =
-            ["revisions", "status", "number", "all_attempts", "format", "forget"]
+            ["revisions", "status", "number", "all_attempts", "format", "forget", "forget_all"]
     )]
     merge: Option<String>,
 }
@@ -67,6 +82,9 @@ pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failu
     let engine = globals.engine()?;
     if let Some(revision) = &args.forget {
         return forget(&engine, revision, globals);
+    }
+    if args.forget_all {
+        return forget_all(&engine, args, globals);
     }
     if let Some(remote) = &args.merge {
         return merge(&engine, remote, args.json, globals);
@@ -124,6 +142,30 @@ fn forget(engine: &Engine, revision: &str, globals: &Globals) -> Result<u8, Fail
     if !globals.is_quiet() {
         let what = if forgotten { "is due again" } else { "had no verdict" };
         stdout.line(format_args!("{} {what}", commit.short()));
+    }
+    stdout.finish()?;
+    Ok(OK)
+}
+
+fn forget_all(engine: &Engine, args: &ResultsArgs, globals: &Globals) -> Result<u8, Failure> {
+    let cancel = signals::cancel_on_interrupt()?;
+    let question = "Forget the verdicts and records of all commits, for good?";
+    let otherwise = "`--yes` answers beforehand, `--forget REV` forgets one verdict";
+    if !args.yes && !question::confirmed(question, otherwise, &cancel)? {
+        complain("tinyci: nothing was forgotten");
+        return Ok(if cancel.level() > 0 { CANCELED } else { FAILED });
+    }
+    let forgotten = engine.forget_all()?;
+    let mut stdout = Stdout::new();
+    if args.json {
+        stdout.line(forgotten.to_json());
+    } else if !globals.is_quiet() {
+        let Forgotten { removed, given_up, .. } = &forgotten;
+        removed.iter().for_each(|name| stdout.line(format_args!("removed {name}")));
+        given_up.iter().for_each(|name| stdout.line(format_args!("gave up what {name} had lost")));
+        if removed.is_empty() && given_up.is_empty() {
+            stdout.line("there was nothing to forget");
+        }
     }
     stdout.finish()?;
     Ok(OK)

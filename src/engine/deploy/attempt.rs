@@ -46,6 +46,9 @@ pub(in crate::engine) fn deploy(
 ) -> Result<Deployment, Error> {
     let workspace = shared.workspace();
     let lock = workspace.deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
+    if let Some(message) = shared.repo()?.head_fault()? {
+        events.send(Event::Warning { meta: pump::meta(), message });
+    }
     let done = deploy_under(shared, env, lock, (environment, request), cancel, events)?;
     let outcome = done.outcome.outcome();
     events.send(Event::Finished { meta: pump::meta(), outcome });
@@ -116,7 +119,9 @@ impl<'a> Attempt<'a> {
     fn new(site: &'a Site<'a>, environment: &str, request: &DeployRequest) -> Result<Self, Error> {
         let shared = site.shared;
         let repo = shared.repo()?;
-        repo.clear_stale_locks()?;
+        for message in repo.restore_refs()? {
+            site.events.send(Event::Warning { meta: pump::meta(), message });
+        }
         let ledger = repo.deploy_history(environment)?.ledger;
         if let Some(open) = ledger.interrupted() {
             return Err(locked(open));

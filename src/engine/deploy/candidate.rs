@@ -51,6 +51,22 @@ impl Choice<'_> {
         request: &DeployRequest,
         ledger: &Ledger,
     ) -> Result<Candidate, Error> {
+        self.look(request, ledger).map_err(|error| self.with_head_fault(error))
+    }
+
+    /// By default HEAD's branch deploys: where it has none, that may be why nothing is found.
+    fn with_head_fault(&self, error: Error) -> Error {
+        let is_of_choice = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidArg);
+        match self.repo.head_fault() {
+            Ok(Some(fault)) if is_of_choice => {
+                let message = format!("{}; {fault}", error.report());
+                error.with_message(message)
+            }
+            _ => error,
+        }
+    }
+
+    fn look(&self, request: &DeployRequest, ledger: &Ledger) -> Result<Candidate, Error> {
         let branches = self.repo.branch_list()?;
         let named = match &request.revision {
             Some(revision) => self.repo.resolve(revision)?,

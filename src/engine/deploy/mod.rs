@@ -7,6 +7,7 @@
 //! | `attempt` | one deployment: lock, entry, phase, entry |
 //! | `automatic` | what follows a push by itself |
 //! | `identity` | who deploys |
+//! | `retire` | the end of an environment |
 //!
 //! What an environment's history comes to is decided in `ledger`; where it is kept, in `repo`.
 
@@ -15,6 +16,7 @@ mod attempt;
 mod automatic;
 mod candidate;
 mod identity;
+mod retire;
 
 use std::{cmp::Reverse, collections::HashSet};
 
@@ -31,6 +33,7 @@ use super::{
 use crate::{
     cancel::CancelToken,
     clock,
+    commit::CommitId,
     deployment::{Approval, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys},
     error::{Error, ErrorKind},
     event::Observer,
@@ -306,6 +309,22 @@ impl Engine {
         })?;
         Ok(Some(unlocked))
     }
+}
+
+/// What is deployed to this environment if nobody names a commit.
+///
+/// # Errors
+///
+/// As [`Engine::deploy`]: [`NotFound`](ErrorKind::NotFound) where there is nothing to deploy.
+pub(super) fn next(
+    shared: &Shared,
+    repo: &Repo,
+    environment: &str,
+    ledger: &Ledger,
+) -> Result<CommitId, Error> {
+    let candidate =
+        Choice { shared, repo, environment }.candidate(&DeployRequest::newest(), ledger)?;
+    Ok(candidate.commit.id)
 }
 
 /// A name that no config could have is a slip of whoever gives it.

@@ -55,6 +55,8 @@ pub(in crate::engine) struct Memory {
     /// The phases for which a script heard that nothing changed.
     unchanged: Mutex<BTreeSet<Phase>>,
     asked_for_ref: AtomicBool,
+    /// The secrets that the server lacks, in the order in which they were asked for.
+    lacking: Mutex<Vec<String>>,
     /// The secrets of which it was said that not all of them is masked.
     told: Mutex<Vec<String>>,
 }
@@ -87,6 +89,11 @@ impl Memory {
     /// The phases for which a script heard that nothing changed.
     pub(super) fn unchanged(&self) -> BTreeSet<Phase> {
         locked(&self.unchanged).clone()
+    }
+
+    /// The first secret that was asked for and that the server lacks.
+    pub(in crate::engine) fn lacking(&self) -> Option<String> {
+        locked(&self.lacking).first().cloned()
     }
 
     /// True if a script asked for the branch or the tags.
@@ -195,7 +202,13 @@ impl Host for StepHost {
             }
             denied => denied,
         })?;
-        let value = self.effects.secret(name, &self.context_of(limits))?;
+        let value = self.effects.secret(name, &self.context_of(limits)).inspect_err(|denied| {
+            if let Denied::Fault(error) = denied
+                && error.kind() == ErrorKind::NotFound
+            {
+                locked(&self.memory.lacking).push(name.to_owned());
+            }
+        })?;
         if !self.masks.add(&value) && self.memory.tells(name) {
             self.reporter.warn(format!(
                 "the secret `{name}` has parts of fewer than 4 bytes, which are not masked in output"

@@ -255,10 +255,14 @@ impl Steps<'_> {
 
     /// Removes the export, if a step wants it gone.
     pub(super) fn discard(&self, build: &Build, voice: &mut Voice) {
-        if self.memory.discards_export()
-            && let Err(error) = build.clean()
-        {
-            voice.warn(format!("the export could not be removed: {}", error.report()));
+        if !self.memory.discards_export() {
+            return;
+        }
+        match build.clean() {
+            Ok(left) => left.iter().for_each(|left| voice.warn(left.to_string())),
+            Err(error) => {
+                voice.warn(format!("the export could not be removed: {}", error.report()));
+            }
         }
     }
 

@@ -305,7 +305,10 @@ fn the_baseline_hides_and_all_history_looks_under_it() {
     let under = |all_history| ids(&case.full(case.repo.path(), &[], all_history).unwrap());
     assert_eq!(under(true), all);
     assert_eq!(under(false), [all[2].clone()]);
+    // Also one that is gone, until nothing remembers it.
     case.repo.git(&["update-ref", "-d", "refs/tinyci/baseline"]);
+    assert_eq!(case.due(), [all[2].clone()]);
+    std::fs::remove_file(case.repo.path().join(".git/tinyci/refs")).unwrap();
     assert_eq!(case.due(), all);
 }
 

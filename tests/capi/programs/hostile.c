@@ -80,6 +80,7 @@ static void no_object(void) {
     REFUSED(tinyci_uninstall(NULL, NULL, &err));
     REFUSED(tinyci_compact(NULL, 0, NULL, NULL, &text, &err));
     REFUSED(tinyci_forget(NULL, "HEAD", &err));
+    REFUSED(tinyci_forget_all(NULL, &text, &err));
     CHECK(text == NULL && tinyci_forget(NULL, NULL, NULL) == TINYCI_INVALID_ARG);
 }
 

@@ -313,6 +313,11 @@ class Engine:
         deployment was interrupted, and why it can go on. Says whether it was locked."""
         return self._act(lib.tinyci_unlock_deploys, optional_text(environment), text(reason))
 
+    def retire(self, environment: str | None = None) -> bool:
+        """Puts on record that nothing runs in an environment any more, ``production`` for None, so
+        that its builds are no longer pinned. Says whether that is new."""
+        return self._act(lib.tinyci_retire, optional_text(environment))
+
     def install(
         self,
         command: str | None = None,
@@ -335,20 +340,16 @@ class Engine:
 
     def compact(
         self, newest: int, *, leave: Iterable[str] = (), cancel: CancelToken | None = None
-    ) -> list[pathlib.Path]:
-        """Packs all but the newest builds into ``.tar.gz`` files, and gives their paths.
+    ) -> dict[str, Any]:
+        """Packs all but the newest builds into ``.tar.gz`` files. Gives what
+        ``tinyci compact --json`` prints: ``not_removed`` names what could not be packed.
 
         ``leave`` names more builds to leave: names, paths of or in them, links, commits' ids.
         """
         lines = "\n".join((leave,) if isinstance(leave, str) else leave)
-        archives = made_bytes(
-            lib.tinyci_compact,
-            self._open_handle(),
-            newest,
-            optional_text(lines or None),
-            cancel_pointer(cancel),
+        return self._report(
+            lib.tinyci_compact, newest, optional_text(lines or None), cancel_pointer(cancel)
         )
-        return [pathlib.Path(os.fsdecode(line)) for line in archives.splitlines()]
 
     def prune(
         self,
@@ -361,7 +362,8 @@ class Engine:
     ) -> dict[str, Any]:
         """Removes old builds: all but the newest so many, those last run more than so many seconds
         ago, the oldest until the rest takes no more bytes. Without any rule, the repository's
-        settings hold. Gives what ``tinyci prune --json`` prints."""
+        settings hold. Gives what ``tinyci prune --json`` prints: ``not_removed`` names what does
+        not go."""
         return self._report(
             lib.tinyci_prune,
             -1 if keep is None else keep,
@@ -374,6 +376,12 @@ class Engine:
     def forget(self, rev: str) -> bool:
         """Takes a commit's verdict away, so that it is due again. Says whether it had one."""
         return self._act(lib.tinyci_forget, text(rev))
+
+    def forget_all(self) -> dict[str, Any]:
+        """Forgets the verdicts and records of all commits, and gives up what others deleted of
+        tinyci's refs, which each run restores. Gives the refs, as ``tinyci results --forget-all
+        --json`` prints them."""
+        return self._report(lib.tinyci_forget_all)
 
     def setup_remote(self, remote: str | None = None) -> list[str]:
         """Has ``git fetch`` bring the verdicts of a remote, ``origin`` for None, and ``git log``

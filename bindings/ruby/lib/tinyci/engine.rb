@@ -108,13 +108,14 @@ module TinyCI
     def uninstall = lines(ask(:text, :tinyci_uninstall))
 
     # Packs old builds. Leaves as they are so many of the newest, and those that `leave` tells: names
-    # of builds, paths of or in them, links to them, ids of commits. Returns the archives' paths.
+    # of builds, paths of or in them, links to them, ids of commits. Returns what was packed, and what
+    # was not: what `tinyci compact --json` prints.
     def compact(newest: 1, leave: [], cancel: nil)
       # A name alone is that of a build, wherever the program is.
       left = Array(leave).map { |build| Native.utf8(build) }
       left = left.map { |it| it.include?("/") ? Native.absolute(it) : it }.join("\n")
       stoppable(cancel) do |token|
-        lines(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
+        JSON.parse(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
       end
     end
 
@@ -122,6 +123,11 @@ module TinyCI
     def forget(revision)
       ask(:call, :tinyci_forget, Native.utf8(revision)) == Header::OK
     end
+
+    # Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
+    # refs, which each run restores. Returns the refs, as `tinyci results --forget-all --json` prints
+    # them.
+    def forget_all = JSON.parse(ask(:text, :tinyci_forget_all))
 
     # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
     # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
@@ -177,6 +183,12 @@ module TinyCI
     def unlock_deploys(reason, environment = nil)
       status = ask(:call, :tinyci_unlock_deploys, Native.utf8(environment), Native.utf8(reason))
       status == Header::OK
+    end
+
+    # Puts on record that nothing runs in an environment any more, so that its builds are no longer
+    # pinned. Says whether that is new.
+    def retire(environment = nil)
+      ask(:call, :tinyci_retire, Native.utf8(environment)) == Header::OK
     end
 
     # How the repository stands: what `tinyci status --json` prints.

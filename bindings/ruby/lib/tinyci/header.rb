@@ -54,6 +54,7 @@ module TinyCI
     OUTCOME_WAITING = 7
     OUTCOME_RUNNING = 8
     OUTCOME_INTERRUPTED = 9
+    OUTCOME_RETIRED = 10
     RESULTS_ALL_ATTEMPTS = 1
     INSTALL_HIDE_REFS = 1
     INSTALL_SHARED_HOOKS = 2
@@ -236,11 +237,13 @@ module TinyCI
       tinyci_rollback_start: %i[status engine text handle out error],
       tinyci_approve: %i[status engine text text out error],
       tinyci_unlock_deploys: %i[status engine text text error],
+      tinyci_retire: %i[status engine text error],
       tinyci_install: %i[status engine text uint32 out error],
       tinyci_uninstall: %i[status engine out error],
       tinyci_compact: %i[status engine size text handle out error],
       tinyci_forget: %i[status engine text error],
       tinyci_prune: %i[status engine int64 int64 int64 uint32 handle out error],
+      tinyci_forget_all: %i[status engine out error],
       tinyci_setup_remote: %i[status engine text out error],
       tinyci_undo_setup_remote: %i[status engine text out error],
       tinyci_merge_results: %i[status engine text error]

@@ -1,0 +1,184 @@
+//! [`Keeper`]: which builds are neither packed nor removed. Whatever picks builds to pack or remove
+//! asks here, and asks again right before each: something may have been deployed meanwhile.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{deploy, due::settled_outcome, handle::Shared, scripts::Scripts};
+use crate::{
+    commit::{Commit, CommitId},
+    error::{Error, ErrorKind},
+    glob,
+    ledger::Ledger,
+    outcome::Outcome,
+    pipeline::DeployRules,
+    repo::{Branch, Repo},
+    retention::Kept,
+};
+
+/// How far below a branch's tip a success is looked for.
+const COMMITS_MAX: usize = 1000;
+
+/// Says which builds stay, at any moment.
+pub(super) struct Keeper<'a> {
+    shared: &'a Shared,
+    repo: Repo,
+    /// What the repository says, and the ends of the histories that it was read from.
+    known: Option<(Vec<(String, CommitId)>, Kept)>,
+}
+
+/// The newest success of a branch, as far as it has a build.
+struct Success<'b> {
+    branch: &'b Branch,
+    commit: Commit,
+    /// None where its config cannot be read; nothing in it where it does not deploy.
+    rules: Option<Option<DeployRules>>,
+}
+
+impl<'a> Keeper<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Result<Self, Error> {
+        Ok(Self { shared, repo: shared.repo()?, known: None })
+    }
+
+    /// The builds that stay: what runs in an environment and what ran before it, what is being
+    /// deployed, would be next or waits for an approval, and what the links of deploy scripts lead
+    /// into.
+    ///
+    /// # Errors
+    ///
+    /// What keeps histories or links from being read. Then nothing may be packed or removed: what
+    /// cannot be read might be deployed.
+    pub(super) fn kept(&mut self) -> Result<Kept, Error> {
+        let tips = self.repo.deploy_tips()?;
+        let mut kept = match self.known.take() {
+            Some((then, kept)) if then == tips => kept,
+            _ => self.of_repository()?,
+        };
+        self.known = Some((tips, kept.clone()));
+        for pin in self.shared.workspace().pins(&self.shared.settings.pins)? {
+            kept.build(&pin.build, format!("`{}` leads into it", pin.link.display()));
+        }
+        Ok(kept)
+    }
+
+    fn of_repository(&self) -> Result<Kept, Error> {
+        let mut kept = Kept::default();
+        let mut ledgers = BTreeMap::new();
+        for environment in self.repo.deploy_environments()? {
+            let ledger = self.repo.deploy_history(&environment)?.ledger;
+            ledgers.insert(environment, ledger);
+        }
+        let branches = self.repo.branch_list()?;
+        let successes = self.successes(&branches)?;
+        for success in &successes {
+            match &success.rules {
+                None => kept.commit(success.commit.id, success.unreadable()),
+                Some(rules) => rules.iter().flat_map(DeployRules::environments).for_each(|name| {
+                    ledgers.entry(name.to_owned()).or_insert_with(Ledger::default);
+                }),
+            }
+        }
+        for (environment, ledger) in &ledgers {
+            self.of_environment(environment, ledger, &successes, &mut kept)?;
+        }
+        Ok(kept)
+    }
+
+    fn of_environment(
+        &self,
+        environment: &str,
+        ledger: &Ledger,
+        successes: &[Success<'_>],
+        kept: &mut Kept,
+    ) -> Result<(), Error> {
+        if let Some(running) = ledger.running() {
+            kept.commit(running.commit, format!("deployed to {environment}"));
+        }
+        for before in ledger.releases_before_running(self.shared.settings.keep_releases) {
+            kept.commit(before.commit, format!("deployed to {environment} before"));
+        }
+        if let Some(open) = ledger.interrupted() {
+            kept.commit(open.commit, format!("its deployment to {environment} has no end"));
+        }
+        if let Some(waiting) = ledger.waiting() {
+            kept.commit(waiting.commit, format!("waits for an approval for {environment}"));
+        }
+        if ledger.is_retired() {
+            return Ok(());
+        }
+        match deploy::next(self.shared, &self.repo, environment, ledger) {
+            Ok(next) if ledger.running().is_some_and(|it| it.commit == next) => {}
+            Ok(next) => kept.commit(next, format!("next for {environment}")),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // A person has to choose, and may choose any of them.
+            Err(_) => {
+                for success in successes.iter().filter(|it| it.may_be_deployed(environment)) {
+                    kept.commit(success.commit.id, format!("may be next for {environment}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest success of each branch, where that has a build.
+    fn successes<'b>(&self, branches: &'b [Branch]) -> Result<Vec<Success<'b>>, Error> {
+        let (mut known, mut met) = (HashMap::new(), HashSet::new());
+        let mut found = Vec::new();
+        for branch in branches {
+            let Some(id) = self.newest_success(branch.tip, &mut known)? else { continue };
+            let commit = self.repo.commit_for(id, None)?;
+            let build = self.shared.workspace().build(&commit.build_name());
+            // Of branches at one commit, HEAD's is the first.
+            if build.exists() && met.insert(id) {
+                let loaded = Scripts::load(self.shared, &self.repo, &commit);
+                let rules = loaded.ok().map(|(pipeline, _)| pipeline.deploy().cloned());
+                found.push(Success { branch, commit, rules });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The newest success on the first-parent line below a tip. `known` holds what was found for the
+    /// commits on the way, since branches have most of their history in common.
+    fn newest_success(
+        &self,
+        tip: CommitId,
+        known: &mut HashMap<CommitId, Option<CommitId>>,
+    ) -> Result<Option<CommitId>, Error> {
+        let (mut way, mut next, mut found) = (Vec::new(), Some(tip), None);
+        while let Some(id) = next.filter(|_| way.len() < COMMITS_MAX) {
+            if let Some(below) = known.get(&id) {
+                found = *below;
+                break;
+            }
+            way.push(id);
+            if settled_outcome(&self.repo, id)?.is_some_and(Outcome::passed) {
+                found = Some(id);
+                break;
+            }
+            // Below one that cannot be read there is nothing to be found.
+            let commit = self.repo.commit_for(id, None).ok();
+            next = commit.and_then(|commit| commit.parents.first().copied());
+        }
+        known.extend(way.into_iter().map(|id| (id, found)));
+        Ok(found)
+    }
+}
+
+impl Success<'_> {
+    fn unreadable(&self) -> String {
+        let branch = self.branch.name.to_str_lossy();
+        format!("the newest success of `{branch}`, whose config cannot be read")
+    }
+
+    /// Whether its own config deploys it to this environment from its branch.
+    fn may_be_deployed(&self, environment: &str) -> bool {
+        self.rules.iter().flatten().any(|rules| {
+            let branch = self.branch.name.to_str_lossy();
+            let is_listed = match rules.branch.as_slice() {
+                [] => self.branch.is_head,
+                globs => glob::text_matches_list(globs.iter().map(String::as_str), &branch),
+            };
+            is_listed && rules.environments().any(|name| name == environment)
+        })
+    }
+}

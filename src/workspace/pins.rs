@@ -1,0 +1,258 @@
+//! Which builds the links of deploy scripts lead into, in the folders that `tinyci.pin` names.
+//!
+//! Links are followed by hand, since the system's own call tells only the end of a way: a link may
+//! lead through one build into another, and what it leads to may be packed.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Component, Path, PathBuf},
+};
+
+use super::layout::Workspace;
+use crate::error::{Error, ErrorKind};
+
+/// How many links a way may have: as many as Linux follows.
+const LINKS_MAX: usize = 40;
+
+/// A build that a link leads into: the first folder below `builds/` on its way, or its archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    /// The folder's name.
+    pub(crate) build: String,
+    /// The link.
+    pub(crate) link: PathBuf,
+}
+
+impl Workspace {
+    /// The builds that the links in these folders lead into, over other links too. A folder that is
+    /// itself a link into a build, or lies in one, keeps that build.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) naming the folder or link that cannot be read: it may lead anywhere.
+    pub(crate) fn pins(&self, dirs: &[PathBuf]) -> Result<Vec<Pin>, Error> {
+        let Ok(builds) = fs::metadata(self.builds_dir()) else { return Ok(Vec::new()) };
+        let builds = (builds.dev(), builds.ino());
+        let mut pins = Vec::new();
+        for dir in dirs {
+            let mut follow = |link: PathBuf| {
+                let found = builds_on_way(&link, builds)?;
+                pins.extend(found.into_iter().map(|build| Pin { build, link: link.clone() }));
+                Ok(())
+            };
+            follow_links_in(dir, &mut follow).map_err(|source| unreadable(dir, source))?;
+        }
+        Ok(pins)
+    }
+}
+
+fn follow_links_in(
+    dir: &Path,
+    follow: &mut dyn FnMut(PathBuf) -> io::Result<()>,
+) -> io::Result<()> {
+    follow(dir.to_path_buf())?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => follow(entry.path())?,
+            // It is being replaced, and the next look finds what it is then.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(dir: &Path, source: io::Error) -> Error {
+    let message = format!(
+        "`tinyci.pin` names `{}`, and it cannot be read which builds its links lead into, so that \
+         none is packed or removed: make it readable, or take it out of git's configuration",
+        dir.display()
+    );
+    Error::new(ErrorKind::Io, message).with_path(dir).with_source(source)
+}
+
+/// The names of the builds that a path leads into, in this folder of builds.
+///
+/// A way that ends nowhere is no fault: what it led to may be packed. One in a circle leads nowhere.
+fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<String>> {
+    let path = std::path::absolute(path)?;
+    let mut left: VecDeque<Part> = parts(&path).collect();
+    let (mut place, mut links, mut found) = (PathBuf::new(), 0, Vec::new());
+    while let Some(part) = left.pop_front() {
+        let name = match part {
+            Part::Root => {
+                place = PathBuf::from("/");
+                continue;
+            }
+            Part::Above => {
+                place.pop();
+                continue;
+            }
+            Part::Below(name) => name,
+        };
+        let next = place.join(&name);
+        let is_in_builds = || fs::metadata(&place).is_ok_and(|it| (it.dev(), it.ino()) == builds);
+        if let Some(name) = name.to_str().filter(|_| is_in_builds()) {
+            found.push(name.strip_suffix(".tar.gz").unwrap_or(name).to_owned());
+        }
+        match fs::read_link(&next) {
+            Ok(target) if links < LINKS_MAX => {
+                links += 1;
+                parts(&target).rev().for_each(|part| left.push_front(part));
+            }
+            Ok(_) => break,
+            Err(error) if is_no_link(&error) => place = next,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether this error says that there is no link, whatever else is there.
+fn is_no_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), InvalidInput | NotADirectory | NotFound)
+}
+
+/// One step of a way.
+enum Part {
+    Root,
+    Above,
+    Below(OsString),
+}
+
+fn parts(path: &Path) -> impl DoubleEndedIterator<Item = Part> {
+    path.components().filter_map(|part| match part {
+        Component::RootDir | Component::Prefix(_) => Some(Part::Root),
+        Component::ParentDir => Some(Part::Above),
+        Component::Normal(name) => Some(Part::Below(name.to_owned())),
+        Component::CurDir => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    struct Place {
+        dir: tempfile::TempDir,
+    }
+
+    impl Place {
+        /// Builds `1_a`, `2_b` (a folder each) and `3_c` (packed), and an empty folder `links`.
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            for made in ["builds/1_a/export/public", "builds/2_b/export", "links", "else"] {
+                fs::create_dir_all(dir.path().join(made)).unwrap();
+            }
+            fs::write(dir.path().join("builds/3_c.tar.gz"), "").unwrap();
+            Self { dir }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn link(&self, name: &str, target: impl AsRef<Path>) -> &Self {
+            symlink(target, self.path(name)).unwrap();
+            self
+        }
+
+        fn pins_of(&self, dirs: &[&str]) -> Result<Vec<String>, Error> {
+            let builds = self.path("builds");
+            let workspace = Workspace::new(self.dir.path(), Some(&builds), self.dir.path());
+            let dirs: Vec<PathBuf> = dirs.iter().map(|dir| self.path(dir)).collect();
+            let mut found: Vec<String> =
+                workspace.pins(&dirs)?.into_iter().map(|pin| pin.build).collect();
+            found.sort();
+            Ok(found)
+        }
+
+        fn pins(&self) -> Vec<String> {
+            self.pins_of(&["links"]).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_link_of_any_kind_pins_what_it_leads_into() {
+        for (target, expected) in [
+            ("../builds/1_a/export", "1_a"),
+            ("../builds/1_a", "1_a"),
+            ("../builds/1_a/export/public/index.html", "1_a"),
+            (".././links/../builds//2_b/export/", "2_b"),
+            // Packed, or not there at all: the archive is the build.
+            ("../builds/3_c/export", "3_c"),
+            ("../builds/3_c.tar.gz", "3_c"),
+            ("../builds/4_d/export", "4_d"),
+        ] {
+            let place = Place::new();
+            place.link("links/current", target);
+            assert_eq!(place.pins(), [expected], "{target}");
+        }
+        let place = Place::new();
+        place.link("links/current", place.path("builds/2_b/export"));
+        assert_eq!(place.pins(), ["2_b"], "an absolute one");
+        for target in ["../else", "../builds", "nowhere", "../builds/../else/1_a", "/"] {
+            let place = Place::new();
+            place.link("links/current", target);
+            assert!(place.pins().is_empty(), "{target}");
+        }
+    }
+
+    #[test]
+    fn every_place_on_a_chain_counts() {
+        let place = Place::new();
+        place.link("links/current", "../else/releases/5/public");
+        place.link("else/releases", "../builds/1_a/export");
+        place.link("builds/1_a/export/5", "../../2_b/export");
+        assert_eq!(place.pins(), ["1_a", "2_b"]);
+
+        // The folder of builds under another name is still that folder.
+        let place = Place::new();
+        place.link("else/stuff", "../builds").link("links/current", "../else/stuff/1_a/export");
+        assert_eq!(place.pins(), ["1_a"]);
+
+        // A link in the build's place leads on.
+        let place = Place::new();
+        place.link("builds/5_e", "2_b").link("links/current", "../builds/5_e/export");
+        assert_eq!(place.pins(), ["2_b", "5_e"]);
+    }
+
+    #[test]
+    fn a_circle_leads_nowhere_and_files_and_folders_are_no_links() {
+        let place = Place::new();
+        place.link("links/a", "b").link("links/b", "a").link("links/self", "self/x");
+        fs::write(place.path("links/file"), "").unwrap();
+        fs::create_dir_all(place.path("links/builds/1_a/export")).unwrap();
+        assert!(place.pins().is_empty());
+    }
+
+    #[test]
+    fn the_folder_may_be_a_link_itself_and_there_may_be_many() {
+        let place = Place::new();
+        place.link("current", "builds/1_a/export").link("links/next", "../builds/2_b");
+        assert_eq!(place.pins_of(&["current", "links"]).unwrap(), ["1_a", "2_b"]);
+        assert!(place.pins_of(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_an_error_and_not_nothing() {
+        let place = Place::new();
+        fs::write(place.path("file"), "").unwrap();
+        place.link("dangling", "nowhere").link("circle", "circle");
+        for dir in ["gone", "file", "dangling", "circle"] {
+            let error = place.pins_of(&["links", dir]).unwrap_err();
+            let text = error.report();
+            assert_eq!(error.kind(), ErrorKind::Io, "{dir}: {text}");
+            assert!(text.contains("tinyci.pin") && text.contains(dir), "{text}");
+        }
+    }
+}

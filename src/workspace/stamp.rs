@@ -1,0 +1,141 @@
+//! [`JobStamp`]: what a job writes into its build, so that the build itself says whose it is.
+//!
+//! It stands beside the export as `job.json`, and in the header of the archive that a compaction
+//! makes of the folder, where it is read without unpacking anything. Times of files are no measure:
+//! a copy, a backup or a command of the build changes them.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufReader, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::SystemTime,
+};
+
+use flate2::bufread::GzDecoder;
+use serde::{Deserialize, Serialize};
+
+use crate::wire;
+
+/// No stamp is larger. What a build put in its place may be.
+const STAMP_BYTES_MAX: u64 = 4096;
+
+/// Which job a build is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JobStamp {
+    /// The job's id, as in its record.
+    pub(crate) run: String,
+    pub(crate) started: SystemTime,
+    /// When it ended with a verdict, as in its record. None while it is at work, and of one that was
+    /// canceled or killed, or that the machinery failed: what such a job left is no build.
+    pub(crate) finished: Option<SystemTime>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StampMirror {
+    v: u32,
+    run: String,
+    started: wire::Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    finished: Option<wire::Time>,
+}
+
+impl JobStamp {
+    /// When the build was last run.
+    pub(super) fn time(&self) -> SystemTime {
+        self.finished.unwrap_or(self.started)
+    }
+
+    /// As one line of JSON.
+    pub(crate) fn to_json(&self) -> String {
+        wire::json(&StampMirror {
+            v: wire::VERSION,
+            run: self.run.clone(),
+            started: wire::Time(self.started),
+            finished: self.finished.map(wire::Time),
+        })
+    }
+
+    fn from_json(text: &[u8]) -> Option<Self> {
+        let StampMirror { v, run, started, finished } = serde_json::from_slice(text).ok()?;
+        (v == wire::VERSION).then(|| Self {
+            run,
+            started: started.0,
+            finished: finished.map(|time| time.0),
+        })
+    }
+
+    /// The stamp in this file; none where there is none, or something else.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        let mut text = Vec::new();
+        regular_file(path)?.take(STAMP_BYTES_MAX).read_to_end(&mut text).ok()?;
+        Self::from_json(&text)
+    }
+
+    /// The stamp in the header of this archive; none where there is none, or something else.
+    pub(super) fn read_packed(path: &Path) -> Option<Self> {
+        let file = BufReader::new(regular_file(path)?);
+        GzDecoder::new(file).header()?.comment().and_then(Self::from_json)
+    }
+}
+
+/// Opens a file for reading. A build can have left anything under its name: no link is followed, and
+/// a pipe does not hold up the call.
+fn regular_file(path: &Path) -> Option<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    file.metadata().is_ok_and(|it| it.is_file()).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{
+        fs,
+        time::{Duration, UNIX_EPOCH},
+    };
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    fn stamp(finished: Option<u64>) -> JobStamp {
+        let at = |ms| UNIX_EPOCH + Duration::from_millis(1_795_549_798_000 + ms);
+        JobStamp { run: "r1".to_owned(), started: at(123), finished: finished.map(at) }
+    }
+
+    #[test]
+    fn a_stamp_comes_back_as_it_was_written() {
+        let begun = r#"{"v":1,"run":"r1","started":"2026-11-24T19:49:58.123Z"}"#;
+        assert_eq!(stamp(None).to_json(), begun);
+        for stamp in [stamp(None), stamp(Some(2_500))] {
+            assert_eq!(JobStamp::from_json(stamp.to_json().as_bytes()), Some(stamp));
+        }
+    }
+
+    #[test]
+    fn whatever_else_stands_in_its_place_is_no_stamp() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("job.json");
+        assert_eq!(JobStamp::read(&path), None, "nothing");
+        let whole = stamp(Some(1)).to_json();
+        let cut = &whole[..whole.len() - 1];
+        let newer = whole.replace(r#""v":1"#, r#""v":2"#);
+        let padded = format!("{}{whole}", " ".repeat(1 << 20));
+        for text in ["", "job", cut, &newer, &padded, r#"{"v":1,"run":"r1"}"#] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(JobStamp::read(&path), None, "{text}");
+            assert_eq!(JobStamp::read_packed(&path), None, "{text}");
+        }
+        fs::write(&path, &whole).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(JobStamp::read(&path), Some(stamp(Some(1))));
+        assert_eq!(JobStamp::read(&link), None, "a link is not followed");
+        let pipe = dir.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert_eq!(JobStamp::read(&pipe), None, "and a pipe is not waited for");
+        assert_eq!(JobStamp::read(dir.path()), None, "a folder");
+    }
+}
