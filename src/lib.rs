@@ -89,12 +89,14 @@ mod script;
 mod secret_dir;
 mod selection;
 mod setting;
+mod sharing;
 mod signatures;
 mod status;
 mod step;
 mod suggestion;
 #[cfg(feature = "rhai")]
 mod test_report;
+mod version_order;
 mod wire;
 mod workspace;
 

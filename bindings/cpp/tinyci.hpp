@@ -127,8 +127,12 @@ inline constexpr std::uint32_t results_all_attempts = TINYCI_RESULTS_ALL_ATTEMPT
 inline constexpr std::uint32_t install_hide_refs = TINYCI_INSTALL_HIDE_REFS;
 /// For engine::install: even into a folder that other repositories use too.
 inline constexpr std::uint32_t install_shared_hooks = TINYCI_INSTALL_SHARED_HOOKS;
+/// For engine::install: take the builds in `tinyci.buildsDir` over from a repository that is gone.
+inline constexpr std::uint32_t install_adopt_builds = TINYCI_INSTALL_ADOPT_BUILDS;
 /// For engine::prune: remove nothing, and tell what would go.
 inline constexpr std::uint32_t prune_dry_run = TINYCI_PRUNE_DRY_RUN;
+/// For engine::cancel: kill at once, without a grace period and without `after_all`.
+inline constexpr std::uint32_t job_cancel_kill = TINYCI_JOB_CANCEL_KILL;
 /// As a timeout: for as long as it takes.
 inline constexpr std::chrono::milliseconds forever{-1};
 
@@ -1132,6 +1136,10 @@ public:
     selection &hook_lines(std::string_view lines) {
         return set(tinyci_selection_add_hook_lines, lines.data(), lines.size());
     }
+    /// Adds what was said with the push, `git push -o`: `ci.skip` leaves what it brought untested.
+    selection &push_option(const std::string &option) {
+        return set(tinyci_selection_add_push_option, detail::text(option));
+    }
     /// How long to follow another run in the same repository: 0 gives status::busy at once.
     selection &wait(std::chrono::milliseconds limit) {
         return set(tinyci_selection_set_wait_ms, static_cast<std::int64_t>(limit.count()));
@@ -1159,6 +1167,13 @@ private:
     }
 
     detail::handle<tinyci_selection> handle_;
+};
+
+/// Who ends a job or leaves a commit untested, and why. Without a name, whom git's configuration names.
+struct intervention {
+    std::string reason;
+    std::string name;
+    std::string address;
 };
 
 /// What is to be deployed. One that was only made is the newest commit that is green.
@@ -1581,6 +1596,24 @@ public:
     /// Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
     /// refs, which each run restores. Gives the refs.
     value forget_all() const { return report(tinyci_forget_all); }
+    /// Ends the job of a commit in whatever process it is, or the whole run for an empty revision, with
+    /// a sum of `job_cancel_*`; waits so long until it has ended. A run of this process has to be
+    /// pulled on meanwhile. Gives what was ended.
+    value cancel(const std::string &revision = "", const intervention &by = {},
+                 std::uint32_t flags = 0, std::chrono::milliseconds wait = forever,
+                 const cancel_token &cancel = {}) const {
+        return report(tinyci_job_cancel, detail::optional_text(revision),
+                      detail::optional_text(by.reason), detail::optional_text(by.name),
+                      detail::optional_text(by.address), flags,
+                      static_cast<std::int64_t>(wait.count()), cancel.handle_.get());
+    }
+    /// Gives a commit the verdict `skipped`; a job of it is ended first. Gives the record.
+    value skip(const std::string &revision, const intervention &by = {},
+               const cancel_token &cancel = {}) const {
+        return report(tinyci_skip, detail::text(revision), detail::optional_text(by.reason),
+                      detail::optional_text(by.name), detail::optional_text(by.address),
+                      cancel.handle_.get());
+    }
     /// Approves of one commit in one environment, as whom git's configuration names.
     value approve(const std::string &environment, const std::string &revision) const {
         return report(tinyci_approve, detail::optional_text(environment), detail::text(revision));

@@ -19,6 +19,8 @@ type Installation struct {
 	HideRefs bool
 	// SharedHooks installs even into a folder that other repositories use too (core.hooksPath).
 	SharedHooks bool
+	// AdoptBuilds takes the builds in tinyci.buildsDir over from a repository that is gone.
+	AdoptBuilds bool
 }
 
 // Install installs the git hook that runs what is pushed, beside hooks that are there. It returns
@@ -30,6 +32,9 @@ func (e *Engine) Install(installation Installation) (notes []string, err error) 
 	}
 	if installation.SharedHooks {
 		flags |= C.TINYCI_INSTALL_SHARED_HOOKS
+	}
+	if installation.AdoptBuilds {
+		flags |= C.TINYCI_INSTALL_ADOPT_BUILDS
 	}
 	var t texts
 	command := t.optional("command", installation.Command)
@@ -133,6 +138,92 @@ func (e *Engine) ForgetAll() (*ForgetReport, error) {
 		return nil, err
 	}
 	return forgotten, nil
+}
+
+// A CancelRequest says what is to end. The zero value is the whole run.
+type CancelRequest struct {
+	// Revision is the commit whose job is to end, in git's syntax; "" for the whole run.
+	Revision string
+	// Reason says why, which the record keeps.
+	Reason string
+	// ByName and ByAddress say who; else it is whom git's configuration names, or the account.
+	ByName, ByAddress string
+	// Kill ends commands at once, without a grace period and without `after_all`.
+	Kill bool
+	// NoWait does not wait until it has ended.
+	NoWait bool
+}
+
+// A Cancellation says what a cancel came to.
+type Cancellation struct {
+	// WholeRun tells whether the whole run was to end.
+	WholeRun bool `json:"whole_run"`
+	// Jobs are those that were in progress.
+	Jobs []CanceledJob
+	// JSON is all of it, as `tinyci cancel --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// A CanceledJob is a job that was to end.
+type CanceledJob struct {
+	// Commit is its commit.
+	Commit string
+	// Job is its id.
+	Job string `json:"run"`
+	// Outcome is what became of it; "" where it has not ended yet.
+	Outcome string
+}
+
+// Cancel ends the job of a commit, or a whole run, in whatever process it is, and waits until it has
+// ended; the context ends that wait. A run of this process has to be read on meanwhile.
+func (e *Engine) Cancel(ctx context.Context, request CancelRequest) (*Cancellation, error) {
+	wait, flags := C.int64_t(-1), C.uint32_t(0)
+	if request.NoWait {
+		wait = 0
+	}
+	if request.Kill {
+		flags |= C.TINYCI_JOB_CANCEL_KILL
+	}
+	canceled := new(Cancellation)
+	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
+		var t texts
+		rev, reason := t.optional("revision", request.Revision), t.optional("reason", request.Reason)
+		name, address := t.optional("name", request.ByName), t.optional("address", request.ByAddress)
+		canceled.JSON, err = e.report(&t, canceled, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_job_cancel(c, rev, reason, name, address, flags, wait, cancel, out, err)
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return canceled, nil
+}
+
+// A SkipRequest says what is to be left untested.
+type SkipRequest struct {
+	// Revision is the commit, in git's syntax.
+	Revision string
+	// Reason says why, which the record keeps.
+	Reason string
+	// ByName and ByAddress say who; else it is whom git's configuration names, or the account.
+	ByName, ByAddress string
+}
+
+// Skip gives a commit the verdict `skipped`, so that it is not tested; a job of it is ended first. It
+// returns the record, as `tinyci skip --json` prints it.
+func (e *Engine) Skip(ctx context.Context, request SkipRequest) (record json.RawMessage, err error) {
+	err = stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
+		var t texts
+		rev, reason := t.of("revision", request.Revision), t.optional("reason", request.Reason)
+		name, address := t.optional("name", request.ByName), t.optional("address", request.ByAddress)
+		text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_skip(c, rev, reason, name, address, cancel, out, err)
+		})
+		record = json.RawMessage(text)
+		return err
+	})
+	return record, err
 }
 
 // PruneRules say which builds are removed: each field above 0 is a rule. Without any, those of the

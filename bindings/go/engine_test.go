@@ -311,6 +311,44 @@ func TestTheHookIsInstalledAndTakenOut(t *testing.T) {
 	check(t, "hook", exists(hook), false)
 }
 
+func TestCommitsAreCanceledAndSkippedByName(t *testing.T) {
+	repo := with(t, "build: echo going; exec sleep 600\n")
+	hung := repo.git("rev-parse", "HEAD")
+	engine := repo.open()
+	ctx := context.Background()
+	run := engine.Run(ctx, tinyci.Pending)
+	for run.Next() {
+		if _, ok := run.Event().(tinyci.Output); !ok {
+			continue
+		}
+		done, err := engine.Cancel(ctx, tinyci.CancelRequest{
+			Revision: hung, Reason: "it hangs", ByName: "Ada", ByAddress: "ada@example.org", NoWait: true,
+		})
+		check(t, "error", err, nil)
+		check(t, "jobs", len(done.Jobs), 1)
+		check(t, "commit", done.Jobs[0].Commit, hung)
+	}
+	check(t, "outcome", run.Records()[0].Outcome, tinyci.Canceled)
+	for _, request := range []tinyci.CancelRequest{{}, {Revision: hung, Kill: true}} {
+		if _, err := engine.Cancel(ctx, request); !errors.Is(err, tinyci.ErrNotFound) {
+			t.Errorf("%v", err)
+		}
+	}
+	record, err := engine.Skip(ctx, tinyci.SkipRequest{Revision: hung, ByName: "Ada", ByAddress: "a@b"})
+	if err != nil || !strings.Contains(string(record), `"intervention":{"kind":"skip","by":"Ada <a@b>"}`) {
+		t.Errorf("%s %v", record, err)
+	}
+	if _, err := engine.Skip(ctx, tinyci.SkipRequest{Revision: hung}); !errors.Is(err, tinyci.ErrInvalidArg) {
+		t.Errorf("%v", err)
+	}
+	repo.commit("more", "x")
+	lines := hung + " " + repo.git("rev-parse", "HEAD") + " refs/heads/main\n"
+	run = engine.Run(ctx, tinyci.Selection{HookLines: []byte(lines), PushOptions: []string{"ci.skip"}})
+	for run.Next() {
+	}
+	check(t, "outcome", run.Records()[0].Outcome, tinyci.Skipped)
+}
+
 func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {
 	repo := with(t, "build: ':'\n")
 	first := repo.git("rev-parse", "HEAD")

@@ -200,6 +200,8 @@ export interface Selection {
   updates?: Update | Update[];
   /** What a `post-receive` hook reads on its standard input. */
   hookLines?: string | Uint8Array;
+  /** What was said with the push, `git push -o`: `ci.skip` leaves what it brought untested. */
+  pushOptions?: string | string[];
   /** How long to follow another run in the repository instead of failing as `busy`; `Infinity` for ever. */
   waitMs?: number;
   /** Whether commits that are named run again though they have a verdict. */
@@ -312,7 +314,7 @@ export class Engine implements AsyncDisposable {
   /** Writes a commit's tree to a folder, which must not exist or be empty. */
   export(revision: string, dir: Path, options?: { signal?: AbortSignal }): Promise<void>;
   /** Installs the git hook that runs what is pushed. Gives lines that a person should see. */
-  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean }): Promise<string[]>;
+  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean; adoptBuilds?: boolean }): Promise<string[]>;
   /** Takes the hook out again. */
   uninstall(): Promise<string[]>;
   /** Packs all but the newest builds, and those to leave: what `tinyci compact --json` prints. */
@@ -325,6 +327,25 @@ export class Engine implements AsyncDisposable {
     dryRun?: boolean;
     signal?: AbortSignal;
   }): Promise<any>;
+  /**
+   * Ends the job of a commit in whatever process it is, or the whole run without a revision, and waits
+   * until it has ended: what `tinyci cancel --json` prints. The signal ends the wait.
+   */
+  cancel(options?: {
+    revision?: string;
+    reason?: string;
+    by?: { name: string; address: string };
+    /** Kills at once, without a grace period and without `after_all`. */
+    kill?: boolean;
+    /** How long to wait; `Infinity` unless said. */
+    waitMs?: number;
+    signal?: AbortSignal;
+  }): Promise<any>;
+  /** Leaves a commit untested, and gives the record; a job of it is ended first. */
+  skip(
+    revision: string,
+    options?: { reason?: string; by?: { name: string; address: string }; signal?: AbortSignal },
+  ): Promise<any>;
   /** Takes a commit's verdict away, so that it is due again; false if it had none. */
   forget(revision: string): Promise<boolean>;
   /**

@@ -14,7 +14,10 @@ use std::{
 
 use git2::{Commit, Oid};
 
-use super::{Repo, commit_id, git_error, history, id_bytes, oid, own_ref};
+use super::{
+    Repo, commit_id, git_error, history, id_bytes, oid, own_ref,
+    shared_write::{empty_tree, share_ref},
+};
 use crate::{
     commit::{CommitId, TreeId},
     deployment::Approval,
@@ -77,7 +80,7 @@ impl Repo {
         author: (&str, &str),
     ) -> Result<CommitId, Error> {
         let write = || {
-            let tree = self.git.treebuilder(None)?.write()?;
+            let tree = empty_tree(&self.git)?;
             own_ref::commit_by(&self.git, author, tree, &[], seconds(approval), &message(approval))
         };
         write().map_err(|source| unstored(approval, source)).and_then(commit_id)
@@ -89,8 +92,7 @@ impl Repo {
     ///
     /// As [`make_approval`](Self::make_approval).
     pub(crate) fn approval_text(&self, approval: &Approval) -> Result<(TreeId, String), Error> {
-        let tree = self.git.treebuilder(None).and_then(|it| it.write());
-        let tree = tree.map_err(|source| unstored(approval, source))?;
+        let tree = empty_tree(&self.git).map_err(|source| unstored(approval, source))?;
         Ok((TreeId::from_bytes(id_bytes(tree)?), format!("{}\n", message(approval))))
     }
 
@@ -105,9 +107,12 @@ impl Repo {
     ///
     /// [`Git`](ErrorKind::Git) where it cannot be written.
     pub(crate) fn keep_approval(&self, approval: &Approval, id: CommitId) -> Result<(), Error> {
-        let kept =
-            self.git.reference(&approval.reference, oid(id)?, false, "tinyci: approve").map(drop);
-        kept.map_err(|source| unstored(approval, source))
+        let id = oid(id)?;
+        let keep = || {
+            self.git.reference(&approval.reference, id, false, "tinyci: approve")?;
+            share_ref(&self.git, &approval.reference)
+        };
+        keep().map_err(|source| unstored(approval, source))
     }
 
     /// All that stands where the approvals of a commit with this config in this environment do, the

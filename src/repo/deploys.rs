@@ -13,6 +13,7 @@ use git2::{ErrorCode, ObjectType, Oid};
 use super::{
     Repo, commit_id, git_error, history, oid,
     own_ref::{self, Edit, OwnRef},
+    shared_write::empty_tree,
 };
 use crate::{
     commit::CommitId,
@@ -135,7 +136,7 @@ impl Repo {
         author: (&str, &str),
         deployed: Option<CommitId>,
     ) -> Result<Oid, git2::Error> {
-        let tree = self.git.treebuilder(None)?.write()?;
+        let tree = empty_tree(&self.git)?;
         let time = entry.finished.unwrap_or(entry.started);
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let time = i64::try_from(time).unwrap_or(i64::MAX);

@@ -19,7 +19,8 @@ use crate::{
     error::{Error, ErrorKind},
 };
 
-/// Everybody may read it: an account that deploys looks at the marks of others.
+/// Everybody may read it, since an account that deploys looks at the marks of others; nobody else may
+/// write it, whoever the repository is shared with.
 const MODE: u32 = 0o644;
 
 /// Who could write a mark beside its owner: then it is none.

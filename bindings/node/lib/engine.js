@@ -169,9 +169,13 @@ export class Engine {
 
   install(options = {}) {
     return this.#call(async (engine) => {
-      known("option of an installation", options, ["command", "hideRefs", "sharedHooks"]);
-      const { command, hideRefs, sharedHooks } = options;
-      const how = flags([hideRefs, constants.INSTALL_HIDE_REFS], [sharedHooks, constants.INSTALL_SHARED_HOOKS]);
+      known("option of an installation", options, ["command", "hideRefs", "sharedHooks", "adoptBuilds"]);
+      const { command, hideRefs, sharedHooks, adoptBuilds } = options;
+      const how = flags(
+        [hideRefs, constants.INSTALL_HIDE_REFS],
+        [sharedHooks, constants.INSTALL_SHARED_HOOKS],
+        [adoptBuilds, constants.INSTALL_ADOPT_BUILDS],
+      );
       return lines(await later.install(engine, command, how));
     });
   }
@@ -196,6 +200,32 @@ export class Engine {
       const { keep = -1, maxAgeMs = -1, maxBytes = -1, dryRun, signal } = options;
       const how = flags([dryRun, constants.PRUNE_DRY_RUN]);
       return JSON.parse(await withCancel(signal, (token) => later.prune(engine, keep, maxAgeMs, maxBytes, how, token)));
+    });
+  }
+
+  cancel(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of a cancel", options, ["revision", "reason", "by", "kill", "waitMs", "signal"]);
+      const { revision = null, reason = null, by, kill, waitMs = Infinity, signal } = options;
+      const how = flags([kill, constants.JOB_CANCEL_KILL]);
+      const wait = waitMs === Infinity ? -1 : waitMs;
+      return JSON.parse(
+        await withCancel(signal, (token) =>
+          later.job_cancel(engine, revision, reason, by?.name ?? null, by?.address ?? null, how, wait, token),
+        ),
+      );
+    });
+  }
+
+  skip(revision, options = {}) {
+    return this.#call(async (engine) => {
+      known("option of skipping", options, ["reason", "by", "signal"]);
+      const { reason = null, by, signal } = options;
+      return JSON.parse(
+        await withCancel(signal, (token) =>
+          later.skip(engine, revision, reason, by?.name ?? null, by?.address ?? null, token),
+        ),
+      );
     });
   }
 

@@ -187,6 +187,33 @@ test("old builds are packed, and a verdict is taken away", async (t) => {
   assert.ok(existsSync(repository.file("builds")));
 });
 
+test("commits are canceled and skipped by name", async (t) => {
+  const repository = new Repository(t, config("build: echo going; exec sleep 600\n"));
+  const hung = repository.git("rev-parse", "HEAD");
+  const engine = await open(repository.path);
+  t.after(() => engine.close());
+  const by = { name: "Ada", address: "ada@example.org" };
+  const run = engine.run();
+  for await (const event of run) {
+    if (event.kind !== "output") continue;
+    const canceled = await engine.cancel({ revision: hung, reason: "it hangs", by, waitMs: 0 });
+    assert.deepEqual([canceled.whole_run, canceled.jobs.map((job) => job.commit)], [false, [hung]]);
+  }
+  assert.equal(run.records[0].outcome, "canceled");
+  await assert.rejects(engine.cancel(), { status: "not_found" });
+  await assert.rejects(engine.cancel({ revision: hung, kill: true }), { status: "not_found" });
+  await assert.rejects(engine.cancel({ rev: hung }), TypeError);
+  const record = await engine.skip(hung, { reason: "no use", by });
+  const intervention = { kind: "skip", by: "Ada <ada@example.org>", reason: "no use" };
+  assert.deepEqual([record.outcome, record.intervention], ["skipped", intervention]);
+  await assert.rejects(engine.skip(hung), { status: "invalid_arg" });
+
+  const pushed = repository.commit(config("build: 'true'\n"));
+  const hookLines = `${hung} ${pushed} refs/heads/main\n`;
+  const records = await engine.run({ hookLines, pushOptions: "ci.skip" }).wait();
+  assert.deepEqual(records.map((one) => one.outcome), ["skipped"]);
+});
+
 test("tags are filled in", () => {
   assert.equal(interpolate("make <%= target %> <%% x", { target: "all" }), "make all <% x");
   assert.throws(() => interpolate("a\n <%= target %>"), { name: "TinyciError", status: "interpolate", line: 2 });

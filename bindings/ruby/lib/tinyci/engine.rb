@@ -98,9 +98,10 @@ module TinyCI
     end
 
     # Installs the git hook that runs what is pushed. Returns lines that a person should see.
-    def install(command = nil, hide_refs: false, shared_hooks: false)
+    def install(command = nil, hide_refs: false, shared_hooks: false, adopt_builds: false)
       flags = (hide_refs ? Header::INSTALL_HIDE_REFS : 0) |
-              (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0)
+              (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0) |
+              (adopt_builds ? Header::INSTALL_ADOPT_BUILDS : 0)
       lines(ask(:text, :tinyci_install, Native.utf8(command), flags))
     end
 
@@ -128,6 +129,24 @@ module TinyCI
     # refs, which each run restores. Returns the refs, as `tinyci results --forget-all --json` prints
     # them.
     def forget_all = JSON.parse(ask(:text, :tinyci_forget_all))
+
+    # Ends the job of a commit in whatever process it is, or the whole run without one, and waits until
+    # it has ended: `wait` is true for as long as that takes, a number of seconds, or false. `by` is a
+    # name and an address; `cancel` ends the wait. A run of this process has to be read on meanwhile.
+    # Returns what `tinyci cancel --json` prints.
+    def cancel(revision = nil, reason: nil, by: nil, kill: false, wait: true, cancel: nil)
+      words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
+      flags = kill ? Header::JOB_CANCEL_KILL : 0
+      wait = wait == true ? -1 : Native.milliseconds(wait || 0)
+      JSON.parse(stoppable(cancel) { |it| ask(:text, :tinyci_job_cancel, *words, flags, wait, it) })
+    end
+
+    # Gives a commit the verdict `skipped`, so that it is not tested; a job of it is ended first.
+    # Returns the record, what `tinyci skip --json` prints.
+    def skip(revision, reason: nil, by: nil, cancel: nil)
+      words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
+      JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_skip, *words, token) })
+    end
 
     # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
     # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.

@@ -58,6 +58,8 @@ module TinyCI
     RESULTS_ALL_ATTEMPTS = 1
     INSTALL_HIDE_REFS = 1
     INSTALL_SHARED_HOOKS = 2
+    INSTALL_ADOPT_BUILDS = 4
+    JOB_CANCEL_KILL = 1
     PRUNE_DRY_RUN = 1
     OK = 0
     DONE = 1
@@ -118,6 +120,7 @@ module TinyCI
       tinyci_selection_add_range: %i[status handle text error],
       tinyci_selection_add_update: %i[status handle text text text error],
       tinyci_selection_add_hook_lines: %i[status handle text size error],
+      tinyci_selection_add_push_option: %i[status handle text error],
       tinyci_selection_set_wait_ms: %i[status handle int64 error],
       tinyci_selection_set_retry: %i[status handle int32 error],
       tinyci_selection_set_all_history: %i[status handle int32 error],
@@ -242,6 +245,8 @@ module TinyCI
       tinyci_uninstall: %i[status engine out error],
       tinyci_compact: %i[status engine size text handle out error],
       tinyci_forget: %i[status engine text error],
+      tinyci_job_cancel: %i[status engine text text text text uint32 int64 handle out error],
+      tinyci_skip: %i[status engine text text text text handle out error],
       tinyci_prune: %i[status engine int64 int64 int64 uint32 handle out error],
       tinyci_forget_all: %i[status engine out error],
       tinyci_setup_remote: %i[status engine text out error],
