@@ -382,8 +382,8 @@ typedef struct tinyci_commit tinyci_commit;
 typedef struct tinyci_commits tinyci_commits;
 
 /**
- * What is to be deployed. Where one is asked for, NULL is the newest commit that is green, on a
- * branch that is deployed.
+ * What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
+ * branch that contains what is deployed.
  *
  * Owned by the host. What it is given to copies it.
  */
@@ -2502,7 +2502,8 @@ tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
                                                  tinyci_error **err);
 
 /**
- * Says whether to deploy also what is not green, which the record keeps.
+ * Says whether to deploy also what is not green, and to go back also to what is no longer on a branch
+ * that deploys. The record keeps it.
  *
  * @param request  The request.
  * @param force    0 for no, which is how a request begins; anything else for yes.
@@ -2598,7 +2599,9 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, as `tinyci_run_start`.
  *         What keeps it from beginning comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` where
  *         there is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, not on a
- *         branch that is deployed, or whose config knows no such environment; `TINYCI_BUSY` while
+ *         branch that is deployed, or whose config knows no such environment, and where a commit has
+ *         to be named: several are as new as each other, or what is deployed would be lost (the plan's
+ *         `must_be_named`); `TINYCI_BUSY` while
  *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
  *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
  *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and

@@ -121,7 +121,8 @@ pub struct Deployment {
     pub outcome: DeployOutcome,
     /// Why, where it did not succeed; of one that waits, the question.
     pub reason: Option<String>,
-    /// Whether the commit was not green, and somebody insisted.
+    /// True if a check said no and somebody insisted: the commit was not green, or a rollback led
+    /// to one that is on no branch that deploys.
     pub forced: bool,
     /// Whether it went back to an earlier deployment.
     pub rollback: bool,
@@ -196,7 +197,8 @@ pub struct DeployRequest {
     pub revision: Option<String>,
     /// The deployment before the one that is there now.
     pub rollback: bool,
-    /// Also where the commit is not green. That is kept in the record.
+    /// Also if the commit is not green, or if a rollback leads to one that is no longer on a
+    /// branch that deploys. That is kept in the record.
     pub force: bool,
     /// Who deploys, by name and address; whom git's configuration names without it.
     pub by: Option<(String, String)>,
@@ -205,7 +207,7 @@ pub struct DeployRequest {
 }
 
 impl DeployRequest {
-    /// The newest commit that is green, on a branch that is deployed.
+    /// The newest green commit of the environment's branch that contains what is deployed.
     pub fn newest() -> Self {
         Self::default()
     }
@@ -220,7 +222,8 @@ impl DeployRequest {
         Self { rollback: true, ..Self::default() }
     }
 
-    /// Deploys also what is not green.
+    /// Deploys also what is not green; goes back also to what is no longer on a branch that
+    /// deploys.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -277,6 +280,9 @@ pub struct DeployPlan {
     pub coming: Vec<Commit>,
     /// What it takes away: commits that are deployed now and not part of it, the newest first.
     pub leaving: Vec<Commit>,
+    /// True if nobody named the commit and it does not contain what is deployed, which would be
+    /// lost: a person has to say so. This plan as a request names it.
+    pub must_be_named: bool,
     /// Newer commits that were passed over, the newest first, and why.
     pub passed_over: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
@@ -286,7 +292,8 @@ pub struct DeployPlan {
     pub acts: Vec<String>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,
-    /// Whether it goes on although the commit is not green.
+    /// True if it goes on although the commit is not green, or, going back, on no branch that
+    /// deploys.
     pub forced: bool,
     /// Whether it goes back to an earlier deployment.
     pub rollback: bool,

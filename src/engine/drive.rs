@@ -94,7 +94,9 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
-        if let Err(error) = self.attend().and_then(|()| self.tell_pusher()) {
+        if let Err(error) =
+            self.remember_tips().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
+        {
             // A fault before anything was begun means that the run could not begin.
             if self.attempted.is_empty() {
                 return Err(error);
@@ -111,6 +113,18 @@ impl<'a> Drive<'a> {
         }
         self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
         Ok(self.summary)
+    }
+
+    /// Keeps what a push made the tip of a branch: a deployment asks for it.
+    fn remember_tips(&self) -> Result<(), Error> {
+        let mut tips = Vec::new();
+        let branches =
+            self.pushed.iter().filter(|it| it.reference.as_bytes().starts_with(b"refs/heads/"));
+        for update in branches {
+            let tip = update.new.map(|id| self.repo.peel(id)).transpose()?.flatten();
+            tips.extend(tip.map(|tip| (update.reference.clone(), tip)));
+        }
+        self.workspace.note_tips(&tips)
     }
 
     /// Does what the caller came for.

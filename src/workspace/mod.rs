@@ -11,6 +11,7 @@
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `seen_tips` | which commits a push made the tip of a branch |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
 //! | `bound` | how much of a log is kept |
 //! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
@@ -32,6 +33,7 @@ mod lock;
 mod lock_file;
 mod log;
 mod remove;
+mod seen_tips;
 mod stamp;
 mod tail;
 

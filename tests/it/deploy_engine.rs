@@ -208,7 +208,8 @@ fn rollbacks_go_back_one_deployment_after_the_other() {
     assert_eq!(back(&stage).unwrap_err().kind(), ErrorKind::NotFound);
     let shorts = [0, 1, 2, 1, 0].map(|index: usize| ids[index].short());
     assert_eq!(stage.trace(), shorts);
-    newest(&stage).unwrap();
+    assert_eq!(newest(&stage).unwrap().commit, ids[0], "what was rolled back stays so");
+    request(&stage.engine(), ids[2]).unwrap();
     assert_eq!(deployed(&stage), Some(ids[2]));
 
     stage.engine().forget(&ids[0].to_string()).unwrap();

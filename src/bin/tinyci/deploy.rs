@@ -9,7 +9,7 @@ use std::{
 
 use tinyci::{
     ApprovalState, CancelToken, DeployOutcome, DeployPlan, DeployRequest, DeployRules, Deployment,
-    Engine, Event,
+    Engine, Event, Outcome,
 };
 
 use crate::{
@@ -34,7 +34,8 @@ const SHOWN_MAX: usize = 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{DEPLOY_EXIT_CODES}"))]
 pub(crate) struct DeployArgs {
-    /// The commit to deploy [default: the newest green one on a branch that is deployed]
+    /// The commit to deploy [default: the newest green one of the
+    /// environment's branch that contains what is deployed]
     #[arg(value_name = "REV")]
     revision: Option<String>,
     /// Deploy a commit that is not green; the record says so
@@ -117,6 +118,10 @@ pub(crate) fn promote(
         stdout.finish()?;
         return Ok(OK);
     }
+    if how.yes && plan.must_be_named {
+        stdout.finish()?;
+        return Err(unnamed(&plan));
+    }
     let cancel = signals::cancel_on_interrupt()?;
     if plan.interrupted.is_none() && !how.yes && !confirmed(&plan, &cancel)? {
         terminal::complain("tinyci: nothing was deployed");
@@ -136,6 +141,18 @@ pub(crate) fn promote(
         advise(&deployment);
     }
     Ok(exit_code(deployment.outcome.exit_code()))
+}
+
+/// `--yes` agrees to a step forward, and not to losing what is deployed.
+fn unnamed(plan: &DeployPlan) -> Failure {
+    let (id, environment) = (plan.commit.id.short(), &plan.environment);
+    let deployed = plan.running.as_ref().map(|running| running.commit.short());
+    let message = format!(
+        "{}, which is deployed to {environment}, is not part of {id} and would be lost",
+        deployed.unwrap_or_default()
+    );
+    Failure::usage(message)
+        .hint(format!("`tinyci deploy {id} --to {environment}` names the commit"))
 }
 
 /// How often a question that waits looks whether it was interrupted.
@@ -209,12 +226,18 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     }
     if plan.forced {
         let verdict = plan.verdict.map_or("no verdict".to_owned(), |it| format!("verdict {it}"));
-        stdout.line(format_args!("        which has {verdict}, and is forced"));
+        stdout.line(match plan.verdict.is_some_and(Outcome::passed) {
+            true => "        which is on no branch that deploys, and is forced".to_owned(),
+            false => format!("        which has {verdict}, and is forced"),
+        });
     }
     let line = |commit: &tinyci::Commit| {
         format!("{} {}", commit.id.short(), printable(&commit.subject.to_str_lossy()))
     };
     list("brings", &plan.coming.iter().map(line).collect::<Vec<_>>(), stdout);
+    if plan.must_be_named {
+        stdout.line("        which lacks what is deployed: that is on no branch that deploys");
+    }
     list("takes away", &plan.leaving.iter().map(line).collect::<Vec<_>>(), stdout);
     let over = plan.passed_over.iter().map(|(id, why)| format!("{} {why}", id.short()));
     list("passes over", &over.collect::<Vec<_>>(), stdout);

@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     cancel::CancelView,
-    clock, compact,
+    clock,
+    commit::CommitId,
+    compact,
     deployment::{DeployOutcome, DeployRequest, Deployment},
     error::{Error, ErrorKind},
     event::Event,
@@ -102,6 +104,17 @@ pub(in crate::engine) fn locked(open: &Deployment) -> Error {
     Error::new(ErrorKind::Busy, message)
 }
 
+/// The error for a commit that would take away what is deployed, and that nobody has named.
+fn unnamed(candidate: &Candidate, environment: &str, deployed: Option<CommitId>) -> Error {
+    let (id, deployed) = (candidate.commit.id.short(), deployed.map(|id| id.short()));
+    let message = format!(
+        "{}, which is deployed to `{environment}`, is not on a branch that deploys there, and would \
+         be lost: name the commit to deploy, such as {id}",
+        deployed.unwrap_or_default()
+    );
+    Error::new(ErrorKind::InvalidArg, message)
+}
+
 /// A deployment that is decided on.
 struct Attempt<'a> {
     site: &'a Site<'a>,
@@ -123,9 +136,8 @@ impl<'a> Attempt<'a> {
         }
         let from = ledger.running().map(|running| running.commit);
         if let Some(expected) = request.expected.filter(|expected| *expected != from) {
-            let name = |id: Option<crate::commit::CommitId>| {
-                id.map_or_else(|| "nothing".to_owned(), |id| id.short())
-            };
+            let name =
+                |id: Option<CommitId>| id.map_or_else(|| "nothing".to_owned(), |id| id.short());
             let message = format!(
                 "{} is deployed to `{environment}` by now, and not {} as the plan had it: look at \
                  a new plan",
@@ -135,6 +147,9 @@ impl<'a> Attempt<'a> {
             return Err(Error::new(ErrorKind::Busy, message));
         }
         let candidate = Choice { shared, repo: &repo, environment }.candidate(request, &ledger)?;
+        if candidate.loses {
+            return Err(unnamed(&candidate, environment, from));
+        }
         let identity = Identity::of(&repo, request.by.as_ref(), site.env.user.as_deref());
         let desk = Desk {
             root: shared.root.clone(),
@@ -151,7 +166,7 @@ impl<'a> Attempt<'a> {
             from,
             outcome: DeployOutcome::Running,
             reason: None,
-            forced: !candidate.verdict.is_some_and(Outcome::passed),
+            forced: candidate.is_forced(),
             rollback: request.rollback,
             approved_by: None,
             config: candidate.config.clone(),

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `candidate` | which commit is meant, and whether it may be deployed |
+//! | `newest` | which commit is deployed if nobody named one |
 //! | `attempt` | one deployment: lock, entry, phase, entry |
 //! | `automatic` | what follows a push by itself |
 //! | `identity` | who deploys |
@@ -13,6 +14,7 @@ mod attempt;
 mod automatic;
 mod candidate;
 mod identity;
+mod newest;
 
 use std::{cmp::Reverse, collections::HashSet};
 
@@ -24,7 +26,9 @@ use self::{
 use super::{
     dry_run::{DeployForecast, dry_deploy},
     handle::{Engine, Shared},
-    job, reports,
+    job,
+    process_env::ProcessEnv,
+    reports,
 };
 use crate::{
     cancel::CancelToken,
@@ -35,7 +39,6 @@ use crate::{
     error::{Error, ErrorKind},
     event::Observer,
     ledger::Ledger,
-    outcome::Outcome,
     pipeline::{ENVIRONMENT_NAME, is_environment},
     repo::{DeployHistory, Repo},
 };
@@ -44,8 +47,8 @@ impl Engine {
     /// Deploys a commit: runs the `deploy` of its config in its export, and keeps what came of it
     /// on `refs/tinyci/deploys/<environment>`.
     ///
-    /// A revision is a request; [`DeployRequest::newest`] takes the newest commit that is green, on
-    /// a branch that is deployed. The export is the one that the commit's run left; it is made
+    /// A revision is a request; [`DeployRequest::newest`] takes the newest green commit of the
+    /// environment's branch that contains what is deployed. The export is the one that the commit's run left; it is made
     /// again where it is gone. A deployment that fails leaves the environment's pointer where it
     /// was. One that needs an approval which nobody has given does nothing and is
     /// [`Waiting`](DeployOutcome::Waiting).
@@ -64,7 +67,8 @@ impl Engine {
     ///
     /// Nothing was begun: [`NotFound`](ErrorKind::NotFound) where there is nothing to deploy,
     /// [`InvalidArg`](ErrorKind::InvalidArg) for a commit that is not green, not on a branch that
-    /// is deployed, or whose config knows no such environment; [`Busy`](ErrorKind::Busy) while
+    /// is deployed, or whose config knows no such environment, and if a commit has to be named:
+    /// several are as new as each other, or what is deployed would be lost; [`Busy`](ErrorKind::Busy) while
     /// another deployment to this environment runs, and after one that was interrupted
     /// ([`unlock_deploys`](Engine::unlock_deploys)). Only where its end cannot be recorded has
     /// something happened.
@@ -141,7 +145,7 @@ impl Engine {
         let ledger = history.ledger;
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
         let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
-        let forecast = forecast(shared, &repo, &candidate, environment)?;
+        let forecast = forecast((shared, &shared.process_env()), &repo, &candidate, environment)?;
         plan(&repo, environment, (candidate, forecast), &ledger, interrupted, request.rollback)
     }
 
@@ -318,15 +322,14 @@ fn check_environment(environment: &str) -> Result<(), Error> {
 
 /// What the phase would do.
 fn forecast(
-    shared: &Shared,
+    (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     candidate: &Candidate,
     environment: &str,
 ) -> Result<DeployForecast, Error> {
     let Candidate { commit, pipeline, scripts, .. } = candidate;
     let run = reports::record_of(repo, commit.id)?;
-    let env = shared.process_env();
-    dry_deploy((shared, &env), repo, (commit, pipeline, scripts), environment, run.as_ref())
+    dry_deploy((shared, env), repo, (commit, pipeline, scripts), environment, run.as_ref())
 }
 
 fn plan(
@@ -337,11 +340,11 @@ fn plan(
     interrupted: Option<Deployment>,
     rollback: bool,
 ) -> Result<DeployPlan, Error> {
-    let id = candidate.commit.id;
+    let (id, forced) = (candidate.commit.id, candidate.is_forced());
     let running = ledger.running().cloned();
     let (mut coming, mut leaving) = (Vec::new(), Vec::new());
     if let Some(running) = &running {
-        let commits = |tip, hidden| repo.commits(&repo.commits_between(tip, hidden)?);
+        let commits = |tip, hidden| repo.commits(&repo.commits_above(tip, Some(hidden))?);
         coming = commits(id, running.commit)?;
         leaving = commits(running.commit, id)?;
     }
@@ -358,10 +361,11 @@ fn plan(
         coming,
         leaving,
         passed_over: candidate.passed_over,
+        must_be_named: candidate.loses,
         approval,
         acts: forecast.lines,
         interrupted,
-        forced: !candidate.verdict.is_some_and(Outcome::passed),
+        forced,
         rollback,
         commit: candidate.commit,
     })
