@@ -108,7 +108,8 @@ pub use crate::{
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
     deployment::{
-        Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+        Approval, ApprovalState, BuildState, DeployOutcome, DeployPlan, DeployRequest, Deployment,
+        Deploys,
     },
     duration::parse_duration,
     engine::{

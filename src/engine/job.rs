@@ -9,7 +9,9 @@ use std::{
 use super::{
     active_jobs::ActiveJobs,
     desk::Desk,
+    due::settled_outcome,
     handle::Shared,
+    live::Ground,
     process_env::ProcessEnv,
     pump::Sender,
     scripts::Scripts,
@@ -34,7 +36,7 @@ use crate::{
     repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
-    workspace::{Attempts, Build, JobStamp, Logs, RunLock, Workspace},
+    workspace::{Attempts, Build, ExportPlace, JobStamp, Logs, RunLock, Workspace},
 };
 
 /// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
@@ -49,6 +51,8 @@ pub(super) struct Site<'a> {
     pub(super) events: &'a Sender,
     /// What every commit is judged by in place of its own config.
     pub(super) pipeline: Option<&'a Pipeline>,
+    /// True if a job takes the place of what is live, as somebody said.
+    pub(super) replaces_live: bool,
 }
 
 /// What the attempts of a run need beside it: who holds the repository, and how often each commit
@@ -95,12 +99,18 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         asked_for_ref: false,
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
+        counts: job.reason != Reason::Rebuild,
     };
+    let rebuilds = job.reason == Reason::Rebuild;
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
     if let Some(skipped) = skipped_by_somebody(repo, job) {
         voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
     }
-    let counted = books.attempts.increment(&job.commit.id).map(drop);
+    // What has its verdict needs no more attempts at one.
+    let counted = match rebuilds {
+        true => Ok(()),
+        false => books.attempts.increment(&job.commit.id).map(drop),
+    };
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
@@ -114,10 +124,13 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         record.reason = Some(by.phrase());
         record.intervention = Some(by);
     }
+    if !record.counts && record.reason.is_none() {
+        record.reason = Some("it was built again for a deployment: this is no verdict".to_owned());
+    }
     record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied = tally(books, &record, judged.uncounted);
+    let tallied = if rebuilds { Ok(()) } else { tally(books, &record, judged.uncounted) };
     books.lock.withdraw(record.commit);
     voice.report_log_fault();
     voice.end(&record);
@@ -142,6 +155,8 @@ struct Judged {
     uncounted: bool,
     /// When it ended.
     finished: SystemTime,
+    /// True if the script had the export removed.
+    discards: bool,
 }
 
 impl From<&Error> for Judged {
@@ -153,7 +168,8 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        Judged { outcome, reason: Some(error.report()), uncounted, finished: clock::now_ms() }
+        let (reason, finished) = (Some(error.report()), clock::now_ms());
+        Judged { outcome, reason, uncounted, finished, discards: false }
     }
 }
 
@@ -166,11 +182,11 @@ fn judge(
     voice: &mut Voice,
     record: &mut Record,
 ) -> Judged {
-    if let Some(reason) = no_room(site) {
+    if let Some(reason) = no_room(site.shared, site.workspace) {
         voice.begin(job);
         let finished = clock::now_ms();
-        let outcome = Outcome::NoVerdict;
-        return Judged { outcome, reason: Some(reason), uncounted: true, finished };
+        let (outcome, reason) = (Outcome::NoVerdict, Some(reason));
+        return Judged { outcome, reason, uncounted: true, finished, discards: false };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
@@ -178,39 +194,57 @@ fn judge(
         voice.open_log(&build, &job.commit);
     }
     voice.begin(job);
-    let judged = occupied.map(|_occupied| {
-        let ran = run(site, books, repo, job, &build, voice, record);
+    let judged = occupied.and_then(|_occupied| {
+        let wanted = (record.run.as_str(), site.replaces_live);
+        // Taken anew: another job may have finished since.
+        let build = site.workspace.build(&job.commit.build_name());
+        let ground = Ground::of_job((site.shared, repo), build, job.commit.id, wanted)?;
+        let ran = run(site, books, repo, job, &ground, voice, record);
         let whole = ran.is_ok();
         let judged = ran.unwrap_or_else(|error| Judged::from(&error));
-        stamp(&build, record, &judged, whole, voice);
-        judged
+        let green = is_green_already(repo, job)?;
+        record.counts = job.reason != Reason::Rebuild || (green && judged.outcome.passed());
+        // What turned red is no build of a green commit.
+        let is_build = whole && (!green || judged.outcome.passed());
+        if let Err(error) = stamp(&ground, record, &judged, is_build) {
+            // The verdict holds without it; the build counts as gone.
+            voice.warn(error.report());
+        }
+        Ok(judged)
     });
     judged.unwrap_or_else(|error| Judged::from(&error))
 }
 
+/// Whether a commit that is built again for a deployment is green: the job can confirm that, and
+/// nothing else.
+fn is_green_already(repo: &Repo, job: &Job) -> Result<bool, Error> {
+    let green = || Ok(settled_outcome(repo, job.commit.id)?.is_some_and(Outcome::passed));
+    if job.reason == Reason::Rebuild { green() } else { Ok(false) }
+}
+
 /// Writes into the build whose it is, before any verdict says that it is one. One that did not come
 /// as far as its steps leaves an export that is none of its own, and has not finished one.
-fn stamp(build: &Build, record: &Record, judged: &Judged, whole: bool, voice: &mut Voice) {
-    if judged.outcome.verdict().is_none() {
-        return;
+fn stamp(ground: &Ground, record: &Record, judged: &Judged, is_build: bool) -> Result<(), Error> {
+    if !is_build || judged.outcome.verdict().is_none() {
+        return ground.give_up();
     }
-    let finished = whole.then_some(judged.finished);
-    let stamp = JobStamp { run: record.run.clone(), started: record.started, finished };
-    if let Err(error) = build.write_stamp(&stamp) {
-        // The verdict holds without it; the build counts as gone.
-        voice.warn(error.report());
-    }
+    let export = match judged.discards {
+        true => ExportPlace::Discarded,
+        false => ExportPlace::named(ground.build.export_name()),
+    };
+    let (run, started, finished) = (record.run.clone(), record.started, Some(judged.finished));
+    ground.build.write_stamp(&JobStamp { run, started, finished, export })
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
-pub(super) fn no_room(site: &Site<'_>) -> Option<String> {
-    let wanted = site.shared.settings.min_free;
-    let free = site.workspace.free_bytes().ok().filter(|free| *free < wanted)?;
+pub(super) fn no_room(shared: &Shared, workspace: &Workspace) -> Option<String> {
+    let wanted = shared.settings.min_free;
+    let free = workspace.free_bytes().ok().filter(|free| *free < wanted)?;
     let (free, wanted) = (show_bytes(free), show_bytes(wanted));
     Some(format!(
         "the disk of `{}` has {free} left, and nothing is begun with less than {wanted} \
          (tinyci.minFree): make room, for instance with `tinyci prune --keep 5`",
-        site.workspace.builds_dir().display()
+        workspace.builds_dir().display()
     ))
 }
 
@@ -220,10 +254,11 @@ fn run(
     books: Books<'_>,
     repo: &Repo,
     job: &Job,
-    build: &Build,
+    ground: &Ground,
     voice: &mut Voice,
     record: &mut Record,
 ) -> Result<Judged, Error> {
+    let build = &ground.build;
     let (pipeline, scripts) = match site.pipeline {
         Some(given) => (given.clone(), Scripts::of(site.shared, given)?),
         None => Scripts::load(site.shared, repo, &job.commit)?,
@@ -234,7 +269,7 @@ fn run(
     }
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
-    export_to(site, repo, &job.commit, build, voice, &record.run)?;
+    export_to(site, repo, &job.commit, ground, voice, &record.run)?;
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
@@ -242,9 +277,9 @@ fn run(
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
     steps.keep(walked, record);
-    steps.discard(build, voice);
+    let discards = steps.discard(build, voice);
     let reason = skip_reason(outcome, record);
-    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms() })
+    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms(), discards })
 }
 
 /// Where a job comes from, beside its commit.
@@ -269,7 +304,7 @@ impl<'a> JobSource<'a> {
             trigger: job.reason.name(),
             environment: None,
             tag: job.tag.as_ref(),
-            forced: job.reason == Reason::Retry,
+            forced: matches!(job.reason, Reason::Retry | Reason::Rebuild),
         }
     }
 
@@ -289,8 +324,13 @@ impl<'a> JobSource<'a> {
     }
 
     /// What is known of the commit before its first step.
-    pub(super) fn facts(&self, shared: &Shared, repo: &Repo, commit: &Commit) -> Facts {
-        let build = shared.workspace().build(&commit.build_name());
+    pub(super) fn facts(
+        &self,
+        shared: &Shared,
+        repo: &Repo,
+        commit: &Commit,
+        build: &Build,
+    ) -> Facts {
         Facts {
             tags: self.tags(repo, commit).iter().map(Text::to_string).collect(),
             tag: self.tag.map(Text::to_string),
@@ -344,8 +384,8 @@ impl Site<'_> {
         };
         let limits = JobLimits::from_now(shared.settings.timeout);
         let (facts, judge) =
-            (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
-        let lookups = RepoLookups::new(shared, commit, &facts.tags);
+            (source.facts(shared, repo, commit, build), Judge::new(pipeline, source.forced));
+        let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
             pipeline,
             scripts,
@@ -383,13 +423,13 @@ pub(super) fn export_to(
     site: &Site<'_>,
     repo: &Repo,
     commit: &Commit,
-    build: &Build,
+    ground: &Ground,
     voice: &mut Voice,
     run: &str,
 ) -> Result<(), Error> {
-    let started = clock::now_ms();
-    build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
-    build.clean()?;
+    let (build, started) = (&ground.build, clock::now_ms());
+    let export = ExportPlace::named(build.export_name());
+    ground.clear(&JobStamp { run: run.to_owned(), started, finished: None, export })?;
     let target = build.export_temp(run);
     let exported =
         export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
@@ -420,12 +460,12 @@ fn keep(repo: &Repo, job: &Job, record: &mut Record, voice: &mut Voice) -> Resul
 /// Says of a record what became of it where it, or its word, could not be stored.
 fn lose(record: &mut Record, error: &Error) {
     let fault = format!("could not be stored: {}", error.report());
-    record.reason = Some(match (record.outcome.verdict(), record.reason.take()) {
+    record.reason = Some(match (record.verdict(), record.reason.take()) {
         (Some(_), _) => format!("the verdict ({}) {fault}", record.outcome),
         (None, Some(reason)) => format!("{reason}; and the record {fault}"),
         (None, None) => format!("the record {fault}"),
     });
-    if record.outcome.verdict().is_some() {
+    if record.verdict().is_some() {
         record.outcome = Outcome::NoVerdict;
     }
 }
@@ -451,6 +491,9 @@ enum Standing {
 /// Writes the word. One that somebody wrote during the run stands, and this attempt is not green
 /// unless that one is.
 fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
+    if job.reason == Reason::Rebuild {
+        return Ok(Standing::Ours);
+    }
     let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
     let replace = match job.reason {
         Reason::Retry => Replace::Anything,

@@ -89,7 +89,7 @@ impl Engine {
             let mut environment = environment(name, None, of_it);
             let plan = self.deploy_plan(&environment.name, DeployRequest::newest());
             let deployed = environment.deployed.as_ref().map(|it| it.commit);
-            let next = plan.ok().map(|plan| plan.commit);
+            let next = plan.ok().filter(|plan| !plan.must_be_named).map(|plan| plan.commit);
             environment.next = next.filter(|commit| Some(commit.id) != deployed);
             if is_known || environment.next.is_some() {
                 status.environments.push(environment);

@@ -1,7 +1,9 @@
 //! [`Build`]: one commit's folder, and the life of the export in it.
 //!
 //! An export is written as `export.<run>` and renamed once it is whole; an old one is renamed away
-//! before the first of its files goes. So `export` is whole at any moment, a crash included.
+//! before the first of its files goes. So `export` is whole at any moment, a crash included. What is
+//! deployed is never touched: the export of a job beside it keeps the name `export.<run>`, since what
+//! commands install may hold its path, and the stamp says which one is the build's.
 //!
 //! A build that was compacted to `<name>.tar.gz` can be run again: the folder comes into being
 //! anew beside the archive, which stays as it is until the next compaction replaces it.
@@ -21,7 +23,7 @@ use crate::{
     workspace::{
         layout::{Workspace, make_real_dir, replace_file},
         remove::remove,
-        stamp::JobStamp,
+        stamp::{ExportPlace, JobStamp, is_export_name},
     },
 };
 
@@ -43,6 +45,8 @@ pub(crate) struct Build {
     workspace: Workspace,
     name: String,
     dir: PathBuf,
+    /// What the export is called in it.
+    export: String,
 }
 
 /// A build folder that somebody works in. A run has it alone, since it makes the export anew;
@@ -55,7 +59,29 @@ pub(crate) struct Occupied {
 impl Build {
     pub(super) fn new(workspace: &Workspace, name: &str) -> Build {
         let dir = workspace.builds_dir().join(name);
-        Build { workspace: workspace.clone(), name: name.to_owned(), dir }
+        let export = ExportPlace::USUAL.to_owned();
+        let build = Build { workspace: workspace.clone(), name: name.to_owned(), dir, export };
+        match build.stamp() {
+            Some(stamp) => build.at(stamp.export.name()),
+            None => build,
+        }
+    }
+
+    /// The same build with an export of this name.
+    pub(crate) fn at(self, export: &str) -> Build {
+        Build { export: export.to_owned(), ..self }
+    }
+
+    /// What the export is called in the folder.
+    pub(crate) fn export_name(&self) -> &str {
+        &self.export
+    }
+
+    /// The names of the exports in the folder, whole or not.
+    pub(crate) fn exports(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| is_export_name(name)).collect()
     }
 
     /// The folder: what `<%= target %>` stands for.
@@ -129,7 +155,7 @@ impl Build {
 
     /// The commit's tree as files: what `<%= export %>` stands for.
     pub(crate) fn export_dir(&self) -> PathBuf {
-        self.dir.join("export")
+        self.dir.join(&self.export)
     }
 
     /// The log of this commit's runs.
@@ -232,7 +258,13 @@ impl Build {
 
     /// Where the export of this run is written before it is whole.
     pub(crate) fn export_temp(&self, run: &str) -> PathBuf {
-        self.dir.join(format!("export.{run}"))
+        self.dir.join(Self::name_beside(run))
+    }
+
+    /// What the export of a run is called until it is whole, and for good beside one that is
+    /// deployed.
+    pub(crate) fn name_beside(run: &str) -> String {
+        format!("export.{run}")
     }
 
     /// Makes the export of this run the build's export, in the place of an older one.
@@ -241,19 +273,23 @@ impl Build {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the older one cannot be removed or the new one not renamed.
     pub(crate) fn publish(&self, run: &str) -> Result<(), Error> {
-        self.retire()?;
         let (new, export) = (self.export_temp(run), self.export_dir());
+        if new == export {
+            return Ok(());
+        }
+        self.retire()?;
         fs::rename(&new, &export)
             .map_err(|source| Error::io("put the finished export in place at", &export, source))?;
         remove(&self.dir.join(REMOVED))
     }
 
-    /// Removes the old export and what killed runs left of theirs. Log and artifacts stay.
+    /// Removes the exports, and what killed runs left of theirs, but those of the names in `kept`.
+    /// Log and artifacts stay.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) naming the first path that does not go.
-    pub(crate) fn clean(&self) -> Result<(), Error> {
+    pub(crate) fn clean(&self, kept: &[String]) -> Result<(), Error> {
         let failed = |source| Error::io("clean the build folder", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
             Ok(there) if there.is_dir() => {}
@@ -261,14 +297,28 @@ impl Build {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed(error)),
         }
-        self.retire()?;
+        let is_kept = |name: &OsStr| kept.iter().any(|it| name == it.as_str());
+        if !is_kept(OsStr::new(&self.export)) {
+            self.retire()?;
+        }
         for entry in fs::read_dir(&self.dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            if is_unfinished_export(&name) {
+            let is_export = name == ExportPlace::USUAL || is_unfinished_export(&name);
+            if is_export && !is_kept(&name) {
                 remove(&self.dir.join(name))?;
             }
         }
         Ok(())
+    }
+
+    /// Removes the export, and no other one.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) naming the first path that does not go.
+    pub(crate) fn discard(&self) -> Result<(), Error> {
+        self.retire()?;
+        remove(&self.dir.join(REMOVED))
     }
 
     /// Renames the old export away, whatever it is: a link that took its place goes as a link.
@@ -349,7 +399,7 @@ mod tests {
     fn clean_takes_exports_of_every_kind_and_leaves_the_rest() {
         let repo = TestRepo::bare();
         let build = build(&repo);
-        build.clean().unwrap();
+        build.clean(&[]).unwrap();
         build.prepare(&|| false).unwrap();
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
@@ -359,9 +409,35 @@ mod tests {
         fs::write(build.log_path(), "log").unwrap();
         fs::write(build.archive_path(), "archive").unwrap();
         fs::create_dir(build.dir().join("artifacts")).unwrap();
-        build.clean().unwrap();
+        build.clean(&[]).unwrap();
         assert_eq!(entries(build.dir()), ["artifacts", "tinyci.log"]);
         assert!(build.archive_path().exists(), "an archive is never lost to a new run");
+    }
+
+    #[test]
+    fn what_is_kept_stays_and_the_stamp_says_which_export_is_the_builds() {
+        let repo = TestRepo::bare();
+        let first = build(&repo);
+        first.prepare(&|| false).unwrap();
+        write_export(&first, "1", "deployed");
+        first.publish("1").unwrap();
+        let kept = [ExportPlace::USUAL.to_owned()];
+        let second = first.clone().at(&Build::name_beside("2"));
+        second.clean(&kept).unwrap();
+        write_export(&second, "2", "beside");
+        second.publish("2").unwrap();
+        assert_eq!(entries(second.dir()), ["export", "export.2"]);
+        let now = std::time::UNIX_EPOCH;
+        let export = ExportPlace::named("export.2");
+        let stamp = JobStamp { run: "2".into(), started: now, finished: Some(now), export };
+        second.write_stamp(&stamp).unwrap();
+        assert_eq!(build(&repo).export_dir(), second.export_dir());
+        let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();
+        assert_eq!((text(&first), text(&second)), ("deployed".into(), "beside".into()));
+        second.discard().unwrap();
+        assert_eq!(entries(second.dir()), ["export", "job.json"]);
+        second.clean(&[]).unwrap();
+        assert_eq!(entries(second.dir()), ["job.json"]);
     }
 
     #[test]
@@ -374,13 +450,13 @@ mod tests {
 
         fs::create_dir(repo.path().join("builds")).unwrap();
         std::os::unix::fs::symlink(&victim, build.dir()).unwrap();
-        for refused in [build.prepare(&|| false).map(drop), build.clean()] {
+        for refused in [build.prepare(&|| false).map(drop), build.clean(&[])] {
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
         }
         fs::remove_file(build.dir()).unwrap();
         build.prepare(&|| false).unwrap();
         std::os::unix::fs::symlink(&victim, build.export_dir()).unwrap();
-        build.clean().unwrap();
+        build.clean(&[]).unwrap();
         assert!(entries(build.dir()).is_empty());
         assert_eq!(entries(&victim), ["export.1"]);
     }

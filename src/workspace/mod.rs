@@ -13,6 +13,7 @@
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `seen_tips` | which commits a push made the tip of a branch |
 //! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
 //! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
@@ -39,6 +40,7 @@ mod looked_at;
 mod pins;
 mod pushed;
 mod remove;
+mod seen_tips;
 mod stamp;
 mod stop_request;
 mod tail;
@@ -54,7 +56,7 @@ pub(crate) use self::{
     looked_at::LookedAt,
     pushed::Pushed,
     remove::remove,
-    stamp::JobStamp,
+    stamp::{ExportPlace, JobStamp},
     stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

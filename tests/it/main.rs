@@ -75,6 +75,10 @@ mod crash_signals;
 #[cfg(feature = "cli")]
 mod crash_writers;
 #[cfg(feature = "cli")]
+mod deploy_build;
+#[cfg(feature = "cli")]
+mod deploy_choice;
+
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]

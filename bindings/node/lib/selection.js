@@ -13,6 +13,7 @@ const WORDS = {
   hookLines: (to, lines) => now.selection_add_hook_lines(to, ...sized("hookLines", lines)),
   waitMs: (to, ms) => now.selection_set_wait_ms(to, ms === Infinity ? -1 : ms),
   retry: now.selection_set_retry,
+  replaceLive: now.selection_set_replace_live,
   allHistory: now.selection_set_all_history,
   pipeline: (to, pipeline) => now.selection_set_pipeline(to, pointerOf(pipeline)),
 };

@@ -253,13 +253,13 @@ impl Steps<'_> {
         }
     }
 
-    /// Removes the export, if a step wants it gone.
-    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) {
-        if self.memory.discards_export()
-            && let Err(error) = build.clean()
-        {
+    /// Removes the export, if a step wants it gone; true if one did.
+    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) -> bool {
+        let wanted = self.memory.discards_export();
+        if wanted && let Err(error) = build.discard() {
             voice.warn(format!("the export could not be removed: {}", error.report()));
         }
+        wanted
     }
 
     /// True if there is anything to do at a step.
