@@ -50,6 +50,7 @@ tinyci_status tinyci_selection_add_revision(tinyci_selection *selection, const c
 tinyci_status tinyci_selection_add_range(tinyci_selection *selection, const char *range, tinyci_error **err);
 tinyci_status tinyci_selection_add_update(tinyci_selection *selection, const char *old_id, const char *new_id, const char *ref_name, tinyci_error **err);
 tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection, const char *text, size_t len, tinyci_error **err);
+tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection, const char *option, tinyci_error **err);
 tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection, int64_t wait_ms, tinyci_error **err);
 tinyci_status tinyci_selection_set_retry(tinyci_selection *selection, int32_t retry, tinyci_error **err);
 tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection, int32_t replace_live, tinyci_error **err);
@@ -171,10 +172,13 @@ tinyci_status tinyci_deploy_start(const tinyci_engine *engine, const char *envir
 tinyci_status tinyci_rollback_start(const tinyci_engine *engine, const char *environment, const tinyci_cancel *cancel, tinyci_run **out, tinyci_error **err);
 tinyci_status tinyci_approve(const tinyci_engine *engine, const char *environment, const char *rev, char **approval, tinyci_error **err);
 tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine, const char *environment, const char *reason, tinyci_error **err);
+tinyci_status tinyci_retire(const tinyci_engine *engine, const char *environment, tinyci_error **err);
 tinyci_status tinyci_install(const tinyci_engine *engine, const char *command, uint32_t flags, char **notes, tinyci_error **err);
 tinyci_status tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
-tinyci_status tinyci_compact(const tinyci_engine *engine, size_t newest, const char *leave, const tinyci_cancel *cancel, char **archives, tinyci_error **err);
+tinyci_status tinyci_compact(const tinyci_engine *engine, size_t newest, const char *leave, const tinyci_cancel *cancel, char **report, tinyci_error **err);
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
+tinyci_status tinyci_job_cancel(const tinyci_engine *engine, const char *rev, const char *reason, const char *name, const char *address, uint32_t flags, int64_t wait_ms, const tinyci_cancel *cancel, char **report, tinyci_error **err);
+tinyci_status tinyci_skip(const tinyci_engine *engine, const char *rev, const char *reason, const char *name, const char *address, const tinyci_cancel *cancel, char **record, tinyci_error **err);
 tinyci_status tinyci_prune(const tinyci_engine *engine, int64_t keep, int64_t max_age_ms, int64_t max_bytes, uint32_t flags, const tinyci_cancel *cancel, char **report, tinyci_error **err);
 tinyci_status tinyci_forget_all(const tinyci_engine *engine, char **report, tinyci_error **err);
 tinyci_status tinyci_setup_remote(const tinyci_engine *engine, const char *remote, char **changes, tinyci_error **err);

@@ -2753,19 +2753,20 @@ tinyci_status tinyci_uninstall(const tinyci_engine *engine,
 /**
  * Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
  * deployed, was before, would be next or waits for an approval, and what a link in a folder of
- * `tinyci.pin` leads into.
+ * `tinyci.pin` leads into. A build that cannot be packed is left as it is, and the rest goes on.
  *
- * @param engine    The engine.
- * @param newest    How many of the newest builds to leave as they are.
- * @param leave     More builds to leave, one a line: names, paths of or in builds, links to them,
- *                  commits' ids. NULL for none.
- * @param cancel    What can stop it from another thread; NULL for nothing.
- * @param archives  Where the paths of the new archives are stored, one a line, to be freed with
- *                  `tinyci_string_free`, or NULL.
- * @param err       Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to pack; `TINYCI_BUSY` where another call packs
- *         already; `TINYCI_CANCELED`; `TINYCI_IO` naming what could not be read or written: that
- *         build is left as it is.
+ * @param engine  The engine.
+ * @param newest  How many of the newest builds to leave as they are.
+ * @param leave   More builds to leave, one a line: names, paths of or in builds, links to them,
+ *                commits' ids. NULL for none.
+ * @param cancel  What can stop it from another thread; NULL for nothing.
+ * @param report  Where is stored what was packed, what `tinyci compact --json` prints, to be freed
+ *                with `tinyci_string_free`, or NULL. Its `not_removed` names what could not be
+ *                packed, and folders that are packed and do not go.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
+ *         where another call packs already; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot
+ *         be listed.
  *
  * Any thread.
  */
@@ -2773,7 +2774,7 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
                              size_t newest,
                              const char *leave,
                              const tinyci_cancel *cancel,
-                             char **archives,
+                             char **report,
                              tinyci_error **err);
 
 /**
@@ -2793,7 +2794,7 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
  * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
  * before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
  * into. Verdicts and records stay. Without any rule those of the repository's settings
- * hold, `tinyci.pruneKeep` and its like.
+ * hold, `tinyci.pruneKeep` and its like. A build that does not go is passed over.
  *
  * @param engine      The engine.
  * @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
@@ -2802,11 +2803,13 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
  * @param flags       A sum of `TINYCI_PRUNE_*`.
  * @param cancel      What can stop it from another thread; NULL for nothing.
  * @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
- *                    freed with `tinyci_string_free`, or NULL.
+ *                    freed with `tinyci_string_free`, or NULL. Its `not_removed` names what does
+ *                    not go.
  * @param err         Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to remove; `TINYCI_INVALID_ARG` where neither
- *         the call nor the settings have a rule; `TINYCI_BUSY` where another call packs or removes
- *         builds; `TINYCI_CANCELED`; `TINYCI_IO` naming what does not go.
+ * @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
+ *         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
+ *         where another call packs or removes builds; `TINYCI_CANCELED`; `TINYCI_IO` where the
+ *         builds cannot be listed.
  *
  * Any thread.
  */

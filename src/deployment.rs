@@ -32,11 +32,13 @@ pub enum DeployOutcome {
     Waiting,
     /// It began, and nobody saw it end. What runs there has to be looked at.
     Interrupted,
+    /// No deployment, but the end of them: nothing runs there any more.
+    Retired,
 }
 
 impl DeployOutcome {
     /// Every outcome there is.
-    pub const ALL: [DeployOutcome; 7] = [
+    pub const ALL: [DeployOutcome; 8] = [
         DeployOutcome::Running,
         DeployOutcome::Success,
         DeployOutcome::Failure,
@@ -44,6 +46,7 @@ impl DeployOutcome {
         DeployOutcome::Canceled,
         DeployOutcome::Waiting,
         DeployOutcome::Interrupted,
+        DeployOutcome::Retired,
     ];
 
     /// Whether the commit is deployed.
@@ -51,11 +54,12 @@ impl DeployOutcome {
         self == DeployOutcome::Success
     }
 
-    /// The process exit code that stands for this outcome: 0 only for a success, 1 where nothing
+    /// The process exit code that stands for this outcome: 0 for a success, and for an environment
+    /// that was retired as it was asked for; 1 where nothing
     /// was deployed, 5 for one that waits, 4 where it is not known, 130 for a canceled one.
     pub fn exit_code(self) -> i32 {
         match self {
-            DeployOutcome::Success => 0,
+            DeployOutcome::Success | DeployOutcome::Retired => 0,
             DeployOutcome::Failure | DeployOutcome::Skipped => 1,
             DeployOutcome::Running | DeployOutcome::Interrupted => 4,
             DeployOutcome::Waiting => 5,
@@ -73,6 +77,7 @@ impl DeployOutcome {
             DeployOutcome::Canceled => "canceled",
             DeployOutcome::Waiting => "waiting",
             DeployOutcome::Interrupted => "interrupted",
+            DeployOutcome::Retired => "retired",
         }
     }
 
@@ -84,9 +89,10 @@ impl DeployOutcome {
             DeployOutcome::Failure => Outcome::Failure,
             DeployOutcome::Skipped => Outcome::Skipped,
             DeployOutcome::Canceled => Outcome::Canceled,
-            DeployOutcome::Running | DeployOutcome::Waiting | DeployOutcome::Interrupted => {
-                Outcome::NoVerdict
-            }
+            DeployOutcome::Running
+            | DeployOutcome::Waiting
+            | DeployOutcome::Interrupted
+            | DeployOutcome::Retired => Outcome::NoVerdict,
         }
     }
 }
@@ -117,7 +123,7 @@ pub struct Deployment {
     pub run: String,
     /// Where to.
     pub environment: String,
-    /// What.
+    /// What. Where the environment was retired, what was there last.
     pub commit: CommitId,
     /// What was deployed there before it.
     pub from: Option<CommitId>,
@@ -178,6 +184,7 @@ impl Deployment {
             DeployOutcome::Interrupted => {
                 format!("Interrupted the deployment of {short} to {environment}")
             }
+            DeployOutcome::Retired => format!("Retired {environment}"),
         }
     }
 }

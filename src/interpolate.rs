@@ -20,7 +20,7 @@ const TRUSTED: [&str; 3] = ["commit", "short", "time"];
 const PATHS: [&str; 3] = ["export", "repo", "target"];
 
 /// Variables that every command also has in its environment, as `TINYCI_` and the name in capitals.
-const IN_ENVIRONMENT: [&str; 14] = [
+const IN_ENVIRONMENT: [&str; 15] = [
     "author",
     "branch",
     "commit",
@@ -32,6 +32,7 @@ const IN_ENVIRONMENT: [&str; 14] = [
     "run",
     "short",
     "subject",
+    "tag",
     "target",
     "time",
     "tree",
@@ -39,6 +40,9 @@ const IN_ENVIRONMENT: [&str; 14] = [
 
 /// The one of them that no step of a run has.
 pub(crate) const OF_DEPLOY: &str = "environment";
+
+/// The one that a step has only if a tag asks for it.
+pub(crate) const OF_TAG: &str = "tag";
 
 /// What [`interpolate`] fills in: names and their values.
 ///
@@ -320,6 +324,11 @@ fn value<'v>(
     }
     if name == OF_DEPLOY {
         return Err(format!("`{name}` exists in `deploy` only ({known})"));
+    }
+    if name == OF_TAG {
+        let message = "`tag` has no value here: no pushed tag asks for this commit, and no `when` of \
+                       this step, of its phase or of the whole config names tags";
+        return Err(format!("{message} ({known})"));
     }
     if vars.may_be_more && is_variable_name(name) {
         return Ok(Cow::Owned(format!("<%= {name} %>")));

@@ -35,9 +35,22 @@ impl Ledger {
         Self { deployments }
     }
 
-    /// The deployment that is there now: the newest that succeeded.
+    /// The deployment that is there now: the newest that succeeded, unless the environment was
+    /// retired since.
     pub(crate) fn running(&self) -> Option<&Deployment> {
-        self.deployments.iter().find(|deployment| deployment.passed())
+        self.since_retired().iter().find(|deployment| deployment.passed())
+    }
+
+    /// Whether the environment was retired, and nobody has deployed there since.
+    pub(crate) fn is_retired(&self) -> bool {
+        !self.deployments.is_empty() && self.since_retired().is_empty()
+    }
+
+    /// The deployments of an environment that was retired begin anew.
+    fn since_retired(&self) -> &[Deployment] {
+        let is_end = |deployment: &Deployment| deployment.outcome == DeployOutcome::Retired;
+        let end = self.deployments.iter().position(is_end).unwrap_or(self.deployments.len());
+        self.deployments.get(..end).unwrap_or_default()
     }
 
     /// The newest deployment, if it began and has no end: nobody has looked since.
@@ -64,15 +77,15 @@ impl Ledger {
 
     /// The newest deployment that waits for an approval, if nothing was deployed since.
     pub(crate) fn waiting(&self) -> Option<&Deployment> {
-        let since = self.deployments.iter().take_while(|deployment| !deployment.passed());
-        since.into_iter().find(|deployment| deployment.outcome == DeployOutcome::Waiting)
+        let mut since = self.since_retired().iter().take_while(|deployment| !deployment.passed());
+        since.find(|deployment| deployment.outcome == DeployOutcome::Waiting)
     }
 
     /// The releases that led to the one that is there now, which is the last. A rollback takes the
     /// one that it leaves out of the way, so that the next one goes back further and not there again.
     fn releases(&self) -> Vec<&Deployment> {
         let mut stack: Vec<&Deployment> = Vec::new();
-        for deployment in self.deployments.iter().rev().filter(|it| it.passed()) {
+        for deployment in self.since_retired().iter().rev().filter(|it| it.passed()) {
             if deployment.rollback
                 && let Some(at) = stack.iter().rposition(|it| it.commit == deployment.commit)
             {
@@ -89,13 +102,13 @@ impl Ledger {
     /// Whether a commit's deployment was tried: one that had nothing to do may come again.
     pub(crate) fn has_tried(&self, id: CommitId) -> bool {
         let tried = |it: &&Deployment| it.outcome != DeployOutcome::Skipped;
-        self.deployments.iter().filter(tried).any(|it| it.commit == id)
+        self.since_retired().iter().filter(tried).any(|it| it.commit == id)
     }
 
     /// The commits that were rolled back and that nobody has deployed since.
     pub(crate) fn rolled_back(&self) -> HashSet<CommitId> {
         let (mut left, mut running) = (HashSet::new(), None);
-        for deployment in self.deployments.iter().rev().filter(|it| it.passed()) {
+        for deployment in self.since_retired().iter().rev().filter(|it| it.passed()) {
             if deployment.rollback {
                 left.extend(running);
             }
@@ -108,7 +121,7 @@ impl Ledger {
     /// The commits that a newer one must contain to be deployed without being named: those that the
     /// latest rollbacks left, as long as nothing was deployed since.
     pub(crate) fn left_by_rollback(&self) -> Vec<CommitId> {
-        let mut passed = self.deployments.iter().filter(|it| it.passed()).peekable();
+        let mut passed = self.since_retired().iter().filter(|it| it.passed()).peekable();
         let mut left = Vec::new();
         while let Some(back) = passed.next_if(|it| it.rollback) {
             let before = passed.peek().map(|it| it.commit);
@@ -125,8 +138,8 @@ mod tests {
 
     use super::*;
 
-    /// `+a` deployed, `-a` failed, `<a` rolled back to, `?a` began and nothing more, `wa` waits;
-    /// the oldest first.
+    /// `+a` deployed, `-a` failed, `<a` rolled back to, `?a` began and nothing more, `wa` waits,
+    /// `xa` retired; the oldest first.
     fn ledger(history: &str) -> Ledger {
         let mut entries = Vec::new();
         for (number, word) in history.split(' ').filter(|word| !word.is_empty()).enumerate() {
@@ -136,6 +149,7 @@ mod tests {
                 "+" | "<" => DeployOutcome::Success,
                 "-" => DeployOutcome::Failure,
                 "w" => DeployOutcome::Waiting,
+                "x" => DeployOutcome::Retired,
                 _ => DeployOutcome::Running,
             };
             let begin = Deployment {
@@ -159,7 +173,7 @@ mod tests {
             let end = Deployment { outcome, finished: Some(UNIX_EPOCH), ..begin.clone() };
             match outcome {
                 DeployOutcome::Running => entries.push(begin),
-                DeployOutcome::Waiting => entries.push(end),
+                DeployOutcome::Waiting | DeployOutcome::Retired => entries.push(end),
                 _ => entries.extend([begin, end]),
             }
         }
@@ -191,6 +205,10 @@ mod tests {
             ("+a +b +a <b", "b", "a"),
             ("<a", "a", "-"),
             ("+a ?b", "a", "-"),
+            ("+a +b xb", "-", "-"),
+            ("+a +b xb -c wc", "-", "-"),
+            ("+a +b xb +c", "c", "-"),
+            ("+a +b xb +c +d xd +b +a", "a", "b"),
         ] {
             let ledger = ledger(history);
             let found = (name(ledger.running()), name(ledger.before_running()));
@@ -238,9 +256,15 @@ mod tests {
 
     #[test]
     fn only_the_newest_without_an_end_is_in_the_way() {
-        for (history, interrupted) in
-            [("", "-"), ("+a", "-"), ("?a", "a"), ("+a ?b", "b"), ("?a +b", "-"), ("?a wb", "-")]
-        {
+        for (history, interrupted) in [
+            ("", "-"),
+            ("+a", "-"),
+            ("?a", "a"),
+            ("+a ?b", "b"),
+            ("?a +b", "-"),
+            ("?a wb", "-"),
+            ("?a xa", "-"),
+        ] {
             assert_eq!(name(ledger(history).interrupted()), interrupted, "{history}");
         }
         let outcomes: Vec<_> = ledger("?a +b -c").deployments.iter().map(|it| it.outcome).collect();
@@ -260,11 +284,22 @@ mod tests {
             ("+a +b +a +b +a", 2, "b"),
             ("+a +b +c +d <c", 2, "ba"),
             ("+a +b +c <a +d", 2, "a"),
+            ("+a +b xb", 2, ""),
+            ("+a +b xb +c +d", 2, "c"),
         ] {
             let ledger = ledger(history);
             let found = ledger.releases_before_running(most).into_iter();
             let found: String = found.map(|deployment| name(Some(deployment))).collect();
             assert_eq!(found, releases, "{history}, {most}");
+        }
+    }
+
+    #[test]
+    fn an_environment_is_retired_until_somebody_deploys_there_again() {
+        for (history, retired) in
+            [("", false), ("+a", false), ("+a xa", true), ("-a xa", true), ("+a xa wb", false)]
+        {
+            assert_eq!(ledger(history).is_retired(), retired, "{history}");
         }
     }
 
@@ -277,6 +312,8 @@ mod tests {
             ("+a wb -b", "b"),
             ("+a wb +b", "-"),
             ("wa +b", "-"),
+            ("+a wb xa", "-"),
+            ("+a xa wb", "b"),
         ] {
             assert_eq!(name(ledger(history).waiting()), waiting, "{history}");
         }

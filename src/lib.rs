@@ -71,6 +71,7 @@ mod job;
 mod ledger;
 mod local_executor;
 mod mask;
+mod not_removed;
 mod outcome;
 mod pipeline;
 mod plan;
@@ -87,11 +88,13 @@ mod script;
 mod secret_dir;
 mod selection;
 mod setting;
+mod sharing;
 mod status;
 mod step;
 mod suggestion;
 #[cfg(feature = "rhai")]
 mod test_report;
+mod version_order;
 mod wire;
 mod workspace;
 
@@ -128,6 +131,7 @@ pub use crate::{
     },
     job::{Job, Plan, Reason},
     local_executor::LocalExecutor,
+    not_removed::NotRemoved,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,

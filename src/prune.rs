@@ -5,11 +5,7 @@
 //! compaction takes: one caller at a time changes the folder of builds, and no build is touched
 //! that a run, or a deployment, works in.
 
-use std::{
-    fs, io,
-    path::PathBuf,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -17,9 +13,10 @@ use crate::{
     bytes::show_bytes,
     cancel::CancelView,
     error::{Error, ErrorKind},
+    not_removed::NotRemoved,
     retention::{BuildName, Kept, PruneReason, Rules, Stored, surplus},
-    wire,
-    workspace::{Build, BuildsFolder, Workspace},
+    wire::{self, NotRemovedMirror},
+    workspace::{Build, BuildsFolder, Mounts, Workspace, remove_file},
 };
 
 /// Which builds to remove. Every rule that is given takes away what it leaves no room for.
@@ -100,6 +97,9 @@ pub struct Pruning {
     pub pinned: Vec<Pinned>,
     /// What a person should see: that those builds alone are more than a rule allows.
     pub warnings: Vec<String>,
+    /// What was to go and is still there, and why. The rest went on. A dry run names only builds in
+    /// which something is mounted.
+    pub not_removed: Vec<NotRemoved>,
     /// Whether nothing was removed, because only a report was asked for.
     pub dry_run: bool,
 }
@@ -112,12 +112,12 @@ impl Pruning {
 
     /// As one line of JSON: `removed`, each with `name`, `bytes` and as `reason` one of `count`,
     /// `age` and `size`; `in_use`; `pinned`, each with `name`, `bytes` and `why`, a list of words;
-    /// `freed_bytes`, `warnings` and `dry_run`.
+    /// `not_removed`, each with `path` and `reason`; `freed_bytes`, `warnings` and `dry_run`.
     ///
     /// ```
     /// let expected = concat!(
-    ///     r#"{"v":1,"dry_run":false,"removed":[],"in_use":[],"pinned":[],"freed_bytes":0,"#,
-    ///     r#""warnings":[]}"#,
+    ///     r#"{"v":1,"dry_run":false,"removed":[],"in_use":[],"pinned":[],"not_removed":[],"#,
+    ///     r#""freed_bytes":0,"warnings":[]}"#,
     /// );
     /// assert_eq!(tinyci::Pruning::default().to_json(), expected);
     /// ```
@@ -133,6 +133,7 @@ impl Pruning {
             removed: removed.collect(),
             in_use: &self.in_use,
             pinned: self.pinned.iter().map(PinnedMirror::of).collect(),
+            not_removed: NotRemovedMirror::list(&self.not_removed),
             freed_bytes: self.freed_bytes(),
             warnings: &self.warnings,
         })
@@ -146,6 +147,7 @@ struct PruningMirror<'a> {
     removed: Vec<PrunedMirror<'a>>,
     in_use: &'a [String],
     pinned: Vec<PinnedMirror<'a>>,
+    not_removed: Vec<NotRemovedMirror<'a>>,
     freed_bytes: u64,
     warnings: &'a [String],
 }
@@ -200,8 +202,8 @@ pub struct Pinned {
 /// # Errors
 ///
 /// [`Busy`](ErrorKind::Busy) if another call packs or removes builds here,
-/// [`Canceled`](ErrorKind::Canceled), or [`Io`](ErrorKind::Io) naming what could not be removed:
-/// the builds before it are gone, those after it stay.
+/// [`Canceled`](ErrorKind::Canceled), or [`Io`](ErrorKind::Io) if the folder of builds cannot be
+/// read. What does not go is passed over, and told.
 pub(crate) fn prune(
     workspace: &Workspace,
     options: &PruneOptions,
@@ -211,20 +213,20 @@ pub(crate) fn prune(
     let mut done = Pruning { dry_run: options.dry_run, ..Pruning::default() };
     let Some(folder) = workspace.builds_folder()? else { return Ok(done) };
     if !options.dry_run {
-        folder.clear_leftovers()?;
+        done.not_removed = folder.clear_leftovers()?;
     }
     let mut names = folder.build_names()?;
     names.extend(folder.archive_names()?);
     names.sort();
     names.dedup();
-    let now = SystemTime::now();
+    let (now, mounts) = (SystemTime::now(), Mounts::now());
     let stored = names.iter().filter_map(|name| {
         let build = workspace.build(name);
         let last_run = build.last_run();
         // Where no job wrote one down, as TinyCI 0.5 did not, no time tells better.
         let since = last_run.or_else(|| build.last_written());
         let age = since.and_then(|time| now.duration_since(time).ok()).unwrap_or_default();
-        let bytes = build.disk_bytes();
+        let bytes = build.disk_bytes(&mounts);
         Some(Stored { name: BuildName::parse(name)?, last_run, age, bytes })
     });
     let rules =
@@ -237,10 +239,10 @@ pub(crate) fn prune(
             return Err(Error::new(ErrorKind::Canceled, "pruning was canceled"));
         }
         let name = build.name.as_str().to_owned();
-        if remove(&folder, &workspace.build(&name), kept, options.dry_run)? {
-            done.removed.push(Pruned { name, bytes: build.bytes, reason });
-        } else {
-            done.in_use.push(name);
+        match remove(&folder, &workspace.build(&name), kept, options.dry_run)? {
+            Fate::Removed => done.removed.push(Pruned { name, bytes: build.bytes, reason }),
+            Fate::InUse => done.in_use.push(name),
+            Fate::Stays(left) => done.not_removed.push(left),
         }
     }
     Ok(done)
@@ -276,43 +278,54 @@ fn too_many(pinned: &[Pinned], options: &PruneOptions) -> Option<String> {
     ))
 }
 
-/// Removes a build, its folder and its archive; false where somebody works in it, or it was deployed
-/// meanwhile.
+/// What becomes of a build that the rules leave no room for.
+enum Fate {
+    Removed,
+    /// Somebody works in it, or it was deployed meanwhile.
+    InUse,
+    Stays(NotRemoved),
+}
+
+/// Removes a build, its folder and its archive. Only not to know which builds stay is an error.
 fn remove(
     folder: &BuildsFolder<'_>,
     build: &Build,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     dry_run: bool,
-) -> Result<bool, Error> {
+) -> Result<Fate, Error> {
     let has_folder = folder.has_folder(build.name());
-    let taken = if has_folder { build.take()? } else { None };
+    let taken = match has_folder.then(|| build.take()).transpose() {
+        Ok(taken) => taken.flatten(),
+        Err(error) => return Ok(Fate::Stays(NotRemoved::new(build.dir(), &error))),
+    };
     // From here on a deployment that has begun shows, and any other makes the build anew.
     if (has_folder && taken.is_none()) || kept()?.has(build.name()) {
-        return Ok(false);
+        return Ok(Fate::InUse);
     }
-    if has_folder && !dry_run {
-        folder.remove_build(build.name())?;
-    }
-    if !dry_run {
-        remove_file(build.archive_path())?;
-    }
-    Ok(true)
+    let gone = match dry_run {
+        true => folder.refuse_mounts(build.name()),
+        false => remove_both(folder, build, has_folder),
+    };
+    Ok(gone.map_or_else(Fate::Stays, |()| Fate::Removed))
 }
 
-fn remove_file(path: PathBuf) -> Result<(), Error> {
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", &path, error))
-        }
-        _ => Ok(()),
+fn remove_both(
+    folder: &BuildsFolder<'_>,
+    build: &Build,
+    has_folder: bool,
+) -> Result<(), NotRemoved> {
+    if has_folder {
+        folder.remove_build(build.name())?;
     }
+    let archive = build.archive_path();
+    remove_file(&archive).map_err(|error| NotRemoved::new(archive, &error))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::path::Path;
+    use std::{fs, path::Path};
 
     use super::*;
     use crate::cancel::CancelToken;

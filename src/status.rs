@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     commit::{Commit, CommitId, Text},
-    deployment::Deployment,
+    deployment::{DeployOutcome, Deployment},
     outcome::Outcome,
 };
 
@@ -97,8 +97,16 @@ pub struct EnvironmentStatus {
     pub remote: Option<String>,
     /// What is deployed.
     pub deployed: Option<Deployment>,
-    /// The newest deployment, where it is another one: it failed, waits, or is under way.
+    /// The newest deployment, where it is another one: it failed, waits, or is under way; or that the
+    /// environment was retired.
     pub latest: Option<Deployment>,
     /// The newest green commit that `deploy` would take, where that is not what is deployed.
     pub next: Option<Commit>,
+}
+
+impl EnvironmentStatus {
+    /// Whether the environment was retired, and nobody has deployed there since.
+    pub fn is_retired(&self) -> bool {
+        self.latest.as_ref().is_some_and(|latest| latest.outcome == DeployOutcome::Retired)
+    }
 }

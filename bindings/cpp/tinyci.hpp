@@ -77,6 +77,7 @@ enum class outcome : std::int32_t {
     waiting = TINYCI_OUTCOME_WAITING,          ///< Of a deployment: a person has to approve first.
     running = TINYCI_OUTCOME_RUNNING,          ///< Of a deployment: it is under way.
     interrupted = TINYCI_OUTCOME_INTERRUPTED,  ///< Of a deployment: nobody saw it end.
+    retired = TINYCI_OUTCOME_RETIRED,          ///< Of an environment: nothing runs there any more.
 };
 
 /// What an event tells. From `hook` on it is a request. Pass over those that you do not know.
@@ -126,8 +127,12 @@ inline constexpr std::uint32_t results_all_attempts = TINYCI_RESULTS_ALL_ATTEMPT
 inline constexpr std::uint32_t install_hide_refs = TINYCI_INSTALL_HIDE_REFS;
 /// For engine::install: even into a folder that other repositories use too.
 inline constexpr std::uint32_t install_shared_hooks = TINYCI_INSTALL_SHARED_HOOKS;
+/// For engine::install: take the builds in `tinyci.buildsDir` over from a repository that is gone.
+inline constexpr std::uint32_t install_adopt_builds = TINYCI_INSTALL_ADOPT_BUILDS;
 /// For engine::prune: remove nothing, and tell what would go.
 inline constexpr std::uint32_t prune_dry_run = TINYCI_PRUNE_DRY_RUN;
+/// For engine::cancel: kill at once, without a grace period and without `after_all`.
+inline constexpr std::uint32_t job_cancel_kill = TINYCI_JOB_CANCEL_KILL;
 /// As a timeout: for as long as it takes.
 inline constexpr std::chrono::milliseconds forever{-1};
 
@@ -1127,6 +1132,10 @@ public:
     selection &hook_lines(std::string_view lines) {
         return set(tinyci_selection_add_hook_lines, lines.data(), lines.size());
     }
+    /// Adds what was said with the push, `git push -o`: `ci.skip` leaves what it brought untested.
+    selection &push_option(const std::string &option) {
+        return set(tinyci_selection_add_push_option, detail::text(option));
+    }
     /// How long to follow another run in the same repository: 0 gives status::busy at once.
     selection &wait(std::chrono::milliseconds limit) {
         return set(tinyci_selection_set_wait_ms, static_cast<std::int64_t>(limit.count()));
@@ -1158,6 +1167,13 @@ private:
     }
 
     detail::handle<tinyci_selection> handle_;
+};
+
+/// Who ends a job or leaves a commit untested, and why. Without a name, whom git's configuration names.
+struct intervention {
+    std::string reason;
+    std::string name;
+    std::string address;
 };
 
 /// What is to be deployed. One that was only made is the newest commit that is green.
@@ -1570,17 +1586,12 @@ public:
     /// Takes the hook out again. Gives lines that a person should see.
     std::string uninstall() const { return detail::make_text(tinyci_uninstall, handle_.get()); }
     /// Packs builds into `.tar.gz` files, except the newest, and these: names, paths, or commits'
-    /// ids. Gives the new archives.
-    std::vector<std::filesystem::path> compact(std::size_t newest,
-                                               const std::vector<std::string> &leave = {},
-                                               const cancel_token &cancel = {}) const {
+    /// ids. Gives what was packed; its `not_removed` names what was not.
+    value compact(std::size_t newest, const std::vector<std::string> &leave = {},
+                  const cancel_token &cancel = {}) const {
         std::string lines;
         for (const std::string &one : leave) lines += one + "\n";
-        std::istringstream archives(detail::make_text(tinyci_compact, handle_.get(), newest,
-                                                      detail::text(lines), cancel.handle_.get()));
-        std::vector<std::filesystem::path> all;
-        for (std::string line; std::getline(archives, line);) all.emplace_back(line);
-        return all;
+        return report(tinyci_compact, newest, detail::text(lines), cancel.handle_.get());
     }
     /// Takes a commit's verdict away, so that it is due again. False where it had none.
     bool forget(const std::string &revision) const {
@@ -1589,6 +1600,24 @@ public:
     /// Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
     /// refs, which each run restores. Gives the refs.
     value forget_all() const { return report(tinyci_forget_all); }
+    /// Ends the job of a commit in whatever process it is, or the whole run for an empty revision, with
+    /// a sum of `job_cancel_*`; waits so long until it has ended. A run of this process has to be
+    /// pulled on meanwhile. Gives what was ended.
+    value cancel(const std::string &revision = "", const intervention &by = {},
+                 std::uint32_t flags = 0, std::chrono::milliseconds wait = forever,
+                 const cancel_token &cancel = {}) const {
+        return report(tinyci_job_cancel, detail::optional_text(revision),
+                      detail::optional_text(by.reason), detail::optional_text(by.name),
+                      detail::optional_text(by.address), flags,
+                      static_cast<std::int64_t>(wait.count()), cancel.handle_.get());
+    }
+    /// Gives a commit the verdict `skipped`; a job of it is ended first. Gives the record.
+    value skip(const std::string &revision, const intervention &by = {},
+               const cancel_token &cancel = {}) const {
+        return report(tinyci_skip, detail::text(revision), detail::optional_text(by.reason),
+                      detail::optional_text(by.name), detail::optional_text(by.address),
+                      cancel.handle_.get());
+    }
     /// Approves of one commit in one environment, as whom git's configuration names.
     value approve(const std::string &environment, const std::string &revision) const {
         return report(tinyci_approve, detail::optional_text(environment), detail::text(revision));
@@ -1599,7 +1628,13 @@ public:
         return is_done(tinyci_unlock_deploys, detail::optional_text(environment),
                        detail::text(reason));
     }
-    /// Removes old builds, with a sum of `prune_*`. Gives what was removed.
+    /// Puts on record that nothing runs in an environment any more, so that its builds are no longer
+    /// pinned. False where it is retired already.
+    bool retire(const std::string &environment) const {
+        return is_done(tinyci_retire, detail::optional_text(environment));
+    }
+    /// Removes old builds, with a sum of `prune_*`. Gives what was removed; its `not_removed` names
+    /// what does not go.
     value prune(const prune_rules &rules = {}, std::uint32_t flags = 0,
                 const cancel_token &cancel = {}) const {
         const auto none = std::chrono::milliseconds(-1);

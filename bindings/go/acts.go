@@ -19,6 +19,8 @@ type Installation struct {
 	HideRefs bool
 	// SharedHooks installs even into a folder that other repositories use too (core.hooksPath).
 	SharedHooks bool
+	// AdoptBuilds takes the builds in tinyci.buildsDir over from a repository that is gone.
+	AdoptBuilds bool
 }
 
 // Install installs the git hook that runs what is pushed, beside hooks that are there. It returns
@@ -30,6 +32,9 @@ func (e *Engine) Install(installation Installation) (notes []string, err error) 
 	}
 	if installation.SharedHooks {
 		flags |= C.TINYCI_INSTALL_SHARED_HOOKS
+	}
+	if installation.AdoptBuilds {
+		flags |= C.TINYCI_INSTALL_ADOPT_BUILDS
 	}
 	var t texts
 	command := t.optional("command", installation.Command)
@@ -50,21 +55,55 @@ func (e *Engine) Uninstall() (notes []string, err error) {
 
 // Compact packs old builds into .tar.gz files, never one that a run is working on, and leaves the
 // newest as they are. To leave are also the builds that are named: by their names, paths of or in
-// builds, links to them, or commits' ids. It returns the paths of the new archives.
-func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (archives []string, err error) {
+// builds, links to them, or commits' ids. A build that cannot be packed is left as it is, and the
+// rest goes on.
+func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (*CompactReport, error) {
 	if newest < 0 {
 		newest = 0
 	}
-	err = stoppable(ctx, func(cancel *C.tinyci_cancel) error {
+	packed := new(CompactReport)
+	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
 		var t texts
 		left := t.optional("build", strings.Join(leave, "\n"))
-		text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		packed.JSON, err = e.report(&t, packed, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
 			return C.tinyci_compact(c, C.size_t(newest), left, cancel, out, err)
 		})
-		archives = lines(text)
 		return err
 	})
-	return archives, err
+	if err != nil {
+		return nil, err
+	}
+	return packed, nil
+}
+
+// A CompactReport says what was packed.
+type CompactReport struct {
+	// Compacted are the builds that are archives now, oldest first.
+	Compacted []CompactedBuild
+	// Unmatched are those of the builds to leave that are not there.
+	Unmatched []string
+	// NotRemoved is what could not be packed, and folders that are packed and do not go.
+	NotRemoved []NotRemoved `json:"not_removed"`
+	// JSON is all of it, as `tinyci compact --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// A CompactedBuild is a build that is an archive now.
+type CompactedBuild struct {
+	// Name is that of the folder that it was.
+	Name string
+	// Archive is its path.
+	Archive string
+	// Skipped are sockets and devices that the build held: no archive can.
+	Skipped []string
+}
+
+// NotRemoved is something that was to be removed, or packed, and is still there.
+type NotRemoved struct {
+	// Path is where it is.
+	Path string
+	// Reason names the file or the mount in its way.
+	Reason string
 }
 
 // Forget takes a commit's verdict away, so that it is due again, and tells whether it had one. Its
@@ -101,6 +140,92 @@ func (e *Engine) ForgetAll() (*ForgetReport, error) {
 	return forgotten, nil
 }
 
+// A CancelRequest says what is to end. The zero value is the whole run.
+type CancelRequest struct {
+	// Revision is the commit whose job is to end, in git's syntax; "" for the whole run.
+	Revision string
+	// Reason says why, which the record keeps.
+	Reason string
+	// ByName and ByAddress say who; else it is whom git's configuration names, or the account.
+	ByName, ByAddress string
+	// Kill ends commands at once, without a grace period and without `after_all`.
+	Kill bool
+	// NoWait does not wait until it has ended.
+	NoWait bool
+}
+
+// A Cancellation says what a cancel came to.
+type Cancellation struct {
+	// WholeRun tells whether the whole run was to end.
+	WholeRun bool `json:"whole_run"`
+	// Jobs are those that were in progress.
+	Jobs []CanceledJob
+	// JSON is all of it, as `tinyci cancel --json` prints it.
+	JSON json.RawMessage `json:"-"`
+}
+
+// A CanceledJob is a job that was to end.
+type CanceledJob struct {
+	// Commit is its commit.
+	Commit string
+	// Job is its id.
+	Job string `json:"run"`
+	// Outcome is what became of it; "" where it has not ended yet.
+	Outcome string
+}
+
+// Cancel ends the job of a commit, or a whole run, in whatever process it is, and waits until it has
+// ended; the context ends that wait. A run of this process has to be read on meanwhile.
+func (e *Engine) Cancel(ctx context.Context, request CancelRequest) (*Cancellation, error) {
+	wait, flags := C.int64_t(-1), C.uint32_t(0)
+	if request.NoWait {
+		wait = 0
+	}
+	if request.Kill {
+		flags |= C.TINYCI_JOB_CANCEL_KILL
+	}
+	canceled := new(Cancellation)
+	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
+		var t texts
+		rev, reason := t.optional("revision", request.Revision), t.optional("reason", request.Reason)
+		name, address := t.optional("name", request.ByName), t.optional("address", request.ByAddress)
+		canceled.JSON, err = e.report(&t, canceled, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_job_cancel(c, rev, reason, name, address, flags, wait, cancel, out, err)
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return canceled, nil
+}
+
+// A SkipRequest says what is to be left untested.
+type SkipRequest struct {
+	// Revision is the commit, in git's syntax.
+	Revision string
+	// Reason says why, which the record keeps.
+	Reason string
+	// ByName and ByAddress say who; else it is whom git's configuration names, or the account.
+	ByName, ByAddress string
+}
+
+// Skip gives a commit the verdict `skipped`, so that it is not tested; a job of it is ended first. It
+// returns the record, as `tinyci skip --json` prints it.
+func (e *Engine) Skip(ctx context.Context, request SkipRequest) (record json.RawMessage, err error) {
+	err = stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
+		var t texts
+		rev, reason := t.of("revision", request.Revision), t.optional("reason", request.Reason)
+		name, address := t.optional("name", request.ByName), t.optional("address", request.ByAddress)
+		text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_skip(c, rev, reason, name, address, cancel, out, err)
+		})
+		record = json.RawMessage(text)
+		return err
+	})
+	return record, err
+}
+
 // PruneRules say which builds are removed: each field above 0 is a rule. Without any, those of the
 // repository's settings hold, `tinyci.pruneKeep` and its like.
 type PruneRules struct {
@@ -124,6 +249,8 @@ type PruneReport struct {
 	InUse []string `json:"in_use"`
 	// Pinned are the names of builds that stay whatever the rules say.
 	Pinned []string
+	// NotRemoved is what was to go and is still there. The rest went on.
+	NotRemoved []NotRemoved `json:"not_removed"`
 	// FreedBytes is how many bytes of the disk are free by it.
 	FreedBytes int64 `json:"freed_bytes"`
 	// JSON is all of it, as `tinyci prune --json` prints it.

@@ -267,6 +267,16 @@ func (e *Engine) UnlockDeploys(environment, reason string) (unlocked bool, err e
 	})
 }
 
+// Retire puts on record that nothing runs in an environment any more, "" for production, so that its
+// builds are no longer pinned. It tells whether that is new.
+func (e *Engine) Retire(environment string) (retired bool, err error) {
+	var t texts
+	name := t.optional("environment", environment)
+	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_retire(c, name, err)
+	})
+}
+
 // An ApprovalRequest is a deployment that needs an approval; its Name is the environment's.
 type ApprovalRequest struct {
 	Request

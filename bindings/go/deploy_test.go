@@ -70,6 +70,14 @@ func TestADeploymentIsPlannedCarriedOutAndRolledBack(t *testing.T) {
 	unlocked, err := engine.UnlockDeploys("", "looked at")
 	check(t, "unlocked", unlocked, false)
 	check(t, "error", err, nil)
+	for _, want := range []bool{true, false} {
+		retired, err := engine.Retire("production")
+		check(t, "retired", retired, want)
+		check(t, "error", err, nil)
+	}
+	deployments, _, err = engine.Deploys("", 1)
+	check(t, "error", err, nil)
+	check(t, "the end", deployments[0].Outcome, tinyci.DeployRetired)
 }
 
 func TestADeploymentWaitsForAnApproval(t *testing.T) {

@@ -311,6 +311,44 @@ func TestTheHookIsInstalledAndTakenOut(t *testing.T) {
 	check(t, "hook", exists(hook), false)
 }
 
+func TestCommitsAreCanceledAndSkippedByName(t *testing.T) {
+	repo := with(t, "build: echo going; exec sleep 600\n")
+	hung := repo.git("rev-parse", "HEAD")
+	engine := repo.open()
+	ctx := context.Background()
+	run := engine.Run(ctx, tinyci.Pending)
+	for run.Next() {
+		if _, ok := run.Event().(tinyci.Output); !ok {
+			continue
+		}
+		done, err := engine.Cancel(ctx, tinyci.CancelRequest{
+			Revision: hung, Reason: "it hangs", ByName: "Ada", ByAddress: "ada@example.org", NoWait: true,
+		})
+		check(t, "error", err, nil)
+		check(t, "jobs", len(done.Jobs), 1)
+		check(t, "commit", done.Jobs[0].Commit, hung)
+	}
+	check(t, "outcome", run.Records()[0].Outcome, tinyci.Canceled)
+	for _, request := range []tinyci.CancelRequest{{}, {Revision: hung, Kill: true}} {
+		if _, err := engine.Cancel(ctx, request); !errors.Is(err, tinyci.ErrNotFound) {
+			t.Errorf("%v", err)
+		}
+	}
+	record, err := engine.Skip(ctx, tinyci.SkipRequest{Revision: hung, ByName: "Ada", ByAddress: "a@b"})
+	if err != nil || !strings.Contains(string(record), `"intervention":{"kind":"skip","by":"Ada <a@b>"}`) {
+		t.Errorf("%s %v", record, err)
+	}
+	if _, err := engine.Skip(ctx, tinyci.SkipRequest{Revision: hung}); !errors.Is(err, tinyci.ErrInvalidArg) {
+		t.Errorf("%v", err)
+	}
+	repo.commit("more", "x")
+	lines := hung + " " + repo.git("rev-parse", "HEAD") + " refs/heads/main\n"
+	run = engine.Run(ctx, tinyci.Selection{HookLines: []byte(lines), PushOptions: []string{"ci.skip"}})
+	for run.Next() {
+	}
+	check(t, "outcome", run.Records()[0].Outcome, tinyci.Skipped)
+}
+
 func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {
 	repo := with(t, "build: ':'\n")
 	first := repo.git("rev-parse", "HEAD")
@@ -318,9 +356,12 @@ func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {
 	repo.commit("more", "xx")
 	engine := repo.open()
 	green(t, engine)
-	archives, err := engine.Compact(context.Background(), 1, first)
-	if err != nil || len(archives) != 1 || !exists(archives[0]) || strings.Contains(archives[0], first) {
-		t.Errorf("%v %v", archives, err)
+	packed, err := engine.Compact(context.Background(), 1, first)
+	if err != nil || len(packed.Compacted) != 1 || len(packed.NotRemoved) != 0 {
+		t.Fatalf("%v %v", packed, err)
+	}
+	if archive := packed.Compacted[0].Archive; !exists(archive) || strings.Contains(archive, first) {
+		t.Errorf("%v", archive)
 	}
 	for _, want := range []bool{true, false} {
 		had, err := engine.Forget("HEAD")

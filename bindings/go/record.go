@@ -33,6 +33,8 @@ const (
 	// DeployInterrupted, of a deployment only: it began, and nobody saw it end. What runs there has
 	// to be looked at.
 	DeployInterrupted Outcome = C.TINYCI_OUTCOME_INTERRUPTED
+	// DeployRetired, in a history of deployments only: nothing runs in the environment any more.
+	DeployRetired Outcome = C.TINYCI_OUTCOME_RETIRED
 )
 
 // Passed tells whether it is green.
@@ -54,7 +56,7 @@ func (o *Outcome) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	*o = 0
-	for known := Success; known <= DeployInterrupted; known++ {
+	for known := Success; known <= DeployRetired; known++ {
 		if known.String() == name {
 			*o = known
 		}

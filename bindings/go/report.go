@@ -9,7 +9,7 @@ import "encoding/json"
 type Plan struct {
 	// Jobs are the commits that would be worked on, in their order.
 	Jobs []Job
-	// Held are the full ids of commits that were tried too often, and wait for a Retry.
+	// Held are the full ids of commits that are out of attempts, and wait for a Retry.
 	Held []string
 	// Baselined are the full ids of commits that were there before tinyci, and stay without a verdict.
 	Baselined []string

@@ -20,10 +20,13 @@ type Selection struct {
 	Updates []Update
 	// HookLines is what a post-receive hook reads on its standard input: the same as Updates.
 	HookLines []byte
+	// PushOptions are what was said with the push, `git push -o`: "ci.skip" leaves what it brought
+	// untested.
+	PushOptions []string
 	// Wait is what to do where another run works in the repository: 0 is ErrBusy at once, above 0
 	// follows it for so long at most, below 0 for as long as it takes.
 	Wait time.Duration
-	// Retry runs named commits again though they have a verdict or were tried too often.
+	// Retry runs named commits again though they have a verdict or are out of attempts.
 	Retry bool
 	// ReplaceLive lets a retry make the build anew of a commit that is deployed, in the place of what
 	// runs. Without it such a retry is refused.
@@ -90,6 +93,15 @@ func (s Selection) fill(c *C.tinyci_selection) error {
 			return err
 		}
 	}
+	for _, option := range s.PushOptions {
+		var t texts
+		text := t.of("option", option)
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_selection_add_push_option(c, text, err)
+		}); err != nil {
+			return err
+		}
+	}
 	return s.fillRest(c)
 }
 
@@ -131,6 +143,6 @@ func (s Selection) waitMilliseconds() C.int64_t {
 
 // isPending tells whether nothing is said.
 func (s Selection) isPending() bool {
-	return len(s.Revisions)+len(s.Ranges)+len(s.Updates)+len(s.HookLines) == 0 &&
+	return len(s.Revisions)+len(s.Ranges)+len(s.Updates)+len(s.HookLines)+len(s.PushOptions) == 0 &&
 		s.Wait == 0 && !s.Retry && !s.AllHistory && s.Pipeline == nil
 }

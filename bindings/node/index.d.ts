@@ -27,8 +27,11 @@ export type Path = string | URL | Uint8Array;
 /** Only `success` is green. Read one that you do not know as not passed. */
 export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "no_verdict" | "canceled" | "unknown";
 
-/** Of a deployment: it waits for a person, is under way, or nobody saw it end; or as any other. */
-export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted";
+/**
+ * Of a deployment: it waits for a person, is under way, or nobody saw it end; of an environment that it
+ * was retired; or as any other.
+ */
+export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted" | "retired";
 
 export type HookPoint =
   | "before_build"
@@ -194,6 +197,8 @@ export interface Selection {
   updates?: Update | Update[];
   /** What a `post-receive` hook reads on its standard input. */
   hookLines?: string | Uint8Array;
+  /** What was said with the push, `git push -o`: `ci.skip` leaves what it brought untested. */
+  pushOptions?: string | string[];
   /** How long to follow another run in the repository instead of failing as `busy`; `Infinity` for ever. */
   waitMs?: number;
   /** Whether commits that are named run again though they have a verdict. */
@@ -299,6 +304,8 @@ export class Engine implements AsyncDisposable {
   approve(revision: string, environment?: string): Promise<any>;
   /** Says why an environment whose last deployment was interrupted can go on; false if none was. */
   unlockDeploys(reason: string, environment?: string): Promise<boolean>;
+  /** Puts on record that nothing runs in an environment any more, so that its builds are no longer pinned; false if it was. */
+  retire(environment?: string): Promise<boolean>;
   /** Has `git fetch` bring a remote's results; `origin` unless said. Gives the new lines of git's configuration. */
   setupRemote(remote?: string): Promise<string[]>;
   /** Takes those lines out again. */
@@ -308,11 +315,11 @@ export class Engine implements AsyncDisposable {
   /** Writes a commit's tree to a folder, which must not exist or be empty. */
   export(revision: string, dir: Path, options?: { signal?: AbortSignal }): Promise<void>;
   /** Installs the git hook that runs what is pushed. Gives lines that a person should see. */
-  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean }): Promise<string[]>;
+  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean; adoptBuilds?: boolean }): Promise<string[]>;
   /** Takes the hook out again. */
   uninstall(): Promise<string[]>;
-  /** Packs all but the newest builds, and those to leave, and gives the paths of the archives. */
-  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<string[]>;
+  /** Packs all but the newest builds, and those to leave: what `tinyci compact --json` prints. */
+  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<any>;
   /** Removes old builds by these rules, else by those of the settings: what `tinyci prune --json` prints. */
   prune(options?: {
     keep?: number;
@@ -321,6 +328,25 @@ export class Engine implements AsyncDisposable {
     dryRun?: boolean;
     signal?: AbortSignal;
   }): Promise<any>;
+  /**
+   * Ends the job of a commit in whatever process it is, or the whole run without a revision, and waits
+   * until it has ended: what `tinyci cancel --json` prints. The signal ends the wait.
+   */
+  cancel(options?: {
+    revision?: string;
+    reason?: string;
+    by?: { name: string; address: string };
+    /** Kills at once, without a grace period and without `after_all`. */
+    kill?: boolean;
+    /** How long to wait; `Infinity` unless said. */
+    waitMs?: number;
+    signal?: AbortSignal;
+  }): Promise<any>;
+  /** Leaves a commit untested, and gives the record; a job of it is ended first. */
+  skip(
+    revision: string,
+    options?: { reason?: string; by?: { name: string; address: string }; signal?: AbortSignal },
+  ): Promise<any>;
   /** Takes a commit's verdict away, so that it is due again; false if it had none. */
   forget(revision: string): Promise<boolean>;
   /**

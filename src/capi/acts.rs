@@ -1,4 +1,4 @@
-//! Acts that are over when the call returns: the hook, old builds, verdicts, remotes.
+//! Acts that are over when the call returns: the hook, old builds, verdicts, jobs, remotes.
 
 use std::{ffi::c_char, mem::MaybeUninit, time::Duration};
 
@@ -8,17 +8,25 @@ use super::{
     error::{ErrorOut, Failure},
     guard::{self, Act},
     handle::optional,
+    selection::wait_of,
     status::tinyci_status,
     text::{CText, c_text, lines},
 };
-use crate::{CancelToken, CompactOptions, Error, ErrorKind, InstallOptions, PruneOptions};
+use crate::{
+    CancelRequest, CancelToken, CompactOptions, Error, ErrorKind, InstallOptions, PruneOptions,
+    SkipRequest,
+};
 
 /// Have pushes to the refs that hold verdicts refused (`receive.hideRefs`).
 pub const TINYCI_INSTALL_HIDE_REFS: u32 = 1;
 /// Install even into a folder that other repositories use too (`core.hooksPath`).
 pub const TINYCI_INSTALL_SHARED_HOOKS: u32 = 2;
 
-const INSTALL_FLAGS: u32 = TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS;
+/// Take the builds in `tinyci.buildsDir` over from a repository that is gone.
+pub const TINYCI_INSTALL_ADOPT_BUILDS: u32 = 4;
+
+const INSTALL_FLAGS: u32 =
+    TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS | TINYCI_INSTALL_ADOPT_BUILDS;
 
 /// Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
 /// refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
@@ -32,8 +40,8 @@ const INSTALL_FLAGS: u32 = TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOK
 ///                 else was added.
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
-///         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
-///         `TINYCI_INVALID_ARG`.
+///         nothing can be added to, with the line to add by hand, and for builds whose owner is
+///         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
@@ -51,6 +59,7 @@ pub extern "C" fn tinyci_install(
         }
         let mut options = InstallOptions::new().hide_refs(flags & TINYCI_INSTALL_HIDE_REFS != 0);
         options.shared_hooks = flags & TINYCI_INSTALL_SHARED_HOOKS != 0;
+        options.adopt_builds = flags & TINYCI_INSTALL_ADOPT_BUILDS != 0;
         if let Some(command) = command.optional("command")? {
             options = options.command(command);
         }
@@ -79,19 +88,20 @@ pub extern "C" fn tinyci_uninstall(
 
 /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
 /// deployed, was before, would be next or waits for an approval, and what a link in a folder of
-/// `tinyci.pin` leads into.
+/// `tinyci.pin` leads into. A build that cannot be packed is left as it is, and the rest goes on.
 ///
-/// @param engine    The engine.
-/// @param newest    How many of the newest builds to leave as they are.
-/// @param leave     More builds to leave, one a line: names, paths of or in builds, links to them,
-///                  commits' ids. NULL for none.
-/// @param cancel    What can stop it from another thread; NULL for nothing.
-/// @param archives  Where the paths of the new archives are stored, one a line, to be freed with
-///                  `tinyci_string_free`, or NULL.
-/// @param err       Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where there was nothing to pack; `TINYCI_BUSY` where another call packs
-///         already; `TINYCI_CANCELED`; `TINYCI_IO` naming what could not be read or written: that
-///         build is left as it is.
+/// @param engine  The engine.
+/// @param newest  How many of the newest builds to leave as they are.
+/// @param leave   More builds to leave, one a line: names, paths of or in builds, links to them,
+///                commits' ids. NULL for none.
+/// @param cancel  What can stop it from another thread; NULL for nothing.
+/// @param report  Where is stored what was packed, what `tinyci compact --json` prints, to be freed
+///                with `tinyci_string_free`, or NULL. Its `not_removed` names what could not be
+///                packed, and folders that are packed and do not go.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
+///         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
+///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
@@ -100,19 +110,17 @@ pub extern "C" fn tinyci_compact(
     newest: usize,
     leave: CText<'_>,
     cancel: Option<&tinyci_cancel>,
-    archives: Option<&mut MaybeUninit<*mut c_char>>,
+    report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::tell(engine, archives, err, |opened| {
+    guard::tell(engine, report, err, |opened| {
         let never = CancelToken::new();
         let cancel = optional(cancel)?.unwrap_or(&never);
         let leave = leave.optional("leave")?.unwrap_or_default().lines();
         let leave = leave.filter(|line| !line.is_empty());
         let options = leave.fold(CompactOptions::new().newest(newest), CompactOptions::leave);
         let done = opened.engine.compact(&options, cancel)?;
-        let archives: Vec<String> =
-            done.compacted.iter().map(|it| it.archive.display().to_string()).collect();
-        Ok(lines(&archives))
+        Ok(c_text(&done.to_json()))
     })
 }
 
@@ -137,13 +145,114 @@ pub extern "C" fn tinyci_forget(
     })
 }
 
+/// Kill commands at once, without a grace period and without `after_all`.
+pub const TINYCI_JOB_CANCEL_KILL: u32 = 1;
+
+/// Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has ended.
+/// The commit of a job that ends so has no verdict and is out of attempts: only a retry tests it again.
+/// The commits of a run that is ended as a whole are due again, unless there is just one in progress,
+/// which counts as named. A second call kills. A deployment is no job, and is never ended by this.
+///
+/// A run that this process pulls has to be pulled on meanwhile: its events have to go somewhere. Do so
+/// on another thread, or wait for 0 milliseconds.
+///
+/// @param engine   The engine.
+/// @param rev      The commit, in any of git's revision syntax; NULL for the whole run.
+/// @param reason   Why, which the record keeps; NULL for no reason.
+/// @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
+/// @param address  The person's mail address; NULL where `name` is.
+/// @param flags    A sum of `TINYCI_JOB_CANCEL_*`.
+/// @param wait_ms  How many milliseconds to wait until it has ended; -1 for as long as that takes.
+/// @param cancel   What can stop the wait from another thread; NULL for nothing.
+/// @param report   Where is stored what was ended, what `tinyci cancel --json` prints, to be freed
+///                 with `tinyci_string_free`, or NULL. A job that was over before it met the cancel has
+///                 its own `outcome`, one that has not ended yet has none.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, and where nothing of
+///         the kind is in progress; `TINYCI_BUSY` where the run does not see the request;
+///         `TINYCI_CANCELED` where the wait was stopped; `TINYCI_IO` where this account may not ask
+///         for it; `TINYCI_INVALID_ARG`.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_job_cancel(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    reason: CText<'_>,
+    name: CText<'_>,
+    address: CText<'_>,
+    flags: u32,
+    wait_ms: i64,
+    cancel: Option<&tinyci_cancel>,
+    report: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::tell(engine, report, err, |opened| {
+        if flags & !TINYCI_JOB_CANCEL_KILL != 0 {
+            let message = format!("{flags} is not a sum of TINYCI_JOB_CANCEL_*");
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+        let mut request = CancelRequest::run().kill(flags != 0).wait(wait_of(wait_ms)?);
+        request.revision = rev.optional("rev")?.map(str::to_owned);
+        request.reason = reason.optional("reason")?.map(str::to_owned);
+        request.by = person(name, address)?;
+        let never = CancelToken::new();
+        let done = opened.engine.cancel(&request, optional(cancel)?.unwrap_or(&never))?;
+        Ok(c_text(&done.to_json()))
+    })
+}
+
+/// Gives a commit the verdict `skipped`, so that it is not tested. A job of it that is in progress is
+/// ended first.
+///
+/// @param engine   The engine.
+/// @param rev      The commit, in any of git's revision syntax.
+/// @param reason   Why, which the record keeps; NULL for no reason.
+/// @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
+/// @param address  The person's mail address; NULL where `name` is.
+/// @param cancel   What can stop the wait for a job from another thread; NULL for nothing.
+/// @param record   Where the record is stored, what `tinyci skip --json` prints, to be freed with
+///                 `tinyci_string_free`, or NULL.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
+///         for a commit that has a verdict, which `tinyci_forget` takes away; `TINYCI_GIT` where the
+///         notes cannot be written; and as `tinyci_job_cancel` where a job is in progress.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_skip(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    reason: CText<'_>,
+    name: CText<'_>,
+    address: CText<'_>,
+    cancel: Option<&tinyci_cancel>,
+    record: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::tell(engine, record, err, |opened| {
+        let mut request = SkipRequest::revision(rev.required("rev")?);
+        request.reason = reason.optional("reason")?.map(str::to_owned);
+        request.by = person(name, address)?;
+        let never = CancelToken::new();
+        let skipped = opened.engine.skip(&request, optional(cancel)?.unwrap_or(&never))?;
+        Ok(c_text(&skipped.to_json()))
+    })
+}
+
+/// A person, by name and address; nobody where the name is NULL.
+fn person(name: CText<'_>, address: CText<'_>) -> Result<Option<(String, String)>, Failure> {
+    let Some(name) = name.optional("name")? else { return Ok(None) };
+    Ok(Some((name.to_owned(), address.required("address")?.to_owned())))
+}
+
 /// Remove nothing, and tell what would go.
 pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
 
 /// Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
 /// before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
 /// into. Verdicts and records stay. Without any rule those of the repository's settings
-/// hold, `tinyci.pruneKeep` and its like.
+/// hold, `tinyci.pruneKeep` and its like. A build that does not go is passed over.
 ///
 /// @param engine      The engine.
 /// @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
@@ -152,11 +261,13 @@ pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
 /// @param flags       A sum of `TINYCI_PRUNE_*`.
 /// @param cancel      What can stop it from another thread; NULL for nothing.
 /// @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
-///                    freed with `tinyci_string_free`, or NULL.
+///                    freed with `tinyci_string_free`, or NULL. Its `not_removed` names what does
+///                    not go.
 /// @param err         Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where there was nothing to remove; `TINYCI_INVALID_ARG` where neither
-///         the call nor the settings have a rule; `TINYCI_BUSY` where another call packs or removes
-///         builds; `TINYCI_CANCELED`; `TINYCI_IO` naming what does not go.
+/// @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
+///         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
+///         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
+///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]

@@ -379,3 +379,25 @@ pub extern "C" fn tinyci_unlock_deploys(
         Ok(if unlocked.is_some() { Act::Done } else { Act::Nothing })
     })
 }
+
+/// Puts on record that nothing runs in an environment any more: its builds are no longer pinned, until
+/// the next deployment revives it. Runs nothing.
+///
+/// @param engine       The engine.
+/// @param environment  Which; NULL for `production`.
+/// @param err          Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
+///         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_retire(
+    engine: Option<&tinyci_engine>,
+    environment: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::act(engine, err, |opened| {
+        let retired = opened.engine.retire(environment_of(environment)?)?;
+        Ok(if retired.is_some() { Act::Done } else { Act::Nothing })
+    })
+}

@@ -22,6 +22,8 @@ pub const TINYCI_OUTCOME_WAITING: i32 = 7;
 pub const TINYCI_OUTCOME_RUNNING: i32 = 8;
 /// Of a deployment only: it began, and nobody saw it end. What runs there has to be looked at.
 pub const TINYCI_OUTCOME_INTERRUPTED: i32 = 9;
+/// Of an environment's history only: it was retired, and nothing runs there any more.
+pub const TINYCI_OUTCOME_RETIRED: i32 = 10;
 
 const NAMES: [(Outcome, i32, &CStr); 6] = [
     (Outcome::Success, TINYCI_OUTCOME_SUCCESS, c"success"),
@@ -33,10 +35,11 @@ const NAMES: [(Outcome, i32, &CStr); 6] = [
 ];
 
 /// What only deployments can come to.
-const OF_DEPLOYMENTS: [(i32, &CStr); 3] = [
+const OF_DEPLOYMENTS: [(i32, &CStr); 4] = [
     (TINYCI_OUTCOME_WAITING, c"waiting"),
     (TINYCI_OUTCOME_RUNNING, c"running"),
     (TINYCI_OUTCOME_INTERRUPTED, c"interrupted"),
+    (TINYCI_OUTCOME_RETIRED, c"retired"),
 ];
 
 /// The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
@@ -75,6 +78,7 @@ pub(super) fn number_of_deploy(outcome: DeployOutcome) -> i32 {
         DeployOutcome::Waiting => TINYCI_OUTCOME_WAITING,
         DeployOutcome::Running => TINYCI_OUTCOME_RUNNING,
         DeployOutcome::Interrupted => TINYCI_OUTCOME_INTERRUPTED,
+        DeployOutcome::Retired => TINYCI_OUTCOME_RETIRED,
     }
 }
 
@@ -104,10 +108,10 @@ mod tests {
             assert_eq!(name.to_str(), Ok(outcome.name()));
             assert_eq!(outcome.passed(), number == TINYCI_OUTCOME_SUCCESS);
         }
-        for only_of_deployments in [7, 8, 9] {
+        for only_of_deployments in [7, 8, 9, 10] {
             assert!(outcome_of(only_of_deployments).is_none());
         }
-        for unknown in [0, -1, 10, i32::MAX] {
+        for unknown in [0, -1, 11, i32::MAX] {
             assert!(outcome_of(unknown).is_none() && tinyci_outcome_name(unknown).is_null());
         }
     }

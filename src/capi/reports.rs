@@ -14,7 +14,7 @@ use super::{
     text::{CText, c_text, lines},
 };
 use crate::{CheckReport, Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
-use crate::{Forecast, Target};
+use crate::{Forecast, Plan, Target};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
 /// are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
@@ -50,11 +50,20 @@ fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
         return Ok(plan.to_json());
     }
     let named = selection.targets.iter().filter_map(|target| match target {
-        Target::Revision(revision) => Some(engine.forecast(revision, &[])),
+        Target::Revision(revision) => Some(forecast(engine, &plan, revision)),
         _ => None,
     });
     let forecasts: Vec<Forecast> = named.collect::<Result<_, _>>()?;
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
+}
+
+/// What a named commit would come to: as the plan has it, or as a first job if it is not due.
+fn forecast(engine: &Engine, plan: &Plan, revision: &str) -> Result<Forecast, Error> {
+    let commit = engine.resolve(revision)?;
+    match plan.jobs.iter().find(|job| job.commit.id == commit) {
+        Some(job) => engine.forecast_job(job, &[]),
+        None => engine.forecast(revision, &[]),
+    }
 }
 
 /// Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.

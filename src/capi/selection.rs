@@ -137,6 +137,28 @@ pub extern "C" fn tinyci_selection_add_hook_lines(
     guard::set(selection, err, |selection| add_updates(selection, text.of_length(len, "text")?))
 }
 
+/// Adds what was said with the push: `git push -o OPTION`, which git tells a `post-receive` hook in
+/// `GIT_PUSH_OPTION_*`. `ci.skip` gives the commits that the push brought the verdict `skipped`, as
+/// far as they have none and no job of theirs has begun.
+///
+/// @param selection  The selection.
+/// @param option     The option. Copied. One that tinyci does not know means nothing.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_add_push_option(
+    selection: Option<&mut tinyci_selection>,
+    option: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.push_options.push(option.required("option")?.to_owned());
+        Ok(())
+    })
+}
+
 fn add_updates(selection: &mut Selection, lines: &[u8]) -> Result<(), Failure> {
     selection.targets.extend(Selection::hook_lines(lines)?.targets);
     Ok(())
@@ -160,23 +182,28 @@ pub extern "C" fn tinyci_selection_set_wait_ms(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.wait = match wait_ms {
-            -1 => Wait::Forever,
-            0 => Wait::No,
-            _ => {
-                let invalid = |_| {
-                    let message = format!("`wait_ms` is {wait_ms}: it is -1, 0 or more");
-                    Error::new(ErrorKind::InvalidArg, message)
-                };
-                Wait::AtMost(Duration::from_millis(u64::try_from(wait_ms).map_err(invalid)?))
-            }
-        };
+        selection.wait = wait_of(wait_ms)?;
         Ok(())
     })
 }
 
-/// Says whether commits that are named run again though they have a verdict, and any that were
-/// tried too often.
+/// How long to wait: -1 for as long as it takes.
+pub(super) fn wait_of(wait_ms: i64) -> Result<Wait, Failure> {
+    match wait_ms {
+        -1 => Ok(Wait::Forever),
+        0 => Ok(Wait::No),
+        _ => {
+            let invalid = |_| {
+                let message = format!("`wait_ms` is {wait_ms}: it is -1, 0 or more");
+                Error::new(ErrorKind::InvalidArg, message)
+            };
+            Ok(Wait::AtMost(Duration::from_millis(u64::try_from(wait_ms).map_err(invalid)?)))
+        }
+    }
+}
+
+/// Says whether commits that are named run again though they have a verdict, and any that are out
+/// of attempts.
 ///
 /// @param selection  The selection.
 /// @param retry      0 for no, which is how a selection begins; anything else for yes.

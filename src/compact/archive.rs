@@ -1,7 +1,7 @@
 //! A folder as a `tar.gz`: everything in it as it is, or an error.
 //!
-//! Folders are walked by open handles, and no link is followed on the way: a build can have left
-//! anything behind, and what it left may still be changing it.
+//! Folders are walked by open handles, and no link is followed and no mount entered on the way: a
+//! build can have left anything behind, and what it left may still be changing it.
 
 use std::{
     collections::HashMap,
@@ -17,12 +17,16 @@ use std::{
 };
 
 use flate2::{Compression, GzBuilder, write::GzEncoder};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat},
+    io::Errno,
+};
 use tar::{Builder, EntryType, Header};
 
 use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},
+    workspace::{SameMount, mounted},
 };
 
 /// As many bytes as a tar header has for the target of a link.
@@ -46,6 +50,7 @@ pub(super) fn write(
     let mut archive = Archive {
         tar: Builder::new(encoder),
         parent_path,
+        mount: SameMount::of(parent.as_fd()).map_err(|error| failed(error.into()))?,
         cancel,
         levels: Vec::new(),
         linked: HashMap::new(),
@@ -63,6 +68,7 @@ pub(super) fn write(
 struct Archive<'a> {
     tar: Builder<GzEncoder<BufWriter<File>>>,
     parent_path: &'a Path,
+    mount: SameMount,
     cancel: &'a CancelView,
     /// The folders that are open, from the build's own down to the one in hand: a list, because
     /// trees can be deeper than stacks.
@@ -121,7 +127,7 @@ impl Archive<'_> {
     /// Stores a folder's own entry and makes it the one in hand.
     fn enter(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: PathBuf) -> Result<(), Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = openat(parent, name, flags, Mode::empty()).and_then(|dir| {
+        let opened = self.mount.open(parent, name, flags).and_then(|dir| {
             let mut names = Vec::new();
             for entry in Dir::read_from(&dir)? {
                 let entry = entry?;
@@ -132,7 +138,10 @@ impl Archive<'_> {
             names.sort_unstable_by(|one, other| other.cmp(one));
             Ok((fstat(&dir)?, dir, names))
         });
-        let (stat, dir, names) = opened.map_err(|source| self.error(&path, source))?;
+        let (stat, dir, names) = opened.map_err(|source| match source {
+            Errno::XDEV => mounted(&self.parent_path.join(&path), 0),
+            source => self.error(&path, source),
+        })?;
         self.append(&mut header(EntryType::Directory, &stat, 0), &path, io::empty())?;
         self.levels.push(Level { dir: Rc::new(dir), path, names });
         Ok(())

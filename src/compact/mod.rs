@@ -4,21 +4,26 @@
 //! place (`….tar.gz.new`), brought to disk and renamed; then the folder is renamed aside
 //! (`….removed`), and only then taken apart: a half-removed folder under a build's own name would
 //! be archived over the good archive by the next call. What a killed call leaves under those two
-//! names, the next one clears away. No other name below `builds/` is touched.
+//! names, and what did not go, the next one clears away. No other name below `builds/` is touched.
 
 mod archive;
 mod restore;
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+
 pub(crate) use self::restore::restore;
 use crate::{
     cancel::CancelView,
-    error::Error,
+    error::{Error, ErrorKind},
+    not_removed::NotRemoved,
     retention::{Kept, retention},
+    wire::{self, NotRemovedMirror},
     workspace::{Build, BuildsFolder, Workspace},
 };
 
@@ -72,6 +77,53 @@ pub struct Compaction {
     pub compacted: Vec<Compacted>,
     /// Of [`CompactOptions::leave`], what names no build that is there.
     pub unmatched: Vec<String>,
+    /// What was to be packed, or was packed and then to go, and is still there, and why. The rest
+    /// went on.
+    pub not_removed: Vec<NotRemoved>,
+}
+
+impl Compaction {
+    /// As one line of JSON: `compacted`, each with `name`, `archive` and `skipped`; `unmatched`,
+    /// and `not_removed`, each with `path` and `reason`.
+    ///
+    /// ```
+    /// let expected = r#"{"v":1,"compacted":[],"unmatched":[],"not_removed":[]}"#;
+    /// assert_eq!(tinyci::Compaction::default().to_json(), expected);
+    /// ```
+    pub fn to_json(&self) -> String {
+        wire::json(&CompactionMirror {
+            v: wire::VERSION,
+            compacted: self.compacted.iter().map(CompactedMirror::of).collect(),
+            unmatched: &self.unmatched,
+            not_removed: NotRemovedMirror::list(&self.not_removed),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct CompactionMirror<'a> {
+    v: u32,
+    compacted: Vec<CompactedMirror<'a>>,
+    unmatched: &'a [String],
+    not_removed: Vec<NotRemovedMirror<'a>>,
+}
+
+#[derive(Serialize)]
+struct CompactedMirror<'a> {
+    name: &'a str,
+    archive: Cow<'a, str>,
+    skipped: Vec<Cow<'a, str>>,
+}
+
+impl<'a> CompactedMirror<'a> {
+    fn of(build: &'a Compacted) -> Self {
+        let skipped = build.skipped.iter().map(|path| path.to_string_lossy());
+        Self {
+            name: &build.name,
+            archive: build.archive.to_string_lossy(),
+            skipped: skipped.collect(),
+        }
+    }
 }
 
 /// A build that is an archive now.
@@ -92,12 +144,14 @@ pub struct Compacted {
 /// a deployment works in is passed over, and none can begin in one that is being packed. A second
 /// call in the same folder is refused.
 ///
+/// A build of which a file cannot be read or changes meanwhile, or in which something is mounted, is
+/// left as it was, and told.
+///
 /// # Errors
 ///
 /// [`Busy`](crate::ErrorKind::Busy) if another call is at work in this folder,
-/// [`Canceled`](crate::ErrorKind::Canceled), or [`Io`](crate::ErrorKind::Io) naming the file that could not be
-/// read or changed meanwhile. The build at which it stops is left as it was; those before it are
-/// compacted.
+/// [`Canceled`](crate::ErrorKind::Canceled), or [`Io`](crate::ErrorKind::Io) if the folder cannot be
+/// read. The builds before a cancel are compacted.
 pub(crate) fn compact(
     workspace: &Workspace,
     options: &CompactOptions,
@@ -105,22 +159,50 @@ pub(crate) fn compact(
     cancel: &CancelView,
 ) -> Result<Compaction, Error> {
     let Some(folder) = workspace.builds_folder()? else { return Ok(Compaction::default()) };
-    folder.clear_leftovers()?;
+    let not_removed = folder.clear_leftovers()?;
     let names = folder.build_names()?;
     let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
     let dated = names.iter().map(|name| (name.as_str(), workspace.build(name).last_run()));
     let retention = retention(dated, options.newest, &leave, &kept()?);
-    let mut compacted = Vec::new();
+    let unmatched = retention.unmatched.into_iter().map(str::to_owned).collect();
+    let mut done = Compaction { compacted: Vec::new(), unmatched, not_removed };
     for build in retention.old {
         let build = workspace.build(build.as_str());
-        let Some(_taken) = build.take()? else { continue };
-        if is_unfinished(&build) || kept()?.has(build.name()) {
-            continue;
-        }
-        compacted.push(pack(&folder, &build, cancel)?);
+        let left = replace(&folder, &build, kept, cancel, &mut done.compacted)?;
+        done.not_removed.extend(left);
     }
-    let unmatched = retention.unmatched.into_iter().map(str::to_owned).collect();
-    Ok(Compaction { compacted, unmatched })
+    Ok(done)
+}
+
+/// Puts an archive in the place of a build's folder, unless somebody works in that or it has to stay.
+/// Returns what does not go. Only a cancel is an error, and not to know which builds stay.
+fn replace(
+    folder: &BuildsFolder<'_>,
+    build: &Build,
+    kept: &mut dyn FnMut() -> Result<Kept, Error>,
+    cancel: &CancelView,
+    compacted: &mut Vec<Compacted>,
+) -> Result<Option<NotRemoved>, Error> {
+    let stays = |error: &Error| Ok(Some(NotRemoved::new(build.dir(), error)));
+    let _taken = match build.take() {
+        Ok(Some(taken)) => taken,
+        Ok(None) => return Ok(None),
+        Err(error) => return stays(&error),
+    };
+    if is_unfinished(build) || kept()?.has(build.name()) {
+        return Ok(None);
+    }
+    if let Err(left) = folder.refuse_mounts(build.name()) {
+        return Ok(Some(left));
+    }
+    match pack(folder, build, cancel) {
+        Err(error) if error.kind() == ErrorKind::Canceled => Err(error),
+        Err(error) => stays(&error),
+        Ok(packed) => {
+            compacted.push(packed);
+            Ok(folder.remove_build(build.name()).err())
+        }
+    }
 }
 
 /// Whether a job is at an end that left no whole build, while the archive holds the one before: it
@@ -136,7 +218,7 @@ fn resolved(word: &str) -> String {
     path.and_then(|path| path.to_str().map(str::to_owned)).unwrap_or_else(|| word.to_owned())
 }
 
-/// Makes an archive of this build and takes its folder away.
+/// Makes an archive of this build, beside its folder.
 fn pack(folder: &BuildsFolder<'_>, build: &Build, cancel: &CancelView) -> Result<Compacted, Error> {
     let (archive, name) = (build.archive_path(), build.name());
     let unfinished = folder.unfinished_archive(name);
@@ -149,7 +231,6 @@ fn pack(folder: &BuildsFolder<'_>, build: &Build, cancel: &CancelView) -> Result
         let _ = fs::remove_file(&unfinished);
     })?;
     folder.sync()?;
-    folder.remove_build(name)?;
     Ok(Compacted { name: name.to_owned(), archive, skipped })
 }
 
@@ -164,6 +245,7 @@ fn write(
     let failed = |source| Error::io("write the archive", path, source);
     let last_written = build.last_written();
     let file = File::create_new(path).map_err(failed)?;
+    build.sharing().adjust_open(&file).map_err(failed)?;
     let stamp = build.stamp().map(|stamp| stamp.to_json());
     let (parent, name) = ((folder.handle(), folder.path()), build.name());
     let (file, skipped) = archive::write((file, path), parent, name, stamp, cancel)?;

@@ -21,22 +21,26 @@ use crate::{
 /// # Errors
 ///
 /// [`Io`](ErrorKind::Io) where the archive cannot be read or its files not be written,
-/// [`Canceled`](ErrorKind::Canceled). The folder is then as it was.
+/// [`Canceled`](ErrorKind::Canceled). The build's parts are then as they were.
 pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<(), Error> {
     let archive = build.archive_path();
     let file = match File::open(&archive) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file.map_err(|source| Error::io("read the archive", &archive, source))?,
     };
-    // A name that the next run clears away, should this one be killed.
-    let beside = build.export_temp(&format!("{run}.packed"));
-    let done = unpack(file, &archive, &beside, cancel).and_then(|()| take_over(&beside, build));
-    let removed = remove(&beside);
-    done.and(removed)
+    let beside = build.packed_temp(run);
+    let done = unpack(build, file, &beside, cancel).and_then(|()| take_over(&beside, build));
+    // What does not go, also of a killed call, has a name that the next run clears away, or tells.
+    let _ = remove(&beside);
+    done
 }
 
-fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<(), Error> {
-    fs::create_dir_all(to).map_err(|source| Error::io("make the folder", to, source))?;
+fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(), Error> {
+    let archive = &*build.archive_path();
+    build
+        .sharing()
+        .create_dir_all(to)
+        .map_err(|source| Error::io("make the folder", to, source))?;
     let reader = Interruptible { inner: GzDecoder::new(BufReader::new(file)), cancel };
     let mut tar = Archive::new(reader);
     tar.set_preserve_permissions(true);

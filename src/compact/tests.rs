@@ -180,23 +180,29 @@ fn what_cannot_be_archived_stays_whole() {
     let blocked = dir.path().join(format!("{}.tar.gz", name(1)));
     fs::create_dir_all(blocked.join("not empty")).unwrap();
     let before = describe(dir.path());
-    let error = compact_all(dir.path()).unwrap_err();
-    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, Some(&*blocked)));
+    let done =
+        compact(&workspace(dir.path()), &leave(0, &[]), &mut || Ok(Kept::default()), &never())
+            .unwrap();
+    assert_eq!(done.compacted, []);
+    let [left] = &done.not_removed[..] else { panic!("{done:?}") };
+    assert_eq!(left.path, dir.path().join(name(1)));
+    assert!(left.reason.contains(blocked.to_str().unwrap()), "{left}");
     assert_eq!(describe(dir.path()), before);
 }
 
 #[test]
-fn an_unreadable_file_is_an_error_that_names_it() {
-    let dir = builds(&[1]);
+fn a_build_with_an_unreadable_file_is_passed_over() {
+    let dir = builds(&[1, 2]);
     let file = dir.path().join(name(1)).join("export/file");
     shell(dir.path(), &format!("chmod 0 {}", file.display()));
     if File::open(&file).is_ok() {
         return; // Root reads everything.
     }
-    let before = listing(dir.path());
-    let error = compact_all(dir.path()).unwrap_err();
-    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, Some(&*file)));
-    assert_eq!(listing(dir.path()), before);
+    let done =
+        compact(&workspace(dir.path()), &leave(0, &[]), &mut || Ok(Kept::default()), &never())
+            .unwrap();
+    assert!(done.not_removed[0].reason.contains(file.to_str().unwrap()), "{done:?}");
+    assert_eq!(listing(dir.path()), [name(1), format!("{}.tar.gz", name(2))]);
 }
 
 #[test]
@@ -225,12 +231,13 @@ fn a_file_that_is_being_written_keeps_its_build() {
                 file.write_all(b"x").unwrap();
             }
         });
-        let result = compact_all(dir.path());
+        let result =
+            compact(&workspace(dir.path()), &leave(0, &[]), &mut || Ok(Kept::default()), &never());
         done.store(true, Ordering::Relaxed);
         result
     });
-    let error = result.unwrap_err();
-    assert!(error.to_string().contains("growing` changed while it was being archived"), "{error}");
+    let [left] = &result.unwrap().not_removed[..] else { panic!("the build was packed") };
+    assert!(left.reason.contains("growing` changed while it was being archived"), "{left}");
     assert_eq!(listing(dir.path()), [name(1)]);
     assert_eq!(compact_all(dir.path()).unwrap().len(), 1);
 }
@@ -250,6 +257,29 @@ fn two_calls_at_once_do_not_meet() {
 fn no_builds_folder_holds_no_builds() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(compact_all(&dir.path().join("builds")).unwrap(), []);
+}
+
+/// The walk's own look, for a mount that is made after the first one.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_archive_enters_no_mount() {
+    use crate::testing::{mount, with_own_mounts};
+
+    let dir = builds(&[1]);
+    let (at, kept) = (dir.path().join(name(1)).join("export/mnt"), dir.path().join("kept"));
+    for folder in [&at, &kept] {
+        fs::create_dir(folder).unwrap();
+    }
+    with_own_mounts(|| {
+        mount(&["--bind", kept.to_str().unwrap(), at.to_str().unwrap()]);
+        let (path, parent) = (dir.path().join("archive"), File::open(dir.path()).unwrap());
+        let file = File::create_new(&path).unwrap();
+        let parent = (&parent, dir.path());
+        let written = archive::write((file, &path), parent, &name(1), None, &never());
+        let error = written.unwrap_err().to_string();
+        let expected = format!("something is mounted at `{}`", at.display());
+        assert!(error.starts_with(&expected), "{error}");
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     handle::Shared,
+    job::lacks_no_more,
     live::live,
     retest::{self, SecondLook},
     scripts::Scripts,
@@ -177,7 +178,7 @@ impl Wanted {
             Job { tag: tag.and_then(|it| it.tag().cloned()), ..Job::new(commit, reason) }
         });
         let due = jobs.chain(again).map(|job| {
-            let attempts = attempts.get(&job.commit.id);
+            let attempts = tried(shared, attempts, &job.commit.id);
             let canceled = newest.get(&job.commit.id).is_some_and(Record::is_withdrawn);
             Due { job, tip: true, own: true, attempts, canceled }
         });
@@ -219,7 +220,7 @@ impl Wanted {
                 job: Job { tag: tags.remove(&found.id), ..job },
                 tip: found.tip,
                 own: found.pushed || (self.pushed.is_empty() && !self.of_others),
-                attempts: attempts.get(&found.id),
+                attempts: tried(shared, attempts, &found.id),
                 canceled: last.is_some_and(Record::is_withdrawn),
             })
         });
@@ -228,7 +229,7 @@ impl Wanted {
         let newest = repo.newest_records(again.jobs.iter().map(|(job, _)| job.commit.id))?;
         due.extend(again.jobs.into_iter().map(|(job, name)| Due {
             own: self.is_own(&name),
-            attempts: attempts.get(&job.commit.id),
+            attempts: tried(shared, attempts, &job.commit.id),
             canceled: newest.get(&job.commit.id).is_some_and(Record::is_withdrawn),
             tip: true,
             job,
@@ -308,6 +309,11 @@ impl Wanted {
             attempts_max: shared.settings.attempts,
         }
     }
+}
+
+/// How often a commit was tried. What was for want of a secret that is there by now does not count.
+fn tried(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
+    if lacks_no_more(shared, attempts, id) { 0 } else { attempts.get(id) }
 }
 
 /// The commits that are due, with what decides about them.

@@ -55,6 +55,9 @@ impl Engine {
     /// named. A second cancel kills, as [`CancelRequest::kill`] does. A deployment is no job, and is
     /// never ended by this.
     ///
+    /// The observer of a run keeps it from ending as long as it waits here: there, do not wait
+    /// ([`CancelRequest::wait`]).
+    ///
     /// ```no_run
     /// use tinyci::{CancelRequest, CancelToken, Engine};
     ///

@@ -9,20 +9,24 @@ use std::{
 use super::{
     active_jobs::ActiveJobs,
     desk::Desk,
+    dry_run,
     due::settled_outcome,
     handle::Shared,
     live::Ground,
     process_env::ProcessEnv,
     pump::Sender,
     scripts::Scripts,
-    step::{JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, VoiceReporter},
+    step::{
+        JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, Unmet, VoiceReporter,
+        all_left_out, ignored, left_out_sentence, whole_commit_unmet,
+    },
     voice::Voice,
 };
 use crate::{
     bytes::show_bytes,
     cancel::CancelView,
     clock,
-    commit::{Commit, Text},
+    commit::{Commit, CommitId, Text},
     error::{Error, ErrorKind},
     event::Event,
     executor::Executor,
@@ -31,8 +35,8 @@ use crate::{
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
-    pipeline::{Hook, Phase, Pipeline, StepName},
-    record::{Record, StepRecord},
+    pipeline::{Hook, Pipeline, StepName, When},
+    record::Record,
     repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
@@ -101,16 +105,11 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         artifacts: Vec::new(),
         counts: job.reason != Reason::Rebuild,
     };
-    let rebuilds = job.reason == Reason::Rebuild;
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
     if let Some(skipped) = skipped_by_somebody(repo, job) {
         voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
     }
-    // What has its verdict needs no more attempts at one.
-    let counted = match rebuilds {
-        true => Ok(()),
-        false => books.attempts.increment(&job.commit.id).map(drop),
-    };
+    let counted = begin_attempt(site, books, job);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
@@ -130,11 +129,32 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
     record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied = if rebuilds { Ok(()) } else { tally(books, &record, judged.uncounted) };
+    let tallied = tally(books, job, &record, judged.uncounted).and_then(|()| match &judged.lacks {
+        Some(secret) => books.attempts.wait_for(&record.commit, secret),
+        None => Ok(()),
+    });
     books.lock.withdraw(record.commit);
     voice.report_log_fault();
     voice.end(&record);
     Attempt { record, fault: counted.and(kept).and(tallied).err() }
+}
+
+/// Counts an attempt. Those before that were for want of a secret are forgotten once it is there.
+/// What is built again has its verdict, and needs no more attempts at one.
+fn begin_attempt(site: &Site<'_>, books: Books<'_>, job: &Job) -> Result<(), Error> {
+    let id = &job.commit.id;
+    if job.reason == Reason::Rebuild {
+        return Ok(());
+    }
+    if lacks_no_more(site.shared, books.attempts, id) {
+        books.attempts.clear(id)?;
+    }
+    books.attempts.increment(id).map(drop)
+}
+
+/// True if a commit was last tried for want of a secret that is there by now.
+pub(super) fn lacks_no_more(shared: &Shared, attempts: &Attempts, id: &CommitId) -> bool {
+    attempts.lacks(id).is_some_and(|name| shared.secrets(None).has_file(&name))
 }
 
 /// Who left a commit untested that is now tried again; of the newest record, where one can be read.
@@ -153,10 +173,23 @@ struct Judged {
     /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
     /// not do what it asks for, or the disk is full. Then it is not counted.
     uncounted: bool,
+    /// True if its steps had an export of their own, so that the build is this job's.
+    built: bool,
     /// When it ended.
     finished: SystemTime,
     /// True if the script had the export removed.
     discards: bool,
+    /// The secret that the server lacks.
+    lacks: Option<String>,
+}
+
+impl Judged {
+    /// One that makes no build.
+    fn without_build(outcome: Outcome, reason: Option<String>) -> Self {
+        let finished = clock::now_ms();
+        let (uncounted, built, discards, lacks) = (false, false, false, None);
+        Self { outcome, reason, uncounted, built, finished, discards, lacks }
+    }
 }
 
 impl From<&Error> for Judged {
@@ -168,8 +201,7 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        let (reason, finished) = (Some(error.report()), clock::now_ms());
-        Judged { outcome, reason, uncounted, finished, discards: false }
+        Judged { uncounted, ..Judged::without_build(outcome, Some(error.report())) }
     }
 }
 
@@ -184,9 +216,8 @@ fn judge(
 ) -> Judged {
     if let Some(reason) = no_room(site.shared, site.workspace) {
         voice.begin(job);
-        let finished = clock::now_ms();
-        let (outcome, reason) = (Outcome::NoVerdict, Some(reason));
-        return Judged { outcome, reason, uncounted: true, finished, discards: false };
+        let judged = Judged::without_build(Outcome::NoVerdict, Some(reason));
+        return Judged { uncounted: true, ..judged };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
@@ -200,13 +231,12 @@ fn judge(
         let build = site.workspace.build(&job.commit.build_name());
         let ground = Ground::of_job((site.shared, repo), build, job.commit.id, wanted)?;
         let ran = run(site, books, repo, job, &ground, voice, record);
-        let whole = ran.is_ok();
-        let judged = ran.unwrap_or_else(|error| Judged::from(&error));
+        let mut judged = ran.unwrap_or_else(|error| Judged::from(&error));
         let green = is_green_already(repo, job)?;
         record.counts = job.reason != Reason::Rebuild || (green && judged.outcome.passed());
         // What turned red is no build of a green commit.
-        let is_build = whole && (!green || judged.outcome.passed());
-        if let Err(error) = stamp(&ground, record, &judged, is_build) {
+        judged.built &= !green || judged.outcome.passed();
+        if let Err(error) = stamp(&ground, record, &judged, voice) {
             // The verdict holds without it; the build counts as gone.
             voice.warn(error.report());
         }
@@ -224,15 +254,26 @@ fn is_green_already(repo: &Repo, job: &Job) -> Result<bool, Error> {
 
 /// Writes into the build whose it is, before any verdict says that it is one. One that did not come
 /// as far as its steps leaves an export that is none of its own, and has not finished one.
-fn stamp(ground: &Ground, record: &Record, judged: &Judged, is_build: bool) -> Result<(), Error> {
-    if !is_build || judged.outcome.verdict().is_none() {
-        return ground.give_up();
+fn stamp(
+    ground: &Ground,
+    record: &Record,
+    judged: &Judged,
+    voice: &mut Voice,
+) -> Result<(), Error> {
+    let has_verdict = judged.outcome.verdict().is_some();
+    if ground.is_apart() && !(judged.built && has_verdict) {
+        ground.build.discard()?.into_iter().for_each(|left| voice.warn(left.to_string()));
+        return Ok(());
+    }
+    if !has_verdict {
+        return Ok(());
     }
     let export = match judged.discards {
         true => ExportPlace::Discarded,
         false => ExportPlace::named(ground.build.export_name()),
     };
-    let (run, started, finished) = (record.run.clone(), record.started, Some(judged.finished));
+    let (run, started) = (record.run.clone(), record.started);
+    let finished = judged.built.then_some(judged.finished);
     ground.build.write_stamp(&JobStamp { run, started, finished, export })
 }
 
@@ -259,9 +300,15 @@ fn run(
     record: &mut Record,
 ) -> Result<Judged, Error> {
     let build = &ground.build;
-    let (pipeline, scripts) = match site.pipeline {
-        Some(given) => (given.clone(), Scripts::of(site.shared, given)?),
-        None => Scripts::load(site.shared, repo, &job.commit)?,
+    let loaded = match site.pipeline {
+        Some(given) => Scripts::of(site.shared, given).map(|scripts| (given.clone(), scripts)),
+        None => Scripts::load(site.shared, repo, &job.commit),
+    };
+    let (pipeline, scripts) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            return clean_up_after(error, (site, books), repo, job, ground, voice, record);
+        }
     };
     record.config = Some(pipeline.format);
     for warning in &pipeline.warnings {
@@ -269,6 +316,16 @@ fn run(
     }
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
+    if let Some(unmet) = left_out_whole(site, repo, job, &pipeline, source, voice) {
+        record.left_out = all_left_out(&pipeline, unmet.by);
+        let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
+        return Ok(Judged::without_build(Outcome::Skipped, reason));
+    }
+    let lacking =
+        dry_run::lacking_secret((site.shared, site.env), repo, job, (&pipeline, &scripts))?;
+    if let Some((secret, error)) = lacking {
+        return Ok(Judged { lacks: Some(secret), ..Judged::from(&error) });
+    }
     export_to(site, repo, &job.commit, ground, voice, &record.run)?;
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
@@ -276,10 +333,67 @@ fn run(
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
-    steps.keep(walked, record);
+    let lacks = steps.memory.lacking();
+    let reason = steps.keep(walked, record);
     let discards = steps.discard(build, voice);
-    let reason = skip_reason(outcome, record);
-    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms(), discards })
+    let finished = clock::now_ms();
+    Ok(Judged { outcome, reason, uncounted, built: true, finished, discards, lacks })
+}
+
+/// What leaves the whole commit out: the pipeline's own conditions.
+fn left_out_whole(
+    site: &Site<'_>,
+    repo: &Repo,
+    job: &Job,
+    pipeline: &Pipeline,
+    source: JobSource<'_>,
+    voice: &mut Voice,
+) -> Option<Unmet> {
+    if pipeline.when == When::default() {
+        return None;
+    }
+    let facts = source.facts(site.shared, repo, &job.commit);
+    let unmet = whole_commit_unmet(pipeline, &facts, source.forced);
+    let as_ever = || whole_commit_unmet(pipeline, &facts, false);
+    if source.forced
+        && unmet.is_none()
+        && let Some(unmet) = as_ever()
+    {
+        voice.warn(ignored("the commit", &unmet));
+    }
+    unmet
+}
+
+/// Of a config that is not valid, runs `after_all`, if that is valid: what the machine keeps of
+/// earlier commits may need it. The verdict is that of the error, whatever comes of this.
+fn clean_up_after(
+    error: Error,
+    (site, books): (&Site<'_>, Books<'_>),
+    repo: &Repo,
+    job: &Job,
+    ground: &Ground,
+    voice: &mut Voice,
+    record: &mut Record,
+) -> Result<Judged, Error> {
+    let build = &ground.build;
+    let Some((pipeline, scripts)) = Scripts::after_invalid(site.shared, repo, &job.commit, &error)
+    else {
+        return Err(error);
+    };
+    let source = JobSource::of_job(&record.run, job);
+    record.tags = source.tags(repo, &job.commit);
+    voice.warn("the config is not valid: only its `after_all` runs".to_owned());
+    if let Err(fault) = export_to(site, repo, &job.commit, ground, voice, &record.run) {
+        voice.warn(format!("`after_all` does not run: {}", fault.report()));
+        return Err(error);
+    }
+    let mut steps =
+        site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
+    let begins = |name: StepName| books.lock.announce_step(job.commit.id, name.as_str());
+    let walked = steps.walk_after(Outcome::Failure, &begins);
+    let outcome = walked.outcome;
+    steps.keep(walked, record);
+    Ok(Judged::without_build(outcome, Some(error.report())))
 }
 
 /// Where a job comes from, beside its commit.
@@ -324,13 +438,8 @@ impl<'a> JobSource<'a> {
     }
 
     /// What is known of the commit before its first step.
-    pub(super) fn facts(
-        &self,
-        shared: &Shared,
-        repo: &Repo,
-        commit: &Commit,
-        build: &Build,
-    ) -> Facts {
+    pub(super) fn facts(&self, shared: &Shared, repo: &Repo, commit: &Commit) -> Facts {
+        let build = shared.workspace().build(&commit.build_name());
         Facts {
             tags: self.tags(repo, commit).iter().map(Text::to_string).collect(),
             tag: self.tag.map(Text::to_string),
@@ -372,6 +481,7 @@ impl Site<'_> {
             desk,
             export_dir: build.export_dir(),
             artifacts_dir: build.dir().join("artifacts"),
+            sharing: build.sharing(),
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -384,7 +494,9 @@ impl Site<'_> {
         };
         let limits = JobLimits::from_now(shared.settings.timeout);
         let (facts, judge) =
-            (source.facts(shared, repo, commit, build), Judge::new(pipeline, source.forced));
+            (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
+        let export_dir = build.export_dir().to_string_lossy().into_owned();
+        let facts = Facts { export_dir, ..facts };
         let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
             pipeline,
@@ -404,20 +516,6 @@ impl Site<'_> {
     }
 }
 
-/// Why a commit was skipped: what the first step says that left a phase out.
-fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
-    let left_out = record.left_out.iter().find(|it| !it.by.counts_as_passed());
-    let left_out = left_out.filter(|_| outcome == Outcome::Skipped);
-    let before = match left_out?.step {
-        StepName::Phase(Phase::Test) => Hook::BeforeTest,
-        _ => Hook::BeforeBuild,
-    };
-    let skipped = |step: &&StepRecord| step.outcome == Outcome::Skipped;
-    let of_before = |hook: Hook| record.step(hook).filter(skipped);
-    let said = record.step(left_out?.step).filter(skipped).or_else(|| of_before(before));
-    said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
-}
-
 /// Makes the commit's export anew. From here on the build is of this job, which has not finished.
 pub(super) fn export_to(
     site: &Site<'_>,
@@ -429,11 +527,13 @@ pub(super) fn export_to(
 ) -> Result<(), Error> {
     let (build, started) = (&ground.build, clock::now_ms());
     let export = ExportPlace::named(build.export_name());
-    ground.clear(&JobStamp { run: run.to_owned(), started, finished: None, export })?;
+    let stamp = JobStamp { run: run.to_owned(), started, finished: None, export };
+    ground.clear(&stamp)?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
-    let exported =
-        export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
-    build.publish(run)?;
+    let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
+    let exported = export::export(repo, commit.id, &target, &options, site.cancel)?;
+    let left = build.publish(run)?;
+    left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
     let dir = build.export_dir();
     voice.say(|meta| Event::Exported { meta, dir });
@@ -471,8 +571,11 @@ fn lose(record: &mut Record, error: &Error) {
 }
 
 /// Counts an attempt for good, or not.
-fn tally(books: Books<'_>, record: &Record, uncounted: bool) -> Result<(), Error> {
+fn tally(books: Books<'_>, job: &Job, record: &Record, uncounted: bool) -> Result<(), Error> {
     let id = &record.commit;
+    if job.reason == Reason::Rebuild {
+        return Ok(());
+    }
     match record.outcome {
         Outcome::NoVerdict if !uncounted => Ok(()),
         Outcome::NoVerdict | Outcome::Canceled => books.attempts.take_back(id),

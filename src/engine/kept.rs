@@ -102,6 +102,9 @@ impl<'a> Keeper<'a> {
         if let Some(waiting) = ledger.waiting() {
             kept.commit(waiting.commit, format!("waits for an approval for {environment}"));
         }
+        if ledger.is_retired() {
+            return Ok(());
+        }
         match deploy::next(self.shared, &self.repo, environment, ledger) {
             Ok(next) if ledger.running().is_some_and(|it| it.commit == next) => {}
             Ok(next) => kept.commit(next, format!("next for {environment}")),

@@ -7,6 +7,7 @@ use crate::{
     commit::{Commit, CommitId},
     deployment::Deployment,
     error::Error,
+    not_removed::NotRemoved,
     repo::Repo,
     workspace::{Build, ExportPlace, JobStamp},
 };
@@ -105,12 +106,12 @@ impl Ground {
     }
 
     /// Makes room for the export: only what is live stays, and what is beside it the build's until
-    /// there is another one.
+    /// there is another one. Returns what does not go.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) where something does not go, or the stamp cannot be written.
-    pub(super) fn clear(&self, stamp: &JobStamp) -> Result<(), Error> {
+    /// [`Io`](crate::ErrorKind::Io) where an export cannot be renamed, or the stamp not be written.
+    pub(super) fn clear(&self, stamp: &JobStamp) -> Result<Vec<NotRemoved>, Error> {
         if self.is_apart {
             let kept = [&self.kept[..], std::slice::from_ref(&self.current)].concat();
             return self.build.clean(&kept);
@@ -119,13 +120,9 @@ impl Ground {
         self.build.clean(&[])
     }
 
-    /// Takes the export back, if it is beside the build's: it became none.
-    ///
-    /// # Errors
-    ///
-    /// [`Io`](crate::ErrorKind::Io) where something does not go.
-    pub(super) fn give_up(&self) -> Result<(), Error> {
-        if self.is_apart { self.build.discard() } else { Ok(()) }
+    /// Whether that is beside the build's export.
+    pub(super) fn is_apart(&self) -> bool {
+        self.is_apart
     }
 }
 
@@ -134,13 +131,17 @@ impl Ground {
 ///
 /// # Errors
 ///
-/// As [`live`], and [`Io`](crate::ErrorKind::Io) where something does not go.
-pub(super) fn sweep(shared: &Shared, repo: &Repo, commit: &Commit) -> Result<(), Error> {
+/// As [`live`], and [`Io`](crate::ErrorKind::Io) where an export cannot be renamed.
+pub(super) fn sweep(
+    shared: &Shared,
+    repo: &Repo,
+    commit: &Commit,
+) -> Result<Vec<NotRemoved>, Error> {
     let build = shared.workspace().build(&commit.build_name());
     if build.exports().iter().all(|export| export == build.export_name()) {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let Some(_alone) = build.take()? else { return Ok(()) };
+    let Some(_alone) = build.take()? else { return Ok(Vec::new()) };
     let mut kept = kept_exports(shared, repo, &build, commit.id, "")?;
     kept.push(build.export_name().to_owned());
     build.clean(&kept)

@@ -5,6 +5,7 @@ use crate::{
     cancel::CancelView,
     compact::{self, CompactOptions, Compaction},
     error::{Error, ErrorKind},
+    not_removed::NotRemoved,
     prune::{self, PruneOptions, Pruning},
 };
 
@@ -39,27 +40,45 @@ pub(super) fn prune(
     prune::prune(&shared.workspace(), &options, &mut || keeper.kept(), cancel)
 }
 
-/// Does after a run what the settings say. The verdicts are stored: what goes wrong here is a
-/// warning each, and so is a build that could not be taken.
+/// Does after a run what the settings say, and tries again what did not go before, whatever they
+/// say. The verdicts are stored: what goes wrong here is a warning each, and so is each build that
+/// does not go.
 pub(super) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<String> {
-    let (mut warnings, mut told) = (Vec::new(), Vec::new());
-    let mut tell = |what: &str, result: Result<(), Error>| match result {
+    let (mut warnings, mut told) = (Vec::<String>::new(), Vec::new());
+    let mut tell = |what: &str, result: Result<Vec<NotRemoved>, Error>| match result {
         // Somebody else is at it.
         Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Canceled) => {}
         Err(error) => warnings.push(format!("old builds were not {what}: {}", error.report())),
-        Ok(()) => {}
+        Ok(left) => {
+            let new = left.iter().map(NotRemoved::to_string);
+            let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
+            warnings.extend(new);
+        }
     };
     let rules = by_settings(shared);
-    if rules.has_rule() {
-        let pruned = prune(shared, &rules, cancel).map(|done| told.extend(done.warnings));
-        tell("removed", pruned);
-    }
+    let pruned = match rules.has_rule() {
+        false => clear_leftovers(shared),
+        true => prune(shared, &rules, cancel).map(|done| {
+            told.extend(done.warnings);
+            done.not_removed
+        }),
+    };
+    tell("removed", pruned);
     if let Some(newest) = shared.settings.compact_keep {
         let options = CompactOptions::new().newest(newest);
-        tell("packed", compact(shared, &options, cancel).map(drop));
+        tell("packed", compact(shared, &options, cancel).map(|done| done.not_removed));
     }
     told.extend(warnings);
     told
+}
+
+fn clear_leftovers(shared: &Shared) -> Result<Vec<NotRemoved>, Error> {
+    let workspace = shared.workspace();
+    if !workspace.has_leftovers() {
+        return Ok(Vec::new());
+    }
+    let folder = workspace.builds_folder()?;
+    folder.map_or(Ok(Vec::new()), |folder| folder.clear_leftovers())
 }
 
 fn by_settings(shared: &Shared) -> PruneOptions {

@@ -14,7 +14,7 @@ use super::{
     handle::Shared,
     job::JobSource,
     scripts::Scripts,
-    step::unmet,
+    step::{unmet, whole_commit_unmet},
 };
 use crate::{
     commit::{CommitId, Text},
@@ -273,10 +273,10 @@ impl<'a> Candidate<'a> {
     /// says is found out by the job: it may count as passed.
     fn conditions_hold(&self, job: &Job) -> Result<bool, Error> {
         let (shared, repo) = (self.look.shared, self.look.repo);
-        let facts = {
-            let build = shared.workspace().build(&job.commit.build_name());
-            JobSource::of_job("plan", job).facts(shared, repo, &job.commit, &build)
-        };
+        let facts = JobSource::of_job("plan", job).facts(shared, repo, &job.commit);
+        if whole_commit_unmet(&self.pipeline, &facts, false).is_some() {
+            return Ok(false);
+        }
         let secrets = shared.secret_policy(&job.commit, &facts.tags);
         for name in &self.lacking {
             let before = match name {

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     commit::{Commit, CommitId},
-    error::Error,
+    config::parse_after_all,
+    error::{Error, ErrorKind},
     function::HostFunction,
     outcome::Outcome,
     pipeline::{Format, Pipeline, ScriptText, StepName, Template},
@@ -50,6 +51,22 @@ impl Scripts {
         Ok((pipeline, Self::new(script, functions)))
     }
 
+    /// Of a config that is not valid, the pipeline of what cleans up all the same.
+    pub(super) fn after_invalid(
+        shared: &Shared,
+        repo: &Repo,
+        commit: &Commit,
+        error: &Error,
+    ) -> Option<(Pipeline, Self)> {
+        let is_invalid = error.kind() == ErrorKind::Config;
+        let config = is_invalid.then(|| repo.config(commit.id).ok().flatten()).flatten()?;
+        let pipeline = match config.format {
+            Format::Yaml => parse_after_all(&config.bytes, config.name)?,
+            Format::Rhai => return None,
+        };
+        Some((pipeline, Self::new(None, &shared.options.functions)))
+    }
+
     /// What a pipeline of the caller's own needs to be run.
     pub(super) fn of(shared: &Shared, pipeline: &Pipeline) -> Result<Self, Error> {
         let functions = &shared.options.functions;
@@ -62,6 +79,11 @@ impl Scripts {
     /// The same for a script.
     pub(super) fn new(script: Option<Script>, functions: &[HostFunction]) -> Self {
         Self { script, functions: functions.to_vec() }
+    }
+
+    /// The secrets that a script names; a config in YAML names them at its steps.
+    pub(super) fn secrets(&self) -> &[String] {
+        self.script.as_ref().map_or(&[], |script| &script.secrets)
     }
 
     /// Runs the function of a step.

@@ -85,6 +85,12 @@ impl Secrets {
         from_dir.ok_or_else(|| nobody_has(name))
     }
 
+    /// True if the directory has it by now: the embedding program is not asked.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        let dir = self.dir.clone().map(SecretDir::new);
+        dir.is_some_and(|dir| dir.find(name).is_ok_and(|found| found.is_some()))
+    }
+
     /// Refuses a secret that [`fetch`](Self::fetch) would certainly not find, without reading one
     /// or asking the host.
     pub(super) fn check_there(&self, name: &str) -> Result<(), Denied> {

@@ -54,6 +54,14 @@ impl Engine {
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
         let remotes = repo.tracked_remotes()?;
+        let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.held);
+        for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
+            status.warnings.push(format!(
+                "commit {} has no verdict because the server lacks the secret `{secret}`; once it \
+                 is there, the next run tests the commit",
+                id.short()
+            ));
+        }
         for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
             if standing(&repo, &remotes, job.commit.id)?.is_some() {
                 status.judged_by_remote.push(job.commit.id);
@@ -87,10 +95,11 @@ impl Engine {
             let of_it: Vec<Deployment> = of_it.cloned().collect();
             let is_known = !of_it.is_empty();
             let mut environment = environment(name, None, of_it);
+            let is_retired = environment.is_retired();
             let plan = self.deploy_plan(&environment.name, DeployRequest::newest());
             let deployed = environment.deployed.as_ref().map(|it| it.commit);
             let next = plan.ok().filter(|plan| !plan.must_be_named).map(|plan| plan.commit);
-            environment.next = next.filter(|commit| Some(commit.id) != deployed);
+            environment.next = next.filter(|it| Some(it.id) != deployed && !is_retired);
             if is_known || environment.next.is_some() {
                 status.environments.push(environment);
             }
@@ -105,6 +114,7 @@ impl Engine {
     fn warn(&self, repo: &Repo, status: &mut Status) -> Result<(), Error> {
         let warnings = &mut status.warnings;
         warnings.extend(self.warnings().iter().cloned());
+        warnings.extend(self.builds_warning());
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }

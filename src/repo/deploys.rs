@@ -3,7 +3,7 @@
 //! `refs/tinyci/deploys/<environment>` only ever grows, by compare-and-swap. The first parent of
 //! an entry is the entry before it; the second is the commit that is deployed now, so that
 //! `git rev-parse refs/tinyci/deploys/production^2` names it and no gc takes it. An entry that
-//! deployed nothing carries the second parent on. What happened stands in the message: a line for
+//! deployed nothing carries the second parent on, and one that retires the environment has none. What happened stands in the message: a line for
 //! people, then one of JSON. Below the first entry lies a commit that says nothing.
 
 use std::time::UNIX_EPOCH;
@@ -13,6 +13,7 @@ use git2::{ErrorCode, ObjectType, Oid};
 use super::{
     Repo, commit_id, git_error, history, oid,
     own_ref::{self, Edit, OwnRef},
+    shared_write::empty_tree,
 };
 use crate::{
     commit::CommitId,
@@ -113,10 +114,10 @@ impl Repo {
         self.deploy_ref(environment).update("tinyci: deploy", |tip| {
             let ledger = self.history_at(environment, tip)?.ledger;
             let Some(entry) = entry(&ledger)? else { return Ok(Edit::Keep(())) };
-            let deployed = if entry.passed() {
-                Some(entry.commit)
-            } else {
-                ledger.running().map(|running| running.commit)
+            let deployed = match entry.outcome {
+                DeployOutcome::Success => Some(entry.commit),
+                DeployOutcome::Retired => None,
+                _ => ledger.running().map(|running| running.commit),
             };
             let commit = self.entry_commit(tip, &entry, author, deployed);
             let what = || format!("the deployment of {} cannot be recorded", entry.commit.short());
@@ -135,7 +136,7 @@ impl Repo {
         author: (&str, &str),
         deployed: Option<CommitId>,
     ) -> Result<Oid, git2::Error> {
-        let tree = self.git.treebuilder(None)?.write()?;
+        let tree = empty_tree(&self.git)?;
         let time = entry.finished.unwrap_or(entry.started);
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let time = i64::try_from(time).unwrap_or(i64::MAX);

@@ -12,9 +12,9 @@ use git2::{ObjectType, Oid};
 
 use super::{
     BASELINE, RECORDS, Repo, VERDICTS, git_error, history,
-    intent::Intent,
     own_ref::{self, Edit, OwnRef},
     ref_memory::{RefMemory, Remembered, is_remembered},
+    shared_write::write_object,
 };
 use crate::error::Error;
 
@@ -127,7 +127,7 @@ impl Repo {
 
     /// Learns what the refs name by now, and keeps git from removing it for a while.
     fn look_at_refs(&self) -> Result<(), Error> {
-        let _intent = Intent::acquire(self.common_dir())?;
+        let _intent = self.intent()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         self.learn(&mut memory, &self.named()?);
@@ -138,7 +138,7 @@ impl Repo {
         }
         if memory != before {
             // One that cannot be written is an older one, and undoes nothing.
-            let _ = memory.write(self.common_dir());
+            let _ = memory.write(self.common_dir(), self.sharing()?);
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Repo {
     fn freshen(&self, id: Oid) {
         let written = self.git.odb().and_then(|odb| {
             let object = odb.read(id)?;
-            odb.write(object.kind(), object.data())
+            write_object(&self.git, object.kind(), object.data())
         });
         drop(written);
     }
@@ -213,7 +213,7 @@ impl Repo {
     /// Forgets what was given back or cannot be; gives out the refs of which nobody was told yet.
     fn settle_memory(&self, losses: &Losses) -> Result<Vec<String>, Error> {
         let mut restored: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
-        let _intent = Intent::acquire(self.common_dir())?;
+        let _intent = self.intent()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         let named = self.named()?;
@@ -229,7 +229,7 @@ impl Repo {
             }
         }
         if memory != before {
-            let _ = memory.write(self.common_dir());
+            let _ = memory.write(self.common_dir(), self.sharing()?);
         }
         restored.sort();
         restored.dedup();
@@ -589,7 +589,7 @@ mod tests {
             age(&test.path().join(".git/objects"));
             let mut memory = RefMemory::read(repo.common_dir());
             memory.kept = if kept { 0 } else { memory.kept };
-            memory.write(repo.common_dir()).unwrap();
+            memory.write(repo.common_dir(), repo.sharing().unwrap()).unwrap();
             repo.restore_refs().unwrap();
             test.git(&["update-ref", "-d", VERDICTS]);
             test.git(&["gc", "-q"]);

@@ -1,4 +1,5 @@
-//! What the person who looks after a server asks for: settings, and how the repository stands.
+//! What the person who looks after a server asks for: settings, how the repository stands, and what
+//! housekeeping passed over.
 
 use std::borrow::Cow;
 
@@ -10,6 +11,7 @@ use super::{
     record::{CommitMirror, Time, hex_unless_utf8, ids},
 };
 use crate::{
+    not_removed::NotRemoved,
     setting::Setting,
     status::{BranchStatus, EnvironmentStatus, RunningRun, Status},
 };
@@ -129,6 +131,21 @@ struct EnvironmentMirror<'a> {
     latest: Option<DeploymentMirror<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<CommitMirror<'a>>,
+}
+
+/// What housekeeping passed over.
+#[derive(Serialize)]
+pub(crate) struct NotRemovedMirror<'a> {
+    path: Cow<'a, str>,
+    reason: &'a str,
+}
+
+impl<'a> NotRemovedMirror<'a> {
+    pub(crate) fn list(all: &'a [NotRemoved]) -> Vec<Self> {
+        let mirror =
+            |it: &'a NotRemoved| Self { path: it.path.to_string_lossy(), reason: &it.reason };
+        all.iter().map(mirror).collect()
+    }
 }
 
 impl<'a> RunningMirror<'a> {

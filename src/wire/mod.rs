@@ -14,7 +14,7 @@
 //! | `forecast` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
-//! | `admin` | settings, and how the repository stands |
+//! | `admin` | settings, how the repository stands, and what housekeeping passed over |
 
 mod admin;
 mod check;
@@ -31,7 +31,10 @@ mod test_report;
 #[cfg(feature = "capi")]
 pub(crate) use self::request::{RequestBody, RequestMirror};
 
-pub(crate) use self::record::{Time, json};
+pub(crate) use self::{
+    admin::NotRemovedMirror,
+    record::{Time, json},
+};
 
 /// Raised when a key changes its meaning; new keys do not raise it.
 pub(crate) const VERSION: u32 = 1;

@@ -1,21 +1,19 @@
 //! [`Attempts`]: how often a commit was tried without a verdict, kept on disk.
 //!
 //! Counted before the export, so that a commit that kills its engine is counted too. Lines of
-//! `<full id> <count>`, replaced whole; not forced to the disk, which would cost a good part of a
+//! `<full id> <count>`, and the name of a secret if it was for want of that, replaced whole; not forced to the disk, which would cost a good part of a
 //! small commit's time: after a power cut the last counts may be missing, and cost one more try.
 
 use std::{
     fmt::Write as _,
     fs, io,
-    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    commit::CommitId,
-    error::Error,
-    workspace::layout::{Workspace, replace_file},
-};
+use crate::{commit::CommitId, error::Error, workspace::layout::Workspace};
+
+/// The file of the state folder.
+const FILE: &str = "attempts";
 
 /// How many commits are remembered; the longest untouched are forgotten first.
 const COMMITS_MAX: usize = 1000;
@@ -25,8 +23,17 @@ const COMMITS_MAX: usize = 1000;
 /// Only the lock's holder may change them. Its workers share one value.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    path: PathBuf,
-    counts: Mutex<Vec<(CommitId, u32)>>,
+    workspace: Workspace,
+    counts: Mutex<Vec<Count>>,
+}
+
+/// How often a commit was tried.
+#[derive(Clone, Debug)]
+struct Count {
+    commit: CommitId,
+    tried: u32,
+    /// The secret for want of which the last attempt left no verdict.
+    lacks: Option<String>,
 }
 
 impl Workspace {
@@ -36,21 +43,25 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
     pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
-        let path = self.state_path("attempts");
+        let path = self.state_path(FILE);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };
         let counts = String::from_utf8_lossy(&text).lines().filter_map(parse_line).collect();
-        Ok(Attempts { path, counts: Mutex::new(counts) })
+        Ok(Attempts { workspace: self.clone(), counts: Mutex::new(counts) })
     }
 }
 
 impl Attempts {
     /// How often this commit was tried since it last had a verdict.
     pub(crate) fn get(&self, commit: &CommitId) -> u32 {
-        let counts = self.counts();
-        counts.iter().find(|(id, _)| id == commit).map_or(0, |(_, count)| *count)
+        self.counts().iter().find(|it| it.commit == *commit).map_or(0, |it| it.tried)
+    }
+
+    /// The secret that the server lacked when this commit was last tried.
+    pub(crate) fn lacks(&self, commit: &CommitId) -> Option<String> {
+        self.counts().iter().find(|it| it.commit == *commit)?.lacks.clone()
     }
 
     /// Counts one more attempt, on disk before this returns, and says which it is.
@@ -59,7 +70,16 @@ impl Attempts {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
     pub(crate) fn increment(&self, commit: &CommitId) -> Result<u32, Error> {
-        self.change(commit, |count| count.saturating_add(1))
+        self.change(commit, |count| (count.saturating_add(1), None))
+    }
+
+    /// Notes for want of which secret the last attempt left no verdict.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
+    pub(crate) fn wait_for(&self, commit: &CommitId, secret: &str) -> Result<(), Error> {
+        self.change(commit, |count| (count, Some(secret.to_owned()))).map(drop)
     }
 
     /// Takes one attempt back, which was canceled or could not be made here.
@@ -68,7 +88,7 @@ impl Attempts {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
     pub(crate) fn take_back(&self, commit: &CommitId) -> Result<(), Error> {
-        self.change(commit, |count| count.saturating_sub(1)).map(drop)
+        self.change(commit, |count| (count.saturating_sub(1), None)).map(drop)
     }
 
     /// Forgets a commit that has its verdict.
@@ -77,40 +97,50 @@ impl Attempts {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
     pub(crate) fn clear(&self, commit: &CommitId) -> Result<(), Error> {
-        self.change(commit, |_| 0).map(drop)
+        self.change(commit, |_| (0, None)).map(drop)
     }
 
-    fn change(&self, commit: &CommitId, change: impl Fn(u32) -> u32) -> Result<u32, Error> {
+    fn change(
+        &self,
+        commit: &CommitId,
+        change: impl Fn(u32) -> (u32, Option<String>),
+    ) -> Result<u32, Error> {
         let mut counts = self.counts();
-        let place = counts.iter().position(|(id, _)| id == commit);
-        let before = place.map_or(0, |place| counts.remove(place).1);
-        let after = change(before);
+        let place = counts.iter().position(|it| it.commit == *commit);
+        let before = place.map(|place| counts.remove(place));
+        let tried = before.as_ref().map_or(0, |it| it.tried);
+        let (after, lacks) = change(tried);
+        let is_same = after == tried && before.and_then(|it| it.lacks) == lacks;
         if after > 0 {
-            counts.push((*commit, after));
+            counts.push(Count { commit: *commit, tried: after, lacks });
         }
         let surplus = counts.len().saturating_sub(COMMITS_MAX);
         counts.drain(..surplus);
-        if after == before {
+        if is_same {
             return Ok(after);
         }
         let mut text = String::new();
-        for (id, count) in counts.iter() {
+        for Count { commit, tried, lacks } in counts.iter() {
+            let lacks = lacks.iter().map(|name| format!(" {name}")).collect::<String>();
             // Writing to a string does not fail.
-            let _ = writeln!(text, "{id} {count}");
+            let _ = writeln!(text, "{commit} {tried}{lacks}");
         }
-        replace_file(&self.path, text.as_bytes())
-            .map_err(|source| Error::io("count an attempt in", &self.path, source))?;
+        let stored = self.workspace.replace_state(FILE, text.as_bytes());
+        stored.map_err(|source| {
+            Error::io("count an attempt in", &self.workspace.state_path(FILE), source)
+        })?;
         Ok(after)
     }
 
-    fn counts(&self) -> MutexGuard<'_, Vec<(CommitId, u32)>> {
+    fn counts(&self) -> MutexGuard<'_, Vec<Count>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn parse_line(line: &str) -> Option<(CommitId, u32)> {
-    let (id, count) = line.split_once(' ')?;
-    Some((id.parse().ok()?, count.parse().ok()?))
+fn parse_line(line: &str) -> Option<Count> {
+    let mut words = line.split(' ');
+    let (commit, tried) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(Count { commit, tried, lacks: words.next().map(str::to_owned) })
 }
 
 #[cfg(test)]
@@ -142,6 +172,10 @@ mod tests {
         attempts.take_back(&id(1)).unwrap();
         attempts.take_back(&id(3)).unwrap();
         assert_eq!((on_disk(1), attempts.get(&id(1))), (1, 1));
+        attempts.wait_for(&id(1), "TOKEN").unwrap();
+        assert_eq!(workspace.attempts().unwrap().lacks(&id(1)).as_deref(), Some("TOKEN"));
+        assert_eq!((on_disk(1), attempts.increment(&id(1)).unwrap()), (1, 2));
+        assert_eq!(workspace.attempts().unwrap().lacks(&id(1)), None);
         attempts.clear(&id(1)).unwrap();
         attempts.take_back(&id(2)).unwrap();
         assert_eq!(fs::read_to_string(repo.path().join("tinyci/attempts")).unwrap(), "");

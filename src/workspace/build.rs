@@ -1,9 +1,10 @@
 //! [`Build`]: one commit's folder, and the life of the export in it.
 //!
 //! An export is written as `export.<run>` and renamed once it is whole; an old one is renamed away
-//! before the first of its files goes. So `export` is whole at any moment, a crash included. What is
-//! deployed is never touched: the export of a job beside it keeps the name `export.<run>`, since what
-//! commands install may hold its path, and the stamp says which one is the build's.
+//! before the first of its files goes. So `export` is whole at any moment, a crash included. What
+//! does not go stands aside under such a name: it is in nobody's way, and the next run tries again.
+//! What is deployed is never touched: the export of a job beside it keeps the name `export.<run>`, since
+//! what commands install may hold its path, and the stamp says which one is the build's.
 //!
 //! A build that was compacted to `<name>.tar.gz` can be run again: the folder comes into being
 //! anew beside the archive, which stays as it is until the next compaction replaces it.
@@ -20,15 +21,22 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
+    not_removed::NotRemoved,
+    sharing::Sharing,
     workspace::{
-        layout::{Workspace, make_real_dir, replace_file},
+        aside::{is_aside, rename_aside},
+        layout::{Workspace, replace_file},
+        mounts::{Mounts, is_mount_point, mounted, real_path},
         remove::remove,
-        stamp::{ExportPlace, JobStamp, is_export_name},
+        stamp::{ExportPlace, JobStamp},
     },
 };
 
 /// What an old export is called while it is being removed.
-const REMOVED: &str = "export.removed";
+const REMOVED: &str = "removed";
+
+/// What follows a run's id in the name of what it takes out of an archive.
+const PACKED: &str = ".packed";
 
 /// What holds the stamp. It stands beside the export, so that no commit's files are in its way.
 const STAMP: &str = "job.json";
@@ -77,16 +85,23 @@ impl Build {
         &self.export
     }
 
-    /// The names of the exports in the folder, whole or not.
+    /// The names of the exports in the folder, whole or not. A build may call a file of its own
+    /// `export.zip`.
     pub(crate) fn exports(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        names.filter(|name| is_export_name(name)).collect()
+        let of_run = |name: &str| name.strip_prefix("export.").is_some_and(is_run_id);
+        names.filter(|name| name == ExportPlace::USUAL || of_run(name)).collect()
     }
 
     /// The folder: what `<%= target %>` stands for.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Which other accounts may use what is written here.
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.workspace.sharing()
     }
 
     /// The folder's name.
@@ -131,7 +146,7 @@ impl Build {
     /// [`Io`](ErrorKind::Io) where it cannot be written: then what was there stands.
     pub(crate) fn write_stamp(&self, stamp: &JobStamp) -> Result<(), Error> {
         let path = self.stamp_path();
-        replace_file(&path, format!("{}\n", stamp.to_json()).as_bytes())
+        replace_file(&path, format!("{}\n", stamp.to_json()).as_bytes(), self.sharing())
             .map_err(|source| Error::io("write down the job in", &path, source))
     }
 
@@ -148,9 +163,11 @@ impl Build {
         self.dir.join(STAMP)
     }
 
-    /// How many bytes folder and archive take on the disk, as far as they can be read.
-    pub(crate) fn disk_bytes(&self) -> u64 {
-        disk_bytes(self.dir.clone()).saturating_add(disk_bytes(self.archive_path()))
+    /// How many bytes folder and archive take on the disk, as far as they can be read, without
+    /// what is mounted in the folder.
+    pub(crate) fn disk_bytes(&self, mounts: &Mounts) -> u64 {
+        let bytes = |path: &Path| disk_bytes(real_path(path), mounts);
+        bytes(&self.dir).saturating_add(bytes(&self.archive_path()))
     }
 
     /// The commit's tree as files: what `<%= export %>` stands for.
@@ -175,10 +192,15 @@ impl Build {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in the place of one,
-    /// [`Io`](ErrorKind::Io) where one cannot be made, [`Busy`](ErrorKind::Busy) where others keep
-    /// it, [`Canceled`](ErrorKind::Canceled).
+    /// [`Io`](ErrorKind::Io) where one cannot be made or something is mounted in its place,
+    /// [`Busy`](ErrorKind::Busy) where others keep it, [`Canceled`](ErrorKind::Canceled).
     pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<Occupied, Error> {
-        self.occupy(is_canceled, |folder| folder.try_lock())
+        let occupied = self.occupy(is_canceled, |folder| folder.try_lock())?;
+        // An `export` in there would not be ours to replace.
+        if is_mount_point(&self.dir) {
+            return Err(mounted(&self.dir, 0));
+        }
+        Ok(occupied)
     }
 
     /// The same for a deployment, which others of the same commit may share. Waits for a
@@ -200,7 +222,7 @@ impl Build {
         let begun = Instant::now();
         loop {
             self.workspace.prepare()?;
-            make_real_dir(&self.dir)?;
+            self.workspace.make_real_dir(&self.dir)?;
             let folder = File::open(&self.dir).map_err(failed)?;
             match lock(&folder) {
                 // A compaction may have had it meanwhile, and taken it away.
@@ -267,79 +289,92 @@ impl Build {
         format!("export.{run}")
     }
 
-    /// Makes the export of this run the build's export, in the place of an older one.
+    /// Where this run unpacks the build's archive.
+    pub(crate) fn packed_temp(&self, run: &str) -> PathBuf {
+        self.dir.join(format!("export.{run}{PACKED}"))
+    }
+
+    /// Makes the export of this run the build's export, in the place of an older one. Returns what
+    /// does not go of that: it stands aside.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the older one cannot be removed or the new one not renamed.
-    pub(crate) fn publish(&self, run: &str) -> Result<(), Error> {
+    /// [`Io`](crate::ErrorKind::Io) if the older one or the new one cannot be renamed.
+    pub(crate) fn publish(&self, run: &str) -> Result<Option<NotRemoved>, Error> {
         let (new, export) = (self.export_temp(run), self.export_dir());
         if new == export {
-            return Ok(());
+            return Ok(None);
         }
-        self.retire()?;
+        let aside = self.retire()?;
         fs::rename(&new, &export)
             .map_err(|source| Error::io("put the finished export in place at", &export, source))?;
-        remove(&self.dir.join(REMOVED))
+        Ok(aside.and_then(remove_or_tell))
     }
 
     /// Removes the exports, and what killed runs left of theirs, but those of the names in `kept`.
-    /// Log and artifacts stay.
+    /// Log and artifacts stay. Returns what does not go: it is in nobody's way, since all of it stands
+    /// aside.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) naming the first path that does not go.
-    pub(crate) fn clean(&self, kept: &[String]) -> Result<(), Error> {
+    /// [`Io`](crate::ErrorKind::Io) if an export cannot be renamed, or the folder not be read.
+    pub(crate) fn clean(&self, kept: &[String]) -> Result<Vec<NotRemoved>, Error> {
         let failed = |source| Error::io("clean the build folder", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
             Ok(there) if there.is_dir() => {}
-            Ok(_) => return make_real_dir(&self.dir),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Ok(_) => return self.workspace.make_real_dir(&self.dir).map(|()| Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         }
-        let is_kept = |name: &OsStr| kept.iter().any(|it| name == it.as_str());
-        if !is_kept(OsStr::new(&self.export)) {
-            self.retire()?;
+        let is_kept = |name: &str| kept.iter().any(|it| it == name);
+        let usual = self.clone().at(ExportPlace::USUAL);
+        for own in [self, &usual].into_iter().filter(|it| !is_kept(it.export_name())) {
+            own.retire()?;
         }
+        let mut left = Vec::new();
         for entry in fs::read_dir(&self.dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            let is_export = name == ExportPlace::USUAL || is_unfinished_export(&name);
-            if is_export && !is_kept(&name) {
-                remove(&self.dir.join(name))?;
+            if is_unfinished_export(&name) && !name.to_str().is_some_and(is_kept) {
+                left.extend(remove_or_tell(self.dir.join(name)));
             }
         }
-        Ok(())
+        Ok(left)
     }
 
-    /// Removes the export, and no other one.
+    /// Removes the export, and no other one. Returns what does not go of it: it stands aside.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) naming the first path that does not go.
-    pub(crate) fn discard(&self) -> Result<(), Error> {
-        self.retire()?;
-        remove(&self.dir.join(REMOVED))
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be renamed.
+    pub(crate) fn discard(&self) -> Result<Option<NotRemoved>, Error> {
+        Ok(self.retire()?.and_then(remove_or_tell))
     }
 
-    /// Renames the old export away, whatever it is: a link that took its place goes as a link.
-    fn retire(&self) -> Result<(), Error> {
-        let removed = self.dir.join(REMOVED);
-        remove(&removed)?;
+    /// Renames the old export aside, whatever it is: a link that took its place goes as a link.
+    /// What is mounted below it comes along untouched. Returns where it is now.
+    fn retire(&self) -> Result<Option<PathBuf>, Error> {
         let export = self.export_dir();
-        match fs::rename(&export, &removed) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("remove the old export", &export, error))
-            }
-            _ => Ok(()),
+        match rename_aside(&export, &self.export_temp(REMOVED)) {
+            Ok(aside) => Ok(Some(aside)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(_) if is_mount_point(&export) => Err(mounted(&export, 0)),
+            Err(error) => Err(Error::io("rename the old export", &export, error)),
         }
     }
 }
 
+fn remove_or_tell(path: PathBuf) -> Option<NotRemoved> {
+    remove(&path).err().map(|error| NotRemoved::new(path, &error))
+}
+
 /// What a tree takes on the disk. Links are not followed, and what cannot be read takes nothing.
-fn disk_bytes(path: PathBuf) -> u64 {
+fn disk_bytes(path: PathBuf, mounts: &Mounts) -> u64 {
     let mut bytes: u64 = 0;
     let mut left = vec![path];
     while let Some(path) = left.pop() {
+        if mounts.contains(&path) {
+            continue;
+        }
         let Ok(there) = fs::symlink_metadata(&path) else { continue };
         bytes = bytes.saturating_add(there.blocks().saturating_mul(512));
         if there.is_dir() {
@@ -350,8 +385,20 @@ fn disk_bytes(path: PathBuf) -> u64 {
     bytes
 }
 
+/// Whether this is the name of an old export, or of one that a run has not finished: `export.`, and
+/// `removed` or the run's id. A build may call a file of its own `export.zip`.
 fn is_unfinished_export(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b"export.")
+    let Some(of) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
+        return false;
+    };
+    is_aside(of, REMOVED) || is_run_id(of.strip_suffix(PACKED).unwrap_or(of))
+}
+
+/// Whether this has the form of a run's id, `20261130T094058Z-00f1e2d3c4b5a697`.
+fn is_run_id(text: &str) -> bool {
+    let form: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
+    let Some(("00000000T000000Z", random)) = form.split_once('-') else { return false };
+    random.len() == 16 && random.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -403,14 +450,16 @@ mod tests {
         build.prepare(&|| false).unwrap();
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
-        for run in ["2", "3", "removed"] {
-            write_export(&build, run, "left by a killed run");
+        let run = "20261130T094058Z-00f1e2d3c4b5a697";
+        for name in [run, &format!("{run}.packed"), "removed", "removed-2"] {
+            write_export(&build, name, "left by a killed run");
         }
         fs::write(build.log_path(), "log").unwrap();
         fs::write(build.archive_path(), "archive").unwrap();
-        fs::create_dir(build.dir().join("artifacts")).unwrap();
-        build.clean(&[]).unwrap();
-        assert_eq!(entries(build.dir()), ["artifacts", "tinyci.log"]);
+        let kept = ["artifacts", "export.removed.zip", "export.tar", "export.zip", "exports"];
+        kept.iter().for_each(|name| fs::create_dir(build.dir().join(name)).unwrap());
+        assert_eq!(build.clean(&[]).unwrap(), []);
+        assert_eq!(entries(build.dir()), [&kept[..], &["tinyci.log"]].concat());
         assert!(build.archive_path().exists(), "an archive is never lost to a new run");
     }
 
@@ -450,7 +499,7 @@ mod tests {
 
         fs::create_dir(repo.path().join("builds")).unwrap();
         std::os::unix::fs::symlink(&victim, build.dir()).unwrap();
-        for refused in [build.prepare(&|| false).map(drop), build.clean(&[])] {
+        for refused in [build.prepare(&|| false).map(drop), build.clean(&[]).map(drop)] {
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
         }
         fs::remove_file(build.dir()).unwrap();

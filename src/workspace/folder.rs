@@ -3,7 +3,8 @@
 //! A build's folder is renamed aside (`….removed`) before it is taken apart: a half-removed folder
 //! under a build's own name would be archived over the good archive by the next compaction. An
 //! archive is written as `….tar.gz.new` and renamed once it is whole. What a killed call leaves
-//! under those two names, the next one clears away. No other name below `builds/` is touched.
+//! under those two names, and what did not go, the next one clears away. No other name below
+//! `builds/` is touched.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,13 +14,19 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
+    not_removed::NotRemoved,
     retention::BuildName,
-    workspace::{layout::Workspace, remove::remove},
+    workspace::{
+        aside::{is_aside, rename_aside},
+        layout::Workspace,
+        mounts::Mounts,
+        remove::{remove, remove_file},
+    },
 };
 
 const ARCHIVE: &str = ".tar.gz";
 const UNFINISHED_ARCHIVE: &str = ".tar.gz.new";
-const REMOVED_FOLDER: &str = ".removed";
+const REMOVED_FOLDER: &str = "removed";
 
 /// The folder of builds, in which nobody else packs or removes any meanwhile. Runs go on.
 pub(crate) struct BuildsFolder<'a> {
@@ -41,9 +48,11 @@ impl Workspace {
     ///
     /// # Errors
     ///
+    /// [`Unsupported`](ErrorKind::Unsupported) if it is another repository's,
     /// [`Busy`](ErrorKind::Busy) where another caller has it, [`Io`](ErrorKind::Io) where it cannot
     /// be opened or locked.
     pub(crate) fn builds_folder(&self) -> Result<Option<BuildsFolder<'_>>, Error> {
+        self.own_builds()?;
         let path = self.builds_dir();
         let dir = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -60,6 +69,12 @@ impl Workspace {
                 Err(Error::io("lock the builds folder", path, source))
             }
         }
+    }
+
+    /// Whether there may be something that [`BuildsFolder::clear_leftovers`] removes.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        let entries = fs::read_dir(self.builds_dir()).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).any(|name| name.to_str().is_some_and(is_leftover))
     }
 }
 
@@ -78,22 +93,23 @@ impl BuildsFolder<'_> {
         self.path.join(format!("{name}{UNFINISHED_ARCHIVE}"))
     }
 
-    /// Removes what a killed call left.
+    /// Removes what a killed call left, and tries again what did not go. Returns what still does
+    /// not.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming what cannot be read or removed.
-    pub(crate) fn clear_leftovers(&self) -> Result<(), Error> {
-        for name in self.names()? {
-            let of_build = |suffix| name.strip_suffix(suffix).and_then(BuildName::parse).is_some();
+    /// [`Io`](ErrorKind::Io) if the folder cannot be read.
+    pub(crate) fn clear_leftovers(&self) -> Result<Vec<NotRemoved>, Error> {
+        let mut left = Vec::new();
+        for name in self.names()?.into_iter().filter(|name| is_leftover(name)) {
             let path = self.path.join(&name);
-            if of_build(UNFINISHED_ARCHIVE) {
-                fs::remove_file(&path).map_err(|source| Error::io("remove", &path, source))?;
-            } else if of_build(REMOVED_FOLDER) {
-                remove(&path)?;
+            let is_archive = name.ends_with(UNFINISHED_ARCHIVE);
+            let gone = if is_archive { remove_file(&path) } else { remove(&path) };
+            if let Err(error) = gone {
+                left.push(NotRemoved::new(path, &error));
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// The builds that are folders. A link in a build's place is none.
@@ -133,20 +149,35 @@ impl BuildsFolder<'_> {
         Ok(names)
     }
 
-    /// Takes a build's folder away, which the caller has [taken](super::Build::take).
+    /// Looks whether something is mounted in a build's folder, which then stays as it is.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming the first path that does not go.
-    pub(crate) fn remove_build(&self, name: &str) -> Result<(), Error> {
-        let (folder, removed) =
-            (self.path.join(name), self.path.join(format!("{name}{REMOVED_FOLDER}")));
-        fs::rename(&folder, &removed).map_err(|source| {
-            let what = format!("rename `{}` to", folder.display());
-            Error::io(&what, &removed, source)
-        })?;
-        self.sync()?;
-        remove(&removed)
+    /// That folder, and what is mounted there.
+    pub(crate) fn refuse_mounts(&self, name: &str) -> Result<(), NotRemoved> {
+        let folder = self.path.join(name);
+        Mounts::now().refuse(&folder).map_err(|error| NotRemoved::new(folder, &error))
+    }
+
+    /// Takes a build's folder away, which the caller has [taken](super::Build::take). What does not
+    /// go stands aside, and is no build any more.
+    ///
+    /// # Errors
+    ///
+    /// What is left, where it is now, and why.
+    pub(crate) fn remove_build(&self, name: &str) -> Result<(), NotRemoved> {
+        self.refuse_mounts(name)?;
+        let folder = self.path.join(name);
+        let aside = match rename_aside(&folder, &self.path.join(format!("{name}.{REMOVED_FOLDER}")))
+        {
+            Ok(aside) => aside,
+            Err(source) => {
+                let error = Error::io("rename", &folder, source);
+                return Err(NotRemoved::new(folder, &error));
+            }
+        };
+        let gone = self.sync().and_then(|()| remove(&aside));
+        gone.map_err(|error| NotRemoved::new(aside, &error))
     }
 
     /// Brings renames to disk before what depends on them happens.
@@ -157,4 +188,12 @@ impl BuildsFolder<'_> {
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.dir.sync_all().map_err(|source| Error::io("write to disk", self.path, source))
     }
+}
+
+/// Whether this is the name of an unfinished archive, or of a folder that is being removed.
+fn is_leftover(name: &str) -> bool {
+    let is_build = |name| BuildName::parse(name).is_some();
+    let aside = name.split_once('.').filter(|(_, rest)| is_aside(rest, REMOVED_FOLDER));
+    name.strip_suffix(UNFINISHED_ARCHIVE).is_some_and(is_build)
+        || aside.is_some_and(|(build, _)| is_build(build))
 }

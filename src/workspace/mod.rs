@@ -7,7 +7,10 @@
 //! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
 //! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
-//! | `remove` | taking a tree away without following links |
+//! | `ownership` | whose the folder of builds is: the one look before anything in it changes |
+//! | `remove` | taking a tree away without following links or entering mounts |
+//! | `aside` | names for what is being removed |
+//! | `mounts` | [`Mounts`], [`SameMount`]: what lies in a tree without being part of it |
 //! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
 //! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
@@ -25,6 +28,7 @@
 //! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
 //! build's files should be (`export`).
 
+mod aside;
 mod attempts;
 mod bound;
 mod build;
@@ -37,6 +41,8 @@ mod lock;
 mod lock_file;
 mod log;
 mod looked_at;
+mod mounts;
+mod ownership;
 mod pins;
 mod pushed;
 mod remove;
@@ -54,8 +60,9 @@ pub(crate) use self::{
     lock::{Holder, InHand, RunLock},
     log::{LogLimits, LogWriter, Logs},
     looked_at::LookedAt,
+    mounts::{Mounts, SameMount, mounted},
     pushed::Pushed,
-    remove::remove,
+    remove::{remove, remove_file},
     stamp::{ExportPlace, JobStamp},
     stop_request::{StopRequest, dismiss},
     tail::LogTail,

@@ -1,8 +1,8 @@
 //! Taking a tree away: whatever a build left in it, and nothing outside it.
 //!
 //! The standard library's `remove_dir_all` does not follow links either, but it needs a stack
-//! frame and an open folder per level, and it stops at a folder that its owner may not write to,
-//! as package managers and Go's module cache leave them.
+//! frame and an open folder per level, it stops at a folder that its owner may not write to, as
+//! package managers and Go's module cache leave them, and it empties what is mounted in the tree.
 
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -15,11 +15,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, fstat, openat, renameat, unlinkat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, fstat, renameat, unlinkat},
     io::Errno,
 };
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    workspace::mounts::{Mounts, SameMount, mounted, real_path},
+};
 
 /// How many levels are held open at once. A folder below them is moved to the top of the tree and
 /// removed there, so that neither stack nor open files grow with the depth.
@@ -30,93 +33,147 @@ const PASSES_MAX: u64 = 16;
 
 /// Removes a file, a link (not what it points to) or a whole tree. Nothing there is fine.
 ///
-/// Folders that deny access to their owner are opened up on the way.
+/// Folders that deny access to their owner are opened up on the way. What does not go is passed
+/// over: all the rest goes. Where something is mounted in the tree nothing of it goes, and of a
+/// mount that is made meanwhile nothing goes either.
 ///
 /// # Errors
 ///
 /// [`Io`](crate::ErrorKind::Io) naming the first path that does not go; what is left is still
 /// below `path`.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(there) if there.is_dir() => Mounts::now().refuse(path)?,
+        _ => {}
+    }
+    take_apart(path)
+}
+
+/// Removes a file or a link, but no folder. Nothing there is fine.
+///
+/// # Errors
+///
+/// [`Io`](crate::ErrorKind::Io) if it does not go.
+pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(stays(&real_path(path), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error for what does not go.
+fn stays(path: &Path, error: io::Error) -> Error {
+    let is_mount = match Errno::from_io_error(&error) {
+        Some(Errno::XDEV) => true,
+        // Said of mount points, but of some other files too.
+        Some(Errno::BUSY) => Mounts::now().contains(path),
+        _ => false,
+    };
+    if is_mount { mounted(path, 0) } else { Error::io("remove", path, error) }
+}
+
+fn take_apart(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::io("remove", path, source);
     let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(failed(io::ErrorKind::InvalidInput.into()));
     };
-    let above = match fs::File::open(above) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        above => OwnedFd::from(above.map_err(failed)?),
-    };
+    let above = OwnedFd::from(fs::File::open(above).map_err(failed)?);
+    let mount = SameMount::of(above.as_fd()).map_err(|error| failed(error.into()))?;
     let name = CString::new(name.as_bytes()).map_err(|error| failed(error.into()))?;
-    let mut removal = Removal { path: path.to_path_buf(), above, levels: Vec::new(), moved: 0 };
-    removal.take(&name, FileType::Unknown)?;
+    let path = real_path(path);
+    let mut removal = Removal { path, above, mount, levels: Vec::new(), moved: 0, left: None };
+    removal.take(&name, FileType::Unknown);
     while let Some(level) = removal.levels.last_mut() {
         match next_entry(&mut level.dir) {
-            Some(Ok((name, kind))) => removal.take(&name, kind)?,
-            Some(Err(error)) => return Err(removal.error(None, error)),
-            None => removal.leave()?,
+            Some(Ok((name, kind))) => removal.take(&name, kind),
+            Some(Err(error)) => {
+                removal.pass_over(None, error);
+                removal.leave();
+            }
+            None => removal.leave(),
         }
     }
-    Ok(())
+    removal.left.map_or(Ok(()), Err)
 }
 
 /// A removal under way: the folders that are open, from the top of the tree down.
 struct Removal {
     path: PathBuf,
     above: OwnedFd,
+    mount: SameMount,
     levels: Vec<Level>,
     moved: u64,
+    /// Why the first of what was passed over does not go.
+    left: Option<Error>,
 }
 
 struct Level {
     name: CString,
     dir: Dir,
     passes: u64,
+    /// How many folders had been moved to the top when it was last read from its beginning.
+    moved: u64,
+    /// True if something in it does not go.
+    keeps: bool,
 }
 
 impl Removal {
     /// Removes an entry of the innermost folder, or enters it if it is a folder itself.
-    fn take(&mut self, name: &CStr, kind: FileType) -> Result<(), Error> {
+    fn take(&mut self, name: &CStr, kind: FileType) {
         if matches!(kind, FileType::Directory | FileType::Unknown) {
-            let opened = self.folder().and_then(|folder| open_dir(folder, name));
+            let opened = self.folder().and_then(|folder| open_dir(&self.mount, folder, name));
             match opened {
                 Ok(dir) if self.levels.len() >= DEPTH_MAX => {
                     drop(dir);
                     return self.move_up(name);
                 }
                 Ok(dir) => {
-                    self.levels.push(Level { name: name.to_owned(), dir, passes: 0 });
-                    return Ok(());
+                    let (name, moved) = (name.to_owned(), self.moved);
+                    self.levels.push(Level { name, dir, passes: 0, moved, keeps: false });
+                    return;
                 }
-                Err(Errno::NOENT) => return Ok(()),
+                Err(Errno::NOENT) => return,
                 // Not a folder after all; a link answers with either.
                 Err(Errno::NOTDIR | Errno::LOOP) => {}
-                Err(error) => return Err(self.error(Some(name), error)),
+                Err(error) => return self.pass_over(Some(name), error),
             }
         }
         match self.folder().and_then(|folder| unlinkat(folder, name, AtFlags::empty())) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(self.error(Some(name), error)),
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => self.pass_over(Some(name), error),
         }
     }
 
     /// Removes the innermost folder, which was found empty; reads it again if it is not.
-    fn leave(&mut self) -> Result<(), Error> {
-        let Some(mut level) = self.levels.pop() else { return Ok(()) };
+    fn leave(&mut self) {
+        let Some(mut level) = self.levels.pop() else { return };
+        // Into the top one folders from far below were moved, which may all go.
+        let grew = self.levels.is_empty() && level.moved < self.moved;
+        if level.keeps && !grew {
+            return self.keep();
+        }
         let gone = self.folder().and_then(|above| unlinkat(above, &level.name, AtFlags::REMOVEDIR));
         match gone {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            // Folders from far below were moved here, or a process still writes into the tree.
-            Err(Errno::NOTEMPTY | Errno::EXIST) if level.passes < PASSES_MAX + self.moved => {
-                level.passes += 1;
+            Ok(()) | Err(Errno::NOENT) => {}
+            // That, or a process still writes into the tree.
+            Err(Errno::NOTEMPTY | Errno::EXIST) if grew || level.passes < PASSES_MAX => {
+                level.passes += u64::from(!grew);
+                (level.moved, level.keeps) = (self.moved, false);
                 level.dir.rewind();
                 self.levels.push(level);
-                Ok(())
             }
-            Err(error) => Err(self.error(Some(&level.name), error)),
+            Err(error) => self.pass_over(Some(&level.name), error),
         }
     }
 
     /// Moves a folder of the innermost level to the top one, which will meet it there.
-    fn move_up(&mut self, name: &CStr) -> Result<(), Error> {
+    fn move_up(&mut self, name: &CStr) {
+        if let Err(error) = Mounts::now().refuse(&self.path_to(Some(name))) {
+            return self.pass_over_for(error);
+        }
         loop {
             self.moved += 1;
             let moved = match (self.levels.first(), self.folder()) {
@@ -127,10 +184,10 @@ impl Removal {
                 (_, folder) => folder.map(|_| ()),
             };
             match moved {
-                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Ok(()) | Err(Errno::NOENT) => return,
                 // The tree holds something of that name: take the next.
                 Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
-                Err(error) => return Err(self.error(Some(name), error)),
+                Err(error) => return self.pass_over(Some(name), error),
             }
         }
     }
@@ -140,12 +197,30 @@ impl Removal {
         self.levels.last().map_or_else(|| Ok(self.above.as_fd()), |level| level.dir.fd())
     }
 
-    fn error(&self, name: Option<&CStr>, error: Errno) -> Error {
+    /// Leaves an entry of the innermost folder where it is, or what is still in that folder.
+    fn pass_over(&mut self, name: Option<&CStr>, error: Errno) {
+        let path = self.path_to(name);
+        self.pass_over_for(stays(&path, error.into()));
+    }
+
+    fn pass_over_for(&mut self, error: Error) {
+        self.left.get_or_insert(error);
+        self.keep();
+    }
+
+    /// Marks the innermost folder as one that holds what does not go.
+    fn keep(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            level.keeps = true;
+        }
+    }
+
+    fn path_to(&self, name: Option<&CStr>) -> PathBuf {
         let names = self.levels.iter().map(|level| level.name.as_c_str()).chain(name);
         let mut path = self.path.clone();
         // The first name is the tree's own.
         path.extend(names.skip(1).map(|name| OsStr::from_bytes(name.to_bytes())));
-        Error::io("remove", &path, error.into())
+        path
     }
 }
 
@@ -160,12 +235,12 @@ fn next_entry(dir: &mut Dir) -> Option<Result<(CString, FileType), Errno>> {
 }
 
 /// Opens a folder for reading and for taking its entries away.
-fn open_dir(above: BorrowedFd<'_>, name: &CStr) -> Result<Dir, Errno> {
+fn open_dir(mount: &SameMount, above: BorrowedFd<'_>, name: &CStr) -> Result<Dir, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = match openat(above, name, flags, Mode::empty()) {
+    let dir = match mount.open(above, name, flags) {
         Err(Errno::ACCESS) => {
-            unlock(above, name)?;
-            openat(above, name, flags, Mode::empty())?
+            unlock(mount, above, name)?;
+            mount.open(above, name, flags)?
         }
         dir => dir?,
     };
@@ -179,18 +254,18 @@ fn open_dir(above: BorrowedFd<'_>, name: &CStr) -> Result<Dir, Errno> {
 
 /// Lets the owner of a folder into it. A link that takes its place meanwhile is not followed.
 #[cfg(target_os = "linux")]
-fn unlock(above: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+fn unlock(mount: &SameMount, above: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     use std::os::{fd::AsRawFd, unix::fs::PermissionsExt};
 
     // Linux got a chmod that does not follow links only in 6.6. This is what libc does before it.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = openat(above, name, flags, Mode::empty())?;
+    let dir = mount.open(above, name, flags)?;
     let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|_| Errno::ACCESS)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn unlock(above: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+fn unlock(_mount: &SameMount, above: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     rustix::fs::chmodat(above, name, Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)
 }
 
@@ -198,7 +273,10 @@ fn unlock(above: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::{
+        os::unix::fs::{PermissionsExt, symlink},
+        process::Command,
+    };
 
     use super::*;
 
@@ -268,6 +346,127 @@ mod tests {
     #[test]
     fn the_error_names_what_does_not_go() {
         let error = remove(Path::new("/proc/self/fdinfo")).unwrap_err();
-        assert!(error.to_string().contains("/proc/self/fdinfo"), "{error}");
+        assert!(error.to_string().contains("/proc/"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    mod with_mounts {
+        use super::*;
+        use crate::testing::{mount, with_own_mounts};
+
+        /// What is left of a tree with two branches, in one of which something is mounted so many
+        /// levels down; none if nothing can be mounted here.
+        fn after(removal: impl FnOnce(&Path) + Send, levels: usize) -> Option<Vec<String>> {
+            let dir = tempfile::tempdir().unwrap();
+            let around = dir.path().canonicalize().unwrap();
+            let (kept, tree) = (around.join("kept"), around.join("tree"));
+            let inner = (0..levels).fold(tree.join("a"), |path, _| path.join("deep"));
+            for folder in [&kept, &tree.join("z/full"), &inner.join("mnt")] {
+                fs::create_dir_all(folder).unwrap();
+                fs::write(folder.join("file"), "").unwrap();
+            }
+            fs::write(inner.join("beside"), "").unwrap();
+            let mut left = None;
+            with_own_mounts(|| {
+                mount(&["--bind", kept.to_str().unwrap(), inner.join("mnt").to_str().unwrap()]);
+                removal(&tree);
+                let all = Command::new("find").arg(".").current_dir(&tree).output().unwrap();
+                let all = String::from_utf8(all.stdout).unwrap();
+                let mut all: Vec<String> = all.lines().map(str::to_owned).collect();
+                all.sort();
+                left = Some(all);
+            });
+            assert!(kept.join("file").exists(), "it is not of the tree");
+            left
+        }
+
+        #[test]
+        fn a_tree_with_a_mount_stays_whole() {
+            let removal = |tree: &Path| {
+                let error = remove(tree).unwrap_err();
+                assert!(error.to_string().contains("tree/a/deep/mnt`"), "{error}");
+            };
+            let Some(left) = after(removal, 1) else { return };
+            assert_eq!(left.len(), 9, "{left:?}");
+        }
+
+        #[test]
+        fn a_mount_that_was_made_since_the_look_is_not_entered() {
+            let removal = |tree: &Path| {
+                let error = take_apart(tree).unwrap_err();
+                assert!(error.to_string().contains("tree/a/deep/mnt`"), "{error}");
+            };
+            let Some(left) = after(removal, 1) else { return };
+            assert_eq!(left, [".", "./a", "./a/deep", "./a/deep/mnt", "./a/deep/mnt/file"]);
+        }
+
+        /// Such a tree is flattened while it goes: not the part that leads to a mount.
+        #[test]
+        fn a_mount_far_below_stays_where_it_is() {
+            let removal = |tree: &Path| drop(take_apart(tree).unwrap_err());
+            let Some(left) = after(removal, 3 * DEPTH_MAX) else { return };
+            assert!(left.last().unwrap().ends_with("deep/mnt/file"), "{left:?}");
+            let moved = left.iter().any(|it| it.contains("removed-"));
+            assert!(!moved && !left.contains(&"./z".to_owned()), "all else goes: {left:?}");
+        }
+
+        #[test]
+        fn a_mount_at_the_top_and_a_mounted_file_stay() {
+            let dir = tempfile::tempdir().unwrap();
+            let around = dir.path().canonicalize().unwrap();
+            for name in ["kept", "top"] {
+                fs::create_dir(around.join(name)).unwrap();
+            }
+            fs::create_dir(around.join("tree")).unwrap();
+            for file in ["kept/file", "tree/file", "alone"] {
+                fs::write(around.join(file), file).unwrap();
+            }
+            with_own_mounts(|| {
+                let path = |name: &str| around.join(name).to_str().unwrap().to_owned();
+                mount(&["--bind", &path("kept"), &path("top")]);
+                mount(&["--bind", &path("kept/file"), &path("tree/file")]);
+                mount(&["--bind", &path("kept/file"), &path("alone")]);
+                for (tree, at) in [("top", "top"), ("tree", "tree/file"), ("alone", "alone")] {
+                    for removal in [remove, take_apart] {
+                        let error = removal(&around.join(tree)).unwrap_err().to_string();
+                        let expected = format!("something is mounted at `{}`", path(at));
+                        assert!(error.starts_with(&expected), "{error}");
+                    }
+                }
+                let error = remove_file(&around.join("alone")).unwrap_err().to_string();
+                assert!(error.starts_with("something is mounted at"), "{error}");
+            });
+            assert_eq!(fs::read_to_string(around.join("kept/file")).unwrap(), "kept/file");
+        }
+    }
+
+    /// A user who may not unlink in one directory, as a container leaves it to the owner of a build.
+    #[test]
+    fn the_rest_goes_where_something_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = dir.path().join("tree");
+        for name in ["a/foreign/sub", "b/c", "foreign"] {
+            fs::create_dir_all(tree.join(name)).unwrap();
+            fs::write(tree.join(name).join("file"), "").unwrap();
+        }
+        let foreign = [tree.join("a/foreign/sub"), tree.join("a/foreign"), tree.join("foreign")];
+        let immutable = |sign: &str| {
+            let output = Command::new("chattr").arg(sign).args(&foreign).output();
+            output.is_ok_and(|output| output.status.success())
+        };
+        if !immutable("+i") {
+            immutable("-i");
+            eprintln!("left out: nothing can be made immutable here");
+            return;
+        }
+        let error = remove(&tree);
+        let left = Command::new("find").arg(&tree).args(["-type", "f"]).output().unwrap();
+        assert!(immutable("-i"));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("foreign/") && error.contains("file`"), "{error}");
+        assert_eq!(String::from_utf8(left.stdout).unwrap().lines().count(), 2);
+        assert!(!tree.join("b").exists());
+        remove(&tree).unwrap();
+        assert!(!tree.exists());
     }
 }

@@ -37,7 +37,7 @@ impl Workspace {
             lines.extend_from_slice(reference.as_bytes());
             lines.push(b'\n');
         }
-        lock_file::hold(&path)
+        lock_file::hold(&path, self.sharing())
             .and_then(|file| append(file, &lines))
             .map_err(|source| Error::io("remember what was pushed in", &path, source))
     }

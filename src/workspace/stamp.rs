@@ -67,7 +67,7 @@ impl ExportPlace {
 }
 
 /// Whether a name in a build's folder is that of an export, and leads to nothing else.
-pub(super) fn is_export_name(name: &str) -> bool {
+fn is_export_name(name: &str) -> bool {
     let beside = name.strip_prefix("export.").is_some_and(|rest| !rest.is_empty());
     (name == ExportPlace::USUAL || beside) && !name.contains('/')
 }

@@ -185,6 +185,7 @@ fn a_run_ends_early_in_every_way() {
     check("stop", &["child"], &FAST, || with(config));
     check("stop", &["free"], &WAYS, || with(config));
     check("stop", &["request"], &WAYS, || with(config));
+    check("stop", &["named"], &WAYS, || with(config));
 }
 
 #[test]

@@ -4,11 +4,12 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use crate::{
-    cli_program::{Said, run},
-    push_server::builds_in,
+    cli_program::{Said, eventually, run, tinyci},
+    push_server::{Gate, builds_in},
     support::TestRepo,
 };
 
@@ -254,4 +255,84 @@ fn kept_builds_that_are_more_than_a_limit_are_named_with_their_size() {
     place.repo.commit("topic");
     let said = place.tinyci(&["run", "--all"]);
     assert!(said.out.contains("warning: the builds that are never removed are 2"), "{}", said.out);
+}
+
+#[test]
+fn an_environment_that_is_retired_keeps_nothing_until_it_is_deployed_to_again() {
+    let config = "build: 'true'\ndeploy:\n  run: 'true'\n  environment: [production, review-12]\n";
+    let (place, first) = Place::with(config);
+    place.deploy(&first, "review-12");
+    let (second, third) = (place.commit(), place.commit());
+    place.deploy(&second, "review-12");
+    place.deploy(&third, "production");
+    place.assert_kept(&[&first, &second, &third]);
+
+    let said = place.tinyci(&["deployments", "--retire", "review-12"]);
+    assert!(said.out.contains("Retired review-12") && said.out.contains("Ada"), "{}", said.out);
+    let again = place.tinyci(&["deploys", "--retire", "review-12"]);
+    assert!(again.err.contains("retired already"), "{}", again.err);
+    // Who, and when, stand in the history.
+    let reference = "refs/tinyci/deploys/review-12";
+    let entry = place.repo.git(&["log", "-1", "--format=%an %s %b", reference]);
+    assert!(entry.starts_with("Ada Retired review-12 "), "{entry}");
+    assert!(
+        !place
+            .repo
+            .try_git(&["rev-parse", "-q", "--verify", "refs/tinyci/deploys/review-12^2"])
+            .status
+            .success(),
+        "nothing is deployed there"
+    );
+    let json = place.tinyci(&["deploys", "--to", "review-12", "-n", "1", "--json"]).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["outcome"], &json["from"]), (&"retired".into(), &second.clone().into()));
+    assert!(json["by"].as_str().unwrap().starts_with("Ada <") && json["finished"].is_string());
+    let list = place.tinyci(&["deploys", "--to", "review-12"]).out;
+    assert!(list.lines().next().unwrap().starts_with("retired "), "{list}");
+    let status = place.tinyci(&["status"]).out;
+    assert!(status.contains("retired   review-12"), "{status}");
+
+    run(&place.repo, &["rollback", "--to", "review-12", "--yes"]).with_code(2);
+    let newest = place.commit();
+    place.assert_kept(&[&third, &newest]);
+    place.deploy(&third, "review-12");
+    let status = place.tinyci(&["status"]).out;
+    assert!(status.contains("deployed  review-12") && !status.contains("retired"), "{status}");
+}
+
+#[test]
+fn only_what_was_deployed_to_can_be_retired() {
+    let (place, id) = Place::with(CONFIG);
+    place.deploy(&id, "production");
+    let said = run(&place.repo, &["deploys", "--retire", "prodution"]).with_code(2);
+    assert!(said.err.contains("did you mean `production`?"), "{}", said.err);
+    run(&place.repo, &["deploys", "--retire", "../x"]).with_code(2);
+    run(&place.repo, &["deploys", "--retire", "a", "--to", "b"]).with_code(2);
+}
+
+#[test]
+fn an_environment_is_not_retired_during_a_deployment_and_may_be_after_one_that_was_killed() {
+    let repo = TestRepo::new();
+    let gate = Gate::new(repo.outside().join("gate"));
+    let id = repo.commit_config(&format!("deploy: {}\n", gate.command()));
+    run(&repo, &["run", "--all"]).with_code(0);
+    let mut deploying = tinyci(repo.path());
+    deploying.args(["deploy", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut deploying = deploying.spawn().unwrap();
+    gate.reached_by(&id);
+    let said = run(&repo, &["deploys", "--retire", "production"]).with_code(3);
+    assert!(said.err.contains("right now"), "{}", said.err);
+    deploying.kill().unwrap();
+    deploying.wait().unwrap();
+    eventually("the guard lets go of the environment", || {
+        run(&repo, &["deploys", "--retire", "production"]).code == Some(0)
+    });
+    gate.open();
+    run(&repo, &["deploy", "--yes"]).with_code(0);
+    let said = run(&repo, &["deploys", "--json"]).with_code(0);
+    let outcomes = ["success", "retired", "interrupted"];
+    for (line, outcome) in said.out.lines().zip(outcomes) {
+        assert!(line.contains(&format!("\"outcome\":\"{outcome}\"")), "{line}");
+    }
+    assert_eq!(said.out.lines().count(), outcomes.len());
 }

@@ -39,6 +39,8 @@ mod admin_clone;
 mod admin_head;
 #[cfg(feature = "cli")]
 mod admin_kept;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod admin_mounts;
 #[cfg(feature = "cli")]
 mod admin_prune;
 #[cfg(feature = "cli")]
@@ -49,6 +51,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(feature = "cli")]
+mod builds_owner;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod cli_cancel;
 #[cfg(feature = "cli")]
@@ -64,6 +68,9 @@ mod cli_run;
 #[cfg(feature = "cli")]
 mod cli_usage;
 mod config_conditions;
+mod config_when;
+#[cfg(feature = "rhai")]
+mod convert_conditions;
 #[cfg(feature = "cli")]
 mod crash_disk;
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -123,6 +130,8 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod shared_accounts;
 #[cfg(feature = "cli")]
 mod ssh_server;
 #[cfg(feature = "cli")]

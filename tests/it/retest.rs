@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::{
-    cli_program::{run, run_in},
-    push_server::{Pushed, Server, remote_lines},
+    cli_program::{eventually, run, run_in},
+    push_server::{Gate, Pushed, Server, remote_lines},
 };
 
 const ON_MAIN: &str = "build: echo built\ntest: {run: echo tested, when: {branch: main}}\n\
@@ -252,4 +252,74 @@ fn skipped_tips_that_were_looked_at_cost_no_reads_of_configs() {
     fs::remove_file(object).unwrap();
     let again = run_in(server.repo.path(), &["run", "--all"]).with_code(0);
     assert_eq!(again.err, "");
+}
+
+#[test]
+fn a_secret_that_the_server_lacks_is_found_before_the_export_and_named() {
+    for (name, config) in [
+        (".tinyci.yml", "build: {run: 'test -n \"$TOKEN\"', secrets: TOKEN}\n"),
+        (
+            ".tinyci.rhai",
+            "const SECRETS = [\"TOKEN\"];\nfn build(ctx) {\n    if ctx.branch == \"main\" { \
+             sh(\"test -n \\\"$T\\\"\", #{ env: #{ T: secret(\"TOKEN\") } }); }\n}\n",
+        ),
+    ] {
+        let server = Server::new();
+        let secrets = server.repo.outside().join("secrets");
+        fs::create_dir(&secrets).unwrap();
+        fs::set_permissions(&secrets, fs::Permissions::from_mode(0o700)).unwrap();
+        server.repo.git(&["config", "tinyci.secretsDir", secrets.to_str().unwrap()]);
+        server.repo.git(&["config", "tinyci.secretRefs", "refs/heads/main"]);
+        server.client.write(name, config);
+        let commit = server.client.commit("config");
+        let pushed = server.push_command(&["main"]).output().unwrap();
+        let err = String::from_utf8_lossy(&pushed.stderr);
+        assert!(err.contains("the secret `TOKEN` cannot be had"), "{err}");
+        assert_eq!(server.verdicts(&[&commit]), ["-"]);
+        let export = server.repo.path().join("builds").join(&server.builds()[0]).join("export");
+        assert!(!export.exists(), "nothing is exported");
+        let plan = run(&server.repo, &["plan", "main"]).with_code(0).out;
+        assert!(plan.contains("no_verdict") && plan.contains("`TOKEN`"), "{plan}");
+        for _ in 0..3 {
+            run(&server.repo, &["run", "--all"]).with_code(4);
+        }
+        let status = run(&server.repo, &["status"]).with_code(0);
+        let lacks = format!("commit {} has no verdict because the server lacks", &commit[..7]);
+        assert!(status.err.contains(&lacks), "{}{}", status.out, status.err);
+        // Those attempts are forgotten once the secret is there.
+        fs::write(secrets.join("TOKEN"), "hunter2222").unwrap();
+        fs::set_permissions(secrets.join("TOKEN"), fs::Permissions::from_mode(0o600)).unwrap();
+        run(&server.repo, &["run", "--all"]).with_code(0);
+        assert_eq!(server.verdicts(&[&commit]), ["success"]);
+    }
+}
+
+#[test]
+fn tags_that_are_pushed_during_another_run_are_not_lost_when_the_pusher_hangs_up() {
+    let server = Server::new();
+    let gate = Gate::new(server.outside("gate"));
+    let config = "build: 'true'\ntest: {run: 'true', when: {tag: 'v*'}}\n";
+    let mut old = vec![server.client.commit_config(config)];
+    old.extend((1..=30).map(|number| server.client.commit(&format!("commit {number}"))));
+    server.push(&["main"]);
+    server.client.commit_config(&format!("build: {}\n", gate.command()));
+    let held = server.client.git(&["rev-parse", "HEAD"]);
+    let mut holder = server.start_push(&["main"]);
+    gate.reached_by(&held);
+    for (number, commit) in old.iter().enumerate() {
+        server.client.git(&["tag", &format!("v{number:03}"), commit]);
+    }
+    let mut hung_up = server.start_push(&["--tags"]);
+    eventually("the tags are there", || {
+        server.repo.try_git(&["rev-parse", "-q", "--verify", "refs/tags/v030"]).status.success()
+            && fs::read_dir(server.repo.path().join("tinyci/pushed")).unwrap().count() > 0
+    });
+    hung_up.kill().unwrap();
+    hung_up.wait().unwrap();
+    gate.open();
+    holder.wait().unwrap();
+    server.until_idle();
+    eventually("the newest tag is looked at", || server.verdicts(&[&old[30]]) == ["success"]);
+    let verdicts = server.verdicts(&old.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(verdicts.iter().filter(|it| *it == "success").count(), 1, "{verdicts:?}");
 }

@@ -96,6 +96,9 @@ TEST(a_deployment_is_planned_done_and_taken_back) {
     EQUAL(warnings, "");
     CHECK(opened.deploys().size() == 3);
     CHECK(!opened.unlock_deploys("", "looked at it"));
+    CHECK(opened.retire("production"));
+    CHECK(!opened.retire(""));
+    EQUAL(opened.deploys("", 1)[0].at("outcome").as<std::string>(), "retired");
     CHECK(opened.status().is<value::map>());
     CHECK(opened.settings().size() > 10);
     THROWN(tinyci::error, deploy_request().plan("no plan"));

@@ -186,6 +186,32 @@ TEST(records_and_reports_tell_what_became_of_commits) {
     EQUAL(opened.scan().size(), 1u);
 }
 
+TEST(commits_are_canceled_and_skipped_by_name) {
+    const repository repo("build: echo going; exec sleep 600\n");
+    const engine opened(repo.path());
+    const tinyci::intervention ada{"it hangs", "Ada", "ada@example.org"};
+    tinyci::run run = opened.run();
+    for (const tinyci::event &event : run) {
+        if (event.kind() != tinyci::event_kind::output) continue;
+        const tinyci::value done = opened.cancel("HEAD", ada, 0, std::chrono::milliseconds(0));
+        CHECK(!done.at("whole_run").as<bool>());
+    }
+    EQUAL(run.records().at(0).outcome, outcome::canceled);
+    EQUAL(THROWN(tinyci::error, opened.cancel()).status(), status::not_found);
+    EQUAL(THROWN(tinyci::error, opened.cancel("HEAD", {}, tinyci::job_cancel_kill)).status(),
+          status::not_found);
+    const tinyci::value record = opened.skip("HEAD", ada);
+    EQUAL(record.at("intervention").at("kind").as<std::string>(), "skip");
+    EQUAL(THROWN(tinyci::error, opened.skip("HEAD")).status(), status::invalid_arg);
+
+    const std::string before = repo.git("rev-parse HEAD");
+    repo.commit("second");
+    const std::string lines = before + " " + repo.git("rev-parse HEAD") + " refs/heads/main\n";
+    tinyci::run pushed = opened.run(selection().hook_lines(lines).push_option("ci.skip"));
+    for (const tinyci::event &event : pushed) (void)event;
+    EQUAL(pushed.records().at(0).outcome, outcome::skipped);
+}
+
 TEST(hooks_are_installed_and_builds_packed) {
     const repository repo("build: 'true'\n");
     const engine opened(repo.path());
@@ -197,8 +223,11 @@ TEST(hooks_are_installed_and_builds_packed) {
 
     run_all(opened);
     const std::string id = repo.git("rev-parse HEAD");
-    CHECK(opened.compact(0, {id}).empty());
-    const std::vector<std::filesystem::path> archives = opened.compact(0);
-    EQUAL(archives.size(), 1u);
-    CHECK(std::filesystem::exists(repo.path() / archives[0]));
+    using array = tinyci::value::array;
+    CHECK(opened.compact(0, {id}).at("compacted").as<array>().empty());
+    const tinyci::value packed = opened.compact(0);
+    EQUAL(packed.at("compacted").as<array>().size(), 1u);
+    CHECK(packed.at("not_removed").as<array>().empty());
+    const tinyci::value &build = packed.at("compacted").at(0);
+    CHECK(std::filesystem::exists(build.at("archive").as<std::string>()));
 }

@@ -144,6 +144,10 @@ export class Engine {
     return this.#call(async (engine) => (await later.unlock_deploys(engine, environment, reason)) === constants.OK);
   }
 
+  retire(environment) {
+    return this.#call(async (engine) => (await later.retire(engine, environment)) === constants.OK);
+  }
+
   setupRemote(remote) {
     return this.#call(async (engine) => lines(await later.setup_remote(engine, remote)));
   }
@@ -165,9 +169,13 @@ export class Engine {
 
   install(options = {}) {
     return this.#call(async (engine) => {
-      known("option of an installation", options, ["command", "hideRefs", "sharedHooks"]);
-      const { command, hideRefs, sharedHooks } = options;
-      const how = flags([hideRefs, constants.INSTALL_HIDE_REFS], [sharedHooks, constants.INSTALL_SHARED_HOOKS]);
+      known("option of an installation", options, ["command", "hideRefs", "sharedHooks", "adoptBuilds"]);
+      const { command, hideRefs, sharedHooks, adoptBuilds } = options;
+      const how = flags(
+        [hideRefs, constants.INSTALL_HIDE_REFS],
+        [sharedHooks, constants.INSTALL_SHARED_HOOKS],
+        [adoptBuilds, constants.INSTALL_ADOPT_BUILDS],
+      );
       return lines(await later.install(engine, command, how));
     });
   }
@@ -182,7 +190,7 @@ export class Engine {
       const { newest = 1, leave = [], signal } = options;
       // A name alone is that of a build, wherever the process is.
       const left = leave.map((build) => (build.includes("/") ? absolute(build) : build)).join("\n");
-      return lines(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
+      return JSON.parse(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
     });
   }
 
@@ -192,6 +200,32 @@ export class Engine {
       const { keep = -1, maxAgeMs = -1, maxBytes = -1, dryRun, signal } = options;
       const how = flags([dryRun, constants.PRUNE_DRY_RUN]);
       return JSON.parse(await withCancel(signal, (token) => later.prune(engine, keep, maxAgeMs, maxBytes, how, token)));
+    });
+  }
+
+  cancel(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of a cancel", options, ["revision", "reason", "by", "kill", "waitMs", "signal"]);
+      const { revision = null, reason = null, by, kill, waitMs = Infinity, signal } = options;
+      const how = flags([kill, constants.JOB_CANCEL_KILL]);
+      const wait = waitMs === Infinity ? -1 : waitMs;
+      return JSON.parse(
+        await withCancel(signal, (token) =>
+          later.job_cancel(engine, revision, reason, by?.name ?? null, by?.address ?? null, how, wait, token),
+        ),
+      );
+    });
+  }
+
+  skip(revision, options = {}) {
+    return this.#call(async (engine) => {
+      known("option of skipping", options, ["reason", "by", "signal"]);
+      const { reason = null, by, signal } = options;
+      return JSON.parse(
+        await withCancel(signal, (token) =>
+          later.skip(engine, revision, reason, by?.name ?? null, by?.address ?? null, token),
+        ),
+      );
     });
   }
 

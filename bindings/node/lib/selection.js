@@ -11,6 +11,7 @@ const WORDS = {
   ranges: (to, ranges) => list(ranges).forEach((range) => now.selection_add_range(to, range)),
   updates: (to, updates) => list(updates).forEach((one) => now.selection_add_update(to, one.old, one.new, one.ref)),
   hookLines: (to, lines) => now.selection_add_hook_lines(to, ...sized("hookLines", lines)),
+  pushOptions: (to, options) => list(options).forEach((option) => now.selection_add_push_option(to, option)),
   waitMs: (to, ms) => now.selection_set_wait_ms(to, ms === Infinity ? -1 : ms),
   retry: now.selection_set_retry,
   replaceLive: now.selection_set_replace_live,

@@ -112,6 +112,15 @@ test("what cannot be deployed is an error, and what fails is an outcome", async 
   assert.equal((await engine.deploy({ revision: red.commit, force: true }).wait()).outcome, "success");
 });
 
+test("an environment is retired once", async (t) => {
+  const { engine } = await green(t, "build: 'true'\ndeploy: 'true'\n");
+  await assert.rejects(engine.retire(), { status: "not_found" });
+  await engine.deploy().wait();
+  assert.equal(await engine.retire("production"), true);
+  assert.equal(await engine.retire(), false);
+  assert.deepEqual((await engine.deploys()).map((it) => it.outcome), ["retired", "success"]);
+});
+
 test("a deployment that is left is interrupted or canceled, and others are possible after it", async (t) => {
   const { engine } = await green(t, "build: 'true'\ndeploy: echo began; sleep 1000\n");
   for await (const event of engine.deploy()) if (event.kind === "output") break;

@@ -172,11 +172,12 @@ test("a hook is installed and taken out again", async (t) => {
 
 test("old builds are packed, and a verdict is taken away", async (t) => {
   const { repository, engine, commits } = await history(t);
-  const [archive, ...rest] = await engine.compact({ newest: 1 });
-  assert.deepEqual(rest, []);
+  const packed = await engine.compact({ newest: 1 });
+  const [{ archive }, ...rest] = packed.compacted;
+  assert.deepEqual([rest, packed.unmatched, packed.not_removed], [[], [], []]);
   assert.ok(statSync(archive).size > 0);
   assert.match(execFileSync("tar", ["-tzf", archive], { encoding: "utf8" }), /\.tinyci\.yml/);
-  assert.deepEqual(await engine.compact({ newest: 0, leave: commits }), []);
+  assert.deepEqual((await engine.compact({ newest: 0, leave: commits })).compacted, []);
   await assert.rejects(engine.compact({ num: 1 }), TypeError);
   assert.equal(await engine.forget(commits[1]), true);
   assert.equal(repository.verdict(commits[1]), null);
@@ -184,6 +185,33 @@ test("old builds are packed, and a verdict is taken away", async (t) => {
   await assert.rejects(engine.forget("nothing"), { status: "not_found" });
   assert.ok((await engine.forgetAll()).removed.includes("refs/notes/runs/tinyci"));
   assert.ok(existsSync(repository.file("builds")));
+});
+
+test("commits are canceled and skipped by name", async (t) => {
+  const repository = new Repository(t, config("build: echo going; exec sleep 600\n"));
+  const hung = repository.git("rev-parse", "HEAD");
+  const engine = await open(repository.path);
+  t.after(() => engine.close());
+  const by = { name: "Ada", address: "ada@example.org" };
+  const run = engine.run();
+  for await (const event of run) {
+    if (event.kind !== "output") continue;
+    const canceled = await engine.cancel({ revision: hung, reason: "it hangs", by, waitMs: 0 });
+    assert.deepEqual([canceled.whole_run, canceled.jobs.map((job) => job.commit)], [false, [hung]]);
+  }
+  assert.equal(run.records[0].outcome, "canceled");
+  await assert.rejects(engine.cancel(), { status: "not_found" });
+  await assert.rejects(engine.cancel({ revision: hung, kill: true }), { status: "not_found" });
+  await assert.rejects(engine.cancel({ rev: hung }), TypeError);
+  const record = await engine.skip(hung, { reason: "no use", by });
+  const intervention = { kind: "skip", by: "Ada <ada@example.org>", reason: "no use" };
+  assert.deepEqual([record.outcome, record.intervention], ["skipped", intervention]);
+  await assert.rejects(engine.skip(hung), { status: "invalid_arg" });
+
+  const pushed = repository.commit(config("build: 'true'\n"));
+  const hookLines = `${hung} ${pushed} refs/heads/main\n`;
+  const records = await engine.run({ hookLines, pushOptions: "ci.skip" }).wait();
+  assert.deepEqual(records.map((one) => one.outcome), ["skipped"]);
 });
 
 test("tags are filled in", () => {

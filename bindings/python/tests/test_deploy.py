@@ -145,6 +145,17 @@ def test_a_host_that_fails_at_an_approval(repository: Repository) -> None:
     assert asked == ["Is it Friday?", None]
 
 
+def test_an_environment_is_retired_once(repository: Repository, green: str) -> None:
+    engine = tinyci.open(repository.path)
+    with pytest.raises(tinyci.Error) as raised:
+        engine.retire()
+    assert raised.value.status == "not_found"
+    engine.deploy().wait()
+    assert engine.retire("production") is True
+    assert engine.retire() is False
+    assert [it["outcome"] for it in engine.deploys()] == ["retired", "success"]
+
+
 def test_unlocking_where_nothing_is_locked(repository: Repository, green: str) -> None:
     engine = tinyci.open(repository.path)
     assert engine.unlock_deploys(None, "looked at it") is False

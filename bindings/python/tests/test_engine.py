@@ -147,6 +147,36 @@ def test_records_and_results(repository: Repository) -> None:
     assert "refs/notes/runs/tinyci" in engine.forget_all()["removed"]
 
 
+def test_commits_are_canceled_and_skipped_by_name(repository: Repository) -> None:
+    hung = repository.commit("build: echo going; exec sleep 600\n")
+    engine = tinyci.open(repository.path)
+    ada = ("Ada", "ada@example.org")
+    with engine.run() as run:
+        for event in run:
+            if event.kind == "output":
+                canceled = engine.cancel(hung, reason="it hangs", by=ada, wait=0)
+                assert [job["commit"] for job in canceled["jobs"]] == [hung]
+                assert canceled["whole_run"] is False
+    assert run.records[0].outcome == "canceled"
+    intervention = {"kind": "cancel", "by": "Ada <ada@example.org>", "reason": "it hangs"}
+    assert run.records[0].json["intervention"] == intervention
+    for rev in (None, hung):
+        with pytest.raises(tinyci.Error) as nothing:
+            engine.cancel(rev, kill=True)
+        assert nothing.value.status == "not_found"
+
+    record = engine.skip(hung, by=ada)
+    assert (record["outcome"], record["intervention"]["kind"]) == ("skipped", "skip")
+    with pytest.raises(tinyci.Error) as settled:
+        engine.skip(hung)
+    assert settled.value.status == "invalid_arg"
+
+    pushed = repository.commit("build: exit 0\n")
+    lines = f"{hung} {pushed} refs/heads/main\n"
+    run = engine.run(tinyci.Selection(hook_lines=lines, push_options="ci.skip"))
+    assert [record.outcome for record in run.wait()] == ["skipped"]
+
+
 def test_plan_and_check(repository: Repository) -> None:
     commit = repository.commit("build: exit 0\n")
     engine = tinyci.open(repository.path)
@@ -218,9 +248,10 @@ def test_compact(repository: Repository) -> None:
     commits = [repository.commit(f"build: echo {number}\n") for number in range(3)]
     engine = tinyci.open(repository.path)
     engine.run().wait()
-    (archive,) = engine.compact(1, leave=[commits[1]])
-    assert archive.exists() and commits[0] in archive.name
-    assert engine.compact(1, leave=commits[1]) == []
+    (packed,) = engine.compact(1, leave=[commits[1]])["compacted"]
+    assert pathlib.Path(packed["archive"]).exists() and commits[0] in packed["name"]
+    again = engine.compact(1, leave=commits[1])
+    assert again["compacted"] == [] and again["not_removed"] == []
 
 
 def test_another_run_is_followed_or_busy(repository: Repository, tmp_path: pathlib.Path) -> None:

@@ -98,6 +98,17 @@ class DeployTest < Minitest::Test
     end
   end
 
+  def test_an_environment_is_retired_once
+    green
+    open_engine do |engine|
+      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.retire }.status
+      engine.deploy { nil }
+      assert engine.retire("production")
+      refute engine.retire
+      assert_equal %w[retired success], engine.deploys.map { |deployment| deployment["outcome"] }
+    end
+  end
+
   def test_looking_after_a_server
     3.times { |number| green("#{CONFIG}# #{number}\n") }
     open_engine do |engine|

@@ -158,6 +158,33 @@ class EngineTest < Minitest::Test
     end
   end
 
+  def test_commits_are_canceled_and_skipped_by_name
+    hung = commit("build: echo going; exec sleep 600\n")
+    ada = ["Ada", "ada@example.org"]
+    open_engine do |engine|
+      run = engine.run do |event|
+        next unless event.kind == :output
+
+        canceled = engine.cancel(hung, reason: "it hangs", by: ada, wait: false)
+        assert_equal [[hung], false], [canceled["jobs"].map { |job| job["commit"] }, canceled["whole_run"]]
+      end
+      assert_equal [:canceled], run.records.map(&:outcome)
+      by = { "kind" => "cancel", "by" => "Ada <ada@example.org>", "reason" => "it hangs" }
+      assert_equal by, run.records.fetch(0).to_h.fetch("intervention")
+      [nil, hung].each do |revision|
+        error = assert_raises(TinyCI::Error) { engine.cancel(revision, kill: true) }
+        assert_equal :not_found, error.status
+      end
+      assert_equal "skip", engine.skip(hung, by: ada).dig("intervention", "kind")
+      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { engine.skip(hung) }.status
+
+      pushed = commit("build: exit 0\n")
+      lines = "#{hung} #{pushed} refs/heads/main\n"
+      run = engine.run(hook_lines: lines, push_options: "ci.skip") { nil }
+      assert_equal [:skipped], run.records.map(&:outcome)
+    end
+  end
+
   def test_acts
     git("clone", "--quiet", "--bare", @repository, "#{@dir}/bare.git", dir: @dir)
     id = commit("build: exit 0\n")
@@ -169,8 +196,10 @@ class EngineTest < Minitest::Test
       engine.uninstall
       refute File.exist?("#{@dir}/bare.git/hooks/post-receive")
       engine.run { nil }
-      assert_empty engine.compact(newest: 1, leave: id)
-      archives = engine.compact(newest: 1)
+      assert_empty engine.compact(newest: 1, leave: id)["compacted"]
+      packed = engine.compact(newest: 1)
+      assert_empty packed["not_removed"]
+      archives = packed["compacted"].map { |build| build["archive"] }
       assert_equal [id], archives.map { |path| path[/_(\h+)\.tar\.gz\z/, 1] }
       assert_path_exists archives[0]
       assert_equal 1, Dir["#{@dir}/bare.git/builds/*_#{newer}"].size

@@ -115,6 +115,7 @@ pub(crate) enum Command {
     /// Let a deployment go on that waits for a person
     Approve(ApproveArgs),
     /// Show what was deployed
+    #[command(visible_alias = "deployments")]
     Deploys(DeploysArgs),
     /// Say whether a config is valid
     Check(CheckArgs),
@@ -168,6 +169,15 @@ impl Globals {
     /// The same for a command that tells the engine's warnings itself.
     pub(crate) fn silent_engine(&self) -> Result<Engine, Failure> {
         Ok(self.builder().discover()?)
+    }
+
+    /// The same for a command that only reads, and so works where the builds are another's.
+    pub(crate) fn reading_engine(&self) -> Result<Engine, Failure> {
+        let engine = self.engine()?;
+        if !self.is_quiet() {
+            engine.builds_warning().iter().for_each(terminal::warn);
+        }
+        Ok(engine)
     }
 
     /// The same with settings of its own.

@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use tinyci::CompactOptions;
+use tinyci::{CompactOptions, Compacted};
 
 use crate::{
     args::Globals,
-    failure::{Failure, OK},
+    failure::{BROKEN, Failure, HOUSEKEEPING_EXIT_CODES, OK},
     signals,
     terminal::{self, Progress, Stdout},
 };
@@ -19,7 +19,7 @@ Examples:
                                     nor the build that /srv/app points into";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{HOUSEKEEPING_EXIT_CODES}"))]
 pub(crate) struct CompactArgs {
     /// Leave the newest N builds as they are [default: 1]
     #[arg(short, long = "num-builds-to-leave", alias = "num_builds_to_leave", value_name = "N")]
@@ -33,6 +33,9 @@ pub(crate) struct CompactArgs {
         value_delimiter = ','
     )]
     builds: Vec<PathBuf>,
+    /// Print what was packed, and what was not, as one line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failure> {
@@ -49,22 +52,31 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
     let done = engine.compact(&options, &cancel);
     drop(progress);
     let done = done?;
-    for word in &done.unmatched {
-        terminal::warn(format_args!("`{word}` names no build that is there"));
-    }
     let mut stdout = Stdout::new();
-    if !globals.is_quiet() {
-        for build in &done.compacted {
-            let time = tinyci::log_prefix(SystemTime::now());
-            stdout.line(format_args!("{time}Compacted {}", build.archive.display()));
-            for skipped in &build.skipped {
-                terminal::warn(format_args!(
-                    "`{}` is a socket or a device and is not packed",
-                    skipped.display()
-                ));
-            }
+    if args.json {
+        stdout.line(done.to_json());
+    } else {
+        if !globals.is_quiet() {
+            tell(&done.compacted, &mut stdout);
         }
+        for word in &done.unmatched {
+            terminal::warn(format_args!("`{word}` names no build that is there"));
+        }
+        terminal::warn_of(&done.not_removed);
     }
     stdout.finish()?;
-    Ok(OK)
+    Ok(if done.not_removed.is_empty() { OK } else { BROKEN })
+}
+
+fn tell(compacted: &[Compacted], stdout: &mut Stdout) {
+    for build in compacted {
+        let time = tinyci::log_prefix(SystemTime::now());
+        stdout.line(format_args!("{time}Compacted {}", build.archive.display()));
+        for skipped in &build.skipped {
+            terminal::warn(format_args!(
+                "`{}` is a socket or a device and is not packed",
+                skipped.display()
+            ));
+        }
+    }
 }

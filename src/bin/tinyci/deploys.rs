@@ -1,4 +1,4 @@
-//! `tinyci deploys`: what was deployed, when and by whom.
+//! `tinyci deploys`: what was deployed, when and by whom; and the end of an environment.
 
 use std::time::SystemTime;
 
@@ -16,6 +16,7 @@ Examples:
   tinyci deploys                    of every environment, the newest first
   tinyci deploys --to production -n 5
   tinyci deploys --json             one JSON object per line
+  tinyci deploys --retire review-12 the review is over: nothing runs there any more
   git log --first-parent refs/tinyci/deploys/production
                                     the same as git tells it";
 
@@ -28,13 +29,19 @@ pub(crate) struct DeploysArgs {
     /// Show the newest N only
     #[arg(short, long = "limit", value_name = "N")]
     number: Option<usize>,
+    /// Record that nothing runs in this environment any more, so that it keeps no builds
+    #[arg(long, value_name = "ENV", conflicts_with_all = ["to", "number"])]
+    retire: Option<String>,
     /// Print deployments as JSON, one per line
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failure> {
-    let found = globals.engine()?.deploys(args.to.as_deref())?;
+    if let Some(environment) = &args.retire {
+        return retire(environment, args.json, globals);
+    }
+    let found = globals.reading_engine()?.deploys(args.to.as_deref())?;
     found.warnings.iter().for_each(warn);
     let shown = found.deployments.iter().take(args.number.unwrap_or(usize::MAX));
     let mut stdout = Stdout::new();
@@ -48,6 +55,28 @@ pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failu
     }
     if found.deployments.is_empty() && !args.json && !globals.is_quiet() {
         complain("tinyci: nothing was deployed yet");
+    }
+    stdout.finish()?;
+    Ok(OK)
+}
+
+fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failure> {
+    let entry = globals.engine()?.retire(environment)?;
+    let mut stdout = Stdout::new();
+    match &entry {
+        Some(entry) if json => stdout.line(entry.to_json()),
+        Some(entry) if !globals.is_quiet() => {
+            let time = tinyci::log_prefix(SystemTime::now());
+            stdout.line(format_args!(
+                "{time}{}: nothing runs there any more, by {}",
+                entry.sentence(),
+                printable(&entry.by)
+            ));
+        }
+        None if !globals.is_quiet() => {
+            complain(format_args!("tinyci: `{environment}` is retired already"));
+        }
+        _ => {}
     }
     stdout.finish()?;
     Ok(OK)
@@ -69,14 +98,17 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
         _ => Outcome::Skipped,
     };
     let age = roughly(now.duration_since(deployment.started).unwrap_or_default());
-    let from = deployment.from.map_or_else(|| "-      ".to_owned(), |from| from.short());
+    let nothing = || "-      ".to_owned();
+    let from = deployment.from.map_or_else(nothing, |from| from.short());
+    let is_end = deployment.outcome == DeployOutcome::Retired;
+    let to = if is_end { nothing() } else { deployment.commit.short() };
     let mut line = format!(
         "{} {:width$} {} {} -> {} by {}",
         palette.outcome(color, &format!("{:11}", deployment.outcome)),
         place(deployment),
         palette.faint(&format!("{age:>4}")),
         from,
-        deployment.commit.short(),
+        to,
         printable(&deployment.by),
     );
     if let Some(by) = &deployment.approved_by {

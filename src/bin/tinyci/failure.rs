@@ -25,6 +25,15 @@ Exit codes:
   5    it waits for an approval, and has done nothing
   130  it was canceled";
 
+/// The same for what packs and removes builds.
+pub(crate) const HOUSEKEEPING_EXIT_CODES: &str = "\
+Exit codes:
+  0    it is done, or there was nothing to do
+  2    the command line is wrong, or nothing says what to remove
+  3    another call packs or removes builds
+  4    something could not be packed or removed; it is named, and the rest is done
+  130  it was canceled";
+
 pub(crate) const OK: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;

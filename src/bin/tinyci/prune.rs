@@ -6,7 +6,7 @@ use tinyci::{PruneOptions, PruneReason, Pruning, parse_bytes, parse_duration, sh
 
 use crate::{
     args::Globals,
-    failure::{Failure, OK},
+    failure::{BROKEN, Failure, HOUSEKEEPING_EXIT_CODES, OK},
     signals,
     terminal::{self, Progress, Stdout, printable},
 };
@@ -20,7 +20,7 @@ Examples:
   git config tinyci.pruneKeep 20    after every run, and for `prune` without options";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{HOUSEKEEPING_EXIT_CODES}"))]
 pub(crate) struct PruneArgs {
     /// Remove all builds but the newest N
     #[arg(long, value_name = "N")]
@@ -34,7 +34,7 @@ pub(crate) struct PruneArgs {
     /// Remove nothing, and show what would go
     #[arg(long)]
     dry_run: bool,
-    /// Print what was removed as one line of JSON
+    /// Print what was removed, and what was not, as one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -52,11 +52,15 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
     let mut stdout = Stdout::new();
     if args.json {
         stdout.line(done.to_json());
-    } else if !globals.is_quiet() {
-        tell(&done, &mut stdout);
+    } else {
+        if !globals.is_quiet() {
+            tell(&done, &mut stdout);
+        }
+        terminal::warn_of(&done.not_removed);
     }
     stdout.finish()?;
-    Ok(OK)
+    let failed = !done.not_removed.is_empty() && !done.dry_run;
+    Ok(if failed { BROKEN } else { OK })
 }
 
 fn tell(done: &Pruning, stdout: &mut Stdout) {

@@ -79,7 +79,7 @@ pub(crate) struct ResultsArgs {
 
 pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failure> {
     let format = args.format.as_deref().map(Format::parse).transpose()?;
-    let engine = globals.engine()?;
+    let engine = globals.reading_engine()?;
     if let Some(revision) = &args.forget {
         return forget(&engine, revision, globals);
     }

@@ -137,9 +137,13 @@ impl Screen {
         };
         match &environment.deployed {
             Some(it) => stdout.line(format_args!("deployed  {name}: {}", self.deployment(it))),
+            None if environment.is_retired() => {}
             None => stdout.line(format_args!("deployed  {name}: nothing")),
         }
-        if let Some(latest) = &environment.latest {
+        if let Some(end) = environment.latest.as_ref().filter(|_| environment.is_retired()) {
+            let end = self.deployment(end);
+            stdout.line(format_args!("retired   {name}: nothing, before it {end}"));
+        } else if let Some(latest) = &environment.latest {
             let (outcome, it) = (latest.outcome.name(), self.deployment(latest));
             stdout.line(format_args!("  newest try: {outcome}, {it}"));
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::builder::styling::{AnsiColor, Style};
-use tinyci::Outcome;
+use tinyci::{NotRemoved, Outcome};
 
 use crate::failure::Failure;
 
@@ -61,6 +61,11 @@ pub(crate) fn complain(what: impl Display) {
 /// Says on standard error what is odd without being wrong.
 pub(crate) fn warn(what: impl Display) {
     complain(format_args!("tinyci: warning: {what}"));
+}
+
+/// Says what housekeeping passed over.
+pub(crate) fn warn_of(not_removed: &[NotRemoved]) {
+    not_removed.iter().for_each(|left| warn(printable(&left.to_string())));
 }
 
 /// Colours for standard output, or none.

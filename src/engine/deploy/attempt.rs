@@ -48,6 +48,7 @@ pub(in crate::engine) fn deploy(
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Deployment, Error> {
+    shared.workspace().own_builds()?;
     for message in shared.repo()?.restore_refs()? {
         events.send(Event::Warning { meta: pump::meta(), message });
     }
@@ -367,12 +368,16 @@ impl<'a> Attempt<'a> {
         let before = self.deployment.from.filter(|from| *from != self.deployment.commit);
         let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
         let swept = before.and_then(|before| {
-            let mut commits = before.iter().chain([&self.candidate.commit]);
-            commits.try_for_each(|commit| live::sweep(self.site.shared, &self.repo, commit))
+            let mut left = Vec::new();
+            for commit in before.iter().chain([&self.candidate.commit]) {
+                left.extend(live::sweep(self.site.shared, &self.repo, commit)?);
+            }
+            Ok(left)
         });
-        if let Err(error) = swept {
-            voice
-                .warn(format!("an export that is not deployed any more stays: {}", error.report()));
+        match swept {
+            Ok(left) => left.iter().for_each(|left| voice.warn(left.to_string())),
+            Err(error) => voice
+                .warn(format!("an export that is not deployed any more stays: {}", error.report())),
         }
     }
 

@@ -112,6 +112,7 @@ pub(super) fn unpack(
     }
     check_room(shared)?;
     let kept = kept_exports(shared, repo, &build, commit.id, id)?;
+    // What does not go stands aside.
     build.clean(&kept)?;
     compact::restore(&build, id, cancel)
 }

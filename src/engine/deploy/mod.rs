@@ -9,6 +9,7 @@
 //! | `rebuild` | a build that is gone, made again |
 //! | `automatic` | what follows a push by itself |
 //! | `identity` | who deploys |
+//! | `retire` | the end of an environment |
 //!
 //! What an environment's history comes to is decided in `ledger`; where it is kept, in `repo`.
 
@@ -19,6 +20,7 @@ mod candidate;
 mod identity;
 mod newest;
 mod rebuild;
+mod retire;
 
 use std::{cmp::Reverse, collections::HashSet};
 

@@ -162,7 +162,7 @@ static void acting(const tinyci_engine *engine) {
     OK(tinyci_uninstall(engine, &notes, &err));
     tinyci_string_free(notes);
     OK(tinyci_compact(engine, 1, "one\ntwo\n", NULL, &notes, &err));
-    CHECK(strcmp(notes, "") == 0);
+    CHECK(strstr(notes, "\"compacted\":[],\"unmatched\":[\"one\",\"two\"],\"not_removed\":[]") != NULL);
     tinyci_string_free(notes);
     GIVES(TINYCI_DONE, tinyci_forget(engine, "HEAD", &err));
     GIVES(TINYCI_NOT_FOUND, tinyci_forget(engine, "nowhere", &err));

@@ -1,5 +1,5 @@
 /* Runs that end before their end: by a signal handler, freed, with requests in hand.
- * usage: stop REPOSITORY signal|child|free|request    (the build prints a line, then sleeps) */
+ * usage: stop REPOSITORY signal|child|free|request|named    (the build prints a line, then sleeps) */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include "runs.h"
@@ -67,6 +67,32 @@ static void with_request(tinyci_engine *engine) {
     FAILS(tinyci_request_ok(hook, &err), TINYCI_CANCELED);
 }
 
+/* A job is ended by its commit's name, and the commit skipped. */
+static void by_name(tinyci_engine *engine) {
+    tinyci_run *run = start(engine, stop);
+    char *report;
+    next_of(run, TINYCI_EVENT_OUTPUT);
+    OK(tinyci_job_cancel(engine, "HEAD", "it hangs", "Ada", "ada@example.org", 0, 0, NULL, &report,
+                         &err));
+    CHECK(strstr(report, "{\"v\":1,\"whole_run\":false,\"jobs\":[{\"commit\":\"") == report);
+    tinyci_string_free(report);
+    drain(run);
+    finish(run, TINYCI_OUTCOME_CANCELED, "build", TINYCI_OUTCOME_CANCELED, NULL);
+    CHECK(tinyci_cancel_level(stop) == 0);
+    FAILS(tinyci_job_cancel(engine, "HEAD", NULL, NULL, NULL, TINYCI_JOB_CANCEL_KILL, -1, stop, NULL,
+                            &err), TINYCI_NOT_FOUND);
+    FAILS(tinyci_job_cancel(engine, NULL, NULL, NULL, NULL, 2, -1, NULL, NULL, &err),
+          TINYCI_INVALID_ARG);
+    FAILS(tinyci_job_cancel(engine, NULL, NULL, "Ada", NULL, 0, -1, NULL, NULL, &err),
+          TINYCI_INVALID_ARG);
+    OK(tinyci_skip(engine, "HEAD", "no use", "Ada", "ada@example.org", NULL, &report, &err));
+    CHECK(strstr(report, "\"intervention\":{\"kind\":\"skip\",\"by\":\"Ada <ada@example.org>\"")
+          != NULL);
+    tinyci_string_free(report);
+    FAILS(tinyci_skip(engine, "HEAD", NULL, NULL, NULL, NULL, NULL, &err), TINYCI_INVALID_ARG);
+    OK(tinyci_forget(engine, "HEAD", &err));
+}
+
 int main(int argc, char **argv) {
     tinyci_options *options = tinyci_options_new();
     tinyci_engine *engine;
@@ -78,6 +104,7 @@ int main(int argc, char **argv) {
     if (same(how, "child")) by_child(engine);
     if (same(how, "free")) by_free(engine);
     if (same(how, "request")) with_request(engine);
+    if (same(how, "named")) by_name(engine);
     signal(SIGINT, SIG_DFL);
     tinyci_engine_free(engine);
     tinyci_cancel_free(stop);

@@ -311,20 +311,31 @@ class Engine:
         deployment was interrupted, and why it can go on. Says whether it was locked."""
         return self._act(lib.tinyci_unlock_deploys, optional_text(environment), text(reason))
 
+    def retire(self, environment: str | None = None) -> bool:
+        """Puts on record that nothing runs in an environment any more, ``production`` for None, so
+        that its builds are no longer pinned. Says whether that is new."""
+        return self._act(lib.tinyci_retire, optional_text(environment))
+
     def install(
         self,
         command: str | None = None,
         *,
         hide_refs: bool = False,
         shared_hooks: bool = False,
+        adopt_builds: bool = False,
     ) -> list[str]:
         """Installs the git hook that runs what is pushed. Gives lines that a person should see.
 
         command: what the hook runs, ``tinyci`` unless said.
         hide_refs: have pushes to the refs that hold verdicts refused.
         shared_hooks: install even into a folder that other repositories use too.
+        adopt_builds: take the builds in ``tinyci.buildsDir`` over from a repository that is gone.
         """
-        flags = hide_refs * c.INSTALL_HIDE_REFS | shared_hooks * c.INSTALL_SHARED_HOOKS
+        flags = (
+            hide_refs * c.INSTALL_HIDE_REFS
+            | shared_hooks * c.INSTALL_SHARED_HOOKS
+            | adopt_builds * c.INSTALL_ADOPT_BUILDS
+        )
         return self._lines(lib.tinyci_install, optional_text(command), flags)
 
     def uninstall(self) -> list[str]:
@@ -333,20 +344,16 @@ class Engine:
 
     def compact(
         self, newest: int, *, leave: Iterable[str] = (), cancel: CancelToken | None = None
-    ) -> list[pathlib.Path]:
-        """Packs all but the newest builds into ``.tar.gz`` files, and gives their paths.
+    ) -> dict[str, Any]:
+        """Packs all but the newest builds into ``.tar.gz`` files. Gives what
+        ``tinyci compact --json`` prints: ``not_removed`` names what could not be packed.
 
         ``leave`` names more builds to leave: names, paths of or in them, links, commits' ids.
         """
         lines = "\n".join((leave,) if isinstance(leave, str) else leave)
-        archives = made_bytes(
-            lib.tinyci_compact,
-            self._open_handle(),
-            newest,
-            optional_text(lines or None),
-            cancel_pointer(cancel),
+        return self._report(
+            lib.tinyci_compact, newest, optional_text(lines or None), cancel_pointer(cancel)
         )
-        return [pathlib.Path(os.fsdecode(line)) for line in archives.splitlines()]
 
     def prune(
         self,
@@ -359,7 +366,8 @@ class Engine:
     ) -> dict[str, Any]:
         """Removes old builds: all but the newest so many, those last run more than so many seconds
         ago, the oldest until the rest takes no more bytes. Without any rule, the repository's
-        settings hold. Gives what ``tinyci prune --json`` prints."""
+        settings hold. Gives what ``tinyci prune --json`` prints: ``not_removed`` names what does
+        not go."""
         return self._report(
             lib.tinyci_prune,
             -1 if keep is None else keep,
@@ -372,6 +380,48 @@ class Engine:
     def forget(self, rev: str) -> bool:
         """Takes a commit's verdict away, so that it is due again. Says whether it had one."""
         return self._act(lib.tinyci_forget, text(rev))
+
+    def cancel(
+        self,
+        rev: str | None = None,
+        *,
+        reason: str | None = None,
+        by: tuple[str, str] | None = None,
+        kill: bool = False,
+        wait: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> dict[str, Any]:
+        """Ends the job of a commit in whatever process it is, or the whole run without one, and waits
+        so many seconds until it has ended; None for as long as that takes. ``by`` is a name and an
+        address; ``cancel`` ends the wait. A run of this process has to be iterated meanwhile. Gives
+        what ``tinyci cancel --json`` prints."""
+        return self._report(
+            lib.tinyci_job_cancel,
+            optional_text(rev),
+            optional_text(reason),
+            *_person(by),
+            kill * c.JOB_CANCEL_KILL,
+            milliseconds(wait),
+            cancel_pointer(cancel),
+        )
+
+    def skip(
+        self,
+        rev: str,
+        *,
+        reason: str | None = None,
+        by: tuple[str, str] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> dict[str, Any]:
+        """Gives a commit the verdict ``skipped``, so that it is not tested; a job of it is ended first.
+        Gives the record, what ``tinyci skip --json`` prints."""
+        return self._report(
+            lib.tinyci_skip,
+            text(rev),
+            optional_text(reason),
+            *_person(by),
+            cancel_pointer(cancel),
+        )
 
     def forget_all(self) -> dict[str, Any]:
         """Forgets the verdicts and records of all commits, and gives up what others deleted of
@@ -435,6 +485,11 @@ class Engine:
     def _report_lines(self, function: Any, *arguments: Any) -> list[dict[str, Any]]:
         lines = made_bytes(function, self._open_handle(), *arguments).splitlines()
         return [json.loads(line) for line in lines]
+
+
+def _person(by: tuple[str, str] | None) -> tuple[Any, Any]:
+    name, address = (None, None) if by is None else by
+    return optional_text(name), optional_text(address)
 
 
 def _deploy_request(

@@ -26,6 +26,8 @@ class Selection:
     updates: Iterable[tuple[str, str, str | bytes]] = ()
     #: What a ``post-receive`` hook reads on its standard input.
     hook_lines: str | bytes = ""
+    #: What was said with the push, ``git push -o``: ``ci.skip`` leaves what it brought untested.
+    push_options: Iterable[str] = ()
     #: How many seconds to follow another run in the same repository before ``busy`` is raised;
     #: None for as long as it takes.
     wait: float | None = 0
@@ -40,7 +42,7 @@ class Selection:
     pipeline: Pipeline | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("revisions", "ranges"):
+        for name in ("revisions", "ranges", "push_options"):
             value = getattr(self, name)
             # A lone text is one, not its letters.
             listed = (value,) if isinstance(value, str) else tuple(value)
@@ -59,6 +61,8 @@ class Selection:
             lines = self.hook_lines
             data = lines if isinstance(lines, bytes) else lines.encode()
             call(lib.tinyci_selection_add_hook_lines, handle, data, len(data))
+        for option in self.push_options:
+            call(lib.tinyci_selection_add_push_option, handle, text(option))
         call(lib.tinyci_selection_set_wait_ms, handle, milliseconds(self.wait))
         call(lib.tinyci_selection_set_retry, handle, int(self.retry))
         call(lib.tinyci_selection_set_replace_live, handle, int(self.replace_live))

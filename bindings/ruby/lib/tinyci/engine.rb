@@ -98,9 +98,10 @@ module TinyCI
     end
 
     # Installs the git hook that runs what is pushed. Returns lines that a person should see.
-    def install(command = nil, hide_refs: false, shared_hooks: false)
+    def install(command = nil, hide_refs: false, shared_hooks: false, adopt_builds: false)
       flags = (hide_refs ? Header::INSTALL_HIDE_REFS : 0) |
-              (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0)
+              (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0) |
+              (adopt_builds ? Header::INSTALL_ADOPT_BUILDS : 0)
       lines(ask(:text, :tinyci_install, Native.utf8(command), flags))
     end
 
@@ -108,13 +109,14 @@ module TinyCI
     def uninstall = lines(ask(:text, :tinyci_uninstall))
 
     # Packs old builds. Leaves as they are so many of the newest, and those that `leave` tells: names
-    # of builds, paths of or in them, links to them, ids of commits. Returns the archives' paths.
+    # of builds, paths of or in them, links to them, ids of commits. Returns what was packed, and what
+    # was not: what `tinyci compact --json` prints.
     def compact(newest: 1, leave: [], cancel: nil)
       # A name alone is that of a build, wherever the program is.
       left = Array(leave).map { |build| Native.utf8(build) }
       left = left.map { |it| it.include?("/") ? Native.absolute(it) : it }.join("\n")
       stoppable(cancel) do |token|
-        lines(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
+        JSON.parse(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
       end
     end
 
@@ -127,6 +129,24 @@ module TinyCI
     # refs, which each run restores. Returns the refs, as `tinyci results --forget-all --json` prints
     # them.
     def forget_all = JSON.parse(ask(:text, :tinyci_forget_all))
+
+    # Ends the job of a commit in whatever process it is, or the whole run without one, and waits until
+    # it has ended: `wait` is true for as long as that takes, a number of seconds, or false. `by` is a
+    # name and an address; `cancel` ends the wait. A run of this process has to be read on meanwhile.
+    # Returns what `tinyci cancel --json` prints.
+    def cancel(revision = nil, reason: nil, by: nil, kill: false, wait: true, cancel: nil)
+      words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
+      flags = kill ? Header::JOB_CANCEL_KILL : 0
+      wait = wait == true ? -1 : Native.milliseconds(wait || 0)
+      JSON.parse(stoppable(cancel) { |it| ask(:text, :tinyci_job_cancel, *words, flags, wait, it) })
+    end
+
+    # Gives a commit the verdict `skipped`, so that it is not tested; a job of it is ended first.
+    # Returns the record, what `tinyci skip --json` prints.
+    def skip(revision, reason: nil, by: nil, cancel: nil)
+      words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
+      JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_skip, *words, token) })
+    end
 
     # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
     # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
@@ -182,6 +202,12 @@ module TinyCI
     def unlock_deploys(reason, environment = nil)
       status = ask(:call, :tinyci_unlock_deploys, Native.utf8(environment), Native.utf8(reason))
       status == Header::OK
+    end
+
+    # Puts on record that nothing runs in an environment any more, so that its builds are no longer
+    # pinned. Says whether that is new.
+    def retire(environment = nil)
+      ask(:call, :tinyci_retire, Native.utf8(environment)) == Header::OK
     end
 
     # How the repository stands: what `tinyci status --json` prints.

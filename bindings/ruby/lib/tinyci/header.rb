@@ -54,9 +54,12 @@ module TinyCI
     OUTCOME_WAITING = 7
     OUTCOME_RUNNING = 8
     OUTCOME_INTERRUPTED = 9
+    OUTCOME_RETIRED = 10
     RESULTS_ALL_ATTEMPTS = 1
     INSTALL_HIDE_REFS = 1
     INSTALL_SHARED_HOOKS = 2
+    INSTALL_ADOPT_BUILDS = 4
+    JOB_CANCEL_KILL = 1
     PRUNE_DRY_RUN = 1
     OK = 0
     DONE = 1
@@ -116,6 +119,7 @@ module TinyCI
       tinyci_selection_add_range: %i[status handle text error],
       tinyci_selection_add_update: %i[status handle text text text error],
       tinyci_selection_add_hook_lines: %i[status handle text size error],
+      tinyci_selection_add_push_option: %i[status handle text error],
       tinyci_selection_set_wait_ms: %i[status handle int64 error],
       tinyci_selection_set_retry: %i[status handle int32 error],
       tinyci_selection_set_replace_live: %i[status handle int32 error],
@@ -237,10 +241,13 @@ module TinyCI
       tinyci_rollback_start: %i[status engine text handle out error],
       tinyci_approve: %i[status engine text text out error],
       tinyci_unlock_deploys: %i[status engine text text error],
+      tinyci_retire: %i[status engine text error],
       tinyci_install: %i[status engine text uint32 out error],
       tinyci_uninstall: %i[status engine out error],
       tinyci_compact: %i[status engine size text handle out error],
       tinyci_forget: %i[status engine text error],
+      tinyci_job_cancel: %i[status engine text text text text uint32 int64 handle out error],
+      tinyci_skip: %i[status engine text text text text handle out error],
       tinyci_prune: %i[status engine int64 int64 int64 uint32 handle out error],
       tinyci_forget_all: %i[status engine out error],
       tinyci_setup_remote: %i[status engine text out error],

@@ -7,7 +7,7 @@ module TinyCI
   # What became of a commit, of a step or of a run, as a Symbol.
   module Outcome
     # :success, :failure, :timed_out, :skipped, :no_verdict or :canceled; of a deployment also
-    # :waiting, :running or :interrupted; :unknown for what the library does not know, nil for 0.
+    # :waiting, :running, :interrupted or :retired; :unknown for what the library does not know, nil for 0.
     # Only :success is green.
     def self.of(number)
       (Native.value(:tinyci_outcome_name, number) || :unknown).to_sym unless number.zero?

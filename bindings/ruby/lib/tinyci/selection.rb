@@ -10,10 +10,15 @@ module TinyCI
   #   engine.run(range: "v1.0..main", wait: 60)
   #   engine.run(hook_lines: $stdin.read, wait: true)    # what was pushed
   #
+  # `push_options` is what was said with the push, `git push -o`: `ci.skip` leaves what it brought
+  # untested.
+  #
   # `wait` is what a call does that meets another run: false raises an Error of status :busy, a
   # number follows the other run for so many seconds, true for as long as it takes.
   module Selection
-    KEYWORDS = %i[range updates hook_lines wait retry replace_live all_history pipeline].freeze
+    KEYWORDS = %i[
+      range updates hook_lines push_options wait retry replace_live all_history pipeline
+    ].freeze
 
     class << self
       # Gives the block the selection's address, 0 for all that is pending.
@@ -38,6 +43,7 @@ module TinyCI
         revisions.each { |revision| text(:add_revision, address, revision) }
         Array(options[:range]).each { |range| text(:add_range, address, range) }
         Array(options[:updates]).each { |old, new, ref| text(:add_update, address, old, new, ref) }
+        Array(options[:push_options]).each { |option| text(:add_push_option, address, option) }
         return unless options.key?(:hook_lines)
 
         lines = options[:hook_lines]

@@ -1,0 +1,74 @@
+//! Names for what is being removed. It is renamed before the first of its files goes, so that
+//! nothing half-removed has a name that counts. What does not go keeps that name until it does, and
+//! the next one gets another: `removed`, `removed-2`, `removed-3`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Renames a file, a link or a tree to this path, or to the first one like it that is free. Returns
+/// the path.
+///
+/// # Errors
+///
+/// What `rename` says.
+pub(super) fn rename_aside(from: &Path, first: &Path) -> io::Result<PathBuf> {
+    let mut number: u64 = 1;
+    loop {
+        let to = match number {
+            1 => first.to_path_buf(),
+            number => {
+                let mut to = first.as_os_str().to_owned();
+                to.push(format!("-{number}"));
+                PathBuf::from(to)
+            }
+        };
+        number += 1;
+        if fs::symlink_metadata(&to).is_ok() {
+            continue;
+        }
+        match fs::rename(from, &to) {
+            Err(error) if is_taken(&error) => {}
+            renamed => return renamed.map(|()| to),
+        }
+    }
+}
+
+/// True if another call took the name in between.
+fn is_taken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, IsADirectory, NotADirectory};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | IsADirectory | NotADirectory)
+}
+
+/// True if [`rename_aside`] gives this name where `first` is the first one.
+pub(super) fn is_aside(name: &str, first: &str) -> bool {
+    let Some(rest) = name.strip_prefix(first) else { return false };
+    let number = rest.strip_prefix('-').and_then(|number| number.parse::<u64>().ok());
+    rest.is_empty() || number.is_some_and(|number| rest == format!("-{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn each_gets_a_name_that_is_free_and_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tree, first) = (dir.path().join("tree"), dir.path().join("tree.removed"));
+        std::os::unix::fs::symlink("nowhere", dir.path().join("tree.removed-2")).unwrap();
+        for expected in ["tree.removed", "tree.removed-3", "tree.removed-4"] {
+            fs::create_dir_all(tree.join("full")).unwrap();
+            assert_eq!(rename_aside(&tree, &first).unwrap(), dir.path().join(expected));
+            assert!(is_aside(expected, "tree.removed"), "{expected}");
+        }
+        let missing = rename_aside(&tree, &first).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        for other in ["tree", "tree.removed-", "tree.removed-03", "tree.removed-x", "tree.removed2"]
+        {
+            assert!(!is_aside(other, "tree.removed"), "{other}");
+        }
+    }
+}
