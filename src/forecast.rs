@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{commit::CommitId, outcome::Outcome, pipeline::StepName};
+use crate::{commit::CommitId, outcome::Outcome, pipeline::StepName, record::LeftOut};
 
 /// What a run of one commit would do, step by step, if every command passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,11 @@ pub struct Forecast {
     pub commit: CommitId,
     /// What would become of it: success, skipped, or a failure that needs no command to fail.
     pub outcome: Outcome,
+    /// Why, where the steps do not say it: what would be left out and by what, or what is wrong
+    /// with its config, of which then only `after_all` would run.
+    pub reason: Option<String>,
+    /// The builds and tests that would be left out, in order.
+    pub left_out: Vec<LeftOut>,
     /// The steps that would be taken, in their order. Hooks that follow a failure are not among
     /// them.
     pub steps: Vec<StepForecast>,
@@ -57,6 +62,8 @@ pub enum Act {
     },
     /// A function that acts would be called: its name with what it would be given.
     Call(String),
+    /// Something that the log would say of the commit.
+    Note(String),
 }
 
 /// What a script is told of the output of a command that did not run.
@@ -86,7 +93,7 @@ impl fmt::Display for Act {
                     Assumption::Given(text) => write!(f, "  (assuming {text:?})"),
                 }
             }
-            Act::Call(call) => f.write_str(call),
+            Act::Call(text) | Act::Note(text) => f.write_str(text),
         }
     }
 }

@@ -20,7 +20,7 @@ const TRUSTED: [&str; 3] = ["commit", "short", "time"];
 const PATHS: [&str; 3] = ["export", "repo", "target"];
 
 /// Variables that every command also has in its environment, as `TINYCI_` and the name in capitals.
-const IN_ENVIRONMENT: [&str; 14] = [
+const IN_ENVIRONMENT: [&str; 15] = [
     "author",
     "branch",
     "commit",
@@ -32,6 +32,7 @@ const IN_ENVIRONMENT: [&str; 14] = [
     "run",
     "short",
     "subject",
+    "tag",
     "target",
     "time",
     "tree",
@@ -39,6 +40,9 @@ const IN_ENVIRONMENT: [&str; 14] = [
 
 /// The one of them that no step of a run has.
 pub(crate) const OF_DEPLOY: &str = "environment";
+
+/// The one that a step has only if a tag asks for it.
+const OF_TAG: &str = "tag";
 
 /// What [`interpolate`] fills in: names and their values.
 ///
@@ -321,6 +325,11 @@ fn value<'v>(
     if name == OF_DEPLOY {
         return Err(format!("`{name}` exists in `deploy` only ({known})"));
     }
+    if name == OF_TAG {
+        let message = "`tag` has no value here: no pushed tag asks for this commit, and no `when` of \
+                       this step, of its phase or of the whole config names tags";
+        return Err(format!("{message} ({known})"));
+    }
     if vars.may_be_more && is_variable_name(name) {
         return Ok(Cow::Owned(format!("<%= {name} %>")));
     }
@@ -375,6 +384,12 @@ fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
         "it may hold A-Z a-z 0-9 _ . / : @ + , = - and not begin with `-`".to_owned()
     };
     Err(format!("the value of `{name}` {reason} and cannot stand in a command as it is; {way_out}"))
+}
+
+/// True if a placeholder of this text is `tag` and nothing else.
+pub(crate) fn names_tag(text: &str) -> bool {
+    let inside = text.split("<%=").skip(1).filter_map(|rest| rest.split("%>").next());
+    inside.into_iter().any(|name| name.trim() == OF_TAG)
 }
 
 fn is_variable_name(name: &str) -> bool {

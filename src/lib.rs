@@ -88,11 +88,13 @@ mod script;
 mod secret_dir;
 mod selection;
 mod setting;
+mod sharing;
 mod status;
 mod step;
 mod suggestion;
 #[cfg(feature = "rhai")]
 mod test_report;
+mod version_order;
 mod wire;
 mod workspace;
 

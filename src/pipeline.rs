@@ -107,6 +107,28 @@ impl StepName {
     }
 }
 
+impl StepName {
+    /// The phase that this step is, or is a hook of; none of `after_all`.
+    pub(crate) fn phase(self) -> Option<Phase> {
+        match self {
+            StepName::Phase(phase) => Some(phase),
+            StepName::Hook(
+                Hook::BeforeBuild
+                | Hook::AfterBuildSuccess
+                | Hook::AfterBuildFailure
+                | Hook::AfterBuild,
+            ) => Some(Phase::Build),
+            StepName::Hook(
+                Hook::BeforeTest
+                | Hook::AfterTestSuccess
+                | Hook::AfterTestFailure
+                | Hook::AfterTest,
+            ) => Some(Phase::Test),
+            StepName::Hook(Hook::AfterAll) => None,
+        }
+    }
+}
+
 impl fmt::Display for StepName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -216,8 +238,11 @@ pub struct Step {
     pub secrets: Vec<String>,
 }
 
-/// Conditions for a [`Step`]: all that are given must hold, and a false one leaves the step out as
-/// if it were absent.
+/// Conditions for a [`Step`], or for a whole commit: all that are given must hold.
+///
+/// Of a build or test a false one leaves out the whole phase, its hooks included. If that is
+/// `changed`, which is asked first, the phase counts as passed; any other makes the commit
+/// `skipped`. A false one of a hook leaves out that hook alone.
 ///
 /// Each is a list of globs, one of which must match; `!glob` takes matches away. `*` stands for
 /// any letters; in `changed`, whose globs are over paths, only `**` crosses `/`.
@@ -230,7 +255,7 @@ pub struct When {
     pub tag: Vec<String>,
     /// A path that differs from the nearest green ancestor; every path does where there is none.
     pub changed: Vec<String>,
-    /// The commit's whole message.
+    /// The commit's whole message, without white space at its ends.
     pub message: Vec<String>,
 }
 
@@ -334,6 +359,9 @@ pub struct Pipeline {
     /// What it says without effect: keys that the ancestor ignored too. `run` shows them,
     /// `check` refuses them.
     pub warnings: Vec<Warning>,
+    /// The conditions of the whole commit: `branch`, `tag` and `message`. A false one makes it
+    /// `skipped` before anything is exported.
+    pub when: When,
     steps: BTreeMap<StepName, Step>,
     deploy: DeployRules,
     /// Where its functions stand, if it is a script.
@@ -357,8 +385,14 @@ impl Pipeline {
         warnings: Vec<Warning>,
     ) -> Self {
         let steps = steps.into_iter().map(|step| (step.name, step)).collect();
-        let deploy = DeployRules::default();
-        Self { format, name: name.into(), warnings, steps, deploy, script: None }
+        let (when, deploy) = (When::default(), DeployRules::default());
+        Self { format, name: name.into(), warnings, when, steps, deploy, script: None }
+    }
+
+    /// The same pipeline with conditions of the whole commit.
+    #[must_use]
+    pub(crate) fn with_when(self, when: When) -> Self {
+        Self { when, ..self }
     }
 
     /// The same pipeline with what it says of its deployment.
@@ -375,6 +409,13 @@ impl Pipeline {
     /// What it says of its deployment, if it has one: a step `deploy`.
     pub fn deploy(&self) -> Option<&DeployRules> {
         self.steps.contains_key(&Phase::Deploy.into()).then_some(&self.deploy)
+    }
+
+    /// True if it is a script that is for some branches or tags alone, as one is that asks for them
+    /// when it runs.
+    pub(crate) fn asks_for_ref(&self) -> bool {
+        let When { branch, tag, .. } = &self.when;
+        self.format == Format::Rhai && !(branch.is_empty() && tag.is_empty())
     }
 
     /// Its steps in the order of a run, `deploy` last.

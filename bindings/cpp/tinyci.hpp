@@ -127,6 +127,8 @@ inline constexpr std::uint32_t results_all_attempts = TINYCI_RESULTS_ALL_ATTEMPT
 inline constexpr std::uint32_t install_hide_refs = TINYCI_INSTALL_HIDE_REFS;
 /// For engine::install: even into a folder that other repositories use too.
 inline constexpr std::uint32_t install_shared_hooks = TINYCI_INSTALL_SHARED_HOOKS;
+/// For engine::install: take the builds in `tinyci.buildsDir` over from a repository that is gone.
+inline constexpr std::uint32_t install_adopt_builds = TINYCI_INSTALL_ADOPT_BUILDS;
 /// For engine::prune: remove nothing, and tell what would go.
 inline constexpr std::uint32_t prune_dry_run = TINYCI_PRUNE_DRY_RUN;
 /// For engine::cancel: kill at once, without a grace period and without `after_all`.

@@ -19,6 +19,8 @@ type Installation struct {
 	HideRefs bool
 	// SharedHooks installs even into a folder that other repositories use too (core.hooksPath).
 	SharedHooks bool
+	// AdoptBuilds takes the builds in tinyci.buildsDir over from a repository that is gone.
+	AdoptBuilds bool
 }
 
 // Install installs the git hook that runs what is pushed, beside hooks that are there. It returns
@@ -30,6 +32,9 @@ func (e *Engine) Install(installation Installation) (notes []string, err error) 
 	}
 	if installation.SharedHooks {
 		flags |= C.TINYCI_INSTALL_SHARED_HOOKS
+	}
+	if installation.AdoptBuilds {
+		flags |= C.TINYCI_INSTALL_ADOPT_BUILDS
 	}
 	var t texts
 	command := t.optional("command", installation.Command)

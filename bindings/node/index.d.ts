@@ -311,7 +311,7 @@ export class Engine implements AsyncDisposable {
   /** Writes a commit's tree to a folder, which must not exist or be empty. */
   export(revision: string, dir: Path, options?: { signal?: AbortSignal }): Promise<void>;
   /** Installs the git hook that runs what is pushed. Gives lines that a person should see. */
-  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean }): Promise<string[]>;
+  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean; adoptBuilds?: boolean }): Promise<string[]>;
   /** Takes the hook out again. */
   uninstall(): Promise<string[]>;
   /** Packs all but the newest builds, and those to leave: what `tinyci compact --json` prints. */

@@ -22,7 +22,11 @@ pub const TINYCI_INSTALL_HIDE_REFS: u32 = 1;
 /// Install even into a folder that other repositories use too (`core.hooksPath`).
 pub const TINYCI_INSTALL_SHARED_HOOKS: u32 = 2;
 
-const INSTALL_FLAGS: u32 = TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS;
+/// Take the builds in `tinyci.buildsDir` over from a repository that is gone.
+pub const TINYCI_INSTALL_ADOPT_BUILDS: u32 = 4;
+
+const INSTALL_FLAGS: u32 =
+    TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS | TINYCI_INSTALL_ADOPT_BUILDS;
 
 /// Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
 /// refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
@@ -36,8 +40,8 @@ const INSTALL_FLAGS: u32 = TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOK
 ///                 else was added.
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
-///         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
-///         `TINYCI_INVALID_ARG`.
+///         nothing can be added to, with the line to add by hand, and for builds whose owner is
+///         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
@@ -55,6 +59,7 @@ pub extern "C" fn tinyci_install(
         }
         let mut options = InstallOptions::new().hide_refs(flags & TINYCI_INSTALL_HIDE_REFS != 0);
         options.shared_hooks = flags & TINYCI_INSTALL_SHARED_HOOKS != 0;
+        options.adopt_builds = flags & TINYCI_INSTALL_ADOPT_BUILDS != 0;
         if let Some(command) = command.optional("command")? {
             options = options.command(command);
         }
@@ -95,8 +100,8 @@ pub extern "C" fn tinyci_uninstall(
 ///                packed, and folders that are packed and do not go.
 /// @param err     Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
-///         where another call packs already; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot
-///         be listed.
+///         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
+///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
@@ -261,8 +266,8 @@ pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
 /// @param err         Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
 ///         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
-///         where another call packs or removes builds; `TINYCI_CANCELED`; `TINYCI_IO` where the
-///         builds cannot be listed.
+///         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
+///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]

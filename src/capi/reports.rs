@@ -14,7 +14,7 @@ use super::{
     text::{CText, c_text, lines},
 };
 use crate::{CheckReport, Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
-use crate::{Forecast, Target};
+use crate::{Forecast, Plan, Target};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
 /// are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
@@ -50,11 +50,20 @@ fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
         return Ok(plan.to_json());
     }
     let named = selection.targets.iter().filter_map(|target| match target {
-        Target::Revision(revision) => Some(engine.forecast(revision, &[])),
+        Target::Revision(revision) => Some(forecast(engine, &plan, revision)),
         _ => None,
     });
     let forecasts: Vec<Forecast> = named.collect::<Result<_, _>>()?;
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
+}
+
+/// What a named commit would come to: as the plan has it, or as a first job if it is not due.
+fn forecast(engine: &Engine, plan: &Plan, revision: &str) -> Result<Forecast, Error> {
+    let commit = engine.resolve(revision)?;
+    match plan.jobs.iter().find(|job| job.commit.id == commit) {
+        Some(job) => engine.forecast_job(job, &[]),
+        None => engine.forecast(revision, &[]),
+    }
 }
 
 /// Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
@@ -79,7 +88,8 @@ pub extern "C" fn tinyci_check_json(
     guard::make(engine, out, err, |opened| {
         let rev = rev.required("rev")?;
         let found = opened.engine.check(rev)?;
-        Ok(c_text(&CheckReport::of_commit(rev, found)?.to_json()))
+        let warnings = opened.engine.check_warnings(rev)?;
+        Ok(c_text(&CheckReport::of_commit(rev, found, &warnings)?.to_json()))
     })
 }
 
@@ -112,8 +122,10 @@ pub extern "C" fn tinyci_check_text_json(
     guard::make(engine, out, err, |opened| {
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
-        let found = opened.builder_with_functions().check_config(text, format, name);
-        Ok(c_text(&CheckReport::new(name, found)?.to_json()))
+        let builder = opened.builder_with_functions();
+        let found = builder.check_config(text, format, name);
+        let warnings = builder.config_warnings(text, format, name);
+        Ok(c_text(&CheckReport::new(name, found)?.with_warnings(&warnings).to_json()))
     })
 }
 

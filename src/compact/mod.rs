@@ -245,6 +245,7 @@ fn write(
     let failed = |source| Error::io("write the archive", path, source);
     let last_written = build.last_written();
     let file = File::create_new(path).map_err(failed)?;
+    build.sharing().adjust_open(&file).map_err(failed)?;
     let stamp = build.stamp().map(|stamp| stamp.to_json());
     let (parent, name) = ((folder.handle(), folder.path()), build.name());
     let (file, skipped) = archive::write((file, path), parent, name, stamp, cancel)?;

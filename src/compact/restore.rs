@@ -29,14 +29,18 @@ pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<(
         file => file.map_err(|source| Error::io("read the archive", &archive, source))?,
     };
     let beside = build.packed_temp(run);
-    let done = unpack(file, &archive, &beside, cancel).and_then(|()| take_over(&beside, build));
+    let done = unpack(build, file, &beside, cancel).and_then(|()| take_over(&beside, build));
     // What does not go, also of a killed call, has a name that the next run clears away, or tells.
     let _ = remove(&beside);
     done
 }
 
-fn unpack(file: File, archive: &Path, to: &Path, cancel: &CancelView) -> Result<(), Error> {
-    fs::create_dir_all(to).map_err(|source| Error::io("make the folder", to, source))?;
+fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(), Error> {
+    let archive = &*build.archive_path();
+    build
+        .sharing()
+        .create_dir_all(to)
+        .map_err(|source| Error::io("make the folder", to, source))?;
     let reader = Interruptible { inner: GzDecoder::new(BufReader::new(file)), cancel };
     let mut tar = Archive::new(reader);
     tar.set_preserve_permissions(true);

@@ -7,14 +7,17 @@ use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Position},
-    pipeline::{DeployRules, Format, Hook, Pipeline, Step, Template, When},
+    pipeline::{DeployRules, Format, Phase, Pipeline, Step, StepName, Template, When},
 };
 
 /// How long a phase of a script may take where nothing is said; in YAML there is no limit.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(60 * 60);
 
+/// The variable that depends on the conditions of its step.
+const OF_TAG: &str = "tag";
+
 /// What each of tinyci's own variables is in a script, as a text.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 15] = [
     ("author", "ctx.author"),
     ("branch", "ctx.branch ?? \"\""),
     ("commit", "ctx.sha"),
@@ -26,8 +29,10 @@ const VARIABLES: [(&str, &str); 13] = [
     ("run", "ctx.run"),
     ("short", "ctx.short"),
     ("subject", "ctx.subject"),
+    ("tag", "ctx.tag ?? \"\""),
     ("target", "ctx.target"),
     ("time", "ctx.time"),
+    ("tree", "ctx.tree"),
 ];
 
 impl Pipeline {
@@ -53,6 +58,9 @@ impl Pipeline {
             return Err(error.with_path(&self.name));
         }
         let mut parts = Vec::new();
+        if let Some(conditions) = commit_conditions(&self.when) {
+            parts.push(format!("const WHEN = #{{ {conditions} }};\n"));
+        }
         let secrets: BTreeSet<&String> = self.steps().flat_map(|step| &step.secrets).collect();
         if !secrets.is_empty() {
             let names: Vec<String> = secrets.into_iter().map(|name| literal(name)).collect();
@@ -77,19 +85,7 @@ impl Pipeline {
 
     fn function(&self, step: &Step) -> Result<String, Error> {
         let mut lines = vec![format!("fn {}(ctx) {{", step.name)];
-        if let Some(condition) = self.condition(step)? {
-            // In `before_build` it would skip the whole commit.
-            let leave = if step.name == Hook::BeforeBuild.into() {
-                "return;"
-            } else {
-                "skip(\"its condition does not hold\");"
-            };
-            if !step.when.message.is_empty() {
-                // The language trims a text in its place, so it needs one of its own.
-                lines.push("    let message = ctx.message;\n    message.trim();".to_owned());
-            }
-            lines.push(format!("    if !({condition}) {{ {leave} }}"));
-        }
+        lines.extend(self.conditions(step)?);
         let options = self.options(step)?;
         // Said once where it would be said of every command.
         let named = !options.is_empty() && step.commands().len() > 1;
@@ -106,8 +102,9 @@ impl Pipeline {
             lines.push(format!("    timeout({}, || {{", literal(&duration(limit))));
         }
         for command in step.commands() {
+            let text = self.command(step, command);
             // A script refuses to run nothing, which YAML does.
-            let text = if command.text.trim().is_empty() { ":" } else { &command.text };
+            let text = if text.trim().is_empty() { ":" } else { &text };
             lines.push(format!("{indent}sh({}{behind});", command_literal(text)));
         }
         if step.timeout.is_some() {
@@ -120,11 +117,12 @@ impl Pipeline {
     /// The options of a step's commands as a map; empty where there are none.
     fn options(&self, step: &Step) -> Result<String, Error> {
         let mut options = Vec::new();
-        if !step.env.is_empty() || !step.secrets.is_empty() {
+        let is_for_tag = self.tag_patterns(step).is_some();
+        if !step.env.is_empty() || !step.secrets.is_empty() || is_for_tag {
             options.push(format!("env: {}", self.env(step)?));
         }
         if let Some(cwd) = &step.cwd {
-            options.push(format!("cwd: {}", self.value(cwd)?));
+            options.push(format!("cwd: {}", self.value(step, cwd)?));
         }
         if step.retries > 0 {
             options.push(format!("retries: {}", step.retries));
@@ -139,32 +137,66 @@ impl Pipeline {
     /// A step's variables. A secret takes the place of a text of the same name.
     fn env(&self, step: &Step) -> Result<String, Error> {
         let texts = step.env.iter().filter(|(name, _)| !step.secrets.contains(name));
-        let texts = texts.map(|(name, value)| Ok(entry(name, &self.value(value)?)));
+        let texts = texts.map(|(name, value)| Ok(entry(name, &self.value(step, value)?)));
         let mut entries = texts.collect::<Result<Vec<String>, Error>>()?;
+        let tag = self.tag_patterns(step).filter(|_| !step.env.contains_key("TINYCI_TAG"));
+        entries.extend(tag.map(|tag| entry("TINYCI_TAG", &newest_tag(tag))));
         let secret = |name: &String| entry(name, &format!("secret({})", literal(name)));
         entries.extend(step.secrets.iter().collect::<BTreeSet<_>>().into_iter().map(secret));
         Ok(format!("#{{ {} }}", entries.join(", ")))
     }
 
-    /// A step's `when` as an expression.
-    fn condition(&self, step: &Step) -> Result<Option<String>, Error> {
-        let When { branch, tag, changed, message, .. } = &step.when;
-        let mut conditions = Vec::new();
+    /// A step's `when`, and what that of its phase means for a hook, as statements.
+    fn conditions(&self, step: &Step) -> Result<Vec<String>, Error> {
+        let phase = phase_of_hook(step.name).and_then(|phase| self.step(phase));
+        let is_before = step.name.decides().is_some();
+        let mut lines = Vec::new();
+        // A phase that is left out leaves out its hooks. Those behind it do not run after `skip`.
+        if let Some(phase) = phase {
+            lines.extend(unless_changed(phase, "return;"));
+            if is_before {
+                lines.extend(self.unless_ref_and_message(phase, "return;")?);
+            }
+        }
+        let skip = "skip(\"its condition does not hold\");";
+        let is_deploy = step.name == Phase::Deploy.into();
+        lines.extend(unless_changed(step, if is_deploy { skip } else { "return;" }));
+        // In a hook before a phase, `skip` would leave out the phase.
+        let is_hook = matches!(step.name, StepName::Hook(_));
+        let leave = if is_before && is_hook { "return;" } else { skip };
+        lines.extend(self.unless_ref_and_message(step, leave)?);
+        // Where a phase and its hook say the same, it stands there once.
+        lines.dedup();
+        Ok(lines)
+    }
+
+    /// What a script does where the branch, the tags or the message keep a step from running.
+    fn unless_ref_and_message(&self, step: &Step, leave: &str) -> Result<Vec<String>, Error> {
+        let When { branch, tag, message, .. } = &step.when;
+        let (mut lines, mut conditions) = (Vec::new(), Vec::new());
         if !branch.is_empty() {
             conditions.push(self.patterns(step, branch, "(ctx.branch ?? \"\")")?);
         }
         if !tag.is_empty() {
-            let condition = self.patterns(step, tag, "tag")?;
-            conditions.push(format!("ctx.tags.some(|tag| {condition})"));
+            conditions.push(format!("{} != ()", newest_tag(tag)));
         }
         if !message.is_empty() {
-            conditions.push(self.patterns(step, message, "message")?);
+            // The language trims a text in its place, so it needs one of its own.
+            lines.push("    let message = ctx.message;\n    message.trim();".to_owned());
+            let condition = self.patterns(step, message, "message")?;
+            conditions.push(format!("(ctx.trigger == \"retry\" || {condition})"));
         }
-        if !changed.is_empty() {
-            let globs: Vec<String> = changed.iter().map(|glob| literal(glob)).collect();
-            conditions.push(format!("ctx.changed([{}])", globs.join(", ")));
+        if !conditions.is_empty() {
+            lines.push(format!("    if !({}) {{ {leave} }}", conditions.join(" && ")));
         }
-        Ok((!conditions.is_empty()).then(|| conditions.join(" && ")))
+        Ok(lines)
+    }
+
+    /// The patterns of the tag that a step is for, where they are not those of the whole config.
+    fn tag_patterns<'a>(&'a self, step: &'a Step) -> Option<&'a Vec<String>> {
+        let phase = step.name.phase().and_then(|phase| self.step(phase));
+        let tags = [Some(step), phase].into_iter().flatten().map(|step| &step.when.tag);
+        tags.into_iter().find(|tag| !tag.is_empty())
     }
 
     /// Whether a value matches a list of patterns, as an expression.
@@ -196,8 +228,24 @@ impl Pipeline {
         Ok(if patterns.len() == 1 { whole } else { format!("({whole})") })
     }
 
-    /// A text outside of commands, its tags made expressions.
-    fn value(&self, template: &Template) -> Result<String, Error> {
+    /// A command, whose placeholders `sh` fills in. Only what a script cannot know of its step's
+    /// conditions is another one there.
+    fn command(&self, step: &Step, template: &Template) -> String {
+        let (text, pieces) = (&template.text, pieces(&template.text));
+        let Some((tag, pieces)) = self.tag_patterns(step).zip(pieces) else { return text.clone() };
+        if !pieces.contains(&Piece::Tag(OF_TAG)) {
+            return text.clone();
+        }
+        let written = |piece: &Piece<'_>| match piece {
+            Piece::Text(text) => text.replace("<%", "<%%"),
+            Piece::Tag(name) if *name == OF_TAG => format!("<%= {} %>", newest_tag(tag)),
+            Piece::Tag(other) => format!("<%= {other} %>"),
+        };
+        pieces.iter().map(written).collect()
+    }
+
+    /// A text outside of commands, its placeholders made expressions.
+    fn value(&self, step: &Step, template: &Template) -> Result<String, Error> {
         let pieces = pieces(&template.text).ok_or_else(|| {
             self.fault(template.position, "the tag in this text is not closed by `%>`")
         })?;
@@ -209,6 +257,11 @@ impl Pipeline {
             match piece {
                 Piece::Text(text) => {
                     filled.push_str(&text.replace('`', "``").replace("${", "${\"${\"}"));
+                }
+                Piece::Tag(OF_TAG) if self.tag_patterns(step).is_some() => {
+                    let tag = self.tag_patterns(step).map(|tag| newest_tag(tag));
+                    // Writing to a String does not fail.
+                    let _ = write!(filled, "${{{} ?? \"\"}}", tag.unwrap_or_default());
                 }
                 Piece::Tag(tag) => {
                     let expression = expression(tag).ok_or_else(|| {
@@ -232,11 +285,40 @@ impl Pipeline {
     }
 }
 
+/// The phase around which a hook runs.
+fn phase_of_hook(name: StepName) -> Option<Phase> {
+    name.phase().filter(|phase| StepName::from(*phase) != name)
+}
+
+/// What a script does where nothing changed that a step is for.
+fn unless_changed(step: &Step, leave: &str) -> Option<String> {
+    let changed = &step.when.changed;
+    let condition = format!("    if !ctx.changed({}) {{ {leave} }}", list(changed));
+    (!changed.is_empty()).then_some(condition)
+}
+
+/// The tag that a step is for, as an expression.
+fn newest_tag(patterns: &[String]) -> String {
+    format!("ctx.newest_tag({})", list(patterns))
+}
+
+fn list(texts: &[String]) -> String {
+    let literals: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+    format!("[{}]", literals.join(", "))
+}
+
+/// The conditions of the whole commit as the entries of a map.
+fn commit_conditions(when: &When) -> Option<String> {
+    let entries = [("branch", &when.branch), ("tag", &when.tag), ("message", &when.message)];
+    let given = entries.into_iter().filter(|(_, globs)| !globs.is_empty());
+    let given: Vec<String> = given.map(|(key, globs)| format!("{key}: {}", list(globs))).collect();
+    (!given.is_empty()).then(|| given.join(", "))
+}
+
 /// What a deployment's rules say beside what holds anyway, as the entries of a map.
 fn deploy_rules(rules: &DeployRules) -> String {
     let texts = |name: &str, texts: &[String]| {
-        let literals: Vec<String> = texts.iter().map(|text| literal(text)).collect();
-        (!texts.is_empty()).then(|| format!("{name}: [{}]", literals.join(", ")))
+        (!texts.is_empty()).then(|| format!("{name}: {}", list(texts)))
     };
     let truth = |name: &str, holds: bool| holds.then(|| format!("{name}: true"));
     let entries = [
@@ -402,17 +484,22 @@ mod tests {
              timeout: 1h\n  when:\n    branch: [main, 'release/*', '!*-wip']\n    tag: 'v*.0'\n    \
              changed: ['src/**', '!*.md']\n    message: '*[deploy]*'\n",
         );
-        let options = "sh(\"make\", #{ env: #{ A: \"y\", KEY: secret(\"KEY\"), \"b\": secret(\"b\") }, \
-                       retries: 2 });";
+        let options = "sh(\"make\", #{ env: #{ A: \"y\", TINYCI_TAG: ctx.newest_tag([\"v*.0\"]), \
+                       KEY: secret(\"KEY\"), \"b\": secret(\"b\") }, retries: 2 });";
         let branch = "((ctx.branch ?? \"\") == \"main\" || (ctx.branch ?? \
                       \"\").starts_with(\"release/\")) && !((ctx.branch ?? \
                       \"\").ends_with(\"-wip\"))";
         assert!(script.starts_with("const SECRETS = [\"KEY\", \"b\"];\n"), "{script}");
         assert!(script.contains(options), "{script}");
         assert!(script.contains(branch), "{script}");
-        assert!(script.contains("ctx.changed([\"src/**\", \"!*.md\"])"), "{script}");
+        assert!(
+            script.contains("if !ctx.changed([\"src/**\", \"!*.md\"]) { return; }"),
+            "{script}"
+        );
+        assert!(script.contains("\"!*.md\"]) { return; }\n    let message"), "{script}");
         assert!(script.contains("message.trim();\n    if !("), "{script}");
-        assert!(script.contains("&& message.contains(\"[deploy]\")"), "{script}");
+        let message = "&& (ctx.trigger == \"retry\" || message.contains(\"[deploy]\"))";
+        assert!(script.contains(message), "{script}");
         assert!(
             converted("hooks: {before_build: {run: a, when: {branch: x}}}").contains("return;")
         );

@@ -16,13 +16,15 @@ use crate::{
     duration::parse_duration,
     error::{Error, ErrorKind},
     pipeline::{
-        DeployRules, Format, Phase, Pipeline, Step, StepName, Template, Warning, stays_below,
+        DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
+        stays_below,
     },
     suggestion::did_you_mean,
 };
 
 /// The keys at the top, the verbose spellings of the ancestor last.
-const TOP_KEYS: [&str; 7] = ["build", "test", "hooks", "deploy", "builder", "tester", "hooker"];
+const TOP_KEYS: [&str; 8] =
+    ["when", "build", "test", "hooks", "deploy", "builder", "tester", "hooker"];
 
 /// The keys of a phase or hook that is a mapping.
 const STEP_KEYS: [&str; 7] = ["run", "env", "cwd", "timeout", "when", "retries", "secrets"];
@@ -45,7 +47,7 @@ const DEPLOY_KEYS: [&str; 11] = [
 /// Reads a whole config.
 pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
     let mut reader = Reader { document, warnings: Vec::new() };
-    let (steps, deploy) = reader.top()?;
+    let Top { when, steps, deploy } = reader.top()?;
     if let Some(offset) = document.second {
         let message = "a second document begins here; only the first is read";
         reader.warnings.push(Warning::new(message, document.source.position(offset)));
@@ -53,7 +55,21 @@ pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
     let mut warnings = reader.warnings;
     warnings.sort_by_key(|warning| (warning.position.line, warning.position.column));
     let pipeline = Pipeline::new(Format::Yaml, document.source.name, steps, warnings);
-    Ok(pipeline.with_deploy(deploy))
+    Ok(pipeline.with_when(when).with_deploy(deploy))
+}
+
+/// Reads `after_all` alone.
+pub(super) fn after_all(document: &Document<'_>) -> Option<Pipeline> {
+    let mut reader = Reader { document, warnings: Vec::new() };
+    let step = reader.after_all().ok()??;
+    Some(Pipeline::new(Format::Yaml, document.source.name, [step], Vec::new()))
+}
+
+/// What the keys at the top say.
+struct Top {
+    when: When,
+    steps: Vec<Step>,
+    deploy: DeployRules,
 }
 
 /// Goes through a document from the top and gathers warnings on the way.
@@ -69,7 +85,7 @@ enum Section<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn top(&mut self) -> Result<(Vec<Step>, DeployRules), Error> {
+    fn top(&mut self) -> Result<Top, Error> {
         let root = &self.document.root;
         let wanted = "a mapping with `build`, `test` and `hooks`";
         let entries = match &root.value {
@@ -82,20 +98,9 @@ impl<'a> Reader<'a> {
             _ => return Err(self.unexpected(root, wanted)),
         };
         let entries = self.known_entries(entries, &TOP_KEYS, "the config");
-        let mut steps = Vec::new();
-        for (phase, terse, verbose, class) in [
-            (Phase::Build, "build", "builder", "ScriptBuilder"),
-            (Phase::Test, "test", "tester", "ScriptTester"),
-        ] {
-            match self.section(&entries, terse, verbose) {
-                Some(Section::Terse(body)) => steps.push(self.step(phase.into(), body)?),
-                Some(Section::Verbose(value)) => {
-                    let config = self.class_config(value, class)?;
-                    steps.push(self.verbose_step(phase.into(), config)?);
-                }
-                None => {}
-            }
-        }
+        let when = self.last(&entries, "when");
+        let when = when.map(|it| when::of_commit(self.document, it)).transpose()?;
+        let mut steps = self.phases(&entries)?;
         match self.section(&entries, "hooks", "hooker") {
             Some(Section::Terse(hooks)) => steps.extend(self.hooks(hooks)?),
             Some(Section::Verbose(value)) => {
@@ -114,7 +119,40 @@ impl<'a> Reader<'a> {
         if steps.is_empty() {
             return Err(self.nothing_to_run(root));
         }
-        Ok((steps, rules))
+        Ok(Top { when: when.unwrap_or_default(), steps, deploy: rules })
+    }
+
+    fn after_all(&mut self) -> Result<Option<Step>, Error> {
+        let entries = self.mapping(&self.document.root, "a mapping")?;
+        let entries = self.known_entries(entries, &TOP_KEYS, "the config");
+        let hooks = match self.section(&entries, "hooks", "hooker") {
+            Some(Section::Terse(hooks)) => hooks,
+            Some(Section::Verbose(value)) => self.class_config(value, "ScriptHooker")?,
+            None => return Ok(None),
+        };
+        let entries = self.mapping(hooks, "a mapping of hooks to commands")?;
+        let name = StepName::from(Hook::AfterAll);
+        let entries = self.known_entries(entries, &[name.as_str()], "`hooks`");
+        self.last(&entries, name.as_str()).map(|body| self.step(name, body)).transpose()
+    }
+
+    /// Build and test.
+    fn phases(&mut self, entries: &[(&'a Node, &'a Node)]) -> Result<Vec<Step>, Error> {
+        let mut steps = Vec::new();
+        for (phase, terse, verbose, class) in [
+            (Phase::Build, "build", "builder", "ScriptBuilder"),
+            (Phase::Test, "test", "tester", "ScriptTester"),
+        ] {
+            match self.section(entries, terse, verbose) {
+                Some(Section::Terse(body)) => steps.push(self.step(phase.into(), body)?),
+                Some(Section::Verbose(value)) => {
+                    let config = self.class_config(value, class)?;
+                    steps.push(self.verbose_step(phase.into(), config)?);
+                }
+                None => {}
+            }
+        }
+        Ok(steps)
     }
 
     /// An empty pipeline would turn every commit green, most likely over a misspelled key.

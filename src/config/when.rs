@@ -6,10 +6,23 @@ use crate::{error::Error, pipeline::When, suggestion::did_you_mean};
 /// Attempts beyond this are slips.
 const RETRIES_MAX: u32 = 1_000;
 
+/// The conditions of a step.
 const KEYS: [&str; 4] = ["branch", "tag", "changed", "message"];
+
+/// Those of a whole commit.
+const COMMIT_KEYS: [&str; 3] = ["branch", "tag", "message"];
 
 /// The conditions under which a step runs.
 pub(super) fn when(document: &Document<'_>, node: &Node) -> Result<When, Error> {
+    conditions(document, node, &KEYS)
+}
+
+/// The conditions under which a commit is tested at all.
+pub(super) fn of_commit(document: &Document<'_>, node: &Node) -> Result<When, Error> {
+    conditions(document, node, &COMMIT_KEYS)
+}
+
+fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<When, Error> {
     let wanted = "a mapping of conditions such as `{branch: main}`";
     let entries = match &node.value {
         Value::Mapping(entries) if !entries.is_empty() => entries,
@@ -17,26 +30,32 @@ pub(super) fn when(document: &Document<'_>, node: &Node) -> Result<When, Error> 
     };
     let mut when = When::default();
     for (key, value) in entries {
-        let list = match key.text() {
-            Some("branch") => &mut when.branch,
-            Some("tag") => &mut when.tag,
-            Some("changed") => &mut when.changed,
-            Some("message") => &mut when.message,
-            name => {
-                let name = name.unwrap_or_else(|| key.kind());
-                let hint = did_you_mean(name, KEYS);
-                let message =
-                    format!("`{name}` is not a condition{hint} (there are {})", KEYS.join(", "));
-                return Err(document.error(key, message));
+        let name = key.text().unwrap_or_else(|| key.kind());
+        let list = match name {
+            _ if !keys.contains(&name) => {
+                return Err(document.error(key, not_a_condition(name, keys)));
             }
+            "branch" => &mut when.branch,
+            "tag" => &mut when.tag,
+            "changed" => &mut when.changed,
+            _ => &mut when.message,
         };
         if !list.is_empty() {
-            let name = key.text().unwrap_or_default();
             return Err(document.error(key, format!("`{name}` stands here twice")));
         }
         *list = texts(document, value, "a glob or a list of globs")?;
     }
     Ok(when)
+}
+
+fn not_a_condition(name: &str, keys: &[&str]) -> String {
+    if name == "changed" {
+        return "`changed` is a condition of a step, not of the whole commit: write it in the \
+                `when` of `build`, of `test` or of a hook"
+            .to_owned();
+    }
+    let hint = did_you_mean(name, keys.iter().copied());
+    format!("`{name}` is not a condition{hint} (there are {})", keys.join(", "))
 }
 
 /// How many times more a command is tried.

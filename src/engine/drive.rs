@@ -82,6 +82,7 @@ impl<'a> Drive<'a> {
         let repo = shared.repo()?;
         let wanted = Wanted::resolve(shared, &repo, selection)?;
         let workspace = shared.workspace();
+        workspace.own_builds()?;
         Ok(Self {
             shared,
             env,

@@ -10,11 +10,11 @@ use super::{
     job::JobSource,
     process_env::ProcessEnv,
     scripts::Scripts,
-    step::{DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps},
+    step::{DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps, Walked},
 };
 use crate::{
     cancel::{CancelToken, CancelView},
-    commit::Commit,
+    commit::{Commit, CommitId},
     error::Error,
     forecast::{Act, Assumption, Forecast, StepForecast},
     job::{Job, Reason},
@@ -57,10 +57,21 @@ impl Engine {
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound) for a revision that names no commit or one without a
     /// config, [`Config`](crate::ErrorKind::Config) and [`Script`](crate::ErrorKind::Script) where that is not
-    /// valid, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
+    /// valid and has no `after_all` that would run all the same, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
     pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
         let env = self.shared.process_env();
         on_big_thread("tinyci plan", || forecast((&self.shared, &env), revision, assume))
+    }
+
+    /// The same for a job of a [`Plan`](crate::Plan): for the tag that it is tested for, and as a
+    /// retry if it is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`forecast`](Engine::forecast).
+    pub fn forecast_job(&self, job: &Job, assume: &[(String, String)]) -> Result<Forecast, Error> {
+        let (shared, env) = (&self.shared, self.shared.process_env());
+        on_big_thread("tinyci plan", || forecast_job((shared, &env), &shared.repo()?, job, assume))
     }
 }
 
@@ -71,8 +82,30 @@ fn forecast(
 ) -> Result<Forecast, Error> {
     let repo = shared.repo()?;
     let commit = repo.commit(repo.resolve(revision)?)?;
-    let (pipeline, scripts) = Scripts::load(shared, &repo, &commit)?;
-    dry_run((shared, env), &repo, &commit, (&pipeline, &scripts), assume)
+    let job = Job::new(commit, Reason::Named);
+    forecast_job((shared, env), &repo, &job, assume)
+}
+
+/// What a job would do by the config of its commit.
+fn forecast_job(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let error = match Scripts::load(shared, repo, &job.commit) {
+        Ok((pipeline, scripts)) => {
+            return self::job((shared, env), repo, job, (&pipeline, &scripts), assume);
+        }
+        Err(error) => error,
+    };
+    let Some((pipeline, scripts)) = Scripts::after_invalid(shared, repo, &job.commit, &error)
+    else {
+        return Err(error);
+    };
+    let dry = DryJob::new((shared, env), repo, job, (&pipeline, &scripts), assume);
+    let forecast = dry.forecast(|steps| steps.walk_after(Outcome::Failure, &|_| {}));
+    Ok(Forecast { reason: Some(error.report()), ..forecast })
 }
 
 /// What a run of a commit by this pipeline would do.
@@ -100,10 +133,14 @@ pub(super) fn job(
     (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     job: &Job,
-    config: (&Pipeline, &Scripts),
+    (pipeline, scripts): (&Pipeline, &Scripts),
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
-    walk((shared, env), repo, job, config, assume).map(|(dry, _)| dry)
+    let dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), assume);
+    Ok(dry.forecast(|steps| match steps.whole_commit_unmet() {
+        None => steps.walk(&|_| {}),
+        Some(unmet) => steps.left_out_whole(&unmet),
+    }))
 }
 
 /// The first secret that a job would ask for and that the server certainly lacks, with what is said
@@ -120,7 +157,9 @@ pub(super) fn lacking_secret(
     if named.all(|name| secrets.check_there(name).is_ok()) {
         return Ok(None);
     }
-    let lacking = walk((shared, env), repo, job, (pipeline, scripts), &[])?.1;
+    let mut dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), &[]);
+    dry.steps.walk(&|_| {});
+    let lacking = dry.steps.memory.lacking();
     let fault = |name: String| match secrets.check_there(&name) {
         Err(Denied::Fault(error)) => Some((name, error)),
         _ => None,
@@ -128,24 +167,36 @@ pub(super) fn lacking_secret(
     Ok(lacking.and_then(fault))
 }
 
-/// A dry run of a job, with the first secret that was asked for and is lacking.
-fn walk(
-    (shared, env): (&Shared, &ProcessEnv),
-    repo: &Repo,
-    job: &Job,
-    (pipeline, scripts): (&Pipeline, &Scripts),
-    assume: &[(String, String)],
-) -> Result<(Forecast, Option<String>), Error> {
-    let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
-    let facts = source.facts(shared, repo, commit);
-    let judge = Judge::new(pipeline, source.forced);
-    let dry = DryRun::new((shared, commit), &facts, assume, false);
-    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
-    let walked = steps.walk(&|_| {});
-    let lacking = steps.memory.lacking();
-    let forecasts = dry.forecasts(walked.steps);
-    let forecast = Forecast { commit: commit.id, outcome: walked.outcome, steps: forecasts };
-    Ok((forecast, lacking))
+/// A job of which only a plan is made.
+struct DryJob<'a> {
+    commit: CommitId,
+    dry: DryRun,
+    steps: Steps<'a>,
+}
+
+impl<'a> DryJob<'a> {
+    fn new(
+        (shared, env): (&Shared, &ProcessEnv),
+        repo: &Repo,
+        job: &Job,
+        (pipeline, scripts): (&'a Pipeline, &'a Scripts),
+        assume: &[(String, String)],
+    ) -> Self {
+        let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
+        let facts = source.facts(shared, repo, commit);
+        let judge = Judge::new(pipeline, source.forced);
+        let dry = DryRun::new((shared, commit), &facts, assume, false);
+        let steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
+        Self { commit: commit.id, dry, steps }
+    }
+
+    fn forecast(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> Forecast {
+        let walked = walk(&mut self.steps);
+        let (outcome, reason) = (walked.outcome, walked.skip_reason());
+        let left_out = walked.left_out;
+        let steps = self.dry.forecasts(walked.steps);
+        Forecast { commit: self.commit, outcome, reason, left_out, steps }
+    }
 }
 
 /// What a deployment would do.

@@ -42,6 +42,7 @@ use crate::{
     repo::{Forgotten, MergedResults, Repo, Settings},
     selection::Selection,
     setting::Setting,
+    sharing::Sharing,
     workspace::{LogLimits, Logs, Workspace},
 };
 
@@ -80,6 +81,8 @@ pub(super) struct Shared {
     /// What is opened for each call and each worker.
     entrance: PathBuf,
     common_dir: PathBuf,
+    /// Which other accounts may use what is written.
+    sharing: Sharing,
     pub(super) settings: Settings,
     pub(super) options: Options,
     pub(super) warnings: Vec<String>,
@@ -143,16 +146,19 @@ impl Engine {
         let settings = repo.settings()?.with(&options.settings, &root)?;
         repo.check_patterns(&settings.refs)?;
         let warnings = settings.unknown.clone();
-        let shared = Shared {
+        let mut shared = Shared {
             root,
             bare: repo.is_bare(),
             entrance: repo.entrance().to_path_buf(),
             common_dir: repo.common_dir().to_path_buf(),
+            sharing: repo.sharing()?,
             settings,
             options,
             warnings,
             zone: TimeZone::system(),
         };
+        let moved = shared.workspace().moved_notice();
+        shared.warnings.extend(moved);
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -170,6 +176,7 @@ impl Engine {
             bare: opened.bare,
             entrance: opened.entrance.clone(),
             common_dir: opened.common_dir.clone(),
+            sharing: opened.sharing,
             settings: opened.settings.clone(),
             options,
             warnings: opened.warnings.clone(),
@@ -205,7 +212,8 @@ impl Engine {
         self.shared.bare
     }
 
-    /// What is odd about the repository's settings without being wrong: unknown `tinyci.*` keys.
+    /// What is odd about the repository without being wrong: unknown `tinyci.*` keys, and that it was
+    /// moved away from where its folder of builds knew it to be.
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
     }
@@ -231,6 +239,19 @@ impl Engine {
                 path.display()
             ))
         })
+    }
+
+    /// Why nothing can be run, deployed, packed or pruned here, if the folder of builds
+    /// (`tinyci.buildsDir`) is another repository's. What only reads goes on.
+    ///
+    /// ```no_run
+    /// if let Some(warning) = tinyci::Engine::open("/srv/git/app.git")?.builds_warning() {
+    ///     eprintln!("{warning}");
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn builds_warning(&self) -> Option<String> {
+        self.shared.workspace().builds_warning()
     }
 
     /// Every setting that a repository can have, with what is set in this one: `git config
@@ -318,8 +339,9 @@ impl Engine {
     ///
     /// The run could not begin: [`Busy`](ErrorKind::Busy) where another run holds the repository
     /// and the selection does not wait (that run is told to look again, so nothing is missed),
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, and what keeps the
-    /// repository from being read.
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
+    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
+    /// and what keeps the repository from being read.
     ///
     /// # Panics
     ///
@@ -519,6 +541,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
+    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
     /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
     /// or a folder of `tinyci.pin` cannot be read: then nothing is packed.
     pub fn compact(
@@ -550,6 +573,7 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
     /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
+    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
     /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
     /// or a folder of `tinyci.pin` cannot be read: then nothing was removed.
     pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
@@ -563,13 +587,21 @@ impl Engine {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) for a hook that nothing can be added to, with the
-    /// line to add by hand; [`Io`](ErrorKind::Io) where the file cannot be written.
+    /// line to add by hand, and for builds to be taken over whose owner is not known to be gone;
+    /// [`Io`](ErrorKind::Io) where the file cannot be written.
     pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
         let (repo, env) = (self.shared.repo()?, self.shared.process_env());
+        let workspace = self.shared.workspace();
+        let adopted = if options.adopt_builds { workspace.adopt_builds()? } else { None };
         let mut installed = install::install(&repo, options)?;
         let (changed, notes) = install::protect(&repo, || git_version(&env))?;
-        installed.changed |= changed;
+        installed.changed |= changed || adopted.is_some();
         installed.notes.extend(notes);
+        installed.notes.extend(adopted.map(|owner| {
+            let builds = workspace.builds_dir().display();
+            format!("the builds of `{owner}` in `{builds}` are this repository's now")
+        }));
+        installed.notes.extend(workspace.builds_warning());
         installed.notes.extend(self.path_warning());
         installed.notes.extend(repo.head_fault()?);
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
@@ -704,6 +736,7 @@ impl Shared {
 
     pub(super) fn workspace(&self) -> Workspace {
         Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
+            .shared(self.sharing)
     }
 
     /// Which secrets this commit may have.

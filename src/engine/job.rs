@@ -14,7 +14,10 @@ use super::{
     process_env::ProcessEnv,
     pump::Sender,
     scripts::Scripts,
-    step::{JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, VoiceReporter},
+    step::{
+        JobInfo, JobLimits, Judge, RealEffects, RepoLookups, Steps, Unmet, VoiceReporter,
+        all_left_out, ignored, left_out_sentence, whole_commit_unmet,
+    },
     voice::Voice,
 };
 use crate::{
@@ -30,8 +33,8 @@ use crate::{
     job::{Job, Reason},
     mask::Masks,
     outcome::{Outcome, Verdict},
-    pipeline::{Hook, Phase, Pipeline, StepName},
-    record::{Record, StepRecord},
+    pipeline::{Hook, Pipeline, StepName, When},
+    record::Record,
     repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
@@ -157,10 +160,20 @@ struct Judged {
     /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
     /// not do what it asks for, or the disk is full. Then it is not counted.
     uncounted: bool,
+    /// True if its steps had an export of their own, so that the build is this job's.
+    built: bool,
     /// When it ended.
     finished: SystemTime,
     /// The secret that the server lacks.
     lacks: Option<String>,
+}
+
+impl Judged {
+    /// One that makes no build.
+    fn without_build(outcome: Outcome, reason: Option<String>) -> Self {
+        let finished = clock::now_ms();
+        Self { outcome, reason, uncounted: false, built: false, finished, lacks: None }
+    }
 }
 
 impl From<&Error> for Judged {
@@ -172,8 +185,7 @@ impl From<&Error> for Judged {
             _ => Outcome::NoVerdict,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
-        let (reason, finished) = (Some(error.report()), clock::now_ms());
-        Judged { outcome, reason, uncounted, finished, lacks: None }
+        Judged { uncounted, ..Judged::without_build(outcome, Some(error.report())) }
     }
 }
 
@@ -188,10 +200,8 @@ fn judge(
 ) -> Judged {
     if let Some(reason) = no_room(site) {
         voice.begin(job);
-        let finished = clock::now_ms();
-        let outcome = Outcome::NoVerdict;
-        let reason = Some(reason);
-        return Judged { outcome, reason, uncounted: true, finished, lacks: None };
+        let judged = Judged::without_build(Outcome::NoVerdict, Some(reason));
+        return Judged { uncounted: true, ..judged };
     }
     let build = site.workspace.build(&job.commit.build_name());
     let occupied = build.prepare(&|| site.cancel.is_canceled());
@@ -201,9 +211,8 @@ fn judge(
     voice.begin(job);
     let judged = occupied.map(|_occupied| {
         let ran = run(site, books, repo, job, &build, voice, record);
-        let whole = ran.is_ok();
         let judged = ran.unwrap_or_else(|error| Judged::from(&error));
-        stamp(&build, record, &judged, whole, voice);
+        stamp(&build, record, &judged, voice);
         judged
     });
     judged.unwrap_or_else(|error| Judged::from(&error))
@@ -211,11 +220,11 @@ fn judge(
 
 /// Writes into the build whose it is, before any verdict says that it is one. One that did not come
 /// as far as its steps leaves an export that is none of its own, and has not finished one.
-fn stamp(build: &Build, record: &Record, judged: &Judged, whole: bool, voice: &mut Voice) {
+fn stamp(build: &Build, record: &Record, judged: &Judged, voice: &mut Voice) {
     if judged.outcome.verdict().is_none() {
         return;
     }
-    let finished = whole.then_some(judged.finished);
+    let finished = judged.built.then_some(judged.finished);
     let stamp = JobStamp { run: record.run.clone(), started: record.started, finished };
     if let Err(error) = build.write_stamp(&stamp) {
         // The verdict holds without it; the build counts as gone.
@@ -245,9 +254,13 @@ fn run(
     voice: &mut Voice,
     record: &mut Record,
 ) -> Result<Judged, Error> {
-    let (pipeline, scripts) = match site.pipeline {
-        Some(given) => (given.clone(), Scripts::of(site.shared, given)?),
-        None => Scripts::load(site.shared, repo, &job.commit)?,
+    let loaded = match site.pipeline {
+        Some(given) => Scripts::of(site.shared, given).map(|scripts| (given.clone(), scripts)),
+        None => Scripts::load(site.shared, repo, &job.commit),
+    };
+    let (pipeline, scripts) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return clean_up_after(error, (site, books), repo, job, build, voice, record),
     };
     record.config = Some(pipeline.format);
     for warning in &pipeline.warnings {
@@ -255,6 +268,12 @@ fn run(
     }
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
+    record.asked_for_ref = pipeline.asks_for_ref();
+    if let Some(unmet) = left_out_whole(site, repo, job, &pipeline, source, voice) {
+        record.left_out = all_left_out(&pipeline, unmet.by);
+        let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
+        return Ok(Judged::without_build(Outcome::Skipped, reason));
+    }
     let lacking =
         dry_run::lacking_secret((site.shared, site.env), repo, job, (&pipeline, &scripts))?;
     if let Some((secret, error)) = lacking {
@@ -268,10 +287,64 @@ fn run(
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
     let lacks = steps.memory.lacking();
-    steps.keep(walked, record);
+    let reason = steps.keep(walked, record);
     steps.discard(build, voice);
-    let reason = skip_reason(outcome, record);
-    Ok(Judged { outcome, reason, uncounted, finished: clock::now_ms(), lacks })
+    Ok(Judged { outcome, reason, uncounted, built: true, finished: clock::now_ms(), lacks })
+}
+
+/// What leaves the whole commit out: the pipeline's own conditions.
+fn left_out_whole(
+    site: &Site<'_>,
+    repo: &Repo,
+    job: &Job,
+    pipeline: &Pipeline,
+    source: JobSource<'_>,
+    voice: &mut Voice,
+) -> Option<Unmet> {
+    if pipeline.when == When::default() {
+        return None;
+    }
+    let facts = source.facts(site.shared, repo, &job.commit);
+    let unmet = whole_commit_unmet(pipeline, &facts, source.forced);
+    let as_ever = || whole_commit_unmet(pipeline, &facts, false);
+    if source.forced
+        && unmet.is_none()
+        && let Some(unmet) = as_ever()
+    {
+        voice.warn(ignored("the commit", &unmet));
+    }
+    unmet
+}
+
+/// Of a config that is not valid, runs `after_all`, if that is valid: what the machine keeps of
+/// earlier commits may need it. The verdict is that of the error, whatever comes of this.
+fn clean_up_after(
+    error: Error,
+    (site, books): (&Site<'_>, Books<'_>),
+    repo: &Repo,
+    job: &Job,
+    build: &Build,
+    voice: &mut Voice,
+    record: &mut Record,
+) -> Result<Judged, Error> {
+    let Some((pipeline, scripts)) = Scripts::after_invalid(site.shared, repo, &job.commit, &error)
+    else {
+        return Err(error);
+    };
+    let source = JobSource::of_job(&record.run, job);
+    record.tags = source.tags(repo, &job.commit);
+    voice.warn("the config is not valid: only its `after_all` runs".to_owned());
+    if let Err(fault) = export_to(site, repo, &job.commit, build, voice, &record.run) {
+        voice.warn(format!("`after_all` does not run: {}", fault.report()));
+        return Err(error);
+    }
+    let mut steps =
+        site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
+    let begins = |name: StepName| books.lock.announce_step(job.commit.id, name.as_str());
+    let walked = steps.walk_after(Outcome::Failure, &begins);
+    let outcome = walked.outcome;
+    steps.keep(walked, record);
+    Ok(Judged::without_build(outcome, Some(error.report())))
 }
 
 /// Where a job comes from, beside its commit.
@@ -359,6 +432,7 @@ impl Site<'_> {
             desk,
             export_dir: build.export_dir(),
             artifacts_dir: build.dir().join("artifacts"),
+            sharing: build.sharing(),
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -391,20 +465,6 @@ impl Site<'_> {
     }
 }
 
-/// Why a commit was skipped: what the first step says that left a phase out.
-fn skip_reason(outcome: Outcome, record: &Record) -> Option<String> {
-    let left_out = record.left_out.iter().find(|it| !it.by.counts_as_passed());
-    let left_out = left_out.filter(|_| outcome == Outcome::Skipped);
-    let before = match left_out?.step {
-        StepName::Phase(Phase::Test) => Hook::BeforeTest,
-        _ => Hook::BeforeBuild,
-    };
-    let skipped = |step: &&StepRecord| step.outcome == Outcome::Skipped;
-    let of_before = |hook: Hook| record.step(hook).filter(skipped);
-    let said = record.step(left_out?.step).filter(skipped).or_else(|| of_before(before));
-    said.or_else(|| of_before(Hook::BeforeBuild)).and_then(|step| step.error.clone())
-}
-
 /// Makes the commit's export anew. From here on the build is of this job, which has not finished.
 pub(super) fn export_to(
     site: &Site<'_>,
@@ -418,8 +478,8 @@ pub(super) fn export_to(
     build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
     build.clean()?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
-    let exported =
-        export::export(repo, commit.id, &target, &ExportOptions::default(), site.cancel)?;
+    let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
+    let exported = export::export(repo, commit.id, &target, &options, site.cancel)?;
     let left = build.publish(run)?;
     left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));

@@ -34,6 +34,7 @@
 mod active_jobs;
 mod builder;
 mod check;
+mod check_warnings;
 mod definitions;
 mod deploy;
 mod desk;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     commit::Commit,
+    config::parse_after_all,
     error::{Error, ErrorKind},
     interpolate::interpolate_template,
     outcome::Outcome,
@@ -35,6 +36,21 @@ impl Scripts {
             return Err(unsupported());
         }
         Ok((Pipeline::parse(&config.bytes, config.format, config.name)?, Self))
+    }
+
+    pub(super) fn after_invalid(
+        _shared: &Shared,
+        repo: &Repo,
+        commit: &Commit,
+        error: &Error,
+    ) -> Option<(Pipeline, Self)> {
+        let is_invalid = error.kind() == ErrorKind::Config;
+        let config = is_invalid.then(|| repo.config(commit.id).ok().flatten()).flatten()?;
+        let pipeline = match config.format {
+            Format::Yaml => parse_after_all(&config.bytes, config.name)?,
+            Format::Rhai => return None,
+        };
+        Some((pipeline, Self))
     }
 
     pub(super) fn of(_shared: &Shared, _pipeline: &Pipeline) -> Result<Self, Error> {

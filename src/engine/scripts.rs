@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     commit::{Commit, CommitId},
-    error::Error,
+    config::parse_after_all,
+    error::{Error, ErrorKind},
     function::HostFunction,
     outcome::Outcome,
     pipeline::{Format, Pipeline, ScriptText, StepName, Template},
@@ -48,6 +49,22 @@ impl Scripts {
             format => (Pipeline::parse(&config.bytes, format, config.name)?, None),
         };
         Ok((pipeline, Self::new(script, functions)))
+    }
+
+    /// Of a config that is not valid, the pipeline of what cleans up all the same.
+    pub(super) fn after_invalid(
+        shared: &Shared,
+        repo: &Repo,
+        commit: &Commit,
+        error: &Error,
+    ) -> Option<(Pipeline, Self)> {
+        let is_invalid = error.kind() == ErrorKind::Config;
+        let config = is_invalid.then(|| repo.config(commit.id).ok().flatten()).flatten()?;
+        let pipeline = match config.format {
+            Format::Yaml => parse_after_all(&config.bytes, config.name)?,
+            Format::Rhai => return None,
+        };
+        Some((pipeline, Self::new(None, &shared.options.functions)))
     }
 
     /// What a pipeline of the caller's own needs to be run.

@@ -114,6 +114,7 @@ impl Engine {
     fn warn(&self, repo: &Repo, status: &mut Status) -> Result<(), Error> {
         let warnings = &mut status.warnings;
         warnings.extend(self.warnings().iter().cloned());
+        warnings.extend(self.builds_warning());
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }

@@ -16,13 +16,14 @@ use crate::{
     error::{Error, ErrorKind},
     executor::EnvChange,
     interpolate::Vars,
+    job::Reason,
     mask::Masks,
     outcome::Outcome,
     pipeline::{Format, Hook},
     repo::Repo,
     request_context::RequestContext,
     script::{Hits, Script, StepRunner, Suite, TestEnd, TestJob, TestSteps, Tree, TreeFile},
-    step::StepResult,
+    step::{Progress, StepResult},
     suggestion::did_you_mean,
     test_report::{TestOptions, TestReport, TestSource},
 };
@@ -189,6 +190,7 @@ impl StepRunner for EngineRunner {
         let passed =
             job.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let progress = job.facts.progress.clone();
+        let is_retry = job.facts.trigger == Reason::Retry.name();
         let mut steps = Steps {
             pipeline: &pipeline,
             scripts: &scripts,
@@ -197,7 +199,7 @@ impl StepRunner for EngineRunner {
                 passed,
                 env: self.env.clone(),
                 limits,
-                judge: Judge::new(&pipeline, false).into(),
+                judge: Judge::new(&pipeline, is_retry).into(),
             },
             context,
             effects: job.effects,
@@ -213,11 +215,13 @@ impl StepRunner for EngineRunner {
         match job.steps {
             TestSteps::All => walked(&mut steps),
             TestSteps::One(name) => {
-                let step = steps.step(name, Outcome::Success);
+                let so_far = so_far(&steps.progress);
+                let step = steps.step(name, so_far);
                 let outcome = step.as_ref().map_or(Outcome::Success, StepResult::counts);
                 let remembered = steps.memory.remembered();
                 TestEnd {
                     outcome,
+                    reason: None,
                     steps: step.into_iter().map(|it| (it, remembered.clone())).collect(),
                 }
             }
@@ -225,13 +229,25 @@ impl StepRunner for EngineRunner {
     }
 }
 
+/// What becomes of a commit whose phases came to this.
+fn so_far(progress: &Progress) -> Outcome {
+    let words = [&progress.build, &progress.test].into_iter().flatten();
+    let mut outcomes = words.filter_map(|word| word.parse().ok());
+    outcomes.find(|outcome: &Outcome| !outcome.passed()).unwrap_or(Outcome::Success)
+}
+
 /// A run of all steps, with what was remembered after each.
 fn walked(steps: &mut Steps<'_>) -> TestEnd {
     let memory = steps.memory.clone();
     let before = RefCell::new(Vec::new());
-    let walked = steps.walk(&|_| before.borrow_mut().push(memory.remembered()));
+    let walked = match steps.whole_commit_unmet() {
+        None => steps.walk(&|_| before.borrow_mut().push(memory.remembered())),
+        Some(unmet) => steps.left_out_whole(&unmet),
+    };
+    let reason = walked.skip_reason();
     let after = before.into_inner().into_iter().skip(1).chain([memory.remembered()]);
-    TestEnd { outcome: walked.outcome, steps: walked.steps.into_iter().zip(after).collect() }
+    let steps = walked.steps.into_iter().zip(after).collect();
+    TestEnd { outcome: walked.outcome, reason, steps }
 }
 
 fn nothing_to_run(suite: &Suite, filters: &[String]) -> Error {

@@ -19,6 +19,7 @@ use rustix::{
 
 use crate::{
     error::{Error, ErrorKind},
+    sharing::Sharing,
     workspace::remove,
 };
 
@@ -41,19 +42,21 @@ pub(super) struct Identity {
 pub(super) struct Folder {
     fd: OwnedFd,
     identity: Identity,
+    /// Which other accounts may use what is made here.
+    sharing: Sharing,
 }
 
 impl Folder {
-    fn new(fd: OwnedFd) -> io::Result<Self> {
+    fn new(fd: OwnedFd, sharing: Sharing) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&fd)?;
         // The fields have other widths on other systems, and only equality matters.
         #[allow(clippy::unnecessary_cast)]
         let identity = Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 };
-        Ok(Self { fd, identity })
+        Ok(Self { fd, identity, sharing })
     }
 
-    fn open(path: &Path) -> io::Result<Self> {
-        Self::new(rustix::fs::openat(CWD, path, OPEN_FOLDER, Mode::empty())?)
+    fn open(path: &Path, sharing: Sharing) -> io::Result<Self> {
+        Self::new(rustix::fs::openat(CWD, path, OPEN_FOLDER, Mode::empty())?, sharing)
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -63,11 +66,13 @@ impl Folder {
     /// Makes a folder in this one and opens it.
     pub(super) fn make(&self, name: &[u8]) -> io::Result<Self> {
         rustix::fs::mkdirat(&self.fd, name, FOLDER)?;
-        self.child(name)
+        let made = self.child(name)?;
+        self.sharing.adjust_open(&made.fd)?;
+        Ok(made)
     }
 
     fn child(&self, name: &[u8]) -> io::Result<Self> {
-        Self::new(rustix::fs::openat(&self.fd, name, OPEN_FOLDER, Mode::empty())?)
+        Self::new(rustix::fs::openat(&self.fd, name, OPEN_FOLDER, Mode::empty())?, self.sharing)
     }
 
     /// Opens the folder around this one, which must be `expected`.
@@ -87,7 +92,9 @@ impl Folder {
             .union(OFlags::NOFOLLOW)
             .union(OFlags::CLOEXEC);
         let mode = if executable { EXECUTABLE } else { FILE };
-        Ok(File::from(rustix::fs::openat(&self.fd, name, NEW, mode)?))
+        let file = File::from(rustix::fs::openat(&self.fd, name, NEW, mode)?);
+        self.sharing.adjust_open(&file)?;
+        Ok(file)
     }
 
     /// Makes a symbolic link with this text, wherever it leads.
@@ -121,16 +128,20 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// Makes the folder, or takes an empty one, and opens it.
-    pub(super) fn prepare(path: &'a Path) -> Result<(Self, Folder), Error> {
+    pub(super) fn prepare(path: &'a Path, sharing: Sharing) -> Result<(Self, Folder), Error> {
         let is_new = match rustix::fs::mkdirat(CWD, path, FOLDER) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
             Err(error) => return Err(Error::io("make the folder", path, error.into())),
         };
-        let folder = match Folder::open(path) {
+        let folder = match Folder::open(path, sharing) {
             Err(error) if !is_new && is_no_folder(&error) => return Err(occupied(path)),
             opened => opened.map_err(|error| Error::io("open the folder", path, error))?,
         };
+        if is_new {
+            let shared = sharing.adjust_open(&folder.fd);
+            shared.map_err(|error| Error::io("share the folder", path, error))?;
+        }
         let names = folder.names().map_err(|error| Error::io("list", path, error))?;
         if !names.is_empty() {
             return Err(occupied(path));
@@ -143,7 +154,7 @@ impl<'a> Target<'a> {
         if self.is_new {
             return remove(self.path);
         }
-        let names = Folder::open(self.path).and_then(|folder| folder.names());
+        let names = Folder::open(self.path, Sharing::default()).and_then(|folder| folder.names());
         let names = names.map_err(|error| Error::io("list", self.path, error))?;
         names.into_iter().try_for_each(|name| remove(&self.path.join(name)))
     }
@@ -177,7 +188,7 @@ mod tests {
         let kept = around.path().join("kept");
         std::fs::write(&kept, "kept").unwrap();
         let path = around.path().join("target");
-        let (target, mut folder) = Target::prepare(&path).unwrap();
+        let (target, mut folder) = Target::prepare(&path, Sharing::default()).unwrap();
         folder.link(b"up", b"..").unwrap();
         for level in 0..3000 {
             folder.make(b"empty").unwrap();
@@ -200,16 +211,16 @@ mod tests {
         symlink("empty", path.join("link")).unwrap();
         for taken in ["empty", "new"] {
             let taken = path.join(taken);
-            let (target, folder) = Target::prepare(&taken).unwrap();
+            let (target, folder) = Target::prepare(&taken, Sharing::default()).unwrap();
             folder.file(b"a", false).unwrap();
             target.discard().unwrap();
         }
         assert!(path.join("empty").exists() && !path.join("new").exists());
         for refused in ["full", "file", "link"] {
-            let error = Target::prepare(&path.join(refused)).err().unwrap();
+            let error = Target::prepare(&path.join(refused), Sharing::default()).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::InvalidArg, "{refused}: {error}");
         }
-        let error = Target::prepare(&path.join("none/none")).err().unwrap();
+        let error = Target::prepare(&path.join("none/none"), Sharing::default()).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Io);
     }
 
@@ -217,7 +228,7 @@ mod tests {
     fn a_moved_folder_is_noticed() {
         let around = tempfile::tempdir().unwrap();
         let path = around.path().join("target");
-        let (_target, folder) = Target::prepare(&path).unwrap();
+        let (_target, folder) = Target::prepare(&path, Sharing::default()).unwrap();
         let child = folder.make(b"child").unwrap();
         std::fs::rename(path.join("child"), around.path().join("elsewhere")).unwrap();
         assert!(child.parent(folder.identity()).is_err());

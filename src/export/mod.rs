@@ -26,13 +26,15 @@ mod warning;
 use std::path::Path;
 
 use self::{folder::Target, walk::Walk};
-use crate::{cancel::CancelView, commit::CommitId, error::Error, repo::Repo};
+use crate::{cancel::CancelView, commit::CommitId, error::Error, repo::Repo, sharing::Sharing};
 
 /// How an export is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExportOptions {
     /// Leaves out what has the attribute `export-ignore`, as an archive does.
     pub(crate) honour_export_ignore: bool,
+    /// Which other accounts may use it, and take it away.
+    pub(crate) sharing: Sharing,
 }
 
 /// What an export wrote.
@@ -61,7 +63,7 @@ pub(crate) fn export(
     options: &ExportOptions,
     cancel: &CancelView,
 ) -> Result<Exported, Error> {
-    let (prepared, folder) = Target::prepare(target)?;
+    let (prepared, folder) = Target::prepare(target, options.sharing)?;
     let walk = Walk::new(repo, commit, (target, folder), options, cancel);
     walk.and_then(Walk::run).map_err(|error| match prepared.discard() {
         Ok(()) => error,

@@ -435,7 +435,7 @@ fn export_ignore_drops_only_on_request() {
     let commit = test.commit("one");
     let (all, _) = exported(&test, &commit).unwrap();
     names.iter().for_each(|name| assert!(all.contains_key(name.as_bytes()), "{name}"));
-    let options = ExportOptions { honour_export_ignore: true };
+    let options = ExportOptions { honour_export_ignore: true, ..ExportOptions::default() };
     let (fewer, _) = export_with(&test, &commit, options).unwrap();
     let paths = |listing: &Listing| listing.keys().cloned().collect::<Vec<_>>();
     assert_eq!(paths(&fewer), paths(&archive(&test, &commit)));

@@ -15,6 +15,7 @@ use std::{
 use crate::{
     error::{Error, ErrorKind},
     install::block::{block, is_ancestor, is_own_script, own_script, with_block, without_block},
+    sharing::Sharing,
 };
 
 /// Where the ancestor's hook is kept for an uninstall.
@@ -30,6 +31,8 @@ pub(crate) struct HookOptions {
     pub(crate) inside: Vec<PathBuf>,
     /// Whether a hooks folder outside them is meant, which other repositories may use too.
     pub(crate) shared: bool,
+    /// Which other accounts push here.
+    pub(crate) sharing: Sharing,
 }
 
 /// What an install did.
@@ -83,8 +86,10 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
     let change = match Hook::read(&path)? {
         None => {
             let failed = |source| Error::io("make the hooks folder", hooks_dir, source);
-            fs::create_dir_all(hooks_dir).map_err(failed)?;
+            options.sharing.create_dir_all(hooks_dir).map_err(failed)?;
             write(&path, &own_script(&block), None)?;
+            let failed = |source| Error::io("share the hook", &path, source);
+            options.sharing.adjust(&path).map_err(failed)?;
             Change::Created
         }
         Some(hook) => hook.add(&path, &block)?,
@@ -338,7 +343,12 @@ mod tests {
 
         fn options(&self) -> HookOptions {
             let inside = vec![self.server.path().to_path_buf()];
-            HookOptions { tinyci: "tinyci".into(), inside, shared: false }
+            HookOptions {
+                tinyci: "tinyci".into(),
+                inside,
+                shared: false,
+                sharing: Sharing::default(),
+            }
         }
 
         fn install(&self) -> Result<InstalledHook, Error> {

@@ -14,6 +14,9 @@ const ON: &str = "true";
 const SWITCHED_ON: &str =
     "`git push -o ci.skip` leaves what is pushed untested (receive.advertisePushOptions)";
 
+/// The file of the state that says that an install switched it on.
+const MEMORY: &str = "installed";
+
 /// What there is to say where somebody has switched it off.
 const SWITCHED_OFF: &str =
     "receive.advertisePushOptions is off here, so that `git push -o ci.skip` is refused";
@@ -25,10 +28,7 @@ pub(super) fn advertise(repo: &Repo) -> Result<(bool, Option<&'static str>), Err
         Some(true) => Ok((false, None)),
         Some(false) => Ok((false, Some(SWITCHED_OFF))),
         None => {
-            let path = memory(repo);
-            let noted = fs::create_dir_all(repo.common_dir().join("tinyci"))
-                .and_then(|()| fs::write(&path, format!("{KEY}\n")));
-            noted.map_err(|source| Error::io("note what is installed in", &path, source))?;
+            repo.write_state(MEMORY, format!("{KEY}\n").as_bytes())?;
             repo.config_add(KEY, ON)?;
             Ok((true, Some(SWITCHED_ON)))
         }
@@ -47,9 +47,8 @@ pub(super) fn withdraw(repo: &Repo) -> Result<bool, Error> {
     Ok(changed)
 }
 
-/// The file that says that an install switched it on.
 fn memory(repo: &Repo) -> PathBuf {
-    repo.common_dir().join("tinyci/installed")
+    repo.common_dir().join("tinyci").join(MEMORY)
 }
 
 #[cfg(test)]

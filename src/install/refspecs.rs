@@ -10,6 +10,9 @@ use crate::{
     repo::{Repo, TakingRefspec},
 };
 
+/// The file of the state that says which lines of git's configuration an install added.
+const MEMORY: &str = "refspecs";
+
 /// The first version of git that knows negative refspecs. An older one refuses to fetch with them.
 const SINCE: (u32, u32) = (2, 29);
 
@@ -97,12 +100,9 @@ fn remember(repo: &Repo, key: &str, value: &str) -> Result<(), Error> {
     let path = memory(repo);
     let mut text = fs::read_to_string(&path).unwrap_or_default();
     text.push_str(&format!("{key}\t{value}\n"));
-    fs::create_dir_all(repo.common_dir().join("tinyci"))
-        .and_then(|()| fs::write(&path, text))
-        .map_err(|source| Error::io("note what is installed in", &path, source))
+    repo.write_state(MEMORY, text.as_bytes())
 }
 
-/// The file that says which lines of git's configuration an install added.
 fn memory(repo: &Repo) -> PathBuf {
-    repo.common_dir().join("tinyci/refspecs")
+    repo.common_dir().join("tinyci").join(MEMORY)
 }

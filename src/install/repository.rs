@@ -38,11 +38,18 @@ pub struct InstallOptions {
     pub hide_refs: bool,
     /// Whether the hook may go into a folder that other repositories use too (`core.hooksPath`).
     pub shared_hooks: bool,
+    /// Whether the folder of builds is taken over from a repository that is gone.
+    pub adopt_builds: bool,
 }
 
 impl Default for InstallOptions {
     fn default() -> Self {
-        Self { command: PathBuf::from("tinyci"), hide_refs: false, shared_hooks: false }
+        Self {
+            command: PathBuf::from("tinyci"),
+            hide_refs: false,
+            shared_hooks: false,
+            adopt_builds: false,
+        }
     }
 }
 
@@ -72,6 +79,13 @@ impl InstallOptions {
         self.shared_hooks = shared_hooks;
         self
     }
+
+    /// Takes the folder of builds over from a repository that is gone.
+    #[must_use]
+    pub fn adopt_builds(mut self, adopt_builds: bool) -> Self {
+        self.adopt_builds = adopt_builds;
+        self
+    }
 }
 
 /// What an install or an uninstall did.
@@ -92,6 +106,7 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed
         tinyci: options.command.clone().into_os_string(),
         inside: vec![repo.common_dir().to_path_buf(), repo.root().to_path_buf()],
         shared: options.shared_hooks,
+        sharing: repo.sharing()?,
     };
     let done = hooks::install(&repo.hooks_dir()?, &hook_options)?;
     let mut installed =

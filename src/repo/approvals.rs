@@ -7,7 +7,10 @@
 
 use std::time::UNIX_EPOCH;
 
-use super::{Repo, git_error, own_ref};
+use super::{
+    Repo, git_error, own_ref,
+    shared_write::{empty_tree, share_ref},
+};
 use crate::{
     commit::CommitId,
     deployment::Approval,
@@ -39,9 +42,10 @@ impl Repo {
         let subject = format!("Approve {short} for {}", approval.environment);
         let message = format!("{subject}\n\n{}", approval.to_json());
         let write = || {
-            let tree = self.git.treebuilder(None)?.write()?;
+            let tree = empty_tree(&self.git)?;
             let commit = own_ref::commit_by(&self.git, author, tree, &[], time, &message)?;
-            self.git.reference(&approval.reference, commit, false, "tinyci: approve").map(drop)
+            self.git.reference(&approval.reference, commit, false, "tinyci: approve")?;
+            share_ref(&self.git, &approval.reference)
         };
         write().map_err(|source| git_error(what(), source))
     }

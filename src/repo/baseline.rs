@@ -8,6 +8,7 @@ use git2::Oid;
 use super::{
     BASELINE, Repo, commit_id, git_error, history, oid,
     own_ref::{self, Edit, OwnRef},
+    shared_write::empty_tree,
 };
 use crate::{commit::CommitId, error::Error};
 
@@ -59,8 +60,7 @@ impl Repo {
     fn baseline_commit(&self, parents: &[Oid]) -> Result<Oid, Error> {
         let unwritten =
             |source| git_error(format!("the baseline of {self} cannot be written"), source);
-        let tree = self.git.treebuilder(None).and_then(|builder| builder.write());
-        let tree = tree.map_err(unwritten)?;
+        let tree = empty_tree(&self.git).map_err(unwritten)?;
         // The time is that of the newest parent, so that the same baseline is the same commit
         // wherever it is made.
         let mut time = 0;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{RECORDS, Repo, VERDICTS, intent::Intent, own_ref::OwnRef, ref_memory::RefMemory};
+use super::{RECORDS, Repo, VERDICTS, own_ref::OwnRef, ref_memory::RefMemory};
 use crate::{error::Error, wire};
 
 /// What [`Engine::forget_all`](crate::Engine::forget_all) did.
@@ -47,7 +47,7 @@ impl Repo {
     /// [`Git`](crate::ErrorKind::Git) where refs cannot be read or removed,
     /// [`Io`](crate::ErrorKind::Io) where the state cannot be written.
     pub(crate) fn forget_results(&self) -> Result<Forgotten, Error> {
-        let mut intent = Intent::acquire(self.common_dir())?;
+        let mut intent = self.intent()?;
         let mut memory = RefMemory::read(self.common_dir());
         let named = self.named()?;
         let mut forgotten =
@@ -56,7 +56,7 @@ impl Repo {
         self.learn(&mut memory, &named);
         [VERDICTS, RECORDS].iter().for_each(|name| drop(memory.refs.remove(*name)));
         let unwritten = |source| Error::io("write below", self.common_dir(), source);
-        memory.write(self.common_dir()).map_err(unwritten)?;
+        memory.write(self.common_dir(), self.sharing()?).map_err(unwritten)?;
         // The verdicts first: there is never one without what it rests on.
         for name in [VERDICTS, RECORDS] {
             if OwnRef::new(self, name).remove(&mut intent)? {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use git2::{Config, ErrorCode};
 
-use super::{Repo, because, empty_section, git_error};
+use super::{Repo, because, empty_section, git_error, shared_write::share};
 use crate::error::{Error, ErrorKind};
 
 impl Repo {
@@ -64,7 +64,8 @@ impl Repo {
         }
         // An expression that matches no value replaces none, so that the new one is added.
         let added = self.own_config()?.set_multivar(key, "a^", value);
-        added.map(|()| true).map_err(|source| self.unwritten(key, source))
+        added.and_then(|()| self.share_config()).map_err(|source| self.unwritten(key, source))?;
+        Ok(true)
     }
 
     /// Takes one value of a key away, and leaves its others; says whether it was there.
@@ -76,6 +77,7 @@ impl Repo {
         removed.map_err(|source| self.unwritten(key, source))?;
         // The value is gone, which is what counts; a header that stays says nothing.
         let _ = empty_section::remove(&self.config_file(), key);
+        self.share_config().map_err(|source| self.unwritten(key, source))?;
         Ok(true)
     }
 
@@ -114,6 +116,11 @@ impl Repo {
     /// The file that git itself writes to for this repository.
     pub(super) fn config_file(&self) -> PathBuf {
         self.common_dir().join("config")
+    }
+
+    /// The file was replaced by one of this account's.
+    fn share_config(&self) -> Result<(), git2::Error> {
+        share(&self.git, [&*self.config_file()])
     }
 
     fn own_config(&self) -> Result<Config, Error> {

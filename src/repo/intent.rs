@@ -19,7 +19,8 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
-    repo::backoff::Backoff,
+    repo::{Repo, backoff::Backoff},
+    sharing::Sharing,
 };
 
 /// How long to wait for other writers of ours. Each takes milliseconds.
@@ -36,11 +37,19 @@ pub(super) struct Intent {
     file: File,
 }
 
+impl Repo {
+    /// The right to move a ref of this repository.
+    pub(super) fn intent(&self) -> Result<Intent, Error> {
+        Intent::acquire(self.common_dir(), self.sharing()?)
+    }
+}
+
 impl Intent {
     /// Waits for its turn, then removes the lock file of a writer that died in the middle.
-    pub(super) fn acquire(common_dir: &Path) -> Result<Self, Error> {
+    fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
         let dir = common_dir.join("tinyci");
-        fs::create_dir_all(&dir).map_err(|source| Error::io("create", &dir, source))?;
+        let made = sharing.create_dir_all(&dir);
+        made.map_err(|source| Error::io("create", &dir, source))?;
         let path = dir.join("intent");
         let file = OpenOptions::new()
             .read(true)
@@ -48,6 +57,7 @@ impl Intent {
             .create(true)
             .truncate(false)
             .open(&path)
+            .and_then(|file| sharing.adjust_open(&file).map(|()| file))
             .map_err(|source| Error::io("open", &path, source))?;
         lock(&file, &path)?;
         let mut intent = Self { common_dir: common_dir.to_path_buf(), path, file };
@@ -199,7 +209,7 @@ mod tests {
     fn a_lock_that_holds_the_declared_id_goes() {
         let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
         fs::write(&lock, format!("{ID}\n")).unwrap();
-        drop(Intent::acquire(dir.path()).unwrap());
+        drop(Intent::acquire(dir.path(), Sharing::default()).unwrap());
         assert!(!lock.exists());
         assert_eq!(fs::read(dir.path().join("tinyci/intent")).unwrap(), b"");
     }
@@ -215,7 +225,7 @@ mod tests {
         ] {
             let (dir, lock) = killed_writer(&declaration);
             fs::write(&lock, format!("{ID}\n")).unwrap();
-            drop(Intent::acquire(dir.path()).unwrap());
+            drop(Intent::acquire(dir.path(), Sharing::default()).unwrap());
             assert!(lock.exists(), "{declaration:?}");
         }
     }
@@ -230,7 +240,7 @@ mod tests {
             fs::write(&lock, "").unwrap();
             set_modified(&lock, created);
             set_modified(&dir.path().join("tinyci/intent"), declared);
-            drop(Intent::acquire(dir.path()).unwrap());
+            drop(Intent::acquire(dir.path(), Sharing::default()).unwrap());
             assert_eq!(!lock.exists(), goes, "{created:?}");
         }
     }
@@ -239,7 +249,7 @@ mod tests {
     fn a_fresh_empty_lock_that_stays_so_goes() {
         let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
         fs::write(&lock, "").unwrap();
-        drop(Intent::acquire(dir.path()).unwrap());
+        drop(Intent::acquire(dir.path(), Sharing::default()).unwrap());
         assert!(!lock.exists());
     }
 
@@ -248,7 +258,7 @@ mod tests {
         let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
         fs::write(&lock, "").unwrap();
         thread::scope(|scope| {
-            let acquire = scope.spawn(|| Intent::acquire(dir.path()).map(drop));
+            let acquire = scope.spawn(|| Intent::acquire(dir.path(), Sharing::default()).map(drop));
             // Never is it the same file for long, as where git takes the lock again and again.
             let next = dir.path().join("next");
             while !acquire.is_finished() {
@@ -263,7 +273,7 @@ mod tests {
     #[test]
     fn a_declaration_stands_while_the_act_lasts_and_not_after() {
         let dir = TempDir::new().unwrap();
-        let mut intent = Intent::acquire(dir.path()).unwrap();
+        let mut intent = Intent::acquire(dir.path(), Sharing::default()).unwrap();
         let path = dir.path().join("tinyci/intent");
         let during = intent.announce(REFERENCE, ID, || fs::read_to_string(&path).unwrap());
         assert_eq!(during.unwrap(), format!("{REFERENCE} {ID}\n"));

@@ -3,11 +3,12 @@
 //! It is a cache and may only ever cost time: what cannot be read, or does not fit the repository
 //! any more, counts as absent; what cannot be written is not there the next time.
 
-use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, io::Write, path::Path};
 
 use git2::{ErrorCode, Oid, Repository};
 
 use super::{noted::notes_removed, notes::Notes, pipeline_file::FORMATS};
+use crate::sharing::Sharing;
 
 const HEADER: &str = "tinyci judged 1";
 
@@ -54,14 +55,10 @@ impl Judged {
     }
 
     /// Writes the file, whole or not at all.
-    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
+    pub(super) fn write(&self, path: &Path, sharing: Sharing) -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(path);
-        fs::create_dir_all(folder)?;
-        let shared_as_umask_says = fs::Permissions::from_mode(0o666);
-        let mut file = tempfile::Builder::new()
-            .prefix("judged.")
-            .permissions(shared_as_umask_says)
-            .tempfile_in(folder)?;
+        sharing.create_dir_all(folder)?;
+        let mut file = sharing.new_file_in(folder, "judged.")?;
         file.write_all(self.text().as_bytes())?;
         file.persist(path)?;
         Ok(())
@@ -150,9 +147,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tinyci/judged");
         assert_eq!(Judged::read(&path), None);
-        judged.write(&path).unwrap();
+        judged.write(&path, Sharing::default()).unwrap();
         assert_eq!(Judged::read(&path), Some(judged.clone()));
-        judged.write(&path).unwrap();
+        judged.write(&path, Sharing::default()).unwrap();
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 
         let text = judged.text();

@@ -39,6 +39,7 @@ mod revision;
 mod scan;
 mod settings;
 mod settings_list;
+mod shared_write;
 mod tips;
 mod tracked;
 mod tree;

@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn notes(git: &Repository, tree: Option<Oid>) -> NotesTree<'_> {
-        NotesTree::new(git.odb().unwrap(), VERDICTS, tree)
+        NotesTree::new(git, VERDICTS, tree).unwrap()
     }
 
     fn removed(git: &Repository, before: Oid, after: Oid) -> HashSet<CommitId> {

@@ -33,10 +33,10 @@ impl<'repo> Notes<'repo> {
         let (git, name) = (self.reference.git(), self.name.clone());
         let read = || {
             let root = commit.map(|id| git.find_commit(id)).transpose()?;
-            Ok((git.odb()?, root.map(|commit| commit.tree_id())))
+            Ok(root.map(|commit| commit.tree_id()))
         };
-        let (odb, root) = read().map_err(|source| self.reference.unreadable(source))?;
-        Ok(NotesTree::new(odb, name, root))
+        let root = read().map_err(|source: git2::Error| self.reference.unreadable(source))?;
+        NotesTree::new(git, name, root).map_err(|source| self.reference.unreadable(source))
     }
 
     /// The commit that the ref names.

@@ -7,10 +7,11 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use git2::{ObjectType, Odb, OdbObject, Oid};
+use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
 
 use super::{
     git_error,
+    shared_write::write_object,
     tree::{self, Entry},
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
 
 /// The notes of one ref at one moment.
 pub(super) struct NotesTree<'repo> {
+    git: &'repo Repository,
     odb: Odb<'repo>,
     /// Named in errors.
     reference: Cow<'static, str>,
@@ -37,11 +39,11 @@ pub(super) struct Level {
 
 impl<'repo> NotesTree<'repo> {
     pub(super) fn new(
-        odb: Odb<'repo>,
+        git: &'repo Repository,
         reference: impl Into<Cow<'static, str>>,
         root: Option<Oid>,
-    ) -> Self {
-        Self { odb, reference: reference.into(), root }
+    ) -> Result<Self, git2::Error> {
+        Ok(Self { git, odb: git.odb()?, reference: reference.into(), root })
     }
 
     /// The same notes after an edit that gave this tree.
@@ -211,7 +213,7 @@ impl<'repo> NotesTree<'repo> {
     }
 
     fn write(&self, kind: ObjectType, data: &[u8]) -> Result<Oid, Error> {
-        self.odb.write(kind, data).map_err(|source| {
+        write_object(self.git, kind, data).map_err(|source| {
             git_error(format!("cannot write a {kind} for `{}`", self.reference), source)
         })
     }

@@ -18,6 +18,7 @@ use super::{
     git_error,
     intent::{Intent, lock_path},
     ref_memory::{RefMemory, is_remembered},
+    shared_write::{share_object, share_ref, share_removed},
 };
 use crate::error::{Error, ErrorKind};
 
@@ -90,7 +91,7 @@ impl<'repo> OwnRef<'repo> {
     ) -> Result<T, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            let mut intent = Intent::acquire(self.git().commondir())?;
+            let mut intent = self.repo.intent()?;
             let tip = self.named()?;
             let gone = if tip.is_none() { self.repo.stand_in(&self.name) } else { None };
             let (commit, value) = match gone {
@@ -129,7 +130,7 @@ impl<'repo> OwnRef<'repo> {
         if let Some(known) = memory.refs.get_mut(&*self.name) {
             known.is_restored |= is_restored;
         }
-        let _ = memory.write(self.git().commondir());
+        let _ = self.repo.sharing().map(|sharing| memory.write(self.git().commondir(), sharing));
     }
 
     /// Moves the ref, if it still names `from`: under its lock, and signed by us. libgit2's own
@@ -148,7 +149,8 @@ impl<'repo> OwnRef<'repo> {
         }
         let signer = Signature::new(OUR_NAME, OUR_ADDRESS, &Time::new(now(), 0))?;
         transaction.set_target(&self.name, to, Some(&signer), message)?;
-        transaction.commit()
+        transaction.commit()?;
+        share_ref(self.git(), &self.name)
     }
 
     /// Removes the ref; says whether it was there.
@@ -160,7 +162,8 @@ impl<'repo> OwnRef<'repo> {
             let mut transaction = self.git().transaction()?;
             transaction.lock_ref(&self.name)?;
             transaction.remove(&self.name)?;
-            transaction.commit()
+            transaction.commit()?;
+            share_removed(self.git())
         };
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
@@ -237,5 +240,7 @@ pub(super) fn commit_by(
     let parents: Vec<_> =
         parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;
     let parents: Vec<_> = parents.iter().collect();
-    git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)
+    let id = git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)?;
+    share_object(git, id)?;
+    Ok(id)
 }

@@ -5,11 +5,12 @@
 //! It is read and written only by the holder of the right to move a ref (`intent`). A file that is
 //! missing, or is not of this form, remembers nothing.
 
-use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 use git2::Oid;
 
-use super::{BASELINE, RECORDS, VERDICTS};
+use super::{BASELINE, RECORDS, VERDICTS, deploys::DEPLOYS};
+use crate::sharing::Sharing;
 
 const HEADER: &str = "tinyci refs 1";
 
@@ -38,13 +39,11 @@ impl Remembered {
     }
 }
 
-/// Whether a ref of this name is remembered: verdicts, records, and what is below `refs/tinyci/`.
+/// Whether a ref of this name is remembered: verdicts, records, the baseline and deployments.
 ///
 /// Not what a fetch brings again, and no approvals: to delete one is how it is taken back.
 pub(super) fn is_remembered(name: &str) -> bool {
-    let others = ["refs/tinyci/remotes/", "refs/tinyci/approvals/"];
-    let is_ours = name.starts_with("refs/tinyci/") && !others.iter().any(|it| name.starts_with(it));
-    is_ours || [VERDICTS, RECORDS, BASELINE].contains(&name)
+    name.starts_with(DEPLOYS) || [VERDICTS, RECORDS, BASELINE].contains(&name)
 }
 
 impl RefMemory {
@@ -55,14 +54,10 @@ impl RefMemory {
     }
 
     /// Writes the file, whole or not at all.
-    pub(super) fn write(&self, common_dir: &Path) -> std::io::Result<()> {
+    pub(super) fn write(&self, common_dir: &Path, sharing: Sharing) -> std::io::Result<()> {
         let folder = common_dir.join("tinyci");
-        fs::create_dir_all(&folder)?;
-        let shared_as_umask_says = fs::Permissions::from_mode(0o666);
-        let mut file = tempfile::Builder::new()
-            .prefix("refs.")
-            .permissions(shared_as_umask_says)
-            .tempfile_in(&folder)?;
+        sharing.create_dir_all(&folder)?;
+        let mut file = sharing.new_file_in(&folder, "refs.")?;
         file.write_all(self.text().as_bytes())?;
         file.persist(folder.join("refs"))?;
         Ok(())
@@ -136,7 +131,7 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(RefMemory::read(folder.path()), RefMemory::default());
-        memory.write(folder.path()).unwrap();
+        memory.write(folder.path(), Sharing::default()).unwrap();
         assert_eq!(RefMemory::read(folder.path()), memory);
         assert_eq!(fs::read_dir(folder.path().join("tinyci")).unwrap().count(), 1);
         let text = memory.text();
@@ -159,6 +154,7 @@ mod tests {
             ("refs/tinyci/remotes/origin/deploys/production", false),
             ("refs/notes/remotes/origin/tinyci-result", false),
             ("refs/notes/tinyci-other", false),
+            ("refs/tinyci/of-somebody", false),
             ("refs/heads/main", false),
         ] {
             assert_eq!(is_remembered(name), expected, "{name}");

@@ -12,9 +12,9 @@ use git2::{ObjectType, Oid};
 
 use super::{
     BASELINE, RECORDS, Repo, VERDICTS, git_error, history,
-    intent::Intent,
     own_ref::{self, Edit, OwnRef},
     ref_memory::{RefMemory, Remembered, is_remembered},
+    shared_write::write_object,
 };
 use crate::error::Error;
 
@@ -107,7 +107,8 @@ impl Repo {
         self.learn(&mut memory, &named);
         let losses = self.losses(&memory, &named);
         let mut told = Vec::new();
-        let names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
+        names.dedup();
         if !names.is_empty() {
             told.push(format!(
                 "{} {} missing or set back: the next run restores {}; {FOREVER}",
@@ -127,7 +128,7 @@ impl Repo {
 
     /// Learns what the refs name by now, and keeps git from removing it for a while.
     fn look_at_refs(&self) -> Result<(), Error> {
-        let _intent = Intent::acquire(self.common_dir())?;
+        let _intent = self.intent()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         self.learn(&mut memory, &self.named()?);
@@ -138,7 +139,7 @@ impl Repo {
         }
         if memory != before {
             // One that cannot be written is an older one, and undoes nothing.
-            let _ = memory.write(self.common_dir());
+            let _ = memory.write(self.common_dir(), self.sharing()?);
         }
         Ok(())
     }
@@ -148,18 +149,23 @@ impl Repo {
     fn freshen(&self, id: Oid) {
         let written = self.git.odb().and_then(|odb| {
             let object = odb.read(id)?;
-            odb.write(object.kind(), object.data())
+            write_object(&self.git, object.kind(), object.data())
         });
         drop(written);
     }
 
-    /// Learns what refs name that only grew since they were last looked at.
+    /// Learns what refs name that are new, or only grew since they were last looked at. Anybody can
+    /// push a new one: it has to be what its name says.
     pub(super) fn learn(&self, memory: &mut RefMemory, named: &Named) {
         for (name, tip) in named {
             let Some(tip) = *tip else { continue };
-            let known = memory.refs.entry(name.clone()).or_insert_with(|| Remembered::new(tip));
-            if self.contains(tip, known.tip) {
-                known.tip = tip;
+            match memory.refs.get_mut(name) {
+                Some(known) if self.contains(tip, known.tip) => known.tip = tip,
+                Some(_) => {}
+                None if is_joinable(name) || self.is_deploy_history(name, tip) => {
+                    memory.refs.insert(name.clone(), Remembered::new(tip));
+                }
+                None => {}
             }
         }
     }
@@ -213,7 +219,7 @@ impl Repo {
     /// Forgets what was given back or cannot be; gives out the refs of which nobody was told yet.
     fn settle_memory(&self, losses: &Losses) -> Result<Vec<String>, Error> {
         let mut restored: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
-        let _intent = Intent::acquire(self.common_dir())?;
+        let _intent = self.intent()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         let named = self.named()?;
@@ -229,7 +235,7 @@ impl Repo {
             }
         }
         if memory != before {
-            let _ = memory.write(self.common_dir());
+            let _ = memory.write(self.common_dir(), self.sharing()?);
         }
         restored.sort();
         restored.dedup();
@@ -356,7 +362,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{commit::CommitId, outcome::Verdict, testing::TestRepo};
+    use crate::{commit::CommitId, deployment::Deployment, outcome::Verdict, testing::TestRepo};
 
     const DEPLOYS: &str = "refs/tinyci/deploys/production";
 
@@ -368,7 +374,7 @@ mod tests {
         digit.repeat(40).parse().unwrap()
     }
 
-    /// A repository with two verdicts, a baseline and a ref of deployments that was seen.
+    /// A repository with two verdicts, a baseline and a deployment.
     fn repository() -> TestRepo {
         let test = TestRepo::new();
         let commit = test.commit("one");
@@ -376,12 +382,17 @@ mod tests {
         repo.write_verdict(id("1"), Verdict::Success, crate::repo::Replace::Nothing).unwrap();
         repo.write_verdict(id("2"), Verdict::Failure, crate::repo::Replace::Nothing).unwrap();
         repo.extend_baseline(&[commit.parse().unwrap()]).unwrap();
-        test.git(&["update-ref", DEPLOYS, &entry(&test, "one", None)]);
+        let line = format!(
+            r#"{{"commit":"{commit}","environment":"production","outcome":"failure","started":"2026-11-24T19:49:58.000Z","by":"Ada <a@b>","run":"1"}}"#
+        );
+        let entry = Deployment::from_json(&line).unwrap();
+        let author = ("Ada", "ada@example.org");
+        repo.record_deployment("production", author, |_| Ok(Some(entry.clone()))).unwrap();
         assert_eq!(repo.restore_refs().unwrap(), [""; 0]);
         test
     }
 
-    /// What could be an entry of a deployment.
+    /// A commit of somebody's.
     fn entry(test: &TestRepo, message: &str, before: Option<&str>) -> String {
         let parents = before.into_iter().flat_map(|parent| ["-p", parent]);
         let args = ["commit-tree", "-m", message, "HEAD^{tree}"].into_iter().chain(parents);
@@ -518,6 +529,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_there_before_is_learned_and_what_anybody_pushes_is_not() {
+        let test = repository();
+        let before = refs(&test);
+        // As in a repository that was copied without its state.
+        fs::remove_file(test.path().join(".git/tinyci/refs")).unwrap();
+        assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
+        let pushed = ["refs/tinyci/deploys/staging", "refs/tinyci/deploys/a/b", "refs/tinyci/x"];
+        pushed.iter().for_each(|name| drop(test.git(&["update-ref", name, "HEAD"])));
+        assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
+        pushed.iter().for_each(|name| drop(test.git(&["update-ref", "-d", name])));
+        assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
+        test.git(&["update-ref", "-d", DEPLOYS]);
+        assert_eq!(open(&test).restore_refs().unwrap().len(), 1);
+        assert_eq!(refs(&test), before);
+    }
+
+    #[test]
     fn only_forgetting_all_is_final() {
         let test = repository();
         test.git(&["update-ref", "-d", DEPLOYS]);
@@ -589,7 +617,7 @@ mod tests {
             age(&test.path().join(".git/objects"));
             let mut memory = RefMemory::read(repo.common_dir());
             memory.kept = if kept { 0 } else { memory.kept };
-            memory.write(repo.common_dir()).unwrap();
+            memory.write(repo.common_dir(), repo.sharing().unwrap()).unwrap();
             repo.restore_refs().unwrap();
             test.git(&["update-ref", "-d", VERDICTS]);
             test.git(&["gc", "-q"]);

@@ -131,7 +131,7 @@ impl Repo {
         let after = Judged { ground, tips: found.clean_frontier(tips) };
         if before.as_ref() != Some(&after) {
             // A repository that cannot be written to can still be looked at.
-            let _ = after.write(&path);
+            let _ = after.write(&path, self.sharing()?);
         }
         Ok(found)
     }

@@ -8,6 +8,7 @@ use rhai::{Array, Dynamic, Engine, NativeCallContext};
 use super::session::{Session, Stop, Thrown, throw};
 use crate::{
     error::Error,
+    glob,
     step::{Changes, FailureFacts},
 };
 
@@ -50,7 +51,8 @@ pub(super) fn register(engine: &mut Engine) {
                 .map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
         })
         .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
-        .register_fn("changed", changed);
+        .register_fn("changed", changed)
+        .register_fn("newest_tag", newest_tag);
     engine
         .register_get("build", |it: &mut PhaseResults| {
             optional(it.0.facts.progress.build.as_deref())
@@ -76,7 +78,7 @@ pub(super) fn register(engine: &mut Engine) {
 /// What does not change while a commit runs.
 fn register_commit(engine: &mut Engine) {
     type Get = fn(&Session) -> Dynamic;
-    let properties: [(&str, Get); 17] = [
+    let properties: [(&str, Get); 18] = [
         ("sha", |it| it.facts.sha.clone().into()),
         ("short", |it| it.facts.short.clone().into()),
         ("tree", |it| it.facts.tree.clone().into()),
@@ -87,6 +89,10 @@ fn register_commit(engine: &mut Engine) {
         ("tags", |it| {
             it.host.asked_for_ref();
             list(&it.facts.tags).into()
+        }),
+        ("tag", |it| {
+            it.host.asked_for_ref();
+            optional(it.facts.step_tag.as_deref())
         }),
         ("subject", |it| it.facts.subject.clone().into()),
         ("message", |it| it.facts.message.clone().into()),
@@ -106,17 +112,38 @@ fn register_commit(engine: &mut Engine) {
     }
 }
 
-/// `ctx.changed(globs)`
-fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
+/// `ctx.newest_tag(globs)`
+fn newest_tag(
+    call: NativeCallContext<'_>,
+    ctx: &mut Context,
+    globs: Dynamic,
+) -> Result<Dynamic, Thrown> {
+    let globs = globs_of("newest_tag", &call, globs)?;
+    ctx.0.host.asked_for_ref();
+    let matches = |tag: &str| glob::text_matches_list(globs.iter().map(String::as_str), tag);
+    Ok(optional(ctx.0.facts.tag_for(matches).as_deref()))
+}
+
+/// A glob, or a list of them.
+fn globs_of(
+    name: &str,
+    call: &NativeCallContext<'_>,
+    globs: Dynamic,
+) -> Result<Vec<String>, Thrown> {
     let globs = globs.flatten_clone();
     let texts: Option<Vec<String>> = match globs.read_lock::<Array>() {
         Some(list) => list.iter().map(|glob| glob.clone().into_string().ok()).collect(),
         None => globs.clone().into_string().ok().map(|glob| vec![glob]),
     };
-    let texts = texts.ok_or_else(|| {
+    texts.ok_or_else(|| {
         let found = call.engine().map_type_name(globs.type_name());
-        throw(format!("`changed` takes a glob or a list of globs, not {found}"))
-    })?;
+        throw(format!("`{name}` takes a glob or a list of globs, not {found}"))
+    })
+}
+
+/// `ctx.changed(globs)`
+fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
+    let texts = globs_of("changed", &call, globs)?;
     let answer = ctx.0.host.changed(&texts).map_err(fault)?;
     let source = call.call_source().unwrap_or_default();
     let line = call.call_position().line().unwrap_or_default();

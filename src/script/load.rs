@@ -20,7 +20,8 @@ use crate::{
     error::{Error, Position},
     function::{HostFunction, Value},
     pipeline::{
-        DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, is_environment,
+        DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, When,
+        is_environment,
     },
     suggestion::did_you_mean,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) timeout: Duration,
     /// `const SECRETS`: the names of what `secret` may be asked for.
     pub(crate) secrets: Vec<String>,
+    /// `const WHEN`.
+    pub(crate) when: When,
     /// `const DEPLOY`.
     pub(crate) deploy: DeployRules,
     /// Where it went, if that is to be known.
@@ -93,6 +96,7 @@ impl Script {
             phases: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
+            when: When::default(),
             deploy: DeployRules::default(),
             hits: None,
         })
@@ -117,7 +121,7 @@ impl Script {
             Some(step)
         });
         let pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new());
-        let mut pipeline = pipeline.with_deploy(self.deploy.clone());
+        let mut pipeline = pipeline.with_when(self.when.clone()).with_deploy(self.deploy.clone());
         let modules = self.modules.iter();
         pipeline.script = Some(Arc::new(ScriptText {
             main: self.main.source.text.clone(),
@@ -149,6 +153,10 @@ impl Script {
                 "SECRETS" => {
                     let names = literal(value).and_then(|value| texts(&value));
                     self.secrets = names.ok_or_else(|| fault("a literal list of names"))?;
+                }
+                "WHEN" => {
+                    let value = literal(value).ok_or_else(|| fault("a literal map"))?;
+                    self.when = when(&value).map_err(|why| fault(&why))?;
                 }
                 "DEPLOY" => {
                     let value = literal(value).ok_or_else(|| fault("a literal map"))?;
@@ -320,6 +328,35 @@ fn texts(value: &Value) -> Option<Vec<String>> {
         Value::List(list) => list.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
         _ => None,
     }
+}
+
+fn when(value: &Value) -> Result<When, String> {
+    const KEYS: [&str; 3] = ["branch", "tag", "message"];
+    let takes = "a literal map of conditions such as `#{ branch: \"main\" }`";
+    let Value::Map(map) = value else { return Err(takes.to_owned()) };
+    if map.is_empty() {
+        return Err(takes.to_owned());
+    }
+    let mut when = When::default();
+    for (key, value) in map {
+        let list = match key.as_str() {
+            "branch" => &mut when.branch,
+            "tag" => &mut when.tag,
+            "message" => &mut when.message,
+            "changed" => {
+                let why = "no `changed`, which is a condition of a phase: ask `ctx.changed(globs)` \
+                           in `build` or `test`";
+                return Err(why.to_owned());
+            }
+            unknown => {
+                let hint = did_you_mean(unknown, KEYS);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", KEYS.join(", ")));
+            }
+        };
+        let globs = texts(value).filter(|it| !it.is_empty() && it.iter().all(|it| !it.is_empty()));
+        *list = globs.ok_or_else(|| format!("for `{key}` a glob or a list of globs"))?;
+    }
+    Ok(when)
 }
 
 fn deploy(value: &Value) -> Result<DeployRules, String> {

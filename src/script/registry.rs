@@ -264,12 +264,17 @@ const fn property(path: &'static str, holds: &'static str, doc: &'static str) ->
 }
 
 /// What `ctx` knows. All of it is read-only.
-pub(crate) const PROPERTIES: [Property; 35] = [
+pub(crate) const PROPERTIES: [Property; 37] = [
     property("ctx.sha", "text", "The commit's full id."),
     property("ctx.short", "text", "Its first seven digits."),
     property("ctx.tree", "text", "The id of the tree it holds."),
     property("ctx.branch", "text or ()", "The branch it is judged for, if there is one."),
     property("ctx.tags", "list of texts", "The tags that name it."),
+    property(
+        "ctx.tag",
+        "text or ()",
+        "The pushed tag that it is tested for, else the newest that `const WHEN` asks for.",
+    ),
     property("ctx.subject", "text", "The first paragraph of its message, on one line."),
     property("ctx.message", "text", "Its whole message."),
     property("ctx.author", "text", "`Name <address>` of its author."),
@@ -284,7 +289,7 @@ pub(crate) const PROPERTIES: [Property; 35] = [
     property(
         "ctx.trigger",
         "text",
-        "Why the commit runs: `pending`, `interrupted`, `named`, `retry`, `deploy`.",
+        "Why the commit runs: `pending`, `interrupted`, `named`, `retry`, `again`, `tag`, `deploy`.",
     ),
     property("ctx.base", "text or ()", "The nearest green ancestor, if there is one."),
     property(
@@ -322,6 +327,11 @@ pub(crate) const PROPERTIES: [Property; 35] = [
         "ctx.changed(globs)",
         "true or false",
         "Whether a path that differs from the base matches: a glob, or a list in which `!glob` takes matches away. Without a base everything has changed.",
+    ),
+    property(
+        "ctx.newest_tag(globs)",
+        "text or ()",
+        "The tag that matches a glob, or a list in which `!glob` takes matches away: the pushed one, else the newest. `v1.10` is newer than `v1.9`, `v1.0` newer than `v1.0-rc1`.",
     ),
     property(
         "ctx.host.has(program)",

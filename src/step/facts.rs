@@ -6,6 +6,7 @@ use crate::{
     outcome::{Exit, Outcome},
     pipeline::{Phase, StepName},
     record::Record,
+    version_order::newest,
 };
 
 /// The longest commit message that goes into an environment: Linux refuses longer strings.
@@ -20,8 +21,10 @@ pub(crate) struct Facts {
     pub(crate) branch: Option<String>,
     /// All that name the commit, sorted.
     pub(crate) tags: Vec<String>,
-    /// The one that asks for the job; of a step, the one that it is for.
+    /// The one that asks for the job.
     pub(crate) tag: Option<String>,
+    /// The one that the step is for.
+    pub(crate) step_tag: Option<String>,
     pub(crate) subject: String,
     pub(crate) message: String,
     pub(crate) author: String,
@@ -37,6 +40,10 @@ pub(crate) struct Facts {
     pub(crate) trigger: String,
     /// What the steps so far came to.
     pub(crate) progress: Progress,
+    /// In hooks that follow a phase, the outcome of the commit so far, in a word.
+    pub(crate) outcome: Option<String>,
+    /// In the same hooks, the verdict of the first parent, in a word.
+    pub(crate) previous: Option<String>,
     pub(crate) host_name: String,
 }
 
@@ -57,8 +64,24 @@ impl Facts {
         }
     }
 
-    /// The facts by their names in placeholders; in capitals and after `TINYCI_`, those of
-    /// environment variables.
+    /// The tag that something is for which asks for tags that match: the one that asks for the job
+    /// if it matches, else the newest that does.
+    pub(crate) fn tag_for(&self, matches: impl Fn(&str) -> bool) -> Option<String> {
+        let pushed = self.tag.as_deref().filter(|tag| matches(tag));
+        let tags = self.tags.iter().map(String::as_str).filter(|tag| matches(tag));
+        pushed.or_else(|| newest(tags)).map(str::to_owned)
+    }
+
+    /// The facts by their names in capitals and after `TINYCI_`: the variables of commands.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = self.named();
+        variables.push(("tags", self.tags.join(" ")));
+        variables.extend(self.outcome.clone().map(|outcome| ("outcome", outcome)));
+        variables.extend(self.previous.clone().map(|previous| ("previous", previous)));
+        variables
+    }
+
+    /// The facts by their names in placeholders.
     pub(crate) fn named(&self) -> Vec<(&'static str, String)> {
         let mut named = vec![
             ("commit", self.sha.clone()),
@@ -76,7 +99,7 @@ impl Facts {
         ];
         named.extend(self.environment.clone().map(|name| ("environment", name)));
         named.extend(self.branch.clone().map(|branch| ("branch", branch)));
-        named.extend(self.tag.clone().map(|tag| ("tag", tag)));
+        named.extend(self.step_tag.clone().map(|tag| ("tag", tag)));
         named
     }
 
@@ -90,6 +113,7 @@ impl Facts {
             ("branch", self.branch.as_ref()),
         ];
         let single = single.into_iter().filter_map(|(name, text)| Some((name, text?.trim())));
+        let single = single.chain(self.step_tag.as_deref().map(|tag| ("tag", tag)));
         single.chain(self.tags.iter().map(|tag| ("tags", tag.as_str())))
     }
 }

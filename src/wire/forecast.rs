@@ -2,18 +2,19 @@
 
 use serde::Serialize;
 
-use super::VERSION;
+use super::{VERSION, record::LeftOutMirror};
 use crate::forecast::{Act, Assumption, Forecast, StepForecast};
 
 impl Forecast {
     /// As one line of JSON.
     ///
-    /// It has `v`, `commit`, `outcome` and `steps`, each with `name`, `outcome`, `host_hooks` (how
+    /// It has `v`, `commit`, `outcome`, `reason` where it would be skipped or its config is not
+    /// valid, `left_out` as in a record, and `steps`, each with `name`, `outcome`, `host_hooks` (how
     /// many hooks of the embedding program come first), `reason` where it would be skipped or fail,
     /// and `acts`, in their order. An act is a `decision`, with `question`, `answer` and the `file`
     /// and `line` that ask; a `command`, with `command`, perhaps `label`, what the script is told of
-    /// its `output` (`passed` if it only asks for that, `unknown`, or `given`) and that `text`; or a
-    /// `call`, with the `call` as a script would write it.
+    /// its `output` (`passed` if it only asks for that, `unknown`, or `given`) and that `text`; a
+    /// `call`, with the `call` as a script would write it; or a `note` that the log would have too.
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
@@ -38,6 +39,10 @@ struct Versioned<'a> {
 pub(super) struct ForecastMirror<'a> {
     commit: String,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<LeftOutMirror<'static>>,
     steps: Vec<StepMirror<'a>>,
 }
 
@@ -72,6 +77,9 @@ enum ActMirror<'a> {
     Call {
         call: &'a str,
     },
+    Note {
+        note: &'a str,
+    },
 }
 
 impl<'a> ForecastMirror<'a> {
@@ -79,6 +87,8 @@ impl<'a> ForecastMirror<'a> {
         Self {
             commit: forecast.commit.to_string(),
             outcome: forecast.outcome.name(),
+            reason: forecast.reason.as_deref(),
+            left_out: forecast.left_out.iter().map(LeftOutMirror::of).collect(),
             steps: forecast.steps.iter().map(StepMirror::of).collect(),
         }
     }
@@ -112,6 +122,7 @@ impl<'a> ActMirror<'a> {
                 ActMirror::Command { command, label: label.as_deref(), output, text }
             }
             Act::Call(call) => ActMirror::Call { call },
+            Act::Note(note) => ActMirror::Note { note },
         }
     }
 }
@@ -153,6 +164,8 @@ mod tests {
         let forecast = Forecast {
             commit: CommitId::from_bytes([0; 20]),
             outcome: Outcome::Success,
+            reason: None,
+            left_out: Vec::new(),
             steps: vec![
                 step(Phase::Build.into(), Outcome::Success, None, acts),
                 step(Hook::AfterAll.into(), Outcome::Skipped, Some("no need"), Vec::new()),

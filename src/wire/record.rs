@@ -176,7 +176,7 @@ pub(super) struct RecordMirror<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct LeftOutMirror<'a> {
+pub(super) struct LeftOutMirror<'a> {
     step: Cow<'a, str>,
     by: Cow<'a, str>,
 }
@@ -359,7 +359,7 @@ impl<'a> RecordMirror<'a> {
 }
 
 impl LeftOutMirror<'_> {
-    fn of(left_out: &LeftOut) -> Self {
+    pub(super) fn of(left_out: &LeftOut) -> Self {
         Self { step: left_out.step.as_str().into(), by: left_out.by.name().into() }
     }
 

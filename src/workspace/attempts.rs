@@ -7,15 +7,13 @@
 use std::{
     fmt::Write as _,
     fs, io,
-    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    commit::CommitId,
-    error::Error,
-    workspace::layout::{Workspace, replace_file},
-};
+use crate::{commit::CommitId, error::Error, workspace::layout::Workspace};
+
+/// The file of the state folder.
+const FILE: &str = "attempts";
 
 /// How many commits are remembered; the longest untouched are forgotten first.
 const COMMITS_MAX: usize = 1000;
@@ -25,7 +23,7 @@ const COMMITS_MAX: usize = 1000;
 /// Only the lock's holder may change them. Its workers share one value.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    path: PathBuf,
+    workspace: Workspace,
     counts: Mutex<Vec<Count>>,
 }
 
@@ -45,13 +43,13 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
     pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
-        let path = self.state_path("attempts");
+        let path = self.state_path(FILE);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };
         let counts = String::from_utf8_lossy(&text).lines().filter_map(parse_line).collect();
-        Ok(Attempts { path, counts: Mutex::new(counts) })
+        Ok(Attempts { workspace: self.clone(), counts: Mutex::new(counts) })
     }
 }
 
@@ -127,8 +125,10 @@ impl Attempts {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{commit} {tried}{lacks}");
         }
-        replace_file(&self.path, text.as_bytes())
-            .map_err(|source| Error::io("count an attempt in", &self.path, source))?;
+        let stored = self.workspace.replace_state(FILE, text.as_bytes());
+        stored.map_err(|source| {
+            Error::io("count an attempt in", &self.workspace.state_path(FILE), source)
+        })?;
         Ok(after)
     }
 

@@ -20,9 +20,10 @@ use std::{
 use crate::{
     error::{Error, ErrorKind},
     not_removed::NotRemoved,
+    sharing::Sharing,
     workspace::{
         aside::{is_aside, rename_aside},
-        layout::{Workspace, make_real_dir, replace_file},
+        layout::{Workspace, replace_file},
         mounts::{Mounts, is_mount_point, mounted, real_path},
         remove::remove,
         stamp::JobStamp,
@@ -70,6 +71,11 @@ impl Build {
         &self.dir
     }
 
+    /// Which other accounts may use what is written here.
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.workspace.sharing()
+    }
+
     /// The folder's name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -112,7 +118,7 @@ impl Build {
     /// [`Io`](ErrorKind::Io) where it cannot be written: then what was there stands.
     pub(crate) fn write_stamp(&self, stamp: &JobStamp) -> Result<(), Error> {
         let path = self.stamp_path();
-        replace_file(&path, format!("{}\n", stamp.to_json()).as_bytes())
+        replace_file(&path, format!("{}\n", stamp.to_json()).as_bytes(), self.sharing())
             .map_err(|source| Error::io("write down the job in", &path, source))
     }
 
@@ -188,7 +194,7 @@ impl Build {
         let begun = Instant::now();
         loop {
             self.workspace.prepare()?;
-            make_real_dir(&self.dir)?;
+            self.workspace.make_real_dir(&self.dir)?;
             let folder = File::open(&self.dir).map_err(failed)?;
             match lock(&folder) {
                 // A compaction may have had it meanwhile, and taken it away.
@@ -278,7 +284,7 @@ impl Build {
         let failed = |source| Error::io("clean the build folder", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
             Ok(there) if there.is_dir() => {}
-            Ok(_) => return make_real_dir(&self.dir).map(|()| Vec::new()),
+            Ok(_) => return self.workspace.make_real_dir(&self.dir).map(|()| Vec::new()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         }

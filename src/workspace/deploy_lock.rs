@@ -27,8 +27,9 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path(&format!("deploy.{environment}"));
         let failed = |source| Error::io("lock", &path, source);
-        let Some(file) = lock_file::try_take(&path)? else { return Ok(None) };
-        let running = lock_file::hold(&self.deploying_path(environment)).map_err(failed)?;
+        let Some(file) = lock_file::try_take(&path, self.sharing())? else { return Ok(None) };
+        let running = lock_file::hold(&self.deploying_path(environment), self.sharing());
+        let running = running.map_err(failed)?;
         Ok(Some(DeployLock { file, running }))
     }
 

@@ -48,9 +48,11 @@ impl Workspace {
     ///
     /// # Errors
     ///
+    /// [`Unsupported`](ErrorKind::Unsupported) if it is another repository's,
     /// [`Busy`](ErrorKind::Busy) where another caller has it, [`Io`](ErrorKind::Io) where it cannot
     /// be opened or locked.
     pub(crate) fn builds_folder(&self) -> Result<Option<BuildsFolder<'_>>, Error> {
+        self.own_builds()?;
         let path = self.builds_dir();
         let dir = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

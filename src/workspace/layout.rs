@@ -11,6 +11,7 @@ use rustix::fs::statvfs;
 
 use crate::{
     error::{Error, ErrorKind},
+    sharing::Sharing,
     workspace::build::Build,
 };
 
@@ -23,6 +24,7 @@ pub(crate) struct Workspace {
     /// tree a link called `builds` may have come with a commit.
     named: bool,
     common_dir: PathBuf,
+    sharing: Sharing,
 }
 
 impl Workspace {
@@ -34,7 +36,42 @@ impl Workspace {
             builds: without_dots(&root.join(builds_dir.unwrap_or(Path::new("builds")))),
             named: builds_dir.is_some(),
             common_dir: common_dir.to_path_buf(),
+            sharing: Sharing::default(),
         }
+    }
+
+    /// The same, with what is written here shared with other accounts.
+    #[must_use]
+    pub(crate) fn shared(self, sharing: Sharing) -> Workspace {
+        Workspace { sharing, ..self }
+    }
+
+    /// Which other accounts may use what is written here.
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.sharing
+    }
+
+    /// The top of the repository.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether the folder of builds was named.
+    pub(super) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Refuses a link in the place of a folder of builds that nobody named.
+    pub(super) fn refuse_link(&self) -> Result<(), Error> {
+        match fs::symlink_metadata(&self.builds) {
+            Ok(there) if !self.named && !there.is_dir() => Err(no_real_dir(&self.builds, &there)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The git directory that all work trees share.
+    pub(super) fn common_dir(&self) -> &Path {
+        &self.common_dir
     }
 
     /// The folder that holds a folder per build.
@@ -52,18 +89,22 @@ impl Workspace {
         Build::new(self, name)
     }
 
-    /// Makes the builds folder, with the modes that the umask leaves.
+    /// Makes the builds folder, if it is this repository's to make.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in its place, [`Io`](ErrorKind::Io)
-    /// where it cannot be made.
+    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in its place, or the builds of
+    /// another repository; [`Io`](ErrorKind::Io) where it cannot be made.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
+        let is_owned = self.own_builds()?;
         if self.named {
-            return fs::create_dir_all(&self.builds)
-                .map_err(|source| Error::io("make the builds folder", &self.builds, source));
+            let made = self.sharing.create_dir_all(&self.builds);
+            made.map_err(|source| Error::io("make the builds folder", &self.builds, source))?;
+        } else {
+            self.make_real_dir(&self.builds)?;
         }
-        make_real_dir(&self.builds)
+        // One that has just been made is to be marked.
+        if is_owned { Ok(()) } else { self.own_builds().map(drop) }
     }
 
     /// How many bytes this user can still write to the disk that holds the builds, or will.
@@ -105,9 +146,13 @@ impl Workspace {
         }
         addition.extend_from_slice(&pattern);
         addition.push(b'\n');
-        fs::create_dir_all(self.common_dir.join("info")).map_err(failed)?;
+        self.sharing.create_dir_all(&self.common_dir.join("info")).map_err(failed)?;
         let file = File::options().append(true).create(true).open(&path);
-        file.and_then(|mut file| file.write_all(&addition)).map_err(failed)
+        let written = file.and_then(|mut file| {
+            self.sharing.adjust_open(&file)?;
+            file.write_all(&addition)
+        });
+        written.map_err(failed)
     }
 
     /// A file of tinyci's own state, in a folder that every work tree of the repository shares.
@@ -118,39 +163,58 @@ impl Workspace {
     /// Makes the folder that [`state_path`](Self::state_path) names files in.
     pub(super) fn prepare_state(&self) -> Result<(), Error> {
         let dir = self.common_dir.join("tinyci");
-        fs::create_dir_all(&dir).map_err(|source| Error::io("make the folder", &dir, source))
+        let made = self.sharing.create_dir_all(&dir);
+        made.map_err(|source| Error::io("make the folder", &dir, source))
     }
-}
 
-/// Makes this folder and those above it; what stands there already must be a folder and no link.
-pub(super) fn make_real_dir(dir: &Path) -> Result<(), Error> {
-    let failed = |source| Error::io("make the build folder", dir, source);
-    match fs::symlink_metadata(dir) {
-        Ok(there) if there.is_dir() => Ok(()),
-        Ok(there) => {
-            let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
-            let message = format!(
-                "`{}` is {what}, and builds are never written through one: remove it, or name \
-                 the folder that is meant with `git config tinyci.buildsDir`",
-                dir.display()
-            );
-            Err(Error::new(ErrorKind::Unsupported, message).with_path(dir))
+    /// Replaces a file of the state, as [`replace_file`] does.
+    pub(super) fn replace_state(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        replace_file(&self.state_path(name), text, self.sharing)
+    }
+
+    /// Makes this folder and those above it; what stands there already must be a folder and no
+    /// link.
+    pub(super) fn make_real_dir(&self, dir: &Path) -> Result<(), Error> {
+        let failed = |source| Error::io("make the build folder", dir, source);
+        match fs::symlink_metadata(dir) {
+            Ok(there) if there.is_dir() => Ok(()),
+            Ok(there) => Err(no_real_dir(dir, &there)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.sharing.create_dir_all(dir).map_err(failed)
+            }
+            Err(error) => Err(failed(error)),
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(dir).map_err(failed)
-        }
-        Err(error) => Err(failed(error)),
     }
 }
 
 /// Replaces a small file whole: readers see the old text or the new one. The new text stands
 /// under a fixed name for a moment, so that killed writers leave at most that one file behind;
 /// only who has the lock, or the build folder, to itself may call this.
-pub(super) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    fs::write(&new, text)?;
+    let made = match File::create(&new) {
+        // Another account's, which was killed before it could share it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs::remove_file(&new).and_then(|()| File::create(&new))
+        }
+        made => made,
+    };
+    let mut file = made?;
+    sharing.adjust_open(&file)?;
+    file.write_all(text)?;
     fs::rename(&new, path)
+}
+
+/// The error for what stands in the place of a folder.
+fn no_real_dir(dir: &Path, there: &fs::Metadata) -> Error {
+    let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
+    let message = format!(
+        "`{}` is {what}, and builds are never written through one: remove it, or name the folder \
+         that is meant with `git config tinyci.buildsDir`",
+        dir.display()
+    );
+    Error::new(ErrorKind::Unsupported, message).with_path(dir)
 }
 
 /// A path without `.` and `..`, read as text: only such a path says by its beginning whether it lies

@@ -29,10 +29,7 @@ use std::{
 use crate::{
     commit::CommitId,
     error::Error,
-    workspace::{
-        layout::{Workspace, replace_file},
-        lock_file,
-    },
+    workspace::{layout::Workspace, lock_file},
 };
 
 /// The length at which `wake` begins again.
@@ -52,8 +49,11 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path("wake");
         let file = File::options().append(true).create(true).open(&path);
-        file.and_then(|mut file| file.write_all(b"\n"))
-            .map_err(|source| Error::io("ask for a look in", &path, source))
+        let asked = file.and_then(|mut file| {
+            self.sharing().adjust_open(&file)?;
+            file.write_all(b"\n")
+        });
+        asked.map_err(|source| Error::io("ask for a look in", &path, source))
     }
 
     /// The counter that [`wake`](Self::wake) moves. Only its moving means something.
@@ -80,17 +80,19 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path("lock");
         let failed = |source| Error::io("lock", &path, source);
-        let Some(file) = lock_file::try_take(&path)? else { return Ok(None) };
+        let Some(file) = lock_file::try_take(&path, self.sharing())? else { return Ok(None) };
         let count = self.wake_count()?;
         if count > WAKE_BYTES_MAX {
             // If this fails the file is a little longer than it need be.
-            let _ = replace_file(&self.state_path("looked"), count.to_string().as_bytes())
+            let looked = self.replace_state("looked", count.to_string().as_bytes());
+            let _ = looked
                 .and_then(|()| File::options().write(true).open(self.state_path("wake")))
                 .and_then(|wake| wake.set_len(0));
         }
         // One that was killed has left word of itself, which is none of this holder.
         let _ = fs::remove_file(self.state_path("holder"));
-        let running = lock_file::hold(&self.state_path("running")).map_err(failed)?;
+        let running = lock_file::hold(&self.state_path("running"), self.sharing());
+        let running = running.map_err(failed)?;
         let holder = Holder {
             pid: std::process::id(),
             host: String::new(),
@@ -124,7 +126,7 @@ impl Workspace {
     pub(crate) fn register_waiter(&self) -> Result<Waiter, Error> {
         self.prepare_state()?;
         let path = self.state_path("waiting");
-        let file = lock_file::open(&path).and_then(|file| {
+        let file = lock_file::open(&path, self.sharing()).and_then(|file| {
             // Blocks at most for the instant in which the holder looks for waiters.
             file.lock_shared()?;
             Ok(file)
@@ -203,7 +205,7 @@ impl RunLock {
         // The workers share one file, and the name that it is written under first.
         let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut holder);
-        let _ = replace_file(&self.workspace.state_path("holder"), holder.text().as_bytes());
+        let _ = self.workspace.replace_state("holder", holder.text().as_bytes());
     }
 
     /// Whether somebody asked for a look, up to this count of `wake`, who has not had it.
@@ -217,8 +219,7 @@ impl RunLock {
     /// that costs a look.
     pub(crate) fn note_look(&self, count: u64) {
         if self.owes_look(count) {
-            let looked = self.workspace.state_path("looked");
-            let _ = replace_file(&looked, count.to_string().as_bytes());
+            let _ = self.workspace.replace_state("looked", count.to_string().as_bytes());
         }
     }
 

@@ -6,16 +6,16 @@ use std::{
     path::Path,
 };
 
-use crate::error::Error;
+use crate::{error::Error, sharing::Sharing};
 
 /// Takes the lock of this file; none if somebody else has it.
 ///
 /// # Errors
 ///
 /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened, or the file system has no locks.
-pub(super) fn try_take(path: &Path) -> Result<Option<File>, Error> {
+pub(super) fn try_take(path: &Path, sharing: Sharing) -> Result<Option<File>, Error> {
     let failed = |source| Error::io("lock", path, source);
-    let file = open(path).map_err(failed)?;
+    let file = open(path, sharing).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -25,8 +25,8 @@ pub(super) fn try_take(path: &Path) -> Result<Option<File>, Error> {
 
 /// Takes the lock of a file that others only look at: that blocks at most for the instant in which
 /// somebody does.
-pub(super) fn hold(path: &Path) -> io::Result<File> {
-    let file = open(path)?;
+pub(super) fn hold(path: &Path, sharing: Sharing) -> io::Result<File> {
+    let file = open(path, sharing)?;
     file.lock()?;
     Ok(file)
 }
@@ -55,6 +55,8 @@ pub(super) fn is_taken(
 }
 
 /// Opened for writing because locks on network file systems ask for that.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).create(true).truncate(false).open(path)
+pub(super) fn open(path: &Path, sharing: Sharing) -> io::Result<File> {
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+    sharing.adjust_open(&file)?;
+    Ok(file)
 }

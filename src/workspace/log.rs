@@ -5,7 +5,7 @@
 //! cutting its oldest part off.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -19,6 +19,7 @@ use rustix::fs::OFlags;
 use crate::{
     commit::CommitId,
     error::Error,
+    sharing::Sharing,
     workspace::{
         bound::Bound, build::Build, cut::cut_oldest, layout::Workspace, line::LineFormatter,
     },
@@ -78,7 +79,7 @@ impl Logs {
             fault: None,
             faulty: false,
         };
-        match OwnLog::open(&build.log_path(), self.limits.build_bytes, &self.zone) {
+        match OwnLog::open(build, self.limits.build_bytes, &self.zone) {
             Ok(log) => writer.own = Some(self.channel(Sink::Own(log), None)),
             Err(error) => writer.note(error),
         }
@@ -248,12 +249,13 @@ struct OwnLog {
 impl OwnLog {
     /// Opens it for one more run. Runs before it may have filled it: then the older half of what
     /// one run may write goes, so that no number of retries fills the disk.
-    fn open(path: &Path, bytes_max: u64, zone: &TimeZone) -> Result<OwnLog, Error> {
+    fn open(build: &Build, bytes_max: u64, zone: &TimeZone) -> Result<OwnLog, Error> {
+        let (path, sharing) = (&*build.log_path(), build.sharing());
         let failed = |source| Error::io("open the log", path, source);
-        let mut file = open_log(path).map_err(failed)?;
+        let mut file = open_log(path, sharing).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() > bytes_max {
             cut_oldest(path, bytes_max / 2, zone).map_err(failed)?;
-            file = open_log(path).map_err(failed)?;
+            file = open_log(path, sharing).map_err(failed)?;
         }
         Ok(OwnLog { path: path.to_path_buf(), file })
     }
@@ -309,21 +311,25 @@ impl SharedLog {
         if let Some(file) = self.file.take() {
             return Ok(file);
         }
-        let file = open_log(path)?;
+        let file = open_log(path, self.workspace.sharing())?;
         self.bytes = file.metadata()?.len();
         Ok(file)
     }
 }
 
 /// A log is never written through a link that took its place.
-fn open_log(path: &Path) -> io::Result<File> {
+fn open_log(path: &Path, sharing: Sharing) -> io::Result<File> {
     let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    fs::File::options().append(true).create(true).custom_flags(no_follow).open(path)
+    let file = File::options().append(true).create(true).custom_flags(no_follow).open(path)?;
+    sharing.adjust_open(&file)?;
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
     use crate::testing::TestRepo;

@@ -40,7 +40,7 @@ impl Workspace {
         text.push_str("end\n");
         let path = self.state_path("looked-at");
         let Some(dir) = path.parent() else { return };
-        let file = tempfile::Builder::new().prefix("looked-at.").tempfile_in(dir);
+        let file = self.sharing().new_file_in(dir, "looked-at.");
         if let Ok(mut file) = file
             && file.write_all(text.as_bytes()).is_ok()
         {

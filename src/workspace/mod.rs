@@ -7,6 +7,7 @@
 //! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
 //! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
+//! | `ownership` | whose the folder of builds is: the one look before anything in it changes |
 //! | `remove` | taking a tree away without following links or entering mounts |
 //! | `aside` | names for what is being removed |
 //! | `mounts` | [`Mounts`], [`SameMount`]: what lies in a tree without being part of it |
@@ -40,6 +41,7 @@ mod lock_file;
 mod log;
 mod looked_at;
 mod mounts;
+mod ownership;
 mod pins;
 mod pushed;
 mod remove;

@@ -46,9 +46,8 @@ impl Workspace {
         self.prepare_state()?;
         let dir = self.state_path("pushed");
         let failed = |source| Error::io("leave word of a push in", &dir, source);
-        fs::create_dir_all(&dir).map_err(failed)?;
-        let file = tempfile::Builder::new().prefix("new.").tempfile_in(&dir);
-        let mut file = file.map_err(failed)?;
+        self.sharing().create_dir_all(&dir).map_err(failed)?;
+        let mut file = self.sharing().new_file_in(&dir, "new.").map_err(failed)?;
         file.write_all(lines).map_err(failed)?;
         let name = file.path().file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_default().replacen("new.", "push.", 1);

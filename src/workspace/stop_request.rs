@@ -63,8 +63,10 @@ impl Workspace {
         let dir = self.requests_dir();
         let path = dir.join(name);
         let unfinished = path.with_extension(UNFINISHED);
-        let written = fs::create_dir_all(&dir)
+        let sharing = self.sharing();
+        let written = (sharing.create_dir_all(&dir))
             .and_then(|()| fs::write(&unfinished, request.text()))
+            .and_then(|()| sharing.adjust(&unfinished))
             .and_then(|()| fs::rename(&unfinished, &path));
         written.map_err(|source| Error::io("ask for a cancel in", &path, source))?;
         Ok(SentRequest(path))

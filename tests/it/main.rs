@@ -51,6 +51,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(feature = "cli")]
+mod builds_owner;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod cli_cancel;
 #[cfg(feature = "cli")]
@@ -66,6 +68,9 @@ mod cli_run;
 #[cfg(feature = "cli")]
 mod cli_usage;
 mod config_conditions;
+mod config_when;
+#[cfg(feature = "rhai")]
+mod convert_conditions;
 #[cfg(feature = "cli")]
 mod crash_disk;
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -91,6 +96,7 @@ mod deploy_push;
 mod exit_codes;
 #[cfg(feature = "cli")]
 mod green_model;
+#[cfg(feature = "cli")]
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -106,6 +112,7 @@ mod push_server;
 mod push_skip;
 #[cfg(feature = "cli")]
 mod push_together;
+#[cfg(feature = "cli")]
 mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
@@ -121,6 +128,8 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod shared_accounts;
 #[cfg(feature = "cli")]
 mod ssh_server;
 #[cfg(feature = "cli")]

@@ -36,10 +36,12 @@ const FLOORS: [&[&str]; 5] = [
         "record",
         "selection",
         "setting",
+        "sharing",
         "status",
         "step",
         "suggestion",
         "test_report",
+        "version_order",
     ],
     // Decisions: pure.
     &[

@@ -169,9 +169,13 @@ export class Engine {
 
   install(options = {}) {
     return this.#call(async (engine) => {
-      known("option of an installation", options, ["command", "hideRefs", "sharedHooks"]);
-      const { command, hideRefs, sharedHooks } = options;
-      const how = flags([hideRefs, constants.INSTALL_HIDE_REFS], [sharedHooks, constants.INSTALL_SHARED_HOOKS]);
+      known("option of an installation", options, ["command", "hideRefs", "sharedHooks", "adoptBuilds"]);
+      const { command, hideRefs, sharedHooks, adoptBuilds } = options;
+      const how = flags(
+        [hideRefs, constants.INSTALL_HIDE_REFS],
+        [sharedHooks, constants.INSTALL_SHARED_HOOKS],
+        [adoptBuilds, constants.INSTALL_ADOPT_BUILDS],
+      );
       return lines(await later.install(engine, command, how));
     });
   }

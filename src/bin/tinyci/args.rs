@@ -171,6 +171,15 @@ impl Globals {
         Ok(self.builder().discover()?)
     }
 
+    /// The same for a command that only reads, and so works where the builds are another's.
+    pub(crate) fn reading_engine(&self) -> Result<Engine, Failure> {
+        let engine = self.engine()?;
+        if !self.is_quiet() {
+            engine.builds_warning().iter().for_each(terminal::warn);
+        }
+        Ok(engine)
+    }
+
     /// The same with settings of its own.
     pub(crate) fn engine_with(
         &self,

@@ -41,7 +41,7 @@ pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failu
     if let Some(environment) = &args.retire {
         return retire(environment, args.json, globals);
     }
-    let found = globals.engine()?.deploys(args.to.as_deref())?;
+    let found = globals.reading_engine()?.deploys(args.to.as_deref())?;
     found.warnings.iter().for_each(warn);
     let shown = found.deployments.iter().take(args.number.unwrap_or(usize::MAX));
     let mut stdout = Stdout::new();

@@ -28,6 +28,9 @@ pub(crate) struct InstallArgs {
     /// Install even where core.hooksPath names a folder that other repositories use too
     #[arg(long)]
     shared_hooks: bool,
+    /// Take the builds in tinyci.buildsDir over from a repository that is gone
+    #[arg(long)]
+    adopt_builds: bool,
 }
 
 pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failure> {
@@ -39,6 +42,7 @@ pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failu
     }
     options.shared_hooks = args.shared_hooks;
     options.hide_refs = args.hide_refs;
+    options.adopt_builds = args.adopt_builds;
     let installed = globals.engine()?.install(&options)?;
     let what = if installed.changed { "installed successfully" } else { "is installed already" };
     tell(&installed, what, globals)

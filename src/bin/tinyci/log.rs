@@ -43,7 +43,7 @@ pub(crate) fn execute(args: &LogArgs, globals: &Globals) -> Result<u8, Failure> 
     if let Some(revision) = &args.commit {
         options = options.revision(revision);
     }
-    let engine = globals.engine()?;
+    let engine = globals.reading_engine()?;
     let cancel = signals::cancel_on_interrupt()?;
     let mut stdout = Stdout::new();
     engine.log(&options, &cancel, &mut |line| {

@@ -1,6 +1,6 @@
 //! `tinyci plan`: what a run would do, without doing it.
 
-use tinyci::{Engine, Plan};
+use tinyci::{Engine, Forecast, Plan};
 
 use crate::{
     args::{Globals, is_range, selection_of},
@@ -40,7 +40,7 @@ pub(crate) struct PlanArgs {
 
 pub(crate) fn execute(args: &PlanArgs, globals: &Globals) -> Result<u8, Failure> {
     let selection = selection_of(&args.revisions).retry(args.retry).all_history(args.all_history);
-    let engine = globals.engine()?;
+    let engine = globals.reading_engine()?;
     let plan = engine.plan(&selection)?;
     let mut stdout = Stdout::new();
     let named = args.revisions.iter().filter(|word| !is_range(word));
@@ -96,9 +96,23 @@ fn json<'a>(
 ) -> Result<String, Failure> {
     let mut forecasts = Vec::new();
     for revision in named {
-        forecasts.push(engine.forecast(revision, assume)?);
+        forecasts.push(forecast(engine, plan, revision, assume)?);
     }
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
+}
+
+/// What a named commit would come to: as the plan has it, or as a first job if it is not due.
+fn forecast(
+    engine: &Engine,
+    plan: &Plan,
+    revision: &str,
+    assume: &[(String, String)],
+) -> Result<Forecast, Failure> {
+    let commit = engine.resolve(revision)?;
+    Ok(match plan.jobs.iter().find(|job| job.commit.id == commit) {
+        Some(job) => engine.forecast_job(job, assume)?,
+        None => engine.forecast(revision, assume)?,
+    })
 }
 
 /// What the steps of a named commit would do, whether it is due or not.
@@ -109,12 +123,16 @@ fn steps(
     assume: &[(String, String)],
     stdout: &mut Stdout,
 ) -> Result<(), Failure> {
-    let forecast = engine.forecast(revision, assume)?;
+    let forecast = forecast(engine, plan, revision, assume)?;
     let commit = forecast.commit;
     let is_due = plan.jobs.iter().any(|job| job.commit.id == commit);
     let due = if is_due { "" } else { " (not due: `--retry` runs it again)" };
     let outcome = forecast.outcome;
-    stdout.line(format_args!("{}{due}: {outcome} if every command passes", commit.short()));
+    stdout.line(match &forecast.reason {
+        // What was left out, or an invalid config, does not depend on commands.
+        Some(reason) => format!("{}{due}: {outcome}: {}", commit.short(), printable(reason)),
+        None => format!("{}{due}: {outcome} if every command passes", commit.short()),
+    });
     for step in &forecast.steps {
         stdout.line(format_args!("  {}", step.name));
         if step.host_hooks > 0 {

@@ -45,6 +45,7 @@ pub(in crate::engine) fn deploy(
     events: &Sender,
 ) -> Result<Deployment, Error> {
     let workspace = shared.workspace();
+    workspace.own_builds()?;
     let lock = workspace.deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
     if let Some(message) = shared.repo()?.head_fault()? {
         events.send(Event::Warning { meta: pump::meta(), message });

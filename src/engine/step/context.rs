@@ -7,13 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::conditions::step_tag;
 use crate::{
     engine::{handle::Shared, process_env::ProcessEnv},
     environment::{StepEnv, Variables},
     executor::EnvChange,
     glob,
     interpolate::Vars,
-    pipeline::{Format, Hook, Pipeline, Step, StepName},
+    outcome::Outcome,
+    pipeline::{Format, Hook, Pipeline, StepName},
     step::{Changes, Facts, Progress},
 };
 
@@ -49,9 +51,14 @@ impl Judge {
     /// True if a path changed that one of these globs matches. Without a green ancestor everything
     /// has changed.
     pub(super) fn finds(&self, changes: &Changes, globs: &[String]) -> bool {
+        self.forced || self.differ(changes, globs)
+    }
+
+    /// The same, whether the commit is judged anew or not.
+    pub(super) fn differ(&self, changes: &Changes, globs: &[String]) -> bool {
         let judged_anew = || changes.paths.iter().any(|path| self.files.contains(path));
         let matches = |path: &String| glob::matches_list(globs.iter().map(String::as_str), path);
-        let everything = self.forced || changes.base.is_none() || judged_anew();
+        let everything = changes.base.is_none() || judged_anew();
         everything || changes.paths.iter().any(matches)
     }
 }
@@ -87,6 +94,14 @@ impl JobLimits {
     }
 }
 
+/// What a hook that follows a phase knows beside the rest.
+pub(in crate::engine) struct AfterPhase {
+    /// What becomes of the commit, as far as it is known.
+    pub(in crate::engine) so_far: Outcome,
+    /// The verdict of the first parent, in a word.
+    pub(in crate::engine) previous: Option<String>,
+}
+
 /// What a step sees: its environment, its placeholders, its facts, and how long it may take.
 pub(in crate::engine) struct StepContext {
     pub(in crate::engine) step: StepName,
@@ -101,30 +116,37 @@ pub(in crate::engine) struct StepContext {
 }
 
 impl StepContext {
-    /// What a step sees that begins `now`, after steps that came to `progress`. `own` are the
-    /// variables of the embedding program so far.
+    /// What a step of a pipeline sees that begins `now`, after steps that came to `progress`. `own`
+    /// are the variables of the embedding program so far.
     pub(in crate::engine) fn new(
         info: &JobInfo,
-        (step, config): (StepName, Option<&Step>),
-        progress: &Progress,
+        (step, pipeline): (StepName, &Pipeline),
+        (progress, after): (&Progress, Option<AfterPhase>),
         own: &Vars,
         now: Instant,
     ) -> Self {
-        let facts =
-            Facts { phase: step.to_string(), progress: progress.clone(), ..info.facts.clone() };
+        let (outcome, previous) = after.map(|it| (it.so_far, it.previous)).unzip();
+        let facts = Facts {
+            phase: step.to_string(),
+            progress: progress.clone(),
+            step_tag: step_tag(pipeline, &info.facts, step),
+            outcome: outcome.map(|outcome| outcome.name().to_owned()),
+            previous: previous.flatten(),
+            ..info.facts.clone()
+        };
         let mut vars = own.clone();
         for (name, value) in facts.named() {
             vars.set_fact(name, value);
         }
-        let named = facts.named();
         let env = StepEnv {
             passed: &info.passed,
             build_dir: Path::new(&facts.target),
-            facts: &named,
+            facts: &facts.variables(),
             host: &info.env,
         };
         let env = env.variables();
-        let deadline = deadline(info.limits, step, config.and_then(|step| step.timeout), now);
+        let timeout = pipeline.step(step).and_then(|step| step.timeout);
+        let deadline = deadline(info.limits, step, timeout, now);
         Self { step, env, vars, facts, deadline }
     }
 }
@@ -163,8 +185,9 @@ mod tests {
         let mut own = Vars::new();
         assert!(own.set("release", "42").is_ok());
         let step = StepName::from(Phase::Build);
-        let context =
-            StepContext::new(&info(JobLimits::default()), (step, None), &progress, &own, now);
+        let pipeline = Pipeline::new(Format::Yaml, "x", [], Vec::new());
+        let info = info(JobLimits::default());
+        let context = StepContext::new(&info, (step, &pipeline), (&progress, None), &own, now);
         assert_eq!(context.vars.get("commit"), Some("c0ffee"));
         assert_eq!(context.vars.get("release"), Some("42"));
         assert_eq!(context.vars.get("environment"), None, "nothing is deployed");

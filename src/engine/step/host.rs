@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::{
+    conditions::{Unmet, ignored},
     context::Judge,
     output::{AttemptOutput, KeptOutput},
     paths::below_export,
@@ -51,14 +52,15 @@ pub(in crate::engine) struct Memory {
     remembered: Mutex<BTreeMap<String, Value>>,
     artifacts: Mutex<Vec<Artifact>>,
     changes: OnceLock<Arc<Changes>>,
+    previous: OnceLock<Option<String>>,
     discards_export: AtomicBool,
     /// The phases for which a script heard that nothing changed.
     unchanged: Mutex<BTreeSet<Phase>>,
     asked_for_ref: AtomicBool,
     /// The secrets that the server lacks, in the order in which they were asked for.
     lacking: Mutex<Vec<String>>,
-    /// The secrets of which it was said that not all of them is masked.
-    told: Mutex<Vec<String>>,
+    /// What was said that is not to be said again.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Memory {
@@ -84,6 +86,15 @@ impl Memory {
         }
         let changes = Arc::new(lookups.changes()?);
         Ok(self.changes.get_or_init(|| changes).clone())
+    }
+
+    /// The verdict of the first parent, looked up once a job.
+    pub(super) fn previous(&self, lookups: &dyn Lookups) -> Result<Option<String>, Error> {
+        if let Some(previous) = self.previous.get() {
+            return Ok(previous.clone());
+        }
+        let previous = lookups.previous()?;
+        Ok(self.previous.get_or_init(|| previous).clone())
     }
 
     /// The phases for which a script heard that nothing changed.
@@ -209,10 +220,11 @@ impl Host for StepHost {
                 locked(&self.memory.lacking).push(name.to_owned());
             }
         })?;
-        if !self.masks.add(&value) && self.memory.tells(name) {
-            self.reporter.warn(format!(
-                "the secret `{name}` has parts of fewer than 4 bytes, which are not masked in output"
-            ));
+        let message = format!(
+            "the secret `{name}` has parts of fewer than 4 bytes, which are not masked in output"
+        );
+        if !self.masks.add(&value) && self.memory.tells(&message) {
+            self.reporter.warn(message);
         }
         Ok(value)
     }
@@ -311,9 +323,14 @@ impl Host for StepHost {
     }
 
     fn changed(&self, globs: &[String]) -> Result<bool, Error> {
-        let changed = self.judge.finds(&*self.changes()?, globs);
-        if let Some(phase) = self.context.step.decides().filter(|_| !changed) {
-            locked(&self.memory.unchanged).insert(phase);
+        let (changes, step) = (self.changes()?, self.context.step);
+        let changed = self.judge.finds(&changes, globs);
+        if let Some(phase) = step.decides().filter(|_| !changed) {
+            self.memory.note_unchanged(phase);
+        }
+        if self.judge.forced && !self.judge.differ(&changes, globs) {
+            let unmet = Unmet::by_changed(globs);
+            self.memory.tell_ignored(&format!("`{step}`"), &unmet, &*self.reporter);
         }
         Ok(changed)
     }
@@ -323,7 +340,7 @@ impl Host for StepHost {
     }
 
     fn previous(&self) -> Result<Option<String>, Error> {
-        self.lookups.previous()
+        self.memory.previous(&*self.lookups)
     }
 
     fn has_program(&self, name: &str) -> bool {
@@ -451,14 +468,23 @@ impl StepHost {
 }
 
 impl Memory {
-    /// True the first time that something is to be said of this secret.
-    fn tells(&self, secret: &str) -> bool {
-        let mut told = locked(&self.told);
-        let is_new = !told.iter().any(|it| it == secret);
-        if is_new {
-            told.push(secret.to_owned());
+    /// True the first time that this is to be said.
+    fn tells(&self, message: &str) -> bool {
+        locked(&self.told).insert(message.to_owned())
+    }
+
+    /// Says once that a retry does what a condition would have left out.
+    pub(super) fn tell_ignored(&self, what: &str, unmet: &Unmet, reporter: &dyn Reporter) {
+        let message = ignored(what, unmet);
+        if self.tells(&message) {
+            reporter.noted(Act::Note(message.clone()));
+            reporter.warn(message);
         }
-        is_new
+    }
+
+    /// Notes that a phase, or the hook before it, counts on an earlier build or test.
+    pub(super) fn note_unchanged(&self, phase: Phase) {
+        locked(&self.unchanged).insert(phase);
     }
 }
 

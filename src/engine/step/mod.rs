@@ -33,8 +33,10 @@ use std::{
 
 use self::host::Ran;
 pub(super) use self::{
-    conditions::{Unmet, unmet},
-    context::{JobInfo, JobLimits, Judge, StepContext},
+    conditions::{
+        Unmet, all_left_out, ignored, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
+    },
+    context::{AfterPhase, JobInfo, JobLimits, Judge, StepContext},
     dry::DryEffects,
     end::StepEnd,
     host::{Memory, StepHost},
@@ -82,17 +84,75 @@ pub(super) struct Steps<'a> {
 /// A run of all steps.
 pub(super) struct Walked {
     pub(super) outcome: Outcome,
+    /// Why the commit is left out as a whole, if it is.
+    pub(super) reason: Option<String>,
     pub(super) steps: Vec<StepResult>,
     /// The builds and tests that were left out.
     pub(super) left_out: Vec<LeftOut>,
 }
 
+impl Walked {
+    /// Why the commit is skipped: what was left out, and by what.
+    pub(super) fn skip_reason(&self) -> Option<String> {
+        if self.reason.is_some() {
+            return self.reason.clone();
+        }
+        let mut reasons: Vec<(Vec<LeftOut>, &str)> = Vec::new();
+        for left_out in self.left_out.iter().filter(|it| !it.by.counts_as_passed()) {
+            let why = self.why(*left_out).unwrap_or_default();
+            match reasons.last_mut().filter(|(_, known)| *known == why) {
+                Some((phases, _)) => phases.push(*left_out),
+                None => reasons.push((vec![*left_out], why)),
+            }
+        }
+        let reasons: Vec<String> =
+            reasons.iter().map(|(phases, why)| left_out_sentence(phases, why)).collect();
+        (self.outcome == Outcome::Skipped && !reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// What the step says that left a phase out. `before_build` can leave out both.
+    fn why(&self, left_out: LeftOut) -> Option<&str> {
+        let of = |name: StepName| {
+            let mut steps = self.steps.iter();
+            steps.find(|it| it.record.name == name && it.left_out == Some(left_out.by))
+        };
+        let decides = |name: &StepName| {
+            let phase = name.decides().map(StepName::from);
+            *name == left_out.step || phase == Some(left_out.step)
+        };
+        let found = StepName::ALL.into_iter().filter(decides).find_map(of);
+        found.or_else(|| of(Hook::BeforeBuild.into()))?.reason.as_deref()
+    }
+}
+
 impl Steps<'_> {
     /// Walks the pure [`Run`] to its end. `begins` hears of each step before it begins.
     pub(super) fn walk(&mut self, begins: &dyn Fn(StepName)) -> Walked {
+        self.walk_on(Run::new(), begins)
+    }
+
+    /// Does what is left to do for a commit that has this outcome before its first step:
+    /// `after_all`.
+    pub(super) fn walk_after(&mut self, outcome: Outcome, begins: &dyn Fn(StepName)) -> Walked {
         let mut run = Run::new();
-        let mut walked =
-            Walked { outcome: Outcome::Success, steps: Vec::new(), left_out: Vec::new() };
+        run.stop(outcome);
+        self.walk_on(run, begins)
+    }
+
+    /// Does nothing for a commit that is left out as a whole.
+    pub(super) fn left_out_whole(&self, unmet: &Unmet) -> Walked {
+        let left_out = all_left_out(self.pipeline, unmet.by);
+        let reason = Some(left_out_sentence(&left_out, &unmet.reason));
+        Walked { outcome: Outcome::Skipped, reason, steps: Vec::new(), left_out }
+    }
+
+    fn walk_on(&mut self, mut run: Run, begins: &dyn Fn(StepName)) -> Walked {
+        let mut walked = Walked {
+            outcome: Outcome::Success,
+            reason: None,
+            steps: Vec::new(),
+            left_out: Vec::new(),
+        };
         while let Some(name) = run.step() {
             let last = name == Hook::AfterAll.into();
             if !last && let Some(stop) = self.stopped() {
@@ -190,12 +250,36 @@ impl Steps<'_> {
         }
     }
 
+    /// What leaves the whole commit out, if anything does.
+    pub(super) fn whole_commit_unmet(&self) -> Option<Unmet> {
+        let (facts, forced) = (&self.info.facts, self.info.judge.forced);
+        let found = whole_commit_unmet(self.pipeline, facts, forced);
+        if forced
+            && found.is_none()
+            && let Some(ignored) = whole_commit_unmet(self.pipeline, facts, false)
+        {
+            self.tell_ignored("the commit", &ignored);
+        }
+        found
+    }
+
     /// What leaves a step out, if anything does.
     fn unmet(&self, step: &Step) -> Result<Option<Unmet>, Error> {
         let judge = &self.info.judge;
         let changed =
-            |globs: &[String]| Ok(judge.finds(&*self.memory.changes(&*self.lookups)?, globs));
-        unmet(&self.info.facts, &step.when, judge.forced, &changed)
+            |globs: &[String]| Ok(judge.differ(&*self.memory.changes(&*self.lookups)?, globs));
+        let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
+        if judge.forced
+            && found.is_none()
+            && let Some(ignored) = unmet(&self.info.facts, &step.when, false, &changed)?
+        {
+            self.tell_ignored(&format!("`{}`", step.name), &ignored);
+        }
+        Ok(found)
+    }
+
+    fn tell_ignored(&self, what: &str, unmet: &Unmet) {
+        self.memory.tell_ignored(what, unmet, &*self.reporter);
     }
 
     /// Does one step. None if there is nothing to do, or it was canceled before it began.
@@ -209,7 +293,7 @@ impl Steps<'_> {
         let config = self.pipeline.step(name);
         let mut end = self.hooks(name, so_far, &cancel);
         if let Some(step) = config.filter(|_| end.goes_on()) {
-            end = self.configured(step, &cancel);
+            end = self.configured(step, so_far, &cancel);
         }
         Some(self.ended(name, end, begun))
     }
@@ -236,13 +320,14 @@ impl Steps<'_> {
         self.progress = Progress::of(record);
     }
 
-    /// Puts what the steps came to on record. A secret that a later step was the first to use is
-    /// taken out of what the earlier ones left, too.
-    pub(super) fn keep(&self, mut walked: Walked, record: &mut Record) {
+    /// Puts what the steps came to on record, and gives back why the commit is skipped, if it is. A
+    /// secret that a later step was the first to use is taken out of what the earlier ones left, too.
+    pub(super) fn keep(&self, mut walked: Walked, record: &mut Record) -> Option<String> {
         walked.steps.iter_mut().for_each(|step| self.mask(step));
+        let skip_reason = walked.skip_reason();
         record.steps = walked.steps.into_iter().map(|step| step.record).collect();
         record.left_out = walked.left_out;
-        record.asked_for_ref = self.memory.asked_for_ref();
+        record.asked_for_ref = self.pipeline.asks_for_ref() || self.memory.asked_for_ref();
         let remembered = self.memory.remembered().into_iter();
         record.remembered = remembered
             .map(|(key, value)| (self.masks.apply(&key), self.masks.apply_in(value)))
@@ -251,6 +336,7 @@ impl Steps<'_> {
         for artifact in &mut record.artifacts {
             artifact.path = self.masks.apply(&artifact.path);
         }
+        skip_reason
     }
 
     /// Removes the export, if a step wants it gone.
@@ -327,13 +413,22 @@ impl Steps<'_> {
     }
 
     /// Does what the config has at a step, if its conditions hold.
-    fn configured(&mut self, step: &Step, cancel: &CancelView) -> StepEnd {
+    fn configured(&mut self, step: &Step, so_far: Outcome, cancel: &CancelView) -> StepEnd {
         match self.unmet(step) {
             Ok(None) => {}
-            Ok(Some(unmet)) => return StepEnd::left_out(unmet),
+            Ok(Some(unmet)) => {
+                if let Some(phase) = step.name.decides().filter(|_| unmet.by.counts_as_passed()) {
+                    self.memory.note_unchanged(phase);
+                }
+                return StepEnd::left_out(unmet);
+            }
             Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
         }
-        let context = self.step_context(step.name, Some(step));
+        let after = match self.after_phase(step.name, so_far) {
+            Ok(after) => after,
+            Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
+        };
+        let context = self.step_context(step.name, after);
         let host = Arc::new(self.host(&context, cancel));
         let mut end = match &step.body {
             Body::Commands(commands) => self.commands(step, commands, &context, &host),
@@ -397,8 +492,18 @@ impl Steps<'_> {
         Ok(command)
     }
 
-    fn step_context(&self, name: StepName, config: Option<&Step>) -> StepContext {
-        StepContext::new(&self.info, (name, config), &self.progress, &self.vars, Instant::now())
+    fn step_context(&self, name: StepName, after: Option<AfterPhase>) -> StepContext {
+        let (step, progress) = ((name, self.pipeline), (&self.progress, after));
+        StepContext::new(&self.info, step, progress, &self.vars, Instant::now())
+    }
+
+    /// What a hook that follows a phase knows beside the rest.
+    fn after_phase(&self, name: StepName, so_far: Outcome) -> Result<Option<AfterPhase>, Error> {
+        if name.decides().is_some() {
+            return Ok(None);
+        }
+        let previous = self.memory.previous(&*self.lookups)?;
+        Ok(Some(AfterPhase { so_far, previous }))
     }
 
     fn host(&self, context: &StepContext, cancel: &CancelView) -> StepHost {

@@ -25,6 +25,7 @@ use crate::{
     record::{Artifact, StepRecord},
     repo::Repo,
     request_context::RequestContext,
+    sharing::Sharing,
     step::{ApprovalAnswer, Denied, Effects, HookAnswer, OutputUse, Reporter},
 };
 
@@ -37,6 +38,8 @@ pub(in crate::engine) struct RealEffects {
     pub(in crate::engine) desk: Option<Desk>,
     pub(in crate::engine) export_dir: PathBuf,
     pub(in crate::engine) artifacts_dir: PathBuf,
+    /// Which other accounts may use what is kept.
+    pub(in crate::engine) sharing: Sharing,
 }
 
 impl Effects for RealEffects {
@@ -55,7 +58,7 @@ impl Effects for RealEffects {
     }
 
     fn artifact(&self, below: &Path) -> Result<Option<Artifact>, Error> {
-        keep(&self.export_dir, &self.artifacts_dir, below).map(Some)
+        self.keep(below).map(Some)
     }
 
     fn call(
@@ -104,22 +107,29 @@ impl Effects for RealEffects {
     }
 }
 
-/// Copies a file of the export. A link is not followed: it could lead anywhere.
-fn keep(export_dir: &Path, artifacts_dir: &Path, below: &Path) -> Result<Artifact, Error> {
-    let path = below.to_string_lossy().into_owned();
-    let from = export_dir.join(below);
-    let found = fs::symlink_metadata(&from).map_err(|source| Error::io("keep", &from, source))?;
-    let real = from.canonicalize().map_err(|source| Error::io("keep", &from, source))?;
-    let top = export_dir.canonicalize().map_err(|source| Error::io("keep", export_dir, source))?;
-    if !found.is_file() || !real.starts_with(&top) {
-        return Err(no_file(below));
+impl RealEffects {
+    /// Copies a file of the export. A link is not followed: it could lead anywhere.
+    fn keep(&self, below: &Path) -> Result<Artifact, Error> {
+        let path = below.to_string_lossy().into_owned();
+        let (export_dir, from) = (&self.export_dir, self.export_dir.join(below));
+        let failed = |source| Error::io("keep", &from, source);
+        let found = fs::symlink_metadata(&from).map_err(failed)?;
+        let real = from.canonicalize().map_err(failed)?;
+        let top =
+            export_dir.canonicalize().map_err(|source| Error::io("keep", export_dir, source))?;
+        if !found.is_file() || !real.starts_with(&top) {
+            return Err(no_file(below));
+        }
+        let to = self.artifacts_dir.join(below);
+        let parent = to.parent().unwrap_or(&self.artifacts_dir);
+        let made = self.sharing.create_dir_all(parent);
+        made.map_err(|source| Error::io("create", parent, source))?;
+        let copied =
+            fs::copy(&real, &to).and_then(|bytes| self.sharing.adjust(&to).map(|()| bytes));
+        let bytes = copied.map_err(|source| Error::io("write", &to, source))?;
+        let blob = Repo::file_digest(&to)?;
+        Ok(Artifact { path, bytes, blob })
     }
-    let to = artifacts_dir.join(below);
-    let parent = to.parent().unwrap_or(artifacts_dir);
-    fs::create_dir_all(parent).map_err(|source| Error::io("create", parent, source))?;
-    let bytes = fs::copy(&real, &to).map_err(|source| Error::io("write", &to, source))?;
-    let blob = Repo::file_digest(&to)?;
-    Ok(Artifact { path, bytes, blob })
 }
 
 /// The error for an artifact that is something else than a file.

@@ -18,11 +18,12 @@ use crate::{
 };
 
 /// Every key that can be given, in the order of the documentation.
-pub(super) const KEYS: [&str; 22] = [
+pub(super) const KEYS: [&str; 23] = [
     "sha",
     "tree",
     "branch",
     "tags",
+    "tag",
     "subject",
     "message",
     "author",
@@ -145,6 +146,7 @@ impl FakeCommit {
             "tree" => facts.tree = text(key, value)?,
             "branch" => facts.branch = optional(key, value)?,
             "tags" => facts.tags = texts(key, value)?,
+            "tag" => facts.tag = optional(key, value)?,
             "subject" => facts.subject = text(key, value)?,
             "message" => facts.message = text(key, value)?,
             "author" => facts.author = text(key, value)?,
@@ -205,6 +207,9 @@ impl FakeCommit {
 
     /// What follows from the rest.
     fn completed(mut self) -> Self {
+        let facts = &mut self.facts;
+        facts.tags.extend(facts.tag.clone().filter(|tag| !facts.tags.contains(tag)));
+        facts.tags.sort();
         self.facts.short = self.facts.sha.chars().take(7).collect();
         if self.facts.message.is_empty() {
             self.facts.message = format!("{}\n", self.facts.subject);

@@ -64,6 +64,8 @@ pub(crate) struct TestJob<'a> {
 /// What came of it.
 pub(crate) struct TestEnd {
     pub(crate) outcome: Outcome,
+    /// Of a run, why it is skipped.
+    pub(crate) reason: Option<String>,
     /// Each step, with what was remembered when it had ended.
     pub(crate) steps: Vec<(StepResult, BTreeMap<String, Value>)>,
 }
@@ -204,17 +206,17 @@ impl Tester {
             commit.facts.environment = Some("production".to_owned());
         }
         let step = phase.parse().map_err(|error: Error| throw(error.report()))?;
-        let (_, mut steps) = self.call(TestSteps::One(step), commit)?;
+        let (_, _, mut steps) = self.call(TestSteps::One(step), commit)?;
         let result = steps.pop().unwrap_or_else(|| self.nothing_done(phase, "success"));
         self.finish(result)
     }
 
     /// Calls every step in its order, as a run would take them.
     pub(super) fn run_all(&self, commit: FakeCommit) -> Result<Dynamic, Thrown> {
-        let (outcome, steps) = self.call(TestSteps::All, commit)?;
+        let (outcome, skipped, steps) = self.call(TestSteps::All, commit)?;
         let outcome = outcome.name();
         let decided = steps.iter().find(|step| step.outcome == outcome);
-        let reason = decided.and_then(|step| step.reason.clone());
+        let reason = decided.and_then(|step| step.reason.clone()).or(skipped);
         let mut done = Done::default();
         steps.iter().for_each(|step| done.append(step.done.clone()));
         self.finish(PhaseResult { reason, done, steps, ..self.nothing_done("run", outcome) })
@@ -242,7 +244,7 @@ impl Tester {
         &self,
         steps: TestSteps,
         commit: FakeCommit,
-    ) -> Result<(Outcome, Vec<PhaseResult>), Thrown> {
+    ) -> Result<(Outcome, Option<String>, Vec<PhaseResult>), Thrown> {
         let mut remembered = self.locked(|it| &it.remembered).clone();
         remembered.extend(commit.remembered.clone());
         let fake = Arc::new(FakeStage::new(self.clone(), commit.clone()));
@@ -275,7 +277,7 @@ impl Tester {
         }
         let results = end.steps.into_iter().zip(done);
         let result = |((step, remembered), done)| self.result_of(step, remembered, done);
-        Ok((end.outcome, results.map(result).collect()))
+        Ok((end.outcome, end.reason, results.map(result).collect()))
     }
 
     fn result_of(

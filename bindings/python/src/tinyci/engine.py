@@ -318,14 +318,20 @@ class Engine:
         *,
         hide_refs: bool = False,
         shared_hooks: bool = False,
+        adopt_builds: bool = False,
     ) -> list[str]:
         """Installs the git hook that runs what is pushed. Gives lines that a person should see.
 
         command: what the hook runs, ``tinyci`` unless said.
         hide_refs: have pushes to the refs that hold verdicts refused.
         shared_hooks: install even into a folder that other repositories use too.
+        adopt_builds: take the builds in ``tinyci.buildsDir`` over from a repository that is gone.
         """
-        flags = hide_refs * c.INSTALL_HIDE_REFS | shared_hooks * c.INSTALL_SHARED_HOOKS
+        flags = (
+            hide_refs * c.INSTALL_HIDE_REFS
+            | shared_hooks * c.INSTALL_SHARED_HOOKS
+            | adopt_builds * c.INSTALL_ADOPT_BUILDS
+        )
         return self._lines(lib.tinyci_install, optional_text(command), flags)
 
     def uninstall(self) -> list[str]:

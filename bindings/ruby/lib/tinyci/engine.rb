@@ -98,9 +98,10 @@ module TinyCI
     end
 
     # Installs the git hook that runs what is pushed. Returns lines that a person should see.
-    def install(command = nil, hide_refs: false, shared_hooks: false)
+    def install(command = nil, hide_refs: false, shared_hooks: false, adopt_builds: false)
       flags = (hide_refs ? Header::INSTALL_HIDE_REFS : 0) |
-              (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0)
+              (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0) |
+              (adopt_builds ? Header::INSTALL_ADOPT_BUILDS : 0)
       lines(ask(:text, :tinyci_install, Native.utf8(command), flags))
     end
 
