@@ -1,4 +1,5 @@
-//! A folder as a `tar.gz`: everything in it as it is, but an old export that is being removed; or an error.
+//! A folder as a `tar.gz`: everything in it as it is, or an error. Left out is an old export that is
+//! being removed.
 //!
 //! Folders are walked by open handles, and no link is followed and no mount entered on the way: a
 //! build can have left anything behind, and what it left may still be changing it.
@@ -134,9 +135,8 @@ impl Archive<'_> {
             for entry in Dir::read_from(&dir)? {
                 let entry = entry?;
                 let name = entry.file_name().to_bytes();
-                if !matches!(name, b"." | b"..")
-                    && !(is_top && is_old_export(OsStr::from_bytes(name)))
-                {
+                let is_left_out = is_top && is_old_export(OsStr::from_bytes(name));
+                if !is_left_out && !matches!(name, b"." | b"..") {
                     names.push(entry.file_name().to_owned());
                 }
             }
