@@ -1,6 +1,10 @@
 //! Deployments as data: what was promoted to where, by whom, and what came of it.
 
-use std::{fmt, str::FromStr, time::SystemTime};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     commit::{Commit, CommitId},
@@ -127,20 +131,30 @@ pub struct Deployment {
     pub outcome: DeployOutcome,
     /// Why, where it did not succeed; of one that waits, the question.
     pub reason: Option<String>,
-    /// Whether the commit was not green, and somebody insisted.
+    /// True if a check said no and somebody insisted: the commit was not green, or a rollback led
+    /// to one that is on no branch that deploys.
     pub forced: bool,
     /// Whether it went back to an earlier deployment.
     pub rollback: bool,
-    /// Who approved, if somebody had to.
+    /// True if it deployed the commit's files without what a build adds, as somebody wanted.
+    pub bare: bool,
+    /// What the export is called that it deployed, in the commit's build directory.
+    pub export: String,
+    /// Who approved, if somebody had to. Where a signature proves somebody else than who they say
+    /// they are, it is whom it proves.
     pub approved_by: Option<String>,
+    /// How it is known who approved.
+    pub approval_proof: Option<ApprovalProof>,
     /// The blob of the config that said how, as hexadecimal digits.
     pub config: String,
     /// When it began.
     pub started: SystemTime,
     /// When it ended; none while it runs, and where nobody saw it end.
     pub finished: Option<SystemTime>,
-    /// Who deployed: `Name <address>`.
+    /// Who deployed, by their own word: `Name <address>`.
     pub by: String,
+    /// The account of the machine that did it, by its number there; none where it has no name.
+    pub account: Option<String>,
     /// The remote whose deployment it is, as it was last fetched; none of one's own. Whether one
     /// without an end still runs is not seen from here: it counts as running.
     pub remote: Option<String>,
@@ -157,6 +171,9 @@ impl Deployment {
         let (short, environment) = (self.commit.short(), &self.environment);
         match self.outcome {
             DeployOutcome::Running => format!("Deploying {short} to {environment}"),
+            DeployOutcome::Success if self.bare => {
+                format!("Deployed {short} to {environment}, its files alone")
+            }
             DeployOutcome::Success if self.rollback => {
                 format!("Rolled {environment} back to {short}")
             }
@@ -203,8 +220,12 @@ pub struct DeployRequest {
     pub revision: Option<String>,
     /// The deployment before the one that is there now.
     pub rollback: bool,
-    /// Also where the commit is not green. That is kept in the record.
+    /// Also if the commit is not green, or if a rollback leads to one that is no longer on a
+    /// branch that deploys. That is kept in the record.
     pub force: bool,
+    /// The commit's files at once, without what a build adds: for emergencies. That is kept in the
+    /// record.
+    pub bare: bool,
     /// Who deploys, by name and address; whom git's configuration names without it.
     pub by: Option<(String, String)>,
     /// What must be deployed for this to go on, because somebody decided by it.
@@ -212,7 +233,7 @@ pub struct DeployRequest {
 }
 
 impl DeployRequest {
-    /// The newest commit that is green, on a branch that is deployed.
+    /// The newest green commit of the environment's branch that contains what is deployed.
     pub fn newest() -> Self {
         Self::default()
     }
@@ -227,10 +248,18 @@ impl DeployRequest {
         Self { rollback: true, ..Self::default() }
     }
 
-    /// Deploys also what is not green.
+    /// Deploys also what is not green; goes back also to what is no longer on a branch that
+    /// deploys.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
+        self
+    }
+
+    /// Deploys the commit's files at once, without what a build adds, also if its build is gone.
+    #[must_use]
+    pub fn bare(mut self, bare: bool) -> Self {
+        self.bare = bare;
         self
     }
 
@@ -261,8 +290,47 @@ impl From<&DeployPlan> for DeployRequest {
             revision: Some(plan.commit.id.to_string()),
             rollback: plan.rollback,
             force: plan.forced,
+            bare: plan.build == BuildState::Bare,
             by: None,
             expected: Some(plan.running.as_ref().map(|running| running.commit)),
+        }
+    }
+}
+
+/// What there is of the build of a commit that is to be deployed: what its job built and tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildState {
+    /// It is there, as its job left it or packed.
+    There,
+    /// It is gone, or was left out because nothing had changed: the commit is built and tested again
+    /// before anything is deployed.
+    Gone {
+        /// How long its job took the last time, if that is known.
+        took: Option<Duration>,
+    },
+    /// The config builds nothing: the commit's files are deployed.
+    None,
+    /// The script had the export removed: the commit's files are deployed.
+    Discarded,
+    /// Somebody wants the commit's files at once, whatever a build would add.
+    Bare,
+}
+
+impl BuildState {
+    /// Whether the commit is built and tested again before it is deployed.
+    pub fn must_be_made(self) -> bool {
+        matches!(self, BuildState::Gone { .. })
+    }
+
+    /// The name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            BuildState::There => "there",
+            BuildState::Gone { .. } => "gone",
+            BuildState::None => "none",
+            BuildState::Discarded => "discarded",
+            BuildState::Bare => "bare",
         }
     }
 }
@@ -284,16 +352,26 @@ pub struct DeployPlan {
     pub coming: Vec<Commit>,
     /// What it takes away: commits that are deployed now and not part of it, the newest first.
     pub leaving: Vec<Commit>,
+    /// True if nobody named the commit and it does not contain what is deployed, which would be
+    /// lost: a person has to say so. This plan as a request names it.
+    pub must_be_named: bool,
+    /// What there is of its build.
+    pub build: BuildState,
     /// Newer commits that were passed over, the newest first, and why.
     pub passed_over: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
     pub approval: ApprovalState,
+    /// Approvals that do not count, the oldest first, each with its [`problem`](Approval::problem).
+    pub uncounted: Vec<Approval>,
+    /// Why no approval at all can count here, by the settings.
+    pub approval_fault: Option<String>,
     /// What it would do, one after the other, if every command passed: commands as `$ command`, of
     /// several lines where the config has them so, and what else a script would bring about.
     pub acts: Vec<String>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,
-    /// Whether it goes on although the commit is not green.
+    /// True if it goes on although the commit is not green, or, going back, on no branch that
+    /// deploys.
     pub forced: bool,
     /// Whether it goes back to an earlier deployment.
     pub rollback: bool,
@@ -306,7 +384,7 @@ pub enum ApprovalState {
     /// The config does not ask for one. A script may still do so while it deploys.
     NotNeeded,
     /// Somebody has approved.
-    Given(Approval),
+    Given(Box<Approval>),
     /// Nobody has yet.
     Awaited,
 }
@@ -323,8 +401,86 @@ pub struct Approval {
     pub commit: CommitId,
     /// The blob of its config, as hexadecimal digits.
     pub config: String,
-    /// Who: `Name <address>`.
+    /// Who, by their own word: `Name <address>`. Empty where nobody is named.
     pub by: String,
     /// When.
     pub time: SystemTime,
+    /// Whether it is signed with an ssh key. What that is worth, the proof tells.
+    pub signed: bool,
+    /// How it is known who gave it, where it counts.
+    pub proof: Option<ApprovalProof>,
+    /// Why it does not count in this repository, by its settings.
+    pub problem: Option<String>,
+}
+
+impl Approval {
+    /// Who gave it: by their own word, unless a signature proves it to be somebody else.
+    pub fn approver(&self) -> &str {
+        match &self.proof {
+            Some(ApprovalProof::Signature { principal, .. })
+                if !address_of(&self.by).eq_ignore_ascii_case(principal) =>
+            {
+                principal
+            }
+            _ => &self.by,
+        }
+    }
+}
+
+/// The address in `Name <address>`; all of it where there is none.
+pub(crate) fn address_of(by: &str) -> &str {
+    let inner = by.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inner.map_or(by, |(address, _)| address).trim()
+}
+
+/// How it is known who gave an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApprovalProof {
+    /// By their own word, which is enough where `tinyci.approvers` lists nobody.
+    Word,
+    /// By a signature.
+    Signature {
+        /// Whom the allowed signers file gives the key to.
+        principal: String,
+        /// The key's fingerprint: `SHA256:…`.
+        key: String,
+    },
+    /// It was given on this machine, by this account.
+    Account(String),
+    /// The embedding program says so, which runs as this account.
+    Program(String),
+}
+
+impl fmt::Display for ApprovalProof {
+    /// In a few words, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApprovalProof::Word => f.write_str("unproven"),
+            ApprovalProof::Signature { principal, key } => {
+                write!(f, "signed as {principal} with {key}")
+            }
+            ApprovalProof::Account(account) => write!(f, "given here by the account {account}"),
+            ApprovalProof::Program(account) => {
+                write!(f, "told by a program of the account {account}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_stands_in_brackets() {
+        for (by, address) in [
+            ("Grace <grace@example.org>", "grace@example.org"),
+            ("grace@example.org", "grace@example.org"),
+            ("A <b> <c@d>", "c@d"),
+            ("the host", "the host"),
+        ] {
+            assert_eq!(address_of(by), address);
+        }
+    }
 }

@@ -82,6 +82,8 @@ export interface Options {
   env?: Record<string, string | null>;
   /** Variables that every command can use in a tag. */
   vars?: Record<string, string>;
+  /** Who acts, as records name it; else whom git's configuration names. */
+  by?: { name: string; address: string };
   /** What is called at points of every run, before the config's own hook of that name. */
   hooks?: Partial<Record<HookPoint, (hook: Hook) => unknown>>;
   /** Functions that scripts can call, by `name` or `module::name`. */
@@ -89,8 +91,9 @@ export interface Options {
   /** Answers for secrets; with null, the folder of `tinyci.secretsDir` is looked into. */
   secrets?: (name: string, request: Request) => Awaitable<string | Uint8Array | null | undefined>;
   /**
-   * Asked where a deployment wants an approval that is not in the repository: gives who approves, such
-   * as `Ada <ada@example.org>`, or true; else the deployment waits.
+   * Asked where a deployment wants an approval, and none in the repository counts: gives who approves,
+   * such as `Ada <ada@example.org>`, or true; else the deployment waits. Where `tinyci.approvers` lists
+   * somebody, it is asked only if this process runs as an account there.
    */
   approvals?: (request: ApprovalRequest) => Awaitable<string | boolean | null | undefined>;
   /** Runs the commands, instead of the local machine. */
@@ -203,6 +206,8 @@ export interface Selection {
   waitMs?: number;
   /** Whether commits that are named run again though they have a verdict. */
   retry?: boolean;
+  /** Whether such a retry may make the build anew of a commit that is deployed, in the place of what runs. */
+  replaceLive?: boolean;
   /** Whether to look under the baseline too, which holds what was there before tinyci. */
   allHistory?: boolean;
   /** Judges every selected commit by this one, instead of its own config. */
@@ -240,6 +245,8 @@ export interface DeployWords {
   revision?: string;
   /** Whether to deploy also what is not green. */
   force?: boolean;
+  /** Whether to deploy the commit's files at once, without what a build adds. */
+  bare?: boolean;
   /** Whether to go back to what was deployed before. */
   rollback?: boolean;
   /** Exactly what was planned, and only if nothing else was deployed there meanwhile. */

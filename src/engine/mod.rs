@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `active_jobs` | the jobs that a run has in progress, and what ends them from elsewhere |
+//! | `approvals` | which approvals of a deployment count here, and why others do not |
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `definitions` | the reference of what scripts can use |
@@ -21,6 +22,7 @@
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
 //! | `interventions` | what people decide from outside of a run: cancel, skip |
 //! | `job` | one commit: export, steps, record, word |
+//! | `live` | what environments run of a commit, and where a job works beside it |
 //! | `step` | the steps of a job, a folder of its own: what each sees, may do and comes to |
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
@@ -32,6 +34,7 @@
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
 
 mod active_jobs;
+mod approvals;
 mod builder;
 mod check;
 mod check_warnings;
@@ -47,6 +50,7 @@ mod host;
 mod interventions;
 mod job;
 mod kept;
+mod live;
 mod parser;
 mod process_env;
 mod pump;

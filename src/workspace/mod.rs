@@ -15,7 +15,9 @@
 //! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
+//! | `approval_mark` | which account of this machine gave an approval |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `seen_tips` | which commits a push made the tip of a branch |
 //! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
 //! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
@@ -27,6 +29,7 @@
 //! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
 //! build's files should be (`export`).
 
+mod approval_mark;
 mod aside;
 mod attempts;
 mod bound;
@@ -45,6 +48,7 @@ mod ownership;
 mod pins;
 mod pushed;
 mod remove;
+mod seen_tips;
 mod stamp;
 mod stop_request;
 mod tail;
@@ -61,7 +65,7 @@ pub(crate) use self::{
     mounts::{Mounts, SameMount, mounted},
     pushed::Pushed,
     remove::{remove, remove_file},
-    stamp::JobStamp,
+    stamp::{ExportPlace, JobStamp},
     stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

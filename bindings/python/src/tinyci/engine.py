@@ -65,6 +65,7 @@ class Engine:
         settings: Mapping[str, Setting] | None = None,
         env: Mapping[str, str | None] | None = None,
         vars: Mapping[str, str] | None = None,
+        by: tuple[str, str] | None = None,
         hooks: Mapping[str, HookFunction] | None = None,
         functions: Mapping[str, Any] | None = None,
         secrets: Mapping[str, str | bytes] | SecretFunction | None = None,
@@ -81,13 +82,16 @@ class Engine:
         settings: what ``git config tinyci.<key> <value>`` would set, for this engine only.
         env: the environment of every command; None takes a variable of the host's out.
         vars: what every command can use as ``<%= name %>``.
+        by: who acts, as records name it: name and address; else whom git's configuration
+            names.
         hooks: called at points of every run, such as ``before_build``, before the config's own.
         functions: lent to scripts, as ``name`` or ``module::name``: a callable, or a
             :class:`Function` where more is to be said.
         secrets: their values by name, or what is asked for each and may give None, so that
             the folder of ``tinyci.secretsDir`` is looked into.
-        approvals: asked where a deployment wants one and the repository holds none; gives who
-            approves, or True, or None, so that it waits.
+        approvals: asked where a deployment wants one and the repository holds none that counts; gives
+            who approves, or True, or None, so that it waits. Where ``tinyci.approvers`` lists
+            somebody, it is asked only if this process runs as an account there.
         executor: runs the commands instead of this machine, each on a thread of its own; gives the
             exit code, or the number of the signal below zero, as ``subprocess`` does.
         """
@@ -114,6 +118,8 @@ class Engine:
             call(lib.tinyci_options_set_env, options, text(name), optional_text(content))
         for name, value in (vars or {}).items():
             call(lib.tinyci_options_set_var, options, text(name), text(value))
+        if by is not None:
+            call(lib.tinyci_options_set_by, options, text(by[0]), text(by[1]))
         _ask_host(options, self._host)
         self._handle: Pointer | None = make(
             "tinyci_engine",
@@ -261,11 +267,12 @@ class Engine:
         *,
         rollback: bool = False,
         force: bool = False,
+        bare: bool = False,
         by: tuple[str, str] | None = None,
     ) -> dict[str, Any]:
         """What a deployment would do, without doing it. To be shown to a person, and then to be
         carried out as it is: ``engine.deploy(plan=plan)``."""
-        request = _deploy_request(revision, rollback, force, by, None)
+        request = _deploy_request(revision, rollback, force, bare, by, None)
         return self._report(lib.tinyci_deploy_plan_json, optional_text(environment), request)
 
     def deploy(
@@ -275,6 +282,7 @@ class Engine:
         *,
         rollback: bool = False,
         force: bool = False,
+        bare: bool = False,
         by: tuple[str, str] | None = None,
         plan: Mapping[str, Any] | None = None,
         cancel: CancelToken | None = None,
@@ -283,14 +291,16 @@ class Engine:
         :attr:`Run.deployment` tells what came of it, also where it waits for an approval.
 
         environment: where to; the plan's, else ``production``.
-        revision: the commit; the newest that is green, on a branch that is deployed.
+        revision: the commit; the newest green one of the environment's branch that contains what is
+            deployed.
         rollback: go back to what was deployed before.
         force: deploy also what is not green, which the record keeps.
+        bare: deploy the commit's files at once, without what a build adds, which the record keeps.
         by: who deploys, by name and mail address; whom git's configuration names.
         plan: exactly what :meth:`deploy_plan` gave, and only if nothing else is deployed there by
             now; in the place of all before but ``by``.
         """
-        request = _deploy_request(revision, rollback, force, by, plan)
+        request = _deploy_request(revision, rollback, force, bare, by, plan)
         return self._start(lib.tinyci_deploy_start, optional_text(environment), request, cancel)
 
     def rollback(self, environment: str | None = None, *, cancel: CancelToken | None = None) -> Run:
@@ -492,6 +502,7 @@ def _deploy_request(
     revision: str | None,
     rollback: bool,
     force: bool,
+    bare: bool,
     by: tuple[str, str] | None,
     plan: Mapping[str, Any] | None,
 ) -> Pointer:
@@ -499,6 +510,7 @@ def _deploy_request(
     call(lib.tinyci_deploy_request_set_revision, request, optional_text(revision))
     call(lib.tinyci_deploy_request_set_rollback, request, int(rollback))
     call(lib.tinyci_deploy_request_set_force, request, int(force))
+    call(lib.tinyci_deploy_request_set_bare, request, int(bare))
     if by is not None:
         call(lib.tinyci_deploy_request_set_by, request, text(by[0]), text(by[1]))
     if plan is not None:
