@@ -188,6 +188,8 @@ fn out_of_reach(server: &Path, exactly: Option<u32>) -> Vec<String> {
         let mode = there.mode() & 0o7777;
         let wanted = match mode {
             _ if there.is_dir() => 0o2070,
+            // Whose it is proves who approved: no other account may write it.
+            _ if path.file_name().unwrap().to_string_lossy().starts_with("approval.") => 0o040,
             mode if mode & 0o200 == 0 => 0o040,
             _ => 0o060,
         };
