@@ -186,15 +186,17 @@ fn out_of_reach(server: &Path, exactly: Option<u32>) -> Vec<String> {
             continue;
         }
         let mode = there.mode() & 0o7777;
+        // Whose mark of an approval it is proves who approved: nobody else may write it, and it holds
+        // nothing but an id.
+        let is_mark = path.file_name().unwrap().to_string_lossy().starts_with("approval.");
         let wanted = match mode {
             _ if there.is_dir() => 0o2070,
-            // Whose it is proves who approved: no other account may write it.
-            _ if path.file_name().unwrap().to_string_lossy().starts_with("approval.") => 0o040,
+            _ if is_mark => 0o040,
             mode if mode & 0o200 == 0 => 0o040,
             _ => 0o060,
         };
         let wanted = if !there.is_dir() && mode & 0o100 != 0 { wanted | 0o010 } else { wanted };
-        let beyond = exactly.is_some_and(|granted| mode & 0o006 & !granted != 0);
+        let beyond = exactly.is_some_and(|granted| !is_mark && mode & 0o006 & !granted != 0);
         if mode & wanted != wanted || beyond {
             found.push(format!("{mode:04o} {}", path.strip_prefix(server).unwrap().display()));
         }
