@@ -16,7 +16,12 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{cancel::CancelToken, error::ErrorKind, testing::succeed, workspace::JobStamp};
+use crate::{
+    cancel::CancelToken,
+    error::ErrorKind,
+    testing::succeed,
+    workspace::{ExportPlace, JobStamp},
+};
 
 fn name(time: u32) -> String {
     format!("{time}_{}", format!("{time:08x}").repeat(5))
@@ -282,7 +287,12 @@ fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
     let dir = builds(&[1, 2]);
     let place = workspace(dir.path());
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-    let stamp = |run: &str, finished| JobStamp { run: run.to_owned(), started: at(5), finished };
+    let stamp = |run: &str, finished| JobStamp {
+        run: run.to_owned(),
+        started: at(5),
+        finished,
+        export: ExportPlace::Usual,
+    };
     let (first, second) = (place.build(&name(1)), place.build(&name(2)));
     first.write_stamp(&stamp("first", Some(at(7)))).unwrap();
     assert_eq!(first.packed_stamp(), None);
@@ -310,8 +320,12 @@ fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
     let dir = builds(&[1]);
     let place = workspace(dir.path());
     let build = place.build(&name(1));
-    let stamp =
-        |run: &str, finished| JobStamp { run: run.to_owned(), started: UNIX_EPOCH, finished };
+    let stamp = |run: &str, finished| JobStamp {
+        run: run.to_owned(),
+        started: UNIX_EPOCH,
+        finished,
+        export: ExportPlace::Usual,
+    };
     build.write_stamp(&stamp("canceled", None)).unwrap();
     assert_eq!(compact_all(dir.path()).unwrap().len(), 1, "without one it is packed");
     fs::create_dir(build.dir()).unwrap();
