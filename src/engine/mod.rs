@@ -35,6 +35,7 @@
 mod active_jobs;
 mod builder;
 mod check;
+mod check_warnings;
 mod definitions;
 mod deploy;
 mod desk;

@@ -100,6 +100,7 @@ mod deploy_push;
 mod exit_codes;
 #[cfg(feature = "cli")]
 mod green_model;
+#[cfg(feature = "cli")]
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -115,6 +116,7 @@ mod push_server;
 mod push_skip;
 #[cfg(feature = "cli")]
 mod push_together;
+#[cfg(feature = "cli")]
 mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
