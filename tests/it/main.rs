@@ -85,7 +85,7 @@ mod crash_writers;
 mod deploy_build;
 #[cfg(feature = "cli")]
 mod deploy_choice;
-
+#[cfg(feature = "cli")]
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]
