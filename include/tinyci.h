@@ -397,8 +397,8 @@ typedef struct tinyci_commit tinyci_commit;
 typedef struct tinyci_commits tinyci_commits;
 
 /**
- * What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
- * branch that contains what is deployed.
+ * What is to be deployed. Where one is asked for, NULL is the newest commit that is green, on a
+ * branch that is deployed.
  *
  * Owned by the host. What it is given to copies it.
  */
@@ -875,6 +875,25 @@ tinyci_status tinyci_options_set_var(tinyci_options *options,
                                      tinyci_error **err);
 
 /**
+ * Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
+ * that is whom git's configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
+ *
+ * It is the host's word: records keep it beside the account that the host runs as.
+ *
+ * @param options  The options.
+ * @param name     The person's name. Copied.
+ * @param address  The person's mail address. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_by(tinyci_options *options,
+                                    const char *name,
+                                    const char *address,
+                                    tinyci_error **err);
+
+/**
  * Asks for a request at a point of every run, before the config's own hook of that name: an event
  * of kind `TINYCI_EVENT_HOOK`, which the host answers.
  *
@@ -1099,21 +1118,6 @@ tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
 tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
                                          int32_t retry,
                                          tinyci_error **err);
-
-/**
- * Lets a retry make the build anew of a commit that is deployed, in the place of what an environment
- * runs. Without it such a retry is refused.
- *
- * @param selection     The selection.
- * @param replace_live  0 for no, which is how a selection begins; anything else for yes.
- * @param err           Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`.
- *
- * One thread at a time.
- */
-tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
-                                                int32_t replace_live,
-                                                tinyci_error **err);
 
 /**
  * Says whether to look under the baseline too, which holds what was there before tinyci.
@@ -2548,8 +2552,7 @@ tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
                                                  tinyci_error **err);
 
 /**
- * Says whether to deploy also what is not green, and to go back also to what is no longer on a branch
- * that deploys. The record keeps it.
+ * Says whether to deploy also what is not green, which the record keeps.
  *
  * @param request  The request.
  * @param force    0 for no, which is how a request begins; anything else for yes.
@@ -2563,22 +2566,7 @@ tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
                                               tinyci_error **err);
 
 /**
- * Says whether to deploy the commit's files at once, without what a build adds, also if its build is
- * gone: for emergencies. The record keeps it.
- *
- * @param request  The request.
- * @param bare     0 for no, which is how a request begins; anything else for yes.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`.
- *
- * One thread at a time.
- */
-tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
-                                             int32_t bare,
-                                             tinyci_error **err);
-
-/**
- * Says who deploys. Without it, whom git's configuration names.
+ * Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.
  *
  * @param request  The request.
  * @param name     The person's name. Copied.
@@ -2641,15 +2629,15 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
                                       tinyci_error **err);
 
 /**
- * Starts a deployment: the `deploy` of the commit's config, in its export. A build that is gone is
- * made again first, which takes the run lock between two commits. It goes on in threads of
+ * Starts a deployment: the `deploy` of the commit's config, in its export. It goes on in threads of
  * the library's, and its events wait to be pulled. What came of it, `tinyci_run_deployment_json`
  * and `tinyci_run_deploy_outcome` tell.
  *
  * Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
- * config wants is looked for in the repository, and asked of the host where it said so with
- * `TINYCI_ANSWER_APPROVAL`; without one the deployment does nothing, and is
- * `TINYCI_OUTCOME_WAITING`.
+ * config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
+ * it said so with `TINYCI_ANSWER_APPROVAL`; without one that counts the deployment does nothing, and
+ * is `TINYCI_OUTCOME_WAITING`. Where the setting `approvers` lists somebody, the host is asked only if
+ * it runs as one of the accounts there.
  *
  * @param engine       The engine.
  * @param environment  Where to; NULL for the plan's that the request has, else `production`.
@@ -2661,9 +2649,7 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, as `tinyci_run_start`.
  *         What keeps it from beginning comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` where
  *         there is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, not on a
- *         branch that is deployed, or whose config knows no such environment, and where a commit has
- *         to be named: several are as new as each other, or what is deployed would be lost (the plan's
- *         `must_be_named`); `TINYCI_BUSY` while
+ *         branch that is deployed, or whose config knows no such environment; `TINYCI_BUSY` while
  *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
  *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
  *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
@@ -2702,18 +2688,22 @@ tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
 
 /**
  * Approves of one commit, in one environment, with the config that it has, so that the next
- * deployment can go on. The approver is whom git's configuration names.
+ * deployment can go on. The approver is whom the engine's options name, else git's configuration.
+ *
+ * Where git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), it is signed, by a
+ * `git` that is started for it and may ask for a passphrase.
  *
  * @param engine       The engine.
  * @param environment  Where the commit may be deployed to; NULL for `production`.
  * @param rev          The commit, in any of git's revision syntax: better its id, since names move.
  * @param approval     Where the approval is stored, what `tinyci approve --json` prints, to be
  *                     freed with `tinyci_string_free`, or NULL. Its `reference` is the ref that is
- *                     pushed to carry it to the server.
+ *                     pushed to carry it to the server; its `problem` says why it does not count
+ *                     here, where that is so.
  * @param err          Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
- *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where git's configuration
- *         does not say who approves.
+ *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where nobody says who
+ *         approves; `TINYCI_GIT` or `TINYCI_SPAWN` where it cannot be signed.
  *
  * Any thread.
  */

@@ -82,6 +82,8 @@ mod crash_signals;
 #[cfg(feature = "cli")]
 mod crash_writers;
 #[cfg(feature = "cli")]
+mod deploy_approvers;
+#[cfg(feature = "cli")]
 mod deploy_build;
 #[cfg(feature = "cli")]
 mod deploy_choice;
