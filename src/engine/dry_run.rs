@@ -109,6 +109,7 @@ fn forecast_job(
 }
 
 /// What a run of a commit by this pipeline would do.
+#[cfg(feature = "rhai")]
 pub(super) fn dry_run(
     (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
