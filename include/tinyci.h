@@ -342,6 +342,11 @@
 #define TINYCI_OUTCOME_INTERRUPTED 9
 
 /**
+ * Of an environment's history only: it was retired, and nothing runs there any more.
+ */
+#define TINYCI_OUTCOME_RETIRED 10
+
+/**
  * Every attempt of a commit, not only the one that its verdict rests on.
  */
 #define TINYCI_RESULTS_ALL_ATTEMPTS 1
@@ -355,6 +360,16 @@
  * Install even into a folder that other repositories use too (`core.hooksPath`).
  */
 #define TINYCI_INSTALL_SHARED_HOOKS 2
+
+/**
+ * Take the builds in `tinyci.buildsDir` over from a repository that is gone.
+ */
+#define TINYCI_INSTALL_ADOPT_BUILDS 4
+
+/**
+ * Kill commands at once, without a grace period and without `after_all`.
+ */
+#define TINYCI_JOB_CANCEL_KILL 1
 
 /**
  * Remove nothing, and tell what would go.
@@ -860,6 +875,25 @@ tinyci_status tinyci_options_set_var(tinyci_options *options,
                                      tinyci_error **err);
 
 /**
+ * Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
+ * that is whom git's configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
+ *
+ * It is the host's word: records keep it beside the account that the host runs as.
+ *
+ * @param options  The options.
+ * @param name     The person's name. Copied.
+ * @param address  The person's mail address. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_by(tinyci_options *options,
+                                    const char *name,
+                                    const char *address,
+                                    tinyci_error **err);
+
+/**
  * Asks for a request at a point of every run, before the config's own hook of that name: an event
  * of kind `TINYCI_EVENT_HOOK`, which the host answers.
  *
@@ -1038,6 +1072,22 @@ tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
                                               tinyci_error **err);
 
 /**
+ * Adds what was said with the push: `git push -o OPTION`, which git tells a `post-receive` hook in
+ * `GIT_PUSH_OPTION_*`. `ci.skip` gives the commits that the push brought the verdict `skipped`, as
+ * far as they have none and no job of theirs has begun.
+ *
+ * @param selection  The selection.
+ * @param option     The option. Copied. One that tinyci does not know means nothing.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection,
+                                               const char *option,
+                                               tinyci_error **err);
+
+/**
  * Sets what a call does that meets another run in the same repository.
  *
  * @param selection  The selection.
@@ -1055,8 +1105,8 @@ tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
                                            tinyci_error **err);
 
 /**
- * Says whether commits that are named run again though they have a verdict, and any that were
- * tried too often.
+ * Says whether commits that are named run again though they have a verdict, and any that are out
+ * of attempts.
  *
  * @param selection  The selection.
  * @param retry      0 for no, which is how a selection begins; anything else for yes.
@@ -2516,7 +2566,7 @@ tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
                                               tinyci_error **err);
 
 /**
- * Says who deploys. Without it, whom git's configuration names.
+ * Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.
  *
  * @param request  The request.
  * @param name     The person's name. Copied.
@@ -2584,9 +2634,10 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  * and `tinyci_run_deploy_outcome` tell.
  *
  * Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
- * config wants is looked for in the repository, and asked of the host where it said so with
- * `TINYCI_ANSWER_APPROVAL`; without one the deployment does nothing, and is
- * `TINYCI_OUTCOME_WAITING`.
+ * config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
+ * it said so with `TINYCI_ANSWER_APPROVAL`; without one that counts the deployment does nothing, and
+ * is `TINYCI_OUTCOME_WAITING`. Where the setting `approvers` lists somebody, the host is asked only if
+ * it runs as one of the accounts there.
  *
  * @param engine       The engine.
  * @param environment  Where to; NULL for the plan's that the request has, else `production`.
@@ -2637,18 +2688,22 @@ tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
 
 /**
  * Approves of one commit, in one environment, with the config that it has, so that the next
- * deployment can go on. The approver is whom git's configuration names.
+ * deployment can go on. The approver is whom the engine's options name, else git's configuration.
+ *
+ * Where git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), it is signed, by a
+ * `git` that is started for it and may ask for a passphrase.
  *
  * @param engine       The engine.
  * @param environment  Where the commit may be deployed to; NULL for `production`.
  * @param rev          The commit, in any of git's revision syntax: better its id, since names move.
  * @param approval     Where the approval is stored, what `tinyci approve --json` prints, to be
  *                     freed with `tinyci_string_free`, or NULL. Its `reference` is the ref that is
- *                     pushed to carry it to the server.
+ *                     pushed to carry it to the server; its `problem` says why it does not count
+ *                     here, where that is so.
  * @param err          Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
- *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where git's configuration
- *         does not say who approves.
+ *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where nobody says who
+ *         approves; `TINYCI_GIT` or `TINYCI_SPAWN` where it cannot be signed.
  *
  * Any thread.
  */
@@ -2677,6 +2732,22 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
                                     tinyci_error **err);
 
 /**
+ * Puts on record that nothing runs in an environment any more: its builds are no longer pinned, until
+ * the next deployment revives it. Runs nothing.
+ *
+ * @param engine       The engine.
+ * @param environment  Which; NULL for `production`.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
+ *         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_retire(const tinyci_engine *engine,
+                            const char *environment,
+                            tinyci_error **err);
+
+/**
  * Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
  * refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
  *
@@ -2689,8 +2760,8 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
  *                 else was added.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
- *         nothing can be added to, with the line to add by hand; `TINYCI_IO`;
- *         `TINYCI_INVALID_ARG`.
+ *         nothing can be added to, with the line to add by hand, and for builds whose owner is
+ *         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
  *
  * Any thread.
  */
@@ -2731,8 +2802,8 @@ tinyci_status tinyci_uninstall(const tinyci_engine *engine,
  *                packed, and folders that are packed and do not go.
  * @param err     Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
- *         where another call packs already; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot
- *         be listed.
+ *         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
+ *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
  *
  * Any thread.
  */
@@ -2757,6 +2828,73 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 
 /**
+ * Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has ended.
+ * The commit of a job that ends so has no verdict and is out of attempts: only a retry tests it again.
+ * The commits of a run that is ended as a whole are due again, unless there is just one in progress,
+ * which counts as named. A second call kills. A deployment is no job, and is never ended by this.
+ *
+ * A run that this process pulls has to be pulled on meanwhile: its events have to go somewhere. Do so
+ * on another thread, or wait for 0 milliseconds.
+ *
+ * @param engine   The engine.
+ * @param rev      The commit, in any of git's revision syntax; NULL for the whole run.
+ * @param reason   Why, which the record keeps; NULL for no reason.
+ * @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
+ * @param address  The person's mail address; NULL where `name` is.
+ * @param flags    A sum of `TINYCI_JOB_CANCEL_*`.
+ * @param wait_ms  How many milliseconds to wait until it has ended; -1 for as long as that takes.
+ * @param cancel   What can stop the wait from another thread; NULL for nothing.
+ * @param report   Where is stored what was ended, what `tinyci cancel --json` prints, to be freed
+ *                 with `tinyci_string_free`, or NULL. A job that was over before it met the cancel has
+ *                 its own `outcome`, one that has not ended yet has none.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, and where nothing of
+ *         the kind is in progress; `TINYCI_BUSY` where the run does not see the request;
+ *         `TINYCI_CANCELED` where the wait was stopped; `TINYCI_IO` where this account may not ask
+ *         for it; `TINYCI_INVALID_ARG`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_job_cancel(const tinyci_engine *engine,
+                                const char *rev,
+                                const char *reason,
+                                const char *name,
+                                const char *address,
+                                uint32_t flags,
+                                int64_t wait_ms,
+                                const tinyci_cancel *cancel,
+                                char **report,
+                                tinyci_error **err);
+
+/**
+ * Gives a commit the verdict `skipped`, so that it is not tested. A job of it that is in progress is
+ * ended first.
+ *
+ * @param engine   The engine.
+ * @param rev      The commit, in any of git's revision syntax.
+ * @param reason   Why, which the record keeps; NULL for no reason.
+ * @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
+ * @param address  The person's mail address; NULL where `name` is.
+ * @param cancel   What can stop the wait for a job from another thread; NULL for nothing.
+ * @param record   Where the record is stored, what `tinyci skip --json` prints, to be freed with
+ *                 `tinyci_string_free`, or NULL.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
+ *         for a commit that has a verdict, which `tinyci_forget` takes away; `TINYCI_GIT` where the
+ *         notes cannot be written; and as `tinyci_job_cancel` where a job is in progress.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_skip(const tinyci_engine *engine,
+                          const char *rev,
+                          const char *reason,
+                          const char *name,
+                          const char *address,
+                          const tinyci_cancel *cancel,
+                          char **record,
+                          tinyci_error **err);
+
+/**
  * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
  * before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
  * into. Verdicts and records stay. Without any rule those of the repository's settings
@@ -2774,8 +2912,8 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
  * @param err         Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
  *         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
- *         where another call packs or removes builds; `TINYCI_CANCELED`; `TINYCI_IO` where the
- *         builds cannot be listed.
+ *         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
+ *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
  *
  * Any thread.
  */

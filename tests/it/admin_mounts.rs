@@ -110,6 +110,24 @@ fn a_dry_run_names_the_mount_that_keeps_a_build() {
     });
 }
 
+/// Only what is mounted in a build is not of it.
+#[test]
+fn builds_on_a_disk_of_their_own_go_as_ever() {
+    let repo = TestRepo::new();
+    with_own_mounts(|| {
+        let builds = repo.path().join("builds");
+        fs::create_dir(&builds).unwrap();
+        mount(&["-t", "tmpfs", "none", builds.to_str().unwrap()]);
+        let ids = [repo.commit_config("build: 'true'\n"), repo.commit("newer")];
+        run(&repo, &["run", "--all"]).with_code(0);
+        run(&repo, &["run", "--retry", &ids[1]]).with_code(0);
+        run(&repo, &["compact"]).with_code(0);
+        run(&repo, &["prune", "--keep", "1"]).with_code(0);
+        let left = builds_in(repo.path());
+        assert!(left.len() == 1 && left[0].ends_with(&ids[1]), "{left:?}");
+    });
+}
+
 /// What is mounted counts as nobody's: a full disk elsewhere is no reason to remove builds.
 #[test]
 fn what_is_mounted_takes_no_room() {
