@@ -82,6 +82,8 @@ mod crash_signals;
 #[cfg(feature = "cli")]
 mod crash_writers;
 #[cfg(feature = "cli")]
+mod deploy_approvers;
+#[cfg(feature = "cli")]
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]
@@ -96,6 +98,7 @@ mod deploy_push;
 mod exit_codes;
 #[cfg(feature = "cli")]
 mod green_model;
+#[cfg(feature = "cli")]
 mod guide;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod push_hangup;
@@ -111,6 +114,7 @@ mod push_server;
 mod push_skip;
 #[cfg(feature = "cli")]
 mod push_together;
+#[cfg(feature = "cli")]
 mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
