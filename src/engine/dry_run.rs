@@ -108,19 +108,6 @@ fn forecast_job(
     Ok(Forecast { reason: Some(error.report()), ..forecast })
 }
 
-/// What a run of a commit by this pipeline would do.
-#[cfg(feature = "rhai")]
-pub(super) fn dry_run(
-    (shared, env): (&Shared, &ProcessEnv),
-    repo: &Repo,
-    commit: &Commit,
-    (pipeline, scripts): (&Pipeline, &Scripts),
-    assume: &[(String, String)],
-) -> Result<Forecast, Error> {
-    let job = Job::new(commit.clone(), Reason::Named);
-    self::job((shared, env), repo, &job, (pipeline, scripts), assume)
-}
-
 /// True unless it is certain that none of these steps would run in a dry run's job.
 pub(super) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
     let runs = |step: &StepForecast| steps.contains(&step.name) && step.outcome != Outcome::Skipped;
