@@ -349,14 +349,14 @@ fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKin
     phases.map(|phase| LeftOut { step: phase.into(), by }).collect()
 }
 
-/// Leaves a commit untested: a record, and the word. None where it has a word already, which stands.
+/// Leaves a commit untested: a record, and the word. None where it has another word, which stands.
 pub(super) fn write_skip(
     shared: &Shared,
     repo: &Repo,
     commit: &Commit,
     intervention: &Intervention,
 ) -> Result<Option<Record>, Error> {
-    if repo.verdict(commit.id)?.is_some() {
+    if repo.verdict(commit.id)?.is_some_and(|note| note.verdict != Some(Verdict::Skipped)) {
         return Ok(None);
     }
     let now = clock::now_ms();
