@@ -38,6 +38,7 @@ tinyci_status tinyci_options_set_output_limit(tinyci_options *options, uint64_t 
 tinyci_status tinyci_options_set_setting(tinyci_options *options, const char *key, const char *value, tinyci_error **err);
 tinyci_status tinyci_options_set_env(tinyci_options *options, const char *name, const char *value, tinyci_error **err);
 tinyci_status tinyci_options_set_var(tinyci_options *options, const char *name, const char *value, tinyci_error **err);
+tinyci_status tinyci_options_set_by(tinyci_options *options, const char *name, const char *address, tinyci_error **err);
 tinyci_status tinyci_options_add_hook(tinyci_options *options, const char *point, tinyci_error **err);
 tinyci_status tinyci_options_add_function(tinyci_options *options, const char *name, uint32_t min_args, uint32_t max_args, int32_t effect, const char *doc, tinyci_error **err);
 tinyci_status tinyci_options_answer(tinyci_options *options, uint32_t mask, tinyci_error **err);

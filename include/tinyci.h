@@ -875,6 +875,25 @@ tinyci_status tinyci_options_set_var(tinyci_options *options,
                                      tinyci_error **err);
 
 /**
+ * Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
+ * that is whom git's configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
+ *
+ * It is the host's word: records keep it beside the account that the host runs as.
+ *
+ * @param options  The options.
+ * @param name     The person's name. Copied.
+ * @param address  The person's mail address. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_options_set_by(tinyci_options *options,
+                                    const char *name,
+                                    const char *address,
+                                    tinyci_error **err);
+
+/**
  * Asks for a request at a point of every run, before the config's own hook of that name: an event
  * of kind `TINYCI_EVENT_HOOK`, which the host answers.
  *
@@ -2547,7 +2566,7 @@ tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
                                               tinyci_error **err);
 
 /**
- * Says who deploys. Without it, whom git's configuration names.
+ * Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.
  *
  * @param request  The request.
  * @param name     The person's name. Copied.
@@ -2615,9 +2634,10 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  * and `tinyci_run_deploy_outcome` tell.
  *
  * Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
- * config wants is looked for in the repository, and asked of the host where it said so with
- * `TINYCI_ANSWER_APPROVAL`; without one the deployment does nothing, and is
- * `TINYCI_OUTCOME_WAITING`.
+ * config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
+ * it said so with `TINYCI_ANSWER_APPROVAL`; without one that counts the deployment does nothing, and
+ * is `TINYCI_OUTCOME_WAITING`. Where the setting `approvers` lists somebody, the host is asked only if
+ * it runs as one of the accounts there.
  *
  * @param engine       The engine.
  * @param environment  Where to; NULL for the plan's that the request has, else `production`.
@@ -2668,18 +2688,22 @@ tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
 
 /**
  * Approves of one commit, in one environment, with the config that it has, so that the next
- * deployment can go on. The approver is whom git's configuration names.
+ * deployment can go on. The approver is whom the engine's options name, else git's configuration.
+ *
+ * Where git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), it is signed, by a
+ * `git` that is started for it and may ask for a passphrase.
  *
  * @param engine       The engine.
  * @param environment  Where the commit may be deployed to; NULL for `production`.
  * @param rev          The commit, in any of git's revision syntax: better its id, since names move.
  * @param approval     Where the approval is stored, what `tinyci approve --json` prints, to be
  *                     freed with `tinyci_string_free`, or NULL. Its `reference` is the ref that is
- *                     pushed to carry it to the server.
+ *                     pushed to carry it to the server; its `problem` says why it does not count
+ *                     here, where that is so.
  * @param err          Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
- *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where git's configuration
- *         does not say who approves.
+ *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where nobody says who
+ *         approves; `TINYCI_GIT` or `TINYCI_SPAWN` where it cannot be signed.
  *
  * Any thread.
  */

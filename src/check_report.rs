@@ -23,6 +23,8 @@ pub struct CheckReport {
     pub file: String,
     /// What is wrong, in the order in which it was found.
     pub problems: Vec<Problem>,
+    /// What is valid and perhaps not meant, in the same order.
+    pub warnings: Vec<Problem>,
 }
 
 /// One thing that is wrong with a config.
@@ -52,7 +54,14 @@ impl CheckReport {
             _ => Err(error),
         };
         let problems = found.into_iter().map(problem).collect::<Result<_, _>>()?;
-        Ok(Self { file, problems })
+        Ok(Self { file, problems, warnings: Vec::new() })
+    }
+
+    /// The same report with what is valid and perhaps not meant.
+    #[must_use]
+    pub fn with_warnings(mut self, found: &[Error]) -> Self {
+        self.warnings = found.iter().map(|error| Problem::new(error, &self.file)).collect();
+        self
     }
 
     /// The same for the config of a commit: names say in which commit the files are.
@@ -60,15 +69,20 @@ impl CheckReport {
     /// # Errors
     ///
     /// As [`new`](CheckReport::new).
-    pub fn of_commit(revision: impl Into<String>, found: Vec<Error>) -> Result<Self, Error> {
-        let mut report = Self::new(revision, found)?;
-        for file in report.problems.iter_mut().filter_map(|problem| problem.file.as_mut()) {
+    pub fn of_commit(
+        revision: impl Into<String>,
+        found: Vec<Error>,
+        warnings: &[Error],
+    ) -> Result<Self, Error> {
+        let mut report = Self::new(revision, found)?.with_warnings(warnings);
+        let all = report.problems.iter_mut().chain(&mut report.warnings);
+        for file in all.filter_map(|problem| problem.file.as_mut()) {
             *file = format!("{}:{file}", report.file);
         }
         Ok(report)
     }
 
-    /// Whether nothing is wrong.
+    /// True if nothing is wrong. Warnings do not count.
     pub fn is_valid(&self) -> bool {
         self.problems.is_empty()
     }

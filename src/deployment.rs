@@ -131,16 +131,21 @@ pub struct Deployment {
     pub forced: bool,
     /// Whether it went back to an earlier deployment.
     pub rollback: bool,
-    /// Who approved, if somebody had to.
+    /// Who approved, if somebody had to. Where a signature proves somebody else than who they say
+    /// they are, it is whom it proves.
     pub approved_by: Option<String>,
+    /// How it is known who approved.
+    pub approval_proof: Option<ApprovalProof>,
     /// The blob of the config that said how, as hexadecimal digits.
     pub config: String,
     /// When it began.
     pub started: SystemTime,
     /// When it ended; none while it runs, and where nobody saw it end.
     pub finished: Option<SystemTime>,
-    /// Who deployed: `Name <address>`.
+    /// Who deployed, by their own word: `Name <address>`.
     pub by: String,
+    /// The account of the machine that did it, by its number there; none where it has no name.
+    pub account: Option<String>,
     /// The remote whose deployment it is, as it was last fetched; none of one's own. Whether one
     /// without an end still runs is not seen from here: it counts as running.
     pub remote: Option<String>,
@@ -288,6 +293,10 @@ pub struct DeployPlan {
     pub passed_over: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
     pub approval: ApprovalState,
+    /// Approvals that do not count, the oldest first, each with its [`problem`](Approval::problem).
+    pub uncounted: Vec<Approval>,
+    /// Why no approval at all can count here, by the settings.
+    pub approval_fault: Option<String>,
     /// What it would do, one after the other, if every command passed: commands as `$ command`, of
     /// several lines where the config has them so, and what else a script would bring about.
     pub acts: Vec<String>,
@@ -306,7 +315,7 @@ pub enum ApprovalState {
     /// The config does not ask for one. A script may still do so while it deploys.
     NotNeeded,
     /// Somebody has approved.
-    Given(Approval),
+    Given(Box<Approval>),
     /// Nobody has yet.
     Awaited,
 }
@@ -323,8 +332,86 @@ pub struct Approval {
     pub commit: CommitId,
     /// The blob of its config, as hexadecimal digits.
     pub config: String,
-    /// Who: `Name <address>`.
+    /// Who, by their own word: `Name <address>`. Empty where nobody is named.
     pub by: String,
     /// When.
     pub time: SystemTime,
+    /// Whether it is signed with an ssh key. What that is worth, the proof tells.
+    pub signed: bool,
+    /// How it is known who gave it, where it counts.
+    pub proof: Option<ApprovalProof>,
+    /// Why it does not count in this repository, by its settings.
+    pub problem: Option<String>,
+}
+
+impl Approval {
+    /// Who gave it: by their own word, unless a signature proves it to be somebody else.
+    pub fn approver(&self) -> &str {
+        match &self.proof {
+            Some(ApprovalProof::Signature { principal, .. })
+                if !address_of(&self.by).eq_ignore_ascii_case(principal) =>
+            {
+                principal
+            }
+            _ => &self.by,
+        }
+    }
+}
+
+/// The address in `Name <address>`; all of it where there is none.
+pub(crate) fn address_of(by: &str) -> &str {
+    let inner = by.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inner.map_or(by, |(address, _)| address).trim()
+}
+
+/// How it is known who gave an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApprovalProof {
+    /// By their own word, which is enough where `tinyci.approvers` lists nobody.
+    Word,
+    /// By a signature.
+    Signature {
+        /// Whom the allowed signers file gives the key to.
+        principal: String,
+        /// The key's fingerprint: `SHA256:…`.
+        key: String,
+    },
+    /// It was given on this machine, by this account.
+    Account(String),
+    /// The embedding program says so, which runs as this account.
+    Program(String),
+}
+
+impl fmt::Display for ApprovalProof {
+    /// In a few words, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApprovalProof::Word => f.write_str("unproven"),
+            ApprovalProof::Signature { principal, key } => {
+                write!(f, "signed as {principal} with {key}")
+            }
+            ApprovalProof::Account(account) => write!(f, "given here by the account {account}"),
+            ApprovalProof::Program(account) => {
+                write!(f, "told by a program of the account {account}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_stands_in_brackets() {
+        for (by, address) in [
+            ("Grace <grace@example.org>", "grace@example.org"),
+            ("grace@example.org", "grace@example.org"),
+            ("A <b> <c@d>", "c@d"),
+            ("the host", "the host"),
+        ] {
+            assert_eq!(address_of(by), address);
+        }
+    }
 }

@@ -52,6 +52,38 @@ pub(crate) fn text_matches_list<'g>(
     })
 }
 
+/// True if it is certain that no text matches both lists. An empty list asks for nothing.
+pub(crate) fn texts_are_disjoint(one: &[String], other: &[String]) -> bool {
+    let holds = |list: &[String], text: &str| {
+        list.is_empty() || text_matches_list(list.iter().map(String::as_str), text)
+    };
+    let may_meet = |one_glob: &str, other_glob: &str| match (
+        one_glob.split_once('*'),
+        other_glob.split_once('*'),
+    ) {
+        (None, _) => holds(one, one_glob) && holds(other, one_glob),
+        (_, None) => holds(one, other_glob) && holds(other, other_glob),
+        (Some((begin, _)), Some((other_begin, _))) => {
+            let (end, other_end) = (after_last_star(one_glob), after_last_star(other_glob));
+            (begin.starts_with(other_begin) || other_begin.starts_with(begin))
+                && (end.ends_with(other_end) || other_end.ends_with(end))
+        }
+    };
+    let others = widest(other);
+    !widest(one).iter().any(|glob| others.iter().any(|other| may_meet(glob, other)))
+}
+
+/// Globs that match at least what a list does: what it takes away is not looked at.
+fn widest(list: &[String]) -> Vec<&str> {
+    let begins_with_all = list.first().is_none_or(|first| first.starts_with('!'));
+    let added = list.iter().map(String::as_str).filter(|glob| !glob.starts_with('!'));
+    begins_with_all.then_some("*").into_iter().chain(added).collect()
+}
+
+fn after_last_star(glob: &str) -> &str {
+    glob.rsplit('*').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

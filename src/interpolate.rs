@@ -42,7 +42,7 @@ const IN_ENVIRONMENT: [&str; 15] = [
 pub(crate) const OF_DEPLOY: &str = "environment";
 
 /// The one that a step has only if a tag asks for it.
-pub(crate) const OF_TAG: &str = "tag";
+const OF_TAG: &str = "tag";
 
 /// What [`interpolate`] fills in: names and their values.
 ///
@@ -384,6 +384,12 @@ fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
         "it may hold A-Z a-z 0-9 _ . / : @ + , = - and not begin with `-`".to_owned()
     };
     Err(format!("the value of `{name}` {reason} and cannot stand in a command as it is; {way_out}"))
+}
+
+/// True if a placeholder of this text is `tag` and nothing else.
+pub(crate) fn names_tag(text: &str) -> bool {
+    let inside = text.split("<%=").skip(1).filter_map(|rest| rest.split("%>").next());
+    inside.into_iter().any(|name| name.trim() == OF_TAG)
 }
 
 fn is_variable_name(name: &str) -> bool {

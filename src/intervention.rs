@@ -9,8 +9,10 @@ use crate::{commit::CommitId, outcome::Outcome, selection::Wait};
 pub struct Intervention {
     /// What was decided.
     pub kind: InterventionKind,
-    /// Who decided it: a name and an address, or the account that pushed.
+    /// Who decided it, by their own word: a name and an address; or the account that pushed.
     pub by: String,
+    /// The account of the machine that acted for them.
+    pub account: Option<String>,
     /// Why, as far as that was said.
     pub reason: Option<String>,
 }
@@ -60,7 +62,12 @@ impl Intervention {
     /// one line.
     pub(crate) fn new(kind: InterventionKind, by: &str, reason: Option<&str>) -> Self {
         let reason = reason.map(one_line).filter(|reason| !reason.is_empty());
-        Self { kind, by: one_line(by), reason }
+        Self { kind, by: one_line(by), account: None, reason }
+    }
+
+    /// The same with the account that acts.
+    pub(crate) fn with_account(self, account: Option<&str>) -> Self {
+        Self { account: account.map(one_line), ..self }
     }
 
     /// Who and why, as it follows "Canceled …" and "Skipped …" in a log.

@@ -126,10 +126,12 @@ mod tests {
                 forced: false,
                 rollback: kind == "<",
                 approved_by: None,
+                approval_proof: None,
                 config: String::new(),
                 started: UNIX_EPOCH,
                 finished: None,
                 by: String::new(),
+                account: None,
                 remote: None,
             };
             let end = Deployment { outcome, finished: Some(UNIX_EPOCH), ..begin.clone() };

@@ -42,6 +42,7 @@
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
 mod answer;
+mod approval_rules;
 mod bytes;
 mod cancel;
 #[cfg(feature = "capi")]
@@ -89,6 +90,7 @@ mod secret_dir;
 mod selection;
 mod setting;
 mod sharing;
+mod signatures;
 mod status;
 mod step;
 mod suggestion;
@@ -111,7 +113,8 @@ pub use crate::{
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
     deployment::{
-        Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+        Approval, ApprovalProof, ApprovalState, DeployOutcome, DeployPlan, DeployRequest,
+        Deployment, Deploys,
     },
     duration::parse_duration,
     engine::{

@@ -411,6 +411,13 @@ impl Pipeline {
         self.steps.contains_key(&Phase::Deploy.into()).then_some(&self.deploy)
     }
 
+    /// True if it is a script that is for some branches or tags alone, as one is that asks for them
+    /// when it runs.
+    pub(crate) fn asks_for_ref(&self) -> bool {
+        let When { branch, tag, .. } = &self.when;
+        self.format == Format::Rhai && !(branch.is_empty() && tag.is_empty())
+    }
+
     /// Its steps in the order of a run, `deploy` last.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         StepName::ALL.into_iter().filter_map(|name| self.steps.get(&name))

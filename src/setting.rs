@@ -6,7 +6,7 @@
 #[non_exhaustive]
 pub struct Setting {
     /// What `git config` calls it: `tinyci.jobs`.
-    pub key: &'static str,
+    pub key: String,
     /// What is set and holds: several values of a key that takes several, else one; none where the
     /// default holds.
     pub values: Vec<String>,

@@ -1031,6 +1031,10 @@ public:
     options &var(const std::string &name, const std::string &text) {
         return set(tinyci_options_set_var, detail::text(name), detail::text(text));
     }
+    /// Who acts, as records name it. Without it, whom git's configuration names.
+    options &by(const std::string &name, const std::string &address) {
+        return set(tinyci_options_set_by, detail::text(name), detail::text(address));
+    }
 
     /// Calls this at a point of every run, such as `before_build`, before the config's own hook of
     /// that name; several in the order in which they were added.

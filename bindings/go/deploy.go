@@ -21,8 +21,9 @@ type Deployment struct {
 	Outcome Outcome
 	// Forced tells whether it was not green, Rollback whether it went back.
 	Forced, Rollback bool
-	// By is who deployed, ApprovedBy who approved; "" where nobody had to.
-	By, ApprovedBy string
+	// By is who deployed, by their own word, and Account the account of the machine that did it;
+	// ApprovedBy is who approved; "" where nobody had to.
+	By, Account, ApprovedBy string
 	// Reason says why it is what it is, where that has to be said.
 	Reason string
 	// Job is the name of the attempt, which its events have too.
@@ -36,17 +37,17 @@ type Deployment struct {
 // UnmarshalJSON reads a deployment as tinyci writes it.
 func (d *Deployment) UnmarshalJSON(text []byte) error {
 	var mirror struct {
-		Commit, From, Environment, By, Reason, Run string
-		Outcome                                    Outcome
-		Forced, Rollback                           bool
-		ApprovedBy                                 string `json:"approved_by"`
-		Started, Finished                          time.Time
+		Commit, From, Environment, By, Account, Reason, Run string
+		Outcome                                             Outcome
+		Forced, Rollback                                    bool
+		ApprovedBy                                          string `json:"approved_by"`
+		Started, Finished                                   time.Time
 	}
 	err := json.Unmarshal(text, &mirror)
 	*d = Deployment{
 		Commit: mirror.Commit, From: mirror.From, Environment: mirror.Environment,
 		Outcome: mirror.Outcome, Forced: mirror.Forced, Rollback: mirror.Rollback,
-		By: mirror.By, ApprovedBy: mirror.ApprovedBy, Reason: mirror.Reason, Job: mirror.Run,
+		By: mirror.By, Account: mirror.Account, ApprovedBy: mirror.ApprovedBy, Reason: mirror.Reason, Job: mirror.Run,
 		Started: mirror.Started, Finished: mirror.Finished, JSON: append(json.RawMessage(nil), text...),
 	}
 	return err
@@ -111,7 +112,8 @@ type DeployPlan struct {
 	Running *Deployment
 	// Coming are the commits that it brings, Leaving those that it takes away.
 	Coming, Leaving []Commit
-	// Approval says whether somebody has to approve, and ApprovedBy who did.
+	// Approval says whether somebody has to approve, and ApprovedBy who did. Which approvals do not
+	// count, and why, stands in JSON.
 	Approval   string
 	ApprovedBy string `json:"approved_by"`
 	// Acts are what it would do, in order.
@@ -229,12 +231,14 @@ type Approval struct {
 	Commit string
 	// Environment is where it may be deployed to.
 	Environment string
-	// By is who approved, as git's configuration names them.
+	// By is who approved, as git's configuration or By names them.
 	By string
 	// Time is when.
 	Time time.Time
 	// Reference is the ref that is pushed to carry it to the server.
 	Reference string
+	// Problem says why it does not count in this repository; "" where it does.
+	Problem string
 }
 
 // Approve approves of one commit, in one environment, so that the next deployment can go on. The

@@ -118,6 +118,12 @@ func TestADeploymentWaitsForAnApproval(t *testing.T) {
 	pull(run)
 	check(t, "refused", errors.Is(run.Err(), tinyci.ErrHostAbort), true)
 
+	others := repo.open(tinyci.Setting("approvers", "grace@example.org"), tinyci.By("Joan", "joan@example.org"))
+	joans, err := others.Approve("", "HEAD")
+	check(t, "error", err, nil)
+	check(t, "by", joans.By, "Joan <joan@example.org>")
+	check(t, "problem", strings.Contains(joans.Problem, "does not list"), true)
+	repo.git("update-ref", "-d", joans.Reference)
 	approval, err := engine.Approve("", "HEAD")
 	if err != nil || approval.Commit != repo.git("rev-parse", "HEAD") || approval.Reference == "" {
 		t.Errorf("%+v %v", approval, err)

@@ -106,6 +106,17 @@ func Setting(key, value string) Option {
 	}
 }
 
+// By says who acts, as records name it; else it is whom git's configuration names.
+func By(name, address string) Option {
+	return func(s *settings) {
+		var t texts
+		who, where := t.of("name", name), t.of("address", address)
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+			return C.tinyci_options_set_by(s.c, who, where, err)
+		})
+	}
+}
+
 // Env sets a variable in the environment of every command.
 func Env(name, value string) Option {
 	return func(s *settings) {

@@ -82,6 +82,8 @@ export interface Options {
   env?: Record<string, string | null>;
   /** Variables that every command can use in a tag. */
   vars?: Record<string, string>;
+  /** Who acts, as records name it; else whom git's configuration names. */
+  by?: { name: string; address: string };
   /** What is called at points of every run, before the config's own hook of that name. */
   hooks?: Partial<Record<HookPoint, (hook: Hook) => unknown>>;
   /** Functions that scripts can call, by `name` or `module::name`. */
@@ -89,8 +91,9 @@ export interface Options {
   /** Answers for secrets; with null, the folder of `tinyci.secretsDir` is looked into. */
   secrets?: (name: string, request: Request) => Awaitable<string | Uint8Array | null | undefined>;
   /**
-   * Asked where a deployment wants an approval that is not in the repository: gives who approves, such
-   * as `Ada <ada@example.org>`, or true; else the deployment waits.
+   * Asked where a deployment wants an approval, and none in the repository counts: gives who approves,
+   * such as `Ada <ada@example.org>`, or true; else the deployment waits. Where `tinyci.approvers` lists
+   * somebody, it is asked only if this process runs as an account there.
    */
   approvals?: (request: ApprovalRequest) => Awaitable<string | boolean | null | undefined>;
   /** Runs the commands, instead of the local machine. */

@@ -50,6 +50,7 @@ pub(super) struct Options {
     settings: Vec<(String, String)>,
     env: Vec<(String, Option<String>)>,
     vars: Vec<(String, String)>,
+    by: Option<(String, String)>,
     /// The points of a run at which the host is asked, each once.
     pub(super) hooks: Vec<Hook>,
     /// The functions that the host lends to scripts.
@@ -97,6 +98,9 @@ impl Options {
                 Some(value) => builder.env(name, value),
                 None => builder.env_remove(name),
             };
+        }
+        if let Some((name, address)) = &self.by {
+            builder = builder.by(name, address);
         }
         self.vars.iter().fold(builder, |builder, (name, value)| builder.var(name, value))
     }
@@ -329,6 +333,32 @@ pub extern "C" fn tinyci_options_set_var(
     set(options, err, |options| {
         let (name, value) = (name.required("name")?, value.required("value")?);
         options.vars.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    })
+}
+
+/// Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
+/// that is whom git's configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
+///
+/// It is the host's word: records keep it beside the account that the host runs as.
+///
+/// @param options  The options.
+/// @param name     The person's name. Copied.
+/// @param address  The person's mail address. Copied.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_options_set_by(
+    options: Option<&mut tinyci_options>,
+    name: CText<'_>,
+    address: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    set(options, err, |options| {
+        let (name, address) = (name.required("name")?, address.required("address")?);
+        options.by = Some((name.to_owned(), address.to_owned()));
         Ok(())
     })
 }

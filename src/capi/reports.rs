@@ -88,7 +88,8 @@ pub extern "C" fn tinyci_check_json(
     guard::make(engine, out, err, |opened| {
         let rev = rev.required("rev")?;
         let found = opened.engine.check(rev)?;
-        Ok(c_text(&CheckReport::of_commit(rev, found)?.to_json()))
+        let warnings = opened.engine.check_warnings(rev)?;
+        Ok(c_text(&CheckReport::of_commit(rev, found, &warnings)?.to_json()))
     })
 }
 
@@ -121,8 +122,10 @@ pub extern "C" fn tinyci_check_text_json(
     guard::make(engine, out, err, |opened| {
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
-        let found = opened.builder_with_functions().check_config(text, format, name);
-        Ok(c_text(&CheckReport::new(name, found)?.to_json()))
+        let builder = opened.builder_with_functions();
+        let found = builder.check_config(text, format, name);
+        let warnings = builder.config_warnings(text, format, name);
+        Ok(c_text(&CheckReport::new(name, found)?.with_warnings(&warnings).to_json()))
     })
 }
 

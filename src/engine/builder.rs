@@ -65,6 +65,8 @@ pub(super) struct Options {
     pub(super) functions: Vec<HostFunction>,
     pub(super) secrets: Option<Arc<SecretFn>>,
     pub(super) approvals: Option<Arc<ApprovalFn>>,
+    /// Who acts, by name and address.
+    pub(super) by: Option<(String, String)>,
     pub(super) executor: Option<Arc<dyn Executor>>,
     /// The first mistake, reported when the engine is opened.
     pub(super) mistake: Option<Error>,
@@ -263,11 +265,27 @@ impl EngineBuilder {
         self
     }
 
+    /// Says who deploys, approves, unlocks, cancels and skips through this engine. Without it, that is whom git's
+    /// configuration names; [`DeployRequest::by`](crate::DeployRequest::by) says it of one
+    /// deployment.
+    ///
+    /// It is this program's word: records keep it beside the account that the program runs as.
+    ///
+    /// ```
+    /// let builder = tinyci::Engine::builder("/srv/git/app.git").by("Ada", "ada@example.org");
+    /// assert!(builder.mistake().is_none());
+    /// ```
+    pub fn by(mut self, name: impl Into<String>, address: impl Into<String>) -> Self {
+        self.options.by = Some((name.into(), address.into()));
+        self
+    }
+
     /// Answers whether a deployment may go on: who approves, or `None` where nobody has yet.
     ///
-    /// It is asked only where the config wants an approval and the repository holds none
-    /// ([`Engine::approve`]). Without an answer the deployment ends as
-    /// [`Waiting`](crate::DeployOutcome::Waiting). Where the config wants the approval, an error keeps
+    /// It is asked only where the config or the settings want an approval and the repository holds none
+    /// that counts ([`Engine::approve`]), and where `tinyci.approvers` lists somebody only if this
+    /// process runs as one of the accounts there. Without an answer the deployment ends as
+    /// [`Waiting`](crate::DeployOutcome::Waiting). Where the approval is wanted beforehand, an error keeps
     /// the deployment from beginning; where a script asks, it fails the deployment.
     ///
     /// ```no_run

@@ -2,6 +2,7 @@
 
 use super::{
     builder::{EngineBuilder, Options},
+    check_warnings,
     handle::{Engine, Shared, on_big_thread},
 };
 use crate::{
@@ -46,7 +47,61 @@ impl EngineBuilder {
     }
 }
 
+impl EngineBuilder {
+    /// Finds what is valid in a config and perhaps not meant: build and test that can never run for
+    /// one and the same ref, a placeholder `tag` where no condition asks for a tag, and the first
+    /// place of a script that reads the branch or the tags, so that its verdict holds for one ref.
+    ///
+    /// None for a config that [`check_config`](EngineBuilder::check_config) cannot read.
+    ///
+    /// ```
+    /// use tinyci::{Engine, Format};
+    ///
+    /// let config = "build: {run: make, when: {branch: main}}\ntest: {run: a, when: {branch: dev}}\n";
+    /// let found = Engine::builder(".").config_warnings(config, Format::Yaml, ".tinyci.yml");
+    /// assert!(found[0].message().starts_with("build and test can never run"));
+    /// ```
+    pub fn config_warnings(
+        &self,
+        text: impl AsRef<[u8]>,
+        format: Format,
+        name: &str,
+    ) -> Vec<Error> {
+        let text = text.as_ref();
+        let found = on_big_thread("tinyci check", || {
+            Ok(match format {
+                Format::Yaml => yaml_warnings(text, name),
+                Format::Rhai => scripts::warnings_in_folder(text, name, self),
+            })
+        });
+        found.unwrap_or_default()
+    }
+}
+
 impl Engine {
+    /// Finds what is valid in the config of a commit and perhaps not meant, as
+    /// [`EngineBuilder::config_warnings`] does for one that is not committed yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Engine::check).
+    pub fn check_warnings(&self, revision: &str) -> Result<Vec<Error>, Error> {
+        on_big_thread("tinyci check", || {
+            let repo = self.shared.repo()?;
+            let commit = repo.resolve(revision)?;
+            let config = match repo.needed_config(commit) {
+                Ok(config) => config,
+                Err(error) if error.kind() == ErrorKind::Config => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            };
+            let (file, options) = ((config.name, &*config.bytes), &self.shared.options);
+            Ok(match config.format {
+                Format::Yaml => yaml_warnings(&config.bytes, config.name),
+                Format::Rhai => scripts::warnings_in_commit(file, &repo, commit, options),
+            })
+        })
+    }
+
     /// Finds what is wrong with the config of a commit without running anything, as
     /// [`EngineBuilder::check_config`] does for one that is not committed yet.
     ///
@@ -80,11 +135,17 @@ fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Error> {
         Err(error) => return vec![error],
     };
     let found = scripts::in_tags(&pipeline, options).into_iter().chain(pipeline.warnings);
-    let error = |it: Warning| {
-        let error = Error::new(ErrorKind::Config, it.message);
-        error.with_path(name).with_position(it.position)
-    };
-    found.map(error).collect()
+    found.map(|it| located(it, name)).collect()
+}
+
+fn yaml_warnings(text: &[u8], name: &str) -> Vec<Error> {
+    let pipeline = Pipeline::parse(text, Format::Yaml, name);
+    let found = pipeline.map(|it| check_warnings::of_pipeline(&it)).unwrap_or_default();
+    found.into_iter().map(|it| located(it, name)).collect()
+}
+
+fn located(it: Warning, name: &str) -> Error {
+    Error::new(ErrorKind::Config, it.message).with_path(name).with_position(it.position)
 }
 
 #[cfg(feature = "rhai")]
@@ -116,6 +177,29 @@ mod scripts {
         script::check(text, name, &tree, &options.functions, &options.vars)
     }
 
+    pub(super) fn warnings_in_folder(
+        text: &[u8],
+        name: &str,
+        builder: &EngineBuilder,
+    ) -> Vec<Error> {
+        match name.ends_with(TESTS_SUFFIX) {
+            true => Vec::new(),
+            false => {
+                let folder = Folder::new(&builder.path);
+                script::warnings(text, name, &folder, &builder.options.functions)
+            }
+        }
+    }
+
+    pub(super) fn warnings_in_commit(
+        (name, text): (&str, &[u8]),
+        repo: &Repo,
+        id: CommitId,
+        options: &Options,
+    ) -> Vec<Error> {
+        script::warnings(text, name, &CommitTree { repo, id }, &options.functions)
+    }
+
     pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
         let judge = script::ExpressionJudge::new(&options.functions);
         pipeline.check_tags_with(&options.vars, &|expression, names| judge.check(expression, names))
@@ -142,6 +226,19 @@ mod scripts {
     ) -> Vec<Error> {
         let message = "this program was built without the feature `rhai` and reads no scripts";
         vec![Error::new(ErrorKind::Unsupported, message).with_path(name)]
+    }
+
+    pub(super) fn warnings_in_folder(_: &[u8], _: &str, _: &EngineBuilder) -> Vec<Error> {
+        Vec::new()
+    }
+
+    pub(super) fn warnings_in_commit(
+        _: (&str, &[u8]),
+        _: &Repo,
+        _: CommitId,
+        _: &Options,
+    ) -> Vec<Error> {
+        Vec::new()
     }
 
     pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {

@@ -5,12 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{pump::Sender, secrets::unasked};
+use super::{approvals::Approvals, pump::Sender, secrets::unasked};
 use crate::{
     answer::{HookError, answered},
     commit::{Commit, CommitId},
+    deployment::ApprovalProof,
     error::{Error, ErrorKind},
     outcome::Outcome,
+    pipeline::DeployRules,
     repo::Repo,
     request_context::RequestContext,
 };
@@ -58,12 +60,29 @@ pub(super) struct Desk {
     pub(super) config: String,
     /// The host's answer, and the events that it has to have seen before.
     pub(super) host: Option<(Arc<ApprovalFn>, Sender)>,
-    /// Who approved, once somebody was asked for.
-    pub(super) given_by: Arc<Mutex<Option<String>>>,
+    /// Which approvals count.
+    pub(super) approvals: Approvals,
+    /// What came of it, once somebody was asked for.
+    pub(super) answer: Arc<Mutex<DeskAnswer>>,
+}
+
+/// What came of a question.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DeskAnswer {
+    /// Who approved, and how that is known.
+    pub(super) given_by: Option<(String, ApprovalProof)>,
+    /// Why others who did, or could have, do not count: a sentence each.
+    pub(super) problems: Vec<String>,
 }
 
 impl Desk {
-    /// Whether somebody approved: in a ref of the repository, or else the host now.
+    /// Whether the deployment needs an approval before it begins: the config says so, or the server.
+    pub(super) fn is_wanted(&self, rules: &DeployRules) -> bool {
+        rules.approve || self.approvals.rules.wants(&self.environment)
+    }
+
+    /// Whether somebody approved whose approval counts: in a ref of the repository, or else the host
+    /// now.
     ///
     /// # Errors
     ///
@@ -77,21 +96,55 @@ impl Desk {
         context: &RequestContext,
     ) -> Result<bool, Error> {
         let repo = Repo::open(&self.root)?;
-        let stored = repo.approvals(&self.environment, self.commit, &self.config)?;
-        let by = match stored.into_iter().next() {
-            Some(approval) => Some(approval.by),
-            None => self.ask_host(question, context)?,
+        let found = self.approvals.find(&repo, &self.environment, self.commit, &self.config)?;
+        let mut answer = DeskAnswer { given_by: None, problems: found.problems().collect() };
+        answer.given_by = match found.counted {
+            Some(approval) => {
+                let by = approval.approver().to_owned();
+                approval.proof.map(|proof| (by, proof))
+            }
+            None => self.host_approves(&repo, question, context, &mut answer.problems)?,
         };
-        let given = by.is_some();
-        if given {
-            *self.given_by.lock().unwrap_or_else(PoisonError::into_inner) = by;
+        let given = answer.given_by.is_some();
+        if !given {
+            answer.problems.extend(self.approvals.fault(&repo)?);
         }
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
         Ok(given)
     }
 
-    /// Who approved, if anybody was asked for and did.
-    pub(super) fn given_by(&self) -> Option<String> {
-        self.given_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What came of it, if anybody was asked for.
+    pub(super) fn answer(&self) -> DeskAnswer {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who the host says approves, if it is asked, and its word counts.
+    fn host_approves(
+        &self,
+        repo: &Repo,
+        question: Option<&str>,
+        context: &RequestContext,
+        problems: &mut Vec<String>,
+    ) -> Result<Option<(String, ApprovalProof)>, Error> {
+        if self.host.is_none() {
+            return Ok(None);
+        }
+        let account = match self.approvals.check_program() {
+            Ok(account) => account,
+            // Nobody is asked for what counts for nothing.
+            Err(problem) => {
+                problems.push(problem);
+                return Ok(None);
+            }
+        };
+        let Some(by) = self.ask_host(question, context)? else { return Ok(None) };
+        match self.approvals.of_program(repo, self.commit, &by, account)? {
+            Ok(proof) => Ok(Some((by, proof))),
+            Err(problem) => {
+                problems.push(problem);
+                Ok(None)
+            }
+        }
     }
 
     fn ask_host(

@@ -241,6 +241,11 @@ impl Engine {
         })
     }
 
+    /// What there is to say of the settings of approvals: who is listed and can approve of nothing.
+    pub(super) fn approval_warnings(&self, repo: &Repo) -> Result<Vec<String>, Error> {
+        self.shared.approvals(&self.shared.process_env()).warnings(repo)
+    }
+
     /// Why nothing can be run, deployed, packed or pruned here, if the folder of builds
     /// (`tinyci.buildsDir`) is another repository's. What only reads goes on.
     ///
@@ -604,6 +609,7 @@ impl Engine {
         installed.notes.extend(workspace.builds_warning());
         installed.notes.extend(self.path_warning());
         installed.notes.extend(repo.head_fault()?);
+        installed.notes.extend(self.approval_warnings(&repo)?);
         installed.notes.extend(due::leave_backlog(&self.shared, &repo)?);
         Ok(installed)
     }

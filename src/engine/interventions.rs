@@ -29,6 +29,7 @@ use crate::{
     },
     outcome::{Outcome, Verdict},
     pipeline::Phase,
+    process::{account_name, own_account},
     record::{LeftOut, LeftOutBy, Record},
     repo::{Line, Replace, Repo, Written},
     selection::Wait,
@@ -82,9 +83,8 @@ impl Engine {
     ) -> Result<Cancellation, Error> {
         let repo = self.shared.repo()?;
         let named = request.revision.as_deref().map(|it| repo.resolve(it)).transpose()?;
-        let by = self.decided_by(&repo, request.by.as_ref());
-        let reason = request.reason.as_deref();
-        let intervention = Intervention::new(InterventionKind::Cancel, &by, reason);
+        let decided = (InterventionKind::Cancel, request.reason.as_deref());
+        let intervention = self.decided_by(&repo, request.by.as_ref(), decided);
         let Some(active) = Active::find(&self.shared, named)? else {
             return Err(not_in_progress(&self.shared, &repo, named)?);
         };
@@ -114,9 +114,8 @@ impl Engine {
     pub fn skip(&self, request: &SkipRequest, cancel: &CancelToken) -> Result<Record, Error> {
         let repo = self.shared.repo()?;
         let commit = repo.commit(repo.resolve(&request.revision)?)?;
-        let by = self.decided_by(&repo, request.by.as_ref());
-        let reason = request.reason.as_deref();
-        let intervention = Intervention::new(InterventionKind::Skip, &by, reason);
+        let decided = (InterventionKind::Skip, request.reason.as_deref());
+        let intervention = self.decided_by(&repo, request.by.as_ref(), decided);
         let view = CancelView::new(cancel, 1);
         refuse_settled(&repo, commit.id)?;
         self.end_job_of(commit.id, &intervention, &view)?;
@@ -142,10 +141,18 @@ impl Engine {
         }
     }
 
-    /// Who decides: whom the host names, else git's configuration, else the account.
-    fn decided_by(&self, repo: &Repo, named: Option<&(String, String)>) -> String {
-        let user = self.shared.process_env().user;
-        Identity::of(repo, named, user.as_deref()).to_string()
+    /// What is decided, and by whom: whom the request names, else the engine, else git's
+    /// configuration, else the account.
+    fn decided_by(
+        &self,
+        repo: &Repo,
+        named: Option<&(String, String)>,
+        (kind, reason): (InterventionKind, Option<&str>),
+    ) -> Intervention {
+        let env = self.shared.process_env();
+        let by = Identity::of(&self.shared, repo, named, &env).to_string();
+        let account = account_name(own_account(), &env.passed);
+        Intervention::new(kind, &by, reason).with_account(Some(&account))
     }
 }
 
@@ -307,8 +314,8 @@ pub(super) const CI_SKIP: &str = "ci.skip";
 
 /// Who pushed: that account, since git's configuration is the server's.
 pub(super) fn pusher(env: &ProcessEnv) -> Intervention {
-    let number = || format!("uid {}", rustix::process::getuid().as_raw());
-    let by = env.account.clone().unwrap_or_else(number);
+    let own = || account_name(own_account(), &env.passed);
+    let by = env.account.clone().unwrap_or_else(own);
     Intervention::new(InterventionKind::PushOption, &by, None)
 }
 

@@ -268,6 +268,7 @@ fn run(
     }
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
+    record.asked_for_ref = pipeline.asks_for_ref();
     if let Some(unmet) = left_out_whole(site, repo, job, &pipeline, source, voice) {
         record.left_out = all_left_out(&pipeline, unmet.by);
         let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));

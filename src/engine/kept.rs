@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{deploy, due::settled_outcome, handle::Shared, scripts::Scripts};
 use crate::{
-    commit::{Commit, CommitId},
+    commit::CommitId,
     error::{Error, ErrorKind},
     glob,
     ledger::Ledger,
@@ -29,9 +29,19 @@ pub(super) struct Keeper<'a> {
 /// The newest success of a branch, as far as it has a build.
 struct Success<'b> {
     branch: &'b Branch,
-    commit: Commit,
-    /// None where its config cannot be read; nothing in it where it does not deploy.
-    rules: Option<Option<DeployRules>>,
+    commit: CommitId,
+    /// None where it does not deploy, or its config cannot be read.
+    rules: Option<DeployRules>,
+    /// Whether its config, or that of the branch's tip, cannot be read: nobody knows then what would
+    /// be deployed.
+    is_unread: bool,
+}
+
+/// What a commit's config says of deployments: nothing, if it has none or does not deploy.
+#[derive(Clone)]
+enum Deploys {
+    Unread,
+    Read(Option<DeployRules>),
 }
 
 impl<'a> Keeper<'a> {
@@ -69,12 +79,14 @@ impl<'a> Keeper<'a> {
         }
         let branches = self.repo.branch_list()?;
         let successes = self.successes(&branches)?;
+        let mut told = HashSet::new();
         for success in &successes {
-            match &success.rules {
-                None => kept.commit(success.commit.id, success.unreadable()),
-                Some(rules) => rules.iter().flat_map(DeployRules::environments).for_each(|name| {
-                    ledgers.entry(name.to_owned()).or_insert_with(Ledger::default);
-                }),
+            // Of branches at one commit, HEAD's is the first.
+            if success.is_unread && told.insert(success.commit) {
+                kept.commit(success.commit, success.unread());
+            }
+            for environment in success.rules.iter().flat_map(DeployRules::environments) {
+                ledgers.entry(environment.to_owned()).or_insert_with(Ledger::default);
             }
         }
         for (environment, ledger) in &ledgers {
@@ -112,7 +124,7 @@ impl<'a> Keeper<'a> {
             // A person has to choose, and may choose any of them.
             Err(_) => {
                 for success in successes.iter().filter(|it| it.may_be_deployed(environment)) {
-                    kept.commit(success.commit.id, format!("may be next for {environment}"));
+                    kept.commit(success.commit, format!("may be next for {environment}"));
                 }
             }
         }
@@ -121,20 +133,30 @@ impl<'a> Keeper<'a> {
 
     /// The newest success of each branch, where that has a build.
     fn successes<'b>(&self, branches: &'b [Branch]) -> Result<Vec<Success<'b>>, Error> {
-        let (mut known, mut met) = (HashMap::new(), HashSet::new());
+        let (mut known, mut read) = (HashMap::new(), HashMap::new());
         let mut found = Vec::new();
         for branch in branches {
             let Some(id) = self.newest_success(branch.tip, &mut known)? else { continue };
             let commit = self.repo.commit_for(id, None)?;
-            let build = self.shared.workspace().build(&commit.build_name());
-            // Of branches at one commit, HEAD's is the first.
-            if build.exists() && met.insert(id) {
-                let loaded = Scripts::load(self.shared, &self.repo, &commit);
-                let rules = loaded.ok().map(|(pipeline, _)| pipeline.deploy().cloned());
-                found.push(Success { branch, commit, rules });
+            if !self.shared.workspace().build(&commit.build_name()).exists() {
+                continue;
             }
+            let mut deploys = |id| read.entry(id).or_insert_with(|| self.deploys(id)).clone();
+            let (own, of_tip) = (deploys(id), deploys(branch.tip));
+            let is_unread = [&own, &of_tip].into_iter().any(|it| matches!(it, Deploys::Unread));
+            let rules = if let Deploys::Read(rules) = own { rules } else { None };
+            found.push(Success { branch, commit: id, rules, is_unread });
         }
         Ok(found)
+    }
+
+    fn deploys(&self, id: CommitId) -> Deploys {
+        let commit = self.repo.commit_for(id, None);
+        match commit.and_then(|commit| Scripts::load(self.shared, &self.repo, &commit)) {
+            Ok((pipeline, _)) => Deploys::Read(pipeline.deploy().cloned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Deploys::Read(None),
+            Err(_) => Deploys::Unread,
+        }
     }
 
     /// The newest success on the first-parent line below a tip. `known` holds what was found for the
@@ -165,14 +187,14 @@ impl<'a> Keeper<'a> {
 }
 
 impl Success<'_> {
-    fn unreadable(&self) -> String {
+    fn unread(&self) -> String {
         let branch = self.branch.name.to_str_lossy();
-        format!("the newest success of `{branch}`, whose config cannot be read")
+        format!("the newest success of `{branch}`, where a config cannot be read")
     }
 
     /// Whether its own config deploys it to this environment from its branch.
     fn may_be_deployed(&self, environment: &str) -> bool {
-        self.rules.iter().flatten().any(|rules| {
+        self.rules.iter().any(|rules| {
             let branch = self.branch.name.to_str_lossy();
             let is_listed = match rules.branch.as_slice() {
                 [] => self.branch.is_head,

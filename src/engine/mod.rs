@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `active_jobs` | the jobs that a run has in progress, and what ends them from elsewhere |
+//! | `approvals` | which approvals of a deployment count here, and why others do not |
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `definitions` | the reference of what scripts can use |
@@ -32,8 +33,10 @@
 //! Absent: git2, child processes and the layout of build folders. They have rooms of their own.
 
 mod active_jobs;
+mod approvals;
 mod builder;
 mod check;
+mod check_warnings;
 mod definitions;
 mod deploy;
 mod desk;

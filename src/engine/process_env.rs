@@ -34,10 +34,16 @@ impl ProcessEnv {
 }
 
 impl Shared {
+    /// All of the environment, for tinyci's own programs that act for whoever calls: git, which finds
+    /// the agent that has the keys.
+    pub(super) fn process_variables(&self) -> Variables {
+        let given = self.options.process_env.clone();
+        given.unwrap_or_else(|| collected(std::env::vars_os()))
+    }
+
     /// The environment of the process, or what the host gave in its place.
     pub(super) fn process_env(&self) -> ProcessEnv {
-        let given = self.options.process_env.clone();
-        let variables = given.unwrap_or_else(|| collected(std::env::vars_os()));
+        let variables = self.process_variables();
         let text = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
         let user = text("LOGNAME").or_else(|| text("USER"));
         let account = text("REMOTE_USER").filter(|name| !name.is_empty()).or_else(|| user.clone());

@@ -25,6 +25,7 @@ use crate::{
     repo::{Line, Repo},
     retest::{JudgedFor, PastJobs},
     selection::Update,
+    version_order,
     workspace::LookedAt,
 };
 
@@ -311,7 +312,7 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The pushed tags that name these commits: of several on one commit the last by name.
+/// The pushed tags that name these commits: of several on one commit the newest version.
 pub(super) fn tags_of_pushes(
     repo: &Repo,
     pushes: &[Vec<Update>],
@@ -322,7 +323,10 @@ pub(super) fn tags_of_pushes(
         let Some((tag, new)) = tag.zip(update.new) else { continue };
         let Some(commit) = repo.peel(new)? else { continue };
         let known = tags.entry(commit).or_insert_with(|| tag.clone());
-        *known = known.clone().max(tag);
+        let pair = [known.to_string(), tag.to_string()];
+        if version_order::newest(pair.iter().map(String::as_str)) == Some(&pair[1]) {
+            *known = tag;
+        }
     }
     Ok(tags)
 }

@@ -3,6 +3,7 @@
 use std::{ops::ControlFlow, time::UNIX_EPOCH};
 
 use super::{
+    approvals::problem_of,
     due::{plan_of, why_held},
     handle::{Engine, Shared},
     reports::standing,
@@ -10,7 +11,7 @@ use super::{
 use crate::{
     bytes::show_bytes,
     commit::{CommitId, Text},
-    deployment::{DeployOutcome, DeployRequest, Deployment},
+    deployment::{ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment},
     error::Error,
     install,
     job::Reason,
@@ -98,8 +99,10 @@ impl Engine {
             let is_retired = environment.is_retired();
             let plan = self.deploy_plan(&environment.name, DeployRequest::newest());
             let deployed = environment.deployed.as_ref().map(|it| it.commit);
-            let next = plan.ok().map(|plan| plan.commit);
-            environment.next = next.filter(|it| Some(it.id) != deployed && !is_retired);
+            let plan = plan.ok().filter(|_| !is_retired);
+            status.warnings.extend(plan.iter().flat_map(uncounted));
+            let next = plan.map(|plan| plan.commit);
+            environment.next = next.filter(|commit| Some(commit.id) != deployed);
             if is_known || environment.next.is_some() {
                 status.environments.push(environment);
             }
@@ -115,6 +118,7 @@ impl Engine {
         let warnings = &mut status.warnings;
         warnings.extend(self.warnings().iter().cloned());
         warnings.extend(self.builds_warning());
+        warnings.extend(self.approval_warnings(repo)?);
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
             warnings.push(install::FORGEABLE.to_owned());
         }
@@ -160,6 +164,14 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What there is to say of approvals that were given and do not count, while one is waited for.
+fn uncounted(plan: &DeployPlan) -> Vec<String> {
+    let of_plan = plan.uncounted.iter().filter(|_| plan.approval == ApprovalState::Awaited);
+    let (short, environment) = (plan.commit.id.short(), &plan.environment);
+    let problems = of_plan.filter_map(problem_of);
+    problems.map(|problem| format!("{short} waits for {environment}: {problem}")).collect()
 }
 
 /// An environment by its deployments, the newest first.

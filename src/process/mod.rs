@@ -1,4 +1,5 @@
-//! Build commands as child processes: the only room that starts them.
+//! Child processes: the only room that starts them. Build commands, and the few programs of the
+//! machine that tinyci itself asks something.
 //!
 //! | file | holds |
 //! |---|---|
@@ -11,6 +12,8 @@
 //! | `pipe` | what it writes, on its way to whoever asked |
 //! | `watch` | its deadline and its cancel |
 //! | `guard` | what ends it should this whole process be killed, and `guard.sh`, which does |
+//! | `helper` | a program that tinyci asks: git, ssh-keygen, id |
+//! | `account` | the accounts of this machine, by name and by number |
 //! | `reaper` | whether the host lets exit statuses be known at all, for C |
 //!
 //! What is not here: no `fork` and no code between fork and exec (children start through
@@ -18,10 +21,12 @@
 //! children that are not ours, nothing that changes this process itself. Whoever leaves its
 //! process group (`setsid`) is out of reach. No command has a terminal.
 
+mod account;
 mod child;
 mod command;
 mod group;
 mod guard;
+mod helper;
 mod input;
 mod pipe;
 mod program;
@@ -35,7 +40,9 @@ mod watch;
 #[cfg(feature = "capi")]
 pub(crate) use self::reaper::statuses_are_thrown_away;
 pub(crate) use self::{
+    account::{name_of as account_name, number_of as account_number, own_number as own_account},
     command::{Context, run},
     guard::Guard,
+    helper::{Answer, ask},
     program::{find as find_program, search_path},
 };

@@ -23,7 +23,7 @@ use crate::{
     pipeline::is_environment,
 };
 
-const PREFIX: &str = "refs/tinyci/deploys/";
+pub(super) const DEPLOYS: &str = "refs/tinyci/deploys/";
 
 /// Where a clone has them: `<remote>/deploys/<environment>`.
 const FETCHED: &str = "refs/tinyci/remotes/";
@@ -39,8 +39,8 @@ pub(crate) struct DeployHistory {
 impl Repo {
     /// The environments that something was deployed to, by name.
     pub(crate) fn deploy_environments(&self) -> Result<Vec<String>, Error> {
-        let names = self.own_refs_below(PREFIX)?;
-        let names = names.iter().filter_map(|name| name.strip_prefix(PREFIX));
+        let names = self.own_refs_below(DEPLOYS)?;
+        let names = names.iter().filter_map(|name| name.strip_prefix(DEPLOYS));
         Ok(names.filter(|name| is_environment(name)).map(str::to_owned).collect())
     }
 
@@ -66,6 +66,13 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) where the ref names no commit, or one that is broken.
     pub(crate) fn deploy_history(&self, environment: &str) -> Result<DeployHistory, Error> {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
+    }
+
+    /// Whether a ref of this name has a history of deployments, and not only what somebody pushed.
+    pub(super) fn is_deploy_history(&self, name: &str, tip: Oid) -> bool {
+        let environment = name.strip_prefix(DEPLOYS).filter(|name| is_environment(name));
+        let history = environment.map(|environment| self.history_at(environment, Some(tip)));
+        matches!(history, Some(Ok(history)) if !history.ledger.deployments.is_empty())
     }
 
     /// What was deployed where, as it was last fetched of remotes: environment, history.
@@ -126,7 +133,7 @@ impl Repo {
     }
 
     fn deploy_ref(&self, environment: &str) -> OwnRef<'_> {
-        OwnRef::new(self, format!("{PREFIX}{environment}"))
+        OwnRef::new(self, format!("{DEPLOYS}{environment}"))
     }
 
     fn entry_commit(
@@ -178,12 +185,12 @@ impl Repo {
         match kind {
             Some(kind) if kind != ObjectType::Commit => {
                 let message = format!(
-                    "`{PREFIX}{environment}` names a {kind}, which tinyci did not write; look at \
-                     it, then remove it with `git update-ref -d {PREFIX}{environment}`"
+                    "`{DEPLOYS}{environment}` names a {kind}, which tinyci did not write; look at \
+                     it, then remove it with `git update-ref -d {DEPLOYS}{environment}`"
                 );
                 Error::new(ErrorKind::Git, message)
             }
-            _ => git_error(format!("`{PREFIX}{environment}` cannot be read"), source),
+            _ => git_error(format!("`{DEPLOYS}{environment}` cannot be read"), source),
         }
     }
 

@@ -56,6 +56,7 @@ use std::{
 #[cfg(feature = "rhai")]
 pub(crate) use self::tree_file::CommitFile;
 pub(crate) use self::{
+    approvals::{CommitSignature, Signers, StoredApproval},
     attributes::{AutoCrlf, Conversions},
     branches::Branch,
     deploys::DeployHistory,

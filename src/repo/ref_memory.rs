@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 use git2::Oid;
 
-use super::{BASELINE, RECORDS, VERDICTS};
+use super::{BASELINE, RECORDS, VERDICTS, deploys::DEPLOYS};
 use crate::sharing::Sharing;
 
 const HEADER: &str = "tinyci refs 1";
@@ -39,13 +39,11 @@ impl Remembered {
     }
 }
 
-/// Whether a ref of this name is remembered: verdicts, records, and what is below `refs/tinyci/`.
+/// Whether a ref of this name is remembered: verdicts, records, the baseline and deployments.
 ///
 /// Not what a fetch brings again, and no approvals: to delete one is how it is taken back.
 pub(super) fn is_remembered(name: &str) -> bool {
-    let others = ["refs/tinyci/remotes/", "refs/tinyci/approvals/"];
-    let is_ours = name.starts_with("refs/tinyci/") && !others.iter().any(|it| name.starts_with(it));
-    is_ours || [VERDICTS, RECORDS, BASELINE].contains(&name)
+    name.starts_with(DEPLOYS) || [VERDICTS, RECORDS, BASELINE].contains(&name)
 }
 
 impl RefMemory {
@@ -156,6 +154,7 @@ mod tests {
             ("refs/tinyci/remotes/origin/deploys/production", false),
             ("refs/notes/remotes/origin/tinyci-result", false),
             ("refs/notes/tinyci-other", false),
+            ("refs/tinyci/of-somebody", false),
             ("refs/heads/main", false),
         ] {
             assert_eq!(is_remembered(name), expected, "{name}");

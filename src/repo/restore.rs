@@ -107,7 +107,8 @@ impl Repo {
         self.learn(&mut memory, &named);
         let losses = self.losses(&memory, &named);
         let mut told = Vec::new();
-        let names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
+        names.dedup();
         if !names.is_empty() {
             told.push(format!(
                 "{} {} missing or set back: the next run restores {}; {FOREVER}",
@@ -153,13 +154,18 @@ impl Repo {
         drop(written);
     }
 
-    /// Learns what refs name that only grew since they were last looked at.
+    /// Learns what refs name that are new, or only grew since they were last looked at. Anybody can
+    /// push a new one: it has to be what its name says.
     pub(super) fn learn(&self, memory: &mut RefMemory, named: &Named) {
         for (name, tip) in named {
             let Some(tip) = *tip else { continue };
-            let known = memory.refs.entry(name.clone()).or_insert_with(|| Remembered::new(tip));
-            if self.contains(tip, known.tip) {
-                known.tip = tip;
+            match memory.refs.get_mut(name) {
+                Some(known) if self.contains(tip, known.tip) => known.tip = tip,
+                Some(_) => {}
+                None if is_joinable(name) || self.is_deploy_history(name, tip) => {
+                    memory.refs.insert(name.clone(), Remembered::new(tip));
+                }
+                None => {}
             }
         }
     }
@@ -356,7 +362,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{commit::CommitId, outcome::Verdict, testing::TestRepo};
+    use crate::{commit::CommitId, deployment::Deployment, outcome::Verdict, testing::TestRepo};
 
     const DEPLOYS: &str = "refs/tinyci/deploys/production";
 
@@ -368,7 +374,7 @@ mod tests {
         digit.repeat(40).parse().unwrap()
     }
 
-    /// A repository with two verdicts, a baseline and a ref of deployments that was seen.
+    /// A repository with two verdicts, a baseline and a deployment.
     fn repository() -> TestRepo {
         let test = TestRepo::new();
         let commit = test.commit("one");
@@ -376,12 +382,17 @@ mod tests {
         repo.write_verdict(id("1"), Verdict::Success, crate::repo::Replace::Nothing).unwrap();
         repo.write_verdict(id("2"), Verdict::Failure, crate::repo::Replace::Nothing).unwrap();
         repo.extend_baseline(&[commit.parse().unwrap()]).unwrap();
-        test.git(&["update-ref", DEPLOYS, &entry(&test, "one", None)]);
+        let line = format!(
+            r#"{{"commit":"{commit}","environment":"production","outcome":"failure","started":"2026-11-24T19:49:58.000Z","by":"Ada <a@b>","run":"1"}}"#
+        );
+        let entry = Deployment::from_json(&line).unwrap();
+        let author = ("Ada", "ada@example.org");
+        repo.record_deployment("production", author, |_| Ok(Some(entry.clone()))).unwrap();
         assert_eq!(repo.restore_refs().unwrap(), [""; 0]);
         test
     }
 
-    /// What could be an entry of a deployment.
+    /// A commit of somebody's.
     fn entry(test: &TestRepo, message: &str, before: Option<&str>) -> String {
         let parents = before.into_iter().flat_map(|parent| ["-p", parent]);
         let args = ["commit-tree", "-m", message, "HEAD^{tree}"].into_iter().chain(parents);
@@ -515,6 +526,23 @@ mod tests {
         open(&test).forget_results().unwrap();
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
         assert_eq!(test.git(&["rev-parse", DEPLOYS]), theirs);
+    }
+
+    #[test]
+    fn what_was_there_before_is_learned_and_what_anybody_pushes_is_not() {
+        let test = repository();
+        let before = refs(&test);
+        // As in a repository that was copied without its state.
+        fs::remove_file(test.path().join(".git/tinyci/refs")).unwrap();
+        assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
+        let pushed = ["refs/tinyci/deploys/staging", "refs/tinyci/deploys/a/b", "refs/tinyci/x"];
+        pushed.iter().for_each(|name| drop(test.git(&["update-ref", name, "HEAD"])));
+        assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
+        pushed.iter().for_each(|name| drop(test.git(&["update-ref", "-d", name])));
+        assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
+        test.git(&["update-ref", "-d", DEPLOYS]);
+        assert_eq!(open(&test).restore_refs().unwrap().len(), 1);
+        assert_eq!(refs(&test), before);
     }
 
     #[test]

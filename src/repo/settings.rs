@@ -9,6 +9,7 @@ use git2::{ConfigEntry, ConfigLevel};
 
 use super::{Repo, git_error, refs::pattern_fault};
 use crate::{
+    approval_rules::ApprovalRules,
     bytes::parse_bytes,
     duration::parse_duration,
     environment::{EnvFilter, is_pattern},
@@ -64,6 +65,9 @@ pub(crate) struct Settings {
     pub(crate) keep_releases: usize,
     /// `tinyci.pin`, any number of them, absolute: folders whose links keep the builds they lead to.
     pub(crate) pins: Vec<PathBuf>,
+    /// `tinyci.approve`, `tinyci.approve.ENV`, `tinyci.approvers` and `tinyci.fourEyes`: which
+    /// deployments need an approval, and which approvals count.
+    pub(crate) approvals: ApprovalRules,
     /// A sentence for each key of the section that is none of these.
     pub(crate) unknown: Vec<String>,
 }
@@ -92,6 +96,7 @@ impl Default for Settings {
             prune_max_size: None,
             keep_releases: 2,
             pins: Vec::new(),
+            approvals: ApprovalRules::default(),
             unknown: Vec::new(),
         }
     }
@@ -117,8 +122,13 @@ const NUMBER: &str = "takes a whole number";
 const FOLDER: &str = "takes the path of a folder";
 const BYTES: &str = "takes a number of bytes such as `1048576`, `512k`, `64m` or `10g`";
 
-/// Every key there is.
-pub(super) const KEYS: [Key; 20] = [
+const SWITCH: &str = "takes `true` or `false`";
+
+/// What the keys of single environments begin with: `tinyci.approve.production`.
+pub(super) const APPROVE_PREFIX: &str = "tinyci.approve.";
+
+/// Every key there is, but those of single environments.
+pub(super) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.refs",
         several: true,
@@ -299,7 +309,41 @@ pub(super) const KEYS: [Key; 20] = [
             (!text.is_empty()).then_some(())
         },
     },
+    Key {
+        name: "tinyci.approve",
+        several: true,
+        meaning: "the environments that need an approval whatever the commit says, as names or beginnings such as `eu_*`, one a value; `tinyci.approve.ENV` says `true` or `false` for one",
+        default: "no environment",
+        takes: "takes names of environments such as `production`, and beginnings such as `eu_*`, or `*` for any",
+        take: |settings, text| settings.approvals.add_environments(text),
+    },
+    Key {
+        name: "tinyci.approvers",
+        several: true,
+        meaning: "who may approve, one a value: principals of the file that `gpg.ssh.allowedSignersFile` names, by signed approvals, and accounts of this machine, by approvals that are given here",
+        default: "anybody, unproven",
+        takes: "takes one principal such as `grace@example.org`, or the name of one account",
+        take: |settings, text| settings.approvals.add_approver(text),
+    },
+    Key {
+        name: "tinyci.fourEyes",
+        several: false,
+        meaning: "whether an approval by the author or the committer of the commit does not count",
+        default: "false",
+        takes: SWITCH,
+        take: |settings, text| set(&mut settings.approvals.four_eyes, switch(text)),
+    },
 ];
+
+/// A yes or no, as git reads it.
+fn switch(text: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    match (is(["true", "yes", "on", "1"]), is(["false", "no", "off", "0"])) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
 
 fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
     *field = value?;
@@ -362,6 +406,14 @@ impl Settings {
     /// Takes a value in the words of git's configuration; the first one of a list takes the place of
     /// what was there.
     fn take_text(&mut self, name: &str, value: &str, is_first: bool) -> Result<(), Error> {
+        if let Some(environment) = environment_key(&format!("tinyci.{name}")) {
+            let wanted = switch(value).ok_or_else(|| {
+                let message = format!("the setting `{name}` cannot be `{value}`: it {SWITCH}");
+                Error::new(ErrorKind::InvalidArg, message)
+            })?;
+            self.approvals.name_environment(environment, wanted);
+            return Ok(());
+        }
         let Some(key) = KEYS.iter().find(|key| short(key).eq_ignore_ascii_case(name)) else {
             let advice = did_you_mean(name, KEYS.iter().map(short));
             let message = format!("there is no setting `{name}`{advice}");
@@ -388,6 +440,8 @@ impl Settings {
             "tinyci.refs" => self.refs.clear(),
             "tinyci.secretRefs" => self.secret_refs.clear(),
             "tinyci.pin" => self.pins.clear(),
+            "tinyci.approve" => self.approvals.environments.clear(),
+            "tinyci.approvers" => self.approvals.approvers.clear(),
             _ => self.env.clear(),
         }
     }
@@ -396,6 +450,13 @@ impl Settings {
 /// The key within its section.
 fn short(key: &Key) -> &'static str {
     key.name.strip_prefix("tinyci.").unwrap_or(key.name)
+}
+
+/// The environment that a key is about, where it is about one.
+pub(super) fn environment_key(name: &str) -> Option<&str> {
+    let (prefix, environment) = name.split_at_checked(APPROVE_PREFIX.len())?;
+    let is_one = prefix.eq_ignore_ascii_case(APPROVE_PREFIX) && !environment.is_empty();
+    is_one.then_some(environment)
 }
 
 /// `~/` as git reads it.
@@ -441,6 +502,17 @@ impl Repo {
     fn take(&self, settings: &mut Settings, entry: &ConfigEntry<'_>) -> Result<(), Error> {
         let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
         let file = self.file_of(entry);
+        if let Some(environment) = environment_key(&name) {
+            let wanted =
+                if entry.has_value() { entry.value().ok().and_then(switch) } else { Some(true) };
+            let wanted = wanted.ok_or_else(|| {
+                let value = String::from_utf8_lossy(entry.value_bytes());
+                let message = format!("`{name} = {value}` in {file}: the key {SWITCH}");
+                Error::new(ErrorKind::InvalidArg, message)
+            })?;
+            settings.approvals.name_environment(environment, wanted);
+            return Ok(());
+        }
         // git writes the names of variables in small letters.
         let Some(key) = KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(&name)) else {
             settings.unknown.push(unknown(&name, &file));
@@ -523,12 +595,21 @@ mod tests {
             ("tinyci.pruneMaxSize", "20g"),
             ("tinyci.keepReleases", "0"),
             ("tinyci.pin", "/srv/app"),
+            ("tinyci.approve", "eu_*"),
+            ("tinyci.approve.Production", "on"),
+            ("tinyci.approvers", "grace@example.org"),
+            ("tinyci.foureyes", "true"),
         ] {
             repo.git(&["config", key, value]);
         }
         repo.git(&["config", "--add", "tinyci.refs", "refs/heads/*"]);
         repo.git(&["config", "--add", "tinyci.refs", "refs/tags/*"]);
         repo.git(&["config", "--add", "tinyci.pin", "../links"]);
+        let mut approvals = ApprovalRules::default();
+        approvals.four_eyes = true;
+        approvals.add_environments("eu_*").unwrap();
+        approvals.name_environment("production", true);
+        approvals.add_approver("grace@example.org").unwrap();
         let expected = Settings {
             refs: vec!["refs/heads/*".into(), "refs/tags/*".into()],
             jobs: 4,
@@ -551,6 +632,7 @@ mod tests {
             prune_max_size: Some(20 << 30),
             keep_releases: 0,
             pins: vec!["/srv/app".into(), repo.path().join("../links")],
+            approvals,
             unknown: Vec::new(),
         };
         assert_eq!(settings(&repo).unwrap(), expected);
@@ -561,7 +643,8 @@ mod tests {
     #[test]
     fn what_a_host_sets_wins_and_its_lists_replace() {
         let text = |key: &str, value: &str| Given::Text(key.to_owned(), value.to_owned());
-        let own = Settings { jobs: 7, attempts: 9, ..Settings::default() };
+        let mut own = Settings { jobs: 7, attempts: 9, ..Settings::default() };
+        own.approvals.add_approver("grace").unwrap();
         let given = [
             text("JOBS", "2"),
             text("refs", "refs/heads/a"),
@@ -570,6 +653,8 @@ mod tests {
             text("buildsDir", "../b"),
             text("secretsDir", "/s"),
             text("pin", "links"),
+            text("approve.staging", "yes"),
+            text("approvers", "deploy"),
             text("timeout", "1h"),
             Given::Timeout(Duration::from_millis(5)),
         ];
@@ -579,10 +664,14 @@ mod tests {
         assert_eq!(settings.builds_dir.unwrap(), Path::new("/r/../b"));
         assert_eq!(settings.secrets_dir.unwrap(), Path::new("/s"));
         assert_eq!(settings.pins, [Path::new("/r/links")]);
+        assert!(settings.approvals.wants("staging") && !settings.approvals.wants("production"));
+        assert_eq!(settings.approvals.approvers, ["deploy"], "those of the repository do not hold");
         assert_eq!(settings.timeout, Some(Duration::from_millis(5)));
-        for (key, value, right) in
-            [("jbos", "2", "did you mean `jobs`?"), ("jobs", "0", "whole number from 1")]
-        {
+        for (key, value, right) in [
+            ("jbos", "2", "did you mean `jobs`?"),
+            ("jobs", "0", "whole number from 1"),
+            ("approve.x", "3", "`true` or `false`"),
+        ] {
             let given = [text(key, value)];
             let error = Settings::default().with(&given, Path::new("/")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArg);
@@ -618,6 +707,10 @@ mod tests {
             ("pin", "", "path of a folder"),
             ("refs", "main", "full ref names"),
             ("refs", "refs/notes/x", "neither notes"),
+            ("approve", "true", "names of environments"),
+            ("approve.production", "perhaps", "`true` or `false`"),
+            ("approvers", "Grace <grace@example.org>", "one principal"),
+            ("fourEyes", "2", "`true` or `false`"),
         ] {
             let repo = TestRepo::new();
             repo.git(&["config", &format!("tinyci.{key}"), value]);

@@ -1,6 +1,9 @@
 //! The settings as a list for people: every key there is, with what is set and where.
 
-use super::{Repo, git_error, settings::KEYS};
+use super::{
+    Repo, git_error,
+    settings::{KEYS, environment_key},
+};
 use crate::{error::Error, setting::Setting};
 
 impl Repo {
@@ -17,17 +20,30 @@ impl Repo {
         let mut settings: Vec<Setting> = KEYS
             .iter()
             .map(|key| Setting {
-                key: key.name,
+                key: key.name.to_owned(),
                 values: Vec::new(),
                 origin: None,
                 default: key.default,
                 meaning: key.meaning,
             })
             .collect();
+        let mut of_environments = Vec::new();
         let mut entries = config.entries(Some(r"^tinyci\.")).map_err(unreadable)?;
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(unreadable)?;
             let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+            if environment_key(&name).is_some() {
+                let value = if entry.has_value() { entry.value_bytes() } else { b"true" };
+                of_environments.retain(|setting: &Setting| setting.key != name);
+                of_environments.push(Setting {
+                    key: name,
+                    values: vec![String::from_utf8_lossy(value).into_owned()],
+                    origin: Some(self.file_of(entry).trim_matches('`').to_owned()),
+                    default: "what `tinyci.approve` says",
+                    meaning: "whether this environment needs an approval whatever the commit says",
+                });
+                continue;
+            }
             let known = KEYS.iter().zip(&mut settings);
             let named = known.filter(|(key, _)| key.name.eq_ignore_ascii_case(&name));
             for (key, setting) in named {
@@ -39,6 +55,9 @@ impl Repo {
                 setting.origin = Some(self.file_of(entry).trim_matches('`').to_owned());
             }
         }
+        let after = settings.iter().position(|setting| setting.key == "tinyci.approve");
+        let after = after.map_or(settings.len(), |at| at + 1);
+        settings.splice(after..after, of_environments);
         Ok(settings)
     }
 }
@@ -66,14 +85,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_one_environment_is_listed_by_its_name() {
+        let test = TestRepo::new();
+        let repo = Repo::open(test.path()).unwrap();
+        test.git(&["config", "tinyci.approve.production", "true"]);
+        test.git(&["config", "tinyci.approve.eu.West", "yes"]);
+        test.git(&["config", "--add", "tinyci.approve.eu.West", "off"]);
+        let list = repo.setting_list().unwrap();
+        let named: Vec<_> =
+            list.iter().filter(|it| it.key.starts_with("tinyci.approve.")).collect();
+        let shown: Vec<_> = named.iter().map(|it| (it.key.as_str(), it.values.join(","))).collect();
+        let production = ("tinyci.approve.production", "true".to_owned());
+        assert_eq!(shown, [production, ("tinyci.approve.eu.west", "off".to_owned())]);
+        let settings = repo.settings().unwrap().approvals;
+        assert!(settings.wants("production") && !settings.wants("eu.West"));
+    }
+
+    #[test]
     fn a_default_that_is_a_value_is_what_holds() {
         let test = TestRepo::new();
         let repo = Repo::open(test.path()).unwrap();
         let is_folder = |key: &str| key.ends_with("Dir") || key == "tinyci.pin";
         let list = repo.setting_list().unwrap().into_iter();
-        for setting in list.filter(|setting| !is_folder(setting.key)) {
+        for setting in list.filter(|setting| !is_folder(&setting.key)) {
             let before = test.git(&["config", "--list", "--local"]);
-            test.git(&["config", setting.key, setting.default]);
+            test.git(&["config", &setting.key, setting.default]);
             match repo.settings() {
                 Ok(settings) => assert_eq!(settings, Settings::default(), "{}", setting.key),
                 // A word about it and no value.
@@ -81,7 +117,7 @@ mod tests {
                     assert!(!setting.default.contains(|it: char| it.is_ascii_digit()), "{error}")
                 }
             }
-            test.git(&["config", "--unset", setting.key]);
+            test.git(&["config", "--unset", &setting.key]);
             assert_eq!(test.git(&["config", "--list", "--local"]), before);
         }
     }

@@ -38,7 +38,7 @@ mod tags;
 mod testing;
 
 pub(crate) use self::{
-    check::{check, check_tests},
+    check::{check, check_tests, warnings},
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,

@@ -46,7 +46,7 @@ pub(super) fn fill(engine: &Engine, session: &Arc<Session>, text: &str) -> Resul
 }
 
 /// True if a placeholder of this text has a word in it that names the branch or a tag.
-fn names_ref(text: &str) -> bool {
+pub(super) fn names_ref(text: &str) -> bool {
     let inside = text.split("<%").skip(1).map(|rest| rest.split("%>").next().unwrap_or(rest));
     let mut words = inside.flat_map(|it| it.split(|letter: char| !letter.is_ascii_alphanumeric()));
     words.any(|word| ["branch", "tag", "tags"].contains(&word))

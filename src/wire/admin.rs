@@ -21,7 +21,7 @@ impl Setting {
     pub fn to_json(&self) -> String {
         super::json(&SettingMirror {
             v: VERSION,
-            key: self.key,
+            key: &self.key,
             values: &self.values,
             origin: self.origin.as_deref(),
             default: self.default,

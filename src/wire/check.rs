@@ -8,7 +8,8 @@ use crate::{
 };
 
 impl CheckReport {
-    /// As one line of JSON, which `tinyci check --json` prints. Excerpts are for people, and left
+    /// As one line of JSON, which `tinyci check --json` prints: `problems`, and `warnings` of what
+    /// is valid and perhaps not meant. Excerpts are for people, and left
     /// out.
     pub fn to_json(&self) -> String {
         json(&ReportMirror {
@@ -16,6 +17,7 @@ impl CheckReport {
             file: &self.file,
             valid: self.is_valid(),
             problems: self.problems.iter().map(ProblemMirror::of).collect(),
+            warnings: self.warnings.iter().map(ProblemMirror::of).collect(),
         })
     }
 }
@@ -26,6 +28,7 @@ struct ReportMirror<'a> {
     file: &'a str,
     valid: bool,
     problems: Vec<ProblemMirror<'a>>,
+    warnings: Vec<ProblemMirror<'a>>,
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use super::{
 use crate::deployment::DeployRequest;
 use crate::{
     commit::CommitId,
-    deployment::{Approval, ApprovalState, DeployOutcome, DeployPlan, Deployment},
+    deployment::{Approval, ApprovalProof, ApprovalState, DeployOutcome, DeployPlan, Deployment},
     error::{Error, ErrorKind},
     outcome::Outcome,
 };
@@ -21,6 +21,8 @@ impl Deployment {
     /// As one line of JSON, the form in which `refs/tinyci/deploys/<environment>` keeps it.
     ///
     /// `from` and `approved_by` are null where there is none, `finished` where it has not ended.
+    /// `approval_proof` says how it is known who approved: its `kind` is `signature` (with `principal`
+    /// and `key`), `account` or `program` (with `account`), or `word`.
     ///
     /// ```
     /// let line = concat!(
@@ -61,10 +63,12 @@ impl Deployment {
             forced: mirror.forced,
             rollback: mirror.rollback,
             approved_by: mirror.approved_by.map(Cow::into_owned),
+            approval_proof: mirror.approval_proof.and_then(ProofMirror::proof),
             config: mirror.config.into_owned(),
             started: mirror.started.0,
             finished: mirror.finished.map(|time| time.0),
             by: mirror.by.into_owned(),
+            account: mirror.account.map(Cow::into_owned),
             run: mirror.run.into_owned(),
             remote: mirror.remote.map(Cow::into_owned),
         })
@@ -72,11 +76,12 @@ impl Deployment {
 }
 
 impl DeployPlan {
-    /// As one line of JSON. `approval` is `not_needed`, `given` or `awaited`.
+    /// As one line of JSON. `approval` is `not_needed`, `given` or `awaited`; `uncounted` holds
+    /// approvals, each with its `problem`.
     pub fn to_json(&self) -> String {
-        let (approval, approved_by) = match &self.approval {
+        let (approval, given) = match &self.approval {
             ApprovalState::NotNeeded => ("not_needed", None),
-            ApprovalState::Given(approval) => ("given", Some(approval.by.as_str())),
+            ApprovalState::Given(approval) => ("given", Some(&**approval)),
             ApprovalState::Awaited => ("awaited", None),
         };
         json(&PlanMirror {
@@ -89,7 +94,10 @@ impl DeployPlan {
             leaving: self.leaving.iter().map(CommitMirror::of).collect(),
             passed_over: self.passed_over.iter().map(PassedOverMirror::of).collect(),
             approval,
-            approved_by,
+            approved_by: given.map(Approval::approver),
+            approval_proof: given.and_then(|it| it.proof.as_ref()).map(ProofMirror::of),
+            uncounted: self.uncounted.iter().map(ApprovalMirror::of).collect(),
+            approval_fault: self.approval_fault.as_deref(),
             acts: &self.acts,
             interrupted: self.interrupted.as_ref().map(DeploymentMirror::of),
             forced: self.forced,
@@ -147,22 +155,21 @@ struct PlannedRunning {
 }
 
 impl Approval {
-    /// As one line of JSON.
+    /// As one line of JSON: what is kept, and how it is known who gave it (`proof`), or why it does
+    /// not count (`problem`).
     pub fn to_json(&self) -> String {
-        json(&ApprovalMirror {
-            commit: self.commit.to_string().into(),
-            environment: self.environment.as_str().into(),
-            config: self.config.as_str().into(),
-            by: self.by.as_str().into(),
-            time: Time(self.time),
-            reference: Some(self.reference.as_str().into()),
-        })
+        json(&ApprovalMirror::of(self))
+    }
+
+    /// As the commit of its ref has it. What it is worth is found out anew wherever it is looked at.
+    pub(crate) fn to_stored_json(&self) -> String {
+        json(&StoredMirror::of(self))
     }
 
     /// Reads what the commit of an approval's ref says.
     pub(crate) fn from_json(text: &str, reference: &str) -> Result<Self, Error> {
         let read = serde_json::from_str(text).map_err(|source| foreign("approval", source));
-        let mirror: ApprovalMirror<'_> = read?;
+        let mirror: StoredMirror<'_> = read?;
         Ok(Self {
             reference: reference.to_owned(),
             environment: mirror.environment.into_owned(),
@@ -170,6 +177,9 @@ impl Approval {
             config: mirror.config.into_owned(),
             by: mirror.by.into_owned(),
             time: mirror.time.0,
+            signed: false,
+            proof: None,
+            problem: None,
         })
     }
 }
@@ -190,11 +200,15 @@ pub(super) struct DeploymentMirror<'a> {
     forced: bool,
     #[serde(default, deserialize_with = "lenient")]
     approved_by: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    approval_proof: Option<ProofMirror<'a>>,
     started: Time,
     #[serde(default, deserialize_with = "lenient")]
     finished: Option<Time>,
     #[serde(default, deserialize_with = "lenient")]
     by: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    account: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient")]
     v: u32,
     run: Cow<'a, str>,
@@ -217,9 +231,11 @@ impl<'a> DeploymentMirror<'a> {
             outcome: deployment.outcome.name().into(),
             forced: deployment.forced,
             approved_by: deployment.approved_by.as_deref().map(Cow::from),
+            approval_proof: deployment.approval_proof.as_ref().map(ProofMirror::of),
             started: Time(deployment.started),
             finished: deployment.finished.map(Time),
             by: deployment.by.as_str().into(),
+            account: deployment.account.as_deref().map(Cow::from),
             v: VERSION,
             run: deployment.run.as_str().into(),
             rollback: deployment.rollback,
@@ -242,6 +258,11 @@ struct PlanMirror<'a> {
     passed_over: Vec<PassedOverMirror<'a>>,
     approval: &'static str,
     approved_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_proof: Option<ProofMirror<'a>>,
+    uncounted: Vec<ApprovalMirror<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_fault: Option<&'a str>,
     acts: &'a [String],
     interrupted: Option<DeploymentMirror<'a>>,
     forced: bool,
@@ -260,8 +281,10 @@ impl<'a> PassedOverMirror<'a> {
     }
 }
 
+/// What the commit of an approval says. Nothing more is ever read from there: whoever wrote it does
+/// not say what it is worth.
 #[derive(Serialize, Deserialize)]
-struct ApprovalMirror<'a> {
+struct StoredMirror<'a> {
     commit: Cow<'a, str>,
     environment: Cow<'a, str>,
     config: Cow<'a, str>,
@@ -269,4 +292,88 @@ struct ApprovalMirror<'a> {
     time: Time,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reference: Option<Cow<'a, str>>,
+}
+
+impl<'a> StoredMirror<'a> {
+    fn of(approval: &'a Approval) -> Self {
+        Self {
+            commit: approval.commit.to_string().into(),
+            environment: approval.environment.as_str().into(),
+            config: approval.config.as_str().into(),
+            by: approval.by.as_str().into(),
+            time: Time(approval.time),
+            reference: Some(approval.reference.as_str().into()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ApprovalMirror<'a> {
+    #[serde(flatten)]
+    stored: StoredMirror<'a>,
+    signed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<ProofMirror<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+impl<'a> ApprovalMirror<'a> {
+    fn of(approval: &'a Approval) -> Self {
+        Self {
+            stored: StoredMirror::of(approval),
+            signed: approval.signed,
+            proof: approval.proof.as_ref().map(ProofMirror::of),
+            problem: approval.problem.as_deref(),
+        }
+    }
+}
+
+/// How it is known who approved.
+#[derive(Serialize, Deserialize)]
+struct ProofMirror<'a> {
+    kind: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    principal: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<Cow<'a, str>>,
+}
+
+impl<'a> ProofMirror<'a> {
+    fn of(proof: &'a ApprovalProof) -> Self {
+        let (mut principal, mut key, mut account) = (None, None, None);
+        let kind = match proof {
+            ApprovalProof::Word => "word",
+            ApprovalProof::Signature { principal: who, key: of } => {
+                (principal, key) = (Some(who.as_str().into()), Some(of.as_str().into()));
+                "signature"
+            }
+            ApprovalProof::Account(name) => {
+                account = Some(name.as_str().into());
+                "account"
+            }
+            ApprovalProof::Program(name) => {
+                account = Some(name.as_str().into());
+                "program"
+            }
+        };
+        Self { kind: kind.into(), principal, key, account }
+    }
+
+    /// None where this version does not know it.
+    fn proof(self) -> Option<ApprovalProof> {
+        let account = self.account.map(Cow::into_owned);
+        match &*self.kind {
+            "word" => Some(ApprovalProof::Word),
+            "signature" => Some(ApprovalProof::Signature {
+                principal: self.principal?.into_owned(),
+                key: self.key?.into_owned(),
+            }),
+            "account" => account.map(ApprovalProof::Account),
+            "program" => account.map(ApprovalProof::Program),
+            _ => None,
+        }
+    }
 }

@@ -15,6 +15,8 @@ pub(super) struct InterventionMirror<'a> {
     kind: Cow<'a, str>,
     by: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    account: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
 }
 
@@ -23,6 +25,7 @@ impl<'a> InterventionMirror<'a> {
         Self {
             kind: intervention.kind.name().into(),
             by: short(&intervention.by),
+            account: intervention.account.as_deref().map(short),
             reason: intervention.reason.as_deref().map(short),
         }
     }
@@ -31,7 +34,8 @@ impl<'a> InterventionMirror<'a> {
     pub(super) fn into_intervention(self) -> Option<Intervention> {
         let kind = InterventionKind::ALL.into_iter().find(|kind| kind.name() == self.kind)?;
         let (by, reason) = (self.by.into_owned(), self.reason.map(Cow::into_owned));
-        Some(Intervention { kind, by, reason })
+        let account = self.account.map(Cow::into_owned);
+        Some(Intervention { kind, by, account, reason })
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
+//! | `approval_mark` | which account of this machine gave an approval |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
 //! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
 //! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
@@ -27,6 +28,7 @@
 //! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
 //! build's files should be (`export`).
 
+mod approval_mark;
 mod aside;
 mod attempts;
 mod bound;

@@ -198,7 +198,7 @@ impl Workspace {
         {
             return Ok(Standing::Ours);
         }
-        let builds = real_path(self.builds_dir());
+        let builds = without_links(self.builds_dir());
         if self.holds(&builds, &found) {
             // Where nobody named it, its place says whose it is.
             let is_plain = !self.is_named() && matches!(found, Found::Nothing);
@@ -429,7 +429,7 @@ fn has_runs(top: &Path) -> bool {
 }
 
 /// The path without links, as far as it exists.
-fn real_path(path: &Path) -> PathBuf {
+fn without_links(path: &Path) -> PathBuf {
     let real = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     real.map_or_else(
         || path.to_path_buf(),

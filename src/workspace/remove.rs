@@ -171,7 +171,8 @@ impl Removal {
 
     /// Moves a folder of the innermost level to the top one, which will meet it there.
     fn move_up(&mut self, name: &CStr) {
-        if let Err(error) = Mounts::now().refuse(&self.path_to(Some(name))) {
+        let path = self.path_to(Some(name));
+        if let Err(error) = Mounts::now().refuse(&path) {
             return self.pass_over_for(error);
         }
         loop {
@@ -187,7 +188,8 @@ impl Removal {
                 Ok(()) | Err(Errno::NOENT) => return,
                 // The tree holds something of that name: take the next.
                 Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
-                Err(error) => return self.pass_over(Some(name), error),
+                // Overlays answer with XDEV, without a mount in it.
+                Err(error) => return self.pass_over_for(Error::io("move", &path, error.into())),
             }
         }
     }

@@ -112,6 +112,9 @@ impl StopRequest {
             text += "kill yes\n";
         }
         text += &format!("kind {}\nby {}\n", intervention.kind.name(), intervention.by);
+        if let Some(account) = &intervention.account {
+            text += &format!("account {account}\n");
+        }
         if let Some(reason) = &intervention.reason {
             text += &format!("reason {reason}\n");
         }
@@ -127,7 +130,8 @@ impl StopRequest {
             run: value("run")?.to_owned(),
             job: value("job").map(str::to_owned),
             kill: value("kill").is_some(),
-            intervention: Intervention::new(kind, value("by")?, value("reason")),
+            intervention: Intervention::new(kind, value("by")?, value("reason"))
+                .with_account(value("account")),
         })
     }
 }
@@ -144,7 +148,8 @@ mod tests {
             run: "r".to_owned(),
             job: job.map(str::to_owned),
             kill: reason.is_some(),
-            intervention: Intervention::new(InterventionKind::Cancel, "Ada <a@b>", reason),
+            intervention: Intervention::new(InterventionKind::Cancel, "Ada <a@b>", reason)
+                .with_account(Some("git")),
         }
     }
 

@@ -160,7 +160,21 @@ fn the_newest_success_of_a_branch_whose_config_cannot_be_read() {
     place.repo.git(&["checkout", "-q", "main"]);
     place.assert_kept(&[&unread]);
     let plan = place.tinyci(&["prune", "--keep", "0", "--dry-run"]).out;
-    assert!(plan.contains("newest success of `other`, whose config cannot be read"), "{plan}");
+    assert!(plan.contains("newest success of `other`, where a config cannot be read"), "{plan}");
+}
+
+#[test]
+fn the_newest_success_below_a_tip_whose_config_cannot_be_read() {
+    let (place, first) = Place::with("build: 'true'\n");
+    place.assert_kept(&[]);
+    place.tinyci(&["run", "--retry", &first]);
+    let broken = place.repo.commit_config("build: [\n");
+    run(&place.repo, &["run", "--all"]).with_code(1);
+    assert_eq!(place.repo.verdict(&broken).as_deref(), Some("failure"));
+    place.assert_kept(&[&first]);
+    place.repo.commit_config("build: 'true'\n");
+    place.tinyci(&["run", "--all"]);
+    place.assert_kept(&[]);
 }
 
 /// The server's own deploy script: a link in a folder, which it moves from build to build.

@@ -104,7 +104,10 @@ fn programs_get_json_and_quiet_ones_nothing() {
     assert!(canceled.starts_with(&head) && canceled.ends_with(tail), "{canceled}");
     said(run_in_progress).with_code(130);
     let skipped = run(&stage.repo, &["skip", &stage.hung, "--json"]).with_code(0).out;
-    assert!(skipped.contains(r#""intervention":{"kind":"skip","by":"Ada <ada@example.org>"}"#));
+    assert!(
+        skipped
+            .contains(r#""intervention":{"kind":"skip","by":"Ada <ada@example.org>","account":"#)
+    );
     run(&stage.repo, &["results", "--forget", &stage.hung]).with_code(0);
     assert_eq!(run(&stage.repo, &["-q", "skip", &stage.hung]).with_code(0).out, "");
 }

@@ -198,3 +198,68 @@ fn a_repository_that_placeholders_cannot_name_is_a_warning() {
         assert!(said.err.contains("\"$TINYCI_EXPORT\""), "{}", said.err);
     }
 }
+
+#[test]
+fn what_is_perhaps_not_meant_is_a_warning_and_no_error() {
+    let dir = folder_with(
+        "build: {run: make, when: {branch: main}}\ntest: {run: make test, when: {branch: dev}}\n\
+         hooks: {after_all: echo <%= tag %>}\n",
+    );
+    let said = run_in(dir.path(), &["check"]).with_code(0);
+    let lines: Vec<_> = said.out.lines().collect();
+    assert!(lines[0].starts_with("warning: .tinyci.yml:2:13: build and test can never run"));
+    assert!(lines[3].starts_with("warning: .tinyci.yml:3:20: `after_all` names `tag`"));
+    assert_eq!(lines.last(), Some(&".tinyci.yml is valid"));
+    assert_eq!(run_in(dir.path(), &["check", "-q"]).with_code(0).out, "");
+    let json = run_in(dir.path(), &["check", "--json"]).with_code(0).out;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&report["valid"], &report["warnings"][0]["line"]), (&true.into(), &2.into()));
+    assert_eq!(report["problems"], serde_json::json!([]));
+
+    let dir = folder_with("build: 5\n");
+    let json = run_in(dir.path(), &["check", "--json"]).with_code(1).out;
+    assert!(json.ends_with("\"warnings\":[]}\n"), "{json}");
+}
+
+#[cfg(feature = "rhai")]
+#[test]
+fn a_script_that_reads_its_ref_is_told_where() {
+    let repo = TestRepo::new();
+    for (reading, column) in [
+        ("if ctx.branch == \"main\" { skip(\"x\"); }", 6),
+        ("print(ctx.tags[0]);", 9),
+        ("let x = ctx.tags.len();", 11),
+        ("print(ctx.newest_tag(\"v*\"));", 9),
+        ("print(env(\"TINYCI_BRANCH\"));", 9),
+        ("sh(\"echo <%= branch %>\");", 6),
+        ("sh(\"echo <%= ctx.tags[0] %>\");", 6),
+        ("parallel([1], |it| print(ctx.branch));", 29),
+    ] {
+        let script =
+            format!("import \"a\" as a;\nfn build(ctx) {{\n  {reading}\n  print(ctx.tags);\n}}\n");
+        repo.write(".tinyci.rhai", script);
+        repo.write("a.rhai", "fn f(ctx) { ctx.branch }\n");
+        let said = run(&repo, &["check"]).with_code(0);
+        let warnings: Vec<_> = said.out.lines().filter(|it| it.starts_with("warning: ")).collect();
+        assert_eq!(warnings.len(), 1, "{reading}: {}", said.out);
+        let place = warnings[0].trim_start_matches("warning: .tinyci.rhai:3:");
+        let place: u32 = place.split(':').next().unwrap().parse().unwrap();
+        assert!(place >= column && place <= column + 6, "{reading}: {}", said.out);
+    }
+    let of_module = "import \"a\" as a;\nfn build(ctx) { a::f(ctx); }\n";
+    repo.write(".tinyci.rhai", of_module);
+    assert!(run(&repo, &["check"]).out.starts_with("warning: a.rhai:1:"));
+    repo.commit("module");
+    let said = run(&repo, &["check", "-c", "HEAD"]).with_code(0);
+    assert!(said.out.starts_with("warning: HEAD:a.rhai:1:"), "{}", said.out);
+
+    let quiet = "fn build(ctx) { sh(`make ${ctx.short}`); }\n\
+                 fn deploy(ctx) { if ctx.branch != \"main\" { skip(\"no\"); } sh(\"x\"); }\n";
+    repo.write(".tinyci.rhai", quiet);
+    assert_eq!(run(&repo, &["check"]).with_code(0).out, ".tinyci.rhai is valid\n");
+    let tag = "fn build() { sh(\"echo <%= tag %>\"); }\n";
+    repo.write(".tinyci.rhai", tag);
+    assert!(run(&repo, &["check"]).out.contains("the placeholder `tag` fails its phase"));
+    repo.write(".tinyci.rhai", format!("const WHEN = #{{ tag: \"v*\" }};\n{tag}"));
+    assert!(!run(&repo, &["check"]).out.contains("fails its phase"));
+}

@@ -188,3 +188,45 @@ fn ctrl_c_ends_both() {
     let left = test_kill_process(Pid::from_raw(pid).unwrap());
     assert_eq!(left, Err(Errno::SRCH), "ssh was left behind");
 }
+
+#[test]
+fn who_asks_goes_over_with_what_is_kept_with_a_name() {
+    let client = Client::new("ci@host:app.git", "");
+    client.repo.git(&["config", "user.name", "Ada O'Hara"]);
+    client.repo.git(&["config", "user.email", "ada@example.org"]);
+    let asked = |args: &[&str]| {
+        let words = [&["-r"], args].concat();
+        client.run(&words).with_code(0);
+        client.said().into_iter().find(|word| word.contains("asked-by"))
+    };
+    let ada = "'--asked-by=Ada O'\\''Hara <ada@example.org>'";
+    for args in [
+        &["deploy", "-y"][..],
+        &["rollback"],
+        &["approve", "HEAD"],
+        &["cancel"],
+        &["skip", "x"],
+        &["deploys", "--retire", "x"],
+    ] {
+        assert_eq!(asked(args).as_deref(), Some(ada), "{args:?}");
+    }
+    for args in [&["log"][..], &["status"], &["run", "--all"], &["deploys"]] {
+        assert_eq!(asked(args), None, "{args:?}");
+    }
+    // Whoever says so speaks for somebody else.
+    let grace = asked(&["deploy", "--asked-by", "Grace <grace@example.org>"]);
+    assert_eq!(grace.unwrap(), "'--asked-by=Grace <grace@example.org>'");
+    let refused = client.run(&["-r", "deploy", "--asked-by", "Grace"]).with_code(2);
+    assert!(refused.err.contains("NAME <ADDRESS>"), "{}", refused.err);
+
+    // Without a name in git's configuration it is the user of this machine.
+    for key in ["user.name", "user.email"] {
+        client.repo.git(&["config", "--unset", key]);
+    }
+    client.repo.git(&["config", "user.useConfigOnly", "true"]);
+    let mut command = client.command(&["-r", "deploy"]);
+    command.env("LOGNAME", "ci").env_remove("GIT_COMMITTER_NAME");
+    assert!(command.output().unwrap().status.success());
+    let asked = client.said().into_iter().find(|word| word.contains("asked-by"));
+    assert!(asked.as_ref().is_some_and(|it| it.contains("=ci <ci@")), "{asked:?}");
+}

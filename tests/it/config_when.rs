@@ -117,6 +117,7 @@ fn a_retry_ignores_the_message_of_a_whole_commit_and_says_so_but_not_its_branch(
         let repo = TestRepo::new();
         repo.write(name, &config);
         repo.commit("config");
+        assert_eq!(run(&repo, false).record.outcome, Outcome::Skipped);
         let said =
             "the commit runs although its message is not *[full]*: a retry ignores `message`";
         let (_, forecast) = plan(&repo, true);
@@ -127,6 +128,7 @@ fn a_retry_ignores_the_message_of_a_whole_commit_and_says_so_but_not_its_branch(
         assert_eq!((ran.record.outcome, ran.warnings), (Outcome::Success, vec![said.to_owned()]));
 
         repo.commit("more [full]");
+        assert_eq!(run(&repo, false).record.outcome, Outcome::Success);
         assert_eq!(run(&repo, true).warnings, [""; 0], "it would not have left anything out");
     }
     let both = r#""message": "*[full]*", "branch": "other""#;
@@ -134,6 +136,7 @@ fn a_retry_ignores_the_message_of_a_whole_commit_and_says_so_but_not_its_branch(
         let repo = TestRepo::new();
         repo.write(name, &config);
         repo.commit("config");
+        run(&repo, false);
         let ran = run(&repo, true);
         assert_eq!((ran.record.outcome, ran.warnings.len()), (Outcome::Skipped, 0));
         assert_eq!(ran.record.left_out[0].by, LeftOutBy::Branch);
@@ -165,6 +168,7 @@ fn a_retry_says_of_each_step_once_what_it_ignores() {
         assert_eq!(run(&repo, false).record.outcome, Outcome::Success);
         repo.write("README", "1");
         repo.commit("more");
+        run(&repo, false);
         let (_, forecast) = plan(&repo, true);
         let ran = run(&repo, true);
         let build = "`build` runs although nothing changed in src/** since the nearest green \

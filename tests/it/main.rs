@@ -82,6 +82,8 @@ mod crash_signals;
 #[cfg(feature = "cli")]
 mod crash_writers;
 #[cfg(feature = "cli")]
+mod deploy_approvers;
+#[cfg(feature = "cli")]
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]

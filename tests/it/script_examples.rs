@@ -226,7 +226,7 @@ fn a_monorepo_decides_by_what_changed_since_the_last_green_commit() {
     stage.repo.write("README.md", "x");
     stage.repo.commit("docs");
     let (record, calls) = stage.run();
-    assert_eq!((record.outcome, calls.len()), (Outcome::Skipped, 0));
+    assert_eq!((record.outcome, calls.len()), (Outcome::Success, 0), "nothing of it is untested");
 
     stage.repo.write("services/web/main.go", "2");
     stage.repo.commit("web");

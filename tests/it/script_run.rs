@@ -341,7 +341,7 @@ fn skip_skips_the_commit_in_before_build_and_a_phase_elsewhere() {
         script("fn before_build(ctx) { skip(\"docs only\"); } fn build(ctx) { sh(\"echo no\"); }");
     let ran = run_with(&repo, |builder| builder);
     assert_eq!((ran.record.outcome, ran.output.as_str()), (Outcome::Skipped, ""));
-    assert_eq!(ran.record.reason.as_deref(), Some("skipped: docs only"));
+    assert_eq!(ran.record.reason.as_deref(), Some("build left out: docs only"));
     assert_eq!(repo.verdict("HEAD").as_deref(), Some("skipped"));
     let ran = run(
         "fn build(ctx) { try { skip(\"no\"); } catch { } sh(\"echo never\"); } fn test(ctx) { print(ctx.result.build); }",

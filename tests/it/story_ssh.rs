@@ -290,3 +290,59 @@ fn a_deployment_outlives_the_connection_that_began_it() {
     held.gate.open();
     eventually("it comes to its end", || story.outcomes() == ["success"]);
 }
+
+/// Everybody reaches the server as one account: records say who asked, and what acted.
+#[test]
+fn who_asks_over_ssh_is_on_record_beside_the_account() {
+    let Some(story) = Story::begin() else { return };
+    let client = &story.client;
+    client.commit_config(&CONFIG.replace("  approve: true\n", ""));
+    story.push("main");
+    let second = client.commit("second");
+    story.push("main");
+    story.server.run("git -C app.git config tinyci.approve.production true");
+    let account = story.server.run("id -un");
+    let newest = || -> serde_json::Value {
+        let said = story.tinyci(&["-r", "deploys", "--json", "-n", "1"]).with_code(0).out;
+        serde_json::from_str(&said).unwrap()
+    };
+    let people = ["Ada", "Grace", "Joan"].map(|name| format!("{name} <{}@x>", name.to_lowercase()));
+    let ask_as = |person: &str, args: &[&str]| {
+        let (name, address) = person.trim_end_matches('>').split_once(" <").unwrap();
+        client.git(&["config", "user.name", name]);
+        client.git(&["config", "user.email", address]);
+        story.tinyci(&[&["-r"], args].concat())
+    };
+    ask_as(&people[0], &["deploy", "--yes"]).with_code(5);
+    assert_eq!(
+        (newest()["by"].as_str(), newest()["outcome"].as_str()),
+        (Some(&*people[0]), Some("waiting"))
+    );
+    ask_as(&people[1], &["approve", &second]).with_code(0);
+    ask_as(&people[2], &["deploy", "--yes"]).with_code(0);
+    let done = newest();
+    assert_eq!(
+        (done["by"].as_str(), done["approved_by"].as_str()),
+        (Some(&*people[2]), Some(&*people[1]))
+    );
+    assert_eq!(done["account"], account.as_str());
+    let author = story
+        .server
+        .run("git -C app.git log -1 --format='%an <%ae>' refs/tinyci/deploys/production");
+    assert_eq!(author, people[2]);
+
+    // The account is what counts, whoever asks through it, and says who they are.
+    let third = client.commit("third");
+    story.push("main");
+    story.server.run("git -C app.git config tinyci.approvers nobody");
+    let said = ask_as("nobody <nobody@x>", &["approve", &third]).with_code(0);
+    assert!(said.err.contains("does not count") && said.err.contains(&account), "{}", said.err);
+    story.tinyci(&["-r", "deploy", "--yes"]).with_code(5);
+    story.server.run(&format!("git -C app.git config tinyci.approvers {account}"));
+    story.tinyci(&["-r", "deploy", "--yes"]).with_code(0);
+    let done = newest();
+    assert_eq!(done["approval_proof"]["account"], account.as_str());
+    story.tinyci(&["-r", "approve", "HEAD~1"]).with_code(0);
+    ask_as(&people[0], &["rollback", "--yes"]).with_code(0);
+    assert_eq!(newest()["by"], people[0].as_str());
+}

@@ -45,6 +45,7 @@ const FLOORS: [&[&str]; 5] = [
     ],
     // Decisions: pure.
     &[
+        "approval_rules",
         "config",
         "environment",
         "glob",
@@ -60,7 +61,7 @@ const FLOORS: [&[&str]; 5] = [
     // Hands: one outside thing each.
     &["process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
-    &["compact", "export", "install", "local_executor", "prune"],
+    &["compact", "export", "install", "local_executor", "prune", "signatures"],
     // The engine drives them all.
     &["engine"],
 ];

@@ -134,6 +134,12 @@ TEST(a_deployment_waits_for_an_approval_of_the_repositorys_or_the_hosts) {
     tinyci::run alone = opened.deploy();
     pull(alone);
     EQUAL(alone.deploy_outcome(), outcome::waiting);
+    options joan;
+    joan.by("Joan", "joan@example.org").setting("approvers", "grace@example.org");
+    const std::string joans = engine(repo.path(), joan).approve("", "HEAD").to_json();
+    CHECK(joans.find("Joan <joan@example.org>") != std::string::npos);
+    CHECK(joans.find("does not list") != std::string::npos);
+    repo.git("for-each-ref --format='delete %(refname)' refs/tinyci/approvals | git update-ref --stdin");
     CHECK(opened.approve("", "HEAD").find("reference") != nullptr);
     tinyci::run allowed = opened.deploy();
     EQUAL(pull(allowed), "live\n");

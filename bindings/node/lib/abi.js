@@ -104,6 +104,7 @@ export const functions = {
   options_set_setting: ["tinyci_status",[["options","tinyci_options *"],["key","const char *"],["value","const char *"],["err","tinyci_error **"]]],
   options_set_env: ["tinyci_status",[["options","tinyci_options *"],["name","const char *"],["value","const char *"],["err","tinyci_error **"]]],
   options_set_var: ["tinyci_status",[["options","tinyci_options *"],["name","const char *"],["value","const char *"],["err","tinyci_error **"]]],
+  options_set_by: ["tinyci_status",[["options","tinyci_options *"],["name","const char *"],["address","const char *"],["err","tinyci_error **"]]],
   options_add_hook: ["tinyci_status",[["options","tinyci_options *"],["point","const char *"],["err","tinyci_error **"]]],
   options_add_function: ["tinyci_status",[["options","tinyci_options *"],["name","const char *"],["min_args","uint32_t"],["max_args","uint32_t"],["effect","int32_t"],["doc","const char *"],["err","tinyci_error **"]]],
   options_answer: ["tinyci_status",[["options","tinyci_options *"],["mask","uint32_t"],["err","tinyci_error **"]]],

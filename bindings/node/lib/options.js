@@ -58,6 +58,7 @@ const OPTIONS = {
     ),
   env: (to, env) => each(env, (name, value) => now.options_set_env(to, name, value)),
   vars: (to, vars) => each(vars, (name, value) => now.options_set_var(to, name, value)),
+  by: (to, { name, address }) => now.options_set_by(to, name, address),
   hooks: (to, hooks, host) =>
     each(hooks, (point, hook) => {
       host.hooks[point] = callable(`the hook \`${point}\``, hook);

@@ -55,8 +55,15 @@ test("what is green is planned, deployed, listed, and rolled back", async (t) =>
 });
 
 test("a deployment waits for an approval, and goes on with it", async (t) => {
-  const { engine, commit } = await green(t, approving);
+  const { repository, engine, commit } = await green(t, approving);
   assert.equal((await engine.deploy().wait()).outcome, "waiting");
+  const by = { name: "Joan", address: "joan@example.org" };
+  const others = await open(repository.path, { by, settings: { approvers: "grace@example.org" } });
+  const joans = await others.approve(commit);
+  assert.equal(joans.by, "Joan <joan@example.org>");
+  assert.match(joans.problem, /does not list/);
+  await others.close();
+  repository.git("update-ref", "-d", joans.reference);
   const approval = await engine.approve(commit);
   assert.match(approval.reference, /^refs\/tinyci\/approvals\//);
   assert.equal((await engine.deploy().wait()).outcome, "success");

@@ -81,6 +81,11 @@ def test_a_deployment_waits_for_an_approval(repository: Repository) -> None:
     run = engine.deploy()
     run.wait()
     assert (run.outcome, run.passed, run.deployment["outcome"]) == ("waiting", False, "waiting")
+    settings = {"approvers": "grace@example.org"}
+    others = tinyci.open(repository.path, by=("Joan", "joan@example.org"), settings=settings)
+    joans = others.approve(None, commit)
+    assert joans["by"] == "Joan <joan@example.org>" and "does not list" in joans["problem"]
+    repository.git("update-ref", "-d", joans["reference"])
     approval = engine.approve(None, commit)
     assert approval["reference"].startswith("refs/tinyci/approvals/production/")
     run = engine.deploy()

@@ -24,14 +24,16 @@ module TinyCI
     # settings::     what `git config tinyci.<key>` would set; an Array for a key with many values
     # env::          variables in the environment of every command; nil takes one out
     # vars::         variables that every command can use in a tag
+    # by::           who acts, as records name it: name and address
     #
     # What the host answers for, called in the loop that reads the run:
     #
     # hooks::        by point, such as `before_build`: called with a Hook
     # functions::    by name: what scripts can call; a Function where a plan should know more of it
     # secrets::      a Hash, or called with a Secret; nil has `tinyci.secretsDir` looked into
-    # approvals::    called with an Approval, where nobody approved in the repository; returns who
-    #                approves, or true, or nil for a deployment that is to wait
+    # approvals::    called with an Approval, where none in the repository counts; returns who
+    #                approves, or true, or nil for a deployment that is to wait. Where
+    #                `tinyci.approvers` lists somebody, only if this process runs as an account there
     # executor::     called with a Command, in a thread of its own; returns its exit code or
     #                Process::Status
     #

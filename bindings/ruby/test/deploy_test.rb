@@ -73,6 +73,12 @@ class DeployTest < Minitest::Test
     id = green("build: exit 0\ndeploy: {run: echo live, approve: true}\n")
     git("config", "user.name", "Ada")
     git("config", "user.email", "ada@example.org")
+    open_engine(by: ["Joan", "joan@example.org"], settings: { approvers: "grace" }) do |engine|
+      joans = engine.approve(id)
+      assert_equal "Joan <joan@example.org>", joans["by"]
+      assert_match(/does not list/, joans["problem"])
+      git("update-ref", "-d", joans["reference"])
+    end
     open_engine do |engine|
       assert_match %r{\Arefs/tinyci/approvals/production/}, engine.approve(id)["reference"]
       assert engine.deploy { nil }.passed?

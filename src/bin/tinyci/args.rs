@@ -1,6 +1,6 @@
 //! What was said on the command line. What it means, each command decides for itself.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, fmt, path::PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tinyci::{Engine, EngineBuilder, Selection, Target};
@@ -83,6 +83,43 @@ pub(crate) struct Globals {
         num_args = 0..=1, default_missing_value = DEFAULT_REMOTE
     )]
     pub(crate) remote: Option<String>,
+    /// Whom records name, as `NAME <ADDRESS>`, in the place of whom git's configuration names
+    ///
+    /// What deploys, rolls back or approves on another host with -r adds it by itself, so that it is
+    /// known there who asked. It is a word, and no proof: records keep the account that acted, too.
+    #[arg(
+        long, global = true, value_name = "PERSON", value_parser = Person::parse,
+        hide_short_help = true
+    )]
+    pub(crate) asked_by: Option<Person>,
+}
+
+/// A person by name and address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Person {
+    name: String,
+    address: String,
+}
+
+impl Person {
+    /// Reads `NAME <ADDRESS>`, whatever follows.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('<').and_then(|(name, rest)| {
+            let (address, _) = rest.split_once('>')?;
+            Some((name.trim(), address.trim()))
+        });
+        let (name, address) = parts.ok_or("a person is `NAME <ADDRESS>`")?;
+        if name.is_empty() || address.is_empty() {
+            return Err("a person has a name and an address".to_owned());
+        }
+        Ok(Self { name: name.to_owned(), address: address.to_owned() })
+    }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <{}>", self.name, self.address)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +181,16 @@ pub(crate) enum Command {
     Version,
 }
 
+impl Command {
+    /// Whether what it does is kept with the name of a person.
+    pub(crate) fn is_kept_with_a_name(&self) -> bool {
+        let of_deployment = matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Approve(_));
+        of_deployment
+            || matches!(self, Self::Cancel(_) | Self::Skip(_))
+            || matches!(self, Self::Deploys(args) if args.retires())
+    }
+}
+
 impl Globals {
     /// Whether only errors and what was asked for are to be said.
     pub(crate) fn is_quiet(&self) -> bool {
@@ -158,7 +205,11 @@ impl Globals {
     /// A builder of an engine that passes on whatever this program was given: whoever starts it,
     /// by hand or as a hook, says by its environment what builds get.
     fn builder(&self) -> EngineBuilder {
-        Engine::builder(self.dir()).pass_all_env()
+        let builder = Engine::builder(self.dir()).pass_all_env();
+        match &self.asked_by {
+            Some(person) => builder.by(&person.name, &person.address),
+            None => builder,
+        }
     }
 
     /// The engine of the repository that is meant.
@@ -318,6 +369,15 @@ mod tests {
         assert_eq!(remote("tinyci -r ci log").0.as_deref(), Some("ci"));
         assert_eq!(remote("tinyci log -rci").0.as_deref(), Some("ci"));
         assert!(!remote("tinyci -q log --no-quiet").2);
+    }
+
+    #[test]
+    fn a_person_is_a_name_and_an_address() {
+        let person = Person::parse("Ada Lovelace <ada@example.org> 1500000000 +0000").unwrap();
+        assert_eq!(person.to_string(), "Ada Lovelace <ada@example.org>");
+        for text in ["", "Ada", "<ada@example.org>", "Ada <>", "Ada <x"] {
+            assert!(Person::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -44,24 +44,30 @@ pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure
             let engine = globals.engine()?;
             engine.path_warning().iter().for_each(terminal::warn);
             let found = engine.check(revision)?;
-            (CheckReport::of_commit(revision, found)?, Vec::new())
+            let warnings = engine.check_warnings(revision)?;
+            (CheckReport::of_commit(revision, found, &warnings)?, Vec::new())
         }
         None => {
             let (name, text) = read(args.file.as_deref(), globals)?;
             warn_of_repository(globals);
             let builder = Engine::builder(globals.dir());
             let found = builder.check_config(&text, format_of(&name), &name);
-            (CheckReport::new(name, found)?, text)
+            let warnings = builder.config_warnings(&text, format_of(&name), &name);
+            (CheckReport::new(name, found)?.with_warnings(&warnings), text)
         }
     };
     let mut stdout = Stdout::new();
     if args.json {
         stdout.line(report.to_json());
-    } else if !report.is_valid() {
+    } else {
         let text = String::from_utf8_lossy(&text);
         report.problems.iter().for_each(|problem| stdout.line(show(problem, &report, &text)));
-    } else if !globals.is_quiet() {
-        stdout.line(format_args!("{} is valid", report.file));
+        for warning in report.warnings.iter().filter(|_| !globals.is_quiet()) {
+            stdout.line(format_args!("warning: {}", show(warning, &report, &text)));
+        }
+        if report.is_valid() && !globals.is_quiet() {
+            stdout.line(format_args!("{} is valid", report.file));
+        }
     }
     stdout.finish()?;
     Ok(if report.is_valid() { OK } else { FAILED })

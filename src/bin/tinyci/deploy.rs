@@ -1,8 +1,8 @@
 //! `tinyci deploy`: from the newest green commit to where it runs, when a person says so.
 
 use tinyci::{
-    ApprovalState, CancelToken, DeployOutcome, DeployPlan, DeployRequest, DeployRules, Deployment,
-    Engine, Event,
+    ApprovalProof, ApprovalState, CancelToken, DeployOutcome, DeployPlan, DeployRequest,
+    DeployRules, Deployment, Engine, Event,
 };
 
 use crate::{
@@ -182,13 +182,25 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     list("passes over", &over.collect::<Vec<_>>(), stdout);
     match &plan.approval {
         ApprovalState::Given(approval) => {
-            stdout.line(format_args!("  approved by {}", printable(&approval.by)));
+            let proof = approval.proof.iter().filter(|proof| **proof != ApprovalProof::Word);
+            let proof: String = proof.map(|proof| format!(" ({proof})")).collect();
+            let by = format!("{}{proof}", approval.approver());
+            stdout.line(format_args!("  approved by {}", printable(&by)));
         }
         ApprovalState::Awaited => stdout.line(format_args!(
             "  waits for an approval: `tinyci approve {id} --to {}`",
             plan.environment
         )),
         _ => {}
+    }
+    for uncounted in &plan.uncounted {
+        let problem = uncounted.problem.as_deref().unwrap_or_default();
+        let by = if uncounted.by.is_empty() { &uncounted.reference } else { &uncounted.by };
+        let line = format!("  does not count: the approval by {by}, since {problem}");
+        stdout.line(printable(&line));
+    }
+    if let Some(fault) = &plan.approval_fault {
+        stdout.line(format_args!("  {}", printable(fault)));
     }
     let acts: Vec<String> = plan.acts.iter().flat_map(|act| indented(act)).collect();
     list("does", &acts, stdout);

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use tinyci::{DeployOutcome, Deployment, Outcome};
+use tinyci::{ApprovalProof, DeployOutcome, Deployment, Outcome};
 
 use crate::{
     args::Globals,
@@ -35,6 +35,13 @@ pub(crate) struct DeploysArgs {
     /// Print deployments as JSON, one per line
     #[arg(long)]
     json: bool,
+}
+
+impl DeploysArgs {
+    /// Whether an environment is to end, and nothing to be shown.
+    pub(crate) fn retires(&self) -> bool {
+        self.retire.is_some()
+    }
 }
 
 pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failure> {
@@ -111,8 +118,15 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
         to,
         printable(&deployment.by),
     );
+    if let Some(account) = &deployment.account {
+        line += &format!(" as {}", printable(account));
+    }
     if let Some(by) = &deployment.approved_by {
         line += &format!(", approved by {}", printable(by));
+        let proof = deployment.approval_proof.as_ref();
+        if let Some(proof) = proof.filter(|proof| **proof != ApprovalProof::Word) {
+            line += &format!(" ({})", printable(&proof.to_string()));
+        }
     }
     for (holds, word) in [(deployment.forced, "forced"), (deployment.rollback, "rollback")] {
         if holds {

@@ -74,7 +74,11 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
     signals::survive_broken_pipe()?;
     let globals = &args.globals;
     if let Some(name) = &globals.remote {
-        return remote::execute(name, globals, &remote::words(&Args::command(), matches));
+        let mut words = remote::words(&Args::command(), matches);
+        if args.command.is_kept_with_a_name() {
+            words.insert(0, remote::asked_by(globals));
+        }
+        return remote::execute(name, globals, &words);
     }
     match &args.command {
         Command::Install(args) => install::execute(args, globals),

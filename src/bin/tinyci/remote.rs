@@ -11,6 +11,7 @@ use std::{
         ffi::{OsStrExt, OsStringExt},
         process::ExitStatusExt,
     },
+    path::Path,
     process::ExitStatus,
     time::Duration,
 };
@@ -19,7 +20,7 @@ use clap::{ArgMatches, parser::ValueSource};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    args::Globals,
+    args::{Globals, Person},
     failure::{BROKEN, CANCELED, Failure},
     signals,
     ssh_address::SshAddress,
@@ -81,6 +82,26 @@ pub(crate) fn words(command: &clap::Command, matches: &ArgMatches) -> Vec<OsStri
         words.append(&mut operands);
     }
     words
+}
+
+/// The word that tells the other side who asks: whom git would name in a commit, else the user of
+/// this machine.
+pub(crate) fn asked_by(globals: &Globals) -> OsString {
+    let person = globals.asked_by.clone().map_or_else(|| git_person(&globals.dir()), Ok);
+    let person = person.map_or_else(|_| user_of_machine(), |person| person.to_string());
+    format!("--asked-by={person}").into()
+}
+
+fn git_person(dir: &Path) -> Result<Person, String> {
+    let git = duct::cmd("git", ["var", "GIT_COMMITTER_IDENT"]).dir(dir).stderr_null();
+    Person::parse(&git.read().map_err(|error| error.to_string())?)
+}
+
+fn user_of_machine() -> String {
+    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| env::var(name).ok());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let system = rustix::system::uname();
+    format!("{user} <{}@{}>", user.replace(' ', "-"), system.nodename().to_string_lossy())
 }
 
 /// The program that stands for ssh, as git chooses it, and what comes before its arguments.

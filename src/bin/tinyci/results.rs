@@ -227,13 +227,16 @@ fn table(records: &[Record], commits: &[Option<Commit>], stdout: &mut Stdout) {
             None => "(no longer in the repository)".to_owned(),
         };
         let (age, duration) = times(record, now);
+        let skipped = record.reason.as_ref().filter(|_| record.outcome == Outcome::Skipped);
+        let why = skipped.map(|why| format!(" ({})", printable(why))).unwrap_or_default();
         stdout.line(format_args!(
-            "{} {} {} {} {:branch_width$} {subject}",
+            "{} {} {} {} {:branch_width$} {subject}{}",
             record.commit.short(),
             palette.outcome(record.outcome, &format!("{:10}", record.outcome)),
             palette.faint(&format!("{age:>4}")),
             palette.faint(&format!("{duration:>6}")),
             branch(record),
+            palette.faint(&why),
         ));
         if stdout.is_gone() {
             return;

@@ -141,8 +141,9 @@ impl Screen {
             None => stdout.line(format_args!("deployed  {name}: nothing")),
         }
         if let Some(end) = environment.latest.as_ref().filter(|_| environment.is_retired()) {
-            let end = self.deployment(end);
-            stdout.line(format_args!("retired   {name}: nothing, before it {end}"));
+            let (age, by) = (self.age(end.started), printable(&end.by));
+            let detail = self.faint(&format!("{age}, by {by}, with {}", end.commit.short()));
+            stdout.line(format_args!("retired   {name} {detail}"));
         } else if let Some(latest) = &environment.latest {
             let (outcome, it) = (latest.outcome.name(), self.deployment(latest));
             stdout.line(format_args!("  newest try: {outcome}, {it}"));

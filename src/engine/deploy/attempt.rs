@@ -25,7 +25,7 @@ use crate::{
     ledger::Ledger,
     outcome::Outcome,
     pipeline::Phase,
-    process::Guard,
+    process::{Guard, account_name, own_account},
     record::StepRecord,
     repo::Repo,
     request_context::RequestContext,
@@ -141,14 +141,15 @@ impl<'a> Attempt<'a> {
             return Err(Error::new(ErrorKind::Busy, message));
         }
         let candidate = Choice { shared, repo: &repo, environment }.candidate(request, &ledger)?;
-        let identity = Identity::of(&repo, request.by.as_ref(), site.env.user.as_deref());
+        let identity = Identity::of(shared, &repo, request.by.as_ref(), site.env);
         let desk = Desk {
             root: shared.root.clone(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
             config: candidate.config.clone(),
             host: shared.options.approvals.clone().map(|ask| (ask, site.events.clone())),
-            given_by: Arc::default(),
+            approvals: shared.approvals(site.env),
+            answer: Arc::default(),
         };
         let deployment = Deployment {
             run: job::run_id(),
@@ -160,10 +161,12 @@ impl<'a> Attempt<'a> {
             forced: !candidate.verdict.is_some_and(Outcome::passed),
             rollback: request.rollback,
             approved_by: None,
+            approval_proof: None,
             config: candidate.config.clone(),
             started: clock::now_ms(),
             finished: None,
             by: identity.to_string(),
+            account: Some(account_name(own_account(), &site.env.passed)),
             remote: None,
         };
         Ok(Self { site, repo, candidate, identity, desk, deployment })
@@ -173,10 +176,11 @@ impl<'a> Attempt<'a> {
         let (site, commit) = (self.site, self.candidate.commit.clone());
         let run = self.deployment.run.clone();
         let mut voice = Voice::new(site.events, site.logs, &commit, &run);
-        if self.candidate.rules.approve && !self.desk.ask(None, &self.context())? {
+        let is_wanted = self.desk.is_wanted(&self.candidate.rules);
+        if is_wanted && !self.desk.ask(None, &self.context())? {
             return self.wait(&mut voice);
         }
-        self.deployment.approved_by = self.desk.given_by();
+        self.note_approval();
         let begun = self.deployment.clone();
         self.record(|ledger| match ledger.interrupted() {
             Some(open) => Err(locked(open)),
@@ -227,6 +231,7 @@ impl<'a> Attempt<'a> {
     /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
     fn wait(mut self, voice: &mut Voice) -> Result<Deployment, Error> {
         self.deployment.outcome = DeployOutcome::Waiting;
+        self.deployment.reason = self.why_it_waits(None, voice);
         self.deployment.finished = Some(self.deployment.started);
         let waits = self.deployment.clone();
         self.record(|ledger| {
@@ -239,6 +244,21 @@ impl<'a> Attempt<'a> {
         let ended = Box::new(self.deployment.clone());
         voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
         Ok(self.deployment)
+    }
+
+    /// Keeps who approved.
+    fn note_approval(&mut self) {
+        let given = self.desk.answer().given_by;
+        let (by, proof) = given.unzip();
+        (self.deployment.approved_by, self.deployment.approval_proof) = (by, proof);
+    }
+
+    /// Tells of approvals that do not count, and keeps that behind the question.
+    fn why_it_waits(&self, question: Option<String>, voice: &mut Voice) -> Option<String> {
+        let problems = self.desk.answer().problems;
+        problems.iter().for_each(|problem| voice.warn(problem.clone()));
+        let reasons: Vec<String> = question.into_iter().chain(problems).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     fn record(
@@ -323,9 +343,9 @@ impl<'a> Attempt<'a> {
 
     /// What the deployment came to.
     fn judge(&mut self, ended: Result<(StepRecord, bool), Error>, voice: &mut Voice) {
+        self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
-        deployment.approved_by = self.desk.given_by();
         let (record, waits) = match ended {
             Ok(ended) => ended,
             Err(error) => {
@@ -352,6 +372,9 @@ impl<'a> Attempt<'a> {
         };
         if !deployment.outcome.passed() {
             deployment.reason = record.error.clone().or_else(command);
+        }
+        if waits {
+            self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), voice);
         }
     }
 }

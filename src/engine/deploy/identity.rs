@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::job::host_name;
+use super::super::{handle::Shared, job::host_name, process_env::ProcessEnv};
 use crate::repo::Repo;
 
 /// A name and an address, as git takes them.
@@ -13,16 +13,18 @@ pub(in crate::engine) struct Identity {
 }
 
 impl Identity {
-    /// Whom the host names, else git's configuration, else the user of this process, whose name the
-    /// environment may hold.
+    /// Whom the request names, else the engine, else git's configuration, else the user of this
+    /// process, whose name the environment may hold.
     pub(in crate::engine) fn of(
+        shared: &Shared,
         repo: &Repo,
         named: Option<&(String, String)>,
-        user: Option<&str>,
+        env: &ProcessEnv,
     ) -> Self {
+        let named = named.or(shared.options.by.as_ref());
         let (name, address) = named.cloned().or_else(|| repo.identity()).unwrap_or_else(|| {
             let number = || format!("uid {}", rustix::process::getuid().as_raw());
-            let user = user.map_or_else(number, str::to_owned);
+            let user = env.user.clone().unwrap_or_else(number);
             let address = format!("{}@{}", user.replace(' ', "-"), host_name());
             (user, address)
         });

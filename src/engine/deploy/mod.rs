@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `approve` | giving an approval, and what there is of them |
 //! | `candidate` | which commit is meant, and whether it may be deployed |
 //! | `attempt` | one deployment: lock, entry, phase, entry |
 //! | `automatic` | what follows a push by itself |
@@ -10,6 +11,7 @@
 //!
 //! What an environment's history comes to is decided in `ledger`; where it is kept, in `repo`.
 
+mod approve;
 mod attempt;
 mod automatic;
 mod candidate;
@@ -18,25 +20,27 @@ mod retire;
 
 use std::{cmp::Reverse, collections::HashSet};
 
-use self::candidate::{Candidate, Choice};
+use self::{
+    approve::Approvals,
+    candidate::{Candidate, Choice},
+};
 pub(super) use self::{automatic::deploy_pushed, identity::Identity};
 use super::{
     dry_run::{DeployForecast, dry_deploy},
     handle::{Engine, Shared},
-    job, reports,
+    reports,
 };
 use crate::{
     cancel::CancelToken,
     clock,
     commit::CommitId,
-    deployment::{
-        Approval, ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
-    },
+    deployment::{Approval, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys},
     error::{Error, ErrorKind},
     event::Observer,
     ledger::Ledger,
     outcome::Outcome,
     pipeline::{ENVIRONMENT_NAME, is_environment},
+    process::{account_name, own_account},
     repo::{DeployHistory, Repo},
 };
 
@@ -142,7 +146,12 @@ impl Engine {
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
         let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
         let forecast = forecast(shared, &repo, &candidate, environment)?;
-        plan(&repo, environment, (candidate, forecast), &ledger, interrupted, request.rollback)
+        let wanted = candidate.rules.approve
+            || forecast.asks_for_approval
+            || shared.settings.approvals.wants(environment);
+        let approval = approve::state(shared, &repo, environment, &candidate, wanted)?;
+        let decided = (candidate, forecast, approval);
+        plan(&repo, environment, decided, &ledger, interrupted, request.rollback)
     }
 
     /// What was deployed, the newest first: to this environment, or to all; here, and where remotes
@@ -232,6 +241,11 @@ impl Engine {
     /// Approves of one commit, in one environment, with the config that it has. The approval is a
     /// ref of its own, [`Approval::reference`]: from a clone it is pushed.
     ///
+    /// Where git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), it is signed,
+    /// by a `git` that is started for it, which may ask for a passphrase. Where it is given on the
+    /// server itself, it is kept there which account did so. [`Approval::problem`] says whether it
+    /// counts in this repository.
+    ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
     /// let approval = engine.approve("production", "f40785c")?;
@@ -243,25 +257,14 @@ impl Engine {
     ///
     /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
     /// [`InvalidArg`](ErrorKind::InvalidArg) for one whose config does not deploy there,
-    /// [`Unsupported`](ErrorKind::Unsupported) where git's configuration does not say who approves.
+    /// [`Unsupported`](ErrorKind::Unsupported) where nobody says who approves,
+    /// [`Git`](ErrorKind::Git) where it cannot be signed.
     pub fn approve(&self, environment: &str, revision: &str) -> Result<Approval, Error> {
         check_environment(environment)?;
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
         Choice { shared: &self.shared, repo: &repo, environment }.check(commit)?;
-        let (name, address) = repo.required_identity()?;
-        let user = self.shared.process_env().user;
-        let identity = Identity::of(&repo, Some(&(name, address)), user.as_deref());
-        let approval = Approval {
-            reference: Repo::approval_ref(environment, commit, &job::run_id()),
-            environment: environment.to_owned(),
-            commit,
-            config: repo.config_blob(commit)?.unwrap_or_default(),
-            by: identity.to_string(),
-            time: clock::now_ms(),
-        };
-        repo.write_approval(&approval, (&identity.name, &identity.address))?;
-        Ok(approval)
+        approve::approve(&self.shared, &repo, environment, commit)
     }
 
     /// Says that somebody has looked at an environment whose last deployment was interrupted, and
@@ -290,13 +293,14 @@ impl Engine {
 
     fn unlock(&self, environment: &str, reason: &str) -> Result<Option<Deployment>, Error> {
         let repo = self.shared.repo()?;
-        let user = self.shared.process_env().user;
-        let identity = Identity::of(&repo, None, user.as_deref());
+        let env = self.shared.process_env();
+        let identity = Identity::of(&self.shared, &repo, None, &env);
+        let account = account_name(own_account(), &env.passed);
         let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
         let Some(open) = open else { return Ok(None) };
         let unlocked = Deployment {
             finished: Some(clock::now_ms()),
-            reason: Some(format!("unlocked by {identity}: {reason}")),
+            reason: Some(format!("unlocked by {identity} as {account}: {reason}")),
             ..open
         };
         let author = (identity.name.as_str(), identity.address.as_str());
@@ -348,7 +352,7 @@ fn forecast(
 fn plan(
     repo: &Repo,
     environment: &str,
-    (candidate, forecast): (Candidate, DeployForecast),
+    (candidate, forecast, approvals): (Candidate, DeployForecast, Approvals),
     ledger: &Ledger,
     interrupted: Option<Deployment>,
     rollback: bool,
@@ -361,12 +365,6 @@ fn plan(
         coming = commits(id, running.commit)?;
         leaving = commits(running.commit, id)?;
     }
-    let approval = if candidate.rules.approve || forecast.asks_for_approval {
-        let given = repo.approvals(environment, id, &candidate.config)?.into_iter().next();
-        given.map_or(ApprovalState::Awaited, ApprovalState::Given)
-    } else {
-        ApprovalState::NotNeeded
-    };
     Ok(DeployPlan {
         environment: environment.to_owned(),
         verdict: candidate.verdict,
@@ -374,7 +372,9 @@ fn plan(
         coming,
         leaving,
         passed_over: candidate.passed_over,
-        approval,
+        approval: approvals.state,
+        uncounted: approvals.uncounted,
+        approval_fault: approvals.fault,
         acts: forecast.lines,
         interrupted,
         forced: !candidate.verdict.is_some_and(Outcome::passed),

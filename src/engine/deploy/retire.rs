@@ -14,6 +14,7 @@ use crate::{
     deployment::{DeployOutcome, Deployment},
     error::{Error, ErrorKind},
     ledger::Ledger,
+    process::{account_name, own_account},
     repo::Repo,
     suggestion::did_you_mean,
 };
@@ -51,9 +52,11 @@ fn retire(shared: &Shared, environment: &str) -> Result<Option<Deployment>, Erro
     if ledger.is_retired() {
         return Ok(None);
     }
-    let identity = Identity::of(&repo, None, shared.process_env().user.as_deref());
-    let entry =
-        entry(environment, &ledger, &identity).ok_or_else(|| unknown(&repo, environment))?;
+    let env = shared.process_env();
+    let identity = Identity::of(shared, &repo, None, &env);
+    let entry = entry(environment, &ledger, &identity);
+    let entry = entry.ok_or_else(|| unknown(&repo, environment))?;
+    let entry = Deployment { account: Some(account_name(own_account(), &env.passed)), ..entry };
     let author = (identity.name.as_str(), identity.address.as_str());
     repo.record_deployment(environment, author, |_| Ok(Some(entry.clone())))?;
     Ok(Some(entry))
@@ -74,10 +77,12 @@ fn entry(environment: &str, ledger: &Ledger, identity: &Identity) -> Option<Depl
         forced: false,
         rollback: false,
         approved_by: None,
+        approval_proof: None,
         config: last.config.clone(),
         started: now,
         finished: Some(now),
         by: identity.to_string(),
+        account: None,
         remote: None,
     })
 }

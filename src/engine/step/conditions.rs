@@ -51,16 +51,21 @@ pub(in crate::engine) fn whole_commit_unmet(
 }
 
 /// Finds the tag that a step is for: the one that asks for the job, unless conditions say which tags
-/// count. Then it is of those: the one that asks for the job, else the newest. The step's own
-/// conditions come first, then those of its phase, then those of the whole commit.
+/// count. Then it is of those: the one that asks for the job, else the newest.
 pub(super) fn step_tag(pipeline: &Pipeline, facts: &Facts, name: StepName) -> Option<String> {
-    let of_step = |name: StepName| pipeline.step(name).map(|step| &step.when.tag);
-    let conditions = [of_step(name), name.phase().and_then(|it| of_step(it.into()))];
-    let conditions = conditions.into_iter().flatten().chain([&pipeline.when.tag]);
-    match conditions.into_iter().find(|tag| !tag.is_empty()) {
+    match tag_condition(pipeline, name) {
         Some(globs) => facts.tag_for(|tag| holds(globs, tag)),
         None => facts.tag.clone(),
     }
+}
+
+/// The condition that says which tags a step is for: its own, else that of its phase, else that of
+/// the whole commit.
+pub(in crate::engine) fn tag_condition(pipeline: &Pipeline, name: StepName) -> Option<&[String]> {
+    let of_step = |name: StepName| pipeline.step(name).map(|step| &*step.when.tag);
+    let own = [of_step(name), name.phase().and_then(|it| of_step(it.into()))];
+    let conditions = own.into_iter().flatten().chain([&*pipeline.when.tag]);
+    conditions.into_iter().find(|tag| !tag.is_empty())
 }
 
 /// The builds and tests that go with a whole commit.

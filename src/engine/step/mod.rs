@@ -33,7 +33,9 @@ use std::{
 
 use self::host::Ran;
 pub(super) use self::{
-    conditions::{Unmet, all_left_out, ignored, left_out_sentence, unmet, whole_commit_unmet},
+    conditions::{
+        Unmet, all_left_out, ignored, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
+    },
     context::{AfterPhase, JobInfo, JobLimits, Judge, StepContext},
     dry::DryEffects,
     end::StepEnd,
@@ -325,7 +327,7 @@ impl Steps<'_> {
         let skip_reason = walked.skip_reason();
         record.steps = walked.steps.into_iter().map(|step| step.record).collect();
         record.left_out = walked.left_out;
-        record.asked_for_ref = self.memory.asked_for_ref();
+        record.asked_for_ref = self.pipeline.asks_for_ref() || self.memory.asked_for_ref();
         let remembered = self.memory.remembered().into_iter();
         record.remembered = remembered
             .map(|(key, value)| (self.masks.apply(&key), self.masks.apply_in(value)))

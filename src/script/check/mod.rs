@@ -12,6 +12,7 @@ mod calls;
 mod habits;
 mod members;
 mod names;
+mod refs;
 mod texts;
 mod walk;
 
@@ -51,6 +52,38 @@ pub(crate) fn check(
     }
 }
 
+/// What is valid in a script and perhaps not meant: the first place that reads the branch or the
+/// tags, and each that names a tag that may be missing. Nothing of one that cannot be loaded.
+pub(crate) fn warnings(
+    bytes: &[u8],
+    name: &str,
+    tree: &dyn Tree,
+    functions: &[HostFunction],
+) -> Vec<Error> {
+    let Ok(script) = Script::load(bytes, name, tree, functions) else { return Vec::new() };
+    let names_tags = script.pipeline().when.tag.is_empty();
+    let (mut reading, mut tags) = (None, Vec::new());
+    for file in files(&script, true) {
+        let findings = || Findings { unit: file.unit, found: BTreeSet::new() };
+        let (mut readings, mut named) = (findings(), findings());
+        for body in &file.bodies {
+            refs::judge(body, &mut readings);
+            if names_tags {
+                refs::judge_tags(body, &mut named);
+            }
+        }
+        reading = reading.or_else(|| readings.into_errors().next());
+        tags.extend(named.into_errors());
+    }
+    reading.into_iter().chain(tags).take(FINDINGS_MAX).collect()
+}
+
+/// The script itself and what it imports, taken apart.
+fn files(script: &Script, phases: bool) -> Vec<File<'_>> {
+    let modules = script.modules.values().map(|unit| File::new(unit, false));
+    iter::once(File::new(&script.main, phases)).chain(modules).collect()
+}
+
 /// What is wrong with a file of tests and what it imports, as [`check`] tells of a pipeline.
 pub(crate) fn check_tests(
     bytes: &[u8],
@@ -72,8 +105,7 @@ fn judge<'a>(
     tags: &Tags<'_>,
     names: impl FnOnce(&[File<'_>]) -> Names<'a>,
 ) -> Vec<Error> {
-    let modules = script.modules.values().map(|unit| File::new(unit, false));
-    let files: Vec<File<'_>> = iter::once(File::new(&script.main, phases)).chain(modules).collect();
+    let files = files(script, phases);
     let names = names(&files);
     let mut errors = Vec::new();
     for (index, file) in files.iter().enumerate() {

@@ -216,7 +216,7 @@ impl Tester {
         let (outcome, skipped, steps) = self.call(TestSteps::All, commit)?;
         let outcome = outcome.name();
         let decided = steps.iter().find(|step| step.outcome == outcome);
-        let reason = skipped.or_else(|| decided.and_then(|step| step.reason.clone()));
+        let reason = decided.and_then(|step| step.reason.clone()).or(skipped);
         let mut done = Done::default();
         steps.iter().for_each(|step| done.append(step.done.clone()));
         self.finish(PhaseResult { reason, done, steps, ..self.nothing_done("run", outcome) })

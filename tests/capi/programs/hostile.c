@@ -48,6 +48,7 @@ static void no_object(void) {
     REFUSED(tinyci_options_set_timeout_ms(NULL, 1, &err));
     REFUSED(tinyci_options_set_builds_dir(NULL, "x", &err));
     REFUSED(tinyci_options_set_output_limit(NULL, 1, &err));
+    REFUSED(tinyci_options_set_by(NULL, "Ada", "ada@example.org", &err));
     REFUSED(tinyci_options_set_setting(NULL, "jobs", "1", &err));
     REFUSED(tinyci_options_set_env(NULL, "A", "b", &err));
     REFUSED(tinyci_options_set_var(NULL, "a", "b", &err));
@@ -129,6 +130,8 @@ static void bad_options(void) {
     REFUSED(tinyci_options_set_var(options, "commit", "x", &err));
     REFUSED(tinyci_options_set_var(options, "A b", "x", &err));
     REFUSED(tinyci_options_set_var(options, "a", NULL, &err));
+    REFUSED(tinyci_options_set_by(options, NULL, "ada@example.org", &err));
+    REFUSED(tinyci_options_set_by(options, "Ada", bad, &err));
     REFUSED(tinyci_options_add_hook(options, "build", &err));
     REFUSED(tinyci_options_add_hook(options, NULL, &err));
     REFUSED(tinyci_options_add_function(options, "f", 2, 1, TINYCI_EFFECT_PURE, NULL, &err));

@@ -203,6 +203,24 @@ static int in_child(tinyci_engine *engine, tinyci_run *run, tinyci_deploy_reques
     return 0;
 }
 
+/* Who approves is who the options say; that it does not count is told at once. */
+static void named_approver(const char *path) {
+    tinyci_options *options = tinyci_options_new();
+    tinyci_engine *engine;
+    char *json;
+    OK(tinyci_options_set_by(options, "Joan", "joan@example.org", &err));
+    OK(tinyci_options_set_setting(options, "approvers", "grace@example.org", &err));
+    engine = open_engine(path, options);
+    OK(tinyci_approve(engine, NULL, "HEAD", &json, &err));
+    CHECK(strstr(json, "\"by\":\"Joan <joan@example.org>\"") && strstr(json, "does not list"));
+    tinyci_string_free(json);
+    OK(tinyci_deploy_plan_json(engine, NULL, NULL, &json, &err));
+    CHECK(strstr(json, "\"approval\":\"awaited\"") && strstr(json, "every approval waits"));
+    CHECK(strstr(json, "\"uncounted\":[{"));
+    tinyci_string_free(json);
+    tinyci_engine_free(engine);
+}
+
 /* Every answer to one question, which the config alone asks. */
 static void approval(const char *path) {
     tinyci_engine *engine = answering(path), *silent = open_engine(path, NULL);
@@ -260,10 +278,11 @@ static void approval(const char *path) {
     run = begin(engine, NULL);
     OK(tinyci_request_ok(asked(run), &err));
     ends(run, TINYCI_OUTCOME_SUCCESS, "\"approved_by\":\"the host\"");
+    named_approver(path);
     OK(tinyci_approve(silent, "production", "HEAD", &json, &err));
     CHECK(strstr(json, "\"reference\":\"refs/tinyci/approvals/production/") != NULL);
     tinyci_string_free(json);
-    ends(begin(silent, NULL), TINYCI_OUTCOME_SUCCESS, "\"approved_by\":\"Ada <ada@example.org>\"");
+    ends(begin(silent, NULL), TINYCI_OUTCOME_SUCCESS, "\"approval_proof\":{\"kind\":\"word\"}");
     FAILS(tinyci_approve(silent, "staging", "HEAD", NULL, &err), TINYCI_INVALID_ARG);
     FAILS(tinyci_approve(silent, NULL, "nonsense", &json, &err), TINYCI_NOT_FOUND);
     tinyci_deploy_request_free(wanted);

@@ -65,6 +65,7 @@ class Engine:
         settings: Mapping[str, Setting] | None = None,
         env: Mapping[str, str | None] | None = None,
         vars: Mapping[str, str] | None = None,
+        by: tuple[str, str] | None = None,
         hooks: Mapping[str, HookFunction] | None = None,
         functions: Mapping[str, Any] | None = None,
         secrets: Mapping[str, str | bytes] | SecretFunction | None = None,
@@ -81,13 +82,16 @@ class Engine:
         settings: what ``git config tinyci.<key> <value>`` would set, for this engine only.
         env: the environment of every command; None takes a variable of the host's out.
         vars: what every command can use as ``<%= name %>``.
+        by: who acts, as records name it: name and address; else whom git's configuration
+            names.
         hooks: called at points of every run, such as ``before_build``, before the config's own.
         functions: lent to scripts, as ``name`` or ``module::name``: a callable, or a
             :class:`Function` where more is to be said.
         secrets: their values by name, or what is asked for each and may give None, so that
             the folder of ``tinyci.secretsDir`` is looked into.
-        approvals: asked where a deployment wants one and the repository holds none; gives who
-            approves, or True, or None, so that it waits.
+        approvals: asked where a deployment wants one and the repository holds none that counts; gives
+            who approves, or True, or None, so that it waits. Where ``tinyci.approvers`` lists
+            somebody, it is asked only if this process runs as an account there.
         executor: runs the commands instead of this machine, each on a thread of its own; gives the
             exit code, or the number of the signal below zero, as ``subprocess`` does.
         """
@@ -114,6 +118,8 @@ class Engine:
             call(lib.tinyci_options_set_env, options, text(name), optional_text(content))
         for name, value in (vars or {}).items():
             call(lib.tinyci_options_set_var, options, text(name), text(value))
+        if by is not None:
+            call(lib.tinyci_options_set_by, options, text(by[0]), text(by[1]))
         _ask_host(options, self._host)
         self._handle: Pointer | None = make(
             "tinyci_engine",

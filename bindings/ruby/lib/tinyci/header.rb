@@ -107,6 +107,7 @@ module TinyCI
       tinyci_options_set_setting: %i[status handle text text error],
       tinyci_options_set_env: %i[status handle text text error],
       tinyci_options_set_var: %i[status handle text text error],
+      tinyci_options_set_by: %i[status handle text text error],
       tinyci_options_add_hook: %i[status handle text error],
       tinyci_options_add_function: %i[status handle text uint32 uint32 int32 text error],
       tinyci_options_answer: %i[status handle uint32 error],

@@ -9,7 +9,7 @@ module TinyCI
     class << self
       # Gives the block the options' address, which hold what the host answers too.
       def with(host, refs: [], jobs: nil, timeout: nil, builds_dir: nil, output_limit: nil,
-               settings: {}, env: {}, vars: {})
+               settings: {}, env: {}, vars: {}, by: nil)
         Native.with_new(:options) do |options|
           Array(refs).each { |glob| set(:add_ref, options, Native.utf8(glob)) }
           set(:set_jobs, options, Native.unsigned(jobs, 32)) if jobs
@@ -21,6 +21,7 @@ module TinyCI
           end
           env.each { |name, value| pair(:set_env, options, name, value) }
           vars.each { |name, value| pair(:set_var, options, name, value) }
+          pair(:set_by, options, *by) if by
           host.announce(options)
           yield options
         end

@@ -1,0 +1,87 @@
+//! Giving an approval, and what there is of them.
+
+use super::{
+    super::{handle::Shared, job},
+    candidate::Candidate,
+    identity::Identity,
+};
+use crate::{
+    clock,
+    commit::CommitId,
+    deployment::{Approval, ApprovalState},
+    error::Error,
+    repo::{Repo, StoredApproval},
+    signatures,
+};
+
+/// Approves of a commit, whose config deploys there.
+pub(super) fn approve(
+    shared: &Shared,
+    repo: &Repo,
+    environment: &str,
+    commit: CommitId,
+) -> Result<Approval, Error> {
+    let env = shared.process_env();
+    let approvals = shared.approvals(&env);
+    let named = match &shared.options.by {
+        Some(by) => Some(by.clone()),
+        // An account that may approve is somebody, whatever git calls it.
+        None if approvals.is_approver() => repo.identity(),
+        None => Some(repo.required_identity()?),
+    };
+    let identity = Identity::of(shared, repo, named.as_ref(), &env);
+    let approval = Approval {
+        reference: Repo::approval_ref(environment, commit, &job::run_id()),
+        environment: environment.to_owned(),
+        commit,
+        config: repo.config_blob(commit)?.unwrap_or_default(),
+        by: identity.to_string(),
+        time: clock::now_ms(),
+        signed: false,
+        proof: None,
+        problem: None,
+    };
+    let author = (identity.name.as_str(), identity.address.as_str());
+    let id = match repo.signs_with_ssh() {
+        true => signatures::sign_approval(repo, &approval, author, &shared.process_variables())?,
+        false => repo.make_approval(&approval, author)?,
+    };
+    // Before its ref: whoever sees that knows whose it is.
+    shared.workspace().mark_approval(id)?;
+    repo.keep_approval(&approval, id)?;
+    approvals.judged(repo, StoredApproval { approval, id })
+}
+
+/// The approvals of a plan.
+pub(super) struct Approvals {
+    pub(super) state: ApprovalState,
+    pub(super) uncounted: Vec<Approval>,
+    /// Why none can count.
+    pub(super) fault: Option<String>,
+}
+
+/// Whether somebody approved whose approval counts, and the approvals that do not.
+pub(super) fn state(
+    shared: &Shared,
+    repo: &Repo,
+    environment: &str,
+    candidate: &Candidate,
+    is_wanted: bool,
+) -> Result<Approvals, Error> {
+    if !is_wanted {
+        return Ok(Approvals {
+            state: ApprovalState::NotNeeded,
+            uncounted: Vec::new(),
+            fault: None,
+        });
+    }
+    let approvals = shared.approvals(&shared.process_env());
+    let found = approvals.find(repo, environment, candidate.commit.id, &candidate.config)?;
+    let fault = match &found.counted {
+        Some(_) => None,
+        None => approvals.fault(repo)?,
+    };
+    let given = |approval| ApprovalState::Given(Box::new(approval));
+    let state = found.counted.map_or(ApprovalState::Awaited, given);
+    Ok(Approvals { state, uncounted: found.uncounted, fault })
+}

@@ -1,0 +1,89 @@
+//! Programs of the machine's own that tinyci asks something: git, ssh-keygen, id. They are no
+//! commands of a build: they begin no session, answer at once, and may ask a person on the
+//! terminal, as for the passphrase of a key.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::{self, Seek, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::program::{find, search_path};
+use crate::error::{Error, ErrorKind};
+
+/// What such a program said.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Whether it ended with status 0.
+    pub(crate) passed: bool,
+    pub(crate) out: String,
+    /// Its last line of complaint, or what it wrote last; empty where it said nothing.
+    pub(crate) complaint: String,
+}
+
+/// Runs a program with this environment and nothing of this process's, and waits for its end.
+///
+/// # Errors
+///
+/// [`Spawn`](ErrorKind::Spawn) where it cannot be started, [`ChildLost`](ErrorKind::ChildLost) where
+/// its end cannot be known.
+pub(crate) fn ask(
+    program: &str,
+    arguments: &[&OsStr],
+    dir: &Path,
+    env: &BTreeMap<OsString, OsString>,
+    input: &[u8],
+) -> Result<Answer, Error> {
+    let failed = |source| {
+        Error::new(ErrorKind::Spawn, format!("cannot run `{program}`")).with_source(source)
+    };
+    let path = find(program, dir, search_path(env)).map_err(failed)?;
+    let input = file_of(input).map_err(failed)?;
+    let mut command = Command::new(path);
+    command.args(arguments).current_dir(dir).env_clear().envs(env).stdin(Stdio::from(input));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    let done = child.wait_with_output().map_err(|source| {
+        let message = format!("the end of `{program}` cannot be known");
+        Error::new(ErrorKind::ChildLost, message).with_source(source)
+    })?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&done.stdout), text(&done.stderr));
+    let last = [&err, &out].into_iter().find_map(|it| it.trim_end().lines().next_back());
+    let complaint = last.unwrap_or_default().trim().to_owned();
+    Ok(Answer { passed: done.status.success(), out, complaint })
+}
+
+/// A file that holds these bytes, from its beginning: a pipe could fill while nobody reads.
+fn file_of(bytes: &[u8]) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn shell(script: &str, input: &[u8]) -> Result<Answer, Error> {
+        let env =
+            BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "b".into())]);
+        ask("sh", &["-c", script].map(OsStr::new), Path::new("/"), &env, input)
+    }
+
+    #[test]
+    fn it_reads_says_and_ends() {
+        let input = vec![b'x'; 1 << 20];
+        let answer = shell("wc -c; pwd; echo $A$HOME; echo one >&2; echo two >&2; exit 3", &input);
+        let Answer { passed, out, complaint } = answer.unwrap();
+        assert_eq!((passed, out.trim(), complaint.as_str()), (false, "1048576\n/\nb", "two"));
+        assert!(shell("", b"").unwrap().passed);
+        let nothing = ask("no-such-program", &[], Path::new("/"), &BTreeMap::new(), b"");
+        assert_eq!(nothing.unwrap_err().kind(), ErrorKind::Spawn);
+    }
+}

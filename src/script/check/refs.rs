@@ -1,0 +1,83 @@
+//! Where a script reads the branch or the tags, so that its verdict holds for one ref only.
+
+use rhai::{ASTNode, Expr, Stmt};
+
+use super::{
+    Findings,
+    walk::{Body, variable},
+};
+use crate::{interpolate::names_tag, script::tags::names_ref};
+
+/// What of the context depends on the ref.
+const OF_REF: [&str; 4] = ["branch", "tag", "tags", "newest_tag"];
+
+/// The same among the variables of commands.
+const VARIABLES: [&str; 3] = ["TINYCI_BRANCH", "TINYCI_TAG", "TINYCI_TAGS"];
+
+/// Notes every place that reads the branch or the tags. A deployment has no verdict, and asks for
+/// its branch with good reason.
+pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
+    if body.written_in == Some("deploy") {
+        return;
+    }
+    body.each_node(&mut |path| {
+        let (at, what) = match path.last() {
+            Some(ASTNode::Expr(Expr::Dot(parts, ..)))
+                if variable(&parts.lhs).is_some_and(|name| body.contexts.contains(name)) =>
+            {
+                match member(&parts.rhs) {
+                    Some((name, at)) if OF_REF.contains(&name) => (at, format!("`ctx.{name}`")),
+                    _ => return,
+                }
+            }
+            Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                let Some(Expr::StringConstant(text, at)) = call.args.first() else { return };
+                match &*call.name {
+                    "env" if VARIABLES.contains(&text.as_str()) => (*at, format!("`{text}`")),
+                    "sh" | "try_sh" | "capture" if names_ref(text) => {
+                        (*at, "a placeholder".to_owned())
+                    }
+                    _ => return,
+                }
+            }
+            _ => return,
+        };
+        let message = format!(
+            "{what} is read here: the verdict of this script holds for one branch and its tags, \
+             and a commit that it skips is tested again for others"
+        );
+        findings.add(at, message);
+    });
+}
+
+/// Notes every text of a command that names `tag`.
+pub(super) fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
+    body.each_node(&mut |path| {
+        let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) =
+            path.last()
+        else {
+            return;
+        };
+        if let Some(Expr::StringConstant(text, at)) = call.args.first()
+            && matches!(&*call.name, "sh" | "try_sh" | "capture")
+            && names_tag(text)
+        {
+            findings.add(
+                *at,
+                "the placeholder `tag` fails its phase if no pushed tag asks for the commit: \
+                 `const WHEN = #{ tag: \"v*\" };` says which tags the script is for, and \
+                 `ctx.newest_tag(\"v*\")` gives one or `()`",
+            );
+        }
+    });
+}
+
+/// The first name behind the dot.
+fn member(rest: &Expr) -> Option<(&str, rhai::Position)> {
+    match rest {
+        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => member(&parts.lhs),
+        Expr::Property(property, at) => Some((&property.2, *at)),
+        Expr::MethodCall(call, at) => Some((&call.name, *at)),
+        _ => None,
+    }
+}

@@ -1,0 +1,147 @@
+//! Marks of approvals that were given on this machine: by which account, where no push can write.
+//!
+//! Whoever can push can push an approval's ref, in any name. What nobody can push is a file in the
+//! state directory, and what no other account can make is a file that belongs to this one. So the
+//! mark is a file that holds the id of the approval, and its owner is who gave it. An id is that of
+//! all the approval says. That the file could be written by its owner alone is part of the mark:
+//! accounts that share a repository can rename each other's files there, but not write them.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::layout::Workspace;
+use crate::{
+    commit::CommitId,
+    error::{Error, ErrorKind},
+};
+
+/// Everybody may read it, since an account that deploys looks at the marks of others; nobody else may
+/// write it, whoever the repository is shared with.
+const MODE: u32 = 0o644;
+
+/// Who could write a mark beside its owner: then it is none.
+const OTHER_WRITERS: u32 = 0o022;
+
+impl Workspace {
+    /// Marks an approval as given here by the account of this process.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be written.
+    pub(crate) fn mark_approval(&self, approval: CommitId) -> Result<(), Error> {
+        self.prepare_state()?;
+        let path = self.mark_path(approval);
+        let write = |mut file: File| {
+            file.write_all(&text_of(approval))?;
+            file.set_permissions(Permissions::from_mode(MODE))
+        };
+        let made = File::options().write(true).create_new(true).mode(MODE).open(&path);
+        let written = made.and_then(|file| {
+            write(file).inspect_err(|_| {
+                // Half a mark is none, but it would stand in the way of the next.
+                let _ = fs::remove_file(&path);
+            })
+        });
+        written.map_err(|source| Error::io("write", &path, source))
+    }
+
+    /// The number of the account that gave this approval here; none if it was given elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if there is a file that cannot be read, or that proves nothing.
+    pub(crate) fn approval_account(&self, approval: CommitId) -> Result<Option<u32>, Error> {
+        let path = self.mark_path(approval);
+        let failed = |source| Error::io("read", &path, source);
+        let no_follow = rustix::fs::OFlags::NOFOLLOW.union(rustix::fs::OFlags::NONBLOCK);
+        let flags = i32::try_from(no_follow.bits()).unwrap_or_default();
+        let file = match File::options().read(true).custom_flags(flags).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(failed)?,
+        };
+        let meta = file.metadata().map_err(failed)?;
+        let mut text = Vec::new();
+        let wanted = text_of(approval);
+        let most = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
+        if !meta.is_file() || meta.mode() & OTHER_WRITERS != 0 {
+            return Err(no_proof(&path, "others than its owner could have written it"));
+        }
+        file.take(most).read_to_end(&mut text).map_err(failed)?;
+        match text == wanted {
+            true => Ok(Some(meta.uid())),
+            false => Err(no_proof(&path, "it was written for something else")),
+        }
+    }
+
+    fn mark_path(&self, approval: CommitId) -> PathBuf {
+        self.state_path(&format!("approval.{approval}"))
+    }
+}
+
+fn no_proof(path: &Path, why: &str) -> Error {
+    let message = format!("`{}` proves nothing: {why}", path.display());
+    Error::new(ErrorKind::Io, message).with_path(path)
+}
+
+fn text_of(approval: CommitId) -> Vec<u8> {
+    format!("{approval}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    /// A mark belongs to whoever made it, and nothing else is one.
+    #[test]
+    fn only_a_file_that_its_owner_alone_could_write_is_a_mark() {
+        let repo = TestRepo::bare();
+        let workspace = Workspace::new(repo.path(), None, repo.path());
+        let id = CommitId::from_bytes([7; 20]);
+        assert_eq!(workspace.approval_account(id).unwrap(), None);
+        workspace.mark_approval(id).unwrap();
+        let uid = rustix::process::geteuid().as_raw();
+        assert_eq!(workspace.approval_account(id).unwrap(), Some(uid));
+        assert!(workspace.mark_approval(id).is_err(), "it is given once");
+
+        let path = workspace.mark_path(id);
+        for mode in [0o664, 0o646, 0o666] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = workspace.approval_account(id).unwrap_err().to_string();
+            assert!(error.contains("others than its owner"), "{mode:o}: {error}");
+        }
+        fs::set_permissions(&path, Permissions::from_mode(MODE)).unwrap();
+        // The mark of another approval under this one's name, a link to it, and half of it.
+        let other = CommitId::from_bytes([8; 20]);
+        fs::rename(&path, workspace.mark_path(other)).unwrap();
+        let error = workspace.approval_account(other).unwrap_err().to_string();
+        assert!(error.contains("written for something else"), "{error}");
+        fs::rename(workspace.mark_path(other), repo.outside().join("mark")).unwrap();
+        symlink(repo.outside().join("mark"), &path).unwrap();
+        assert!(workspace.approval_account(id).is_err());
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, &text_of(id)[..20]).unwrap();
+        assert!(workspace.approval_account(id).is_err());
+    }
+
+    /// An account's own file counts as its own, whoever looks.
+    #[test]
+    fn a_mark_of_another_account_is_that_account_s() {
+        let repo = TestRepo::bare();
+        let workspace = Workspace::new(repo.path(), None, repo.path());
+        let id = CommitId::from_bytes([7; 20]);
+        workspace.mark_approval(id).unwrap();
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(workspace.mark_path(id), Some(12345), None).is_ok() {
+            assert_eq!(workspace.approval_account(id).unwrap(), Some(12345));
+        }
+    }
+}
