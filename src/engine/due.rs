@@ -161,6 +161,7 @@ impl Wanted {
                     continue;
                 }
                 Some(_) => Reason::Retry,
+                None if self.retry => Reason::Retry,
                 None => Reason::Named,
             };
             if !self.is_configured(repo, *id)? {
