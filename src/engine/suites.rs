@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use super::{
     check::folder::Folder,
-    dry_run::dry_run,
+    dry_run,
     handle::{Engine, Shared, on_big_thread},
     process_env::ProcessEnv,
     scripts::{CommitTree, Scripts},
@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind},
     executor::EnvChange,
     interpolate::Vars,
-    job::Reason,
+    job::{Job, Reason},
     mask::Masks,
     outcome::Outcome,
     pipeline::{Format, Hook},
@@ -154,7 +154,8 @@ fn run(
     let left_out = suite.names().count() - tests.len();
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), functions);
-        dry_run((shared, env), repo, commit, (&script.pipeline(), &scripts), &[])?;
+        let job = Job::new(commit.clone(), Reason::Named);
+        dry_run::job((shared, env), repo, &job, (&script.pipeline(), &scripts), &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
     Ok(TestReport { tests, left_out, coverage })

@@ -391,7 +391,13 @@ fn is_unfinished_export(name: &OsStr) -> bool {
     let Some(of) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
         return false;
     };
-    is_aside(of, REMOVED) || is_run_id(of.strip_suffix(PACKED).unwrap_or(of))
+    is_old_export(name) || is_run_id(of.strip_suffix(PACKED).unwrap_or(of))
+}
+
+/// Whether this is the name of an old export that is being removed: no part of the build any more.
+pub(crate) fn is_old_export(name: &OsStr) -> bool {
+    let of = name.to_str().and_then(|name| name.strip_prefix("export."));
+    of.is_some_and(|of| is_aside(of, REMOVED))
 }
 
 /// Whether this has the form of a run's id, `20261130T094058Z-00f1e2d3c4b5a697`.

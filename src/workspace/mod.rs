@@ -55,7 +55,7 @@ mod tail;
 
 pub(crate) use self::{
     attempts::Attempts,
-    build::{Build, Occupied},
+    build::{Build, Occupied, is_old_export},
     deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
