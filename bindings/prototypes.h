@@ -54,6 +54,7 @@ tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection, const
 tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection, const char *option, tinyci_error **err);
 tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection, int64_t wait_ms, tinyci_error **err);
 tinyci_status tinyci_selection_set_retry(tinyci_selection *selection, int32_t retry, tinyci_error **err);
+tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection, int32_t replace_live, tinyci_error **err);
 tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection, int32_t all_history, tinyci_error **err);
 tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection, const tinyci_pipeline *pipeline, tinyci_error **err);
 void tinyci_selection_free(tinyci_selection *selection);
@@ -163,6 +164,7 @@ tinyci_deploy_request *tinyci_deploy_request_new(void);
 tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request, const char *revision, tinyci_error **err);
 tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request, int32_t rollback, tinyci_error **err);
 tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request, int32_t force, tinyci_error **err);
+tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request, int32_t bare, tinyci_error **err);
 tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request, const char *name, const char *address, tinyci_error **err);
 tinyci_status tinyci_deploy_request_set_plan(tinyci_deploy_request *request, const char *plan, tinyci_error **err);
 void tinyci_deploy_request_free(tinyci_deploy_request *request);

@@ -397,8 +397,8 @@ typedef struct tinyci_commit tinyci_commit;
 typedef struct tinyci_commits tinyci_commits;
 
 /**
- * What is to be deployed. Where one is asked for, NULL is the newest commit that is green, on a
- * branch that is deployed.
+ * What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
+ * branch that contains what is deployed.
  *
  * Owned by the host. What it is given to copies it.
  */
@@ -1118,6 +1118,21 @@ tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
 tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
                                          int32_t retry,
                                          tinyci_error **err);
+
+/**
+ * Lets a retry make the build anew of a commit that is deployed, in the place of what an environment
+ * runs. Without it such a retry is refused.
+ *
+ * @param selection     The selection.
+ * @param replace_live  0 for no, which is how a selection begins; anything else for yes.
+ * @param err           Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
+                                                int32_t replace_live,
+                                                tinyci_error **err);
 
 /**
  * Says whether to look under the baseline too, which holds what was there before tinyci.
@@ -2552,7 +2567,8 @@ tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
                                                  tinyci_error **err);
 
 /**
- * Says whether to deploy also what is not green, which the record keeps.
+ * Says whether to deploy also what is not green, and to go back also to what is no longer on a branch
+ * that deploys. The record keeps it.
  *
  * @param request  The request.
  * @param force    0 for no, which is how a request begins; anything else for yes.
@@ -2564,6 +2580,21 @@ tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
 tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
                                               int32_t force,
                                               tinyci_error **err);
+
+/**
+ * Says whether to deploy the commit's files at once, without what a build adds, also if its build is
+ * gone: for emergencies. The record keeps it.
+ *
+ * @param request  The request.
+ * @param bare     0 for no, which is how a request begins; anything else for yes.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`.
+ *
+ * One thread at a time.
+ */
+tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
+                                             int32_t bare,
+                                             tinyci_error **err);
 
 /**
  * Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.
@@ -2629,7 +2660,8 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
                                       tinyci_error **err);
 
 /**
- * Starts a deployment: the `deploy` of the commit's config, in its export. It goes on in threads of
+ * Starts a deployment: the `deploy` of the commit's config, in its export. A build that is gone is
+ * made again first, which takes the run lock between two commits. It goes on in threads of
  * the library's, and its events wait to be pulled. What came of it, `tinyci_run_deployment_json`
  * and `tinyci_run_deploy_outcome` tell.
  *
@@ -2649,7 +2681,9 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, as `tinyci_run_start`.
  *         What keeps it from beginning comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` where
  *         there is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, not on a
- *         branch that is deployed, or whose config knows no such environment; `TINYCI_BUSY` while
+ *         branch that is deployed, or whose config knows no such environment, and where a commit has
+ *         to be named: several are as new as each other, or what is deployed would be lost (the plan's
+ *         `must_be_named`); `TINYCI_BUSY` while
  *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
  *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
  *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and

@@ -1,6 +1,10 @@
 //! Deployments as data: what was promoted to where, by whom, and what came of it.
 
-use std::{fmt, str::FromStr, time::SystemTime};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     commit::{Commit, CommitId},
@@ -127,10 +131,15 @@ pub struct Deployment {
     pub outcome: DeployOutcome,
     /// Why, where it did not succeed; of one that waits, the question.
     pub reason: Option<String>,
-    /// Whether the commit was not green, and somebody insisted.
+    /// True if a check said no and somebody insisted: the commit was not green, or a rollback led
+    /// to one that is on no branch that deploys.
     pub forced: bool,
     /// Whether it went back to an earlier deployment.
     pub rollback: bool,
+    /// True if it deployed the commit's files without what a build adds, as somebody wanted.
+    pub bare: bool,
+    /// What the export is called that it deployed, in the commit's build directory.
+    pub export: String,
     /// Who approved, if somebody had to. Where a signature proves somebody else than who they say
     /// they are, it is whom it proves.
     pub approved_by: Option<String>,
@@ -162,6 +171,9 @@ impl Deployment {
         let (short, environment) = (self.commit.short(), &self.environment);
         match self.outcome {
             DeployOutcome::Running => format!("Deploying {short} to {environment}"),
+            DeployOutcome::Success if self.bare => {
+                format!("Deployed {short} to {environment}, its files alone")
+            }
             DeployOutcome::Success if self.rollback => {
                 format!("Rolled {environment} back to {short}")
             }
@@ -208,8 +220,12 @@ pub struct DeployRequest {
     pub revision: Option<String>,
     /// The deployment before the one that is there now.
     pub rollback: bool,
-    /// Also where the commit is not green. That is kept in the record.
+    /// Also if the commit is not green, or if a rollback leads to one that is no longer on a
+    /// branch that deploys. That is kept in the record.
     pub force: bool,
+    /// The commit's files at once, without what a build adds: for emergencies. That is kept in the
+    /// record.
+    pub bare: bool,
     /// Who deploys, by name and address; whom git's configuration names without it.
     pub by: Option<(String, String)>,
     /// What must be deployed for this to go on, because somebody decided by it.
@@ -217,7 +233,7 @@ pub struct DeployRequest {
 }
 
 impl DeployRequest {
-    /// The newest commit that is green, on a branch that is deployed.
+    /// The newest green commit of the environment's branch that contains what is deployed.
     pub fn newest() -> Self {
         Self::default()
     }
@@ -232,10 +248,18 @@ impl DeployRequest {
         Self { rollback: true, ..Self::default() }
     }
 
-    /// Deploys also what is not green.
+    /// Deploys also what is not green; goes back also to what is no longer on a branch that
+    /// deploys.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
+        self
+    }
+
+    /// Deploys the commit's files at once, without what a build adds, also if its build is gone.
+    #[must_use]
+    pub fn bare(mut self, bare: bool) -> Self {
+        self.bare = bare;
         self
     }
 
@@ -266,8 +290,47 @@ impl From<&DeployPlan> for DeployRequest {
             revision: Some(plan.commit.id.to_string()),
             rollback: plan.rollback,
             force: plan.forced,
+            bare: plan.build == BuildState::Bare,
             by: None,
             expected: Some(plan.running.as_ref().map(|running| running.commit)),
+        }
+    }
+}
+
+/// What there is of the build of a commit that is to be deployed: what its job built and tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildState {
+    /// It is there, as its job left it or packed.
+    There,
+    /// It is gone, or was left out because nothing had changed: the commit is built and tested again
+    /// before anything is deployed.
+    Gone {
+        /// How long its job took the last time, if that is known.
+        took: Option<Duration>,
+    },
+    /// The config builds nothing: the commit's files are deployed.
+    None,
+    /// The script had the export removed: the commit's files are deployed.
+    Discarded,
+    /// Somebody wants the commit's files at once, whatever a build would add.
+    Bare,
+}
+
+impl BuildState {
+    /// Whether the commit is built and tested again before it is deployed.
+    pub fn must_be_made(self) -> bool {
+        matches!(self, BuildState::Gone { .. })
+    }
+
+    /// The name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            BuildState::There => "there",
+            BuildState::Gone { .. } => "gone",
+            BuildState::None => "none",
+            BuildState::Discarded => "discarded",
+            BuildState::Bare => "bare",
         }
     }
 }
@@ -289,6 +352,11 @@ pub struct DeployPlan {
     pub coming: Vec<Commit>,
     /// What it takes away: commits that are deployed now and not part of it, the newest first.
     pub leaving: Vec<Commit>,
+    /// True if nobody named the commit and it does not contain what is deployed, which would be
+    /// lost: a person has to say so. This plan as a request names it.
+    pub must_be_named: bool,
+    /// What there is of its build.
+    pub build: BuildState,
     /// Newer commits that were passed over, the newest first, and why.
     pub passed_over: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
@@ -302,7 +370,8 @@ pub struct DeployPlan {
     pub acts: Vec<String>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,
-    /// Whether it goes on although the commit is not green.
+    /// True if it goes on although the commit is not green, or, going back, on no branch that
+    /// deploys.
     pub forced: bool,
     /// Whether it goes back to an earlier deployment.
     pub rollback: bool,

@@ -43,11 +43,13 @@ pub enum Reason {
     Again,
     /// It has no verdict, and a tag was pushed that names it.
     Tag,
+    /// It is to be deployed, and its build is gone. Its verdict stays as it is.
+    Rebuild,
 }
 
 impl Reason {
     /// The name used in JSON and in `ctx.trigger`: `pending`, `interrupted`, `named`, `retry`,
-    /// `again` or `tag`.
+    /// `again`, `tag` or `rebuild`.
     pub fn name(self) -> &'static str {
         match self {
             Reason::Pending => "pending",
@@ -56,6 +58,7 @@ impl Reason {
             Reason::Retry => "retry",
             Reason::Again => "again",
             Reason::Tag => "tag",
+            Reason::Rebuild => "rebuild",
         }
     }
 }
@@ -67,6 +70,7 @@ impl fmt::Display for Reason {
             Reason::Interrupted => "has no verdict, though an earlier attempt is on record",
             Reason::Named => "was named",
             Reason::Retry => "was named for a retry",
+            Reason::Rebuild => "is to be deployed, and its build is gone",
             Reason::Again => "is tested again",
             Reason::Tag => "was tagged",
         })

@@ -18,17 +18,21 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Takes the entries, the newest first.
+    /// Takes the entries, the newest first. Of several in a row that wait for an approval the newest
+    /// alone is left: it is the one that is meant, and each push would add another.
     pub(crate) fn new(entries: Vec<Deployment>) -> Self {
         let mut known = HashSet::new();
-        let deployments = entries.into_iter().filter(|entry| known.insert(entry.run.clone()));
-        let deployments = deployments.map(|mut entry| {
+        let mut deployments: Vec<Deployment> = Vec::new();
+        for mut entry in entries.into_iter().filter(|entry| known.insert(entry.run.clone())) {
             if entry.outcome == DeployOutcome::Running {
                 entry.outcome = DeployOutcome::Interrupted;
             }
-            entry
-        });
-        Self { deployments: deployments.collect() }
+            let waits = |deployment: &Deployment| deployment.outcome == DeployOutcome::Waiting;
+            if !(waits(&entry) && deployments.last().is_some_and(waits)) {
+                deployments.push(entry);
+            }
+        }
+        Self { deployments }
     }
 
     /// The deployment that is there now: the newest that succeeded, unless the environment was
@@ -94,6 +98,38 @@ impl Ledger {
         }
         stack
     }
+
+    /// Whether a commit's deployment was tried: one that had nothing to do may come again.
+    pub(crate) fn has_tried(&self, id: CommitId) -> bool {
+        let tried = |it: &&Deployment| it.outcome != DeployOutcome::Skipped;
+        self.since_retired().iter().filter(tried).any(|it| it.commit == id)
+    }
+
+    /// The commits that were rolled back and that nobody has deployed since.
+    pub(crate) fn rolled_back(&self) -> HashSet<CommitId> {
+        let (mut left, mut running) = (HashSet::new(), None);
+        for deployment in self.since_retired().iter().rev().filter(|it| it.passed()) {
+            if deployment.rollback {
+                left.extend(running);
+            }
+            left.remove(&deployment.commit);
+            running = Some(deployment.commit);
+        }
+        left
+    }
+
+    /// The commits that a newer one must contain to be deployed without being named: those that the
+    /// latest rollbacks left, as long as nothing was deployed since.
+    pub(crate) fn left_by_rollback(&self) -> Vec<CommitId> {
+        let mut passed = self.since_retired().iter().filter(|it| it.passed()).peekable();
+        let mut left = Vec::new();
+        while let Some(back) = passed.next_if(|it| it.rollback) {
+            let before = passed.peek().map(|it| it.commit);
+            left.extend(before.filter(|id| *id != back.commit));
+        }
+        left.retain(|id| self.running().is_none_or(|running| running.commit != *id));
+        left
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +161,8 @@ mod tests {
                 reason: None,
                 forced: false,
                 rollback: kind == "<",
+                bare: false,
+                export: "export".to_owned(),
                 approved_by: None,
                 approval_proof: None,
                 config: String::new(),
@@ -177,6 +215,44 @@ mod tests {
             let ledger = ledger(history);
             let found = (name(ledger.running()), name(ledger.before_running()));
             assert_eq!(found, (running.to_owned(), before.to_owned()), "{history}");
+        }
+    }
+
+    #[test]
+    fn what_was_rolled_back_is_left_until_it_is_deployed_again() {
+        for (history, rolled_back, left) in [
+            ("", "", ""),
+            ("+a +b", "", ""),
+            ("+a +b <a", "b", "b"),
+            ("+a +b +c <b <a", "bc", "bc"),
+            ("+a +b <a -b wb ?b", "b", "b"),
+            ("+a +b <a +b", "", ""),
+            ("+a +b <a +c", "b", ""),
+            ("+a +b <a +c <a", "bc", "c"),
+            ("+a +b <a <b", "a", "a"),
+            ("<a", "", ""),
+        ] {
+            let ledger = ledger(history);
+            let letters = |ids: Vec<CommitId>| {
+                let byte = |id: CommitId| id.as_bytes().first().copied().map(char::from);
+                let mut letters: Vec<char> = ids.into_iter().filter_map(byte).collect();
+                letters.sort_unstable();
+                letters.into_iter().collect::<String>()
+            };
+            let found = letters(ledger.rolled_back().into_iter().collect());
+            assert_eq!(found, rolled_back, "{history}");
+            assert_eq!(letters(ledger.left_by_rollback()), left, "{history}");
+        }
+    }
+
+    #[test]
+    fn of_those_that_wait_in_a_row_the_newest_is_left() {
+        for (history, expected) in
+            [("wa wb wc", "c"), ("wa +a wb wc", "caa"), ("wa -b wc", "cba"), ("+a wa wa", "aa")]
+        {
+            let ledger = ledger(history);
+            let names: String = ledger.deployments.iter().map(|it| name(Some(it))).collect();
+            assert_eq!(names, expected, "{history}");
         }
     }
 

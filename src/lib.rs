@@ -113,8 +113,8 @@ pub use crate::{
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
     deployment::{
-        Approval, ApprovalProof, ApprovalState, DeployOutcome, DeployPlan, DeployRequest,
-        Deployment, Deploys,
+        Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan,
+        DeployRequest, Deployment, Deploys,
     },
     duration::parse_duration,
     engine::{

@@ -10,7 +10,7 @@ use crate::{
     deployment::{DeployOutcome, Deployment},
     function::Value,
     intervention::Intervention,
-    outcome::{Exit, Outcome},
+    outcome::{Exit, Outcome, Verdict},
     pipeline::{Format, StepName},
 };
 
@@ -59,6 +59,9 @@ pub struct Record {
     pub remembered: BTreeMap<String, Value>,
     /// The files that its script kept beyond the export.
     pub artifacts: Vec<Artifact>,
+    /// False if the outcome is not the commit's verdict: of a commit that was built again for a
+    /// deployment, and did not confirm what was found before.
+    pub counts: bool,
 }
 
 /// A build or test that a job left out.
@@ -141,9 +144,14 @@ pub struct Artifact {
 }
 
 impl Record {
-    /// Whether this run is green.
+    /// Whether this run is green, and that is the commit's verdict.
     pub fn passed(&self) -> bool {
-        self.outcome.passed()
+        self.counts && self.outcome.passed()
+    }
+
+    /// The verdict that rests on this record; none if it did not finish, or does not count.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.outcome.verdict().filter(|_| self.counts)
     }
 
     /// Whether somebody ended this attempt by the commit's name: it is to be left alone from then on.

@@ -71,7 +71,7 @@ impl PastJobs {
             left_out: Vec::new(),
         };
         let (mut last, mut jobs, mut is_over) = (None, 0, false);
-        for record in records.into_iter().filter(|record| record.outcome.verdict().is_some()) {
+        for record in records.into_iter().filter(|record| record.verdict().is_some()) {
             // A retry begins anew.
             if record.trigger.as_deref() == Some(Reason::Retry.name()) {
                 (jobs, is_over) = (0, false);

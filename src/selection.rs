@@ -24,6 +24,8 @@ pub struct Selection {
     pub targets: Vec<Target>,
     /// Runs named commits again that have a verdict, and any that are out of attempts.
     pub retry: bool,
+    /// Lets a retry make the build anew of a commit that is deployed, in the place of what runs.
+    pub replace_live: bool,
     /// What was said with the push: `git push -o OPTION`.
     pub push_options: Vec<String>,
     /// Looks under the baseline too.
@@ -133,6 +135,15 @@ impl Selection {
     #[must_use]
     pub fn retry(mut self, retry: bool) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Lets a [`retry`](Selection::retry) make the build anew of a commit that is deployed, in the
+    /// place of what an environment runs; without it such a retry is refused. If what was deployed
+    /// is gone, nothing is replaced, and no leave is needed.
+    #[must_use]
+    pub fn replace_live(mut self, replace_live: bool) -> Self {
+        self.replace_live = replace_live;
         self
     }
 

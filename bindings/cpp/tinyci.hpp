@@ -1148,6 +1148,10 @@ public:
     selection &retry(bool yes = true) {
         return set(tinyci_selection_set_retry, std::int32_t{yes});
     }
+    /// Whether such a retry may make the build anew of a commit that is deployed, in its place.
+    selection &replace_live(bool yes = true) {
+        return set(tinyci_selection_set_replace_live, std::int32_t{yes});
+    }
     /// Whether to look under the baseline too, which holds what was there before tinyci.
     selection &all_history(bool yes = true) {
         return set(tinyci_selection_set_all_history, std::int32_t{yes});
@@ -1192,6 +1196,10 @@ public:
     /// Whether to deploy also what is not green, which the record keeps.
     deploy_request &force(bool yes = true) {
         return set(tinyci_deploy_request_set_force, std::int32_t{yes});
+    }
+    /// Whether to deploy the commit's files at once, without what a build adds.
+    deploy_request &bare(bool yes = true) {
+        return set(tinyci_deploy_request_set_bare, std::int32_t{yes});
     }
     /// Who deploys. Without it, whom git's configuration names.
     deploy_request &by(const std::string &name, const std::string &address) {

@@ -229,11 +229,11 @@ func (e *Engine) Skip(ctx context.Context, request SkipRequest) (record json.Raw
 // PruneRules say which builds are removed: each field above 0 is a rule. Without any, those of the
 // repository's settings hold, `tinyci.pruneKeep` and its like.
 type PruneRules struct {
-	// Keep removes all but so many builds, the newest commits'.
+	// Keep removes all but so many builds, those that were run last, and the pinned ones.
 	Keep int
 	// MaxAge removes builds that were last run longer ago.
 	MaxAge time.Duration
-	// MaxBytes removes the oldest builds until the rest takes no more.
+	// MaxBytes removes the oldest builds until the rest, pinned ones included, takes no more.
 	MaxBytes int64
 	// DryRun removes nothing, and tells what would go.
 	DryRun bool
@@ -247,8 +247,10 @@ type PruneReport struct {
 	Removed []PrunedBuild
 	// InUse are the names of builds that were to go, and stay because somebody works in them.
 	InUse []string `json:"in_use"`
-	// Pinned are the names of builds that stay whatever the rules say.
-	Pinned []string
+	// Pinned are the builds that stay whatever the rules say.
+	Pinned []PinnedBuild
+	// Warnings are what a person should see: that those alone are more than a rule allows.
+	Warnings []string
 	// NotRemoved is what was to go and is still there. The rest went on.
 	NotRemoved []NotRemoved `json:"not_removed"`
 	// FreedBytes is how many bytes of the disk are free by it.
@@ -267,8 +269,18 @@ type PrunedBuild struct {
 	Reason string
 }
 
-// Prune removes old builds, never one that a run is working on, that is deployed, or that a rollback
-// would lead to. Verdicts and records stay.
+// A PinnedBuild is a build that stays whatever the rules say.
+type PinnedBuild struct {
+	// Name is that of its folder.
+	Name string
+	// Bytes is what it takes on the disk.
+	Bytes int64
+	// Why it stays, a few words each: "deployed to production".
+	Why []string
+}
+
+// Prune removes old builds, never one that a run is working on or that is pinned. Verdicts and records
+// stay.
 func (e *Engine) Prune(ctx context.Context, rules PruneRules) (*PruneReport, error) {
 	keep, age, bytes := int64(rules.Keep), milliseconds(rules.MaxAge), rules.MaxBytes
 	for _, rule := range []*int64{&keep, &age, &bytes} {

@@ -61,6 +61,8 @@ type DeployRequest struct {
 	Rollback bool
 	// Force deploys also what is not green, which the record keeps.
 	Force bool
+	// Bare deploys the commit's files at once, without what a build adds, which the record keeps.
+	Bare bool
 	// ByName and ByAddress say who deploys; else it is whom git's configuration names.
 	ByName, ByAddress string
 	// Plan is carried out exactly, in the place of everything but who deploys.
@@ -85,6 +87,9 @@ func (d DeployRequest) with(do func(c *C.tinyci_deploy_request) error) error {
 		}
 		if status == C.TINYCI_OK {
 			status = C.tinyci_deploy_request_set_force(c, flag(d.Force), err)
+		}
+		if status == C.TINYCI_OK {
+			status = C.tinyci_deploy_request_set_bare(c, flag(d.Bare), err)
 		}
 		if status == C.TINYCI_OK && d.ByName+d.ByAddress != "" {
 			status = C.tinyci_deploy_request_set_by(c, name, address, err)

@@ -147,13 +147,17 @@ func TestWhatCannotBeDeployedIsAnError(t *testing.T) {
 }
 
 func TestOldBuildsAreRemovedByRules(t *testing.T) {
-	repo, engine := deployable(t, "build: ':'\n")
+	repo, engine := deployable(t, "build: ':'\ndeploy: ':'\n")
 	repo.commit("more", "x")
 	green(t, engine)
 	for _, dry := range []bool{true, false} {
 		report, err := engine.Prune(context.Background(), tinyci.PruneRules{Keep: 1, DryRun: dry})
 		if err != nil || report.DryRun != dry || len(report.Removed) != 1 || report.Removed[0].Reason == "" {
 			t.Errorf("%+v %v", report, err)
+		}
+		pinned := report.Pinned
+		if len(pinned) != 1 || pinned[0].Bytes == 0 || pinned[0].Why[0] != "next for production" {
+			t.Errorf("%+v", report)
 		}
 	}
 	_, err := engine.Prune(context.Background(), tinyci.PruneRules{})

@@ -28,6 +28,9 @@ type Selection struct {
 	Wait time.Duration
 	// Retry runs named commits again though they have a verdict or are out of attempts.
 	Retry bool
+	// ReplaceLive lets a retry make the build anew of a commit that is deployed, in the place of what
+	// runs. Without it such a retry is refused.
+	ReplaceLive bool
 	// AllHistory looks under the baseline too, which holds what was there before tinyci.
 	AllHistory bool
 	// Pipeline judges every selected commit, in the place of its own config.
@@ -115,6 +118,9 @@ func (s Selection) fillRest(c *C.tinyci_selection) error {
 		}
 		if status == C.TINYCI_OK {
 			status = C.tinyci_selection_set_retry(c, flag(s.Retry), err)
+		}
+		if status == C.TINYCI_OK {
+			status = C.tinyci_selection_set_replace_live(c, flag(s.ReplaceLive), err)
 		}
 		if status == C.TINYCI_OK {
 			status = C.tinyci_selection_set_all_history(c, flag(s.AllHistory), err)

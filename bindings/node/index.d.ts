@@ -206,6 +206,8 @@ export interface Selection {
   waitMs?: number;
   /** Whether commits that are named run again though they have a verdict. */
   retry?: boolean;
+  /** Whether such a retry may make the build anew of a commit that is deployed, in the place of what runs. */
+  replaceLive?: boolean;
   /** Whether to look under the baseline too, which holds what was there before tinyci. */
   allHistory?: boolean;
   /** Judges every selected commit by this one, instead of its own config. */
@@ -243,6 +245,8 @@ export interface DeployWords {
   revision?: string;
   /** Whether to deploy also what is not green. */
   force?: boolean;
+  /** Whether to deploy the commit's files at once, without what a build adds. */
+  bare?: boolean;
   /** Whether to go back to what was deployed before. */
   rollback?: boolean;
   /** Exactly what was planned, and only if nothing else was deployed there meanwhile. */

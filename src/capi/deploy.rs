@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{CancelToken, DeployPlan, DeployRequest, DeployRules, Error, ErrorKind};
 
-/// What is to be deployed. Where one is asked for, NULL is the newest commit that is green, on a
-/// branch that is deployed.
+/// What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
+/// branch that contains what is deployed.
 ///
 /// Owned by the host. What it is given to copies it.
 pub struct tinyci_deploy_request(Sealed<Wanted>);
@@ -111,7 +111,8 @@ pub extern "C" fn tinyci_deploy_request_set_rollback(
     })
 }
 
-/// Says whether to deploy also what is not green, which the record keeps.
+/// Says whether to deploy also what is not green, and to go back also to what is no longer on a branch
+/// that deploys. The record keeps it.
 ///
 /// @param request  The request.
 /// @param force    0 for no, which is how a request begins; anything else for yes.
@@ -127,6 +128,27 @@ pub extern "C" fn tinyci_deploy_request_set_force(
 ) -> tinyci_status {
     guard::set(request, err, |wanted| {
         wanted.request.force = force != 0;
+        Ok(())
+    })
+}
+
+/// Says whether to deploy the commit's files at once, without what a build adds, also if its build is
+/// gone: for emergencies. The record keeps it.
+///
+/// @param request  The request.
+/// @param bare     0 for no, which is how a request begins; anything else for yes.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_deploy_request_set_bare(
+    request: Option<&mut tinyci_deploy_request>,
+    bare: i32,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(request, err, |wanted| {
+        wanted.request.bare = bare != 0;
         Ok(())
     })
 }
@@ -216,7 +238,8 @@ pub extern "C" fn tinyci_deploy_plan_json(
     })
 }
 
-/// Starts a deployment: the `deploy` of the commit's config, in its export. It goes on in threads of
+/// Starts a deployment: the `deploy` of the commit's config, in its export. A build that is gone is
+/// made again first, which takes the run lock between two commits. It goes on in threads of
 /// the library's, and its events wait to be pulled. What came of it, `tinyci_run_deployment_json`
 /// and `tinyci_run_deploy_outcome` tell.
 ///
@@ -236,7 +259,9 @@ pub extern "C" fn tinyci_deploy_plan_json(
 /// @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, as `tinyci_run_start`.
 ///         What keeps it from beginning comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` where
 ///         there is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, not on a
-///         branch that is deployed, or whose config knows no such environment; `TINYCI_BUSY` while
+///         branch that is deployed, or whose config knows no such environment, and where a commit has
+///         to be named: several are as new as each other, or what is deployed would be lost (the plan's
+///         `must_be_named`); `TINYCI_BUSY` while
 ///         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
 ///         and where something else is deployed than was planned; `TINYCI_CANCELED`;
 ///         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and

@@ -223,6 +223,27 @@ pub extern "C" fn tinyci_selection_set_retry(
     })
 }
 
+/// Lets a retry make the build anew of a commit that is deployed, in the place of what an environment
+/// runs. Without it such a retry is refused.
+///
+/// @param selection     The selection.
+/// @param replace_live  0 for no, which is how a selection begins; anything else for yes.
+/// @param err           Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`.
+///
+/// One thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_set_replace_live(
+    selection: Option<&mut tinyci_selection>,
+    replace_live: i32,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.replace_live = replace_live != 0;
+        Ok(())
+    })
+}
+
 /// Says whether to look under the baseline too, which holds what was there before tinyci.
 ///
 /// @param selection    The selection.

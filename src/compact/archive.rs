@@ -1,4 +1,5 @@
-//! A folder as a `tar.gz`: everything in it as it is, or an error.
+//! A folder as a `tar.gz`: everything in it as it is, or an error. Left out is an old export that is
+//! being removed.
 //!
 //! Folders are walked by open handles, and no link is followed and no mount entered on the way: a
 //! build can have left anything behind, and what it left may still be changing it.
@@ -26,7 +27,7 @@ use tar::{Builder, EntryType, Header};
 use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},
-    workspace::{SameMount, mounted},
+    workspace::{SameMount, is_old_export, mounted},
 };
 
 /// As many bytes as a tar header has for the target of a link.
@@ -128,10 +129,14 @@ impl Archive<'_> {
     fn enter(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: PathBuf) -> Result<(), Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = self.mount.open(parent, name, flags).and_then(|dir| {
+            // What stands aside in the build's own folder could be another user's, and unreadable.
+            let is_top = self.levels.is_empty();
             let mut names = Vec::new();
             for entry in Dir::read_from(&dir)? {
                 let entry = entry?;
-                if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                let name = entry.file_name().to_bytes();
+                let is_left_out = is_top && is_old_export(OsStr::from_bytes(name));
+                if !is_left_out && !matches!(name, b"." | b"..") {
                     names.push(entry.file_name().to_owned());
                 }
             }

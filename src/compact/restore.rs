@@ -12,7 +12,7 @@ use tar::Archive;
 use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},
-    workspace::{Build, remove},
+    workspace::{Build, ExportPlace, remove},
 };
 
 /// Puts export, artifacts and log of a packed build back into its folder, which the caller has to
@@ -65,11 +65,13 @@ fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
             fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))?;
         }
     }
-    let (from, to) = (packed.join("export"), build.export_dir());
+    let stamp = build.packed_stamp();
+    let name = stamp.as_ref().map_or(ExportPlace::USUAL, |stamp| stamp.export.name());
+    let (from, to) = (packed.join(name), build.dir().join(name));
     if !is_there(&from) || is_there(&to) {
         return Ok(());
     }
-    match build.packed_stamp() {
+    match stamp {
         Some(stamp) => build.write_stamp(&stamp)?,
         None => build.remove_stamp()?,
     }

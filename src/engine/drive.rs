@@ -14,7 +14,7 @@ use super::{
     queue::{self, Turn},
     retention,
     voice::incomplete_log,
-    workers::{self, Bounds, lock_wanted},
+    workers::{self, Bounds, is_wanted_between, lock_wanted},
 };
 use crate::{
     cancel::CancelView,
@@ -57,6 +57,8 @@ pub(super) struct Drive<'a> {
     /// Whether the lock goes to a waiter once the caller's own work is done. Until one did not take
     /// it: it may be stopped, and the work must not wait for it.
     yields: bool,
+    /// Whether a deployment gets the lock between two commits, until one did not take it.
+    lends: bool,
     /// The refs of pushes that ask for more than they get.
     left: HashSet<Text>,
     summary: Summary,
@@ -99,6 +101,7 @@ impl<'a> Drive<'a> {
             attempted: HashSet::new(),
             own: HashSet::new(),
             yields: true,
+            lends: true,
             left: HashSet::new(),
             summary: Summary::default(),
         })
@@ -106,6 +109,7 @@ impl<'a> Drive<'a> {
 
     pub(super) fn run(mut self) -> Result<Summary, Error> {
         self.tell_of_setup();
+        self.remember_tips();
         if let Err(error) =
             self.skip_pushed().and_then(|()| self.attend()).and_then(|()| self.tell_pusher())
         {
@@ -125,6 +129,34 @@ impl<'a> Drive<'a> {
         }
         self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
         Ok(self.summary)
+    }
+
+    /// Keeps what a push made the tip of a branch: a deployment asks for it. If that fails, there is
+    /// less to choose from, and the push is judged all the same.
+    fn remember_tips(&self) {
+        let branches =
+            self.pushed.iter().filter(|it| it.reference.as_bytes().starts_with(b"refs/heads/"));
+        let tips = branches.filter_map(|update| {
+            let tip = self.repo.peel(update.new?).ok().flatten()?;
+            Some((update.reference.clone(), tip))
+        });
+        if let Err(error) = self.workspace.note_tips(&tips.collect::<Vec<_>>()) {
+            self.warn(error.report());
+        }
+    }
+
+    /// Looks for others who found the repository busy meanwhile, and does what is due.
+    pub(super) fn for_others(
+        shared: &'a Shared,
+        env: &'a ProcessEnv,
+        cancel: CancelView,
+        events: Sender,
+    ) -> Result<(), Error> {
+        let mut drive = Self::new(shared, env, &Selection::pending(), cancel, events)?;
+        drive.wanted = Wanted::of_others();
+        // If it is busy, its holder looks.
+        let lock = drive.workspace.lock()?;
+        lock.map_or(Ok(()), |lock| drive.work_under(lock))
     }
 
     /// Leaves untested what was pushed to be. Before anything else, and without the lock: whoever
@@ -250,12 +282,28 @@ impl<'a> Drive<'a> {
                     return Err(error);
                 }
             }
+            let lends = self.lends();
             match lock.hand_over(queue::PATIENCE)? {
+                None if lends => {
+                    let back = queue::take_back(&self.workspace, &self.cancel, &self.events)?;
+                    let Some(back) = back else {
+                        self.summary.canceled = true;
+                        return Ok(Stay::HandedOver);
+                    };
+                    lock = back;
+                }
                 None => return Ok(Stay::HandedOver),
-                Some(back) => lock = back,
+                Some(back) => {
+                    lock = back;
+                    if lends { self.lends = false } else { self.yields = false }
+                }
             }
-            self.yields = false;
         }
+    }
+
+    /// Whether a deployment gets the lock now, for one commit.
+    fn lends(&self) -> bool {
+        self.lends && !self.cancel.is_canceled() && is_wanted_between(&self.workspace)
     }
 
     /// Looks and works until nothing is due, or a waiter is to take over.
@@ -411,11 +459,16 @@ impl<'a> Drive<'a> {
             cancel: &self.cancel,
             events: &self.events,
             pipeline: self.wanted.pipeline.as_ref(),
+            replaces_live: self.wanted.replaces_live,
         };
         let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
         let books = Books { attempts, lock, active: &active };
-        let bounds =
-            Bounds { named: self.wanted.named.is_some(), own: &self.own, yields: self.yields };
+        let bounds = Bounds {
+            named: self.wanted.named.is_some(),
+            own: &self.own,
+            yields: self.yields,
+            lends: self.lends,
+        };
         let worked = workers::work(&site, books, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
         // A job that was ended by itself leaves the run as it is.
@@ -442,8 +495,12 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    /// Whether the lock is to go to a waiter now: all that this caller came for is done.
+    /// Whether the lock is to go to a deployment for one commit, or to a waiter: all that this
+    /// caller came for is done.
     fn gives_way(&self) -> Result<bool, Error> {
+        if self.lends() {
+            return Ok(true);
+        }
         if !self.yields || self.cancel.is_canceled() || !lock_wanted(&self.workspace) {
             return Ok(false);
         }

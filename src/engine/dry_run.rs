@@ -206,6 +206,8 @@ pub(super) struct DeployForecast {
     pub(super) lines: Vec<String>,
     /// True if it would ask for an approval.
     pub(super) asks_for_approval: bool,
+    /// True if its conditions leave it out, or its script, before anything was done.
+    pub(super) skips: bool,
 }
 
 /// What the deployment of a commit would do if every command passed. `run` is the record of the
@@ -227,14 +229,16 @@ pub(super) fn dry_deploy(
     }
     let step =
         on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
-    let mut lines = Vec::new();
+    let (mut lines, mut skips) = (Vec::new(), false);
     for step in dry.forecasts(step.into_iter().collect()) {
+        let decides = step.acts.iter().all(|act| matches!(act, Act::Decision { .. }));
+        skips = step.outcome == Outcome::Skipped && decides;
         lines.extend(step.acts.iter().map(Act::to_string));
         if step.outcome != Outcome::Success {
             lines.push(format!("{}: {}", step.outcome, step.reason.unwrap_or_default()));
         }
     }
-    Ok(DeployForecast { lines, asks_for_approval: dry.effects.asks_for_approval() })
+    Ok(DeployForecast { lines, asks_for_approval: dry.effects.asks_for_approval(), skips })
 }
 
 /// What stands behind the steps of a plan.
@@ -250,8 +254,8 @@ impl DryRun {
         assume: &[(String, String)],
         deploys: bool,
     ) -> Self {
-        let lookups = Arc::new(RepoLookups::new(shared, commit, &facts.tags));
         let export_dir = &facts.export_dir;
+        let lookups = Arc::new(RepoLookups::new(shared, commit, facts));
         let effects = DryEffects::new(shared, assume, deploys, lookups.clone(), export_dir);
         Self { effects: Arc::new(effects), lookups }
     }

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use super::{
     handle::Shared,
     job::lacks_no_more,
+    live::live,
     retest::{self, SecondLook},
     scripts::Scripts,
 };
 use crate::{
     commit::{CommitId, Text},
-    error::Error,
+    error::{Error, ErrorKind},
     job::{Job, Plan, Reason},
     outcome::Outcome,
     pipeline::Pipeline,
@@ -37,6 +38,8 @@ pub(super) struct Wanted {
     pub(super) push_options: Vec<String>,
     /// Whether to run named commits that have a verdict, and any that were tried too often.
     pub(super) retry: bool,
+    /// Whether such a job takes the place of what is live.
+    pub(super) replaces_live: bool,
     all_history: bool,
     /// What every commit is judged by in place of its own config.
     pub(super) pipeline: Option<Pipeline>,
@@ -71,20 +74,47 @@ impl Wanted {
         let only_pushed =
             selection.targets.iter().all(|target| matches!(target, Target::Update(_)));
         let named = (!only_pushed).then_some(named);
-        let Selection { retry, all_history, .. } = *selection;
+        let Selection { retry, replace_live: replaces_live, all_history, .. } = *selection;
         let (pipeline, push_options) = (selection.pipeline.clone(), selection.push_options.clone());
         let (push_is_left, of_others) = (false, false);
-        Ok(Self {
+        let wanted = Self {
             named,
             refs,
             pushed,
             push_is_left,
             push_options,
             retry,
+            replaces_live,
             all_history,
             pipeline,
             of_others,
-        })
+        };
+        wanted.spare_live(shared, repo)?;
+        Ok(wanted)
+    }
+
+    /// Refuses to run again what is live, which somebody has to want.
+    fn spare_live(&self, shared: &Shared, repo: &Repo) -> Result<(), Error> {
+        if !self.retry || self.replaces_live {
+            return Ok(());
+        }
+        for id in self.named.iter().flatten() {
+            let build = shared.workspace().build(&repo.commit_for(*id, None)?.build_name());
+            let live = live(repo, &build, *id)?;
+            let mut environments: Vec<String> =
+                live.into_iter().map(|live| format!("`{}`", live.environment)).collect();
+            environments.dedup();
+            if !environments.is_empty() {
+                let message = format!(
+                    "commit {} is not run again, because its build is what runs in {}: \
+                     `--replace-live` makes it anew under what runs there",
+                    id.short(),
+                    environments.join(" and ")
+                );
+                return Err(Error::new(ErrorKind::InvalidArg, message));
+            }
+        }
+        Ok(())
     }
 
     /// What a holder of the lock does for callers that found it busy, when its own work is done.

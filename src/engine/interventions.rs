@@ -387,6 +387,7 @@ pub(super) fn write_skip(
         asked_for_ref: false,
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
+        counts: true,
     };
     repo.append_record(&record)?;
     match repo.write_verdict(commit.id, Verdict::Skipped, Replace::Nothing)? {

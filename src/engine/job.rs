@@ -10,7 +10,9 @@ use super::{
     active_jobs::ActiveJobs,
     desk::Desk,
     dry_run,
+    due::settled_outcome,
     handle::Shared,
+    live::Ground,
     process_env::ProcessEnv,
     pump::Sender,
     scripts::Scripts,
@@ -38,7 +40,7 @@ use crate::{
     repo::{Replace, Repo, Written},
     request_context::RequestContext,
     step::{Facts, Progress},
-    workspace::{Attempts, Build, JobStamp, Logs, RunLock, Workspace},
+    workspace::{Attempts, Build, ExportPlace, JobStamp, Logs, RunLock, Workspace},
 };
 
 /// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
@@ -53,6 +55,8 @@ pub(super) struct Site<'a> {
     pub(super) events: &'a Sender,
     /// What every commit is judged by in place of its own config.
     pub(super) pipeline: Option<&'a Pipeline>,
+    /// True if a job takes the place of what is live, as somebody said.
+    pub(super) replaces_live: bool,
 }
 
 /// What the attempts of a run need beside it: who holds the repository, and how often each commit
@@ -99,12 +103,13 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         asked_for_ref: false,
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
+        counts: job.reason != Reason::Rebuild,
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
     if let Some(skipped) = skipped_by_somebody(repo, job) {
         voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
     }
-    let counted = begin_attempt(site, books, &job.commit.id);
+    let counted = begin_attempt(site, books, job);
     let judged = match &counted {
         Ok(()) => judge(site, books, repo, job, &mut voice, &mut record),
         Err(error) => {
@@ -118,10 +123,13 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         record.reason = Some(by.phrase());
         record.intervention = Some(by);
     }
+    if !record.counts && record.reason.is_none() {
+        record.reason = Some("it was built again for a deployment: this is no verdict".to_owned());
+    }
     record.finished = judged.finished;
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied = tally(books, &record, judged.uncounted).and_then(|()| match &judged.lacks {
+    let tallied = tally(books, job, &record, judged.uncounted).and_then(|()| match &judged.lacks {
         Some(secret) => books.attempts.wait_for(&record.commit, secret),
         None => Ok(()),
     });
@@ -132,7 +140,12 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
 }
 
 /// Counts an attempt. Those before that were for want of a secret are forgotten once it is there.
-fn begin_attempt(site: &Site<'_>, books: Books<'_>, id: &CommitId) -> Result<(), Error> {
+/// What is built again has its verdict, and needs no more attempts at one.
+fn begin_attempt(site: &Site<'_>, books: Books<'_>, job: &Job) -> Result<(), Error> {
+    let id = &job.commit.id;
+    if job.reason == Reason::Rebuild {
+        return Ok(());
+    }
     if lacks_no_more(site.shared, books.attempts, id) {
         books.attempts.clear(id)?;
     }
@@ -164,6 +177,8 @@ struct Judged {
     built: bool,
     /// When it ended.
     finished: SystemTime,
+    /// True if the script had the export removed.
+    discards: bool,
     /// The secret that the server lacks.
     lacks: Option<String>,
 }
@@ -172,7 +187,8 @@ impl Judged {
     /// One that makes no build.
     fn without_build(outcome: Outcome, reason: Option<String>) -> Self {
         let finished = clock::now_ms();
-        Self { outcome, reason, uncounted: false, built: false, finished, lacks: None }
+        let (uncounted, built, discards, lacks) = (false, false, false, None);
+        Self { outcome, reason, uncounted, built, finished, discards, lacks }
     }
 }
 
@@ -198,7 +214,7 @@ fn judge(
     voice: &mut Voice,
     record: &mut Record,
 ) -> Judged {
-    if let Some(reason) = no_room(site) {
+    if let Some(reason) = no_room(site.shared, site.workspace) {
         voice.begin(job);
         let judged = Judged::without_build(Outcome::NoVerdict, Some(reason));
         return Judged { uncounted: true, ..judged };
@@ -209,38 +225,67 @@ fn judge(
         voice.open_log(&build, &job.commit);
     }
     voice.begin(job);
-    let judged = occupied.map(|_occupied| {
-        let ran = run(site, books, repo, job, &build, voice, record);
-        let judged = ran.unwrap_or_else(|error| Judged::from(&error));
-        stamp(&build, record, &judged, voice);
-        judged
+    let judged = occupied.and_then(|_occupied| {
+        let wanted = (record.run.as_str(), site.replaces_live);
+        // Taken anew: another job may have finished since.
+        let build = site.workspace.build(&job.commit.build_name());
+        let ground = Ground::of_job((site.shared, repo), build, job.commit.id, wanted)?;
+        let ran = run(site, books, repo, job, &ground, voice, record);
+        let mut judged = ran.unwrap_or_else(|error| Judged::from(&error));
+        let green = is_green_already(repo, job)?;
+        record.counts = job.reason != Reason::Rebuild || (green && judged.outcome.passed());
+        // What turned red is no build of a green commit.
+        judged.built &= !green || judged.outcome.passed();
+        if let Err(error) = stamp(&ground, record, &judged, voice) {
+            // The verdict holds without it; the build counts as gone.
+            voice.warn(error.report());
+        }
+        Ok(judged)
     });
     judged.unwrap_or_else(|error| Judged::from(&error))
 }
 
+/// Whether a commit that is built again for a deployment is green: the job can confirm that, and
+/// nothing else.
+fn is_green_already(repo: &Repo, job: &Job) -> Result<bool, Error> {
+    let green = || Ok(settled_outcome(repo, job.commit.id)?.is_some_and(Outcome::passed));
+    if job.reason == Reason::Rebuild { green() } else { Ok(false) }
+}
+
 /// Writes into the build whose it is, before any verdict says that it is one. One that did not come
 /// as far as its steps leaves an export that is none of its own, and has not finished one.
-fn stamp(build: &Build, record: &Record, judged: &Judged, voice: &mut Voice) {
-    if judged.outcome.verdict().is_none() {
-        return;
+fn stamp(
+    ground: &Ground,
+    record: &Record,
+    judged: &Judged,
+    voice: &mut Voice,
+) -> Result<(), Error> {
+    let has_verdict = judged.outcome.verdict().is_some();
+    if ground.is_apart() && !(judged.built && has_verdict) {
+        ground.build.discard()?.into_iter().for_each(|left| voice.warn(left.to_string()));
+        return Ok(());
     }
+    if !has_verdict {
+        return Ok(());
+    }
+    let export = match judged.discards {
+        true => ExportPlace::Discarded,
+        false => ExportPlace::named(ground.build.export_name()),
+    };
+    let (run, started) = (record.run.clone(), record.started);
     let finished = judged.built.then_some(judged.finished);
-    let stamp = JobStamp { run: record.run.clone(), started: record.started, finished };
-    if let Err(error) = build.write_stamp(&stamp) {
-        // The verdict holds without it; the build counts as gone.
-        voice.warn(error.report());
-    }
+    ground.build.write_stamp(&JobStamp { run, started, finished, export })
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
-pub(super) fn no_room(site: &Site<'_>) -> Option<String> {
-    let wanted = site.shared.settings.min_free;
-    let free = site.workspace.free_bytes().ok().filter(|free| *free < wanted)?;
+pub(super) fn no_room(shared: &Shared, workspace: &Workspace) -> Option<String> {
+    let wanted = shared.settings.min_free;
+    let free = workspace.free_bytes().ok().filter(|free| *free < wanted)?;
     let (free, wanted) = (show_bytes(free), show_bytes(wanted));
     Some(format!(
         "the disk of `{}` has {free} left, and nothing is begun with less than {wanted} \
          (tinyci.minFree): make room, for instance with `tinyci prune --keep 5`",
-        site.workspace.builds_dir().display()
+        workspace.builds_dir().display()
     ))
 }
 
@@ -250,17 +295,20 @@ fn run(
     books: Books<'_>,
     repo: &Repo,
     job: &Job,
-    build: &Build,
+    ground: &Ground,
     voice: &mut Voice,
     record: &mut Record,
 ) -> Result<Judged, Error> {
+    let build = &ground.build;
     let loaded = match site.pipeline {
         Some(given) => Scripts::of(site.shared, given).map(|scripts| (given.clone(), scripts)),
         None => Scripts::load(site.shared, repo, &job.commit),
     };
     let (pipeline, scripts) = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => return clean_up_after(error, (site, books), repo, job, build, voice, record),
+        Err(error) => {
+            return clean_up_after(error, (site, books), repo, job, ground, voice, record);
+        }
     };
     record.config = Some(pipeline.format);
     for warning in &pipeline.warnings {
@@ -279,7 +327,7 @@ fn run(
     if let Some((secret, error)) = lacking {
         return Ok(Judged { lacks: Some(secret), ..Judged::from(&error) });
     }
-    export_to(site, repo, &job.commit, build, voice, &record.run)?;
+    export_to(site, repo, &job.commit, ground, voice, &record.run)?;
     let mut steps =
         site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
@@ -288,8 +336,9 @@ fn run(
     let outcome = walked.outcome;
     let lacks = steps.memory.lacking();
     let reason = steps.keep(walked, record);
-    steps.discard(build, voice);
-    Ok(Judged { outcome, reason, uncounted, built: true, finished: clock::now_ms(), lacks })
+    let discards = steps.discard(build, voice);
+    let finished = clock::now_ms();
+    Ok(Judged { outcome, reason, uncounted, built: true, finished, discards, lacks })
 }
 
 /// What leaves the whole commit out: the pipeline's own conditions.
@@ -323,10 +372,11 @@ fn clean_up_after(
     (site, books): (&Site<'_>, Books<'_>),
     repo: &Repo,
     job: &Job,
-    build: &Build,
+    ground: &Ground,
     voice: &mut Voice,
     record: &mut Record,
 ) -> Result<Judged, Error> {
+    let build = &ground.build;
     let Some((pipeline, scripts)) = Scripts::after_invalid(site.shared, repo, &job.commit, &error)
     else {
         return Err(error);
@@ -334,7 +384,7 @@ fn clean_up_after(
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
     voice.warn("the config is not valid: only its `after_all` runs".to_owned());
-    if let Err(fault) = export_to(site, repo, &job.commit, build, voice, &record.run) {
+    if let Err(fault) = export_to(site, repo, &job.commit, ground, voice, &record.run) {
         voice.warn(format!("`after_all` does not run: {}", fault.report()));
         return Err(error);
     }
@@ -369,7 +419,7 @@ impl<'a> JobSource<'a> {
             trigger: job.reason.name(),
             environment: None,
             tag: job.tag.as_ref(),
-            forced: job.reason == Reason::Retry,
+            forced: matches!(job.reason, Reason::Retry | Reason::Rebuild),
         }
     }
 
@@ -446,7 +496,9 @@ impl Site<'_> {
         let limits = JobLimits::from_now(shared.settings.timeout);
         let (facts, judge) =
             (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
-        let lookups = RepoLookups::new(shared, commit, &facts.tags);
+        let export_dir = build.export_dir().to_string_lossy().into_owned();
+        let facts = Facts { export_dir, ..facts };
+        let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
             pipeline,
             scripts,
@@ -470,13 +522,14 @@ pub(super) fn export_to(
     site: &Site<'_>,
     repo: &Repo,
     commit: &Commit,
-    build: &Build,
+    ground: &Ground,
     voice: &mut Voice,
     run: &str,
 ) -> Result<(), Error> {
-    let started = clock::now_ms();
-    build.write_stamp(&JobStamp { run: run.to_owned(), started, finished: None })?;
-    build.clean()?.iter().for_each(|left| voice.warn(left.to_string()));
+    let (build, started) = (&ground.build, clock::now_ms());
+    let export = ExportPlace::named(build.export_name());
+    let stamp = JobStamp { run: run.to_owned(), started, finished: None, export };
+    ground.clear(&stamp)?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
     let exported = export::export(repo, commit.id, &target, &options, site.cancel)?;
@@ -508,19 +561,22 @@ fn keep(repo: &Repo, job: &Job, record: &mut Record, voice: &mut Voice) -> Resul
 /// Says of a record what became of it where it, or its word, could not be stored.
 fn lose(record: &mut Record, error: &Error) {
     let fault = format!("could not be stored: {}", error.report());
-    record.reason = Some(match (record.outcome.verdict(), record.reason.take()) {
+    record.reason = Some(match (record.verdict(), record.reason.take()) {
         (Some(_), _) => format!("the verdict ({}) {fault}", record.outcome),
         (None, Some(reason)) => format!("{reason}; and the record {fault}"),
         (None, None) => format!("the record {fault}"),
     });
-    if record.outcome.verdict().is_some() {
+    if record.verdict().is_some() {
         record.outcome = Outcome::NoVerdict;
     }
 }
 
 /// Counts an attempt for good, or not.
-fn tally(books: Books<'_>, record: &Record, uncounted: bool) -> Result<(), Error> {
+fn tally(books: Books<'_>, job: &Job, record: &Record, uncounted: bool) -> Result<(), Error> {
     let id = &record.commit;
+    if job.reason == Reason::Rebuild {
+        return Ok(());
+    }
     match record.outcome {
         Outcome::NoVerdict if !uncounted => Ok(()),
         Outcome::NoVerdict | Outcome::Canceled => books.attempts.take_back(id),
@@ -539,6 +595,9 @@ enum Standing {
 /// Writes the word. One that somebody wrote during the run stands, and this attempt is not green
 /// unless that one is.
 fn write_word(repo: &Repo, job: &Job, record: &mut Record) -> Result<Standing, Error> {
+    if job.reason == Reason::Rebuild {
+        return Ok(Standing::Ours);
+    }
     let Some(verdict) = record.outcome.verdict() else { return Ok(Standing::Ours) };
     let replace = match job.reason {
         Reason::Retry => Replace::Anything,

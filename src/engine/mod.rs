@@ -22,6 +22,7 @@
 //! | `queue` | one run at a time: the lock, the wake, the hand-over, following another run |
 //! | `interventions` | what people decide from outside of a run: cancel, skip |
 //! | `job` | one commit: export, steps, record, word |
+//! | `live` | what environments run of a commit, and where a job works beside it |
 //! | `step` | the steps of a job, a folder of its own: what each sees, may do and comes to |
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
@@ -49,6 +50,7 @@ mod host;
 mod interventions;
 mod job;
 mod kept;
+mod live;
 mod parser;
 mod process_env;
 mod pump;

@@ -22,6 +22,9 @@ pub(super) struct ProcessEnv {
     pub(super) account: Option<String>,
     /// Whether a command of a deployment made this call, here or behind others.
     pub(super) is_of_deployment: bool,
+    /// Whether a command of a run of this very repository made this call: it must not wait for that
+    /// run.
+    pub(super) is_of_run: bool,
     /// What is still to be told of variables that were kept back.
     notices: Mutex<Vec<String>>,
 }
@@ -48,9 +51,13 @@ impl Shared {
         let user = text("LOGNAME").or_else(|| text("USER"));
         let account = text("REMOTE_USER").filter(|name| !name.is_empty()).or_else(|| user.clone());
         let is_of_deployment = variables.contains_key(OsStr::new(DEPLOYING));
+        let of_run = variables.contains_key(OsStr::new("TINYCI_RUN")) && !is_of_deployment;
+        let repo = variables.get(OsStr::new("TINYCI_REPO"));
+        let is_of_run = of_run && repo.is_some_and(|repo| repo == self.root.as_os_str());
         let resolved = self.settings.env_filter().resolve(&variables);
         let notices = Mutex::new(resolved.kept_back.notices());
-        ProcessEnv { passed: resolved.passed, user, account, is_of_deployment, notices }
+        let passed = resolved.passed;
+        ProcessEnv { passed, user, account, is_of_deployment, is_of_run, notices }
     }
 }
 

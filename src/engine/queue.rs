@@ -91,6 +91,47 @@ pub(super) fn wait(
     }
 }
 
+/// Takes the lock for one commit, between two of its holder's; none if that is canceled. `why` says
+/// what for.
+pub(super) fn between_commits(
+    workspace: &Workspace,
+    why: &str,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Option<RunLock>, Error> {
+    if let Some(lock) = workspace.lock()? {
+        return Ok(Some(lock));
+    }
+    let _waiter = workspace.register_between()?;
+    let message = format!("{}; after that commit {why}", taken(workspace));
+    events.send(Event::Waiting { meta: pump::meta(), message });
+    await_lock(workspace, cancel)
+}
+
+/// Takes the lock again that a deployment got between two commits; none if that is canceled.
+pub(super) fn take_back(
+    workspace: &Workspace,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Option<RunLock>, Error> {
+    let _waiter = workspace.register_waiter()?;
+    let message = "a deployment builds its commit again; this run goes on after that".to_owned();
+    events.send(Event::Waiting { meta: pump::meta(), message });
+    await_lock(workspace, cancel)
+}
+
+fn await_lock(workspace: &Workspace, cancel: &CancelView) -> Result<Option<RunLock>, Error> {
+    loop {
+        if let Some(lock) = workspace.lock()? {
+            return Ok(Some(lock));
+        }
+        if cancel.is_canceled() {
+            return Ok(None);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
 /// Follows a run without ever asking for the lock.
 pub(super) fn follow(
     shared: &Shared,

@@ -157,11 +157,14 @@ fn records_of(
     records.reverse();
     records.sort_by_key(|record| Reverse(record.finished));
     let Some(word) = word else {
-        records.truncate(if all_attempts { usize::MAX } else { 1 });
+        if !all_attempts {
+            records.retain(|record| record.counts);
+            records.truncate(1);
+        }
         return Ok(records.into_iter().map(as_unsettled).collect());
     };
     let verdict = word.verdict;
-    let rests_on = |record: &Record| verdict.is_some() && record.outcome.verdict() == verdict;
+    let rests_on = |record: &Record| verdict.is_some() && record.verdict() == verdict;
     if all_attempts && records.iter().any(rests_on) {
         return Ok(records);
     }
@@ -184,7 +187,7 @@ pub(super) fn standing(
     id: CommitId,
 ) -> Result<Option<Record>, Error> {
     let records = records_of(repo, remotes, id, false)?;
-    Ok(records.into_iter().find(|record| record.outcome.verdict().is_some()))
+    Ok(records.into_iter().find(|record| record.verdict().is_some()))
 }
 
 /// What this repository says of a commit, and behind it what its remotes said.
@@ -213,7 +216,7 @@ pub(super) fn foreign_lines(shared: &Shared, revision: &str) -> Result<Vec<Text>
 
 /// A record whose word is not there: its run was interrupted, or the word was taken away.
 fn as_unsettled(mut record: Record) -> Record {
-    if record.outcome.verdict().is_some() {
+    if record.verdict().is_some() {
         let was = record.outcome;
         record.outcome = Outcome::NoVerdict;
         record.reason = Some(format!(
@@ -245,6 +248,7 @@ fn without_record(commit: &Commit, outcome: Outcome, reason: Option<String>) -> 
         steps: Vec::new(),
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
+        counts: true,
     }
 }
 

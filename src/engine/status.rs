@@ -101,7 +101,7 @@ impl Engine {
             let deployed = environment.deployed.as_ref().map(|it| it.commit);
             let plan = plan.ok().filter(|_| !is_retired);
             status.warnings.extend(plan.iter().flat_map(uncounted));
-            let next = plan.map(|plan| plan.commit);
+            let next = plan.filter(|plan| !plan.must_be_named).map(|plan| plan.commit);
             environment.next = next.filter(|commit| Some(commit.id) != deployed);
             if is_known || environment.next.is_some() {
                 status.environments.push(environment);

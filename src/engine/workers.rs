@@ -41,6 +41,8 @@ pub(super) struct Bounds<'a> {
     pub(super) own: &'a HashSet<CommitId>,
     /// Whether a waiter gets the lock once they are done.
     pub(super) yields: bool,
+    /// Whether a deployment gets it between two commits.
+    pub(super) lends: bool,
 }
 
 impl Bounds<'_> {
@@ -50,8 +52,12 @@ impl Bounds<'_> {
         !self.named && job.tag.is_none() && !reachable.contains(job.commit.id).unwrap_or(true)
     }
 
-    /// Whether the rest of the plan can be left to a waiter: none of it is this caller's own.
+    /// Whether the rest of the plan is left for now, to a deployment that needs the lock for one
+    /// commit, or to a waiter, if none of it is this caller's own.
     fn leaves(&self, site: &Site<'_>, queue: &Mutex<Queue>) -> bool {
+        if self.lends && is_wanted_between(site.workspace) {
+            return true;
+        }
         let own_left = || locked(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
         self.yields && !own_left() && lock_wanted(site.workspace)
     }
@@ -60,6 +66,11 @@ impl Bounds<'_> {
 /// Whether anybody waits for the lock.
 pub(super) fn lock_wanted(workspace: &Workspace) -> bool {
     workspace.has_waiters().unwrap_or(false)
+}
+
+/// Whether a deployment needs the lock between two commits.
+pub(super) fn is_wanted_between(workspace: &Workspace) -> bool {
+    workspace.is_wanted_between().unwrap_or(false)
 }
 
 /// Hands out jobs until there are none, or the run ends.
@@ -121,7 +132,7 @@ fn take(queue: &Mutex<Queue>) -> Option<Job> {
 fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
     let note = repo.verdict(job.commit.id).ok().flatten();
     note.is_some_and(|note| match job.reason {
-        Reason::Retry => false,
+        Reason::Retry | Reason::Rebuild => false,
         Reason::Again => note.verdict != Some(Verdict::Skipped),
         _ => true,
     })

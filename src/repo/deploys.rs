@@ -194,13 +194,14 @@ impl Repo {
         }
     }
 
-    /// The commits of `tips` that are not in `hidden`, the newest first.
-    pub(crate) fn commits_between(
+    /// The commits of `tip` that are not in `hidden`, the newest first.
+    pub(crate) fn commits_above(
         &self,
         tip: CommitId,
-        hidden: CommitId,
+        hidden: Option<CommitId>,
     ) -> Result<Vec<CommitId>, Error> {
-        let nodes = history::between(&self.git, &[oid(tip)?], &[oid(hidden)?])?;
+        let hidden = hidden.map(oid).transpose()?;
+        let nodes = history::between(&self.git, &[oid(tip)?], hidden.as_slice())?;
         let oldest_first = history::oldest_first(nodes).into_iter();
         oldest_first.rev().map(|node| commit_id(node.id)).collect()
     }

@@ -284,7 +284,7 @@ fn finished(note: &Note, lines: &[Line]) -> Option<SystemTime> {
         Line::Record(record) => Some(record),
         Line::Foreign(_) => None,
     });
-    let gave = records.filter(|record| record.outcome.verdict() == Some(verdict));
+    let gave = records.filter(|record| record.verdict() == Some(verdict));
     gave.map(|record| record.finished).max()
 }
 

@@ -45,13 +45,21 @@ impl Repo {
         Ok(())
     }
 
-    /// Visits a commit and what lies below it in the same order.
+    /// Visits a commit, its first parent, the first parent of that, and so on: what a branch itself
+    /// was, without what was merged into it.
     ///
     /// # Errors
     ///
     /// What the visitor fails with; [`Git`](crate::ErrorKind::Git) naming what cannot be read.
-    pub(crate) fn newest_below(&self, tip: CommitId, visit: Visit<'_>) -> Result<(), Error> {
-        self.walk_back([oid(tip)?].into_iter(), visit)
+    pub(crate) fn first_parents(&self, tip: CommitId, visit: Visit<'_>) -> Result<(), Error> {
+        let mut next = Some(oid(tip)?);
+        while let Some(id) = next {
+            if visit(commit_id(id)?)?.is_break() {
+                break;
+            }
+            next = read_node(&self.git, id)?.parents.first().copied();
+        }
+        Ok(())
     }
 
     fn walk_back(&self, tips: impl Iterator<Item = Oid>, visit: Visit<'_>) -> Result<(), Error> {
@@ -137,5 +145,26 @@ mod tests {
         range.sort_unstable();
         seen.sort_unstable();
         assert_eq!(seen, range);
+    }
+
+    #[test]
+    fn first_parents_pass_by_what_was_merged() {
+        let repo = TestRepo::new();
+        repo.commit("first");
+        repo.git(&["switch", "-q", "-c", "side"]);
+        repo.commit("merged");
+        repo.git(&["switch", "-q", "main"]);
+        repo.commit("second");
+        repo.git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+        let tip = repo.commit("last");
+        let mut seen = Vec::new();
+        let mut visit = |id: CommitId| {
+            seen.push(id.to_string());
+            Ok(ControlFlow::Continue(()))
+        };
+        let opened = Repo::open(repo.path()).unwrap();
+        opened.first_parents(tip.parse().unwrap(), &mut visit).unwrap();
+        let log = repo.git(&["log", "--first-parent", "--format=%H"]);
+        assert_eq!(seen, log.lines().collect::<Vec<_>>());
     }
 }

@@ -66,7 +66,7 @@ impl Repo {
         parse_lines(id, text)
     }
 
-    /// The newest record of each of these commits that has any.
+    /// The newest record of each of these commits that has any which counts.
     pub(crate) fn newest_records(
         &self,
         ids: impl IntoIterator<Item = CommitId>,
@@ -76,7 +76,7 @@ impl Repo {
         for id in ids {
             let lines = parse_lines(id, &notes.get(id)?.unwrap_or_default());
             let records = lines.into_iter().filter_map(|line| match line {
-                Line::Record(record) => Some(*record),
+                Line::Record(record) => Some(*record).filter(|record| record.counts),
                 Line::Foreign(_) => None,
             });
             // Of two that ended at the same time the one that was written last.

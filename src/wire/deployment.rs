@@ -6,16 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     VERSION,
-    record::{CommitMirror, Time, json, lenient, short},
+    record::{CommitMirror, Time, json, lenient, short, whole_ms},
 };
 #[cfg(feature = "capi")]
 use crate::deployment::DeployRequest;
 use crate::{
     commit::CommitId,
-    deployment::{Approval, ApprovalProof, ApprovalState, DeployOutcome, DeployPlan, Deployment},
+    deployment::{
+        Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan, Deployment,
+    },
     error::{Error, ErrorKind},
     outcome::Outcome,
 };
+
+/// What an export is called as a rule.
+const USUAL_EXPORT: &str = "export";
 
 impl Deployment {
     /// As one line of JSON, the form in which `refs/tinyci/deploys/<environment>` keeps it.
@@ -23,6 +28,7 @@ impl Deployment {
     /// `from` and `approved_by` are null where there is none, `finished` where it has not ended.
     /// `approval_proof` says how it is known who approved: its `kind` is `signature` (with `principal`
     /// and `key`), `account` or `program` (with `account`), or `word`.
+    /// `bare` is there if it is true, `export` if the export has a name of its own.
     ///
     /// ```
     /// let line = concat!(
@@ -62,6 +68,8 @@ impl Deployment {
             environment: mirror.environment.into_owned(),
             forced: mirror.forced,
             rollback: mirror.rollback,
+            bare: mirror.bare,
+            export: mirror.export.map_or_else(|| USUAL_EXPORT.to_owned(), Cow::into_owned),
             approved_by: mirror.approved_by.map(Cow::into_owned),
             approval_proof: mirror.approval_proof.and_then(ProofMirror::proof),
             config: mirror.config.into_owned(),
@@ -77,7 +85,8 @@ impl Deployment {
 
 impl DeployPlan {
     /// As one line of JSON. `approval` is `not_needed`, `given` or `awaited`; `uncounted` holds
-    /// approvals, each with its `problem`.
+    /// approvals, each with its `problem`. `build` is `there`, `gone`, `none`, `discarded` or `bare`,
+    /// and `build_took_ms` says how long the job of one that is gone took the last time.
     pub fn to_json(&self) -> String {
         let (approval, given) = match &self.approval {
             ApprovalState::NotNeeded => ("not_needed", None),
@@ -92,6 +101,12 @@ impl DeployPlan {
             running: self.running.as_ref().map(DeploymentMirror::of),
             coming: self.coming.iter().map(CommitMirror::of).collect(),
             leaving: self.leaving.iter().map(CommitMirror::of).collect(),
+            must_be_named: self.must_be_named,
+            build: self.build.name(),
+            build_took_ms: match self.build {
+                BuildState::Gone { took } => took.map(whole_ms),
+                _ => None,
+            },
             passed_over: self.passed_over.iter().map(PassedOverMirror::of).collect(),
             approval,
             approved_by: given.map(Approval::approver),
@@ -122,6 +137,7 @@ impl DeployPlan {
             revision: Some(id(&mirror.commit)?.to_string()),
             rollback: mirror.rollback,
             force: mirror.forced,
+            bare: mirror.build == BuildState::Bare.name(),
             by: None,
             expected: Some(running.transpose()?),
         };
@@ -140,6 +156,7 @@ struct PlannedMirror {
     running: Option<PlannedRunning>,
     forced: bool,
     rollback: bool,
+    build: String,
 }
 
 #[cfg(feature = "capi")]
@@ -214,6 +231,10 @@ pub(super) struct DeploymentMirror<'a> {
     run: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient")]
     rollback: bool,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    bare: bool,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    export: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient")]
@@ -239,6 +260,10 @@ impl<'a> DeploymentMirror<'a> {
             v: VERSION,
             run: deployment.run.as_str().into(),
             rollback: deployment.rollback,
+            bare: deployment.bare,
+            export: Some(deployment.export.as_str())
+                .filter(|export| *export != USUAL_EXPORT)
+                .map(Cow::from),
             reason: deployment.reason.as_deref().map(short),
             config: deployment.config.as_str().into(),
             remote: deployment.remote.as_deref().map(Cow::from),
@@ -255,6 +280,10 @@ struct PlanMirror<'a> {
     running: Option<DeploymentMirror<'a>>,
     coming: Vec<CommitMirror<'a>>,
     leaving: Vec<CommitMirror<'a>>,
+    must_be_named: bool,
+    build: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build_took_ms: Option<u64>,
     passed_over: Vec<PassedOverMirror<'a>>,
     approval: &'static str,
     approved_by: Option<&'a str>,

@@ -27,6 +27,8 @@ const TEXT_BYTES_MAX: usize = 4096;
 impl Record {
     /// As one line of JSON, the form in which `refs/notes/runs/tinyci` keeps it.
     ///
+    /// `counts` is there, and false, if the outcome is not the commit's verdict.
+    ///
     /// A command, reason or error of more than 4 KiB is cut and says so at its end. Times are cut
     /// to milliseconds. A branch that is not UTF-8 comes with U+FFFD, and its bytes as `branch_hex`.
     ///
@@ -98,8 +100,8 @@ impl Commit {
 
 impl Job {
     /// As one line of JSON: the commit, as `reason` one of `pending`, `interrupted`, `named`,
-    /// `retry`, `again` and `tag`, and, if it is tested for a tag, that `tag`. `again` says for
-    /// which ref a commit is tested again, and why.
+    /// `retry`, `again`, `tag` and `rebuild`, and, if it is tested for a tag, that `tag`. `again` says
+    /// for which ref a commit is tested again, and why.
     pub fn to_json(&self) -> String {
         json(&JobMirror::of(self))
     }
@@ -173,6 +175,9 @@ pub(super) struct RecordMirror<'a> {
     remembered: serde_json::Map<String, serde_json::Value>,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
     artifacts: Vec<ArtifactMirror>,
+    /// There only if it is false: most records are their commit's verdict.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    counts: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -317,6 +322,7 @@ impl<'a> RecordMirror<'a> {
                 .map(|(key, value)| (key.clone(), value_json(value)))
                 .collect(),
             artifacts: record.artifacts.iter().cloned().map(ArtifactMirror::of).collect(),
+            counts: (!record.counts).then_some(false),
         }
     }
 
@@ -354,6 +360,7 @@ impl<'a> RecordMirror<'a> {
                 .map(|(key, value)| (key, read_value(value)))
                 .collect(),
             artifacts: self.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
+            counts: self.counts.unwrap_or(true),
         })
     }
 }
@@ -669,6 +676,7 @@ mod tests {
                 bytes: 3,
                 blob: "f40785cbc4422f39c36118fbae071932774cb5b6".to_owned(),
             }],
+            counts: false,
         }
     }
 
@@ -700,6 +708,7 @@ mod tests {
                 steps,
                 remembered,
                 artifacts,
+                counts: true,
                 left_out: Vec::new(),
                 ..record()
             };

@@ -3,6 +3,8 @@
 //! An export is written as `export.<run>` and renamed once it is whole; an old one is renamed away
 //! before the first of its files goes. So `export` is whole at any moment, a crash included. What
 //! does not go stands aside under such a name: it is in nobody's way, and the next run tries again.
+//! What is deployed is never touched: the export of a job beside it keeps the name `export.<run>`, since
+//! what commands install may hold its path, and the stamp says which one is the build's.
 //!
 //! A build that was compacted to `<name>.tar.gz` can be run again: the folder comes into being
 //! anew beside the archive, which stays as it is until the next compaction replaces it.
@@ -26,7 +28,7 @@ use crate::{
         layout::{Workspace, replace_file},
         mounts::{Mounts, is_mount_point, mounted, real_path},
         remove::remove,
-        stamp::JobStamp,
+        stamp::{ExportPlace, JobStamp},
     },
 };
 
@@ -51,6 +53,8 @@ pub(crate) struct Build {
     workspace: Workspace,
     name: String,
     dir: PathBuf,
+    /// What the export is called in it.
+    export: String,
 }
 
 /// A build folder that somebody works in. A run has it alone, since it makes the export anew;
@@ -63,7 +67,31 @@ pub(crate) struct Occupied {
 impl Build {
     pub(super) fn new(workspace: &Workspace, name: &str) -> Build {
         let dir = workspace.builds_dir().join(name);
-        Build { workspace: workspace.clone(), name: name.to_owned(), dir }
+        let export = ExportPlace::USUAL.to_owned();
+        let build = Build { workspace: workspace.clone(), name: name.to_owned(), dir, export };
+        match build.stamp() {
+            Some(stamp) => build.at(stamp.export.name()),
+            None => build,
+        }
+    }
+
+    /// The same build with an export of this name.
+    pub(crate) fn at(self, export: &str) -> Build {
+        Build { export: export.to_owned(), ..self }
+    }
+
+    /// What the export is called in the folder.
+    pub(crate) fn export_name(&self) -> &str {
+        &self.export
+    }
+
+    /// The names of the exports in the folder, whole or not. A build may call a file of its own
+    /// `export.zip`.
+    pub(crate) fn exports(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let of_run = |name: &str| name.strip_prefix("export.").is_some_and(is_run_id);
+        names.filter(|name| name == ExportPlace::USUAL || of_run(name)).collect()
     }
 
     /// The folder: what `<%= target %>` stands for.
@@ -144,7 +172,7 @@ impl Build {
 
     /// The commit's tree as files: what `<%= export %>` stands for.
     pub(crate) fn export_dir(&self) -> PathBuf {
-        self.dir.join("export")
+        self.dir.join(&self.export)
     }
 
     /// The log of this commit's runs.
@@ -252,7 +280,13 @@ impl Build {
 
     /// Where the export of this run is written before it is whole.
     pub(crate) fn export_temp(&self, run: &str) -> PathBuf {
-        self.dir.join(format!("export.{run}"))
+        self.dir.join(Self::name_beside(run))
+    }
+
+    /// What the export of a run is called until it is whole, and for good beside one that is
+    /// deployed.
+    pub(crate) fn name_beside(run: &str) -> String {
+        format!("export.{run}")
     }
 
     /// Where this run unpacks the build's archive.
@@ -267,20 +301,24 @@ impl Build {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the older one or the new one cannot be renamed.
     pub(crate) fn publish(&self, run: &str) -> Result<Option<NotRemoved>, Error> {
-        let aside = self.retire()?;
         let (new, export) = (self.export_temp(run), self.export_dir());
+        if new == export {
+            return Ok(None);
+        }
+        let aside = self.retire()?;
         fs::rename(&new, &export)
             .map_err(|source| Error::io("put the finished export in place at", &export, source))?;
         Ok(aside.and_then(remove_or_tell))
     }
 
-    /// Removes the old export and what killed runs left of theirs. Log and artifacts stay. Returns
-    /// what does not go: it is in nobody's way, since all of it stands aside.
+    /// Removes the exports, and what killed runs left of theirs, but those of the names in `kept`.
+    /// Log and artifacts stay. Returns what does not go: it is in nobody's way, since all of it stands
+    /// aside.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the old export cannot be renamed, or the folder not be read.
-    pub(crate) fn clean(&self) -> Result<Vec<NotRemoved>, Error> {
+    /// [`Io`](crate::ErrorKind::Io) if an export cannot be renamed, or the folder not be read.
+    pub(crate) fn clean(&self, kept: &[String]) -> Result<Vec<NotRemoved>, Error> {
         let failed = |source| Error::io("clean the build folder", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
             Ok(there) if there.is_dir() => {}
@@ -288,15 +326,28 @@ impl Build {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         }
-        self.retire()?;
+        let is_kept = |name: &str| kept.iter().any(|it| it == name);
+        let usual = self.clone().at(ExportPlace::USUAL);
+        for own in [self, &usual].into_iter().filter(|it| !is_kept(it.export_name())) {
+            own.retire()?;
+        }
         let mut left = Vec::new();
         for entry in fs::read_dir(&self.dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            if is_unfinished_export(&name) {
+            if is_unfinished_export(&name) && !name.to_str().is_some_and(is_kept) {
                 left.extend(remove_or_tell(self.dir.join(name)));
             }
         }
         Ok(left)
+    }
+
+    /// Removes the export, and no other one. Returns what does not go of it: it stands aside.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be renamed.
+    pub(crate) fn discard(&self) -> Result<Option<NotRemoved>, Error> {
+        Ok(self.retire()?.and_then(remove_or_tell))
     }
 
     /// Renames the old export aside, whatever it is: a link that took its place goes as a link.
@@ -340,7 +391,13 @@ fn is_unfinished_export(name: &OsStr) -> bool {
     let Some(of) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
         return false;
     };
-    is_aside(of, REMOVED) || is_run_id(of.strip_suffix(PACKED).unwrap_or(of))
+    is_old_export(name) || is_run_id(of.strip_suffix(PACKED).unwrap_or(of))
+}
+
+/// Whether this is the name of an old export that is being removed: no part of the build any more.
+pub(crate) fn is_old_export(name: &OsStr) -> bool {
+    let of = name.to_str().and_then(|name| name.strip_prefix("export."));
+    of.is_some_and(|of| is_aside(of, REMOVED))
 }
 
 /// Whether this has the form of a run's id, `20261130T094058Z-00f1e2d3c4b5a697`.
@@ -395,7 +452,7 @@ mod tests {
     fn clean_takes_exports_of_every_kind_and_leaves_the_rest() {
         let repo = TestRepo::bare();
         let build = build(&repo);
-        build.clean().unwrap();
+        build.clean(&[]).unwrap();
         build.prepare(&|| false).unwrap();
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
@@ -407,9 +464,35 @@ mod tests {
         fs::write(build.archive_path(), "archive").unwrap();
         let kept = ["artifacts", "export.removed.zip", "export.tar", "export.zip", "exports"];
         kept.iter().for_each(|name| fs::create_dir(build.dir().join(name)).unwrap());
-        assert_eq!(build.clean().unwrap(), []);
+        assert_eq!(build.clean(&[]).unwrap(), []);
         assert_eq!(entries(build.dir()), [&kept[..], &["tinyci.log"]].concat());
         assert!(build.archive_path().exists(), "an archive is never lost to a new run");
+    }
+
+    #[test]
+    fn what_is_kept_stays_and_the_stamp_says_which_export_is_the_builds() {
+        let repo = TestRepo::bare();
+        let first = build(&repo);
+        first.prepare(&|| false).unwrap();
+        write_export(&first, "1", "deployed");
+        first.publish("1").unwrap();
+        let kept = [ExportPlace::USUAL.to_owned()];
+        let second = first.clone().at(&Build::name_beside("2"));
+        second.clean(&kept).unwrap();
+        write_export(&second, "2", "beside");
+        second.publish("2").unwrap();
+        assert_eq!(entries(second.dir()), ["export", "export.2"]);
+        let now = std::time::UNIX_EPOCH;
+        let export = ExportPlace::named("export.2");
+        let stamp = JobStamp { run: "2".into(), started: now, finished: Some(now), export };
+        second.write_stamp(&stamp).unwrap();
+        assert_eq!(build(&repo).export_dir(), second.export_dir());
+        let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();
+        assert_eq!((text(&first), text(&second)), ("deployed".into(), "beside".into()));
+        second.discard().unwrap();
+        assert_eq!(entries(second.dir()), ["export", "job.json"]);
+        second.clean(&[]).unwrap();
+        assert_eq!(entries(second.dir()), ["job.json"]);
     }
 
     #[test]
@@ -422,13 +505,13 @@ mod tests {
 
         fs::create_dir(repo.path().join("builds")).unwrap();
         std::os::unix::fs::symlink(&victim, build.dir()).unwrap();
-        for refused in [build.prepare(&|| false).map(drop), build.clean().map(drop)] {
+        for refused in [build.prepare(&|| false).map(drop), build.clean(&[]).map(drop)] {
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
         }
         fs::remove_file(build.dir()).unwrap();
         build.prepare(&|| false).unwrap();
         std::os::unix::fs::symlink(&victim, build.export_dir()).unwrap();
-        build.clean().unwrap();
+        build.clean(&[]).unwrap();
         assert!(entries(build.dir()).is_empty());
         assert_eq!(entries(&victim), ["export.1"]);
     }

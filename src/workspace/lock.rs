@@ -124,8 +124,12 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn register_waiter(&self) -> Result<Waiter, Error> {
+        self.register_in("waiting")
+    }
+
+    fn register_in(&self, name: &str) -> Result<Waiter, Error> {
         self.prepare_state()?;
-        let path = self.state_path("waiting");
+        let path = self.state_path(name);
         let file = lock_file::open(&path, self.sharing()).and_then(|file| {
             // Blocks at most for the instant in which the holder looks for waiters.
             file.lock_shared()?;
@@ -144,6 +148,27 @@ impl Workspace {
     pub(crate) fn has_waiters(&self) -> Result<bool, Error> {
         // Waiters share it among themselves, so that only a lock of one's own is refused.
         lock_file::is_taken(&self.state_path("waiting"), "waiters", File::try_lock)
+    }
+}
+
+impl Workspace {
+    /// Says that a deployment needs the lock for one commit, between two of its holder's. The holder
+    /// goes on afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
+    pub(crate) fn register_between(&self) -> Result<Waiter, Error> {
+        self.register_in("between")
+    }
+
+    /// Whether a deployment needs the lock between two commits. To be asked by its holder alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
+    pub(crate) fn is_wanted_between(&self) -> Result<bool, Error> {
+        lock_file::is_taken(&self.state_path("between"), "waiters", File::try_lock)
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `lock_file` | taking the lock of a file, and seeing that it is taken |
 //! | `approval_mark` | which account of this machine gave an approval |
 //! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
+//! | `seen_tips` | which commits a push made the tip of a branch |
 //! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
 //! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
@@ -47,13 +48,14 @@ mod ownership;
 mod pins;
 mod pushed;
 mod remove;
+mod seen_tips;
 mod stamp;
 mod stop_request;
 mod tail;
 
 pub(crate) use self::{
     attempts::Attempts,
-    build::{Build, Occupied},
+    build::{Build, Occupied, is_old_export},
     deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
@@ -63,7 +65,7 @@ pub(crate) use self::{
     mounts::{Mounts, SameMount, mounted},
     pushed::Pushed,
     remove::{remove, remove_file},
-    stamp::JobStamp,
+    stamp::{ExportPlace, JobStamp},
     stop_request::{StopRequest, dismiss},
     tail::LogTail,
 };

@@ -22,6 +22,8 @@ const LINKS_MAX: usize = 40;
 pub(crate) struct Pin {
     /// The folder's name.
     pub(crate) build: String,
+    /// What the way goes on to in the folder, if it does: an export, as a rule.
+    pub(crate) part: Option<String>,
     /// The link.
     pub(crate) link: PathBuf,
 }
@@ -40,7 +42,11 @@ impl Workspace {
         for dir in dirs {
             let mut follow = |link: PathBuf| {
                 let found = builds_on_way(&link, builds)?;
-                pins.extend(found.into_iter().map(|build| Pin { build, link: link.clone() }));
+                pins.extend(found.into_iter().map(|(build, part)| Pin {
+                    build,
+                    part,
+                    link: link.clone(),
+                }));
                 Ok(())
             };
             follow_links_in(dir, &mut follow).map_err(|source| unreadable(dir, source))?;
@@ -75,10 +81,10 @@ fn unreadable(dir: &Path, source: io::Error) -> Error {
     Error::new(ErrorKind::Io, message).with_path(dir).with_source(source)
 }
 
-/// The names of the builds that a path leads into, in this folder of builds.
+/// The names of the builds that a path leads into, in this folder of builds, and of the part of each.
 ///
 /// A way that ends nowhere is no fault: what it led to may be packed. One in a circle leads nowhere.
-fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<String>> {
+fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<(String, Option<String>)>> {
     let path = std::path::absolute(path)?;
     let mut left: VecDeque<Part> = parts(&path).collect();
     let (mut place, mut links, mut found) = (PathBuf::new(), 0, Vec::new());
@@ -97,7 +103,11 @@ fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<String>> {
         let next = place.join(&name);
         let is_in_builds = || fs::metadata(&place).is_ok_and(|it| (it.dev(), it.ino()) == builds);
         if let Some(name) = name.to_str().filter(|_| is_in_builds()) {
-            found.push(name.strip_suffix(".tar.gz").unwrap_or(name).to_owned());
+            let part = match left.front() {
+                Some(Part::Below(part)) => part.to_str().map(str::to_owned),
+                _ => None,
+            };
+            found.push((name.strip_suffix(".tar.gz").unwrap_or(name).to_owned(), part));
         }
         match fs::read_link(&next) {
             Ok(target) if links < LINKS_MAX => {

@@ -29,6 +29,47 @@ pub(crate) struct JobStamp {
     /// When it ended with a verdict, as in its record. None while it is at work, and of one that was
     /// canceled or killed, or that the machinery failed: what such a job left is no build.
     pub(crate) finished: Option<SystemTime>,
+    /// Where in the build's folder the job's export is.
+    pub(crate) export: ExportPlace,
+}
+
+/// Where in a build's folder an export is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ExportPlace {
+    /// `export`, where it is as a rule.
+    #[default]
+    Usual,
+    /// Under a name of its own, beside one that is deployed.
+    Beside(String),
+    /// Nowhere: the job's script had it removed.
+    Discarded,
+}
+
+impl ExportPlace {
+    /// What the export is called as a rule.
+    pub(crate) const USUAL: &str = "export";
+
+    /// The place of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            Self::USUAL => Self::Usual,
+            other => Self::Beside(other.to_owned()),
+        }
+    }
+
+    /// The name in the folder, of one that is gone the usual one.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Beside(name) => name,
+            Self::Usual | Self::Discarded => Self::USUAL,
+        }
+    }
+}
+
+/// Whether a name in a build's folder is that of an export, and leads to nothing else.
+fn is_export_name(name: &str) -> bool {
+    let beside = name.strip_prefix("export.").is_some_and(|rest| !rest.is_empty());
+    (name == ExportPlace::USUAL || beside) && !name.contains('/')
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,6 +79,10 @@ struct StampMirror {
     started: wire::Time,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     finished: Option<wire::Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    export: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    discarded: bool,
 }
 
 impl JobStamp {
@@ -53,16 +98,25 @@ impl JobStamp {
             run: self.run.clone(),
             started: wire::Time(self.started),
             finished: self.finished.map(wire::Time),
+            export: match &self.export {
+                ExportPlace::Beside(name) => Some(name.clone()),
+                ExportPlace::Usual | ExportPlace::Discarded => None,
+            },
+            discarded: self.export == ExportPlace::Discarded,
         })
     }
 
     fn from_json(text: &[u8]) -> Option<Self> {
-        let StampMirror { v, run, started, finished } = serde_json::from_slice(text).ok()?;
-        (v == wire::VERSION).then(|| Self {
-            run,
-            started: started.0,
-            finished: finished.map(|time| time.0),
-        })
+        let StampMirror { v, run, started, finished, export, discarded } =
+            serde_json::from_slice(text).ok()?;
+        let known = v == wire::VERSION && export.as_deref().is_none_or(is_export_name);
+        let export = match export {
+            _ if discarded => ExportPlace::Discarded,
+            Some(name) => ExportPlace::named(&name),
+            None => ExportPlace::Usual,
+        };
+        let finished = finished.map(|time| time.0);
+        known.then_some(Self { run, started: started.0, finished, export })
     }
 
     /// The stamp in this file; none where there is none, or something else.
@@ -102,14 +156,18 @@ mod tests {
 
     fn stamp(finished: Option<u64>) -> JobStamp {
         let at = |ms| UNIX_EPOCH + Duration::from_millis(1_795_549_798_000 + ms);
-        JobStamp { run: "r1".to_owned(), started: at(123), finished: finished.map(at) }
+        let (run, export) = ("r1".to_owned(), ExportPlace::Usual);
+        JobStamp { run, started: at(123), finished: finished.map(at), export }
     }
 
     #[test]
     fn a_stamp_comes_back_as_it_was_written() {
         let begun = r#"{"v":1,"run":"r1","started":"2026-11-24T19:49:58.123Z"}"#;
         assert_eq!(stamp(None).to_json(), begun);
-        for stamp in [stamp(None), stamp(Some(2_500))] {
+        let beside = ExportPlace::Beside("export.r1".to_owned());
+        let others = [beside, ExportPlace::Discarded];
+        let others = others.map(|export| JobStamp { export, ..stamp(Some(1)) });
+        for stamp in [stamp(None), stamp(Some(2_500))].into_iter().chain(others) {
             assert_eq!(JobStamp::from_json(stamp.to_json().as_bytes()), Some(stamp));
         }
     }
@@ -123,7 +181,10 @@ mod tests {
         let cut = &whole[..whole.len() - 1];
         let newer = whole.replace(r#""v":1"#, r#""v":2"#);
         let padded = format!("{}{whole}", " ".repeat(1 << 20));
-        for text in ["", "job", cut, &newer, &padded, r#"{"v":1,"run":"r1"}"#] {
+        let led_out = whole.replace('}', r#","export":"export.x/../../y"}"#);
+        let other = whole.replace('}', r#","export":"tinyci.log"}"#);
+        let without = r#"{"v":1,"run":"r1"}"#;
+        for text in ["", "job", cut, &newer, &padded, without, &led_out, &other] {
             fs::write(&path, text).unwrap();
             assert_eq!(JobStamp::read(&path), None, "{text}");
             assert_eq!(JobStamp::read_packed(&path), None, "{text}");

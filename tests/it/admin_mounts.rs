@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    os::unix::process::CommandExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -299,6 +299,23 @@ fn a_packed_build_whose_folder_does_not_go_is_an_archive_and_no_folder() {
     fs::write(cache.join("of-root"), "").unwrap();
     let said = as_nobody(&repo, &["compact", "-n", "0"]).with_code(4);
     assert!(said.err.contains(".removed-2` stays: "), "{}", said.err);
+}
+
+/// An old export that stands aside is no part of the build, and keeps it from no archive.
+#[test]
+fn a_build_with_an_old_export_aside_is_packed_without_it() {
+    let Some((repo, ids)) = with_foreign_files(&[2]) else { return };
+    let build = build_of(&repo, &ids[2]);
+    let secret = build.join("export/cache/of-root");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    as_nobody(&repo, &["run", "--retry", &ids[2]]).with_code(0);
+    assert!(build.join("export.removed/cache/of-root").exists());
+    let said = as_nobody(&repo, &["compact", "-n", "0"]).with_code(4);
+    assert_eq!(said.out.matches("Compacted ").count(), 3, "{}", said.out);
+    assert!(said.err.contains(".removed` stays: "), "{}", said.err);
+    let listing = Command::new("tar").arg("-tzf").arg(build.with_extension("tar.gz")).output();
+    let listing = succeed("tar", &listing.unwrap());
+    assert!(listing.contains("/export/file") && !listing.contains("of-root"), "{listing}");
 }
 
 #[test]

@@ -258,7 +258,9 @@ fn a_run_of_the_same_commit_waits_for_the_deployment() {
     };
     let deploy = start(&["deploy", "--yes"]);
     gate.reached_by(&id);
-    let retry = start(&["run", "--retry", &id]);
+    let refused = run(&repo, &["run", "--retry", &id]).with_code(2);
+    assert!(refused.err.contains("`production`"), "{}", refused.err);
+    let retry = start(&["run", "--retry", "--replace-live", &id]);
     eventually("the run has begun", || is_running(&repo.path().join(".git")));
     gate.open();
     for child in [deploy, retry] {

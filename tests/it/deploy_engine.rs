@@ -208,7 +208,8 @@ fn rollbacks_go_back_one_deployment_after_the_other() {
     assert_eq!(back(&stage).unwrap_err().kind(), ErrorKind::NotFound);
     let shorts = [0, 1, 2, 1, 0].map(|index: usize| ids[index].short());
     assert_eq!(stage.trace(), shorts);
-    newest(&stage).unwrap();
+    assert_eq!(newest(&stage).unwrap().commit, ids[0], "what was rolled back stays so");
+    request(&stage.engine(), ids[2]).unwrap();
     assert_eq!(deployed(&stage), Some(ids[2]));
 
     stage.engine().forget(&ids[0].to_string()).unwrap();
@@ -245,11 +246,12 @@ fn what_is_deployed_is_never_compacted_and_a_packed_build_comes_back() {
     assert_eq!(stage.read("mode"), "751\n");
     assert!(stage.log_of(ids[0]).iter().any(|line| line.starts_with("Finished")));
 
-    // One that is gone altogether is made from its tree, where the build's products are missing.
+    // One that is gone altogether is built again.
     fs::remove_dir_all(stage.build_dir(ids[3])).unwrap();
-    let failed = request(&engine, ids[3]).unwrap();
-    assert_eq!(failed.outcome, DeployOutcome::Failure);
-    assert!(stage.build_dir(ids[3]).join("export/more").exists());
+    assert!(request(&engine, ids[3]).unwrap().passed());
+    let again = fs::read_to_string(stage.build_dir(ids[3]).join("export/built")).unwrap();
+    assert_eq!(stage.read("live"), again);
+    assert_ne!(again, *built[3].as_ref().unwrap());
 }
 
 #[test]

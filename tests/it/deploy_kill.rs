@@ -27,18 +27,22 @@ const REFERENCE: &str = "refs/tinyci/deploys/production";
 impl Victim {
     /// `deploy` is what it does; `{gate}` in it holds it.
     fn new(deploy: &str) -> Self {
-        Self::with_files(deploy, 0)
+        Self::with_files(deploy, "build: \"true\"", 0)
     }
 
-    /// The same with so many files in its commit.
-    fn with_files(deploy: &str, files: usize) -> Self {
+    /// The same with another build, and so many files in its commit.
+    fn with_files(deploy: &str, build: &str, files: usize) -> Self {
         let repo = TestRepo::new();
         let gate = Gate::new(repo.outside().join("gate"));
         let deploy = deploy.replace("{gate}", &gate.command());
         let around = repo.outside().display().to_string();
-        let config = format!("build: \"true\"\ndeploy: |\n  {}\n", deploy.replace('@', &around));
+        let build = build.replace("{gate}", &gate.command());
+        let config = format!("{build}\ndeploy: |\n  {}\n", deploy.replace('@', &around));
         (0..files).for_each(|number| repo.write(&format!("{}/{number}", number % 50), "text\n"));
         let id = repo.commit_config(&config);
+        if build.contains(&gate.command()) {
+            gate.open();
+        }
         run(&repo, &["run", "--all"]).with_code(0);
         Self { repo, id, gate }
     }
@@ -111,20 +115,40 @@ fn killed_before_it_is_on_record() {
 
 #[test]
 fn killed_while_it_makes_the_export_again() {
-    let victim = Victim::with_files("test -e 49/1999", 2000);
+    let victim = Victim::with_files("test -e 49/1999", "test: \"true\"", 2000);
     let builds = victim.repo.path().join("builds");
     let mut names = fs::read_dir(&builds).unwrap().map(|entry| entry.unwrap().path());
     let build = names.find(|path| path.is_dir()).unwrap();
     fs::remove_dir_all(build.join("export")).unwrap();
     let child = victim.start();
-    let begins = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("export.");
     eventually("an export is under way", || {
-        fs::read_dir(&build).unwrap().any(|entry| begins(entry.unwrap()))
+        fs::read_dir(&build).unwrap().any(|entry| begins(&entry.unwrap()))
     });
     kill(child);
     victim.assert_interrupted();
-    let left = fs::read_dir(&build).unwrap().any(|entry| begins(entry.unwrap()));
-    assert!(!left, "what it left is cleared away");
+    let left = fs::read_dir(&build).unwrap().filter(|entry| begins(entry.as_ref().unwrap()));
+    assert_eq!(left.count(), 1, "what it left is cleared away, what is live stays");
+}
+
+fn begins(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with("export.")
+}
+
+#[test]
+fn killed_while_its_build_is_made_again() {
+    let victim = Victim::with_files("test -e built", "build: touch built; {gate}", 0);
+    fs::remove_dir_all(victim.repo.path().join("builds")).unwrap();
+    victim.gate.close(&victim.id);
+    let child = victim.start();
+    victim.gate.reached_by(&victim.id);
+    kill(child);
+    assert_eq!(victim.outcomes(), [""; 0], "it had not begun");
+    victim.gate.open();
+    eventually("the guard lets go of the repository", || {
+        run(&victim.repo, &["deploy", "--yes"]).code == Some(0)
+    });
+    assert_eq!(victim.outcomes(), ["success"]);
+    assert_eq!(victim.repo.verdict(&victim.id).as_deref(), Some("success"));
 }
 
 #[test]

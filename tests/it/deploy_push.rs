@@ -83,7 +83,8 @@ fn the_whole_story_of_a_small_server() {
     }
     server.says(&["deploy", "--yes"]).with_code(0);
     server.says(&["rollback", "--yes"]).with_code(0);
-    server.says(&["deploy", "--yes"]).with_code(0);
+    assert_eq!(server.candidate(), green, "what was rolled back does not come back by itself");
+    server.says(&["deploy", &newest, "--yes"]).with_code(0);
     assert_eq!(lines(&live), [&green, &newest, &green, &newest].map(String::clone));
 
     // It travels by fetch, and says in a clone what it says here.

@@ -84,6 +84,10 @@ mod crash_writers;
 #[cfg(feature = "cli")]
 mod deploy_approvers;
 #[cfg(feature = "cli")]
+mod deploy_build;
+#[cfg(feature = "cli")]
+mod deploy_choice;
+#[cfg(feature = "cli")]
 mod deploy_cli;
 mod deploy_engine;
 #[cfg(feature = "cli")]

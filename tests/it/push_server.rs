@@ -186,4 +186,9 @@ impl Gate {
     pub(crate) fn open(&self) {
         fs::write(self.dir.join("open"), "").unwrap();
     }
+
+    /// Holds builds again, after that of this commit.
+    pub(crate) fn close(&self, commit: &str) {
+        [commit, "open"].iter().for_each(|name| fs::remove_file(self.dir.join(name)).unwrap());
+    }
 }

@@ -161,7 +161,7 @@ fn five_pushes_a_deployment_a_rollback_and_another_one() {
     assert_eq!(story.calls(), done(&next));
     story.tinyci(&["-r", "rollback", "--yes"]).with_code(0);
     assert_eq!(story.calls(), done(&newest));
-    story.tinyci(&["-r", "deploy", "--yes"]).with_code(0);
+    story.tinyci(&["-r", "deploy", "--yes", &next]).with_code(0);
     assert_eq!(story.calls(), done(&next));
     let outcomes = ["success", "success", "success", "waiting", "success", "waiting"];
     assert_eq!(story.outcomes(), outcomes);

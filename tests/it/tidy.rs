@@ -75,6 +75,16 @@ const ABSENCES: [(&str, &str); 5] = [
     ("tar::", "compact"),
 ];
 
+/// What makes files that other accounts may have to use, and the files that may: everything else
+/// goes through `Sharing`, or `repo/shared_write.rs`.
+const MAKERS: [(&str, &[&str]); 4] = [
+    ("fs::create_dir", &["sharing.rs"]),
+    // Files without a name, and hooks, which are executable.
+    ("tempfile_in", &["sharing.rs", "process/input.rs", "install/hooks.rs"]),
+    ("treebuilder(", &[]),
+    ("odb()?.write(", &["repo/shared_write.rs"]),
+];
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -244,6 +254,22 @@ fn each_outside_thing_has_one_room() {
             assert!(
                 !names || room(&file) == home,
                 "src/{file} names `{thing}`, which lives in {home}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_made_is_shared_as_the_repository_says() {
+    for (file, text) in sources() {
+        for (maker, homes) in MAKERS {
+            let makes = text.lines().any(|line| {
+                let line = line.trim_start();
+                line.contains(maker) && !line.starts_with("//")
+            });
+            assert!(
+                !makes || homes.contains(&&*file),
+                "src/{file} has `{maker}`, which knows nothing of core.sharedRepository"
             );
         }
     }

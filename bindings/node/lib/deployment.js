@@ -5,6 +5,7 @@ import { now } from "./native.js";
 const WORDS = {
   revision: now.deploy_request_set_revision,
   force: now.deploy_request_set_force,
+  bare: now.deploy_request_set_bare,
   rollback: now.deploy_request_set_rollback,
   plan: (to, plan) => now.deploy_request_set_plan(to, typeof plan === "string" ? plan : JSON.stringify(plan)),
   by: (to, { name, address }) => now.deploy_request_set_by(to, name, address),

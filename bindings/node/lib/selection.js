@@ -14,6 +14,7 @@ const WORDS = {
   pushOptions: (to, options) => list(options).forEach((option) => now.selection_add_push_option(to, option)),
   waitMs: (to, ms) => now.selection_set_wait_ms(to, ms === Infinity ? -1 : ms),
   retry: now.selection_set_retry,
+  replaceLive: now.selection_set_replace_live,
   allHistory: now.selection_set_all_history,
   pipeline: (to, pipeline) => now.selection_set_pipeline(to, pointerOf(pipeline)),
 };

@@ -1,14 +1,16 @@
 //! `tinyci deploy`: from the newest green commit to where it runs, when a person says so.
 
 use tinyci::{
-    ApprovalProof, ApprovalState, CancelToken, DeployOutcome, DeployPlan, DeployRequest,
-    DeployRules, Deployment, Engine, Event,
+    ApprovalProof, ApprovalState, BuildState, CancelToken, DeployOutcome, DeployPlan,
+    DeployRequest, DeployRules, Deployment, Engine, Event, Outcome,
 };
 
 use crate::{
     args::Globals,
     failure::{CANCELED, DEPLOY_EXIT_CODES, FAILED, Failure, OK, exit_code},
-    question, signals,
+    question,
+    results::precisely,
+    signals,
     terminal::{self, Stdout, printable},
     transcript::Transcript,
 };
@@ -19,6 +21,7 @@ Examples:
   tinyci deploy --dry-run           what that would be, and what it brings
   tinyci deploy v1.2 --to staging   a commit of your choice
   tinyci deploy --yes               without a question, for scripts
+  tinyci deploy --bare              the files at once, if there is no time for a build
   tinyci deploy --unlock 'it runs'  go on after a deployment that was killed";
 
 /// How many commits of a list are shown.
@@ -27,7 +30,8 @@ const SHOWN_MAX: usize = 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{DEPLOY_EXIT_CODES}"))]
 pub(crate) struct DeployArgs {
-    /// The commit to deploy [default: the newest green one on a branch that is deployed]
+    /// The commit to deploy [default: the newest green one of the
+    /// environment's branch that contains what is deployed]
     #[arg(value_name = "REV")]
     revision: Option<String>,
     /// Deploy a commit that is not green; the record says so
@@ -49,6 +53,10 @@ pub(crate) struct How {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// Deploy the commit's files at once, without what a build adds, for emergencies; the record says
+    /// so
+    #[arg(long)]
+    bare: bool,
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -99,7 +107,7 @@ pub(crate) fn promote(
     how: &How,
     globals: &Globals,
 ) -> Result<u8, Failure> {
-    let plan = engine.deploy_plan(&how.to, request)?;
+    let plan = engine.deploy_plan(&how.to, request.bare(how.bare))?;
     let mut stdout = Stdout::new();
     if how.json && how.dry_run {
         stdout.line(plan.to_json());
@@ -109,6 +117,10 @@ pub(crate) fn promote(
     if how.dry_run {
         stdout.finish()?;
         return Ok(OK);
+    }
+    if how.yes && plan.must_be_named {
+        stdout.finish()?;
+        return Err(unnamed(&plan));
     }
     let cancel = signals::cancel_on_interrupt()?;
     if plan.interrupted.is_none() && !how.yes && !confirmed(&plan, &cancel)? {
@@ -131,12 +143,28 @@ pub(crate) fn promote(
     Ok(exit_code(deployment.outcome.exit_code()))
 }
 
+/// `--yes` agrees to a step forward, and not to losing what is deployed.
+fn unnamed(plan: &DeployPlan) -> Failure {
+    let (id, environment) = (plan.commit.id.short(), &plan.environment);
+    let deployed = plan.running.as_ref().map(|running| running.commit.short());
+    let message = format!(
+        "{}, which is deployed to {environment}, is not part of {id} and would be lost",
+        deployed.unwrap_or_default()
+    );
+    Failure::usage(message)
+        .hint(format!("`tinyci deploy {id} --to {environment}` names the commit"))
+}
+
 /// Asks whether to do it.
 fn confirmed(plan: &DeployPlan, cancel: &CancelToken) -> Result<bool, Failure> {
     let (short, environment) = (plan.commit.id.short(), &plan.environment);
     let question = match plan.rollback {
         true => format!("Roll {environment} back to {short}?"),
         false => format!("Deploy {short} to {environment}?"),
+    };
+    let question = match build(plan) {
+        Some(build) if plan.build.must_be_made() => format!("Its build is {build}. {question}"),
+        _ => question,
     };
     let otherwise = "`--yes` answers beforehand, `--dry-run` only shows what would be done";
     question::confirmed(&question, otherwise, cancel)
@@ -171,12 +199,21 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     }
     if plan.forced {
         let verdict = plan.verdict.map_or("no verdict".to_owned(), |it| format!("verdict {it}"));
-        stdout.line(format_args!("        which has {verdict}, and is forced"));
+        stdout.line(match plan.verdict.is_some_and(Outcome::passed) {
+            true => "        which is on no branch that deploys, and is forced".to_owned(),
+            false => format!("        which has {verdict}, and is forced"),
+        });
     }
     let line = |commit: &tinyci::Commit| {
         format!("{} {}", commit.id.short(), printable(&commit.subject.to_str_lossy()))
     };
     list("brings", &plan.coming.iter().map(line).collect::<Vec<_>>(), stdout);
+    if let Some(build) = build(plan) {
+        stdout.line(format_args!("  build: {build}"));
+    }
+    if plan.must_be_named {
+        stdout.line("        which lacks what is deployed: that is on no branch that deploys");
+    }
     list("takes away", &plan.leaving.iter().map(line).collect::<Vec<_>>(), stdout);
     let over = plan.passed_over.iter().map(|(id, why)| format!("{} {why}", id.short()));
     list("passes over", &over.collect::<Vec<_>>(), stdout);
@@ -210,6 +247,28 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
             open.commit.short()
         ));
     }
+}
+
+/// What there is to say of the build; nothing if it is simply there.
+fn build(plan: &DeployPlan) -> Option<String> {
+    let text = match plan.build {
+        BuildState::Gone { took: Some(took) } => format!(
+            "gone: the commit is built and tested again first, which took {} the last time",
+            precisely(took)
+        ),
+        BuildState::Gone { took: None } => {
+            "gone: the commit is built and tested again first".to_owned()
+        }
+        BuildState::None => {
+            "none: the config builds nothing, the commit's files are deployed".to_owned()
+        }
+        BuildState::Discarded => {
+            "none: the script discarded its export, the commit's files are deployed".to_owned()
+        }
+        BuildState::Bare => "left out (--bare): the commit's files are deployed".to_owned(),
+        _ => return None,
+    };
+    Some(text)
 }
 
 /// A command's lines, all but the first further in.

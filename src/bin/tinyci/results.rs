@@ -269,7 +269,7 @@ pub(crate) fn roughly(age: Duration) -> String {
 }
 
 /// How long a run took, in at most two units.
-fn precisely(duration: Duration) -> String {
+pub(crate) fn precisely(duration: Duration) -> String {
     match duration.as_secs() {
         0..10 => format!("{:.1}s", duration.as_secs_f64()),
         seconds @ 10..60 => format!("{seconds}s"),

@@ -17,7 +17,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{DEPLOY_EXIT_CODES}"))]
 pub(crate) struct RollbackArgs {
-    /// Go back also to a commit that is not green any more
+    /// Go back also to a commit that is not green or on its branch any more; the record says so
     #[arg(long)]
     force: bool,
     #[command(flatten)]

@@ -46,6 +46,9 @@ pub(crate) struct RunArgs {
     /// Test again what has a verdict, or is out of attempts
     #[arg(long)]
     retry: bool,
+    /// Let --retry make the build anew of a commit that is deployed, in the place of what runs
+    #[arg(long, requires = "retry")]
+    replace_live: bool,
     /// Test everything that is due, history from before the installation too
     #[arg(long, conflicts_with_all = ["commit", "revisions", "hook"])]
     all_history: bool,
@@ -115,7 +118,8 @@ impl RunArgs {
             return if self.hook { Ok(None) } else { Err(nothing_selected()) };
         }
         let wait = if self.no_wait { Wait::No } else { Wait::Forever };
-        Ok(Some(selection.retry(self.retry).all_history(self.all_history).wait(wait)))
+        let selection = selection.retry(self.retry).replace_live(self.replace_live);
+        Ok(Some(selection.all_history(self.all_history).wait(wait)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One deployment: the environment's lock, the entry before, the phase, the entry after.
+//! One deployment: its build, the environment's lock, the entry before, the phase, the entry after.
 
 use std::sync::Arc;
 
@@ -8,34 +8,38 @@ use super::{
         drive::prepare_builds,
         handle::Shared,
         job::{self, JobSource, Site},
+        live::{self, Ground},
         process_env::ProcessEnv,
         pump::{self, Sender},
         reports,
         voice::Voice,
     },
+    build::{self, Found},
     candidate::{Candidate, Choice},
     identity::Identity,
+    rebuild::{Rebuilt, rebuild},
 };
 use crate::{
     cancel::CancelView,
-    clock, compact,
-    deployment::{DeployOutcome, DeployRequest, Deployment},
+    clock,
+    commit::CommitId,
+    deployment::{BuildState, DeployOutcome, DeployRequest, Deployment},
     error::{Error, ErrorKind},
     event::Event,
     ledger::Ledger,
     outcome::Outcome,
     pipeline::Phase,
     process::{Guard, account_name, own_account},
-    record::StepRecord,
+    record::{Record, StepRecord},
     repo::Repo,
     request_context::RequestContext,
-    workspace::{Build, DeployLock, Occupied},
+    workspace::{Build, DeployLock, ExportPlace, JobStamp, Occupied},
 };
 
 /// How often a build folder is looked at anew because others made or removed its export.
 const LOOKS_MAX: usize = 8;
 
-/// Deploys, if nobody else deploys to the environment now.
+/// Deploys, if nobody else deploys to the environment now. A build that is gone is made again first.
 pub(in crate::engine) fn deploy(
     shared: &Shared,
     env: &ProcessEnv,
@@ -44,16 +48,117 @@ pub(in crate::engine) fn deploy(
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Deployment, Error> {
-    let workspace = shared.workspace();
-    workspace.own_builds()?;
-    let lock = workspace.deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
+    shared.workspace().own_builds()?;
+    for message in shared.repo()?.restore_refs()? {
+        events.send(Event::Warning { meta: pump::meta(), message });
+    }
+    check_free(shared, environment)?;
     if let Some(message) = shared.repo()?.head_fault()? {
         events.send(Event::Warning { meta: pump::meta(), message });
     }
-    let done = deploy_under(shared, env, lock, (environment, request), cancel, events)?;
+    let provided = provide(shared, env, (environment, request), cancel, events)?;
+    let done = match &provided.failed {
+        Some(failed) => failed.clone(),
+        None => {
+            let lock = shared.workspace().deploy_lock(environment)?;
+            let lock = lock.ok_or_else(|| busy(environment))?;
+            deploy_under(shared, env, lock, environment, &provided, cancel, events)?
+        }
+    };
+    provided.look(shared, env, cancel, events);
     let outcome = done.outcome.outcome();
     events.send(Event::Finished { meta: pump::meta(), outcome });
     Ok(done)
+}
+
+/// Whether a deployment could begin now. Looked at again once the lock is taken.
+fn check_free(shared: &Shared, environment: &str) -> Result<(), Error> {
+    if shared.workspace().is_deploying(environment)? {
+        return Err(busy(environment));
+    }
+    let ledger = shared.repo()?.deploy_history(environment)?.ledger;
+    let Some(open) = ledger.interrupted() else { return Ok(()) };
+    // What a killed one started may still be on its way out.
+    let lock = shared.workspace().deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
+    lock.release();
+    Err(locked(open))
+}
+
+/// A request whose build is there, if any is needed.
+pub(super) struct Provided {
+    request: DeployRequest,
+    /// What was built for it.
+    rebuilt: Option<Rebuilt>,
+    /// The deployment that did not begin, since the build could not be made again.
+    pub(super) failed: Option<Deployment>,
+}
+
+impl Provided {
+    /// Looks for those who found the repository busy while the build was made.
+    pub(super) fn look(
+        &self,
+        shared: &Shared,
+        env: &ProcessEnv,
+        cancel: &CancelView,
+        events: &Sender,
+    ) {
+        if let Some(rebuilt) = &self.rebuilt {
+            rebuilt.look(shared, env, cancel, events);
+        }
+    }
+}
+
+/// Sees to it that the build of a commit is there before its deployment begins.
+pub(super) fn provide(
+    shared: &Shared,
+    env: &ProcessEnv,
+    (environment, request): (&str, &DeployRequest),
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Provided, Error> {
+    let decision = Decision::new(shared, env, environment, request)?;
+    let Decision { repo, candidate, deployment, .. } = decision;
+    if request.bare || !build::is_gone(shared, &repo, &candidate, &deployment.run, cancel)? {
+        return Ok(Provided { request: request.clone(), rebuilt: None, failed: None });
+    }
+    let rebuilt = rebuild(shared, env, (&candidate, &deployment.run), cancel, events)?;
+    let request = DeployRequest {
+        revision: Some(candidate.commit.id.to_string()),
+        expected: Some(deployment.from),
+        ..request.clone()
+    };
+    let Some(rebuilt) = rebuilt else {
+        return Ok(Provided { request, rebuilt: None, failed: None });
+    };
+    let failed = match rebuilt.is_build(&candidate) {
+        true => None,
+        false => Some(not_begun(shared, &candidate, deployment, rebuilt.record.outcome, events)),
+    };
+    Ok(Provided { request, rebuilt: Some(rebuilt), failed })
+}
+
+/// Says of a deployment that it does not begin, since its build could not be made again.
+fn not_begun(
+    shared: &Shared,
+    candidate: &Candidate,
+    mut deployment: Deployment,
+    outcome: Outcome,
+    events: &Sender,
+) -> Deployment {
+    deployment.finished = Some(clock::now_ms());
+    deployment.outcome = match outcome {
+        Outcome::Canceled => DeployOutcome::Canceled,
+        _ => DeployOutcome::Failure,
+    };
+    let why = format!("its build was gone, and building it again: {outcome}");
+    deployment.reason = Some(why.clone());
+    let workspace = shared.workspace();
+    let logs = shared.logs(&workspace, false);
+    let mut voice = Voice::new(events, &logs, &candidate.commit, &deployment.run);
+    voice.warn(why);
+    let ended = Box::new(deployment.clone());
+    voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
+    deployment
 }
 
 pub(in crate::engine) fn busy(environment: &str) -> Error {
@@ -65,11 +170,12 @@ pub(in crate::engine) fn busy(environment: &str) -> Error {
 }
 
 /// Deploys under the environment's lock, and gives it back.
-pub(in crate::engine) fn deploy_under(
+pub(super) fn deploy_under(
     shared: &Shared,
     env: &ProcessEnv,
     lock: DeployLock,
-    (environment, request): (&str, &DeployRequest),
+    environment: &str,
+    provided: &Provided,
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Deployment, Error> {
@@ -85,8 +191,9 @@ pub(in crate::engine) fn deploy_under(
         cancel,
         events,
         pipeline: None,
+        replaces_live: false,
     };
-    let done = Attempt::new(&site, environment, request).and_then(Attempt::run);
+    let done = Attempt::new(&site, environment, provided).and_then(Attempt::run);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
     lock.release();
@@ -106,6 +213,80 @@ pub(in crate::engine) fn locked(open: &Deployment) -> Error {
     Error::new(ErrorKind::Busy, message)
 }
 
+/// The error for a commit that would take away what is deployed, and that nobody has named.
+fn unnamed(candidate: &Candidate, environment: &str, deployed: Option<CommitId>) -> Error {
+    let (id, deployed) = (candidate.commit.id.short(), deployed.map(|id| id.short()));
+    let message = format!(
+        "{}, which is deployed to `{environment}`, is not on a branch that deploys there, and would \
+         be lost: name the commit to deploy, such as {id}",
+        deployed.unwrap_or_default()
+    );
+    Error::new(ErrorKind::InvalidArg, message)
+}
+
+/// What is to be deployed, and by whom.
+struct Decision {
+    repo: Repo,
+    candidate: Candidate,
+    identity: Identity,
+    /// As it would begin.
+    deployment: Deployment,
+}
+
+impl Decision {
+    fn new(
+        shared: &Shared,
+        env: &ProcessEnv,
+        environment: &str,
+        request: &DeployRequest,
+    ) -> Result<Self, Error> {
+        let repo = shared.repo()?;
+        let ledger = repo.deploy_history(environment)?.ledger;
+        let from = ledger.running().map(|running| running.commit);
+        if let Some(expected) = request.expected.filter(|expected| *expected != from) {
+            return Err(outdated(environment, expected, from));
+        }
+        let candidate = Choice { shared, repo: &repo, environment }.candidate(request, &ledger)?;
+        if candidate.loses {
+            return Err(unnamed(&candidate, environment, from));
+        }
+        let identity = Identity::of(shared, &repo, request.by.as_ref(), env);
+        let build = shared.workspace().build(&candidate.commit.build_name());
+        let deployment = Deployment {
+            run: job::run_id(),
+            environment: environment.to_owned(),
+            commit: candidate.commit.id,
+            from,
+            outcome: DeployOutcome::Running,
+            reason: None,
+            forced: candidate.is_forced(),
+            rollback: request.rollback,
+            bare: request.bare,
+            export: build.export_name().to_owned(),
+            approved_by: None,
+            approval_proof: None,
+            config: candidate.config.clone(),
+            started: clock::now_ms(),
+            finished: None,
+            by: identity.to_string(),
+            account: Some(account_name(own_account(), &env.passed)),
+            remote: None,
+        };
+        Ok(Self { repo, candidate, identity, deployment })
+    }
+}
+
+/// The error for a plan that something else was deployed after.
+fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitId>) -> Error {
+    let name = |id: Option<CommitId>| id.map_or_else(|| "nothing".to_owned(), |id| id.short());
+    let message = format!(
+        "{} is deployed to `{environment}` by now, and not {} as the plan had it: look at a new plan",
+        name(found),
+        name(expected)
+    );
+    Error::new(ErrorKind::Busy, message)
+}
+
 /// A deployment that is decided on.
 struct Attempt<'a> {
     site: &'a Site<'a>,
@@ -114,34 +295,22 @@ struct Attempt<'a> {
     identity: Identity,
     desk: Desk,
     deployment: Deployment,
+    /// The record of the job that built the commit again for it.
+    made: Option<&'a Record>,
 }
 
 impl<'a> Attempt<'a> {
-    fn new(site: &'a Site<'a>, environment: &str, request: &DeployRequest) -> Result<Self, Error> {
+    fn new(site: &'a Site<'a>, environment: &str, provided: &'a Provided) -> Result<Self, Error> {
         let shared = site.shared;
         let repo = shared.repo()?;
         for message in repo.restore_refs()? {
             site.events.send(Event::Warning { meta: pump::meta(), message });
         }
-        let ledger = repo.deploy_history(environment)?.ledger;
-        if let Some(open) = ledger.interrupted() {
+        if let Some(open) = repo.deploy_history(environment)?.ledger.interrupted() {
             return Err(locked(open));
         }
-        let from = ledger.running().map(|running| running.commit);
-        if let Some(expected) = request.expected.filter(|expected| *expected != from) {
-            let name = |id: Option<crate::commit::CommitId>| {
-                id.map_or_else(|| "nothing".to_owned(), |id| id.short())
-            };
-            let message = format!(
-                "{} is deployed to `{environment}` by now, and not {} as the plan had it: look at \
-                 a new plan",
-                name(from),
-                name(expected)
-            );
-            return Err(Error::new(ErrorKind::Busy, message));
-        }
-        let candidate = Choice { shared, repo: &repo, environment }.candidate(request, &ledger)?;
-        let identity = Identity::of(shared, &repo, request.by.as_ref(), site.env);
+        let decision = Decision::new(shared, site.env, environment, &provided.request)?;
+        let Decision { repo, candidate, identity, deployment } = decision;
         let desk = Desk {
             root: shared.root.clone(),
             environment: environment.to_owned(),
@@ -151,25 +320,8 @@ impl<'a> Attempt<'a> {
             approvals: shared.approvals(site.env),
             answer: Arc::default(),
         };
-        let deployment = Deployment {
-            run: job::run_id(),
-            environment: environment.to_owned(),
-            commit: candidate.commit.id,
-            from,
-            outcome: DeployOutcome::Running,
-            reason: None,
-            forced: !candidate.verdict.is_some_and(Outcome::passed),
-            rollback: request.rollback,
-            approved_by: None,
-            approval_proof: None,
-            config: candidate.config.clone(),
-            started: clock::now_ms(),
-            finished: None,
-            by: identity.to_string(),
-            account: Some(account_name(own_account(), &site.env.passed)),
-            remote: None,
-        };
-        Ok(Self { site, repo, candidate, identity, desk, deployment })
+        let made = provided.rebuilt.as_ref().map(|rebuilt| &rebuilt.record);
+        Ok(Self { site, repo, candidate, identity, desk, deployment, made })
     }
 
     fn run(mut self) -> Result<Deployment, Error> {
@@ -187,10 +339,10 @@ impl<'a> Attempt<'a> {
             None => Ok(Some(begun.clone())),
         })?;
         let prepared = prepare_builds(site.shared, site.workspace, &self.repo);
-        let build = site.workspace.build(&commit.build_name());
+        let build = self.build();
         let is_canceled = || site.cancel.is_canceled();
         // Before its log is opened, which may be packed too.
-        let restored = prepared.and_then(|()| self.restore(&build));
+        let restored = prepared.and_then(|()| self.restore());
         let occupied = restored.and_then(|()| build.share(&is_canceled));
         if occupied.is_ok() {
             voice.open_log(&build, &commit);
@@ -198,7 +350,7 @@ impl<'a> Attempt<'a> {
         let started = Box::new(begun.clone());
         site.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
         voice.say(|meta| Event::DeployStarted { meta, deployment: started });
-        let ended = occupied.and_then(|occupied| self.phase(&build, occupied, &mut voice));
+        let ended = occupied.and_then(|occupied| self.phase(occupied, &mut voice));
         self.judge(ended, &mut voice);
         let ended = self.deployment.clone();
         self.record(|_| Ok(Some(ended.clone()))).map_err(|error| {
@@ -208,10 +360,29 @@ impl<'a> Attempt<'a> {
             );
             Error::new(error.kind(), message).with_source(error)
         })?;
+        self.sweep(&mut voice);
         let ended = Box::new(self.deployment.clone());
         voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
         voice.report_log_fault();
         Ok(self.deployment)
+    }
+
+    /// Removes the exports that nothing runs any more, of this commit and of the one before it.
+    fn sweep(&self, voice: &mut Voice) {
+        let before = self.deployment.from.filter(|from| *from != self.deployment.commit);
+        let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
+        let swept = before.and_then(|before| {
+            let mut left = Vec::new();
+            for commit in before.iter().chain([&self.candidate.commit]) {
+                left.extend(live::sweep(self.site.shared, &self.repo, commit)?);
+            }
+            Ok(left)
+        });
+        match swept {
+            Ok(left) => left.iter().for_each(|left| voice.warn(left.to_string())),
+            Err(error) => voice
+                .warn(format!("an export that is not deployed any more stays: {}", error.report())),
+        }
     }
 
     /// Where the question comes from that is asked before anything is done.
@@ -222,7 +393,7 @@ impl<'a> Attempt<'a> {
             run: self.deployment.run.as_str().into(),
             step: Phase::Deploy.into(),
             label: None,
-            export_dir: self.site.workspace.build(&commit.build_name()).export_dir(),
+            export_dir: self.build().export_dir(),
             deadline: None,
             cancel: self.site.cancel.with_threshold(1),
         }
@@ -269,76 +440,110 @@ impl<'a> Attempt<'a> {
         self.repo.record_deployment(&self.deployment.environment, author, entry)
     }
 
+    /// The commit's build, with the export that is its own now.
+    fn build(&self) -> Build {
+        self.site.workspace.build(&self.candidate.commit.build_name())
+    }
+
     /// Runs the phase in the commit's export. Says whether it waits for an approval.
     fn phase(
         &mut self,
-        build: &Build,
         occupied: Occupied,
         voice: &mut Voice,
     ) -> Result<(StepRecord, bool), Error> {
-        let _occupied = self.prepare(build, occupied, voice)?;
+        let (build, _occupied) = self.prepare(occupied, voice)?;
+        build.export_name().clone_into(&mut self.deployment.export);
         let (site, candidate) = (self.site, &self.candidate);
         let source = JobSource::of_deployment(&self.deployment.run, &self.deployment.environment);
         let (config, desk) = ((&candidate.pipeline, &candidate.scripts), Some(self.desk.clone()));
         let mut steps =
-            site.steps(&self.repo, &candidate.commit, config, build, source, desk, voice);
-        if let Some(record) = reports::record_of(&self.repo, candidate.commit.id)? {
+            site.steps(&self.repo, &candidate.commit, config, &build, source, desk, voice);
+        if let Some(record) = self.record_of_build()? {
             steps.recall(&record);
         }
         let result = steps.step(Phase::Deploy.into(), Outcome::Success);
-        steps.discard(build, voice);
+        let own = self.build();
+        if steps.discard(&build, voice)
+            && own.export_name() == build.export_name()
+            && let Some(stamp) = own.stamp()
+        {
+            own.write_stamp(&JobStamp { export: ExportPlace::Discarded, ..stamp })?;
+        }
         let result = result
             .ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))?;
         Ok((result.record, result.waits))
     }
 
-    /// Takes a packed build out of its archive.
-    fn restore(&self, build: &Build) -> Result<(), Error> {
-        let is_there = || build.export_dir().is_dir();
-        if is_there() || !build.archive_path().exists() {
-            return Ok(());
+    /// The record of the job whose build is deployed.
+    fn record_of_build(&self) -> Result<Option<Record>, Error> {
+        match self.made {
+            Some(made) => Ok(Some(made.clone())),
+            None => reports::record_of(&self.repo, self.candidate.commit.id),
         }
-        let _alone = build.prepare(&|| self.site.cancel.is_canceled())?;
-        if is_there() {
-            return Ok(());
-        }
-        self.check_room()?;
-        compact::restore(build, &self.deployment.run, self.site.cancel)
     }
 
-    /// Sees to it that the commit's export is there: as its run left it, else as it was packed,
-    /// else made anew.
+    fn find(&self) -> Result<Found, Error> {
+        if self.deployment.bare {
+            return Ok(Found::Not(BuildState::Bare));
+        }
+        build::find(self.site.shared, &self.repo, &self.candidate, self.made)
+    }
+
+    /// Takes a packed build out of its archive, if that is the one to deploy.
+    fn restore(&self) -> Result<(), Error> {
+        if self.find()? != Found::Packed {
+            return Ok(());
+        }
+        let (site, id) = (self.site, &self.deployment.run);
+        build::unpack(site.shared, &self.repo, &self.candidate.commit, id, site.cancel)
+    }
+
+    /// Sees to it that the export is there that is deployed, and says where: as the job left it, as
+    /// it was packed, or the commit's files, if there is nothing else.
     fn prepare(
         &self,
-        build: &Build,
         mut occupied: Occupied,
         voice: &mut Voice,
-    ) -> Result<Occupied, Error> {
+    ) -> Result<(Build, Occupied), Error> {
         let is_canceled = || self.site.cancel.is_canceled();
         for _ in 0..LOOKS_MAX {
-            if build.export_dir().is_dir() {
-                return Ok(occupied);
+            let build = self.build();
+            match self.find()? {
+                Found::Here => return Ok((build, occupied)),
+                Found::Not(BuildState::Gone { .. }) => return Err(self.went_away()),
+                Found::Packed => {
+                    // To be done by one, while nobody else is in it.
+                    drop(occupied);
+                    self.restore()?;
+                    occupied = build.share(&is_canceled)?;
+                }
+                Found::Not(_) => {
+                    drop(occupied);
+                    let alone = build.prepare(&is_canceled)?;
+                    let made = self.export_files(voice)?;
+                    drop(alone);
+                    return Ok((made, build.share(&is_canceled)?));
+                }
             }
-            // To be made by one, while nobody else is in it.
-            drop(occupied);
-            self.restore(build)?;
-            let alone = build.prepare(&is_canceled)?;
-            if !build.export_dir().is_dir() {
-                self.check_room()?;
-                let (commit, run) = (&self.candidate.commit, &self.deployment.run);
-                job::export_to(self.site, &self.repo, commit, build, voice, run)?;
-            }
-            drop(alone);
-            occupied = build.share(&is_canceled)?;
         }
-        let message = format!("others keep removing `{}`", build.export_dir().display());
-        Err(Error::new(ErrorKind::Busy, message).with_path(build.export_dir()))
+        Err(self.went_away())
     }
 
-    /// An export is not made where it would fill the disk.
-    fn check_room(&self) -> Result<(), Error> {
-        let refusal = job::no_room(self.site).map(|reason| Error::new(ErrorKind::Io, reason));
-        refusal.map_or(Ok(()), Err)
+    /// Makes an export of the commit's files, beside what is there.
+    fn export_files(&self, voice: &mut Voice) -> Result<Build, Error> {
+        build::check_room(self.site.shared)?;
+        let (commit, run) = (&self.candidate.commit, self.deployment.run.as_str());
+        let ground = Ground::beside((self.site.shared, &self.repo), self.build(), commit.id, run)?;
+        job::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
+        Ok(ground.build)
+    }
+
+    fn went_away(&self) -> Error {
+        let message = format!(
+            "the build of {} went away before it could be deployed: try again",
+            self.candidate.commit.id.short()
+        );
+        Error::new(ErrorKind::Busy, message)
     }
 
     /// What the deployment came to.

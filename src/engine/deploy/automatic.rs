@@ -1,7 +1,9 @@
-//! What follows a push by itself: the newest green commit, where its config says `auto`.
+//! What follows a push by itself: the newest green commit of a pushed branch, or the one that a
+//! pushed tag names, where its config says `auto` and its conditions hold.
 //!
 //! Every pusher sees to its own commits, whoever ran them. Of several commits in one push only the
-//! newest green one is deployed, and a commit that was tried once is left to people.
+//! newest is deployed, and a commit that was tried once is left to people. All that decides is
+//! looked at before an entry is written.
 
 use std::{thread, time::Duration};
 
@@ -13,6 +15,8 @@ use super::{
     },
     attempt,
     candidate::{Candidate, Choice},
+    forecast,
+    newest::{Newest, Offer},
 };
 use crate::{
     cancel::CancelView,
@@ -20,7 +24,9 @@ use crate::{
     deployment::{DeployRequest, Deployment},
     error::{Error, ErrorKind},
     event::Event,
-    repo::Repo,
+    ledger::Ledger,
+    pipeline::DeployRules,
+    repo::{Branch, Repo},
     selection::Update,
 };
 
@@ -57,17 +63,51 @@ pub(in crate::engine) fn deploy_pushed(
 /// The environments that a push's newest green commits deploy to by themselves.
 fn environments(shared: &Shared, pushed: &[Update]) -> Result<Vec<String>, Error> {
     let repo = shared.repo()?;
+    let (branches, ledger) = (repo.branch_list()?, Ledger::default());
+    let choice = Choice { shared, repo: &repo, environment: "" };
+    let newest = Newest::new(&choice, &branches, &ledger)?;
     let mut found = Vec::new();
-    let peel = |object: Option<CommitId>| object.map(|id| repo.peel(id)).transpose();
-    for update in pushed {
-        let Some(new) = peel(update.new)?.flatten() else { continue };
-        let old = peel(update.old)?.flatten();
-        let rules = Choice { shared, repo: &repo, environment: "" }.rules_of_pushed(old, new)?;
-        let Some(rules) = rules.filter(|rules| rules.auto) else { continue };
-        found.extend(rules.environments().map(str::to_owned));
+    for target in targets(&repo, &branches, pushed)? {
+        let green = match target {
+            Target::Branch { branch, .. } => newest.deciding(branch.tip)?,
+            Target::Tag { commit, .. } => newest.is_green(commit)?.then_some(commit),
+        };
+        // One that cannot be read here deploys nothing here.
+        let Some((pipeline, _)) = green.and_then(|id| choice.load(id).ok()) else { continue };
+        let rules = pipeline.deploy().filter(|rules| rules.auto);
+        found.extend(rules.iter().flat_map(|rules| rules.environments()).map(str::to_owned));
     }
     found.sort();
     found.dedup();
+    Ok(found)
+}
+
+/// What a hook line is about.
+enum Target<'a> {
+    Branch { branch: &'a Branch, old: Option<CommitId>, new: CommitId },
+    Tag { name: String, commit: CommitId },
+}
+
+/// The branches and tags of a push that are there still.
+fn targets<'a>(
+    repo: &Repo,
+    branches: &'a [Branch],
+    pushed: &[Update],
+) -> Result<Vec<Target<'a>>, Error> {
+    let mut found = Vec::new();
+    for update in pushed {
+        let peel = |object: Option<CommitId>| object.map(|id| repo.peel(id)).transpose();
+        let Some(new) = peel(update.new)?.flatten() else { continue };
+        let reference = update.reference.as_bytes();
+        if let Some(name) = reference.strip_prefix(b"refs/tags/") {
+            let name = String::from_utf8_lossy(name).into_owned();
+            found.push(Target::Tag { name, commit: new });
+        } else if let Some(name) = reference.strip_prefix(b"refs/heads/") {
+            let branch = branches.iter().find(|branch| branch.name.as_bytes() == name);
+            let old = peel(update.old)?.flatten();
+            found.extend(branch.map(|branch| Target::Branch { branch, old, new }));
+        }
+    }
     Ok(found)
 }
 
@@ -80,8 +120,12 @@ fn deploy(
     events: &Sender,
 ) -> Result<Option<Deployment>, Error> {
     let repo = shared.repo()?;
-    if due(shared, &repo, environment, pushed)?.is_none() {
-        return Ok(None);
+    let Some(candidate) = due(shared, env, &repo, environment, pushed)? else { return Ok(None) };
+    let request = DeployRequest::from(candidate.commit.id);
+    let provided = attempt::provide(shared, env, (environment, &request), cancel, events)?;
+    if provided.failed.is_some() {
+        provided.look(shared, env, cancel, events);
+        return Ok(provided.failed);
     }
     let workspace = shared.workspace();
     let mut told = false;
@@ -109,46 +153,159 @@ fn deploy(
         }
     };
     // Another pusher may have brought a newer one meanwhile.
-    let Some(candidate) = due(shared, &repo, environment, pushed)? else {
+    let still = due(shared, env, &repo, environment, pushed)?;
+    if still.is_none_or(|still| still.commit.id != candidate.commit.id) {
         lock.release();
         return Ok(None);
-    };
-    let request = DeployRequest::from(candidate.commit.id);
-    attempt::deploy_under(shared, env, lock, (environment, &request), cancel, events).map(Some)
+    }
+    let done = attempt::deploy_under(shared, env, lock, environment, &provided, cancel, events);
+    provided.look(shared, env, cancel, events);
+    done.map(Some)
 }
 
-/// The newest commit that can be deployed, if this push brought it, it deploys by itself, and
-/// nobody has tried yet.
+/// What a push deploys to an environment, of the branches and tags that it moved.
 fn due(
     shared: &Shared,
+    env: &ProcessEnv,
     repo: &Repo,
     environment: &str,
     pushed: &[Update],
 ) -> Result<Option<Candidate>, Error> {
     let ledger = repo.deploy_history(environment)?.ledger;
+    let branches = repo.branch_list()?;
     let choice = Choice { shared, repo, environment };
-    let candidate = match choice.candidate(&DeployRequest::newest(), &ledger) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        candidate => candidate?,
-    };
-    let id = candidate.commit.id;
-    let tried = ledger.deployments.iter().any(|deployment| deployment.commit == id);
-    let due = candidate.rules.auto && !tried && brought(repo, pushed, id)?;
-    Ok(due.then_some(candidate))
+    let newest = Newest::new(&choice, &branches, &ledger)?;
+    let due = Due { env, choice: &choice, branches: &branches, ledger: &ledger, newest: &newest };
+    let targets = targets(repo, &branches, pushed)?;
+    let mut found = due.of_branches(&targets)?;
+    found.extend(due.of_tags(&targets)?);
+    let only = newest.only(found)?;
+    only.map(|(branch, id)| newest.candidate(branch, id)).transpose()
 }
 
-/// Whether a commit came with this push.
-fn brought(repo: &Repo, pushed: &[Update], id: CommitId) -> Result<bool, Error> {
-    for update in pushed {
-        let peel = |object: Option<CommitId>| object.map(|id| repo.peel(id)).transpose();
-        let Some(new) = peel(update.new)?.flatten() else { continue };
-        let had = match peel(update.old)?.flatten() {
-            Some(old) => repo.reaches(old, id)?,
-            None => false,
-        };
-        if !had && repo.reaches(new, id)? {
-            return Ok(true);
+/// What is looked at to find what a push deploys.
+struct Due<'a> {
+    env: &'a ProcessEnv,
+    choice: &'a Choice<'a>,
+    branches: &'a [Branch],
+    ledger: &'a Ledger,
+    newest: &'a Newest<'a>,
+}
+
+impl<'a> Due<'a> {
+    /// The newest candidate of each pushed branch, if this push brought it.
+    fn of_branches(&self, targets: &[Target<'a>]) -> Result<Vec<(&'a Branch, CommitId)>, Error> {
+        let mut found = Vec::new();
+        for target in targets {
+            let Target::Branch { branch, old, new } = target else { continue };
+            let mut offered = Vec::new();
+            match self.newest.offer(branch)? {
+                Offer::Elsewhere => {}
+                Offer::Lacks(id)
+                    if self.brought(*old, *new, id)? && self.follows(branch, id)? =>
+                {
+                    return Err(self.not_on(branch));
+                }
+                Offer::Lacks(_) => {}
+                Offer::Found(ids) => offered = ids,
+            }
+            // Of several none is due unless one is that came now.
+            let mut is_due = false;
+            for id in &offered {
+                is_due = is_due || self.brought(*old, *new, *id)? && self.follows(branch, *id)?;
+            }
+            let offered = offered.into_iter().map(|id| (*branch, id)).collect();
+            if is_due {
+                found.extend(self.newest.only(offered)?);
+            }
         }
+        Ok(found)
     }
-    Ok(false)
+
+    /// The newest commit that a pushed tag names, if it contains what is deployed.
+    fn of_tags(&self, targets: &[Target<'a>]) -> Result<Option<(&'a Branch, CommitId)>, Error> {
+        let (mut found, mut lacking) = (Vec::new(), Vec::new());
+        for target in targets {
+            let Target::Tag { name, commit } = target else { continue };
+            let Some(branch) = self.branch_of_tagged(*commit)? else { continue };
+            if !self.newest.contains_deployed(*commit)? {
+                lacking.push((branch, *commit, name));
+            } else if self.newest.may_follow(*commit)? && self.follows(branch, *commit)? {
+                found.push((branch, *commit));
+            }
+        }
+        if !found.is_empty() {
+            return self.newest.only(found);
+        }
+        let newest = self.newest.maxima(lacking.iter().map(|(_, id, _)| *id).collect())?;
+        for (branch, id, name) in lacking.into_iter().filter(|(_, id, _)| newest.contains(id)) {
+            // Also one that was deployed before: whoever pushes its tag may expect it again.
+            if self.is_meant(branch, id)? {
+                return Err(self.tag_lacks(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The branch that a green commit with a tag deploys from.
+    fn branch_of_tagged(&self, id: CommitId) -> Result<Option<&'a Branch>, Error> {
+        if !self.newest.is_green(id)? {
+            return Ok(None);
+        }
+        let Some(rules) = self.newest.rules_of(id) else { return Ok(None) };
+        let name = self.choice.branch(id, &rules, self.branches)?;
+        Ok(self.branches.iter().find(|branch| Some(&branch.name) == name.as_ref()))
+    }
+
+    /// Whether a commit deploys by itself here and now, and nobody has tried yet.
+    fn follows(&self, branch: &Branch, id: CommitId) -> Result<bool, Error> {
+        Ok(!self.ledger.has_tried(id) && self.is_meant(branch, id)?)
+    }
+
+    /// Whether a commit's config deploys it by itself, and its conditions hold.
+    fn is_meant(&self, branch: &Branch, id: CommitId) -> Result<bool, Error> {
+        if !self.newest.rules_of(id).is_some_and(|rules| rules.auto) {
+            return Ok(false);
+        }
+        let candidate = self.newest.candidate(branch, id)?;
+        let Choice { shared, repo, environment } = *self.choice;
+        let forecast = forecast((shared, self.env), repo, &candidate, environment)?;
+        Ok(!forecast.skips)
+    }
+
+    /// Whether a commit came with a push of its branch.
+    fn brought(&self, old: Option<CommitId>, new: CommitId, id: CommitId) -> Result<bool, Error> {
+        let repo = self.choice.repo;
+        let had = old.map(|old| repo.reaches(old, id)).transpose()?.unwrap_or(false);
+        Ok(!had && repo.reaches(new, id)?)
+    }
+
+    fn deployed(&self) -> String {
+        self.newest.deployed().map_or_else(|| "nothing".to_owned(), |id| id.short())
+    }
+
+    fn not_on(&self, branch: &Branch) -> Error {
+        let environment = self.choice.environment;
+        let message = format!(
+            "{}, which is deployed to `{environment}`, is not on `{}`: `tinyci deploy --to \
+             {environment}` shows what would be lost",
+            self.deployed(),
+            branch.name
+        );
+        Error::new(ErrorKind::InvalidArg, message)
+    }
+
+    fn tag_lacks(&self, tag: &str) -> Error {
+        let environment = self.choice.environment;
+        let to = match environment {
+            DeployRules::PRODUCTION => String::new(),
+            other => format!(" --to {other}"),
+        };
+        let message = format!(
+            "`{tag}` does not contain {}, which is deployed to `{environment}`: `tinyci deploy \
+             {tag}{to}` deploys it all the same",
+            self.deployed()
+        );
+        Error::new(ErrorKind::InvalidArg, message)
+    }
 }

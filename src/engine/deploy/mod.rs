@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `approve` | giving an approval, and what there is of them |
 //! | `candidate` | which commit is meant, and whether it may be deployed |
+//! | `newest` | which commit is deployed if nobody named one |
 //! | `attempt` | one deployment: lock, entry, phase, entry |
+//! | `build` | whether what a job built and tested is there |
+//! | `rebuild` | a build that is gone, made again |
 //! | `automatic` | what follows a push by itself |
 //! | `identity` | who deploys |
 //! | `retire` | the end of an environment |
@@ -14,8 +17,11 @@
 mod approve;
 mod attempt;
 mod automatic;
+mod build;
 mod candidate;
 mod identity;
+mod newest;
+mod rebuild;
 mod retire;
 
 use std::{cmp::Reverse, collections::HashSet};
@@ -28,17 +34,19 @@ pub(super) use self::{automatic::deploy_pushed, identity::Identity};
 use super::{
     dry_run::{DeployForecast, dry_deploy},
     handle::{Engine, Shared},
+    process_env::ProcessEnv,
     reports,
 };
 use crate::{
     cancel::CancelToken,
     clock,
     commit::CommitId,
-    deployment::{Approval, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys},
+    deployment::{
+        Approval, BuildState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+    },
     error::{Error, ErrorKind},
     event::Observer,
     ledger::Ledger,
-    outcome::Outcome,
     pipeline::{ENVIRONMENT_NAME, is_environment},
     process::{account_name, own_account},
     repo::{DeployHistory, Repo},
@@ -48,8 +56,8 @@ impl Engine {
     /// Deploys a commit: runs the `deploy` of its config in its export, and keeps what came of it
     /// on `refs/tinyci/deploys/<environment>`.
     ///
-    /// A revision is a request; [`DeployRequest::newest`] takes the newest commit that is green, on
-    /// a branch that is deployed. The export is the one that the commit's run left; it is made
+    /// A revision is a request; [`DeployRequest::newest`] takes the newest green commit of the
+    /// environment's branch that contains what is deployed. The export is the one that the commit's run left; it is made
     /// again where it is gone. A deployment that fails leaves the environment's pointer where it
     /// was. One that needs an approval which nobody has given does nothing and is
     /// [`Waiting`](DeployOutcome::Waiting).
@@ -68,7 +76,8 @@ impl Engine {
     ///
     /// Nothing was begun: [`NotFound`](ErrorKind::NotFound) where there is nothing to deploy,
     /// [`InvalidArg`](ErrorKind::InvalidArg) for a commit that is not green, not on a branch that
-    /// is deployed, or whose config knows no such environment; [`Busy`](ErrorKind::Busy) while
+    /// is deployed, or whose config knows no such environment, and if a commit has to be named:
+    /// several are as new as each other, or what is deployed would be lost; [`Busy`](ErrorKind::Busy) while
     /// another deployment to this environment runs, and after one that was interrupted
     /// ([`unlock_deploys`](Engine::unlock_deploys)). Only where its end cannot be recorded has
     /// something happened.
@@ -145,12 +154,16 @@ impl Engine {
         let ledger = history.ledger;
         let candidate = Choice { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
         let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
-        let forecast = forecast(shared, &repo, &candidate, environment)?;
+        let build = match request.bare {
+            true => BuildState::Bare,
+            false => build::find(shared, &repo, &candidate, None)?.state(),
+        };
+        let forecast = forecast((shared, &shared.process_env()), &repo, &candidate, environment)?;
         let wanted = candidate.rules.approve
             || forecast.asks_for_approval
             || shared.settings.approvals.wants(environment);
         let approval = approve::state(shared, &repo, environment, &candidate, wanted)?;
-        let decided = (candidate, forecast, approval);
+        let decided = (candidate, forecast, approval, build);
         plan(&repo, environment, decided, &ledger, interrupted, request.rollback)
     }
 
@@ -338,30 +351,29 @@ fn check_environment(environment: &str) -> Result<(), Error> {
 
 /// What the phase would do.
 fn forecast(
-    shared: &Shared,
+    (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     candidate: &Candidate,
     environment: &str,
 ) -> Result<DeployForecast, Error> {
     let Candidate { commit, pipeline, scripts, .. } = candidate;
     let run = reports::record_of(repo, commit.id)?;
-    let env = shared.process_env();
-    dry_deploy((shared, &env), repo, (commit, pipeline, scripts), environment, run.as_ref())
+    dry_deploy((shared, env), repo, (commit, pipeline, scripts), environment, run.as_ref())
 }
 
 fn plan(
     repo: &Repo,
     environment: &str,
-    (candidate, forecast, approvals): (Candidate, DeployForecast, Approvals),
+    (candidate, forecast, approvals, build): (Candidate, DeployForecast, Approvals, BuildState),
     ledger: &Ledger,
     interrupted: Option<Deployment>,
     rollback: bool,
 ) -> Result<DeployPlan, Error> {
-    let id = candidate.commit.id;
+    let (id, forced) = (candidate.commit.id, candidate.is_forced());
     let running = ledger.running().cloned();
     let (mut coming, mut leaving) = (Vec::new(), Vec::new());
     if let Some(running) = &running {
-        let commits = |tip, hidden| repo.commits(&repo.commits_between(tip, hidden)?);
+        let commits = |tip, hidden| repo.commits(&repo.commits_above(tip, Some(hidden))?);
         coming = commits(id, running.commit)?;
         leaving = commits(running.commit, id)?;
     }
@@ -375,9 +387,11 @@ fn plan(
         approval: approvals.state,
         uncounted: approvals.uncounted,
         approval_fault: approvals.fault,
+        must_be_named: candidate.loses,
+        build,
         acts: forecast.lines,
         interrupted,
-        forced: !candidate.verdict.is_some_and(Outcome::passed),
+        forced,
         rollback,
         commit: candidate.commit,
     })

@@ -76,6 +76,8 @@ fn entry(environment: &str, ledger: &Ledger, identity: &Identity) -> Option<Depl
         reason: None,
         forced: false,
         rollback: false,
+        bare: false,
+        export: last.export.clone(),
         approved_by: None,
         approval_proof: None,
         config: last.config.clone(),

@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     process::find_program,
     repo::Repo,
-    step::{Changes, Denied, Lookups, TreeEntry},
+    step::{Changes, Denied, Facts, Lookups, TreeEntry},
 };
 
 /// Looks things up in the repository, on whichever thread a task of the step runs.
@@ -20,9 +20,9 @@ pub(in crate::engine) struct RepoLookups {
 }
 
 impl RepoLookups {
-    pub(in crate::engine) fn new(shared: &Shared, commit: &Commit, tags: &[String]) -> Self {
-        let secrets = shared.secret_policy(commit, tags);
-        let export_dir = shared.workspace().build(&commit.build_name()).export_dir();
+    pub(in crate::engine) fn new(shared: &Shared, commit: &Commit, facts: &Facts) -> Self {
+        let secrets = shared.secret_policy(commit, &facts.tags);
+        let export_dir = facts.export_dir.clone().into();
         Self { root: shared.root.clone(), commit: commit.clone(), export_dir, secrets }
     }
 }

@@ -339,17 +339,19 @@ impl Steps<'_> {
         skip_reason
     }
 
-    /// Removes the export, if a step wants it gone.
-    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) {
-        if !self.memory.discards_export() {
-            return;
+    /// Removes the export, if a step wants it gone; true if one did.
+    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) -> bool {
+        let wanted = self.memory.discards_export();
+        if !wanted {
+            return false;
         }
-        match build.clean() {
-            Ok(left) => left.iter().for_each(|left| voice.warn(left.to_string())),
+        match build.discard() {
+            Ok(left) => left.into_iter().for_each(|left| voice.warn(left.to_string())),
             Err(error) => {
                 voice.warn(format!("the export could not be removed: {}", error.report()));
             }
         }
+        wanted
     }
 
     /// True if there is anything to do at a step.

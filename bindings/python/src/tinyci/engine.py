@@ -267,11 +267,12 @@ class Engine:
         *,
         rollback: bool = False,
         force: bool = False,
+        bare: bool = False,
         by: tuple[str, str] | None = None,
     ) -> dict[str, Any]:
         """What a deployment would do, without doing it. To be shown to a person, and then to be
         carried out as it is: ``engine.deploy(plan=plan)``."""
-        request = _deploy_request(revision, rollback, force, by, None)
+        request = _deploy_request(revision, rollback, force, bare, by, None)
         return self._report(lib.tinyci_deploy_plan_json, optional_text(environment), request)
 
     def deploy(
@@ -281,6 +282,7 @@ class Engine:
         *,
         rollback: bool = False,
         force: bool = False,
+        bare: bool = False,
         by: tuple[str, str] | None = None,
         plan: Mapping[str, Any] | None = None,
         cancel: CancelToken | None = None,
@@ -289,14 +291,16 @@ class Engine:
         :attr:`Run.deployment` tells what came of it, also where it waits for an approval.
 
         environment: where to; the plan's, else ``production``.
-        revision: the commit; the newest that is green, on a branch that is deployed.
+        revision: the commit; the newest green one of the environment's branch that contains what is
+            deployed.
         rollback: go back to what was deployed before.
         force: deploy also what is not green, which the record keeps.
+        bare: deploy the commit's files at once, without what a build adds, which the record keeps.
         by: who deploys, by name and mail address; whom git's configuration names.
         plan: exactly what :meth:`deploy_plan` gave, and only if nothing else is deployed there by
             now; in the place of all before but ``by``.
         """
-        request = _deploy_request(revision, rollback, force, by, plan)
+        request = _deploy_request(revision, rollback, force, bare, by, plan)
         return self._start(lib.tinyci_deploy_start, optional_text(environment), request, cancel)
 
     def rollback(self, environment: str | None = None, *, cancel: CancelToken | None = None) -> Run:
@@ -498,6 +502,7 @@ def _deploy_request(
     revision: str | None,
     rollback: bool,
     force: bool,
+    bare: bool,
     by: tuple[str, str] | None,
     plan: Mapping[str, Any] | None,
 ) -> Pointer:
@@ -505,6 +510,7 @@ def _deploy_request(
     call(lib.tinyci_deploy_request_set_revision, request, optional_text(revision))
     call(lib.tinyci_deploy_request_set_rollback, request, int(rollback))
     call(lib.tinyci_deploy_request_set_force, request, int(force))
+    call(lib.tinyci_deploy_request_set_bare, request, int(bare))
     if by is not None:
         call(lib.tinyci_deploy_request_set_by, request, text(by[0]), text(by[1]))
     if plan is not None:

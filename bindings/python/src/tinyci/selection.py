@@ -33,6 +33,9 @@ class Selection:
     wait: float | None = 0
     #: Whether commits that are named run again though they have a verdict.
     retry: bool = False
+    #: Whether such a retry may make the build anew of a commit that is deployed, in the place of
+    #: what runs.
+    replace_live: bool = False
     #: Whether to look under the baseline too, which holds what was there before tinyci.
     all_history: bool = False
     #: What to judge every selected commit by, instead of its own config.
@@ -62,6 +65,7 @@ class Selection:
             call(lib.tinyci_selection_add_push_option, handle, text(option))
         call(lib.tinyci_selection_set_wait_ms, handle, milliseconds(self.wait))
         call(lib.tinyci_selection_set_retry, handle, int(self.retry))
+        call(lib.tinyci_selection_set_replace_live, handle, int(self.replace_live))
         call(lib.tinyci_selection_set_all_history, handle, int(self.all_history))
         if self.pipeline is not None:
             call(lib.tinyci_selection_set_pipeline, handle, self.pipeline._handle)

@@ -16,7 +16,9 @@ module TinyCI
   # `wait` is what a call does that meets another run: false raises an Error of status :busy, a
   # number follows the other run for so many seconds, true for as long as it takes.
   module Selection
-    KEYWORDS = %i[range updates hook_lines push_options wait retry all_history pipeline].freeze
+    KEYWORDS = %i[
+      range updates hook_lines push_options wait retry replace_live all_history pipeline
+    ].freeze
 
     class << self
       # Gives the block the selection's address, 0 for all that is pending.
@@ -52,7 +54,7 @@ module TinyCI
         waiting = options[:wait]
         milliseconds = waiting == true ? -1 : Native.milliseconds(waiting || 0)
         Native.call(:tinyci_selection_set_wait_ms, address, milliseconds)
-        %i[retry all_history].each do |name|
+        %i[retry replace_live all_history].each do |name|
           Native.call(:"tinyci_selection_set_#{name}", address, options[name] ? 1 : 0)
         end
         return unless options.key?(:pipeline)

@@ -1,0 +1,143 @@
+//! Whether the build is there that is to be deployed: what a job built and tested.
+
+use super::{
+    super::{handle::Shared, job, live::kept_exports, reports},
+    candidate::Candidate,
+};
+use crate::{
+    cancel::CancelView,
+    commit::Commit,
+    compact,
+    deployment::BuildState,
+    error::{Error, ErrorKind},
+    pipeline::{Hook, Phase, Pipeline, StepName},
+    record::{LeftOut, LeftOutBy, Record},
+    repo::Repo,
+    workspace::{ExportPlace, JobStamp},
+};
+
+/// Where the build of a commit is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// In its folder.
+    Here,
+    /// In its archive.
+    Packed,
+    /// Nowhere; what that means.
+    Not(BuildState),
+}
+
+impl Found {
+    pub(super) fn state(self) -> BuildState {
+        match self {
+            Found::Here | Found::Packed => BuildState::There,
+            Found::Not(state) => state,
+        }
+    }
+}
+
+/// Where the build of a commit is that is to be deployed. It is there only if it is that of the
+/// record whose verdict counts; `made` is the record of a job that has made it for this deployment.
+pub(super) fn find(
+    shared: &Shared,
+    repo: &Repo,
+    candidate: &Candidate,
+    made: Option<&Record>,
+) -> Result<Found, Error> {
+    let commit = &candidate.commit;
+    let counting = reports::record_of(repo, commit.id)?;
+    let build = shared.workspace().build(&commit.build_name());
+    let whole = |record: &&Record| !lacks_build(record);
+    if let Some(record) = made.or(counting.as_ref()).filter(whole) {
+        let here = build.stamp().filter(|stamp| is_of(stamp, record));
+        let packed = build.packed_stamp().filter(|stamp| is_of(stamp, record));
+        let discarded = |stamp: &JobStamp| stamp.export == ExportPlace::Discarded;
+        if here.iter().chain(&packed).any(discarded) {
+            return Ok(Found::Not(BuildState::Discarded));
+        }
+        if here.is_some() && build.export_dir().is_dir() {
+            return Ok(Found::Here);
+        }
+        if packed.is_some() {
+            return Ok(Found::Packed);
+        }
+    }
+    if !has_build(shared, &candidate.pipeline) {
+        return Ok(Found::Not(BuildState::None));
+    }
+    let took = counting.map(|record| record.duration);
+    Ok(Found::Not(BuildState::Gone { took }))
+}
+
+/// Whether a commit has to be built and tested again before it is deployed. A packed build is taken
+/// out of its archive, which need not hold an export. `id` is that of the deployment.
+///
+/// # Errors
+///
+/// As [`unpack`], and what keeps its records from being read.
+pub(super) fn is_gone(
+    shared: &Shared,
+    repo: &Repo,
+    candidate: &Candidate,
+    id: &str,
+    cancel: &CancelView,
+) -> Result<bool, Error> {
+    match find(shared, repo, candidate, None)? {
+        Found::Here => Ok(false),
+        Found::Packed => {
+            unpack(shared, repo, &candidate.commit, id, cancel)?;
+            Ok(find(shared, repo, candidate, None)? == Found::Packed)
+        }
+        Found::Not(state) => Ok(state.must_be_made()),
+    }
+}
+
+/// Takes a packed build out of its archive, in the place of what is in the folder and not live.
+///
+/// # Errors
+///
+/// [`Busy`](crate::ErrorKind::Busy) where others keep the folder, [`Io`](crate::ErrorKind::Io) where
+/// the archive cannot be read or the disk is full, [`Canceled`](crate::ErrorKind::Canceled).
+pub(super) fn unpack(
+    shared: &Shared,
+    repo: &Repo,
+    commit: &Commit,
+    id: &str,
+    cancel: &CancelView,
+) -> Result<(), Error> {
+    let build = shared.workspace().build(&commit.build_name());
+    let _alone = build.prepare(&|| cancel.is_canceled())?;
+    if build.packed_stamp() == build.stamp() && build.export_dir().is_dir() {
+        return Ok(());
+    }
+    check_room(shared)?;
+    let kept = kept_exports(shared, repo, &build, commit.id, id)?;
+    // What does not go stands aside.
+    build.clean(&kept)?;
+    compact::restore(&build, id, cancel)
+}
+
+/// An export is not made where it would fill the disk.
+pub(super) fn check_room(shared: &Shared) -> Result<(), Error> {
+    let refusal = job::no_room(shared, &shared.workspace());
+    refusal.map_or(Ok(()), |reason| Err(Error::new(ErrorKind::Io, reason)))
+}
+
+/// Whether a record's job left its build out, or a part of it, because nothing had changed: what its
+/// ancestor built is not in its export.
+fn lacks_build(record: &Record) -> bool {
+    let of_build = |it: &&LeftOut| it.step == Phase::Build.into();
+    record.left_out.iter().filter(of_build).any(|it| it.by == LeftOutBy::Changed)
+}
+
+/// Whether a stamp is that of a job which finished with this record.
+fn is_of(stamp: &JobStamp, record: &Record) -> bool {
+    stamp.finished.is_some() && stamp.run == record.run
+}
+
+/// Whether anything but the commit's files can be in its export.
+fn has_build(shared: &Shared, pipeline: &Pipeline) -> bool {
+    let steps: [StepName; 2] = [Hook::BeforeBuild.into(), Phase::Build.into()];
+    let has = |name| pipeline.step(name).is_some() || shared.options.hooks.count(name) > 0;
+    steps.into_iter().any(has)
+}

@@ -1,0 +1,176 @@
+//! A commit whose build is gone, built and tested again before it is deployed.
+//!
+//! Only this takes the run lock, and between two commits: a deployment whose build is there waits
+//! for no run.
+
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    super::{
+        active_jobs::ActiveJobs,
+        drive::{Drive, prepare_builds},
+        handle::Shared,
+        job::{self, Books, Site},
+        process_env::ProcessEnv,
+        pump::{self, Sender},
+        queue,
+        workers::{self, Bounds},
+    },
+    build,
+    candidate::Candidate,
+};
+use crate::{
+    cancel::CancelView,
+    commit::Commit,
+    error::{Error, ErrorKind},
+    event::Event,
+    job::{Job, Reason},
+    outcome::Outcome,
+    pipeline::{Hook, Phase, StepName},
+    process::Guard,
+    record::Record,
+    workspace::RunLock,
+};
+
+/// What came of building a commit again.
+pub(super) struct Rebuilt {
+    pub(super) record: Record,
+    /// True if somebody found the repository busy meanwhile, and relies on a look.
+    owes_look: bool,
+}
+
+impl Rebuilt {
+    /// Whether there is a build to deploy: a green one; of a commit that is not green and deployed
+    /// by force, one whose build phase passed.
+    pub(super) fn is_build(&self, candidate: &Candidate) -> bool {
+        let steps: [StepName; 2] = [Hook::BeforeBuild.into(), Phase::Build.into()];
+        let passed = |name| self.record.step(name).is_none_or(|step| step.outcome.passed());
+        let built = self.record.outcome == Outcome::Failure
+            && self.record.config.is_some()
+            && steps.into_iter().all(passed);
+        let is_green = candidate.verdict.is_some_and(Outcome::passed);
+        self.record.outcome.passed() || (built && !is_green)
+    }
+
+    /// Looks for those who found the repository busy meanwhile.
+    pub(super) fn look(
+        &self,
+        shared: &Shared,
+        env: &ProcessEnv,
+        cancel: &CancelView,
+        events: &Sender,
+    ) {
+        if self.owes_look {
+            look_for_others(shared, env, cancel, events);
+        }
+    }
+}
+
+/// Builds and tests a commit again, whose verdict stays; none if its build is there by now: another
+/// deployment may have had it made. `id` is that of the deployment.
+///
+/// # Errors
+///
+/// What keeps a run from beginning; [`Canceled`](ErrorKind::Canceled), and
+/// [`Busy`](ErrorKind::Busy) for a run's own command, which must not wait for that run.
+pub(super) fn rebuild(
+    shared: &Shared,
+    env: &ProcessEnv,
+    (candidate, id): (&Candidate, &str),
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Option<Rebuilt>, Error> {
+    let workspace = shared.workspace();
+    let commit = &candidate.commit;
+    let short = commit.id.short();
+    let lock = match workspace.lock()? {
+        Some(lock) => Some(lock),
+        None if env.is_of_run => {
+            let message = format!(
+                "the build of {short} is gone, and a run's own command cannot have it built again: \
+                 deploy it after the run"
+            );
+            return Err(Error::new(ErrorKind::Busy, message));
+        }
+        None => {
+            let why = format!("{short} is built again, which is to be deployed");
+            queue::between_commits(&workspace, &why, cancel, events)?
+        }
+    };
+    let lock = lock.ok_or_else(|| {
+        let message = format!("canceled before {short} was built again");
+        Error::new(ErrorKind::Canceled, message)
+    })?;
+    let asked = workspace.wake_count()?;
+    let record = match build::is_gone(shared, &shared.repo()?, candidate, id, cancel) {
+        Ok(false) => Ok(None),
+        Ok(true) => rebuild_under(shared, env, &lock, commit, cancel, events).map(Some),
+        Err(error) => Err(error),
+    };
+    lock.release()?;
+    let owes_look = workspace.wake_count()? != asked;
+    match record {
+        Ok(Some(record)) => Ok(Some(Rebuilt { record, owes_look })),
+        // Nothing was done that would have to be deployed first.
+        other => {
+            if owes_look {
+                look_for_others(shared, env, cancel, events);
+            }
+            other.map(|_| None)
+        }
+    }
+}
+
+/// Looks for those who found the repository busy. What goes wrong is a warning: it is not this
+/// deployment's work.
+fn look_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, events: &Sender) {
+    if cancel.is_canceled() {
+        return;
+    }
+    if let Err(error) = Drive::for_others(shared, env, cancel.clone(), events.clone()) {
+        let message = format!("what others asked for was not run: {}", error.report());
+        events.send(Event::Warning { meta: pump::meta(), message });
+    }
+}
+
+fn rebuild_under(
+    shared: &Shared,
+    env: &ProcessEnv,
+    lock: &RunLock,
+    commit: &Commit,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Record, Error> {
+    let (workspace, repo) = (shared.workspace(), shared.repo()?);
+    for message in repo.restore_refs()? {
+        events.send(Event::Warning { meta: pump::meta(), message });
+    }
+    prepare_builds(shared, &workspace, &repo)?;
+    let guard = Arc::new(Guard::new(Some(lock.share()?)));
+    let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
+    let job = Job::new(commit.clone(), Reason::Rebuild);
+    events.send(Event::Planned { meta: pump::meta(), jobs: vec![job.clone()] });
+    let site = Site {
+        shared,
+        workspace: &workspace,
+        logs: &logs,
+        executor: shared.executor(&guard, events),
+        env,
+        cancel,
+        events,
+        pipeline: None,
+        replaces_live: false,
+    };
+    let id = job::run_id();
+    lock.introduce(&job::host_name(), &id);
+    let active = ActiveJobs::new(&workspace, &id, cancel);
+    let books = Books { attempts: &attempts, lock, active: &active };
+    let own = HashSet::from([commit.id]);
+    let bounds = Bounds { named: true, own: &own, yields: false, lends: false };
+    let worked = workers::work(&site, books, vec![job], &bounds);
+    // It shares the lock, which nobody else gets before it is gone.
+    guard.finish();
+    let canceled = || Error::new(ErrorKind::Canceled, "canceled before the build was made again");
+    let record = worked.records.into_iter().next();
+    worked.fault.map_or_else(|| record.ok_or_else(canceled), Err)
+}

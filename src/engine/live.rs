@@ -1,0 +1,169 @@
+//! [`live`]: the exports of a commit that environments run, which no job may touch.
+
+use std::collections::HashSet;
+
+use super::handle::Shared;
+use crate::{
+    commit::{Commit, CommitId},
+    deployment::Deployment,
+    error::Error,
+    not_removed::NotRemoved,
+    repo::Repo,
+    workspace::{Build, ExportPlace, JobStamp},
+};
+
+/// An export that an environment runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Live {
+    pub(super) environment: String,
+    /// What it is called in the commit's build.
+    pub(super) export: String,
+}
+
+/// The exports in a commit's build that environments run, or are being brought to. One that is gone
+/// is none.
+///
+/// # Errors
+///
+/// [`Git`](crate::ErrorKind::Git) where a deployment's history cannot be read.
+pub(super) fn live(repo: &Repo, build: &Build, id: CommitId) -> Result<Vec<Live>, Error> {
+    live_but(repo, build, id, "")
+}
+
+/// The same without what the deployment of this id is about to deploy.
+fn live_but(repo: &Repo, build: &Build, id: CommitId, own: &str) -> Result<Vec<Live>, Error> {
+    let mut found: Vec<Live> = Vec::new();
+    if build.exports().is_empty() {
+        return Ok(found);
+    }
+    for environment in repo.deploy_environments()? {
+        let ledger = repo.deploy_history(&environment)?.ledger;
+        let of_it = |it: &&Deployment| it.commit == id && it.run != own;
+        for deployment in [ledger.running(), ledger.interrupted()].into_iter().flatten() {
+            let is_there = build.dir().join(&deployment.export).is_dir();
+            if of_it(&deployment) && is_there {
+                let (environment, export) = (environment.clone(), deployment.export.clone());
+                found.push(Live { environment, export });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Where a job works, or a deployment that makes an export of its own, which is always beside.
+pub(super) struct Ground {
+    /// With the export's place.
+    pub(super) build: Build,
+    /// True if that is beside the build's export, which stays until there is another one.
+    is_apart: bool,
+    /// The names of the exports that are live.
+    kept: Vec<String>,
+    /// The name of the build's export until then.
+    current: String,
+}
+
+impl Ground {
+    /// The place for the job of this id. If something is live, it is a path of its own from the first
+    /// command on; `replaces` takes the place of what is live instead.
+    ///
+    /// # Errors
+    ///
+    /// As [`live`].
+    pub(super) fn of_job(
+        (shared, repo): (&Shared, &Repo),
+        build: Build,
+        id: CommitId,
+        (run, replaces): (&str, bool),
+    ) -> Result<Self, Error> {
+        let kept = kept_exports(shared, repo, &build, id, run)?;
+        let place = match kept.first() {
+            None => ExportPlace::USUAL.to_owned(),
+            Some(live) if replaces => live.clone(),
+            Some(_) => return Ok(Self::apart(build, kept, run)),
+        };
+        let current = build.export_name().to_owned();
+        Ok(Self { build: build.at(&place), is_apart: false, kept, current })
+    }
+
+    /// A place beside whatever is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`live`].
+    pub(super) fn beside(
+        (shared, repo): (&Shared, &Repo),
+        build: Build,
+        id: CommitId,
+        run: &str,
+    ) -> Result<Self, Error> {
+        let kept = kept_exports(shared, repo, &build, id, run)?;
+        Ok(Self::apart(build, kept, run))
+    }
+
+    fn apart(build: Build, kept: Vec<String>, run: &str) -> Self {
+        let current = build.export_name().to_owned();
+        Self { build: build.at(&Build::name_beside(run)), is_apart: true, kept, current }
+    }
+
+    /// Makes room for the export: only what is live stays, and what is beside it the build's until
+    /// there is another one. Returns what does not go.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) where an export cannot be renamed, or the stamp not be written.
+    pub(super) fn clear(&self, stamp: &JobStamp) -> Result<Vec<NotRemoved>, Error> {
+        if self.is_apart {
+            let kept = [&self.kept[..], std::slice::from_ref(&self.current)].concat();
+            return self.build.clean(&kept);
+        }
+        self.build.write_stamp(stamp)?;
+        self.build.clean(&[])
+    }
+
+    /// Whether that is beside the build's export.
+    pub(super) fn is_apart(&self) -> bool {
+        self.is_apart
+    }
+}
+
+/// Removes from a commit's build the exports that no environment runs, but the build's own. What
+/// others are at work in is left to them.
+///
+/// # Errors
+///
+/// As [`live`], and [`Io`](crate::ErrorKind::Io) where an export cannot be renamed.
+pub(super) fn sweep(
+    shared: &Shared,
+    repo: &Repo,
+    commit: &Commit,
+) -> Result<Vec<NotRemoved>, Error> {
+    let build = shared.workspace().build(&commit.build_name());
+    if build.exports().iter().all(|export| export == build.export_name()) {
+        return Ok(Vec::new());
+    }
+    let Some(_alone) = build.take()? else { return Ok(Vec::new()) };
+    let mut kept = kept_exports(shared, repo, &build, commit.id, "")?;
+    kept.push(build.export_name().to_owned());
+    build.clean(&kept)
+}
+
+/// The names of the exports in a commit's build that no job may touch: what is live, but for the
+/// deployment of this id, and what links of deploy scripts lead into. If it cannot be read where they
+/// lead, that is all of them.
+pub(super) fn kept_exports(
+    shared: &Shared,
+    repo: &Repo,
+    build: &Build,
+    id: CommitId,
+    own: &str,
+) -> Result<Vec<String>, Error> {
+    let there = build.exports();
+    let live = live_but(repo, build, id, own)?.into_iter().map(|live| live.export);
+    let Ok(pins) = shared.workspace().pins(&shared.settings.pins) else { return Ok(there) };
+    let of_build = pins.into_iter().filter(|pin| pin.build == build.name());
+    let pinned = of_build.filter_map(|pin| pin.part).filter(|part| there.contains(part));
+    let mut kept: Vec<String> = live.chain(pinned).collect();
+    let mut known = HashSet::new();
+    kept.retain(|export| known.insert(export.clone()));
+    Ok(kept)
+}
