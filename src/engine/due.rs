@@ -153,15 +153,14 @@ impl Wanted {
         let mut again = Vec::new();
         for id in named {
             let reason = match settled_outcome(repo, *id)? {
-                Some(outcome) if !self.retry => {
+                _ if self.retry => Reason::Retry,
+                Some(outcome) => {
                     match self.again_if_skipped(shared, repo, *id, outcome)? {
                         Some(job) => again.push(job),
                         None => summary.settled.push((*id, outcome)),
                     }
                     continue;
                 }
-                Some(_) => Reason::Retry,
-                None if self.retry => Reason::Retry,
                 None => Reason::Named,
             };
             if !self.is_configured(repo, *id)? {
