@@ -36,7 +36,7 @@ pub enum Reason {
     Interrupted,
     /// It was named, and has no verdict.
     Named,
-    /// It was named for a retry, and has a verdict.
+    /// It was named for a retry.
     Retry,
     /// Its verdict is `skipped`, and a ref names it for which a build or test would run that never
     /// ran.

@@ -27,7 +27,7 @@ use crate::{
     plan::plan,
     process::Guard,
     record::Summary,
-    repo::{DueCommit, Repo},
+    repo::Repo,
     retest::JudgedFor,
     selection::{Selection, Update, Wait, parse_updates},
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
@@ -170,11 +170,8 @@ impl<'a> Drive<'a> {
         if !options.iter().any(|option| option == CI_SKIP) {
             return Ok(());
         }
-        let brought = self.repo.new_with_push(pushed, &self.shared.settings.refs)?;
-        let mut due = self.wanted.scan(self.shared, &self.repo)?;
-        due.retain(|due| brought.contains(&due.id));
         let by = pusher(self.env);
-        for DueCommit { id, branch, .. } in due {
+        for (id, branch) in self.wanted.left_by_push(self.shared, &self.repo)? {
             if is_in_progress(&self.workspace, id)? {
                 let message = too_late(id);
                 self.events.send(Event::Warning { meta: pump::meta(), message });

@@ -238,6 +238,7 @@ fn bare_deploys_the_files_at_once_and_says_so_on_record() {
     site.says(&["deploy", "--bare", "--yes"]).with_code(0);
     let newest = site.deployments().remove(0);
     assert_eq!((&newest["bare"], site.records(&id).len()), (&true.into(), 1));
+    assert!(site.says(&["deploys"]).with_code(0).out.contains(", bare"));
     site.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(site.read("live"), "built\n");
     assert!(site.deployments()[0].get("bare").is_none());
