@@ -202,7 +202,11 @@ fn a_build_that_nothing_changed_for_uses_up_no_re_test() {
     server.push(&["topic"]);
     let pushed = server.push(&["topic:release/1"]);
     assert_eq!(jobs(&pushed), 0, "{}", pushed.err);
+    let status = run(&server.repo, &["status"]).with_code(0).out;
+    assert!(status.contains("queued    nothing"), "{status}");
     server.repo.git(&["update-ref", "refs/heads/main", &tip]);
+    let status = run(&server.repo, &["status"]).with_code(0).out;
+    assert!(status.contains("queued    1 commit") && !status.contains("remote's"), "{status}");
     run(&server.repo, &["run", "--all"]).with_code(0);
     assert_eq!(server.verdicts(&[&tip]), ["success"]);
 }
@@ -301,6 +305,7 @@ fn a_secret_that_the_server_lacks_is_found_before_the_export_and_named() {
         for _ in 0..3 {
             run(&server.repo, &["run", "--all"]).with_code(4);
         }
+        let status = run(&server.repo, &["status"]).with_code(0);
         let lacks = format!("commit {} has no verdict because the server lacks", &commit[..7]);
         assert!(status.err.contains(&lacks), "{}{}", status.out, status.err);
         // Those attempts are forgotten once the secret is there.
