@@ -43,7 +43,7 @@ pub enum Reason {
     Again,
     /// It has no verdict, and a tag was pushed that names it.
     Tag,
-    /// It is to be deployed, and its build is gone. Its verdict stays as it is.
+    /// It is to be deployed, and its build is gone or of another branch. Its verdict stays as it is.
     Rebuild,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Reason {
             Reason::Interrupted => "has no verdict, though an earlier attempt is on record",
             Reason::Named => "was named",
             Reason::Retry => "was named for a retry",
-            Reason::Rebuild => "is to be deployed, and its build is gone",
+            Reason::Rebuild => "is to be deployed, and has no build for that",
             Reason::Again => "is tested again",
             Reason::Tag => "was tagged",
         })

@@ -209,8 +209,8 @@ impl Wanted {
     ) -> Result<DueCommits, Error> {
         let found = self.scan(shared, repo)?;
         let pushes = self.pushes(shared)?;
-        let mut tags = retest::tags_of_pushes(repo, &pushes)?;
         let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &known)?;
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
