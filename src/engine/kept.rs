@@ -110,6 +110,9 @@ impl<'a> Keeper<'a> {
         }
         if let Some(open) = ledger.interrupted() {
             kept.commit(open.commit, format!("its deployment to {environment} has no end"));
+        } else if let Some(tried) = ledger.tried_since_running().next() {
+            // It may have turned a link before it failed.
+            kept.commit(tried.commit, format!("the last try for {environment}"));
         }
         if let Some(waiting) = ledger.waiting() {
             kept.commit(waiting.commit, format!("waits for an approval for {environment}"));
