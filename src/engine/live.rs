@@ -36,14 +36,15 @@ fn live_but(repo: &Repo, build: &Build, id: CommitId, own: &str) -> Result<Vec<L
     if build.exports().is_empty() {
         return Ok(found);
     }
-    for environment in repo.deploy_environments()? {
-        let ledger = repo.deploy_history(&environment)?.ledger;
+    let known = repo.known_deploys()?;
+    for (environment, ledger) in known.histories.into_iter().chain(known.lost) {
         let of_it = |it: &&Deployment| it.commit == id && it.run != own;
         for deployment in [ledger.running(), ledger.interrupted()].into_iter().flatten() {
             let is_there = build.dir().join(&deployment.export).is_dir();
-            if of_it(&deployment) && is_there {
-                let (environment, export) = (environment.clone(), deployment.export.clone());
-                found.push(Live { environment, export });
+            let (environment, export) = (environment.clone(), deployment.export.clone());
+            let live = Live { environment, export };
+            if of_it(&deployment) && is_there && !found.contains(&live) {
+                found.push(live);
             }
         }
     }
@@ -148,8 +149,8 @@ pub(super) fn sweep(
 }
 
 /// The names of the exports in a commit's build that no job may touch: what is live, but for the
-/// deployment of this id, and what links of deploy scripts lead into. If it cannot be read where they
-/// lead, that is all of them.
+/// deployment of this id, and what links of deploy scripts lead into. If it cannot be known what is
+/// live, or where they lead, that is all of them.
 pub(super) fn kept_exports(
     shared: &Shared,
     repo: &Repo,
@@ -158,6 +159,9 @@ pub(super) fn kept_exports(
     own: &str,
 ) -> Result<Vec<String>, Error> {
     let there = build.exports();
+    if there.is_empty() || !repo.known_deploys()?.unknown.is_empty() {
+        return Ok(there);
+    }
     let live = live_but(repo, build, id, own)?.into_iter().map(|live| live.export);
     let Ok(pins) = shared.workspace().pins(&shared.settings.pins) else { return Ok(there) };
     let of_build = pins.into_iter().filter(|pin| pin.build == build.name());
