@@ -335,7 +335,7 @@ func TestCommitsAreCanceledAndSkippedByName(t *testing.T) {
 		}
 	}
 	record, err := engine.Skip(ctx, tinyci.SkipRequest{Revision: hung, ByName: "Ada", ByAddress: "a@b"})
-	if err != nil || !strings.Contains(string(record), `"intervention":{"kind":"skip","by":"Ada <a@b>"}`) {
+	if err != nil || !strings.Contains(string(record), `"intervention":{"kind":"skip","by":"Ada <a@b>",`) {
 		t.Errorf("%s %v", record, err)
 	}
 	if _, err := engine.Skip(ctx, tinyci.SkipRequest{Revision: hung}); !errors.Is(err, tinyci.ErrInvalidArg) {

@@ -205,7 +205,9 @@ test("commits are canceled and skipped by name", async (t) => {
   await assert.rejects(engine.cancel({ rev: hung }), TypeError);
   const record = await engine.skip(hung, { reason: "no use", by });
   const intervention = { kind: "skip", by: "Ada <ada@example.org>", reason: "no use" };
-  assert.deepEqual([record.outcome, record.intervention], ["skipped", intervention]);
+  const { account, ...told } = record.intervention;
+  assert.ok(account);
+  assert.deepEqual([record.outcome, told], ["skipped", intervention]);
   await assert.rejects(engine.skip(hung), { status: "invalid_arg" });
 
   const pushed = repository.commit(config("build: 'true'\n"));

@@ -16,14 +16,14 @@ class HostTest < Minitest::Test
   def step(record, name) = record.steps.find { |step| step.name == name }
 
   def test_a_hook_sets_variables
-    commit("build: echo <%= release %> <%= short %>\ntest: echo <%= tag %>\n")
+    commit("build: echo <%= release %> <%= short %>\ntest: echo <%= edition %>\n")
     seen = nil
     before_build = lambda do |hook|
       exported = File.exist?("#{hook.export_dir}/.tinyci.yml")
       seen = [hook.name, hook.step, hook.outcome, exported, hook.commit]
       hook.vars["release"] = 42
-      hook.vars.update(tag: "v1")
-      assert_equal [42, { "release" => 42, "tag" => "v1" }], [hook.vars["release"], hook.vars.to_h]
+      hook.vars.update(edition: "v1")
+      assert_equal [42, { "release" => 42, "edition" => "v1" }], [hook.vars["release"], hook.vars.to_h]
     end
     record, output = run_with(hooks: { before_build: before_build })
     assert_equal ["before_build", "before_build", :success, true, record.commit], seen
