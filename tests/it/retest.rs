@@ -189,6 +189,20 @@ fn a_re_test_that_runs_nothing_new_is_the_last_until_a_retry() {
     assert_eq!(count, 3);
 }
 
+#[test]
+fn what_is_judged_anew_after_its_verdict_was_taken_away_is_no_re_test() {
+    let server = Server::new();
+    let commit =
+        server.client.commit_config("build: 'true'\ntest: {run: 'true', when: {tag: v*}}\n");
+    server.push(&["main"]);
+    run(&server.repo, &["results", "--forget", &commit]).with_code(0);
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    assert_eq!(server.verdicts(&[&commit]), ["skipped"]);
+    server.client.git(&["tag", "v1"]);
+    server.push(&["v1"]);
+    assert_eq!(server.verdicts(&[&commit]), ["success"]);
+}
+
 /// What nothing changed for counts as passed, so that no ref has a build of it to add.
 #[test]
 fn a_build_that_nothing_changed_for_uses_up_no_re_test() {
