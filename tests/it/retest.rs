@@ -203,6 +203,21 @@ fn what_is_judged_anew_after_its_verdict_was_taken_away_is_no_re_test() {
     assert_eq!(server.verdicts(&[&commit]), ["success"]);
 }
 
+#[test]
+fn refs_that_are_pushed_at_once_are_tested_one_after_the_other() {
+    let server = Server::new();
+    let config = "build: {run: 'true', when: {branch: ['1', '3']}}\n\
+                  test: {run: 'true', when: {branch: ['2', '3', '4']}}\n";
+    let commit = server.client.commit_config(config);
+    let pushed = server.push(&["main:1", "main:2", "main:4", "main"]);
+    assert_eq!((jobs(&pushed), server.verdicts(&[&commit])), (3, vec!["skipped".to_owned()]));
+    assert_eq!(jobs(&server.push(&["main:5"])), 0, "no ref runs both");
+
+    let commit = server.client.commit("another");
+    let pushed = server.push(&["main", "main:3"]);
+    assert_eq!((jobs(&pushed), server.verdicts(&[&commit])), (2, vec!["success".to_owned()]));
+}
+
 /// What nothing changed for counts as passed, so that no ref has a build of it to add.
 #[test]
 fn a_build_that_nothing_changed_for_uses_up_no_re_test() {
