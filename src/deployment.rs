@@ -372,6 +372,9 @@ pub struct DeployPlan {
     pub uncounted: Vec<Approval>,
     /// Why no approval at all can count here, by the settings.
     pub approval_fault: Option<String>,
+    /// Why HEAD of this bare repository names no branch, and the remedy: a branch may be left out of
+    /// the choice for it.
+    pub head_fault: Option<String>,
     /// What it would do, one after the other, if every command passed: commands as `$ command`, of
     /// several lines where the config has them so, and what else a script would bring about.
     pub acts: Vec<String>,

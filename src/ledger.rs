@@ -60,6 +60,13 @@ impl Ledger {
         })
     }
 
+    /// Those that were tried since the deployment that is there now, the newest first. What they did
+    /// before they ended stands, such as a link that they turned.
+    pub(crate) fn tried_since_running(&self) -> impl Iterator<Item = &Deployment> {
+        let since = self.since_retired().iter().take_while(|deployment| !deployment.passed());
+        since.filter(|it| !matches!(it.outcome, DeployOutcome::Waiting | DeployOutcome::Skipped))
+    }
+
     /// The deployment before the one that is there now.
     pub(crate) fn before_running(&self) -> Option<&Deployment> {
         let mut stack = self.releases();
@@ -272,6 +279,24 @@ mod tests {
         let outcomes: Vec<_> = ledger("?a +b -c").deployments.iter().map(|it| it.outcome).collect();
         use DeployOutcome::{Failure, Interrupted, Success};
         assert_eq!(outcomes, [Failure, Success, Interrupted]);
+    }
+
+    #[test]
+    fn what_was_tried_counts_until_something_is_deployed() {
+        for (history, tried) in [
+            ("", ""),
+            ("+a", ""),
+            ("-a", "a"),
+            ("-a +b", ""),
+            ("+a -b wc -d ?e", "edb"),
+            ("+a -b +a", ""),
+            ("-a xa", ""),
+            ("+a xa -b", "b"),
+        ] {
+            let ledger = ledger(history);
+            let names: String = ledger.tried_since_running().map(|it| name(Some(it))).collect();
+            assert_eq!(names, tried, "{history}");
+        }
     }
 
     #[test]

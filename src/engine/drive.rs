@@ -64,6 +64,8 @@ pub(super) struct Drive<'a> {
     lends: bool,
     /// The refs of pushes that ask for more than they get.
     left: HashSet<Text>,
+    /// What was said of refs that others deleted: each look finds the same missing.
+    told: HashSet<String>,
     summary: Summary,
 }
 
@@ -107,6 +109,7 @@ impl<'a> Drive<'a> {
             yields: true,
             lends: true,
             left: HashSet::new(),
+            told: HashSet::new(),
             summary: Summary::default(),
         })
     }
@@ -349,8 +352,12 @@ impl<'a> Drive<'a> {
 
     /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
     /// run for want of it.
-    fn restore_refs(&self) -> Result<(), Error> {
-        self.repo.restore_refs()?.into_iter().for_each(|message| self.warn(message));
+    fn restore_refs(&mut self) -> Result<(), Error> {
+        for message in self.repo.restore_refs()? {
+            if self.told.insert(message.clone()) {
+                self.warn(message);
+            }
+        }
         Ok(())
     }
 

@@ -55,7 +55,7 @@ impl<'a> Keeper<'a> {
     ///
     /// # Errors
     ///
-    /// What keeps histories or links from being read. Then nothing may be packed or removed: what
+    /// What keeps histories or links from being read, and a history that is lost for good. Then nothing may be packed or removed: what
     /// cannot be read might be deployed.
     pub(super) fn kept(&mut self) -> Result<Kept, Error> {
         let tips = self.repo.deploy_tips()?;
@@ -72,11 +72,14 @@ impl<'a> Keeper<'a> {
 
     fn of_repository(&self) -> Result<Kept, Error> {
         let mut kept = Kept::default();
-        let mut ledgers = BTreeMap::new();
-        for environment in self.repo.deploy_environments()? {
-            let ledger = self.repo.deploy_history(&environment)?.ledger;
-            ledgers.insert(environment, ledger);
+        let known = self.repo.known_deploys()?;
+        if let Some(environment) = known.unknown.first() {
+            return Err(unknown(environment));
         }
+        for (environment, ledger) in &known.lost {
+            self.of_history(environment, ledger, &mut kept);
+        }
+        let mut ledgers: BTreeMap<String, Ledger> = known.histories.into_iter().collect();
         let branches = self.repo.branch_list()?;
         let successes = self.successes(&branches)?;
         let mut told = HashSet::new();
@@ -86,13 +89,32 @@ impl<'a> Keeper<'a> {
                 kept.commit(success.commit, success.unread());
             }
             for environment in success.rules.iter().flat_map(DeployRules::environments) {
-                ledgers.entry(environment.to_owned()).or_insert_with(Ledger::default);
+                ledgers.entry(environment.to_owned()).or_default();
             }
         }
         for (environment, ledger) in &ledgers {
             self.of_environment(environment, ledger, &successes, &mut kept)?;
         }
         Ok(kept)
+    }
+
+    /// What a history of deployments says.
+    fn of_history(&self, environment: &str, ledger: &Ledger, kept: &mut Kept) {
+        if let Some(running) = ledger.running() {
+            kept.commit(running.commit, format!("deployed to {environment}"));
+        }
+        for before in ledger.releases_before_running(self.shared.settings.keep_releases) {
+            kept.commit(before.commit, format!("deployed to {environment} before"));
+        }
+        if let Some(open) = ledger.interrupted() {
+            kept.commit(open.commit, format!("its deployment to {environment} has no end"));
+        } else if let Some(tried) = ledger.tried_since_running().next() {
+            // It may have turned a link before it failed.
+            kept.commit(tried.commit, format!("the last try for {environment}"));
+        }
+        if let Some(waiting) = ledger.waiting() {
+            kept.commit(waiting.commit, format!("waits for an approval for {environment}"));
+        }
     }
 
     fn of_environment(
@@ -102,18 +124,7 @@ impl<'a> Keeper<'a> {
         successes: &[Success<'_>],
         kept: &mut Kept,
     ) -> Result<(), Error> {
-        if let Some(running) = ledger.running() {
-            kept.commit(running.commit, format!("deployed to {environment}"));
-        }
-        for before in ledger.releases_before_running(self.shared.settings.keep_releases) {
-            kept.commit(before.commit, format!("deployed to {environment} before"));
-        }
-        if let Some(open) = ledger.interrupted() {
-            kept.commit(open.commit, format!("its deployment to {environment} has no end"));
-        }
-        if let Some(waiting) = ledger.waiting() {
-            kept.commit(waiting.commit, format!("waits for an approval for {environment}"));
-        }
+        self.of_history(environment, ledger, kept);
         if ledger.is_retired() {
             return Ok(());
         }
@@ -184,6 +195,15 @@ impl<'a> Keeper<'a> {
         known.extend(way.into_iter().map(|id| (id, found)));
         Ok(found)
     }
+}
+
+fn unknown(environment: &str) -> Error {
+    let message = format!(
+        "git has removed objects of the history of deployments to `{environment}`, and nobody knows \
+         what runs there, so that no build is packed or removed: deploy to it anew, or give the \
+         history up by `tinyci results --forget-all`"
+    );
+    Error::new(ErrorKind::Git, message)
 }
 
 impl Success<'_> {

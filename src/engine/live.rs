@@ -7,6 +7,7 @@ use crate::{
     commit::{Commit, CommitId},
     deployment::Deployment,
     error::Error,
+    ledger::Ledger,
     not_removed::NotRemoved,
     repo::Repo,
     workspace::{Build, ExportPlace, JobStamp},
@@ -27,23 +28,39 @@ pub(super) struct Live {
 ///
 /// [`Git`](crate::ErrorKind::Git) where a deployment's history cannot be read.
 pub(super) fn live(repo: &Repo, build: &Build, id: CommitId) -> Result<Vec<Live>, Error> {
-    live_but(repo, build, id, "")
+    deployed(repo, build, id, |ledger| {
+        ledger.running().into_iter().chain(ledger.interrupted()).collect()
+    })
 }
 
-/// The same without what the deployment of this id is about to deploy.
-fn live_but(repo: &Repo, build: &Build, id: CommitId, own: &str) -> Result<Vec<Live>, Error> {
+/// The exports that may be live: also those whose deployment failed since, but for the one of this
+/// id. Such a deployment may have turned its link before.
+fn maybe_live(repo: &Repo, build: &Build, id: CommitId, own: &str) -> Result<Vec<Live>, Error> {
+    deployed(repo, build, id, |ledger| {
+        let all = ledger.running().into_iter().chain(ledger.tried_since_running());
+        all.filter(|it| it.run != own).collect()
+    })
+}
+
+/// The exports in a commit's build that these deployments of each environment have deployed.
+fn deployed(
+    repo: &Repo,
+    build: &Build,
+    id: CommitId,
+    of: impl Fn(&Ledger) -> Vec<&Deployment>,
+) -> Result<Vec<Live>, Error> {
     let mut found: Vec<Live> = Vec::new();
     if build.exports().is_empty() {
         return Ok(found);
     }
-    for environment in repo.deploy_environments()? {
-        let ledger = repo.deploy_history(&environment)?.ledger;
-        let of_it = |it: &&Deployment| it.commit == id && it.run != own;
-        for deployment in [ledger.running(), ledger.interrupted()].into_iter().flatten() {
+    let known = repo.known_deploys()?;
+    for (environment, ledger) in known.histories.into_iter().chain(known.lost) {
+        for deployment in of(&ledger).into_iter().filter(|it| it.commit == id) {
             let is_there = build.dir().join(&deployment.export).is_dir();
-            if of_it(&deployment) && is_there {
-                let (environment, export) = (environment.clone(), deployment.export.clone());
-                found.push(Live { environment, export });
+            let (environment, export) = (environment.clone(), deployment.export.clone());
+            let live = Live { environment, export };
+            if is_there && !found.contains(&live) {
+                found.push(live);
             }
         }
     }
@@ -56,7 +73,7 @@ pub(super) struct Ground {
     pub(super) build: Build,
     /// True if that is beside the build's export, which stays until there is another one.
     is_apart: bool,
-    /// The names of the exports that are live.
+    /// The names of the exports that stay: they may be live.
     kept: Vec<String>,
     /// The name of the build's export until then.
     current: String,
@@ -64,7 +81,8 @@ pub(super) struct Ground {
 
 impl Ground {
     /// The place for the job of this id. If something is live, it is a path of its own from the first
-    /// command on; `replaces` takes the place of what is live instead.
+    /// command on; `replaces` takes the place of what is live instead: of several exports the one
+    /// that is the build's.
     ///
     /// # Errors
     ///
@@ -75,13 +93,15 @@ impl Ground {
         id: CommitId,
         (run, replaces): (&str, bool),
     ) -> Result<Self, Error> {
-        let kept = kept_exports(shared, repo, &build, id, run)?;
+        let mut kept = kept_exports(shared, repo, &build, id, run)?;
+        let current = build.export_name().to_owned();
         let place = match kept.first() {
             None => ExportPlace::USUAL.to_owned(),
+            Some(_) if replaces && kept.contains(&current) => current.clone(),
             Some(live) if replaces => live.clone(),
             Some(_) => return Ok(Self::apart(build, kept, run)),
         };
-        let current = build.export_name().to_owned();
+        kept.retain(|export| *export != place);
         Ok(Self { build: build.at(&place), is_apart: false, kept, current })
     }
 
@@ -105,7 +125,7 @@ impl Ground {
         Self { build: build.at(&Build::name_beside(run)), is_apart: true, kept, current }
     }
 
-    /// Makes room for the export: only what is live stays, and what is beside it the build's until
+    /// Makes room for the export: only what may be live stays, and what is beside it the build's until
     /// there is another one. Returns what does not go.
     ///
     /// # Errors
@@ -117,7 +137,7 @@ impl Ground {
             return self.build.clean(&kept);
         }
         self.build.write_stamp(stamp)?;
-        self.build.clean(&[])
+        self.build.clean(&self.kept)
     }
 
     /// Whether that is beside the build's export.
@@ -126,7 +146,7 @@ impl Ground {
     }
 }
 
-/// Removes from a commit's build the exports that no environment runs, but the build's own. What
+/// Removes from a commit's build the exports that no environment may run, but the build's own. What
 /// others are at work in is left to them.
 ///
 /// # Errors
@@ -147,9 +167,9 @@ pub(super) fn sweep(
     build.clean(&kept)
 }
 
-/// The names of the exports in a commit's build that no job may touch: what is live, but for the
-/// deployment of this id, and what links of deploy scripts lead into. If it cannot be read where they
-/// lead, that is all of them.
+/// The names of the exports in a commit's build that no job may touch: what may be live, but for the
+/// deployment of this id, and what links of deploy scripts lead into. If it cannot be known what is
+/// live, or where they lead, that is all of them.
 pub(super) fn kept_exports(
     shared: &Shared,
     repo: &Repo,
@@ -158,7 +178,10 @@ pub(super) fn kept_exports(
     own: &str,
 ) -> Result<Vec<String>, Error> {
     let there = build.exports();
-    let live = live_but(repo, build, id, own)?.into_iter().map(|live| live.export);
+    if there.is_empty() || !repo.known_deploys()?.unknown.is_empty() {
+        return Ok(there);
+    }
+    let live = maybe_live(repo, build, id, own)?.into_iter().map(|live| live.export);
     let Ok(pins) = shared.workspace().pins(&shared.settings.pins) else { return Ok(there) };
     let of_build = pins.into_iter().filter(|pin| pin.build == build.name());
     let pinned = of_build.filter_map(|pin| pin.part).filter(|part| there.contains(part));

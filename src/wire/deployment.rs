@@ -114,6 +114,7 @@ impl DeployPlan {
             approval_proof: given.and_then(|it| it.proof.as_ref()).map(ProofMirror::of),
             uncounted: self.uncounted.iter().map(ApprovalMirror::of).collect(),
             approval_fault: self.approval_fault.as_deref(),
+            head_fault: self.head_fault.as_deref(),
             acts: &self.acts,
             interrupted: self.interrupted.as_ref().map(DeploymentMirror::of),
             forced: self.forced,
@@ -293,6 +294,8 @@ struct PlanMirror<'a> {
     uncounted: Vec<ApprovalMirror<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval_fault: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_fault: Option<&'a str>,
     acts: &'a [String],
     interrupted: Option<DeploymentMirror<'a>>,
     forced: bool,

@@ -28,6 +28,8 @@ fn install_status_deploy_and_the_push_tell_the_remedy() {
     // A config that lists its branches deploys all the same, and is told.
     server.client.commit_config("build: 'true'\ndeploy:\n  branch: main\n  run: 'true'\n");
     server.push(&["main"]);
+    let planned = said(&["deploy", "--dry-run"], 0);
+    assert!(planned.out.contains(REMEDY), "{}", planned.out);
     let deployed = said(&["deploy", "--yes"], 0);
     assert!(deployed.out.contains(REMEDY), "{}", deployed.out);
 

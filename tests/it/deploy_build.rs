@@ -414,3 +414,40 @@ fn what_is_built_again_stands_beside_what_is_live_until_nothing_runs_it() {
     assert_eq!((site.read("production/page"), site.read("staging/page")), (new.clone(), new));
     assert_eq!(exports(&build).len(), 1);
 }
+
+/// A deployment may turn its link and fail after that.
+#[test]
+fn the_export_of_a_deployment_that_failed_stays_until_another_one_succeeds() {
+    let (site, id) = Site::green(
+        "build: echo $TINYCI_RUN > page\n\
+         deploy: 'ln -sfn $TINYCI_EXPORT @/current; test -e @/fine'\n",
+    );
+    let leads_to_files = || site.path("current/.tinyci.yml").exists();
+    fs::write(site.path("fine"), "").unwrap();
+    site.says(&["deploy", "--bare", "--yes"]).with_code(0);
+    fs::remove_file(site.path("fine")).unwrap();
+    for _ in 0..2 {
+        site.says(&["deploy", "--bare", "--yes"]).with_code(1);
+        assert!(leads_to_files());
+    }
+    assert_eq!(exports(&site.build_dir(&id)).len(), 4, "nobody knows where the link leads");
+    site.says(&["run", "--retry", "--replace-live", &id]).with_code(0);
+    assert!(leads_to_files());
+
+    fs::write(site.path("fine"), "").unwrap();
+    site.says(&["deploy", "--yes"]).with_code(0);
+    assert!(leads_to_files());
+    assert_eq!(exports(&site.build_dir(&id)).len(), 1);
+}
+
+#[test]
+fn of_two_live_exports_the_one_that_is_not_replaced_stays() {
+    let (site, id) = Site::green(LINKS);
+    site.says(&["deploy", "--to", "staging", "--yes"]).with_code(0);
+    let page = site.read("staging/page");
+    site.says(&["deploy", "--bare", "--yes"]).with_code(0);
+    site.says(&["run", "--retry", "--replace-live", &id]).with_code(0);
+    assert!(site.path("production/.tinyci.yml").exists(), "the files alone are live there");
+    let new = site.read("staging/page");
+    assert!(!new.is_empty() && new != page, "the build's own export is replaced");
+}

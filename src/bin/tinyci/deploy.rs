@@ -239,6 +239,9 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     if let Some(fault) = &plan.approval_fault {
         stdout.line(format_args!("  {}", printable(fault)));
     }
+    if let Some(fault) = &plan.head_fault {
+        stdout.line(format_args!("  {}", printable(fault)));
+    }
     let acts: Vec<String> = plan.acts.iter().flat_map(|act| indented(act)).collect();
     list("does", &acts, stdout);
     if let Some(open) = &plan.interrupted {

@@ -344,6 +344,7 @@ impl<'a> Attempt<'a> {
             return self.wait(&mut voice);
         }
         self.note_approval();
+        self.deployment.export = self.place()?;
         let begun = self.deployment.clone();
         self.record(|ledger| match ledger.interrupted() {
             Some(open) => Err(locked(open)),
@@ -491,6 +492,19 @@ impl<'a> Attempt<'a> {
             Some(made) => Ok(Some(made.clone())),
             None => reports::record_of(&self.repo, self.candidate.commit.id),
         }
+    }
+
+    /// What the export will be called, so that a deployment which is killed names it.
+    fn place(&self) -> Result<String, Error> {
+        let build = self.build();
+        Ok(match self.find()? {
+            Found::Here | Found::Not(BuildState::Gone { .. }) => build.export_name().to_owned(),
+            Found::Packed => match build.packed_stamp() {
+                Some(stamp) => stamp.export.name().to_owned(),
+                None => build.export_name().to_owned(),
+            },
+            Found::Not(_) => Build::name_beside(&self.deployment.run),
+        })
     }
 
     fn find(&self) -> Result<Found, Error> {

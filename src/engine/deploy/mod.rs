@@ -387,6 +387,7 @@ fn plan(
         approval: approvals.state,
         uncounted: approvals.uncounted,
         approval_fault: approvals.fault,
+        head_fault: repo.head_fault()?,
         must_be_named: candidate.loses,
         build,
         acts: forecast.lines,
