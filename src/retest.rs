@@ -104,6 +104,11 @@ impl PastJobs {
         }
     }
 
+    /// Whether the last job was for this branch.
+    pub(crate) fn is_of(&self, branch: &Text) -> bool {
+        self.branch.as_ref() == Some(branch)
+    }
+
     /// True if a script may do something else for this ref than it did so far.
     pub(crate) fn may_differ_for(&self, judged_for: &JudgedFor) -> bool {
         self.asked_for_ref && !self.refs.contains(judged_for)

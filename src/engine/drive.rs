@@ -399,8 +399,8 @@ impl<'a> Drive<'a> {
         ));
     }
 
-    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet is looked at
-    /// again: no other ref may reach it.
+    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet, or whose re-test
+    /// came to none, is looked at again: no other ref may reach it.
     fn forget_pushed(&self, pushed: &[Pushed], attempts: &Attempts) -> Result<(), Error> {
         if self.wanted.named.is_some() {
             return Ok(());
@@ -423,8 +423,11 @@ impl<'a> Drive<'a> {
             return Ok(true);
         }
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
-        let is_held = attempts.get(&id) >= self.shared.settings.attempts;
-        let is_settled = is_held || self.repo.verdict(id)?.is_some();
+        let tried = attempts.get(&id);
+        let is_held = tried >= self.shared.settings.attempts && attempts.lacks(&id).is_none();
+        // A re-test that came to no verdict leaves the one before.
+        let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
+        let is_settled = is_held || settled_outcome(&self.repo, id)?.is_some_and(is_done);
         Ok(is_settled || !self.wanted.is_configured(&self.repo, id)?)
     }
 
