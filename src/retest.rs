@@ -47,7 +47,7 @@ impl JudgedFor {
 }
 
 /// The jobs of a commit that gave it a verdict, the last of which was skipped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PastJobs {
     ran: BTreeSet<StepName>,
     refs: BTreeSet<JudgedFor>,
@@ -63,18 +63,15 @@ impl PastJobs {
     /// whatever its refs: it was not skipped, a person or a push skipped it, or a re-test came to
     /// nothing new.
     pub(crate) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Self> {
-        let mut past = Self {
-            ran: BTreeSet::new(),
-            refs: BTreeSet::new(),
-            asked_for_ref: false,
-            branch: None,
-            left_out: Vec::new(),
-        };
+        let mut past = Self::default();
         let (mut last, mut jobs, mut is_over) = (None, 0, false);
         for record in records.into_iter().filter(|record| record.verdict().is_some()) {
-            // A retry begins anew.
-            if record.trigger.as_deref() == Some(Reason::Retry.name()) {
-                (jobs, is_over) = (0, false);
+            match record.trigger.as_deref() {
+                Some(again) if again == Reason::Again.name() => {}
+                // A retry begins anew.
+                Some(retry) if retry == Reason::Retry.name() => (jobs, is_over) = (0, false),
+                // Of a commit without a verdict: what came before was taken away.
+                _ => (past, jobs, is_over) = (Self::default(), 0, false),
             }
             let known = past.ran.len();
             past.add(record);
@@ -105,6 +102,11 @@ impl PastJobs {
             JudgedFor::Branch(name) => Some(name.clone()),
             JudgedFor::Tag(_) => self.branch.clone(),
         }
+    }
+
+    /// Whether the last job was for this branch.
+    pub(crate) fn is_of(&self, branch: &Text) -> bool {
+        self.branch.as_ref() == Some(branch)
     }
 
     /// True if a script may do something else for this ref than it did so far.
@@ -185,6 +187,8 @@ mod tests {
         assert_eq!(lacking(&all).as_deref(), Some(""), "no ref runs both");
         let unchanged = record("pending", &[], &[(Build, Changed), (Test, Branch)]);
         assert_eq!(lacking(&[unchanged]).as_deref(), Some("test"), "no ref would run the build");
+        let anew = record("interrupted", &[Build], &[(Test, Branch)]);
+        assert_eq!(lacking(&[first(), anew]).as_deref(), Some("test"), "a verdict was taken away");
         let retry = record("retry", &[Build], &[(Test, Branch)]);
         assert_eq!(lacking(&[first(), second, retry]).as_deref(), Some("test"));
     }

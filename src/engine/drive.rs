@@ -22,7 +22,7 @@ use crate::{
     error::{Error, ErrorKind},
     event::{Event, Meta},
     install,
-    job::{Job, Plan},
+    job::{Job, Plan, Reason},
     outcome::Outcome,
     plan::plan,
     process::Guard,
@@ -50,8 +50,11 @@ pub(super) struct Drive<'a> {
     wait: Wait,
     /// What the wake counter said before the last look.
     seen: u64,
-    /// The commits that were begun, or dropped: none is begun twice.
+    /// The commits that were begun, or dropped: none is begun twice, unless another ref asks for one
+    /// that was skipped.
     attempted: HashSet<CommitId>,
+    /// Of those the ones that were skipped.
+    skipped: HashSet<CommitId>,
     /// Of those in hand, the commits that this caller came for.
     own: HashSet<CommitId>,
     /// Whether the lock goes to a waiter once the caller's own work is done. Until one did not take
@@ -101,6 +104,7 @@ impl<'a> Drive<'a> {
             wait: selection.wait,
             seen: 0,
             attempted: HashSet::new(),
+            skipped: HashSet::new(),
             own: HashSet::new(),
             yields: true,
             lends: true,
@@ -369,11 +373,19 @@ impl<'a> Drive<'a> {
         }
         self.own = due.iter().filter(|due| due.own).map(|due| due.job.commit.id).collect();
         let mut plan = plan(due, self.wanted.rules(self.shared));
-        plan.jobs.retain(|job| !self.attempted.contains(&job.commit.id));
+        plan.jobs.retain(|job| self.may_begin(job));
         if !self.wanted.of_others {
             self.keep_aside(&plan)?;
         }
         Ok(plan.jobs)
+    }
+
+    /// Whether a job is not one that this run has done. A commit that was skipped is tested again for
+    /// another ref as often as that adds anything: so several refs may be pushed at once.
+    fn may_begin(&self, job: &Job) -> bool {
+        let id = &job.commit.id;
+        let is_again = job.reason == Reason::Again && self.skipped.contains(id);
+        is_again || !self.attempted.contains(id)
     }
 
     /// Says that a push asks for more than it gets.
@@ -387,8 +399,8 @@ impl<'a> Drive<'a> {
         ));
     }
 
-    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet is looked at
-    /// again: no other ref may reach it.
+    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet, or whose re-test
+    /// came to none, is looked at again: no other ref may reach it.
     fn forget_pushed(&self, pushed: &[Pushed], attempts: &Attempts) -> Result<(), Error> {
         if self.wanted.named.is_some() {
             return Ok(());
@@ -411,8 +423,11 @@ impl<'a> Drive<'a> {
             return Ok(true);
         }
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
-        let is_held = attempts.get(&id) >= self.shared.settings.attempts;
-        let is_settled = is_held || self.repo.verdict(id)?.is_some();
+        let tried = attempts.get(&id);
+        let is_held = tried >= self.shared.settings.attempts && attempts.lacks(&id).is_none();
+        // A re-test that came to no verdict leaves the one before.
+        let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
+        let is_settled = is_held || settled_outcome(&self.repo, id)?.is_some_and(is_done);
         Ok(is_settled || !self.wanted.is_configured(&self.repo, id)?)
     }
 
@@ -477,6 +492,12 @@ impl<'a> Drive<'a> {
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
         // A job that was ended by itself leaves the run as it is.
         self.summary.canceled |= self.cancel.is_canceled() && (canceled || worked.left);
+        for record in &worked.records {
+            match record.outcome {
+                Outcome::Skipped => self.skipped.insert(record.commit),
+                _ => self.skipped.remove(&record.commit),
+            };
+        }
         self.attempted.extend(worked.taken);
         // The work for others is theirs to report.
         if !self.wanted.of_others {

@@ -166,6 +166,9 @@ impl SecondLook<'_> {
                     if candidate.is_none() {
                         candidate = Candidate::of(self, id, text, pushed.get(&id))?;
                     }
+                    if candidate.as_ref().is_some_and(|it| it.leaves_it_to_the_tag(&name)) {
+                        continue;
+                    }
                     if let Some(job) =
                         candidate.as_ref().and_then(|it| it.job_for(&name).transpose())
                     {
@@ -276,6 +279,13 @@ impl<'a> Candidate<'a> {
         let pushed_tag = pushed_tag.cloned();
         let candidate = Self { look, id, past, pipeline, scripts, lacking, pushed_tag };
         Ok((!candidate.lacking.is_empty()).then_some(candidate))
+    }
+
+    /// Whether a ref is the branch of the last job, to which only the tag has something to add that
+    /// was pushed.
+    fn leaves_it_to_the_tag(&self, name: &Text) -> bool {
+        let branch = JudgedFor::of_ref(name).filter(|it| it.tag().is_none());
+        self.pushed_tag.is_some() && branch.is_some_and(|it| self.past.is_of(it.short()))
     }
 
     /// The job that tests it again for a ref, if that would run something new.

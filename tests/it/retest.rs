@@ -82,6 +82,7 @@ fn a_release_by_tag_runs_when_the_tag_comes_after_the_verdict() {
     server.client.git(&["tag", "-a", "-m", "release", "v1"]);
     let pushed = server.push(&["v1"]);
     assert!(pushed.has("releasing"), "{}", pushed.err);
+    assert!(pushed.err.contains("again for v1: its test was left out on main"), "{}", pushed.err);
     assert_eq!(server.verdicts(&[&commit]), ["success"]);
     let record = record(&server, &commit);
     assert_eq!((&record["branch"], &record["trigger"]), (&"main".into(), &"again".into()));
@@ -187,6 +188,63 @@ fn a_re_test_that_runs_nothing_new_is_the_last_until_a_retry() {
     let count =
         server.repo.git(&["notes", "--ref", "runs/tinyci", "show", &commit]).lines().count();
     assert_eq!(count, 3);
+}
+
+#[test]
+fn what_is_judged_anew_after_its_verdict_was_taken_away_is_no_re_test() {
+    let server = Server::new();
+    let commit =
+        server.client.commit_config("build: 'true'\ntest: {run: 'true', when: {tag: v*}}\n");
+    server.push(&["main"]);
+    run(&server.repo, &["results", "--forget", &commit]).with_code(0);
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    assert_eq!(server.verdicts(&[&commit]), ["skipped"]);
+    server.client.git(&["tag", "v1"]);
+    server.push(&["v1"]);
+    assert_eq!(server.verdicts(&[&commit]), ["success"]);
+}
+
+#[test]
+fn refs_that_are_pushed_at_once_are_tested_one_after_the_other() {
+    let server = Server::new();
+    let config = "build: {run: 'true', when: {branch: ['1', '3']}}\n\
+                  test: {run: 'true', when: {branch: ['2', '3', '4']}}\n";
+    let commit = server.client.commit_config(config);
+    let pushed = server.push(&["main:1", "main:2", "main:4", "main"]);
+    assert_eq!((jobs(&pushed), server.verdicts(&[&commit])), (3, vec!["skipped".to_owned()]));
+    assert_eq!(jobs(&server.push(&["main:5"])), 0, "no ref runs both");
+
+    let commit = server.client.commit("another");
+    let pushed = server.push(&["main", "main:3"]);
+    assert_eq!((jobs(&pushed), server.verdicts(&[&commit])), (2, vec!["success".to_owned()]));
+}
+
+/// The commit is no branch's tip any more, so that only the tag asks for it.
+#[test]
+fn a_tag_whose_re_test_came_to_no_verdict_asks_again() {
+    let server = Server::new();
+    let secrets = server.repo.outside().join("secrets");
+    fs::create_dir(&secrets).unwrap();
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o700)).unwrap();
+    server.repo.git(&["config", "tinyci.secretsDir", secrets.to_str().unwrap()]);
+    server.repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
+    let commit = server.client.commit_config(
+        "build: 'true'\ntest: {run: 'test -n \"$TOKEN\"', secrets: TOKEN, when: {tag: v*}}\n",
+    );
+    server.client.commit("newer");
+    server.push(&["main"]);
+    server.client.git(&["tag", "v1", &commit]);
+    let pushed = server.push(&["v1"]);
+    assert!(pushed.err.contains("again for v1"), "{}", pushed.err);
+    for _ in 0..3 {
+        run_in(server.repo.path(), &["run", "--all"]);
+    }
+    assert_eq!(server.verdicts(&[&commit]), ["skipped"]);
+    fs::write(secrets.join("TOKEN"), "hunter2222").unwrap();
+    fs::set_permissions(secrets.join("TOKEN"), fs::Permissions::from_mode(0o600)).unwrap();
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    assert_eq!(server.verdicts(&[&commit]), ["success"]);
+    assert_eq!(fs::read_dir(server.repo.path().join("tinyci/pushed")).unwrap().count(), 0);
 }
 
 /// What nothing changed for counts as passed, so that no ref has a build of it to add.
