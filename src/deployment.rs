@@ -309,6 +309,12 @@ pub enum BuildState {
         /// How long its job took the last time, if that is known.
         took: Option<Duration>,
     },
+    /// Its script asked which branch or tags it is for, and was never tested for the branch that is
+    /// deployed: the commit is built and tested for that one before anything is deployed.
+    OtherBranch {
+        /// How long its job took the last time.
+        took: Option<Duration>,
+    },
     /// The config builds nothing: the commit's files are deployed.
     None,
     /// The script had the export removed: the commit's files are deployed.
@@ -320,7 +326,7 @@ pub enum BuildState {
 impl BuildState {
     /// Whether the commit is built and tested again before it is deployed.
     pub fn must_be_made(self) -> bool {
-        matches!(self, BuildState::Gone { .. })
+        matches!(self, BuildState::Gone { .. } | BuildState::OtherBranch { .. })
     }
 
     /// The name used in JSON.
@@ -328,6 +334,7 @@ impl BuildState {
         match self {
             BuildState::There => "there",
             BuildState::Gone { .. } => "gone",
+            BuildState::OtherBranch { .. } => "other_branch",
             BuildState::None => "none",
             BuildState::Discarded => "discarded",
             BuildState::Bare => "bare",

@@ -540,8 +540,8 @@ mod tests {
     fn only_harmless_values_go_in_where_others_chose_them() {
         for good in ["a", "A.b/c:d@e+f,g=h-i_9", "/", "=x", "v1.0"] {
             let mut vars = Vars::new();
-            vars.set("tag", good).unwrap();
-            assert_eq!(interpolate("<%= tag %>", &vars).unwrap(), good);
+            vars.set("version", good).unwrap();
+            assert_eq!(interpolate("<%= version %>", &vars).unwrap(), good);
         }
         let bad = [
             "",
@@ -576,8 +576,8 @@ mod tests {
         ];
         for bad in bad {
             let mut vars = Vars::new();
-            vars.set("tag", bad).unwrap();
-            let error = interpolate("<%= tag %>", &vars).unwrap_err();
+            vars.set("version", bad).unwrap();
+            let error = interpolate("<%= version %>", &vars).unwrap_err();
             assert!(error.message().contains("it may hold A-Z"), "{bad:?}: {error}");
         }
     }

@@ -36,14 +36,14 @@ pub enum Reason {
     Interrupted,
     /// It was named, and has no verdict.
     Named,
-    /// It was named for a retry, and has a verdict.
+    /// It was named for a retry.
     Retry,
     /// Its verdict is `skipped`, and a ref names it for which a build or test would run that never
     /// ran.
     Again,
     /// It has no verdict, and a tag was pushed that names it.
     Tag,
-    /// It is to be deployed, and its build is gone. Its verdict stays as it is.
+    /// It is to be deployed, and its build is gone or of another branch. Its verdict stays as it is.
     Rebuild,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Reason {
             Reason::Interrupted => "has no verdict, though an earlier attempt is on record",
             Reason::Named => "was named",
             Reason::Retry => "was named for a retry",
-            Reason::Rebuild => "is to be deployed, and its build is gone",
+            Reason::Rebuild => "is to be deployed, and has no build for that",
             Reason::Again => "is tested again",
             Reason::Tag => "was tagged",
         })

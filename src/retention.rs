@@ -48,7 +48,10 @@ pub(crate) struct Kept {
 impl Kept {
     /// Keeps the build of a commit.
     pub(crate) fn commit(&mut self, id: CommitId, why: String) {
-        self.why.entry(id.to_string()).or_default().push(why);
+        let known = self.why.entry(id.to_string()).or_default();
+        if !known.contains(&why) {
+            known.push(why);
+        }
     }
 
     /// Keeps the build in this folder; a folder of another name is none.

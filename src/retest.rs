@@ -113,12 +113,16 @@ impl PastJobs {
     }
 
     /// The steps that never ran and can make a commit green: builds, tests, and a `before_*` hook
-    /// without its phase that was left out.
+    /// without its phase that was left out. One that `changed` left out the last time counts as
+    /// passed: no ref has anything to add.
     pub(crate) fn lacking(&self, pipeline: &Pipeline) -> Vec<StepName> {
         let phases = [Phase::Build, Phase::Test].map(StepName::from);
         let hooks = self.left_out.iter().map(|it| it.step).filter(|it| !phases.contains(it));
-        let steps = phases.into_iter().chain(hooks);
-        steps.filter(|step| pipeline.step(*step).is_some() && !self.ran.contains(step)).collect()
+        let passed = |step: &StepName| {
+            self.left_out.iter().any(|it| it.step == *step && it.by.counts_as_passed())
+        };
+        let steps = phases.into_iter().chain(hooks).filter(|step| pipeline.step(*step).is_some());
+        steps.filter(|step| !self.ran.contains(step) && !passed(step)).collect()
     }
 
     /// Why the commit is tested again for a ref, in a sentence.
@@ -163,7 +167,7 @@ mod tests {
         Some(lacking.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(" "))
     }
 
-    use LeftOutBy::{Branch, Person, PushOption};
+    use LeftOutBy::{Branch, Changed, Person, PushOption};
     use Phase::{Build, Test};
 
     #[test]
@@ -179,6 +183,8 @@ mod tests {
         let other = record("again", &[Test], &[(Build, Branch)]);
         let all = [none, second.clone(), other];
         assert_eq!(lacking(&all).as_deref(), Some(""), "no ref runs both");
+        let unchanged = record("pending", &[], &[(Build, Changed), (Test, Branch)]);
+        assert_eq!(lacking(&[unchanged]).as_deref(), Some("test"), "no ref would run the build");
         let retry = record("retry", &[Build], &[(Test, Branch)]);
         assert_eq!(lacking(&[first(), second, retry]).as_deref(), Some("test"));
     }

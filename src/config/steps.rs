@@ -24,7 +24,7 @@ use crate::{
 
 /// The keys at the top, the verbose spellings of the ancestor last.
 const TOP_KEYS: [&str; 8] =
-    ["when", "build", "test", "hooks", "deploy", "builder", "tester", "hooker"];
+    ["build", "test", "hooks", "deploy", "when", "builder", "tester", "hooker"];
 
 /// The keys of a phase or hook that is a mapping.
 const STEP_KEYS: [&str; 7] = ["run", "env", "cwd", "timeout", "when", "retries", "secrets"];

@@ -27,7 +27,7 @@ use crate::{
     plan::plan,
     process::Guard,
     record::Summary,
-    repo::{DueCommit, Repo},
+    repo::Repo,
     retest::JudgedFor,
     selection::{Selection, Update, Wait, parse_updates},
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
@@ -61,6 +61,8 @@ pub(super) struct Drive<'a> {
     lends: bool,
     /// The refs of pushes that ask for more than they get.
     left: HashSet<Text>,
+    /// What was said of refs that others deleted: each look finds the same missing.
+    told: HashSet<String>,
     summary: Summary,
 }
 
@@ -103,6 +105,7 @@ impl<'a> Drive<'a> {
             yields: true,
             lends: true,
             left: HashSet::new(),
+            told: HashSet::new(),
             summary: Summary::default(),
         })
     }
@@ -170,11 +173,8 @@ impl<'a> Drive<'a> {
         if !options.iter().any(|option| option == CI_SKIP) {
             return Ok(());
         }
-        let brought = self.repo.new_with_push(pushed, &self.shared.settings.refs)?;
-        let mut due = self.wanted.scan(self.shared, &self.repo)?;
-        due.retain(|due| brought.contains(&due.id));
         let by = pusher(self.env);
-        for DueCommit { id, branch, .. } in due {
+        for (id, branch) in self.wanted.left_by_push(self.shared, &self.repo)? {
             if is_in_progress(&self.workspace, id)? {
                 let message = too_late(id);
                 self.events.send(Event::Warning { meta: pump::meta(), message });
@@ -348,8 +348,12 @@ impl<'a> Drive<'a> {
 
     /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
     /// run for want of it.
-    fn restore_refs(&self) -> Result<(), Error> {
-        self.repo.restore_refs()?.into_iter().for_each(|message| self.warn(message));
+    fn restore_refs(&mut self) -> Result<(), Error> {
+        for message in self.repo.restore_refs()? {
+            if self.told.insert(message.clone()) {
+                self.warn(message);
+            }
+        }
         Ok(())
     }
 

@@ -95,7 +95,11 @@ fn forecast_job(
 ) -> Result<Forecast, Error> {
     let error = match Scripts::load(shared, repo, &job.commit) {
         Ok((pipeline, scripts)) => {
-            return self::job((shared, env), repo, job, (&pipeline, &scripts), assume);
+            let (shared, pipeline) = ((shared, env), (&pipeline, &scripts));
+            return match lacking_secret(shared, repo, job, pipeline)? {
+                Some((_, error)) => Ok(without_verdict(job, &error)),
+                None => self::job(shared, repo, job, pipeline, assume),
+            };
         }
         Err(error) => error,
     };
@@ -106,6 +110,12 @@ fn forecast_job(
     let dry = DryJob::new((shared, env), repo, job, (&pipeline, &scripts), assume);
     let forecast = dry.forecast(|steps| steps.walk_after(Outcome::Failure, &|_| {}));
     Ok(Forecast { reason: Some(error.report()), ..forecast })
+}
+
+/// A job that ends before its first step, since the machine lacks something.
+fn without_verdict(job: &Job, error: &Error) -> Forecast {
+    let (outcome, reason) = (Outcome::NoVerdict, Some(error.report()));
+    Forecast { commit: job.commit.id, outcome, reason, left_out: Vec::new(), steps: Vec::new() }
 }
 
 /// True unless it is certain that none of these steps would run in a dry run's job.
@@ -146,6 +156,9 @@ pub(super) fn lacking_secret(
         return Ok(None);
     }
     let mut dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), &[]);
+    if dry.steps.whole_commit_unmet().is_some() {
+        return Ok(None);
+    }
     dry.steps.walk(&|_| {});
     let lacking = dry.steps.memory.lacking();
     let fault = |name: String| match secrets.check_there(&name) {

@@ -13,7 +13,7 @@ use crate::{
     commit::{CommitId, Text},
     error::{Error, ErrorKind},
     job::{Job, Plan, Reason},
-    outcome::Outcome,
+    outcome::{Outcome, Verdict},
     pipeline::Pipeline,
     plan::{Due, Rules, plan},
     record::{Record, Summary},
@@ -153,14 +153,14 @@ impl Wanted {
         let mut again = Vec::new();
         for id in named {
             let reason = match settled_outcome(repo, *id)? {
-                Some(outcome) if !self.retry => {
+                _ if self.retry => Reason::Retry,
+                Some(outcome) => {
                     match self.again_if_skipped(shared, repo, *id, outcome)? {
                         Some(job) => again.push(job),
                         None => summary.settled.push((*id, outcome)),
                     }
                     continue;
                 }
-                Some(_) => Reason::Retry,
                 None => Reason::Named,
             };
             if !self.is_configured(repo, *id)? {
@@ -209,8 +209,8 @@ impl Wanted {
     ) -> Result<DueCommits, Error> {
         let found = self.scan(shared, repo)?;
         let pushes = self.pushes(shared)?;
-        let mut tags = retest::tags_of_pushes(repo, &pushes)?;
         let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &known)?;
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
@@ -281,6 +281,59 @@ impl Wanted {
         let scanned = found.into_iter().filter(|it| it.pushed || self.pushed.is_empty());
         let again = again.jobs.into_iter().filter(|(_, name)| self.is_own(name));
         Ok(scanned.map(|it| it.id).chain(again.map(|(job, _)| job.commit.id)).collect())
+    }
+
+    /// The commits that the push says are to be left untested, each with its branch: those that came
+    /// with it, and what its refs would have tested though it was there before.
+    pub(super) fn left_by_push(
+        &self,
+        shared: &Shared,
+        repo: &Repo,
+    ) -> Result<Vec<(CommitId, Option<Text>)>, Error> {
+        let brought = repo.new_with_push(&self.pushed, &shared.settings.refs)?;
+        let due = self.scan(shared, repo)?;
+        let mut left: Vec<(CommitId, Option<Text>)> = due
+            .iter()
+            .filter(|due| brought.contains(&due.id))
+            .map(|due| (due.id, due.branch.clone()))
+            .collect();
+        for update in &self.pushed {
+            let Some(tip) = update.new.map(|id| repo.peel(id)).transpose()?.flatten() else {
+                continue;
+            };
+            // What is due all the same is others' to leave.
+            if due.iter().any(|due| due.id == tip) || left.iter().any(|(id, _)| *id == tip) {
+                continue;
+            }
+            left.extend(self.left_tip(repo, tip, &update.reference)?);
+        }
+        Ok(left)
+    }
+
+    /// The commit of a pushed ref, if only that ref asks for a job: a tag on one without a verdict, any
+    /// ref on one that was skipped, unless somebody has left it alone already.
+    fn left_tip(
+        &self,
+        repo: &Repo,
+        tip: CommitId,
+        name: &Text,
+    ) -> Result<Option<(CommitId, Option<Text>)>, Error> {
+        let last = repo.newest_records([tip])?.remove(&tip);
+        let asks = match repo.verdict(tip)? {
+            Some(note) => {
+                let is_left = last.as_ref().is_some_and(|last| last.intervention.is_some());
+                note.verdict == Some(Verdict::Skipped) && !is_left
+            }
+            None => {
+                let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
+                is_tag && self.is_configured(repo, tip)?
+            }
+        };
+        let branch = || match last {
+            Some(last) => Ok(last.branch),
+            None => repo.commit(tip).map(|commit| commit.branch),
+        };
+        asks.then(|| Ok((tip, branch()?))).transpose()
     }
 
     /// Whether there is anything to judge this commit by.

@@ -314,8 +314,8 @@ pub(super) const CI_SKIP: &str = "ci.skip";
 
 /// Who pushed: that account, since git's configuration is the server's.
 pub(super) fn pusher(env: &ProcessEnv) -> Intervention {
-    let number = || format!("uid {}", rustix::process::getuid().as_raw());
-    let by = env.account.clone().unwrap_or_else(number);
+    let own = || account_name(own_account(), &env.passed);
+    let by = env.account.clone().unwrap_or_else(own);
     Intervention::new(InterventionKind::PushOption, &by, None)
 }
 
@@ -356,14 +356,14 @@ fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKin
     phases.map(|phase| LeftOut { step: phase.into(), by }).collect()
 }
 
-/// Leaves a commit untested: a record, and the word. None where it has a word already, which stands.
+/// Leaves a commit untested: a record, and the word. None where it has another word, which stands.
 pub(super) fn write_skip(
     shared: &Shared,
     repo: &Repo,
     commit: &Commit,
     intervention: &Intervention,
 ) -> Result<Option<Record>, Error> {
-    if repo.verdict(commit.id)?.is_some() {
+    if repo.verdict(commit.id)?.is_some_and(|note| note.verdict != Some(Verdict::Skipped)) {
         return Ok(None);
     }
     let now = clock::now_ms();

@@ -55,7 +55,7 @@ impl<'a> Keeper<'a> {
     ///
     /// # Errors
     ///
-    /// What keeps histories or links from being read. Then nothing may be packed or removed: what
+    /// What keeps histories or links from being read, and a history that is lost for good. Then nothing may be packed or removed: what
     /// cannot be read might be deployed.
     pub(super) fn kept(&mut self) -> Result<Kept, Error> {
         let tips = self.repo.deploy_tips()?;
@@ -72,11 +72,14 @@ impl<'a> Keeper<'a> {
 
     fn of_repository(&self) -> Result<Kept, Error> {
         let mut kept = Kept::default();
-        let mut ledgers = BTreeMap::new();
-        for environment in self.repo.deploy_environments()? {
-            let ledger = self.repo.deploy_history(&environment)?.ledger;
-            ledgers.insert(environment, ledger);
+        let known = self.repo.known_deploys()?;
+        if let Some(environment) = known.unknown.first() {
+            return Err(unknown(environment));
         }
+        for (environment, ledger) in &known.lost {
+            self.of_history(environment, ledger, &mut kept);
+        }
+        let mut ledgers: BTreeMap<String, Ledger> = known.histories.into_iter().collect();
         let branches = self.repo.branch_list()?;
         let successes = self.successes(&branches)?;
         let mut told = HashSet::new();
@@ -86,7 +89,7 @@ impl<'a> Keeper<'a> {
                 kept.commit(success.commit, success.unread());
             }
             for environment in success.rules.iter().flat_map(DeployRules::environments) {
-                ledgers.entry(environment.to_owned()).or_insert_with(Ledger::default);
+                ledgers.entry(environment.to_owned()).or_default();
             }
         }
         for (environment, ledger) in &ledgers {
@@ -95,13 +98,8 @@ impl<'a> Keeper<'a> {
         Ok(kept)
     }
 
-    fn of_environment(
-        &self,
-        environment: &str,
-        ledger: &Ledger,
-        successes: &[Success<'_>],
-        kept: &mut Kept,
-    ) -> Result<(), Error> {
+    /// What a history of deployments says.
+    fn of_history(&self, environment: &str, ledger: &Ledger, kept: &mut Kept) {
         if let Some(running) = ledger.running() {
             kept.commit(running.commit, format!("deployed to {environment}"));
         }
@@ -117,6 +115,16 @@ impl<'a> Keeper<'a> {
         if let Some(waiting) = ledger.waiting() {
             kept.commit(waiting.commit, format!("waits for an approval for {environment}"));
         }
+    }
+
+    fn of_environment(
+        &self,
+        environment: &str,
+        ledger: &Ledger,
+        successes: &[Success<'_>],
+        kept: &mut Kept,
+    ) -> Result<(), Error> {
+        self.of_history(environment, ledger, kept);
         if ledger.is_retired() {
             return Ok(());
         }
@@ -187,6 +195,15 @@ impl<'a> Keeper<'a> {
         known.extend(way.into_iter().map(|id| (id, found)));
         Ok(found)
     }
+}
+
+fn unknown(environment: &str) -> Error {
+    let message = format!(
+        "git has removed objects of the history of deployments to `{environment}`, and nobody knows \
+         what runs there, so that no build is packed or removed: deploy to it anew, or give the \
+         history up by `tinyci results --forget-all`"
+    );
+    Error::new(ErrorKind::Git, message)
 }
 
 impl Success<'_> {

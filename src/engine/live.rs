@@ -53,12 +53,14 @@ fn deployed(
     if build.exports().is_empty() {
         return Ok(found);
     }
-    for environment in repo.deploy_environments()? {
-        let ledger = repo.deploy_history(&environment)?.ledger;
+    let known = repo.known_deploys()?;
+    for (environment, ledger) in known.histories.into_iter().chain(known.lost) {
         for deployment in of(&ledger).into_iter().filter(|it| it.commit == id) {
-            if build.dir().join(&deployment.export).is_dir() {
-                let (environment, export) = (environment.clone(), deployment.export.clone());
-                found.push(Live { environment, export });
+            let is_there = build.dir().join(&deployment.export).is_dir();
+            let (environment, export) = (environment.clone(), deployment.export.clone());
+            let live = Live { environment, export };
+            if is_there && !found.contains(&live) {
+                found.push(live);
             }
         }
     }
@@ -188,8 +190,8 @@ pub(super) fn sweep(
 }
 
 /// The names of the exports in a commit's build that no job may touch: what may be live, but for the
-/// deployment of this id, and what links of deploy scripts lead into. If it cannot be read where they
-/// lead, that is all of them.
+/// deployment of this id, and what links of deploy scripts lead into. If it cannot be known what is
+/// live, or where they lead, that is all of them.
 pub(super) fn kept_exports(
     shared: &Shared,
     repo: &Repo,
@@ -198,6 +200,9 @@ pub(super) fn kept_exports(
     own: &str,
 ) -> Result<Vec<String>, Error> {
     let there = build.exports();
+    if there.is_empty() || !repo.known_deploys()?.unknown.is_empty() {
+        return Ok(there);
+    }
     let live = maybe_live(repo, build, id, own)?.into_iter().map(|live| live.export);
     let Ok(pins) = shared.workspace().pins(&shared.settings.pins) else { return Ok(there) };
     let of_build = pins.into_iter().filter(|pin| pin.build == build.name());

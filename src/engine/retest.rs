@@ -124,10 +124,10 @@ impl SecondLook<'_> {
         Ok(format!("{} {:016x} {}", self.repo.results_key()?, hasher.finish(), self.settings_key()))
     }
 
-    /// Stands for a commit with its records and all else that decides over its refs.
-    fn decision_key(&self, id: CommitId, records: &[u8]) -> String {
+    /// Stands for a commit with its records, its tags and all else that decides over its refs.
+    fn decision_key(&self, id: CommitId, records: &[u8], tags: &[Text]) -> String {
         let mut hasher = DefaultHasher::new();
-        records.hash(&mut hasher);
+        (records, tags).hash(&mut hasher);
         format!("{id} {:016x} {}", hasher.finish(), self.settings_key())
     }
 
@@ -153,16 +153,18 @@ impl SecondLook<'_> {
         after: &mut LookedAt,
     ) -> Result<Vec<(Job, Text)>, Error> {
         let records = self.repo.record_texts(skipped.keys().copied())?;
+        let tags = self.tags_by_commit()?;
+        let pushed = pushed_tags(self.repo, self.pushes, &|id| skipped.contains_key(id))?;
         let mut jobs = Vec::new();
         for (id, refs) in skipped {
             let text = records.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let key = self.decision_key(id, text);
+            let key = self.decision_key(id, text, of_commit(&tags, id));
             let mut candidate = None;
             for name in refs {
                 let decision = format!("{key} {name}");
                 if !before.decisions.contains(&decision) {
                     if candidate.is_none() {
-                        candidate = Candidate::of(self, id, text)?;
+                        candidate = Candidate::of(self, id, text, pushed.get(&id))?;
                     }
                     if let Some(job) =
                         candidate.as_ref().and_then(|it| it.job_for(&name).transpose())
@@ -214,13 +216,27 @@ impl SecondLook<'_> {
         Ok(found)
     }
 
+    /// All tags, by the commit that they name: a branch may ask for a job once its tip has one.
+    fn tags_by_commit(&self) -> Result<HashMap<CommitId, Vec<Text>>, Error> {
+        let mut tags: HashMap<CommitId, Vec<Text>> = HashMap::new();
+        for (name, commit) in self.repo.ref_tips(&["refs/tags/*".to_owned()])? {
+            tags.entry(commit).or_default().push(name);
+        }
+        Ok(tags)
+    }
+
     /// A skipped commit that is left alone is not looked at again for the same ref.
     fn remember_left(&self, left: &[Text], after: &mut LookedAt) -> Result<(), Error> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let tags = self.tags_by_commit()?;
         for name in left {
             let Some(id) = self.repo.ref_tip(name)? else { continue };
             let texts = self.repo.record_texts([id])?;
             let text = texts.get(&id).map(Vec::as_slice).unwrap_or_default();
-            after.decisions.insert(format!("{} {name}", self.decision_key(id, text)));
+            let key = self.decision_key(id, text, of_commit(&tags, id));
+            after.decisions.insert(format!("{key} {name}"));
         }
         Ok(())
     }
@@ -234,11 +250,18 @@ struct Candidate<'a> {
     pipeline: Pipeline,
     scripts: Scripts,
     lacking: Vec<StepName>,
+    /// The tag that was pushed for it, whichever ref asks.
+    pushed_tag: Option<Text>,
 }
 
 impl<'a> Candidate<'a> {
     /// None if nothing can be tested again: no record allows it, or there is no config to do it by.
-    fn of(look: &'a SecondLook<'a>, id: CommitId, records: &[u8]) -> Result<Option<Self>, Error> {
+    fn of(
+        look: &'a SecondLook<'a>,
+        id: CommitId,
+        records: &[u8],
+        pushed_tag: Option<&Text>,
+    ) -> Result<Option<Self>, Error> {
         let lines = Repo::records_in(id, records);
         let records = lines.iter().filter_map(|line| match line {
             Line::Record(record) => Some(&**record),
@@ -250,7 +273,9 @@ impl<'a> Candidate<'a> {
             return Ok(None);
         };
         let lacking = past.lacking(&pipeline);
-        Ok((!lacking.is_empty()).then_some(Self { look, id, past, pipeline, scripts, lacking }))
+        let pushed_tag = pushed_tag.cloned();
+        let candidate = Self { look, id, past, pipeline, scripts, lacking, pushed_tag };
+        Ok((!candidate.lacking.is_empty()).then_some(candidate))
     }
 
     /// The job that tests it again for a ref, if that would run something new.
@@ -258,7 +283,7 @@ impl<'a> Candidate<'a> {
         let Some(judged_for) = JudgedFor::of_ref(name) else { return Ok(None) };
         let branch = self.past.branch_for(&judged_for);
         let job = Job {
-            tag: judged_for.tag().cloned(),
+            tag: judged_for.tag().or(self.pushed_tag.as_ref()).cloned(),
             again: Some(self.past.why_again(&judged_for)),
             ..Job::new(self.look.repo.commit_for(self.id, branch)?, Reason::Again)
         };
@@ -312,21 +337,55 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The pushed tags that name these commits: of several on one commit the newest version.
-pub(super) fn tags_of_pushes(
+/// The tags that commits without a verdict are tested for: those that were pushed, else those that are
+/// selected, which nobody can have tested yet.
+pub(super) fn tags_that_ask(
     repo: &Repo,
     pushes: &[Vec<Update>],
+    selected: &[String],
+    due: &HashSet<CommitId>,
 ) -> Result<HashMap<CommitId, Text>, Error> {
-    let mut tags: HashMap<CommitId, Text> = HashMap::new();
+    if due.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let selected = repo.ref_tips(selected)?.into_iter();
+    let mut tags = newest_tags(selected.filter(|(_, commit)| due.contains(commit)));
+    tags.extend(pushed_tags(repo, pushes, &|id| due.contains(id))?);
+    Ok(tags)
+}
+
+/// The tags that were pushed and still name one of some commits.
+fn pushed_tags(
+    repo: &Repo,
+    pushes: &[Vec<Update>],
+    is_wanted: &dyn Fn(&CommitId) -> bool,
+) -> Result<HashMap<CommitId, Text>, Error> {
+    let mut pushed = Vec::new();
     for update in pushes.iter().flatten() {
-        let tag = JudgedFor::of_ref(&update.reference).and_then(|it| it.tag().cloned());
-        let Some((tag, new)) = tag.zip(update.new) else { continue };
-        let Some(commit) = repo.peel(new)? else { continue };
+        let commit = update.new.map(|new| repo.peel(new)).transpose()?.flatten();
+        let Some(commit) = commit.filter(is_wanted) else { continue };
+        if repo.ref_tip(&update.reference)? == Some(commit) {
+            pushed.push((update.reference.clone(), commit));
+        }
+    }
+    Ok(newest_tags(pushed))
+}
+
+/// What these tags have for a commit.
+fn of_commit(tags: &HashMap<CommitId, Vec<Text>>, id: CommitId) -> &[Text] {
+    tags.get(&id).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Of these refs the tags, by commit: of several on one commit the newest version.
+fn newest_tags(refs: impl IntoIterator<Item = (Text, CommitId)>) -> HashMap<CommitId, Text> {
+    let mut tags: HashMap<CommitId, Text> = HashMap::new();
+    for (name, commit) in refs {
+        let Some(tag) = JudgedFor::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
         let known = tags.entry(commit).or_insert_with(|| tag.clone());
         let pair = [known.to_string(), tag.to_string()];
         if version_order::newest(pair.iter().map(String::as_str)) == Some(&pair[1]) {
             *known = tag;
         }
     }
-    Ok(tags)
+    tags
 }

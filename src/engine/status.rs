@@ -64,7 +64,9 @@ impl Engine {
             ));
         }
         for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
-            if standing(&repo, &remotes, job.commit.id)?.is_some() {
+            // What is tested again has a verdict of this repository's.
+            let is_unjudged = job.reason != Reason::Again;
+            if is_unjudged && standing(&repo, &remotes, job.commit.id)?.is_some() {
                 status.judged_by_remote.push(job.commit.id);
             }
             // One that was killed leaves no record, but it was counted.

@@ -15,7 +15,7 @@ use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
     job::{Job, Reason},
-    outcome::Verdict,
+    outcome::{Outcome, Verdict},
     record::Record,
     repo::{Reachable, Repo},
     workspace::Workspace,
@@ -128,12 +128,19 @@ fn take(queue: &Mutex<Queue>) -> Option<Job> {
     locked(queue).jobs.pop_front()
 }
 
+/// True if somebody has left the commit untested by now.
+fn is_left_alone(repo: &Repo, job: &Job) -> bool {
+    let id = job.commit.id;
+    let newest = repo.newest_records([id]).ok().and_then(|mut newest| newest.remove(&id));
+    newest.is_some_and(|it| it.outcome == Outcome::Skipped && it.intervention.is_some())
+}
+
 /// True if a commit has a verdict by now that its job would not replace.
 fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
     let note = repo.verdict(job.commit.id).ok().flatten();
     note.is_some_and(|note| match job.reason {
         Reason::Retry | Reason::Rebuild => false,
-        Reason::Again => note.verdict != Some(Verdict::Skipped),
+        Reason::Again => note.verdict != Some(Verdict::Skipped) || is_left_alone(repo, job),
         _ => true,
     })
 }

@@ -36,6 +36,16 @@ pub(crate) struct DeployHistory {
     pub(crate) foreign: usize,
 }
 
+/// All that is known of what was deployed where, by environment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KnownDeploys {
+    pub(crate) histories: Vec<(String, Ledger)>,
+    /// What others made their refs lose: it may be what still runs.
+    pub(crate) lost: Vec<(String, Ledger)>,
+    /// The environments of whose histories git has removed objects.
+    pub(crate) unknown: Vec<String>,
+}
+
 impl Repo {
     /// The environments that something was deployed to, by name.
     pub(crate) fn deploy_environments(&self) -> Result<Vec<String>, Error> {
@@ -66,6 +76,30 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) where the ref names no commit, or one that is broken.
     pub(crate) fn deploy_history(&self, environment: &str) -> Result<DeployHistory, Error> {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
+    }
+
+    /// What was deployed where, also as far as refs that others deleted, set back or replaced said so.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
+    pub(crate) fn known_deploys(&self) -> Result<KnownDeploys, Error> {
+        let mut known = KnownDeploys::default();
+        for environment in self.deploy_environments()? {
+            let ledger = self.deploy_history(&environment)?.ledger;
+            known.histories.push((environment, ledger));
+        }
+        for (name, tip) in self.lost_below(DEPLOYS)? {
+            let environment = name.strip_prefix(DEPLOYS).unwrap_or(&name).to_owned();
+            match tip {
+                Some(_) => {
+                    let ledger = self.history_at(&environment, tip)?.ledger;
+                    known.lost.push((environment, ledger));
+                }
+                None => known.unknown.push(environment),
+            }
+        }
+        Ok(known)
     }
 
     /// Whether a ref of this name has a history of deployments, and not only what somebody pushed.

@@ -170,6 +170,22 @@ impl Repo {
         }
     }
 
+    /// What the refs below a prefix named and do not contain now, by their names; nothing for one
+    /// where git has removed objects of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where refs cannot be listed.
+    pub(super) fn lost_below(&self, prefix: &str) -> Result<Vec<(String, Option<Oid>)>, Error> {
+        let named = self.named()?;
+        let mut memory = RefMemory::read(self.common_dir());
+        self.learn(&mut memory, &named);
+        let Losses { lost, replaced, gone } = self.losses(&memory, &named);
+        let known = lost.into_iter().chain(replaced).map(|(name, tip)| (name, Some(tip)));
+        let all = known.chain(gone.into_iter().map(|name| (name, None)));
+        Ok(all.filter(|(name, _)| name.starts_with(prefix)).collect())
+    }
+
     /// The names of the refs that have lost something, whether or not it can be brought back.
     pub(super) fn lossy(&self, memory: &RefMemory, named: &Named) -> Vec<String> {
         let Losses { lost, replaced, mut gone } = self.losses(memory, named);

@@ -85,8 +85,9 @@ impl Deployment {
 
 impl DeployPlan {
     /// As one line of JSON. `approval` is `not_needed`, `given` or `awaited`; `uncounted` holds
-    /// approvals, each with its `problem`. `build` is `there`, `gone`, `none`, `discarded` or `bare`,
-    /// and `build_took_ms` says how long the job of one that is gone took the last time.
+    /// approvals, each with its `problem`. `build` is `there`, `gone`, `other_branch`, `none`,
+    /// `discarded` or `bare`, and `build_took_ms` says how long the job of one that has to be made took
+    /// the last time.
     pub fn to_json(&self) -> String {
         let (approval, given) = match &self.approval {
             ApprovalState::NotNeeded => ("not_needed", None),
@@ -104,7 +105,7 @@ impl DeployPlan {
             must_be_named: self.must_be_named,
             build: self.build.name(),
             build_took_ms: match self.build {
-                BuildState::Gone { took } => took.map(whole_ms),
+                BuildState::Gone { took } | BuildState::OtherBranch { took } => took.map(whole_ms),
                 _ => None,
             },
             passed_over: self.passed_over.iter().map(PassedOverMirror::of).collect(),

@@ -196,7 +196,8 @@ pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Re
     let made = match File::create(&new) {
         // Another account's, which was killed before it could share it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            fs::remove_file(&new).and_then(|()| File::create(&new))
+            // If there is none, it is the folder that takes no files.
+            fs::remove_file(&new).map_err(|_| error).and_then(|()| File::create(&new))
         }
         made => made,
     };

@@ -249,6 +249,63 @@ fn a_folder_of_links_that_cannot_be_read_is_never_an_empty_one() {
     assert_eq!(builds_in(place.repo.path()).len(), before.len() + 1);
 }
 
+/// Also before the next run, which gives a ref back what it lost where that can be done.
+#[test]
+fn what_runs_by_a_history_that_others_set_back_or_replaced() {
+    const REF: &str = "refs/tinyci/deploys/production";
+    let (place, first) = Place::with(CONFIG);
+    place.repo.git(&["config", "tinyci.keepReleases", "0"]);
+    place.deploy(&first, "production");
+    let second = place.commit();
+    place.deploy(&second, "production");
+    place.topics(1);
+    let whole = place.repo.git(&["rev-parse", REF]);
+    place.repo.git(&["update-ref", REF, &format!("{REF}~2")]);
+    place.assert_kept(&[&first, &second]);
+
+    // Another history, of which nobody knows whether it is the true one.
+    let message = place.repo.git(&["show", "-s", "--format=%B", &format!("{whole}~2")]);
+    let tree = format!("{whole}^{{tree}}");
+    let parents = [&*whole, &*first].map(|of| format!("{of}^0"));
+    let parents = ["-p", &format!("{}~3", parents[0]), "-p", &parents[1]];
+    let other = [&["commit-tree", "-m", &message, &tree][..], &parents].concat();
+    let other = place.repo.git(&other);
+    place.repo.git(&["update-ref", REF, &whole]);
+    place.tinyci(&["run", "--all"]);
+    place.repo.git(&["update-ref", REF, &other]);
+    let said = place.tinyci(&["run", "--all"]).out;
+    assert!(said.contains("was replaced and does not contain"), "{said}");
+    place.assert_kept(&[&first, &second]);
+    let said = run(&place.repo, &["run", "--retry", &second]).with_code(2);
+    assert!(said.err.contains("what runs in `production`"), "{}", said.err);
+}
+
+#[test]
+fn everything_where_git_has_removed_a_history() {
+    const REF: &str = "refs/tinyci/deploys/production";
+    let (place, first) = Place::with(CONFIG);
+    place.deploy(&first, "production");
+    let second = place.commit();
+    let before = builds_in(place.repo.path());
+    place.repo.git(&["update-ref", "-d", REF]);
+    place.repo.git(&["gc", "-q", "--prune=now"]);
+    for act in [&["prune", "--keep", "0"][..], &["compact", "-n", "0"]] {
+        let said = run(&place.repo, act).with_code(4);
+        assert!(said.err.contains("nobody knows what runs there"), "{}", said.err);
+        assert_eq!(builds_in(place.repo.path()), before);
+    }
+    // Once a run, however often that run looks.
+    place.repo.commit("third");
+    let said = place.tinyci(&["run", "--all"]).out;
+    assert_eq!(said.matches("cannot be restored").count(), 1, "{said}");
+    // A job works beside what may be live.
+    place.tinyci(&["run", "--retry", &first]);
+    assert!(place.build_dir(&first).join("export/large").is_file());
+
+    place.deploy(&second, "production");
+    place.assert_kept(&[&second, &place.repo.git(&["rev-parse", "main"])]);
+}
+
 #[test]
 fn kept_builds_that_are_more_than_a_limit_are_named_with_their_size() {
     let (place, first) = Place::with(CONFIG);

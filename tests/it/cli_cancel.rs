@@ -132,8 +132,8 @@ fn the_whole_run_ends_without_a_name() {
 
 #[test]
 fn a_request_whose_run_was_killed_ends_nothing_later() {
-    let stage = Hung::new();
     for args in [&["cancel", "HEAD~"][..], &["cancel"]] {
+        let stage = Hung::new();
         let mut first = stage.start();
         // It holds the lock and sees nothing any more.
         signal(&first, Signal::STOP);

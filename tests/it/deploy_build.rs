@@ -141,6 +141,36 @@ fn a_red_rebuild_ends_the_deployment_and_is_no_verdict() {
     assert!(!site.read("live").is_empty());
 }
 
+/// The script is green on the topic by other commands than on main.
+#[cfg(feature = "rhai")]
+#[test]
+fn a_green_commit_runs_first_for_the_branch_that_it_was_not_tested_for() {
+    let site = Site::new();
+    let script = "fn build(ctx) { sh(`echo ${ctx.branch} > built`); }\n\
+                  fn test(ctx) { if ctx.branch == \"main\" { sh(\"test ! -e @/broken\"); } }\n\
+                  fn deploy(ctx) { sh(\"cp built @/live\"); }\n";
+    site.repo.write(".tinyci.rhai", script.replace('@', site.repo.outside().to_str().unwrap()));
+    let id = site.repo.commit("script");
+    site.repo.git(&["branch", "-q", "topic"]);
+    site.repo.git(&["checkout", "-q", "--orphan", "main2"]);
+    site.repo.git(&["branch", "-q", "-D", "main"]);
+    site.says(&["run", "topic"]).with_code(0);
+    site.repo.git(&["checkout", "-q", "-f", "-B", "main", "topic"]);
+    assert_eq!(site.plan(&["deploy"])["build"], "other_branch");
+    let shown = site.says(&["deploy", "-n"]).with_code(0).out;
+    assert!(shown.contains("built and tested for `main` first"), "{shown}");
+
+    fs::write(site.path("broken"), "").unwrap();
+    let said = site.says(&["deploy", "--yes"]).with_code(1);
+    assert!(said.out.contains("its build was of another branch"), "{}{}", said.out, said.err);
+    assert_eq!(site.verdict(&id).as_deref(), Some("success"), "on the topic it is green");
+    fs::remove_file(site.path("broken")).unwrap();
+    site.says(&["deploy", "--yes"]).with_code(0);
+    assert_eq!(site.read("live"), "main\n");
+    assert_eq!(site.plan(&["deploy"])["build"], "there");
+    assert_eq!(site.records(&id).len(), 3);
+}
+
 /// A green word over an export that no finished job left.
 #[test]
 fn what_a_canceled_retry_leaves_is_no_build() {
@@ -238,6 +268,7 @@ fn bare_deploys_the_files_at_once_and_says_so_on_record() {
     site.says(&["deploy", "--bare", "--yes"]).with_code(0);
     let newest = site.deployments().remove(0);
     assert_eq!((&newest["bare"], site.records(&id).len()), (&true.into(), 1));
+    assert!(site.says(&["deploys"]).with_code(0).out.contains(", bare"));
     site.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(site.read("live"), "built\n");
     assert!(site.deployments()[0].get("bare").is_none());

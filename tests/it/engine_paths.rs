@@ -50,7 +50,7 @@ fn move_between_repositories() {
     let head = here.head();
     for engine in [&open, &opened_late] {
         assert_eq!(engine.path(), here.repo.path());
-        let selection = Selection::revision("HEAD").retry(true);
+        let selection = Selection::revision("HEAD").retry(true).replace_live(true);
         let plan = engine.plan(&selection).unwrap();
         assert_eq!(plan.jobs[0].commit.id, head);
         let ran = Ran::of(engine, &selection);

@@ -82,6 +82,8 @@ struct Commit {
     verdict: Option<Outcome>,
     branch: String,
     ran: BTreeSet<usize>,
+    /// Those that the last job left out because nothing had changed.
+    passed: BTreeSet<usize>,
     /// Jobs since the last retry, and in all but for retries.
     jobs: usize,
     all_jobs: usize,
@@ -128,9 +130,12 @@ impl Model {
         }
         let known = commit.ran.len();
         let mut outcome = Outcome::Success;
+        commit.passed.clear();
         for (phase, when) in self.phases.iter().enumerate() {
             match when.says(&commit, branch, tags, changed, retry) {
-                Says::Passed => {}
+                Says::Passed => {
+                    commit.passed.insert(phase);
+                }
                 Says::Skip => outcome = Outcome::Skipped,
                 Says::Run => {
                     commit.ran.insert(phase);
@@ -176,7 +181,9 @@ impl Model {
             let tags = self.tagged(id);
             let says = |when: &When| when.says(commit, branch, tags, true, false);
             let mut phases = self.phases.iter().enumerate();
-            phases.any(|(phase, when)| !commit.ran.contains(&phase) && says(when) == Says::Run)
+            let lacks =
+                |phase: usize| !commit.ran.contains(&phase) && !commit.passed.contains(&phase);
+            phases.any(|(phase, when)| lacks(phase) && says(when) == Says::Run)
         };
         refs.into_iter().chain(own).find(runs_on).map(str::to_owned)
     }

@@ -154,6 +154,42 @@ fn only_what_is_new_and_only_this_option_counts() {
 }
 
 #[test]
+fn a_ref_that_would_have_a_commit_tested_again_does_not() {
+    let server = Server::new();
+    let built = server.outside("built");
+    let step = |when: &str| format!("{{run: touch '{}', when: {{{when}}}}}", built.display());
+    let topic = server.client.commit_config(&format!("build: {}\n", step("branch: main")));
+    server.client.git(&["branch", "-q", "topic"]);
+    push(&server, &["topic"]);
+    assert_eq!(server.verdicts(&[&topic]), ["skipped"]);
+    let pushed = push(&server, &[SKIP[0], SKIP[1], "topic:main"]);
+    assert_eq!(pushed.lines(), [skipped(&topic)]);
+    // A person has decided: no other ref has it tested.
+    push(&server, &["topic:again"]);
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    assert!(!built.exists());
+    // A second push says nothing new.
+    let third = push(&server, &[SKIP[0], SKIP[1], "topic:third"]);
+    assert_eq!(third.lines(), [format!("T {topic} has a verdict: skipped")]);
+    let count = server.repo.git(&["notes", "--ref", "runs/tinyci", "show", &topic]);
+    assert_eq!(count.lines().count(), 2, "{count}");
+}
+
+#[test]
+fn a_tag_that_would_have_a_commit_tested_does_not() {
+    let server = Server::new();
+    let built = server.outside("built");
+    let config = format!("build: touch '{}'\n", built.display());
+    let commit = server.client.commit_config(&config);
+    server.client.git(&["tag", "-a", "-m", "one", "v1"]);
+    let pushed = push(&server, &[SKIP[0], SKIP[1], "v1"]);
+    assert_eq!(pushed.lines(), [skipped(&commit)]);
+    assert_eq!(server.verdicts(&[&commit]), ["skipped"]);
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    assert!(!built.exists());
+}
+
+#[test]
 fn an_install_shows_that_it_allows_it_and_an_uninstall_takes_that_back() {
     let repo = TestRepo::bare();
     let config = || std::fs::read_to_string(repo.path().join("config")).unwrap();

@@ -189,6 +189,61 @@ fn a_re_test_that_runs_nothing_new_is_the_last_until_a_retry() {
     assert_eq!(count, 3);
 }
 
+/// What nothing changed for counts as passed, so that no ref has a build of it to add.
+#[test]
+fn a_build_that_nothing_changed_for_uses_up_no_re_test() {
+    let server = Server::new();
+    let config = "build: {run: 'true', when: {changed: src/**}}\n\
+                  test: {run: echo tested, when: {branch: main}}\n";
+    server.client.commit_config(config);
+    server.push(&["main"]);
+    server.client.git(&["checkout", "-q", "-b", "topic"]);
+    let tip = server.client.commit("on topic");
+    server.push(&["topic"]);
+    let pushed = server.push(&["topic:release/1"]);
+    assert_eq!(jobs(&pushed), 0, "{}", pushed.err);
+    let status = run(&server.repo, &["status"]).with_code(0).out;
+    assert!(status.contains("queued    nothing"), "{status}");
+    server.repo.git(&["update-ref", "refs/heads/main", &tip]);
+    let status = run(&server.repo, &["status"]).with_code(0).out;
+    assert!(status.contains("queued    1 commit") && !status.contains("remote's"), "{status}");
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    assert_eq!(server.verdicts(&[&tip]), ["success"]);
+}
+
+/// The branch had nothing to run before the tag came.
+#[test]
+fn a_tag_lets_the_branch_ask_whose_tip_it_names() {
+    let server = Server::new();
+    let config = "build: echo for ${TINYCI_TAG-no tag}\n\
+                  test: {run: 'true', when: {branch: main, tag: v*}}\n";
+    let commit = server.client.commit_config(config);
+    server.push(&["main:topic"]);
+    assert_eq!(jobs(&server.push(&["main"])), 0);
+    server.client.git(&["tag", "v1"]);
+    let pushed = server.push(&["v1"]);
+    assert!(pushed.has("for v1"), "{}", pushed.err);
+    assert_eq!(server.verdicts(&[&commit]), ["success"]);
+    assert_eq!(record(&server, &commit)["branch"], "main");
+}
+
+/// As in a mirror that is filled by a fetch.
+#[test]
+fn a_selected_tag_of_a_new_commit_counts_as_pushed() {
+    let server = Server::new();
+    for selected in ["refs/heads/*", "refs/tags/*"] {
+        server.repo.git(&["config", "--add", "tinyci.refs", selected]);
+    }
+    let commit = server.client.commit_config("build: test \"$TINYCI_TAG\" = v10\n");
+    let path = server.client.path().to_str().unwrap();
+    for tag in ["v10", "v9"] {
+        server.client.git(&["tag", tag]);
+    }
+    server.repo.git(&["fetch", "-q", path, "main:main", "refs/tags/*:refs/tags/*"]);
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    assert_eq!(server.verdicts(&[&commit]), ["success"]);
+}
+
 #[test]
 fn a_script_that_skips_by_branch_is_tested_where_it_does_not() {
     let server = Server::new();

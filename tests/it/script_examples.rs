@@ -68,7 +68,8 @@ impl Stage {
 
     fn run(&self) -> (Record, Vec<String>) {
         let engine = self.engine();
-        let selection = Selection::revision("HEAD").retry(true);
+        let again = self.repo.verdict("HEAD").is_some();
+        let selection = Selection::revision("HEAD").retry(again).replace_live(again);
         let summary = engine.run(&selection, &CancelToken::new(), &mut |_: &_| ()).unwrap();
         let record = summary.records.into_iter().next().unwrap();
         (record, self.calls())

@@ -259,6 +259,14 @@ fn build(plan: &DeployPlan) -> Option<String> {
             "gone: the commit is built and tested again first, which took {} the last time",
             precisely(took)
         ),
+        BuildState::OtherBranch { took } => {
+            let branch = plan.commit.branch.iter().map(|it| format!(" for `{it}`"));
+            let took = took.map(|took| format!(", which took {} the last time", precisely(took)));
+            let (branch, took) = (branch.collect::<String>(), took.unwrap_or_default());
+            printable(&format!(
+                "of another branch: the commit is built and tested{branch} first{took}"
+            ))
+        }
         BuildState::Gone { took: None } => {
             "gone: the commit is built and tested again first".to_owned()
         }

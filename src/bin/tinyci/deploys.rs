@@ -128,7 +128,12 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
             line += &format!(" ({})", printable(&proof.to_string()));
         }
     }
-    for (holds, word) in [(deployment.forced, "forced"), (deployment.rollback, "rollback")] {
+    let words = [
+        (deployment.forced, "forced"),
+        (deployment.rollback, "rollback"),
+        (deployment.bare, "bare"),
+    ];
+    for (holds, word) in words {
         if holds {
             line += &format!(", {word}");
         }

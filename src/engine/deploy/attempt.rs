@@ -119,9 +119,13 @@ pub(super) fn provide(
 ) -> Result<Provided, Error> {
     let decision = Decision::new(shared, env, environment, request)?;
     let Decision { repo, candidate, deployment, .. } = decision;
-    if request.bare || !build::is_gone(shared, &repo, &candidate, &deployment.run, cancel)? {
+    let lacking = match request.bare {
+        true => None,
+        false => build::lacking(shared, &repo, &candidate, &deployment.run, cancel)?,
+    };
+    let Some(lacking) = lacking else {
         return Ok(Provided { request: request.clone(), rebuilt: None, failed: None });
-    }
+    };
     let rebuilt = rebuild(shared, env, (&candidate, &deployment.run), cancel, events)?;
     let request = DeployRequest {
         revision: Some(candidate.commit.id.to_string()),
@@ -133,7 +137,10 @@ pub(super) fn provide(
     };
     let failed = match rebuilt.is_build(&candidate) {
         true => None,
-        false => Some(not_begun(shared, &candidate, deployment, rebuilt.record.outcome, events)),
+        false => {
+            let ended = (lacking, rebuilt.record.outcome);
+            Some(not_begun(shared, &candidate, deployment, ended, events))
+        }
     };
     Ok(Provided { request, rebuilt: Some(rebuilt), failed })
 }
@@ -143,7 +150,7 @@ fn not_begun(
     shared: &Shared,
     candidate: &Candidate,
     mut deployment: Deployment,
-    outcome: Outcome,
+    (lacking, outcome): (BuildState, Outcome),
     events: &Sender,
 ) -> Deployment {
     deployment.finished = Some(clock::now_ms());
@@ -151,7 +158,11 @@ fn not_begun(
         Outcome::Canceled => DeployOutcome::Canceled,
         _ => DeployOutcome::Failure,
     };
-    let why = format!("its build was gone, and building it again: {outcome}");
+    let was = match lacking {
+        BuildState::OtherBranch { .. } => "of another branch",
+        _ => "gone",
+    };
+    let why = format!("its build was {was}, and building it again: {outcome}");
     deployment.reason = Some(why.clone());
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
@@ -540,7 +551,7 @@ impl<'a> Attempt<'a> {
             let build = self.build();
             match self.find()? {
                 Found::Here => return Ok((build, occupied)),
-                Found::Not(BuildState::Gone { .. }) => return Err(self.went_away()),
+                Found::Not(state) if state.must_be_made() => return Err(self.went_away()),
                 Found::Packed => {
                     // To be done by one, while nobody else is in it.
                     drop(occupied);

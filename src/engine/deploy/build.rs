@@ -37,7 +37,8 @@ impl Found {
 }
 
 /// Where the build of a commit is that is to be deployed. It is there only if it is that of the
-/// record whose verdict counts; `made` is the record of a job that has made it for this deployment.
+/// record whose verdict counts, and if that was for the branch which is deployed, where this makes a
+/// difference; `made` is the record of a job that has made it for this deployment.
 pub(super) fn find(
     shared: &Shared,
     repo: &Repo,
@@ -46,6 +47,11 @@ pub(super) fn find(
 ) -> Result<Found, Error> {
     let commit = &candidate.commit;
     let counting = reports::record_of(repo, commit.id)?;
+    if made.is_none()
+        && let Some(record) = counting.as_ref().filter(|record| is_of_other_branch(record, commit))
+    {
+        return Ok(Found::Not(BuildState::OtherBranch { took: Some(record.duration) }));
+    }
     let build = shared.workspace().build(&commit.build_name());
     let whole = |record: &&Record| !lacks_build(record);
     if let Some(record) = made.or(counting.as_ref()).filter(whole) {
@@ -69,26 +75,27 @@ pub(super) fn find(
     Ok(Found::Not(BuildState::Gone { took }))
 }
 
-/// Whether a commit has to be built and tested again before it is deployed. A packed build is taken
-/// out of its archive, which need not hold an export. `id` is that of the deployment.
+/// Why a commit has to be built and tested again before it is deployed; none if it has not. A packed
+/// build is taken out of its archive, which need not hold an export. `id` is that of the deployment.
 ///
 /// # Errors
 ///
 /// As [`unpack`], and what keeps its records from being read.
-pub(super) fn is_gone(
+pub(super) fn lacking(
     shared: &Shared,
     repo: &Repo,
     candidate: &Candidate,
     id: &str,
     cancel: &CancelView,
-) -> Result<bool, Error> {
+) -> Result<Option<BuildState>, Error> {
     match find(shared, repo, candidate, None)? {
-        Found::Here => Ok(false),
+        Found::Here => Ok(None),
         Found::Packed => {
             unpack(shared, repo, &candidate.commit, id, cancel)?;
-            Ok(find(shared, repo, candidate, None)? == Found::Packed)
+            let is_empty = find(shared, repo, candidate, None)? == Found::Packed;
+            Ok(is_empty.then_some(BuildState::Gone { took: None }))
         }
-        Found::Not(state) => Ok(state.must_be_made()),
+        Found::Not(state) => Ok(Some(state).filter(|state| state.must_be_made())),
     }
 }
 
@@ -121,6 +128,12 @@ pub(super) fn unpack(
 pub(super) fn check_room(shared: &Shared) -> Result<(), Error> {
     let refusal = job::no_room(shared, &shared.workspace());
     refusal.map_or(Ok(()), |reason| Err(Error::new(ErrorKind::Io, reason)))
+}
+
+/// Whether a record's job might have done something else for the branch that a commit is deployed
+/// from: its script asked for the branch or the tags.
+fn is_of_other_branch(record: &Record, commit: &Commit) -> bool {
+    record.asked_for_ref && record.branch != commit.branch
 }
 
 /// Whether a record's job left its build out, or a part of it, because nothing had changed: what its

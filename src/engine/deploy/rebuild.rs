@@ -1,4 +1,4 @@
-//! A commit whose build is gone, built and tested again before it is deployed.
+//! A commit whose build is gone, or of another branch, built and tested again before it is deployed.
 //!
 //! Only this takes the run lock, and between two commits: a deployment whose build is there waits
 //! for no run.
@@ -87,7 +87,7 @@ pub(super) fn rebuild(
         Some(lock) => Some(lock),
         None if env.is_of_run => {
             let message = format!(
-                "the build of {short} is gone, and a run's own command cannot have it built again: \
+                "{short} has no build to deploy, and a run's own command cannot have it built again: \
                  deploy it after the run"
             );
             return Err(Error::new(ErrorKind::Busy, message));
@@ -102,9 +102,9 @@ pub(super) fn rebuild(
         Error::new(ErrorKind::Canceled, message)
     })?;
     let asked = workspace.wake_count()?;
-    let record = match build::is_gone(shared, &shared.repo()?, candidate, id, cancel) {
-        Ok(false) => Ok(None),
-        Ok(true) => rebuild_under(shared, env, &lock, commit, cancel, events).map(Some),
+    let record = match build::lacking(shared, &shared.repo()?, candidate, id, cancel) {
+        Ok(None) => Ok(None),
+        Ok(Some(_)) => rebuild_under(shared, env, &lock, commit, cancel, events).map(Some),
         Err(error) => Err(error),
     };
     lock.release()?;
