@@ -126,13 +126,17 @@ impl Ledger {
     }
 
     /// The commits that a newer one must contain to be deployed without being named: those that the
-    /// latest rollbacks left, as long as nothing was deployed since.
+    /// latest rollbacks left, as long as nothing but what runs was deployed since.
     pub(crate) fn left_by_rollback(&self) -> Vec<CommitId> {
         let mut passed = self.since_retired().iter().filter(|it| it.passed()).peekable();
         let mut left = Vec::new();
-        while let Some(back) = passed.next_if(|it| it.rollback) {
+        while let Some(newest) = passed.next() {
             let before = passed.peek().map(|it| it.commit);
-            left.extend(before.filter(|id| *id != back.commit));
+            let is_again = before == Some(newest.commit);
+            if !newest.rollback && !is_again {
+                break;
+            }
+            left.extend(before.filter(|_| !is_again));
         }
         left.retain(|id| self.running().is_none_or(|running| running.commit != *id));
         left
@@ -234,6 +238,9 @@ mod tests {
             ("+a +b +c <b <a", "bc", "bc"),
             ("+a +b <a -b wb ?b", "b", "b"),
             ("+a +b <a +b", "", ""),
+            ("+a +b <a +a +a", "b", "b"),
+            ("+a +b +c <b +b <a", "bc", "bc"),
+            ("+a +a", "", ""),
             ("+a +b <a +c", "b", ""),
             ("+a +b <a +c <a", "bc", "c"),
             ("+a +b <a <b", "a", "a"),

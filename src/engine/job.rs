@@ -336,7 +336,10 @@ fn run(
     let outcome = walked.outcome;
     let lacks = steps.memory.lacking();
     let reason = steps.keep(walked, record);
-    let discards = steps.discard(build, voice);
+    let discards = steps.discards_export();
+    if discards {
+        steps.discard(build, voice);
+    }
     let finished = clock::now_ms();
     Ok(Judged { outcome, reason, uncounted, built: true, finished, discards, lacks })
 }

@@ -67,6 +67,28 @@ fn deployed(
     Ok(found)
 }
 
+/// Why the export of this build has to stay that a deployment to this environment would discard:
+/// another environment may run it, or a link of deploy scripts leads into it.
+///
+/// # Errors
+///
+/// As [`live`], and what keeps links from being read.
+pub(super) fn needed_elsewhere(
+    (shared, repo): (&Shared, &Repo),
+    build: &Build,
+    id: CommitId,
+    environment: &str,
+) -> Result<Option<String>, Error> {
+    let export = build.export_name();
+    let mut live = maybe_live(repo, build, id, "")?.into_iter();
+    if let Some(live) = live.find(|it| it.export == export && it.environment != environment) {
+        return Ok(Some(format!("`{}` runs it too", live.environment)));
+    }
+    let mut pins = shared.workspace().pins(&shared.settings.pins)?.into_iter();
+    let pin = pins.find(|it| it.build == build.name() && it.part.as_deref() == Some(export));
+    Ok(pin.map(|pin| format!("`{}` leads into it", pin.link.display())))
+}
+
 /// Where a job works, or a deployment that makes an export of its own, which is always beside.
 pub(super) struct Ground {
     /// With the export's place.

@@ -452,3 +452,27 @@ fn of_two_live_exports_the_one_that_is_not_replaced_stays() {
     let new = site.read("staging/page");
     assert!(!new.is_empty() && new != page, "the build's own export is replaced");
 }
+
+/// A script may discard its export where it is deployed, and not where another environment runs it.
+#[cfg(feature = "rhai")]
+#[test]
+fn a_deployment_discards_no_export_that_another_environment_runs() {
+    let site = Site::new();
+    let around = site.repo.outside().display().to_string();
+    let script = "const DEPLOY = #{ environment: [\"staging\", \"production\"] };\n\
+                  fn build(ctx) { sh(\"echo 1 > page\"); }\n\
+                  fn deploy(ctx) {\n\
+                  sh(\"ln -sfn $TINYCI_EXPORT @/$TINYCI_ENVIRONMENT\");\n\
+                  if ctx.environment == \"production\" { discard_export(); }\n}\n";
+    site.repo.write(".tinyci.rhai", script.replace('@', &around));
+    let id = site.repo.commit("script");
+    site.says(&["run", "--all"]).with_code(0);
+    site.says(&["deploy", "--to", "staging", "--yes"]).with_code(0);
+    let said = site.says(&["deploy", "--yes"]).with_code(0);
+    assert!(said.out.contains("not discarded: `staging` runs it too"), "{}{}", said.out, said.err);
+    assert_eq!(site.read("staging/page"), "1\n");
+
+    site.says(&["deploys", "--retire", "staging"]).with_code(0);
+    site.says(&["deploy", "--yes"]).with_code(0);
+    assert_eq!(exports(&site.build_dir(&id)), Vec::<String>::new());
+}

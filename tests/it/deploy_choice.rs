@@ -344,3 +344,35 @@ fn many_branches_at_one_commit_cost_one_look() {
     assert_eq!(site.candidate(), first);
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
+
+/// What is refused of a push stops nothing else that came with it, and is told if nothing did.
+#[test]
+fn what_cannot_be_deployed_is_not_in_the_way_of_what_came_with_it() {
+    let (site, first) = Site::new(", branch: [main, side], auto: true");
+    site.push(&["main"]);
+    let second = site.pushed("second");
+    site.git(&["tag", "old", &first]);
+    let third = site.client().commit("third");
+    let said = site.push(&["main", "old"]).err;
+    assert!(!said.contains("nothing was deployed"), "{said}");
+    assert_eq!(site.live(), [&*first, &*second, &*third]);
+
+    // A branch that lacks what is deployed, along with one that does not.
+    site.git(&["checkout", "-q", "-b", "side", &first]);
+    site.client().commit("aside");
+    site.git(&["checkout", "-q", "main"]);
+    let fourth = site.client().commit("fourth");
+    site.push(&["side", "main"]);
+    assert_eq!(site.live().last(), Some(&fourth));
+
+    // What a forced push takes away from the branch still runs, and the pusher is told.
+    let said = site.push(&["-f", &format!("{second}:main")]).err;
+    assert!(said.contains(&format!("{}, which is deployed", &fourth[..7])), "{said}");
+    site.push(&["-f", "main"]);
+
+    site.says(&["rollback", "--yes"]).with_code(0);
+    site.git(&["tag", "again", &fourth]);
+    let said = site.push(&["again"]).err;
+    assert!(said.contains("was rolled back") && said.contains("tinyci deploy again"), "{said}");
+    assert_eq!(site.live().last(), Some(&third));
+}

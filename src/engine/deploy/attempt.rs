@@ -12,6 +12,7 @@ use super::{
         process_env::ProcessEnv,
         pump::{self, Sender},
         reports,
+        step::Steps,
         voice::Voice,
     },
     build::{self, Found},
@@ -474,16 +475,31 @@ impl<'a> Attempt<'a> {
             steps.recall(&record);
         }
         let result = steps.step(Phase::Deploy.into(), Outcome::Success);
+        self.discard(&steps, &build, voice)?;
+        let result = result
+            .ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))?;
+        Ok((result.record, result.waits))
+    }
+
+    /// Removes the export that was deployed, if the script wants that and nothing else needs it.
+    fn discard(&self, steps: &Steps<'_>, build: &Build, voice: &mut Voice) -> Result<(), Error> {
+        if !steps.discards_export() {
+            return Ok(());
+        }
+        let (id, environment) = (self.candidate.commit.id, &self.deployment.environment);
+        let at = (self.site.shared, &self.repo);
+        if let Some(needed) = live::needed_elsewhere(at, build, id, environment)? {
+            voice.warn(format!("the export is not discarded: {needed}"));
+            return Ok(());
+        }
+        steps.discard(build, voice);
         let own = self.build();
-        if steps.discard(&build, voice)
-            && own.export_name() == build.export_name()
+        if own.export_name() == build.export_name()
             && let Some(stamp) = own.stamp()
         {
             own.write_stamp(&JobStamp { export: ExportPlace::Discarded, ..stamp })?;
         }
-        let result = result
-            .ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))?;
-        Ok((result.record, result.waits))
+        Ok(())
     }
 
     /// The record of the job whose build is deployed.

@@ -177,11 +177,20 @@ fn due(
     let newest = Newest::new(&choice, &branches, &ledger)?;
     let due = Due { env, choice: &choice, branches: &branches, ledger: &ledger, newest: &newest };
     let targets = targets(repo, &branches, pushed)?;
-    let mut found = due.of_branches(&targets)?;
-    found.extend(due.of_tags(&targets)?);
-    let only = newest.only(found)?;
-    only.map(|(branch, id)| newest.candidate(branch, id)).transpose()
+    let (mut found, of_branches) = due.of_branches(&targets)?;
+    let (tagged, of_tags) = due.of_tags(&targets)?;
+    found.extend(tagged);
+    // What cannot be deployed is in nobody's way who pushed it along with what can.
+    match (newest.only(found)?, of_branches.or(of_tags)) {
+        (Some((branch, id)), _) => newest.candidate(branch, id).map(Some),
+        (None, Some(refusal)) => Err(refusal),
+        (None, None) => Ok(None),
+    }
 }
+
+/// Candidates with their branches, and why something was refused that somebody may expect to be
+/// deployed.
+type Looked<'a> = (Vec<(&'a Branch, CommitId)>, Option<Error>);
 
 /// What is looked at to find what a push deploys.
 struct Due<'a> {
@@ -194,19 +203,19 @@ struct Due<'a> {
 
 impl<'a> Due<'a> {
     /// The newest candidate of each pushed branch, if this push brought it.
-    fn of_branches(&self, targets: &[Target<'a>]) -> Result<Vec<(&'a Branch, CommitId)>, Error> {
-        let mut found = Vec::new();
+    fn of_branches(&self, targets: &[Target<'a>]) -> Result<Looked<'a>, Error> {
+        let (mut found, mut refusal) = (Vec::new(), None);
         for target in targets {
             let Target::Branch { branch, old, new } = target else { continue };
             let mut offered = Vec::new();
             match self.newest.offer(branch)? {
                 Offer::Elsewhere => {}
-                Offer::Lacks(id)
-                    if self.brought(*old, *new, id)? && self.follows(branch, id)? =>
-                {
-                    return Err(self.not_on(branch));
+                Offer::Lacks(id) => {
+                    let is_news = self.took_away(*old)? || self.brought(*old, *new, id)?;
+                    if is_news && self.is_meant(branch, id)? {
+                        refusal = refusal.or_else(|| Some(self.not_on(branch)));
+                    }
                 }
-                Offer::Lacks(_) => {}
                 Offer::Found(ids) => offered = ids,
             }
             // Of several none is due unless one is that came now.
@@ -219,32 +228,34 @@ impl<'a> Due<'a> {
                 found.extend(self.newest.only(offered)?);
             }
         }
-        Ok(found)
+        Ok((found, refusal))
     }
 
-    /// The newest commit that a pushed tag names, if it contains what is deployed.
-    fn of_tags(&self, targets: &[Target<'a>]) -> Result<Option<(&'a Branch, CommitId)>, Error> {
-        let (mut found, mut lacking) = (Vec::new(), Vec::new());
+    /// The newest commit that a pushed tag names, if it contains what is deployed and was not rolled
+    /// back.
+    fn of_tags(&self, targets: &[Target<'a>]) -> Result<Looked<'a>, Error> {
+        let (mut found, mut refused) = (Vec::new(), Vec::new());
         for target in targets {
             let Target::Tag { name, commit } = target else { continue };
             let Some(branch) = self.branch_of_tagged(*commit)? else { continue };
-            if !self.newest.contains_deployed(*commit)? {
-                lacking.push((branch, *commit, name));
-            } else if self.newest.may_follow(*commit)? && self.follows(branch, *commit)? {
+            let is_above = self.newest.contains_deployed(*commit)?;
+            if !is_above || !self.newest.may_follow(*commit)? {
+                refused.push((branch, *commit, (name, is_above)));
+            } else if self.follows(branch, *commit)? {
                 found.push((branch, *commit));
             }
         }
         if !found.is_empty() {
-            return self.newest.only(found);
+            return Ok((self.newest.only(found)?.into_iter().collect(), None));
         }
-        let newest = self.newest.maxima(lacking.iter().map(|(_, id, _)| *id).collect())?;
-        for (branch, id, name) in lacking.into_iter().filter(|(_, id, _)| newest.contains(id)) {
+        let newest = self.newest.maxima(refused.iter().map(|(_, id, _)| *id).collect())?;
+        for (branch, id, tag) in refused.into_iter().filter(|(_, id, _)| newest.contains(id)) {
             // Also one that was deployed before: whoever pushes its tag may expect it again.
             if self.is_meant(branch, id)? {
-                return Err(self.tag_lacks(name));
+                return Ok((Vec::new(), Some(self.tag_refused(tag.0, tag.1))));
             }
         }
-        Ok(None)
+        Ok((Vec::new(), None))
     }
 
     /// The branch that a green commit with a tag deploys from.
@@ -280,6 +291,12 @@ impl<'a> Due<'a> {
         Ok(!had && repo.reaches(new, id)?)
     }
 
+    /// Whether what is deployed was on a branch before it was pushed, which has lost it.
+    fn took_away(&self, old: Option<CommitId>) -> Result<bool, Error> {
+        let had = old.map(|old| self.newest.contains_deployed(old)).transpose()?;
+        Ok(had.unwrap_or(false))
+    }
+
     fn deployed(&self) -> String {
         self.newest.deployed().map_or_else(|| "nothing".to_owned(), |id| id.short())
     }
@@ -295,17 +312,22 @@ impl<'a> Due<'a> {
         Error::new(ErrorKind::InvalidArg, message)
     }
 
-    fn tag_lacks(&self, tag: &str) -> Error {
+    fn tag_refused(&self, tag: &str, is_above: bool) -> Error {
         let environment = self.choice.environment;
         let to = match environment {
             DeployRules::PRODUCTION => String::new(),
             other => format!(" --to {other}"),
         };
-        let message = format!(
-            "`{tag}` does not contain {}, which is deployed to `{environment}`: `tinyci deploy \
-             {tag}{to}` deploys it all the same",
-            self.deployed()
-        );
+        let why = match is_above {
+            true => format!("was rolled back in `{environment}`, or lacks what was"),
+            false => {
+                format!(
+                    "does not contain {}, which is deployed to `{environment}`",
+                    self.deployed()
+                )
+            }
+        };
+        let message = format!("`{tag}` {why}: `tinyci deploy {tag}{to}` deploys it all the same");
         Error::new(ErrorKind::InvalidArg, message)
     }
 }

@@ -242,12 +242,17 @@ impl<'a> Newest<'a> {
         if self.rolled_back.contains(&id) {
             return Ok(false);
         }
+        Ok(self.lacks_left(id)?.is_none())
+    }
+
+    /// What a rollback left and a commit would have to contain.
+    fn lacks_left(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
         for left in &self.left {
             if !self.choice.repo.reaches(id, *left)? {
-                return Ok(false);
+                return Ok(Some(*left));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     pub(super) fn is_green(&self, id: CommitId) -> Result<bool, Error> {
@@ -278,7 +283,10 @@ impl<'a> Newest<'a> {
                 Some(Outcome::Success) if self.rolled_back.contains(&newer) => {
                     "it was rolled back".to_owned()
                 }
-                Some(Outcome::Success) => format!("it was never the tip of `{}`", branch.name),
+                Some(Outcome::Success) => match self.lacks_left(newer)? {
+                    Some(left) => format!("it lacks {}, which was rolled back", left.short()),
+                    None => format!("it was never the tip of `{}`", branch.name),
+                },
                 Some(outcome) => format!("its verdict is {outcome}"),
                 None if !repo.has_config(newer)? => "it has no config".to_owned(),
                 None => "it has no verdict".to_owned(),

@@ -339,19 +339,19 @@ impl Steps<'_> {
         skip_reason
     }
 
-    /// Removes the export, if a step wants it gone; true if one did.
-    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) -> bool {
-        let wanted = self.memory.discards_export();
-        if !wanted {
-            return false;
-        }
+    /// Whether a step wants the export gone.
+    pub(super) fn discards_export(&self) -> bool {
+        self.memory.discards_export()
+    }
+
+    /// Removes the export.
+    pub(super) fn discard(&self, build: &Build, voice: &mut Voice) {
         match build.discard() {
             Ok(left) => left.into_iter().for_each(|left| voice.warn(left.to_string())),
             Err(error) => {
                 voice.warn(format!("the export could not be removed: {}", error.report()));
             }
         }
-        wanted
     }
 
     /// True if there is anything to do at a step.
