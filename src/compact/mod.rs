@@ -158,10 +158,13 @@ pub(crate) fn compact(
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
 ) -> Result<Compaction, Error> {
-    let Some(folder) = workspace.builds_folder()? else { return Ok(Compaction::default()) };
+    let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
+    let Some(folder) = workspace.builds_folder()? else {
+        let unmatched = leave.into_iter().filter(|word| !word.trim().is_empty()).collect();
+        return Ok(Compaction { unmatched, ..Compaction::default() });
+    };
     let not_removed = folder.clear_leftovers()?;
     let names = folder.build_names()?;
-    let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
     let dated = names.iter().map(|name| (name.as_str(), workspace.build(name).last_run()));
     let retention = retention(dated, options.newest, &leave, &kept()?);
     let unmatched = retention.unmatched.into_iter().map(str::to_owned).collect();

@@ -87,9 +87,10 @@ impl<'a> Drive<'a> {
         events: Sender,
     ) -> Result<Self, Error> {
         let repo = shared.repo()?;
-        let wanted = Wanted::resolve(shared, &repo, selection)?;
         let workspace = shared.workspace();
+        // Before anything is said of builds: they may be another repository's.
         workspace.own_builds()?;
+        let wanted = Wanted::resolve(shared, &repo, selection)?;
         Ok(Self {
             shared,
             env,

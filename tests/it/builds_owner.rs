@@ -83,8 +83,9 @@ fn copied(from: &Path, to: &Path) {
 }
 
 /// Everything that would write into the folder, or remove from it.
-const WRITERS: [&[&str]; 7] = [
+const WRITERS: [&[&str]; 8] = [
     &["run", "--all"],
+    &["run", "--retry", "HEAD"],
     &["run", "--retry", "HEAD~2"],
     &["deploy", "--yes"],
     &["rollback", "--yes"],

@@ -295,7 +295,8 @@ fn a_forced_commit_is_deployed_if_its_build_can_be_made() {
 /// What is there waits for no run; what is gone takes its turn between two commits.
 #[test]
 fn a_rebuild_takes_the_lock_between_two_commits_and_the_run_goes_on() {
-    let (site, first) = Site::green("build: date +%N > built\ndeploy: cp built @/live\n");
+    let config = "build: date +%N > built && cp built @/rebuilt\ndeploy: cp built @/live\n";
+    let (site, first) = Site::green(config);
     let gate = Gate::new(site.path("gate"));
     let build = serde_json::to_string(&gate.command()).unwrap();
     let held = site.commit(&format!("build: {build}\n"));
@@ -309,7 +310,8 @@ fn a_rebuild_takes_the_lock_between_two_commits_and_the_run_goes_on() {
     assert!(is_running(&site.repo.path().join(".git")), "a build that is there waits for nobody");
 
     site.lose(&first);
-    fs::remove_file(site.path("live")).unwrap();
+    // What is deployed after that is under no lock.
+    fs::remove_file(site.path("rebuilt")).unwrap();
     let log = site.path("log");
     let mut deploy = tinyci(site.repo.path());
     deploy.args(["deploy", &first, "--yes"]).stdout(fs::File::create(&log).unwrap());

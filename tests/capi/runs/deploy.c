@@ -110,7 +110,7 @@ static void reports(tinyci_engine *engine) {
     CHECK(strstr(json, "\"key\":\"tinyci.jobs\"") != NULL && json[strlen(json) - 1] == '\n');
     tinyci_string_free(json);
     OK(tinyci_prune(engine, 0, -1, -1, TINYCI_PRUNE_DRY_RUN, NULL, &json, &err));
-    CHECK(strstr(json, "\"dry_run\":true") != NULL && count_of(json, "\"name\"") == 0);
+    CHECK(strstr(json, "\"dry_run\":true") != NULL && strstr(json, "\"removed\":[]") != NULL);
     tinyci_string_free(json);
     FAILS(tinyci_prune(engine, -1, -1, -1, 0, NULL, NULL, &err), TINYCI_INVALID_ARG);
     OK(tinyci_prune(engine, -1, 3600 * 1000, INT64_MAX, 0, NULL, NULL, &err));
