@@ -52,10 +52,7 @@ impl ApprovalRules {
         let named = |(name, _): &&(String, bool)| name.eq_ignore_ascii_case(environment);
         match self.named.iter().rfind(named) {
             Some((_, wanted)) => *wanted,
-            None => self.environments.iter().any(|pattern| match pattern.strip_suffix('*') {
-                Some(beginning) => environment.starts_with(beginning),
-                None => pattern == environment,
-            }),
+            None => self.environments.iter().any(|pattern| matches(pattern, environment)),
         }
     }
 
@@ -162,6 +159,16 @@ fn same(one: &str, other: &str) -> bool {
     !one.is_empty() && one.eq_ignore_ascii_case(other)
 }
 
+/// True if a name, or the beginning of one before `*`, is that of an environment. Letter case makes no
+/// difference, as in the keys of git's configuration.
+fn matches(pattern: &str, environment: &str) -> bool {
+    let (pattern, environment) = (pattern.to_ascii_lowercase(), environment.to_ascii_lowercase());
+    match pattern.strip_suffix('*') {
+        Some(beginning) => environment.starts_with(beginning),
+        None => pattern == environment,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -184,7 +191,7 @@ mod tests {
         rules.name_environment("eu.West", true);
         rules.name_environment("eu_test", true);
         rules.name_environment("eu_test", false);
-        let wanted = ["production", "Production", "eu.west", "eu_1", "2nd"];
+        let wanted = ["production", "Production", "eu.west", "EU_1", "2ND"];
         assert!(wanted.iter().all(|name| rules.wants(name)));
         let free = ["eu_test", "eu", "staging", "productions", "2n"];
         assert!(free.iter().all(|name| !rules.wants(name)), "{rules:?}");
