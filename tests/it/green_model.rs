@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tinyci::{CancelToken, Engine, Event, Outcome, Record, Selection, StepName};
+use tinyci::{CancelToken, DeployRequest, Engine, Event, Outcome, Record, Selection, StepName};
 
 use crate::support::TestRepo;
 
@@ -209,7 +209,8 @@ impl Replay {
         let (server, client) = (TestRepo::bare(), TestRepo::new());
         client.git(&["remote", "add", "origin", server.path().to_str().unwrap()]);
         let config = format!(
-            "build: {{run: 'true'{}}}\ntest: {{run: test ! -e broken{}}}\n",
+            "build: {{run: 'true'{}}}\ntest: {{run: test ! -e broken{}}}\n\
+             deploy: {{run: 'true', branch: main}}\n",
             phases[0].yaml(),
             phases[1].yaml()
         );
@@ -300,7 +301,19 @@ impl Replay {
         text.lines().map(|line| Record::from_json(line).unwrap()).collect()
     }
 
+    /// What would be deployed is green, and what its branch once was.
+    fn check_deployment(&self, history: &str) {
+        let plan = self.engine.deploy_plan("production", DeployRequest::newest());
+        let Ok(plan) = plan else { return };
+        let id = plan.commit.id.to_string();
+        let line = self.model.below(self.model.branches["main"]);
+        let commits = line.into_iter().map(|it| &self.model.commits[it]);
+        let found = commits.filter(|it| it.id == id).map(|it| it.verdict).next();
+        assert_eq!(found, Some(Some(Outcome::Success)), "{id} would be deployed {history}");
+    }
+
     fn check(&self, history: &str) {
+        self.check_deployment(history);
         for (number, commit) in self.model.commits.iter().enumerate() {
             let word = self.server.verdict(&commit.id);
             let expected = commit.verdict.unwrap().verdict().unwrap().word();
