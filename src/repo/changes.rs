@@ -2,7 +2,7 @@
 
 use git2::{Delta, Oid, Sort, TreeWalkMode, TreeWalkResult};
 
-use super::{Repo, commit_id, git_error, history, oid};
+use super::{Repo, commit_id, git_error, history, oid, refs::tip_of};
 use crate::{commit::CommitId, error::Error, outcome::Verdict};
 
 impl Repo {
@@ -65,10 +65,18 @@ impl Repo {
     /// The tags that name this commit, annotated ones too, without `refs/tags/`.
     pub(crate) fn tags_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
         let wanted: Oid = oid(id)?;
-        let tags = self.selected(&["refs/tags/*".to_owned()])?;
-        let names = tags.iter().filter(|(_, tip)| **tip == wanted);
-        let short = names.map(|(name, _)| lossy(name.strip_prefix(b"refs/tags/").unwrap_or(name)));
-        Ok(short.collect())
+        let unlisted = |source| git_error(format!("the tags of {self} cannot be listed"), source);
+        let mut names = Vec::new();
+        // By their prefix: a second look asks this of many refs, of which few are tags.
+        for tag in self.git.references_glob("refs/tags/*").map_err(unlisted)? {
+            let tag = tag.map_err(unlisted)?;
+            if tip_of(self, &tag)? == Some(wanted) {
+                let name = tag.name_bytes();
+                names.push(lossy(name.strip_prefix(b"refs/tags/").unwrap_or(name)));
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// The id that git gives the contents of a file.

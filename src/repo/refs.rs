@@ -114,7 +114,7 @@ impl Reachable<'_> {
 ///
 /// Most refs name commits directly, of which nothing is read but their kind: repositories have
 /// thousands of refs, and every scan looks at all of them.
-fn tip_of(repo: &Repo, reference: &Reference<'_>) -> Result<Option<Oid>, Error> {
+pub(super) fn tip_of(repo: &Repo, reference: &Reference<'_>) -> Result<Option<Oid>, Error> {
     let name = String::from_utf8_lossy(reference.name_bytes());
     let target = match reference.target() {
         Some(target) => target,
