@@ -47,6 +47,7 @@ class DeployTest < Minitest::Test
       assert_equal :invalid_arg, assert_raises(TinyCI::Error) { run.each { nil } }.status
       assert_nil run.deployment
       assert engine.deploy(revision: red, force: true) { nil }.deployment["forced"]
+      assert engine.deploy(revision: red, force: true, bare: true) { nil }.deployment["bare"]
       assert_raises(ArgumentError) { engine.deploy(revison: red) }
     end
   end
