@@ -39,7 +39,7 @@ test("an engine stays that of its repository wherever the process goes", async (
     process.chdir(there.around);
     const engine = await opening;
     assert.equal(engine.path, here.repository.path);
-    const selected = { revisions: ["HEAD"], retry: true };
+    const selected = { revisions: ["HEAD"], retry: true, replaceLive: true };
     const plan = await engine.plan(selected);
     assert.equal(plan.jobs[0].commit.id, here.repository.git("rev-parse", "HEAD"));
     assert.equal(outputOf(await eventsOf(engine.run(selected))), "built here\n");
