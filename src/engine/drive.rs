@@ -470,16 +470,11 @@ impl<'a> Drive<'a> {
         prepare_builds(self.shared, &self.workspace, &self.repo)?;
         self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
         self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
+        let beside = (&self.workspace, &self.logs);
         let site = Site {
-            shared: self.shared,
-            workspace: &self.workspace,
-            logs: &self.logs,
-            executor: self.shared.executor(guard, &self.events),
-            env: self.env,
-            cancel: &self.cancel,
-            events: &self.events,
             pipeline: self.wanted.pipeline.as_ref(),
             replaces_live: self.wanted.replaces_live,
+            ..Site::new((self.shared, self.env), beside, guard, &self.cancel, &self.events)
         };
         let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
         let books = Books { attempts, lock, active: &active };

@@ -36,6 +36,7 @@ use crate::{
     mask::Masks,
     outcome::{Outcome, Verdict},
     pipeline::{Hook, Pipeline, StepName, When},
+    process::Guard,
     record::Record,
     repo::{Replace, Repo, Written},
     request_context::RequestContext,
@@ -456,6 +457,22 @@ impl<'a> JobSource<'a> {
             host_name: host_name(),
             ..Facts::of(commit)
         }
+    }
+}
+
+impl<'a> Site<'a> {
+    /// Where the steps of these commits run by their own configs, and nothing that is live is
+    /// touched.
+    pub(super) fn new(
+        (shared, env): (&'a Shared, &'a ProcessEnv),
+        (workspace, logs): (&'a Workspace, &'a Logs),
+        guard: &Arc<Guard>,
+        cancel: &'a CancelView,
+        events: &'a Sender,
+    ) -> Self {
+        let executor = shared.executor(guard, events);
+        let (pipeline, replaces_live) = (None, false);
+        Self { shared, workspace, logs, executor, env, cancel, events, pipeline, replaces_live }
     }
 }
 

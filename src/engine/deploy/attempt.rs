@@ -194,17 +194,7 @@ pub(super) fn deploy_under(
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let site = Site {
-        shared,
-        workspace: &workspace,
-        logs: &logs,
-        executor: shared.executor(&guard, events),
-        env,
-        cancel,
-        events,
-        pipeline: None,
-        replaces_live: false,
-    };
+    let site = Site::new((shared, env), (&workspace, &logs), &guard, cancel, events);
     let done = Attempt::new(&site, environment, provided).and_then(Attempt::run);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();

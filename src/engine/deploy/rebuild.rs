@@ -150,17 +150,7 @@ fn rebuild_under(
     let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
     let job = Job::new(commit.clone(), Reason::Rebuild);
     events.send(Event::Planned { meta: pump::meta(), jobs: vec![job.clone()] });
-    let site = Site {
-        shared,
-        workspace: &workspace,
-        logs: &logs,
-        executor: shared.executor(&guard, events),
-        env,
-        cancel,
-        events,
-        pipeline: None,
-        replaces_live: false,
-    };
+    let site = Site::new((shared, env), (&workspace, &logs), &guard, cancel, events);
     let id = job::run_id();
     lock.introduce(&job::host_name(), &id);
     let active = ActiveJobs::new(&workspace, &id, cancel);
