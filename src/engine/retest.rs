@@ -14,14 +14,14 @@ use super::{
     handle::Shared,
     job::JobSource,
     scripts::Scripts,
-    step::{unmet, whole_commit_unmet},
+    step::{left_out_of, unmet, whole_commit_unmet},
 };
 use crate::{
     commit::{CommitId, Text},
     error::Error,
     job::{Job, Reason},
     outcome::Verdict,
-    pipeline::{Hook, Phase, Pipeline, StepName, When},
+    pipeline::{Hook, Phase, Pipeline, Step, StepName},
     repo::{Line, Repo},
     retest::{JudgedFor, PastJobs},
     selection::Update,
@@ -37,6 +37,15 @@ pub(super) struct SecondLook<'a> {
     pub(super) pushes: &'a [Vec<Update>],
     /// How many such jobs one push may start; any number if it says nothing.
     pub(super) limit: Option<usize>,
+}
+
+/// A job that a ref asks for.
+struct Asked {
+    job: Job,
+    /// The ref's full name.
+    name: Text,
+    /// What is remembered if it is left alone; a commit without a verdict needs nothing.
+    decision: Option<String>,
 }
 
 /// What a second look found.
@@ -61,12 +70,13 @@ impl SecondLook<'_> {
             return Ok(Found::default());
         }
         let settled = self.repo.verdicts_of(refs.iter().chain(&tags).map(|(_, tip)| *tip))?;
-        let mut jobs = Vec::new();
+        let mut asked: Vec<Asked> = Vec::new();
         for (name, tip) in &tags {
             let asks =
                 !settled.contains_key(tip) && !due.contains(tip) && self.repo.has_config(*tip)?;
-            if asks && !jobs.iter().any(|(job, _): &(Job, Text)| job.commit.id == *tip) {
-                jobs.push((self.of_tag(*tip, name)?, name.clone()));
+            if asks && !asked.iter().any(|it| it.job.commit.id == *tip) {
+                let (job, name) = (self.of_tag(*tip, name)?, name.clone());
+                asked.push(Asked { job, name, decision: None });
             }
         }
         refs.extend(tags);
@@ -78,8 +88,8 @@ impl SecondLook<'_> {
             skipped.entry(tip).or_default().push(name);
         }
         let mut after = LookedAt::default();
-        jobs.extend(self.again(skipped, &before, &mut after)?);
-        let found = self.limited(self.oldest_first(jobs)?, &mut after)?;
+        asked.extend(self.again(skipped, &before, &mut after)?);
+        let found = self.limited(self.oldest_first(asked)?, &mut after)?;
         after.ground = if found.jobs.is_empty() { ground } else { String::new() };
         if after != before {
             workspace.keep_looked_at(&after);
@@ -98,8 +108,8 @@ impl SecondLook<'_> {
         let refs = named.cloned().into_iter();
         let refs = refs.chain(selected.filter(|(_, tip)| *tip == id).map(|(name, _)| name));
         let skipped = BTreeMap::from([(id, refs.collect())]);
-        let mut jobs = self.again(skipped, &LookedAt::default(), &mut LookedAt::default())?;
-        Ok(jobs.pop().map(|(job, _)| job))
+        let mut asked = self.again(skipped, &LookedAt::default(), &mut LookedAt::default())?;
+        Ok(asked.pop().map(|asked| asked.job))
     }
 
     /// The tags that were pushed and are still there, but for those that are selected anyway.
@@ -151,11 +161,11 @@ impl SecondLook<'_> {
         skipped: BTreeMap<CommitId, Vec<Text>>,
         before: &LookedAt,
         after: &mut LookedAt,
-    ) -> Result<Vec<(Job, Text)>, Error> {
+    ) -> Result<Vec<Asked>, Error> {
         let records = self.repo.record_texts(skipped.keys().copied())?;
         let tags = self.tags_by_commit()?;
         let pushed = pushed_tags(self.repo, self.pushes, &|id| skipped.contains_key(id))?;
-        let mut jobs = Vec::new();
+        let mut asked = Vec::new();
         for (id, refs) in skipped {
             let text = records.get(&id).map(Vec::as_slice).unwrap_or_default();
             let key = self.decision_key(id, text, of_commit(&tags, id));
@@ -172,51 +182,51 @@ impl SecondLook<'_> {
                     if let Some(job) =
                         candidate.as_ref().and_then(|it| it.job_for(&name).transpose())
                     {
-                        jobs.push((job?, name));
+                        asked.push(Asked { job: job?, name, decision: Some(decision) });
                         break;
                     }
                 }
                 after.decisions.insert(decision);
             }
         }
-        Ok(jobs)
+        Ok(asked)
     }
 
     /// An ancestor comes first: `changed` compares with the nearest green one.
-    fn oldest_first(&self, mut jobs: Vec<(Job, Text)>) -> Result<Vec<(Job, Text)>, Error> {
-        let ids: Vec<CommitId> = jobs.iter().map(|(job, _)| job.commit.id).collect();
+    fn oldest_first(&self, mut asked: Vec<Asked>) -> Result<Vec<Asked>, Error> {
+        let ids: Vec<CommitId> = asked.iter().map(|it| it.job.commit.id).collect();
         let order = self.repo.by_topology(&ids)?.into_iter().zip(0..);
         let order: HashMap<CommitId, usize> = order.collect();
-        jobs.sort_by_key(|(job, _)| order.get(&job.commit.id).copied());
-        Ok(jobs)
+        asked.sort_by_key(|it| order.get(&it.job.commit.id).copied());
+        Ok(asked)
     }
 
     /// Of a push that asks for too many jobs those for HEAD's branch and for the newest tag. The
     /// others are decided against, until somebody names them.
-    fn limited(&self, jobs: Vec<(Job, Text)>, after: &mut LookedAt) -> Result<Found, Error> {
-        let mut found = Found { jobs, left: Vec::new() };
-        let head = self.repo.ref_tips(&["refs/heads/*".to_owned()])?.into_iter().next();
-        let head = head.map(|(name, _)| name);
+    fn limited(&self, mut asked: Vec<Asked>, after: &mut LookedAt) -> Result<Found, Error> {
+        let mut left = Vec::new();
         for push in self.pushes {
             let names: HashSet<&Text> = push.iter().map(|update| &update.reference).collect();
-            let of_push = found.jobs.iter().filter(|(_, name)| names.contains(name));
-            let of_push: Vec<&(Job, Text)> = of_push.collect();
-            if self.limit.is_none_or(|limit| of_push.len() <= limit) {
+            let of_push = || asked.iter().filter(|it| names.contains(&it.name));
+            if self.limit.is_none_or(|limit| of_push().count() <= limit) {
                 continue;
             }
-            let tagged = of_push.iter().filter(|(job, _)| job.tag.is_some());
-            let tagged: Vec<CommitId> = tagged.map(|(job, _)| job.commit.id).collect();
-            let newest = self.repo.by_topology(&tagged)?.pop();
-            let stays = |(job, name): &(Job, Text)| {
-                let is_newest = job.tag.is_some() && Some(job.commit.id) == newest;
-                !names.contains(name) || Some(name) == head.as_ref() || is_newest
+            let head = self.repo.ref_tips(&["refs/heads/*".to_owned()])?.into_iter().next();
+            let head = head.map(|(name, _)| name);
+            let tagged = of_push().filter(|it| it.job.tag.is_some()).map(|it| it.job.commit.id);
+            let newest = self.repo.by_topology(&tagged.collect::<Vec<_>>())?.pop();
+            let stays = |it: &Asked| {
+                let is_newest = it.job.tag.is_some() && Some(it.job.commit.id) == newest;
+                !names.contains(&it.name) || Some(&it.name) == head.as_ref() || is_newest
             };
-            let (stay, left): (Vec<_>, Vec<_>) = found.jobs.into_iter().partition(stays);
-            found.left.extend(left.into_iter().map(|(_, name)| name));
-            found.jobs = stay;
+            let (stay, goes): (Vec<_>, Vec<_>) = asked.into_iter().partition(stays);
+            left.extend(goes);
+            asked = stay;
         }
-        self.remember_left(&found.left, after)?;
-        Ok(found)
+        // A skipped commit that is left alone is not looked at again for the same ref.
+        after.decisions.extend(left.iter_mut().filter_map(|it: &mut Asked| it.decision.take()));
+        let jobs = asked.into_iter().map(|it| (it.job, it.name)).collect();
+        Ok(Found { jobs, left: left.into_iter().map(|it| it.name).collect() })
     }
 
     /// All tags, by the commit that they name: a branch may ask for a job once its tip has one.
@@ -226,22 +236,6 @@ impl SecondLook<'_> {
             tags.entry(commit).or_default().push(name);
         }
         Ok(tags)
-    }
-
-    /// A skipped commit that is left alone is not looked at again for the same ref.
-    fn remember_left(&self, left: &[Text], after: &mut LookedAt) -> Result<(), Error> {
-        if left.is_empty() {
-            return Ok(());
-        }
-        let tags = self.tags_by_commit()?;
-        for name in left {
-            let Some(id) = self.repo.ref_tip(name)? else { continue };
-            let texts = self.repo.record_texts([id])?;
-            let text = texts.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let key = self.decision_key(id, text, of_commit(&tags, id));
-            after.decisions.insert(format!("{key} {name}"));
-        }
-        Ok(())
     }
 }
 
@@ -321,17 +315,10 @@ impl<'a> Candidate<'a> {
                 _ => None,
             };
             let Some(step) = self.pipeline.step(*name) else { continue };
-            let when = |step: &crate::pipeline::Step| {
-                let when = When { changed: Vec::new(), ..step.when.clone() };
-                unmet(&facts, &when, false, &|_| Ok(true))
-            };
-            if when(step)?.is_some() {
-                continue;
-            }
-            let before = before.and_then(|hook| self.pipeline.step(hook));
-            let before = before.filter(|hook| matches!(when(hook), Ok(None)));
-            let mut wanted = before.into_iter().chain([step]).flat_map(|step| &step.secrets);
-            if wanted.all(|secret| secrets.check(secret).is_ok()) {
+            let steps = (step, before.and_then(|hook| self.pipeline.step(hook)));
+            // As if everything had changed.
+            let unmet = |step: &Step| unmet(&facts, &step.when, false, &|_| Ok(true));
+            if left_out_of(steps, &unmet, &|secret| secrets.check(secret))?.is_none() {
                 return Ok(true);
             }
         }

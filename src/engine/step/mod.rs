@@ -230,19 +230,9 @@ impl Steps<'_> {
         let StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest) = name else { return None };
         let phase = StepName::from(name.decides()?);
         let step = self.pipeline.step(phase)?;
-        let found = self.unmet(step).and_then(|unmet| match unmet {
-            Some(unmet) => Ok(Some(StepEnd::left_out(unmet))),
-            None => {
-                let hook = self.pipeline.step(name).into_iter();
-                let hook = hook.filter_map(|hook| {
-                    self.unmet(hook).map(|unmet| unmet.is_none().then_some(hook)).transpose()
-                });
-                let steps = std::iter::once(Ok(step)).chain(hook);
-                let steps: Vec<&Step> = steps.collect::<Result<_, Error>>()?;
-                let mut denied = steps.into_iter().flat_map(|step| &step.secrets);
-                let denied = denied.find_map(|name| self.lookups.check_secret(name).err());
-                Ok(denied.map(StepEnd::denied))
-            }
+        let steps = (step, self.pipeline.step(name));
+        let found = left_out_of(steps, &|step| self.unmet(step), &|secret| {
+            self.lookups.check_secret(secret)
         });
         match found {
             Ok(end) => Some((phase, end?)),
@@ -543,6 +533,24 @@ impl Steps<'_> {
             command.command = self.masks.apply(&command.command);
         }
     }
+}
+
+/// How a phase ends that is left out before its first hook: by its conditions, else for want of a
+/// right to a secret that it names, or its `before_*` hook if that would run.
+pub(super) fn left_out_of(
+    (phase, before): (&Step, Option<&Step>),
+    unmet: &dyn Fn(&Step) -> Result<Option<Unmet>, Error>,
+    check_secret: &dyn Fn(&str) -> Result<(), Denied>,
+) -> Result<Option<StepEnd>, Error> {
+    if let Some(unmet) = unmet(phase)? {
+        return Ok(Some(StepEnd::left_out(unmet)));
+    }
+    let before = match before {
+        Some(hook) => unmet(hook)?.is_none().then_some(hook),
+        None => None,
+    };
+    let mut secrets = [phase].into_iter().chain(before).flat_map(|step| &step.secrets);
+    Ok(secrets.find_map(|name| check_secret(name).err()).map(StepEnd::denied))
 }
 
 /// A hook that failed once nobody waited for it any more did not fail by itself; but what failed in
