@@ -13,6 +13,7 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
+    texts,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -41,6 +42,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "matches" => texts::matches,
+        "join" => texts::join,
         "remember" => remember,
         "recall" => recall,
         "artifact" => artifact,

@@ -36,6 +36,7 @@ mod session;
 mod source;
 mod tags;
 mod testing;
+mod texts;
 
 pub(crate) use self::{
     check::{check, check_tests, warnings},

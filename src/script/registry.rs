@@ -38,7 +38,7 @@ impl Function {
 }
 
 /// The functions, in the order of their documentation.
-pub(crate) const FUNCTIONS: [Function; 24] = [
+pub(crate) const FUNCTIONS: [Function; 26] = [
     Function {
         name: "sh",
         params: &["command", "options"],
@@ -168,6 +168,22 @@ pub(crate) const FUNCTIONS: [Function; 24] = [
         effect: Effect::Pure,
         doc: "The text quoted for a shell: one word, whatever it holds. Not to be put in quotes \
               again.",
+    },
+    Function {
+        name: "matches",
+        params: &["text", "globs"],
+        required: 2,
+        effect: Effect::Pure,
+        doc: "Whether a path matches a glob, or a list in which `!glob` takes matches away, as for \
+              `ctx.changed`: `ctx.changes.filter(|path| path.matches(\"*.md\"))`.",
+    },
+    Function {
+        name: "join",
+        params: &["list", "separator"],
+        required: 2,
+        effect: Effect::Pure,
+        doc: "The texts and numbers of a list as one text, with the separator between them: \
+              `[\"a\", \"b\"].join(\", \")`.",
     },
     Function {
         name: "remember",
@@ -343,6 +359,12 @@ pub(crate) const PROPERTIES: [Property; 37] = [
 /// The names that make a function of a script a phase, `deploy` last.
 pub(crate) fn phase_names() -> impl Iterator<Item = &'static str> {
     StepName::ALL.into_iter().map(StepName::as_str)
+}
+
+/// True if it is a function over texts: it has no effect and asks nothing, so that tests have it too,
+/// and a script may define one of that name itself.
+pub(crate) fn is_of_texts(name: &str) -> bool {
+    matches!(name, "matches" | "join")
 }
 
 /// The function of this name.

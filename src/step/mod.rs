@@ -26,7 +26,7 @@ pub(crate) use self::{
     facts::{Facts, Progress},
     result::{FailedCommand, StepResult},
     seams::{
-        ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Host, Lookups, Reporter,
+        ApprovalAnswer, ChangedPath, Changes, Denied, Effects, HookAnswer, Host, Lookups, Reporter,
         RequestLimits, TreeEntry,
     },
 };

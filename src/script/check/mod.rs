@@ -4,11 +4,12 @@
 //! only where it meets them, which may be hours into a run, or never before the day of a release.
 //! So all of the syntax tree is looked at here, closures and `${…}` included, in modules too.
 //!
-//! `names` (what can be called), `walk` (every node of a function), and four rooms of judgments:
-//! `calls` (functions, arguments, options), `members` (`ctx`), `texts` (tags in commands), `habits`
+//! `names` (what can be called), `walk` (every node of a function), and five rooms of judgments:
+//! `calls` (functions, arguments, options), `members` (`ctx`), `globs`, `texts` (tags in commands), `habits`
 //! (what the language takes without a word and means otherwise than people do).
 
 mod calls;
+mod globs;
 mod habits;
 mod members;
 mod names;
@@ -116,6 +117,7 @@ fn judge<'a>(
         for body in &file.bodies {
             calls::judge(body, &names, &mut findings);
             members::judge(body, &mut findings);
+            globs::judge(body, &names, &mut findings);
             texts::judge(body, (file, index == 0 && phases), tags, &mut findings);
             habits::judge(body, file, script, &names, &mut findings);
         }
@@ -136,6 +138,7 @@ pub(super) fn expression_fault(unit: &Unit, functions: &[HostFunction]) -> Optio
     for body in files.iter().flat_map(|file| &file.bodies) {
         calls::judge(body, &names, &mut findings);
         members::judge(body, &mut findings);
+        globs::judge(body, &names, &mut findings);
     }
     findings.found.into_iter().next().map(|(_, _, message)| message)
 }
