@@ -15,24 +15,24 @@ use crate::{
     executor::Program,
     interpolate::is_safe,
     outcome::Exit,
-    step::{CommandEnd, OutputUse, Shown, StepCommand},
+    step::{CommandEnd, FailedCommand, OutputUse, Shown, StepCommand, command_failure},
 };
 
 /// A command that failed: what `catch` gets.
 #[derive(Clone, Debug)]
 pub(super) struct CommandError {
+    /// In one line.
     pub(super) command: String,
-    exit: Exit,
-    tail: String,
+    pub(super) failed: FailedCommand,
 }
 
 impl CommandError {
     pub(super) fn is_timeout(&self) -> bool {
-        self.exit == Exit::TimedOut
+        self.failed.exit == Exit::TimedOut
     }
 
     fn code(&self) -> Dynamic {
-        match self.exit {
+        match self.failed.exit {
             Exit::Code(code) => i64::from(code).into(),
             _ => Dynamic::UNIT,
         }
@@ -40,11 +40,7 @@ impl CommandError {
 
     /// As a sentence.
     pub(super) fn message(&self) -> String {
-        let ended = match self.exit {
-            Exit::Code(code) => format!("exited with status {code}"),
-            other => other.to_string(),
-        };
-        format!("command {ended}: {}", self.command)
+        command_failure(&self.command, self.failed.exit)
     }
 }
 
@@ -63,7 +59,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_type_with_name::<CommandError>("command error")
         .register_get("command", |it: &mut CommandError| it.command.clone())
         .register_get("code", |it: &mut CommandError| it.code())
-        .register_get("tail", |it: &mut CommandError| it.tail.clone())
+        .register_get("tail", |it: &mut CommandError| it.failed.tail.clone())
         .register_get("timed_out", |it: &mut CommandError| it.is_timeout())
         .register_fn(rhai::FUNC_TO_STRING, |it: &mut CommandError| it.message())
         .register_fn(rhai::FUNC_TO_DEBUG, |it: &mut CommandError| it.message());
@@ -103,7 +99,7 @@ fn passed(end: CommandEnd, call: &Call<'_>) -> Result<CommandEnd, Thrown> {
     if end.passed {
         return Ok(end);
     }
-    let error = CommandError { command: end.command, exit: end.exit, tail: end.tail };
+    let error = CommandError { failed: end.failed(), command: end.command };
     let position = call.context.call_position();
     Err(EvalAltResult::ErrorRuntime(Dynamic::from(error), position).into())
 }

@@ -19,6 +19,7 @@ mod control;
 mod coverage;
 mod definitions;
 mod excerpt;
+mod failure;
 mod functions;
 mod imports;
 mod limits;

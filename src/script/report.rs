@@ -37,6 +37,13 @@ pub(super) fn error(
     located(thrown, script, (phase, begin), &format!(", {whereabouts}"), say, &mask)
 }
 
+/// Where an error is, as `file:line:column`.
+pub(super) fn place_of(thrown: &Thrown, script: &Script, phase: &str) -> Option<String> {
+    let trace = trace(thrown, &script.main.source.name, phase);
+    let position = trace.innermost.position();
+    (!position.is_none()).then(|| format!("{}:{}", trace.file, place(position)))
+}
+
 /// The same of any function of a script, with the place where it begins. `say` gives the sentence,
 /// and notes that stand before the calls; `mask` takes secrets out of the line that is shown.
 pub(super) fn located(

@@ -11,7 +11,7 @@ use rhai::{CallFnOptions, Dynamic, Engine, Scope};
 use super::{
     commands::command_error,
     context::Context,
-    functions,
+    failure, functions,
     load::Script,
     report,
     session::{Frame, Session, Stop, Thrown},
@@ -23,7 +23,7 @@ use crate::{
     interpolate::Vars,
     outcome::Outcome,
     record::LeftOutBy,
-    step::{Facts, Host},
+    step::{Facts, Failed, Host},
 };
 
 /// A phase to be run.
@@ -52,11 +52,14 @@ pub(crate) struct PhaseEnd {
     pub(crate) waits: bool,
     /// What left it out.
     pub(crate) left_out: Option<LeftOutBy>,
+    /// What failed, the gravest first.
+    pub(crate) failures: Vec<Failed>,
 }
 
 impl PhaseEnd {
     fn of(outcome: Outcome) -> Self {
-        Self { outcome, error: None, reason: None, waits: false, left_out: None }
+        let failures = Vec::new();
+        Self { outcome, error: None, reason: None, waits: false, left_out: None, failures }
     }
 }
 
@@ -131,11 +134,19 @@ fn clean_up(engine: &Engine, session: &Arc<Session>, call: &PhaseCall<'_>) -> Op
 
 fn end_of(ended: Result<(), Thrown>, session: &Session, call: &PhaseCall<'_>) -> PhaseEnd {
     let Err(thrown) = ended else { return PhaseEnd::of(Outcome::Success) };
+    let mut end = end_of_thrown(&thrown, session, call);
+    if matches!(end.outcome, Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict) {
+        end.failures.push(failure::of(&thrown, end.error.as_ref(), call));
+    }
+    end
+}
+
+fn end_of_thrown(thrown: &Thrown, session: &Session, call: &PhaseCall<'_>) -> PhaseEnd {
     let facts = &session.facts;
     let whereabouts = format!("phase {}, commit {} {:?}", facts.phase, facts.short, facts.subject);
-    let report = || report::error(&thrown, call.script, call.phase, &whereabouts, &*session.host);
+    let report = || report::error(thrown, call.script, call.phase, &whereabouts, &*session.host);
     let sentence = |text: String| Error::new(ErrorKind::Script, text);
-    match Stop::of(&thrown) {
+    match Stop::of(thrown) {
         Some(Stop::Skip { by, reason }) => {
             let left_out = Some(by);
             PhaseEnd { reason: Some(reason), left_out, ..PhaseEnd::of(Outcome::Skipped) }
@@ -156,7 +167,7 @@ fn end_of(ended: Result<(), Thrown>, session: &Session, call: &PhaseCall<'_>) ->
             PhaseEnd { error: Some(error), ..PhaseEnd::of(Outcome::NoVerdict) }
         }
         None => {
-            let timed_out = command_error(&thrown).is_some_and(|command| command.is_timeout());
+            let timed_out = command_error(thrown).is_some_and(|command| command.is_timeout());
             let outcome = if timed_out { Outcome::TimedOut } else { Outcome::Failure };
             PhaseEnd { error: Some(report()), ..PhaseEnd::of(outcome) }
         }

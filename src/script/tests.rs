@@ -48,7 +48,8 @@ impl Host for Recorder {
             self.commands.lock().unwrap().push(text);
         }
         let (stdout, stderr, tail) = (Vec::new(), Vec::new(), String::new());
-        Ok(CommandEnd { command: text, exit, passed: !failed, stdout, stderr, tail })
+        let (whole, label, passed) = (text.clone(), None, !failed);
+        Ok(CommandEnd { command: text, whole, label, exit, passed, stdout, stderr, tail })
     }
 
     fn print(&self, _: Option<&str>, _: &str) {}

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::result::FailedCommand;
 use crate::{
     executor::{EnvChange, Program},
     outcome::Exit,
@@ -101,6 +102,10 @@ pub(crate) enum Shown {
 pub(crate) struct CommandEnd {
     /// The command in one line, masked.
     pub(crate) command: String,
+    /// All of it, masked.
+    pub(crate) whole: String,
+    /// The task or group that it was run in, masked.
+    pub(crate) label: Option<String>,
     pub(crate) exit: Exit,
     /// True if it passed, with code 0 or one that is allowed.
     pub(crate) passed: bool,
@@ -115,6 +120,12 @@ pub(crate) struct CommandEnd {
 impl CommandEnd {
     /// How many bytes of a stream a step can be given. More are kept, by which that is noticed.
     pub(crate) const GIVEN_BYTES_MAX: usize = 8 << 20;
+
+    /// What is told of it if it did not pass.
+    pub(crate) fn failed(&self) -> FailedCommand {
+        let (command, label, tail) = (self.whole.clone(), self.label.clone(), self.tail.clone());
+        FailedCommand { command, label, exit: self.exit, tail }
+    }
 }
 
 /// A command in one line of bearable length.

@@ -140,27 +140,18 @@ pub(in crate::engine) struct StepHost {
 #[derive(Default)]
 pub(super) struct Ran {
     records: Mutex<Vec<CommandRecord>>,
-    failed: Mutex<Option<FailedCommand>>,
+    cut_short: Mutex<Option<FailedCommand>>,
 }
 
 impl Ran {
-    fn note(&self, ended: FailedCommand, passed: bool) {
-        let mut failed = locked(&self.failed);
-        if !passed {
-            *failed = Some(ended);
-        } else if failed.as_ref().is_some_and(|it| it.command == ended.command) {
-            *failed = None;
-        }
-    }
-
     /// The records of all commands, in the order in which they ended.
     pub(super) fn records(&self) -> Vec<CommandRecord> {
         locked(&self.records).clone()
     }
 
-    /// The last command that failed and did not pass when it was tried again.
-    pub(super) fn failed(&self) -> Option<FailedCommand> {
-        locked(&self.failed).clone()
+    /// The last command, if a time limit of the step ended it.
+    pub(super) fn cut_short(&self) -> Option<FailedCommand> {
+        locked(&self.cut_short).clone()
     }
 }
 
@@ -396,8 +387,11 @@ impl StepHost {
         let whole = self.masks.apply(&whole_program(&prepared.program));
         let shown = in_one_line(&whole);
         let passed = command.passes_with(exit);
-        self.ran.note(FailedCommand { command: whole, exit, tail: tail.clone() }, passed);
-        Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
+        let label = command.label.as_ref().map(|label| self.label(label));
+        let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
+        let is_cut_short = exit == Exit::TimedOut && is_late(command.deadline);
+        *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
+        Ok(end)
     }
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
