@@ -1,7 +1,5 @@
 //! `sh`, `try_sh` and `capture`: one road to the host, three ways to take how a command ended.
 
-use std::sync::atomic::Ordering;
-
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::{
@@ -31,7 +29,7 @@ impl CommandError {
         self.failed.exit == Exit::TimedOut
     }
 
-    fn code(&self) -> Dynamic {
+    pub(super) fn code(&self) -> Dynamic {
         match self.failed.exit {
             Exit::Code(code) => i64::from(code).into(),
             _ => Dynamic::UNIT,
@@ -128,13 +126,12 @@ fn run(
     (command.output, command.shown) = (output, shown);
     let command = with_options(command, call, arguments.get(1))?;
     let session = call.session;
-    session.acted.store(true, Ordering::SeqCst);
-    session.check()?;
+    session.act()?;
     let end = session.host.command(&command).map_err(|why| session.denied(why))?;
     match end.exit {
-        Exit::Canceled => Err(Stop::Canceled.thrown()),
+        Exit::Canceled => Err(session.stop_with(Stop::Canceled)),
         // Whose limit it was decides whether a script may catch it.
-        Exit::TimedOut if session.is_late() => Err(Stop::TimedOut.thrown()),
+        Exit::TimedOut => session.check_late().map(|()| end),
         _ => Ok(end),
     }
 }
@@ -230,8 +227,9 @@ fn with_options(
     let session = call.session;
     let frame = session.frame();
     command.deadline = frame.deadline;
-    command.label = frame.label;
-    command.cleanup = session.is_cleaning();
+    command.label.clone_from(&frame.label);
+    command.cleanup = frame.in_defer;
+    command.is_over = frame.ending.is_over();
     for (name, value) in &given {
         let value = value.flatten_clone();
         if !matches!(name.as_str(), "env" | "input") {

@@ -3,8 +3,8 @@
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
 //! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
-//! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
-//! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
+//! Running: `run` (one phase), `session` (what its functions share), `ending` (what stops it, and what
+//! counts), `failure` (what failed in it), `tags` (`<%= … %>`). Errors: `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
 //! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
 //! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
 //!
@@ -18,6 +18,7 @@ mod context;
 mod control;
 mod coverage;
 mod definitions;
+mod ending;
 mod excerpt;
 mod failure;
 mod functions;
