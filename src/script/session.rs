@@ -12,7 +12,7 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::{control::Deferred, load::Script};
+use super::{control::Deferred, load::Script, untrusted::Untrusted};
 use crate::{
     error::Error,
     function::Effect,
@@ -108,6 +108,8 @@ pub(super) struct Session {
     threads: Mutex<usize>,
     /// Whether a command was run: `approve` comes before any.
     pub(super) acted: AtomicBool,
+    /// What others chose and the script has read.
+    pub(super) untrusted: Untrusted,
 }
 
 impl Session {
@@ -130,6 +132,7 @@ impl Session {
             cleaning: AtomicBool::new(false),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
+            untrusted: Untrusted::default(),
         };
         session.enter_thread(Frame { deadline, ..Frame::default() });
         Arc::new(session)
@@ -206,6 +209,16 @@ impl Session {
             }
             thread::sleep(rest.min(WAIT_SLICE));
         }
+    }
+
+    /// Notes that the script has read a property of `ctx` that others chose.
+    pub(super) fn read(&self, property: &'static str) {
+        self.untrusted.read(&self.facts, property);
+    }
+
+    /// Notes that it has got a text that may hold what another step read.
+    pub(super) fn read_in(&self, text: &str) {
+        self.untrusted.read_in(&self.facts, text);
     }
 
     fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Frame>>> {
