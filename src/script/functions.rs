@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    function::{Effect, HostFunction},
+    function::{Effect, HostFunction, Value},
 };
 
 type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
@@ -235,7 +235,10 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
     match (call.session.host.env(&name), arguments.get(1)) {
-        (Some(value), _) => Ok(value.into()),
+        (Some(value), _) => {
+            call.session.read_in(&value);
+            Ok(value.into())
+        }
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
@@ -251,7 +254,9 @@ fn q(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     secret::refuse(call.session, &value)?;
     let text = commands::plain_text(&value);
     let text = text.ok_or_else(|| call.mistake("text", "a text or a number", &value))?;
-    Ok(commands::quoted(&text).into())
+    let quoted = commands::quoted(&text);
+    call.session.untrusted.note_quoted(&call.session.facts, &text, &quoted);
+    Ok(quoted.into())
 }
 
 fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -269,7 +274,10 @@ fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let key = call.text("key", &first(arguments))?;
     match (call.session.host.recall(&key), arguments.get(1)) {
-        (Some(value), _) => Ok(dynamic_of(value)),
+        (Some(value), _) => {
+            each_text(&value, &mut |text| call.session.read_in(text));
+            Ok(dynamic_of(value))
+        }
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
@@ -277,6 +285,21 @@ fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
             );
             Err(throw(message))
         }
+    }
+}
+
+/// Shows every text in a value.
+fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
+    match value {
+        Value::Text(text) => see(text),
+        Value::List(list) => list.iter().for_each(|value| each_text(value, see)),
+        Value::Map(map) => {
+            for (key, value) in map {
+                see(key);
+                each_text(value, see);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -306,7 +329,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::function::Value;
 
     #[test]
     fn every_row_of_the_table_does_something() {
