@@ -10,6 +10,7 @@ use super::{
     secret::{self, Secret},
     session::{Session, Stop, Thrown, throw},
     tags,
+    types::Type,
 };
 use crate::{
     executor::Program,
@@ -146,7 +147,6 @@ fn run(
 /// A text for the shell, or a list of a program and its arguments.
 fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
     secret::refuse(call.session, command)?;
-    let takes = "a text for the shell, or a list of a program and its arguments,";
     if let Some(list) = command.read_lock::<Array>() {
         let words: Result<Vec<String>, Thrown> =
             list.iter().map(|word| element(call, word)).collect();
@@ -158,7 +158,7 @@ fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
         };
     }
     let text = command.clone().into_immutable_string();
-    let text = text.map_err(|_| call.mistake("command", takes, command))?;
+    let text = text.map_err(|_| call.mistake("command", &Type::Command.in_words(), command))?;
     if text.trim().is_empty() {
         return Err(throw(format!("`{}` has no command to run: its text is empty", call.name)));
     }
@@ -229,8 +229,7 @@ fn with_options(
     call: &Call<'_>,
     given: Option<&Dynamic>,
 ) -> Result<StepCommand, Thrown> {
-    let known = COMMAND_OPTIONS.map(|(name, _)| name);
-    let given = call.options(given, &known)?;
+    let given = call.options(given, &COMMAND_OPTIONS)?;
     let session = call.session;
     let frame = session.frame();
     command.deadline = frame.deadline;

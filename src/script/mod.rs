@@ -2,8 +2,8 @@
 //!
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
-//! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
-//! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
+//! `types` (what values can be), `functions` (an engine that has it), `context`, `commands`,
+//! `control`, `parallel`, `secret`. Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
 //! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
 //! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
 //! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
@@ -36,6 +36,7 @@ mod session;
 mod source;
 mod tags;
 mod testing;
+mod types;
 
 pub(crate) use self::{
     check::{check, check_tests, warnings},
