@@ -76,7 +76,8 @@ pub(super) fn register(engine: &mut Engine) {
             _ => Dynamic::UNIT,
         })
         .register_get("stdout", |it: &mut CommandOutput| it.stdout.clone())
-        .register_get("stderr", |it: &mut CommandOutput| it.stderr.clone());
+        .register_get("stderr", |it: &mut CommandOutput| it.stderr.clone())
+        .register_get("timed_out", |it: &mut CommandOutput| it.exit == Exit::TimedOut);
 }
 
 pub(super) fn sh(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

@@ -92,7 +92,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::Object("command output"),
         effect: Effect::External,
         doc: "Runs a command as `sh` does and gives back how it ended instead of failing: `ok`, \
-              `code`, `stdout`, `stderr`.",
+              `code`, `stdout`, `stderr`, `timed_out`.",
     },
     Function {
         name: "capture",
@@ -292,7 +292,11 @@ pub(crate) const COMMAND_OPTIONS: [ScriptOption; 9] = [
     option("retries", Type::Count, "How many times more it is tried if it fails."),
     option("backoff", Type::Time, "The wait between attempts; one second unless said."),
     option("label", Type::Text, "What goes in front of every line of its output."),
-    option("quiet", Type::Bool, "`true` to keep its output for the script alone."),
+    option(
+        "quiet",
+        Type::Bool,
+        "`true` to show its output only once it fails. Of `try_sh`, it is the script's alone.",
+    ),
     option(
         "allow",
         Type::OneOf(&[Type::Int, Type::List]),

@@ -17,7 +17,7 @@ use std::{
 use super::{
     conditions::{Unmet, ignored},
     context::Judge,
-    output::{AttemptOutput, KeptOutput},
+    output::{AttemptOutput, Hidden, KeptOutput},
     paths::below_export,
 };
 use crate::{
@@ -172,9 +172,12 @@ impl Host for StepHost {
         };
         let mut attempt = 0;
         loop {
-            let end = self.attempt(command, cwd.clone())?;
+            let (end, hidden) = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
             if is_over || is_late(command.deadline) {
+                if !end.passed {
+                    hidden.show(self, command);
+                }
                 return Ok(end);
             }
             attempt += 1;
@@ -186,6 +189,7 @@ impl Host for StepHost {
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
             if let Some(exit) = self.stopped(command) {
+                hidden.show(self, command);
                 return Ok(CommandEnd { exit, ..end });
             }
         }
@@ -371,8 +375,8 @@ impl StepHost {
         below_export(below, &|path| self.lookups.tree_entry(path))
     }
 
-    /// Runs a command once.
-    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<CommandEnd, Denied> {
+    /// Runs a command once. Gives back what of its output was not shown.
+    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<(CommandEnd, Hidden), Denied> {
         let prepared = self.prepared(command, cwd);
         let view = self.view(command.cleanup);
         let mut output = AttemptOutput::new(self, command);
@@ -381,7 +385,7 @@ impl StepHost {
             let mut take = |piece: Output| output.take(piece);
             self.effects.command(&prepared, command.output, &mut take, &view)
         }));
-        let KeptOutput { stdout, stderr, tail } = output.finish();
+        let KeptOutput { stdout, stderr, tail, hidden } = output.finish();
         let ended = ended.unwrap_or_else(|panic| {
             let message = format!("the executor panicked: {}", panic_text(&*panic));
             Err(Error::new(ErrorKind::Panic, message))
@@ -397,7 +401,7 @@ impl StepHost {
         let shown = in_one_line(&whole);
         let passed = command.passes_with(exit);
         self.ran.note(FailedCommand { command: whole, exit, tail: tail.clone() }, passed);
-        Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
+        Ok((CommandEnd { command: shown, exit, passed, stdout, stderr, tail }, hidden))
     }
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
