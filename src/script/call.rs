@@ -24,6 +24,12 @@ impl Call<'_> {
         self.context.engine()
     }
 
+    /// The file and line of the call.
+    pub(super) fn place(&self) -> String {
+        let line = self.context.call_position().line().unwrap_or_default();
+        format!("{}:{line}", self.context.call_source().unwrap_or_default())
+    }
+
     /// An error about one of the arguments.
     pub(super) fn mistake(&self, argument: &str, takes: &str, found: &Dynamic) -> Thrown {
         throw(format!("`{}` takes {takes} as its {argument}, not {}", self.name, kind(found)))

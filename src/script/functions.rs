@@ -6,7 +6,7 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFun
 
 use super::{
     call::Call,
-    commands, context, control, coverage,
+    commands, context, control, coverage, files,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
@@ -41,6 +41,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "exists" => files::exists,
+        "read" => files::read,
         "remember" => remember,
         "recall" => recall,
         "artifact" => artifact,

@@ -214,6 +214,24 @@ pub(crate) const FUNCTIONS: &[Function] = &[
               again.",
     },
     Function {
+        name: "exists",
+        params: &[needs("path", Type::Text)],
+        returns: Type::Bool,
+        effect: Effect::Pure,
+        doc: "Whether the commit has a file or folder at this path from the top of the repository. \
+              What commands made or removed is not seen: `try_sh([\"test\", \"-e\", path]).ok` \
+              looks for that.",
+    },
+    Function {
+        name: "read",
+        params: &[needs("path", Type::Text)],
+        returns: Type::Text,
+        effect: Effect::Pure,
+        doc: "The text of a file of the commit, as git keeps it, newline at the end included: at \
+              most 1 MiB of UTF-8. What commands wrote is not seen: `capture([\"cat\", path])` \
+              reads that.",
+    },
+    Function {
         name: "remember",
         params: &[needs("key", Type::Text), needs("value", Type::Any)],
         returns: Type::Nothing,

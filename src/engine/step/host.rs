@@ -17,6 +17,7 @@ use std::{
 use super::{
     conditions::{Unmet, ignored},
     context::Judge,
+    files,
     output::{AttemptOutput, Hidden, KeptOutput},
     paths::below_export,
 };
@@ -347,6 +348,14 @@ impl Host for StepHost {
         self.memory.previous(&*self.lookups)
     }
 
+    fn exists(&self, path: &str) -> Result<bool, Denied> {
+        files::exists(path, &*self.lookups)
+    }
+
+    fn read(&self, path: &str) -> Result<String, Denied> {
+        files::read(path, &*self.lookups)
+    }
+
     fn has_program(&self, name: &str) -> bool {
         !name.contains('/') && self.lookups.has_program(name, search_path(&self.env))
     }
@@ -360,7 +369,7 @@ impl Host for StepHost {
     }
 
     fn decided(&self, predicate: &str, answer: bool, at: &str) {
-        let (question, at) = (predicate.to_owned(), at.to_owned());
+        let (question, at) = (self.masks.apply(predicate), at.to_owned());
         self.note(Act::Decision { question, answer, at });
     }
 
