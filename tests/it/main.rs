@@ -123,6 +123,8 @@ mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
+mod script_api;
+#[cfg(feature = "rhai")]
 mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
