@@ -43,12 +43,12 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
-            ctx.0
-                .facts
-                .progress
-                .failure
-                .clone()
-                .map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
+            let first = ctx.0.facts.progress.failures.first();
+            first.cloned().map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
+        })
+        .register_get("failures", |ctx: &mut Context| -> Array {
+            let all = ctx.0.facts.progress.failures.iter().cloned();
+            all.map(|it| Dynamic::from(Failure(it))).collect()
         })
         .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
         .register_fn("changed", changed)
@@ -64,6 +64,9 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("command", |it: &mut Failure| it.0.command.clone())
         .register_get("code", |it: &mut Failure| it.0.code.map_or(Dynamic::UNIT, Dynamic::from))
         .register_get("at", |it: &mut Failure| it.0.at.clone())
+        .register_get("label", |it: &mut Failure| optional(it.0.label.as_deref()))
+        .register_get("place", |it: &mut Failure| optional(it.0.place.as_deref()))
+        .register_get("message", |it: &mut Failure| it.0.message.clone())
         .register_get("tail", |it: &mut Failure| it.0.tail.clone());
     engine
         .register_get("name", |it: &mut Machine| it.0.facts.host_name.clone())

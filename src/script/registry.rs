@@ -264,7 +264,7 @@ const fn property(path: &'static str, holds: &'static str, doc: &'static str) ->
 }
 
 /// What `ctx` knows. All of it is read-only.
-pub(crate) const PROPERTIES: [Property; 37] = [
+pub(crate) const PROPERTIES: [Property; 41] = [
     property("ctx.sha", "text", "The commit's full id."),
     property("ctx.short", "text", "Its first seven digits."),
     property("ctx.tree", "text", "The id of the tree it holds."),
@@ -307,12 +307,28 @@ pub(crate) const PROPERTIES: [Property; 37] = [
     property(
         "ctx.failure",
         "object or ()",
-        "The command that failed, in hooks that follow a failure.",
+        "What failed, in hooks that follow a failure: the first of `ctx.failures`.",
     ),
-    property("ctx.failure.command", "text", "The command."),
+    property(
+        "ctx.failure.command",
+        "text",
+        "The command that failed, else the same as the message.",
+    ),
     property("ctx.failure.code", "number or ()", "Its exit code."),
     property("ctx.failure.at", "text", "The phase or hook it failed in."),
     property("ctx.failure.tail", "text", "The end of its output."),
+    property(
+        "ctx.failure.label",
+        "text or ()",
+        "The task of `parallel` or `matrix`, or the group: `db=my`.",
+    ),
+    property("ctx.failure.place", "text or ()", "Where in the script: `.tinyci.rhai:4:7`."),
+    property("ctx.failure.message", "text", "What failed, in a sentence."),
+    property(
+        "ctx.failures",
+        "list of objects",
+        "All that failed in that step, the gravest first, each with the properties of `ctx.failure`.",
+    ),
     property(
         "ctx.previous",
         "text or ()",

@@ -261,6 +261,7 @@ impl Decision {
             from,
             outcome: DeployOutcome::Running,
             reason: None,
+            failures: Vec::new(),
             forced: candidate.is_forced(),
             rollback: request.rollback,
             bare: request.bare,
@@ -601,13 +602,9 @@ impl<'a> Attempt<'a> {
             Outcome::Canceled => DeployOutcome::Canceled,
             Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict => DeployOutcome::Failure,
         };
-        let command = || {
-            let last = record.commands.last()?;
-            let exit = last.exit.filter(|exit| !exit.outcome().passed())?;
-            Some(format!("`{}` {exit}", last.command))
-        };
         if !deployment.outcome.passed() {
-            deployment.reason = record.error.clone().or_else(command);
+            deployment.reason = record.error.clone().or_else(|| record.failed_command());
+            deployment.failures = record.failures;
         }
         if waits {
             self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), voice);
