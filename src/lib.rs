@@ -60,6 +60,7 @@ mod error;
 mod event;
 mod executor;
 mod export;
+mod failure;
 mod forecast;
 mod function;
 mod glob;

@@ -129,6 +129,8 @@ mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
 #[cfg(feature = "rhai")]
+mod script_failures;
+#[cfg(feature = "rhai")]
 mod script_host;
 #[cfg(feature = "rhai")]
 mod script_plan;
