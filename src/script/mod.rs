@@ -2,7 +2,7 @@
 //!
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
-//! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
+//! `functions` (an engine that has it), `lists` (callbacks whose errors pass), `context`, `commands`, `control`, `parallel`, `secret`.
 //! Running: `run` (one phase), `session` (what its functions share), `ending` (what stops it, and what
 //! counts), `failure` (what failed in it), `tags` (`<%= … %>`). Errors: `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
 //! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
@@ -24,6 +24,7 @@ mod failure;
 mod functions;
 mod imports;
 mod limits;
+mod lists;
 mod literal;
 mod load;
 mod lookups;
