@@ -20,6 +20,7 @@ use super::{
     failure::{Failure, Failures},
     load::Script,
     report::Trace,
+    untrusted::Untrusted,
 };
 use crate::{
     answer::panic_text,
@@ -87,6 +88,8 @@ pub(super) struct Session {
     threads: Mutex<usize>,
     /// Whether anything was done: `approve` comes before.
     acted: AtomicBool,
+    /// What others chose and the script has read.
+    pub(super) untrusted: Untrusted,
 }
 
 impl Session {
@@ -108,6 +111,7 @@ impl Session {
             is_any_over: AtomicBool::new(false),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
+            untrusted: Untrusted::default(),
         };
         let ending = Ending::with_deadline(deadline);
         session.enter_thread(Frame { deadline, ending, ..Frame::default() });
@@ -233,6 +237,16 @@ impl Session {
             }
             thread::sleep(rest.min(WAIT_SLICE));
         }
+    }
+
+    /// Notes that the script has read a property of `ctx` that others chose.
+    pub(super) fn read(&self, property: &'static str) {
+        self.untrusted.read(&self.facts, property);
+    }
+
+    /// Notes that it has got a text that may hold what another step read.
+    pub(super) fn read_in(&self, text: &str) {
+        self.untrusted.read_in(&self.facts, text);
     }
 
     fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Arc<Frame>>>> {

@@ -105,6 +105,14 @@ impl Host for Recorder {
         Ok(None)
     }
 
+    fn exists(&self, _: &str) -> Result<bool, Denied> {
+        Ok(false)
+    }
+
+    fn read(&self, path: &str) -> Result<String, Denied> {
+        Err(Denied::refused(format!("there is no `{path}`")))
+    }
+
     fn has_program(&self, _: &str) -> bool {
         false
     }

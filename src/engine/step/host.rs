@@ -17,7 +17,8 @@ use std::{
 use super::{
     conditions::{Unmet, ignored},
     context::Judge,
-    output::{AttemptOutput, KeptOutput},
+    files,
+    output::{AttemptOutput, Hidden, KeptOutput},
     paths::below_export,
 };
 use crate::{
@@ -163,10 +164,13 @@ impl Host for StepHost {
         };
         let mut attempt = 0;
         loop {
-            let end = self.attempt(command, cwd.clone())?;
+            let (end, hidden) = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
             let step_is_over = || command.is_over.load(Ordering::SeqCst);
             if is_over || step_is_over() || is_late(command.deadline) {
+                if !end.passed {
+                    hidden.show(self, command);
+                }
                 return Ok(end);
             }
             attempt += 1;
@@ -178,9 +182,11 @@ impl Host for StepHost {
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
             if let Some(exit) = self.stopped(command) {
+                hidden.show(self, command);
                 return Ok(CommandEnd { exit, ..end });
             }
             if step_is_over() {
+                hidden.show(self, command);
                 return Ok(end);
             }
         }
@@ -338,6 +344,14 @@ impl Host for StepHost {
         self.memory.previous(&*self.lookups)
     }
 
+    fn exists(&self, path: &str) -> Result<bool, Denied> {
+        files::exists(path, &*self.lookups)
+    }
+
+    fn read(&self, path: &str) -> Result<String, Denied> {
+        files::read(path, &*self.lookups)
+    }
+
     fn has_program(&self, name: &str) -> bool {
         !name.contains('/') && self.lookups.has_program(name, search_path(&self.env))
     }
@@ -351,7 +365,7 @@ impl Host for StepHost {
     }
 
     fn decided(&self, predicate: &str, answer: bool, at: &str) {
-        let (question, at) = (predicate.to_owned(), at.to_owned());
+        let (question, at) = (self.masks.apply(predicate), at.to_owned());
         self.note(Act::Decision { question, answer, at });
     }
 
@@ -366,8 +380,8 @@ impl StepHost {
         below_export(below, &|path| self.lookups.tree_entry(path))
     }
 
-    /// Runs a command once.
-    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<CommandEnd, Denied> {
+    /// Runs a command once. Gives back what of its output was not shown.
+    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<(CommandEnd, Hidden), Denied> {
         let prepared = self.prepared(command, cwd);
         let view = self.view(command.cleanup);
         let mut output = AttemptOutput::new(self, command);
@@ -376,7 +390,7 @@ impl StepHost {
             let mut take = |piece: Output| output.take(piece);
             self.effects.command(&prepared, command.output, &mut take, &view)
         }));
-        let KeptOutput { stdout, stderr, tail } = output.finish();
+        let KeptOutput { stdout, stderr, tail, hidden } = output.finish();
         let ended = ended.unwrap_or_else(|panic| {
             let message = format!("the executor panicked: {}", panic_text(&*panic));
             Err(Error::new(ErrorKind::Panic, message))
@@ -395,7 +409,7 @@ impl StepHost {
         let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
         let is_cut_short = exit == Exit::TimedOut && is_late(command.deadline);
         *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
-        Ok(end)
+        Ok((end, hidden))
     }
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
