@@ -2,8 +2,8 @@
 //!
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
-//! `types` (what values can be), `functions` (an engine that has it), `context`, `commands`,
-//! `control`, `parallel`, `files`, `secret`. Running: `run` (one phase), `session` (what its functions
+//! `types` (what values can be), `functions` (an engine that has it), `lists` (callbacks whose errors
+//! pass), `context`, `commands`, `control`, `parallel`, `files`, `secret`. Running: `run` (one phase), `session` (what its functions
 //! share), `ending` (what stops it, and what counts), `failure` (what failed in it), `tags`
 //! (`<%= … %>`), `untrusted` (what others chose is not run, which `shell_quotes` helps to judge), for
 //! both `literals` (what the script wrote itself) and `needles` (many texts looked for at once).
@@ -28,6 +28,7 @@ mod files;
 mod functions;
 mod imports;
 mod limits;
+mod lists;
 mod literal;
 mod literals;
 mod load;

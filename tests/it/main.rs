@@ -32,6 +32,8 @@ mod engine_stop;
 mod engine_turns;
 mod examples;
 mod masking;
+#[cfg(feature = "rhai")]
+mod outcome_model;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
