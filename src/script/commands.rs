@@ -1,7 +1,5 @@
 //! `sh`, `try_sh` and `capture`: one road to the host, three ways to take how a command ended.
 
-use std::sync::atomic::Ordering;
-
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::{
@@ -14,24 +12,24 @@ use super::{
 use crate::{
     executor::Program,
     outcome::Exit,
-    step::{CommandEnd, OutputUse, Shown, StepCommand},
+    step::{CommandEnd, FailedCommand, OutputUse, Shown, StepCommand, command_failure},
 };
 
 /// A command that failed: what `catch` gets.
 #[derive(Clone, Debug)]
 pub(super) struct CommandError {
+    /// In one line.
     pub(super) command: String,
-    exit: Exit,
-    tail: String,
+    pub(super) failed: FailedCommand,
 }
 
 impl CommandError {
     pub(super) fn is_timeout(&self) -> bool {
-        self.exit == Exit::TimedOut
+        self.failed.exit == Exit::TimedOut
     }
 
-    fn code(&self) -> Dynamic {
-        match self.exit {
+    pub(super) fn code(&self) -> Dynamic {
+        match self.failed.exit {
             Exit::Code(code) => i64::from(code).into(),
             _ => Dynamic::UNIT,
         }
@@ -39,11 +37,7 @@ impl CommandError {
 
     /// As a sentence.
     pub(super) fn message(&self) -> String {
-        let ended = match self.exit {
-            Exit::Code(code) => format!("exited with status {code}"),
-            other => other.to_string(),
-        };
-        format!("command {ended}: {}", self.command)
+        command_failure(&self.command, self.failed.exit)
     }
 }
 
@@ -62,7 +56,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_type_with_name::<CommandError>("command error")
         .register_get("command", |it: &mut CommandError| it.command.clone())
         .register_get("code", |it: &mut CommandError| it.code())
-        .register_get("tail", |it: &mut CommandError| it.tail.clone())
+        .register_get("tail", |it: &mut CommandError| it.failed.tail.clone())
         .register_get("timed_out", |it: &mut CommandError| it.is_timeout())
         .register_fn(rhai::FUNC_TO_STRING, |it: &mut CommandError| it.message())
         .register_fn(rhai::FUNC_TO_DEBUG, |it: &mut CommandError| it.message());
@@ -102,7 +96,7 @@ fn passed(end: CommandEnd, call: &Call<'_>) -> Result<CommandEnd, Thrown> {
     if end.passed {
         return Ok(end);
     }
-    let error = CommandError { command: end.command, exit: end.exit, tail: end.tail };
+    let error = CommandError { failed: end.failed(), command: end.command };
     let position = call.context.call_position();
     Err(EvalAltResult::ErrorRuntime(Dynamic::from(error), position).into())
 }
@@ -131,13 +125,12 @@ fn run(
     (command.output, command.shown) = (output, shown);
     let command = with_options(command, call, arguments.get(1))?;
     let session = call.session;
-    session.acted.store(true, Ordering::SeqCst);
-    session.check()?;
+    session.act()?;
     let end = session.host.command(&command).map_err(|why| session.denied(why))?;
     match end.exit {
-        Exit::Canceled => Err(Stop::Canceled.thrown()),
+        Exit::Canceled => Err(session.stop_with(Stop::Canceled)),
         // Whose limit it was decides whether a script may catch it.
-        Exit::TimedOut if session.is_late() => Err(Stop::TimedOut.thrown()),
+        Exit::TimedOut => session.check_late().map(|()| end),
         _ => Ok(end),
     }
 }
@@ -225,8 +218,9 @@ fn with_options(
     let session = call.session;
     let frame = session.frame();
     command.deadline = frame.deadline;
-    command.label = frame.label;
-    command.cleanup = session.is_cleaning();
+    command.label.clone_from(&frame.label);
+    command.cleanup = frame.in_defer;
+    command.is_over = frame.ending.is_over();
     for (name, value) in &given {
         let value = value.flatten_clone();
         if !matches!(name.as_str(), "env" | "input") {

@@ -43,7 +43,9 @@ pub(super) fn register(engine: &mut Engine) {
             Ok::<_, Thrown>(list(&changes.paths))
         })
         .register_get("previous", |ctx: &mut Context| {
-            Ok::<_, Thrown>(optional(ctx.0.host.previous().map_err(fault)?.as_deref()))
+            let previous = ctx.0.host.previous();
+            let previous = previous.map_err(|error| fault(&ctx.0, error))?;
+            Ok::<_, Thrown>(optional(previous.as_deref()))
         })
         .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
@@ -159,7 +161,7 @@ fn globs_of(
 /// `ctx.changed(globs)`
 fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
     let texts = globs_of("changed", &call, globs)?;
-    let answer = ctx.0.host.changed(&texts).map_err(fault)?;
+    let answer = ctx.0.host.changed(&texts).map_err(|error| fault(&ctx.0, error))?;
     let source = call.call_source().unwrap_or_default();
     let line = call.call_position().line().unwrap_or_default();
     ctx.0.host.decided(&format!("changed({})", shown(&texts)), answer, &format!("{source}:{line}"));
@@ -172,12 +174,12 @@ fn shown(texts: &[String]) -> String {
 }
 
 fn changes(session: &Session) -> Result<Arc<Changes>, Thrown> {
-    session.host.changes().map_err(fault)
+    session.host.changes().map_err(|error| fault(session, error))
 }
 
 /// What the machinery could not find out is no fault of the script's.
-fn fault(error: Error) -> Thrown {
-    Stop::Fault(Arc::new(error)).thrown()
+fn fault(session: &Session, error: Error) -> Thrown {
+    session.stop_with(Stop::Fault(Arc::new(error)))
 }
 
 fn optional(text: Option<&str>) -> Dynamic {

@@ -3,9 +3,11 @@
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
 //! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
-//! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`), `untrusted`
-//! (what others chose is not run, which `shell_quotes` helps to judge), for both `literals` (what the script wrote itself) and `needles`
-//! (many texts looked for at once). Errors: `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
+//! Running: `run` (one phase), `session` (what its functions share), `ending` (what stops it, and what
+//! counts), `failure` (what failed in it), `tags` (`<%= … %>`), `untrusted` (what others chose is not
+//! run), and for that `literals` (what the script wrote itself), `needles` (many texts looked for at
+//! once) and `shell_quotes`. Errors: `message`, `report`, `excerpt`. Reading: `check` (what is wrong,
+//! before anything runs),
 //! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
 //! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
 //!
@@ -19,7 +21,9 @@ mod context;
 mod control;
 mod coverage;
 mod definitions;
+mod ending;
 mod excerpt;
+mod failure;
 mod functions;
 mod imports;
 mod limits;

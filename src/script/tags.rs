@@ -127,7 +127,7 @@ fn evaluate(
         scope.push_constant(name, session.vars.get(name).unwrap_or_default().to_owned());
     }
     let ast = parse(engine, &scope, expression)?;
-    let frame = Frame { in_tag: true, ..session.frame() };
+    let frame = Frame { in_tag: true, ..Frame::clone(&session.frame()) };
     let value = session.within(frame, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast));
     let value = value.map_err(|error| {
         stopped.set(Stop::of(&error));

@@ -140,27 +140,18 @@ pub(in crate::engine) struct StepHost {
 #[derive(Default)]
 pub(super) struct Ran {
     records: Mutex<Vec<CommandRecord>>,
-    failed: Mutex<Option<FailedCommand>>,
+    cut_short: Mutex<Option<FailedCommand>>,
 }
 
 impl Ran {
-    fn note(&self, ended: FailedCommand, passed: bool) {
-        let mut failed = locked(&self.failed);
-        if !passed {
-            *failed = Some(ended);
-        } else if failed.as_ref().is_some_and(|it| it.command == ended.command) {
-            *failed = None;
-        }
-    }
-
     /// The records of all commands, in the order in which they ended.
     pub(super) fn records(&self) -> Vec<CommandRecord> {
         locked(&self.records).clone()
     }
 
-    /// The last command that failed and did not pass when it was tried again.
-    pub(super) fn failed(&self) -> Option<FailedCommand> {
-        locked(&self.failed).clone()
+    /// The last command, if a time limit of the step ended it.
+    pub(super) fn cut_short(&self) -> Option<FailedCommand> {
+        locked(&self.cut_short).clone()
     }
 }
 
@@ -174,7 +165,8 @@ impl Host for StepHost {
         loop {
             let end = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
-            if is_over || is_late(command.deadline) {
+            let step_is_over = || command.is_over.load(Ordering::SeqCst);
+            if is_over || step_is_over() || is_late(command.deadline) {
                 return Ok(end);
             }
             attempt += 1;
@@ -187,6 +179,9 @@ impl Host for StepHost {
             self.wait(wait, command);
             if let Some(exit) = self.stopped(command) {
                 return Ok(CommandEnd { exit, ..end });
+            }
+            if step_is_over() {
+                return Ok(end);
             }
         }
     }
@@ -396,8 +391,11 @@ impl StepHost {
         let whole = self.masks.apply(&whole_program(&prepared.program));
         let shown = in_one_line(&whole);
         let passed = command.passes_with(exit);
-        self.ran.note(FailedCommand { command: whole, exit, tail: tail.clone() }, passed);
-        Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
+        let label = command.label.as_ref().map(|label| self.label(label));
+        let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
+        let is_cut_short = exit == Exit::TimedOut && is_late(command.deadline);
+        *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
+        Ok(end)
     }
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
@@ -420,7 +418,8 @@ impl StepHost {
     /// Waits before another attempt, no longer than anybody wants it.
     fn wait(&self, time: Duration, command: &StepCommand) {
         let begun = Instant::now();
-        while !self.effects.is_dry() && self.stopped(command).is_none() {
+        let is_over = || command.is_over.load(Ordering::SeqCst) || self.stopped(command).is_some();
+        while !self.effects.is_dry() && !is_over() {
             let rest = time.saturating_sub(begun.elapsed());
             if rest.is_zero() {
                 return;
