@@ -43,6 +43,9 @@ compile_error!("tinyci runs on Unix only: it needs process groups and file locks
 
 mod answer;
 mod approval_rules;
+mod artifact;
+mod artifact_writer;
+mod blob_id;
 mod bytes;
 mod cancel;
 #[cfg(feature = "capi")]
@@ -106,6 +109,10 @@ pub use crate::test_report::{
 };
 pub use crate::{
     answer::HookError,
+    artifact::{
+        Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactTotal,
+    },
+    artifact_writer::ArtifactWriter,
     bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
     check_report::{CheckReport, Problem},
@@ -139,7 +146,7 @@ pub use crate::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
     prune::{Pinned, PruneOptions, Pruned, Pruning},
-    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
+    record::{CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
     repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,

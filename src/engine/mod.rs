@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `active_jobs` | the jobs that a run has in progress, and what ends them from elsewhere |
 //! | `approvals` | which approvals of a deployment count here, and why others do not |
+//! | `artifacts` | what jobs kept: listed, read, and bounded on record |
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `definitions` | the reference of what scripts can use |
@@ -35,6 +36,7 @@
 
 mod active_jobs;
 mod approvals;
+mod artifacts;
 mod builder;
 mod check;
 mod check_warnings;

@@ -58,6 +58,25 @@ impl Repo {
         })
     }
 
+    /// The paths of all files and links of a commit's tree. A name that is not UTF-8 comes with
+    /// U+FFFD.
+    pub(crate) fn tree_files(&self, id: CommitId) -> Result<Vec<String>, Error> {
+        let top = history::find_commit(&self.git, oid(id)?)?.tree_id();
+        let (mut files, mut left) = (Vec::new(), vec![(String::new(), top)]);
+        while let Some((above, tree)) = left.pop() {
+            each_entry(&self.git, tree, |entry| {
+                let path = format!("{above}{}", String::from_utf8_lossy(entry.name));
+                match () {
+                    () if entry.is_tree() => left.push((path + "/", entry.id)),
+                    () if entry.is_file() || entry.is_link() => files.push(path),
+                    () => {}
+                }
+                true
+            })?;
+        }
+        Ok(files)
+    }
+
     /// Follows a path through a commit's tree. Says whether it came to its end.
     fn walk_path(&self, id: CommitId, path: &str) -> Result<(Place, bool), Error> {
         let mut tree = history::find_commit(&self.git, oid(id)?)?.tree_id();

@@ -277,9 +277,13 @@ fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 }
 
 fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let path = call.text("path", &first(arguments))?;
-    secret::refuse(call.session, &first(arguments))?;
-    let kept = call.session.host.artifact(&path);
+    let given = first(arguments);
+    secret::refuse(call.session, &given)?;
+    let paths = match given.clone().into_array() {
+        Ok(list) => list.iter().map(|path| call.text("paths", path)).collect::<Result<_, _>>()?,
+        Err(_) => vec![call.text("paths", &given)?],
+    };
+    let kept = call.session.host.artifact(&paths, call.session.limits());
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 

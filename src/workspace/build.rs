@@ -38,6 +38,9 @@ const REMOVED: &str = "removed";
 /// What follows a run's id in the name of what it takes out of an archive.
 const PACKED: &str = ".packed";
 
+/// What follows it, before a number, in the name of what it copies to keep it.
+const COPIES: &str = ".kept-";
+
 /// What holds the stamp. It stands beside the export, so that no commit's files are in its way.
 const STAMP: &str = "job.json";
 
@@ -289,6 +292,11 @@ impl Build {
         format!("export.{run}")
     }
 
+    /// Where a call of this run copies what it keeps, before that is whole.
+    pub(super) fn name_of_copies(run: &str, call: u32) -> String {
+        format!("export.{run}{COPIES}{call}")
+    }
+
     /// Where this run unpacks the build's archive.
     pub(crate) fn packed_temp(&self, run: &str) -> PathBuf {
         self.dir.join(format!("export.{run}{PACKED}"))
@@ -391,7 +399,9 @@ fn is_unfinished_export(name: &OsStr) -> bool {
     let Some(of) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
         return false;
     };
-    is_old_export(name) || is_run_id(of.strip_suffix(PACKED).unwrap_or(of))
+    let copies = of.split_once(COPIES).filter(|(_, call)| call.parse::<u32>().is_ok());
+    let run = copies.map_or(of, |(run, _)| run);
+    is_old_export(name) || is_run_id(run.strip_suffix(PACKED).unwrap_or(run))
 }
 
 /// Whether this is the name of an old export that is being removed: no part of the build any more.
@@ -457,12 +467,20 @@ mod tests {
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
         let run = "20261130T094058Z-00f1e2d3c4b5a697";
-        for name in [run, &format!("{run}.packed"), "removed", "removed-2"] {
+        let own = [format!("{run}.packed"), format!("{run}.kept-0"), format!("{run}.kept-12")];
+        for name in own.iter().map(String::as_str).chain([run, "removed", "removed-2"]) {
             write_export(&build, name, "left by a killed run");
         }
         fs::write(build.log_path(), "log").unwrap();
         fs::write(build.archive_path(), "archive").unwrap();
-        let kept = ["artifacts", "export.removed.zip", "export.tar", "export.zip", "exports"];
+        let kept = [
+            "artifacts",
+            "export.kept-1",
+            "export.removed.zip",
+            "export.tar",
+            "export.zip",
+            "exports",
+        ];
         kept.iter().for_each(|name| fs::create_dir(build.dir().join(name)).unwrap());
         assert_eq!(build.clean(&[]).unwrap(), []);
         assert_eq!(entries(build.dir()), [&kept[..], &["tinyci.log"]].concat());

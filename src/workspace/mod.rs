@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
+//! | `artifacts` | [`ArtifactStore`]: the files that a build keeps beyond its export |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
 //! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
 //! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
@@ -30,6 +31,7 @@
 //! build's files should be (`export`).
 
 mod approval_mark;
+mod artifacts;
 mod aside;
 mod attempts;
 mod bound;
@@ -54,6 +56,7 @@ mod stop_request;
 mod tail;
 
 pub(crate) use self::{
+    artifacts::{ARTIFACTS_MAX, ArtifactStore, Wanted, given_up, link_to_dir, no_file, read_list},
     attempts::Attempts,
     build::{Build, Occupied, is_old_export},
     deploy_lock::DeployLock,

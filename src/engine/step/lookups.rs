@@ -45,6 +45,10 @@ impl Lookups for RepoLookups {
         Repo::open(&self.root)?.tree_entry(self.commit.id, path)
     }
 
+    fn tree_files(&self) -> Result<Option<Vec<String>>, Error> {
+        Repo::open(&self.root)?.tree_files(self.commit.id).map(Some)
+    }
+
     fn has_program(&self, name: &str, path: &OsStr) -> bool {
         find_program(name, &self.export_dir, path).is_ok()
     }
