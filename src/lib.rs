@@ -126,7 +126,7 @@ pub use crate::{
     duration::parse_duration,
     engine::{
         ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
-        LogOptions,
+        LogOptions, StepOptions,
     },
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},

@@ -520,7 +520,8 @@ impl Site<'_> {
         let (facts, judge) =
             (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
-        let facts = Facts { export_dir, ..facts };
+        let target = build.dir().to_string_lossy().into_owned();
+        let facts = Facts { export_dir, target, ..facts };
         let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
             pipeline,
@@ -536,6 +537,7 @@ impl Site<'_> {
             progress: Progress::default(),
             command_timeout: shared.settings.command_timeout,
             nice: shared.settings.nice,
+            by_hand: false,
         }
     }
 }

@@ -28,6 +28,7 @@
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `status` | how the repository stands, at one look |
+//! | `run_step` | steps of one commit by hand, of which nothing is recorded |
 //! | `retention` | old builds packed and removed |
 //! | `kept` | which builds are neither packed nor removed |
 //! | `reports` | records asked for by range, outcome and number |
@@ -60,6 +61,7 @@ mod queue;
 mod reports;
 mod retention;
 mod retest;
+mod run_step;
 #[cfg(feature = "rhai")]
 mod scripts;
 #[cfg(not(feature = "rhai"))]
@@ -80,4 +82,5 @@ pub use self::{
     handle::{Engine, Export, LogOptions},
     host::HookCall,
     reports::Filter,
+    run_step::StepOptions,
 };

@@ -64,7 +64,14 @@ pub(crate) struct Build {
 /// deployments share it. The kernel ends it with its process.
 #[derive(Debug)]
 pub(crate) struct Occupied {
-    _folder: File,
+    folder: File,
+}
+
+impl Occupied {
+    /// Another descriptor of the same lock, which lasts until all of them are closed.
+    pub(super) fn share(&self, dir: &Path) -> Result<File, Error> {
+        self.folder.try_clone().map_err(|source| Error::io("share the lock of", dir, source))
+    }
 }
 
 impl Build {
@@ -230,7 +237,7 @@ impl Build {
             match lock(&folder) {
                 // A compaction may have had it meanwhile, and taken it away.
                 Ok(()) if self.is(&folder).map_err(failed)? => {
-                    return Ok(Occupied { _folder: folder });
+                    return Ok(Occupied { folder });
                 }
                 Ok(()) => continue,
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -265,7 +272,7 @@ impl Build {
             folder => folder.map_err(failed)?,
         };
         match folder.try_lock() {
-            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(Occupied { _folder: folder })),
+            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(Occupied { folder })),
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
@@ -411,7 +418,7 @@ pub(crate) fn is_old_export(name: &OsStr) -> bool {
 }
 
 /// Whether this has the form of a run's id, `20261130T094058Z-00f1e2d3c4b5a697`.
-fn is_run_id(text: &str) -> bool {
+pub(super) fn is_run_id(text: &str) -> bool {
     let form: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
     let Some(("00000000T000000Z", random)) = form.split_once('-') else { return false };
     random.len() == 16 && random.bytes().all(|it| it.is_ascii_hexdigit())

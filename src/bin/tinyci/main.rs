@@ -34,6 +34,7 @@ mod remote;
 mod results;
 mod rollback;
 mod run;
+mod run_step;
 mod settings;
 mod setup_remote;
 mod signals;

@@ -26,7 +26,7 @@ use crate::{
     cancel::CancelView,
     environment::{Variables, change},
     error::{Error, ErrorKind},
-    executor::{Command, Output, OutputMode},
+    executor::{Command, Output, OutputMode, Program},
     forecast::Act,
     function::{Effect, HostFunction, Value},
     glob::ArtifactPattern,
@@ -147,6 +147,8 @@ pub(in crate::engine) struct StepHost {
     pub(super) env: Variables,
     /// How far every command stands back.
     pub(super) nice: u8,
+    /// True if each command is shown before it runs.
+    pub(super) shows_commands: bool,
     pub(super) command_timeout: Option<Duration>,
     pub(super) effects: Arc<dyn Effects>,
     pub(super) lookups: Arc<dyn Lookups>,
@@ -400,6 +402,10 @@ impl StepHost {
     fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<CommandEnd, Denied> {
         let prepared = self.prepared(command, cwd);
         let view = self.view(command.cleanup);
+        if self.shows_commands {
+            let shown = shown_as_by_set_x(&prepared.program);
+            self.print(command.label.as_deref(), &format!("+ {shown}"));
+        }
         let mut output = AttemptOutput::new(self, command);
         let clock = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -517,6 +523,14 @@ impl Memory {
     /// Notes that a phase, or the hook before it, counts on an earlier build or test.
     pub(super) fn note_unchanged(&self, phase: Phase) {
         locked(&self.unchanged).insert(phase);
+    }
+}
+
+/// A command as a person would type it.
+fn shown_as_by_set_x(program: &Program) -> String {
+    match program {
+        Program::Shell(text) => text.trim().to_owned(),
+        words => words.to_string(),
     }
 }
 
