@@ -102,7 +102,7 @@ impl DryEffects {
             return Ok(TreeEntry::Unknown);
         }
         let found = in_tree(below, &|path| self.lookups.tree_entry(path))?;
-        Ok(found.unwrap_or(TreeEntry::Unknown))
+        Ok(found.map_or(TreeEntry::Unknown, |found| found.entry))
     }
 
     /// The files of the commit's tree that a pattern names, as a run would keep them.
