@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     duration::parse_duration,
+    glob::ArtifactPattern,
     pipeline::stays_below,
     script::{
         registry::{self, ScriptOption},
@@ -188,6 +189,7 @@ fn arguments(call: &FnCallExpr, findings: &mut Findings<'_>) {
             "function" => called_too_early(function.name, argument, findings),
             name @ ("limit" | "time") => time(name, argument, findings),
             "path" => below("path", argument, findings),
+            "paths" => kept(argument, findings),
             "command" => not_empty(function.name, argument, findings),
             _ => {}
         }
@@ -233,6 +235,27 @@ fn below(what: &str, value: &Expr, findings: &mut Findings<'_>) {
         && !stays_below(path)
     {
         findings.add(*at, format!("`{what}` names something below the export, not `{path}`"));
+    }
+}
+
+/// Paths and globs to keep that are written out stay in the export, and begin with what to keep.
+fn kept(value: &Expr, findings: &mut Findings<'_>) {
+    let texts = match value {
+        Expr::Array(texts, _) => texts.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let mut known = Vec::new();
+    for text in texts {
+        let Expr::StringConstant(text, at) = text else { continue };
+        if let Err(fault) = ArtifactPattern::parse(text) {
+            return findings.add(*at, fault);
+        }
+        known.push(text.to_string());
+    }
+    if known.len() == texts.len()
+        && let Err(fault) = ArtifactPattern::parse_list(&known)
+    {
+        findings.add(value.position(), fault);
     }
 }
 
