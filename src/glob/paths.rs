@@ -17,7 +17,7 @@ const STARS_MAX: usize = 32;
 
 /// A list of globs over paths, each of which can match. `!glob` takes away what those before it
 /// matched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathGlobs(Vec<(bool, Vec<PathGlob>)>);
 
 /// One glob without braces.
@@ -42,6 +42,10 @@ impl PathGlobs {
         for (index, glob) in globs.iter().enumerate() {
             let (is_taken_away, text) = taken_away(glob.as_ref());
             let read = read(text);
+            let read = read.and_then(|globs| match globs.iter().any(PathGlob::names_git) {
+                true => Err("no commit has a file or directory `.git`".to_owned()),
+                false => Ok(globs),
+            });
             let read = read.map_err(|why| GlobFault::never(index, glob.as_ref(), &why))?;
             if index == 0 && is_taken_away {
                 let message = format!(
@@ -62,6 +66,12 @@ impl PathGlobs {
             return Err(GlobFault { index: 0, message: message.to_owned() });
         }
         Ok(globs)
+    }
+
+    /// Reads one glob over the files of a directory, which is not what a commit holds.
+    pub(super) fn of_files(glob: &str) -> Result<Self, GlobFault> {
+        let read = read(glob).map_err(|why| GlobFault::never(0, glob, &why))?;
+        Ok(Self(vec![(false, read)]))
     }
 
     /// True if a path matches, seen from the root and without a slash at its end. `is_directory`
@@ -112,6 +122,12 @@ impl PathGlob {
         let value = value.strip_prefix(begin);
         value
             .is_some_and(|value| wildmatch(rest.into(), value.into(), Mode::NO_MATCH_SLASH_LITERAL))
+    }
+
+    /// True if it asks for what git never keeps.
+    fn names_git(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.text);
+        text.split('/').any(|part| unescaped(part).eq_ignore_ascii_case(".git"))
     }
 
     /// True if it certainly matches all that the other one does.
@@ -195,9 +211,6 @@ fn judge_parts(glob: &str) -> Result<(), String> {
         () if has("..") => "paths begin at the root of the repository and have no `..`",
         () if has(".") => "paths begin at the root of the repository and have no `.`",
         () if has("") => "paths have no `//`",
-        () if parts.iter().any(|part| part.eq_ignore_ascii_case(".git")) => {
-            return Err("no commit has a file or directory `.git`".to_owned());
-        }
         () => return Ok(()),
     };
     Err(format!("{why}; write `{}`", spelled(glob)))

@@ -34,7 +34,7 @@ pub(super) fn join(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Th
 }
 
 fn matching(call: &NativeCallContext<'_>, text: &Dynamic, globs: Dynamic) -> Result<bool, Thrown> {
-    let text = text_of("matches", "a path as its text", text)?;
+    let text = text_of("matches", "a text as its text", text)?;
     let globs = globs_of("matches", call, globs)?;
     let globs = PathGlobs::new(&globs).map_err(|fault| throw(fault.message))?;
     let (path, is_directory) = path_of_text(&text);

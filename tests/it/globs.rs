@@ -237,7 +237,7 @@ fn texts_are_matched_and_joined() {
     for (line, said) in lines[4..].iter().zip([
         "`join` takes a list of texts and numbers, and one is nothing (`()`)",
         "`join` takes a list as its list, not a text",
-        "`matches` takes a path as its text, not a number",
+        "`matches` takes a text as its text, not a number",
     ]) {
         assert!(line.contains(said), "{line}");
     }

@@ -33,6 +33,8 @@ mod engine_turns;
 mod examples;
 mod globs;
 mod masking;
+#[cfg(feature = "rhai")]
+mod outcome_model;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
@@ -52,6 +54,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(all(feature = "cli", feature = "rhai"))]
+mod artifacts;
 #[cfg(feature = "cli")]
 mod builds_owner;
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -124,9 +128,13 @@ mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
+mod script_api;
+#[cfg(feature = "rhai")]
 mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
+#[cfg(feature = "rhai")]
+mod script_failures;
 #[cfg(feature = "rhai")]
 mod script_host;
 #[cfg(feature = "rhai")]
@@ -135,6 +143,8 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(feature = "rhai")]
+mod script_untrusted;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod shared_accounts;
 #[cfg(feature = "cli")]

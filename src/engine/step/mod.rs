@@ -7,6 +7,7 @@
 //! | `end` | how the parts of a step end |
 //! | `output` | a command's output on its way out |
 //! | `paths` | which paths stay in the export |
+//! | `files` | what `exists` and `read` say of the commit's files |
 //! | `conditions` | `when` |
 //! | `lookups` | what the repository says of the commit |
 //! | `real` | what acts in a run and in a deployment |
@@ -20,6 +21,7 @@ mod conditions;
 mod context;
 mod dry;
 mod end;
+mod files;
 mod host;
 mod lookups;
 mod output;
@@ -79,6 +81,9 @@ pub(super) struct Steps<'a> {
     pub(super) progress: Progress,
     pub(super) command_timeout: Option<Duration>,
     pub(super) nice: u8,
+    /// True if a person runs them to see what they do: conditions leave nothing out, and commands
+    /// are shown.
+    pub(super) by_hand: bool,
 }
 
 /// A run of all steps.
@@ -259,6 +264,11 @@ impl Steps<'_> {
         let changed =
             |globs: &[String]| judge.differ(&*self.memory.changes(&*self.lookups)?, globs);
         let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
+        if let Some(unmet) = found.as_ref().filter(|_| self.by_hand) {
+            let message = format!("`{}` runs by hand although {}", step.name, unmet.reason);
+            self.reporter.warn(message);
+            return Ok(None);
+        }
         if judge.forced
             && found.is_none()
             && let Some(ignored) = unmet(&self.info.facts, &step.when, false, &changed)?
@@ -427,7 +437,9 @@ impl Steps<'_> {
             Body::Function(_) => self.scripts.run(step.name, context, host.clone()),
         };
         end.commands = host.ran.records();
-        end.failed = host.ran.failed();
+        if end.outcome == Outcome::TimedOut {
+            end.name_command(host.ran.cut_short());
+        }
         end
     }
 
@@ -456,7 +468,7 @@ impl Steps<'_> {
             command.env.extend(secrets.iter().cloned());
             match host.command(&command) {
                 Ok(end) if end.passed => {}
-                Ok(end) => return StepEnd::of(end.exit.outcome()),
+                Ok(end) => return StepEnd::of_command(&end),
                 Err(denied) => return StepEnd::denied(denied),
             }
         }
@@ -503,6 +515,7 @@ impl Steps<'_> {
             context: self.request(context.step, None, cancel),
             env: context.env.clone(),
             nice: self.nice,
+            shows_commands: self.by_hand,
             command_timeout: self.command_timeout,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),
@@ -531,6 +544,13 @@ impl Steps<'_> {
         result.reason = result.reason.take().map(clean);
         for command in &mut result.record.commands {
             command.command = self.masks.apply(&command.command);
+        }
+        let failures = result.failures.iter_mut().map(|failed| &mut failed.failure);
+        for failure in result.record.failures.iter_mut().chain(failures) {
+            failure.message = self.masks.apply(&failure.message);
+            for text in [&mut failure.label, &mut failure.place, &mut failure.command] {
+                *text = text.take().map(clean);
+            }
         }
     }
 }
