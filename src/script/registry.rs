@@ -44,8 +44,8 @@ pub(crate) const FUNCTIONS: [Function; 24] = [
         params: &["command", "options"],
         required: 1,
         effect: Effect::External,
-        doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c` with its `<%= … %>` \
-              tags filled in; an array is a program and its arguments, without a shell. The error \
+        doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c`, with each \
+              `<%= … %>` filled in that the script contains in one literal; an array is a program and its arguments, without a shell. The error \
               that it throws has `command`, `code`, `tail` (the end of the output) and \
               `timed_out`.",
     },

@@ -172,7 +172,7 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
     assert_eq!(host.commands.lock().unwrap().len(), 5);
     for (late, why) in [
         ("sh(\"x\"); approve(\"?\");", "`approve` comes before any command"),
-        ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "not stand in a branch"),
+        ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "in a task of `parallel`"),
     ] {
         let text = format!("fn deploy(ctx) {{ {late} }}");
         let host = Arc::new(Recorder { approved: true, ..Recorder::default() });

@@ -165,7 +165,8 @@ impl Host for StepHost {
         loop {
             let end = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
-            if is_over || is_late(command.deadline) {
+            let step_is_over = || command.is_over.load(Ordering::SeqCst);
+            if is_over || step_is_over() || is_late(command.deadline) {
                 return Ok(end);
             }
             attempt += 1;
@@ -178,6 +179,9 @@ impl Host for StepHost {
             self.wait(wait, command);
             if let Some(exit) = self.stopped(command) {
                 return Ok(CommandEnd { exit, ..end });
+            }
+            if step_is_over() {
+                return Ok(end);
             }
         }
     }
@@ -416,7 +420,8 @@ impl StepHost {
     /// Waits before another attempt, no longer than anybody wants it.
     fn wait(&self, time: Duration, command: &StepCommand) {
         let begun = Instant::now();
-        while !self.effects.is_dry() && self.stopped(command).is_none() {
+        let is_over = || command.is_over.load(Ordering::SeqCst) || self.stopped(command).is_some();
+        while !self.effects.is_dry() && !is_over() {
             let rest = time.saturating_sub(begun.elapsed());
             if rest.is_zero() {
                 return;
