@@ -25,6 +25,13 @@ struct Failure(FailureFacts);
 #[derive(Clone)]
 struct Machine(Arc<Session>);
 
+/// A failure of an earlier step. Its command may hold what that step has read.
+fn failure(ctx: &Context, facts: FailureFacts) -> Dynamic {
+    ctx.0.read_in(&facts.command);
+    ctx.0.read_in(&facts.message);
+    Dynamic::from(Failure(facts))
+}
+
 /// Registers `ctx` and the objects that it holds.
 pub(super) fn register(engine: &mut Engine) {
     engine
@@ -50,10 +57,11 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
             let first = ctx.0.facts.progress.failures.first();
-            first.map_or(Dynamic::UNIT, |it| failure(&ctx.0, it))
+            first.cloned().map_or(Dynamic::UNIT, |it| failure(ctx, it))
         })
         .register_get("failures", |ctx: &mut Context| -> Array {
-            ctx.0.facts.progress.failures.iter().map(|it| failure(&ctx.0, it)).collect()
+            let all = ctx.0.facts.progress.failures.clone().into_iter();
+            all.map(|it| failure(ctx, it)).collect()
         })
         .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
         .register_fn("changed", changed)
@@ -81,13 +89,6 @@ pub(super) fn register(engine: &mut Engine) {
             thread::available_parallelism().map_or(1, |count| count.get() as i64)
         })
         .register_fn("has", |it: &mut Machine, program: &str| it.0.host.has_program(program));
-}
-
-/// A failure as scripts see it. The command of another step may hold what that has read.
-fn failure(session: &Session, failure: &FailureFacts) -> Dynamic {
-    session.read_in(&failure.command);
-    session.read_in(&failure.message);
-    Dynamic::from(Failure(failure.clone()))
 }
 
 /// What does not change while a commit runs.

@@ -53,7 +53,7 @@ pub(crate) fn check(
 }
 
 /// What is valid in a script and perhaps not meant: the first place that reads the branch or the
-/// tags, and each that names a tag that may be missing. Nothing of one that cannot be loaded.
+/// tags, each that names a tag that may be missing, and each that has a part of a placeholder. Nothing of one that cannot be loaded.
 pub(crate) fn warnings(
     bytes: &[u8],
     name: &str,
@@ -62,7 +62,7 @@ pub(crate) fn warnings(
 ) -> Vec<Error> {
     let Ok(script) = Script::load(bytes, name, tree, functions) else { return Vec::new() };
     let names_tags = script.pipeline().when.tag.is_empty();
-    let (mut reading, mut tags) = (None, Vec::new());
+    let (mut reading, mut placeholders) = (None, Vec::new());
     for file in files(&script, true) {
         let findings = || Findings { unit: file.unit, found: BTreeSet::new() };
         let (mut readings, mut named) = (findings(), findings());
@@ -71,11 +71,12 @@ pub(crate) fn warnings(
             if names_tags {
                 refs::judge_tags(body, &mut named);
             }
+            texts::judge_broken(body, &mut named);
         }
         reading = reading.or_else(|| readings.into_errors().next());
-        tags.extend(named.into_errors());
+        placeholders.extend(named.into_errors());
     }
-    reading.into_iter().chain(tags).take(FINDINGS_MAX).collect()
+    reading.into_iter().chain(placeholders).take(FINDINGS_MAX).collect()
 }
 
 /// The script itself and what it imports, taken apart.
