@@ -86,7 +86,10 @@ impl Call<'_> {
 }
 
 /// Attempts and retries beyond this are slips.
-const COUNT_MAX: u32 = 1_000;
+pub(super) const COUNT_MAX: u32 = 1_000;
+
+/// How many tasks `parallel` and `matrix` can have: a matrix grows fast.
+pub(super) const TASKS_MAX: usize = 1_000;
 
 /// What a value is, for a sentence.
 pub(super) fn kind(value: &Dynamic) -> &'static str {

@@ -1,7 +1,7 @@
 //! Scripts: the only room that knows rhai. No type of rhai leaves it.
 //!
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
-//! to be read). What a script finds beside the language: `registry` (all of it, as tables),
+//! to be read), `constants` (those whose names are nearly right). What a script finds beside the language: `registry` (all of it, as tables),
 //! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
 //! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
 //! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
@@ -14,6 +14,7 @@
 mod call;
 mod check;
 mod commands;
+mod constants;
 mod context;
 mod control;
 mod coverage;
@@ -38,7 +39,7 @@ mod tags;
 mod testing;
 
 pub(crate) use self::{
-    check::{check, check_tests, warnings},
+    check::{check, check_tests},
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,

@@ -17,7 +17,7 @@ use std::{
 use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::{
-    call::Call,
+    call::{Call, TASKS_MAX},
     commands::plain_text,
     control::{labelled, stored},
     session::{Frame, Stop, Thrown, throw},
@@ -30,9 +30,6 @@ use crate::{
 /// How many branches of a phase run on threads of their own, those of branches included. Where all
 /// are taken, branches run one after the other.
 const THREADS_MAX: usize = 32;
-
-/// How many branches there can be: a matrix grows fast.
-const BRANCHES_MAX: usize = 1_000;
 
 /// As much as a worker has: scripts recurse in branches too.
 const STACK_BYTES: usize = 32 << 20;
@@ -86,7 +83,7 @@ pub(super) fn matrix(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, 
         let list = values.read_lock::<Array>();
         let list =
             list.ok_or_else(|| call.mistake(&format!("axis `{axis}`"), "a list", &values))?;
-        if combinations.len().saturating_mul(list.len()) > BRANCHES_MAX {
+        if combinations.len().saturating_mul(list.len()) > TASKS_MAX {
             return Err(too_many());
         }
         let with = |combination: &Map, value: &Dynamic| {
@@ -114,12 +111,12 @@ fn combination_label(combination: &Map) -> String {
 }
 
 fn too_many() -> Thrown {
-    throw(format!("there are more than the {BRANCHES_MAX} branches that can be had"))
+    throw(format!("there are more than the {TASKS_MAX} branches that can be had"))
 }
 
 /// Runs all branches to their ends. The first that failed, in their order, is the error.
 fn run(call: &Call<'_>, branches: Vec<Branch>) -> Result<Array, Thrown> {
-    if branches.len() > BRANCHES_MAX {
+    if branches.len() > TASKS_MAX {
         return Err(too_many());
     }
     let outer = call.session.frame();

@@ -128,6 +128,19 @@ fn is_property(ast: &AST, property: &str) -> bool {
     of_context && matches!(&parts.rhs, Expr::Property(name, _) if name.2 == property)
 }
 
+/// What an expression always gives where that cannot be put into a text.
+fn never_text(ast: &AST) -> Option<&'static str> {
+    let [Stmt::Expr(expression)] = ast.statements() else { return None };
+    if let Some(holds) = check::context_holds(expression) {
+        let is_list = holds.starts_with("list");
+        return (is_list || holds.starts_with("object")).then_some(match is_list {
+            true => "a list",
+            false => "an object",
+        });
+    }
+    check::never_text(expression)
+}
+
 /// Why something in a tag cannot be its expression.
 fn not_one(expression: &str, why: &str) -> String {
     format!("`{expression}` is no expression that a tag can take: {why}; a tag runs no Ruby")
@@ -157,7 +170,9 @@ impl<'a> ExpressionJudge<'a> {
         }
         let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
         let acts = acting_call(&ast, self.functions);
-        match acts.or_else(|| check::expression_fault(&Unit { source, ast }, self.functions)) {
+        let never = never_text(&ast).map(|kind| format!("it gives {kind}, and no text or number"));
+        let fault = || check::expression_fault(&Unit { source, ast }, self.functions);
+        match acts.or_else(fault).or(never) {
             Some(fault) => Err(not_one(expression, &fault)),
             None => Ok(()),
         }

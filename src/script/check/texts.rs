@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use rhai::{ASTNode, Expr, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::{
     Findings, names,
@@ -14,6 +14,7 @@ use crate::{
     interpolate::{Vars, interpolate_expressions},
     pipeline::{StepName, Template},
     script::tags::ExpressionJudge,
+    shell_text::{self, UNKNOWN},
 };
 
 /// Judges tags. An engine is made for them only where there are any.
@@ -59,6 +60,7 @@ pub(super) fn judge(
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
             if matches!(&*call.name, "sh" | "try_sh" | "capture") && !call.is_qualified() =>
         {
+            goes_on_after_failure(call, findings);
             // A text with `${…}` in it is known only when it runs.
             let Some(Expr::StringConstant(text, at)) = call.args.first() else { return };
             if text.contains("<%")
@@ -71,4 +73,29 @@ pub(super) fn judge(
         }
         _ => {}
     });
+}
+
+/// A text of several lines that goes on after a command that failed.
+fn goes_on_after_failure(call: &FnCallExpr, findings: &mut Findings<'_>) {
+    let Some(given) = call.args.first() else { return };
+    let text = match given {
+        Expr::StringConstant(text, _) => text.to_string(),
+        Expr::InterpolatedString(parts, _) => {
+            let part = |part: &Expr| match part {
+                Expr::StringConstant(text, _) => text.to_string(),
+                _ => UNKNOWN.to_string(),
+            };
+            parts.iter().map(part).collect()
+        }
+        _ => return,
+    };
+    if let Some(lost) = shell_text::lost_failure(&text) {
+        let name = &call.name;
+        let shown = lost.replace(UNKNOWN, "…");
+        let message = format!(
+            "if `{shown}` fails, the next line runs all the same, and the failure is lost: write \
+             `set -e` as the first line, or call `{name}` for each command"
+        );
+        findings.warn(given.position(), message);
+    }
 }
