@@ -9,6 +9,7 @@ use std::{
 use crate::{
     commit::{Commit, CommitId},
     error::{Error, ErrorKind},
+    failure::StepFailure,
     outcome::Outcome,
 };
 
@@ -22,9 +23,10 @@ pub enum DeployOutcome {
     Running,
     /// The commit is deployed.
     Success,
-    /// A command failed, or its time ran out. What was deployed before counts as deployed.
+    /// A command failed, its time ran out, or it was skipped only after it had acted. What was
+    /// deployed before counts as deployed.
     Failure,
-    /// The config said that there is nothing to deploy.
+    /// The config said that there is nothing to deploy, and nothing was done.
     Skipped,
     /// Somebody canceled it.
     Canceled,
@@ -131,6 +133,8 @@ pub struct Deployment {
     pub outcome: DeployOutcome,
     /// Why, where it did not succeed; of one that waits, the question.
     pub reason: Option<String>,
+    /// All that failed in it, the gravest first.
+    pub failures: Vec<StepFailure>,
     /// True if a check said no and somebody insisted: the commit was not green, or a rollback led
     /// to one that is on no branch that deploys.
     pub forced: bool,

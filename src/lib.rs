@@ -60,6 +60,7 @@ mod error;
 mod event;
 mod executor;
 mod export;
+mod failure;
 mod forecast;
 mod function;
 mod glob;
@@ -140,7 +141,9 @@ pub use crate::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
     prune::{Pinned, PruneOptions, Pruned, Pruning},
-    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
+    record::{
+        Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary,
+    },
     repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,

@@ -25,6 +25,13 @@ struct Failure(FailureFacts);
 #[derive(Clone)]
 struct Machine(Arc<Session>);
 
+/// A failure of an earlier step. Its command may hold what that step has read.
+fn failure(ctx: &Context, facts: FailureFacts) -> Dynamic {
+    ctx.0.read_in(&facts.command);
+    ctx.0.read_in(&facts.message);
+    Dynamic::from(Failure(facts))
+}
+
 /// Registers `ctx` and the objects that it holds.
 pub(super) fn register(engine: &mut Engine) {
     engine
@@ -37,18 +44,24 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("base", |ctx: &mut Context| {
             Ok::<_, Thrown>(optional(changes(&ctx.0)?.base.as_deref()))
         })
-        .register_get("changes", |ctx: &mut Context| Ok::<_, Thrown>(list(&changes(&ctx.0)?.paths)))
+        .register_get("changes", |ctx: &mut Context| {
+            let changes = changes(&ctx.0)?;
+            ctx.0.untrusted.read_changes(&changes.paths);
+            Ok::<_, Thrown>(list(&changes.paths))
+        })
         .register_get("previous", |ctx: &mut Context| {
-            Ok::<_, Thrown>(optional(ctx.0.host.previous().map_err(fault)?.as_deref()))
+            let previous = ctx.0.host.previous();
+            let previous = previous.map_err(|error| fault(&ctx.0, error))?;
+            Ok::<_, Thrown>(optional(previous.as_deref()))
         })
         .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
-            ctx.0
-                .facts
-                .progress
-                .failure
-                .clone()
-                .map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
+            let first = ctx.0.facts.progress.failures.first();
+            first.cloned().map_or(Dynamic::UNIT, |it| failure(ctx, it))
+        })
+        .register_get("failures", |ctx: &mut Context| -> Array {
+            let all = ctx.0.facts.progress.failures.clone().into_iter();
+            all.map(|it| failure(ctx, it)).collect()
         })
         .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
         .register_fn("changed", changed)
@@ -64,6 +77,9 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("command", |it: &mut Failure| it.0.command.clone())
         .register_get("code", |it: &mut Failure| it.0.code.map_or(Dynamic::UNIT, Dynamic::from))
         .register_get("at", |it: &mut Failure| it.0.at.clone())
+        .register_get("label", |it: &mut Failure| optional(it.0.label.as_deref()))
+        .register_get("place", |it: &mut Failure| optional(it.0.place.as_deref()))
+        .register_get("message", |it: &mut Failure| it.0.message.clone())
         .register_get("tail", |it: &mut Failure| it.0.tail.clone());
     engine
         .register_get("name", |it: &mut Machine| it.0.facts.host_name.clone())
@@ -84,19 +100,31 @@ fn register_commit(engine: &mut Engine) {
         ("tree", |it| it.facts.tree.clone().into()),
         ("branch", |it| {
             it.host.asked_for_ref();
+            it.read("branch");
             optional(it.facts.branch.as_deref())
         }),
         ("tags", |it| {
             it.host.asked_for_ref();
+            it.read("tags");
             list(&it.facts.tags).into()
         }),
         ("tag", |it| {
             it.host.asked_for_ref();
+            it.read("tag");
             optional(it.facts.step_tag.as_deref())
         }),
-        ("subject", |it| it.facts.subject.clone().into()),
-        ("message", |it| it.facts.message.clone().into()),
-        ("author", |it| it.facts.author.clone().into()),
+        ("subject", |it| {
+            it.read("subject");
+            it.facts.subject.clone().into()
+        }),
+        ("message", |it| {
+            it.read("message");
+            it.facts.message.clone().into()
+        }),
+        ("author", |it| {
+            it.read("author");
+            it.facts.author.clone().into()
+        }),
         ("time", |it| it.facts.time.into()),
         ("parents", |it| list(&it.facts.parents).into()),
         ("export_dir", |it| it.facts.export_dir.clone().into()),
@@ -120,6 +148,7 @@ fn newest_tag(
 ) -> Result<Dynamic, Thrown> {
     let globs = globs_of("newest_tag", &call, globs)?;
     ctx.0.host.asked_for_ref();
+    ctx.0.read("tags");
     let matches = |tag: &str| glob::text_matches_list(globs.iter().map(String::as_str), tag);
     Ok(optional(ctx.0.facts.tag_for(matches).as_deref()))
 }
@@ -144,7 +173,7 @@ fn globs_of(
 /// `ctx.changed(globs)`
 fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
     let texts = globs_of("changed", &call, globs)?;
-    let answer = ctx.0.host.changed(&texts).map_err(fault)?;
+    let answer = ctx.0.host.changed(&texts).map_err(|error| fault(&ctx.0, error))?;
     let source = call.call_source().unwrap_or_default();
     let line = call.call_position().line().unwrap_or_default();
     ctx.0.host.decided(&format!("changed({})", shown(&texts)), answer, &format!("{source}:{line}"));
@@ -157,12 +186,12 @@ fn shown(texts: &[String]) -> String {
 }
 
 fn changes(session: &Session) -> Result<Arc<Changes>, Thrown> {
-    session.host.changes().map_err(fault)
+    session.host.changes().map_err(|error| fault(session, error))
 }
 
 /// What the machinery could not find out is no fault of the script's.
-fn fault(error: Error) -> Thrown {
-    Stop::Fault(Arc::new(error)).thrown()
+fn fault(session: &Session, error: Error) -> Thrown {
+    session.stop_with(Stop::Fault(Arc::new(error)))
 }
 
 fn optional(text: Option<&str>) -> Dynamic {

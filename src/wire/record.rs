@@ -16,7 +16,9 @@ use crate::{
     job::{Job, Plan},
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
-    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
+    record::{
+        Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary,
+    },
     wire::{VERSION, deployment::DeploymentMirror, intervention::InterventionMirror},
 };
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
@@ -203,12 +205,38 @@ pub(super) struct StepMirror<'a> {
     duration_ms: u64,
     #[serde(default, deserialize_with = "lenient_list")]
     commands: Vec<CommandMirror<'a>>,
+    #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<FailureMirror<'a>>,
 }
 
-/// At most one of the four says how it ended; none where it could not be started.
+/// One thing that failed in a step. What ended a command is said as of a command.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FailureMirror<'a> {
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    label: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    place: Option<Cow<'a, str>>,
+    message: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    command: Option<Cow<'a, str>>,
+    #[serde(flatten)]
+    exit: ExitMirror,
+}
+
 #[derive(Serialize, Deserialize)]
 struct CommandMirror<'a> {
     command: Cow<'a, str>,
+    #[serde(flatten)]
+    exit: ExitMirror,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
+    allowed: bool,
+    #[serde(default, deserialize_with = "lenient")]
+    duration_ms: u64,
+}
+
+/// How a command ended: at most one of the four; none where it could not be started.
+#[derive(Serialize, Deserialize)]
+struct ExitMirror {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     exit_code: Option<i32>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -217,8 +245,6 @@ struct CommandMirror<'a> {
     timed_out: bool,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
     canceled: bool,
-    #[serde(default, deserialize_with = "lenient")]
-    duration_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -427,6 +453,7 @@ impl<'a> StepMirror<'a> {
             error: step.error.as_deref().map(short),
             duration_ms: whole_ms(step.duration),
             commands: step.commands.iter().map(CommandMirror::of).collect(),
+            failures: step.failures.iter().map(FailureMirror::of).collect(),
         }
     }
 
@@ -439,36 +466,68 @@ impl<'a> StepMirror<'a> {
             error: self.error.map(Cow::into_owned).or(unknown),
             duration: Duration::from_millis(self.duration_ms),
             commands: self.commands.into_iter().map(CommandMirror::into_command).collect(),
+            failures: self.failures.into_iter().map(FailureMirror::into_failure).collect(),
         })
     }
 }
 
 impl<'a> CommandMirror<'a> {
     fn of(command: &'a CommandRecord) -> Self {
-        let (exit_code, signal) = match command.exit {
-            Some(Exit::Code(code)) => (Some(code), None),
-            Some(Exit::Signal(signal)) => (None, Some(signal)),
-            Some(Exit::TimedOut | Exit::Canceled) | None => (None, None),
-        };
         Self {
             command: short(&command.command),
-            exit_code,
-            signal,
-            timed_out: command.exit == Some(Exit::TimedOut),
-            canceled: command.exit == Some(Exit::Canceled),
+            exit: ExitMirror::of(command.exit),
+            allowed: command.allowed,
             duration_ms: whole_ms(command.duration),
         }
     }
 
     fn into_command(self) -> CommandRecord {
-        let exit = match self {
+        let duration = Duration::from_millis(self.duration_ms);
+        let (exit, allowed) = (self.exit.exit(), self.allowed);
+        CommandRecord { command: self.command.into_owned(), exit, allowed, duration }
+    }
+}
+
+impl<'a> FailureMirror<'a> {
+    pub(super) fn of(failure: &'a StepFailure) -> Self {
+        Self {
+            label: failure.label.as_deref().map(short),
+            place: failure.place.as_deref().map(short),
+            message: short(&failure.message),
+            command: failure.command.as_deref().map(short),
+            exit: ExitMirror::of(failure.exit),
+        }
+    }
+
+    pub(super) fn into_failure(self) -> StepFailure {
+        StepFailure {
+            label: self.label.map(Cow::into_owned),
+            place: self.place.map(Cow::into_owned),
+            message: self.message.into_owned(),
+            command: self.command.map(Cow::into_owned),
+            exit: self.exit.exit(),
+        }
+    }
+}
+
+impl ExitMirror {
+    fn of(exit: Option<Exit>) -> Self {
+        let (exit_code, signal) = match exit {
+            Some(Exit::Code(code)) => (Some(code), None),
+            Some(Exit::Signal(signal)) => (None, Some(signal)),
+            Some(Exit::TimedOut | Exit::Canceled) | None => (None, None),
+        };
+        let (timed_out, canceled) = (exit == Some(Exit::TimedOut), exit == Some(Exit::Canceled));
+        Self { exit_code, signal, timed_out, canceled }
+    }
+
+    fn exit(&self) -> Option<Exit> {
+        match self {
             Self { timed_out: true, .. } => Some(Exit::TimedOut),
             Self { canceled: true, .. } => Some(Exit::Canceled),
-            Self { signal: Some(signal), .. } => Some(Exit::Signal(signal)),
+            Self { signal: Some(signal), .. } => Some(Exit::Signal(*signal)),
             Self { exit_code, .. } => exit_code.map(Exit::Code),
-        };
-        let duration = Duration::from_millis(self.duration_ms);
-        CommandRecord { command: self.command.into_owned(), exit, duration }
+        }
     }
 }
 
@@ -550,7 +609,7 @@ where
 }
 
 /// The same for each element of a list.
-fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
@@ -619,7 +678,12 @@ mod tests {
     };
 
     fn command(text: &str, exit: Option<Exit>) -> CommandRecord {
-        CommandRecord { command: text.to_owned(), exit, duration: Duration::from_millis(7) }
+        CommandRecord {
+            command: text.to_owned(),
+            exit,
+            allowed: false,
+            duration: Duration::from_millis(7),
+        }
     }
 
     fn record() -> Record {
@@ -655,6 +719,7 @@ mod tests {
                     error: None,
                     duration: Duration::from_millis(42),
                     commands,
+                    failures: Vec::new(),
                 },
                 StepRecord {
                     name: Hook::AfterAll.into(),
@@ -662,6 +727,7 @@ mod tests {
                     error: Some("the host said no".to_owned()),
                     duration: Duration::ZERO,
                     commands: Vec::new(),
+                    failures: failures(),
                 },
             ],
             left_out: vec![LeftOut { step: Phase::Test.into(), by: LeftOutBy::Branch }],
@@ -678,6 +744,18 @@ mod tests {
             }],
             counts: false,
         }
+    }
+
+    /// One of a task's command, and one that no command says.
+    fn failures() -> Vec<StepFailure> {
+        let of_task = StepFailure {
+            label: Some("db=my".to_owned()),
+            place: Some(".tinyci.rhai:4:7".to_owned()),
+            message: "command exited with status 1: make".to_owned(),
+            command: Some("make".to_owned()),
+            exit: Some(Exit::Code(1)),
+        };
+        vec![of_task, StepFailure { message: "the host said no".to_owned(), ..Default::default() }]
     }
 
     fn read(line: &str) -> Record {

@@ -325,3 +325,26 @@ fn a_script_that_reads_its_ref_is_told_where() {
     repo.write(".tinyci.rhai", format!("const WHEN = #{{ tag: \"v*\" }};\n{tag}"));
     assert!(!run(&repo, &["check"]).out.contains("fails its phase"));
 }
+
+#[cfg(feature = "rhai")]
+#[test]
+fn a_placeholder_in_parts_is_told() {
+    let repo = TestRepo::new();
+    let check = |body: &str| {
+        repo.write(".tinyci.rhai", format!("fn build() {{\n{body}\n}}\n"));
+        run(&repo, &["check"]).with_code(0).out
+    };
+    for (body, column) in [
+        ("let x = 1; sh(`echo <%= ${x} %>`);", 15),
+        ("let x = 1; sh(\"echo <%= \" + x + \" %>\");", 15),
+        ("let t = \"<%= sho\"; sh(t + \"rt %>\");", 9),
+        ("retry(2, || capture(`<%= a <%= ${1} %>`));", 21),
+    ] {
+        let said = check(body);
+        let place = format!("warning: .tinyci.rhai:2:{column}: `<%=` begins here");
+        assert!(said.starts_with(&place), "{body}: {said}");
+    }
+    assert!(
+        !check("sh(`echo <%= short %> ${1} <%%= x`); sh(\"<%= short %>\");").contains("warning")
+    );
+}

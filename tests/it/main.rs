@@ -32,6 +32,8 @@ mod engine_stop;
 mod engine_turns;
 mod examples;
 mod masking;
+#[cfg(feature = "rhai")]
+mod outcome_model;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
@@ -123,9 +125,13 @@ mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
+mod script_api;
+#[cfg(feature = "rhai")]
 mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
+#[cfg(feature = "rhai")]
+mod script_failures;
 #[cfg(feature = "rhai")]
 mod script_host;
 #[cfg(feature = "rhai")]
@@ -134,6 +140,8 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(feature = "rhai")]
+mod script_untrusted;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod shared_accounts;
 #[cfg(feature = "cli")]

@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 5] = [
         "deployment",
         "duration",
         "error",
+        "failure",
         "event",
         "executor",
         "forecast",

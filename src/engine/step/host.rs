@@ -17,7 +17,8 @@ use std::{
 use super::{
     conditions::{Unmet, ignored},
     context::Judge,
-    output::{AttemptOutput, KeptOutput},
+    files,
+    output::{AttemptOutput, Hidden, KeptOutput},
     paths::below_export,
 };
 use crate::{
@@ -140,27 +141,18 @@ pub(in crate::engine) struct StepHost {
 #[derive(Default)]
 pub(super) struct Ran {
     records: Mutex<Vec<CommandRecord>>,
-    failed: Mutex<Option<FailedCommand>>,
+    cut_short: Mutex<Option<FailedCommand>>,
 }
 
 impl Ran {
-    fn note(&self, ended: FailedCommand, passed: bool) {
-        let mut failed = locked(&self.failed);
-        if !passed {
-            *failed = Some(ended);
-        } else if failed.as_ref().is_some_and(|it| it.command == ended.command) {
-            *failed = None;
-        }
-    }
-
     /// The records of all commands, in the order in which they ended.
     pub(super) fn records(&self) -> Vec<CommandRecord> {
         locked(&self.records).clone()
     }
 
-    /// The last command that failed and did not pass when it was tried again.
-    pub(super) fn failed(&self) -> Option<FailedCommand> {
-        locked(&self.failed).clone()
+    /// The last command, if a time limit of the step ended it.
+    pub(super) fn cut_short(&self) -> Option<FailedCommand> {
+        locked(&self.cut_short).clone()
     }
 }
 
@@ -172,9 +164,13 @@ impl Host for StepHost {
         };
         let mut attempt = 0;
         loop {
-            let end = self.attempt(command, cwd.clone())?;
+            let (end, hidden) = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
-            if is_over || is_late(command.deadline) {
+            let step_is_over = || command.is_over.load(Ordering::SeqCst);
+            if is_over || step_is_over() || is_late(command.deadline) {
+                if !end.passed {
+                    hidden.show(self, command);
+                }
                 return Ok(end);
             }
             attempt += 1;
@@ -186,7 +182,12 @@ impl Host for StepHost {
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
             if let Some(exit) = self.stopped(command) {
+                hidden.show(self, command);
                 return Ok(CommandEnd { exit, ..end });
+            }
+            if step_is_over() {
+                hidden.show(self, command);
+                return Ok(end);
             }
         }
     }
@@ -343,6 +344,14 @@ impl Host for StepHost {
         self.memory.previous(&*self.lookups)
     }
 
+    fn exists(&self, path: &str) -> Result<bool, Denied> {
+        files::exists(path, &*self.lookups)
+    }
+
+    fn read(&self, path: &str) -> Result<String, Denied> {
+        files::read(path, &*self.lookups)
+    }
+
     fn has_program(&self, name: &str) -> bool {
         !name.contains('/') && self.lookups.has_program(name, search_path(&self.env))
     }
@@ -356,7 +365,7 @@ impl Host for StepHost {
     }
 
     fn decided(&self, predicate: &str, answer: bool, at: &str) {
-        let (question, at) = (predicate.to_owned(), at.to_owned());
+        let (question, at) = (self.masks.apply(predicate), at.to_owned());
         self.note(Act::Decision { question, answer, at });
     }
 
@@ -371,8 +380,8 @@ impl StepHost {
         below_export(below, &|path| self.lookups.tree_entry(path))
     }
 
-    /// Runs a command once.
-    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<CommandEnd, Denied> {
+    /// Runs a command once. Gives back what of its output was not shown.
+    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<(CommandEnd, Hidden), Denied> {
         let prepared = self.prepared(command, cwd);
         let view = self.view(command.cleanup);
         let mut output = AttemptOutput::new(self, command);
@@ -381,14 +390,16 @@ impl StepHost {
             let mut take = |piece: Output| output.take(piece);
             self.effects.command(&prepared, command.output, &mut take, &view)
         }));
-        let KeptOutput { stdout, stderr, tail } = output.finish();
+        let KeptOutput { stdout, stderr, tail, hidden } = output.finish();
         let ended = ended.unwrap_or_else(|panic| {
             let message = format!("the executor panicked: {}", panic_text(&*panic));
             Err(Error::new(ErrorKind::Panic, message))
         });
+        let exit = ended.as_ref().ok().copied();
         locked(&self.ran.records).push(CommandRecord {
             command: prepared.program.to_string(),
-            exit: ended.as_ref().ok().copied(),
+            exit,
+            allowed: exit.is_some_and(|exit| exit != Exit::Code(0) && command.passes_with(exit)),
             duration: clock.elapsed(),
         });
         let ended = ended.map_err(|error| blamed("the command", error));
@@ -396,8 +407,11 @@ impl StepHost {
         let whole = self.masks.apply(&whole_program(&prepared.program));
         let shown = in_one_line(&whole);
         let passed = command.passes_with(exit);
-        self.ran.note(FailedCommand { command: whole, exit, tail: tail.clone() }, passed);
-        Ok(CommandEnd { command: shown, exit, passed, stdout, stderr, tail })
+        let label = command.label.as_ref().map(|label| self.label(label));
+        let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
+        let is_cut_short = exit == Exit::TimedOut && is_late(command.deadline);
+        *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
+        Ok((end, hidden))
     }
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
@@ -420,7 +434,8 @@ impl StepHost {
     /// Waits before another attempt, no longer than anybody wants it.
     fn wait(&self, time: Duration, command: &StepCommand) {
         let begun = Instant::now();
-        while !self.effects.is_dry() && self.stopped(command).is_none() {
+        let is_over = || command.is_over.load(Ordering::SeqCst) || self.stopped(command).is_some();
+        while !self.effects.is_dry() && !is_over() {
             let rest = time.saturating_sub(begun.elapsed());
             if rest.is_zero() {
                 return;

@@ -8,82 +8,21 @@ use rhai::{ASTNode, Expr, Position, Stmt};
 use super::{
     Findings,
     names::{Names, Takes as Counts},
-    values::{Kind, kind, pointer},
+    values::{Kind, fits, is_textual, kind, pointer},
     walk::{Body, File},
 };
 use crate::{
     duration::parse_duration,
+    glob::ArtifactPattern,
     pipeline::stays_below,
     script::{
         call::{COUNT_MAX, TASKS_MAX},
         load::Script,
-        registry::{self, COMMAND_OPTIONS, RETRY_OPTIONS},
+        registry::{self, ScriptOption},
+        types::Type,
     },
     suggestion::did_you_mean,
 };
-
-/// What a parameter or an option takes.
-#[derive(Clone, Copy, Debug)]
-enum Takes {
-    Anything,
-    Text,
-    /// What has a text that nobody needs to guess at.
-    Plain,
-    /// A value that a record can hold.
-    Kept,
-    Truth,
-    /// A number of times, at least so many.
-    Count(i64),
-    Time,
-    /// A time that is not zero.
-    Limit,
-    /// A time that the step has.
-    Pause,
-    /// A path below the export.
-    Path,
-    Command,
-    /// A function that is called with so many arguments.
-    Function(usize),
-    Options(&'static [(&'static str, &'static str)]),
-    Env,
-    Input,
-    Codes,
-}
-
-/// What a function takes as this parameter.
-fn parameter(function: &str, parameter: &str) -> Takes {
-    match (function, parameter) {
-        ("retry", "options") => Takes::Options(&RETRY_OPTIONS),
-        (_, "options") => Takes::Options(&COMMAND_OPTIONS),
-        ("matrix" | "parallel", "function") => Takes::Function(1),
-        (_, "function") => Takes::Function(0),
-        ("sleep", _) => Takes::Pause,
-        ("q", _) => Takes::Plain,
-        ("remember", "value") => Takes::Kept,
-        (_, "command") => Takes::Command,
-        (_, "attempts") => Takes::Count(1),
-        (_, "limit") => Takes::Limit,
-        (_, "path") => Takes::Path,
-        (_, "name" | "reason" | "question" | "key") => Takes::Text,
-        _ => Takes::Anything,
-    }
-}
-
-/// What an option takes.
-fn option(name: &str) -> Takes {
-    match name {
-        "env" => Takes::Env,
-        "cwd" => Takes::Path,
-        "input" => Takes::Input,
-        "timeout" => Takes::Limit,
-        "retries" => Takes::Count(0),
-        "backoff" => Takes::Time,
-        "label" => Takes::Text,
-        "quiet" => Takes::Truth,
-        "allow" => Takes::Codes,
-        _ => Takes::Anything,
-    }
-}
 
 /// Looks at every call of a function of the API.
 pub(super) fn judge(
@@ -133,16 +72,19 @@ impl Judge<'_, '_, '_> {
         if name == "Fn" {
             return self.named_function(given);
         }
-        let function = registry::function(name).filter(|function| function.takes(given.len()));
+        let function = registry::function(name)
+            .filter(|function| function.counts().contains(&given.len()));
         let Some(function) = function else { return };
         match (name, given) {
             ("parallel", given) => return self.parallel(given),
-            ("matrix", [axes, ..]) => self.axes(axes),
+            ("matrix", [axes, function]) => {
+                self.axes(axes);
+                return self.function("matrix", 1, function);
+            }
             _ => {}
         }
-        for (parameter_name, argument) in function.params.iter().zip(given) {
-            let takes = parameter(name, parameter_name);
-            self.argument(name, parameter_name, takes, argument);
+        for (param, argument) in function.params.iter().zip(given) {
+            self.argument(name, param.name, param.takes, argument);
         }
     }
 
@@ -176,56 +118,45 @@ impl Judge<'_, '_, '_> {
         self.findings.add(value.position(), message);
     }
 
-    fn argument(&mut self, name: &str, argument: &str, takes: Takes, value: &Expr) {
-        let found = kind(value, self.body, self.file);
-        if let Some(found) = found
-            && let Some(words) = refused(takes, found)
-        {
-            return self.wrong_kind(name, argument, takes, words, value, found);
-        }
+    fn kind(&self, value: &Expr) -> Option<Kind> {
+        kind(value, self.body, self.file)
+    }
+
+    /// Judges a value by what the table says that it is, and by what else the function asks of it.
+    fn argument(&mut self, name: &str, what: &str, takes: Type, value: &Expr) {
         match takes {
-            Takes::Count(least) => self.count(name, argument, least, value),
-            Takes::Time => self.time(argument, value, false),
-            Takes::Limit => self.time(argument, value, true),
-            Takes::Pause => self.pause(value),
-            Takes::Path => self.below(argument, value),
-            Takes::Command => self.command(name, value),
-            Takes::Function(count) => self.function(name, count, value),
-            Takes::Options(known) => self.options(name, known, value),
-            Takes::Env => self.env(name, value),
-            Takes::Codes => self.codes(name, value),
-            Takes::Kept => self.kept(name, value),
-            Takes::Anything | Takes::Text | Takes::Plain | Takes::Truth | Takes::Input => {}
+            Type::Function => return self.function(name, 0, value),
+            Type::Variables => self.env(name, value),
+            Type::Options(known) => self.options(name, known, value),
+            _ => {}
+        }
+        if !fits(takes, value, &|value| self.kind(value)) {
+            return self.wrong_kind(name, what, takes, value);
+        }
+        match (takes, what) {
+            (Type::Count, "attempts") => self.count(name, what, 1, value),
+            (Type::Count, _) => self.count(name, &format!("option `{what}`"), 0, value),
+            (Type::Time, "time") => self.pause(value),
+            (Type::Time, _) => self.time(what, value, matches!(what, "limit" | "timeout")),
+            (Type::Command, _) => self.command(name, value),
+            (_, "path" | "cwd") => self.below(what, value),
+            (_, "paths") => self.kept_paths(value),
+            (_, "allow") => self.codes(name, value),
+            (_, "value") if name == "remember" => self.kept(name, value),
+            _ => {}
         }
     }
 
-    fn wrong_kind(
-        &mut self,
-        name: &str,
-        argument: &str,
-        takes: Takes,
-        words: &str,
-        value: &Expr,
-        found: Kind,
-    ) {
-        let early = match value {
-            Expr::FnCall(call, _) if registry::function(&call.name).is_some() => Some(&call.name),
-            _ => None,
-        };
-        let message = match (takes, early) {
-            // `retry(3, sh("x"))` runs the command before `retry` begins.
-            (Takes::Function(_), Some(called)) => {
-                format!("this calls `{called}` before `{name}` begins: write `|| {called}(…)`")
-            }
-            (Takes::Function(_), None) => {
-                format!("`{name}` takes a function here, such as `|| sh(\"…\")`, not {found}")
-            }
-            (Takes::Time | Takes::Limit | Takes::Pause, _) => {
-                format!("`{argument}` takes {words}, not {found}")
-            }
-            _ => return self.mistake(name, argument, words, value, found.words()),
-        };
-        self.findings.add(value.position(), message);
+    fn wrong_kind(&mut self, name: &str, what: &str, takes: Type, value: &Expr) {
+        let Some(found) = self.kind(value) else { return };
+        if takes == Type::Time {
+            let message = format!("`{what}` takes {}, not {found}", takes.in_words());
+            return self.findings.add(value.position(), message);
+        }
+        let is_option = registry::function(name)
+            .is_some_and(|function| function.params.iter().all(|param| param.name != what));
+        let what = if is_option { format!("option `{what}`") } else { what.to_owned() };
+        self.mistake(name, &what, &takes.in_words(), value, found.words());
     }
 
     fn count(&mut self, name: &str, argument: &str, least: i64, value: &Expr) {
@@ -298,8 +229,8 @@ impl Judge<'_, '_, '_> {
         }
         let Expr::Array(words, _) = value else { return };
         for word in words {
-            if let Some(found) = kind(word, self.body, self.file)
-                && refused(Takes::Plain, found).is_some()
+            if let Some(found) = self.kind(word)
+                && !is_textual(found)
             {
                 let message = format!(
                     "`{name}` takes texts and numbers as a program's arguments, not {found}"
@@ -309,36 +240,43 @@ impl Judge<'_, '_, '_> {
         }
     }
 
+    /// What is called later is a function, and takes what it is called with.
     fn function(&mut self, name: &str, count: usize, value: &Expr) {
-        if let Some(found) = pointer(value, self.body, self.file)
-            && !found.takes(count)
-        {
-            let given = Counts::Counts([count].into()).in_words();
-            let takes = Counts::Counts(found.counts.clone()).in_words();
-            let message =
-                format!("`{name}` calls this with {given}, and {} takes {takes}", found.shown);
-            self.findings.add(value.position(), message);
-        }
+        let early = match value {
+            Expr::FnCall(call, _) if registry::function(&call.name).is_some() => Some(&call.name),
+            _ => None,
+        };
+        let message = match (early, self.kind(value), pointer(value, self.body, self.file)) {
+            // `retry(3, sh("x"))` runs the command before `retry` begins.
+            (Some(called), ..) => {
+                format!("this calls `{called}` before `{name}` begins: write `|| {called}(…)`")
+            }
+            (_, Some(found), _) if found != Kind::Function => {
+                format!("`{name}` takes a function here, such as `|| sh(\"…\")`, not {found}")
+            }
+            (_, _, Some(found)) if !found.takes(count) => {
+                let given = Counts::Counts([count].into()).in_words();
+                let takes = Counts::Counts(found.counts).in_words();
+                format!("`{name}` calls this with {given}, and {} takes {takes}", found.shown)
+            }
+            _ => return,
+        };
+        self.findings.add(value.position(), message);
     }
 
-    fn options(&mut self, name: &str, known: &[(&str, &str)], argument: &Expr) {
+    fn options(&mut self, name: &str, known: &'static [ScriptOption], argument: &Expr) {
         let Expr::Map(map, _) = argument else { return };
         for (key, value) in &map.0 {
-            let names = known.iter().map(|option| option.0);
-            if names.clone().any(|name| name == key.name) {
-                // Times and paths are told of by the option's name alone.
-                let shown = match option(&key.name) {
-                    Takes::Time | Takes::Limit | Takes::Path => key.name.to_string(),
-                    _ => format!("option `{}`", key.name),
+            let Some(option) = known.iter().find(|option| option.name == key.name) else {
+                let names = known.iter().map(|option| option.name);
+                let hint = match did_you_mean(&key.name, names.clone()) {
+                    hint if !hint.is_empty() => hint,
+                    _ => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
                 };
-                self.argument(name, &shown, option(&key.name), value);
+                self.findings.add(key.pos, format!("there is no option `{}`{hint}", key.name));
                 continue;
-            }
-            let hint = match did_you_mean(&key.name, names.clone()) {
-                hint if !hint.is_empty() => hint,
-                _ => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
             };
-            self.findings.add(key.pos, format!("there is no option `{}`{hint}", key.name));
+            self.argument(name, option.name, option.takes, value);
         }
     }
 
@@ -349,11 +287,8 @@ impl Judge<'_, '_, '_> {
                 let message = format!("`{}` cannot be the name of a variable", key.name);
                 self.findings.add(key.pos, message);
             }
-            let found = kind(value, self.body, self.file);
-            let is_fine = |found| {
-                matches!(found, Kind::Nothing | Kind::Secret)
-                    || refused(Takes::Plain, found).is_none()
-            };
+            let found = self.kind(value);
+            let is_fine = |found| matches!(found, Kind::Nothing | Kind::Secret) || is_textual(found);
             if let Some(found) = found.filter(|found| !is_fine(*found)) {
                 let takes = format!("a text, a number, a secret or `()` for `{}`", key.name);
                 self.mistake(name, "option `env`", &takes, value, found.words());
@@ -364,7 +299,7 @@ impl Judge<'_, '_, '_> {
     fn codes(&mut self, name: &str, value: &Expr) {
         let Expr::Array(codes, _) = value else { return };
         for code in codes {
-            if let Some(found) = kind(code, self.body, self.file)
+            if let Some(found) = self.kind(code)
                 && found != Kind::Int
             {
                 let takes = "an exit code or a list of them";
@@ -373,21 +308,43 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// Lists and maps are kept only if all in them can be.
+    /// A record holds no functions, secrets and objects, in lists and maps neither.
     fn kept(&mut self, name: &str, value: &Expr) {
-        let inner: Vec<&Expr> = match value {
-            Expr::Array(items, _) => items.iter().collect(),
-            Expr::Map(map, _) => map.0.iter().map(|(_, value)| value).collect(),
-            _ => return,
+        match (value, self.kind(value)) {
+            (Expr::Array(items, _), _) => items.iter().for_each(|item| self.kept(name, item)),
+            (Expr::Map(map, _), _) => map.0.iter().for_each(|(_, item)| self.kept(name, item)),
+            (_, Some(found @ (Kind::Function | Kind::Secret | Kind::Object))) => {
+                let takes = "a text, a number, a truth value, or a list or map of them";
+                self.mistake(name, "value", takes, value, found.words());
+            }
+            _ => {}
+        }
+    }
+
+    /// Paths and globs to keep that are written out stay in the export, and begin with what to keep.
+    fn kept_paths(&mut self, value: &Expr) {
+        let texts = match value {
+            Expr::Array(texts, _) => texts.as_slice(),
+            one => std::slice::from_ref(one),
         };
-        for value in inner {
-            self.argument(name, "value", Takes::Kept, value);
+        let mut known = Vec::new();
+        for text in texts {
+            let Expr::StringConstant(text, at) = text else { continue };
+            if let Err(fault) = ArtifactPattern::parse(text) {
+                return self.findings.add(*at, fault);
+            }
+            known.push(text.to_string());
+        }
+        if known.len() == texts.len()
+            && let Err(fault) = ArtifactPattern::parse_list(&known)
+        {
+            self.findings.add(value.position(), fault);
         }
     }
 
     fn parallel(&mut self, given: &[&Expr]) {
         let Some(work) = given.first() else { return };
-        let found = kind(work, self.body, self.file);
+        let found = self.kind(work);
         let fits = match (found, given.len()) {
             (None, _) => true,
             (Some(Kind::List), 2) | (Some(Kind::Map), 1) => true,
@@ -401,7 +358,7 @@ impl Judge<'_, '_, '_> {
         match work {
             Expr::Map(map, _) => {
                 for (_, value) in &map.0 {
-                    self.argument("parallel", "function", Takes::Function(0), value);
+                    self.function("parallel", 0, value);
                 }
                 self.tasks("parallel", map.0.len(), work);
             }
@@ -409,19 +366,19 @@ impl Judge<'_, '_, '_> {
             _ => {}
         }
         if let Some(function) = given.get(1) {
-            self.argument("parallel", "function", Takes::Function(1), function);
+            self.function("parallel", 1, function);
         }
     }
 
     fn axes(&mut self, axes: &Expr) {
         let takes = "a map of lists such as `#{ db: [\"a\", \"b\"] }`";
-        if let Some(found) = kind(axes, self.body, self.file).filter(|found| *found != Kind::Map) {
+        if let Some(found) = self.kind(axes).filter(|found| *found != Kind::Map) {
             return self.mistake("matrix", "axes", takes, axes, found.words());
         }
         let Expr::Map(map, _) = axes else { return };
         let mut tasks = 1_usize;
         for (axis, values) in &map.0 {
-            let found = kind(values, self.body, self.file);
+            let found = self.kind(values);
             if let Some(found) = found.filter(|found| *found != Kind::List) {
                 let argument = format!("axis `{}`", axis.name);
                 self.mistake("matrix", &argument, "a list", values, found.words());
@@ -439,34 +396,6 @@ impl Judge<'_, '_, '_> {
             self.findings.add(work.position(), message);
         }
     }
-}
-
-/// What would be right where a value of this kind is refused.
-fn refused(takes: Takes, found: Kind) -> Option<&'static str> {
-    use Kind::{Float, Function, Int, Letter, List, Map, Nothing, Object, Secret, Text, Truth};
-    let time = "a time such as `\"90s\"` or a number of seconds";
-    let (fits, words): (&[Kind], &str) = match takes {
-        Takes::Anything => return None,
-        Takes::Text | Takes::Path => (&[Text], "a text"),
-        Takes::Plain => (&[Text, Int, Float, Truth, Letter], "a text or a number"),
-        Takes::Kept => (
-            &[Nothing, Truth, Int, Float, Text, Letter, List, Map],
-            "a text, a number, a truth value, or a list or map of them",
-        ),
-        Takes::Truth => (&[Truth], "`true` or `false`"),
-        Takes::Count(0) => (&[Int], "a number from 0 to 1000"),
-        Takes::Count(_) => (&[Int], "a number from 1 to 1000"),
-        Takes::Time | Takes::Limit | Takes::Pause => (&[Text, Int, Float], time),
-        Takes::Command => {
-            (&[Text, List], "a text for the shell, or a list of a program and its arguments,")
-        }
-        Takes::Function(_) => (&[Function], "a function"),
-        Takes::Options(_) => (&[Map], "a map such as `#{ timeout: \"5m\" }`"),
-        Takes::Env => (&[Map], "a map of variables"),
-        Takes::Input => (&[Text, Secret, Object], "a text or a secret"),
-        Takes::Codes => (&[Int, List], "an exit code or a list of them"),
-    };
-    (!fits.contains(&found)).then_some(words)
 }
 
 /// The time that a literal means, if it means one, and how it is written.

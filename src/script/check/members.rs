@@ -4,10 +4,13 @@ use rhai::{ASTNode, Expr, Stmt};
 
 use super::{
     Findings,
-    values::{Kind, plain_kind},
+    values::{fits, plain_kind},
     walk::{Body, variable},
 };
-use crate::{script::registry::PROPERTIES, suggestion::did_you_mean};
+use crate::{
+    script::{registry::PROPERTIES, types::Type},
+    suggestion::did_you_mean,
+};
 
 pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {
@@ -76,15 +79,12 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
 
 /// Judges what a function of the context is given, as far as it is written out.
 fn takes(path: &str, argument: &Expr, findings: &mut Findings<'_>) {
-    let is_text = |it: &Expr| plain_kind(it).is_none_or(|kind| kind == Kind::Text);
-    let (fits, takes) = match argument {
-        Expr::Array(globs, _) if path != "ctx.host.has" => {
-            (globs.iter().all(is_text), "a glob or a list of globs")
-        }
-        other if path == "ctx.host.has" => (is_text(other), "a text"),
-        other => (is_text(other), "a glob or a list of globs"),
-    };
-    if !fits {
+    let method = PROPERTIES.iter().find(|property| property.path.split('(').next() == Some(path));
+    let param = method.and_then(|method| method.params.first());
+    if let Some(param) = param
+        && !fits(param.takes, argument, &plain_kind)
+    {
+        let takes = param.takes.in_words();
         findings.add(argument.position(), format!("`{path}` takes {takes}"));
     }
 }
@@ -96,16 +96,16 @@ fn method(path: &str) -> Option<&'static str> {
 }
 
 /// What a property of the context holds.
-fn holds(path: &str) -> Option<&'static str> {
+fn holds(path: &str) -> Option<Type> {
     PROPERTIES.iter().find(|property| property.path == path).map(|property| property.holds)
 }
 
 /// What an expression gives that asks the context for a property and for nothing else, or is it.
-pub(in crate::script) fn context_holds(expression: &Expr) -> Option<&'static str> {
+pub(in crate::script) fn context_holds(expression: &Expr) -> Option<Type> {
     let mut path = "ctx".to_owned();
     let mut rest = match expression {
         Expr::Dot(parts, ..) if variable(&parts.lhs) == Some("ctx") => &parts.rhs,
-        other => return (variable(other) == Some("ctx")).then_some("object"),
+        other => return (variable(other) == Some("ctx")).then_some(Type::Object("ctx")),
     };
     loop {
         let (first, behind) = match rest {
@@ -122,7 +122,11 @@ pub(in crate::script) fn context_holds(expression: &Expr) -> Option<&'static str
 }
 
 fn is_object(path: &str) -> bool {
-    holds(path).is_some_and(|holds| holds.starts_with("object"))
+    match holds(path) {
+        Some(Type::Object(_)) => true,
+        Some(Type::OneOf(types)) => types.iter().any(|it| matches!(it, Type::Object(_))),
+        _ => false,
+    }
 }
 
 fn unknown(object: &str, name: &str) -> String {

@@ -238,13 +238,12 @@ impl<'a> Flow<'a> {
 }
 
 fn not_in_task(name: &str, whose: &str) -> String {
-    let instead = match (name, whose) {
-        ("skip", "defer") => "the step is over when it is called",
-        ("skip", _) => "a task ends with `return`; ask before the tasks begin whether to skip",
-        (_, "defer") => "ask before anything is done",
-        _ => "ask before the tasks begin",
+    let (inside, instead) = match whose {
+        "defer" => ("a deferred function", "`return` ends it"),
+        _ => (whose, "`return` ends the task; what speaks for the step stands before the tasks"),
     };
-    format!("`{name}` cannot be called inside `{whose}`: {instead}")
+    let inside = if whose == "defer" { inside.to_owned() } else { format!("a task of `{inside}`") };
+    format!("`{name}` cannot be called in {inside}: {instead}")
 }
 
 fn key_of<'a>(body: &Body<'a>) -> Key<'a> {

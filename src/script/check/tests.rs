@@ -258,10 +258,10 @@ fn literals_that_every_run_refuses_are_errors() {
         ("sh(\"a\", #{ cwd: \"/srv\" });", 17, "below the export, not `/srv`"),
         ("sh(\"a\", #{ cwd: `/srv/${ctx.short}` });", 17, "below the export, not `/srv/…`"),
         ("sh(\"a\", #{ cwd: 1 });", 17, "a text"),
-        ("sh(\"a\", #{ input: 1 });", 19, "a text or a secret"),
+        ("sh(\"a\", #{ input: 1 });", 19, "a text, bytes or a secret"),
         ("sh(\"a\", #{ label: 1 });", 19, "a text as its option `label`"),
         ("sh(\"a\", #{ quiet: 1 });", 19, "`true` or `false`"),
-        ("sh(\"a\", #{ allow: \"3\" });", 19, "an exit code or a list"),
+        ("sh(\"a\", #{ allow: \"3\" });", 19, "a whole number or a list"),
         ("sh(\"a\", #{ allow: [\"3\"] });", 20, "an exit code or a list"),
         ("\"a\".sh(#{ quiet: 1 });", 18, "`true` or `false`"),
         ("retry(0, || 1);", 7, "a number from 1 to 1000 as its attempts, not 0"),
@@ -279,14 +279,14 @@ fn literals_that_every_run_refuses_are_errors() {
         ("parallel(#{ a: |x| x });", 16, "calls this with no arguments"),
         ("parallel([1], || 1);", 15, "with 1 argument, and the closure takes no arguments"),
         ("let f = |a, b| a; parallel([1], f);", 33, "the closure takes 2 arguments"),
-        ("matrix([1], |m| m);", 8, "a map of lists"),
+        ("matrix([1], |m| m);", 8, "a map of lists such"),
         ("matrix(#{ a: 1 }, |m| m);", 14, "a list as its axis `a`, not a number"),
         ("matrix(#{ a: \"x\" }, |m| m);", 14, "a list as its axis `a`"),
         ("matrix(#{ a: [1] }, || 1);", 21, "with 1 argument"),
         ("skip(1);", 6, "a text as its reason, not a number"),
         ("fail(());", 6, "a text as its reason"),
         ("env(1);", 5, "a text as its name"),
-        ("q([]);", 3, "a text or a number"),
+        ("q([]);", 3, "a text, a number, `true` or `false` or a letter"),
         ("remember(1, 2);", 10, "a text as its key"),
         ("remember(\"a\", || 1);", 15, "not a function"),
         ("remember(\"a\", [1, || 1]);", 19, "not a function"),
@@ -299,9 +299,9 @@ fn literals_that_every_run_refuses_are_errors() {
         ("sleep(\"2h\");", 7, "a step ends after 3600s"),
         ("Fn(\"nope\");", 4, "there is no function `nope`"),
         ("let f = |a| a; f.call();", 18, "the closure takes 1 argument, not 0"),
-        ("ctx.changed(1);", 13, "a glob or a list of globs"),
-        ("ctx.changed([\"a\", 1]);", 13, "a glob or a list of globs"),
-        ("ctx.newest_tag(#{});", 16, "a glob or a list of globs"),
+        ("ctx.changed(1);", 13, "a text or a list of texts"),
+        ("ctx.changed([\"a\", 1]);", 13, "a text or a list of texts"),
+        ("ctx.newest_tag(#{});", 16, "a text or a list of texts"),
         ("ctx.host.has([]);", 14, "`ctx.host.has` takes a text"),
     ] {
         one(body, column, words);
@@ -506,18 +506,18 @@ fn only_what_deploy_calls_can_ask_for_an_approval() {
 #[test]
 fn tasks_and_what_is_deferred_cannot_skip_or_ask() {
     for (body, column, words) in [
-        ("parallel([1], |x| skip(\"a\"));", 19, "`skip` cannot be called inside `parallel`"),
-        ("parallel([1], |x| { if x == 1 { skip(\"a\"); } });", 33, "a task ends with `return`"),
-        ("parallel(#{ a: || skip(\"a\") });", 19, "inside `parallel`"),
-        ("matrix(#{ a: [1] }, |m| skip(\"a\"));", 25, "inside `matrix`"),
-        ("defer(|| skip(\"a\"));", 10, "inside `defer`: the step is over"),
-        ("let f = |x| skip(\"a\"); parallel([1], f);", 13, "inside `parallel`"),
-        ("parallel([1], |x| retry(2, || skip(\"a\")));", 31, "inside `parallel`"),
+        ("parallel([1], |x| skip(\"a\"));", 19, "`skip` cannot be called in a task of `parallel`"),
+        ("parallel([1], |x| { if x == 1 { skip(\"a\"); } });", 33, "`return` ends the task"),
+        ("parallel(#{ a: || skip(\"a\") });", 19, "task of `parallel`"),
+        ("matrix(#{ a: [1] }, |m| skip(\"a\"));", 25, "task of `matrix`"),
+        ("defer(|| skip(\"a\"));", 10, "in a deferred function"),
+        ("let f = |x| skip(\"a\"); parallel([1], f);", 13, "task of `parallel`"),
+        ("parallel([1], |x| retry(2, || skip(\"a\")));", 31, "task of `parallel`"),
         ("parallel([1], |x| gate());", 19, "`gate` calls `skip`"),
         ("parallel([1], |x| outer());", 19, "`outer` calls `skip`"),
         ("parallel(#{ a: Fn(\"gate\") });", 16, "`gate` calls `skip`"),
         ("defer(Fn(\"gate\"));", 7, "`gate` calls `skip`"),
-        ("[1].parallel(|x| skip(\"a\"));", 18, "inside `parallel`"),
+        ("[1].parallel(|x| skip(\"a\"));", 18, "task of `parallel`"),
     ] {
         let text = format!(
             "fn build(ctx) {{\n{body}\n}}\nfn gate() {{ skip(\"a\"); }} fn outer() {{ gate(); }}"
@@ -525,7 +525,7 @@ fn tasks_and_what_is_deferred_cannot_skip_or_ask() {
         whole(&text, 2, column, words);
     }
     let deploy = "fn build() { }\nfn deploy() { parallel([1], |x| approve(\"?\")); }";
-    whole(deploy, 2, 33, "`approve` cannot be called inside `parallel`");
+    whole(deploy, 2, 33, "`approve` cannot be called in a task of `parallel`");
     nothing(
         "fn build() { if true { gate(); } parallel([1], |x| fail(\"a\")); } fn gate() { skip(1 + \"\"); }",
     );

@@ -13,7 +13,7 @@ use crate::{
     function::HostFunction,
     interpolate::{Vars, interpolate_expressions},
     pipeline::{StepName, Template},
-    script::tags::ExpressionJudge,
+    script::{literals::placeholder_at, tags::ExpressionJudge},
     shell_text::{self, UNKNOWN},
 };
 
@@ -49,12 +49,40 @@ fn only_step(body: &Body<'_>, file: &File<'_>, phases: bool) -> Option<StepName>
     body.written_in.is_some_and(|name| !called.contains(name)).then_some(step)
 }
 
+/// Warns of every placeholder that begins in a literal and does not end in it: what fills it in looks
+/// at literals, so that it is none. One that is all of a command is an error.
+fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
+    body.each_node(&mut |path| {
+        let [around @ .., ASTNode::Expr(Expr::StringConstant(text, at))] = path else { return };
+        let is_command = match around.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                matches!(&*call.name, "sh" | "try_sh" | "capture")
+            }
+            _ => false,
+        };
+        if !is_command && opens_placeholder(text) {
+            findings.warn(
+                *at,
+                "`<%=` begins here and its `%>` is not in the same literal: no placeholder is made \
+                 of parts, and a command gets it as it is",
+            );
+        }
+    });
+}
+
+/// True if a text has a placeholder that it does not close.
+fn opens_placeholder(text: &str) -> bool {
+    let begins = text.match_indices("<%=").map(|(at, _)| at);
+    begins.into_iter().any(|at| placeholder_at(text, at).is_none())
+}
+
 pub(super) fn judge(
     body: &Body<'_>,
     (file, phases): (&File<'_>, bool),
     tags: &Tags<'_>,
     findings: &mut Findings<'_>,
 ) {
+    judge_broken(body, findings);
     let step = OnceCell::new();
     body.each_node(&mut |path| match path.last() {
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))

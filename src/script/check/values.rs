@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use rhai::{Expr, FnCallExpr};
 
 use super::walk::{Body, File, closure_made, variable};
+use crate::script::{registry, types::Type};
 
 /// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,24 +70,77 @@ pub(super) fn plain_kind(expression: &Expr) -> Option<Kind> {
 
 /// What an expression always gives, if that is nothing a text can hold.
 pub(in crate::script) fn never_text(expression: &Expr) -> Option<&'static str> {
-    let kind = plain_kind(expression)?;
-    let is_text = matches!(kind, Kind::Text | Kind::Int | Kind::Float | Kind::Truth | Kind::Letter);
-    (!is_text).then(|| kind.words())
+    plain_kind(expression).filter(|kind| !is_textual(*kind)).map(Kind::words)
+}
+
+/// The same of a type.
+pub(in crate::script) fn is_never_text(holds: Type) -> Option<&'static str> {
+    match holds {
+        Type::OneOf(types) => {
+            let all: Option<Vec<_>> = types.iter().map(|it| is_never_text(*it)).collect();
+            all?.first().copied()
+        }
+        other => kind_of(other).filter(|kind| !is_textual(*kind)).map(Kind::words),
+    }
+}
+
+pub(super) fn is_textual(kind: Kind) -> bool {
+    matches!(kind, Kind::Text | Kind::Int | Kind::Float | Kind::Truth | Kind::Letter)
+}
+
+/// The kind of all values of a type, if they have one.
+fn kind_of(of: Type) -> Option<Kind> {
+    Some(match of {
+        Type::Nothing => Kind::Nothing,
+        Type::Bool => Kind::Truth,
+        Type::Int | Type::Count => Kind::Int,
+        Type::Letter => Kind::Letter,
+        Type::Text => Kind::Text,
+        Type::List | Type::Texts => Kind::List,
+        Type::Map | Type::Options(_) | Type::Functions | Type::Lists | Type::Variables => Kind::Map,
+        Type::Function => Kind::Function,
+        Type::Secret => Kind::Secret,
+        Type::Object(_) => Kind::Object,
+        Type::Any | Type::Number | Type::Time | Type::Bytes | Type::Command | Type::OneOf(_) => {
+            return None;
+        }
+    })
+}
+
+/// Whether a literal is of a type, as far as its kind and those of its items tell.
+pub(super) fn fits(
+    wanted: Type,
+    value: &Expr,
+    kind: &dyn Fn(&Expr) -> Option<Kind>,
+) -> bool {
+    let items_fit = |of: Type| match value {
+        Expr::Array(items, _) => items.iter().all(|item| fits(of, item, kind)),
+        Expr::Map(map, _) => map.0.iter().all(|(_, item)| fits(of, item, kind)),
+        _ => true,
+    };
+    let Some(found) = kind(value) else { return true };
+    match wanted {
+        Type::Any | Type::Object(_) => true,
+        Type::Number => matches!(found, Kind::Int | Kind::Float),
+        Type::Time => matches!(found, Kind::Text | Kind::Int | Kind::Float),
+        Type::Command => matches!(found, Kind::Text | Kind::List),
+        Type::Bytes => false,
+        Type::Texts => found == Kind::List && items_fit(Type::Text),
+        Type::OneOf(types) => types.iter().any(|it| fits(*it, value, kind)),
+        other => kind_of(other) == Some(found),
+    }
 }
 
 /// What a call gives back, for functions that nothing can replace.
 fn given_by(call: &FnCallExpr) -> Option<Kind> {
-    Some(match &*call.name {
-        "Fn" => Kind::Function,
-        "curry" if call.args.first().is_some_and(|it| closure_made(it).is_some()) => Kind::Function,
-        "secret" => Kind::Secret,
-        "capture" | "q" => Kind::Text,
-        "try_sh" => Kind::Object,
-        "sh" | "remember" | "artifact" | "warn" | "defer" | "sleep" | "print" | "debug"
-        | "discard_export" => Kind::Nothing,
-        "==" | "!=" | "<" | ">" | "<=" | ">=" => Kind::Truth,
-        _ => return None,
-    })
+    match &*call.name {
+        "Fn" => Some(Kind::Function),
+        "curry" if call.args.first().is_some_and(|it| closure_made(it).is_some()) => {
+            Some(Kind::Function)
+        }
+        "==" | "!=" | "<" | ">" | "<=" | ">=" => Some(Kind::Truth),
+        name => kind_of(registry::function(name)?.returns),
+    }
 }
 
 /// A function that is given as a value.
