@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    artifact::{Artifact, ArtifactTotal},
     commit::{CommitId, Text, TreeId},
     deployment::{DeployOutcome, Deployment},
     failure::first_line,
@@ -62,6 +63,8 @@ pub struct Record {
     pub remembered: BTreeMap<String, Value>,
     /// The files that its script kept beyond the export.
     pub artifacts: Vec<Artifact>,
+    /// All that was kept, if `artifacts` lists only the first files.
+    pub artifact_total: Option<ArtifactTotal>,
     /// False if the outcome is not the commit's verdict: of a commit that was built again for a
     /// deployment, and did not confirm what was found before.
     pub counts: bool,
@@ -132,18 +135,6 @@ impl LeftOutBy {
     pub fn counts_as_passed(self) -> bool {
         self == LeftOutBy::Changed
     }
-}
-
-/// A file that a script kept, in the build's folder `artifacts`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Artifact {
-    /// Its path below `artifacts`, as below the export.
-    pub path: String,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// The id that git gives such a file: what `git hash-object` prints.
-    pub blob: String,
 }
 
 impl Record {

@@ -249,11 +249,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "artifact",
-        params: &[needs("path", Type::Text)],
+        params: &[needs("paths", Type::OneOf(&[Type::Text, Type::Texts]))],
         returns: Type::Nothing,
         effect: Effect::External,
-        doc: "Copies a file below the export to the build's folder `artifacts` and keeps its digest \
-              with the commit's record.",
+        doc: "Keeps files of the export in the build's directory `artifacts`, and their digests in \
+              the record: a file, a directory with all that is below it, a glob such as \
+              `\"dist/**\"`, or an array of them, in which `!glob` takes away. All of them are kept, or \
+              none. `tinyci artifacts` lists and fetches them.",
     },
     Function {
         name: "warn",

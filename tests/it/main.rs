@@ -53,6 +53,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(all(feature = "cli", feature = "rhai"))]
+mod artifacts;
 #[cfg(feature = "cli")]
 mod builds_owner;
 #[cfg(all(feature = "cli", target_os = "linux"))]

@@ -72,8 +72,8 @@ impl Judge<'_, '_, '_> {
         if name == "Fn" {
             return self.named_function(given);
         }
-        let function = registry::function(name)
-            .filter(|function| function.counts().contains(&given.len()));
+        let function =
+            registry::function(name).filter(|function| function.counts().contains(&given.len()));
         let Some(function) = function else { return };
         match (name, given) {
             ("parallel", given) => return self.parallel(given),
@@ -288,7 +288,8 @@ impl Judge<'_, '_, '_> {
                 self.findings.add(key.pos, message);
             }
             let found = self.kind(value);
-            let is_fine = |found| matches!(found, Kind::Nothing | Kind::Secret) || is_textual(found);
+            let is_fine =
+                |found| matches!(found, Kind::Nothing | Kind::Secret) || is_textual(found);
             if let Some(found) = found.filter(|found| !is_fine(*found)) {
                 let takes = format!("a text, a number, a secret or `()` for `{}`", key.name);
                 self.mistake(name, "option `env`", &takes, value, found.words());

@@ -108,11 +108,7 @@ fn kind_of(of: Type) -> Option<Kind> {
 }
 
 /// Whether a literal is of a type, as far as its kind and those of its items tell.
-pub(super) fn fits(
-    wanted: Type,
-    value: &Expr,
-    kind: &dyn Fn(&Expr) -> Option<Kind>,
-) -> bool {
+pub(super) fn fits(wanted: Type, value: &Expr, kind: &dyn Fn(&Expr) -> Option<Kind>) -> bool {
     let items_fit = |of: Type| match value {
         Expr::Array(items, _) => items.iter().all(|item| fits(of, item, kind)),
         Expr::Map(map, _) => map.0.iter().all(|(_, item)| fits(of, item, kind)),
