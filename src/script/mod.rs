@@ -5,6 +5,7 @@
 //! | `source` | bytes to text |
 //! | `imports` | what a script imports |
 //! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
+//! | `constants` | those whose names are nearly right |
 //! | `registry` | all that a script finds beside the language, as tables |
 //! | `types` | what values can be |
 //! | `functions` | an engine that has them |
@@ -39,6 +40,7 @@
 mod call;
 mod check;
 mod commands;
+mod constants;
 mod context;
 mod control;
 mod coverage;
@@ -72,7 +74,7 @@ mod types;
 mod untrusted;
 
 pub(crate) use self::{
-    check::{check, check_tests, warnings},
+    check::{check, check_tests},
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,
