@@ -6,6 +6,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::{
     call::{Call, kind},
+    errors::Place,
     registry::COMMAND_OPTIONS,
     secret::{self, Secret},
     session::{Session, Stop, Thrown, throw},
@@ -25,6 +26,7 @@ pub(super) struct CommandError {
     pub(super) command: String,
     exit: Exit,
     tail: String,
+    pub(super) at: Place,
 }
 
 impl CommandError {
@@ -62,6 +64,7 @@ struct CommandOutput {
 pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<CommandError>("command error")
+        .register_get("message", |it: &mut CommandError| it.message())
         .register_get("command", |it: &mut CommandError| it.command.clone())
         .register_get("code", |it: &mut CommandError| it.code())
         .register_get("tail", |it: &mut CommandError| it.tail.clone())
@@ -105,8 +108,9 @@ fn passed(end: CommandEnd, call: &Call<'_>) -> Result<CommandEnd, Thrown> {
     if end.passed {
         return Ok(end);
     }
-    let error = CommandError { command: end.command, exit: end.exit, tail: end.tail };
-    let position = call.context.call_position();
+    let at = Place::of(&call.context);
+    let position = at.position;
+    let error = CommandError { command: end.command, exit: end.exit, tail: end.tail, at };
     Err(EvalAltResult::ErrorRuntime(Dynamic::from(error), position).into())
 }
 

@@ -8,6 +8,7 @@ use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::{
     call::Call,
+    errors,
     registry::RETRY_OPTIONS,
     session::{Frame, Stop, Thrown, throw},
 };
@@ -130,7 +131,8 @@ pub(super) fn exit(_: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
 }
 
 fn reason(call: &Call<'_>, arguments: &[Dynamic]) -> Result<String, Thrown> {
-    call.text("reason", arguments.first().unwrap_or(&Dynamic::UNIT))
+    let reason = arguments.first().unwrap_or(&Dynamic::UNIT);
+    errors::sentence(reason).map_or_else(|| call.text("reason", reason), Ok)
 }
 
 pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

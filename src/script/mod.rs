@@ -3,7 +3,7 @@
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
 //! `types` (what values can be), `functions` (an engine that has it), `context`, `commands`,
-//! `control`, `parallel`, `files`, `secret`. Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
+//! `control`, `parallel`, `files`, `secret`, `errors` (what `catch` gets). Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
 //! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
 //! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
 //! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
@@ -18,6 +18,7 @@ mod context;
 mod control;
 mod coverage;
 mod definitions;
+mod errors;
 mod excerpt;
 mod files;
 mod functions;

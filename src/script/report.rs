@@ -3,8 +3,14 @@
 use rhai::EvalAltResult;
 
 use super::{
-    call::kind, commands::command_error, excerpt::excerpt, imports::place, load::Script, message,
-    registry, session::Thrown,
+    call::kind,
+    commands::command_error,
+    errors::{self, Place},
+    excerpt::excerpt,
+    imports::place,
+    load::Script,
+    message, registry,
+    session::Thrown,
 };
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -47,21 +53,41 @@ pub(super) fn located(
     say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
     mask: &dyn Fn(&str) -> String,
 ) -> Error {
-    let trace = trace(thrown, &script.main.source.name, function);
+    let mut trace = trace(thrown, &script.main.source.name, function);
     let (message, mut notes) = say(trace.innermost);
-    let Some(source) = script.source(&trace.file) else {
-        return Error::new(ErrorKind::Script, message).with_path(trace.file);
-    };
     // The engine does not know where some of its errors are: then the function is all there is.
-    let position = match trace.innermost.position() {
+    let mut position = match trace.innermost.position() {
         position if position.is_none() => begin,
         position => place(position),
     };
+    let mut whereabouts = format!(" in {}{whereabouts}", trace.function);
+    if let Some(origin) = trace.thrown_again_from(script) {
+        // In which function that was nobody knows any more.
+        whereabouts = whereabouts.replacen(&format!("{}, ", trace.function), "", 1);
+        notes.push(format!("thrown again at {}:{position} in {}", trace.file, trace.function));
+        (trace.file, position) = (origin.file, place(origin.position));
+    }
+    let Some(source) = script.source(&trace.file) else {
+        return Error::new(ErrorKind::Script, message).with_path(trace.file);
+    };
     let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());
-    let whereabouts = format!(" in {}{whereabouts}", trace.function);
     notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
     let lines = excerpt(source, position, &whereabouts, &notes, mask);
     report.with_position(position).with_excerpt(lines)
+}
+
+impl Trace<'_> {
+    /// Where the error arose, if a script caught it and threw it again elsewhere.
+    fn thrown_again_from(&self, script: &Script) -> Option<Place> {
+        let EvalAltResult::ErrorRuntime(value, at) = self.innermost else { return None };
+        let mut origin = errors::origin(value)?;
+        if origin.file.is_empty() {
+            origin.file.clone_from(&self.file);
+        }
+        let elsewhere = origin.file != self.file || origin.position != *at;
+        let known = !origin.position.is_none() && script.source(&origin.file).is_some();
+        (elsewhere && known).then_some(origin)
+    }
 }
 
 /// The engine pairs the file of the function called with the place of the call: a frame's place
@@ -110,7 +136,7 @@ pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String 
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
             "the script threw nothing".into()
         }
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorRuntime(value, _) => errors::thrown_text(value),
         EvalAltResult::ErrorVariableNotFound(name, _) => message::undefined_variable(name, []),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(signature, script),
         EvalAltResult::ErrorDotExpr(text, _) => unknown_property(text),
