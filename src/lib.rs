@@ -139,7 +139,9 @@ pub use crate::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
     prune::{Pinned, PruneOptions, Pruned, Pruning},
-    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
+    record::{
+        Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary,
+    },
     repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,

@@ -181,6 +181,25 @@ pub struct StepRecord {
     pub duration: Duration,
     /// Its commands that were started or refused, in order.
     pub commands: Vec<CommandRecord>,
+    /// All that failed in it, the gravest first: of a script, what failed in each task. Empty if it
+    /// passed; what a script caught is not here.
+    pub failures: Vec<StepFailure>,
+}
+
+/// One thing that failed in a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StepFailure {
+    /// The task of a `parallel` or `matrix` or the group that it failed in, such as `db=my`.
+    pub label: Option<String>,
+    /// Where in a script, as `file:line:column`.
+    pub place: Option<String>,
+    /// What failed, in a sentence.
+    pub message: String,
+    /// The command that failed.
+    pub command: Option<String>,
+    /// How that command ended.
+    pub exit: Option<Exit>,
 }
 
 /// What became of one command.

@@ -153,6 +153,7 @@ mod tests {
             error: None,
             duration: std::time::Duration::ZERO,
             commands: Vec::new(),
+            failures: Vec::new(),
         };
         let left_out = left_out.iter().map(|(step, by)| LeftOut { step: (*step).into(), by: *by });
         Record {

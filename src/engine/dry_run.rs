@@ -24,7 +24,7 @@ use crate::{
     record::Record,
     repo::Repo,
     request_context::RequestContext,
-    step::{Denied, Facts, FailedCommand, Progress, StepResult},
+    step::{Denied, Facts, Failed, Progress, StepResult},
 };
 
 /// How long one step of a forecast may take: nothing in it waits, so that more is an endless loop.
@@ -301,12 +301,12 @@ impl DryRun {
             let name: StepName = step.record.name;
             // The error itself still holds what was masked in the record.
             let report = step.record.error.filter(|_| step.error.is_some());
-            let command = step.failed.filter(|_| !step.record.outcome.passed());
+            let refused = step.failures.first().and_then(refusal);
             StepForecast {
                 name,
                 host_hooks: self.effects.hooks.count(name),
                 outcome: step.record.outcome,
-                reason: report.or(step.reason).or_else(|| command.as_ref().map(refusal)),
+                reason: report.or(step.reason).or(refused),
                 acts,
             }
         };
@@ -315,6 +315,8 @@ impl DryRun {
 }
 
 /// Why a command certainly fails: what would be said in its place.
-fn refusal(failed: &FailedCommand) -> String {
-    format!("`{}` {}: {}", failed.command, failed.exit, failed.tail.trim())
+fn refusal(failed: &Failed) -> Option<String> {
+    let Failed { failure, tail } = failed;
+    let (command, exit) = failure.command.as_ref().zip(failure.exit)?;
+    Some(format!("`{command}` {exit}: {}", tail.trim()))
 }

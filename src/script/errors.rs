@@ -10,7 +10,10 @@ use rhai::{
     NativeCallContext, Position, format_map_as_json,
 };
 
-use super::{call::kind, commands::CommandError, literal::value_of, report, session::Thrown};
+use super::{
+    call::kind, commands::CommandError, failure::Failures, literal::value_of, report,
+    session::Thrown,
+};
 
 /// What a function refused to do: what `catch` gets.
 #[derive(Clone, Debug)]
@@ -76,6 +79,9 @@ pub(super) fn sentence(value: &Dynamic) -> Option<String> {
     }
     if let Some(error) = value.read_lock::<CommandError>() {
         return Some(error.message());
+    }
+    if let Some(failures) = value.read_lock::<Failures>() {
+        return Some(failures.message());
     }
     of_language(&*value.read_lock::<Map>()?).map(|error| report::message(&error, None))
 }

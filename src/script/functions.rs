@@ -8,7 +8,7 @@ use super::{
     call::Call,
     commands, context, control, coverage,
     errors::{self, Place},
-    files,
+    failure, files,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    function::HostFunction,
+    function::{Effect, HostFunction, Value},
 };
 
 type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
@@ -63,6 +63,7 @@ pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engi
     secret::register(&mut engine, session);
     context::register(&mut engine);
     commands::register(&mut engine);
+    failure::register(&mut engine);
     errors::register(&mut engine);
     for function in registry::FUNCTIONS {
         let Some(run) = implementation(function.name) else { continue };
@@ -183,7 +184,9 @@ fn call_host(
         })?;
         values.push(value);
     }
-    session.acted.store(true, std::sync::atomic::Ordering::SeqCst);
+    if function.effect != Effect::Pure {
+        session.act()?;
+    }
     let value = session.host.call(function, &values, session.limits());
     let value = value.map_err(|why| session.denied(why))?;
     // It could not be interrupted; what it says after the limit is refused.
@@ -238,7 +241,10 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
     match (call.session.host.env(&name), arguments.get(1)) {
-        (Some(value), _) => Ok(value.into()),
+        (Some(value), _) => {
+            call.session.read_in(&value);
+            Ok(value.into())
+        }
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
@@ -254,7 +260,9 @@ fn q(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     secret::refuse(call.session, &value)?;
     let text = commands::plain_text(&value);
     let text = text.ok_or_else(|| call.mistake("text", "a text or a number", &value))?;
-    Ok(commands::quoted(&text).into())
+    let quoted = commands::quoted(&text);
+    call.session.untrusted.note_quoted(&call.session.facts, &text, &quoted);
+    Ok(quoted.into())
 }
 
 fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -264,6 +272,7 @@ fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let kept = value_of(value).ok_or_else(|| {
         call.mistake("value", "a text, a number, a truth value, or a list or map of them", value)
     })?;
+    call.session.act()?;
     let kept = call.session.host.remember(&key, kept);
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
@@ -271,7 +280,10 @@ fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let key = call.text("key", &first(arguments))?;
     match (call.session.host.recall(&key), arguments.get(1)) {
-        (Some(value), _) => Ok(dynamic_of(value)),
+        (Some(value), _) => {
+            each_text(&value, &mut |text| call.session.read_in(text));
+            Ok(dynamic_of(value))
+        }
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
@@ -282,9 +294,25 @@ fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     }
 }
 
+/// Shows every text in a value.
+fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
+    match value {
+        Value::Text(text) => see(text),
+        Value::List(list) => list.iter().for_each(|value| each_text(value, see)),
+        Value::Map(map) => {
+            for (key, value) in map {
+                see(key);
+                each_text(value, see);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let path = call.text("path", &first(arguments))?;
     secret::refuse(call.session, &first(arguments))?;
+    call.session.act()?;
     let kept = call.session.host.artifact(&path);
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
@@ -297,6 +325,7 @@ fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 }
 
 fn discard_export(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    call.session.act()?;
     call.session.host.discard_export();
     Ok(Dynamic::UNIT)
 }
@@ -306,7 +335,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::function::{Effect, Value};
 
     #[test]
     fn every_row_of_the_table_does_something() {

@@ -84,9 +84,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         params: &[needs("command", Type::Command), may("options", Type::Options(&COMMAND_OPTIONS))],
         returns: Type::Nothing,
         effect: Effect::External,
-        doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c` with its `<%= … %>` \
-              tags filled in; an array is a program and its arguments, without a shell. The error \
-              that it throws has `message`, `command`, `code`, `tail` (the end of the output) and \
+        doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c`, with each \
+              `<%= … %>` filled in that the script contains in one literal; an array is a program \
+              and its arguments, without a shell. The error that it throws has `message`, \
+              `command`, `code`, `tail` (the end of the output) and \
               `timed_out`.",
     },
     Function {

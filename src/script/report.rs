@@ -1,16 +1,12 @@
 //! An error of a running script, as a person wants it: what, where, and by which calls.
 
-use rhai::EvalAltResult;
+use std::fmt;
+
+use rhai::{EvalAltResult, Position as RhaiPosition};
 
 use super::{
-    call::kind,
-    commands::command_error,
-    errors::{self, Place},
-    excerpt::excerpt,
-    imports::place,
-    load::Script,
-    message, registry,
-    session::Thrown,
+    call::kind, commands::command_error, ending::Thrown, errors, excerpt::excerpt,
+    failure::Failures, imports::place, load::Script, message, registry,
 };
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -19,88 +15,133 @@ use crate::{
 };
 
 /// Where an error is, and how the script got there.
-struct Trace<'e> {
-    /// The error itself.
-    innermost: &'e EvalAltResult,
+#[derive(Clone, Debug)]
+pub(super) struct Trace {
     /// The file and function it is in.
     file: String,
     function: String,
+    /// The engine does not know where some of its errors are.
+    position: Option<Position>,
     /// `file:line:col in function`, innermost call first.
     calls: Vec<String>,
+    /// Where it was thrown again, if a script had caught it.
+    again: Option<String>,
 }
 
-/// An error as ours, with the lines that show it. `whereabouts` names phase and commit.
+impl Trace {
+    /// A place that is known.
+    pub(super) fn at(file: &str, function: &str, position: RhaiPosition) -> Self {
+        Self {
+            file: file.to_owned(),
+            function: function.to_owned(),
+            position: known(position),
+            calls: Vec::new(),
+            again: None,
+        }
+    }
+
+    /// An error that was thrown again is where it arose.
+    fn go_to_origin(&mut self, error: &EvalAltResult) {
+        let EvalAltResult::ErrorRuntime(value, _) = error else { return };
+        let Some(origin) = errors::origin(value) else { return };
+        let file = if origin.file.is_empty() { self.file.clone() } else { origin.file };
+        let position = known(origin.position);
+        if position.is_some() && (position != self.position || file != self.file) {
+            self.again = Some(format!("{self} in {}", self.function));
+            (self.file, self.position) = (file, position);
+        }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.position.is_some()
+    }
+
+    /// Adds how the script got to where this begins.
+    pub(super) fn called_from(&mut self, outer: &Trace) {
+        let call = outer.is_known().then(|| format!("{outer} in {}", outer.function));
+        // What called the function may have told its place already.
+        self.calls.extend(call.filter(|call| self.calls.last() != Some(call)));
+        self.calls.extend(outer.calls.iter().cloned());
+    }
+}
+
+/// `file:line:column`
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            Some(position) => write!(f, "{}:{position}", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}
+
+/// A failure as an error of ours, with the lines that show it. `whereabouts` names phase and commit.
 pub(super) fn error(
-    thrown: &Thrown,
+    message: String,
+    trace: &Trace,
     script: &Script,
     phase: &str,
     whereabouts: &str,
     host: &dyn Host,
 ) -> Error {
-    let say = |error: &EvalAltResult| (message(error, Some(script)), Vec::new());
     let begin = script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position);
     let mask = |text: &str| host.masked(text);
-    located(thrown, script, (phase, begin), &format!(", {whereabouts}"), say, &mask)
+    shown(message, trace, script, begin, &format!(", {whereabouts}"), Vec::new(), &mask)
 }
 
-/// The same of any function of a script, with the place where it begins. `say` gives the sentence,
-/// and notes that stand before the calls; `mask` takes secrets out of the line that is shown.
+/// The same of an error in any function of a script, with the place where it begins. `say` gives the
+/// sentence, and notes that stand before the calls.
 pub(super) fn located(
     thrown: &Thrown,
     script: &Script,
     (function, begin): (&str, Position),
-    whereabouts: &str,
     say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
+) -> Error {
+    let (trace, innermost) = trace(thrown, &script.main.source.name, function);
+    let (message, notes) = say(innermost);
+    shown(message, &trace, script, begin, "", notes, &str::to_owned)
+}
+
+/// `mask` takes secrets out of the line that is shown.
+fn shown(
+    message: String,
+    trace: &Trace,
+    script: &Script,
+    begin: Position,
+    whereabouts: &str,
+    mut notes: Vec<String>,
     mask: &dyn Fn(&str) -> String,
 ) -> Error {
-    let mut trace = trace(thrown, &script.main.source.name, function);
-    let (message, mut notes) = say(trace.innermost);
-    // The engine does not know where some of its errors are: then the function is all there is.
-    let mut position = match trace.innermost.position() {
-        position if position.is_none() => begin,
-        position => place(position),
-    };
-    let mut whereabouts = format!(" in {}{whereabouts}", trace.function);
-    if let Some(origin) = trace.thrown_again_from(script) {
-        // In which function that was nobody knows any more.
-        whereabouts = whereabouts.replacen(&format!("{}, ", trace.function), "", 1);
-        notes.push(format!("thrown again at {}:{position} in {}", trace.file, trace.function));
-        (trace.file, position) = (origin.file, place(origin.position));
-    }
-    let Some(source) = script.source(&trace.file) else {
-        return Error::new(ErrorKind::Script, message).with_path(trace.file);
-    };
     let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());
+    let Some(source) = script.source(&trace.file) else { return report };
+    // Where nothing is known the function is all there is.
+    let position = trace.position.unwrap_or(begin);
+    let whereabouts = match &trace.again {
+        // In which function it arose nobody knows any more.
+        Some(_) => format!(" in {}", whereabouts.trim_start_matches(", ")),
+        None => format!(" in {}{whereabouts}", trace.function),
+    };
+    notes.extend(trace.again.iter().map(|again| format!("thrown again at {again}")));
     notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
     let lines = excerpt(source, position, &whereabouts, &notes, mask);
     report.with_position(position).with_excerpt(lines)
 }
 
-impl Trace<'_> {
-    /// Where the error arose, if a script caught it and threw it again elsewhere.
-    fn thrown_again_from(&self, script: &Script) -> Option<Place> {
-        let EvalAltResult::ErrorRuntime(value, at) = self.innermost else { return None };
-        let mut origin = errors::origin(value)?;
-        if origin.file.is_empty() {
-            origin.file.clone_from(&self.file);
-        }
-        let elsewhere = origin.file != self.file || origin.position != *at;
-        let known = !origin.position.is_none() && script.source(&origin.file).is_some();
-        (elsewhere && known).then_some(origin)
-    }
+fn known(position: RhaiPosition) -> Option<Position> {
+    (!position.is_none()).then(|| place(position))
 }
 
-/// The engine pairs the file of the function called with the place of the call: a frame's place
-/// belongs to the file of the frame around it.
-fn trace<'e>(thrown: &'e EvalAltResult, file: &str, phase: &str) -> Trace<'e> {
-    let mut trace = Trace {
-        innermost: thrown,
-        file: file.to_owned(),
-        function: phase.to_owned(),
-        calls: Vec::new(),
-    };
+/// Where an error is, and the error itself. The engine pairs the file of the function called with
+/// the place of the call: a frame's place belongs to the file of the frame around it.
+pub(super) fn trace<'e>(
+    thrown: &'e EvalAltResult,
+    file: &str,
+    function: &str,
+) -> (Trace, &'e EvalAltResult) {
+    let mut trace = Trace::at(file, function, RhaiPosition::NONE);
+    let mut innermost = thrown;
     loop {
-        let (name, file, inner, position) = match trace.innermost {
+        let (name, file, inner, position) = match innermost {
             EvalAltResult::ErrorInFunctionCall(name, file, inner, position) => {
                 (function_name(name), file.as_str(), inner, *position)
             }
@@ -109,17 +150,19 @@ fn trace<'e>(thrown: &'e EvalAltResult, file: &str, phase: &str) -> Trace<'e> {
             }
             _ => break,
         };
-        if !position.is_none() {
-            let call = format!("{}:{} in {}", trace.file, place(position), trace.function);
+        if let Some(position) = known(position) {
+            let call = format!("{}:{position} in {}", trace.file, trace.function);
             trace.calls.insert(0, call);
         }
         if !file.is_empty() {
             trace.file = file.to_owned();
         }
         trace.function = name;
-        trace.innermost = inner;
+        innermost = inner;
     }
-    trace
+    trace.position = known(innermost.position());
+    trace.go_to_origin(innermost);
+    (trace, innermost)
 }
 
 /// A closure's name is made up by the engine.
@@ -131,6 +174,9 @@ fn function_name(name: &str) -> String {
 pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String {
     if let Some(command) = command_error(error) {
         return command.message();
+    }
+    if let Some(failures) = Failures::of(error) {
+        return Failures(failures).message();
     }
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
@@ -155,6 +201,7 @@ pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String 
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) => {
             format!("expected {}, found {}", type_name(wanted), type_name(found))
         }
+        EvalAltResult::ErrorTerminated(reason, _) if reason.is_string() => reason.to_string(),
         EvalAltResult::ErrorAssignmentToConstant(name, _) => {
             format!("`{name}` is a constant and cannot be changed")
         }

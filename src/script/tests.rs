@@ -48,7 +48,8 @@ impl Host for Recorder {
             self.commands.lock().unwrap().push(text);
         }
         let (stdout, stderr, tail) = (Vec::new(), Vec::new(), String::new());
-        Ok(CommandEnd { command: text, exit, passed: !failed, stdout, stderr, tail })
+        let (whole, label, passed) = (text.clone(), None, !failed);
+        Ok(CommandEnd { command: text, whole, label, exit, passed, stdout, stderr, tail })
     }
 
     fn print(&self, _: Option<&str>, _: &str) {}
@@ -179,7 +180,7 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
     assert_eq!(host.commands.lock().unwrap().len(), 5);
     for (late, why) in [
         ("sh(\"x\"); approve(\"?\");", "`approve` comes before any command"),
-        ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "not stand in a branch"),
+        ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "in a task of `parallel`"),
     ] {
         let text = format!("fn deploy(ctx) {{ {late} }}");
         let host = Arc::new(Recorder { approved: true, ..Recorder::default() });

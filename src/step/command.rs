@@ -1,7 +1,11 @@
 //! A command as a step asks for it, and how it ended.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
 
+use super::result::FailedCommand;
 use crate::{
     executor::{EnvChange, Program},
     outcome::Exit,
@@ -35,6 +39,8 @@ pub(crate) struct StepCommand {
     pub(crate) shown: Shown,
     /// True if it cleans up, so that a first cancel does not stop it.
     pub(crate) cleanup: bool,
+    /// True once the step is over, so that no further attempt begins.
+    pub(crate) is_over: Arc<AtomicBool>,
 }
 
 impl StepCommand {
@@ -57,6 +63,7 @@ impl StepCommand {
             label: None,
             shown: Shown::All,
             cleanup: false,
+            is_over: Arc::default(),
         }
     }
 
@@ -101,6 +108,10 @@ pub(crate) enum Shown {
 pub(crate) struct CommandEnd {
     /// The command in one line, masked.
     pub(crate) command: String,
+    /// All of it, masked.
+    pub(crate) whole: String,
+    /// The task or group that it was run in, masked.
+    pub(crate) label: Option<String>,
     pub(crate) exit: Exit,
     /// True if it passed, with code 0 or one that is allowed.
     pub(crate) passed: bool,
@@ -115,6 +126,12 @@ pub(crate) struct CommandEnd {
 impl CommandEnd {
     /// How many bytes of a stream a step can be given. More are kept, by which that is noticed.
     pub(crate) const GIVEN_BYTES_MAX: usize = 8 << 20;
+
+    /// What is told of it if it did not pass.
+    pub(crate) fn failed(&self) -> FailedCommand {
+        let (command, label, tail) = (self.whole.clone(), self.label.clone(), self.tail.clone());
+        FailedCommand { command, label, exit: self.exit, tail }
+    }
 }
 
 /// A command in one line of bearable length.

@@ -1,6 +1,6 @@
 //! What a step knows of its commit and of the steps before it.
 
-use super::result::StepResult;
+use super::result::{Failed, StepResult};
 use crate::{
     commit::{Commit, CommitId, cut},
     outcome::{Exit, Outcome},
@@ -170,13 +170,14 @@ impl Progress {
 
 fn failure(result: &StepResult) -> FailureFacts {
     let at = result.record.name.to_string();
-    let Some(failed) = &result.failed else {
+    let Some(Failed { failure, tail }) = result.failures.first() else {
         let command = result.reason.clone().unwrap_or_default();
         return FailureFacts { command, at, ..FailureFacts::default() };
     };
-    let code = match failed.exit {
-        Exit::Code(code) => Some(i64::from(code)),
+    let code = match failure.exit {
+        Some(Exit::Code(code)) => Some(i64::from(code)),
         _ => None,
     };
-    FailureFacts { command: failed.command.clone(), code, at, tail: failed.tail.clone() }
+    let command = failure.command.as_ref().unwrap_or(&failure.message).clone();
+    FailureFacts { command, code, at, tail: tail.clone() }
 }

@@ -17,16 +17,16 @@ mod facts;
 mod result;
 mod seams;
 
-#[cfg(feature = "rhai")]
-pub(crate) use self::facts::FailureFacts;
 pub(crate) use self::{
     command::{
         CommandEnd, OutputUse, Shown, StepCommand, in_one_line, shown_program, whole_program,
     },
     facts::{Facts, Progress},
-    result::{FailedCommand, StepResult},
+    result::{Failed, FailedCommand, StepResult},
     seams::{
         ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Host, Lookups, Reporter,
         RequestLimits, TreeEntry,
     },
 };
+#[cfg(feature = "rhai")]
+pub(crate) use self::{facts::FailureFacts, result::command_failure};

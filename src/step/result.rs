@@ -1,9 +1,10 @@
 //! What a step came to.
 
+use super::command::in_one_line;
 use crate::{
     error::Error,
     outcome::{Exit, Outcome},
-    record::{LeftOutBy, StepRecord},
+    record::{LeftOutBy, StepFailure, StepRecord},
 };
 
 /// What a step came to: what is kept of it, and what the steps after it and the run ask for.
@@ -14,10 +15,12 @@ pub(crate) struct StepResult {
     pub(crate) error: Option<Error>,
     /// Why it did not pass, in a sentence without a place: masked.
     pub(crate) reason: Option<String>,
-    /// The last command that failed.
-    pub(crate) failed: Option<FailedCommand>,
+    /// What failed, the gravest first, as in the record.
+    pub(crate) failures: Vec<Failed>,
     /// True if it waits for an approval.
     pub(crate) waits: bool,
+    /// True if a script did anything in it.
+    pub(crate) acted: bool,
     /// What left it out, unless that was the embedding program.
     pub(crate) left_out: Option<LeftOutBy>,
 }
@@ -34,11 +37,54 @@ impl StepResult {
     }
 }
 
+/// One thing that failed in a step, with what the record has no room for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) failure: StepFailure,
+    /// The end of what the command wrote, masked.
+    pub(crate) tail: String,
+}
+
+impl Failed {
+    /// A failure that no command says.
+    pub(crate) fn of(message: impl Into<String>) -> Self {
+        let failure = StepFailure { message: message.into(), ..StepFailure::default() };
+        Self { failure, tail: String::new() }
+    }
+
+    /// An error, with its place if it has one.
+    pub(crate) fn of_error(error: &Error) -> Self {
+        let mut failed = Self::of(error.message());
+        let place = error.path().zip(error.position());
+        failed.failure.place = place.map(|(path, at)| format!("{}:{at}", path.display()));
+        failed
+    }
+
+    /// A command that did not pass.
+    pub(crate) fn of_command(command: FailedCommand) -> Self {
+        let FailedCommand { command, label, exit, tail } = command;
+        let message = command_failure(&in_one_line(&command), exit);
+        let (command, exit) = (Some(command), Some(exit));
+        Self { failure: StepFailure { label, place: None, message, command, exit }, tail }
+    }
+}
+
+/// What is said of a command that failed.
+pub(crate) fn command_failure(command: &str, exit: Exit) -> String {
+    let ended = match exit {
+        Exit::Code(code) => format!("exited with status {code}"),
+        other => other.to_string(),
+    };
+    format!("command {ended}: {command}")
+}
+
 /// A command that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct FailedCommand {
     /// All of the command, masked.
     pub(crate) command: String,
+    /// The task or group that it was run in.
+    pub(crate) label: Option<String>,
     pub(crate) exit: Exit,
     /// The end of what it wrote, masked.
     pub(crate) tail: String,

@@ -16,7 +16,9 @@ use crate::{
     job::{Job, Plan},
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
-    record::{Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepRecord, Summary},
+    record::{
+        Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary,
+    },
     wire::{VERSION, deployment::DeploymentMirror, intervention::InterventionMirror},
 };
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
@@ -203,12 +205,36 @@ pub(super) struct StepMirror<'a> {
     duration_ms: u64,
     #[serde(default, deserialize_with = "lenient_list")]
     commands: Vec<CommandMirror<'a>>,
+    #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<FailureMirror<'a>>,
 }
 
-/// At most one of the four says how it ended; none where it could not be started.
+/// One thing that failed in a step. What ended a command is said as of a command.
+#[derive(Serialize, Deserialize)]
+struct FailureMirror<'a> {
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    label: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    place: Option<Cow<'a, str>>,
+    message: Cow<'a, str>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    command: Option<Cow<'a, str>>,
+    #[serde(flatten)]
+    exit: ExitMirror,
+}
+
 #[derive(Serialize, Deserialize)]
 struct CommandMirror<'a> {
     command: Cow<'a, str>,
+    #[serde(flatten)]
+    exit: ExitMirror,
+    #[serde(default, deserialize_with = "lenient")]
+    duration_ms: u64,
+}
+
+/// How a command ended: at most one of the four; none where it could not be started.
+#[derive(Serialize, Deserialize)]
+struct ExitMirror {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     exit_code: Option<i32>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -217,8 +243,6 @@ struct CommandMirror<'a> {
     timed_out: bool,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
     canceled: bool,
-    #[serde(default, deserialize_with = "lenient")]
-    duration_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -427,6 +451,7 @@ impl<'a> StepMirror<'a> {
             error: step.error.as_deref().map(short),
             duration_ms: whole_ms(step.duration),
             commands: step.commands.iter().map(CommandMirror::of).collect(),
+            failures: step.failures.iter().map(FailureMirror::of).collect(),
         }
     }
 
@@ -439,36 +464,63 @@ impl<'a> StepMirror<'a> {
             error: self.error.map(Cow::into_owned).or(unknown),
             duration: Duration::from_millis(self.duration_ms),
             commands: self.commands.into_iter().map(CommandMirror::into_command).collect(),
+            failures: self.failures.into_iter().map(FailureMirror::into_failure).collect(),
         })
     }
 }
 
 impl<'a> CommandMirror<'a> {
     fn of(command: &'a CommandRecord) -> Self {
-        let (exit_code, signal) = match command.exit {
+        let exit = ExitMirror::of(command.exit);
+        Self { command: short(&command.command), exit, duration_ms: whole_ms(command.duration) }
+    }
+
+    fn into_command(self) -> CommandRecord {
+        let duration = Duration::from_millis(self.duration_ms);
+        CommandRecord { command: self.command.into_owned(), exit: self.exit.exit(), duration }
+    }
+}
+
+impl<'a> FailureMirror<'a> {
+    fn of(failure: &'a StepFailure) -> Self {
+        Self {
+            label: failure.label.as_deref().map(short),
+            place: failure.place.as_deref().map(short),
+            message: short(&failure.message),
+            command: failure.command.as_deref().map(short),
+            exit: ExitMirror::of(failure.exit),
+        }
+    }
+
+    fn into_failure(self) -> StepFailure {
+        StepFailure {
+            label: self.label.map(Cow::into_owned),
+            place: self.place.map(Cow::into_owned),
+            message: self.message.into_owned(),
+            command: self.command.map(Cow::into_owned),
+            exit: self.exit.exit(),
+        }
+    }
+}
+
+impl ExitMirror {
+    fn of(exit: Option<Exit>) -> Self {
+        let (exit_code, signal) = match exit {
             Some(Exit::Code(code)) => (Some(code), None),
             Some(Exit::Signal(signal)) => (None, Some(signal)),
             Some(Exit::TimedOut | Exit::Canceled) | None => (None, None),
         };
-        Self {
-            command: short(&command.command),
-            exit_code,
-            signal,
-            timed_out: command.exit == Some(Exit::TimedOut),
-            canceled: command.exit == Some(Exit::Canceled),
-            duration_ms: whole_ms(command.duration),
-        }
+        let (timed_out, canceled) = (exit == Some(Exit::TimedOut), exit == Some(Exit::Canceled));
+        Self { exit_code, signal, timed_out, canceled }
     }
 
-    fn into_command(self) -> CommandRecord {
-        let exit = match self {
+    fn exit(&self) -> Option<Exit> {
+        match self {
             Self { timed_out: true, .. } => Some(Exit::TimedOut),
             Self { canceled: true, .. } => Some(Exit::Canceled),
-            Self { signal: Some(signal), .. } => Some(Exit::Signal(signal)),
+            Self { signal: Some(signal), .. } => Some(Exit::Signal(*signal)),
             Self { exit_code, .. } => exit_code.map(Exit::Code),
-        };
-        let duration = Duration::from_millis(self.duration_ms);
-        CommandRecord { command: self.command.into_owned(), exit, duration }
+        }
     }
 }
 
@@ -655,6 +707,7 @@ mod tests {
                     error: None,
                     duration: Duration::from_millis(42),
                     commands,
+                    failures: Vec::new(),
                 },
                 StepRecord {
                     name: Hook::AfterAll.into(),
@@ -662,6 +715,7 @@ mod tests {
                     error: Some("the host said no".to_owned()),
                     duration: Duration::ZERO,
                     commands: Vec::new(),
+                    failures: failures(),
                 },
             ],
             left_out: vec![LeftOut { step: Phase::Test.into(), by: LeftOutBy::Branch }],
@@ -678,6 +732,18 @@ mod tests {
             }],
             counts: false,
         }
+    }
+
+    /// One of a task's command, and one that no command says.
+    fn failures() -> Vec<StepFailure> {
+        let of_task = StepFailure {
+            label: Some("db=my".to_owned()),
+            place: Some(".tinyci.rhai:4:7".to_owned()),
+            message: "command exited with status 1: make".to_owned(),
+            command: Some("make".to_owned()),
+            exit: Some(Exit::Code(1)),
+        };
+        vec![of_task, StepFailure { message: "the host said no".to_owned(), ..Default::default() }]
     }
 
     fn read(line: &str) -> Record {

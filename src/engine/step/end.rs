@@ -8,7 +8,7 @@ use crate::{
     outcome::Outcome,
     pipeline::StepName,
     record::{CommandRecord, LeftOutBy, StepRecord},
-    step::{Denied, FailedCommand, StepResult},
+    step::{CommandEnd, Denied, Failed, FailedCommand, StepResult},
 };
 
 /// How a part of a step ended.
@@ -24,7 +24,10 @@ pub(in crate::engine) struct StepEnd {
     /// What left it out, unless that was the embedding program.
     pub(in crate::engine) left_out: Option<LeftOutBy>,
     pub(in crate::engine) commands: Vec<CommandRecord>,
-    pub(in crate::engine) failed: Option<FailedCommand>,
+    /// What failed, the gravest first. Left empty, it is what `error` says.
+    pub(in crate::engine) failures: Vec<Failed>,
+    /// True if anything was done in it.
+    pub(in crate::engine) acted: bool,
 }
 
 impl StepEnd {
@@ -36,8 +39,14 @@ impl StepEnd {
             waits: false,
             left_out: None,
             commands: Vec::new(),
-            failed: None,
+            failures: Vec::new(),
+            acted: false,
         }
+    }
+
+    /// A step that this command ended.
+    pub(super) fn of_command(end: &CommandEnd) -> Self {
+        Self { failures: vec![Failed::of_command(end.failed())], ..Self::of(end.exit.outcome()) }
     }
 
     /// A step that the embedding program leaves out.
@@ -66,29 +75,56 @@ impl StepEnd {
         }
     }
 
+    /// Names the command that the step's time limit ended, where the limit itself is all that the
+    /// step says.
+    pub(super) fn name_command(&mut self, command: Option<FailedCommand>) {
+        let Some(command) = command else { return };
+        if self.failures.is_empty() {
+            self.failures.extend(self.error.as_ref().map(Failed::of_error));
+        }
+        if let Some(first) = self.failures.first_mut().filter(|it| it.failure.command.is_none()) {
+            first.tail = command.tail;
+            first.failure.label = first.failure.label.take().or(command.label);
+            (first.failure.command, first.failure.exit) =
+                (Some(command.command), Some(command.exit));
+        }
+    }
+
     /// True if the next part of the step has its turn.
     pub(super) fn goes_on(&self) -> bool {
         self.outcome == Outcome::Success
+    }
+
+    /// What failed: a step that did not pass says at least one thing, if anything is known.
+    fn all_failures(&self) -> Vec<Failed> {
+        match (self.outcome, &self.error) {
+            (Outcome::Success | Outcome::Skipped, _) => Vec::new(),
+            (_, Some(error)) if self.failures.is_empty() => vec![Failed::of_error(error)],
+            _ => self.failures.clone(),
+        }
     }
 
     pub(super) fn into_result(self, name: StepName) -> StepResult {
         let how = if self.waits { "waits for an approval" } else { "skipped" };
         let of_reason = |reason: &String| format!("{how}: {reason}");
         let told = self.error.as_ref().map(Error::report);
+        let failures = self.all_failures();
         let record = StepRecord {
             name,
             outcome: self.outcome,
             error: told.or_else(|| self.reason.as_ref().map(of_reason)),
             duration: Duration::ZERO,
             commands: self.commands,
+            failures: failures.iter().map(|failed| failed.failure.clone()).collect(),
         };
         let sentence = self.error.as_ref().map(|error| error.message().to_owned());
         StepResult {
             record,
             reason: sentence.or(self.reason),
             error: self.error,
-            failed: self.failed,
+            failures,
             waits: self.waits,
+            acted: self.acted,
             left_out: self.left_out,
         }
     }

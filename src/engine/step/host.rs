@@ -141,27 +141,18 @@ pub(in crate::engine) struct StepHost {
 #[derive(Default)]
 pub(super) struct Ran {
     records: Mutex<Vec<CommandRecord>>,
-    failed: Mutex<Option<FailedCommand>>,
+    cut_short: Mutex<Option<FailedCommand>>,
 }
 
 impl Ran {
-    fn note(&self, ended: FailedCommand, passed: bool) {
-        let mut failed = locked(&self.failed);
-        if !passed {
-            *failed = Some(ended);
-        } else if failed.as_ref().is_some_and(|it| it.command == ended.command) {
-            *failed = None;
-        }
-    }
-
     /// The records of all commands, in the order in which they ended.
     pub(super) fn records(&self) -> Vec<CommandRecord> {
         locked(&self.records).clone()
     }
 
-    /// The last command that failed and did not pass when it was tried again.
-    pub(super) fn failed(&self) -> Option<FailedCommand> {
-        locked(&self.failed).clone()
+    /// The last command, if a time limit of the step ended it.
+    pub(super) fn cut_short(&self) -> Option<FailedCommand> {
+        locked(&self.cut_short).clone()
     }
 }
 
@@ -175,7 +166,8 @@ impl Host for StepHost {
         loop {
             let (end, hidden) = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
-            if is_over || is_late(command.deadline) {
+            let step_is_over = || command.is_over.load(Ordering::SeqCst);
+            if is_over || step_is_over() || is_late(command.deadline) {
                 if !end.passed {
                     hidden.show(self, command);
                 }
@@ -189,9 +181,10 @@ impl Host for StepHost {
             );
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
-            if let Some(exit) = self.stopped(command) {
+            let stopped = self.stopped(command);
+            if stopped.is_some() || step_is_over() {
                 hidden.show(self, command);
-                return Ok(CommandEnd { exit, ..end });
+                return Ok(CommandEnd { exit: stopped.unwrap_or(end.exit), ..end });
             }
         }
     }
@@ -409,8 +402,11 @@ impl StepHost {
         let whole = self.masks.apply(&whole_program(&prepared.program));
         let shown = in_one_line(&whole);
         let passed = command.passes_with(exit);
-        self.ran.note(FailedCommand { command: whole, exit, tail: tail.clone() }, passed);
-        Ok((CommandEnd { command: shown, exit, passed, stdout, stderr, tail }, hidden))
+        let label = command.label.as_ref().map(|label| self.label(label));
+        let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
+        let is_cut_short = exit == Exit::TimedOut && is_late(command.deadline);
+        *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
+        Ok((end, hidden))
     }
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
@@ -433,7 +429,8 @@ impl StepHost {
     /// Waits before another attempt, no longer than anybody wants it.
     fn wait(&self, time: Duration, command: &StepCommand) {
         let begun = Instant::now();
-        while !self.effects.is_dry() && self.stopped(command).is_none() {
+        let is_over = || command.is_over.load(Ordering::SeqCst) || self.stopped(command).is_some();
+        while !self.effects.is_dry() && !is_over() {
             let rest = time.saturating_sub(begun.elapsed());
             if rest.is_zero() {
                 return;

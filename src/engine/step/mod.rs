@@ -429,7 +429,9 @@ impl Steps<'_> {
             Body::Function(_) => self.scripts.run(step.name, context, host.clone()),
         };
         end.commands = host.ran.records();
-        end.failed = host.ran.failed();
+        if end.outcome == Outcome::TimedOut {
+            end.name_command(host.ran.cut_short());
+        }
         end
     }
 
@@ -458,7 +460,7 @@ impl Steps<'_> {
             command.env.extend(secrets.iter().cloned());
             match host.command(&command) {
                 Ok(end) if end.passed => {}
-                Ok(end) => return StepEnd::of(end.exit.outcome()),
+                Ok(end) => return StepEnd::of_command(&end),
                 Err(denied) => return StepEnd::denied(denied),
             }
         }
@@ -533,6 +535,13 @@ impl Steps<'_> {
         result.reason = result.reason.take().map(clean);
         for command in &mut result.record.commands {
             command.command = self.masks.apply(&command.command);
+        }
+        let failures = result.failures.iter_mut().map(|failed| &mut failed.failure);
+        for failure in result.record.failures.iter_mut().chain(failures) {
+            failure.message = self.masks.apply(&failure.message);
+            for text in [&mut failure.label, &mut failure.place, &mut failure.command] {
+                *text = text.take().map(clean);
+            }
         }
     }
 }

@@ -128,7 +128,7 @@ impl Suite {
         let ended = called.and_then(|_| stage.expect_nothing_left(name));
         ended.map_err(|thrown| {
             let say = |error: &EvalAltResult| expectation::explain(error, &self.script, &stage);
-            report::located(&thrown, &self.script, (name, begin), "", say, &str::to_owned)
+            report::located(&thrown, &self.script, (name, begin), say)
         })
     }
 
