@@ -204,13 +204,10 @@ impl Host for StepHost {
             );
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
-            if let Some(exit) = self.stopped(command) {
+            let stopped = self.stopped(command);
+            if stopped.is_some() || step_is_over() {
                 hidden.show(self, command);
-                return Ok(CommandEnd { exit, ..end });
-            }
-            if step_is_over() {
-                hidden.show(self, command);
-                return Ok(end);
+                return Ok(CommandEnd { exit: stopped.unwrap_or(end.exit), ..end });
             }
         }
     }
