@@ -7,7 +7,9 @@ use super::{
     registry::COMMAND_OPTIONS,
     secret::{self, Secret},
     session::{Stop, Thrown, throw},
-    tags, untrusted,
+    tags,
+    types::Type,
+    untrusted,
 };
 use crate::{
     executor::Program,
@@ -68,7 +70,8 @@ pub(super) fn register(engine: &mut Engine) {
             _ => Dynamic::UNIT,
         })
         .register_get("stdout", |it: &mut CommandOutput| it.stdout.clone())
-        .register_get("stderr", |it: &mut CommandOutput| it.stderr.clone());
+        .register_get("stderr", |it: &mut CommandOutput| it.stderr.clone())
+        .register_get("timed_out", |it: &mut CommandOutput| it.exit == Exit::TimedOut);
 }
 
 pub(super) fn sh(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -138,7 +141,6 @@ fn run(
 /// A text for the shell, or a list of a program and its arguments.
 fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
     secret::refuse(call.session, command)?;
-    let takes = "a text for the shell, or a list of a program and its arguments,";
     if let Some(list) = command.read_lock::<Array>() {
         let words: Result<Vec<String>, Thrown> =
             list.iter().map(|word| element(call, word)).collect();
@@ -152,7 +154,7 @@ fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
         return Ok(Program::Argv(words));
     }
     let text = command.clone().into_immutable_string();
-    let text = text.map_err(|_| call.mistake("command", takes, command))?;
+    let text = text.map_err(|_| call.mistake("command", &Type::Command.in_words(), command))?;
     if text.trim().is_empty() {
         return Err(throw(format!("`{}` has no command to run: its text is empty", call.name)));
     }
@@ -213,8 +215,7 @@ fn with_options(
     call: &Call<'_>,
     given: Option<&Dynamic>,
 ) -> Result<StepCommand, Thrown> {
-    let known = COMMAND_OPTIONS.map(|(name, _)| name);
-    let given = call.options(given, &known)?;
+    let given = call.options(given, &COMMAND_OPTIONS)?;
     let session = call.session;
     let frame = session.frame();
     command.deadline = frame.deadline;

@@ -44,7 +44,7 @@ pub(super) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
     let [attempts, function, options @ ..] = arguments else { return Ok(Dynamic::UNIT) };
     let attempts = call.count("number of attempts", attempts)?.max(1);
     let function = call.function("function", function)?;
-    let options = call.options(options.first(), &RETRY_OPTIONS.map(|(name, _)| name))?;
+    let options = call.options(options.first(), &RETRY_OPTIONS)?;
     let backoff = match options.get("backoff") {
         Some(time) => call.time("option `backoff`", time)?,
         None => StepCommand::BACKOFF,

@@ -6,7 +6,7 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFun
 
 use super::{
     call::Call,
-    commands, context, control, coverage, failure,
+    commands, context, control, coverage, failure, files,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
@@ -41,6 +41,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "exists" => files::exists,
+        "read" => files::read,
         "remember" => remember,
         "recall" => recall,
         "artifact" => artifact,
@@ -60,11 +62,10 @@ pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engi
     context::register(&mut engine);
     commands::register(&mut engine);
     failure::register(&mut engine);
-    for function in &registry::FUNCTIONS {
+    for function in registry::FUNCTIONS {
         let Some(run) = implementation(function.name) else { continue };
         let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
-        let mut signatures: Vec<Vec<TypeId>> =
-            (function.required..=function.params.len()).map(any).collect();
+        let mut signatures: Vec<Vec<TypeId>> = function.counts().map(any).collect();
         if function.name == "sleep" {
             // The language's own, which hears no deadline, would win where its types match.
             signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
@@ -98,7 +99,9 @@ fn call(
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
     let position = context.call_position();
     let call = Call { name: function.name, context, session };
-    run(&call, &arguments).map_err(|error| commands::placed(error, position))
+    let fits =
+        function.params.iter().zip(&arguments).try_for_each(|(param, it)| call.fits(param, it));
+    fits.and_then(|()| run(&call, &arguments)).map_err(|error| commands::placed(error, position))
 }
 
 /// `print` and `debug` write to the build's output, a library leaves stdout alone.
@@ -304,10 +307,14 @@ fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
 }
 
 fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let path = call.text("path", &first(arguments))?;
-    secret::refuse(call.session, &first(arguments))?;
+    let given = first(arguments);
+    secret::refuse(call.session, &given)?;
+    let paths = match given.clone().into_array() {
+        Ok(list) => list.iter().map(|path| call.text("paths", path)).collect::<Result<_, _>>()?,
+        Err(_) => vec![call.text("paths", &given)?],
+    };
     call.session.act()?;
-    let kept = call.session.host.artifact(&path);
+    let kept = call.session.host.artifact(&paths, call.session.limits());
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 

@@ -1,15 +1,37 @@
 //! Scripts: the only room that knows rhai. No type of rhai leaves it.
 //!
-//! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
-//! to be read). What a script finds beside the language: `registry` (all of it, as tables),
-//! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
-//! Running: `run` (one phase), `session` (what its functions share), `ending` (what stops it, and what
-//! counts), `failure` (what failed in it), `tags` (`<%= … %>`), `untrusted` (what others chose is not
-//! run), and for that `literals` (what the script wrote itself), `needles` (many texts looked for at
-//! once) and `shell_quotes`. Errors: `message`, `report`, `excerpt`. Reading: `check` (what is wrong,
-//! before anything runs),
-//! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
-//! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
+//! | file | holds |
+//! |---|---|
+//! | `source` | bytes to text |
+//! | `imports` | what a script imports |
+//! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
+//! | `registry` | all that a script finds beside the language, as tables |
+//! | `types` | what values can be |
+//! | `functions` | an engine that has them |
+//! | `call` | the arguments of a call |
+//! | `lists` | callbacks whose errors pass |
+//! | `context` | `ctx` |
+//! | `commands` | `sh` and its like |
+//! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
+//! | `parallel` | `parallel` and `matrix` |
+//! | `files` | the files of the commit |
+//! | `secret` | secrets, as a script holds them |
+//! | `literal` | values as literals |
+//! | `run` | one phase |
+//! | `session` | what its functions share |
+//! | `ending` | what stops it, and what counts |
+//! | `failure` | what failed in it |
+//! | `tags` | `<%= … %>` |
+//! | `untrusted` | what others chose is not run |
+//! | `shell_quotes` | what a text is within the quotes of a shell |
+//! | `literals` | what the script wrote itself |
+//! | `needles` | many texts looked for at once |
+//! | `message`, `report`, `excerpt` | errors |
+//! | `check` | what is wrong, before anything runs |
+//! | `definitions` | the reference |
+//! | `testing` | files of tests beside a script |
+//! | `coverage` | where scripts went |
+//! | `limits`, `lookups`, `nesting` | what all of it may cost |
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`](crate::step::Host), both given by the caller.
@@ -24,9 +46,11 @@ mod definitions;
 mod ending;
 mod excerpt;
 mod failure;
+mod files;
 mod functions;
 mod imports;
 mod limits;
+mod lists;
 mod literal;
 mod literals;
 mod load;
@@ -44,6 +68,7 @@ mod shell_quotes;
 mod source;
 mod tags;
 mod testing;
+mod types;
 mod untrusted;
 
 pub(crate) use self::{

@@ -83,7 +83,7 @@ impl Host for Recorder {
         (key == "image").then(|| "fml:built".into())
     }
 
-    fn artifact(&self, _: &str) -> Result<(), Denied> {
+    fn artifact(&self, _: &[String], _: RequestLimits) -> Result<(), Denied> {
         Ok(())
     }
 
@@ -103,6 +103,14 @@ impl Host for Recorder {
 
     fn previous(&self) -> Result<Option<String>, Error> {
         Ok(None)
+    }
+
+    fn exists(&self, _: &str) -> Result<bool, Denied> {
+        Ok(false)
+    }
+
+    fn read(&self, path: &str) -> Result<String, Denied> {
+        Err(Denied::refused(format!("there is no `{path}`")))
     }
 
     fn has_program(&self, _: &str) -> bool {

@@ -4,10 +4,11 @@
 //! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
 //! as a plan, or as a test says.
 
-use std::{ffi::OsStr, path::Path, sync::Arc, time::Instant};
+use std::{ffi::OsStr, sync::Arc, time::Instant};
 
 use super::command::{CommandEnd, OutputUse, StepCommand};
 use crate::{
+    artifact::Artifact,
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Output, Stream},
@@ -15,7 +16,7 @@ use crate::{
     function::{HostFunction, Value},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
-    record::{Artifact, StepRecord},
+    record::StepRecord,
     request_context::RequestContext,
 };
 
@@ -140,8 +141,8 @@ pub(crate) trait Host: Send + Sync {
     /// Returns what was kept under this key.
     fn recall(&self, key: &str) -> Option<Value>;
 
-    /// Keeps a file of the export beyond it.
-    fn artifact(&self, path: &str) -> Result<(), Denied>;
+    /// Keeps files of the export beyond it: paths of files and directories, and globs.
+    fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied>;
 
     /// Has the export removed when the run is over.
     fn discard_export(&self);
@@ -161,6 +162,12 @@ pub(crate) trait Host: Send + Sync {
 
     /// Returns the verdict of the first parent, as its word.
     fn previous(&self) -> Result<Option<String>, Error>;
+
+    /// True if the commit has something at this path, whatever its commands did to the export.
+    fn exists(&self, path: &str) -> Result<bool, Denied>;
+
+    /// Returns the contents of a file of the commit.
+    fn read(&self, path: &str) -> Result<String, Denied>;
 
     /// True if a program of this name is in `PATH`.
     fn has_program(&self, name: &str) -> bool;
@@ -194,8 +201,14 @@ pub(crate) trait Effects: Send + Sync {
     /// Fetches a secret that the commit may have.
     fn secret(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Denied>;
 
-    /// Copies a file of the export, by its path below it. None if nothing is done.
-    fn artifact(&self, below: &Path) -> Result<Option<Artifact>, Error>;
+    /// Copies files of the export, all or none: those of a list that reads as a list of patterns.
+    /// `refuses` says why a file of this path must not be kept. Nothing is returned if nothing is done.
+    fn artifacts(
+        &self,
+        paths: &[String],
+        refuses: &dyn Fn(&str) -> Option<Denied>,
+        context: &RequestContext,
+    ) -> Result<Vec<Artifact>, Denied>;
 
     /// Calls a function of the embedding program.
     fn call(
@@ -228,6 +241,20 @@ pub(crate) trait Lookups: Send + Sync {
 
     /// Returns what the commit's tree has at a path, whose names are separated by `/`.
     fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error>;
+
+    /// Returns the paths of all files and links of the commit's tree. None if there is no tree to ask.
+    fn tree_files(&self) -> Result<Option<Vec<String>>, Error> {
+        Ok(None)
+    }
+
+    /// The same for a step that asks what the commit has, which a pipeline test must know.
+    fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {
+        self.tree_entry(path)
+    }
+
+    /// Returns the contents of a regular file of the commit's tree; none if they are more than
+    /// 1 MiB.
+    fn tree_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error>;
 
     /// True if a command in the export would find a program of this name in this `PATH`.
     fn has_program(&self, name: &str, path: &OsStr) -> bool;

@@ -194,6 +194,10 @@ fn arguments_that_are_written_out_are_judged() {
     one("timeout(\"soon\", || 1);", 9, "`limit` takes a time");
     one("sh(\"a\", #{ cwd: \"../x\" });", 17, "below the export, not `../x`");
     one("artifact(\"/etc/passwd\");", 10, "below the export");
+    one("artifact([\"a\", \"../*\"]);", 16, "below the export");
+    one("artifact(\"./dist/*\");", 10, "write `dist/*`");
+    one("artifact([\"!*.map\", \"dist\"]);", 10, "begin with what to keep");
+    one("artifact([]);", 10, "empty");
     one("capture(\" \");", 9, "`capture` has no command");
     one("sh([]);", 4, "`sh` has no command");
     one("sh(\"a\", #{ timeout: 0 });", 21, "`timeout` takes a time such as");

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Every key that can be given, in the order of the documentation.
-pub(super) const KEYS: [&str; 23] = [
+pub(super) const KEYS: [&str; 25] = [
     "sha",
     "tree",
     "branch",
@@ -36,11 +36,13 @@ pub(super) const KEYS: [&str; 23] = [
     "previous",
     "result",
     "failure",
+    "failures",
     "approved",
     "secrets",
     "env",
     "remembered",
     "programs",
+    "files",
     "host",
 ];
 
@@ -61,6 +63,8 @@ pub(super) struct FakeCommit {
     pub(super) remembered: BTreeMap<String, Value>,
     /// The programs in `PATH`; any, where none are named.
     pub(super) programs: Option<Vec<String>>,
+    /// The texts of its files by their paths, if the test says which it has.
+    pub(super) files: Option<BTreeMap<String, String>>,
 }
 
 impl FakeCommit {
@@ -119,6 +123,7 @@ impl Default for FakeCommit {
             env: BTreeMap::new(),
             remembered: BTreeMap::new(),
             programs: None,
+            files: None,
         }
     }
 }
@@ -156,7 +161,9 @@ impl FakeCommit {
             "environment" => facts.environment = optional(key, value)?,
             "host" => facts.host_name = text(key, value)?,
             "result" => self.set_result(value)?,
-            "failure" => facts.progress.failure = failure(value)?,
+            "failure" if value.is_unit() => {}
+            "failure" => facts.progress.failures = vec![failure(value)?],
+            "failures" => facts.progress.failures = failures(value)?,
             "changes" => self.changes = self.with_paths(texts(key, value)?),
             "base" => {
                 let (base, paths) = (optional(key, value)?, self.changes.paths.clone());
@@ -175,6 +182,7 @@ impl FakeCommit {
                 self.remembered = entries(key, value, of)?;
             }
             "programs" => self.programs = Some(texts(key, value)?),
+            "files" => self.files = Some(files(value)?),
             unknown => {
                 let hint = did_you_mean_or_list(unknown, &KEYS);
                 return Err(throw(format!("a commit has no `{unknown}`{hint}")));
@@ -247,11 +255,27 @@ fn entries<T>(
     map.iter().map(|(name, value)| Ok((name.to_string(), of(name, value)?))).collect()
 }
 
-fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
-    const KEYS: [&str; 4] = ["command", "code", "at", "tail"];
-    if value.is_unit() {
-        return Ok(None);
+/// Texts by paths from the top of the repository.
+fn files(value: &Dynamic) -> Result<BTreeMap<String, String>, Thrown> {
+    let files = entries("files", value, text)?;
+    let odd = |path: &&String| path.split('/').any(|part| matches!(part, "" | "." | ".."));
+    match files.keys().find(odd) {
+        None => Ok(files),
+        Some(path) => Err(throw(format!(
+            "`{path}` cannot be a path of `files`: those are names with single `/` between them, \
+             such as `src/main.rs`"
+        ))),
     }
+}
+
+fn failures(value: &Dynamic) -> Result<Vec<FailureFacts>, Thrown> {
+    let list = value.read_lock::<Array>();
+    let list = list.ok_or_else(|| wrong("failures", "a list of maps", value))?;
+    list.iter().map(failure).collect()
+}
+
+fn failure(value: &Dynamic) -> Result<FailureFacts, Thrown> {
+    const KEYS: [&str; 7] = ["command", "code", "at", "tail", "label", "place", "message"];
     let map = value.read_lock::<Map>().ok_or_else(|| wrong("failure", "a map or `()`", value))?;
     let mut failure = FailureFacts { at: "build".to_owned(), ..FailureFacts::default() };
     for (key, value) in map.iter() {
@@ -262,6 +286,9 @@ fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
             }
             "at" => failure.at = text(key, value)?,
             "tail" => failure.tail = text(key, value)?,
+            "label" => failure.label = Some(text(key, value)?),
+            "place" => failure.place = Some(text(key, value)?),
+            "message" => failure.message = text(key, value)?,
             unknown => {
                 let hint = did_you_mean_or_list(unknown, &KEYS);
                 let message = format!("`failure` has no `{unknown}`{hint}");
@@ -269,5 +296,5 @@ fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
             }
         }
     }
-    Ok(Some(failure))
+    Ok(failure)
 }

@@ -2,12 +2,12 @@
 
 use std::{
     ffi::OsStr,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
 use crate::{
+    artifact::Artifact,
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Output, Stream},
@@ -15,7 +15,7 @@ use crate::{
     function::{Effect, FunctionCall, HostFunction, Value},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
-    record::{Artifact, StepRecord},
+    record::StepRecord,
     request_context::RequestContext,
     step::{
         ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Lookups, OutputUse, Reporter,
@@ -91,8 +91,13 @@ impl Effects for FakeStage {
         Ok(value.unwrap_or_else(|| format!("\u{2}secret {name}\u{3}")).into_bytes())
     }
 
-    fn artifact(&self, _: &Path) -> Result<Option<Artifact>, Error> {
-        Ok(None)
+    fn artifacts(
+        &self,
+        _: &[String],
+        _: &dyn Fn(&str) -> Option<Denied>,
+        _: &RequestContext,
+    ) -> Result<Vec<Artifact>, Denied> {
+        Ok(Vec::new())
     }
 
     fn call(
@@ -141,6 +146,27 @@ impl Lookups for FakeStage {
 
     fn tree_entry(&self, _: &str) -> Result<TreeEntry, Error> {
         Ok(TreeEntry::Unknown)
+    }
+
+    fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {
+        let Some(files) = &self.commit.files else {
+            let message = format!(
+                "the script asks for `{path}` of the commit, and the test does not say which files \
+                 it has: `#{{ files: #{{ {path:?}: \"its text\" }} }}`"
+            );
+            return Err(self.tester.broken(message));
+        };
+        let below = format!("{path}/");
+        Ok(match files.contains_key(path) {
+            true => TreeEntry::File,
+            false if files.keys().any(|file| file.starts_with(&below)) => TreeEntry::Directory,
+            false => TreeEntry::Absent,
+        })
+    }
+
+    fn tree_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let text = self.commit.files.as_ref().and_then(|files| files.get(path));
+        Ok(text.map(|text| text.clone().into_bytes()))
     }
 
     fn has_program(&self, name: &str, _: &OsStr) -> bool {

@@ -137,9 +137,9 @@ impl Suite {
         let mut engine = limits::engine();
         methods::register(&mut engine);
         result::register(&mut engine);
-        for function in &registry::FUNCTIONS {
+        for function in registry::FUNCTIONS {
             let Some(message) = refusal(function.name) else { continue };
-            for arguments in function.required..=function.params.len() {
+            for arguments in function.counts() {
                 refuse(&mut engine, function.name, arguments, message.clone());
             }
         }
