@@ -242,7 +242,7 @@ fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
     match (call.session.host.env(&name), arguments.get(1)) {
         (Some(value), _) => {
-            call.session.read_in(&value);
+            call.session.untrusted.read_variable(&call.session.facts, &name);
             Ok(value.into())
         }
         (None, Some(fallback)) => Ok(fallback.clone()),
