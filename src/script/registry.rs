@@ -355,7 +355,7 @@ const fn method(
 }
 
 /// What `ctx` knows. All of it is read-only.
-pub(crate) const PROPERTIES: [Property; 37] = [
+pub(crate) const PROPERTIES: [Property; 41] = [
     property("ctx.sha", Type::Text, "The commit's full id."),
     property("ctx.short", Type::Text, "Its first seven digits."),
     property("ctx.tree", Type::Text, "The id of the tree it holds."),
@@ -398,12 +398,28 @@ pub(crate) const PROPERTIES: [Property; 37] = [
     property(
         "ctx.failure",
         Type::OneOf(&[Type::Object("ctx.failure"), Type::Nothing]),
-        "The command that failed, in hooks that follow a failure.",
+        "What failed, in hooks that follow a failure: the first of `ctx.failures`.",
     ),
-    property("ctx.failure.command", Type::Text, "The command."),
+    property(
+        "ctx.failure.command",
+        Type::Text,
+        "The command that failed, else the same as the message.",
+    ),
     property("ctx.failure.code", Type::OneOf(&[Type::Int, Type::Nothing]), "Its exit code."),
     property("ctx.failure.at", Type::Text, "The phase or hook it failed in."),
     property("ctx.failure.tail", Type::Text, "The end of its output."),
+    property(
+        "ctx.failure.label",
+        OPTIONAL_TEXT,
+        "The task of `parallel` or `matrix`, or the group: `db=my`.",
+    ),
+    property("ctx.failure.place", OPTIONAL_TEXT, "Where in the script: `.tinyci.rhai:4:7`."),
+    property("ctx.failure.message", Type::Text, "What failed, in a sentence."),
+    property(
+        "ctx.failures",
+        Type::List,
+        "All that failed in that step, the gravest first, each with the properties of `ctx.failure`.",
+    ),
     property(
         "ctx.previous",
         OPTIONAL_TEXT,

@@ -209,7 +209,7 @@ pub(super) struct StepMirror<'a> {
 
 /// One thing that failed in a step. What ended a command is said as of a command.
 #[derive(Serialize, Deserialize)]
-struct FailureMirror<'a> {
+pub(super) struct FailureMirror<'a> {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     label: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -226,6 +226,8 @@ struct CommandMirror<'a> {
     command: Cow<'a, str>,
     #[serde(flatten)]
     exit: ExitMirror,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
+    allowed: bool,
     #[serde(default, deserialize_with = "lenient")]
     duration_ms: u64,
 }
@@ -461,18 +463,23 @@ impl<'a> StepMirror<'a> {
 
 impl<'a> CommandMirror<'a> {
     fn of(command: &'a CommandRecord) -> Self {
-        let exit = ExitMirror::of(command.exit);
-        Self { command: short(&command.command), exit, duration_ms: whole_ms(command.duration) }
+        Self {
+            command: short(&command.command),
+            exit: ExitMirror::of(command.exit),
+            allowed: command.allowed,
+            duration_ms: whole_ms(command.duration),
+        }
     }
 
     fn into_command(self) -> CommandRecord {
         let duration = Duration::from_millis(self.duration_ms);
-        CommandRecord { command: self.command.into_owned(), exit: self.exit.exit(), duration }
+        let (exit, allowed) = (self.exit.exit(), self.allowed);
+        CommandRecord { command: self.command.into_owned(), exit, allowed, duration }
     }
 }
 
 impl<'a> FailureMirror<'a> {
-    fn of(failure: &'a StepFailure) -> Self {
+    pub(super) fn of(failure: &'a StepFailure) -> Self {
         Self {
             label: failure.label.as_deref().map(short),
             place: failure.place.as_deref().map(short),
@@ -482,7 +489,7 @@ impl<'a> FailureMirror<'a> {
         }
     }
 
-    fn into_failure(self) -> StepFailure {
+    pub(super) fn into_failure(self) -> StepFailure {
         StepFailure {
             label: self.label.map(Cow::into_owned),
             place: self.place.map(Cow::into_owned),
@@ -592,7 +599,7 @@ where
 }
 
 /// The same for each element of a list.
-fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
@@ -655,13 +662,19 @@ mod tests {
 
     use super::*;
     use crate::{
+        artifact::{Artifact, ArtifactTotal},
         intervention::{Intervention, InterventionKind},
         job::Reason,
         pipeline::{Hook, Phase},
     };
 
     fn command(text: &str, exit: Option<Exit>) -> CommandRecord {
-        CommandRecord { command: text.to_owned(), exit, duration: Duration::from_millis(7) }
+        CommandRecord {
+            command: text.to_owned(),
+            exit,
+            allowed: false,
+            duration: Duration::from_millis(7),
+        }
     }
 
     fn record() -> Record {

@@ -32,6 +32,8 @@ mod engine_stop;
 mod engine_turns;
 mod examples;
 mod masking;
+#[cfg(feature = "rhai")]
+mod outcome_model;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
@@ -132,6 +134,8 @@ mod script_api;
 mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
+#[cfg(feature = "rhai")]
+mod script_failures;
 #[cfg(feature = "rhai")]
 mod script_host;
 #[cfg(feature = "rhai")]

@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 5] = [
         "deployment",
         "duration",
         "error",
+        "failure",
         "artifact",
         "blob_id",
         "event",
@@ -58,6 +59,7 @@ const FLOORS: [&[&str]; 5] = [
         "retention",
         "retest",
         "run",
+        "shell_text",
         "wire",
     ],
     // Hands: one outside thing each.

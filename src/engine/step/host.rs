@@ -426,9 +426,11 @@ impl StepHost {
             let message = format!("the executor panicked: {}", panic_text(&*panic));
             Err(Error::new(ErrorKind::Panic, message))
         });
+        let exit = ended.as_ref().ok().copied();
         locked(&self.ran.records).push(CommandRecord {
             command: prepared.program.to_string(),
-            exit: ended.as_ref().ok().copied(),
+            exit,
+            allowed: exit.is_some_and(|exit| exit != Exit::Code(0) && command.passes_with(exit)),
             duration: clock.elapsed(),
         });
         let ended = ended.map_err(|error| blamed("the command", error));
