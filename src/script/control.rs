@@ -123,7 +123,8 @@ pub(super) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
 pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let reason = reason(call, arguments)?;
     refuse_inside(call, "leaves out the whole phase, and other parts of it run or have run")?;
-    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason }))
+    let at = Some(call.session.place(&call.context));
+    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason, at }))
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

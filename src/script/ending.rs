@@ -14,7 +14,7 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::failure::Failure;
+use super::{failure::Failure, report::Trace};
 use crate::{error::Error, outcome::Outcome, record::LeftOutBy};
 
 pub(super) type Thrown = Box<EvalAltResult>;
@@ -26,6 +26,7 @@ pub(super) enum Stop {
     Skip {
         by: LeftOutBy,
         reason: String,
+        at: Option<Trace>,
     },
     /// `fail` was called, or a limit of the language was met.
     Failed,

@@ -49,8 +49,6 @@ pub(crate) struct PhaseEnd {
     pub(crate) left_out: Option<LeftOutBy>,
     /// What failed, the gravest first.
     pub(crate) failures: Vec<Failed>,
-    /// Whether anything was done.
-    pub(crate) acted: bool,
 }
 
 /// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script
@@ -101,6 +99,9 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
         // Never green without a reason.
         failures.push(Failure::new("the script could not go on"));
     }
+    if call.phase == "deploy" && session.has_acted() {
+        failures.extend(stop.as_ref().and_then(acted_and_skipped));
+    }
     let stopped = stop.iter().map(Stop::outcome);
     let outcomes = failures.iter().map(Failure::outcome).chain(stopped);
     let outcome = outcomes.max_by_key(|it| it.rank()).unwrap_or(Outcome::Success);
@@ -113,13 +114,12 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
         waits: false,
         left_out: None,
         failures: failures.iter().map(Failure::failed).collect(),
-        acted: session.has_acted(),
     };
     match stop {
         Some(Stop::Fault(fault)) if outcome == Outcome::NoVerdict => {
             PhaseEnd { error: Some(Error::new(fault.kind(), fault.report())), ..end }
         }
-        Some(Stop::Skip { by, reason }) if outcome == Outcome::Skipped => {
+        Some(Stop::Skip { by, reason, .. }) if outcome == Outcome::Skipped => {
             PhaseEnd { reason: Some(reason), left_out: Some(by), ..end }
         }
         Some(Stop::Waits(question)) if outcome == Outcome::Skipped => {
@@ -127,6 +127,13 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
         }
         _ => end,
     }
+}
+
+/// What a deployment did stands, such as a link that it turned: then there was something to deploy.
+fn acted_and_skipped(stop: &Stop) -> Option<Failure> {
+    let Stop::Skip { reason, at, .. } = stop else { return None };
+    let message = format!("skipped only after it had acted: {reason}");
+    Some(Failure { trace: at.clone(), is_plain: true, ..Failure::new(message) })
 }
 
 /// The gravest failure as the error that a phase ends with.

@@ -164,10 +164,13 @@ impl Session {
 
     /// The same at the place of a call.
     pub(super) fn fail_at(&self, context: &NativeCallContext<'_>, failure: Failure) -> Thrown {
-        let file = context.call_source().unwrap_or_default();
-        let trace = Trace::at(file, &self.facts.phase, context.call_position());
-        self.fail(Failure { trace: Some(trace), ..failure });
+        self.fail(Failure { trace: Some(self.place(context)), ..failure });
         Stop::Failed.thrown()
+    }
+
+    pub(super) fn place(&self, context: &NativeCallContext<'_>) -> Trace {
+        let file = context.call_source().unwrap_or_default();
+        Trace::at(file, &self.facts.phase, context.call_position())
     }
 
     fn stop_late(&self) {
@@ -196,7 +199,7 @@ impl Session {
             (Denied::Refused(error), None) => throw(error.report()),
             (Denied::LeftOut(error), None) => {
                 let reason = error.message().to_owned();
-                self.stop_with(Stop::Skip { by: LeftOutBy::Secret, reason })
+                self.stop_with(Stop::Skip { by: LeftOutBy::Secret, reason, at: None })
             }
         }
     }

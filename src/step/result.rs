@@ -19,8 +19,6 @@ pub(crate) struct StepResult {
     pub(crate) failures: Vec<Failed>,
     /// True if it waits for an approval.
     pub(crate) waits: bool,
-    /// True if a script did anything in it.
-    pub(crate) acted: bool,
     /// What left it out, unless that was the embedding program.
     pub(crate) left_out: Option<LeftOutBy>,
 }
