@@ -5,6 +5,7 @@
 //! | `source` | bytes to text |
 //! | `imports` | what a script imports |
 //! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
+//! | `constants` | those whose names are nearly right |
 //! | `registry` | all that a script finds beside the language, as tables |
 //! | `types` | what values can be |
 //! | `functions` | an engine that has them |
@@ -15,6 +16,7 @@
 //! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
 //! | `parallel` | `parallel` and `matrix` |
 //! | `files` | the files of the commit |
+//! | `errors` | what `catch` gets |
 //! | `secret` | secrets, as a script holds them |
 //! | `literal` | values as literals |
 //! | `run` | one phase |
@@ -39,11 +41,13 @@
 mod call;
 mod check;
 mod commands;
+mod constants;
 mod context;
 mod control;
 mod coverage;
 mod definitions;
 mod ending;
+mod errors;
 mod excerpt;
 mod failure;
 mod files;
@@ -72,7 +76,7 @@ mod types;
 mod untrusted;
 
 pub(crate) use self::{
-    check::{check, check_tests, warnings},
+    check::{check, check_tests},
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,

@@ -662,6 +662,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        artifact::{Artifact, ArtifactTotal},
         intervention::{Intervention, InterventionKind},
         job::Reason,
         pipeline::{Hook, Phase},

@@ -59,6 +59,7 @@ const FLOORS: [&[&str]; 5] = [
         "retention",
         "retest",
         "run",
+        "shell_text",
         "wire",
     ],
     // Hands: one outside thing each.
