@@ -2,7 +2,7 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::sync::atomic::Ordering;
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
@@ -70,7 +70,7 @@ pub(super) fn timeout(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     let limit = call.limit("limit", limit)?;
     let function = call.function("function", function)?;
     let outer = call.session.frame();
-    let own = Instant::now().checked_add(limit);
+    let own = call.session.now().checked_add(limit);
     let deadline = [own, outer.deadline].into_iter().flatten().min();
     let frame = Frame { deadline, ..outer };
     let ended = call.session.within(frame, || {

@@ -13,10 +13,11 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
+    unknown,
 };
 use crate::{
     error::{Error, ErrorKind},
-    function::HostFunction,
+    function::{Effect, HostFunction},
 };
 
 type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
@@ -52,9 +53,18 @@ fn implementation(name: &str) -> Option<Implementation> {
 
 /// An engine for one phase, with everything that a script can call.
 pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
-    let mut engine = limits::engine();
+    let mut engine = equipped(session, functions);
     let watched = session.clone();
     engine.on_progress(move |_| watched.stop_at_step());
+    if session.is_plan() {
+        // The engine behind it only calls what was asked for here: its steps are counted here.
+        unknown::watch(&mut engine, equipped(session, functions), session, functions);
+    }
+    engine
+}
+
+fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+    let mut engine = limits::engine();
     events(&mut engine, session);
     secret::register(&mut engine, session);
     context::register(&mut engine);
@@ -95,6 +105,7 @@ fn call(
     session.check()?;
     session.check_effect(function.name, function.effect)?;
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
+    session.look_at_arguments(function.name, &arguments)?;
     let position = context.call_position();
     let call = Call { name: function.name, context, session };
     run(&call, &arguments).map_err(|error| commands::placed(error, position))
@@ -171,6 +182,10 @@ fn call_host(
     let mut values = Vec::new();
     for (index, argument) in arguments.iter().enumerate() {
         secret::refuse(session, argument)?;
+        if function.effect == Effect::Pure {
+            // It is really called.
+            session.look(argument)?;
+        }
         let value = value_of(argument).ok_or_else(|| {
             let kind = super::call::kind(argument);
             throw(format!("`{}` cannot be given {kind}, its argument {}", function.name, index + 1))
@@ -300,7 +315,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::function::{Effect, Value};
+    use crate::function::Value;
 
     #[test]
     fn every_row_of_the_table_does_something() {

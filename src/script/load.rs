@@ -107,6 +107,13 @@ impl Script {
         Self { hits: Some(hits.clone()), ..self.clone() }
     }
 
+    /// The same script with other syntax trees.
+    pub(super) fn with_units(&self, change: &dyn Fn(&Unit) -> Unit) -> Self {
+        let modules = self.modules.iter().map(|(path, unit)| (path.clone(), change(unit)));
+        let modules = Arc::new(modules.collect());
+        Self { main: change(&self.main), modules, ..self.clone() }
+    }
+
     /// The function of a phase.
     pub(super) fn phase(&self, name: &str) -> Option<PhaseFunction> {
         self.phases.get(name).copied()

@@ -37,6 +37,7 @@ mod session;
 mod source;
 mod tags;
 mod testing;
+mod unknown;
 
 pub(crate) use self::{
     check::{check, check_tests, warnings},

@@ -134,7 +134,7 @@ fn run(call: &Call<'_>, branches: Vec<Branch>) -> Result<Array, Thrown> {
     };
     // Where nothing is done nothing is gained by doing it at once, and one after the other what is
     // written down is always the same.
-    let max = if call.session.host.is_dry() { 0 } else { THREADS_MAX };
+    let max = if call.session.host.dry().is_some() { 0 } else { THREADS_MAX };
     let threads = call.session.take_threads(branches.len(), max);
     let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
     thread::scope(|scope| {

@@ -15,6 +15,7 @@ use super::{
     load::Script,
     report,
     session::{Frame, Session, Stop, Thrown},
+    unknown,
 };
 use crate::{
     answer::panic_text,
@@ -66,6 +67,9 @@ impl PhaseEnd {
 /// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script
 /// does, this returns.
 pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
+    let is_plan = call.host.dry().is_some_and(|dry| dry.is_plan());
+    let watched = is_plan.then(|| unknown::watched(call.script));
+    let call = PhaseCall { script: watched.as_ref().unwrap_or(call.script), ..call };
     let script = Some(call.script.clone());
     let session = Session::new(
         call.host.clone(),
@@ -77,7 +81,7 @@ pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
     let engine = functions::engine(&session, call.functions);
     let ended = guarded(&session, || call_phase(&engine, &session, &call));
     let first = end_of(ended, &session, &call);
-    session.begin_cleaning(Instant::now().checked_add(call.script.timeout));
+    session.begin_cleaning(session.now().checked_add(call.script.timeout));
     let cleaned = clean_up(&engine, &session, &call);
     session.leave_thread();
     match (first.outcome, cleaned) {
@@ -134,6 +138,7 @@ fn clean_up(engine: &Engine, session: &Arc<Session>, call: &PhaseCall<'_>) -> Op
 
 fn end_of(ended: Result<(), Thrown>, session: &Session, call: &PhaseCall<'_>) -> PhaseEnd {
     let Err(thrown) = ended else { return PhaseEnd::of(Outcome::Success) };
+    session.look_at_error(&thrown);
     let mut end = end_of_thrown(&thrown, session, call);
     if matches!(end.outcome, Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict) {
         end.failures.push(failure::of(&thrown, end.error.as_ref(), call));
@@ -157,7 +162,7 @@ fn end_of_thrown(thrown: &Thrown, session: &Session, call: &PhaseCall<'_>) -> Ph
         Some(Stop::Fail(reason)) => {
             PhaseEnd { error: Some(sentence(reason)), ..PhaseEnd::of(Outcome::Failure) }
         }
-        Some(Stop::Canceled) => PhaseEnd::of(Outcome::Canceled),
+        Some(Stop::Canceled | Stop::Unknown) => PhaseEnd::of(Outcome::Canceled),
         Some(Stop::TimedOut) => {
             let text = format!("the time limit of the phase `{}` has passed", call.phase);
             PhaseEnd { error: Some(sentence(text)), ..PhaseEnd::of(Outcome::TimedOut) }

@@ -43,6 +43,8 @@ pub(super) enum Stop {
     TimedOut,
     /// A deployment waits for an approval.
     Waits(String),
+    /// A plan knows nothing further.
+    Unknown,
     /// The machinery failed.
     Fault(Arc<Error>),
 }
@@ -55,7 +57,7 @@ impl Stop {
     /// Which of several stops counts: the greatest. An error that a script may catch has 0.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Stop::Canceled => 5,
+            Stop::Canceled | Stop::Unknown => 5,
             Stop::Fault(_) => 4,
             Stop::TimedOut => 3,
             Stop::Fail(_) => 2,
@@ -145,6 +147,9 @@ impl Session {
 
     /// Why the phase must stop now.
     pub(super) fn stop(&self) -> Option<Stop> {
+        if self.host.dry().is_some_and(|dry| dry.is_over()) {
+            return Some(Stop::Unknown);
+        }
         if self.host.is_canceled(self.is_cleaning()) {
             return Some(Stop::Canceled);
         }
@@ -189,12 +194,18 @@ impl Session {
 
     /// Whether a limit that holds here has passed.
     pub(super) fn is_late(&self) -> bool {
-        self.frame().deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.frame().deadline.is_some_and(|deadline| self.now() >= deadline)
+    }
+
+    /// What time it is, or would be where nothing waits.
+    pub(super) fn now(&self) -> Instant {
+        self.host.dry().map_or_else(Instant::now, |dry| dry.now())
     }
 
     /// Waits, unless the phase is stopped meanwhile.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Thrown> {
-        if self.host.is_dry() {
+        if let Some(dry) = self.host.dry() {
+            dry.set_waited(dry.waited().saturating_add(time));
             return self.check();
         }
         let begun = Instant::now();

@@ -101,10 +101,6 @@ impl Effects for RealEffects {
         let given = desk.ask(Some(question), context).map_err(Denied::of_machinery)?;
         Ok(if given { ApprovalAnswer::Given } else { ApprovalAnswer::Awaited })
     }
-
-    fn is_dry(&self) -> bool {
-        false
-    }
 }
 
 impl RealEffects {
