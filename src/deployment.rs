@@ -22,9 +22,10 @@ pub enum DeployOutcome {
     Running,
     /// The commit is deployed.
     Success,
-    /// A command failed, or its time ran out. What was deployed before counts as deployed.
+    /// A command failed, its time ran out, or it was skipped only after it had acted. What was
+    /// deployed before counts as deployed.
     Failure,
-    /// The config said that there is nothing to deploy.
+    /// The config said that there is nothing to deploy, and nothing was done.
     Skipped,
     /// Somebody canceled it.
     Canceled,

@@ -347,6 +347,11 @@ pub(crate) fn is_safe(value: &str) -> bool {
     safe("", value).is_ok()
 }
 
+/// Whether a byte of a text is a character that no shell reads as anything but itself.
+pub(crate) fn is_safe_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_./:@+,=-".contains(&byte)
+}
+
 /// Why a path of tinyci's own cannot stand in a command as it is, after the path as the subject:
 /// `holds ' '`.
 pub(crate) fn path_fault(path: &str) -> Option<String> {
@@ -355,7 +360,7 @@ pub(crate) fn path_fault(path: &str) -> Option<String> {
 
 /// What keeps a value from standing in a command as it is, after the value as the subject.
 fn fault_in(value: &str, is_path: bool) -> Option<String> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./:@+,=-".contains(letter);
+    let plain = |letter: char| u8::try_from(letter).is_ok_and(is_safe_byte);
     // U+FFFD stands for bytes that are no text: the path that holds it is another one.
     let foreign =
         |it: char| !it.is_ascii() && !it.is_whitespace() && !it.is_control() && it != '\u{fffd}';

@@ -108,6 +108,19 @@ impl Outcome {
         }
     }
 
+    /// How grave this is: of all that happened in one step the gravest counts.
+    #[cfg(feature = "rhai")]
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Outcome::Success => 0,
+            Outcome::Skipped => 1,
+            Outcome::Failure => 2,
+            Outcome::TimedOut => 3,
+            Outcome::NoVerdict => 4,
+            Outcome::Canceled => 5,
+        }
+    }
+
     /// The name used in JSON and in tables: `success`, `failure`, `timed_out`, `skipped`,
     /// `no_verdict` or `canceled`.
     pub fn name(self) -> &'static str {

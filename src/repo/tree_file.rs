@@ -24,7 +24,6 @@ pub(crate) enum CommitFile {
 /// What a walk along a path ended at: at its end, or where it can go no further.
 enum Place {
     Directory,
-    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only modules are read"))]
     File(Oid),
     Link(Oid),
     Absent,
@@ -37,10 +36,7 @@ impl Repo {
     pub(crate) fn commit_file(&self, id: CommitId, path: &str) -> Result<CommitFile, Error> {
         match self.walk_path(id, path)? {
             (Place::Link(_), _) => Ok(CommitFile::Link),
-            (Place::File(id), true) => {
-                Ok(self.blob_up_to(id)?.map_or(CommitFile::Absent, CommitFile::File))
-            }
-            _ => Ok(CommitFile::Absent),
+            _ => Ok(self.tree_file(id, path)?.map_or(CommitFile::Absent, CommitFile::File)),
         }
     }
 
@@ -56,6 +52,15 @@ impl Repo {
                 TreeEntry::Link(String::from_utf8_lossy(&target).into_owned())
             }),
         })
+    }
+
+    /// The contents of a regular file of a commit's tree; none if that is not what the path leads
+    /// to, or if it has more than 1 MiB.
+    pub(crate) fn tree_file(&self, id: CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.walk_path(id, path)? {
+            (Place::File(id), true) => self.blob_up_to(id),
+            _ => Ok(None),
+        }
     }
 
     /// Follows a path through a commit's tree. Says whether it came to its end.

@@ -4,7 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use rhai::{Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
 
-use super::session::{Session, Thrown, throw};
+use super::{
+    registry::{Param, ScriptOption},
+    secret::{self, Secret},
+    session::{Session, Thrown, throw},
+    types::Type,
+};
 use crate::{duration::parse_duration, suggestion::did_you_mean};
 
 /// One call of a function of ours.
@@ -19,28 +24,46 @@ impl Call<'_> {
         self.context.engine()
     }
 
+    /// The file and line of the call.
+    pub(super) fn place(&self) -> String {
+        let line = self.context.call_position().line().unwrap_or_default();
+        format!("{}:{line}", self.context.call_source().unwrap_or_default())
+    }
+
     /// An error about one of the arguments.
     pub(super) fn mistake(&self, argument: &str, takes: &str, found: &Dynamic) -> Thrown {
         throw(format!("`{}` takes {takes} as its {argument}, not {}", self.name, kind(found)))
     }
 
+    /// Refuses an argument that is of another type than the table says.
+    pub(super) fn fits(&self, param: &Param, value: &Dynamic) -> Result<(), Thrown> {
+        self.has_type(param.name, param.takes, value)
+    }
+
+    fn has_type(&self, argument: &str, wanted: Type, value: &Dynamic) -> Result<(), Thrown> {
+        if wanted.accepts(value) {
+            return Ok(());
+        }
+        if value.is::<Secret>() {
+            secret::refuse(self.session, value)?;
+        }
+        Err(self.mistake(argument, &wanted.in_words(), value))
+    }
+
     pub(super) fn text(&self, argument: &str, value: &Dynamic) -> Result<String, Thrown> {
         let text = value.flatten_clone().into_immutable_string();
         text.map(|text: ImmutableString| text.to_string())
-            .map_err(|_| self.mistake(argument, "a text", value))
+            .map_err(|_| self.mistake(argument, &Type::Text.in_words(), value))
     }
 
     pub(super) fn function(&self, argument: &str, value: &Dynamic) -> Result<FnPtr, Thrown> {
         let function = value.flatten_clone().try_cast::<FnPtr>();
-        function.ok_or_else(|| self.mistake(argument, "a function such as `|| …`", value))
+        function.ok_or_else(|| self.mistake(argument, &Type::Function.in_words(), value))
     }
 
     /// A text such as `"90s"`, or a number of seconds.
     pub(super) fn time(&self, argument: &str, value: &Dynamic) -> Result<Duration, Thrown> {
-        time(value).ok_or_else(|| {
-            let takes = "a time such as `\"90s\"`, `\"5m\"` or a number of seconds";
-            self.mistake(argument, takes, value)
-        })
+        time(value).ok_or_else(|| self.mistake(argument, &Type::Time.in_words(), value))
     }
 
     /// A time that something may take: none at all is a slip, in YAML too.
@@ -58,35 +81,37 @@ impl Call<'_> {
         let count = value.flatten_clone().as_int().ok().and_then(|it| u32::try_from(it).ok());
         count
             .filter(|count| *count <= COUNT_MAX)
-            .ok_or_else(|| self.mistake(argument, "a number from 0 to 1000", value))
+            .ok_or_else(|| self.mistake(argument, &Type::Count.in_words(), value))
     }
 
-    /// The options of a call: a map whose keys are all known.
+    /// The options of a call: a map whose keys are all known, with values of their types.
     pub(super) fn options(
         &self,
         value: Option<&Dynamic>,
-        known: &[&'static str],
+        known: &[ScriptOption],
     ) -> Result<Map, Thrown> {
         let Some(value) = value else { return Ok(Map::new()) };
         let map = value.flatten_clone().try_cast::<Map>();
-        let map = map.ok_or_else(|| {
-            self.mistake("options", "a map such as `#{ timeout: \"5m\" }`", value)
-        })?;
-        if let Some(unknown) = map.keys().find(|key| !known.contains(&key.as_str())) {
-            let hint = did_you_mean(unknown, known.iter().copied());
-            let message = format!(
-                "`{}` has no option `{unknown}`{hint} (there are {})",
-                self.name,
-                known.join(", ")
-            );
-            return Err(throw(message));
+        let map = map.ok_or_else(|| self.mistake("options", &Type::Map.in_words(), value))?;
+        for (key, value) in &map {
+            let Some(option) = known.iter().find(|it| it.name == key.as_str()) else {
+                return Err(self.unknown_option(key, known));
+            };
+            self.has_type(&format!("option `{key}`"), option.takes, &value.flatten_clone())?;
         }
         Ok(map)
+    }
+
+    fn unknown_option(&self, key: &str, known: &[ScriptOption]) -> Thrown {
+        let known: Vec<&str> = known.iter().map(|it| it.name).collect();
+        let hint = did_you_mean(key, known.iter().copied());
+        let names = known.join(", ");
+        throw(format!("`{}` has no option `{key}`{hint} (there are {names})", self.name))
     }
 }
 
 /// Attempts and retries beyond this are slips.
-const COUNT_MAX: u32 = 1_000;
+pub(super) const COUNT_MAX: u32 = 1_000;
 
 /// What a value is, for a sentence.
 pub(super) fn kind(value: &Dynamic) -> &'static str {

@@ -1,19 +1,18 @@
 //! `sh`, `try_sh` and `capture`: one road to the host, three ways to take how a command ended.
 
-use std::sync::atomic::Ordering;
-
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::{
     call::{Call, kind},
     registry::COMMAND_OPTIONS,
     secret::{self, Secret},
-    session::{Session, Stop, Thrown, throw},
+    session::{Stop, Thrown, throw},
     tags,
+    types::Type,
+    untrusted,
 };
 use crate::{
     executor::Program,
-    interpolate::is_safe,
     outcome::Exit,
     step::{CommandEnd, FailedCommand, OutputUse, Shown, StepCommand, command_failure},
 };
@@ -31,7 +30,7 @@ impl CommandError {
         self.failed.exit == Exit::TimedOut
     }
 
-    fn code(&self) -> Dynamic {
+    pub(super) fn code(&self) -> Dynamic {
         match self.failed.exit {
             Exit::Code(code) => i64::from(code).into(),
             _ => Dynamic::UNIT,
@@ -71,7 +70,8 @@ pub(super) fn register(engine: &mut Engine) {
             _ => Dynamic::UNIT,
         })
         .register_get("stdout", |it: &mut CommandOutput| it.stdout.clone())
-        .register_get("stderr", |it: &mut CommandOutput| it.stderr.clone());
+        .register_get("stderr", |it: &mut CommandOutput| it.stderr.clone())
+        .register_get("timed_out", |it: &mut CommandOutput| it.exit == Exit::TimedOut);
 }
 
 pub(super) fn sh(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -128,13 +128,12 @@ fn run(
     (command.output, command.shown) = (output, shown);
     let command = with_options(command, call, arguments.get(1))?;
     let session = call.session;
-    session.acted.store(true, Ordering::SeqCst);
-    session.check()?;
+    session.act()?;
     let end = session.host.command(&command).map_err(|why| session.denied(why))?;
     match end.exit {
-        Exit::Canceled => Err(Stop::Canceled.thrown()),
+        Exit::Canceled => Err(session.stop_with(Stop::Canceled)),
         // Whose limit it was decides whether a script may catch it.
-        Exit::TimedOut if session.is_late() => Err(Stop::TimedOut.thrown()),
+        Exit::TimedOut => session.check_late().map(|()| end),
         _ => Ok(end),
     }
 }
@@ -142,25 +141,39 @@ fn run(
 /// A text for the shell, or a list of a program and its arguments.
 fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
     secret::refuse(call.session, command)?;
-    let takes = "a text for the shell, or a list of a program and its arguments,";
     if let Some(list) = command.read_lock::<Array>() {
         let words: Result<Vec<String>, Thrown> =
             list.iter().map(|word| element(call, word)).collect();
-        return match words? {
-            words if words.first().is_none_or(String::is_empty) => {
-                Err(throw(format!("`{}` has no program to run: its list is empty", call.name)))
-            }
-            words => Ok(Program::Argv(words)),
-        };
+        let words = words?;
+        if words.first().is_none_or(String::is_empty) {
+            return Err(throw(format!("`{}` has no program to run: its list is empty", call.name)));
+        }
+        if let Some(text) = shell_text(&words) {
+            untrusted::check(call.session, text)?;
+        }
+        return Ok(Program::Argv(words));
     }
     let text = command.clone().into_immutable_string();
-    let text = text.map_err(|_| call.mistake("command", takes, command))?;
+    let text = text.map_err(|_| call.mistake("command", &Type::Command.in_words(), command))?;
     if text.trim().is_empty() {
         return Err(throw(format!("`{}` has no command to run: its text is empty", call.name)));
     }
-    refuse_untrusted(call.session, &text)?;
     without_nul(&text)?;
-    Ok(Program::Shell(tags::fill(call.engine(), call.session, &text)?))
+    let data = untrusted::check(call.session, &text)?;
+    Ok(Program::Shell(tags::fill(call.engine(), call.session, &text, &data)?))
+}
+
+/// The text that a program's arguments give to a shell: `sh -c TEXT`, however it is started.
+fn shell_text(words: &[String]) -> Option<&str> {
+    const SHELLS: [&str; 7] = ["sh", "ash", "bash", "dash", "ksh", "mksh", "zsh"];
+    let is_shell = |word: &String| SHELLS.contains(&word.rsplit('/').next().unwrap_or(word));
+    let takes_text = |word: &String| {
+        let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
+        letters.is_some_and(|letters| letters.contains('c'))
+    };
+    let mut words =
+        words.iter().skip_while(|word| !is_shell(word)).skip_while(|it| !takes_text(it));
+    words.nth(1).map(String::as_str)
 }
 
 /// One argument of a program.
@@ -191,29 +204,6 @@ fn without_nul(text: &str) -> Result<(), Thrown> {
     }
 }
 
-/// Refuses a shell text that holds, as it is, what a pusher chose and a shell might run. A lint
-/// that stops, not a promise: a script can take a value apart and put it together again.
-fn refuse_untrusted(session: &Session, text: &str) -> Result<(), Thrown> {
-    for (name, value) in session.facts.untrusted() {
-        let harmless = value.chars().nth(1).is_none() || is_safe(value);
-        // What `q` quoted is one word to the shell.
-        if harmless || !text.replace(&quoted(value), "").contains(value) {
-            continue;
-        }
-        let variable = if name == "tags" {
-            String::new()
-        } else {
-            format!(", or let the shell read \"$TINYCI_{}\"", name.to_uppercase())
-        };
-        let message = format!(
-            "this text holds `ctx.{name}` as it is, and the shell would run what stands in it; \
-             pass it as an element of a list, `sh([\"program\", ctx.{name}])`{variable}"
-        );
-        return Err(throw(message));
-    }
-    Ok(())
-}
-
 /// `q(text)`: one word to a shell.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -225,13 +215,13 @@ fn with_options(
     call: &Call<'_>,
     given: Option<&Dynamic>,
 ) -> Result<StepCommand, Thrown> {
-    let known = COMMAND_OPTIONS.map(|(name, _)| name);
-    let given = call.options(given, &known)?;
+    let given = call.options(given, &COMMAND_OPTIONS)?;
     let session = call.session;
     let frame = session.frame();
     command.deadline = frame.deadline;
-    command.label = frame.label;
-    command.cleanup = session.is_cleaning();
+    command.label.clone_from(&frame.label);
+    command.cleanup = frame.in_defer;
+    command.is_over = frame.ending.is_over();
     for (name, value) in &given {
         let value = value.flatten_clone();
         if !matches!(name.as_str(), "env" | "input") {

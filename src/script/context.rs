@@ -37,18 +37,22 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("base", |ctx: &mut Context| {
             Ok::<_, Thrown>(optional(changes(&ctx.0)?.base.as_deref()))
         })
-        .register_get("changes", |ctx: &mut Context| Ok::<_, Thrown>(list(&changes(&ctx.0)?.paths)))
+        .register_get("changes", |ctx: &mut Context| {
+            let changes = changes(&ctx.0)?;
+            ctx.0.untrusted.read_changes(&changes.paths);
+            Ok::<_, Thrown>(list(&changes.paths))
+        })
         .register_get("previous", |ctx: &mut Context| {
-            Ok::<_, Thrown>(optional(ctx.0.host.previous().map_err(fault)?.as_deref()))
+            let previous = ctx.0.host.previous();
+            let previous = previous.map_err(|error| fault(&ctx.0, error))?;
+            Ok::<_, Thrown>(optional(previous.as_deref()))
         })
         .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
-            ctx.0
-                .facts
-                .progress
-                .failure
-                .clone()
-                .map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
+            let failure = ctx.0.facts.progress.failure.clone();
+            // The command of another step may hold what that has read.
+            failure.iter().for_each(|it| ctx.0.read_in(&it.command));
+            failure.map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
         })
         .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
         .register_fn("changed", changed)
@@ -84,19 +88,31 @@ fn register_commit(engine: &mut Engine) {
         ("tree", |it| it.facts.tree.clone().into()),
         ("branch", |it| {
             it.host.asked_for_ref();
+            it.read("branch");
             optional(it.facts.branch.as_deref())
         }),
         ("tags", |it| {
             it.host.asked_for_ref();
+            it.read("tags");
             list(&it.facts.tags).into()
         }),
         ("tag", |it| {
             it.host.asked_for_ref();
+            it.read("tag");
             optional(it.facts.step_tag.as_deref())
         }),
-        ("subject", |it| it.facts.subject.clone().into()),
-        ("message", |it| it.facts.message.clone().into()),
-        ("author", |it| it.facts.author.clone().into()),
+        ("subject", |it| {
+            it.read("subject");
+            it.facts.subject.clone().into()
+        }),
+        ("message", |it| {
+            it.read("message");
+            it.facts.message.clone().into()
+        }),
+        ("author", |it| {
+            it.read("author");
+            it.facts.author.clone().into()
+        }),
         ("time", |it| it.facts.time.into()),
         ("parents", |it| list(&it.facts.parents).into()),
         ("export_dir", |it| it.facts.export_dir.clone().into()),
@@ -120,6 +136,7 @@ fn newest_tag(
 ) -> Result<Dynamic, Thrown> {
     let globs = globs_of("newest_tag", &call, globs)?;
     ctx.0.host.asked_for_ref();
+    ctx.0.read("tags");
     let matches = |tag: &str| glob::text_matches_list(globs.iter().map(String::as_str), tag);
     Ok(optional(ctx.0.facts.tag_for(matches).as_deref()))
 }
@@ -144,7 +161,7 @@ fn globs_of(
 /// `ctx.changed(globs)`
 fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
     let texts = globs_of("changed", &call, globs)?;
-    let answer = ctx.0.host.changed(&texts).map_err(fault)?;
+    let answer = ctx.0.host.changed(&texts).map_err(|error| fault(&ctx.0, error))?;
     let source = call.call_source().unwrap_or_default();
     let line = call.call_position().line().unwrap_or_default();
     ctx.0.host.decided(&format!("changed({})", shown(&texts)), answer, &format!("{source}:{line}"));
@@ -157,12 +174,12 @@ fn shown(texts: &[String]) -> String {
 }
 
 fn changes(session: &Session) -> Result<Arc<Changes>, Thrown> {
-    session.host.changes().map_err(fault)
+    session.host.changes().map_err(|error| fault(session, error))
 }
 
 /// What the machinery could not find out is no fault of the script's.
-fn fault(error: Error) -> Thrown {
-    Stop::Fault(Arc::new(error)).thrown()
+fn fault(session: &Session, error: Error) -> Thrown {
+    session.stop_with(Stop::Fault(Arc::new(error)))
 }
 
 fn optional(text: Option<&str>) -> Dynamic {

@@ -2,14 +2,13 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::sync::atomic::Ordering;
-
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::{
     call::Call,
+    failure::{Failure, Failures},
     registry::RETRY_OPTIONS,
-    session::{Frame, Stop, Thrown, throw},
+    session::{Frame, Stop, Thrown},
 };
 use crate::{
     record::LeftOutBy,
@@ -43,18 +42,21 @@ pub(super) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
     let [attempts, function, options @ ..] = arguments else { return Ok(Dynamic::UNIT) };
     let attempts = call.count("number of attempts", attempts)?.max(1);
     let function = call.function("function", function)?;
-    let options = call.options(options.first(), &RETRY_OPTIONS.map(|(name, _)| name))?;
+    let options = call.options(options.first(), &RETRY_OPTIONS)?;
     let backoff = match options.get("backoff") {
         Some(time) => call.time("option `backoff`", time)?,
         None => StepCommand::BACKOFF,
     };
     for attempt in 1.. {
         call.session.check()?;
-        let error = match function.call_raw(&call.context, None, []) {
+        // What an attempt deferred has run before the next one begins.
+        let frame = Frame::clone(&call.session.frame());
+        let work = || function.call_raw(&call.context, None, []);
+        let error = match call.session.scope(call.engine(), frame, work) {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        if attempt >= attempts || Stop::of(&error).is_some() {
+        if attempt >= attempts || call.session.is_final(&error) {
             return Err(error);
         }
         let message =
@@ -69,94 +71,117 @@ pub(super) fn timeout(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     let [limit, function] = arguments else { return Ok(Dynamic::UNIT) };
     let limit = call.limit("limit", limit)?;
     let function = call.function("function", function)?;
-    let outer = call.session.frame();
-    let own = call.session.now().checked_add(limit);
+    let session = call.session;
+    let outer = Frame::clone(&session.frame());
+    let own = session.now().checked_add(limit);
     let deadline = [own, outer.deadline].into_iter().flatten().min();
-    let frame = Frame { deadline, ..outer };
-    let ended = call.session.within(frame, || {
+    let ended = session.within(Frame { deadline, ..outer }, || {
         let ended = function.call_raw(&call.context, None, []);
         // What native code did last is not looked at by the engine's own steps.
-        if call.session.is_late() {
-            Err(ended.err().unwrap_or_else(|| Stop::TimedOut.thrown()))
-        } else {
-            ended
-        }
+        ended.and_then(|value| session.check().map(|()| value))
     });
-    match ended {
-        Err(error)
-            if matches!(Stop::of(&error), Some(Stop::TimedOut)) && !call.session.is_late() =>
-        {
-            Err(throw(format!("the limit of {limit:?} has passed")))
-        }
-        ended => ended,
+    let Some(Stop::BlockTimedOut(mut failures)) = ended.as_ref().err().and_then(|it| Stop::of(it))
+    else {
+        return ended;
+    };
+    // The limit of what is around may have passed as well.
+    if let Some(stop) = session.stop() {
+        return session.settle(Err(stop.thrown()), failures);
     }
+    let label = session.frame().label.clone();
+    let message = format!("the limit of {limit:?} has passed");
+    failures.push(Failure { label, is_timeout: true, ..Failure::new(message) });
+    Err(Failures::thrown(failures))
 }
 
 pub(super) fn group(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [name, function] = arguments else { return Ok(Dynamic::UNIT) };
-    let frame = labelled(call.session.frame(), &call.text("name", name)?);
+    let frame = labelled(&call.session.frame(), &call.text("name", name)?);
     let function = call.function("function", function)?;
-    call.session.within(frame, || function.call_raw(&call.context, None, []))
+    let work = || function.call_raw(&call.context, None, []);
+    call.session.scope(call.engine(), frame, work)
 }
 
 /// The same frame with a further label.
-pub(super) fn labelled(frame: Frame, label: &str) -> Frame {
-    let label = match frame.label {
+pub(super) fn labelled(frame: &Frame, label: &str) -> Frame {
+    let label = match &frame.label {
         Some(outer) => format!("{outer}/{label}"),
         None => label.to_owned(),
     };
-    Frame { label: Some(label), ..frame }
+    Frame { label: Some(label), ..frame.clone() }
 }
 
 pub(super) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let function = call.function("function", arguments.first().unwrap_or(&Dynamic::UNIT))?;
-    let label = call.session.frame().label;
+    let label = call.session.frame().label.clone();
     call.session.defer(Deferred { function, context: stored(&call.context), label });
     Ok(Dynamic::UNIT)
 }
 
 pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    Err(Stop::Skip { by: LeftOutBy::Skip, reason: reason(call, arguments)? }.thrown())
+    let reason = reason(call, arguments)?;
+    refuse_inside(call, "leaves out the whole phase, and other parts of it run or have run")?;
+    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason }))
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    Err(Stop::Fail(reason(call, arguments)?).thrown())
+    let failure = Failure { is_plain: true, ..Failure::new(reason(call, arguments)?) };
+    Err(call.session.fail_at(&call.context, failure))
 }
 
-pub(super) fn exit(_: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
+pub(super) fn exit(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let message = "`exit` does not say what became of the phase: use `return`, `skip(reason)` or \
                    `fail(reason)`";
-    Err(Stop::Fail(message.to_owned()).thrown())
+    Err(call.session.fail_at(&call.context, Failure::new(message)))
 }
 
 fn reason(call: &Call<'_>, arguments: &[Dynamic]) -> Result<String, Thrown> {
     call.text("reason", arguments.first().unwrap_or(&Dynamic::UNIT))
 }
 
+/// Refuses what speaks for the whole phase where other parts of it run as well. No script can catch
+/// that: it would go on as if it had been heard.
+fn refuse_inside(call: &Call<'_>, why: &str) -> Result<(), Thrown> {
+    let frame = call.session.frame();
+    let (inside, ends) = match (frame.in_task, frame.in_defer) {
+        (true, _) => ("a task of `parallel` or `matrix`", "the task"),
+        (false, true) => ("a deferred function", "it"),
+        (false, false) => return Ok(()),
+    };
+    let message =
+        format!("`{}` cannot be called in {inside}: it {why}; `return` ends {ends}", call.name);
+    Err(call.session.fail_at(&call.context, Failure::new(message)))
+}
+
 pub(super) fn approve(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let question = call.text("question", arguments.first().unwrap_or(&Dynamic::UNIT))?;
-    if call.session.facts.phase != "deploy" {
-        return Err(throw("only `deploy` can ask for an approval: a commit is judged without one"));
+    let session = call.session;
+    let refused = |message: &str| Err(session.fail_at(&call.context, Failure::new(message)));
+    if session.facts.phase != "deploy" {
+        return refused("only `deploy` can ask for an approval: a commit is judged without one");
     }
-    if call.session.frame().in_branch {
-        return Err(throw(
-            "`approve` does not stand in a branch of `parallel`: the other branches may act before \
-             there is an answer",
-        ));
+    refuse_inside(
+        call,
+        "asks before anything is done, and other parts of the phase run or have run",
+    )?;
+    if session.has_acted() {
+        return refused(
+            "`approve` comes before any command and whatever else has an effect: a deployment that \
+             waits has done nothing",
+        );
     }
-    if call.session.acted.load(Ordering::SeqCst) {
-        return Err(throw(
-            "`approve` comes before any command: a deployment that waits has done nothing",
-        ));
-    }
-    match call.session.host.approve(&question, call.session.limits()) {
+    match session.host.approve(&question, session.limits()) {
         Ok(ApprovalAnswer::Given) => Ok(Dynamic::UNIT),
-        Ok(ApprovalAnswer::Awaited) => Err(Stop::Waits(question).thrown()),
+        Ok(ApprovalAnswer::Awaited) => Err(session.stop_with(Stop::Waits(question))),
         // No script may go on without the answer.
-        Err(Denied::Refused(error) | Denied::LeftOut(error)) => {
-            Err(call.session.stopped_or(Stop::Fail(error.report())))
-        }
-        Err(fault) => Err(call.session.denied(fault)),
+        Err(Denied::Refused(error) | Denied::LeftOut(error)) => Err(match session.stop() {
+            Some(stop) => stop.thrown(),
+            None => {
+                let failure = Failure { is_plain: true, ..Failure::new(error.report()) };
+                session.fail_at(&call.context, failure)
+            }
+        }),
+        Err(fault) => Err(session.denied(fault)),
     }
 }
 

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::registry::{COMMAND_OPTIONS, FUNCTIONS, PROPERTIES, RETRY_OPTIONS, phase_names};
+use super::registry::{
+    COMMAND_OPTIONS, FUNCTIONS, PROPERTIES, Param, RETRY_OPTIONS, ScriptOption, phase_names,
+};
 use crate::function::HostFunction;
 
 /// Everything that a script finds beside the language, the embedding program's functions included.
@@ -24,6 +26,11 @@ struct FunctionEntry<'a> {
     signature: String,
     /// How many arguments it takes, at least and at most.
     arguments: [usize; 2],
+    /// Its parameters with what they take; none are known of the embedding program's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    params: Vec<ParamEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    returns: Option<String>,
     effect: &'static str,
     doc: &'a str,
     /// `tinyci`, or `host` for one of the embedding program's.
@@ -31,15 +38,31 @@ struct FunctionEntry<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct ParamEntry {
+    name: &'static str,
+    takes: String,
+    optional: bool,
+}
+
+impl ParamEntry {
+    fn of(param: &Param) -> Self {
+        Self { name: param.name, takes: param.takes.name(), optional: param.optional }
+    }
+}
+
+#[derive(Debug, Serialize)]
 struct Entry {
     name: &'static str,
-    takes: &'static str,
+    takes: String,
+    doc: &'static str,
 }
 
 #[derive(Debug, Serialize)]
 struct PropertyEntry {
     path: &'static str,
-    holds: &'static str,
+    holds: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    params: Vec<ParamEntry>,
     doc: &'static str,
 }
 
@@ -48,7 +71,9 @@ impl<'a> Definitions<'a> {
         let own = FUNCTIONS.iter().map(|function| FunctionEntry {
             name: function.name,
             signature: function.signature(),
-            arguments: [function.required, function.params.len()],
+            arguments: [*function.counts().start(), *function.counts().end()],
+            params: function.params.iter().map(ParamEntry::of).collect(),
+            returns: Some(function.returns.name()),
             effect: function.effect.name(),
             doc: function.doc,
             origin: "tinyci",
@@ -57,14 +82,18 @@ impl<'a> Definitions<'a> {
             name: &function.name,
             signature: signature(function),
             arguments: [*function.arguments.start(), *function.arguments.end()],
+            params: Vec::new(),
+            returns: None,
             effect: function.effect.name(),
             doc: &function.doc,
             origin: "host",
         });
-        let entry = |(name, takes): &(&'static str, &'static str)| Entry { name, takes };
+        let entry =
+            |it: &ScriptOption| Entry { name: it.name, takes: it.takes.name(), doc: it.doc };
         let context = PROPERTIES.iter().map(|property| PropertyEntry {
             path: property.path,
-            holds: property.holds,
+            holds: property.holds.name(),
+            params: property.params.iter().map(ParamEntry::of).collect(),
             doc: property.doc,
         });
         Self {
@@ -98,7 +127,7 @@ impl<'a> Definitions<'a> {
         options(&mut page, "Options of `sh`, `try_sh` and `capture`", &self.command_options);
         options(&mut page, "Options of `retry`", &self.retry_options);
         page.push_str("\n## The context\n\n| | holds | |\n|---|---|---|\n");
-        for PropertyEntry { path, holds, doc } in &self.context {
+        for PropertyEntry { path, holds, doc, .. } in &self.context {
             let _ = writeln!(page, "| `{path}` | {} | {} |", cell(holds), cell(doc));
         }
         page
@@ -111,8 +140,14 @@ impl<'a> Definitions<'a> {
         }
         let _ = writeln!(page, "\n## {title}");
         for function in functions {
-            let FunctionEntry { signature, doc, effect, .. } = function;
+            let FunctionEntry { signature, doc, effect, params, returns, .. } = function;
             let _ = writeln!(page, "\n### `{signature}`\n\n{doc}\n\nEffect: {effect}.");
+            for ParamEntry { name, takes, .. } in params {
+                let _ = writeln!(page, "`{name}`: {takes}.");
+            }
+            if let Some(returns) = returns {
+                let _ = writeln!(page, "Returns: {returns}.");
+            }
         }
     }
 }
@@ -130,9 +165,9 @@ fn signature(function: &HostFunction) -> String {
 }
 
 fn options(page: &mut String, title: &str, options: &[Entry]) {
-    let _ = writeln!(page, "\n## {title}\n\n| | |\n|---|---|");
-    for Entry { name, takes } in options {
-        let _ = writeln!(page, "| `{name}` | {} |", cell(takes));
+    let _ = writeln!(page, "\n## {title}\n\n| | takes | |\n|---|---|---|");
+    for Entry { name, takes, doc } in options {
+        let _ = writeln!(page, "| `{name}` | {} | {} |", cell(takes), cell(doc));
     }
 }
 

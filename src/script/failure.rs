@@ -1,17 +1,158 @@
-//! What failed in a phase, as it is put on record.
+//! What failed in a phase: kept whole until it is clear whether the script catches it.
 
-use super::{commands::command_error, report, run::PhaseCall, session::Thrown};
-use crate::{error::Error, step::Failed};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Position};
 
-/// An error that nothing caught. `error` is what is said of it, if that is known already.
-pub(super) fn of(thrown: &Thrown, error: Option<&Error>, call: &PhaseCall<'_>) -> Failed {
-    let mut failed = match command_error(thrown) {
-        Some(command) => Failed::of_command(command.failed),
-        None => Failed::of(match error {
-            Some(error) => error.message().to_owned(),
-            None => report::message(thrown, Some(call.script)),
-        }),
-    };
-    failed.failure.place = report::place_of(thrown, call.script, call.phase);
-    failed
+use super::{
+    commands::command_error,
+    ending::Thrown,
+    load::Script,
+    report::{self, Trace},
+};
+use crate::{
+    outcome::{Exit, Outcome},
+    step::{Failed, FailedCommand},
+};
+
+/// One failure, with its label and place.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    /// Where it stands among those of tasks that run at once: the numbers of the tasks it is in.
+    pub(super) order: Vec<u32>,
+    /// The task of a `parallel`, or the group.
+    pub(super) label: Option<String>,
+    pub(super) message: String,
+    /// Where it is, as far as that is known, and by which calls the script got there.
+    pub(super) trace: Option<Trace>,
+    /// The command that failed, if it was one.
+    pub(super) command: Option<FailedCommand>,
+    pub(super) is_timeout: bool,
+    /// True if the sentence says it all, so that no line of the script is shown.
+    pub(super) is_plain: bool,
+    /// How many tasks of a `parallel` failed, and of how many.
+    pub(super) tasks: Option<(usize, usize)>,
+}
+
+impl Failure {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self {
+            order: Vec::new(),
+            label: None,
+            message: message.into(),
+            trace: None,
+            command: None,
+            is_timeout: false,
+            is_plain: false,
+            tasks: None,
+        }
+    }
+
+    /// What an error failed with that no function of ours made. `file` and `function` are those in
+    /// which the calls began that led to it.
+    pub(super) fn of(
+        error: &EvalAltResult,
+        (file, function): (&str, &str),
+        script: Option<&Script>,
+    ) -> Self {
+        let command = command_error(error).map(|command| command.failed);
+        let is_timeout = command.as_ref().is_some_and(|command| command.exit == Exit::TimedOut);
+        let (trace, innermost) = report::trace(error, file, function);
+        let message = report::message(innermost, script);
+        Self { trace: Some(trace), command, is_timeout, ..Self::new(message) }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.is_timeout { Outcome::TimedOut } else { Outcome::Failure }
+    }
+
+    /// The same for the record.
+    pub(super) fn failed(&self) -> Failed {
+        let mut failed = match &self.command {
+            Some(command) => Failed::of_command(command.clone()),
+            None => Failed::of(&*self.message),
+        };
+        let failure = &mut failed.failure;
+        failure.label = self.label.clone().or(failure.label.take());
+        failure.place = self.place();
+        failed
+    }
+
+    /// `file:line:column`
+    fn place(&self) -> Option<String> {
+        self.trace.as_ref().filter(|it| it.is_known()).map(Trace::to_string)
+    }
+}
+
+/// What a script can catch where several things failed, or a limit passed: tasks of a `parallel`,
+/// what was deferred, a `timeout`. To the script it is the first of them.
+#[derive(Clone, Debug)]
+pub(super) struct Failures(pub(super) Vec<Failure>);
+
+impl Failures {
+    pub(super) fn thrown(failures: Vec<Failure>) -> Thrown {
+        EvalAltResult::ErrorRuntime(Dynamic::from(Self(failures)), Position::NONE).into()
+    }
+
+    /// The failures that an error carries, if it does.
+    pub(super) fn of(error: &EvalAltResult) -> Option<Vec<Failure>> {
+        match error.unwrap_inner() {
+            EvalAltResult::ErrorRuntime(value, _) => {
+                Some(value.flatten_clone().try_cast::<Failures>()?.0)
+            }
+            _ => None,
+        }
+    }
+
+    fn first(&self) -> Option<&Failure> {
+        self.0.first()
+    }
+
+    fn command(&self) -> Option<&FailedCommand> {
+        self.first()?.command.as_ref()
+    }
+
+    pub(super) fn message(&self) -> String {
+        self.first().map(|first| summary(first, self.0.len())).unwrap_or_default()
+    }
+}
+
+/// What failed, in one sentence: the gravest of so many, and how many tasks failed if more than one
+/// did.
+pub(super) fn summary(gravest: &Failure, count: usize) -> String {
+    match (gravest.tasks, &gravest.label) {
+        (Some((failed, all)), Some(label)) if count > 1 && failed > 1 => {
+            format!("{failed} of {all} tasks failed: {label}: {}", gravest.message)
+        }
+        _ => gravest.message.clone(),
+    }
+}
+
+fn optional<T: Into<Dynamic>>(value: Option<T>) -> Dynamic {
+    value.map_or(Dynamic::UNIT, Into::into)
+}
+
+/// Registers what a script can ask of them.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Failures>("failures")
+        .register_get("message", |it: &mut Failures| it.message())
+        .register_get("label", |it: &mut Failures| {
+            optional(it.first().and_then(|it| it.label.clone()))
+        })
+        .register_get("place", |it: &mut Failures| optional(it.first().and_then(Failure::place)))
+        .register_get("command", |it: &mut Failures| {
+            optional(it.command().map(|it| it.command.clone()))
+        })
+        .register_get("code", |it: &mut Failures| match it.command().map(|it| it.exit) {
+            Some(Exit::Code(code)) => i64::from(code).into(),
+            _ => Dynamic::UNIT,
+        })
+        .register_get("tail", |it: &mut Failures| {
+            it.command().map(|it| it.tail.clone()).unwrap_or_default()
+        })
+        .register_get("timed_out", |it: &mut Failures| it.first().is_some_and(|it| it.is_timeout))
+        .register_get("failures", |it: &mut Failures| -> Array {
+            it.0.iter().map(|it| Dynamic::from(Failures(vec![it.clone()]))).collect()
+        })
+        .register_fn(rhai::FUNC_TO_STRING, |it: &mut Failures| it.message())
+        .register_fn(rhai::FUNC_TO_DEBUG, |it: &mut Failures| it.message());
 }

@@ -6,7 +6,7 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFun
 
 use super::{
     call::Call,
-    commands, context, control, coverage,
+    commands, context, control, coverage, failure, files,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    function::{Effect, HostFunction},
+    function::{Effect, HostFunction, Value},
 };
 
 type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
@@ -42,6 +42,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "exists" => files::exists,
+        "read" => files::read,
         "remember" => remember,
         "recall" => recall,
         "artifact" => artifact,
@@ -69,11 +71,11 @@ fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
     secret::register(&mut engine, session);
     context::register(&mut engine);
     commands::register(&mut engine);
-    for function in &registry::FUNCTIONS {
+    failure::register(&mut engine);
+    for function in registry::FUNCTIONS {
         let Some(run) = implementation(function.name) else { continue };
         let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
-        let mut signatures: Vec<Vec<TypeId>> =
-            (function.required..=function.params.len()).map(any).collect();
+        let mut signatures: Vec<Vec<TypeId>> = function.counts().map(any).collect();
         if function.name == "sleep" {
             // The language's own, which hears no deadline, would win where its types match.
             signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
@@ -108,7 +110,9 @@ fn call(
     session.look_at_arguments(function.name, &arguments)?;
     let position = context.call_position();
     let call = Call { name: function.name, context, session };
-    run(&call, &arguments).map_err(|error| commands::placed(error, position))
+    let fits =
+        function.params.iter().zip(&arguments).try_for_each(|(param, it)| call.fits(param, it));
+    fits.and_then(|()| run(&call, &arguments)).map_err(|error| commands::placed(error, position))
 }
 
 /// `print` and `debug` write to the build's output, a library leaves stdout alone.
@@ -192,7 +196,9 @@ fn call_host(
         })?;
         values.push(value);
     }
-    session.acted.store(true, std::sync::atomic::Ordering::SeqCst);
+    if function.effect != Effect::Pure {
+        session.act()?;
+    }
     let value = session.host.call(function, &values, session.limits());
     let value = value.map_err(|why| session.denied(why))?;
     // It could not be interrupted; what it says after the limit is refused.
@@ -247,7 +253,10 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
     match (call.session.host.env(&name), arguments.get(1)) {
-        (Some(value), _) => Ok(value.into()),
+        (Some(value), _) => {
+            call.session.read_in(&value);
+            Ok(value.into())
+        }
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
@@ -263,7 +272,9 @@ fn q(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     secret::refuse(call.session, &value)?;
     let text = commands::plain_text(&value);
     let text = text.ok_or_else(|| call.mistake("text", "a text or a number", &value))?;
-    Ok(commands::quoted(&text).into())
+    let quoted = commands::quoted(&text);
+    call.session.untrusted.note_quoted(&call.session.facts, &text, &quoted);
+    Ok(quoted.into())
 }
 
 fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -273,6 +284,7 @@ fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let kept = value_of(value).ok_or_else(|| {
         call.mistake("value", "a text, a number, a truth value, or a list or map of them", value)
     })?;
+    call.session.act()?;
     let kept = call.session.host.remember(&key, kept);
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
@@ -280,7 +292,10 @@ fn remember(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let key = call.text("key", &first(arguments))?;
     match (call.session.host.recall(&key), arguments.get(1)) {
-        (Some(value), _) => Ok(dynamic_of(value)),
+        (Some(value), _) => {
+            each_text(&value, &mut |text| call.session.read_in(text));
+            Ok(dynamic_of(value))
+        }
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
@@ -291,9 +306,25 @@ fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     }
 }
 
+/// Shows every text in a value.
+fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
+    match value {
+        Value::Text(text) => see(text),
+        Value::List(list) => list.iter().for_each(|value| each_text(value, see)),
+        Value::Map(map) => {
+            for (key, value) in map {
+                see(key);
+                each_text(value, see);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let path = call.text("path", &first(arguments))?;
     secret::refuse(call.session, &first(arguments))?;
+    call.session.act()?;
     let kept = call.session.host.artifact(&path);
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
@@ -306,6 +337,7 @@ fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 }
 
 fn discard_export(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    call.session.act()?;
     call.session.host.discard_export();
     Ok(Dynamic::UNIT)
 }
@@ -315,7 +347,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::function::Value;
 
     #[test]
     fn every_row_of_the_table_does_something() {

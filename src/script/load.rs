@@ -1,7 +1,12 @@
 //! From the text of a script to a [`Script`]: parsed, its top judged, its imports read, nothing
 //! run.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    iter,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, ScriptFuncDef, Stmt};
 
@@ -11,6 +16,7 @@ use super::{
     imports::{Importer, Tree, Unit, place},
     limits,
     literal::literal,
+    literals::Literals,
     lookups::{LOOKUPS_MAX, Lookups, TOO_MANY},
     message, registry,
     source::Source,
@@ -35,6 +41,8 @@ const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct Script {
     pub(super) main: Unit,
     pub(super) modules: Arc<BTreeMap<String, Unit>>,
+    /// What it wrote itself, once something asks.
+    literals: Arc<OnceLock<Literals>>,
     phases: BTreeMap<&'static str, PhaseFunction>,
     /// `const TIMEOUT`, for each phase.
     pub(crate) timeout: Duration,
@@ -93,6 +101,7 @@ impl Script {
         Ok(Self {
             main,
             modules,
+            literals: Arc::default(),
             phases: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
@@ -112,6 +121,12 @@ impl Script {
         let modules = self.modules.iter().map(|(path, unit)| (path.clone(), change(unit)));
         let modules = Arc::new(modules.collect());
         Self { main: change(&self.main), modules, ..self.clone() }
+    }
+
+    /// The literals of all its files.
+    pub(super) fn literals(&self) -> &Literals {
+        let units = || iter::once(&self.main).chain(self.modules.values());
+        self.literals.get_or_init(|| Literals::of(units()))
     }
 
     /// The function of a phase.

@@ -2,9 +2,12 @@
 //!
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
-//! `functions` (an engine that has it), `context`, `commands`, `control`, `parallel`, `secret`.
-//! Running: `run` (one phase), `session` (what its functions share), `tags` (`<%= … %>`). Errors:
-//! `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
+//! `types` (what values can be), `functions` (an engine that has it), `context`, `commands`,
+//! `control`, `parallel`, `files`, `secret`. Running: `run` (one phase), `session` (what its functions
+//! share), `ending` (what stops it, and what counts), `failure` (what failed in it), `tags`
+//! (`<%= … %>`), `untrusted` (what others chose is not run, which `shell_quotes` helps to judge), for
+//! both `literals` (what the script wrote itself) and `needles` (many texts looked for at once).
+//! Errors: `message`, `report`, `excerpt`. Reading: `check` (what is wrong, before anything runs),
 //! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
 //! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
 //!
@@ -18,15 +21,19 @@ mod context;
 mod control;
 mod coverage;
 mod definitions;
+mod ending;
 mod excerpt;
 mod failure;
+mod files;
 mod functions;
 mod imports;
 mod limits;
 mod literal;
+mod literals;
 mod load;
 mod lookups;
 mod message;
+mod needles;
 mod nesting;
 mod parallel;
 mod registry;
@@ -34,10 +41,13 @@ mod report;
 mod run;
 mod secret;
 mod session;
+mod shell_quotes;
 mod source;
 mod tags;
 mod testing;
+mod types;
 mod unknown;
+mod untrusted;
 
 pub(crate) use self::{
     check::{check, check_tests, warnings},

@@ -1,17 +1,17 @@
-//! `parallel` and `matrix`: branches that really run at once, each on a thread of its own.
+//! `parallel` and `matrix`: tasks that really run at once, each on a thread of its own.
 //!
 //! A closure captures variables by reference, and two threads that use one captured object fail.
-//! So each branch gets a copy of its function in which every captured value is a copy too.
+//! So each task gets a copy of its function in which every captured value is a copy too.
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
@@ -20,25 +20,23 @@ use super::{
     call::Call,
     commands::plain_text,
     control::{labelled, stored},
+    failure::{Failure, Failures},
     session::{Frame, Stop, Thrown, throw},
 };
-use crate::{
-    answer::panic_text,
-    error::{Error, ErrorKind},
-};
+use crate::step::DryStage;
 
-/// How many branches of a phase run on threads of their own, those of branches included. Where all
-/// are taken, branches run one after the other.
+/// How many tasks of a phase run on threads of their own, those of tasks included. Where all
+/// are taken, tasks run one after the other.
 const THREADS_MAX: usize = 32;
 
-/// How many branches there can be: a matrix grows fast.
-const BRANCHES_MAX: usize = 1_000;
+/// How many tasks there can be: a matrix grows fast.
+const TASKS_MAX: usize = 1_000;
 
-/// As much as a worker has: scripts recurse in branches too.
+/// As much as a worker has: scripts recurse in tasks too.
 const STACK_BYTES: usize = 32 << 20;
 
-/// One branch before it runs.
-struct Branch {
+/// One task before it runs.
+struct Task {
     label: String,
     function: FnPtr,
     arguments: Vec<Dynamic>,
@@ -49,22 +47,22 @@ pub(super) fn parallel(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic
     match (work.read_lock::<Array>(), work.read_lock::<Map>(), function.first()) {
         (Some(items), None, Some(function)) => {
             let function = call.function("function", function)?;
-            let branches = items.iter().enumerate().map(|(index, item)| Branch {
+            let tasks = items.iter().enumerate().map(|(index, item)| Task {
                 label: plain_text(&item.flatten_clone()).unwrap_or_else(|| (index + 1).to_string()),
                 function: copied_function(&function),
                 arguments: vec![copied(item)],
             });
-            let results = run(call, branches.collect())?;
+            let results = run(call, tasks.collect())?;
             Ok(Dynamic::from_array(results))
         }
         (None, Some(map), None) => {
-            let branch = |(name, function): (&rhai::Identifier, &Dynamic)| {
+            let task = |(name, function): (&rhai::Identifier, &Dynamic)| {
                 let function = call.function(&format!("work `{name}`"), function)?;
                 let function = copied_function(&function);
-                Ok(Branch { label: name.to_string(), function, arguments: Vec::new() })
+                Ok(Task { label: name.to_string(), function, arguments: Vec::new() })
             };
-            let branches: Result<Vec<Branch>, Thrown> = map.iter().map(branch).collect();
-            let results = run(call, branches?)?;
+            let tasks: Result<Vec<Task>, Thrown> = map.iter().map(task).collect();
+            let results = run(call, tasks?)?;
             Ok(Dynamic::from_map(map.keys().cloned().zip(results).collect()))
         }
         _ => {
@@ -86,7 +84,7 @@ pub(super) fn matrix(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, 
         let list = values.read_lock::<Array>();
         let list =
             list.ok_or_else(|| call.mistake(&format!("axis `{axis}`"), "a list", &values))?;
-        if combinations.len().saturating_mul(list.len()) > BRANCHES_MAX {
+        if combinations.len().saturating_mul(list.len()) > TASKS_MAX {
             return Err(too_many());
         }
         let with = |combination: &Map, value: &Dynamic| {
@@ -97,12 +95,12 @@ pub(super) fn matrix(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, 
         let next = combinations.iter().flat_map(|it| list.iter().map(move |value| with(it, value)));
         combinations = next.collect();
     }
-    let branches = combinations.into_iter().map(|combination| Branch {
+    let tasks = combinations.into_iter().map(|combination| Task {
         label: combination_label(&combination),
         function: copied_function(&function),
         arguments: vec![Dynamic::from_map(combination)],
     });
-    run(call, branches.collect()).map(Dynamic::from_array)
+    run(call, tasks.collect()).map(Dynamic::from_array)
 }
 
 fn combination_label(combination: &Map) -> String {
@@ -114,33 +112,40 @@ fn combination_label(combination: &Map) -> String {
 }
 
 fn too_many() -> Thrown {
-    throw(format!("there are more than the {BRANCHES_MAX} branches that can be had"))
+    throw(format!("there are more than the {TASKS_MAX} tasks that can be had"))
 }
 
-/// Runs all branches to their ends. The first that failed, in their order, is the error.
-fn run(call: &Call<'_>, branches: Vec<Branch>) -> Result<Array, Thrown> {
-    if branches.len() > BRANCHES_MAX {
+/// How one task ended that did not pass.
+struct Unfinished {
+    failures: Vec<Failure>,
+    /// The limit of a `timeout` around the tasks has passed.
+    is_late: bool,
+}
+
+/// Runs all tasks to their ends. All that failed in them is the error.
+fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
+    if tasks.len() > TASKS_MAX {
         return Err(too_many());
     }
     let outer = call.session.frame();
     let next = AtomicUsize::new(0);
-    let ended: Vec<Mutex<Option<Result<Dynamic, Thrown>>>> =
-        branches.iter().map(|_| Mutex::default()).collect();
+    let ended: Vec<Mutex<Option<Result<Dynamic, Unfinished>>>> =
+        tasks.iter().map(|_| Mutex::default()).collect();
+    let clock = TaskClock::new(call.session.host.dry());
     let work = |context: &NativeCallContext<'_>| {
-        while let Some((branch, place)) = next_of(&next, &branches, &ended) {
-            let result = run_branch(call, context, branch, outer.clone());
+        while let Some((index, task, place)) = next_of(&next, &tasks, &ended) {
+            let result = clock.during(|| run_task(call, context, (index, task), &outer));
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         }
     };
     // Where nothing is done nothing is gained by doing it at once, and one after the other what is
     // written down is always the same.
     let max = if call.session.host.dry().is_some() { 0 } else { THREADS_MAX };
-    let threads = call.session.take_threads(branches.len(), max);
+    let threads = call.session.take_threads(tasks.len(), max);
     let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
     thread::scope(|scope| {
         for context in &contexts {
-            let builder =
-                thread::Builder::new().name("tinyci branch".into()).stack_size(STACK_BYTES);
+            let builder = thread::Builder::new().name("tinyci task".into()).stack_size(STACK_BYTES);
             let work = || work(&context.create_context(call.engine()));
             if builder.spawn_scoped(scope, work).is_err() {
                 break;
@@ -150,47 +155,90 @@ fn run(call: &Call<'_>, branches: Vec<Branch>) -> Result<Array, Thrown> {
     call.session.give_threads(threads);
     // What is left where no thread was free, or none could be started.
     work(&call.context);
-    collect(ended)
+    clock.end();
+    collect(call, ended)
 }
 
-fn next_of<'b, T>(
+/// The time of tasks that are not really done: they would wait at once, and the longest wait counts.
+struct TaskClock<'d> {
+    dry: Option<&'d dyn DryStage>,
+    begun: Duration,
+    longest: Mutex<Duration>,
+}
+
+impl<'d> TaskClock<'d> {
+    fn new(dry: Option<&'d dyn DryStage>) -> Self {
+        let begun = dry.map_or(Duration::ZERO, |dry| dry.waited());
+        Self { dry, begun, longest: Mutex::new(begun) }
+    }
+
+    fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(dry) = self.dry else { return work() };
+        dry.set_waited(self.begun);
+        let done = work();
+        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        *longest = dry.waited().max(*longest);
+        done
+    }
+
+    fn end(&self) {
+        if let Some(dry) = self.dry {
+            dry.set_waited(*self.longest.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+fn next_of<'t, T>(
     next: &AtomicUsize,
-    branches: &'b [Branch],
-    places: &'b [T],
-) -> Option<(&'b Branch, &'b T)> {
+    tasks: &'t [Task],
+    places: &'t [T],
+) -> Option<(usize, &'t Task, &'t T)> {
     let index = next.fetch_add(1, Ordering::SeqCst);
-    Some((branches.get(index)?, places.get(index)?))
+    Some((index, tasks.get(index)?, places.get(index)?))
 }
 
-fn run_branch(
+fn run_task(
     call: &Call<'_>,
     context: &NativeCallContext<'_>,
-    branch: &Branch,
-    outer: Frame,
-) -> Result<Dynamic, Thrown> {
-    let work = || branch.function.call_raw(context, None, branch.arguments.clone());
-    let work = || catch_unwind(AssertUnwindSafe(work));
-    let frame = Frame { in_branch: true, ..labelled(outer, &branch.label) };
-    call.session.within(frame, work).unwrap_or_else(|panic| {
-        let message = format!("a branch panicked: {}", panic_text(&*panic));
-        Err(Stop::Fault(Arc::new(Error::new(ErrorKind::Panic, message))).thrown())
+    (index, task): (usize, &Task),
+    outer: &Frame,
+) -> Result<Dynamic, Unfinished> {
+    let order = outer.order.iter().copied().chain([u32::try_from(index).unwrap_or(u32::MAX)]);
+    let frame = Frame { in_task: true, order: order.collect(), ..labelled(outer, &task.label) };
+    let session = call.session;
+    session.within(frame.clone(), || {
+        let work = || task.function.call_raw(context, None, task.arguments.clone());
+        session.scope(call.engine(), frame, work).map_err(|error| Unfinished {
+            is_late: matches!(Stop::of(&error), Some(Stop::BlockTimedOut(_))),
+            failures: session.failures(&error),
+        })
     })
 }
 
-/// What all branches returned, or the error of one: the gravest, and of several such the first.
-fn collect(ended: Vec<Mutex<Option<Result<Dynamic, Thrown>>>>) -> Result<Array, Thrown> {
-    let mut values = Array::new();
-    let mut errors = Vec::new();
+/// What all tasks returned, or all that failed in them.
+fn collect(
+    call: &Call<'_>,
+    ended: Vec<Mutex<Option<Result<Dynamic, Unfinished>>>>,
+) -> Result<Array, Thrown> {
+    let (mut values, mut unfinished) = (Array::new(), Vec::new());
+    let all = ended.len();
     for place in ended {
         match place.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(Ok(value)) => values.push(value),
-            Some(Err(error)) => errors.push(error),
+            Some(Err(error)) => unfinished.push(error),
             None => {}
         }
     }
-    let rank = |error: &Thrown| Stop::of(error).map_or(0, |stop| stop.rank());
-    // The last of the greatest, seen from behind.
-    errors.into_iter().rev().max_by_key(rank).map_or(Ok(values), Err)
+    if unfinished.is_empty() {
+        return Ok(values);
+    }
+    let tasks = Some((unfinished.len(), all));
+    let is_late = unfinished.iter().any(|it| it.is_late);
+    let failures = unfinished.into_iter().flat_map(|it| it.failures);
+    let failures = failures.map(|failure| Failure { tasks, ..failure }).collect();
+    let error =
+        if is_late { Stop::BlockTimedOut(failures).thrown() } else { Failures::thrown(failures) };
+    call.session.settle(Err(error), Vec::new()).map(|_| values)
 }
 
 /// A function whose captured values are its own.

@@ -5,101 +5,145 @@
 //! before anything runs, and the reference that `tinyci defs` writes all read from here, so that
 //! none of them can drift.
 
+use std::ops::RangeInclusive;
+
+use super::types::Type;
 use crate::{function::Effect, pipeline::StepName};
 
 /// One function of the script API.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    /// The names of its parameters, those that must be given first.
-    pub(crate) params: &'static [&'static str],
-    /// How many of them must be given.
-    pub(crate) required: usize,
+    /// Its parameters, those that must be given first.
+    pub(crate) params: &'static [Param],
+    pub(crate) returns: Type,
     pub(crate) effect: Effect,
     /// What it does, in Markdown.
     pub(crate) doc: &'static str,
 }
 
+/// One parameter of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Param {
+    pub(crate) name: &'static str,
+    pub(crate) takes: Type,
+    pub(crate) optional: bool,
+}
+
+/// One key of a map of options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScriptOption {
+    pub(crate) name: &'static str,
+    pub(crate) takes: Type,
+    /// What it says, in Markdown.
+    pub(crate) doc: &'static str,
+}
+
+const fn needs(name: &'static str, takes: Type) -> Param {
+    Param { name, takes, optional: false }
+}
+
+const fn may(name: &'static str, takes: Type) -> Param {
+    Param { name, takes, optional: true }
+}
+
+const fn option(name: &'static str, takes: Type, doc: &'static str) -> ScriptOption {
+    ScriptOption { name, takes, doc }
+}
+
+/// What has a text that nobody needs to guess at.
+const PLAIN: Type = Type::OneOf(&[Type::Text, Type::Number, Type::Bool, Type::Letter]);
+
+/// A text, or nothing.
+const OPTIONAL_TEXT: Type = Type::OneOf(&[Type::Text, Type::Nothing]);
+
+/// A glob, or a list of them.
+const GLOBS: Type = Type::OneOf(&[Type::Text, Type::Texts]);
+
 impl Function {
-    /// Whether it can be called with so many arguments.
-    pub(crate) fn takes(&self, arguments: usize) -> bool {
-        (self.required..=self.params.len()).contains(&arguments)
+    /// How many arguments it can be called with.
+    pub(crate) fn counts(&self) -> RangeInclusive<usize> {
+        self.params.iter().filter(|param| !param.optional).count()..=self.params.len()
     }
 
     /// `sh(command, options?)`: how documentation and errors show it.
     pub(crate) fn signature(&self) -> String {
-        let param = |(index, name): (usize, &&str)| {
-            let optional = if index < self.required { "" } else { "?" };
-            format!("{name}{optional}")
-        };
-        let params: Vec<String> = self.params.iter().enumerate().map(param).collect();
+        let param = |it: &Param| format!("{}{}", it.name, if it.optional { "?" } else { "" });
+        let params: Vec<String> = self.params.iter().map(param).collect();
         format!("{}({})", self.name, params.join(", "))
     }
 }
 
 /// The functions, in the order of their documentation.
-pub(crate) const FUNCTIONS: [Function; 24] = [
+pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "sh",
-        params: &["command", "options"],
-        required: 1,
+        params: &[needs("command", Type::Command), may("options", Type::Options(&COMMAND_OPTIONS))],
+        returns: Type::Nothing,
         effect: Effect::External,
-        doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c` with its `<%= … %>` \
-              tags filled in; an array is a program and its arguments, without a shell. The error \
+        doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c`, with each \
+              `<%= … %>` filled in that the script contains in one literal; an array is a program and its arguments, without a shell. The error \
               that it throws has `command`, `code`, `tail` (the end of the output) and \
               `timed_out`.",
     },
     Function {
         name: "try_sh",
-        params: &["command", "options"],
-        required: 1,
+        params: &[needs("command", Type::Command), may("options", Type::Options(&COMMAND_OPTIONS))],
+        returns: Type::Object("command output"),
         effect: Effect::External,
         doc: "Runs a command as `sh` does and gives back how it ended instead of failing: `ok`, \
-              `code`, `stdout`, `stderr`.",
+              `code`, `stdout`, `stderr`, `timed_out`.",
     },
     Function {
         name: "capture",
-        params: &["command", "options"],
-        required: 1,
+        params: &[needs("command", Type::Command), may("options", Type::Options(&COMMAND_OPTIONS))],
+        returns: Type::Text,
         effect: Effect::External,
         doc: "Runs a command as `sh` does and gives back what it wrote to standard output, without \
               the newlines at the end.",
     },
     Function {
         name: "retry",
-        params: &["attempts", "function", "options"],
-        required: 2,
+        params: &[
+            needs("attempts", Type::Count),
+            needs("function", Type::Function),
+            may("options", Type::Options(&RETRY_OPTIONS)),
+        ],
+        returns: Type::Any,
         effect: Effect::Control,
         doc: "Calls the function until it does not fail, so many times in all, and gives back what \
               it returned. Between attempts it waits one second, or the option `backoff`.",
     },
     Function {
         name: "timeout",
-        params: &["limit", "function"],
-        required: 2,
+        params: &[needs("limit", Type::Time), needs("function", Type::Function)],
+        returns: Type::Any,
         effect: Effect::Control,
         doc: "Calls the function and fails once the limit (`\"90s\"`, `\"5m\"`) has passed; the \
               command that runs then is ended.",
     },
     Function {
         name: "group",
-        params: &["name", "function"],
-        required: 2,
+        params: &[needs("name", Type::Text), needs("function", Type::Function)],
+        returns: Type::Any,
         effect: Effect::Control,
         doc: "Calls the function; its commands' output carries the name.",
     },
     Function {
         name: "defer",
-        params: &["function"],
-        required: 1,
+        params: &[needs("function", Type::Function)],
+        returns: Type::Nothing,
         effect: Effect::Control,
         doc: "Calls the function when the phase ends, however it ends; what was deferred last comes \
               first. If it fails, the phase fails.",
     },
     Function {
         name: "parallel",
-        params: &["work", "function"],
-        required: 1,
+        params: &[
+            needs("work", Type::OneOf(&[Type::List, Type::Functions])),
+            may("function", Type::Function),
+        ],
+        returns: Type::OneOf(&[Type::List, Type::Map]),
         effect: Effect::Control,
         doc: "`parallel(list, |item| …)` calls the function for every item, all at once; \
               `parallel(#{ name: || … })` calls every function of the map. Each branch has its own \
@@ -108,234 +152,282 @@ pub(crate) const FUNCTIONS: [Function; 24] = [
     },
     Function {
         name: "matrix",
-        params: &["axes", "function"],
-        required: 2,
+        params: &[needs("axes", Type::Lists), needs("function", Type::Function)],
+        returns: Type::List,
         effect: Effect::Control,
         doc: "Calls the function, all at once, with every combination of the axes: \
               `matrix(#{ db: [\"a\", \"b\"], os: [1, 2] }, |m| … m.db … m.os …)`.",
     },
     Function {
         name: "skip",
-        params: &["reason"],
-        required: 1,
+        params: &[needs("reason", Type::Text)],
+        returns: Type::Nothing,
         effect: Effect::Control,
         doc: "Ends the phase as skipped. In `before_build` it skips the commit, which then is never \
               green.",
     },
     Function {
         name: "fail",
-        params: &["reason"],
-        required: 1,
+        params: &[needs("reason", Type::Text)],
+        returns: Type::Nothing,
         effect: Effect::Control,
         doc: "Ends the phase as failed. No `catch` stops it.",
     },
     Function {
         name: "exit",
-        params: &["reason"],
-        required: 0,
+        params: &[may("reason", Type::Any)],
+        returns: Type::Nothing,
         effect: Effect::Control,
         doc: "Not for pipelines, because it does not say what became of the phase: use `return`, \
               `skip` or `fail`. Always an error.",
     },
     Function {
         name: "approve",
-        params: &["question"],
-        required: 1,
+        params: &[needs("question", Type::Text)],
+        returns: Type::Nothing,
         effect: Effect::Control,
         doc: "In `deploy`, goes on only once a person has approved of this commit, before any \
               command and outside of `parallel`.",
     },
     Function {
         name: "secret",
-        params: &["name"],
-        required: 1,
+        params: &[needs("name", Type::Text)],
+        returns: Type::Secret,
         effect: Effect::External,
         doc: "A secret that `const SECRETS` names. It can only be given to the options `env` and \
               `input`, and is masked in all output.",
     },
     Function {
         name: "env",
-        params: &["name", "fallback"],
-        required: 1,
+        params: &[needs("name", Type::Text), may("fallback", Type::Any)],
+        returns: Type::Any,
         effect: Effect::Pure,
         doc: "A variable of the environment that commands get, or the fallback. Without one, a \
               variable that is not set is an error.",
     },
     Function {
         name: "q",
-        params: &["text"],
-        required: 1,
+        params: &[needs("text", PLAIN)],
+        returns: Type::Text,
         effect: Effect::Pure,
         doc: "The text quoted for a shell: one word, whatever it holds. Not to be put in quotes \
               again.",
     },
     Function {
+        name: "exists",
+        params: &[needs("path", Type::Text)],
+        returns: Type::Bool,
+        effect: Effect::Pure,
+        doc: "Whether the commit has a file or folder at this path from the top of the repository. \
+              What commands made or removed is not seen: `try_sh([\"test\", \"-e\", path]).ok` \
+              looks for that.",
+    },
+    Function {
+        name: "read",
+        params: &[needs("path", Type::Text)],
+        returns: Type::Text,
+        effect: Effect::Pure,
+        doc: "The text of a file of the commit, as git keeps it, newline at the end included: at \
+              most 1 MiB of UTF-8. What commands wrote is not seen: `capture([\"cat\", path])` \
+              reads that.",
+    },
+    Function {
         name: "remember",
-        params: &["key", "value"],
-        required: 2,
+        params: &[needs("key", Type::Text), needs("value", Type::Any)],
+        returns: Type::Nothing,
         effect: Effect::External,
         doc: "Keeps a value with the commit's record, for later phases and for `deploy`. One that \
               holds a secret is refused.",
     },
     Function {
         name: "recall",
-        params: &["key", "fallback"],
-        required: 1,
+        params: &[needs("key", Type::Text), may("fallback", Type::Any)],
+        returns: Type::Any,
         effect: Effect::Pure,
         doc: "A value that `remember` kept, or the fallback. Without one, a key that was never kept \
               is an error.",
     },
     Function {
         name: "artifact",
-        params: &["path"],
-        required: 1,
+        params: &[needs("path", Type::Text)],
+        returns: Type::Nothing,
         effect: Effect::External,
         doc: "Copies a file below the export to the build's folder `artifacts` and keeps its digest \
               with the commit's record.",
     },
     Function {
         name: "warn",
-        params: &["message"],
-        required: 1,
+        params: &[needs("message", Type::Any)],
+        returns: Type::Nothing,
         effect: Effect::External,
         doc: "Shows a warning. It changes no verdict.",
     },
     Function {
         name: "discard_export",
         params: &[],
-        required: 0,
+        returns: Type::Nothing,
         effect: Effect::External,
         doc: "Removes the commit's export when the run is over. Logs and artifacts stay.",
     },
     Function {
         name: "sleep",
-        params: &["time"],
-        required: 1,
+        params: &[needs("time", Type::Time)],
+        returns: Type::Nothing,
         effect: Effect::External,
         doc: "Waits: a number of seconds, or a text such as `\"500ms\"`.",
     },
     Function {
         name: "print",
-        params: &["value"],
-        required: 0,
+        params: &[may("value", Type::Any)],
+        returns: Type::Nothing,
         effect: Effect::External,
         doc: "Writes a line to the build's output.",
     },
     Function {
         name: "debug",
-        params: &["value"],
-        required: 0,
+        params: &[may("value", Type::Any)],
+        returns: Type::Nothing,
         effect: Effect::External,
         doc: "Writes a line to the build's output that shows the value as a literal, with its place \
               in the script.",
     },
 ];
 
-/// The options of `sh`, `try_sh` and `capture`, with what each takes.
-pub(crate) const COMMAND_OPTIONS: [(&str, &str); 9] = [
-    ("env", "a map of variables to texts, numbers, secrets, or `()` to take one away"),
-    ("cwd", "a folder below the export"),
-    ("input", "a text or secret for its standard input"),
-    ("timeout", "a time such as `\"90s\"` after which it is ended"),
-    ("retries", "how many times more it is tried if it fails"),
-    ("backoff", "a time to wait between attempts; one second unless said"),
-    ("label", "a text that goes in front of every line of its output"),
-    ("quiet", "`true` to keep its output for the script alone"),
-    ("allow", "exit codes beside 0 that are no failure: a number or a list"),
+/// The options of `sh`, `try_sh` and `capture`.
+pub(crate) const COMMAND_OPTIONS: [ScriptOption; 9] = [
+    option(
+        "env",
+        Type::Variables,
+        "Variables of the command: texts, numbers, secrets, or `()` to take one away.",
+    ),
+    option("cwd", Type::Text, "A folder below the export."),
+    option(
+        "input",
+        Type::OneOf(&[Type::Text, Type::Bytes, Type::Secret]),
+        "What it finds on its standard input.",
+    ),
+    option("timeout", Type::Time, "The time after which it is ended."),
+    option("retries", Type::Count, "How many times more it is tried if it fails."),
+    option("backoff", Type::Time, "The wait between attempts; one second unless said."),
+    option("label", Type::Text, "What goes in front of every line of its output."),
+    option(
+        "quiet",
+        Type::Bool,
+        "`true` to show its output only once it fails. Of `try_sh`, it is the script's alone.",
+    ),
+    option(
+        "allow",
+        Type::OneOf(&[Type::Int, Type::List]),
+        "Exit codes beside 0 that are no failure: a number or a list.",
+    ),
 ];
 
 /// The options of `retry`.
-pub(crate) const RETRY_OPTIONS: [(&str, &str); 1] =
-    [("backoff", "a time to wait between attempts; one second unless said")];
+pub(crate) const RETRY_OPTIONS: [ScriptOption; 1] =
+    [option("backoff", Type::Time, "The wait between attempts; one second unless said.")];
 
 /// One property of `ctx`, or of an object that it holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Property {
     /// Its path, such as `ctx.host.os`.
     pub(crate) path: &'static str,
-    /// What it holds, such as `text or ()`.
-    pub(crate) holds: &'static str,
+    /// What it holds, or gives if it is a function.
+    pub(crate) holds: Type,
+    /// What it takes if it is a function.
+    pub(crate) params: &'static [Param],
     /// What it says, in Markdown.
     pub(crate) doc: &'static str,
 }
 
-const fn property(path: &'static str, holds: &'static str, doc: &'static str) -> Property {
-    Property { path, holds, doc }
+const fn property(path: &'static str, holds: Type, doc: &'static str) -> Property {
+    Property { path, holds, params: &[], doc }
+}
+
+const fn method(
+    path: &'static str,
+    params: &'static [Param],
+    holds: Type,
+    doc: &'static str,
+) -> Property {
+    Property { path, holds, params, doc }
 }
 
 /// What `ctx` knows. All of it is read-only.
 pub(crate) const PROPERTIES: [Property; 37] = [
-    property("ctx.sha", "text", "The commit's full id."),
-    property("ctx.short", "text", "Its first seven digits."),
-    property("ctx.tree", "text", "The id of the tree it holds."),
-    property("ctx.branch", "text or ()", "The branch it is judged for, if there is one."),
-    property("ctx.tags", "list of texts", "The tags that name it."),
+    property("ctx.sha", Type::Text, "The commit's full id."),
+    property("ctx.short", Type::Text, "Its first seven digits."),
+    property("ctx.tree", Type::Text, "The id of the tree it holds."),
+    property("ctx.branch", OPTIONAL_TEXT, "The branch it is judged for, if there is one."),
+    property("ctx.tags", Type::Texts, "The tags that name it."),
     property(
         "ctx.tag",
-        "text or ()",
+        OPTIONAL_TEXT,
         "The pushed tag that it is tested for, else the newest that `const WHEN` asks for.",
     ),
-    property("ctx.subject", "text", "The first paragraph of its message, on one line."),
-    property("ctx.message", "text", "Its whole message."),
-    property("ctx.author", "text", "`Name <address>` of its author."),
-    property("ctx.time", "number", "When it was committed, in seconds since 1970."),
-    property("ctx.parents", "list of texts", "The full ids of its parents."),
-    property("ctx.export_dir", "text", "The folder that holds its files: where commands run."),
-    property("ctx.target", "text", "The build's folder, around the export."),
-    property("ctx.repo", "text", "The repository's folder."),
-    property("ctx.run", "text", "The name of this attempt."),
-    property("ctx.phase", "text", "The phase or hook that runs: `build`, `after_all`, …"),
-    property("ctx.environment", "text or ()", "What is being deployed to; `()` in other phases."),
+    property("ctx.subject", Type::Text, "The first paragraph of its message, on one line."),
+    property("ctx.message", Type::Text, "Its whole message."),
+    property("ctx.author", Type::Text, "`Name <address>` of its author."),
+    property("ctx.time", Type::Int, "When it was committed, in seconds since 1970."),
+    property("ctx.parents", Type::Texts, "The full ids of its parents."),
+    property("ctx.export_dir", Type::Text, "The folder that holds its files: where commands run."),
+    property("ctx.target", Type::Text, "The build's folder, around the export."),
+    property("ctx.repo", Type::Text, "The repository's folder."),
+    property("ctx.run", Type::Text, "The name of this attempt."),
+    property("ctx.phase", Type::Text, "The phase or hook that runs: `build`, `after_all`, …"),
+    property("ctx.environment", OPTIONAL_TEXT, "What is being deployed to; `()` in other phases."),
     property(
         "ctx.trigger",
-        "text",
+        Type::Text,
         "Why the commit runs: `pending`, `interrupted`, `named`, `retry`, `again`, `tag`, `deploy`.",
     ),
-    property("ctx.base", "text or ()", "The nearest green ancestor, if there is one."),
+    property("ctx.base", OPTIONAL_TEXT, "The nearest green ancestor, if there is one."),
     property(
         "ctx.changes",
-        "list of texts",
+        Type::Texts,
         "The paths that differ from the base; all of them without one.",
     ),
-    property("ctx.result", "object", "What became of the phases so far."),
+    property("ctx.result", Type::Object("ctx.result"), "What became of the phases so far."),
     property(
         "ctx.result.build",
-        "text or ()",
+        OPTIONAL_TEXT,
         "`success`, `failure`, `timed_out`, `skipped`, or `()` before it ended.",
     ),
-    property("ctx.result.test", "text or ()", "The same for the test."),
+    property("ctx.result.test", OPTIONAL_TEXT, "The same for the test."),
     property(
         "ctx.failure",
-        "object or ()",
+        Type::OneOf(&[Type::Object("ctx.failure"), Type::Nothing]),
         "The command that failed, in hooks that follow a failure.",
     ),
-    property("ctx.failure.command", "text", "The command."),
-    property("ctx.failure.code", "number or ()", "Its exit code."),
-    property("ctx.failure.at", "text", "The phase or hook it failed in."),
-    property("ctx.failure.tail", "text", "The end of its output."),
+    property("ctx.failure.command", Type::Text, "The command."),
+    property("ctx.failure.code", Type::OneOf(&[Type::Int, Type::Nothing]), "Its exit code."),
+    property("ctx.failure.at", Type::Text, "The phase or hook it failed in."),
+    property("ctx.failure.tail", Type::Text, "The end of its output."),
     property(
         "ctx.previous",
-        "text or ()",
+        OPTIONAL_TEXT,
         "The verdict of its first parent: `success`, `failure`, `skipped`.",
     ),
-    property("ctx.host", "object", "The machine that this runs on."),
-    property("ctx.host.name", "text", "Its name."),
-    property("ctx.host.os", "text", "`linux`, `macos`, `freebsd`, …"),
-    property("ctx.host.arch", "text", "`x86_64`, `aarch64`, …"),
-    property("ctx.host.cpus", "number", "How many threads it runs at once."),
-    property(
+    property("ctx.host", Type::Object("ctx.host"), "The machine that this runs on."),
+    property("ctx.host.name", Type::Text, "Its name."),
+    property("ctx.host.os", Type::Text, "`linux`, `macos`, `freebsd`, …"),
+    property("ctx.host.arch", Type::Text, "`x86_64`, `aarch64`, …"),
+    property("ctx.host.cpus", Type::Int, "How many threads it runs at once."),
+    method(
         "ctx.changed(globs)",
-        "true or false",
+        &[needs("globs", GLOBS)],
+        Type::Bool,
         "Whether a path that differs from the base matches: a glob, or a list in which `!glob` takes matches away. Without a base everything has changed.",
     ),
-    property(
+    method(
         "ctx.newest_tag(globs)",
-        "text or ()",
+        &[needs("globs", GLOBS)],
+        OPTIONAL_TEXT,
         "The tag that matches a glob, or a list in which `!glob` takes matches away: the pushed one, else the newest. `v1.10` is newer than `v1.9`, `v1.0` newer than `v1.0-rc1`.",
     ),
-    property(
+    method(
         "ctx.host.has(program)",
-        "true or false",
+        &[needs("program", Type::Text)],
+        Type::Bool,
         "Whether a program of this name is in `PATH`.",
     ),
 ];
@@ -363,8 +455,9 @@ mod tests {
         let names: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
         assert_eq!(names.len(), FUNCTIONS.len());
         for function in FUNCTIONS {
-            assert!(function.required <= function.params.len(), "{}", function.name);
-            let parameters: Vec<&str> = function.params.to_vec();
+            let optional = function.params.iter().skip_while(|it| !it.optional);
+            assert!(optional.clone().all(|it| it.optional), "{}", function.name);
+            let parameters: Vec<&str> = function.params.iter().map(|it| it.name).collect();
             let script = format!("fn f_{}({}) {{ }}", function.name, parameters.join(", "));
             assert!(rhai::Engine::new().compile(&script).is_ok(), "{script}");
         }

@@ -1,10 +1,12 @@
 //! An error of a running script, as a person wants it: what, where, and by which calls.
 
-use rhai::EvalAltResult;
+use std::fmt;
+
+use rhai::{EvalAltResult, Position as RhaiPosition};
 
 use super::{
-    call::kind, commands::command_error, excerpt::excerpt, imports::place, load::Script, message,
-    registry, session::Thrown,
+    call::kind, commands::command_error, ending::Thrown, excerpt::excerpt, failure::Failures,
+    imports::place, load::Script, message, registry,
 };
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -13,75 +15,113 @@ use crate::{
 };
 
 /// Where an error is, and how the script got there.
-struct Trace<'e> {
-    /// The error itself.
-    innermost: &'e EvalAltResult,
+#[derive(Clone, Debug)]
+pub(super) struct Trace {
     /// The file and function it is in.
     file: String,
     function: String,
+    /// The engine does not know where some of its errors are.
+    position: Option<Position>,
     /// `file:line:col in function`, innermost call first.
     calls: Vec<String>,
 }
 
-/// An error as ours, with the lines that show it. `whereabouts` names phase and commit.
+impl Trace {
+    /// A place that is known.
+    pub(super) fn at(file: &str, function: &str, position: RhaiPosition) -> Self {
+        Self {
+            file: file.to_owned(),
+            function: function.to_owned(),
+            position: known(position),
+            calls: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.position.is_some()
+    }
+
+    /// Adds how the script got to where this begins.
+    pub(super) fn called_from(&mut self, outer: &Trace) {
+        let call = outer.is_known().then(|| format!("{outer} in {}", outer.function));
+        // What called the function may have told its place already.
+        self.calls.extend(call.filter(|call| self.calls.last() != Some(call)));
+        self.calls.extend(outer.calls.iter().cloned());
+    }
+}
+
+/// `file:line:column`
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            Some(position) => write!(f, "{}:{position}", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}
+
+/// A failure as an error of ours, with the lines that show it. `whereabouts` names phase and commit.
 pub(super) fn error(
-    thrown: &Thrown,
+    message: String,
+    trace: &Trace,
     script: &Script,
     phase: &str,
     whereabouts: &str,
     host: &dyn Host,
 ) -> Error {
-    let say = |error: &EvalAltResult| (message(error, Some(script)), Vec::new());
     let begin = script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position);
     let mask = |text: &str| host.masked(text);
-    located(thrown, script, (phase, begin), &format!(", {whereabouts}"), say, &mask)
+    shown(message, trace, script, begin, &format!(", {whereabouts}"), Vec::new(), &mask)
 }
 
-/// Where an error is, as `file:line:column`.
-pub(super) fn place_of(thrown: &Thrown, script: &Script, phase: &str) -> Option<String> {
-    let trace = trace(thrown, &script.main.source.name, phase);
-    let position = trace.innermost.position();
-    (!position.is_none()).then(|| format!("{}:{}", trace.file, place(position)))
-}
-
-/// The same of any function of a script, with the place where it begins. `say` gives the sentence,
-/// and notes that stand before the calls; `mask` takes secrets out of the line that is shown.
+/// The same of an error in any function of a script, with the place where it begins. `say` gives the
+/// sentence, and notes that stand before the calls.
 pub(super) fn located(
     thrown: &Thrown,
     script: &Script,
     (function, begin): (&str, Position),
-    whereabouts: &str,
     say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
+) -> Error {
+    let (trace, innermost) = trace(thrown, &script.main.source.name, function);
+    let (message, notes) = say(innermost);
+    shown(message, &trace, script, begin, "", notes, &str::to_owned)
+}
+
+/// `mask` takes secrets out of the line that is shown.
+fn shown(
+    message: String,
+    trace: &Trace,
+    script: &Script,
+    begin: Position,
+    whereabouts: &str,
+    mut notes: Vec<String>,
     mask: &dyn Fn(&str) -> String,
 ) -> Error {
-    let trace = trace(thrown, &script.main.source.name, function);
-    let (message, mut notes) = say(trace.innermost);
-    let Some(source) = script.source(&trace.file) else {
-        return Error::new(ErrorKind::Script, message).with_path(trace.file);
-    };
-    // The engine does not know where some of its errors are: then the function is all there is.
-    let position = match trace.innermost.position() {
-        position if position.is_none() => begin,
-        position => place(position),
-    };
     let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());
+    let Some(source) = script.source(&trace.file) else { return report };
+    // Where nothing is known the function is all there is.
+    let position = trace.position.unwrap_or(begin);
     let whereabouts = format!(" in {}{whereabouts}", trace.function);
     notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
     let lines = excerpt(source, position, &whereabouts, &notes, mask);
     report.with_position(position).with_excerpt(lines)
 }
 
-/// The engine pairs the file of the function called with the place of the call: a frame's place
-/// belongs to the file of the frame around it.
-fn trace<'e>(thrown: &'e EvalAltResult, file: &str, phase: &str) -> Trace<'e> {
-    let mut trace = Trace {
-        innermost: thrown,
-        file: file.to_owned(),
-        function: phase.to_owned(),
-        calls: Vec::new(),
-    };
+fn known(position: RhaiPosition) -> Option<Position> {
+    (!position.is_none()).then(|| place(position))
+}
+
+/// Where an error is, and the error itself. The engine pairs the file of the function called with
+/// the place of the call: a frame's place belongs to the file of the frame around it.
+pub(super) fn trace<'e>(
+    thrown: &'e EvalAltResult,
+    file: &str,
+    function: &str,
+) -> (Trace, &'e EvalAltResult) {
+    let mut trace = Trace::at(file, function, RhaiPosition::NONE);
+    let mut innermost = thrown;
     loop {
-        let (name, file, inner, position) = match trace.innermost {
+        let (name, file, inner, position) = match innermost {
             EvalAltResult::ErrorInFunctionCall(name, file, inner, position) => {
                 (function_name(name), file.as_str(), inner, *position)
             }
@@ -90,17 +130,18 @@ fn trace<'e>(thrown: &'e EvalAltResult, file: &str, phase: &str) -> Trace<'e> {
             }
             _ => break,
         };
-        if !position.is_none() {
-            let call = format!("{}:{} in {}", trace.file, place(position), trace.function);
+        if let Some(position) = known(position) {
+            let call = format!("{}:{position} in {}", trace.file, trace.function);
             trace.calls.insert(0, call);
         }
         if !file.is_empty() {
             trace.file = file.to_owned();
         }
         trace.function = name;
-        trace.innermost = inner;
+        innermost = inner;
     }
-    trace
+    trace.position = known(innermost.position());
+    (trace, innermost)
 }
 
 /// A closure's name is made up by the engine.
@@ -112,6 +153,9 @@ fn function_name(name: &str) -> String {
 pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String {
     if let Some(command) = command_error(error) {
         return command.message();
+    }
+    if let Some(failures) = Failures::of(error) {
+        return Failures(failures).message();
     }
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
@@ -136,6 +180,7 @@ pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String 
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) => {
             format!("expected {}, found {}", type_name(wanted), type_name(found))
         }
+        EvalAltResult::ErrorTerminated(reason, _) if reason.is_string() => reason.to_string(),
         EvalAltResult::ErrorAssignmentToConstant(name, _) => {
             format!("`{name}` is a constant and cannot be changed")
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,11 +11,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rhai::{Dynamic, EvalAltResult, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
-use super::{control::Deferred, load::Script};
+pub(super) use super::ending::{Stop, Thrown};
+use super::{
+    control::Deferred,
+    ending::Ending,
+    failure::{Failure, Failures},
+    load::Script,
+    report::Trace,
+    untrusted::Untrusted,
+};
 use crate::{
-    error::Error,
+    answer::panic_text,
+    error::{Error, ErrorKind},
     function::Effect,
     interpolate::Vars,
     record::LeftOutBy,
@@ -27,54 +37,8 @@ const STEPS_PER_LOOK: u64 = 64;
 /// How long a wait sleeps before it looks again.
 const WAIT_SLICE: Duration = Duration::from_millis(20);
 
-pub(super) type Thrown = Box<EvalAltResult>;
-
-/// Why a phase ends before its end. No script can catch it.
-#[derive(Clone, Debug)]
-pub(super) enum Stop {
-    /// The step is left out: by the script itself, or for want of a secret.
-    Skip {
-        by: LeftOutBy,
-        reason: String,
-    },
-    Fail(String),
-    Canceled,
-    /// A limit of the phase or of an enclosing `timeout` passed.
-    TimedOut,
-    /// A deployment waits for an approval.
-    Waits(String),
-    /// A plan knows nothing further.
-    Unknown,
-    /// The machinery failed.
-    Fault(Arc<Error>),
-}
-
-impl Stop {
-    pub(super) fn thrown(self) -> Thrown {
-        EvalAltResult::ErrorTerminated(Dynamic::from(self), Position::NONE).into()
-    }
-
-    /// Which of several stops counts: the greatest. An error that a script may catch has 0.
-    pub(super) fn rank(&self) -> u8 {
-        match self {
-            Stop::Canceled | Stop::Unknown => 5,
-            Stop::Fault(_) => 4,
-            Stop::TimedOut => 3,
-            Stop::Fail(_) => 2,
-            Stop::Skip { .. } | Stop::Waits(_) => 1,
-        }
-    }
-
-    /// The stop that an error is, wherever in the calls it was raised.
-    pub(super) fn of(error: &EvalAltResult) -> Option<Stop> {
-        match error {
-            EvalAltResult::ErrorTerminated(token, _) => token.clone().try_cast(),
-            EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
-            | EvalAltResult::ErrorInModule(_, inner, _) => Stop::of(inner),
-            _ => None,
-        }
-    }
-}
+/// How long what is deferred may take where no script says how long a phase may.
+const CLEANING_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// An error that a script can catch, with this text.
 pub(super) fn throw(message: impl Into<String>) -> Thrown {
@@ -82,14 +46,28 @@ pub(super) fn throw(message: impl Into<String>) -> Thrown {
 }
 
 /// The limits and the label that hold for what a thread runs now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Frame {
     pub(super) deadline: Option<Instant>,
     pub(super) label: Option<String>,
     /// Whether the expression of a tag is evaluated, which only looks things up.
     pub(super) in_tag: bool,
-    /// Whether other branches may run at once.
-    pub(super) in_branch: bool,
+    /// Whether other tasks may run at once.
+    pub(super) in_task: bool,
+    /// Whether it was deferred, so that it cleans up.
+    pub(super) in_defer: bool,
+    /// The numbers of the tasks that it is in.
+    pub(super) order: Vec<u32>,
+    /// How the step, or what was deferred, ends.
+    pub(super) ending: Arc<Ending>,
+    /// What is to be done where this ends.
+    pub(super) deferred: Arc<Mutex<Vec<Deferred>>>,
+}
+
+impl Frame {
+    fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
+    }
 }
 
 /// What the functions of a running phase share.
@@ -102,14 +80,16 @@ pub(super) struct Session {
     /// What a text that holds a secret holds in its place. Nobody can guess it, and it is masked
     /// as the secret itself is.
     pub(super) sentinel: String,
-    frames: Mutex<HashMap<ThreadId, Vec<Frame>>>,
+    frames: Mutex<HashMap<ThreadId, Vec<Arc<Frame>>>>,
     steps: AtomicU64,
-    deferred: Mutex<Vec<Deferred>>,
-    cleaning: AtomicBool,
-    /// How many threads its branches have.
+    /// Whether anything was stopped: from then on every step looks.
+    is_any_over: AtomicBool,
+    /// How many threads its tasks have.
     threads: Mutex<usize>,
-    /// Whether a command was run: `approve` comes before any.
-    pub(super) acted: AtomicBool,
+    /// Whether anything was done: `approve` comes before.
+    acted: AtomicBool,
+    /// What others chose and the script has read.
+    pub(super) untrusted: Untrusted,
 }
 
 impl Session {
@@ -128,32 +108,82 @@ impl Session {
             sentinel: sentinel(),
             frames: Mutex::default(),
             steps: AtomicU64::new(0),
-            deferred: Mutex::default(),
-            cleaning: AtomicBool::new(false),
+            is_any_over: AtomicBool::new(false),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
+            untrusted: Untrusted::default(),
         };
-        session.enter_thread(Frame { deadline, ..Frame::default() });
+        let ending = Ending::with_deadline(deadline);
+        session.enter_thread(Frame { deadline, ending, ..Frame::default() });
         Arc::new(session)
     }
 
     /// Why the phase must stop now, as the engine's steps ask it.
     pub(super) fn stop_at_step(&self) -> Option<Dynamic> {
-        if !self.steps.fetch_add(1, Ordering::Relaxed).is_multiple_of(STEPS_PER_LOOK) {
-            return None;
-        }
-        self.stop().map(Dynamic::from)
+        let looks = self.steps.fetch_add(1, Ordering::Relaxed).is_multiple_of(STEPS_PER_LOOK)
+            || self.is_any_over.load(Ordering::Relaxed);
+        if looks { self.stop().map(Dynamic::from) } else { None }
     }
 
-    /// Why the phase must stop now.
+    /// Why what this thread runs must stop now.
     pub(super) fn stop(&self) -> Option<Stop> {
         if self.host.dry().is_some_and(|dry| dry.is_over()) {
+            self.is_any_over.store(true, Ordering::SeqCst);
             return Some(Stop::Unknown);
         }
-        if self.host.is_canceled(self.is_cleaning()) {
-            return Some(Stop::Canceled);
+        let (frame, now) = (self.frame(), self.now());
+        if self.host.is_canceled(frame.in_defer) {
+            self.note(Stop::Canceled);
+        } else if frame.ending.is_late(now) && frame.ending.stop().is_none() {
+            self.stop_late();
         }
-        self.is_late().then_some(Stop::TimedOut)
+        frame.ending.stop().or_else(|| frame.is_late(now).then(|| Stop::BlockTimedOut(Vec::new())))
+    }
+
+    /// The same once a limit that holds here has passed.
+    pub(super) fn check_late(&self) -> Result<(), Thrown> {
+        if self.frame().is_late(self.now()) { self.check() } else { Ok(()) }
+    }
+
+    /// Ends what this thread runs, whatever the script makes of the error.
+    pub(super) fn stop_with(&self, stop: Stop) -> Thrown {
+        self.note(stop.clone());
+        stop.thrown()
+    }
+
+    /// Says whether that is new.
+    fn note(&self, stop: Stop) -> bool {
+        let is_new = self.frame().ending.stop_with(stop);
+        self.is_any_over.store(true, Ordering::SeqCst);
+        is_new
+    }
+
+    /// Fails, and no script can catch it.
+    fn fail(&self, failure: Failure) {
+        let frame = self.frame();
+        let (label, order) = (frame.label.clone(), frame.order.clone());
+        frame.ending.add([Failure { label, order, ..failure }]);
+        self.note(Stop::Failed);
+    }
+
+    /// The same at the place of a call.
+    pub(super) fn fail_at(&self, context: &NativeCallContext<'_>, failure: Failure) -> Thrown {
+        let file = context.call_source().unwrap_or_default();
+        let trace = Trace::at(file, &self.facts.phase, context.call_position());
+        self.fail(Failure { trace: Some(trace), ..failure });
+        Stop::Failed.thrown()
+    }
+
+    fn stop_late(&self) {
+        let frame = self.frame();
+        let what = if frame.in_defer { "what was deferred in the phase" } else { "the phase" };
+        let message = format!("the time limit of {what} `{}` has passed", self.facts.phase);
+        let (label, order) = (frame.label.clone(), frame.order.clone());
+        // Another task may have seen it at the same moment.
+        if self.note(Stop::TimedOut) {
+            let failure = Failure { label, order, ..Failure::new(message) };
+            frame.ending.add([Failure { is_timeout: true, is_plain: true, ..failure }]);
+        }
     }
 
     /// The same as an error.
@@ -164,21 +194,15 @@ impl Session {
     /// What a script is told that does not get what it asked for: it can catch a refusal, and
     /// nothing else. A failure of the machinery comes before a time limit, which it may have used up.
     pub(super) fn denied(&self, denied: Denied) -> Thrown {
-        match (self.stop(), denied) {
-            (Some(Stop::Canceled), _) => Stop::Canceled.thrown(),
-            (_, Denied::Fault(error)) => Stop::Fault(Arc::new(error)).thrown(),
-            (Some(stop), _) => stop.thrown(),
-            (None, Denied::Refused(error)) => throw(error.report()),
-            (None, Denied::LeftOut(error)) => {
+        match (denied, self.stop()) {
+            (Denied::Fault(error), _) => self.stop_with(Stop::Fault(Arc::new(error))),
+            (_, Some(stop)) => stop.thrown(),
+            (Denied::Refused(error), None) => throw(error.report()),
+            (Denied::LeftOut(error), None) => {
                 let reason = error.message().to_owned();
-                Stop::Skip { by: LeftOutBy::Secret, reason }.thrown()
+                self.stop_with(Stop::Skip { by: LeftOutBy::Secret, reason })
             }
         }
-    }
-
-    /// What already stops the phase, or else this.
-    pub(super) fn stopped_or(&self, stop: Stop) -> Thrown {
-        self.stop().unwrap_or(stop).thrown()
     }
 
     /// Refuses a function that does more than look things up where no more is allowed.
@@ -192,9 +216,15 @@ impl Session {
         }
     }
 
-    /// Whether a limit that holds here has passed.
-    pub(super) fn is_late(&self) -> bool {
-        self.frame().deadline.is_some_and(|deadline| self.now() >= deadline)
+    /// Notes that something is done now, and stops if that must not be any more.
+    pub(super) fn act(&self) -> Result<(), Thrown> {
+        self.check()?;
+        self.acted.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    pub(super) fn has_acted(&self) -> bool {
+        self.acted.load(Ordering::SeqCst)
     }
 
     /// What time it is, or would be where nothing waits.
@@ -219,12 +249,22 @@ impl Session {
         }
     }
 
-    fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Frame>>> {
+    /// Notes that the script has read a property of `ctx` that others chose.
+    pub(super) fn read(&self, property: &'static str) {
+        self.untrusted.read(&self.facts, property);
+    }
+
+    /// Notes that it has got a text that may hold what another step read.
+    pub(super) fn read_in(&self, text: &str) {
+        self.untrusted.read_in(&self.facts, text);
+    }
+
+    fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Arc<Frame>>>> {
         self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What holds for this thread now.
-    pub(super) fn frame(&self) -> Frame {
+    pub(super) fn frame(&self) -> Arc<Frame> {
         let frames = self.frames();
         let stack = frames.get(&thread::current().id());
         stack.and_then(|stack| stack.last()).cloned().unwrap_or_default()
@@ -232,16 +272,17 @@ impl Session {
 
     /// The same for a request to the embedding program.
     pub(super) fn limits(&self) -> RequestLimits {
-        let Frame { deadline, label, .. } = self.frame();
-        RequestLimits { deadline, label, cleanup: self.is_cleaning() }
+        let frame = self.frame();
+        let (deadline, label) = (frame.deadline, frame.label.clone());
+        RequestLimits { deadline, label, cleanup: frame.in_defer }
     }
 
     /// Begins the work of a thread of its own.
     pub(super) fn enter_thread(&self, frame: Frame) {
-        self.frames().insert(thread::current().id(), vec![frame]);
+        self.frames().insert(thread::current().id(), vec![Arc::new(frame)]);
     }
 
-    /// Takes as many threads for branches as are free, of so many that the phase may have; they
+    /// Takes as many threads for tasks as are free, of so many that the phase may have; they
     /// are given back by [`give_threads`](Self::give_threads).
     pub(super) fn take_threads(&self, wanted: usize, max: usize) -> usize {
         let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -265,38 +306,156 @@ impl Session {
         let outer = {
             let mut frames = self.frames();
             let stack = frames.entry(id).or_default();
-            stack.push(frame);
+            stack.push(Arc::new(frame));
             stack.len() - 1
         };
-        let done = work();
-        let mut frames = self.frames();
-        match outer {
-            0 => drop(frames.remove(&id)),
-            // A panic in between may have left frames of its own.
-            _ => frames.entry(id).or_default().truncate(outer),
-        }
-        done
+        let _restored = Restored { session: self, id, outer };
+        work()
     }
 
+    /// Does something under other limits or another label, and where it ends, however it ends, what
+    /// was deferred in it.
+    pub(super) fn scope(
+        &self,
+        engine: &Engine,
+        frame: Frame,
+        work: impl FnOnce() -> Result<Dynamic, Thrown>,
+    ) -> Result<Dynamic, Thrown> {
+        let frame = Frame { deferred: Arc::default(), ..frame };
+        self.within(frame, || {
+            let ended = self.guarded(work);
+            let failures = self.clean_up(engine);
+            self.settle(ended, failures)
+        })
+    }
+
+    /// A panic of the engine's, of a function's or of the host's is an error like any other.
+    fn guarded(&self, work: impl FnOnce() -> Result<Dynamic, Thrown>) -> Result<Dynamic, Thrown> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let message = format!("the script could not go on: {}", panic_text(&*panic));
+            let fault = Arc::new(Error::new(ErrorKind::Panic, message));
+            Err(self.stop_with(Stop::Fault(fault)))
+        })
+    }
+
+    /// Has a function called when the scope that it is called in ends.
     pub(super) fn defer(&self, deferred: Deferred) {
-        self.deferred.lock().unwrap_or_else(PoisonError::into_inner).push(deferred);
+        let frame = self.frame();
+        frame.deferred.lock().unwrap_or_else(PoisonError::into_inner).push(deferred);
     }
 
-    /// What was deferred last and has not run.
-    pub(super) fn take_deferred(&self) -> Option<Deferred> {
-        self.deferred.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    /// Calls what was deferred in this scope, last first, each whatever became of the others; gives
+    /// back what failed. A first cancel does not stop them, and they have limits of their own. A
+    /// deployment that waits has done nothing, so that there is nothing to clean up.
+    fn clean_up(&self, engine: &Engine) -> Vec<Failure> {
+        let outer = self.frame();
+        let limit = self.script.as_ref().map_or(CLEANING_MAX, |script| script.timeout);
+        let deadline = self.now().checked_add(limit);
+        let mut failures = Vec::new();
+        let next = || outer.deferred.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while !matches!(outer.ending.stop(), Some(Stop::Waits(_)))
+            && let Some(deferred) = next()
+        {
+            let ending = Ending::with_deadline(deadline);
+            let frame = Frame {
+                deadline,
+                label: deferred.label(),
+                in_task: false,
+                in_defer: true,
+                // After all tasks that were begun where it was deferred.
+                order: [&*outer.order, &[u32::MAX]].concat(),
+                ending: ending.clone(),
+                ..Frame::default()
+            };
+            self.within(frame.clone(), || {
+                let ended = self.scope(engine, frame, || deferred.call(engine));
+                failures.extend(ended.err().map(|error| self.failures(&error)).unwrap_or_default());
+            });
+            outer.ending.take_over(&ending);
+        }
+        failures
     }
 
-    /// From here on deferred functions clean up: a first cancel does not stop them, and they have
-    /// limits of their own.
-    pub(super) fn begin_cleaning(&self, deadline: Option<Instant>) {
-        self.cleaning.store(true, Ordering::SeqCst);
-        self.enter_thread(Frame { deadline, ..Frame::default() });
+    /// How something ended in which this failed as well.
+    pub(super) fn settle(
+        &self,
+        ended: Result<Dynamic, Thrown>,
+        more: Vec<Failure>,
+    ) -> Result<Dynamic, Thrown> {
+        let ending = self.frame().ending.clone();
+        let is_limit = ended.as_ref().is_err_and(|error| is_limit(error));
+        if ending.stop().is_none() && more.is_empty() && !is_limit {
+            return ended;
+        }
+        let (mut failures, stop) = match &ended {
+            Ok(_) => (Vec::new(), None),
+            Err(error) => (self.failures(error), Stop::of(error)),
+        };
+        failures.extend(more);
+        match (ending.stop(), stop) {
+            // Nothing can catch it any more.
+            (Some(over), _) => {
+                ending.add(failures);
+                Err(over.thrown())
+            }
+            (None, Some(_)) => Err(Stop::BlockTimedOut(failures).thrown()),
+            (None, None) => Err(Failures::thrown(failures)),
+        }
     }
 
-    pub(super) fn is_cleaning(&self) -> bool {
-        self.cleaning.load(Ordering::SeqCst)
+    /// What failed, if this is the error that something ended with.
+    pub(super) fn failures(&self, error: &EvalAltResult) -> Vec<Failure> {
+        match Stop::of(error) {
+            Some(Stop::BlockTimedOut(failures)) => return failures,
+            Some(_) => return Vec::new(),
+            None => self.look_at_error(error),
+        }
+        let file = self.script.as_ref().map_or("", |script| &*script.main.source.name);
+        let whole = Failure::of(error, (file, &self.facts.phase), self.script.as_ref());
+        if is_limit(error) {
+            self.fail(whole);
+            return Vec::new();
+        }
+        let frame = self.frame();
+        let Some(mut failures) = Failures::of(error) else {
+            let (label, order) = (frame.label.clone(), frame.order.clone());
+            return vec![Failure { label, order, ..whole }];
+        };
+        for failure in &mut failures {
+            match (&mut failure.trace, &whole.trace) {
+                (Some(trace), Some(outer)) => trace.called_from(outer),
+                (trace, outer) => trace.clone_from(outer),
+            }
+        }
+        failures
     }
+
+    /// Whether a script cannot go on after this error.
+    pub(super) fn is_final(&self, error: &EvalAltResult) -> bool {
+        Stop::of(error).is_some() || is_limit(error) || self.frame().ending.stop().is_some()
+    }
+}
+
+/// Takes the frames away that something was done in, if by a panic.
+struct Restored<'a> {
+    session: &'a Session,
+    id: ThreadId,
+    outer: usize,
+}
+
+impl Drop for Restored<'_> {
+    fn drop(&mut self) {
+        let mut frames = self.session.frames();
+        match self.outer {
+            0 => drop(frames.remove(&self.id)),
+            outer => frames.entry(self.id).or_default().truncate(outer),
+        }
+    }
+}
+
+/// True of the limits of the language itself: steps, memory, depth.
+fn is_limit(error: &EvalAltResult) -> bool {
+    !error.unwrap_inner().is_catchable() && Stop::of(error).is_none()
 }
 
 /// A text that no script holds by chance.

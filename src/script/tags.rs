@@ -10,10 +10,12 @@ use super::{
     context::Context,
     functions,
     imports::Unit,
+    literals::placeholder_at,
     load::parser,
     message, registry,
     session::{Frame, Session, Stop, Thrown, throw},
     source::Source,
+    untrusted::Parts,
 };
 use crate::{
     error::{Error, Position},
@@ -23,18 +25,56 @@ use crate::{
     step::{Facts, Host},
 };
 
+/// Stands for `<%`.
+const ESCAPED: &str = "<%%";
+
 /// More is no expression that a person would put into a tag; it also bounds what parsing it costs.
 const BYTES_MAX: usize = 4096;
 
-/// Fills the tags of a text that a script runs.
-pub(super) fn fill(engine: &Engine, session: &Arc<Session>, text: &str) -> Result<String, Thrown> {
-    if !text.contains("<%") {
+/// Fills the placeholders of a text that a script runs: those alone that the script has written,
+/// whole and in one literal. Any other `<%` is a part of a value, and no value is a template. So are
+/// those in `data`, the parts of the text that are others' words.
+pub(super) fn fill(
+    engine: &Engine,
+    session: &Arc<Session>,
+    text: &str,
+    data: &Parts,
+) -> Result<String, Thrown> {
+    let Some(script) = session.script.as_ref().filter(|_| text.contains("<%")) else {
         return Ok(text.to_owned());
+    };
+    let cover = script.literals().cover(text);
+    let (mut filled, mut from) = (String::with_capacity(text.len()), 0);
+    while let Some(at) = text[from..].find("<%").map(|at| from + at) {
+        filled.push_str(&text[from..at]);
+        let placeholder = placeholder_at(text, at);
+        let placeholder = placeholder.filter(|it| script.literals().hold_placeholder(it));
+        let escape = at..at + ESCAPED.len();
+        let (value, end) = match placeholder {
+            Some(it) if !data.hold(&(at..at + it.len())) => {
+                (value_of(engine, session, it)?, at + it.len())
+            }
+            None if text[at..].starts_with(ESCAPED)
+                && cover.has_in_one_literal(&escape)
+                && !data.hold(&escape) =>
+            {
+                ("<%".to_owned(), escape.end)
+            }
+            _ => ("<%".to_owned(), at + "<%".len()),
+        };
+        filled.push_str(&value);
+        from = end;
     }
-    if names_ref(text) {
+    filled.push_str(&text[from..]);
+    Ok(filled)
+}
+
+/// What a placeholder of a script becomes.
+fn value_of(engine: &Engine, session: &Arc<Session>, placeholder: &str) -> Result<String, Thrown> {
+    if names_ref(placeholder) {
         session.host.asked_for_ref();
     }
-    let template = Template::new(text, Position::new(1, 1));
+    let template = Template::new(placeholder, Position::new(1, 1));
     let stopped = Cell::new(None);
     let filled = interpolate_expressions(&template, &session.vars, "", &|expression| {
         evaluate(engine, session, expression, &stopped)
@@ -87,7 +127,7 @@ fn evaluate(
         scope.push_constant(name, session.vars.get(name).unwrap_or_default().to_owned());
     }
     let ast = parse(engine, &scope, expression)?;
-    let frame = Frame { in_tag: true, ..session.frame() };
+    let frame = Frame { in_tag: true, ..Frame::clone(&session.frame()) };
     let value = session.within(frame, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast));
     let value = value.map_err(|error| {
         stopped.set(Stop::of(&error));

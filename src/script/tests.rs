@@ -105,6 +105,14 @@ impl Host for Recorder {
         Ok(None)
     }
 
+    fn exists(&self, _: &str) -> Result<bool, Denied> {
+        Ok(false)
+    }
+
+    fn read(&self, path: &str) -> Result<String, Denied> {
+        Err(Denied::refused(format!("there is no `{path}`")))
+    }
+
     fn has_program(&self, _: &str) -> bool {
         false
     }
@@ -172,7 +180,7 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
     assert_eq!(host.commands.lock().unwrap().len(), 5);
     for (late, why) in [
         ("sh(\"x\"); approve(\"?\");", "`approve` comes before any command"),
-        ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "not stand in a branch"),
+        ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "in a task of `parallel`"),
     ] {
         let text = format!("fn deploy(ctx) {{ {late} }}");
         let host = Arc::new(Recorder { approved: true, ..Recorder::default() });

@@ -1,6 +1,9 @@
 //! A command as a step asks for it, and how it ended.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
 
 use super::result::FailedCommand;
 use crate::{
@@ -36,6 +39,8 @@ pub(crate) struct StepCommand {
     pub(crate) shown: Shown,
     /// True if it cleans up, so that a first cancel does not stop it.
     pub(crate) cleanup: bool,
+    /// True once the step is over, so that no further attempt begins.
+    pub(crate) is_over: Arc<AtomicBool>,
 }
 
 impl StepCommand {
@@ -58,6 +63,7 @@ impl StepCommand {
             label: None,
             shown: Shown::All,
             cleanup: false,
+            is_over: Arc::default(),
         }
     }
 

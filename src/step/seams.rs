@@ -167,6 +167,12 @@ pub(crate) trait Host: Send + Sync {
     /// Returns the verdict of the first parent, as its word.
     fn previous(&self) -> Result<Option<String>, Error>;
 
+    /// True if the commit has something at this path, whatever its commands did to the export.
+    fn exists(&self, path: &str) -> Result<bool, Denied>;
+
+    /// Returns the contents of a file of the commit.
+    fn read(&self, path: &str) -> Result<String, Denied>;
+
     /// True if a program of this name is in `PATH`.
     fn has_program(&self, name: &str) -> bool;
 
@@ -287,6 +293,15 @@ pub(crate) trait Lookups: Send + Sync {
 
     /// Returns what the commit's tree has at a path, whose names are separated by `/`.
     fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error>;
+
+    /// The same for a step that asks what the commit has, which a pipeline test must know.
+    fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {
+        self.tree_entry(path)
+    }
+
+    /// Returns the contents of a regular file of the commit's tree; none if they are more than
+    /// 1 MiB.
+    fn tree_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error>;
 
     /// True if a command in the export would find a program of this name in this `PATH`.
     fn has_program(&self, name: &str, path: &OsStr) -> bool;

@@ -123,6 +123,8 @@ mod retest;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
+mod script_api;
+#[cfg(feature = "rhai")]
 mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
@@ -134,6 +136,8 @@ mod script_plan;
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
+#[cfg(feature = "rhai")]
+mod script_untrusted;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod shared_accounts;
 #[cfg(feature = "cli")]

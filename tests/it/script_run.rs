@@ -16,24 +16,24 @@ use crate::{
 };
 
 /// What one run of HEAD showed and left.
-struct Ran {
-    record: Record,
-    output: String,
+pub(crate) struct Ran {
+    pub(crate) record: Record,
+    pub(crate) output: String,
 }
 
 impl Ran {
-    fn error(&self, step: &str) -> String {
+    pub(crate) fn error(&self, step: &str) -> String {
         let step = self.record.steps.iter().find(|it| it.name.as_str() == step).unwrap();
         step.error.clone().unwrap_or_default()
     }
 
-    fn commands(&self) -> Vec<&str> {
+    pub(crate) fn commands(&self) -> Vec<&str> {
         let commands = self.record.steps.iter().flat_map(|step| &step.commands);
         commands.map(|command| command.command.as_str()).collect()
     }
 }
 
-fn run_with(repo: &TestRepo, set: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Ran {
+pub(crate) fn run_with(repo: &TestRepo, set: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Ran {
     let engine = set(Engine::builder(repo.path())).open().unwrap();
     let mut output = Vec::new();
     let mut observer = |event: &Event| {
@@ -47,14 +47,14 @@ fn run_with(repo: &TestRepo, set: impl FnOnce(EngineBuilder) -> EngineBuilder) -
     Ran { record, output: String::from_utf8(output).unwrap() }
 }
 
-fn script(text: &str) -> TestRepo {
+pub(crate) fn script(text: &str) -> TestRepo {
     let repo = TestRepo::new();
     repo.write(".tinyci.rhai", text);
     repo.commit("script");
     repo
 }
 
-fn run(text: &str) -> Ran {
+pub(crate) fn run(text: &str) -> Ran {
     run_with(&script(text), |builder| builder)
 }
 
@@ -119,14 +119,14 @@ fn a_failing_command_fails_its_phase_with_place_line_and_caret() {
 }
 
 /// The error of a build whose script has this as its body.
-fn build_error(body: &str) -> String {
+pub(crate) fn build_error(body: &str) -> String {
     let ran = run(&format!("fn build(ctx) {{\n{body}\n}}"));
     assert_eq!(ran.record.outcome, Outcome::Failure, "{body}: {:?}", ran.record);
     ran.error("build")
 }
 
 /// The output of a build whose script has this as its body.
-fn build_output(body: &str) -> String {
+pub(crate) fn build_output(body: &str) -> String {
     let ran = run(&format!("fn build(ctx) {{\n{body}\n}}"));
     assert_eq!(ran.record.outcome, Outcome::Success, "{body}: {}", ran.error("build"));
     ran.output

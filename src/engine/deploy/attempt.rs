@@ -31,9 +31,10 @@ use crate::{
     outcome::Outcome,
     pipeline::Phase,
     process::{Guard, account_name, own_account},
-    record::{Record, StepRecord},
+    record::Record,
     repo::Repo,
     request_context::RequestContext,
+    step::StepResult,
     workspace::{Build, DeployLock, ExportPlace, JobStamp, Occupied},
 };
 
@@ -448,12 +449,8 @@ impl<'a> Attempt<'a> {
         self.site.workspace.build(&self.candidate.commit.build_name())
     }
 
-    /// Runs the phase in the commit's export. Says whether it waits for an approval.
-    fn phase(
-        &mut self,
-        occupied: Occupied,
-        voice: &mut Voice,
-    ) -> Result<(StepRecord, bool), Error> {
+    /// Runs the phase in the commit's export.
+    fn phase(&mut self, occupied: Occupied, voice: &mut Voice) -> Result<StepResult, Error> {
         let (build, _occupied) = self.prepare(occupied, voice)?;
         build.export_name().clone_into(&mut self.deployment.export);
         let (site, candidate) = (self.site, &self.candidate);
@@ -466,9 +463,7 @@ impl<'a> Attempt<'a> {
         }
         let result = steps.step(Phase::Deploy.into(), Outcome::Success);
         self.discard(&steps, &build, voice)?;
-        let result = result
-            .ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))?;
-        Ok((result.record, result.waits))
+        result.ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))
     }
 
     /// Removes the export that was deployed, if the script wants that and nothing else needs it.
@@ -578,11 +573,11 @@ impl<'a> Attempt<'a> {
     }
 
     /// What the deployment came to.
-    fn judge(&mut self, ended: Result<(StepRecord, bool), Error>, voice: &mut Voice) {
+    fn judge(&mut self, ended: Result<StepResult, Error>, voice: &mut Voice) {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
-        let (record, waits) = match ended {
+        let StepResult { record, waits, acted, reason, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 voice.warn(error.report());
@@ -597,6 +592,8 @@ impl<'a> Attempt<'a> {
         deployment.outcome = match record.outcome {
             _ if waits => DeployOutcome::Waiting,
             Outcome::Success => DeployOutcome::Success,
+            // What it did before it ended stands, as after any other that did not succeed.
+            Outcome::Skipped if acted => DeployOutcome::Failure,
             Outcome::Skipped => DeployOutcome::Skipped,
             Outcome::Canceled => DeployOutcome::Canceled,
             Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict => DeployOutcome::Failure,
@@ -608,6 +605,10 @@ impl<'a> Attempt<'a> {
         };
         if !deployment.outcome.passed() {
             deployment.reason = record.error.clone().or_else(command);
+        }
+        if record.outcome == Outcome::Skipped && acted && !waits {
+            let why = reason.unwrap_or_default();
+            deployment.reason = Some(format!("skipped only after it had acted: {why}"));
         }
         if waits {
             self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), voice);

@@ -160,7 +160,7 @@ impl DryEffects {
             return Ok(TreeEntry::Unknown);
         }
         let found = in_tree(below, &|path| self.lookups.tree_entry(path))?;
-        Ok(found.unwrap_or(TreeEntry::Unknown))
+        Ok(found.map_or(TreeEntry::Unknown, |found| found.entry))
     }
 
     /// How a command ends that certainly cannot be started.

@@ -17,7 +17,8 @@ use std::{
 use super::{
     conditions::{Unmet, ignored},
     context::Judge,
-    output::{AttemptOutput, KeptOutput},
+    files,
+    output::{AttemptOutput, Hidden, KeptOutput},
     paths::below_export,
 };
 use crate::{
@@ -171,9 +172,13 @@ impl Host for StepHost {
         };
         let mut attempt = 0;
         loop {
-            let end = self.attempt(command, cwd.clone())?;
+            let (end, hidden) = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
-            if is_over || self.is_late(command.deadline) {
+            let step_is_over = || command.is_over.load(Ordering::SeqCst);
+            if is_over || step_is_over() || self.is_late(command.deadline) {
+                if !end.passed {
+                    hidden.show(self, command);
+                }
                 return Ok(end);
             }
             attempt += 1;
@@ -185,7 +190,12 @@ impl Host for StepHost {
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
             if let Some(exit) = self.stopped(command) {
+                hidden.show(self, command);
                 return Ok(CommandEnd { exit, ..end });
+            }
+            if step_is_over() {
+                hidden.show(self, command);
+                return Ok(end);
             }
         }
     }
@@ -345,6 +355,14 @@ impl Host for StepHost {
         self.memory.previous(&*self.lookups)
     }
 
+    fn exists(&self, path: &str) -> Result<bool, Denied> {
+        files::exists(path, &*self.lookups)
+    }
+
+    fn read(&self, path: &str) -> Result<String, Denied> {
+        files::read(path, &*self.lookups)
+    }
+
     fn has_program(&self, name: &str) -> bool {
         !name.contains('/') && self.lookups.has_program(name, search_path(&self.env))
     }
@@ -358,7 +376,7 @@ impl Host for StepHost {
     }
 
     fn decided(&self, predicate: &str, answer: bool, at: &str) {
-        let (question, at) = (predicate.to_owned(), at.to_owned());
+        let (question, at) = (self.masks.apply(predicate), at.to_owned());
         self.note(Act::Decision { question, answer, at });
     }
 
@@ -373,8 +391,8 @@ impl StepHost {
         below_export(below, &|path| self.lookups.tree_entry(path))
     }
 
-    /// Runs a command once.
-    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<CommandEnd, Denied> {
+    /// Runs a command once. Gives back what of its output was not shown.
+    fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<(CommandEnd, Hidden), Denied> {
         let prepared = self.prepared(command, cwd);
         let view = self.view(command.cleanup);
         let mut output = AttemptOutput::new(self, command);
@@ -383,7 +401,7 @@ impl StepHost {
             let mut take = |piece: Output| output.take(piece);
             self.effects.command(&prepared, command.output, &mut take, &view)
         }));
-        let KeptOutput { stdout, stderr, tail } = output.finish();
+        let KeptOutput { stdout, stderr, tail, hidden } = output.finish();
         let ended = ended.unwrap_or_else(|panic| {
             let message = format!("the executor panicked: {}", panic_text(&*panic));
             Err(Error::new(ErrorKind::Panic, message))
@@ -402,7 +420,7 @@ impl StepHost {
         let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
         let is_cut_short = exit == Exit::TimedOut && self.is_late(command.deadline);
         *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
-        Ok(end)
+        Ok((end, hidden))
     }
 
     fn prepared(&self, command: &StepCommand, cwd: PathBuf) -> Command {
@@ -428,7 +446,8 @@ impl StepHost {
             return dry.set_waited(dry.waited().saturating_add(time));
         }
         let begun = Instant::now();
-        while self.stopped(command).is_none() {
+        let is_over = || command.is_over.load(Ordering::SeqCst) || self.stopped(command).is_some();
+        while !is_over() {
             let rest = time.saturating_sub(begun.elapsed());
             if rest.is_zero() {
                 return;

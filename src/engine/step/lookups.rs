@@ -45,6 +45,10 @@ impl Lookups for RepoLookups {
         Repo::open(&self.root)?.tree_entry(self.commit.id, path)
     }
 
+    fn tree_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        Repo::open(&self.root)?.tree_file(self.commit.id, path)
+    }
+
     fn has_program(&self, name: &str, path: &OsStr) -> bool {
         find_program(name, &self.export_dir, path).is_ok()
     }

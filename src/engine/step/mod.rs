@@ -7,6 +7,7 @@
 //! | `end` | how the parts of a step end |
 //! | `output` | a command's output on its way out |
 //! | `paths` | which paths stay in the export |
+//! | `files` | what `exists` and `read` say of the commit's files |
 //! | `conditions` | `when` |
 //! | `lookups` | what the repository says of the commit |
 //! | `real` | what acts in a run and in a deployment |
@@ -21,6 +22,7 @@ mod conditions;
 mod context;
 mod dry;
 mod end;
+mod files;
 mod host;
 mod lookups;
 mod output;

@@ -1,6 +1,8 @@
 //! The output of one attempt at a command: masked and labeled on its way out, and kept as far as
 //! the step asks for it.
 
+use std::collections::VecDeque;
+
 use super::host::StepHost;
 use crate::{
     executor::{Output, Stream},
@@ -14,6 +16,9 @@ const LINE_BYTES_MAX: usize = 16 << 10;
 /// How much of the end of a command's output is kept for what comes after it.
 const TAIL_BYTES_MAX: usize = 2 << 10;
 
+/// How much of the end of what a command keeps back is shown once it has failed.
+const HIDDEN_BYTES_MAX: usize = 64 << 10;
+
 /// The output of one attempt.
 pub(super) struct AttemptOutput<'a> {
     host: &'a StepHost,
@@ -24,6 +29,7 @@ pub(super) struct AttemptOutput<'a> {
     stdout: OneStream,
     stderr: OneStream,
     tail: Vec<u8>,
+    hidden: Hidden,
 }
 
 /// One of its streams.
@@ -34,6 +40,51 @@ struct OneStream {
     given: Vec<u8>,
 }
 
+/// The end of what is not shown, masked: it is, should the command fail.
+#[derive(Default)]
+pub(super) struct Hidden {
+    pieces: VecDeque<(Stream, Vec<u8>)>,
+    bytes: usize,
+    /// How many bytes were let go in front of it.
+    lost: usize,
+}
+
+impl Hidden {
+    fn push(&mut self, stream: Stream, bytes: Vec<u8>) {
+        self.bytes += bytes.len();
+        match self.pieces.back_mut() {
+            Some((of, last)) if *of == stream => last.extend(bytes),
+            _ => self.pieces.push_back((stream, bytes)),
+        }
+        while self.bytes > HIDDEN_BYTES_MAX {
+            let over = self.bytes - HIDDEN_BYTES_MAX;
+            let Some((_, first)) = self.pieces.front_mut() else { return };
+            let gone = over.min(first.len());
+            first.drain(..gone);
+            (self.bytes, self.lost) = (self.bytes - gone, self.lost + gone);
+            if first.is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+    }
+
+    /// Shows it as the output of a command.
+    pub(super) fn show(self, host: &StepHost, command: &StepCommand) {
+        let command = StepCommand { shown: Shown::All, ..command.clone() };
+        let mut output = AttemptOutput::new(host, &command);
+        if self.lost > 0 {
+            let line = format!("… ({} bytes before this are not shown)\n", self.lost);
+            output.show(Stream::Stdout, line.into_bytes(), false);
+        }
+        for (stream, bytes) in self.pieces {
+            output.show(stream, bytes, false);
+        }
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            output.show(stream, Vec::new(), true);
+        }
+    }
+}
+
 /// What is kept of it.
 pub(super) struct KeptOutput {
     /// Raw.
@@ -41,6 +92,7 @@ pub(super) struct KeptOutput {
     pub(super) stderr: Vec<u8>,
     /// Masked.
     pub(super) tail: String,
+    pub(super) hidden: Hidden,
 }
 
 impl<'a> AttemptOutput<'a> {
@@ -58,6 +110,7 @@ impl<'a> AttemptOutput<'a> {
             stdout: stream(),
             stderr: stream(),
             tail: Vec::new(),
+            hidden: Hidden::default(),
         }
     }
 
@@ -81,6 +134,7 @@ impl<'a> AttemptOutput<'a> {
             stdout: self.stdout.given,
             stderr: self.stderr.given,
             tail: String::from_utf8_lossy(&self.tail).into_owned(),
+            hidden: self.hidden,
         }
     }
 
@@ -101,6 +155,10 @@ impl<'a> AttemptOutput<'a> {
             Shown::Nothing => true,
         };
         if hidden {
+            // A script that takes a failure into its own hands has the output for it.
+            if self.asks != OutputUse::Given {
+                self.hidden.push(stream, bytes);
+            }
             return;
         }
         if self.prefix.is_empty() {
@@ -139,6 +197,19 @@ fn labeled_lines(prefix: &str, held: &mut Vec<u8>, last: bool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_is_hidden_the_end_is_kept() {
+        let mut hidden = Hidden::default();
+        for line in 0..20_000 {
+            let stream = if line % 2 == 0 { Stream::Stdout } else { Stream::Stderr };
+            hidden.push(stream, format!("{line:05}\n").into_bytes());
+        }
+        assert_eq!((hidden.bytes, hidden.lost), (HIDDEN_BYTES_MAX, 120_000 - HIDDEN_BYTES_MAX));
+        let kept: Vec<u8> = hidden.pieces.into_iter().flat_map(|(_, bytes)| bytes).collect();
+        assert_eq!(kept.len(), HIDDEN_BYTES_MAX);
+        assert!(kept.ends_with(b"19998\n19999\n"));
+    }
 
     #[test]
     fn labeled_output_comes_in_whole_lines() {

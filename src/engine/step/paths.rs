@@ -24,19 +24,29 @@ pub(super) fn below_export(
     found.map(|_| PathBuf::from(below)).ok_or_else(|| leads_out(below))
 }
 
-/// What a commit's tree has at a path, with links followed; none if it leads out. Where something
-/// else than a directory stands on the way, that is what it leads to.
+/// What a path leads to in a commit's tree, with links followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// What stands there; if something else than a directory stands on the way, that.
+    pub(super) entry: TreeEntry,
+    /// The path without links.
+    pub(super) path: String,
+    /// True if the path goes on behind what is not a directory, where there is nothing.
+    pub(super) goes_on: bool,
+}
+
+/// What a commit's tree has at a path; none if it leads out.
 pub(super) fn in_tree(
     below: &str,
     entry: &dyn Fn(&str) -> Result<TreeEntry, Error>,
-) -> Result<Option<TreeEntry>, Error> {
+) -> Result<Option<Found>, Error> {
     if !stays_below(below) {
         return Ok(None);
     }
     // What is still to be walked, its next part last, and where the walk stands.
     let mut rest: Vec<String> = parts(below);
     let mut done: Vec<String> = Vec::new();
-    let (mut found, mut links) = (TreeEntry::Directory, 0);
+    let (mut found, mut links, mut goes_on) = (TreeEntry::Directory, 0, false);
     while let Some(part) = rest.pop() {
         match part.as_str() {
             "" | "." => continue,
@@ -54,11 +64,11 @@ pub(super) fn in_tree(
                 rest.extend(parts(&target));
             }
             here if found == TreeEntry::Directory => found = here,
-            // Behind what is no directory there is nothing; but the path may yet lead out.
-            _ => {}
+            // The path may yet lead out.
+            _ => goes_on = true,
         }
     }
-    Ok(Some(found))
+    Ok(Some(Found { entry: found, path: done.join("/"), goes_on }))
 }
 
 /// The parts of a path, the first one last.
@@ -114,9 +124,12 @@ mod tests {
             ("nowhere", TreeEntry::Absent),
             ("nowhere/file", TreeEntry::Absent),
         ] {
-            assert_eq!(in_tree(below, &entry).ok().flatten(), Some(expected), "{below}");
+            let found = in_tree(below, &entry).ok().flatten().map(|found| found.entry);
+            assert_eq!(found, Some(expected), "{below}");
         }
         assert_eq!(in_tree("file/../..", &entry).ok(), Some(None));
+        let behind = in_tree("to-file/x", &entry).ok().flatten();
+        assert_eq!(behind.map(|it| (it.path, it.goes_on)), Some(("file/x".to_owned(), true)));
     }
 
     #[test]

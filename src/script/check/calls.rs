@@ -10,7 +10,10 @@ use super::{
 use crate::{
     duration::parse_duration,
     pipeline::stays_below,
-    script::registry::{self, COMMAND_OPTIONS, RETRY_OPTIONS},
+    script::{
+        registry::{self, ScriptOption},
+        types::Type,
+    },
     suggestion::did_you_mean,
 };
 
@@ -178,14 +181,12 @@ fn constant(statement: &Stmt) -> Option<&str> {
 fn arguments(call: &FnCallExpr, findings: &mut Findings<'_>) {
     let Some(function) = registry::function(&call.name) else { return };
     for (parameter, argument) in function.params.iter().zip(&call.args) {
-        match *parameter {
-            "options" => {
-                let known =
-                    if function.name == "retry" { &RETRY_OPTIONS[..] } else { &COMMAND_OPTIONS };
-                options(known, argument, findings);
-            }
+        if let Type::Options(known) = parameter.takes {
+            options(known, argument, findings);
+        }
+        match parameter.name {
             "function" => called_too_early(function.name, argument, findings),
-            "limit" | "time" => time(parameter, argument, findings),
+            name @ ("limit" | "time") => time(name, argument, findings),
             "path" => below("path", argument, findings),
             "command" => not_empty(function.name, argument, findings),
             _ => {}
@@ -193,10 +194,10 @@ fn arguments(call: &FnCallExpr, findings: &mut Findings<'_>) {
     }
 }
 
-fn options(known: &[(&str, &str)], argument: &Expr, findings: &mut Findings<'_>) {
+fn options(known: &[ScriptOption], argument: &Expr, findings: &mut Findings<'_>) {
     let Expr::Map(map, _) = argument else { return };
     for (key, value) in &map.0 {
-        let names = known.iter().map(|option| option.0);
+        let names = known.iter().map(|option| option.name);
         if !names.clone().any(|name| name == key.name) {
             let hint = match did_you_mean(&key.name, names.clone()) {
                 hint if !hint.is_empty() => hint,

@@ -6,7 +6,10 @@ use super::{
     Findings,
     walk::{Body, variable},
 };
-use crate::{script::registry::PROPERTIES, suggestion::did_you_mean};
+use crate::{
+    script::{registry::PROPERTIES, types::Type},
+    suggestion::did_you_mean,
+};
 
 pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {
@@ -80,12 +83,16 @@ fn method(path: &str) -> Option<&'static str> {
 }
 
 /// What a property of the context holds.
-fn holds(path: &str) -> Option<&'static str> {
+fn holds(path: &str) -> Option<Type> {
     PROPERTIES.iter().find(|property| property.path == path).map(|property| property.holds)
 }
 
 fn is_object(path: &str) -> bool {
-    holds(path).is_some_and(|holds| holds.starts_with("object"))
+    match holds(path) {
+        Some(Type::Object(_)) => true,
+        Some(Type::OneOf(types)) => types.iter().any(|it| matches!(it, Type::Object(_))),
+        _ => false,
+    }
 }
 
 fn unknown(object: &str, name: &str) -> String {

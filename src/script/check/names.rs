@@ -134,8 +134,7 @@ impl<'a> Names<'a> {
     /// The API's functions, which nothing can replace, then the host's, then the language's.
     fn common(&self, name: &str) -> Option<Takes> {
         if let Some(function) = registry::function(name) {
-            let counts = (0..=function.params.len()).filter(|count| function.takes(*count));
-            return Some(Takes::Counts(counts.collect()));
+            return Some(Takes::Counts(function.counts().collect()));
         }
         if let Some(function) = self.host_function(name) {
             return Some(Takes::Counts(function.arguments.clone().collect()));

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Every key that can be given, in the order of the documentation.
-pub(super) const KEYS: [&str; 23] = [
+pub(super) const KEYS: [&str; 24] = [
     "sha",
     "tree",
     "branch",
@@ -41,6 +41,7 @@ pub(super) const KEYS: [&str; 23] = [
     "env",
     "remembered",
     "programs",
+    "files",
     "host",
 ];
 
@@ -61,6 +62,8 @@ pub(super) struct FakeCommit {
     pub(super) remembered: BTreeMap<String, Value>,
     /// The programs in `PATH`; any, where none are named.
     pub(super) programs: Option<Vec<String>>,
+    /// The texts of its files by their paths, if the test says which it has.
+    pub(super) files: Option<BTreeMap<String, String>>,
 }
 
 impl FakeCommit {
@@ -119,6 +122,7 @@ impl Default for FakeCommit {
             env: BTreeMap::new(),
             remembered: BTreeMap::new(),
             programs: None,
+            files: None,
         }
     }
 }
@@ -175,6 +179,7 @@ impl FakeCommit {
                 self.remembered = entries(key, value, of)?;
             }
             "programs" => self.programs = Some(texts(key, value)?),
+            "files" => self.files = Some(files(value)?),
             unknown => {
                 let hint = did_you_mean_or_list(unknown, &KEYS);
                 return Err(throw(format!("a commit has no `{unknown}`{hint}")));
@@ -245,6 +250,19 @@ fn entries<T>(
 ) -> Result<BTreeMap<String, T>, Thrown> {
     let map = value.read_lock::<Map>().ok_or_else(|| wrong(key, "a map", value))?;
     map.iter().map(|(name, value)| Ok((name.to_string(), of(name, value)?))).collect()
+}
+
+/// Texts by paths from the top of the repository.
+fn files(value: &Dynamic) -> Result<BTreeMap<String, String>, Thrown> {
+    let files = entries("files", value, text)?;
+    let odd = |path: &&String| path.split('/').any(|part| matches!(part, "" | "." | ".."));
+    match files.keys().find(odd) {
+        None => Ok(files),
+        Some(path) => Err(throw(format!(
+            "`{path}` cannot be a path of `files`: those are names with single `/` between them, \
+             such as `src/main.rs`"
+        ))),
+    }
 }
 
 fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {

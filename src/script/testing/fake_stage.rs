@@ -145,6 +145,27 @@ impl Lookups for FakeStage {
         Ok(TreeEntry::Unknown)
     }
 
+    fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {
+        let Some(files) = &self.commit.files else {
+            let message = format!(
+                "the script asks for `{path}` of the commit, and the test does not say which files \
+                 it has: `#{{ files: #{{ {path:?}: \"its text\" }} }}`"
+            );
+            return Err(self.tester.broken(message));
+        };
+        let below = format!("{path}/");
+        Ok(match files.contains_key(path) {
+            true => TreeEntry::File,
+            false if files.keys().any(|file| file.starts_with(&below)) => TreeEntry::Directory,
+            false => TreeEntry::Absent,
+        })
+    }
+
+    fn tree_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let text = self.commit.files.as_ref().and_then(|files| files.get(path));
+        Ok(text.map(|text| text.clone().into_bytes()))
+    }
+
     fn has_program(&self, name: &str, _: &OsStr) -> bool {
         self.commit.programs.as_ref().is_none_or(|known| known.iter().any(|it| it == name))
     }

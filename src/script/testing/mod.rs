@@ -128,7 +128,7 @@ impl Suite {
         let ended = called.and_then(|_| stage.expect_nothing_left(name));
         ended.map_err(|thrown| {
             let say = |error: &EvalAltResult| expectation::explain(error, &self.script, &stage);
-            report::located(&thrown, &self.script, (name, begin), "", say, &str::to_owned)
+            report::located(&thrown, &self.script, (name, begin), say)
         })
     }
 
@@ -137,9 +137,9 @@ impl Suite {
         let mut engine = limits::engine();
         methods::register(&mut engine);
         result::register(&mut engine);
-        for function in &registry::FUNCTIONS {
+        for function in registry::FUNCTIONS {
             let Some(message) = refusal(function.name) else { continue };
-            for arguments in function.required..=function.params.len() {
+            for arguments in function.counts() {
                 refuse(&mut engine, function.name, arguments, message.clone());
             }
         }

@@ -1,0 +1,47 @@
+//! `exists` and `read`: the files of the commit, as its tree has them. What a command made or changed
+//! in the export is not seen, so that a plan knows the answer too.
+
+use super::paths::{Found, in_tree};
+use crate::step::{Denied, Lookups, TreeEntry};
+
+pub(super) fn exists(path: &str, lookups: &dyn Lookups) -> Result<bool, Denied> {
+    let found = find(path, lookups)?;
+    Ok(!found.goes_on && matches!(found.entry, TreeEntry::Directory | TreeEntry::File))
+}
+
+pub(super) fn read(path: &str, lookups: &dyn Lookups) -> Result<String, Denied> {
+    let found = find(path, lookups)?;
+    match found.entry {
+        TreeEntry::File if !found.goes_on => {}
+        TreeEntry::Directory => {
+            return Err(Denied::refused(format!(
+                "`{path}` is a directory of the commit, or a submodule, and `read` takes a file"
+            )));
+        }
+        _ => {
+            return Err(Denied::refused(format!(
+                "the commit has no file `{path}`; what a command made is read with \
+                 `capture([\"cat\", {path:?}])`"
+            )));
+        }
+    }
+    let bytes = lookups.tree_file(&found.path).map_err(Denied::of_machinery)?;
+    let by_command = |why: &str| {
+        Denied::refused(format!(
+            "the file `{path}` of the commit {why}; let a command read it, such as \
+             `sh([\"cat\", {path:?}])`"
+        ))
+    };
+    let bytes = bytes.ok_or_else(|| by_command("has more than 1 MiB"))?;
+    String::from_utf8(bytes).map_err(|_| by_command("is not text in UTF-8"))
+}
+
+fn find(path: &str, lookups: &dyn Lookups) -> Result<Found, Denied> {
+    let found = in_tree(path, &|path| lookups.known_entry(path)).map_err(Denied::of_machinery)?;
+    found.ok_or_else(|| {
+        Denied::refused(format!(
+            "`{path}` leads out of the commit's files: name one by its path from the top of the \
+             repository"
+        ))
+    })
+}

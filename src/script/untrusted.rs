@@ -1,0 +1,297 @@
+//! What others chose, and the refusal of a shell's text that holds it as it is.
+//!
+//! A lint that stops, not a promise: a script can take a value apart and put it together again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    needles::Needles,
+    session::{Session, Thrown, throw},
+    shell_quotes::ShellQuotes,
+};
+use crate::{interpolate::is_safe, step::Facts};
+
+/// How much of a text an error shows on each side of what it is about.
+const SHOWN_CHARACTERS: usize = 40;
+
+/// Facts that every command finds in a variable of the same name, in capitals.
+const IN_VARIABLES: [&str; 5] = ["subject", "message", "author", "branch", "tag"];
+
+/// What a step's script knows of it.
+#[derive(Default)]
+pub(super) struct Untrusted(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// Each value that the script has read and that a shell might take for more than a word, with
+    /// the property of `ctx` that holds it.
+    values: BTreeMap<String, &'static str>,
+    /// What `q` made of texts that hold others' words.
+    quoted: BTreeSet<String>,
+    /// Looks for the values, until there are more of them.
+    search: Option<Arc<Search>>,
+}
+
+/// One pass over a text for all values.
+struct Search {
+    needles: Needles,
+    values: Vec<Value>,
+}
+
+#[derive(Clone)]
+struct Value {
+    text: String,
+    /// The property of `ctx` that holds it.
+    property: &'static str,
+    /// True if this is how it stands within a text that was quoted.
+    is_quoted: bool,
+}
+
+impl Untrusted {
+    /// Notes that the script has read a property of `ctx`.
+    pub(super) fn read(&self, facts: &Facts, property: &'static str) {
+        for (name, value) in facts.untrusted() {
+            // The subject is a part of the message.
+            if name == property || (name, property) == ("subject", "message") {
+                self.know(property, value);
+            }
+        }
+    }
+
+    /// Notes that the script has read the paths that changed.
+    pub(super) fn read_changes(&self, paths: &[String]) {
+        for path in paths {
+            self.know("changes", path);
+        }
+    }
+
+    /// Notes that the script has got a text that may have been made of what another step read.
+    pub(super) fn read_in(&self, facts: &Facts, text: &str) {
+        for (name, value) in facts.untrusted().filter(|(_, value)| text.contains(value)) {
+            self.know(name, value);
+        }
+    }
+
+    /// Notes what `q` made of a text.
+    pub(super) fn note_quoted(&self, facts: &Facts, text: &str, quoted: &str) {
+        let of_facts = || facts.untrusted().any(|(_, it)| !is_safe(it) && text.contains(it));
+        let of_values = || self.search().is_some_and(|search| search.finds_any(text));
+        if of_facts() || of_values() {
+            self.known().quoted.insert(quoted.to_owned());
+        }
+    }
+
+    fn know(&self, property: &'static str, value: &str) {
+        if value.is_empty() || is_safe(value) {
+            return;
+        }
+        let mut known = self.known();
+        if !known.values.contains_key(value) {
+            known.values.insert(value.to_owned(), property);
+            known.search = None;
+        }
+    }
+
+    /// What looks for all values, if there are any.
+    fn search(&self) -> Option<Arc<Search>> {
+        let mut known = self.known();
+        if known.search.is_none() && !known.values.is_empty() {
+            known.search = Some(Arc::new(Search::new(&known.values)));
+        }
+        known.search.clone()
+    }
+
+    /// The parts of a text that are what `q` made of others' words.
+    fn quoted_parts(&self, text: &str) -> Parts {
+        let known = self.known();
+        let (mut parts, mut from) = (Vec::new(), 0);
+        while let Some(begin) = text[from..].find('\'').map(|at| from + at) {
+            let (end, has_quotes) = quoted_end(text, begin);
+            let is_known = known.quoted.contains(&text[begin..end]);
+            if is_known {
+                parts.push(begin..end);
+            }
+            // A quote that `q` did not make may stand before one that it did.
+            from = if is_known || has_quotes { end } else { begin + 1 };
+        }
+        Parts::new(parts)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a text ends that has the form of what `q` makes and begins at this quote, and whether it
+/// has quotes within.
+fn quoted_end(text: &str, begin: usize) -> (usize, bool) {
+    const QUOTE_WITHIN: &str = r"'\''";
+    let (mut from, mut has_quotes) = (begin + 1, false);
+    while let Some(quote) = text[from..].find('\'').map(|at| from + at) {
+        if !text[quote..].starts_with(QUOTE_WITHIN) {
+            return (quote + 1, has_quotes);
+        }
+        (from, has_quotes) = (quote + QUOTE_WITHIN.len(), true);
+    }
+    (text.len(), has_quotes)
+}
+
+impl Search {
+    fn new(values: &BTreeMap<String, &'static str>) -> Self {
+        let plain = values.iter().map(|(text, property)| Value {
+            text: text.clone(),
+            property,
+            is_quoted: false,
+        });
+        let with_quotes = values.iter().filter(|(text, _)| text.contains('\''));
+        let quoted = with_quotes.map(|(text, property)| Value {
+            text: text.replace('\'', r"'\''"),
+            property,
+            is_quoted: true,
+        });
+        // Where a value is itself what another one is in quotes, it counts as the value.
+        let mut all: Vec<Value> = plain.chain(quoted).collect();
+        all.sort_by(|a, b| (&a.text, a.is_quoted).cmp(&(&b.text, b.is_quoted)));
+        all.dedup_by(|later, first| later.text == first.text);
+        Self { needles: Needles::new(all.iter().map(|it| &*it.text)), values: all }
+    }
+
+    fn finds_any(&self, text: &str) -> bool {
+        self.occurrences(text).any(|(value, _)| !value.is_quoted)
+    }
+
+    fn occurrences<'s>(
+        &'s self,
+        text: &'s str,
+    ) -> impl Iterator<Item = (&'s Value, Range<usize>)> + 's {
+        self.needles.ends(text).flat_map(move |(end, found)| {
+            found.filter_map(move |(index, start)| Some((self.values.get(index)?, start..end)))
+        })
+    }
+}
+
+/// Parts of a text.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// By their begin, each with the farthest end of it and those before it.
+    parts: Vec<(usize, usize)>,
+}
+
+impl Parts {
+    fn new(mut parts: Vec<Range<usize>>) -> Self {
+        parts.sort_by_key(|part| part.start);
+        let mut farthest = 0;
+        let parts = parts.into_iter().map(|part| {
+            farthest = farthest.max(part.end);
+            (part.start, farthest)
+        });
+        Self { parts: parts.collect() }
+    }
+
+    /// True if one of them holds all of this.
+    pub(super) fn hold(&self, part: &Range<usize>) -> bool {
+        self.around(part).is_some()
+    }
+
+    /// Where the last one begins that begins before this, if one holds all of it.
+    fn around(&self, part: &Range<usize>) -> Option<usize> {
+        let begun = self.parts.partition_point(|(begin, _)| *begin <= part.start);
+        let (begin, farthest) = self.parts.get(begun.checked_sub(1)?)?;
+        (*farthest >= part.end).then_some(*begin)
+    }
+}
+
+/// Refuses a text for a shell that holds, as it is, what others chose and a shell might run. Gives
+/// back the parts that are others' words and quoted.
+pub(super) fn check(session: &Session, text: &str) -> Result<Parts, Thrown> {
+    let search = session.untrusted.search();
+    let search = search.filter(|search| search.occurrences(text).next().is_some());
+    let Some((search, script)) = search.zip(session.script.as_ref()) else {
+        return Ok(Parts::default());
+    };
+    let (cover, quoted) = (script.literals().cover(text), session.untrusted.quoted_parts(text));
+    let (mut quotes, mut data) = (ShellQuotes::new(text), Vec::new());
+    let mut guilty: Option<(&Value, Range<usize>)> = None;
+    for (value, part) in search.occurrences(text) {
+        if cover.is_own(text, part.clone()) {
+            continue;
+        }
+        match quoted.around(&part) {
+            Some(word) if !quotes.take_word_at(word) => {
+                return Err(throw(quoted_twice(value, text, part)));
+            }
+            None if !value.is_quoted => {
+                // Of values that hold each other the largest is the one that was meant.
+                guilty =
+                    guilty.filter(|(_, other)| other.len() >= part.len()).or(Some((value, part)));
+            }
+            _ => data.push(part),
+        }
+    }
+    match guilty {
+        Some((value, part)) => Err(throw(refusal(value, text, part))),
+        None => Ok(Parts::new(data)),
+    }
+}
+
+fn refusal(value: &Value, text: &str, part: Range<usize>) -> String {
+    let property = value.property;
+    let (name, word) = (name(property), word(property));
+    let variable = match property {
+        _ if IN_VARIABLES.contains(&property) => {
+            format!("; every command also has it as \"$TINYCI_{}\"", property.to_uppercase())
+        }
+        _ => String::new(),
+    };
+    format!(
+        "this text holds {name} as it is, {}, and the shell would run what stands in it; pass it as \
+         an element of a list, `sh([\"program\", {word}])`, in a variable, \
+         `#{{ env: #{{ VALUE: {word} }} }}` for \"$VALUE\", or quoted, `q({word})`{variable}",
+        shown(text, part)
+    )
+}
+
+fn quoted_twice(value: &Value, text: &str, part: Range<usize>) -> String {
+    format!(
+        "this text holds {} in the quotes of `q` within other quotes, {}, and the shell would run \
+         what stands in it; what `q` gives is one word only outside of other quotes",
+        name(value.property),
+        shown(text, part)
+    )
+}
+
+/// What an error calls a value of this property.
+fn name(property: &str) -> String {
+    match property {
+        "changes" => "a path of `ctx.changes`".to_owned(),
+        "tags" => "one of `ctx.tags`".to_owned(),
+        _ => format!("`ctx.{property}`"),
+    }
+}
+
+/// How an example in an error writes such a value.
+fn word(property: &str) -> String {
+    match property {
+        "changes" => "path".to_owned(),
+        "tags" => "tag".to_owned(),
+        _ => format!("ctx.{property}"),
+    }
+}
+
+/// A value and what stands around it. It may hold anything, and is shown without control characters.
+fn shown(text: &str, part: Range<usize>) -> String {
+    let value = &text[part.clone()];
+    let cut: String = value.chars().take(SHOWN_CHARACTERS).collect();
+    let dots = if cut.len() < value.len() { " …" } else { "" };
+    let before: Vec<char> = text[..part.start].chars().rev().take(SHOWN_CHARACTERS).collect();
+    let before: String = before.into_iter().rev().collect();
+    let after: String = text[part.end..].chars().take(SHOWN_CHARACTERS).collect();
+    if before.is_empty() && after.is_empty() {
+        return format!("{cut:?}{dots}");
+    }
+    format!("{cut:?}{dots} in {:?}", format!("{before}{cut}{dots}{after}"))
+}

@@ -1,0 +1,188 @@
+//! What the functions of scripts promise beside the plain running of commands.
+
+use std::os::unix::fs::symlink;
+
+use tinyci::{Engine, Error, Outcome, TestOptions, TestResult};
+
+use crate::{
+    script_run::{build_error, build_output, run, run_with},
+    support::TestRepo,
+};
+
+/// The lines of a text that hold a word.
+fn lines_with<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    text.lines().filter(|line| line.contains(word)).collect()
+}
+
+#[test]
+fn what_is_quiet_shows_its_output_once_it_fails() {
+    let failing = |body: &str| run(&format!("fn build(ctx) {{ {body} }}")).output;
+    let shown = failing(r#"sh("echo why; echo because >&2; exit 1", #{ quiet: true });"#);
+    assert_eq!(shown, "why\nbecause\n");
+    let shown = failing(r#"sh(["sh", "-c", "echo why; exit 1"], #{ quiet: true, label: "x" });"#);
+    assert_eq!(shown, "[x] why\n");
+    let shown = failing(r#"group("g", || sh("printf why; exit 1", #{ quiet: true }));"#);
+    assert_eq!(shown, "[g] why\n");
+    let shown = failing(r#"sh("echo why; sleep 60", #{ quiet: true, timeout: "300ms" });"#);
+    assert_eq!(shown, "why\n");
+    // What `capture` keeps for the script is shown for the same reason, beside what was anyway.
+    let shown = failing(r#"capture("echo to err >&2; echo to out; exit 1");"#);
+    assert_eq!((lines_with(&shown, "to err").len(), lines_with(&shown, "to out").len()), (1, 1));
+    let shown = failing(r#"capture("echo to err >&2; echo to out; exit 1", #{ quiet: true });"#);
+    assert_eq!((lines_with(&shown, "to err").len(), lines_with(&shown, "to out").len()), (1, 1));
+}
+
+#[test]
+fn what_is_quiet_and_did_not_fail_in_the_end_stays_so() {
+    let output = build_output(
+        r#"sh("echo one", #{ quiet: true });
+        sh("echo two; exit 3", #{ quiet: true, allow: 3 });
+        try_sh("echo three; exit 1", #{ quiet: true });
+        capture("echo four", #{ quiet: true });
+        sh("echo five; test -e tried || { touch tried; exit 1; }",
+            #{ quiet: true, retries: 1, backoff: "1ms" });"#,
+    );
+    for word in ["one", "two", "three", "four"] {
+        assert!(lines_with(&output, word).is_empty(), "{word}: {output}");
+    }
+    assert_eq!(lines_with(&output, "five").len(), 1, "the line of the retry names it: {output}");
+}
+
+#[test]
+fn of_what_is_quiet_and_long_the_end_is_shown() {
+    let body = r#"sh("seq 1 100000; exit 1", #{ quiet: true });"#;
+    let output = run(&format!("fn build(ctx) {{ {body} }}")).output;
+    assert!(
+        output.starts_with("… (523359 bytes before this are not shown)\n"),
+        "{}",
+        &output[..80]
+    );
+    assert!(output.ends_with("\n99999\n100000\n") && output.len() < 66_000, "{}", output.len());
+}
+
+#[test]
+fn a_command_that_is_tried_says_if_its_time_was_up() {
+    let output = build_output(
+        r#"let late = try_sh("sleep 60", #{ timeout: "50ms" });
+        print(`${late.timed_out} ${late.ok} ${late.code}`);
+        print(`${try_sh("exit 1").timed_out}`);"#,
+    );
+    assert_eq!(output, "true false \nfalse\n");
+    assert!(build_error(r#"try_sh("true").timedout"#).contains("timedout"));
+}
+
+/// A commit with files of every kind, whose script has this as its build.
+fn with_files(body: &str) -> TestRepo {
+    let repo = TestRepo::new();
+    repo.write("VERSION", "1.2\n");
+    repo.write("src/main.rs", "fn main() {}");
+    repo.write("latin1", b"caf\xe9");
+    repo.write("large", vec![b'x'; (1 << 20) + 1]);
+    let link = |target: &str, name: &str| symlink(target, repo.path().join(name)).unwrap();
+    link("VERSION", "link");
+    link("src", "folder-link");
+    link("nowhere", "dangling");
+    link("../outside", "out");
+    link("/etc", "absolute");
+    let other = TestRepo::new();
+    other.write("a", "a");
+    let id = other.commit("other");
+    repo.write(".tinyci.rhai", format!("fn build(ctx) {{\n{body}\n}}"));
+    repo.write("ci/m.rhai", "fn version() { read(\"VERSION\") }");
+    repo.git(&["add", "--all"]);
+    repo.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{id},module")]);
+    repo.git(&["commit", "--quiet", "--message", "files"]);
+    repo
+}
+
+#[test]
+fn the_files_of_the_commit_are_seen_whatever_commands_do_to_the_export() {
+    let repo = with_files(
+        r#"import "ci/m" as m;
+        sh("rm VERSION; echo 2 > src/main.rs; touch made");
+        for path in ["VERSION", "src", "src/", "src/main.rs", "./VERSION", "link",
+            "folder-link/main.rs", ".", "module", "absent", "made", "dangling", "VERSION/x", "version",
+            "module/a"] {
+            print(`${path} ${exists(path)}`);
+        }
+        print(read("VERSION") + read("folder-link/main.rs") + m::version() + read("link"));
+        sh("echo <%= read(\"src/main.rs\").len %> <%= exists(\"made\") %>");"#,
+    );
+    let ran = run_with(&repo, |builder| builder);
+    assert_eq!(ran.record.outcome, Outcome::Success, "{}", ran.error("build"));
+    let expected = "VERSION true\nsrc true\nsrc/ true\nsrc/main.rs true\n./VERSION true\nlink \
+                    true\nfolder-link/main.rs true\n. true\nmodule true\nabsent false\nmade false\n\
+                    dangling false\nVERSION/x false\nversion false\nmodule/a false\n1.2\nfn main() \
+                    {}1.2\n1.2\n\n12 false\n";
+    assert_eq!(ran.output, expected);
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_that_says_what_to_do() {
+    for (call, expected) in [
+        (r#"read("absent")"#, "the commit has no file `absent`; what a command made is read with"),
+        (r#"read("VERSION/x")"#, "the commit has no file `VERSION/x`"),
+        (r#"read("src")"#, "`src` is a directory of the commit"),
+        (r#"read("module")"#, "or a submodule"),
+        (r#"read("large")"#, "has more than 1 MiB; let a command read it"),
+        (r#"read("latin1")"#, "is not text in UTF-8"),
+        (r#"read("")"#, "leads out of the commit's files"),
+        (r#"read("../x")"#, "leads out of the commit's files"),
+        (r#"exists("/etc/passwd")"#, "leads out of the commit's files"),
+        (r#"exists("out")"#, "leads out of the commit's files"),
+        (r#"exists("absolute/passwd")"#, "leads out of the commit's files"),
+        (r#"exists("src/../../x")"#, "leads out of the commit's files"),
+        ("exists(5)", "`exists` takes a text as its path, not a number"),
+    ] {
+        let ran = run_with(&with_files(&format!("{call};")), |builder| builder);
+        assert_eq!(ran.record.outcome, Outcome::Failure, "{call}");
+        let error = ran.error("build");
+        assert!(error.contains(expected) && error.contains(".tinyci.rhai:2:1"), "{call}: {error}");
+    }
+    let output = build_output(r#"try { read("absent"); } catch (e) { print("caught"); }"#);
+    assert_eq!(output, "caught\n");
+}
+
+#[test]
+fn a_plan_knows_the_files_and_gives_them_as_its_reasons() {
+    let repo = with_files(
+        r#"if exists("VERSION") { sh(`make ${read("VERSION").split("\n")[0]}`); }
+        if exists("made") { sh("never"); }"#,
+    );
+    let forecast = Engine::open(repo.path()).unwrap().forecast("HEAD", &[]).unwrap();
+    let acts: Vec<String> = forecast.steps[0].acts.iter().map(ToString::to_string).collect();
+    assert!(acts.iter().any(|act| act.contains("make 1.2")), "{acts:?}");
+    assert!(acts.iter().any(|act| act.contains(r#"exists("VERSION")"#)), "{acts:?}");
+    assert!(!acts.iter().any(|act| act.contains("never")), "{acts:?}");
+}
+
+#[test]
+fn a_test_of_a_pipeline_says_which_files_there_are() {
+    let repo = TestRepo::new();
+    repo.write(
+        ".tinyci.rhai",
+        r#"fn build(ctx) { if exists("src") { sh(["make", read("src/version")]); } }
+        fn deploy(ctx) { sh(["put", read("src/version")]); }"#,
+    );
+    repo.write(
+        ".tinyci.test.rhai",
+        r#"fn test_with_files(t) {
+            let commit = #{ files: #{ "src/version": "7" } };
+            t.expect_ran(t.build(commit), "make 7");
+            t.expect_ran(t.deploy(commit), "put 7");
+            t.expect_commands(t.build(#{ files: #{ a: "" } }), []);
+            let failed = t.deploy(#{ files: #{} });
+            t.expect(failed.reason.contains("has no file `src/version`"), failed.reason);
+        }
+        fn test_without(t) { t.build(); }
+        fn test_odd(t) { t.build(#{ files: #{ "/a": "" } }); }"#,
+    );
+    repo.commit("tests");
+    let options = TestOptions::revision("HEAD");
+    let report = Engine::open(repo.path()).unwrap().test_pipeline(&options).unwrap();
+    let failure = |it: &TestResult| it.failure.as_ref().map(Error::report).unwrap_or_default();
+    let failures: Vec<String> = report.tests.iter().map(failure).collect();
+    assert_eq!(failures[0], "");
+    assert!(failures[1].contains("asks for `src` of the commit"), "{failures:?}");
+    assert!(failures[2].contains("`/a` cannot be a path of `files`"), "{failures:?}");
+}
