@@ -13,7 +13,7 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
-    unknown,
+    steps, unknown,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -56,8 +56,7 @@ fn implementation(name: &str) -> Option<Implementation> {
 /// An engine for one phase, with everything that a script can call.
 pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
     let mut engine = equipped(session, functions);
-    let watched = session.clone();
-    engine.on_progress(move |_| watched.stop_at_step());
+    steps::watch(&mut engine, session);
     if session.is_plan() {
         // The engine behind it only calls what was asked for here: its steps are counted here.
         unknown::watch(&mut engine, equipped(session, functions), session, functions);

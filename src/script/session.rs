@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
     time::{Duration, Instant},
@@ -20,6 +20,7 @@ use super::{
     failure::{Failure, Failures},
     load::Script,
     report::Trace,
+    steps::{Steps, are_spent},
     untrusted::Untrusted,
 };
 use crate::{
@@ -81,7 +82,7 @@ pub(super) struct Session {
     /// as the secret itself is.
     pub(super) sentinel: String,
     frames: Mutex<HashMap<ThreadId, Vec<Arc<Frame>>>>,
-    steps: AtomicU64,
+    pub(super) steps: Steps,
     /// Whether anything was stopped: from then on every step looks.
     is_any_over: AtomicBool,
     /// How many threads its tasks have.
@@ -107,7 +108,7 @@ impl Session {
             vars,
             sentinel: sentinel(),
             frames: Mutex::default(),
-            steps: AtomicU64::new(0),
+            steps: Steps::default(),
             is_any_over: AtomicBool::new(false),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
@@ -120,8 +121,12 @@ impl Session {
 
     /// Why the phase must stop now, as the engine's steps ask it.
     pub(super) fn stop_at_step(&self) -> Option<Dynamic> {
-        let looks = self.steps.fetch_add(1, Ordering::Relaxed).is_multiple_of(STEPS_PER_LOOK)
-            || self.is_any_over.load(Ordering::Relaxed);
+        let taken = self.steps.add();
+        if let Some(stop) = self.stop_by_steps(taken) {
+            return Some(Dynamic::from(stop));
+        }
+        let looks =
+            taken.is_multiple_of(STEPS_PER_LOOK) || self.is_any_over.load(Ordering::Relaxed);
         if looks { self.stop().map(Dynamic::from) } else { None }
     }
 
@@ -159,7 +164,7 @@ impl Session {
     }
 
     /// Fails, and no script can catch it.
-    fn fail(&self, failure: Failure) {
+    pub(super) fn fail(&self, failure: Failure) {
         let frame = self.frame();
         let (label, order) = (frame.label.clone(), frame.order.clone());
         frame.ending.add([Failure { label, order, ..failure }]);
@@ -455,7 +460,7 @@ impl Drop for Restored<'_> {
 
 /// True of the limits of the language itself: steps, memory, depth.
 fn is_limit(error: &EvalAltResult) -> bool {
-    !error.unwrap_inner().is_catchable() && Stop::of(error).is_none()
+    are_spent(error) || !error.unwrap_inner().is_catchable() && Stop::of(error).is_none()
 }
 
 /// A text that no script holds by chance.

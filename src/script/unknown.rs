@@ -12,8 +12,7 @@
 use std::{any::TypeId, sync::Arc};
 
 use rhai::{
-    ASTNode, Array, Dynamic, Engine, EvalAltResult, Expr, FnPtr, FuncRegistration, ImmutableString,
-    Map, Module, NativeCallContext, RhaiFunc, Shared, Stmt,
+    ASTNode, Array, Dynamic, Engine, EvalAltResult, Expr, FnPtr, ImmutableString, Map, Stmt,
 };
 
 use super::{
@@ -21,7 +20,7 @@ use super::{
     limits,
     load::Script,
     registry,
-    session::{Session, Stop, Thrown, throw},
+    session::{Session, Stop, Thrown},
 };
 use crate::{error::Position, function::HostFunction};
 
@@ -147,21 +146,15 @@ pub(super) fn watch(
             if looks { session.look(&value).map(|()| value) } else { Ok(value) }
         });
     }
-    let (plain, mut module) = (Arc::new(plain), Module::new());
+    let plain = Arc::new(plain);
     for (name, types) in signatures(&plain, functions) {
         let (plain, session, called) = (plain.clone(), session.clone(), name.clone());
-        let func = move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| {
-            let lost = || throw("the function was called without its context");
-            let context = context.ok_or_else(lost)?;
+        engine.register_raw_fn(name, types, move |context, arguments| {
             look_at_native(&session, &called, arguments)?;
             let stored = context.store_data();
             stored.create_context(&plain).call_native_fn_raw(&called, true, arguments)
-        };
-        let func = Shared::new(func);
-        let func = RhaiFunc::Method { func, has_context: true, is_pure: true, is_volatile: true };
-        FuncRegistration::new(name).set_into_module_raw(&mut module, types, func);
+        });
     }
-    engine.register_global_module(module.into());
 }
 
 /// The functions and operators of the language that look at what they are given.
