@@ -321,10 +321,14 @@ fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
 }
 
 fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let path = call.text("path", &first(arguments))?;
-    secret::refuse(call.session, &first(arguments))?;
+    let given = first(arguments);
+    secret::refuse(call.session, &given)?;
+    let paths = match given.clone().into_array() {
+        Ok(list) => list.iter().map(|path| call.text("paths", path)).collect::<Result<_, _>>()?,
+        Err(_) => vec![call.text("paths", &given)?],
+    };
     call.session.act()?;
-    let kept = call.session.host.artifact(&path);
+    let kept = call.session.host.artifact(&paths, call.session.limits());
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 

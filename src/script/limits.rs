@@ -6,7 +6,7 @@
 
 use rhai::{Engine, OptimizationLevel, Scope};
 
-use super::nesting;
+use super::{lists, nesting};
 use crate::error::{Error, ErrorKind};
 
 /// Steps of one call from outside; the wall clock bounds what callbacks add.
@@ -42,6 +42,7 @@ pub(super) fn engine() -> Engine {
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
     nesting::limit(&mut engine);
+    lists::register(&mut engine);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine
 }
