@@ -15,7 +15,7 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
-    steps, unknown,
+    steps, texts, unknown,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -44,6 +44,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "matches" => texts::matches,
+        "join" => texts::join,
         "exists" => files::exists,
         "read" => files::read,
         "remember" => remember,

@@ -74,6 +74,7 @@ mod source;
 mod steps;
 mod tags;
 mod testing;
+mod texts;
 mod types;
 mod unknown;
 mod untrusted;

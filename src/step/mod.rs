@@ -27,8 +27,8 @@ pub(crate) use self::{
     facts::{Facts, Progress},
     result::{Failed, FailedCommand, StepResult},
     seams::{
-        ApprovalAnswer, Changes, Denied, DryStage, Effects, HookAnswer, Host, Lookups, Reporter,
-        RequestLimits, TreeEntry,
+        ApprovalAnswer, ChangedPath, Changes, Denied, DryStage, Effects, HookAnswer, Host, Lookups,
+        Reporter, RequestLimits, TreeEntry,
     },
 };
 #[cfg(feature = "rhai")]

@@ -71,8 +71,30 @@ pub(crate) struct RequestLimits {
 pub(crate) struct Changes {
     /// The full id of that ancestor; without one, everything counts as changed.
     pub(crate) base: Option<String>,
-    /// The paths that differ.
+    /// The paths that differ, for people and scripts: sorted, each once, with U+FFFD for what is not
+    /// UTF-8.
     pub(crate) paths: Vec<String>,
+    /// The same as they are, for globs.
+    pub(crate) exact: Vec<ChangedPath>,
+}
+
+/// A path that differs, as git has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ChangedPath {
+    pub(crate) bytes: Vec<u8>,
+    /// True if it is or was a submodule, which is a directory to a glob.
+    pub(crate) is_directory: bool,
+}
+
+impl Changes {
+    /// What differs from an ancestor, or all there is without one.
+    pub(crate) fn new(base: Option<String>, exact: Vec<ChangedPath>) -> Self {
+        let shown = exact.iter().map(|it| String::from_utf8_lossy(&it.bytes).into_owned());
+        let mut paths: Vec<String> = shown.collect();
+        paths.sort();
+        paths.dedup();
+        Self { base, paths, exact }
+    }
 }
 
 /// An answer to `approve`.

@@ -360,11 +360,11 @@ impl Host for StepHost {
 
     fn changed(&self, globs: &[String]) -> Result<bool, Error> {
         let (changes, step) = (self.changes()?, self.context.step);
-        let changed = self.judge.finds(&changes, globs);
+        let changed = self.judge.finds(&changes, globs)?;
         if let Some(phase) = step.decides().filter(|_| !changed) {
             self.memory.note_unchanged(phase);
         }
-        if self.judge.forced && !self.judge.differ(&changes, globs) {
+        if self.judge.forced && !self.judge.differ(&changes, globs)? {
             let unmet = Unmet::by_changed(globs);
             self.memory.tell_ignored(&format!("`{step}`"), &unmet, &*self.reporter);
         }

@@ -264,7 +264,7 @@ impl Steps<'_> {
     fn unmet(&self, step: &Step) -> Result<Option<Unmet>, Error> {
         let judge = &self.info.judge;
         let changed =
-            |globs: &[String]| Ok(judge.differ(&*self.memory.changes(&*self.lookups)?, globs));
+            |globs: &[String]| judge.differ(&*self.memory.changes(&*self.lookups)?, globs);
         let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
         if let Some(unmet) = found.as_ref().filter(|_| self.by_hand) {
             let message = format!("`{}` runs by hand although {}", step.name, unmet.reason);
