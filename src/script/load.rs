@@ -415,7 +415,10 @@ fn deploy(value: &Value) -> Result<DeployRules, String> {
     let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
     let mut deploy = DeployRules::default();
     for (key, value) in map {
-        let names = || texts(value).ok_or_else(|| format!("for `{key}` a text or a list of texts"));
+        let names = || {
+            let names = texts(value).filter(|names| !names.is_empty());
+            names.ok_or_else(|| format!("for `{key}` a text or a list of texts"))
+        };
         let truth = || value.as_bool().ok_or_else(|| format!("for `{key}` `true` or `false`"));
         match key.as_str() {
             "branch" => deploy.branch = names()?,

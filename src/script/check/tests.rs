@@ -565,6 +565,12 @@ fn try_and_catch_give_no_value() {
 }
 
 #[test]
+fn every_placeholder_of_a_text_is_looked_at() {
+    let errors = found("fn build() { sh(\"a <%= comit %> <%= short %> <%= brnch %>\"); }");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+}
+
+#[test]
 fn a_placeholder_that_can_never_be_text_is_refused() {
     for (tag, words) in [
         ("[1]", "it gives a list"),
