@@ -163,7 +163,7 @@ fn step_finished_lines(record: &StepRecord) -> Vec<String> {
     let (name, first) = (record.name, record.failures.first());
     let label = first.and_then(|it| it.label.as_ref()).map(|label| format!("{label}: "));
     let report = record.error.as_ref().map(|error| {
-        let label = label.as_deref().unwrap_or_default();
+        let label = label.as_deref().filter(|label| !error.contains(label)).unwrap_or_default();
         format!("{name}: {label}{error}")
     });
     let told = report.or_else(|| Some(format!("{name}: {}", record.failed_command()?)));

@@ -4,6 +4,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::{
     call::{Call, kind},
+    errors::Place,
     registry::COMMAND_OPTIONS,
     secret::{self, Secret},
     session::{Stop, Thrown, throw},
@@ -23,6 +24,7 @@ pub(super) struct CommandError {
     /// In one line.
     pub(super) command: String,
     pub(super) failed: FailedCommand,
+    pub(super) at: Place,
 }
 
 impl CommandError {
@@ -56,6 +58,7 @@ struct CommandOutput {
 pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<CommandError>("command error")
+        .register_get("message", |it: &mut CommandError| it.message())
         .register_get("command", |it: &mut CommandError| it.command.clone())
         .register_get("code", |it: &mut CommandError| it.code())
         .register_get("tail", |it: &mut CommandError| it.failed.tail.clone())
@@ -99,8 +102,9 @@ fn passed(end: CommandEnd, call: &Call<'_>) -> Result<CommandEnd, Thrown> {
     if end.passed {
         return Ok(end);
     }
-    let error = CommandError { failed: end.failed(), command: end.command };
-    let position = call.context.call_position();
+    let at = Place::of(&call.context);
+    let position = at.position;
+    let error = CommandError { failed: end.failed(), command: end.command, at };
     Err(EvalAltResult::ErrorRuntime(Dynamic::from(error), position).into())
 }
 

@@ -8,6 +8,7 @@ use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::{
     call::Call,
+    errors,
     failure::{Failure, Failures},
     registry::RETRY_OPTIONS,
     session::{Frame, Stop, Thrown},
@@ -138,7 +139,8 @@ pub(super) fn exit(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
 }
 
 fn reason(call: &Call<'_>, arguments: &[Dynamic]) -> Result<String, Thrown> {
-    call.text("reason", arguments.first().unwrap_or(&Dynamic::UNIT))
+    let reason = arguments.first().unwrap_or(&Dynamic::UNIT);
+    errors::sentence(reason).map_or_else(|| call.text("reason", reason), Ok)
 }
 
 /// Refuses what speaks for the whole phase where other parts of it run as well. No script can catch

@@ -6,7 +6,9 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFun
 
 use super::{
     call::Call,
-    commands, context, control, coverage, failure, files,
+    commands, context, control, coverage,
+    errors::{self, Place},
+    failure, files,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
@@ -62,6 +64,7 @@ pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engi
     context::register(&mut engine);
     commands::register(&mut engine);
     failure::register(&mut engine);
+    errors::register(&mut engine);
     for function in registry::FUNCTIONS {
         let Some(run) = implementation(function.name) else { continue };
         let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
@@ -97,11 +100,11 @@ fn call(
     session.check()?;
     session.check_effect(function.name, function.effect)?;
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
-    let position = context.call_position();
+    let at = Place::of(&context);
     let call = Call { name: function.name, context, session };
     let fits =
         function.params.iter().zip(&arguments).try_for_each(|(param, it)| call.fits(param, it));
-    fits.and_then(|()| run(&call, &arguments)).map_err(|error| commands::placed(error, position))
+    fits.and_then(|()| run(&call, &arguments)).map_err(|error| errors::placed(error, at))
 }
 
 /// `print` and `debug` write to the build's output, a library leaves stdout alone.
@@ -131,9 +134,9 @@ fn register_host_functions(
             let types = vec![TypeId::of::<Dynamic>(); arguments];
             let (session, lent) = (session.clone(), function.clone());
             let run = move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| {
-                let position = context.call_position();
+                let at = Place::of(&context);
                 let result = call_host(&lent, &session, arguments);
-                result.map_err(|error| commands::placed(error, position))
+                result.map_err(|error| errors::placed(error, at))
             };
             let Some((module, name)) = function.name.split_once("::") else {
                 engine.register_raw_fn(&*function.name, types, run);
@@ -239,7 +242,7 @@ fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
     match (call.session.host.env(&name), arguments.get(1)) {
         (Some(value), _) => {
-            call.session.read_in(&value);
+            call.session.untrusted.read_variable(&call.session.facts, &name);
             Ok(value.into())
         }
         (None, Some(fallback)) => Ok(fallback.clone()),
@@ -321,7 +324,7 @@ fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let message = first(arguments);
     secret::refuse(call.session, &message)?;
-    call.session.host.warn(&message.to_string());
+    call.session.host.warn(&errors::shown(&call.context, &message));
     Ok(Dynamic::UNIT)
 }
 

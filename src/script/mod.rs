@@ -16,6 +16,7 @@
 //! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
 //! | `parallel` | `parallel` and `matrix` |
 //! | `files` | the files of the commit |
+//! | `errors` | what `catch` gets |
 //! | `secret` | secrets, as a script holds them |
 //! | `literal` | values as literals |
 //! | `run` | one phase |
@@ -46,6 +47,7 @@ mod control;
 mod coverage;
 mod definitions;
 mod ending;
+mod errors;
 mod excerpt;
 mod failure;
 mod files;

@@ -54,6 +54,9 @@ const fn option(name: &'static str, takes: Type, doc: &'static str) -> ScriptOpt
 /// What has a text that nobody needs to guess at.
 const PLAIN: Type = Type::OneOf(&[Type::Text, Type::Number, Type::Bool, Type::Letter]);
 
+/// A sentence, or an error that has one.
+const REASON: Type = Type::OneOf(&[Type::Text, Type::Error]);
+
 /// A text, or nothing.
 const OPTIONAL_TEXT: Type = Type::OneOf(&[Type::Text, Type::Nothing]);
 
@@ -82,8 +85,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::Nothing,
         effect: Effect::External,
         doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c`, with each \
-              `<%= … %>` filled in that the script contains in one literal; an array is a program and its arguments, without a shell. The error \
-              that it throws has `command`, `code`, `tail` (the end of the output) and \
+              `<%= … %>` filled in that the script contains in one literal; an array is a program \
+              and its arguments, without a shell. The error that it throws has `message`, \
+              `command`, `code`, `tail` (the end of the output) and \
               `timed_out`.",
     },
     Function {
@@ -160,7 +164,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "skip",
-        params: &[needs("reason", Type::Text)],
+        params: &[needs("reason", REASON)],
         returns: Type::Nothing,
         effect: Effect::Control,
         doc: "Ends the phase as skipped. In `before_build` it skips the commit, which then is never \
@@ -168,10 +172,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "fail",
-        params: &[needs("reason", Type::Text)],
+        params: &[needs("reason", REASON)],
         returns: Type::Nothing,
         effect: Effect::Control,
-        doc: "Ends the phase as failed. No `catch` stops it.",
+        doc: "Ends the phase as failed, for this reason or with the error that `catch` got. No \
+              `catch` stops it.",
     },
     Function {
         name: "exit",

@@ -210,7 +210,7 @@ fn a_cancel_and_a_deadline_end_a_copy_without_an_end() {
          try {{ timeout(\"1s\", huge); }} catch (e) {{ print(e); }} timeout(\"1s\", huge);"
     ));
     let record = run(&late);
-    assert_eq!(record.outcome, Outcome::Failure);
+    assert!(!record.outcome.passed());
     assert!(record.steps[0].error.as_deref().unwrap_or_default().contains("limit of 1s"));
     assert!(begun.elapsed() < Duration::from_secs(60));
     for stage in [canceled, late] {

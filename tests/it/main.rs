@@ -124,6 +124,8 @@ mod push_skip;
 mod push_together;
 #[cfg(feature = "cli")]
 mod retest;
+#[cfg(feature = "cli")]
+mod run_step;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]

@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::symlink;
 
-use tinyci::{Engine, Error, Outcome, TestOptions, TestResult};
+use tinyci::{CancelToken, Engine, Error, Event, Outcome, Selection, TestOptions, TestResult};
 
 use crate::{
-    script_run::{build_error, build_output, run, run_with},
+    script_run::{build_error, build_output, run, run_with, script},
     support::TestRepo,
 };
 
@@ -185,4 +185,113 @@ fn a_test_of_a_pipeline_says_which_files_there_are() {
     assert_eq!(failures[0], "");
     assert!(failures[1].contains("asks for `src` of the commit"), "{failures:?}");
     assert!(failures[2].contains("`/a` cannot be a path of `files`"), "{failures:?}");
+}
+
+/// Each with what it says of itself; none of it is a word that only programmers of tinyci know.
+const ERRORS: [(&str, &str); 8] = [
+    (r#"sh("exit 3")"#, "command exited with status 3: exit 3"),
+    (r#"sh("sleep 9", #{ timeout: "20ms" })"#, "command timed out: sleep 9"),
+    (
+        r#"recall("k")"#,
+        "nothing was remembered as `k`; `recall(\"k\", fallback)` takes what holds then",
+    ),
+    (
+        r#"sh(5)"#,
+        "`sh` takes a text for the shell, or a list of a program and its arguments, as its command, not a number",
+    ),
+    ("1 / 0", "division by zero: 1 / 0"),
+    (r#"let l = [1]; l[3]"#, "array index 3 out of bounds: only 1 element in array"),
+    (r#"1.nothing(2)"#, "there is no function `nothing` for a number, a number"),
+    (r#"throw "own words""#, "own words"),
+];
+
+#[test]
+fn an_error_says_the_same_wherever_a_script_shows_it() {
+    for (raise, said) in ERRORS {
+        let repo = script(&format!(
+            r#"fn build(ctx) {{
+                try {{ {raise}; }} catch (e) {{
+                    print(e);
+                    print(`${{e}}`);
+                    print("" + e);
+                    print(e.to_string());
+                    print([e]);
+                    print(#{{ why: e }}.to_json());
+                    warn(e);
+                    warn([e, "more"]);
+                    fail(e);
+                }}
+            }}"#
+        ));
+        let mut warnings = Vec::new();
+        let engine = Engine::open(repo.path()).unwrap();
+        let mut output = Vec::new();
+        let mut observer = |event: &Event| match event {
+            Event::Output { bytes, .. } => output.extend_from_slice(bytes),
+            Event::Warning { message, .. } => warnings.push(message.clone()),
+            _ => {}
+        };
+        let selection = Selection::revision("HEAD");
+        let ran = engine.run(&selection, &CancelToken::new(), &mut observer).unwrap();
+        let output = String::from_utf8(output).unwrap();
+        let step = ran.records[0].steps.iter().find(|it| it.name.as_str() == "build").unwrap();
+        let error = step.error.clone().unwrap_or_default();
+        assert!(error.starts_with(said), "{raise}: {error}");
+        let lines: Vec<&str> = output.lines().filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines[..4], [said; 4], "{raise}");
+        let json: serde_json::Value = serde_json::from_str(lines[5]).unwrap();
+        assert_eq!(json["why"], said, "{raise}");
+        assert!(warnings.iter().any(|it| it == said), "{raise}: {warnings:?}");
+        let everything = format!("{output}{error}{warnings:?}");
+        for word in
+            ["CommandError", "ScriptError", "::", "Dynamic", "ErrorRuntime", "(line ", "i64"]
+        {
+            assert!(!everything.contains(word), "{raise}: {word} in {everything}");
+        }
+    }
+}
+
+#[test]
+fn an_error_that_is_thrown_again_keeps_what_it_was_and_where() {
+    for (raise, said) in
+        ERRORS.iter().filter(|(_, said)| !said.contains("own words") && !said.contains("timed out"))
+    {
+        let body = format!("try {{\n  {raise};\n}} catch (e) {{\n\nthrow e;\n}}");
+        let error = build_error(&body);
+        assert!(error.starts_with(said), "{error}");
+        assert!(error.contains("--> .tinyci.rhai:3:"), "{error}");
+        assert!(error.contains("= thrown again at .tinyci.rhai:6:1 in build"), "{error}");
+    }
+    let output = build_output(
+        r#"try { try { sh("echo x; exit 3"); } catch (e) { throw e; } }
+        catch (e) { print(`${e.code} ${e.command} ${e.tail}${e.message} ${e.timed_out}`); }
+        try { recall("k"); } catch (e) { print(`${e.code == ()} ${e.timed_out} ${e.message.contains("remembered")}`); }
+        try { throw "own"; } catch (e) { print(e.message); }
+        try { 1 / 0; } catch (e) { print(e.message); }"#,
+    );
+    let lines: Vec<&str> = output.lines().skip(1).collect();
+    assert_eq!(
+        lines[..2],
+        ["3 echo x; exit 3 x", "command exited with status 3: echo x; exit 3 false"]
+    );
+    assert_eq!(lines[2..], ["true false true", "own", "Division by zero: 1 / 0"]);
+    // An error of a module keeps the file.
+    let repo = TestRepo::new();
+    repo.write("ci/m.rhai", "fn f() {\n    sh(\"exit 3\");\n}");
+    repo.write(
+        ".tinyci.rhai",
+        "import \"ci/m\" as m;\nfn build() { try { m::f(); } catch (e) { throw e; } }",
+    );
+    repo.commit("module");
+    let error = run_with(&repo, |builder| builder).error("build");
+    assert!(error.contains("--> ci/m.rhai:2:5 in phase build"), "{error}");
+    // What is no error has a text as well.
+    for (thrown, said) in [
+        ("[1, \"a\"]", "[1, \"a\"]"),
+        ("try_sh(\"true\")", "the script threw an object"),
+        ("#{ a: 1 }", "#{\"a\": 1}"),
+    ] {
+        let error = build_error(&format!("throw {thrown};"));
+        assert!(error.starts_with(said), "{error}");
+    }
 }

@@ -204,13 +204,10 @@ impl Host for StepHost {
             );
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
-            if let Some(exit) = self.stopped(command) {
+            let stopped = self.stopped(command);
+            if stopped.is_some() || step_is_over() {
                 hidden.show(self, command);
-                return Ok(CommandEnd { exit, ..end });
-            }
-            if step_is_over() {
-                hidden.show(self, command);
-                return Ok(end);
+                return Ok(CommandEnd { exit: stopped.unwrap_or(end.exit), ..end });
             }
         }
     }
@@ -545,7 +542,17 @@ impl Memory {
 fn shown_as_by_set_x(program: &Program) -> String {
     match program {
         Program::Shell(text) => text.trim().to_owned(),
-        words => words.to_string(),
+        Program::Argv(words) => {
+            words.iter().map(|word| quoted_as_needed(word)).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn quoted_as_needed(word: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "-_./:@%+,=".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 
