@@ -88,8 +88,8 @@ fn standard_input_is_a_script_where_its_name_says_so() {
     let repo = TestRepo::new();
     repo.write("ci/a.rhai", "fn old() { sh(\"make\"); }\n");
     repo.commit("old");
-    repo.write("ci/a.rhai", "fn new() { sh(\"make\"); }\n");
-    let (old, new) = ["old", "new"]
+    repo.write("ci/a.rhai", "fn fresh() { sh(\"make\"); }\n");
+    let (old, new) = ["old", "fresh"]
         .map(|name| format!("import \"ci/a\" as a;\nfn build(ctx) {{ a::{name}(); }}\n"))
         .into();
     let named = ["--stdin-filename", ".tinyci.rhai"];
@@ -100,8 +100,8 @@ fn standard_input_is_a_script_where_its_name_says_so() {
     let of_commit = [&named[..], &["--commit", "HEAD"]].concat();
     checked(repo.path(), &of_commit, &old).with_code(0);
     let said = checked(repo.path(), &of_commit, &new).with_code(1);
-    assert!(said.out.starts_with(".tinyci.rhai:2:20: the module `a` has no function `new`"));
-    assert!(said.out.contains("fn build(ctx) { a::new(); }"), "{}", said.out);
+    assert!(said.out.starts_with(".tinyci.rhai:2:20: the module `a` has no function `fresh`"));
+    assert!(said.out.contains("fn build(ctx) { a::fresh(); }"), "{}", said.out);
     let tests = ["--name", "x.test.rhai"];
     checked(repo.path(), &tests, "fn test_it(t) { t.expect(true); }").with_code(0);
     checked(repo.path(), &["--name", "ci.yml"], "build: make\n").with_code(0);
