@@ -15,6 +15,7 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
+    with,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -32,6 +33,7 @@ fn implementation(name: &str) -> Option<Implementation> {
         "retry" => control::retry,
         "timeout" => control::timeout,
         "group" => control::group,
+        "with" => with::with,
         "defer" => control::defer,
         "parallel" => parallel::parallel,
         "matrix" => parallel::matrix,
@@ -64,7 +66,6 @@ pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engi
     context::register(&mut engine);
     commands::register(&mut engine);
     failure::register(&mut engine);
-    errors::register(&mut engine);
     for function in registry::FUNCTIONS {
         let Some(run) = implementation(function.name) else { continue };
         let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
@@ -240,11 +241,17 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
-    match (call.session.host.env(&name), arguments.get(1)) {
-        (Some(value), _) => {
+    let known = match call.session.frame().settings.env.get(name.as_str()) {
+        Some(value) => Some(value.clone()).filter(|value| !value.is_unit()),
+        None => call.session.host.env(&name).map(|value| {
             call.session.read_in(&value);
-            Ok(value.into())
-        }
+            value.into()
+        }),
+    };
+    match (known, arguments.get(1)) {
+        // A secret stays one.
+        (Some(value), _) if value.is::<Secret>() => Ok(value),
+        (Some(value), _) => Ok(value.to_string().into()),
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(

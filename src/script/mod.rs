@@ -3,7 +3,7 @@
 //! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
 //! to be read). What a script finds beside the language: `registry` (all of it, as tables),
 //! `types` (what values can be), `functions` (an engine that has it), `context`, `commands`,
-//! `control`, `parallel`, `files`, `secret`, `errors` (what `catch` gets). Running: `run` (one
+//! `control`, `with`, `parallel`, `files`, `secret`, `errors` (what `catch` gets). Running: `run` (one
 //! phase), `session` (what its functions share), `ending` (what stops it, and what counts), `failure`
 //! (what failed in it), `tags` (`<%= … %>`), `untrusted` (what others chose is not run, which
 //! `shell_quotes` helps to judge), for both `literals` (what the script wrote itself) and `needles`
@@ -49,6 +49,7 @@ mod tags;
 mod testing;
 mod types;
 mod untrusted;
+mod with;
 
 pub(crate) use self::{
     check::{check, check_tests, warnings},

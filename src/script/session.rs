@@ -21,6 +21,7 @@ use super::{
     load::Script,
     report::Trace,
     untrusted::Untrusted,
+    with::Settings,
 };
 use crate::{
     answer::panic_text,
@@ -58,6 +59,8 @@ pub(super) struct Frame {
     pub(super) in_defer: bool,
     /// The numbers of the tasks that it is in.
     pub(super) order: Vec<u32>,
+    /// What the enclosing calls of `with` say.
+    pub(super) settings: Arc<Settings>,
     /// How the step, or what was deferred, ends.
     pub(super) ending: Arc<Ending>,
     /// What is to be done where this ends.
@@ -354,6 +357,7 @@ impl Session {
                 in_defer: true,
                 // After all tasks that were begun where it was deferred.
                 order: [&*outer.order, &[u32::MAX]].concat(),
+                settings: outer.settings.clone(),
                 ending: ending.clone(),
                 ..Frame::default()
             };
