@@ -2408,6 +2408,8 @@ tinyci_status tinyci_plan_json(const tinyci_engine *engine,
 
 /**
  * Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
+ * Each of its `problems` has a `severity`: `error`, or `warning` for what is valid and perhaps not
+ * meant.
  *
  * @param engine  The engine.
  * @param rev     The commit, in any of git's revision syntax.
@@ -2427,7 +2429,7 @@ tinyci_status tinyci_check_json(const tinyci_engine *engine,
 
 /**
  * Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
- * prints.
+ * prints, as `tinyci_check_json` does for a commit.
  *
  * @param engine  Where a script imports from, the engine's path as it was opened, and which
  *                functions it can call.

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     commit::{Commit, CommitId},
     error::{Error, ErrorKind},
+    failure::StepFailure,
     outcome::Outcome,
 };
 
@@ -132,6 +133,8 @@ pub struct Deployment {
     pub outcome: DeployOutcome,
     /// Why, where it did not succeed; of one that waits, the question.
     pub reason: Option<String>,
+    /// All that failed in it, the gravest first.
+    pub failures: Vec<StepFailure>,
     /// True if a check said no and somebody insisted: the commit was not green, or a rollback led
     /// to one that is on no branch that deploys.
     pub forced: bool,

@@ -96,7 +96,7 @@ impl Event {
                 again.chain([format!("Commit: {}", commit.id)]).chain(fixed).collect()
             }
             Event::StepStarted { meta, opens } => step_started_lines(meta.step, *opens),
-            Event::StepFinished { record, .. } => lines(step_finished_line(record)),
+            Event::StepFinished { record, .. } => step_finished_lines(record),
             Event::JobFinished { record, .. } => lines(job_finished_line(record)),
             Event::Warning { message, .. } => vec![format!("warning: {message}")],
             Event::Waiting { message, .. } => vec![message.clone()],
@@ -158,14 +158,18 @@ fn deploy_finished_line(deployment: &Deployment) -> String {
     }
 }
 
-fn step_finished_line(record: &StepRecord) -> Option<String> {
-    if let Some(error) = &record.error {
-        return Some(format!("{}: {error}", record.name));
-    }
-    // A step may go on after a command that failed.
-    let last = record.commands.last().filter(|_| !record.outcome.passed())?;
-    let exit = last.exit.filter(|exit| !exit.outcome().passed())?;
-    Some(format!("{}: `{}` {exit}", record.name, last.command))
+/// What failed in a step, each failure once, with its label and its place.
+fn step_finished_lines(record: &StepRecord) -> Vec<String> {
+    let (name, first) = (record.name, record.failures.first());
+    let label = first.and_then(|it| it.label.as_ref()).map(|label| format!("{label}: "));
+    let report = record.error.as_ref().map(|error| {
+        let label = label.as_deref().filter(|label| !error.contains(label)).unwrap_or_default();
+        format!("{name}: {label}{error}")
+    });
+    let told = report.or_else(|| Some(format!("{name}: {}", record.failed_command()?)));
+    let rest = record.failures.iter().skip(usize::from(told.is_some()));
+    let rest: Vec<String> = rest.map(|failure| format!("{name}: {failure}")).collect();
+    lines(told).into_iter().chain(rest).collect()
 }
 
 fn job_finished_line(record: &Record) -> Option<String> {
@@ -173,6 +177,9 @@ fn job_finished_line(record: &Record) -> Option<String> {
     match (record.outcome, reason) {
         (Outcome::Success, _) => Some(format!("Finished {}", record.commit)),
         (Outcome::Failure, Some(reason)) => Some(reason.to_owned()),
+        (Outcome::Failure | Outcome::TimedOut, None) if record.failed_in_parts() => {
+            Some(with_reason("Failed", record.commit, record.why().as_deref()))
+        }
         (Outcome::Failure, None) => buried(record).then(|| format!("Failed {}", record.commit)),
         (Outcome::TimedOut, reason) => {
             Some(reason.unwrap_or("the time limit has passed").to_owned())

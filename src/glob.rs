@@ -1,5 +1,9 @@
 //! Globs over the paths of a commit, as `ctx.changed` and `when` take them.
 
+mod artifact_pattern;
+
+pub(crate) use self::artifact_pattern::{ArtifactPattern, select};
+
 use gix_attributes::glob::{wildmatch, wildmatch::Mode};
 
 /// Whether a path matches: `*` and `?` stay within a name, `**` crosses `/`. A glob without `/`

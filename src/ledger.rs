@@ -170,6 +170,7 @@ mod tests {
                 from: None,
                 outcome: DeployOutcome::Running,
                 reason: None,
+                failures: Vec::new(),
                 forced: false,
                 rollback: kind == "<",
                 bare: false,

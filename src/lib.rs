@@ -43,6 +43,9 @@ compile_error!("tinyci runs on Unix only: it needs process groups and file locks
 
 mod answer;
 mod approval_rules;
+mod artifact;
+mod artifact_writer;
+mod blob_id;
 mod bytes;
 mod cancel;
 #[cfg(feature = "capi")]
@@ -60,6 +63,7 @@ mod error;
 mod event;
 mod executor;
 mod export;
+mod failure;
 mod forecast;
 mod function;
 mod glob;
@@ -90,6 +94,7 @@ mod secret_dir;
 mod selection;
 mod setting;
 mod sharing;
+mod shell_text;
 mod signatures;
 mod status;
 mod step;
@@ -106,9 +111,13 @@ pub use crate::test_report::{
 };
 pub use crate::{
     answer::HookError,
+    artifact::{
+        Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactTotal,
+    },
+    artifact_writer::ArtifactWriter,
     bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
-    check_report::{CheckReport, Problem},
+    check_report::{CheckReport, Problem, Severity},
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},
@@ -119,7 +128,7 @@ pub use crate::{
     duration::parse_duration,
     engine::{
         ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
-        LogOptions,
+        LogOptions, StepOptions,
     },
     error::{Error, ErrorKind, Position},
     event::{Event, Flow, Meta, Observer},
@@ -139,9 +148,7 @@ pub use crate::{
         Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
     },
     prune::{Pinned, PruneOptions, Pruned, Pruning},
-    record::{
-        Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary,
-    },
+    record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
     repo::{Forgotten, MergedResults, tune_process},
     request_context::RequestContext,
     retention::PruneReason,

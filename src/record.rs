@@ -6,13 +6,17 @@ use std::{
 };
 
 use crate::{
+    artifact::{Artifact, ArtifactTotal},
     commit::{CommitId, Text, TreeId},
     deployment::{DeployOutcome, Deployment},
+    failure::first_line,
     function::Value,
     intervention::Intervention,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{Format, StepName},
 };
+
+pub use crate::failure::StepFailure;
 
 /// One attempt at one commit, as it is kept in `refs/notes/runs/tinyci`.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +63,8 @@ pub struct Record {
     pub remembered: BTreeMap<String, Value>,
     /// The files that its script kept beyond the export.
     pub artifacts: Vec<Artifact>,
+    /// All that was kept, if `artifacts` lists only the first files.
+    pub artifact_total: Option<ArtifactTotal>,
     /// False if the outcome is not the commit's verdict: of a commit that was built again for a
     /// deployment, and did not confirm what was found before.
     pub counts: bool,
@@ -131,18 +137,6 @@ impl LeftOutBy {
     }
 }
 
-/// A file that a script kept, in the build's folder `artifacts`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Artifact {
-    /// Its path below `artifacts`, as below the export.
-    pub path: String,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// The id that git gives such a file: what `git hash-object` prints.
-    pub blob: String,
-}
-
 impl Record {
     /// Whether this run is green, and that is the commit's verdict.
     pub fn passed(&self) -> bool {
@@ -167,6 +161,48 @@ impl Record {
     }
 }
 
+/// How many failures of a step are told in one line.
+const TOLD_MAX: usize = 3;
+
+impl Record {
+    /// Why it is not green, in one line: its reason, else what failed in its steps. None if neither
+    /// is known.
+    ///
+    /// ```
+    /// let line = concat!(
+    ///     r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"failure","v":1,"run":"r1","#,
+    ///     r#""commit":"f40785cbc4422f39c36118fbae071932774cb5b6","#,
+    ///     r#""tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","#,
+    ///     r#""steps":[{"name":"test","outcome":"failure","failures":["#,
+    ///     r#"{"label":"db=my","message":"command exited with status 1: make"},"#,
+    ///     r#"{"label":"db=lite","message":"command timed out: make"}]}]}"#,
+    /// );
+    /// let record = tinyci::Record::from_json(line)?;
+    /// let why = "test: 2 failures: db=my: command exited with status 1: make; \
+    ///            db=lite: command timed out: make";
+    /// assert_eq!(record.why().as_deref(), Some(why));
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn why(&self) -> Option<String> {
+        if self.outcome.passed() {
+            return None;
+        }
+        if let Some(reason) = &self.reason {
+            return Some(first_line(reason).to_owned());
+        }
+        let failed: Vec<String> = self.steps.iter().filter_map(StepRecord::why).collect();
+        (!failed.is_empty()).then(|| failed.join("; "))
+    }
+
+    /// True if more than one thing failed, or a task of a `parallel`: then the line of the step that
+    /// failed does not say all of it.
+    pub fn failed_in_parts(&self) -> bool {
+        let mut failures = self.steps.iter().flat_map(|step| &step.failures);
+        let first = failures.next();
+        first.is_some_and(|first| first.label.is_some()) || failures.next().is_some()
+    }
+}
+
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -186,20 +222,31 @@ pub struct StepRecord {
     pub failures: Vec<StepFailure>,
 }
 
-/// One thing that failed in a step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StepFailure {
-    /// The task of a `parallel` or `matrix` or the group that it failed in, such as `db=my`.
-    pub label: Option<String>,
-    /// Where in a script, as `file:line:column`.
-    pub place: Option<String>,
-    /// What failed, in a sentence.
-    pub message: String,
-    /// The command that failed.
-    pub command: Option<String>,
-    /// How that command ended.
-    pub exit: Option<Exit>,
+impl StepRecord {
+    /// The command that ended it, and how, if that is all there is to say. A script may go on after one
+    /// that failed.
+    pub(crate) fn failed_command(&self) -> Option<String> {
+        let last = self.commands.last()?;
+        let exit = last.exit?;
+        let failed = self.failures.first().filter(|failure| failure.place.is_none());
+        let ended_it = failed.map_or(exit == Exit::Canceled, |failure| failure.exit == Some(exit));
+        ended_it.then(|| format!("`{}` {exit}", last.command))
+    }
+
+    /// What failed, in one line.
+    fn why(&self) -> Option<String> {
+        let told = self.failures.iter().take(TOLD_MAX).map(StepFailure::brief);
+        let told = told.collect::<Vec<_>>().join("; ");
+        match self.failures.len() {
+            0 => None,
+            1 => Some(format!("{}: {told}", self.name)),
+            count if count <= TOLD_MAX => Some(format!("{}: {count} failures: {told}", self.name)),
+            count => {
+                let more = count - TOLD_MAX;
+                Some(format!("{}: {count} failures: {told}; and {more} more", self.name))
+            }
+        }
+    }
 }
 
 /// What became of one command.
@@ -210,6 +257,8 @@ pub struct CommandRecord {
     pub command: String,
     /// How it ended; none where it could not be started.
     pub exit: Option<Exit>,
+    /// True if its exit code is not 0 and the script allows it.
+    pub allowed: bool,
     /// How long it took.
     pub duration: Duration,
 }

@@ -172,7 +172,8 @@ func TestReportsAreGosOwnValues(t *testing.T) {
 		t.Errorf("%+v %v", valid, err)
 	}
 	invalid, err := engine.CheckText("build: [", tinyci.YAML, "draft.yml")
-	if err != nil || invalid.Valid || invalid.Problems[0].Line == 0 || invalid.Problems[0].Message == "" {
+	if err != nil || invalid.Valid || invalid.Problems[0].Line == 0 || invalid.Problems[0].Message == "" ||
+		invalid.Problems[0].Severity != "error" {
 		t.Errorf("%+v %v", invalid, err)
 	}
 	if _, err = engine.Check("no-such-thing"); !errors.Is(err, tinyci.ErrNotFound) {

@@ -7,6 +7,7 @@
 //! names, and what did not go, the next one clears away. No other name below `builds/` is touched.
 
 mod archive;
+mod packed_artifacts;
 mod restore;
 
 use std::{
@@ -17,7 +18,10 @@ use std::{
 
 use serde::Serialize;
 
-pub(crate) use self::restore::restore;
+pub(crate) use self::{
+    packed_artifacts::{each_packed, packed_list},
+    restore::restore,
+};
 use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},

@@ -12,7 +12,7 @@ use tar::Archive;
 use crate::{
     cancel::CancelView,
     error::{Error, ErrorKind},
-    workspace::{Build, ExportPlace, remove},
+    workspace::{ArtifactStore, Build, ExportPlace, remove},
 };
 
 /// Puts export, artifacts and log of a packed build back into its folder, which the caller has to
@@ -59,7 +59,7 @@ fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(
 fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
     let packed = beside.join(build.name());
     let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-    for part in ["tinyci.log", "artifacts"] {
+    for part in ArtifactStore::names().into_iter().chain(["tinyci.log"]) {
         let (from, to) = (packed.join(part), build.dir().join(part));
         if is_there(&from) && !is_there(&to) {
             fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))?;
@@ -79,9 +79,9 @@ fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
 }
 
 /// A reader that a cancel ends.
-struct Interruptible<'a, R> {
-    inner: R,
-    cancel: &'a CancelView,
+pub(super) struct Interruptible<'a, R> {
+    pub(super) inner: R,
+    pub(super) cancel: &'a CancelView,
 }
 
 impl<R: Read> Read for Interruptible<'_, R> {

@@ -49,8 +49,8 @@ impl Pipeline {
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config) with its place, for a tag in a variable or a folder that only
-    /// commands can fill in: one that names a variable of an embedding program; and for a pattern
-    /// of `when` that a script has no short word for.
+    /// commands can fill in: one that names a variable of an embedding program; for a tag that is not
+    /// closed; and for a pattern of `when` that a script has no short word for.
     /// [`InvalidArg`](ErrorKind::InvalidArg) for a pipeline that is a script already.
     pub fn to_rhai(&self) -> Result<String, Error> {
         if self.format == Format::Rhai {
@@ -102,7 +102,7 @@ impl Pipeline {
             lines.push(format!("    timeout({}, || {{", literal(&duration(limit))));
         }
         for command in step.commands() {
-            let text = self.command(step, command);
+            let text = self.command(step, command)?;
             // A script refuses to run nothing, which YAML does.
             let text = if text.trim().is_empty() { ":" } else { &text };
             lines.push(format!("{indent}sh({}{behind});", command_literal(text)));
@@ -230,25 +230,32 @@ impl Pipeline {
 
     /// A command, whose placeholders `sh` fills in. Only what a script cannot know of its step's
     /// conditions is another one there.
-    fn command(&self, step: &Step, template: &Template) -> String {
-        let (text, pieces) = (&template.text, pieces(&template.text));
-        let Some((tag, pieces)) = self.tag_patterns(step).zip(pieces) else { return text.clone() };
-        if !pieces.contains(&Piece::Tag(OF_TAG)) {
-            return text.clone();
-        }
+    fn command(&self, step: &Step, template: &Template) -> Result<String, Error> {
+        let pieces = self.pieces(template)?;
+        let tag = self.tag_patterns(step).filter(|_| pieces.contains(&Piece::Tag(OF_TAG)));
+        let Some(tag) = tag else { return Ok(template.text.clone()) };
         let written = |piece: &Piece<'_>| match piece {
             Piece::Text(text) => text.replace("<%", "<%%"),
             Piece::Tag(name) if *name == OF_TAG => format!("<%= {} %>", newest_tag(tag)),
             Piece::Tag(other) => format!("<%= {other} %>"),
         };
-        pieces.iter().map(written).collect()
+        Ok(pieces.iter().map(written).collect())
+    }
+
+    /// A text taken apart. What is no placeholder and begins like one fails its step; a script would
+    /// run it as it is.
+    fn pieces<'a>(&self, template: &'a Template) -> Result<Vec<Piece<'a>>, Error> {
+        pieces(&template.text).ok_or_else(|| {
+            self.fault(
+                template.position,
+                "a tag in this text is not closed, or is none; `<%%` stands for `<%`",
+            )
+        })
     }
 
     /// A text outside of commands, its placeholders made expressions.
     fn value(&self, step: &Step, template: &Template) -> Result<String, Error> {
-        let pieces = pieces(&template.text).ok_or_else(|| {
-            self.fault(template.position, "the tag in this text is not closed by `%>`")
-        })?;
+        let pieces = self.pieces(template)?;
         if let [Piece::Text(text)] = &pieces[..] {
             return Ok(literal(text));
         }
@@ -376,6 +383,9 @@ fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
             continue;
         }
         let (inside, behind) = tag.strip_prefix('=')?.split_once("%>")?;
+        if inside.contains("<%") {
+            return None;
+        }
         pieces.push(Piece::Text(std::mem::take(&mut plain)));
         pieces.push(Piece::Tag(inside.trim()));
         rest = behind;
@@ -503,6 +513,15 @@ mod tests {
         assert!(
             converted("hooks: {before_build: {run: a, when: {branch: x}}}").contains("return;")
         );
+    }
+
+    #[test]
+    fn a_tag_that_fails_its_step_is_not_converted() {
+        for broken in ["a <%= commit", "a <% puts 1 %>", "<%= a <%= commit %>"] {
+            let config = format!("build: make\ntest: '{broken}'\n");
+            let error = Pipeline::parse(&config, Format::Yaml, "f").unwrap().to_rhai().unwrap_err();
+            assert!(error.to_string().starts_with("f:2:8: a tag"), "{broken}: {error}");
+        }
     }
 
     #[test]

@@ -291,6 +291,7 @@ impl DryRun {
             progress: Progress::default(),
             command_timeout: None,
             nice: 0,
+            by_hand: false,
         }
     }
 

@@ -387,6 +387,7 @@ pub(super) fn write_skip(
         asked_for_ref: false,
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
+        artifact_total: None,
         counts: true,
     };
     repo.append_record(&record)?;

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     active_jobs::ActiveJobs,
+    artifacts,
     desk::Desk,
     dry_run,
     due::settled_outcome,
@@ -104,6 +105,7 @@ pub(super) fn attempt(site: &Site<'_>, books: Books<'_>, repo: &Repo, job: &Job)
         asked_for_ref: false,
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
+        artifact_total: None,
         counts: job.reason != Reason::Rebuild,
     };
     let mut voice = Voice::new(site.events, site.logs, &job.commit, &run);
@@ -337,6 +339,7 @@ fn run(
     let outcome = walked.outcome;
     let lacks = steps.memory.lacking();
     let reason = steps.keep(walked, record);
+    artifacts::bound(record, build, voice);
     let discards = steps.discards_export();
     if discards {
         steps.discard(build, voice);
@@ -398,6 +401,7 @@ fn clean_up_after(
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
     steps.keep(walked, record);
+    artifacts::bound(record, build, voice);
     Ok(Judged::without_build(outcome, Some(error.report())))
 }
 
@@ -501,8 +505,7 @@ impl Site<'_> {
             hooks: shared.options.hooks.clone(),
             desk,
             export_dir: build.export_dir(),
-            artifacts_dir: build.dir().join("artifacts"),
-            sharing: build.sharing(),
+            artifacts: build.artifacts(),
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -517,7 +520,8 @@ impl Site<'_> {
         let (facts, judge) =
             (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
-        let facts = Facts { export_dir, ..facts };
+        let target = build.dir().to_string_lossy().into_owned();
+        let facts = Facts { export_dir, target, ..facts };
         let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
             pipeline,
@@ -533,6 +537,7 @@ impl Site<'_> {
             progress: Progress::default(),
             command_timeout: shared.settings.command_timeout,
             nice: shared.settings.nice,
+            by_hand: false,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `active_jobs` | the jobs that a run has in progress, and what ends them from elsewhere |
 //! | `approvals` | which approvals of a deployment count here, and why others do not |
+//! | `artifacts` | what jobs kept: listed, read, and bounded on record |
 //! | `builder` | what a host sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `definitions` | the reference of what scripts can use |
@@ -27,6 +28,7 @@
 //! | `suites` | the tests of a pipeline, of a commit or a folder |
 //! | `voice` | what happens to one commit, told to its log and the observer |
 //! | `status` | how the repository stands, at one look |
+//! | `run_step` | steps of one commit by hand, of which nothing is recorded |
 //! | `retention` | old builds packed and removed |
 //! | `kept` | which builds are neither packed nor removed |
 //! | `reports` | records asked for by range, outcome and number |
@@ -35,6 +37,7 @@
 
 mod active_jobs;
 mod approvals;
+mod artifacts;
 mod builder;
 mod check;
 mod check_warnings;
@@ -58,6 +61,7 @@ mod queue;
 mod reports;
 mod retention;
 mod retest;
+mod run_step;
 #[cfg(feature = "rhai")]
 mod scripts;
 #[cfg(not(feature = "rhai"))]
@@ -78,4 +82,5 @@ pub use self::{
     handle::{Engine, Export, LogOptions},
     host::HookCall,
     reports::Filter,
+    run_step::StepOptions,
 };

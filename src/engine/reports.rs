@@ -135,7 +135,7 @@ pub(super) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Err
 
 /// One commit's records: all, newest first, or the one that its verdict rests on. What was fetched
 /// of remotes counts as one's own does.
-fn records_of(
+pub(super) fn records_of(
     repo: &Repo,
     remotes: &[String],
     id: CommitId,
@@ -248,6 +248,7 @@ fn without_record(commit: &Commit, outcome: Outcome, reason: Option<String>) -> 
         steps: Vec::new(),
         remembered: BTreeMap::new(),
         artifacts: Vec::new(),
+        artifact_total: None,
         counts: true,
     }
 }

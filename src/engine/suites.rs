@@ -212,6 +212,7 @@ impl StepRunner for EngineRunner {
             progress,
             command_timeout: None,
             nice: 0,
+            by_hand: false,
         };
         match job.steps {
             TestSteps::All => walked(&mut steps),

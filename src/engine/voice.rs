@@ -25,13 +25,19 @@ use crate::{
 pub(super) struct Voice {
     events: Sender,
     meta: Meta,
-    logs: Logs,
+    /// None if nothing is logged.
+    logs: Option<Logs>,
     /// None as long as there is no folder for it: then the log of all runs must do.
     log: Arc<Mutex<Option<LogWriter>>>,
 }
 
 impl Voice {
     pub(super) fn new(events: &Sender, logs: &Logs, commit: &Commit, run: &str) -> Self {
+        Self { logs: Some(logs.clone()), ..Self::without_log(events, commit, run) }
+    }
+
+    /// Tells the observer alone.
+    pub(super) fn without_log(events: &Sender, commit: &Commit, run: &str) -> Self {
         let meta = Meta {
             sequence: 0,
             time: SystemTime::now(),
@@ -40,12 +46,12 @@ impl Voice {
             step: None,
             label: None,
         };
-        Self { events: events.clone(), meta, logs: logs.clone(), log: Arc::default() }
+        Self { events: events.clone(), meta, logs: None, log: Arc::default() }
     }
 
     /// Opens the log of a build whose folder is there.
     pub(super) fn open_log(&mut self, build: &Build, commit: &Commit) {
-        *self.writer() = Some(self.logs.build(build, &commit.id));
+        *self.writer() = self.logs.as_ref().map(|logs| logs.build(build, &commit.id));
     }
 
     /// Says that work on the commit begins.
@@ -119,7 +125,7 @@ impl Voice {
             match &mut *writer {
                 Some(log) => log.line(&line),
                 // What keeps the build's folder from being made is said anyway.
-                None => drop(self.logs.line(&line)),
+                None => drop(self.logs.as_ref().map(|logs| logs.line(&line))),
             }
         }
     }

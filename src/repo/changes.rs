@@ -78,14 +78,6 @@ impl Repo {
         names.sort();
         Ok(names)
     }
-
-    /// The id that git gives the contents of a file.
-    pub(crate) fn file_digest(path: &std::path::Path) -> Result<String, Error> {
-        let id = Oid::hash_file(git2::ObjectType::Blob, path);
-        let id =
-            id.map_err(|source| git_error(format!("cannot read `{}`", path.display()), source));
-        Ok(id?.to_string())
-    }
 }
 
 fn lossy(bytes: &[u8]) -> String {

@@ -54,6 +54,25 @@ impl Repo {
         })
     }
 
+    /// The paths of all files and links of a commit's tree. A name that is not UTF-8 comes with
+    /// U+FFFD.
+    pub(crate) fn tree_files(&self, id: CommitId) -> Result<Vec<String>, Error> {
+        let top = history::find_commit(&self.git, oid(id)?)?.tree_id();
+        let (mut files, mut left) = (Vec::new(), vec![(String::new(), top)]);
+        while let Some((above, tree)) = left.pop() {
+            each_entry(&self.git, tree, |entry| {
+                let path = format!("{above}{}", String::from_utf8_lossy(entry.name));
+                match () {
+                    () if entry.is_tree() => left.push((path + "/", entry.id)),
+                    () if entry.is_file() || entry.is_link() => files.push(path),
+                    () => {}
+                }
+                true
+            })?;
+        }
+        Ok(files)
+    }
+
     /// The contents of a regular file of a commit's tree; none if that is not what the path leads
     /// to, or if it has more than 1 MiB.
     pub(crate) fn tree_file(&self, id: CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {

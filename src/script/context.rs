@@ -25,6 +25,13 @@ struct Failure(FailureFacts);
 #[derive(Clone)]
 struct Machine(Arc<Session>);
 
+/// A failure of an earlier step. Its command may hold what that step has read.
+fn failure(ctx: &Context, facts: FailureFacts) -> Dynamic {
+    ctx.0.read_in(&facts.command);
+    ctx.0.read_in(&facts.message);
+    Dynamic::from(Failure(facts))
+}
+
 /// Registers `ctx` and the objects that it holds.
 pub(super) fn register(engine: &mut Engine) {
     engine
@@ -49,10 +56,12 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
-            let failure = ctx.0.facts.progress.failure.clone();
-            // The command of another step may hold what that has read.
-            failure.iter().for_each(|it| ctx.0.read_in(&it.command));
-            failure.map_or(Dynamic::UNIT, |it| Dynamic::from(Failure(it)))
+            let first = ctx.0.facts.progress.failures.first();
+            first.cloned().map_or(Dynamic::UNIT, |it| failure(ctx, it))
+        })
+        .register_get("failures", |ctx: &mut Context| -> Array {
+            let all = ctx.0.facts.progress.failures.clone().into_iter();
+            all.map(|it| failure(ctx, it)).collect()
         })
         .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
         .register_fn("changed", changed)
@@ -68,6 +77,9 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("command", |it: &mut Failure| it.0.command.clone())
         .register_get("code", |it: &mut Failure| it.0.code.map_or(Dynamic::UNIT, Dynamic::from))
         .register_get("at", |it: &mut Failure| it.0.at.clone())
+        .register_get("label", |it: &mut Failure| optional(it.0.label.as_deref()))
+        .register_get("place", |it: &mut Failure| optional(it.0.place.as_deref()))
+        .register_get("message", |it: &mut Failure| it.0.message.clone())
         .register_get("tail", |it: &mut Failure| it.0.tail.clone());
     engine
         .register_get("name", |it: &mut Machine| it.0.facts.host_name.clone())

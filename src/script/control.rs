@@ -43,7 +43,7 @@ pub(super) fn stored(context: &NativeCallContext<'_>) -> NativeCallContextStore 
 
 pub(super) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [attempts, function, options @ ..] = arguments else { return Ok(Dynamic::UNIT) };
-    let attempts = call.count("number of attempts", attempts)?.max(1);
+    let attempts = call.attempts(attempts)?;
     let function = call.function("function", function)?;
     let options = call.options(options.first(), &RETRY_OPTIONS)?;
     let backoff = match options.get("backoff") {

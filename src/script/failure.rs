@@ -60,6 +60,19 @@ impl Failure {
         Self { trace: Some(trace), command, is_timeout, ..Self::new(message) }
     }
 
+    /// The same with the label that it failed under: that of its command, if that one is a group
+    /// further in.
+    pub(super) fn within(self, label: &Option<String>) -> Self {
+        let of_command = self.command.as_ref().and_then(|command| command.label.clone());
+        let label = match label {
+            Some(outer) => of_command
+                .filter(|inner| inner.starts_with(&format!("{outer}/")))
+                .or_else(|| Some(outer.clone())),
+            None => of_command,
+        };
+        Self { label, ..self }
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         if self.is_timeout { Outcome::TimedOut } else { Outcome::Failure }
     }
@@ -71,7 +84,7 @@ impl Failure {
             None => Failed::of(&*self.message),
         };
         let failure = &mut failed.failure;
-        failure.label = self.label.clone().or(failure.label.take());
+        failure.label.clone_from(&self.label);
         failure.place = self.place();
         failed
     }

@@ -241,10 +241,11 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
-    let known = match call.session.frame().settings.env.get(name.as_str()) {
+    let session = call.session;
+    let known = match session.frame().settings.env.get(name.as_str()) {
         Some(value) => Some(value.clone()).filter(|value| !value.is_unit()),
-        None => call.session.host.env(&name).map(|value| {
-            call.session.read_in(&value);
+        None => session.host.env(&name).map(|value| {
+            session.untrusted.read_variable(&session.facts, &name);
             value.into()
         }),
     };
@@ -317,10 +318,14 @@ fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
 }
 
 fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let path = call.text("path", &first(arguments))?;
-    secret::refuse(call.session, &first(arguments))?;
+    let given = first(arguments);
+    secret::refuse(call.session, &given)?;
+    let paths = match given.clone().into_array() {
+        Ok(list) => list.iter().map(|path| call.text("paths", path)).collect::<Result<_, _>>()?,
+        Err(_) => vec![call.text("paths", &given)?],
+    };
     call.session.act()?;
-    let kept = call.session.host.artifact(&path);
+    let kept = call.session.host.artifact(&paths, call.session.limits());
     kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 

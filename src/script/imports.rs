@@ -15,7 +15,7 @@ use rhai::{
     Scope, Shared, Stmt,
 };
 
-use super::{excerpt, limits::MODULES_MAX, source::Source};
+use super::{excerpt, limits::MODULES_MAX, lists::bare, source::Source};
 use crate::error::{Error, Position};
 
 /// The files of a commit.
@@ -174,7 +174,7 @@ impl ModuleResolver for Modules {
         }
         let unit = self.units.get(&path).ok_or_else(absent)?;
         let module = Module::eval_ast_as_new(Scope::new(), &unit.ast, engine).map_err(|error| {
-            Box::new(EvalAltResult::ErrorInModule(path.clone(), error, position))
+            bare(Box::new(EvalAltResult::ErrorInModule(path.clone(), error, position)))
         })?;
         let module = Shared::new(module);
         ready().insert(path, module.clone());

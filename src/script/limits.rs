@@ -8,7 +8,7 @@
 
 use rhai::{Engine, OptimizationLevel, Scope, Token};
 
-use super::{errors, nesting};
+use super::{errors, lists, nesting};
 use crate::error::{Error, ErrorKind};
 
 /// Steps of one call from outside; the wall clock bounds what callbacks add.
@@ -46,6 +46,7 @@ pub(super) fn engine() -> Engine {
     engine.on_parse_token(|token, _, _| own_word(token));
     errors::register(&mut engine);
     nesting::limit(&mut engine);
+    lists::register(&mut engine);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine
 }

@@ -11,6 +11,7 @@ use std::{
 use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, ScriptFuncDef, Stmt};
 
 use super::{
+    constants,
     coverage::Hits,
     excerpt,
     imports::{Importer, Tree, Unit, place},
@@ -22,6 +23,7 @@ use super::{
     source::Source,
 };
 use crate::{
+    check_report::Severity,
     duration::parse_duration,
     error::{Error, Position},
     function::{HostFunction, Value},
@@ -56,6 +58,15 @@ pub(crate) struct Script {
     pub(super) hits: Option<Arc<Hits>>,
 }
 
+/// What becomes of names that nothing defines, and of constants that nothing reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// The first is an error, as everywhere but in a check.
+    Refused,
+    /// They are left in, for whoever tells of all of them.
+    Told,
+}
+
 /// A function whose name makes it a phase.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PhaseFunction {
@@ -73,9 +84,23 @@ impl Script {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Self, Error> {
-        let mut script = Self::read(bytes, name, tree, functions)?;
+        Self::load_with(bytes, name, tree, functions, Unknown::Refused)
+    }
+
+    /// The same, for a check with names that nothing defines: it tells of all of them.
+    pub(super) fn load_with(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+        unknown: Unknown,
+    ) -> Result<Self, Error> {
+        let mut script = Self::read(bytes, name, tree, functions, unknown)?;
         script.phases = phases(&script.main)?;
         script.read_constants()?;
+        if unknown == Unknown::Refused {
+            script.refuse_misnamed_constants()?;
+        }
         Ok(script)
     }
 
@@ -85,8 +110,10 @@ impl Script {
         name: &str,
         tree: &dyn Tree,
         functions: &[HostFunction],
+        unknown: Unknown,
     ) -> Result<Self, Error> {
         let mut engine = parser(functions);
+        engine.set_strict_variables(unknown == Unknown::Refused);
         let lookups = Lookups::limit(&mut engine, LOOKUPS_MAX);
         let parse = |source: Source| {
             let unit = parse(&engine, &lookups, source)?;
@@ -149,6 +176,15 @@ impl Script {
     pub(super) fn source(&self, name: &str) -> Option<&Source> {
         let main = Some(&self.main.source).filter(|source| &*source.name == name);
         main.or_else(|| self.modules.get(name).map(|unit| &unit.source))
+    }
+
+    /// A constant that was meant for tinyci and does not reach it would be lost without a word.
+    fn refuse_misnamed_constants(&self) -> Result<(), Error> {
+        let mut found = constants::misnamed(self).into_iter();
+        match found.find(|it| it.severity == Severity::Error) {
+            Some(it) => Err(excerpt::error(&it.unit.source, place(it.at), it.message)),
+            None => Ok(()),
+        }
     }
 
     /// Reads the constants that have a meaning before anything runs.

@@ -1,16 +1,40 @@
 //! Scripts: the only room that knows rhai. No type of rhai leaves it.
 //!
-//! Loading: `source` (bytes to text), `imports`, `load` (to a [`Script`] for which nothing more has
-//! to be read). What a script finds beside the language: `registry` (all of it, as tables),
-//! `types` (what values can be), `functions` (an engine that has it), `context`, `commands`,
-//! `control`, `with`, `parallel`, `files`, `secret`, `errors` (what `catch` gets). Running: `run` (one
-//! phase), `session` (what its functions share), `ending` (what stops it, and what counts), `failure`
-//! (what failed in it), `tags` (`<%= … %>`), `untrusted` (what others chose is not run, which
-//! `shell_quotes` helps to judge), for both `literals` (what the script wrote itself) and `needles`
-//! (many texts looked for at once). Errors: `message`, `report`, `excerpt`. Reading: `check` (what is
-//! wrong, before anything runs),
-//! `definitions` (the reference). Testing: `testing` (files of tests beside a script), `coverage`
-//! (where scripts went). And what all of it may cost: `limits`, `lookups`, `nesting`.
+//! | file | holds |
+//! |---|---|
+//! | `source` | bytes to text |
+//! | `imports` | what a script imports |
+//! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
+//! | `constants` | those whose names are nearly right |
+//! | `registry` | all that a script finds beside the language, as tables |
+//! | `types` | what values can be |
+//! | `functions` | an engine that has them |
+//! | `call` | the arguments of a call |
+//! | `lists` | callbacks whose errors pass |
+//! | `context` | `ctx` |
+//! | `commands` | `sh` and its like |
+//! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
+//! | `with` | `with` |
+//! | `parallel` | `parallel` and `matrix` |
+//! | `files` | the files of the commit |
+//! | `errors` | what `catch` gets |
+//! | `secret` | secrets, as a script holds them |
+//! | `literal` | values as literals |
+//! | `run` | one phase |
+//! | `session` | what its functions share |
+//! | `ending` | what stops it, and what counts |
+//! | `failure` | what failed in it |
+//! | `tags` | `<%= … %>` |
+//! | `untrusted` | what others chose is not run |
+//! | `shell_quotes` | what a text is within the quotes of a shell |
+//! | `literals` | what the script wrote itself |
+//! | `needles` | many texts looked for at once |
+//! | `message`, `report`, `excerpt` | errors |
+//! | `check` | what is wrong, before anything runs |
+//! | `definitions` | the reference |
+//! | `testing` | files of tests beside a script |
+//! | `coverage` | where scripts went |
+//! | `limits`, `lookups`, `nesting` | what all of it may cost |
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`](crate::step::Host), both given by the caller.
@@ -18,6 +42,7 @@
 mod call;
 mod check;
 mod commands;
+mod constants;
 mod context;
 mod control;
 mod coverage;
@@ -30,6 +55,7 @@ mod files;
 mod functions;
 mod imports;
 mod limits;
+mod lists;
 mod literal;
 mod literals;
 mod load;
@@ -52,7 +78,7 @@ mod untrusted;
 mod with;
 
 pub(crate) use self::{
-    check::{check, check_tests, warnings},
+    check::{check, check_tests},
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,

@@ -16,7 +16,7 @@ use std::{
 use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::{
-    call::Call,
+    call::{Call, TASKS_MAX},
     commands::plain_text,
     control::{labelled, stored},
     failure::{Failure, Failures},
@@ -26,9 +26,6 @@ use super::{
 /// How many tasks of a phase run on threads of their own, those of tasks included. Where all
 /// are taken, tasks run one after the other.
 const THREADS_MAX: usize = 32;
-
-/// How many tasks there can be: a matrix grows fast.
-const TASKS_MAX: usize = 1_000;
 
 /// As much as a worker has: scripts recurse in tasks too.
 const STACK_BYTES: usize = 32 << 20;

@@ -266,11 +266,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "artifact",
-        params: &[needs("path", Type::Text)],
+        params: &[needs("paths", Type::OneOf(&[Type::Text, Type::Texts]))],
         returns: Type::Nothing,
         effect: Effect::External,
-        doc: "Copies a file below the export to the build's folder `artifacts` and keeps its digest \
-              with the commit's record.",
+        doc: "Keeps files of the export in the build's directory `artifacts`, and their digests in \
+              the record: a file, a directory with all that is below it, a glob such as \
+              `\"dist/**\"`, or an array of them, in which `!glob` takes away. All of them are kept, or \
+              none. `tinyci artifacts` lists and fetches them.",
     },
     Function {
         name: "warn",
@@ -381,7 +383,7 @@ const fn method(
 }
 
 /// What `ctx` knows. All of it is read-only.
-pub(crate) const PROPERTIES: [Property; 37] = [
+pub(crate) const PROPERTIES: [Property; 41] = [
     property("ctx.sha", Type::Text, "The commit's full id."),
     property("ctx.short", Type::Text, "Its first seven digits."),
     property("ctx.tree", Type::Text, "The id of the tree it holds."),
@@ -424,12 +426,28 @@ pub(crate) const PROPERTIES: [Property; 37] = [
     property(
         "ctx.failure",
         Type::OneOf(&[Type::Object("ctx.failure"), Type::Nothing]),
-        "The command that failed, in hooks that follow a failure.",
+        "What failed, in hooks that follow a failure: the first of `ctx.failures`.",
     ),
-    property("ctx.failure.command", Type::Text, "The command."),
+    property(
+        "ctx.failure.command",
+        Type::Text,
+        "The command that failed, else the same as the message.",
+    ),
     property("ctx.failure.code", Type::OneOf(&[Type::Int, Type::Nothing]), "Its exit code."),
     property("ctx.failure.at", Type::Text, "The phase or hook it failed in."),
     property("ctx.failure.tail", Type::Text, "The end of its output."),
+    property(
+        "ctx.failure.label",
+        OPTIONAL_TEXT,
+        "The task of `parallel` or `matrix`, or the group: `db=my`.",
+    ),
+    property("ctx.failure.place", OPTIONAL_TEXT, "Where in the script: `.tinyci.rhai:4:7`."),
+    property("ctx.failure.message", Type::Text, "What failed, in a sentence."),
+    property(
+        "ctx.failures",
+        Type::List,
+        "All that failed in that step, the gravest first, each with the properties of `ctx.failure`.",
+    ),
     property(
         "ctx.previous",
         OPTIONAL_TEXT,

@@ -317,8 +317,16 @@ impl Session {
         let frame = Frame { deferred: Arc::default(), ..frame };
         self.within(frame, || {
             let ended = self.guarded(work);
+            let over = self.frame().ending.stop();
             let failures = self.clean_up(engine);
-            self.settle(ended, failures)
+            match over {
+                // Another task has ended the step: whether the script catches this error is open.
+                Some(over) => {
+                    self.frame().ending.add(failures);
+                    ended.and_then(|_| Err(over.thrown()))
+                }
+                None => self.settle(ended, failures),
+            }
         })
     }
 
@@ -412,8 +420,7 @@ impl Session {
         }
         let frame = self.frame();
         let Some(mut failures) = Failures::of(error) else {
-            let (label, order) = (frame.label.clone(), frame.order.clone());
-            return vec![Failure { label, order, ..whole }];
+            return vec![Failure { order: frame.order.clone(), ..whole.within(&frame.label) }];
         };
         for failure in &mut failures {
             match (&mut failure.trace, &whole.trace) {

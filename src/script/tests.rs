@@ -83,7 +83,7 @@ impl Host for Recorder {
         (key == "image").then(|| "fml:built".into())
     }
 
-    fn artifact(&self, _: &str) -> Result<(), Denied> {
+    fn artifact(&self, _: &[String], _: RequestLimits) -> Result<(), Denied> {
         Ok(())
     }
 

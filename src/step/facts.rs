@@ -130,11 +130,11 @@ pub(crate) struct Progress {
     pub(crate) build: Option<String>,
     /// The outcome of `test`, in a word.
     pub(crate) test: Option<String>,
-    /// The step that failed last.
-    pub(crate) failure: Option<FailureFacts>,
+    /// What failed in the step that failed last, the gravest first.
+    pub(crate) failures: Vec<FailureFacts>,
 }
 
-/// A step that failed.
+/// One thing that failed in a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FailureFacts {
     /// The command that failed, else why the step did.
@@ -144,13 +144,19 @@ pub(crate) struct FailureFacts {
     pub(crate) at: String,
     /// The end of what the command wrote.
     pub(crate) tail: String,
+    /// The task or group.
+    pub(crate) label: Option<String>,
+    /// Where in the script.
+    pub(crate) place: Option<String>,
+    /// What failed, in a sentence.
+    pub(crate) message: String,
 }
 
 impl Progress {
     /// What an earlier run of the commit came to.
     pub(crate) fn of(record: &Record) -> Self {
         let word = |phase: Phase| record.step(phase).map(|step| step.outcome.name().to_owned());
-        Self { build: word(Phase::Build), test: word(Phase::Test), failure: None }
+        Self { build: word(Phase::Build), test: word(Phase::Test), failures: Vec::new() }
     }
 
     /// Adds what one more step came to.
@@ -163,21 +169,34 @@ impl Progress {
             StepName::Phase(Phase::Deploy) | StepName::Hook(_) => {}
         }
         if matches!(outcome, Outcome::Failure | Outcome::TimedOut) {
-            self.failure = Some(failure(result));
+            self.failures = failures(result);
         }
     }
 }
 
-fn failure(result: &StepResult) -> FailureFacts {
+fn failures(result: &StepResult) -> Vec<FailureFacts> {
     let at = result.record.name.to_string();
-    let Some(Failed { failure, tail }) = result.failures.first() else {
+    if result.failures.is_empty() {
         let command = result.reason.clone().unwrap_or_default();
-        return FailureFacts { command, at, ..FailureFacts::default() };
-    };
+        let message = command.clone();
+        return vec![FailureFacts { command, at, message, ..FailureFacts::default() }];
+    }
+    result.failures.iter().map(|failed| facts_of(failed, at.clone())).collect()
+}
+
+fn facts_of(failed: &Failed, at: String) -> FailureFacts {
+    let Failed { failure, tail } = failed;
     let code = match failure.exit {
         Some(Exit::Code(code)) => Some(i64::from(code)),
         _ => None,
     };
-    let command = failure.command.as_ref().unwrap_or(&failure.message).clone();
-    FailureFacts { command, code, at, tail: tail.clone() }
+    FailureFacts {
+        command: failure.command.as_ref().unwrap_or(&failure.message).clone(),
+        code,
+        at,
+        tail: tail.clone(),
+        label: failure.label.clone(),
+        place: failure.place.clone(),
+        message: failure.message.clone(),
+    }
 }

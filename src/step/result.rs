@@ -71,11 +71,10 @@ impl Failed {
 
 /// What is said of a command that failed.
 pub(crate) fn command_failure(command: &str, exit: Exit) -> String {
-    let ended = match exit {
-        Exit::Code(code) => format!("exited with status {code}"),
-        other => other.to_string(),
-    };
-    format!("command {ended}: {command}")
+    match exit {
+        Exit::Code(code) => format!("command exited with status {code}: {command}"),
+        other => format!("command {other}: {command}"),
+    }
 }
 
 /// A command that failed.

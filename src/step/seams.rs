@@ -4,10 +4,11 @@
 //! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
 //! as a plan, or as a test says.
 
-use std::{ffi::OsStr, path::Path, sync::Arc, time::Instant};
+use std::{ffi::OsStr, sync::Arc, time::Instant};
 
 use super::command::{CommandEnd, OutputUse, StepCommand};
 use crate::{
+    artifact::Artifact,
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Output, Stream},
@@ -15,7 +16,7 @@ use crate::{
     function::{HostFunction, Value},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
-    record::{Artifact, StepRecord},
+    record::StepRecord,
     request_context::RequestContext,
 };
 
@@ -140,8 +141,8 @@ pub(crate) trait Host: Send + Sync {
     /// Returns what was kept under this key.
     fn recall(&self, key: &str) -> Option<Value>;
 
-    /// Keeps a file of the export beyond it.
-    fn artifact(&self, path: &str) -> Result<(), Denied>;
+    /// Keeps files of the export beyond it: paths of files and directories, and globs.
+    fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied>;
 
     /// Has the export removed when the run is over.
     fn discard_export(&self);
@@ -200,8 +201,14 @@ pub(crate) trait Effects: Send + Sync {
     /// Fetches a secret that the commit may have.
     fn secret(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Denied>;
 
-    /// Copies a file of the export, by its path below it. None if nothing is done.
-    fn artifact(&self, below: &Path) -> Result<Option<Artifact>, Error>;
+    /// Copies files of the export, all or none: those of a list that reads as a list of patterns.
+    /// `refuses` says why a file of this path must not be kept. Nothing is returned if nothing is done.
+    fn artifacts(
+        &self,
+        paths: &[String],
+        refuses: &dyn Fn(&str) -> Option<Denied>,
+        context: &RequestContext,
+    ) -> Result<Vec<Artifact>, Denied>;
 
     /// Calls a function of the embedding program.
     fn call(
@@ -234,6 +241,11 @@ pub(crate) trait Lookups: Send + Sync {
 
     /// Returns what the commit's tree has at a path, whose names are separated by `/`.
     fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error>;
+
+    /// Returns the paths of all files and links of the commit's tree. None if there is no tree to ask.
+    fn tree_files(&self) -> Result<Option<Vec<String>>, Error> {
+        Ok(None)
+    }
 
     /// The same for a step that asks what the commit has, which a pipeline test must know.
     fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {

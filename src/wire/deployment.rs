@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     VERSION,
-    record::{CommitMirror, Time, json, lenient, short, whole_ms},
+    record::{CommitMirror, FailureMirror, Time, json, lenient, lenient_list, short, whole_ms},
 };
 #[cfg(feature = "capi")]
 use crate::deployment::DeployRequest;
@@ -65,6 +65,7 @@ impl Deployment {
             from: mirror.from.as_deref().map(id).transpose()?,
             outcome: outcome.unwrap_or(DeployOutcome::Failure),
             reason: mirror.reason.map(Cow::into_owned).or(unknown),
+            failures: mirror.failures.into_iter().map(FailureMirror::into_failure).collect(),
             environment: mirror.environment.into_owned(),
             forced: mirror.forced,
             rollback: mirror.rollback,
@@ -239,6 +240,8 @@ pub(super) struct DeploymentMirror<'a> {
     export: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<FailureMirror<'a>>,
     #[serde(default, deserialize_with = "lenient")]
     config: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -267,6 +270,7 @@ impl<'a> DeploymentMirror<'a> {
                 .filter(|export| *export != USUAL_EXPORT)
                 .map(Cow::from),
             reason: deployment.reason.as_deref().map(short),
+            failures: deployment.failures.iter().map(FailureMirror::of).collect(),
             config: deployment.config.as_str().into(),
             remote: deployment.remote.as_deref().map(Cow::from),
         }

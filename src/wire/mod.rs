@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `deployment` | deployments, plans of them, approvals |
 //! | `check` | what is wrong with a config |
+//! | `artifact` | what jobs kept |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 //! | `intervention` | what somebody decided about a commit, and what came of a cancel |
@@ -17,6 +18,7 @@
 //! | `admin` | settings, how the repository stands, and what housekeeping passed over |
 
 mod admin;
+mod artifact;
 mod check;
 mod deployment;
 mod event;
@@ -33,6 +35,7 @@ pub(crate) use self::request::{RequestBody, RequestMirror};
 
 pub(crate) use self::{
     admin::NotRemovedMirror,
+    artifact::{artifact_lines, read_artifact_lines},
     record::{Time, json},
 };
 

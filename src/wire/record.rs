@@ -16,10 +16,13 @@ use crate::{
     job::{Job, Plan},
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
-    record::{
-        Artifact, CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary,
+    record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
+    wire::{
+        VERSION,
+        artifact::{ArtifactMirror, ArtifactTotalMirror},
+        deployment::DeploymentMirror,
+        intervention::InterventionMirror,
     },
-    wire::{VERSION, deployment::DeploymentMirror, intervention::InterventionMirror},
 };
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
@@ -177,6 +180,8 @@ pub(super) struct RecordMirror<'a> {
     remembered: serde_json::Map<String, serde_json::Value>,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
     artifacts: Vec<ArtifactMirror>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    artifact_total: Option<ArtifactTotalMirror>,
     /// There only if it is false: most records are their commit's verdict.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     counts: Option<bool>,
@@ -186,13 +191,6 @@ pub(super) struct RecordMirror<'a> {
 pub(super) struct LeftOutMirror<'a> {
     step: Cow<'a, str>,
     by: Cow<'a, str>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ArtifactMirror {
-    path: String,
-    bytes: u64,
-    blob: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -211,7 +209,7 @@ pub(super) struct StepMirror<'a> {
 
 /// One thing that failed in a step. What ended a command is said as of a command.
 #[derive(Serialize, Deserialize)]
-struct FailureMirror<'a> {
+pub(super) struct FailureMirror<'a> {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     label: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -228,6 +226,8 @@ struct CommandMirror<'a> {
     command: Cow<'a, str>,
     #[serde(flatten)]
     exit: ExitMirror,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
+    allowed: bool,
     #[serde(default, deserialize_with = "lenient")]
     duration_ms: u64,
 }
@@ -345,7 +345,8 @@ impl<'a> RecordMirror<'a> {
                 .iter()
                 .map(|(key, value)| (key.clone(), value_json(value)))
                 .collect(),
-            artifacts: record.artifacts.iter().cloned().map(ArtifactMirror::of).collect(),
+            artifacts: record.artifacts.iter().map(ArtifactMirror::of).collect(),
+            artifact_total: record.artifact_total.as_ref().map(ArtifactTotalMirror::of),
             counts: (!record.counts).then_some(false),
         }
     }
@@ -384,6 +385,7 @@ impl<'a> RecordMirror<'a> {
                 .map(|(key, value)| (key, read_value(value)))
                 .collect(),
             artifacts: self.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
+            artifact_total: self.artifact_total.map(ArtifactTotalMirror::into_total),
             counts: self.counts.unwrap_or(true),
         })
     }
@@ -399,16 +401,6 @@ impl LeftOutMirror<'_> {
         let known = LeftOutBy::ALL.into_iter().find(|by| by.name() == self.by);
         let step = self.step.parse().ok()?;
         Some(LeftOut { step, by: known.unwrap_or(LeftOutBy::Person) })
-    }
-}
-
-impl ArtifactMirror {
-    fn of(artifact: Artifact) -> Self {
-        Self { path: artifact.path, bytes: artifact.bytes, blob: artifact.blob }
-    }
-
-    fn into_artifact(self) -> Artifact {
-        Artifact { path: self.path, bytes: self.bytes, blob: self.blob }
     }
 }
 
@@ -471,18 +463,23 @@ impl<'a> StepMirror<'a> {
 
 impl<'a> CommandMirror<'a> {
     fn of(command: &'a CommandRecord) -> Self {
-        let exit = ExitMirror::of(command.exit);
-        Self { command: short(&command.command), exit, duration_ms: whole_ms(command.duration) }
+        Self {
+            command: short(&command.command),
+            exit: ExitMirror::of(command.exit),
+            allowed: command.allowed,
+            duration_ms: whole_ms(command.duration),
+        }
     }
 
     fn into_command(self) -> CommandRecord {
         let duration = Duration::from_millis(self.duration_ms);
-        CommandRecord { command: self.command.into_owned(), exit: self.exit.exit(), duration }
+        let (exit, allowed) = (self.exit.exit(), self.allowed);
+        CommandRecord { command: self.command.into_owned(), exit, allowed, duration }
     }
 }
 
 impl<'a> FailureMirror<'a> {
-    fn of(failure: &'a StepFailure) -> Self {
+    pub(super) fn of(failure: &'a StepFailure) -> Self {
         Self {
             label: failure.label.as_deref().map(short),
             place: failure.place.as_deref().map(short),
@@ -492,7 +489,7 @@ impl<'a> FailureMirror<'a> {
         }
     }
 
-    fn into_failure(self) -> StepFailure {
+    pub(super) fn into_failure(self) -> StepFailure {
         StepFailure {
             label: self.label.map(Cow::into_owned),
             place: self.place.map(Cow::into_owned),
@@ -602,7 +599,7 @@ where
 }
 
 /// The same for each element of a list.
-fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
@@ -616,7 +613,7 @@ pub(crate) fn json(mirror: &impl Serialize) -> String {
     serde_json::to_string(mirror).unwrap_or_default()
 }
 
-fn read_outcome(name: &str) -> (Outcome, Option<String>) {
+pub(super) fn read_outcome(name: &str) -> (Outcome, Option<String>) {
     match name.parse() {
         Ok(outcome) => (outcome, None),
         Err(_) => {
@@ -665,13 +662,19 @@ mod tests {
 
     use super::*;
     use crate::{
+        artifact::{Artifact, ArtifactTotal},
         intervention::{Intervention, InterventionKind},
         job::Reason,
         pipeline::{Hook, Phase},
     };
 
     fn command(text: &str, exit: Option<Exit>) -> CommandRecord {
-        CommandRecord { command: text.to_owned(), exit, duration: Duration::from_millis(7) }
+        CommandRecord {
+            command: text.to_owned(),
+            exit,
+            allowed: false,
+            duration: Duration::from_millis(7),
+        }
     }
 
     fn record() -> Record {
@@ -729,7 +732,13 @@ mod tests {
                 path: "bin/app".to_owned(),
                 bytes: 3,
                 blob: "f40785cbc4422f39c36118fbae071932774cb5b6".to_owned(),
+                executable: true,
             }],
+            artifact_total: Some(ArtifactTotal {
+                files: 120,
+                bytes: 360,
+                list: "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391".to_owned(),
+            }),
             counts: false,
         }
     }
@@ -774,6 +783,7 @@ mod tests {
                 steps,
                 remembered,
                 artifacts,
+                artifact_total: None,
                 counts: true,
                 left_out: Vec::new(),
                 ..record()

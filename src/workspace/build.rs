@@ -38,6 +38,9 @@ const REMOVED: &str = "removed";
 /// What follows a run's id in the name of what it takes out of an archive.
 const PACKED: &str = ".packed";
 
+/// What follows it, before a number, in the name of what it copies to keep it.
+const COPIES: &str = ".kept-";
+
 /// What holds the stamp. It stands beside the export, so that no commit's files are in its way.
 const STAMP: &str = "job.json";
 
@@ -61,7 +64,14 @@ pub(crate) struct Build {
 /// deployments share it. The kernel ends it with its process.
 #[derive(Debug)]
 pub(crate) struct Occupied {
-    _folder: File,
+    folder: File,
+}
+
+impl Occupied {
+    /// Another descriptor of the same lock, which lasts until all of them are closed.
+    pub(super) fn share(&self, dir: &Path) -> Result<File, Error> {
+        self.folder.try_clone().map_err(|source| Error::io("share the lock of", dir, source))
+    }
 }
 
 impl Build {
@@ -227,7 +237,7 @@ impl Build {
             match lock(&folder) {
                 // A compaction may have had it meanwhile, and taken it away.
                 Ok(()) if self.is(&folder).map_err(failed)? => {
-                    return Ok(Occupied { _folder: folder });
+                    return Ok(Occupied { folder });
                 }
                 Ok(()) => continue,
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -262,7 +272,7 @@ impl Build {
             folder => folder.map_err(failed)?,
         };
         match folder.try_lock() {
-            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(Occupied { _folder: folder })),
+            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(Occupied { folder })),
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
@@ -287,6 +297,11 @@ impl Build {
     /// deployed.
     pub(crate) fn name_beside(run: &str) -> String {
         format!("export.{run}")
+    }
+
+    /// Where a call of this run copies what it keeps, before that is whole.
+    pub(super) fn name_of_copies(run: &str, call: u32) -> String {
+        format!("export.{run}{COPIES}{call}")
     }
 
     /// Where this run unpacks the build's archive.
@@ -391,7 +406,9 @@ fn is_unfinished_export(name: &OsStr) -> bool {
     let Some(of) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
         return false;
     };
-    is_old_export(name) || is_run_id(of.strip_suffix(PACKED).unwrap_or(of))
+    let copies = of.split_once(COPIES).filter(|(_, call)| call.parse::<u32>().is_ok());
+    let run = copies.map_or(of, |(run, _)| run);
+    is_old_export(name) || is_run_id(run.strip_suffix(PACKED).unwrap_or(run))
 }
 
 /// Whether this is the name of an old export that is being removed: no part of the build any more.
@@ -401,7 +418,7 @@ pub(crate) fn is_old_export(name: &OsStr) -> bool {
 }
 
 /// Whether this has the form of a run's id, `20261130T094058Z-00f1e2d3c4b5a697`.
-fn is_run_id(text: &str) -> bool {
+pub(super) fn is_run_id(text: &str) -> bool {
     let form: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
     let Some(("00000000T000000Z", random)) = form.split_once('-') else { return false };
     random.len() == 16 && random.bytes().all(|it| it.is_ascii_hexdigit())
@@ -457,12 +474,20 @@ mod tests {
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
         let run = "20261130T094058Z-00f1e2d3c4b5a697";
-        for name in [run, &format!("{run}.packed"), "removed", "removed-2"] {
+        let own = [format!("{run}.packed"), format!("{run}.kept-0"), format!("{run}.kept-12")];
+        for name in own.iter().map(String::as_str).chain([run, "removed", "removed-2"]) {
             write_export(&build, name, "left by a killed run");
         }
         fs::write(build.log_path(), "log").unwrap();
         fs::write(build.archive_path(), "archive").unwrap();
-        let kept = ["artifacts", "export.removed.zip", "export.tar", "export.zip", "exports"];
+        let kept = [
+            "artifacts",
+            "export.kept-1",
+            "export.removed.zip",
+            "export.tar",
+            "export.zip",
+            "exports",
+        ];
         kept.iter().for_each(|name| fs::create_dir(build.dir().join(name)).unwrap());
         assert_eq!(build.clean(&[]).unwrap(), []);
         assert_eq!(entries(build.dir()), [&kept[..], &["tinyci.log"]].concat());

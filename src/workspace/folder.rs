@@ -21,6 +21,7 @@ use crate::{
         layout::Workspace,
         mounts::Mounts,
         remove::{remove, remove_file},
+        scratch::is_scratch,
     },
 };
 
@@ -30,6 +31,7 @@ const REMOVED_FOLDER: &str = "removed";
 
 /// The folder of builds, in which nobody else packs or removes any meanwhile. Runs go on.
 pub(crate) struct BuildsFolder<'a> {
+    workspace: &'a Workspace,
     path: &'a Path,
     /// Holds the lock.
     dir: File,
@@ -59,7 +61,7 @@ impl Workspace {
             dir => dir.map_err(|source| Error::io("open the builds folder", path, source))?,
         };
         match dir.try_lock() {
-            Ok(()) => Ok(Some(BuildsFolder { path, dir })),
+            Ok(()) => Ok(Some(BuildsFolder { workspace: self, path, dir })),
             Err(TryLockError::WouldBlock) => {
                 let message =
                     format!("another process packs or removes builds in `{}`", path.display());
@@ -74,7 +76,9 @@ impl Workspace {
     /// Whether there may be something that [`BuildsFolder::clear_leftovers`] removes.
     pub(crate) fn has_leftovers(&self) -> bool {
         let entries = fs::read_dir(self.builds_dir()).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name()).any(|name| name.to_str().is_some_and(is_leftover))
+        entries
+            .map(|entry| entry.file_name())
+            .any(|name| name.to_str().is_some_and(|name| is_leftover(name) || is_scratch(name)))
     }
 }
 
@@ -101,7 +105,10 @@ impl BuildsFolder<'_> {
     /// [`Io`](ErrorKind::Io) if the folder cannot be read.
     pub(crate) fn clear_leftovers(&self) -> Result<Vec<NotRemoved>, Error> {
         let mut left = Vec::new();
-        for name in self.names()?.into_iter().filter(|name| is_leftover(name)) {
+        let (scratch, others): (Vec<_>, Vec<_>) =
+            self.names()?.into_iter().partition(|name| is_scratch(name));
+        left.extend(scratch.iter().filter_map(|name| self.workspace.remove_scratch(name)));
+        for name in others.into_iter().filter(|name| is_leftover(name)) {
             let path = self.path.join(&name);
             let is_archive = name.ends_with(UNFINISHED_ARCHIVE);
             let gone = if is_archive { remove_file(&path) } else { remove(&path) };

@@ -3,7 +3,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `layout` | [`Workspace`]: where everything lies |
+//! | `artifacts` | [`ArtifactStore`]: the files that a build keeps beyond its export |
 //! | `build` | [`Build`]: one commit's folder and the life of its export |
+//! | `scratch` | [`Scratch`]: a build directory of no job, removed after its one use |
 //! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
 //! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
 //! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
@@ -30,6 +32,7 @@
 //! build's files should be (`export`).
 
 mod approval_mark;
+mod artifacts;
 mod aside;
 mod attempts;
 mod bound;
@@ -48,12 +51,14 @@ mod ownership;
 mod pins;
 mod pushed;
 mod remove;
+mod scratch;
 mod seen_tips;
 mod stamp;
 mod stop_request;
 mod tail;
 
 pub(crate) use self::{
+    artifacts::{ARTIFACTS_MAX, ArtifactStore, Wanted, given_up, link_to_dir, no_file, read_list},
     attempts::Attempts,
     build::{Build, Occupied, is_old_export},
     deploy_lock::DeployLock,
@@ -65,6 +70,7 @@ pub(crate) use self::{
     mounts::{Mounts, SameMount, mounted},
     pushed::Pushed,
     remove::{remove, remove_file},
+    scratch::Scratch,
     stamp::{ExportPlace, JobStamp},
     stop_request::{StopRequest, dismiss},
     tail::LogTail,

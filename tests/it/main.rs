@@ -32,6 +32,8 @@ mod engine_stop;
 mod engine_turns;
 mod examples;
 mod masking;
+#[cfg(feature = "rhai")]
+mod outcome_model;
 
 #[cfg(feature = "cli")]
 mod admin_clone;
@@ -51,6 +53,8 @@ mod admin_settings;
 mod admin_status;
 #[cfg(feature = "cli")]
 mod ancestor;
+#[cfg(all(feature = "cli", feature = "rhai"))]
+mod artifacts;
 #[cfg(feature = "cli")]
 mod builds_owner;
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -120,6 +124,8 @@ mod push_skip;
 mod push_together;
 #[cfg(feature = "cli")]
 mod retest;
+#[cfg(feature = "cli")]
+mod run_step;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
@@ -128,6 +134,8 @@ mod script_api;
 mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
+#[cfg(feature = "rhai")]
+mod script_failures;
 #[cfg(feature = "rhai")]
 mod script_host;
 #[cfg(feature = "rhai")]

@@ -22,6 +22,9 @@ const FLOORS: [&[&str]; 5] = [
         "deployment",
         "duration",
         "error",
+        "failure",
+        "artifact",
+        "blob_id",
         "event",
         "executor",
         "forecast",
@@ -56,10 +59,11 @@ const FLOORS: [&[&str]; 5] = [
         "retention",
         "retest",
         "run",
+        "shell_text",
         "wire",
     ],
     // Hands: one outside thing each.
-    &["process", "repo", "script", "secret_dir", "workspace"],
+    &["artifact_writer", "process", "repo", "script", "secret_dir", "workspace"],
     // Trades: combine hands.
     &["compact", "export", "install", "local_executor", "prune", "signatures"],
     // The engine drives them all.
@@ -78,7 +82,8 @@ const ABSENCES: [(&str, &str); 5] = [
 /// What makes files that other accounts may have to use, and the files that may: everything else
 /// goes through `Sharing`, or `repo/shared_write.rs`.
 const MAKERS: [(&str, &[&str]); 4] = [
-    ("fs::create_dir", &["sharing.rs"]),
+    // What is fetched is no part of a repository.
+    ("fs::create_dir", &["sharing.rs", "artifact_writer.rs"]),
     // Files without a name, and hooks, which are executable.
     ("tempfile_in", &["sharing.rs", "process/input.rs", "install/hooks.rs"]),
     ("treebuilder(", &[]),

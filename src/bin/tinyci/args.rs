@@ -9,6 +9,7 @@ use tinyci::{Engine, EngineBuilder, Selection, Target};
 use crate::test_pipeline::TestPipelineArgs;
 use crate::{
     approve::ApproveArgs,
+    artifacts::ArtifactsArgs,
     cancel::CancelArgs,
     check::CheckArgs,
     compact::CompactArgs,
@@ -145,6 +146,8 @@ pub(crate) enum Command {
     Results(ResultsArgs),
     /// Show the log of all runs, or of one commit
     Log(LogArgs),
+    /// List or fetch the files that a job kept
+    Artifacts(ArtifactsArgs),
     /// Deploy the newest green commit, or one that is named
     Deploy(DeployArgs),
     /// Go back to what was deployed before

@@ -34,6 +34,14 @@ Exit codes:
   4    something could not be packed or removed; it is named, and the rest is done
   130  it was canceled";
 
+/// The same for what jobs kept.
+pub(crate) const ARTIFACT_EXIT_CODES: &str = "\
+Exit codes:
+  0    the artifacts are listed, or fetched
+  2    the command line is wrong, nothing was kept by that name, or a file exists already
+  4    something could not be read or written, or is not what the job kept
+  130  it was canceled";
+
 pub(crate) const OK: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;

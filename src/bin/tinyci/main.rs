@@ -13,6 +13,7 @@
 
 mod approve;
 mod args;
+mod artifacts;
 mod cancel;
 mod check;
 mod compact;
@@ -33,6 +34,7 @@ mod remote;
 mod results;
 mod rollback;
 mod run;
+mod run_step;
 mod settings;
 mod setup_remote;
 mod signals;
@@ -74,6 +76,11 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
     signals::survive_broken_pipe()?;
     let globals = &args.globals;
     if let Some(name) = &globals.remote {
+        if let Command::Artifacts(args) = &args.command
+            && args.is_fetch()
+        {
+            return artifacts::fetch_over_ssh(args, name, globals);
+        }
         let mut words = remote::words(&Args::command(), matches);
         if args.command.is_kept_with_a_name() {
             words.insert(0, remote::asked_by(globals));
@@ -89,6 +96,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Skip(args) => skip::execute(args, globals),
         Command::Results(args) => results::execute(args, globals),
         Command::Log(args) => log::execute(args, globals),
+        Command::Artifacts(args) => artifacts::execute(args, globals),
         Command::Check(args) => check::execute(args, globals),
         Command::Convert(args) => convert::execute(args, globals),
         Command::Defs(args) => defs::execute(args, globals),

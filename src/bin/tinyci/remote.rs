@@ -6,18 +6,21 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Read},
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         process::ExitStatusExt,
     },
     path::Path,
     process::ExitStatus,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::Duration,
 };
 
 use clap::{ArgMatches, parser::ValueSource};
 use rustix::process::{Pid, Signal, kill_process};
+use tinyci::CancelToken;
 
 use crate::{
     args::{Globals, Person},
@@ -36,17 +39,80 @@ const NOT_FOUND: i32 = 127;
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) fn execute(name: &str, globals: &Globals, words: &[OsString]) -> Result<u8, Failure> {
+    let address = address_of(name, globals)?;
+    let is_interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let (program, ssh) = ssh(&address, is_interactive, words);
+    wait(&program, &ssh, &address.destination)
+}
+
+/// Runs a command there and reads what it writes to its standard output, as it comes. `read` says
+/// what comes of that; if it fails, the command's own exit code tells more, unless that is 0.
+pub(crate) fn stream(
+    name: &str,
+    globals: &Globals,
+    words: &[OsString],
+    cancel: &CancelToken,
+    read: impl FnOnce(&mut dyn Read) -> Result<(), Failure>,
+) -> Result<u8, Failure> {
+    let address = address_of(name, globals)?;
+    // A terminal on the other side would change the bytes.
+    let (program, ssh) = ssh(&address, false, words);
+    let failed =
+        |error: io::Error| Failure::broken(format!("cannot run `{}`: {error}", program.display()));
+    let handle = ssh.stdin_null().reader().map_err(failed)?;
+    let is_over = AtomicBool::new(false);
+    let done = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) && cancel.level() == 0 {
+                thread::sleep(PAUSE);
+            }
+            terminate(handle.pids());
+        });
+        let done = read(&mut &handle);
+        is_over.store(true, Ordering::SeqCst);
+        done
+    });
+    // What is left is not wanted; the end has to be met for the exit code.
+    let drained = io::copy(&mut &handle, &mut io::sink());
+    let status = drained.and_then(|_| handle.try_wait()).map_err(failed)?;
+    let code = status.map_or(Ok(BROKEN), |output| exit_code(output.status, &address.destination));
+    match done {
+        _ if cancel.level() > 0 => Ok(CANCELED),
+        Ok(()) => Ok(crate::failure::OK),
+        Err(failure) => match code? {
+            crate::failure::OK => Err(failure),
+            code if code > 128 => Err(failure),
+            code => Ok(code),
+        },
+    }
+}
+
+fn address_of(name: &str, globals: &Globals) -> Result<SshAddress, Failure> {
     // No remote can be called so: a colon makes it a URL to git as well.
     let url = match name.contains(':') {
         true => name.to_owned(),
         false => globals.engine()?.remote_url(name)?,
     };
-    let address = SshAddress::parse(&url)?;
-    let is_interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
+    SshAddress::parse(&url)
+}
+
+/// The program that stands for ssh, and the whole command.
+fn ssh(
+    address: &SshAddress,
+    is_interactive: bool,
+    words: &[OsString],
+) -> (OsString, duct::Expression) {
     let (program, first) = ssh_program();
-    let arguments = ssh_arguments(&address, is_interactive, words);
+    let arguments = ssh_arguments(address, is_interactive, words);
     let ssh = duct::cmd(&program, first.into_iter().chain(arguments)).unchecked();
-    wait(&program, &ssh, &address.destination)
+    (program, ssh)
+}
+
+fn terminate(pids: Vec<u32>) {
+    for pid in pids.into_iter().filter_map(|pid| i32::try_from(pid).ok()) {
+        // It may have ended just now: that is what is wanted.
+        let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::TERM));
+    }
 }
 
 /// The command that was said, less the options that led here.
@@ -186,10 +252,7 @@ fn wait(program: &OsStr, ssh: &duct::Expression, host: &str) -> Result<u8, Failu
         }
         if cancel.level() > level {
             level = cancel.level();
-            for pid in handle.pids().into_iter().filter_map(|pid| i32::try_from(pid).ok()) {
-                // It may have ended just now: that is what is wanted.
-                let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::TERM));
-            }
+            terminate(handle.pids());
         }
     }
 }

@@ -227,8 +227,9 @@ fn table(records: &[Record], commits: &[Option<Commit>], stdout: &mut Stdout) {
             None => "(no longer in the repository)".to_owned(),
         };
         let (age, duration) = times(record, now);
-        let skipped = record.reason.as_ref().filter(|_| record.outcome == Outcome::Skipped);
-        let why = skipped.map(|why| format!(" ({})", printable(why))).unwrap_or_default();
+        let told = record.outcome == Outcome::Skipped || record.failed_in_parts();
+        let why = record.why().filter(|_| told);
+        let why = why.map(|why| format!(" ({})", printable(&why))).unwrap_or_default();
         stdout.line(format_args!(
             "{} {} {} {} {:branch_width$} {subject}{}",
             record.commit.short(),

@@ -12,7 +12,7 @@ use tinyci::{Event, Outcome, Selection, Summary, Wait};
 use crate::{
     args::{Globals, selection_of},
     failure::{EXIT_CODES, Failure, OK, exit_code},
-    signals,
+    run_step, signals,
     terminal::{self, Stdout},
     transcript::Transcript,
 };
@@ -23,26 +23,42 @@ Examples:
   tinyci run HEAD                   one commit
   tinyci run main..topic            the commits of a branch
   tinyci run --retry v1.2           once more, whatever the verdict was
+  tinyci run --step test HEAD       one step by hand, with each command shown
   tinyci run --all --json           one JSON event per line, the summary last";
 
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "tinyci run [OPTIONS] <--all | --commit REV | REV... | A..B>",
+    override_usage = "tinyci run [OPTIONS] <--all | --commit REV | REV... | A..B>\n       \
+                      tinyci run [OPTIONS] --step NAME [REV]",
     after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}")
 )]
 pub(crate) struct RunArgs {
     /// Commits and ranges to test: HEAD, v1.2, main..topic
     #[arg(value_name = "REV", conflicts_with_all = ["all", "commit", "hook"])]
-    revisions: Vec<String>,
+    pub(crate) revisions: Vec<String>,
     /// Test every commit that has no verdict yet
     #[arg(short, long, conflicts_with_all = ["commit", "hook"])]
     all: bool,
     /// Test this commit
     #[arg(short, long, value_name = "REV", conflicts_with = "hook")]
-    commit: Option<String>,
+    pub(crate) commit: Option<String>,
     /// Test what was pushed: reads the lines that git gives a post-receive hook
     #[arg(long, hide_short_help = true)]
     hook: bool,
+    /// Run this step of one commit by hand, and record nothing
+    ///
+    /// NAME is a phase or a hook, but not `deploy`. The commit, or HEAD, is exported to a directory
+    /// of its own, which is removed afterwards. Each command is shown before it runs. Conditions leave
+    /// nothing out. More steps run after the first one in the same export: `--step build --step test`.
+    #[arg(
+        long = "step", value_name = "NAME",
+        conflicts_with_all =
+            ["all", "hook", "retry", "replace_live", "all_history", "jobs", "no_wait"]
+    )]
+    pub(crate) steps: Vec<String>,
+    /// With --step, leave the export for a day, to look at
+    #[arg(long, requires = "steps")]
+    pub(crate) keep: bool,
     /// Test again what has a verdict, or is out of attempts
     #[arg(long)]
     retry: bool,
@@ -57,13 +73,13 @@ pub(crate) struct RunArgs {
     jobs: Option<usize>,
     /// How long one commit may take: 90s, 10m, 1h30m [default: git config tinyci.timeout, else no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Give up at once (exit code 3) where another run is in progress, instead of following it
     #[arg(long)]
     no_wait: bool,
     /// Print events as JSON, one per line, and the summary as the last line
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// Whether a command of a run in this repository started us: it would wait for us, and we for it.
@@ -74,6 +90,9 @@ fn is_nested(root: &Path) -> bool {
 }
 
 pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> {
+    if !args.steps.is_empty() {
+        return run_step::execute(args, globals);
+    }
     let Some(selection) = args.selection()? else { return Ok(OK) };
     signals::survive_hangup()?;
     let engine = globals.engine_with(|mut builder| {

@@ -262,6 +262,7 @@ impl Decision {
             from,
             outcome: DeployOutcome::Running,
             reason: None,
+            failures: Vec::new(),
             forced: candidate.is_forced(),
             rollback: request.rollback,
             bare: request.bare,
@@ -598,13 +599,9 @@ impl<'a> Attempt<'a> {
             Outcome::Canceled => DeployOutcome::Canceled,
             Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict => DeployOutcome::Failure,
         };
-        let command = || {
-            let last = record.commands.last()?;
-            let exit = last.exit.filter(|exit| !exit.outcome().passed())?;
-            Some(format!("`{}` {exit}", last.command))
-        };
         if !deployment.outcome.passed() {
-            deployment.reason = record.error.clone().or_else(command);
+            deployment.reason = record.error.clone().or_else(|| record.failed_command());
+            deployment.failures = record.failures;
         }
         if record.outcome == Outcome::Skipped && acted && !waits {
             let why = reason.unwrap_or_default();

@@ -74,6 +74,7 @@ fn entry(environment: &str, ledger: &Ledger, identity: &Identity) -> Option<Depl
         from: running.map(|running| running.commit),
         outcome: DeployOutcome::Retired,
         reason: None,
+        failures: Vec::new(),
         forced: false,
         rollback: false,
         bare: false,

@@ -2,6 +2,7 @@
 //! what can be answered without doing it.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -9,23 +10,27 @@ use std::{
     },
 };
 
-use super::{paths::in_tree, real::no_file};
+use rustix::io::Errno;
+
+use super::paths::in_tree;
 use crate::{
+    artifact::Artifact,
     cancel::CancelView,
     engine::{handle::Shared, host::Hooks, secrets::Secrets},
     error::Error,
     executor::{Command, Output, Stream},
     forecast::{Act, Assumption},
     function::{Effect, FunctionCall, HostFunction, Value},
-    glob,
+    glob::{self, ArtifactPattern, select},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
-    record::{Artifact, StepRecord},
+    record::StepRecord,
     request_context::RequestContext,
     step::{
         ApprovalAnswer, Denied, Effects, HookAnswer, Lookups, OutputUse, Reporter, TreeEntry,
         shown_program, whole_program,
     },
+    workspace::{link_to_dir, no_file},
 };
 
 /// What a plan is made of, as it grows.
@@ -100,6 +105,46 @@ impl DryEffects {
         Ok(found.map_or(TreeEntry::Unknown, |found| found.entry))
     }
 
+    /// The files of the commit's tree that a pattern names, as a run would keep them.
+    fn in_tree(
+        &self,
+        pattern: &ArtifactPattern,
+        files: &[String],
+    ) -> Result<BTreeMap<PathBuf, ()>, Denied> {
+        let (root, is_glob) = (pattern.root(), pattern.path().is_none());
+        let mut found: BTreeSet<PathBuf> =
+            files.iter().filter(|file| pattern.matches(file)).map(PathBuf::from).collect();
+        if found.is_empty() && !root.is_empty() {
+            match self.entry_at(&root).map_err(Denied::Fault)? {
+                TreeEntry::Absent if !is_glob => {
+                    let (path, gone) = (self.export_dir.join(root), Errno::NOENT.into());
+                    return Err(Denied::Refused(Error::io("keep", &path, gone)));
+                }
+                TreeEntry::File if !is_glob => drop(found.insert(root.into())),
+                // A link leads there: what is below it is not looked for.
+                TreeEntry::Directory if self.is_link(&root)? => {
+                    return Ok([(PathBuf::from(root), ())].into());
+                }
+                _ => {}
+            }
+        }
+        let mut kept = BTreeMap::new();
+        for path in found {
+            match self.entry_at(&path.to_string_lossy()).map_err(Denied::Fault)? {
+                TreeEntry::File => kept.insert(path, ()),
+                TreeEntry::Directory => return Err(link_to_dir(&path)),
+                _ => return Err(no_file(&path)),
+            };
+        }
+        Ok(kept)
+    }
+
+    /// Whether a link of the commit's tree stands at a path or on the way there.
+    fn is_link(&self, path: &str) -> Result<bool, Denied> {
+        let entry = self.lookups.tree_entry(path).map_err(Denied::Fault)?;
+        Ok(matches!(entry, TreeEntry::Link(_)))
+    }
+
     /// How a command ends that certainly cannot be started.
     fn refusal(&self, command: &Command) -> Result<Option<(i32, String)>, Error> {
         let below = command.cwd.strip_prefix(&self.export_dir).ok();
@@ -123,8 +168,8 @@ impl DryEffects {
 /// Why what stands there is not a directory to go on in.
 fn os_error(entry: &TreeEntry) -> Option<std::io::Error> {
     match entry {
-        TreeEntry::Absent => Some(rustix::io::Errno::NOENT.into()),
-        TreeEntry::File => Some(rustix::io::Errno::NOTDIR.into()),
+        TreeEntry::Absent => Some(Errno::NOENT.into()),
+        TreeEntry::File => Some(Errno::NOTDIR.into()),
         _ => None,
     }
 }
@@ -168,15 +213,22 @@ impl Effects for DryEffects {
         Ok(format!("\u{2}secret {name}\u{3}").into_bytes())
     }
 
-    fn artifact(&self, below: &Path) -> Result<Option<Artifact>, Error> {
-        match self.entry_at(&below.to_string_lossy())? {
-            TreeEntry::Absent => {
-                let gone = rustix::io::Errno::NOENT.into();
-                Err(Error::io("keep", &self.export_dir.join(below), gone))
-            }
-            TreeEntry::Directory => Err(no_file(below)),
-            _ => Ok(None),
+    fn artifacts(
+        &self,
+        paths: &[String],
+        refuses: &dyn Fn(&str) -> Option<Denied>,
+        _: &RequestContext,
+    ) -> Result<Vec<Artifact>, Denied> {
+        let patterns = ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
+        if self.acted.load(Ordering::SeqCst) {
+            return Ok(Vec::new());
         }
+        let Some(files) = self.lookups.tree_files().map_err(Denied::Fault)? else {
+            return Ok(Vec::new());
+        };
+        let kept = select(&patterns, |pattern| self.in_tree(pattern, &files));
+        let refused = kept?.keys().find_map(|path| refuses(&path.to_string_lossy()));
+        refused.map_or_else(|| Ok(Vec::new()), Err)
     }
 
     fn call(

@@ -23,22 +23,25 @@ use super::{
 };
 use crate::{
     answer::{blamed, panic_text},
+    artifact::Artifact,
     cancel::CancelView,
     environment::{Variables, change},
     error::{Error, ErrorKind},
-    executor::{Command, Output, OutputMode},
+    executor::{Command, Output, OutputMode, Program},
     forecast::Act,
     function::{Effect, HostFunction, Value},
+    glob::ArtifactPattern,
     mask::Masks,
     outcome::Exit,
     pipeline::Phase,
     process::search_path,
-    record::{Artifact, CommandRecord},
+    record::CommandRecord,
     request_context::RequestContext,
     step::{
         ApprovalAnswer, Changes, CommandEnd, Denied, Effects, FailedCommand, Host, Lookups,
         Reporter, RequestLimits, StepCommand, in_one_line, whole_program,
     },
+    workspace::ARTIFACTS_MAX,
 };
 
 /// How many bytes the remembered values of one run may have.
@@ -51,7 +54,7 @@ const WAIT_SLICE: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub(in crate::engine) struct Memory {
     remembered: Mutex<BTreeMap<String, Value>>,
-    artifacts: Mutex<Vec<Artifact>>,
+    artifacts: Mutex<BTreeMap<PathBuf, Artifact>>,
     changes: OnceLock<Arc<Changes>>,
     previous: OnceLock<Option<String>>,
     discards_export: AtomicBool,
@@ -75,9 +78,27 @@ impl Memory {
         locked(&self.remembered).clone()
     }
 
-    /// What was kept.
+    /// What was kept, by path.
     pub(in crate::engine) fn artifacts(&self) -> Vec<Artifact> {
-        locked(&self.artifacts).clone()
+        locked(&self.artifacts).values().cloned().collect()
+    }
+
+    /// Notes what was kept, in the place of what it has overwritten.
+    fn keep(&self, kept: Vec<Artifact>) -> Result<(), Denied> {
+        let mut artifacts = locked(&self.artifacts);
+        for artifact in kept {
+            let path = PathBuf::from(&artifact.path);
+            path.ancestors().skip(1).for_each(|above| drop(artifacts.remove(above)));
+            let after = artifacts.split_off(&path);
+            artifacts.extend(after.into_iter().skip_while(|(other, _)| other.starts_with(&path)));
+            artifacts.insert(path, artifact);
+        }
+        if artifacts.len() <= ARTIFACTS_MAX {
+            return Ok(());
+        }
+        Err(Denied::refused(format!(
+            "this job has kept more than {ARTIFACTS_MAX} files: make an archive of them, and keep that"
+        )))
     }
 
     /// What differs from the nearest green ancestor, looked up once a job.
@@ -127,6 +148,8 @@ pub(in crate::engine) struct StepHost {
     pub(super) env: Variables,
     /// How far every command stands back.
     pub(super) nice: u8,
+    /// True if each command is shown before it runs.
+    pub(super) shows_commands: bool,
     pub(super) command_timeout: Option<Duration>,
     pub(super) effects: Arc<dyn Effects>,
     pub(super) lookups: Arc<dyn Lookups>,
@@ -289,20 +312,24 @@ impl Host for StepHost {
         locked(&self.memory.remembered).get(key).cloned()
     }
 
-    fn artifact(&self, path: &str) -> Result<(), Denied> {
-        self.note_call("artifact", path);
-        if self.masks.holds(path) {
-            let path = self.masks.apply(path);
-            return Err(Denied::refused(format!(
-                "the name of the artifact `{path}` holds a secret"
-            )));
+    fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied> {
+        self.note(Act::Call(format!("artifact({})", self.shown_paths(paths))));
+        let patterns = ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
+        let refuses = |path: &str| {
+            let named =
+                || format!("the name of the artifact `{}` holds a secret", self.masks.apply(path));
+            self.masks.holds(path).then(|| Denied::refused(named()))
+        };
+        for pattern in &patterns {
+            if let Some(refused) = refuses(pattern.text()) {
+                return Err(refused);
+            }
+            if let Some(path) = pattern.path().filter(|path| !path.is_empty()) {
+                self.below_export(path)?;
+            }
         }
-        let below = self.below_export(path)?;
-        let kept = self.effects.artifact(&below).map_err(Denied::Refused)?;
-        let mut artifacts = locked(&self.memory.artifacts);
-        artifacts.retain(|other| kept.as_ref().is_none_or(|kept| other.path != kept.path));
-        artifacts.extend(kept);
-        Ok(())
+        let kept = self.effects.artifacts(paths, &refuses, &self.context_of(limits))?;
+        self.memory.keep(kept)
     }
 
     fn discard_export(&self) {
@@ -381,6 +408,10 @@ impl StepHost {
     fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<(CommandEnd, Hidden), Denied> {
         let prepared = self.prepared(command, cwd);
         let view = self.view(command.cleanup);
+        if self.shows_commands {
+            let shown = shown_as_by_set_x(&prepared.program);
+            self.print(command.label.as_deref(), &format!("+ {shown}"));
+        }
         let mut output = AttemptOutput::new(self, command);
         let clock = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -392,9 +423,11 @@ impl StepHost {
             let message = format!("the executor panicked: {}", panic_text(&*panic));
             Err(Error::new(ErrorKind::Panic, message))
         });
+        let exit = ended.as_ref().ok().copied();
         locked(&self.ran.records).push(CommandRecord {
             command: prepared.program.to_string(),
-            exit: ended.as_ref().ok().copied(),
+            exit,
+            allowed: exit.is_some_and(|exit| exit != Exit::Code(0) && command.passes_with(exit)),
             duration: clock.elapsed(),
         });
         let ended = ended.map_err(|error| blamed("the command", error));
@@ -472,6 +505,13 @@ impl StepHost {
         self.reporter.noted(act);
     }
 
+    /// What `artifact` was called with.
+    fn shown_paths(&self, paths: &[String]) -> String {
+        let shown: Vec<String> =
+            paths.iter().map(|path| format!("{:?}", self.masks.apply(path))).collect();
+        if let [one] = shown.as_slice() { one.clone() } else { format!("[{}]", shown.join(", ")) }
+    }
+
     fn note_call(&self, name: &str, argument: &str) {
         self.note(Act::Call(format!("{name}({:?})", self.masks.apply(argument))));
     }
@@ -495,6 +535,24 @@ impl Memory {
     /// Notes that a phase, or the hook before it, counts on an earlier build or test.
     pub(super) fn note_unchanged(&self, phase: Phase) {
         locked(&self.unchanged).insert(phase);
+    }
+}
+
+/// A command as a person would type it.
+fn shown_as_by_set_x(program: &Program) -> String {
+    match program {
+        Program::Shell(text) => text.trim().to_owned(),
+        Program::Argv(words) => {
+            words.iter().map(|word| quoted_as_needed(word)).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn quoted_as_needed(word: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "-_./:@%+,=".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 

@@ -45,6 +45,10 @@ impl Lookups for RepoLookups {
         Repo::open(&self.root)?.tree_entry(self.commit.id, path)
     }
 
+    fn tree_files(&self) -> Result<Option<Vec<String>>, Error> {
+        Repo::open(&self.root)?.tree_files(self.commit.id).map(Some)
+    }
+
     fn tree_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         Repo::open(&self.root)?.tree_file(self.commit.id, path)
     }

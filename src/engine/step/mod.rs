@@ -81,6 +81,9 @@ pub(super) struct Steps<'a> {
     pub(super) progress: Progress,
     pub(super) command_timeout: Option<Duration>,
     pub(super) nice: u8,
+    /// True if a person runs them to see what they do: conditions leave nothing out, and commands
+    /// are shown.
+    pub(super) by_hand: bool,
 }
 
 /// A run of all steps.
@@ -261,6 +264,11 @@ impl Steps<'_> {
         let changed =
             |globs: &[String]| Ok(judge.differ(&*self.memory.changes(&*self.lookups)?, globs));
         let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
+        if let Some(unmet) = found.as_ref().filter(|_| self.by_hand) {
+            let message = format!("`{}` runs by hand although {}", step.name, unmet.reason);
+            self.reporter.warn(message);
+            return Ok(None);
+        }
         if judge.forced
             && found.is_none()
             && let Some(ignored) = unmet(&self.info.facts, &step.when, false, &changed)?
@@ -507,6 +515,7 @@ impl Steps<'_> {
             context: self.request(context.step, None, cancel),
             env: context.env.clone(),
             nice: self.nice,
+            shows_commands: self.by_hand,
             command_timeout: self.command_timeout,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),

@@ -2,12 +2,12 @@
 //! and where what steps say goes.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
+    artifact::Artifact,
     cancel::CancelView,
     engine::{
         desk::Desk,
@@ -19,14 +19,14 @@ use crate::{
     event::Event,
     executor::{Command, Executor, Output, Stream},
     function::{FunctionCall, HostFunction, Value},
+    glob::ArtifactPattern,
     interpolate::Vars,
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
-    record::{Artifact, StepRecord},
-    repo::Repo,
+    record::StepRecord,
     request_context::RequestContext,
-    sharing::Sharing,
     step::{ApprovalAnswer, Denied, Effects, HookAnswer, OutputUse, Reporter},
+    workspace::{ArtifactStore, Wanted, given_up},
 };
 
 /// Acts in earnest.
@@ -37,9 +37,7 @@ pub(in crate::engine) struct RealEffects {
     /// In a deployment, where it asks for approvals.
     pub(in crate::engine) desk: Option<Desk>,
     pub(in crate::engine) export_dir: PathBuf,
-    pub(in crate::engine) artifacts_dir: PathBuf,
-    /// Which other accounts may use what is kept.
-    pub(in crate::engine) sharing: Sharing,
+    pub(in crate::engine) artifacts: ArtifactStore,
 }
 
 impl Effects for RealEffects {
@@ -57,8 +55,16 @@ impl Effects for RealEffects {
         self.secrets.fetch(name, context)
     }
 
-    fn artifact(&self, below: &Path) -> Result<Option<Artifact>, Error> {
-        self.keep(below).map(Some)
+    fn artifacts(
+        &self,
+        paths: &[String],
+        refuses: &dyn Fn(&str) -> Option<Denied>,
+        context: &RequestContext,
+    ) -> Result<Vec<Artifact>, Denied> {
+        let stop = || (context.is_canceled() || context.is_late()).then(given_up);
+        let patterns = &ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
+        let (export_dir, stop) = (self.export_dir.as_path(), &stop);
+        self.artifacts.keep(&context.run, &Wanted { export_dir, patterns, refuses, stop })
     }
 
     fn call(
@@ -105,38 +111,6 @@ impl Effects for RealEffects {
     fn is_dry(&self) -> bool {
         false
     }
-}
-
-impl RealEffects {
-    /// Copies a file of the export. A link is not followed: it could lead anywhere.
-    fn keep(&self, below: &Path) -> Result<Artifact, Error> {
-        let path = below.to_string_lossy().into_owned();
-        let (export_dir, from) = (&self.export_dir, self.export_dir.join(below));
-        let failed = |source| Error::io("keep", &from, source);
-        let found = fs::symlink_metadata(&from).map_err(failed)?;
-        let real = from.canonicalize().map_err(failed)?;
-        let top =
-            export_dir.canonicalize().map_err(|source| Error::io("keep", export_dir, source))?;
-        if !found.is_file() || !real.starts_with(&top) {
-            return Err(no_file(below));
-        }
-        let to = self.artifacts_dir.join(below);
-        let parent = to.parent().unwrap_or(&self.artifacts_dir);
-        let made = self.sharing.create_dir_all(parent);
-        made.map_err(|source| Error::io("create", parent, source))?;
-        let copied =
-            fs::copy(&real, &to).and_then(|bytes| self.sharing.adjust(&to).map(|()| bytes));
-        let bytes = copied.map_err(|source| Error::io("write", &to, source))?;
-        let blob = Repo::file_digest(&to)?;
-        Ok(Artifact { path, bytes, blob })
-    }
-}
-
-/// The error for an artifact that is something else than a file.
-pub(super) fn no_file(below: &Path) -> Error {
-    let path = below.display();
-    let message = format!("`{path}` is not a regular file of the export and cannot be kept");
-    Error::new(ErrorKind::InvalidArg, message)
 }
 
 /// What steps say goes where everything of their commit goes.

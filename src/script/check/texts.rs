@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use rhai::{ASTNode, Expr, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::{
     Findings, names,
@@ -13,7 +13,8 @@ use crate::{
     function::HostFunction,
     interpolate::{Vars, interpolate_expressions},
     pipeline::{StepName, Template},
-    script::tags::ExpressionJudge,
+    script::{literals::placeholder_at, tags::ExpressionJudge},
+    shell_text::{self, UNKNOWN},
 };
 
 /// Judges tags. An engine is made for them only where there are any.
@@ -48,17 +49,46 @@ fn only_step(body: &Body<'_>, file: &File<'_>, phases: bool) -> Option<StepName>
     body.written_in.is_some_and(|name| !called.contains(name)).then_some(step)
 }
 
+/// Warns of every placeholder that begins in a literal and does not end in it: what fills it in looks
+/// at literals, so that it is none. One that is all of a command is an error.
+fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
+    body.each_node(&mut |path| {
+        let [around @ .., ASTNode::Expr(Expr::StringConstant(text, at))] = path else { return };
+        let is_command = match around.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                matches!(&*call.name, "sh" | "try_sh" | "capture")
+            }
+            _ => false,
+        };
+        if !is_command && opens_placeholder(text) {
+            findings.warn(
+                *at,
+                "`<%=` begins here and its `%>` is not in the same literal: no placeholder is made \
+                 of parts, and a command gets it as it is",
+            );
+        }
+    });
+}
+
+/// True if a text has a placeholder that it does not close.
+fn opens_placeholder(text: &str) -> bool {
+    let begins = text.match_indices("<%=").map(|(at, _)| at);
+    begins.into_iter().any(|at| placeholder_at(text, at).is_none())
+}
+
 pub(super) fn judge(
     body: &Body<'_>,
     (file, phases): (&File<'_>, bool),
     tags: &Tags<'_>,
     findings: &mut Findings<'_>,
 ) {
+    judge_broken(body, findings);
     let step = OnceCell::new();
     body.each_node(&mut |path| match path.last() {
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
             if matches!(&*call.name, "sh" | "try_sh" | "capture") && !call.is_qualified() =>
         {
+            goes_on_after_failure(call, findings);
             // A text with `${…}` in it is known only when it runs.
             let Some(Expr::StringConstant(text, at)) = call.args.first() else { return };
             if text.contains("<%")
@@ -71,4 +101,29 @@ pub(super) fn judge(
         }
         _ => {}
     });
+}
+
+/// A text of several lines that goes on after a command that failed.
+fn goes_on_after_failure(call: &FnCallExpr, findings: &mut Findings<'_>) {
+    let Some(given) = call.args.first() else { return };
+    let text = match given {
+        Expr::StringConstant(text, _) => text.to_string(),
+        Expr::InterpolatedString(parts, _) => {
+            let part = |part: &Expr| match part {
+                Expr::StringConstant(text, _) => text.to_string(),
+                _ => UNKNOWN.to_string(),
+            };
+            parts.iter().map(part).collect()
+        }
+        _ => return,
+    };
+    if let Some(lost) = shell_text::lost_failure(&text) {
+        let name = &call.name;
+        let shown = lost.replace(UNKNOWN, "…");
+        let message = format!(
+            "if `{shown}` fails, the next line runs all the same, and the failure is lost: write \
+             `set -e` as the first line, or call `{name}` for each command"
+        );
+        findings.warn(given.position(), message);
+    }
 }

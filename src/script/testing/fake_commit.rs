@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Every key that can be given, in the order of the documentation.
-pub(super) const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 25] = [
     "sha",
     "tree",
     "branch",
@@ -36,6 +36,7 @@ pub(super) const KEYS: [&str; 24] = [
     "previous",
     "result",
     "failure",
+    "failures",
     "approved",
     "secrets",
     "env",
@@ -160,7 +161,9 @@ impl FakeCommit {
             "environment" => facts.environment = optional(key, value)?,
             "host" => facts.host_name = text(key, value)?,
             "result" => self.set_result(value)?,
-            "failure" => facts.progress.failure = failure(value)?,
+            "failure" if value.is_unit() => {}
+            "failure" => facts.progress.failures = vec![failure(value)?],
+            "failures" => facts.progress.failures = failures(value)?,
             "changes" => self.changes = self.with_paths(texts(key, value)?),
             "base" => {
                 let (base, paths) = (optional(key, value)?, self.changes.paths.clone());
@@ -265,11 +268,14 @@ fn files(value: &Dynamic) -> Result<BTreeMap<String, String>, Thrown> {
     }
 }
 
-fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
-    const KEYS: [&str; 4] = ["command", "code", "at", "tail"];
-    if value.is_unit() {
-        return Ok(None);
-    }
+fn failures(value: &Dynamic) -> Result<Vec<FailureFacts>, Thrown> {
+    let list = value.read_lock::<Array>();
+    let list = list.ok_or_else(|| wrong("failures", "a list of maps", value))?;
+    list.iter().map(failure).collect()
+}
+
+fn failure(value: &Dynamic) -> Result<FailureFacts, Thrown> {
+    const KEYS: [&str; 7] = ["command", "code", "at", "tail", "label", "place", "message"];
     let map = value.read_lock::<Map>().ok_or_else(|| wrong("failure", "a map or `()`", value))?;
     let mut failure = FailureFacts { at: "build".to_owned(), ..FailureFacts::default() };
     for (key, value) in map.iter() {
@@ -280,6 +286,9 @@ fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
             }
             "at" => failure.at = text(key, value)?,
             "tail" => failure.tail = text(key, value)?,
+            "label" => failure.label = Some(text(key, value)?),
+            "place" => failure.place = Some(text(key, value)?),
+            "message" => failure.message = text(key, value)?,
             unknown => {
                 let hint = did_you_mean_or_list(unknown, &KEYS);
                 let message = format!("`failure` has no `{unknown}`{hint}");
@@ -287,5 +296,5 @@ fn failure(value: &Dynamic) -> Result<Option<FailureFacts>, Thrown> {
             }
         }
     }
-    Ok(Some(failure))
+    Ok(failure)
 }

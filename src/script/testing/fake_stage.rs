@@ -2,12 +2,12 @@
 
 use std::{
     ffi::OsStr,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
 use crate::{
+    artifact::Artifact,
     cancel::CancelView,
     error::{Error, ErrorKind},
     executor::{Command, Output, Stream},
@@ -15,7 +15,7 @@ use crate::{
     function::{Effect, FunctionCall, HostFunction, Value},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
-    record::{Artifact, StepRecord},
+    record::StepRecord,
     request_context::RequestContext,
     step::{
         ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Lookups, OutputUse, Reporter,
@@ -91,8 +91,13 @@ impl Effects for FakeStage {
         Ok(value.unwrap_or_else(|| format!("\u{2}secret {name}\u{3}")).into_bytes())
     }
 
-    fn artifact(&self, _: &Path) -> Result<Option<Artifact>, Error> {
-        Ok(None)
+    fn artifacts(
+        &self,
+        _: &[String],
+        _: &dyn Fn(&str) -> Option<Denied>,
+        _: &RequestContext,
+    ) -> Result<Vec<Artifact>, Denied> {
+        Ok(Vec::new())
     }
 
     fn call(

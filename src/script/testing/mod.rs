@@ -30,7 +30,7 @@ use super::{
     excerpt,
     imports::{Modules, Tree},
     limits,
-    load::{Script, declared_at},
+    load::{Script, Unknown, declared_at},
     registry, report,
     session::{Thrown, throw},
 };
@@ -61,7 +61,18 @@ impl Suite {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Self, Error> {
-        let script = Script::read(bytes, name, tree, functions)?;
+        Self::load_with(bytes, name, tree, functions, Unknown::Refused)
+    }
+
+    /// The same, for a check of names that nothing defines.
+    pub(super) fn load_with(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+        unknown: Unknown,
+    ) -> Result<Self, Error> {
+        let script = Script::read(bytes, name, tree, functions, unknown)?;
         let mut tests = Vec::new();
         let own = script.main.ast.iter_fn_def().filter(|it| it.name.starts_with(PREFIX));
         for function in own {

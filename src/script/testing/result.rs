@@ -43,6 +43,8 @@ pub(super) struct PhaseResult {
     pub(super) outcome: String,
     /// Why, in one sentence.
     pub(super) reason: Option<String>,
+    /// All that failed, each in one line.
+    pub(super) failures: Vec<String>,
     pub(super) done: Done,
     pub(super) remembered: BTreeMap<String, Value>,
     /// The steps of a run.
@@ -68,6 +70,7 @@ impl PhaseResult {
             self.outcome,
             reason.collect::<String>()
         )];
+        notes.extend(self.failures.iter().skip(1).map(|failure| format!("and failed: {failure}")));
         notes.extend(command_notes(&self.done.commands));
         notes
     }
@@ -102,8 +105,8 @@ pub(super) fn line(command: &str) -> String {
 pub(super) struct ResultObject(pub(super) Arc<PhaseResult>);
 
 /// The properties of a result, for "did you mean".
-pub(super) const PROPERTIES: [&str; 8] =
-    ["ok", "outcome", "reason", "commands", "acts", "warnings", "output", "remembered"];
+pub(super) const PROPERTIES: [&str; 9] =
+    ["ok", "outcome", "reason", "failures", "commands", "acts", "warnings", "output", "remembered"];
 
 pub(super) const METHODS: [&str; 2] = ["count", "step"];
 
@@ -116,6 +119,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("reason", |it: &mut ResultObject| {
             it.0.reason.clone().map_or(Dynamic::UNIT, Dynamic::from)
         })
+        .register_get("failures", move |it: &mut ResultObject| list(&it.0.failures))
         .register_get("commands", move |it: &mut ResultObject| list(&it.0.done.commands))
         .register_get("acts", move |it: &mut ResultObject| {
             let acts = it.0.done.acts.iter();

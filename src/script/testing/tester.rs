@@ -23,6 +23,7 @@ use crate::{
     function::{HostFunction, Value},
     outcome::Outcome,
     pipeline::StepName,
+    record::StepFailure,
     script::{
         load::Script,
         registry,
@@ -219,7 +220,17 @@ impl Tester {
         let reason = decided.and_then(|step| step.reason.clone()).or(skipped);
         let mut done = Done::default();
         steps.iter().for_each(|step| done.append(step.done.clone()));
-        self.finish(PhaseResult { reason, done, steps, ..self.nothing_done("run", outcome) })
+        let failures = steps.iter().flat_map(|step| {
+            step.failures.iter().map(|failure| format!("{}: {failure}", step.name))
+        });
+        let failures = failures.collect();
+        self.finish(PhaseResult {
+            reason,
+            failures,
+            done,
+            steps,
+            ..self.nothing_done("run", outcome)
+        })
     }
 
     fn nothing_done(&self, name: &str, outcome: &str) -> PhaseResult {
@@ -227,6 +238,7 @@ impl Tester {
             name: name.to_owned(),
             outcome: outcome.to_owned(),
             reason: None,
+            failures: Vec::new(),
             done: Done::default(),
             remembered: self.locked(|it| &it.remembered).clone(),
             steps: Vec::new(),
@@ -293,7 +305,8 @@ impl Tester {
             None => reason,
         });
         let name = step.record.name.as_str();
-        PhaseResult { reason, done, remembered, ..self.nothing_done(name, outcome) }
+        let failures = step.record.failures.iter().map(StepFailure::to_string).collect();
+        PhaseResult { reason, failures, done, remembered, ..self.nothing_done(name, outcome) }
     }
 
     /// Keeps an expectation that was not met, should the test catch it.

@@ -1,0 +1,136 @@
+//! What jobs kept: in records, in the list beside the files, and for `tinyci artifacts --json`.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    VERSION,
+    record::{json, lenient, read_outcome},
+};
+use crate::{
+    artifact::{Artifact, ArtifactList, ArtifactPlace, ArtifactTotal},
+    commit::CommitId,
+    error::{Error, ErrorKind},
+};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ArtifactMirror {
+    path: String,
+    bytes: u64,
+    blob: String,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    executable: bool,
+}
+
+impl ArtifactMirror {
+    pub(super) fn of(artifact: &Artifact) -> Self {
+        let Artifact { path, bytes, blob, executable } = artifact.clone();
+        Self { path, bytes, blob, executable }
+    }
+
+    pub(super) fn into_artifact(self) -> Artifact {
+        let Self { path, bytes, blob, executable } = self;
+        Artifact { path, bytes, blob, executable }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ArtifactTotalMirror {
+    files: u64,
+    bytes: u64,
+    list: String,
+}
+
+impl ArtifactTotalMirror {
+    pub(super) fn of(total: &ArtifactTotal) -> Self {
+        Self { files: total.files, bytes: total.bytes, list: total.list.clone() }
+    }
+
+    pub(super) fn into_total(self) -> ArtifactTotal {
+        ArtifactTotal { files: self.files, bytes: self.bytes, list: self.list }
+    }
+}
+
+/// The list of all that a job kept, a line for each file.
+pub(crate) fn artifact_lines(artifacts: &[Artifact]) -> String {
+    artifacts.iter().map(|artifact| json(&ArtifactMirror::of(artifact)) + "\n").collect()
+}
+
+/// Reads such a list. A line that is none is passed over.
+pub(crate) fn read_artifact_lines(text: &str) -> Vec<Artifact> {
+    let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+    lines.map(ArtifactMirror::into_artifact).collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct ArtifactListMirror {
+    v: u32,
+    commit: String,
+    job_id: String,
+    outcome: String,
+    place: String,
+    files: u64,
+    bytes: u64,
+    artifacts: Vec<ArtifactMirror>,
+}
+
+impl ArtifactList {
+    /// As one line of JSON: `commit`, `job_id`, `outcome`, `place` (`build`, `archive` or `gone`);
+    /// `files` and `bytes`, which the job kept in all; and `artifacts`, each with `path`, `bytes`,
+    /// `blob` and, if it is true, `executable`.
+    ///
+    /// ```no_run
+    /// use tinyci::{ArtifactOptions, Engine};
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// println!("{}", engine.artifacts(&ArtifactOptions::new("main"))?.to_json());
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        json(&ArtifactListMirror {
+            v: VERSION,
+            commit: self.commit.to_string(),
+            job_id: self.job_id.clone(),
+            outcome: self.outcome.name().to_owned(),
+            place: self.place.name().to_owned(),
+            files: self.files,
+            bytes: self.bytes,
+            artifacts: self.artifacts.iter().map(ArtifactMirror::of).collect(),
+        })
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// ```
+    /// let line = concat!(
+    ///     r#"{"v":1,"commit":"f40785cbc4422f39c36118fbae071932774cb5b6","job_id":"r1","#,
+    ///     r#""outcome":"success","place":"build","files":1,"bytes":0,"artifacts":["#,
+    ///     r#"{"path":"a","bytes":0,"blob":"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"}]}"#,
+    /// );
+    /// assert_eq!(tinyci::ArtifactList::from_json(line)?.to_json(), line);
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a text that is not such a line.
+    pub fn from_json(line: &str) -> Result<Self, Error> {
+        let read: ArtifactListMirror = serde_json::from_str(line).map_err(|source| {
+            Error::new(ErrorKind::InvalidArg, "this is not a list of artifacts").with_source(source)
+        })?;
+        let place = match read.place.as_str() {
+            "build" => ArtifactPlace::Build,
+            "archive" => ArtifactPlace::Archive,
+            _ => ArtifactPlace::Gone,
+        };
+        Ok(Self {
+            commit: CommitId::from_str(&read.commit)?,
+            job_id: read.job_id,
+            outcome: read_outcome(&read.outcome).0,
+            place,
+            artifacts: read.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
+            files: read.files,
+            bytes: read.bytes,
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! [`Scratch`]: a build directory that belongs to no job and is removed after its one use.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    error::Error,
+    not_removed::NotRemoved,
+    workspace::{
+        build::{Build, Occupied, is_run_id},
+        layout::Workspace,
+        remove::remove,
+    },
+};
+
+const PREFIX: &str = "scratch_";
+
+/// What says that it was to be kept.
+const KEPT: &str = "kept";
+
+/// How long one is kept that was to be: whoever looks into it does so soon.
+const KEPT_TIME: Duration = Duration::from_secs(24 * 3600);
+
+/// A scratch directory in use: nobody else removes it meanwhile.
+pub(crate) struct Scratch {
+    build: Build,
+    occupied: Occupied,
+}
+
+impl Workspace {
+    /// Makes a scratch directory for the call with this id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Build::prepare`].
+    pub(crate) fn scratch(
+        &self,
+        run: &str,
+        is_canceled: &dyn Fn() -> bool,
+    ) -> Result<Scratch, Error> {
+        let build = self.build(&format!("{PREFIX}{run}"));
+        let occupied = build.prepare(is_canceled)?;
+        Ok(Scratch { build, occupied })
+    }
+
+    /// Removes a scratch directory that a killed call left, or that has been kept long enough.
+    /// One in use stays.
+    pub(super) fn remove_scratch(&self, name: &str) -> Option<NotRemoved> {
+        let build = self.build(name);
+        if is_kept(&build.dir().join(KEPT)) {
+            return None;
+        }
+        match build.take() {
+            Ok(None) => None,
+            Ok(Some(_alone)) => gone(build.dir()),
+            Err(error) => Some(NotRemoved::new(build.dir(), &error)),
+        }
+    }
+}
+
+impl Scratch {
+    pub(crate) fn build(&self) -> &Build {
+        &self.build
+    }
+
+    /// Another descriptor of what keeps it in use.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the process has no descriptor left.
+    pub(crate) fn share(&self) -> Result<File, Error> {
+        self.occupied.share(self.build.dir())
+    }
+
+    /// Ends its use, and leaves it for a day.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if that cannot be written down.
+    pub(crate) fn keep(self) -> Result<(), Error> {
+        let path = self.build.dir().join(KEPT);
+        fs::write(&path, "").map_err(|source| Error::io("keep the export, with", &path, source))
+    }
+
+    /// Removes it. Returns what does not go.
+    pub(crate) fn remove(self) -> Option<NotRemoved> {
+        gone(self.build.dir())
+    }
+}
+
+/// Whether this is the name of a scratch directory.
+pub(super) fn is_scratch(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(is_run_id)
+}
+
+fn is_kept(mark: &Path) -> bool {
+    let written = fs::symlink_metadata(mark).and_then(|mark| mark.modified());
+    let age = written.ok().map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
+    age.is_some_and(|age| age < KEPT_TIME)
+}
+
+fn gone(path: &Path) -> Option<NotRemoved> {
+    remove(path).err().map(|error| NotRemoved::new(path, &error))
+}
