@@ -54,7 +54,9 @@ fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<Whe
             "changed" => |globs: &[String]| PathGlobs::new(globs).err(),
             _ => |globs: &[String]| names_fault(Names::Messages, globs),
         };
-        *list = globs(document, value, "a glob or a list of globs", judge)?;
+        let all = if name == "changed" { "**" } else { "*" };
+        let wanted = format!("a glob or a list of globs (`{all}` is everything)");
+        *list = globs(document, value, &wanted, judge)?;
     }
     Ok(when)
 }

@@ -61,9 +61,8 @@ fn branch_fault(glob: &str) -> Option<String> {
         ));
     }
     let prefixes = ["refs/heads/", "refs/remotes/origin/", "remotes/origin/", "heads/", "origin/"];
-    if let Some(branch) = prefixes.iter().find_map(|prefix| glob.strip_prefix(prefix)) {
-        let why = "a branch is named without what stands before its name";
-        return Some(format!("{why}; write `{}`", or_all(branch)));
+    if let Some(why) = fault_of_prefix("branch", glob, &prefixes) {
+        return Some(why);
     }
     if glob.starts_with("refs/") {
         return Some("it names other refs than branches; write a branch's own name".to_owned());
@@ -82,10 +81,8 @@ fn tag_fault(glob: &str) -> Option<String> {
             "it names branches, and tags are asked for; `branch` takes `{branch}`"
         ));
     }
-    let prefixes = ["refs/tags/", "tags/"];
-    if let Some(tag) = prefixes.iter().find_map(|prefix| glob.strip_prefix(prefix)) {
-        let why = "a tag is named without what stands before its name";
-        return Some(format!("{why}; write `{}`", or_all(tag)));
+    if let Some(why) = fault_of_prefix("tag", glob, &["refs/tags/", "tags/"]) {
+        return Some(why);
     }
     if glob.starts_with("refs/") {
         return Some("it names other refs than tags; write a tag's own name".to_owned());
@@ -94,6 +91,14 @@ fn tag_fault(glob: &str) -> Option<String> {
         "" => Some("a tag has a name; write `*` for any".to_owned()),
         _ => short_name_fault(glob, "tag"),
     }
+}
+
+/// What a longer name of a branch or tag begins with, as git shows it elsewhere.
+fn fault_of_prefix(what: &str, glob: &str, prefixes: &[&str]) -> Option<String> {
+    let (prefix, name) =
+        prefixes.iter().find_map(|prefix| Some((prefix, glob.strip_prefix(prefix)?)))?;
+    let name = or_all(name);
+    Some(format!("the name of a {what} does not include `{prefix}`; write `{name}`"))
 }
 
 fn or_all(glob: &str) -> &str {

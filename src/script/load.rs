@@ -144,6 +144,13 @@ impl Script {
         Self { hits: Some(hits.clone()), ..self.clone() }
     }
 
+    /// The same script with other syntax trees.
+    pub(super) fn with_units(&self, change: &dyn Fn(&Unit) -> Unit) -> Self {
+        let modules = self.modules.iter().map(|(path, unit)| (path.clone(), change(unit)));
+        let modules = Arc::new(modules.collect());
+        Self { main: change(&self.main), modules, ..self.clone() }
+    }
+
     /// The literals of all its files.
     pub(super) fn literals(&self) -> &Literals {
         let units = || iter::once(&self.main).chain(self.modules.values());

@@ -140,6 +140,8 @@ mod script_failures;
 #[cfg(feature = "rhai")]
 mod script_host;
 #[cfg(feature = "rhai")]
+mod script_outcome;
+#[cfg(feature = "rhai")]
 mod script_plan;
 #[cfg(feature = "rhai")]
 mod script_run;

@@ -84,6 +84,10 @@ impl<'a> Names<'a> {
         Self { tests: true, ..Self::new(files, &[]) }
     }
 
+    pub(super) fn are_of_tests(&self) -> bool {
+        self.tests
+    }
+
     /// Why a function that pipelines have cannot be called here.
     pub(super) fn refusal(&self, name: &str) -> Option<String> {
         let refused = self.tests && registry::function(name).is_some();

@@ -130,6 +130,11 @@ impl Default for FakeCommit {
 }
 
 impl FakeCommit {
+    /// Whether a commit can be given such a key.
+    pub(super) fn has(key: &str) -> bool {
+        KEYS.contains(&key)
+    }
+
     /// A commit with what the map says of it.
     pub(super) fn of(value: Option<&Dynamic>) -> Result<Self, Thrown> {
         let mut commit = Self::default();

@@ -24,12 +24,13 @@ use std::{
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
-use self::tester::Tester;
 pub(crate) use self::tester::{StepRunner, TestEnd, TestJob, TestSteps};
+use self::{fake_commit::FakeCommit, tester::Tester};
 use super::{
     excerpt,
     imports::{Modules, Tree},
     limits,
+    literal::dynamic_of,
     load::{Script, Unknown, declared_at},
     registry, report,
     session::{Thrown, throw},
@@ -38,7 +39,7 @@ use super::{
 use crate::{
     answer::panic_text,
     error::{Error, Position},
-    function::HostFunction,
+    function::{HostFunction, Value},
     test_report::TestResult,
 };
 
@@ -179,6 +180,18 @@ pub(super) fn refusal(name: &str) -> Option<String> {
              `t.build(#{{ branch: \"main\" }})`"
         )
     })
+}
+
+/// What is wrong with a part of a commit that a test makes up; the value is none where it is not
+/// written out.
+pub(super) fn commit_fault(key: &str, value: Option<Value>) -> Option<String> {
+    if value.is_none() && FakeCommit::has(key) {
+        return None;
+    }
+    let value = value.map(dynamic_of).unwrap_or_default();
+    let commit = Dynamic::from_map([(key.into(), value)].into_iter().collect());
+    let fault = FakeCommit::of(Some(&commit)).err()?;
+    Some(report::message(&fault, None))
 }
 
 /// The methods that tests find on `t` and on results.
