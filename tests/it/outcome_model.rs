@@ -331,7 +331,7 @@ fn script(nodes: &[Node]) -> String {
             Node::Command("odd", number) => format!("sh(\"odd {number}\", #{{ allow: 3 }});"),
             Node::Command("tried", number) => format!("try_sh(\"tried {number}\");"),
             Node::Command("slow", number) => {
-                format!("sh(\"slow {number}\", #{{ timeout: \"20ms\" }});")
+                format!("sh(\"slow {number}\", #{{ timeout: SLOW }});")
             }
             Node::Command(word, number) => format!("sh(\"{word} {number}\");"),
             Node::Fail => "fail(\"f\");".to_owned(),
@@ -372,7 +372,9 @@ impl Case {
     }
 
     fn text(&self) -> String {
-        let body = script(&self.nodes);
+        // Long enough that the command has begun when it is ended.
+        let limit = if self.real_processes { "\"500ms\"" } else { "\"1h\"" };
+        let body = script(&self.nodes).replace("SLOW", limit);
         let build = if self.deploys { "fn build() { }\n" } else { "" };
         let phase = if self.deploys { "deploy" } else { "build" };
         format!("fn deep(n) {{ deep(n + 1) }}\n{build}fn {phase}(ctx) {{\n{body}}}\n")
