@@ -38,6 +38,8 @@ pub(super) enum Stop {
     BlockTimedOut(Vec<Failure>),
     /// A deployment waits for an approval.
     Waits(String),
+    /// A plan knows nothing further.
+    Unknown,
     /// The machinery failed.
     Fault(Arc<Error>),
 }
@@ -60,7 +62,8 @@ impl Stop {
             Stop::Skip { .. } | Stop::Waits(_) => Outcome::Skipped,
             Stop::Failed => Outcome::Failure,
             Stop::TimedOut | Stop::BlockTimedOut(_) => Outcome::TimedOut,
-            Stop::Canceled => Outcome::Canceled,
+            // Whatever it came to, the plan says that nothing further is known.
+            Stop::Canceled | Stop::Unknown => Outcome::Canceled,
             Stop::Fault(_) => Outcome::NoVerdict,
         }
     }
@@ -127,8 +130,8 @@ impl Ending {
         self.is_over.clone()
     }
 
-    pub(super) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
     /// What stopped it, and all that failed: that of tasks in the order of the tasks, whichever

@@ -230,6 +230,22 @@ pub(crate) const FUNCTIONS: &[Function] = &[
               again.",
     },
     Function {
+        name: "matches",
+        params: &[needs("text", Type::Text), needs("globs", GLOBS)],
+        returns: Type::Bool,
+        effect: Effect::Pure,
+        doc: "Whether a path matches a glob, or a list in which `!glob` takes matches away, as for \
+              `ctx.changed`: `ctx.changes.filter(|path| path.matches(\"*.md\"))`.",
+    },
+    Function {
+        name: "join",
+        params: &[needs("list", Type::List), needs("separator", Type::Text)],
+        returns: Type::Text,
+        effect: Effect::Pure,
+        doc: "The texts and numbers of a list as one text, with the separator between them: \
+              `[\"a\", \"b\"].join(\", \")`.",
+    },
+    Function {
         name: "exists",
         params: &[needs("path", Type::Text)],
         returns: Type::Bool,
@@ -469,6 +485,12 @@ pub(crate) const PROPERTIES: [Property; 41] = [
 /// The names that make a function of a script a phase, `deploy` last.
 pub(crate) fn phase_names() -> impl Iterator<Item = &'static str> {
     StepName::ALL.into_iter().map(StepName::as_str)
+}
+
+/// True if it is a function over texts: it has no effect and asks nothing, so that tests have it too,
+/// and a script may define one of that name itself.
+pub(crate) fn is_of_texts(name: &str) -> bool {
+    matches!(name, "matches" | "join")
 }
 
 /// The function of this name.

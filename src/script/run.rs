@@ -2,15 +2,17 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Instant};
 
-use rhai::{CallFnOptions, Dynamic, Engine, Scope};
+use rhai::{Dynamic, Engine, Scope};
 
 use super::{
     context::Context,
+    entry,
     failure::{Failure, summary},
     functions,
     load::Script,
     report,
     session::{Frame, Session, Stop, Thrown},
+    unknown,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -54,6 +56,9 @@ pub(crate) struct PhaseEnd {
 /// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script
 /// does, this returns.
 pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
+    let is_plan = call.host.dry().is_some_and(|dry| dry.is_plan());
+    let watched = is_plan.then(|| unknown::watched(call.script));
+    let call = PhaseCall { script: watched.as_ref().unwrap_or(call.script), ..call };
     let script = Some(call.script.clone());
     let session = Session::new(
         call.host.clone(),
@@ -76,15 +81,9 @@ fn call_phase(
     call: &PhaseCall<'_>,
 ) -> Result<Dynamic, Thrown> {
     let Some(phase) = call.script.phase(call.phase) else { return Ok(Dynamic::UNIT) };
-    let mut arguments = Vec::new();
-    if phase.takes_context {
-        arguments.push(Dynamic::from(Context(session.clone())));
-    }
-    let (ast, mut scope) = (&call.script.main.ast, Scope::new());
-    let options = CallFnOptions::default();
-    let called =
-        engine.call_fn_with_options::<Dynamic>(options, &mut scope, ast, call.phase, arguments);
-    drop(called?);
+    let context = phase.takes_context.then(|| Dynamic::from(Context(session.clone())));
+    let program = entry::program(&call.script.main.ast, call.phase, context);
+    drop(engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &program)?);
     // What native code did last is not looked at by the engine's own steps.
     session.check().map(|()| Dynamic::UNIT)
 }
@@ -95,6 +94,9 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
     let ending = session.frame().ending.clone();
     ending.add(uncaught);
     let (stop, mut failures) = ending.take();
+    if let Some(trace) = ended.as_ref().err().and_then(|error| session.place_of_end(error)) {
+        failures.iter_mut().for_each(|failure| failure.at_end(&trace));
+    }
     if ended.is_err() && stop.is_none() && failures.is_empty() {
         // Never green without a reason.
         failures.push(Failure::new("the script could not go on"));

@@ -21,6 +21,9 @@ pub(crate) struct StepResult {
     pub(crate) waits: bool,
     /// What left it out, unless that was the embedding program.
     pub(crate) left_out: Option<LeftOutBy>,
+    /// Why a plan says nothing further of it. What the rest shows is then what it would be if the
+    /// step passed.
+    pub(crate) ends: Option<String>,
 }
 
 impl StepResult {

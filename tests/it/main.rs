@@ -31,6 +31,7 @@ mod engine_stage;
 mod engine_stop;
 mod engine_turns;
 mod examples;
+mod globs;
 mod masking;
 #[cfg(feature = "rhai")]
 mod outcome_model;

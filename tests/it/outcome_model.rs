@@ -444,7 +444,7 @@ impl Case {
         });
         self.same("the commands of the plan", commands.collect::<Vec<_>>(), told.commands.clone());
         let outcome = forecast.steps.first().map(|step| step.outcome);
-        self.same("the outcome of the plan", outcome, Some(told.outcome()));
+        self.same("the outcome of the plan", outcome, Some(Some(told.outcome())));
     }
 
     fn test_agrees(&self, engine: &Engine, repo: &TestRepo, told: &Model) {

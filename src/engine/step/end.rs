@@ -122,6 +122,7 @@ impl StepEnd {
             failures,
             waits: self.waits,
             left_out: self.left_out,
+            ends: None,
         }
     }
 }
