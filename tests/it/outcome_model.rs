@@ -54,6 +54,7 @@ enum Node {
     Try(Vec<Node>, Vec<Node>),
     Retry(u32, Vec<Node>),
     Group(u32, Vec<Node>),
+    With(Vec<Node>),
     Timeout(Vec<Node>),
     Defer(Vec<Node>),
     Parallel(Vec<Vec<Node>>),
@@ -184,6 +185,7 @@ impl Model {
                 end
             }
             Node::Group(number, body) => self.scope(body, &place.within(&format!("g{number}"))),
+            Node::With(body) => self.scope(body, place),
             Node::Timeout(body) | Node::Called(_, body) => self.block(body, place),
             Node::Defer(body) => {
                 let place = Place { in_task: false, in_defer: true, label: place.label.clone() };
@@ -301,6 +303,7 @@ impl Dice {
             0 | 1 => Node::Try(self.nodes(depth - 1), self.nodes(depth - 1)),
             2 => Node::Retry(2, self.nodes(depth - 1)),
             3 => Node::Group(number, self.nodes(depth - 1)),
+            4 if self.below(2) == 0 => Node::With(self.nodes(depth - 1)),
             4 => Node::Timeout(self.nodes(depth - 1)),
             5..=7 => {
                 // A first cancel does not stop what was deferred.
@@ -347,6 +350,9 @@ fn script(nodes: &[Node]) -> String {
             }
             Node::Group(number, body) => {
                 format!("group(\"g{number}\", || {{ {} }});", script(body))
+            }
+            Node::With(body) => {
+                format!("with(#{{ env: #{{ A: 1 }} }}, || {{ {} }});", script(body))
             }
             Node::Timeout(body) => format!("timeout(\"1h\", || {{ {} }});", script(body)),
             Node::Defer(body) => format!("defer(|| {{ {} }});", script(body)),
