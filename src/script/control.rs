@@ -2,7 +2,7 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::time::Instant;
+use std::time::Duration;
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
@@ -74,12 +74,21 @@ pub(super) fn timeout(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     let [limit, function] = arguments else { return Ok(Dynamic::UNIT) };
     let limit = call.limit("limit", limit)?;
     let function = call.function("function", function)?;
+    limited(call, limit, || function.call_raw(&call.context, None, []))
+}
+
+/// Does something within a limit of time.
+pub(super) fn limited(
+    call: &Call<'_>,
+    limit: Duration,
+    work: impl FnOnce() -> Result<Dynamic, Thrown>,
+) -> Result<Dynamic, Thrown> {
     let session = call.session;
     let outer = Frame::clone(&session.frame());
-    let own = Instant::now().checked_add(limit);
+    let own = session.now().checked_add(limit);
     let deadline = [own, outer.deadline].into_iter().flatten().min();
     let ended = session.within(Frame { deadline, ..outer }, || {
-        let ended = function.call_raw(&call.context, None, []);
+        let ended = work();
         // What native code did last is not looked at by the engine's own steps.
         ended.and_then(|value| session.check().map(|()| value))
     });
@@ -124,7 +133,8 @@ pub(super) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
 pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let reason = reason(call, arguments)?;
     refuse_inside(call, "leaves out the whole phase, and other parts of it run or have run")?;
-    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason }))
+    let at = Some(call.session.place(&call.context));
+    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason, at }))
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

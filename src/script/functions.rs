@@ -15,6 +15,7 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
+    steps, texts, unknown, with,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -32,6 +33,7 @@ fn implementation(name: &str) -> Option<Implementation> {
         "retry" => control::retry,
         "timeout" => control::timeout,
         "group" => control::group,
+        "with" => with::with,
         "defer" => control::defer,
         "parallel" => parallel::parallel,
         "matrix" => parallel::matrix,
@@ -43,6 +45,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "matches" => texts::matches,
+        "join" => texts::join,
         "exists" => files::exists,
         "read" => files::read,
         "remember" => remember,
@@ -56,15 +60,22 @@ fn implementation(name: &str) -> Option<Implementation> {
 
 /// An engine for one phase, with everything that a script can call.
 pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+    let mut engine = equipped(session, functions);
+    steps::watch(&mut engine, session);
+    if session.is_plan() {
+        // The engine behind it only calls what was asked for here: its steps are counted here.
+        unknown::watch(&mut engine, equipped(session, functions), session, functions);
+    }
+    engine
+}
+
+fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
     let mut engine = limits::engine();
-    let watched = session.clone();
-    engine.on_progress(move |_| watched.stop_at_step());
     events(&mut engine, session);
     secret::register(&mut engine, session);
     context::register(&mut engine);
     commands::register(&mut engine);
     failure::register(&mut engine);
-    errors::register(&mut engine);
     for function in registry::FUNCTIONS {
         let Some(run) = implementation(function.name) else { continue };
         let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
@@ -100,6 +111,7 @@ fn call(
     session.check()?;
     session.check_effect(function.name, function.effect)?;
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
+    session.look_at_arguments(function.name, &arguments)?;
     let at = Place::of(&context);
     let call = Call { name: function.name, context, session };
     let fits =
@@ -178,6 +190,10 @@ fn call_host(
     let mut values = Vec::new();
     for (index, argument) in arguments.iter().enumerate() {
         secret::refuse(session, argument)?;
+        if function.effect == Effect::Pure {
+            // It is really called.
+            session.look(argument)?;
+        }
         let value = value_of(argument).ok_or_else(|| {
             let kind = super::call::kind(argument);
             throw(format!("`{}` cannot be given {kind}, its argument {}", function.name, index + 1))
@@ -240,11 +256,18 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
-    match (call.session.host.env(&name), arguments.get(1)) {
-        (Some(value), _) => {
-            call.session.untrusted.read_variable(&call.session.facts, &name);
-            Ok(value.into())
-        }
+    let session = call.session;
+    let known = match session.frame().settings.env.get(name.as_str()) {
+        Some(value) => Some(value.clone()).filter(|value| !value.is_unit()),
+        None => session.host.env(&name).map(|value| {
+            session.untrusted.read_variable(&session.facts, &name);
+            value.into()
+        }),
+    };
+    match (known, arguments.get(1)) {
+        // A secret stays one.
+        (Some(value), _) if value.is::<Secret>() => Ok(value),
+        (Some(value), _) => Ok(value.to_string().into()),
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(

@@ -14,6 +14,7 @@
 //! | `context` | `ctx` |
 //! | `commands` | `sh` and its like |
 //! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
+//! | `with` | `with` |
 //! | `parallel` | `parallel` and `matrix` |
 //! | `files` | the files of the commit |
 //! | `errors` | what `catch` gets |
@@ -47,6 +48,7 @@ mod control;
 mod coverage;
 mod definitions;
 mod ending;
+mod entry;
 mod errors;
 mod excerpt;
 mod failure;
@@ -70,10 +72,14 @@ mod secret;
 mod session;
 mod shell_quotes;
 mod source;
+mod steps;
 mod tags;
 mod testing;
+mod texts;
 mod types;
+mod unknown;
 mod untrusted;
+mod with;
 
 pub(crate) use self::{
     check::{check, check_tests},
