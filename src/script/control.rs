@@ -2,8 +2,6 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::time::Instant;
-
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::{
@@ -76,7 +74,7 @@ pub(super) fn timeout(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     let function = call.function("function", function)?;
     let session = call.session;
     let outer = Frame::clone(&session.frame());
-    let own = Instant::now().checked_add(limit);
+    let own = session.now().checked_add(limit);
     let deadline = [own, outer.deadline].into_iter().flatten().min();
     let ended = session.within(Frame { deadline, ..outer }, || {
         let ended = function.call_raw(&call.context, None, []);
@@ -124,7 +122,8 @@ pub(super) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
 pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let reason = reason(call, arguments)?;
     refuse_inside(call, "leaves out the whole phase, and other parts of it run or have run")?;
-    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason }))
+    let at = Some(call.session.place(&call.context));
+    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason, at }))
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

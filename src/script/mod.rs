@@ -47,6 +47,7 @@ mod control;
 mod coverage;
 mod definitions;
 mod ending;
+mod entry;
 mod errors;
 mod excerpt;
 mod failure;
@@ -70,9 +71,12 @@ mod secret;
 mod session;
 mod shell_quotes;
 mod source;
+mod steps;
 mod tags;
 mod testing;
+mod texts;
 mod types;
+mod unknown;
 mod untrusted;
 
 pub(crate) use self::{

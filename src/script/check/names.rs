@@ -98,6 +98,11 @@ impl<'a> Names<'a> {
         self.files.get(&*unit.source.name)
     }
 
+    /// True if `matches` with so many parameters may be a function or closure of the script's own.
+    pub(super) fn replaces_matches(&self, unit: &Unit, parameters: usize) -> bool {
+        self.keys.contains("matches") || self.own(unit, "matches").contains(&parameters)
+    }
+
     /// How a function of this file can be called.
     fn own(&self, unit: &Unit, name: &str) -> BTreeSet<usize> {
         let function = self.file(unit).and_then(|file| file.functions.get(name));

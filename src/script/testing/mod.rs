@@ -34,6 +34,7 @@ use super::{
     load::{Script, Unknown, declared_at},
     registry, report,
     session::{Thrown, throw},
+    texts,
 };
 use crate::{
     answer::panic_text,
@@ -149,6 +150,7 @@ impl Suite {
         let mut engine = limits::engine();
         methods::register(&mut engine);
         result::register(&mut engine);
+        texts::register(&mut engine);
         for function in registry::FUNCTIONS {
             let Some(message) = refusal(function.name) else { continue };
             for arguments in function.counts() {
@@ -172,7 +174,7 @@ impl Suite {
 /// Why a test cannot call a function of the API; nothing for one that it can. A test that called
 /// `sh` itself would run it, or think that it did.
 pub(super) fn refusal(name: &str) -> Option<String> {
-    (!matches!(name, "print" | "debug")).then(|| {
+    (!matches!(name, "print" | "debug") && !registry::is_of_texts(name)).then(|| {
         format!(
             "`{name}` is for pipelines, and a test runs nothing itself; it calls a phase, such as \
              `t.build(#{{ branch: \"main\" }})`"
