@@ -2,6 +2,8 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
+use std::time::Duration;
+
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::{
@@ -72,12 +74,21 @@ pub(super) fn timeout(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     let [limit, function] = arguments else { return Ok(Dynamic::UNIT) };
     let limit = call.limit("limit", limit)?;
     let function = call.function("function", function)?;
+    limited(call, limit, || function.call_raw(&call.context, None, []))
+}
+
+/// Does something within a limit of time.
+pub(super) fn limited(
+    call: &Call<'_>,
+    limit: Duration,
+    work: impl FnOnce() -> Result<Dynamic, Thrown>,
+) -> Result<Dynamic, Thrown> {
     let session = call.session;
     let outer = Frame::clone(&session.frame());
     let own = session.now().checked_add(limit);
     let deadline = [own, outer.deadline].into_iter().flatten().min();
     let ended = session.within(Frame { deadline, ..outer }, || {
-        let ended = function.call_raw(&call.context, None, []);
+        let ended = work();
         // What native code did last is not looked at by the engine's own steps.
         ended.and_then(|value| session.check().map(|()| value))
     });

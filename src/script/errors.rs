@@ -1,9 +1,9 @@
 //! Errors as scripts see them: what `catch` gets, and what such an error says where a script shows
 //! it, turns it into text, fails with it or throws it again.
 //!
-//! The language gives `catch` a map for an error of its own, and shows types of this program under
-//! their names in Rust. A person is to read neither, so the forms in which values become text are
-//! registered anew for errors and for maps that are one.
+//! The language gives `catch` a map for an error of its own. A person is to read neither that nor the
+//! name of a type in Rust, so such a map becomes an error of ours wherever a variable that holds it is
+//! used.
 
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString, Map,
@@ -51,9 +51,6 @@ pub(super) fn register(engine: &mut Engine) {
     for name in [FUNC_TO_STRING, FUNC_TO_DEBUG] {
         engine.register_fn(name, |it: &mut ScriptError| it.message.clone());
     }
-    for name in [FUNC_TO_STRING, FUNC_TO_DEBUG, "print", "debug"] {
-        engine.register_fn(name, shown_map);
-    }
 }
 
 /// An error without a place is at the place of the call; one that is no more than a sentence becomes
@@ -83,7 +80,7 @@ pub(super) fn sentence(value: &Dynamic) -> Option<String> {
     if let Some(failures) = value.read_lock::<Failures>() {
         return Some(failures.message());
     }
-    of_language(&*value.read_lock::<Map>()?).map(|error| report::message(&error, None))
+    None
 }
 
 /// What is said of any value that a script threw.
@@ -104,12 +101,25 @@ pub(super) fn origin(value: &Dynamic) -> Option<Place> {
     if let Some(error) = value.read_lock::<CommandError>() {
         return Some(error.at.clone());
     }
+    None
+}
+
+/// An error of ours in the place of the map that the language gives to `catch`; none for all other
+/// values.
+pub(super) fn of_catch(value: &Dynamic) -> Option<Dynamic> {
+    if !value.is_map() {
+        return None;
+    }
     let map = value.read_lock::<Map>()?;
-    let _ = of_language(&map)?;
+    let message = report::message(&of_language(&map)?, None);
+    Some(Dynamic::from(ScriptError { message, at: place_in(&map).unwrap_or_default() }))
+}
+
+fn place_in(map: &Map) -> Option<Place> {
     let number = |key: &str| map.get(key)?.as_int().ok().and_then(|it| u16::try_from(it).ok());
     let line = number("line").filter(|line| *line > 0)?;
     let position = Position::new(line, number("position")?);
-    Some(Place { file: text(&map, "source").unwrap_or_default(), position })
+    Some(Place { file: text(map, "source").unwrap_or_default(), position })
 }
 
 fn text(map: &Map, key: &str) -> Option<String> {
@@ -144,17 +154,6 @@ fn of_language(map: &Map) -> Option<EvalAltResult> {
         _ => None,
     };
     Some(known.unwrap_or_else(|| EvalAltResult::ErrorArithmetic(message, none)))
-}
-
-/// A map as text: its entries, or the sentence of the error that it stands for.
-fn shown_map(context: NativeCallContext<'_>, map: &mut Map) -> ImmutableString {
-    if let Some(error) = of_language(map) {
-        return report::message(&error, None).into();
-    }
-    let entries = map.iter_mut().map(|(key, value)| {
-        format!("{:?}: {}", key.as_str(), as_text(FUNC_TO_DEBUG, &context, value))
-    });
-    format!("#{{{}}}", entries.collect::<Vec<_>>().join(", ")).into()
 }
 
 /// A value as the text that a script would show.

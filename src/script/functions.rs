@@ -15,7 +15,7 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
-    steps, texts, unknown,
+    steps, texts, unknown, with,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -33,6 +33,7 @@ fn implementation(name: &str) -> Option<Implementation> {
         "retry" => control::retry,
         "timeout" => control::timeout,
         "group" => control::group,
+        "with" => with::with,
         "defer" => control::defer,
         "parallel" => parallel::parallel,
         "matrix" => parallel::matrix,
@@ -75,7 +76,6 @@ fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
     context::register(&mut engine);
     commands::register(&mut engine);
     failure::register(&mut engine);
-    errors::register(&mut engine);
     for function in registry::FUNCTIONS {
         let Some(run) = implementation(function.name) else { continue };
         let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
@@ -256,11 +256,18 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
-    match (call.session.host.env(&name), arguments.get(1)) {
-        (Some(value), _) => {
-            call.session.untrusted.read_variable(&call.session.facts, &name);
-            Ok(value.into())
-        }
+    let session = call.session;
+    let known = match session.frame().settings.env.get(name.as_str()) {
+        Some(value) => Some(value.clone()).filter(|value| !value.is_unit()),
+        None => session.host.env(&name).map(|value| {
+            session.untrusted.read_variable(&session.facts, &name);
+            value.into()
+        }),
+    };
+    match (known, arguments.get(1)) {
+        // A secret stays one.
+        (Some(value), _) if value.is::<Secret>() => Ok(value),
+        (Some(value), _) => Ok(value.to_string().into()),
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(

@@ -4,9 +4,11 @@
 //! its users ask for. Some of those features take limits or whole parts of the language away; so
 //! each is probed before a script is trusted to the engine.
 
-use rhai::{Engine, OptimizationLevel, Scope};
+#![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
 
-use super::{lists, nesting};
+use rhai::{Engine, OptimizationLevel, Scope, Token};
+
+use super::{errors, lists, nesting};
 use crate::error::{Error, ErrorKind};
 
 /// Steps of one call from outside; the wall clock bounds what callbacks add.
@@ -41,10 +43,20 @@ pub(super) fn engine() -> Engine {
         // A library leaves stdout alone; `print` and `debug` are given a place by whoever runs.
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
+    engine.on_parse_token(|token, _, _| own_word(token));
+    errors::register(&mut engine);
     nesting::limit(&mut engine);
     lists::register(&mut engine);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine
+}
+
+/// The language reserves the word `with` and has no use for it; here it is a function.
+pub(super) fn own_word(token: Token) -> Token {
+    match token {
+        Token::Reserved(word) if *word == "with" => Token::Identifier(word),
+        token => token,
+    }
 }
 
 /// A part of the language that a feature of rhai takes away, and how to see that it is there.

@@ -14,6 +14,7 @@
 //! | `context` | `ctx` |
 //! | `commands` | `sh` and its like |
 //! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
+//! | `with` | `with` |
 //! | `parallel` | `parallel` and `matrix` |
 //! | `files` | the files of the commit |
 //! | `errors` | what `catch` gets |
@@ -78,6 +79,7 @@ mod texts;
 mod types;
 mod unknown;
 mod untrusted;
+mod with;
 
 pub(crate) use self::{
     check::{check, check_tests},

@@ -3,7 +3,7 @@
 //! The language limits the sizes of lists and maps, but not how often a closure captures another.
 //! Whatever is copied or dropped is so by recursion, and a chain of a hundred thousand closures
 //! would overflow the stack, which ends the whole process. So values are measured where a script
-//! uses a variable: nothing grows without that.
+//! uses a variable: nothing grows without that. There, too, what `catch` got becomes an error of ours.
 
 #![expect(deprecated, reason = "rhai marks the sight of each variable so to call it volatile")]
 
@@ -14,7 +14,7 @@ use std::{
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
-use super::limits::MAP_ENTRIES_MAX;
+use super::{errors, limits::MAP_ENTRIES_MAX};
 
 /// Far more than data and closures that people write.
 const DEPTH_MAX: usize = 128;
@@ -35,6 +35,9 @@ pub(super) fn limit(engine: &mut Engine) {
     engine.on_var(move |name, _, context| {
         let value = context.scope().get(name).filter(|value| !value.is_locked());
         let Some(value) = value else { return Ok(None) };
+        if let Some(error) = errors::of_catch(value) {
+            return Ok(Some(error));
+        }
         let length = length(value);
         // The language looks at the size of what an assignment gives, not at what `map[key] = value`
         // makes of the map.

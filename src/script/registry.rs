@@ -137,6 +137,18 @@ pub(crate) const FUNCTIONS: &[Function] = &[
               end.",
     },
     Function {
+        name: "with",
+        params: &[
+            needs("options", Type::Options(&WITH_OPTIONS)),
+            needs("function", Type::Function),
+        ],
+        returns: Type::Any,
+        effect: Effect::Control,
+        doc: "Calls the function; what the options say holds for all commands in it, those of tasks \
+              and deferred functions included. In another `with`, a folder is below that of the \
+              outer one, and variables are over its variables, as those of a command are.",
+    },
+    Function {
         name: "defer",
         params: &[needs("function", Type::Function)],
         returns: Type::Nothing,
@@ -354,6 +366,17 @@ pub(crate) const COMMAND_OPTIONS: [ScriptOption; 9] = [
         Type::OneOf(&[Type::Int, Type::List]),
         "Exit codes beside 0 that are no failure: a number or a list.",
     ),
+];
+
+/// The options of `with`.
+pub(crate) const WITH_OPTIONS: [ScriptOption; 3] = [
+    option(
+        "env",
+        Type::Variables,
+        "Variables of the commands: texts, numbers, secrets, or `()` to take one away.",
+    ),
+    option("cwd", Type::Text, "A folder below the export, and below that of an enclosing `with`."),
+    option("timeout", Type::Time, "How long all of it may take, as with `timeout`."),
 ];
 
 /// The options of `retry`.

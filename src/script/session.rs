@@ -22,6 +22,7 @@ use super::{
     report::Trace,
     steps::{Steps, are_spent},
     untrusted::Untrusted,
+    with::Settings,
 };
 use crate::{
     answer::panic_text,
@@ -59,6 +60,8 @@ pub(super) struct Frame {
     pub(super) in_defer: bool,
     /// The numbers of the tasks that it is in.
     pub(super) order: Vec<u32>,
+    /// What the enclosing calls of `with` say.
+    pub(super) settings: Arc<Settings>,
     /// How the step, or what was deferred, ends.
     pub(super) ending: Arc<Ending>,
     /// What is to be done where this ends.
@@ -380,6 +383,7 @@ impl Session {
                 in_defer: true,
                 // After all tasks that were begun where it was deferred.
                 order: [&*outer.order, &[u32::MAX]].concat(),
+                settings: outer.settings.clone(),
                 ending: ending.clone(),
                 ..Frame::default()
             };

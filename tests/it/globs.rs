@@ -94,14 +94,14 @@ fn assert_refused(file: &str, places: &[(&str, &str, (usize, usize))]) {
             let place = format!("{file}:{line}:{column}: ");
             let engine = Engine::open(repo.path()).unwrap();
             let found = engine.check("HEAD").unwrap();
-            let said = found.first().map(ToString::to_string).unwrap_or_default();
+            let said = found.problems.first().map(ToString::to_string).unwrap_or_default();
             assert!(said.starts_with(&place) && said.contains(right), "{config}: {said:?}");
             let record = run_head(&repo);
             assert_eq!(record.outcome, Outcome::Failure, "{config}");
             let reason = failure(&record);
             assert!(reason.contains(right), "{config}: {reason}");
-            let planned = engine.forecast("HEAD", &[]).map_or(Outcome::Failure, |it| it.outcome);
-            assert_eq!(planned, Outcome::Failure, "{config}");
+            let planned = engine.forecast("HEAD", &[]).map_or(Some(Outcome::Failure), |it| it.outcome);
+            assert_eq!(planned, Some(Outcome::Failure), "{config}");
         }
     }
 }
@@ -136,7 +136,7 @@ fn a_computed_glob_that_can_never_match_fails_its_call() {
         repo.write(".tinyci.test.rhai", test);
         repo.commit("script");
         let engine = Engine::open(repo.path()).unwrap();
-        assert_eq!(engine.forecast("HEAD", &[]).unwrap().outcome, Outcome::Failure, "{call}");
+        assert_eq!(engine.forecast("HEAD", &[]).unwrap().outcome, Some(Outcome::Failure), "{call}");
         let report = engine.test_pipeline(&tinyci::TestOptions::revision("HEAD")).unwrap();
         assert!(report.passed(), "{call}: {report:?}");
         let record = run_head(&repo);
@@ -223,7 +223,7 @@ fn texts_are_matched_and_joined() {
     repo.write("b.md", "");
     repo.commit("script");
     let engine = Engine::open(repo.path()).unwrap();
-    assert_eq!(engine.check("HEAD").unwrap().len(), 0, "{:?}", engine.check("HEAD"));
+    assert_eq!(engine.check("HEAD").unwrap().problems.len(), 0, "{:?}", engine.check("HEAD"));
     let mut output = String::new();
     let mut observer = |event: &tinyci::Event| {
         if let tinyci::Event::Output { bytes, .. } = event {
@@ -241,7 +241,7 @@ fn texts_are_matched_and_joined() {
     ]) {
         assert!(line.contains(said), "{line}");
     }
-    assert_eq!(engine.forecast("HEAD", &[]).unwrap().outcome, Outcome::Success);
+    assert_eq!(engine.forecast("HEAD", &[]).unwrap().outcome, Some(Outcome::Success));
 }
 
 /// A script that brought its own helpers of these names keeps them.
@@ -265,7 +265,7 @@ fn build() {
         repo.write(".tinyci.rhai", script);
         repo.commit("script");
         let engine = Engine::open(repo.path()).unwrap();
-        assert_eq!(engine.check("HEAD").unwrap().len(), 0, "{:?}", engine.check("HEAD"));
+        assert_eq!(engine.check("HEAD").unwrap().problems.len(), 0, "{:?}", engine.check("HEAD"));
         let record = run_head(&repo);
         assert_eq!(record.outcome, Outcome::Success, "{}", failure(&record));
     }
