@@ -91,6 +91,9 @@ impl Judge<'_, '_, '_> {
         let function =
             registry::function(name).filter(|function| function.counts().contains(&given.len()));
         let Some(function) = function else { return };
+        if self.names.replaces(self.body.unit, name) {
+            return;
+        }
         match (name, given) {
             ("parallel", given) => return self.parallel(given),
             ("matrix", [axes, function]) => {
