@@ -100,7 +100,8 @@ fn assert_refused(file: &str, places: &[(&str, &str, (usize, usize))]) {
             assert_eq!(record.outcome, Outcome::Failure, "{config}");
             let reason = failure(&record);
             assert!(reason.contains(right), "{config}: {reason}");
-            let planned = engine.forecast("HEAD", &[]).map_or(Some(Outcome::Failure), |it| it.outcome);
+            let planned =
+                engine.forecast("HEAD", &[]).map_or(Some(Outcome::Failure), |it| it.outcome);
             assert_eq!(planned, Some(Outcome::Failure), "{config}");
         }
     }
