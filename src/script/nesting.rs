@@ -30,9 +30,18 @@ const USES_PER_LOOK: usize = 64;
 const VALUES_MAX: usize = 20_000;
 
 pub(super) fn limit(engine: &mut Engine) {
+    limit_and(engine, || Ok(()));
+}
+
+/// The same, with something that is looked at before: the language has one place for both.
+pub(super) fn limit_and(
+    engine: &mut Engine,
+    also: impl Fn() -> Result<(), Box<EvalAltResult>> + Send + Sync + 'static,
+) {
     let random = RandomState::new();
     let uses = AtomicU64::new(0);
     engine.on_var(move |name, _, context| {
+        also()?;
         let value = context.scope().get(name).filter(|value| !value.is_locked());
         let Some(value) = value else { return Ok(None) };
         if let Some(error) = errors::of_catch(value) {

@@ -9,6 +9,7 @@ use super::{
     ending::{Stop, Thrown},
     failure::Failure,
     limits::OPERATIONS_MAX,
+    nesting,
     report::{self, Trace},
     session::Session,
 };
@@ -89,13 +90,12 @@ impl Session {
 }
 
 /// Has an engine count its steps, and look at the clock and at the cancel meanwhile.
-#[expect(deprecated, reason = "rhai marks what resolves variables so to call it volatile")]
 pub(super) fn watch(engine: &mut Engine, session: &std::sync::Arc<Session>) {
     engine.set_max_operations(0);
     let counting = session.clone();
     engine.on_progress(move |_| counting.stop_at_step());
     let looking = session.clone();
-    engine.on_var(move |_, _, _| looking.check_steps().map(|()| None));
+    nesting::limit_and(engine, move || looking.check_steps());
 }
 
 /// True of the error that says that all steps are spent.

@@ -153,7 +153,7 @@ fn it_tells_which_questions_decided_and_what_it_assumed() {
 fn nothing_is_done() {
     let repo = script(
         "const SECRETS = [\"KEY\"];\nfn build(ctx) {\n    sh(`touch ${ctx.repo}/made`);\n    \
-         sleep(3600);\n    retry(3, || sh(\"x\"), #{ backoff: \"1h\" });\n    \
+         sleep(1800);\n    retry(3, || sh(\"x\"), #{ backoff: \"1h\" });\n    \
          sh(\"a\", #{ env: #{ KEY: secret(\"KEY\") } });\n    slack::post(\"hi\", 1);\n    \
          if today() == \"Monday\" { artifact(\"a.tar\"); }\n    warn(\"w\");\n    discard_export();\n}\n",
     );

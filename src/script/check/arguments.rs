@@ -91,6 +91,9 @@ impl Judge<'_, '_, '_> {
         let function =
             registry::function(name).filter(|function| function.counts().contains(&given.len()));
         let Some(function) = function else { return };
+        if self.names.replaces(self.body.unit, name) {
+            return;
+        }
         match (name, given) {
             ("parallel", given) => return self.parallel(given),
             ("matrix", [axes, function]) => {
@@ -362,11 +365,10 @@ impl Judge<'_, '_, '_> {
     fn parallel(&mut self, given: &[&Expr]) {
         let Some(work) = given.first() else { return };
         let found = self.kind(work);
-        let fits = match (found, given.len()) {
-            (None, _) => true,
-            (Some(Kind::List), 2) | (Some(Kind::Map), 1) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (found, given.len()),
+            (None, _) | (Some(Kind::List), 2) | (Some(Kind::Map), 1)
+        );
         if !fits {
             let message = "`parallel` takes a list and a function, `parallel(list, |item| …)`, or \
                            a map of functions, `parallel(#{ name: || … })`";

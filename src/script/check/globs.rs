@@ -38,12 +38,12 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
             if &*call.name == "matches" && !call.is_qualified() =>
         {
-            if let ([_, globs], false) = (&*call.args, names.replaces_matches(body.unit, 2)) {
+            if let ([_, globs], false) = (&*call.args, names.replaces(body.unit, "matches")) {
                 written(body.unit, globs, OF_PATHS, findings);
             }
         }
         Some(ASTNode::Expr(Expr::MethodCall(call, _))) if &*call.name == "matches" => {
-            if let ([globs], false) = (&*call.args, names.replaces_matches(body.unit, 1)) {
+            if let ([globs], false) = (&*call.args, names.replaces(body.unit, "matches")) {
                 written(body.unit, globs, OF_PATHS, findings);
             }
         }

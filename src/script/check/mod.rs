@@ -6,7 +6,7 @@
 //!
 //! `names` (what can be called), `walk` (every node of a function), and the rooms of judgments:
 //! `unknown` (variables and modules), `calls` (functions and how many arguments they take),
-//! `arguments` (what those are, with `values`), `members` (`ctx`), `globs`,
+//! `arguments` (what those are, with `values`), `members` (`ctx`), `globs` (whether they can match),
 //! `texts` (tags in commands), `habits` (what the language takes without a word and means otherwise
 //! than people do), `refs` (where the branch and the tags are read), `placement` (where `skip` and `approve`
 //! cannot stand), `tries` (values that `try` loses).

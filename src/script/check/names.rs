@@ -98,9 +98,10 @@ impl<'a> Names<'a> {
         self.files.get(&*unit.source.name)
     }
 
-    /// True if `matches` with so many parameters may be a function or closure of the script's own.
-    pub(super) fn replaces_matches(&self, unit: &Unit, parameters: usize) -> bool {
-        self.keys.contains("matches") || self.own(unit, "matches").contains(&parameters)
+    /// True if a function over texts may be one of the script's own here, or a closure in a map.
+    pub(super) fn replaces(&self, unit: &Unit, name: &str) -> bool {
+        let is_own = self.keys.contains(name) || !self.own(unit, name).is_empty();
+        registry::is_of_texts(name) && is_own
     }
 
     /// How a function of this file can be called.
