@@ -53,8 +53,10 @@ impl Literals {
 /// The placeholder that begins at this `<%` of a text, if one does.
 pub(super) fn placeholder_at(text: &str, at: usize) -> Option<&str> {
     let inside = text.get(at..)?.strip_prefix("<%=")?;
-    let (inside, _) = inside.split_once("%>")?;
-    (!inside.contains("<%")).then(|| &text[at..at + "<%=%>".len() + inside.len()])
+    // Not beyond the next one: a value may hold a million that nothing closes.
+    let inside = inside.split("<%").next().unwrap_or(inside);
+    let end = inside.find("%>")?;
+    text.get(at..at + "<%=%>".len() + end)
 }
 
 /// Adds the literals of a file. Numbers are among them, since texts are made of them too, and so
@@ -209,6 +211,7 @@ mod tests {
             ("<%= escaped %>", false),
             ("<%= 1 %>", false),
             ("<%= <%= tag %>", false),
+            ("<%= open", false),
         ] {
             assert_eq!(found.hold_placeholder(placeholder), known, "{placeholder}");
         }

@@ -1,6 +1,10 @@
 //! `<%= … %>` as one expression of the language, in YAML's commands and in the texts of `sh`.
 
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    ops::Range,
+    sync::Arc,
+};
 
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, ParseErrorType, Scope, Stmt};
 
@@ -43,7 +47,11 @@ pub(super) fn fill(
     let Some(script) = session.script.as_ref().filter(|_| text.contains("<%")) else {
         return Ok(text.to_owned());
     };
-    let cover = script.literals().cover(text);
+    // Seldom asked for, and dearer than all the rest.
+    let cover = OnceCell::new();
+    let is_literal = |part: &Range<usize>| {
+        cover.get_or_init(|| script.literals().cover(text)).has_in_one_literal(part)
+    };
     let (mut filled, mut from) = (String::with_capacity(text.len()), 0);
     while let Some(at) = text[from..].find("<%").map(|at| from + at) {
         filled.push_str(&text[from..at]);
@@ -55,8 +63,8 @@ pub(super) fn fill(
                 (value_of(engine, session, it)?, at + it.len())
             }
             None if text[at..].starts_with(ESCAPED)
-                && cover.has_in_one_literal(&escape)
-                && !data.hold(&escape) =>
+                && !data.hold(&escape)
+                && is_literal(&escape) =>
             {
                 ("<%".to_owned(), escape.end)
             }

@@ -305,7 +305,23 @@ fn a_plan_and_a_test_refuse_what_a_run_refuses() {
     assert!(report.tests.iter().all(|test| test.passed()), "{report:#?}");
 }
 
-/// Ten thousand paths that a shell would take apart, in one text and in many.
+/// What a commit holds may be long: it costs what it is long, and no more.
+#[test]
+fn a_long_text_of_data_costs_little() {
+    let repo = TestRepo::new();
+    repo.write("data", "<%= '".repeat(200_000));
+    repo.write(
+        ".tinyci.rhai",
+        build("let data = capture(\"cat data\"); try { sh(\": <%= short %> \" + q(data)); } catch { }"),
+    );
+    repo.commit("long");
+    let begun = std::time::Instant::now();
+    let ran = Ran::of(&repo);
+    assert_eq!(ran.record.outcome, Outcome::Success, "{}", ran.error());
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+}
+
+/// Two thousand paths that a shell would take apart, in one text and in many.
 #[test]
 fn many_changes_cost_little() {
     let repo = TestRepo::new();
