@@ -79,8 +79,7 @@ fn lost(list: &[Chain]) -> Option<String> {
         if chain.ends_what_follows() {
             return None;
         }
-        let Some(next) = list.get(index + 1) else { return None };
-        let is_read = next.text.contains("$?");
+        let is_read = list.get(index + 1)?.text.contains("$?");
         if chain.ends_line && !is_read && !chain.is_harmless() {
             return chain.text.lines().next().map(|line| line.trim().to_owned());
         }

@@ -153,8 +153,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         params: &[needs("function", Type::Function)],
         returns: Type::Nothing,
         effect: Effect::Control,
-        doc: "Calls the function where the nearest task of `parallel` or `matrix`, attempt of `retry` or \
-              `group` ends, else where the phase does, however that ends; what was deferred last \
+        doc: "Calls the function where the nearest task of `parallel` or `matrix`, attempt of `retry`, \
+              `with` or `group` ends, else where the phase does, however that ends; what was deferred last \
               comes first. If it fails, what it belongs to fails. It does not run while an approval \
               is awaited.",
     },

@@ -28,7 +28,7 @@ use crate::{
     answer::panic_text,
     error::{Error, ErrorKind},
     function::Effect,
-    interpolate::Vars,
+    interpolate::{Vars, is_safe},
     record::LeftOutBy,
     step::{Denied, Facts, Host, RequestLimits},
 };
@@ -268,6 +268,12 @@ impl Session {
     /// Notes that it has got a text that may hold what another step read.
     pub(super) fn read_in(&self, text: &str) {
         self.untrusted.read_in(&self.facts, text);
+        // Perhaps a path. What cannot be looked up was read by no step either.
+        if !is_safe(text)
+            && let Ok(changes) = self.host.changes()
+        {
+            self.untrusted.read_changes(&changes.paths);
+        }
     }
 
     fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Arc<Frame>>>> {

@@ -35,6 +35,8 @@ struct Known {
     values: BTreeMap<String, &'static str>,
     /// What `q` made of texts that hold others' words.
     quoted: BTreeSet<String>,
+    /// True once the paths that changed are among the values.
+    has_changes: bool,
     /// Looks for the values, until there are more of them.
     search: Option<Arc<Search>>,
 }
@@ -76,8 +78,8 @@ impl Untrusted {
 
     /// Notes that the script has read the paths that changed.
     pub(super) fn read_changes(&self, paths: &[String]) {
-        for path in paths {
-            self.know("changes", path);
+        if !std::mem::replace(&mut self.known().has_changes, true) {
+            paths.iter().for_each(|path| self.know("changes", path));
         }
     }
 

@@ -113,7 +113,7 @@ impl ArtifactStore {
         for (path, from) in files {
             let to = beside.join(path);
             let parent = to.parent().unwrap_or(beside);
-            self.sharing.create_dir_all(parent).map_err(|source| unwritten(parent, source))?;
+            self.sharing.create_dir_all(parent).map_err(|source| unwritten(from, source))?;
             kept.push(self.copy_file(path, from, &to, stop)?);
         }
         Ok(kept)
@@ -134,7 +134,7 @@ impl ArtifactStore {
         }
         let mode = there.permissions().mode() & 0o777;
         let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o666).open(to);
-        let copy = copy.as_mut().map_err(|source| unwritten(to, taken(source)))?;
+        let copy = copy.as_mut().map_err(|source| unwritten(from, taken(source)))?;
         let (mut id, mut left) = (BlobId::new(there.len()), there.len());
         let mut piece = vec![0; PIECE];
         loop {
@@ -149,10 +149,10 @@ impl ArtifactStore {
                 break;
             }
             id.update(bytes);
-            copy.write_all(bytes).map_err(|source| unwritten(to, source))?;
+            copy.write_all(bytes).map_err(|source| unwritten(from, source))?;
         }
         let done = copy.set_permissions(fs::Permissions::from_mode(mode));
-        done.and_then(|()| self.sharing.adjust(to)).map_err(|source| unwritten(to, source))?;
+        done.and_then(|()| self.sharing.adjust(to)).map_err(|source| unwritten(from, source))?;
         let (path, executable) = (path.to_string_lossy().into_owned(), mode & 0o111 != 0);
         Ok(Artifact { path, bytes: there.len(), blob: id.hex(), executable })
     }
@@ -171,7 +171,8 @@ impl ArtifactStore {
             if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir()) {
                 remove(&to).map_err(Denied::Fault)?;
             }
-            fs::rename(beside.join(path), &to).map_err(|source| unwritten(&to, source))?;
+            fs::rename(beside.join(path), &to)
+                .map_err(|source| Denied::Fault(Error::io("put in place", &to, source)))?;
         }
         Ok(())
     }
@@ -183,7 +184,8 @@ impl ArtifactStore {
             Ok(_) => remove_file(dir).map_err(Denied::Fault)?,
             Err(_) => {}
         }
-        self.sharing.create_dir_all(dir).map_err(|source| unwritten(dir, source))
+        let made = self.sharing.create_dir_all(dir);
+        made.map_err(|source| Denied::Fault(Error::io("create", dir, source)))
     }
 
     /// Opens what is kept under a path, which has to be plain. Links are not followed.
@@ -393,7 +395,7 @@ fn changed(path: &Path) -> Denied {
 
 /// A copy that cannot be written is no fault of the commit.
 fn unwritten(path: &Path, source: io::Error) -> Denied {
-    Denied::Fault(Error::io("keep a file as", path, source))
+    Denied::Fault(Error::io("keep a copy of", path, source))
 }
 
 /// The error for work that nobody waits for anymore.

@@ -362,11 +362,10 @@ impl Judge<'_, '_, '_> {
     fn parallel(&mut self, given: &[&Expr]) {
         let Some(work) = given.first() else { return };
         let found = self.kind(work);
-        let fits = match (found, given.len()) {
-            (None, _) => true,
-            (Some(Kind::List), 2) | (Some(Kind::Map), 1) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (found, given.len()),
+            (None, _) | (Some(Kind::List), 2) | (Some(Kind::Map), 1)
+        );
         if !fits {
             let message = "`parallel` takes a list and a function, `parallel(list, |item| …)`, or \
                            a map of functions, `parallel(#{ name: || … })`";
