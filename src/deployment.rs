@@ -232,6 +232,9 @@ pub struct DeployRequest {
     pub bare: bool,
     /// Who deploys, by name and address; whom git's configuration names without it.
     pub by: Option<(String, String)>,
+    /// What a plan takes for the output of commands that the script asks for: globs over commands,
+    /// and texts.
+    pub assume: Vec<(String, String)>,
     /// What must be deployed for this to go on, because somebody decided by it.
     pub(crate) expected: Option<Option<CommitId>>,
 }
@@ -267,6 +270,14 @@ impl DeployRequest {
         self
     }
 
+    /// Has a plan take `text` for the output of commands that match `glob` and that the script asks
+    /// for; the first that matches holds. The deployment itself asks the commands.
+    #[must_use]
+    pub fn assume(mut self, glob: impl Into<String>, text: impl Into<String>) -> Self {
+        self.assume.push((glob.into(), text.into()));
+        self
+    }
+
     /// Who deploys.
     #[must_use]
     pub fn by(mut self, name: impl Into<String>, address: impl Into<String>) -> Self {
@@ -296,6 +307,7 @@ impl From<&DeployPlan> for DeployRequest {
             force: plan.forced,
             bare: plan.build == BuildState::Bare,
             by: None,
+            assume: Vec::new(),
             expected: Some(plan.running.as_ref().map(|running| running.commit)),
         }
     }

@@ -219,13 +219,13 @@ pub(super) fn dry_deploy(
     (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
-    environment: &str,
+    (environment, assume): (&str, &[(String, String)]),
     run: Option<&Record>,
 ) -> Result<DeployForecast, Error> {
     let source = JobSource::of_deployment(PLAN, environment);
     let facts = source.facts(shared, repo, commit);
     let judge = Judge::new(pipeline, source.forced);
-    let dry = DryRun::new((shared, commit), &facts, &[], true);
+    let dry = DryRun::new((shared, commit), &facts, assume, true);
     let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
     if let Some(run) = run {
         steps.recall(run);

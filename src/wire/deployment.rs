@@ -142,6 +142,7 @@ impl DeployPlan {
             force: mirror.forced,
             bare: mirror.build == BuildState::Bare.name(),
             by: None,
+            assume: Vec::new(),
             expected: Some(running.transpose()?),
         };
         Ok((mirror.environment, request))

@@ -148,6 +148,8 @@ mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
 #[cfg(feature = "rhai")]
+mod script_unknown;
+#[cfg(feature = "rhai")]
 mod script_untrusted;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod shared_accounts;

@@ -8,6 +8,7 @@ use tinyci::{
 use crate::{
     args::Globals,
     failure::{CANCELED, DEPLOY_EXIT_CODES, FAILED, Failure, OK, exit_code},
+    plan::assumption,
     question,
     results::precisely,
     signals,
@@ -60,6 +61,10 @@ pub(crate) struct How {
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Take this text for the output of commands that the script asks for, in what is shown before:
+    /// `git describe*=v1.2`
+    #[arg(long, value_name = "GLOB=TEXT", value_parser = assumption)]
+    assume: Vec<(String, String)>,
     /// Print events as JSON, one per line, and the deployment as the last line; with --dry-run the
     /// plan alone
     #[arg(long)]
@@ -107,7 +112,11 @@ pub(crate) fn promote(
     how: &How,
     globals: &Globals,
 ) -> Result<u8, Failure> {
-    let plan = engine.deploy_plan(&how.to, request.bare(how.bare))?;
+    let request = how
+        .assume
+        .iter()
+        .fold(request.bare(how.bare), |request, (glob, text)| request.assume(glob, text));
+    let plan = engine.deploy_plan(&how.to, request)?;
     let mut stdout = Stdout::new();
     if how.json && how.dry_run {
         stdout.line(plan.to_json());

@@ -82,7 +82,7 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
 }
 
 /// `GLOB=TEXT`
-fn assumption(word: &str) -> Result<(String, String), String> {
+pub(crate) fn assumption(word: &str) -> Result<(String, String), String> {
     let (glob, text) = word.split_once('=').ok_or("write GLOB=TEXT")?;
     if glob.trim().is_empty() {
         return Err("an empty glob matches no command; write `*` for any".to_owned());

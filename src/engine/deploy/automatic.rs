@@ -280,7 +280,7 @@ impl<'a> Due<'a> {
         }
         let candidate = self.newest.candidate(branch, id)?;
         let Choice { shared, repo, environment } = *self.choice;
-        let forecast = forecast((shared, self.env), repo, &candidate, environment)?;
+        let forecast = forecast((shared, self.env), repo, &candidate, (environment, &[]))?;
         Ok(!forecast.skips)
     }
 

@@ -158,7 +158,8 @@ impl Engine {
             true => BuildState::Bare,
             false => build::find(shared, &repo, &candidate, None)?.state(),
         };
-        let forecast = forecast((shared, &shared.process_env()), &repo, &candidate, environment)?;
+        let planned = (environment, &*request.assume);
+        let forecast = forecast((shared, &shared.process_env()), &repo, &candidate, planned)?;
         let wanted = candidate.rules.approve
             || forecast.asks_for_approval
             || shared.settings.approvals.wants(environment);
@@ -354,11 +355,11 @@ fn forecast(
     (shared, env): (&Shared, &ProcessEnv),
     repo: &Repo,
     candidate: &Candidate,
-    environment: &str,
+    planned: (&str, &[(String, String)]),
 ) -> Result<DeployForecast, Error> {
     let Candidate { commit, pipeline, scripts, .. } = candidate;
     let run = reports::record_of(repo, commit.id)?;
-    dry_deploy((shared, env), repo, (commit, pipeline, scripts), environment, run.as_ref())
+    dry_deploy((shared, env), repo, (commit, pipeline, scripts), planned, run.as_ref())
 }
 
 fn plan(

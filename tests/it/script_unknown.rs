@@ -1,0 +1,172 @@
+//! What a plan does not know: it says so, ends where that is looked at, and comes to an end itself.
+
+use tinyci::{Effect, Engine, Forecast, Outcome, Value};
+
+use crate::support::TestRepo;
+
+const ENDS: &str = "from here on it depends on what `cat VERSION` prints; `--assume` says it";
+
+/// The plan of a build that has the output of a command in `v`.
+fn build(statement: &str, assume: &[(String, String)]) -> Forecast {
+    let text = format!(
+        "fn build(ctx) {{\n    let v = capture(\"cat VERSION\");\n    {statement};\n    \
+         sh(\"last\");\n}}\nfn test(ctx) {{ sh(\"make test\"); }}\n"
+    );
+    let repo = TestRepo::new();
+    repo.write(".tinyci.rhai", text);
+    repo.commit("script");
+    engine(&repo).forecast("HEAD", assume).unwrap()
+}
+
+fn engine(repo: &TestRepo) -> Engine {
+    Engine::builder(repo.path())
+        .function("queue::length", 0..=0, Effect::External, "", |_| Ok(Value::from(3)))
+        .open()
+        .unwrap()
+}
+
+fn acts(forecast: &Forecast, step: usize) -> Vec<String> {
+    forecast.steps[step].acts.iter().map(ToString::to_string).collect()
+}
+
+/// Every kind of look, and some that a script or the language would swallow.
+#[test]
+fn whoever_looks_at_what_is_unknown_ends_the_forecast_of_the_step() {
+    let looks = [
+        "v == \"1\"",
+        "\"1\" != v",
+        "v < \"2\"",
+        "v in [\"1\"]",
+        "\"1\" in v",
+        "switch v { \"1\" => sh(\"one\"), _ => sh(\"other\") }",
+        "switch [v] { [\"1\"] => 1, _ => 2 }",
+        "if v { }",
+        "while v { }",
+        "v.split(\".\")",
+        "v.len",
+        "v.len()",
+        "v.is_empty()",
+        "v.contains(\"1\")",
+        "v.starts_with(\"1\")",
+        "parse_int(v)",
+        "v.trim()",
+        "v.replace(\"a\", \"b\")",
+        "if v[0] == '1' { }",
+        "if v[-1] == '1' { }",
+        "if v[0..2] == \"v1\" { }",
+        "for letter in v.chars() { }",
+        "let m = #{ a: 1 }; let x = m[v]",
+        "let m = #{}; m[`k-${v}`] = 1",
+        "[v, \"a\"].sort()",
+        "[v].contains(\"a\")",
+        "#{ a: v } == #{ a: \"1\" }",
+        "sh(\"x\", #{ cwd: v })",
+        "exists(v)",
+        "read(v)",
+        "ctx.changed(v)",
+        "ctx.newest_tag(v)",
+        "ctx.host.has(v)",
+        "sleep(v)",
+        "remember(v, 1)",
+        "try { if v == \"1\" { } } catch { sh(\"caught\") }",
+        "retry(3, || v.len())",
+        "[2, 1].sort(|a, b| if v == \"1\" { a - b } else { b - a })",
+        "parallel([1], |x| if v == \"1\" { })",
+        "group(\"a\", || v + \"x\" == \"y\")",
+    ];
+    for look in looks {
+        let forecast = build(look, &[]);
+        let step = &forecast.steps[0];
+        assert_eq!((step.ends.as_deref(), step.outcome), (Some(ENDS), None), "{look}");
+        assert_eq!(acts(&forecast, 0), ["$ cat VERSION  (assuming success, output unknown)"]);
+        assert_eq!(forecast.outcome, None, "{look}");
+        // What follows is what would be done if it passed.
+        assert_eq!(acts(&forecast, 1), ["$ make test"], "{look}");
+        let known = build(look, &[("cat *".to_owned(), "1".to_owned())]);
+        assert_eq!(known.steps[0].ends, None, "{look}");
+    }
+}
+
+#[test]
+fn what_is_only_passed_on_is_shown_and_ends_nothing() {
+    let shown = "⟨output of `cat VERSION`⟩";
+    for (statement, act) in [
+        ("sh(`tag ${v}`)", format!("$ tag {shown}")),
+        ("sh([\"tag\", \"v\" + v])", format!("$ tag v{shown}")),
+        ("let s = \"\"; s += v; sh([\"tag\", s])", format!("$ tag {shown}")),
+        ("let l = []; l.push(v); sh([\"tag\"] + l)", format!("$ tag {shown}")),
+        ("let m = #{ v: v }; sh([\"tag\", m.v])", format!("$ tag {shown}")),
+        ("sh([\"tag\"] + [v].map(|x| x + \"!\"))", format!("$ tag {shown}!")),
+        ("sh(q(v))", format!("$ '{shown}'")),
+        ("warn(v)", format!("warn(\"{shown}\")")),
+        ("sh(\"x\", #{ env: #{ V: v }, input: v, label: v })", format!("[{shown}] $ x")),
+    ] {
+        let forecast = build(statement, &[]);
+        assert_eq!(forecast.outcome, Some(Outcome::Success), "{statement}");
+        assert_eq!(acts(&forecast, 0)[1..], [act, "$ last".to_owned()], "{statement}");
+    }
+    let passed = build("let it = try_sh(\"x\"); if !it.ok || it.code != 0 { fail(\"no\") }", &[]);
+    assert_eq!(passed.outcome, Some(Outcome::Success), "every command is taken to pass");
+    let failed = build("fail(\"bad \" + v)", &[]);
+    assert_eq!(failed.steps[0].reason, Some(format!("bad {shown}")));
+}
+
+/// What a function gives back that is not called has no known type either.
+#[test]
+fn the_result_of_a_function_that_is_not_called_is_unknown() {
+    let ends = "from here on it depends on what the function `queue::length` gives back";
+    for look in [
+        "if queue::length() > 3 { }",
+        "if queue::length() == 0 { }",
+        "if queue::length() { }",
+        "if !queue::length() { }",
+        "for i in queue::length() { }",
+        "let x = queue::length().field",
+        "let x = queue::length() * 2",
+    ] {
+        let forecast = build(look, &[]);
+        assert_eq!(forecast.steps[0].ends.as_deref(), Some(ends), "{look}");
+    }
+    let forecast = build("queue::length(); sh(`echo ${queue::length()}`)", &[]);
+    assert_eq!(forecast.outcome, Some(Outcome::Success));
+    assert_eq!(acts(&forecast, 0)[3], "$ echo ⟨result of `queue::length`⟩");
+}
+
+#[test]
+fn what_a_step_remembers_after_its_forecast_ended_is_unknown() {
+    let repo = TestRepo::new();
+    repo.write(
+        ".tinyci.rhai",
+        "fn build(ctx) { if capture(\"cat a\") == \"1\" { remember(\"k\", 1); } }\n\
+         fn test(ctx) { sh(`x ${recall(\"k\", \"none\")}`); if recall(\"k\", 2) == 2 { sh(\"y\"); } }\n",
+    );
+    repo.commit("script");
+    let forecast = engine(&repo).forecast("HEAD", &[]).unwrap();
+    assert_eq!(acts(&forecast, 1), ["$ x ⟨what is remembered as `k`⟩"]);
+    let ends = "from here on it depends on what an earlier step remembers as `k`";
+    assert_eq!(forecast.steps[1].ends.as_deref(), Some(ends));
+    let json = forecast.to_json();
+    assert!(json.contains(r#""outcome":"unknown","steps":[{"name":"build","outcome":"unknown""#));
+    assert!(json.contains(&format!(r#""ends":"{ends}""#)), "{json}");
+}
+
+/// Waits pass without being waited for, and limits end what goes beyond them.
+#[test]
+fn a_plan_comes_to_an_end() {
+    for (statement, outcome, sentence) in [
+        ("loop { sh(\"x\"); sleep(\"10m\"); }", Some(Outcome::TimedOut), "the time limit"),
+        ("sleep(\"2h\")", Some(Outcome::TimedOut), "the time limit"),
+        ("timeout(\"1m\", || sleep(\"2m\"))", Some(Outcome::TimedOut), "the limit of 60s"),
+        ("try { timeout(\"1m\", || sleep(\"2m\")) } catch { }", Some(Outcome::Success), ""),
+        ("parallel([1, 2], |x| sleep(\"40m\"))", Some(Outcome::Success), ""),
+        ("loop { sh(\"x\"); }", None, "more than 2000 actions"),
+        ("[1, 2, 3].sort(|a, b| { loop { } })", Some(Outcome::Failure), "too many steps"),
+    ] {
+        let forecast = build(statement, &[]);
+        assert_eq!(forecast.outcome, outcome, "{statement}");
+        let step = &forecast.steps[0];
+        let told = step.ends.as_ref().or(step.reason.as_ref()).cloned().unwrap_or_default();
+        assert!(told.contains(sentence), "{statement}: {told}");
+        assert!(step.acts.len() <= 2_000, "{statement}");
+    }
+}
