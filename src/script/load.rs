@@ -19,7 +19,8 @@ use super::{
     literal::literal,
     literals::Literals,
     lookups::{LOOKUPS_MAX, Lookups, TOO_MANY},
-    message, registry,
+    message,
+    registry::{self, DEPLOY_KEYS, WHEN_KEYS},
     source::Source,
 };
 use crate::{
@@ -382,7 +383,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 }
 
 fn when(value: &Value) -> Result<When, String> {
-    const KEYS: [&str; 3] = ["branch", "tag", "message"];
+    let keys = WHEN_KEYS.map(|key| key.name);
     let takes = "a literal map of conditions such as `#{ branch: \"main\" }`";
     let Value::Map(map) = value else { return Err(takes.to_owned()) };
     if map.is_empty() {
@@ -400,8 +401,8 @@ fn when(value: &Value) -> Result<When, String> {
                 return Err(why.to_owned());
             }
             unknown => {
-                let hint = did_you_mean(unknown, KEYS);
-                return Err(format!("the keys {}, not `{unknown}`{hint}", KEYS.join(", ")));
+                let hint = did_you_mean(unknown, keys);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", keys.join(", ")));
             }
         };
         let globs = texts(value).filter(|it| !it.is_empty() && it.iter().all(|it| !it.is_empty()));
@@ -411,7 +412,7 @@ fn when(value: &Value) -> Result<When, String> {
 }
 
 fn deploy(value: &Value) -> Result<DeployRules, String> {
-    const KEYS: [&str; 4] = ["branch", "environment", "approve", "auto"];
+    let keys = DEPLOY_KEYS.map(|key| key.name);
     let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
     let mut deploy = DeployRules::default();
     for (key, value) in map {
@@ -428,8 +429,8 @@ fn deploy(value: &Value) -> Result<DeployRules, String> {
             "approve" => deploy.approve = truth()?,
             "auto" => deploy.auto = truth()?,
             unknown => {
-                let hint = did_you_mean(unknown, KEYS);
-                return Err(format!("the keys {}, not `{unknown}`{hint}", KEYS.join(", ")));
+                let hint = did_you_mean(unknown, keys);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", keys.join(", ")));
             }
         }
     }
