@@ -8,11 +8,11 @@
 /// Stands in a text for what is known only when it runs.
 pub(crate) const UNKNOWN: char = '\u{fffc}';
 
-/// Commands that do not fail, or whose failure nobody waits for.
-const HARMLESS: [&str; 24] = [
-    ":", "alias", "break", "continue", "date", "declare", "echo", "exit", "export", "local",
-    "printf", "pwd", "readonly", "return", "set", "shift", "sleep", "trap", "true", "type",
-    "umask", "unset", "wait", "exec",
+/// Commands that do not fail, whose failure nobody waits for, or that end the shell if they do.
+const HARMLESS: [&str; 25] = [
+    ".", ":", "alias", "break", "continue", "date", "declare", "echo", "exec", "exit", "export",
+    "local", "printf", "pwd", "readonly", "return", "set", "shift", "sleep", "trap", "true",
+    "type", "umask", "unset", "wait",
 ];
 
 /// Commands that ask something: in front of `&&` their failure is an answer.
@@ -555,6 +555,7 @@ mod tests {
             "cd x || exit 1\nmake",
             "make || true\nmake test",
             "echo begin\nmake",
+            ". venv/bin/activate\nmake",
             "export A=1\nB=2\nmake",
             "f() {\n  make a\n  make b\n}\nf",
             "function f {\n  make a\n}\nf",

@@ -112,10 +112,8 @@ mod tests {
             ("release/*", "'*/2'"),
             ("'!main'", "'!topic'"),
             ("'*a*'", "'*b*'"),
-            ("[main, '!m*']", "x*"),
         ] {
-            let is_sure = build.contains("!m*");
-            assert_eq!(found(&config(build, test)).len(), usize::from(is_sure), "{build} {test}");
+            assert_eq!(found(&config(build, test)), [""; 0], "{build} {test}");
         }
         let by_tag = "build: {run: a, when: {tag: v*}}\ntest: {run: b, when: {branch: main}}\n";
         assert_eq!(found(by_tag), [""; 0], "a tagged commit on that branch runs both");

@@ -6,6 +6,7 @@
 //! | [`configuration`] | everything that `.tinyci.yml` can say |
 //! | [`scripts`] | pipelines that need conditions: `.tinyci.rhai` |
 //! | [`script_api`] | everything that a script can use |
+//! | [`globs`] | which paths, branches and tags a glob matches |
 //! | [`commands`] | what a command finds: tags, environment, limits |
 //! | [`deploy`] | from a green commit to where it runs: plans, approvals, rollbacks |
 //! | [`vps`] | a server from nothing to push-to-deploy, over ssh |
@@ -27,6 +28,9 @@ pub mod scripts {}
 
 #[doc = include_str!("script_api.md")]
 pub mod script_api {}
+
+#[doc = include_str!("globs.md")]
+pub mod globs {}
 
 #[doc = include_str!("commands.md")]
 pub mod commands {}

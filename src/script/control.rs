@@ -2,7 +2,7 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
@@ -85,7 +85,7 @@ pub(super) fn limited(
 ) -> Result<Dynamic, Thrown> {
     let session = call.session;
     let outer = Frame::clone(&session.frame());
-    let own = Instant::now().checked_add(limit);
+    let own = session.now().checked_add(limit);
     let deadline = [own, outer.deadline].into_iter().flatten().min();
     let ended = session.within(Frame { deadline, ..outer }, || {
         let ended = work();
@@ -133,7 +133,8 @@ pub(super) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
 pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let reason = reason(call, arguments)?;
     refuse_inside(call, "leaves out the whole phase, and other parts of it run or have run")?;
-    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason }))
+    let at = Some(call.session.place(&call.context));
+    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason, at }))
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

@@ -15,7 +15,7 @@ use super::{
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
-    with,
+    steps, texts, unknown, with,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -45,6 +45,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "matches" => texts::matches,
+        "join" => texts::join,
         "exists" => files::exists,
         "read" => files::read,
         "remember" => remember,
@@ -58,9 +60,17 @@ fn implementation(name: &str) -> Option<Implementation> {
 
 /// An engine for one phase, with everything that a script can call.
 pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+    let mut engine = equipped(session, functions);
+    steps::watch(&mut engine, session);
+    if session.is_plan() {
+        // The engine behind it only calls what was asked for here: its steps are counted here.
+        unknown::watch(&mut engine, equipped(session, functions), session, functions);
+    }
+    engine
+}
+
+fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
     let mut engine = limits::engine();
-    let watched = session.clone();
-    engine.on_progress(move |_| watched.stop_at_step());
     events(&mut engine, session);
     secret::register(&mut engine, session);
     context::register(&mut engine);
@@ -101,6 +111,7 @@ fn call(
     session.check()?;
     session.check_effect(function.name, function.effect)?;
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
+    session.look_at_arguments(function.name, &arguments)?;
     let at = Place::of(&context);
     let call = Call { name: function.name, context, session };
     let fits =
@@ -179,6 +190,10 @@ fn call_host(
     let mut values = Vec::new();
     for (index, argument) in arguments.iter().enumerate() {
         secret::refuse(session, argument)?;
+        if function.effect == Effect::Pure {
+            // It is really called.
+            session.look(argument)?;
+        }
         let value = value_of(argument).ok_or_else(|| {
             let kind = super::call::kind(argument);
             throw(format!("`{}` cannot be given {kind}, its argument {}", function.name, index + 1))

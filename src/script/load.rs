@@ -28,6 +28,7 @@ use crate::{
     duration::parse_duration,
     error::{Error, Position},
     function::{HostFunction, Value},
+    glob::{Names, names_fault},
     pipeline::{
         DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, When,
         is_environment,
@@ -144,6 +145,13 @@ impl Script {
         Self { hits: Some(hits.clone()), ..self.clone() }
     }
 
+    /// The same script with other syntax trees.
+    pub(super) fn with_units(&self, change: &dyn Fn(&Unit) -> Unit) -> Self {
+        let modules = self.modules.iter().map(|(path, unit)| (path.clone(), change(unit)));
+        let modules = Arc::new(modules.collect());
+        Self { main: change(&self.main), modules, ..self.clone() }
+    }
+
     /// The literals of all its files.
     pub(super) fn literals(&self) -> &Literals {
         let units = || iter::once(&self.main).chain(self.modules.values());
@@ -207,12 +215,23 @@ impl Script {
                     self.secrets = names.ok_or_else(|| fault("a literal list of names"))?;
                 }
                 "WHEN" => {
+                    let map = value;
                     let value = literal(value).ok_or_else(|| fault("a literal map"))?;
                     self.when = when(&value).map_err(|why| fault(&why))?;
+                    let When { branch, tag, message, .. } = &self.when;
+                    let lists = [
+                        ("branch", Names::Branches, branch),
+                        ("tag", Names::Tags, tag),
+                        ("message", Names::Messages, message),
+                    ];
+                    judge_globs(&self.main.source, map, &lists)?;
                 }
                 "DEPLOY" => {
+                    let map = value;
                     let value = literal(value).ok_or_else(|| fault("a literal map"))?;
                     self.deploy = deploy(&value).map_err(|why| fault(&why))?;
+                    let lists = [("branch", Names::Branches, &self.deploy.branch)];
+                    judge_globs(&self.main.source, map, &lists)?;
                 }
                 _ => {}
             }
@@ -287,11 +306,12 @@ fn call_in(expression: &Expr) -> Option<rhai::Position> {
     call
 }
 
-/// A script that could replace `sh` could lie about what it runs; so could a module.
+/// A script that could replace `sh` could lie about what it runs; so could a module. Functions over
+/// texts decide nothing, and scripts have such helpers of their own.
 fn judge_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), Error> {
     for function in unit.ast.iter_fn_def() {
         let name = &*function.name;
-        let whose = if registry::function(name).is_some() {
+        let whose = if registry::function(name).is_some() && !registry::is_of_texts(name) {
             "tinyci"
         } else if functions.iter().any(|of_host| of_host.name == name) {
             "the embedding program"
@@ -382,6 +402,31 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// Refuses globs that can never match, each at its own place in a map.
+fn judge_globs(
+    source: &Source,
+    map: &Expr,
+    lists: &[(&str, Names, &Vec<String>)],
+) -> Result<(), Error> {
+    for (key, names, globs) in lists.iter().filter(|(.., globs)| !globs.is_empty()) {
+        if let Some(fault) = names_fault(*names, globs) {
+            let at = glob_position(map, key, fault.index);
+            return Err(excerpt::error(source, place(at), fault.message));
+        }
+    }
+    Ok(())
+}
+
+/// Where one of the globs stands that a key of a map has.
+fn glob_position(map: &Expr, key: &str, index: usize) -> rhai::Position {
+    let Expr::Map(entries, _) = map else { return map.start_position() };
+    let value = entries.0.iter().find(|(name, _)| name.name == key).map_or(map, |(_, it)| it);
+    match value {
+        Expr::Array(items, _) => items.get(index).unwrap_or(value).start_position(),
+        one => one.start_position(),
+    }
+}
+
 fn when(value: &Value) -> Result<When, String> {
     let keys = WHEN_KEYS.map(|key| key.name);
     let takes = "a literal map of conditions such as `#{ branch: \"main\" }`";
@@ -416,7 +461,10 @@ fn deploy(value: &Value) -> Result<DeployRules, String> {
     let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
     let mut deploy = DeployRules::default();
     for (key, value) in map {
-        let names = || texts(value).ok_or_else(|| format!("for `{key}` a text or a list of texts"));
+        let names = || {
+            let names = texts(value).filter(|names| !names.is_empty());
+            names.ok_or_else(|| format!("for `{key}` a text or a list of texts"))
+        };
         let truth = || value.as_bool().ok_or_else(|| format!("for `{key}` `true` or `false`"));
         match key.as_str() {
             "branch" => deploy.branch = names()?,

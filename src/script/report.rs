@@ -6,7 +6,7 @@ use rhai::{EvalAltResult, Position as RhaiPosition};
 
 use super::{
     call::kind, commands::command_error, ending::Thrown, errors, excerpt::excerpt,
-    failure::Failures, imports::place, load::Script, message, registry,
+    failure::Failures, imports::place, load::Script, message, registry, steps,
 };
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -175,6 +175,9 @@ pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String 
     if let Some(command) = command_error(error) {
         return command.message();
     }
+    if steps::are_spent(error) {
+        return steps::TOO_MANY.to_owned();
+    }
     if let Some(failures) = Failures::of(error) {
         return Failures(failures).message();
     }
@@ -189,9 +192,7 @@ pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String 
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
             format!("the map has no `{name}`; `map.get(\"{name}\") ?? …` takes what holds then")
         }
-        EvalAltResult::ErrorTooManyOperations(_) => {
-            "the script takes too many steps: it may be in an endless loop".to_owned()
-        }
+        EvalAltResult::ErrorTooManyOperations(_) => steps::TOO_MANY.to_owned(),
         EvalAltResult::ErrorStackOverflow(_) => {
             "the script calls too deep: a function may call itself without end".to_owned()
         }

@@ -44,6 +44,9 @@ const LIST_BYTES_MAX: u64 = 256 << 20;
 
 const ARTIFACTS: &str = "artifacts";
 
+/// What deployments keep, each in a directory of its own: what the job kept stays what its record says.
+const OF_DEPLOYMENTS: &str = "deploy-artifacts";
+
 /// Numbers the calls of one process, which may keep files at the same time.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
@@ -60,14 +63,24 @@ pub(crate) struct Wanted<'a> {
 /// Where the artifacts of a build are.
 #[derive(Clone, Debug)]
 pub(crate) struct ArtifactStore {
+    /// The build's directory.
     dir: PathBuf,
+    /// Where in it the files are.
+    place: PathBuf,
     sharing: Sharing,
 }
 
 impl Build {
     /// The store of this build's artifacts.
     pub(crate) fn artifacts(&self) -> ArtifactStore {
-        ArtifactStore { dir: self.dir().to_path_buf(), sharing: self.sharing() }
+        let (dir, place) = (self.dir().to_path_buf(), PathBuf::from(ARTIFACTS));
+        ArtifactStore { dir, place, sharing: self.sharing() }
+    }
+
+    /// The store of what a deployment keeps.
+    pub(crate) fn deploy_artifacts(&self, deployment: &str) -> ArtifactStore {
+        let place = Path::new(OF_DEPLOYMENTS).join(deployment);
+        ArtifactStore { place, ..self.artifacts() }
     }
 }
 
@@ -146,16 +159,15 @@ impl ArtifactStore {
 
     /// Puts copies in their places. What an earlier call kept there goes.
     fn publish(&self, beside: &Path, kept: &[Artifact]) -> Result<(), Denied> {
-        let artifacts = self.dir.join(ARTIFACTS);
         for artifact in kept {
             let path = Path::new(&artifact.path);
-            let mut above = artifacts.clone();
-            self.make_dir(&above)?;
-            for part in path.parent().into_iter().flat_map(Path::components) {
+            let placed = self.place.join(path);
+            let mut above = self.dir.clone();
+            for part in placed.parent().into_iter().flat_map(Path::components) {
                 above.push(part);
                 self.make_dir(&above)?;
             }
-            let to = artifacts.join(path);
+            let to = self.dir.join(&placed);
             if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir()) {
                 remove(&to).map_err(Denied::Fault)?;
             }
@@ -221,9 +233,10 @@ impl ArtifactStore {
         read_list(open_regular(&self.dir.join(LIST)).ok()?, id)
     }
 
-    /// What the list and the artifacts are called in the build's directory.
-    pub(crate) fn names() -> [&'static str; 2] {
-        [LIST, ARTIFACTS]
+    /// What the list and the artifacts of jobs are called in the build's directory, and where those
+    /// of deployments are.
+    pub(crate) fn names() -> [&'static str; 3] {
+        [LIST, ARTIFACTS, OF_DEPLOYMENTS]
     }
 }
 

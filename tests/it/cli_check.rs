@@ -88,8 +88,8 @@ fn standard_input_is_a_script_where_its_name_says_so() {
     let repo = TestRepo::new();
     repo.write("ci/a.rhai", "fn old() { sh(\"make\"); }\n");
     repo.commit("old");
-    repo.write("ci/a.rhai", "fn new() { sh(\"make\"); }\n");
-    let (old, new) = ["old", "new"]
+    repo.write("ci/a.rhai", "fn fresh() { sh(\"make\"); }\n");
+    let (old, new) = ["old", "fresh"]
         .map(|name| format!("import \"ci/a\" as a;\nfn build(ctx) {{ a::{name}(); }}\n"))
         .into();
     let named = ["--stdin-filename", ".tinyci.rhai"];
@@ -100,8 +100,8 @@ fn standard_input_is_a_script_where_its_name_says_so() {
     let of_commit = [&named[..], &["--commit", "HEAD"]].concat();
     checked(repo.path(), &of_commit, &old).with_code(0);
     let said = checked(repo.path(), &of_commit, &new).with_code(1);
-    assert!(said.out.starts_with(".tinyci.rhai:2:20: the module `a` has no function `new`"));
-    assert!(said.out.contains("fn build(ctx) { a::new(); }"), "{}", said.out);
+    assert!(said.out.starts_with(".tinyci.rhai:2:20: the module `a` has no function `fresh`"));
+    assert!(said.out.contains("fn build(ctx) { a::fresh(); }"), "{}", said.out);
     let tests = ["--name", "x.test.rhai"];
     checked(repo.path(), &tests, "fn test_it(t) { t.expect(true); }").with_code(0);
     checked(repo.path(), &["--name", "ci.yml"], "build: make\n").with_code(0);
@@ -347,4 +347,90 @@ fn a_placeholder_in_parts_is_told() {
     assert!(
         !check("sh(`echo <%= short %> ${1} <%%= x`); sh(\"<%= short %>\");").contains("warning")
     );
+}
+
+/// A constant that was meant for tinyci would otherwise be lost without a word, and with it an
+/// approval: so it is an error by every way, and not only to who asks.
+#[cfg(feature = "rhai")]
+#[test]
+fn a_misspelt_constant_is_an_error_by_every_way() {
+    let module = "import \"ci/a\" as a;\n";
+    for (name, constant, in_module) in [
+        ("DEPLOYS", "const DEPLOYS = #{ approve: true };\n", ""),
+        ("deploy", "const deploy = #{ approve: true };\n", ""),
+        ("WHENS", "const WHENS = #{ branch: \"main\" };\n", ""),
+        ("DEPLOY", module, "const DEPLOY = #{ approve: true };\n"),
+        ("SECRET", module, "export const SECRET = [\"A\"];\n"),
+    ] {
+        let repo = TestRepo::new();
+        repo.write("ci/a.rhai", in_module);
+        repo.write(".tinyci.test.rhai", "fn test_it(t) { t.expect(t.build().ok); }\n");
+        let script = "fn build() { sh(\"true\"); }\nfn deploy() { sh(\"touch \\\"$TINYCI_REPO/deployed\\\"\"); }\n";
+        repo.write(".tinyci.rhai", format!("{constant}{script}"));
+        let commit = repo.commit("one");
+        let said = format!("`const {name}` means nothing to tinyci");
+        for (args, code) in [
+            (&["check"][..], 1),
+            (&["check", "--commit", "HEAD"], 1),
+            (&["plan", "HEAD"], 4),
+            (&["test-pipeline"], 1),
+            (&["run", "--all"], 1),
+            (&["run", "--commit", "HEAD", "--retry"], 1),
+            (&["deploy", "HEAD", "--force", "--yes"], 4),
+        ] {
+            let told = run(&repo, args).with_code(code);
+            assert!(format!("{}{}", told.out, told.err).contains(&said), "{args:?}: {}", told.out);
+        }
+        assert_eq!(repo.verdict(&commit).as_deref(), Some("failure"));
+        assert!(
+            !repo.path().join("deployed").exists() && !repo.path().join(".git/deployed").exists()
+        );
+    }
+}
+
+/// What is an error for its literals alone would be one of every run, and nothing else is.
+#[cfg(feature = "rhai")]
+#[test]
+fn what_check_refuses_a_run_refuses_too() {
+    let bodies = [
+        "sh(\"true\", #{ retries: -1 });",
+        "sh(\"true\", #{ timeout: 0 });",
+        "sh(\"true\", #{ timout: 1 });",
+        "sh([]);",
+        "sh(\"true\", #{ env: #{ \"A=B\": 1 } });",
+        "sh(\"true\", #{ cwd: \"/\" });",
+        "sh(\"true\", #{ cwd: \"..\" });",
+        "sh(\"true\", #{ allow: \"1\" });",
+        "retry(0, || 1);",
+        "retry(1, |x| x);",
+        "timeout(\"soon\", || 1);",
+        "sleep(-1);",
+        "parallel(3, |x| x);",
+        "parallel([1], || 1);",
+        "matrix(#{ a: 1 }, |m| m);",
+        "remember(\"a\", || 1);",
+        "secret(\"NOT_NAMED\");",
+        "parallel([1], |x| skip(\"x\"));",
+        "matrix(#{ a: [1] }, |m| gate());",
+        "defer(|| skip(\"x\"));",
+        "approve(\"?\");",
+        "sh(\"echo <%= [1] %>\");",
+        "sh(\"echo <%= ctx.parents %>\");",
+        "print(one);",
+        "parallel([1], a::own);",
+        "print(a::HIDDEN);",
+        "a::own_alone();",
+    ];
+    let repo = TestRepo::new();
+    repo.write("ci/a.rhai", "const HIDDEN = 1; fn own(x) { x } private fn own_alone() { 1 }\n");
+    for body in bodies {
+        let script = format!(
+            "import \"ci/a\" as a;\nfn build(ctx) {{ {body} }}\nfn gate() {{ skip(\"x\"); }}\n"
+        );
+        repo.write(".tinyci.rhai", script);
+        let commit = repo.commit(body);
+        run(&repo, &["check"]).with_code(1);
+        run(&repo, &["run", "--commit", "HEAD"]).with_code(1);
+        assert_eq!(repo.verdict(&commit).as_deref(), Some("failure"), "{body}");
+    }
 }

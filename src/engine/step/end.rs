@@ -26,8 +26,6 @@ pub(in crate::engine) struct StepEnd {
     pub(in crate::engine) commands: Vec<CommandRecord>,
     /// What failed, the gravest first. Left empty, it is what `error` says.
     pub(in crate::engine) failures: Vec<Failed>,
-    /// True if anything was done in it.
-    pub(in crate::engine) acted: bool,
 }
 
 impl StepEnd {
@@ -40,7 +38,6 @@ impl StepEnd {
             left_out: None,
             commands: Vec::new(),
             failures: Vec::new(),
-            acted: false,
         }
     }
 
@@ -124,8 +121,8 @@ impl StepEnd {
             error: self.error,
             failures,
             waits: self.waits,
-            acted: self.acted,
             left_out: self.left_out,
+            ends: None,
         }
     }
 }

@@ -17,8 +17,10 @@ use crate::{
     pipeline::stays_below,
     script::{
         call::{COUNT_MAX, TASKS_MAX},
+        literal::literal,
         load::Script,
         registry::{self, ScriptOption},
+        testing,
         types::Type,
     },
     suggestion::did_you_mean,
@@ -62,9 +64,23 @@ impl Judge<'_, '_, '_> {
         if matches!(&*call.name, "call" | "curry") {
             return self.call_of_pointer(receiver, &call.name, call.args.len(), *at);
         }
+        if self.names.are_of_tests() {
+            return self.commit(&call.name, &call.args);
+        }
         if !self.names.keys.contains(&*call.name) {
             let given: Vec<&Expr> = [receiver].into_iter().chain(&call.args).collect();
             self.call(&call.name, &given);
+        }
+    }
+
+    /// The commit that a test makes up for a phase.
+    fn commit(&mut self, method: &str, given: &[Expr]) {
+        let takes_commit = method == "run" || registry::phase_names().any(|it| it == method);
+        let [Expr::Map(map, _)] = given else { return };
+        for (key, value) in map.0.iter().filter(|_| takes_commit) {
+            if let Some(fault) = testing::commit_fault(&key.name, literal(value)) {
+                self.findings.add(key.pos, fault);
+            }
         }
     }
 

@@ -6,13 +6,14 @@
 //!
 //! `names` (what can be called), `walk` (every node of a function), and the rooms of judgments:
 //! `unknown` (variables and modules), `calls` (functions and how many arguments they take),
-//! `arguments` (what those are, with `values`), `members` (`ctx`),
+//! `arguments` (what those are, with `values`), `members` (`ctx`), `globs`,
 //! `texts` (tags in commands), `habits` (what the language takes without a word and means otherwise
 //! than people do), `refs` (where the branch and the tags are read), `placement` (where `skip` and `approve`
 //! cannot stand), `tries` (values that `try` loses).
 
 mod arguments;
 mod calls;
+mod globs;
 mod habits;
 mod members;
 mod names;
@@ -125,6 +126,7 @@ fn judge<'a>(
             calls::judge(body, &names, &mut findings);
             arguments::judge(body, file, script, &names, &mut findings);
             members::judge(body, &mut findings);
+            globs::judge(body, &names, &mut findings);
             texts::judge(body, (file, index == 0 && phases), tags, &mut findings);
             habits::judge(body, file, script, &names, &mut findings);
             flow.iter().for_each(|flow| flow.judge(body, &mut findings));
@@ -158,6 +160,7 @@ pub(super) fn expression_fault(unit: &Unit, functions: &[HostFunction]) -> Optio
     for body in files.iter().flat_map(|file| &file.bodies) {
         calls::judge(body, &names, &mut findings);
         members::judge(body, &mut findings);
+        globs::judge(body, &names, &mut findings);
     }
     findings.found.into_iter().next().map(|(_, _, message, _)| message)
 }

@@ -84,6 +84,10 @@ impl<'a> Names<'a> {
         Self { tests: true, ..Self::new(files, &[]) }
     }
 
+    pub(super) fn are_of_tests(&self) -> bool {
+        self.tests
+    }
+
     /// Why a function that pipelines have cannot be called here.
     pub(super) fn refusal(&self, name: &str) -> Option<String> {
         let refused = self.tests && registry::function(name).is_some();
@@ -92,6 +96,11 @@ impl<'a> Names<'a> {
 
     fn file(&self, unit: &Unit) -> Option<&FileNames> {
         self.files.get(&*unit.source.name)
+    }
+
+    /// True if `matches` with so many parameters may be a function or closure of the script's own.
+    pub(super) fn replaces_matches(&self, unit: &Unit, parameters: usize) -> bool {
+        self.keys.contains("matches") || self.own(unit, "matches").contains(&parameters)
     }
 
     /// How a function of this file can be called.

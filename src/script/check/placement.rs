@@ -200,23 +200,33 @@ impl<'a> Flow<'a> {
             let name = match &event.what {
                 What::Act(name) => name.clone(),
                 What::Call(key) if self.acting.contains(key) => self.act_in(key)?,
-                What::Later("defer", key) if self.acting.contains(key) => "defer".to_owned(),
                 _ => return None,
             };
             Some((event.at, name))
         });
-        let Some((at, name)) = act else { return };
-        let approves = events.iter().any(|event| match &event.what {
-            What::Approve => event.at > at,
-            What::Call(key) | What::Given(key) => event.at > at && self.approving.contains(key),
-            _ => false,
-        });
-        if approves {
+        let asks_behind = |at: Position| {
+            events.iter().any(|event| match &event.what {
+                What::Approve => event.at > at,
+                What::Call(key) | What::Given(key) => event.at > at && self.approving.contains(key),
+                _ => false,
+            })
+        };
+        if let Some((at, name)) = act.filter(|(at, _)| asks_behind(*at)) {
             let message = format!(
-                "`{name}` stands before `approve`: nothing runs, and nothing is deferred, before a \
-                 person has approved"
+                "`{name}` stands before `approve`: nothing runs before a person has approved"
             );
             findings.add(at, message);
+        }
+        let deferred = events.iter().find(|event| match &event.what {
+            What::Later("defer", key) => self.acting.contains(key),
+            _ => false,
+        });
+        if let Some(deferred) = deferred.filter(|event| asks_behind(event.at)) {
+            findings.warn(
+                deferred.at,
+                "`approve` stands behind this `defer`: if a person refuses, what is deferred runs all \
+                 the same",
+            );
         }
     }
 

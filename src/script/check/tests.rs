@@ -474,7 +474,6 @@ fn nothing_runs_before_an_approval() {
         ("artifact(\"a\"); approve(\"?\");", "`artifact` stands before"),
         ("notify(); approve(\"?\");", "`notify` stands before"),
         ("slack::post(1); approve(\"?\");", "`slack::post` stands before"),
-        ("defer(|| sh(\"a\")); approve(\"?\");", "`defer` stands before"),
         ("group(\"a\", || sh(\"x\")); approve(\"?\");", "`sh` stands before"),
         ("sh(\"a\"); if ctx.short == \"\" { approve(\"?\"); }", "`sh` stands before"),
         ("act(); approve(\"?\");", "`act` stands before"),
@@ -494,6 +493,16 @@ fn nothing_runs_before_an_approval() {
     ] {
         nothing(&(deploy(body) + " fn act() { sh(\"x\"); } fn ask() { approve(\"?\"); }"));
     }
+}
+
+/// Waiting runs nothing that is deferred; a refusal does.
+#[test]
+fn what_is_deferred_before_an_approval_is_told_of() {
+    let found = warnings("fn build() { } fn deploy() { defer(|| sh(\"a\")); approve(\"?\"); }");
+    assert!(found.len() == 1 && found[0].contains("if a person refuses"), "{found:?}");
+    let quiet =
+        "fn build() { } fn deploy() { defer(|| print(1)); approve(\"?\"); defer(|| sh(\"a\")); }";
+    assert_eq!(warnings(quiet), [""; 0]);
 }
 
 #[test]
@@ -562,6 +571,12 @@ fn try_and_catch_give_no_value() {
     nothing("fn f() { try { return capture(\"a\"); } catch { } } fn build() { print(f()); }");
     nothing("fn f() { let v = 1; try { v = 2; } catch { } v } fn build() { print(f()); }");
     nothing("fn build() { try { sh(\"a\"); } catch (e) { warn(e.code); } }");
+}
+
+#[test]
+fn every_placeholder_of_a_text_is_looked_at() {
+    let errors = found("fn build() { sh(\"a <%= comit %> <%= short %> <%= brnch %>\"); }");
+    assert_eq!(errors.len(), 2, "{errors:?}");
 }
 
 #[test]
@@ -675,6 +690,9 @@ fn test_all(t) {
         ("t.expect_equal(1);", 3, "`.expect_equal` takes 2 arguments, not 1"),
         ("t.build(1, 2);", 3, "`.build` takes 0 or 1 arguments, not 2"),
         ("t.build().count();", 11, "`.count` takes 1 argument, not 0"),
+        ("t.build(#{ brunch: \"x\" });", 12, "a commit has no `brunch`; did you mean `branch`?"),
+        ("t.run(#{ tags: 5 });", 10, "tags"),
+        ("let b = 1; t.deploy(#{ branhc: b, branch: b });", 24, "a commit has no `branhc`"),
         ("sh(\"make\");", 1, "`sh` is for pipelines, and a test runs nothing itself"),
         ("notify();", 1, "there is no function `notify`"),
         ("helper(t);", 1, "there is no function `helper`"),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::Position,
     function::HostFunction,
-    interpolate::{Vars, interpolate_expressions},
+    interpolate::{Vars, faults_of},
     pipeline::{StepName, Template},
     script::{literals::placeholder_at, tags::ExpressionJudge},
     shell_text::{self, UNKNOWN},
@@ -31,13 +31,13 @@ impl<'a> Tags<'a> {
     }
 
     /// What is wrong with a text that a step runs, or any step where none is named.
-    fn fault(&self, text: &str, step: Option<StepName>) -> Option<String> {
+    fn faults(&self, text: &str, step: Option<StepName>) -> Vec<String> {
         let names = Vars::in_tags_of(step, self.own);
         let judge = self.judge.get_or_init(|| ExpressionJudge::new(self.functions));
         let given = |expression: &str| judge.check(expression, &names).map(|()| "x".to_owned());
         let template = Template::new(text, Position::new(1, 1));
-        let filled = interpolate_expressions(&template, &names, "", &given);
-        filled.err().map(|error| error.message().to_owned())
+        let faults = faults_of(&template, &names, &given);
+        faults.into_iter().map(|fault| fault.message).collect()
     }
 }
 
@@ -91,12 +91,9 @@ pub(super) fn judge(
             goes_on_after_failure(call, findings);
             // A text with `${…}` in it is known only when it runs.
             let Some(Expr::StringConstant(text, at)) = call.args.first() else { return };
-            if text.contains("<%")
-                && !findings.is_full()
-                && let Some(fault) =
-                    tags.fault(text, *step.get_or_init(|| only_step(body, file, phases)))
-            {
-                findings.add(*at, fault);
+            if text.contains("<%") && !findings.is_full() {
+                let step = *step.get_or_init(|| only_step(body, file, phases));
+                tags.faults(text, step).into_iter().for_each(|fault| findings.add(*at, fault));
             }
         }
         _ => {}

@@ -165,6 +165,9 @@ static void acting(const tinyci_engine *engine) {
     OK(tinyci_compact(engine, 1, "one\ntwo\n", NULL, &notes, &err));
     CHECK(strstr(notes, "\"compacted\":[],\"unmatched\":[\"one\",\"two\"],\"not_removed\":[]") != NULL);
     tinyci_string_free(notes);
+    GIVES(TINYCI_NOT_FOUND, tinyci_artifacts_json(engine, "HEAD", NULL, NULL, &notes, &err));
+    GIVES(TINYCI_NOT_FOUND, tinyci_artifacts_copy(engine, "HEAD", "job", "a\n", path, TINYCI_ARTIFACTS_FORCE, NULL, NULL, &err));
+    CHECK(access(path, F_OK) != 0);
     GIVES(TINYCI_DONE, tinyci_forget(engine, "HEAD", &err));
     GIVES(TINYCI_NOT_FOUND, tinyci_forget(engine, "nowhere", &err));
     OK(tinyci_forget_all(engine, &notes, &err));
