@@ -11,11 +11,13 @@ pub enum DefinitionsFormat {
     Json,
     /// A page of Markdown, for people.
     Markdown,
+    /// A file of definitions, `.d.rhai`, for the language server of Rhai.
+    Rhai,
 }
 
 impl EngineBuilder {
-    /// The reference of the script API: phases, functions with their documentation, options and
-    /// what `ctx` holds.
+    /// The reference of the script API: phases, constants, functions with what they take and give
+    /// back, options, what `ctx` holds, the language's own functions, and what tests find.
     ///
     /// It is written from the tables that scripts run by, and holds what
     /// [`function`](EngineBuilder::function) lends, so that it is never behind either.
@@ -43,6 +45,7 @@ impl EngineBuilder {
         Ok(match format {
             DefinitionsFormat::Json => definitions.to_json(),
             DefinitionsFormat::Markdown => definitions.to_markdown(),
+            DefinitionsFormat::Rhai => definitions.to_rhai(),
         })
     }
 

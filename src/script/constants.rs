@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 
 use rhai::{ASTFlags, ASTNode, Expr, Position, Stmt};
 
-use super::{check::each_node, imports::Unit, load::Script};
+use super::{check::each_node, imports::Unit, load::Script, registry::CONSTANTS};
 use crate::{check_report::Severity, suggestion::did_you_mean};
 
 /// The constants that are read from a script before anything runs.
-pub(super) const KNOWN: [&str; 4] = ["DEPLOY", "SECRETS", "TIMEOUT", "WHEN"];
+fn known() -> [&'static str; 4] {
+    CONSTANTS.map(|constant| constant.name)
+}
 
 /// A constant that means nothing to tinyci.
 pub(super) struct Misnamed<'a> {
@@ -101,7 +103,7 @@ impl<'a> File<'a> {
 }
 
 fn of_main<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
-    let unknown = file.constants.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str()));
+    let unknown = file.constants.iter().filter(|(name, _)| !known().contains(&name.as_str()));
     let found = unknown.filter_map(|(name, at)| {
         let is_read = file.read.contains(name);
         if let Some(meant) = near(name) {
@@ -113,9 +115,9 @@ fn of_main<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
         if is_read || name.starts_with('_') {
             return None;
         }
-        let hint = match did_you_mean(name, KNOWN) {
+        let hint = match did_you_mean(name, known()) {
             hint if hint.is_empty() => {
-                format!("; the constants that tinyci reads are {}", KNOWN.join(", "))
+                format!("; the constants that tinyci reads are {}", known().join(", "))
             }
             hint => hint,
         };
@@ -146,7 +148,7 @@ fn in_functions<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
 
 /// What is said of a constant that would mean something at the top of the script.
 fn misplaced(name: &str, place: &str, is_read: bool) -> Option<String> {
-    let meant = KNOWN.into_iter().find(|known| *known == name).or_else(|| near(name))?;
+    let meant = known().into_iter().find(|known| *known == name).or_else(|| near(name))?;
     let unread = if is_read { "" } else { ", and nothing reads it" };
     Some(format!(
         "`const {name}` means nothing to tinyci {place}{unread}: `const {meant}` stands at the top \
@@ -158,7 +160,7 @@ fn misplaced(name: &str, place: &str, is_read: bool) -> Option<String> {
 fn near(name: &str) -> Option<&'static str> {
     let plain = name.to_uppercase();
     let singular = plain.strip_suffix("ES").or_else(|| plain.strip_suffix('S')).unwrap_or(&plain);
-    KNOWN
+    known()
         .into_iter()
         .filter(|known| *known != name)
         .find(|known| singular == *known || strsim::damerau_levenshtein(&plain, known) <= 1)

@@ -19,7 +19,8 @@ use super::{
     literal::literal,
     literals::Literals,
     lookups::{LOOKUPS_MAX, Lookups, TOO_MANY},
-    message, registry,
+    message,
+    registry::{self, DEPLOY_KEYS, WHEN_KEYS},
     source::Source,
 };
 use crate::{
@@ -427,7 +428,7 @@ fn glob_position(map: &Expr, key: &str, index: usize) -> rhai::Position {
 }
 
 fn when(value: &Value) -> Result<When, String> {
-    const KEYS: [&str; 3] = ["branch", "tag", "message"];
+    let keys = WHEN_KEYS.map(|key| key.name);
     let takes = "a literal map of conditions such as `#{ branch: \"main\" }`";
     let Value::Map(map) = value else { return Err(takes.to_owned()) };
     if map.is_empty() {
@@ -445,8 +446,8 @@ fn when(value: &Value) -> Result<When, String> {
                 return Err(why.to_owned());
             }
             unknown => {
-                let hint = did_you_mean(unknown, KEYS);
-                return Err(format!("the keys {}, not `{unknown}`{hint}", KEYS.join(", ")));
+                let hint = did_you_mean(unknown, keys);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", keys.join(", ")));
             }
         };
         let globs = texts(value).filter(|it| !it.is_empty() && it.iter().all(|it| !it.is_empty()));
@@ -456,7 +457,7 @@ fn when(value: &Value) -> Result<When, String> {
 }
 
 fn deploy(value: &Value) -> Result<DeployRules, String> {
-    const KEYS: [&str; 4] = ["branch", "environment", "approve", "auto"];
+    let keys = DEPLOY_KEYS.map(|key| key.name);
     let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
     let mut deploy = DeployRules::default();
     for (key, value) in map {
@@ -476,8 +477,8 @@ fn deploy(value: &Value) -> Result<DeployRules, String> {
             "approve" => deploy.approve = truth()?,
             "auto" => deploy.auto = truth()?,
             unknown => {
-                let hint = did_you_mean(unknown, KEYS);
-                return Err(format!("the keys {}, not `{unknown}`{hint}", KEYS.join(", ")));
+                let hint = did_you_mean(unknown, keys);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", keys.join(", ")));
             }
         }
     }

@@ -39,15 +39,15 @@ pub(crate) struct ScriptOption {
     pub(crate) doc: &'static str,
 }
 
-const fn needs(name: &'static str, takes: Type) -> Param {
+pub(super) const fn needs(name: &'static str, takes: Type) -> Param {
     Param { name, takes, optional: false }
 }
 
-const fn may(name: &'static str, takes: Type) -> Param {
+pub(super) const fn may(name: &'static str, takes: Type) -> Param {
     Param { name, takes, optional: true }
 }
 
-const fn option(name: &'static str, takes: Type, doc: &'static str) -> ScriptOption {
+pub(super) const fn option(name: &'static str, takes: Type, doc: &'static str) -> ScriptOption {
     ScriptOption { name, takes, doc }
 }
 
@@ -93,7 +93,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "try_sh",
         params: &[needs("command", Type::Command), may("options", Type::Options(&COMMAND_OPTIONS))],
-        returns: Type::Object("command output"),
+        returns: Type::Object("output"),
         effect: Effect::External,
         doc: "Runs a command as `sh` does and gives back how it ended instead of failing: `ok`, \
               `code`, `stdout`, `stderr`, `timed_out`.",
@@ -383,6 +383,71 @@ pub(crate) const WITH_OPTIONS: [ScriptOption; 3] = [
 pub(crate) const RETRY_OPTIONS: [ScriptOption; 1] =
     [option("backoff", Type::Time, "The wait between attempts; one second unless said.")];
 
+/// One constant at the top of a script that is read before anything runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Constant {
+    pub(crate) name: &'static str,
+    pub(crate) holds: Type,
+    /// What it says, in Markdown.
+    pub(crate) doc: &'static str,
+}
+
+/// A text, or a list of texts.
+const NAMES: Type = Type::OneOf(&[Type::Text, Type::Texts]);
+
+/// The keys of `const WHEN`.
+pub(crate) const WHEN_KEYS: [ScriptOption; 3] = [
+    option("branch", NAMES, "Globs of the branches that the commit is tested for."),
+    option("tag", NAMES, "Globs of the tags that it is tested for."),
+    option("message", NAMES, "Globs of the messages with which it is tested."),
+];
+
+/// The keys of `const DEPLOY`.
+pub(crate) const DEPLOY_KEYS: [ScriptOption; 4] = [
+    option("branch", NAMES, "The branches that are deployed; that of HEAD unless said."),
+    option("environment", NAMES, "What can be deployed to; `production` unless said."),
+    option("approve", Type::Bool, "`true` if every deployment waits for an approval."),
+    option("auto", Type::Bool, "`true` if a green commit is deployed without being asked for."),
+];
+
+/// The constants that mean something.
+pub(crate) const CONSTANTS: [Constant; 4] = [
+    Constant {
+        name: "DEPLOY",
+        holds: Type::Options(&DEPLOY_KEYS),
+        doc: "What is deployed, where to, and on whose word.",
+    },
+    Constant { name: "SECRETS", holds: NAMES, doc: "The secrets that `secret(name)` may ask for." },
+    Constant {
+        name: "TIMEOUT",
+        holds: Type::Time,
+        doc: "How long each phase and hook may take; one hour unless said.",
+    },
+    Constant {
+        name: "WHEN",
+        holds: Type::Options(&WHEN_KEYS),
+        doc: "For which commits anything runs at all; others are skipped.",
+    },
+];
+
+/// What objects have that functions give back or `catch` gets.
+pub(crate) const OBJECTS: [Property; 10] = [
+    property("output.ok", Type::Bool, "Of `try_sh`: whether the command passed."),
+    property(
+        "output.code",
+        Type::OneOf(&[Type::Int, Type::Nothing]),
+        "Its exit code; `()` if it has none.",
+    ),
+    property("output.stdout", Type::Text, "What it wrote to standard output."),
+    property("output.stderr", Type::Text, "What it wrote to standard error."),
+    property("output.timed_out", Type::Bool, "Whether its time was up."),
+    property("error.message", Type::Text, "Of what `catch` gets: what is wrong, in a sentence."),
+    property("error.command", OPTIONAL_TEXT, "The command, if one failed."),
+    property("error.code", Type::OneOf(&[Type::Int, Type::Nothing]), "Its exit code."),
+    property("error.tail", OPTIONAL_TEXT, "The end of its output."),
+    property("error.timed_out", Type::Bool, "Whether its time was up, or that of a `timeout`."),
+];
+
 /// One property of `ctx`, or of an object that it holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Property {
@@ -396,11 +461,11 @@ pub(crate) struct Property {
     pub(crate) doc: &'static str,
 }
 
-const fn property(path: &'static str, holds: Type, doc: &'static str) -> Property {
+pub(super) const fn property(path: &'static str, holds: Type, doc: &'static str) -> Property {
     Property { path, holds, params: &[], doc }
 }
 
-const fn method(
+pub(super) const fn method(
     path: &'static str,
     params: &'static [Param],
     holds: Type,

@@ -26,6 +26,10 @@ pub(crate) enum Type {
     Texts,
     Map,
     Bytes,
+    Range,
+    Moment,
+    /// What a loop can go through.
+    Sequence,
     /// A text for the shell, or a list of a program and its arguments.
     Command,
     /// A map of these keys.
@@ -62,6 +66,9 @@ impl Type {
             Type::Texts => "list of texts".to_owned(),
             Type::Map | Type::Options(_) => "map".to_owned(),
             Type::Bytes => "bytes".to_owned(),
+            Type::Range => "range".to_owned(),
+            Type::Moment => "moment".to_owned(),
+            Type::Sequence => "sequence".to_owned(),
             Type::Functions => "map of functions".to_owned(),
             Type::Lists => "map of lists".to_owned(),
             Type::Variables => "map of variables".to_owned(),
@@ -97,6 +104,38 @@ impl Type {
         }
     }
 
+    /// The type as files of definitions write it, which editors read.
+    pub(crate) fn definition(self) -> String {
+        match self {
+            Type::Any | Type::Sequence | Type::Error => "?".to_owned(),
+            Type::Nothing => "()".to_owned(),
+            Type::Bool => "bool".to_owned(),
+            Type::Int | Type::Count => "int".to_owned(),
+            Type::Number => "int | float".to_owned(),
+            Type::Letter => "char".to_owned(),
+            Type::Text => "String".to_owned(),
+            Type::Time => "String | int | float".to_owned(),
+            Type::Command => "String | Array".to_owned(),
+            Type::List => "Array".to_owned(),
+            Type::Texts => "[String]".to_owned(),
+            Type::Map | Type::Functions | Type::Lists | Type::Variables => "Map".to_owned(),
+            Type::Bytes => "Blob".to_owned(),
+            Type::Range => "Range".to_owned(),
+            Type::Moment => "Instant".to_owned(),
+            Type::Function => "FnPtr".to_owned(),
+            Type::Secret => "Secret".to_owned(),
+            Type::Object(name) => object_name(name),
+            Type::Options(options) => {
+                let field = |it: &ScriptOption| format!("{}: {}", it.name, it.takes.definition());
+                let fields: Vec<String> = options.iter().map(field).collect();
+                format!("#{{ {} }}", fields.join(", "))
+            }
+            Type::OneOf(types) => {
+                types.iter().map(|it| it.definition()).collect::<Vec<_>>().join(" | ")
+            }
+        }
+    }
+
     /// True if a value is of this type, as far as that can be seen from outside.
     pub(super) fn accepts(self, value: &Dynamic) -> bool {
         match self {
@@ -127,7 +166,7 @@ impl Type {
             Type::Secret => value.is::<Secret>(),
             Type::Error => errors::sentence(value).is_some(),
             // Nothing of the API takes one: it is what the API gives.
-            Type::Object(_) => true,
+            Type::Range | Type::Moment | Type::Object(_) | Type::Sequence => true,
             Type::OneOf(types) => types.iter().any(|it| it.accepts(value)),
         }
     }
@@ -139,8 +178,17 @@ fn every(value: &Dynamic, of: Type) -> bool {
     map.is_some_and(|map| map.values().all(|it| of.accepts(&it.flatten_clone())))
 }
 
+/// `ctx.result` is `CtxResult`.
+pub(super) fn object_name(name: &str) -> String {
+    let words = name.split(['.', ' ', '_']).map(|word| {
+        let mut letters = word.chars();
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+    });
+    words.collect()
+}
+
 /// `a, b or c`
-fn one_of(words: impl Iterator<Item = String>) -> String {
+pub(super) fn one_of(words: impl Iterator<Item = String>) -> String {
     let words: Vec<String> = words.collect();
     match words.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
@@ -157,6 +205,8 @@ mod tests {
         const OPTIONAL: Type = Type::OneOf(&[Type::Text, Type::Nothing]);
         assert_eq!(OPTIONAL.name(), "text or ()");
         assert_eq!(OPTIONAL.in_words(), "a text or `()`");
+        assert_eq!(OPTIONAL.definition(), "String | ()");
+        assert_eq!(Type::Object("ctx.result").definition(), "CtxResult");
     }
 
     #[test]

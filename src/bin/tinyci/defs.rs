@@ -11,21 +11,29 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   tinyci defs > script-api.md       for people
-  tinyci defs --json                for editors and other programs";
+  tinyci defs --rhai > tinyci.d.rhai    for editors with Rhai's language server
+  tinyci defs --json                for other programs";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DefsArgs {
     /// Print one line of JSON
-    #[arg(long, conflicts_with = "markdown")]
+    #[arg(long, conflicts_with_all = ["markdown", "rhai"])]
     json: bool,
+    /// Print definitions for editors, a `.d.rhai` file
+    #[arg(long, conflicts_with = "markdown")]
+    rhai: bool,
     /// Print Markdown: the default
     #[arg(long)]
     markdown: bool,
 }
 
 pub(crate) fn execute(args: &DefsArgs, globals: &Globals) -> Result<u8, Failure> {
-    let format = if args.json { DefinitionsFormat::Json } else { DefinitionsFormat::Markdown };
+    let format = match (args.json, args.rhai) {
+        (true, _) => DefinitionsFormat::Json,
+        (_, true) => DefinitionsFormat::Rhai,
+        _ => DefinitionsFormat::Markdown,
+    };
     let text = Engine::builder(globals.dir()).definitions(format)?;
     let mut stdout = Stdout::new();
     stdout.line(text.trim_end());

@@ -105,6 +105,9 @@ fn kind_of(of: Type) -> Option<Kind> {
         | Type::Number
         | Type::Time
         | Type::Bytes
+        | Type::Range
+        | Type::Moment
+        | Type::Sequence
         | Type::Command
         | Type::Error
         | Type::OneOf(_) => return None,
@@ -124,7 +127,7 @@ pub(super) fn fits(wanted: Type, value: &Expr, kind: &dyn Fn(&Expr) -> Option<Ki
         Type::Number => matches!(found, Kind::Int | Kind::Float),
         Type::Time => matches!(found, Kind::Text | Kind::Int | Kind::Float),
         Type::Command => matches!(found, Kind::Text | Kind::List),
-        Type::Bytes | Type::Error => false,
+        Type::Bytes | Type::Range | Type::Moment | Type::Sequence | Type::Error => false,
         Type::Texts => found == Kind::List && items_fit(Type::Text),
         Type::OneOf(types) => types.iter().any(|it| fits(*it, value, kind)),
         other => kind_of(other) == Some(found),

@@ -5,9 +5,10 @@
 //! every machine, and takes milliseconds.
 //!
 //! `mod` (a file of tests, and how one is run), `tester` (`t`, what tests are given), `methods` (what
-//! it can be asked for), `expectation` (what was not met), `result` (what a phase came to),
+//! it can be asked for), `api` (the same as tables), `expectation` (what was not met), `result` (what a phase came to),
 //! `fake_commit`, `fakes` (how commands end), `fake_stage` (what a phase acts on).
 
+mod api;
 mod expectation;
 mod fake_commit;
 mod fake_stage;
@@ -24,6 +25,7 @@ use std::{
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
+pub(crate) use self::api::{COMMIT_KEYS, METHODS, RESULT, RESULT_KEYS};
 pub(crate) use self::tester::{StepRunner, TestEnd, TestJob, TestSteps};
 use self::{fake_commit::FakeCommit, tester::Tester};
 use super::{
