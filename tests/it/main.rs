@@ -139,6 +139,8 @@ mod script_host;
 #[cfg(feature = "rhai")]
 mod script_plan;
 #[cfg(feature = "rhai")]
+mod script_records;
+#[cfg(feature = "rhai")]
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;
