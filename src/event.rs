@@ -169,7 +169,9 @@ fn step_finished_lines(record: &StepRecord) -> Vec<String> {
     let told = report.or_else(|| Some(format!("{name}: {}", record.failed_command()?)));
     let rest = record.failures.iter().skip(usize::from(told.is_some()));
     let rest: Vec<String> = rest.map(|failure| format!("{name}: {failure}")).collect();
-    lines(told).into_iter().chain(rest).collect()
+    let omitted = record.omitted_failures;
+    let more = (omitted > 0).then(|| format!("{name}: and {omitted} more failures"));
+    lines(told).into_iter().chain(rest).chain(more).collect()
 }
 
 fn job_finished_line(record: &Record) -> Option<String> {

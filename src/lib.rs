@@ -83,6 +83,7 @@ mod plan;
 mod process;
 mod prune;
 mod record;
+mod record_size;
 mod repo;
 mod request_context;
 mod retention;

@@ -215,11 +215,16 @@ pub struct StepRecord {
     pub error: Option<String>,
     /// How long it took.
     pub duration: Duration,
-    /// Its commands that were started or refused, in order.
+    /// Its commands that were started or refused, in order, as far as they are kept.
     pub commands: Vec<CommandRecord>,
     /// All that failed in it, the gravest first: of a script, what failed in each task. Empty if it
     /// passed; what a script caught is not here.
     pub failures: Vec<StepFailure>,
+    /// How many more commands there were. A record keeps the first, the last, and those between that
+    /// failed.
+    pub omitted_commands: usize,
+    /// How many more failures there were.
+    pub omitted_failures: usize,
 }
 
 impl StepRecord {
@@ -237,7 +242,7 @@ impl StepRecord {
     fn why(&self) -> Option<String> {
         let told = self.failures.iter().take(TOLD_MAX).map(StepFailure::brief);
         let told = told.collect::<Vec<_>>().join("; ");
-        match self.failures.len() {
+        match self.failures.len() + self.omitted_failures {
             0 => None,
             1 => Some(format!("{}: {told}", self.name)),
             count if count <= TOLD_MAX => Some(format!("{}: {count} failures: {told}", self.name)),

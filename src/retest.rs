@@ -154,6 +154,8 @@ mod tests {
             duration: std::time::Duration::ZERO,
             commands: Vec::new(),
             failures: Vec::new(),
+            omitted_commands: 0,
+            omitted_failures: 0,
         };
         let left_out = left_out.iter().map(|(step, by)| LeftOut { step: (*step).into(), by: *by });
         Record {

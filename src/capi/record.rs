@@ -59,9 +59,10 @@ impl Kept {
     }
 }
 
-/// How the last command of a step ended: where one failed it is that one.
+/// How the last command of a step ended: where one failed it is that one, also if others ran beside it.
 fn exit_code(step: &StepRecord) -> i32 {
-    match step.commands.last().and_then(|command| command.exit) {
+    let failed = step.failures.iter().find_map(|failure| failure.exit);
+    match failed.or_else(|| step.commands.last().and_then(|command| command.exit)) {
         Some(Exit::Code(code)) => code,
         Some(Exit::Signal(signal)) => 128 + signal,
         Some(Exit::TimedOut | Exit::Canceled) | None => -1,

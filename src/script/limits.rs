@@ -6,9 +6,14 @@
 
 #![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
 
-use rhai::{Engine, OptimizationLevel, Scope, Token};
+use std::sync::OnceLock;
 
-use super::{errors, lists, nesting};
+use rhai::{
+    Engine, Module, OptimizationLevel, Scope, Shared, Token,
+    packages::{Package, StandardPackage},
+};
+
+use super::{append, errors, lists, nesting};
 use crate::error::{Error, ErrorKind};
 
 /// Steps of one call from outside; the wall clock bounds what callbacks add.
@@ -18,14 +23,17 @@ const CALLS_MAX: usize = 64;
 /// Nesting of expressions, at the top and in functions.
 const DEPTH_MAX: usize = 64;
 const STRING_BYTES_MAX: usize = 16 << 20;
-const ARRAY_ELEMENTS_MAX: usize = 100_000;
+/// A short text that occurs twice is kept once.
+const STRINGS_INTERNED_MAX: usize = 256;
+pub(super) const ARRAY_ELEMENTS_MAX: usize = 100_000;
 pub(super) const MAP_ENTRIES_MAX: usize = 10_000;
 /// How many modules a script may import, directly or not.
 pub(super) const MODULES_MAX: usize = 32;
 
 /// An engine with the language's own functions and every limit set, and nothing else.
 pub(super) fn engine() -> Engine {
-    let mut engine = Engine::new();
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(standard_functions());
     engine
         // The optimizer panics on some scripts that are merely wrong, and may call functions while
         // it compiles.
@@ -39,6 +47,9 @@ pub(super) fn engine() -> Engine {
         .set_max_array_size(ARRAY_ELEMENTS_MAX)
         .set_max_map_size(MAP_ENTRIES_MAX)
         .set_max_modules(MODULES_MAX + 1)
+        // Else `list += value` would not be ours: see `append`.
+        .set_fast_operators(false)
+        .set_max_strings_interned(STRINGS_INTERNED_MAX)
         .disable_symbol("eval")
         // A library leaves stdout alone; `print` and `debug` are given a place by whoever runs.
         .on_print(|_| {})
@@ -47,6 +58,7 @@ pub(super) fn engine() -> Engine {
     errors::register(&mut engine);
     nesting::limit(&mut engine);
     lists::register(&mut engine);
+    append::register(&mut engine);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine
 }
@@ -57,6 +69,13 @@ pub(super) fn own_word(token: Token) -> Token {
         Token::Reserved(word) if *word == "with" => Token::Identifier(word),
         token => token,
     }
+}
+
+/// The language's own functions: there are thousands, and to register them takes longer than most
+/// phases. They are the same in every engine.
+fn standard_functions() -> Shared<Module> {
+    static STANDARD: OnceLock<StandardPackage> = OnceLock::new();
+    STANDARD.get_or_init(StandardPackage::new).as_shared_module()
 }
 
 /// A part of the language that a feature of rhai takes away, and how to see that it is there.

@@ -11,6 +11,7 @@
 //! | `functions` | an engine that has them |
 //! | `call` | the arguments of a call |
 //! | `lists` | callbacks whose errors pass |
+//! | `append` | lists that grow in little time |
 //! | `context` | `ctx` |
 //! | `commands` | `sh` and its like |
 //! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
@@ -39,6 +40,7 @@
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`](crate::step::Host), both given by the caller.
 
+mod append;
 mod call;
 mod check;
 mod commands;

@@ -42,7 +42,7 @@ pub(super) fn limit_and(
     let uses = AtomicU64::new(0);
     engine.on_var(move |name, _, context| {
         also()?;
-        let value = context.scope().get(name).filter(|value| !value.is_locked());
+        let value = context.scope().get(name).filter(|value| !is_being_changed(value));
         let Some(value) = value else { return Ok(None) };
         if let Some(error) = errors::of_catch(value) {
             return Ok(Some(error));
@@ -81,11 +81,16 @@ fn length(value: &Dynamic) -> Option<usize> {
     list.or_else(|| value.read_lock::<Map>().map(|map| map.len()))
 }
 
+/// Whether it is shared and locked. Of any other value `is_locked` would ask all that it holds.
+fn is_being_changed(value: &Dynamic) -> bool {
+    value.is_shared() && value.is_locked()
+}
+
 /// Whether a value holds others deeper than this, among so many as are left to look at.
 fn is_deeper(value: &Dynamic, depth: usize, rest: &mut usize) -> bool {
     *rest = rest.saturating_sub(1);
     // What is being changed right now is measured at its next use.
-    if *rest == 0 || value.is_locked() {
+    if *rest == 0 || is_being_changed(value) {
         return false;
     }
     let Some(depth) = depth.checked_sub(1) else { return true };

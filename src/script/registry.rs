@@ -281,7 +281,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::Nothing,
         effect: Effect::External,
         doc: "Keeps a value with the commit's record, for later phases and for `deploy`. One that \
-              holds a secret is refused.",
+              holds a secret, an infinite number or NaN is refused.",
     },
     Function {
         name: "recall",

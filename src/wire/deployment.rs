@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     VERSION,
-    record::{CommitMirror, FailureMirror, Time, json, lenient, lenient_list, short, whole_ms},
+    record::{
+        CommitMirror, FailureMirror, Time, failure_mirrors, json, lenient, lenient_list, short,
+        whole_ms,
+    },
 };
 #[cfg(feature = "capi")]
 use crate::deployment::DeployRequest;
@@ -271,7 +274,7 @@ impl<'a> DeploymentMirror<'a> {
                 .filter(|export| *export != USUAL_EXPORT)
                 .map(Cow::from),
             reason: deployment.reason.as_deref().map(short),
-            failures: deployment.failures.iter().map(FailureMirror::of).collect(),
+            failures: failure_mirrors(&deployment.failures),
             config: deployment.config.as_str().into(),
             remote: deployment.remote.as_deref().map(Cow::from),
         }

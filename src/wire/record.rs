@@ -17,6 +17,7 @@ use crate::{
     outcome::{Exit, Outcome},
     pipeline::{Format, StepName},
     record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
+    record_size::share,
     wire::{
         VERSION,
         artifact::{ArtifactMirror, ArtifactTotalMirror},
@@ -26,7 +27,7 @@ use crate::{
 };
 use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
-/// How many bytes of one command, reason or error are kept: a note is read by `git log`.
+/// How many bytes of one reason or error are kept: a note is read by `git log`.
 const TEXT_BYTES_MAX: usize = 4096;
 
 impl Record {
@@ -34,7 +35,10 @@ impl Record {
     ///
     /// `counts` is there, and false, if the outcome is not the commit's verdict.
     ///
-    /// A command, reason or error of more than 4 KiB is cut and says so at its end. Times are cut
+    /// Of a step that ran many commands the first and last are kept and those that failed;
+    /// `omitted_commands` says how many are not, `omitted_failures` the same of failures. A command,
+    /// reason or error of more than 4 KiB is cut and says so at its end, and commands are cut shorter if
+    /// those of a step have more than 32 KiB together. Times are cut
     /// to milliseconds. A branch that is not UTF-8 comes with U+FFFD, and its bytes as `branch_hex`.
     ///
     /// ```
@@ -203,8 +207,12 @@ pub(super) struct StepMirror<'a> {
     duration_ms: u64,
     #[serde(default, deserialize_with = "lenient_list")]
     commands: Vec<CommandMirror<'a>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_zero")]
+    omitted_commands: usize,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
     failures: Vec<FailureMirror<'a>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_zero")]
+    omitted_failures: usize,
 }
 
 /// One thing that failed in a step. What ended a command is said as of a command.
@@ -442,8 +450,10 @@ impl<'a> StepMirror<'a> {
             outcome: step.outcome.name().into(),
             error: step.error.as_deref().map(short),
             duration_ms: whole_ms(step.duration),
-            commands: step.commands.iter().map(CommandMirror::of).collect(),
-            failures: step.failures.iter().map(FailureMirror::of).collect(),
+            commands: command_mirrors(&step.commands),
+            omitted_commands: step.omitted_commands,
+            failures: failure_mirrors(&step.failures),
+            omitted_failures: step.omitted_failures,
         }
     }
 
@@ -456,15 +466,17 @@ impl<'a> StepMirror<'a> {
             error: self.error.map(Cow::into_owned).or(unknown),
             duration: Duration::from_millis(self.duration_ms),
             commands: self.commands.into_iter().map(CommandMirror::into_command).collect(),
+            omitted_commands: self.omitted_commands,
             failures: self.failures.into_iter().map(FailureMirror::into_failure).collect(),
+            omitted_failures: self.omitted_failures,
         })
     }
 }
 
 impl<'a> CommandMirror<'a> {
-    fn of(command: &'a CommandRecord) -> Self {
+    fn of(command: &'a CommandRecord, bytes_max: usize) -> Self {
         Self {
-            command: short(&command.command),
+            command: shortened(&command.command, bytes_max),
             exit: ExitMirror::of(command.exit),
             allowed: command.allowed,
             duration_ms: whole_ms(command.duration),
@@ -479,12 +491,13 @@ impl<'a> CommandMirror<'a> {
 }
 
 impl<'a> FailureMirror<'a> {
-    pub(super) fn of(failure: &'a StepFailure) -> Self {
+    fn of(failure: &'a StepFailure, bytes_max: usize) -> Self {
+        let cut = |text: &'a Option<String>| Some(shortened(text.as_deref()?, bytes_max));
         Self {
-            label: failure.label.as_deref().map(short),
-            place: failure.place.as_deref().map(short),
-            message: short(&failure.message),
-            command: failure.command.as_deref().map(short),
+            label: cut(&failure.label),
+            place: cut(&failure.place),
+            message: shortened(&failure.message, bytes_max),
+            command: cut(&failure.command),
             exit: ExitMirror::of(failure.exit),
         }
     }
@@ -498,6 +511,20 @@ impl<'a> FailureMirror<'a> {
             exit: self.exit.exit(),
         }
     }
+}
+
+fn command_mirrors(commands: &[CommandRecord]) -> Vec<CommandMirror<'_>> {
+    let share = share(commands.iter().map(|command| command.command.len()));
+    commands.iter().map(|command| CommandMirror::of(command, share)).collect()
+}
+
+/// Failures as they are kept.
+pub(super) fn failure_mirrors(failures: &[StepFailure]) -> Vec<FailureMirror<'_>> {
+    let texts = failures.iter().flat_map(|it| {
+        [&it.label, &it.place, &it.command].into_iter().flatten().chain([&it.message])
+    });
+    let share = share(texts.map(String::len));
+    failures.iter().map(|failure| FailureMirror::of(failure, share)).collect()
 }
 
 impl ExitMirror {
@@ -629,11 +656,16 @@ fn parse_format(name: &str) -> Option<Format> {
 
 /// Cut at a character, the cut included in the limit, so that what was cut once stays as it is.
 pub(super) fn short(text: &str) -> Cow<'_, str> {
-    if text.len() <= TEXT_BYTES_MAX {
+    shortened(text, TEXT_BYTES_MAX)
+}
+
+/// As much of a text as fits, which says how long it was.
+fn shortened(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
         return Cow::Borrowed(text);
     }
     let mark = format!("… [{} bytes in all]", text.len());
-    let most = TEXT_BYTES_MAX.saturating_sub(mark.len());
+    let most = bytes_max.saturating_sub(mark.len());
     Cow::Owned(format!("{}{mark}", cut(text, most)))
 }
 
@@ -643,6 +675,10 @@ pub(super) fn ids(ids: &[CommitId]) -> Vec<String> {
 
 pub(super) fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 fn is_false(value: &bool) -> bool {
@@ -711,6 +747,8 @@ mod tests {
                     duration: Duration::from_millis(42),
                     commands,
                     failures: Vec::new(),
+                    omitted_commands: 2_800,
+                    omitted_failures: 0,
                 },
                 StepRecord {
                     name: Hook::AfterAll.into(),
@@ -719,6 +757,8 @@ mod tests {
                     duration: Duration::ZERO,
                     commands: Vec::new(),
                     failures: failures(),
+                    omitted_commands: 0,
+                    omitted_failures: 3,
                 },
             ],
             left_out: vec![LeftOut { step: Phase::Test.into(), by: LeftOutBy::Branch }],

@@ -144,6 +144,8 @@ mod script_outcome;
 #[cfg(feature = "rhai")]
 mod script_plan;
 #[cfg(feature = "rhai")]
+mod script_records;
+#[cfg(feature = "rhai")]
 mod script_run;
 #[cfg(feature = "rhai")]
 mod script_testing;

@@ -38,6 +38,7 @@ const FLOORS: [&[&str]; 5] = [
         "outcome",
         "pipeline",
         "record",
+        "record_size",
         "selection",
         "setting",
         "sharing",

@@ -8,6 +8,7 @@ use crate::{
     outcome::Outcome,
     pipeline::StepName,
     record::{CommandRecord, LeftOutBy, StepRecord},
+    record_size::kept_failures,
     step::{CommandEnd, Denied, Failed, FailedCommand, StepResult},
 };
 
@@ -24,6 +25,8 @@ pub(in crate::engine) struct StepEnd {
     /// What left it out, unless that was the embedding program.
     pub(in crate::engine) left_out: Option<LeftOutBy>,
     pub(in crate::engine) commands: Vec<CommandRecord>,
+    /// How many more commands there were than are kept.
+    pub(in crate::engine) omitted_commands: usize,
     /// What failed, the gravest first. Left empty, it is what `error` says.
     pub(in crate::engine) failures: Vec<Failed>,
 }
@@ -37,6 +40,7 @@ impl StepEnd {
             waits: false,
             left_out: None,
             commands: Vec::new(),
+            omitted_commands: 0,
             failures: Vec::new(),
         }
     }
@@ -106,13 +110,16 @@ impl StepEnd {
         let of_reason = |reason: &String| format!("{how}: {reason}");
         let told = self.error.as_ref().map(Error::report);
         let failures = self.all_failures();
+        let (kept, omitted_failures) = kept_failures(failures.iter().map(|it| &it.failure));
         let record = StepRecord {
             name,
             outcome: self.outcome,
             error: told.or_else(|| self.reason.as_ref().map(of_reason)),
             duration: Duration::ZERO,
             commands: self.commands,
-            failures: failures.iter().map(|failed| failed.failure.clone()).collect(),
+            failures: kept,
+            omitted_commands: self.omitted_commands,
+            omitted_failures,
         };
         let sentence = self.error.as_ref().map(|error| error.message().to_owned());
         StepResult {

@@ -36,6 +36,7 @@ use crate::{
     pipeline::Phase,
     process::search_path,
     record::CommandRecord,
+    record_size::KeptCommands,
     request_context::RequestContext,
     step::{
         ApprovalAnswer, Changes, CommandEnd, Denied, DryStage, Effects, FailedCommand, Host,
@@ -46,6 +47,9 @@ use crate::{
 
 /// How many bytes the remembered values of one run may have.
 const REMEMBERED_BYTES_MAX: usize = 64 << 10;
+
+/// How deep they may stand in each other.
+const REMEMBERED_DEPTH_MAX: usize = 64;
 
 /// How long a wait sleeps before it looks at the cancel again.
 const WAIT_SLICE: Duration = Duration::from_millis(20);
@@ -171,14 +175,15 @@ pub(in crate::engine) struct StepHost {
 /// What a step's commands left behind.
 #[derive(Default)]
 pub(super) struct Ran {
-    records: Mutex<Vec<CommandRecord>>,
+    records: Mutex<KeptCommands>,
     cut_short: Mutex<Option<FailedCommand>>,
 }
 
 impl Ran {
-    /// The records of all commands, in the order in which they ended.
-    pub(super) fn records(&self) -> Vec<CommandRecord> {
-        locked(&self.records).clone()
+    /// The records of the commands that are kept, in the order in which they ended, and how many are
+    /// not.
+    pub(super) fn records(&self) -> (Vec<CommandRecord>, usize) {
+        locked(&self.records).all()
     }
 
     /// The last command, if a time limit of the step ended it.
@@ -298,6 +303,11 @@ impl Host for StepHost {
                 "what is to be remembered as `{}` holds a secret, and the record is there for \
                  everybody to read",
                 self.masks.apply(key)
+            )));
+        }
+        if let Some(what) = not_kept(&value, 0) {
+            return Err(Denied::refused(format!(
+                "what is to be remembered as `{key}` holds {what}, which a record cannot keep"
             )));
         }
         let mut remembered = locked(&self.memory.remembered);
@@ -571,6 +581,21 @@ fn quoted_as_needed(word: &str) -> String {
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// What in a value would not be read from a record as it is: JSON has no such numbers, and what reads
+/// it ends where values stand too deep in each other.
+fn not_kept(value: &Value, depth: usize) -> Option<String> {
+    let inner = |value: &Value| not_kept(value, depth + 1);
+    match value {
+        Value::List(_) | Value::Map(_) if depth >= REMEMBERED_DEPTH_MAX => {
+            Some(format!("lists or maps more than {REMEMBERED_DEPTH_MAX} deep in each other"))
+        }
+        Value::Float(number) if !number.is_finite() => Some(format!("the number {number}")),
+        Value::List(list) => list.iter().find_map(inner),
+        Value::Map(map) => map.values().find_map(inner),
+        _ => None,
     }
 }
 

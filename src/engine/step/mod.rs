@@ -446,7 +446,7 @@ impl Steps<'_> {
             Body::Commands(commands) => self.commands(step, commands, &context, &host),
             Body::Function(_) => self.scripts.run(step.name, context, host.clone()),
         };
-        end.commands = host.ran.records();
+        (end.commands, end.omitted_commands) = host.ran.records();
         if end.outcome == Outcome::TimedOut {
             end.name_command(host.ran.cut_short());
         }
