@@ -84,6 +84,7 @@ void tinyci_cancel_trigger(const tinyci_cancel *cancel);
 int32_t tinyci_cancel_level(const tinyci_cancel *cancel);
 void tinyci_cancel_free(tinyci_cancel *cancel);
 tinyci_status tinyci_run_start(const tinyci_engine *engine, const tinyci_selection *selection, const tinyci_cancel *cancel, tinyci_run **out, tinyci_error **err);
+tinyci_status tinyci_steps_start(const tinyci_engine *engine, const char *rev, const char *steps, uint32_t flags, const tinyci_cancel *cancel, tinyci_run **out, tinyci_error **err);
 tinyci_status tinyci_follow_start(const tinyci_engine *engine, const tinyci_selection *selection, const tinyci_cancel *cancel, tinyci_run **out, tinyci_error **err);
 tinyci_status tinyci_run_next(tinyci_run *run, int32_t timeout_ms, tinyci_event **out, tinyci_error **err);
 int32_t tinyci_run_fd(const tinyci_run *run);
@@ -185,3 +186,5 @@ tinyci_status tinyci_forget_all(const tinyci_engine *engine, char **report, tiny
 tinyci_status tinyci_setup_remote(const tinyci_engine *engine, const char *remote, char **changes, tinyci_error **err);
 tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine, const char *remote, char **changes, tinyci_error **err);
 tinyci_status tinyci_merge_results(const tinyci_engine *engine, const char *remote, tinyci_error **err);
+tinyci_status tinyci_artifacts_json(const tinyci_engine *engine, const char *rev, const char *job, const char *paths, char **out, tinyci_error **err);
+tinyci_status tinyci_artifacts_copy(const tinyci_engine *engine, const char *rev, const char *job, const char *paths, const char *dir, uint32_t flags, const tinyci_cancel *cancel, char **report, tinyci_error **err);

@@ -157,6 +157,11 @@
 #define TINYCI_FORMAT_RHAI 2
 
 /**
+ * Leave the export for a day.
+ */
+#define TINYCI_STEPS_KEEP 1
+
+/**
  * It is known which commits are due, and in which order. Comes again when more became due.
  */
 #define TINYCI_EVENT_PLANNED 1
@@ -375,6 +380,11 @@
  * Remove nothing, and tell what would go.
  */
 #define TINYCI_PRUNE_DRY_RUN 1
+
+/**
+ * Replace files that exist.
+ */
+#define TINYCI_ARTIFACTS_FORCE 1
 
 /**
  * A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
@@ -1514,6 +1524,35 @@ tinyci_status tinyci_run_start(const tinyci_engine *engine,
                                tinyci_error **err);
 
 /**
+ * Starts steps of one commit by hand, in an export of their own, until one fails, as
+ * `tinyci run --step` does. Each command comes as OUTPUT before it runs. Conditions leave nothing
+ * out. Nothing is recorded: what the steps came to is in the one record of the run alone.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param steps   The names of the steps, one a line, in the order in which they run: phases and
+ *                hooks, but not `deploy`.
+ * @param flags   0 or `TINYCI_STEPS_KEEP`.
+ * @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags; `TINYCI_UNSUPPORTED` if this process
+ *         ignores SIGCHLD, as `tinyci_run_start`. What keeps the steps from beginning comes out of
+ *         `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names no commit, or one without
+ *         a config; `TINYCI_INVALID_ARG` for a step that its config does not have, and for `deploy`;
+ *         `TINYCI_IO` if the export cannot be written; `TINYCI_CANCELED`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_steps_start(const tinyci_engine *engine,
+                                 const char *rev,
+                                 const char *steps,
+                                 uint32_t flags,
+                                 const tinyci_cancel *cancel,
+                                 tinyci_run **out,
+                                 tinyci_error **err);
+
+/**
  * Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
  * until that run ends or the selected commits have a verdict. Runs nothing itself.
  *
@@ -2408,6 +2447,8 @@ tinyci_status tinyci_plan_json(const tinyci_engine *engine,
 
 /**
  * Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
+ * Each of its `problems` has a `severity`: `error`, or `warning` for what is valid and perhaps not
+ * meant.
  *
  * @param engine  The engine.
  * @param rev     The commit, in any of git's revision syntax.
@@ -2427,7 +2468,7 @@ tinyci_status tinyci_check_json(const tinyci_engine *engine,
 
 /**
  * Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
- * prints.
+ * prints, as `tinyci_check_json` does for a commit.
  *
  * @param engine  Where a script imports from, the engine's path as it was opened, and which
  *                functions it can call.
@@ -3031,6 +3072,61 @@ tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
 tinyci_status tinyci_merge_results(const tinyci_engine *engine,
                                    const char *remote,
                                    tinyci_error **err);
+
+/**
+ * Lists the files that a job kept with `artifact`: what `tinyci artifacts --json` prints. A build
+ * that was removed has no files anymore, which `place` says; its record still lists them.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param job     The job's id; NULL for the newest job of the commit that kept anything.
+ * @param paths   Paths of files or directories and globs, one a line; NULL for everything.
+ * @param out     Where the JSON is stored, one line without its end, to be freed with
+ *                `tinyci_string_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, a commit or job that
+ *         kept nothing, and a path that matches nothing; `TINYCI_INVALID_ARG` for a path that is not
+ *         valid; `TINYCI_GIT` if the records cannot be read.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_artifacts_json(const tinyci_engine *engine,
+                                    const char *rev,
+                                    const char *job,
+                                    const char *paths,
+                                    char **out,
+                                    tinyci_error **err);
+
+/**
+ * Copies files that a job kept to a directory, also from a packed build. Each file is checked
+ * against the record, and written whole or not at all; nothing is written outside the directory.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param job     The job's id; NULL for the newest job of the commit that kept anything.
+ * @param paths   Paths of files or directories and globs, one a line; NULL for everything.
+ * @param dir     The directory, which is made if it does not exist.
+ * @param flags   0 or `TINYCI_ARTIFACTS_FORCE`.
+ * @param cancel  What can stop it from another thread; NULL for nothing.
+ * @param report  Where the list of the copied files is stored, as `tinyci_artifacts_json` has it, to
+ *                be freed with `tinyci_string_free`, or NULL.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; as `tinyci_artifacts_json`, and `TINYCI_NOT_FOUND` if the build was removed;
+ *         `TINYCI_INVALID_ARG` for a file that exists, and for a record whose paths lead elsewhere:
+ *         then nothing is written; `TINYCI_IO` for a file that cannot be read or written, or is not
+ *         what the job kept; `TINYCI_CANCELED`.
+ *
+ * Any thread.
+ */
+tinyci_status tinyci_artifacts_copy(const tinyci_engine *engine,
+                                    const char *rev,
+                                    const char *job,
+                                    const char *paths,
+                                    const char *dir,
+                                    uint32_t flags,
+                                    const tinyci_cancel *cancel,
+                                    char **report,
+                                    tinyci_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -3,7 +3,7 @@
 //! A commit's config is written by whoever pushes it. What a server relies on stands in its own
 //! settings: where an approval is needed, who may give one, and how it is known who gave it.
 
-use crate::deployment::ApprovalProof;
+use crate::{deployment::ApprovalProof, pipeline::is_environment};
 
 /// What `tinyci.approve`, `tinyci.approvers` and `tinyci.fourEyes` say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,9 +24,14 @@ const SWITCHES: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
 impl ApprovalRules {
     /// Takes a value of `tinyci.approve`.
     pub(crate) fn add_environments(&mut self, pattern: &str) -> Option<()> {
-        let of_name = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
-        let beginning = pattern.strip_suffix('*').unwrap_or(pattern);
-        let is_pattern = !pattern.is_empty() && beginning.chars().all(of_name);
+        let is_pattern = match pattern.strip_suffix('*') {
+            Some("") => true,
+            // What begins the name of an environment may end with `.`, which a name does not.
+            Some(beginning) => {
+                is_environment(beginning) || is_environment(&format!("{beginning}x"))
+            }
+            None => is_environment(pattern),
+        };
         self.environments.push(pattern.to_owned());
         (is_pattern && !SWITCHES.contains(&pattern)).then_some(())
     }
@@ -209,7 +214,7 @@ mod tests {
         }
         let lists = |name: &str| ApprovalRules::default().add_environments(name).is_some();
         assert!(lists("*") && lists("prod-*") && lists("eu.west_1"));
-        let refused = ["true", "off", "", "a b", "*x", "!x"];
+        let refused = ["true", "off", "", "a b", "*x", "!x", "-a", "a..b", ".*", "a..*"];
         assert!(refused.iter().all(|pattern| !lists(pattern)));
     }
 

@@ -1,5 +1,7 @@
 //! [`CheckReport`]: what a check of one config found, for people and programs alike.
 
+use std::fmt;
+
 use crate::error::{Error, ErrorKind, Position};
 
 /// What [`Engine::check`](crate::Engine::check) or
@@ -7,11 +9,11 @@ use crate::error::{Error, ErrorKind, Position};
 /// tells it.
 ///
 /// ```
-/// use tinyci::{CheckReport, Engine, Format};
+/// use tinyci::{Engine, Format, Severity};
 ///
-/// let found = Engine::builder(".").check_config("build: 5\n", Format::Yaml, "ci.yml");
-/// let report = CheckReport::new("ci.yml", found)?;
+/// let report = Engine::builder(".").check_config("build: 5\n", Format::Yaml, "ci.yml")?;
 /// assert!(!report.is_valid());
+/// assert_eq!(report.problems[0].severity, Severity::Error);
 /// assert_eq!(report.problems[0].position.map(|at| (at.line, at.column)), Some((1, 8)));
 /// assert!(report.to_json().starts_with(r#"{"v":1,"file":"ci.yml","valid":false,"problems":["#));
 /// # Ok::<(), tinyci::Error>(())
@@ -21,16 +23,16 @@ use crate::error::{Error, ErrorKind, Position};
 pub struct CheckReport {
     /// The config's name, or the revision that holds it.
     pub file: String,
-    /// What is wrong, in the order in which it was found.
+    /// Errors and warnings, in the order of the files and their lines.
     pub problems: Vec<Problem>,
-    /// What is valid and perhaps not meant, in the same order.
-    pub warnings: Vec<Problem>,
 }
 
-/// One thing that is wrong with a config.
+/// One thing that was found in a config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
+    /// Whether it is wrong, or only likely not meant.
+    pub severity: Severity,
     /// The file it is in, where that is one which the config imports.
     pub file: Option<String>,
     /// Where, if it has a place.
@@ -41,63 +43,107 @@ pub struct Problem {
     pub excerpt: Option<String>,
 }
 
+/// How grave a [`Problem`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Wrong: a run of the config fails, or does not do what the config says.
+    Error,
+    /// Valid, and perhaps not meant.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What was found, before it has a report around it.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) severity: Severity,
+    pub(crate) error: Error,
+}
+
+impl Finding {
+    pub(crate) fn error(error: Error) -> Self {
+        Self { severity: Severity::Error, error }
+    }
+
+    pub(crate) fn warning(error: Error) -> Self {
+        Self { severity: Severity::Warning, error }
+    }
+}
+
 impl CheckReport {
-    /// A report of what was found in a config of this name.
-    ///
-    /// # Errors
-    ///
-    /// The first of them that is no problem of the config, but kept it from being read.
-    pub fn new(file: impl Into<String>, found: Vec<Error>) -> Result<Self, Error> {
+    /// A report of what was found in a config of this name. Fails with the first finding that is
+    /// no problem of the config, but kept it from being read.
+    pub(crate) fn new(file: impl Into<String>, found: Vec<Finding>) -> Result<Self, Error> {
         let file = file.into();
-        let problem = |error: Error| match error.kind() {
-            ErrorKind::Config | ErrorKind::Script => Ok(Problem::new(&error, &file)),
-            _ => Err(error),
+        let problem = |it: Finding| match it.error.kind() {
+            ErrorKind::Config | ErrorKind::Script => Ok(Problem::new(&it, &file)),
+            _ => Err(it.error),
         };
         let problems = found.into_iter().map(problem).collect::<Result<_, _>>()?;
-        Ok(Self { file, problems, warnings: Vec::new() })
+        Ok(Self { file, problems })
     }
 
-    /// The same report with what is valid and perhaps not meant.
-    #[must_use]
-    pub fn with_warnings(mut self, found: &[Error]) -> Self {
-        self.warnings = found.iter().map(|error| Problem::new(error, &self.file)).collect();
-        self
-    }
-
-    /// The same for the config of a commit: names say in which commit the files are.
-    ///
-    /// # Errors
-    ///
-    /// As [`new`](CheckReport::new).
-    pub fn of_commit(
-        revision: impl Into<String>,
-        found: Vec<Error>,
-        warnings: &[Error],
+    /// The same where other files are those of a commit: their names say of which.
+    pub(crate) fn in_commit(
+        revision: &str,
+        file: &str,
+        found: Vec<Finding>,
     ) -> Result<Self, Error> {
-        let mut report = Self::new(revision, found)?.with_warnings(warnings);
-        let all = report.problems.iter_mut().chain(&mut report.warnings);
-        for file in all.filter_map(|problem| problem.file.as_mut()) {
-            *file = format!("{}:{file}", report.file);
+        let mut report = Self::new(file, found)?;
+        for file in report.problems.iter_mut().filter_map(|problem| problem.file.as_mut()) {
+            *file = format!("{revision}:{file}");
         }
         Ok(report)
     }
 
     /// True if nothing is wrong. Warnings do not count.
     pub fn is_valid(&self) -> bool {
-        self.problems.is_empty()
+        !self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 }
 
 impl Problem {
-    fn new(error: &Error, file: &str) -> Self {
+    fn new(found: &Finding, file: &str) -> Self {
+        let error = &found.error;
         let path = error.path().map(|path| path.display().to_string());
         // The place stands in front of the message already.
         let excerpt = error.excerpt().map(|it| it.lines().skip(1).collect::<Vec<_>>().join("\n"));
         Self {
+            severity: found.severity,
             file: path.filter(|path| path != file),
             position: error.position(),
             message: error.message().to_owned(),
             excerpt,
+        }
+    }
+}
+
+/// `file:line:column: message`, as far as it has them.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}:")?;
+        }
+        match self.position {
+            Some(at) => write!(f, "{at}: {}", self.message),
+            None if self.file.is_some() => write!(f, " {}", self.message),
+            None => f.write_str(&self.message),
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::{commit::CommitId, outcome::Outcome, pipeline::StepName, record::Left
 pub struct Forecast {
     /// The commit.
     pub commit: CommitId,
-    /// What would become of it: success, skipped, or a failure that needs no command to fail.
-    pub outcome: Outcome,
+    /// What would become of it: success, skipped, or a failure that needs no command to fail. None
+    /// if that is not known, since the forecast of a step [`ends`](StepForecast::ends).
+    pub outcome: Option<Outcome>,
     /// Why, where the steps do not say it: what would be left out and by what, or what is wrong
     /// with its config, of which then only `after_all` would run.
     pub reason: Option<String>,
@@ -30,10 +31,14 @@ pub struct StepForecast {
     pub name: StepName,
     /// How many hooks of the embedding program would be called first. What they do is not known.
     pub host_hooks: usize,
-    /// What would become of it.
-    pub outcome: Outcome,
+    /// What would become of it, unless its forecast [`ends`](Self::ends). The steps that follow
+    /// are then what would be done if it passed.
+    pub outcome: Option<Outcome>,
     /// Why it would be skipped or fail.
     pub reason: Option<String>,
+    /// Why nothing is known from some point on: it depends on what a command prints, which
+    /// `assume` can say, or on what a function gives back; or it would go on for too long.
+    pub ends: Option<String>,
     /// What it would do, in order; of branches that run at once, one after the other.
     pub acts: Vec<Act>,
 }
@@ -72,7 +77,8 @@ pub enum Act {
 pub enum Assumption {
     /// The script does not ask for it, only that the command passed.
     Passed,
-    /// It asks, and nobody knows: it got an empty text. What follows may differ in a run.
+    /// It asks, and nobody knows. Where it only passes the output on, ``⟨output of `command`⟩`` is
+    /// shown; where it looks into it, the forecast of the step ends.
     Unknown,
     /// It asks, and got this text, which the caller assumes.
     Given(String),

@@ -205,18 +205,38 @@ pub(crate) fn interpolate_expressions(
     expressions: &Expressions<'_>,
 ) -> Result<String, Error> {
     fill(&template.text, vars, expressions).map_err(|fault| {
-        let within = position_in(&template.text, fault.offset);
-        let begin = template.position;
-        let position =
-            Position::new(begin.line + within.line - 1, begin.column + within.column - 1);
         Error::new(ErrorKind::Interpolate, fault.message)
             .with_path(config_name)
-            .with_position(position)
+            .with_position(place_of(template, fault.offset))
     })
 }
 
+/// What is wrong with each placeholder of a template that cannot be filled in.
+pub(crate) fn faults_of(
+    template: &Template,
+    vars: &Vars,
+    expressions: &Expressions<'_>,
+) -> Vec<Warning> {
+    let mut faults = Vec::new();
+    let told = fill_or(&template.text, vars, expressions, &mut |fault| {
+        faults.push(fault);
+        Ok(())
+    });
+    // Where one is not closed, nothing tells what comes behind it.
+    faults.extend(told.err());
+    let warning = |it: Fault| Warning::new(it.message, place_of(template, it.offset));
+    faults.into_iter().map(warning).collect()
+}
+
+/// Where a byte of a template stands in its file.
+fn place_of(template: &Template, offset: usize) -> Position {
+    let within = position_in(&template.text, offset);
+    let begin = template.position;
+    Position::new(begin.line + within.line - 1, begin.column + within.column - 1)
+}
+
 impl Pipeline {
-    /// Finds the tags that no run could fill in: the first of each text, with its place. `own` are
+    /// Finds the tags that no run could fill in, with their places. `own` are
     /// the variables that hooks or the builder of an embedding program set. `environment` exists in
     /// the step `deploy` only.
     ///
@@ -260,10 +280,7 @@ impl Pipeline {
         let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
         // What an expression gives is known only when it is asked.
         let given = |expression: &str| judge(expression, &vars).map(|()| "x".to_owned());
-        let fill = |text| interpolate_expressions(text, &vars, &self.name, &given);
-        let faults = texts.filter_map(|text| fill(text).err());
-        let place = |error: &Error| error.position().unwrap_or(Position::new(1, 1));
-        faults.map(|error| Warning::new(error.message(), place(&error))).collect()
+        texts.flat_map(|text| faults_of(text, &vars, &given)).collect()
     }
 }
 
@@ -274,6 +291,16 @@ struct Fault {
 }
 
 fn fill(template: &str, vars: &Vars, expressions: &Expressions<'_>) -> Result<String, Fault> {
+    fill_or(template, vars, expressions, &mut Err)
+}
+
+/// The same, where `tell` says whether a placeholder that has no value ends it.
+fn fill_or(
+    template: &str,
+    vars: &Vars,
+    expressions: &Expressions<'_>,
+    tell: &mut dyn FnMut(Fault) -> Result<(), Fault>,
+) -> Result<String, Fault> {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((text, tag)) = rest.split_once("<%") {
@@ -286,7 +313,10 @@ fn fill(template: &str, vars: &Vars, expressions: &Expressions<'_>) -> Result<St
         }
         let fault = |message| Fault { offset, message };
         let (inside, behind) = split_tag(tag).map_err(fault)?;
-        filled.push_str(&value(inside.trim(), vars, expressions).map_err(fault)?);
+        match value(inside.trim(), vars, expressions) {
+            Ok(value) => filled.push_str(&value),
+            Err(message) => tell(fault(message))?,
+        }
         rest = behind;
     }
     filled.push_str(rest);

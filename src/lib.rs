@@ -95,6 +95,7 @@ mod secret_dir;
 mod selection;
 mod setting;
 mod sharing;
+mod shell_text;
 mod signatures;
 mod status;
 mod step;
@@ -117,7 +118,7 @@ pub use crate::{
     artifact_writer::ArtifactWriter,
     bytes::{parse_bytes, show_bytes},
     cancel::{CancelToken, CancelView},
-    check_report::{CheckReport, Problem},
+    check_report::{CheckReport, Problem, Severity},
     clock::log_prefix,
     commit::{Commit, CommitId, Text, TreeId},
     compact::{CompactOptions, Compacted, Compaction},

@@ -244,8 +244,9 @@ pub struct Step {
 /// `changed`, which is asked first, the phase counts as passed; any other makes the commit
 /// `skipped`. A false one of a hook leaves out that hook alone.
 ///
-/// Each is a list of globs, one of which must match; `!glob` takes matches away. `*` stands for
-/// any letters; in `changed`, whose globs are over paths, only `**` crosses `/`.
+/// Each is a list of globs, one of which must match; `!glob` takes matches away. Those of `changed` are
+/// over paths and read as in `.gitignore`; in the others `*` stands for any letters. None of them is one
+/// that can never match: see [`globs`](crate::guide::globs).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct When {

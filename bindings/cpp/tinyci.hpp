@@ -124,6 +124,8 @@ enum class format : std::int32_t {
 /// For engine::results: every attempt of a commit, not only the one that its verdict rests on.
 inline constexpr std::uint32_t results_all_attempts = TINYCI_RESULTS_ALL_ATTEMPTS;
 /// For engine::install: have pushes to the refs that hold verdicts refused.
+inline constexpr std::uint32_t artifacts_force = TINYCI_ARTIFACTS_FORCE;
+inline constexpr std::uint32_t steps_keep = TINYCI_STEPS_KEEP;
 inline constexpr std::uint32_t install_hide_refs = TINYCI_INSTALL_HIDE_REFS;
 /// For engine::install: even into a folder that other repositories use too.
 inline constexpr std::uint32_t install_shared_hooks = TINYCI_INSTALL_SHARED_HOOKS;
@@ -295,6 +297,13 @@ inline const char *text(const std::filesystem::path &it) { return text(it.native
 
 /// The same, where an empty text stands for none.
 inline const char *optional_text(const std::string &it) { return it.empty() ? nullptr : text(it); }
+
+/// One a line.
+inline std::string lines(const std::vector<std::string> &all) {
+    std::string text;
+    for (const std::string &one : all) text += one + "\n";
+    return text;
+}
 
 /// Calls a function whose last parameter is `err`, which is left out here.
 template <class Function, class... Arguments>
@@ -1485,6 +1494,14 @@ public:
     tinyci::run follow(const selection &which = {}, const cancel_token &cancel = {}) const {
         return start(cancel, tinyci_follow_start, which.handle_.get());
     }
+    /// Starts steps of one commit by hand, in an export of their own until one fails. Each command
+    /// comes as output before it runs. Nothing is recorded; the run's one record says how the steps
+    /// ended. The flags are 0 or `steps_keep`, which leaves the export for a day.
+    tinyci::run run_step(const std::string &revision, const std::vector<std::string> &steps,
+                         std::uint32_t flags = 0, const cancel_token &cancel = {}) const {
+        const std::string names = detail::lines(steps);
+        return start(cancel, tinyci_steps_start, detail::text(revision), detail::text(names), flags);
+    }
     /// Starts a deployment; without an environment, to the plan's that the request has, else to
     /// `production`. Nobody is asked whether it may begin: show a plan first. What keeps it from
     /// beginning is thrown when its first event is pulled.
@@ -1582,6 +1599,24 @@ public:
         detail::call(tinyci_export_commit, handle_.get(), detail::text(revision),
                      detail::text(folder), cancel.handle_.get());
     }
+    /// The files that a job kept, or those of them at these paths, directories and globs. Without a
+    /// job's id, of the newest job that kept any.
+    value artifacts(const std::string &revision, const std::vector<std::string> &paths = {},
+                    const std::string &job = "") const {
+        const std::string wanted = detail::lines(paths);
+        return report(tinyci_artifacts_json, detail::text(revision), detail::optional_text(job),
+                      detail::optional_text(wanted));
+    }
+    /// Copies such files to a folder, each checked against the record. The flags are 0 or
+    /// `artifacts_force`, which replaces files that exist. Gives the list of what was copied.
+    value copy_artifacts(const std::string &revision, const std::filesystem::path &folder,
+                         const std::vector<std::string> &paths = {}, const std::string &job = "",
+                         std::uint32_t flags = 0, const cancel_token &cancel = {}) const {
+        const std::string wanted = detail::lines(paths);
+        return report(tinyci_artifacts_copy, detail::text(revision), detail::optional_text(job),
+                      detail::optional_text(wanted), detail::text(folder), flags,
+                      cancel.handle_.get());
+    }
     /// Installs the git hook that runs what is pushed, with a sum of `install_*`. Gives lines that
     /// a person should see.
     std::string install(const std::string &command = "tinyci", std::uint32_t flags = 0) const {
@@ -1593,8 +1628,7 @@ public:
     /// ids. Gives what was packed; its `not_removed` names what was not.
     value compact(std::size_t newest, const std::vector<std::string> &leave = {},
                   const cancel_token &cancel = {}) const {
-        std::string lines;
-        for (const std::string &one : leave) lines += one + "\n";
+        const std::string lines = detail::lines(leave);
         return report(tinyci_compact, newest, detail::text(lines), cancel.handle_.get());
     }
     /// Takes a commit's verdict away, so that it is due again. False where it had none.

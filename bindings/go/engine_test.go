@@ -172,7 +172,8 @@ func TestReportsAreGosOwnValues(t *testing.T) {
 		t.Errorf("%+v %v", valid, err)
 	}
 	invalid, err := engine.CheckText("build: [", tinyci.YAML, "draft.yml")
-	if err != nil || invalid.Valid || invalid.Problems[0].Line == 0 || invalid.Problems[0].Message == "" {
+	if err != nil || invalid.Valid || invalid.Problems[0].Line == 0 || invalid.Problems[0].Message == "" ||
+		invalid.Problems[0].Severity != "error" {
 		t.Errorf("%+v %v", invalid, err)
 	}
 	if _, err = engine.Check("no-such-thing"); !errors.Is(err, tinyci.ErrNotFound) {
@@ -347,6 +348,56 @@ func TestCommitsAreCanceledAndSkippedByName(t *testing.T) {
 	for run.Next() {
 	}
 	check(t, "outcome", run.Records()[0].Outcome, tinyci.Skipped)
+}
+
+func TestArtifactsAreListedAndCopied(t *testing.T) {
+	repo := with(t, "build: ':'\n")
+	repo.git("rm", "-q", ".tinyci.yml")
+	repo.commit(".tinyci.rhai", `fn build() { sh("mkdir d; echo a > d/a; echo b > d/b"); artifact("d"); }`)
+	engine := repo.open()
+	if _, err := engine.Artifacts("HEAD", tinyci.ArtifactQuery{}); err == nil {
+		t.Error("nothing was kept yet")
+	}
+	run := engine.Run(context.Background(), tinyci.Selection{Revisions: []string{"HEAD"}})
+	for run.Next() {
+	}
+	kept, err := engine.Artifacts("HEAD", tinyci.ArtifactQuery{})
+	if err != nil || len(kept.Artifacts) != 2 || kept.Artifacts[0].Path != "d/a" {
+		t.Fatalf("%v %v", kept, err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	some := tinyci.ArtifactQuery{Job: kept.JobID, Paths: []string{"d/b"}}
+	copied, err := engine.CopyArtifacts(context.Background(), "HEAD", out, some)
+	if err != nil || len(copied.Artifacts) != 1 || !exists(filepath.Join(out, "d/b")) {
+		t.Fatalf("%v %v", copied, err)
+	}
+	if _, err := engine.CopyArtifacts(context.Background(), "HEAD", out, tinyci.ArtifactQuery{}); err == nil {
+		t.Error("a file that exists was replaced")
+	}
+	if _, err := engine.CopyArtifacts(context.Background(), "HEAD", out, tinyci.ArtifactQuery{Force: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAStepIsRunByHand(t *testing.T) {
+	repo := with(t, "build: echo built\ntest: 'false'\n")
+	engine := repo.open()
+	for _, run := range []*tinyci.Run{
+		engine.RunStep(context.Background(), "HEAD", "build", "test"),
+		engine.RunStepKeeping(context.Background(), "HEAD", "test"),
+	} {
+		for run.Next() {
+		}
+		check(t, "outcome", run.Records()[0].Outcome, tinyci.Failure)
+	}
+	commits, _ := engine.Scan(tinyci.Pending)
+	check(t, "commits that are due", len(commits), 1)
+	refused := engine.RunStep(context.Background(), "HEAD", "deploy")
+	for refused.Next() {
+	}
+	if refused.Err() == nil {
+		t.Error("deploy was run by hand")
+	}
 }
 
 func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {

@@ -46,14 +46,16 @@ type Check struct {
 	File string
 	// Valid tells whether it can be run.
 	Valid bool
-	// Problems are what is wrong with it.
+	// Problems are what is wrong with it, and what is valid and perhaps not meant.
 	Problems []Problem
 	// JSON is all of it, as `tinyci check --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// A Problem is something that is wrong with a config.
+// A Problem is something that is wrong with a config, or perhaps not meant.
 type Problem struct {
+	// Severity is "error", or "warning" where the config is valid all the same.
+	Severity string
 	// File is where; "" where it is about no file.
 	File string
 	// Line and Column are where in it, from 1; 0 where there is no position.

@@ -270,6 +270,11 @@ export class Engine implements AsyncDisposable {
   readonly path: string;
   /** Starts a run. It goes on as far as its events are iterated. */
   run(selected?: string | string[] | RunOptions): Run;
+  /**
+   * Starts steps of one commit by hand, in an export of their own until one fails. Each command comes
+   * as `output` before it runs. Nothing is recorded; `keep` leaves the export for a day.
+   */
+  runStep(revision: string, steps: string | string[], options?: { keep?: boolean; signal?: AbortSignal }): Run;
   /** Follows a run of another process: what it writes comes as `output`. Runs nothing itself. */
   follow(selected?: string | string[] | RunOptions): Run;
   /**
@@ -317,6 +322,14 @@ export class Engine implements AsyncDisposable {
   mergeResults(remote?: string): Promise<boolean>;
   /** Writes a commit's tree to a folder, which must not exist or be empty. */
   export(revision: string, dir: Path, options?: { signal?: AbortSignal }): Promise<void>;
+  /** The files that a job kept: what `tinyci artifacts --json` prints. Without a job, of the newest that kept any. */
+  artifacts(revision: string, options?: { job?: string; paths?: string | string[] }): Promise<any>;
+  /** Copies such files to a directory, each checked against the record. Gives the list of what was copied. */
+  copyArtifacts(
+    revision: string,
+    dir: Path,
+    options?: { job?: string; paths?: string | string[]; force?: boolean; signal?: AbortSignal },
+  ): Promise<any>;
   /** Installs the git hook that runs what is pushed. Gives lines that a person should see. */
   install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean; adoptBuilds?: boolean }): Promise<string[]>;
   /** Takes the hook out again. */

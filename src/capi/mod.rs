@@ -12,6 +12,7 @@
 #![expect(unreachable_pub, reason = "C reaches them by their symbols, cbindgen by this word")]
 
 mod acts;
+mod artifacts;
 mod ask;
 mod bell;
 mod cancel;

@@ -13,7 +13,7 @@ use super::{
     status::{TINYCI_OK, tinyci_status},
     text::{CText, c_text, lines},
 };
-use crate::{CheckReport, Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
+use crate::{Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
 use crate::{Forecast, Plan, Target};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
@@ -67,6 +67,8 @@ fn forecast(engine: &Engine, plan: &Plan, revision: &str) -> Result<Forecast, Er
 }
 
 /// Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
+/// Each of its `problems` has a `severity`: `error`, or `warning` for what is valid and perhaps not
+/// meant.
 ///
 /// @param engine  The engine.
 /// @param rev     The commit, in any of git's revision syntax.
@@ -86,15 +88,12 @@ pub extern "C" fn tinyci_check_json(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
-        let rev = rev.required("rev")?;
-        let found = opened.engine.check(rev)?;
-        let warnings = opened.engine.check_warnings(rev)?;
-        Ok(c_text(&CheckReport::of_commit(rev, found, &warnings)?.to_json()))
+        Ok(c_text(&opened.engine.check(rev.required("rev")?)?.to_json()))
     })
 }
 
 /// Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
-/// prints.
+/// prints, as `tinyci_check_json` does for a commit.
 ///
 /// @param engine  Where a script imports from, the engine's path as it was opened, and which
 ///                functions it can call.
@@ -123,9 +122,7 @@ pub extern "C" fn tinyci_check_text_json(
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
         let builder = opened.builder_with_functions();
-        let found = builder.check_config(text, format, name);
-        let warnings = builder.config_warnings(text, format, name);
-        Ok(c_text(&CheckReport::new(name, found)?.with_warnings(&warnings).to_json()))
+        Ok(c_text(&builder.check_config(text, format, name)?.to_json()))
     })
 }
 

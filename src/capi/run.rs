@@ -22,9 +22,9 @@ use super::{
     records::tinyci_records,
     selection::tinyci_selection,
     status::tinyci_status,
-    text::c_text,
+    text::{CText, c_text},
 };
-use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection};
+use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection, StepOptions};
 
 /// How much longer than its commands' grace a run that is freed may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -216,6 +216,54 @@ pub(super) fn started(
         work(&engine, cancel, observer)
     };
     Ok(tinyci_run::new(Running::start(cancel, grace, queue, Box::new(work))?))
+}
+
+/// Leave the export for a day.
+pub const TINYCI_STEPS_KEEP: u32 = 1;
+
+/// Starts steps of one commit by hand, in an export of their own, until one fails, as
+/// `tinyci run --step` does. Each command comes as OUTPUT before it runs. Conditions leave nothing
+/// out. Nothing is recorded: what the steps came to is in the one record of the run alone.
+///
+/// @param engine  The engine.
+/// @param rev     The commit, in any of git's revision syntax.
+/// @param steps   The names of the steps, one a line, in the order in which they run: phases and
+///                hooks, but not `deploy`.
+/// @param flags   0 or `TINYCI_STEPS_KEEP`.
+/// @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
+/// @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags; `TINYCI_UNSUPPORTED` if this process
+///         ignores SIGCHLD, as `tinyci_run_start`. What keeps the steps from beginning comes out of
+///         `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names no commit, or one without
+///         a config; `TINYCI_INVALID_ARG` for a step that its config does not have, and for `deploy`;
+///         `TINYCI_IO` if the export cannot be written; `TINYCI_CANCELED`.
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_steps_start(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    steps: CText<'_>,
+    flags: u32,
+    cancel: Option<&tinyci_cancel>,
+    out: Option<&mut MaybeUninit<*mut tinyci_run>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        if flags & !TINYCI_STEPS_KEEP != 0 {
+            let message = format!("{flags} is neither 0 nor TINYCI_STEPS_KEEP");
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+        let options = StepOptions::new(rev.required("rev")?).keep(flags & TINYCI_STEPS_KEEP != 0);
+        let names = steps.required("steps")?.lines().filter(|name| !name.is_empty());
+        let options = names.fold(options, StepOptions::step);
+        started(opened, optional(cancel)?, move |engine, cancel, observer| {
+            let mut observer = |event: &Event| observer(event);
+            let summary = engine.run_step(&options, cancel, &mut observer)?;
+            Ok(Found::Records(summary.records))
+        })
+    })
 }
 
 /// Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,

@@ -35,7 +35,7 @@ pub(crate) fn each_packed(
         true => Error::new(ErrorKind::Canceled, "canceled while artifacts were read"),
         false => Error::io("read the archive", &path, source),
     };
-    let [_, kept] = ArtifactStore::names();
+    let [_, kept, _] = ArtifactStore::names();
     let top = Path::new(build.name()).join(kept);
     let mut wanted = artifacts.iter().peekable();
     let mut tar = open(build, cancel).map_err(failed)?;
@@ -66,7 +66,7 @@ pub(crate) fn each_packed(
 
 /// The list of all that a job kept, of this blob id; none if the archive has no such list.
 pub(crate) fn packed_list(build: &Build, id: &str) -> Option<Vec<Artifact>> {
-    let [list, _] = ArtifactStore::names();
+    let [list, ..] = ArtifactStore::names();
     let path = Path::new(build.name()).join(list);
     let never = CancelView::new(&CancelToken::new(), 1);
     let mut tar = open(build, &never).ok()?;

@@ -246,7 +246,10 @@ impl Pipeline {
     /// run it as it is.
     fn pieces<'a>(&self, template: &'a Template) -> Result<Vec<Piece<'a>>, Error> {
         pieces(&template.text).ok_or_else(|| {
-            self.fault(template.position, "the tag in this text is not closed by `%>`")
+            self.fault(
+                template.position,
+                "a tag in this text is not closed, or is none; `<%%` stands for `<%`",
+            )
         })
     }
 
@@ -517,7 +520,7 @@ mod tests {
         for broken in ["a <%= commit", "a <% puts 1 %>", "<%= a <%= commit %>"] {
             let config = format!("build: make\ntest: '{broken}'\n");
             let error = Pipeline::parse(&config, Format::Yaml, "f").unwrap().to_rhai().unwrap_err();
-            assert!(error.to_string().starts_with("f:2:7: the tag"), "{broken}: {error}");
+            assert!(error.to_string().starts_with("f:2:8: a tag"), "{broken}: {error}");
         }
     }
 

@@ -2,10 +2,11 @@
 
 use super::{
     document::{Document, Node, Value},
-    when::{texts, unexpected},
+    when::{globs, texts, unexpected},
 };
 use crate::{
     error::Error,
+    glob::{Names, names_fault},
     pipeline::{DeployRules, ENVIRONMENT_NAME, is_environment},
 };
 
@@ -15,7 +16,10 @@ pub(super) fn rules(document: &Document<'_>, body: &Node) -> Result<DeployRules,
     let Value::Mapping(entries) = &body.value else { return Ok(rules) };
     for (key, value) in entries {
         match key.text() {
-            Some("branch") => rules.branch = texts(document, value, "a branch or a list of them")?,
+            Some("branch") => {
+                let judge = |globs: &[String]| names_fault(Names::Branches, globs);
+                rules.branch = globs(document, value, "a branch or a list of them", judge)?;
+            }
             Some("environment") => rules.environment = environments(document, value)?,
             Some("approve") => rules.approve = truth(document, value)?,
             Some("auto") => rules.auto = truth(document, value)?,

@@ -1,7 +1,12 @@
 //! The keys of a phase's mapping that say when it runs, how often, and with which secrets.
 
 use super::document::{Document, Node, Value};
-use crate::{error::Error, pipeline::When, suggestion::did_you_mean};
+use crate::{
+    error::Error,
+    glob::{GlobFault, Names, PathGlobs, names_fault},
+    pipeline::When,
+    suggestion::did_you_mean,
+};
 
 /// Attempts beyond this are slips.
 const RETRIES_MAX: u32 = 1_000;
@@ -43,9 +48,31 @@ fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<Whe
         if !list.is_empty() {
             return Err(document.error(key, format!("`{name}` stands here twice")));
         }
-        *list = texts(document, value, "a glob or a list of globs")?;
+        let judge = match name {
+            "branch" => |globs: &[String]| names_fault(Names::Branches, globs),
+            "tag" => |globs: &[String]| names_fault(Names::Tags, globs),
+            "changed" => |globs: &[String]| PathGlobs::new(globs).err(),
+            _ => |globs: &[String]| names_fault(Names::Messages, globs),
+        };
+        *list = globs(document, value, "a glob or a list of globs", judge)?;
     }
     Ok(when)
+}
+
+/// A glob, or a list of them, each of which can match.
+pub(super) fn globs(
+    document: &Document<'_>,
+    node: &Node,
+    wanted: &str,
+    judge: fn(&[String]) -> Option<GlobFault>,
+) -> Result<Vec<String>, Error> {
+    let globs = texts(document, node, wanted)?;
+    let Some(fault) = judge(&globs) else { return Ok(globs) };
+    let at = match &node.value {
+        Value::List(nodes) => nodes.get(fault.index).unwrap_or(node),
+        _ => node,
+    };
+    Err(document.error(at, fault.message))
 }
 
 fn not_a_condition(name: &str, keys: &[&str]) -> String {

@@ -6,6 +6,7 @@ use super::{
     handle::{Engine, Shared, on_big_thread},
 };
 use crate::{
+    check_report::{CheckReport, Finding},
     error::{Error, ErrorKind},
     pipeline::{Format, Pipeline, Warning},
 };
@@ -16,110 +17,101 @@ impl EngineBuilder {
     /// A script's imports are read below the builder's path, which need not be a repository. All
     /// of it is looked at, whatever a run would come to: functions that do not exist or take other
     /// arguments (those lent by [`function`](EngineBuilder::function) are known), members that
-    /// `ctx` does not have, misspelled phases and options, and what the language takes without a
-    /// word and means otherwise than people do. In YAML it finds what
+    /// `ctx` does not have, misspelled phases, constants and options, and what the language takes
+    /// without a word and means otherwise than people do. In YAML it finds what
     /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
     /// wrong with the expressions in tags.
     ///
+    /// What is valid and perhaps not meant is a [`Warning`](crate::Severity::Warning): build and
+    /// test that can never run for one and the same ref, a placeholder `tag` where no condition
+    /// asks for a tag, the first place of a script that reads the branch or the tags, so that its
+    /// verdict holds for one ref, and a shell text of several lines that goes on after a command
+    /// that failed.
+    ///
     /// A script whose name ends with `.test.rhai` is one of tests, which have `t` and no phases.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where what a script imports cannot be read,
+    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without.
     ///
     /// ```
     /// use tinyci::{Engine, Format};
     ///
     /// let script = "fn build(ctx) {\n    sh(`make ${ctx.sah}`);\n}\n";
-    /// let found = Engine::builder(".").check_config(script, Format::Rhai, ".tinyci.rhai");
     /// # if cfg!(feature = "rhai") {
-    /// assert_eq!(
-    ///     found[0].to_string(),
-    ///     ".tinyci.rhai:2:20: `ctx` has nothing called `sah`; did you mean `sha`?"
-    /// );
+    /// let report = Engine::builder(".").check_config(script, Format::Rhai, ".tinyci.rhai")?;
+    /// let found = report.problems[0].to_string();
+    /// assert_eq!(found, "2:20: `ctx` has nothing called `sah`; did you mean `sha`?");
     /// # }
+    /// # Ok::<(), tinyci::Error>(())
     /// ```
-    pub fn check_config(&self, text: impl AsRef<[u8]>, format: Format, name: &str) -> Vec<Error> {
-        let text = text.as_ref();
-        let found = on_big_thread("tinyci check", || {
-            Ok(match format {
-                Format::Yaml => check_yaml(text, name, &self.options),
-                Format::Rhai => scripts::in_folder(text, name, self),
-            })
-        });
-        found.unwrap_or_else(|error| vec![error])
-    }
-}
-
-impl EngineBuilder {
-    /// Finds what is valid in a config and perhaps not meant: build and test that can never run for
-    /// one and the same ref, a placeholder `tag` where no condition asks for a tag, and the first
-    /// place of a script that reads the branch or the tags, so that its verdict holds for one ref.
-    ///
-    /// None for a config that [`check_config`](EngineBuilder::check_config) cannot read.
-    ///
-    /// ```
-    /// use tinyci::{Engine, Format};
-    ///
-    /// let config = "build: {run: make, when: {branch: main}}\ntest: {run: a, when: {branch: dev}}\n";
-    /// let found = Engine::builder(".").config_warnings(config, Format::Yaml, ".tinyci.yml");
-    /// assert!(found[0].message().starts_with("build and test can never run"));
-    /// ```
-    pub fn config_warnings(
+    pub fn check_config(
         &self,
         text: impl AsRef<[u8]>,
         format: Format,
         name: &str,
-    ) -> Vec<Error> {
+    ) -> Result<CheckReport, Error> {
         let text = text.as_ref();
-        let found = on_big_thread("tinyci check", || {
-            Ok(match format {
-                Format::Yaml => yaml_warnings(text, name),
-                Format::Rhai => scripts::warnings_in_folder(text, name, self),
-            })
-        });
-        found.unwrap_or_default()
+        on_big_thread("tinyci check", || {
+            let found = match format {
+                Format::Yaml => check_yaml(text, name, &self.options),
+                Format::Rhai => scripts::in_folder(text, name, self),
+            };
+            CheckReport::new(name, found)
+        })
     }
 }
 
 impl Engine {
-    /// Finds what is valid in the config of a commit and perhaps not meant, as
-    /// [`EngineBuilder::config_warnings`] does for one that is not committed yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Engine::check).
-    pub fn check_warnings(&self, revision: &str) -> Result<Vec<Error>, Error> {
-        on_big_thread("tinyci check", || {
-            let repo = self.shared.repo()?;
-            let commit = repo.resolve(revision)?;
-            let config = match repo.needed_config(commit) {
-                Ok(config) => config,
-                Err(error) if error.kind() == ErrorKind::Config => return Ok(Vec::new()),
-                Err(error) => return Err(error),
-            };
-            let (file, options) = ((config.name, &*config.bytes), &self.shared.options);
-            Ok(match config.format {
-                Format::Yaml => yaml_warnings(&config.bytes, config.name),
-                Format::Rhai => scripts::warnings_in_commit(file, &repo, commit, options),
-            })
-        })
-    }
-
     /// Finds what is wrong with the config of a commit without running anything, as
     /// [`EngineBuilder::check_config`] does for one that is not committed yet.
     ///
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
-    /// config, [`Git`](ErrorKind::Git) where the repository cannot be read.
-    pub fn check(&self, revision: &str) -> Result<Vec<Error>, Error> {
-        on_big_thread("tinyci check", || check_commit(&self.shared, revision))
+    /// config, [`Git`](ErrorKind::Git) where the repository cannot be read,
+    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without.
+    pub fn check(&self, revision: &str) -> Result<CheckReport, Error> {
+        on_big_thread("tinyci check", || {
+            let found = check_commit(&self.shared, revision)?;
+            CheckReport::in_commit(revision, revision, found)
+        })
+    }
+
+    /// Finds what is wrong with a config that might take the place of a commit's: what a script
+    /// imports is read from the commit. `name` is what the report calls it.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Engine::check), but that the commit needs no config.
+    pub fn check_text(
+        &self,
+        revision: &str,
+        text: impl AsRef<[u8]>,
+        format: Format,
+        name: &str,
+    ) -> Result<CheckReport, Error> {
+        let text = text.as_ref();
+        on_big_thread("tinyci check", || {
+            let repo = self.shared.repo()?;
+            let commit = repo.resolve(revision)?;
+            let options = &self.shared.options;
+            let found = match format {
+                Format::Yaml => check_yaml(text, name, options),
+                Format::Rhai => scripts::in_commit((name, text), &repo, commit, options),
+            };
+            CheckReport::in_commit(revision, name, found)
+        })
     }
 }
 
-fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Error>, Error> {
+fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Finding>, Error> {
     let repo = shared.repo()?;
     let commit = repo.resolve(revision)?;
     let config = match repo.needed_config(commit) {
         Ok(config) => config,
-        Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![error]),
+        Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![Finding::error(error)]),
         Err(error) => return Err(error),
     };
     let options = &shared.options;
@@ -129,42 +121,50 @@ fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Error>, Error> {
     })
 }
 
-fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Error> {
+fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Finding> {
     let pipeline = match Pipeline::parse(text, Format::Yaml, name) {
         Ok(pipeline) => pipeline,
-        Err(error) => return vec![error],
+        Err(error) => return vec![Finding::error(error)],
     };
-    let found = scripts::in_tags(&pipeline, options).into_iter().chain(pipeline.warnings);
-    found.map(|it| located(it, name)).collect()
+    let errors = scripts::in_tags(&pipeline, options);
+    let errors =
+        errors.iter().chain(&pipeline.warnings).map(|it| Finding::error(located(it, name)));
+    let warnings = check_warnings::of_pipeline(&pipeline);
+    let warnings = warnings.iter().map(|it| Finding::warning(located(it, name)));
+    let mut found: Vec<Finding> = errors.chain(warnings).collect();
+    found.sort_by_key(|it| it.error.position().map(|at| (at.line, at.column)));
+    found
 }
 
-fn yaml_warnings(text: &[u8], name: &str) -> Vec<Error> {
-    let pipeline = Pipeline::parse(text, Format::Yaml, name);
-    let found = pipeline.map(|it| check_warnings::of_pipeline(&it)).unwrap_or_default();
-    found.into_iter().map(|it| located(it, name)).collect()
-}
-
-fn located(it: Warning, name: &str) -> Error {
-    Error::new(ErrorKind::Config, it.message).with_path(name).with_position(it.position)
+fn located(it: &Warning, name: &str) -> Error {
+    Error::new(ErrorKind::Config, &*it.message).with_path(name).with_position(it.position)
 }
 
 #[cfg(feature = "rhai")]
 mod scripts {
     //! Scripts, with the files that they import, and expressions in the tags of YAML.
 
-    use super::{EngineBuilder, Error, Options, Pipeline, Warning, folder::Folder};
-    use crate::{commit::CommitId, engine::scripts::CommitTree, repo::Repo, script};
+    use super::{EngineBuilder, Finding, Options, Pipeline, Warning, folder::Folder};
+    use crate::{
+        commit::CommitId,
+        engine::scripts::CommitTree,
+        repo::Repo,
+        script::{self, Tree},
+    };
 
     /// What the names of scripts end with that test a pipeline.
     const TESTS_SUFFIX: &str = ".test.rhai";
 
-    pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Error> {
-        let (folder, options) = (Folder::new(&builder.path), &builder.options);
+    pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Finding> {
+        check(text, name, &Folder::new(&builder.path), &builder.options)
+    }
+
+    fn check(text: &[u8], name: &str, tree: &dyn Tree, options: &Options) -> Vec<Finding> {
         let check = match name.ends_with(TESTS_SUFFIX) {
             true => script::check_tests,
             false => script::check,
         };
-        check(text, name, &folder, &options.functions, &options.vars)
+        check(text, name, tree, &options.functions, &options.vars)
     }
 
     pub(super) fn in_commit(
@@ -172,32 +172,8 @@ mod scripts {
         repo: &Repo,
         id: CommitId,
         options: &Options,
-    ) -> Vec<Error> {
-        let tree = CommitTree { repo, id };
-        script::check(text, name, &tree, &options.functions, &options.vars)
-    }
-
-    pub(super) fn warnings_in_folder(
-        text: &[u8],
-        name: &str,
-        builder: &EngineBuilder,
-    ) -> Vec<Error> {
-        match name.ends_with(TESTS_SUFFIX) {
-            true => Vec::new(),
-            false => {
-                let folder = Folder::new(&builder.path);
-                script::warnings(text, name, &folder, &builder.options.functions)
-            }
-        }
-    }
-
-    pub(super) fn warnings_in_commit(
-        (name, text): (&str, &[u8]),
-        repo: &Repo,
-        id: CommitId,
-        options: &Options,
-    ) -> Vec<Error> {
-        script::warnings(text, name, &CommitTree { repo, id }, &options.functions)
+    ) -> Vec<Finding> {
+        check(text, name, &CommitTree { repo, id }, options)
     }
 
     pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
@@ -210,12 +186,12 @@ mod scripts {
 mod scripts {
     //! What is said of scripts by a program that cannot read them.
 
-    use super::{EngineBuilder, Error, ErrorKind, Options, Pipeline, Warning};
+    use super::{EngineBuilder, Error, ErrorKind, Finding, Options, Pipeline, Warning};
     use crate::{commit::CommitId, repo::Repo};
 
-    pub(super) fn in_folder(_: &[u8], name: &str, _: &EngineBuilder) -> Vec<Error> {
+    pub(super) fn in_folder(_: &[u8], name: &str, _: &EngineBuilder) -> Vec<Finding> {
         let message = "this program was built without the feature `rhai` and reads no scripts";
-        vec![Error::new(ErrorKind::Unsupported, message).with_path(name)]
+        vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
     }
 
     pub(super) fn in_commit(
@@ -223,22 +199,9 @@ mod scripts {
         _: &Repo,
         _: CommitId,
         _: &Options,
-    ) -> Vec<Error> {
+    ) -> Vec<Finding> {
         let message = "this program was built without the feature `rhai` and reads no scripts";
-        vec![Error::new(ErrorKind::Unsupported, message).with_path(name)]
-    }
-
-    pub(super) fn warnings_in_folder(_: &[u8], _: &str, _: &EngineBuilder) -> Vec<Error> {
-        Vec::new()
-    }
-
-    pub(super) fn warnings_in_commit(
-        _: (&str, &[u8]),
-        _: &Repo,
-        _: CommitId,
-        _: &Options,
-    ) -> Vec<Error> {
-        Vec::new()
+        vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
     }
 
     pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {

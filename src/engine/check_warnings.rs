@@ -6,13 +6,16 @@ use crate::{
     error::Position,
     glob,
     interpolate::names_tag,
-    pipeline::{Phase, Pipeline, Step, Warning},
+    pipeline::{Phase, Pipeline, Step, Template, Warning},
+    shell_text,
 };
 
 /// What a pipeline in YAML says that is perhaps not meant, in the order of its lines.
 pub(super) fn of_pipeline(pipeline: &Pipeline) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = never_together(pipeline).into_iter().collect();
     warnings.extend(pipeline.steps().filter_map(|step| tag_without_condition(pipeline, step)));
+    let commands = pipeline.steps().flat_map(Step::commands);
+    warnings.extend(commands.filter_map(goes_on_after_failure));
     warnings.sort_by_key(|warning| (warning.position.line, warning.position.column));
     warnings
 }
@@ -54,6 +57,16 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
         step.name
     );
     Some(Warning::new(message, named.position))
+}
+
+/// A command of several lines that goes on after one that failed.
+fn goes_on_after_failure(command: &Template) -> Option<Warning> {
+    let lost = shell_text::lost_failure(&command.text)?;
+    let message = format!(
+        "if `{lost}` fails, the next line runs all the same, and the failure is lost: write \
+         `set -e` as the first line, or make the lines a list of commands"
+    );
+    Some(Warning::new(message, command.position))
 }
 
 fn place(step: &Step) -> Position {
@@ -99,15 +112,31 @@ mod tests {
             ("release/*", "'*/2'"),
             ("'!main'", "'!topic'"),
             ("'*a*'", "'*b*'"),
-            ("[main, '!m*']", "x*"),
         ] {
-            let is_sure = build.contains("!m*");
-            assert_eq!(found(&config(build, test)).len(), usize::from(is_sure), "{build} {test}");
+            assert_eq!(found(&config(build, test)), [""; 0], "{build} {test}");
         }
         let by_tag = "build: {run: a, when: {tag: v*}}\ntest: {run: b, when: {branch: main}}\n";
         assert_eq!(found(by_tag), [""; 0], "a tagged commit on that branch runs both");
         let whole = "when: {branch: main}\nbuild: {run: a, when: {branch: x*}}\ntest: b\n";
         assert!(found(whole)[0].starts_with("2:14 `build` can never run"), "{:?}", found(whole));
+    }
+
+    #[test]
+    fn a_text_of_several_lines_ends_at_a_failure_or_is_told_of() {
+        let lines = found("build: |\n  make\n  make test\n");
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("if `make` fails, the next line runs all the same"), "{lines:?}");
+        let hook =
+            found("build: a\nhooks:\n  after_all:\n    run:\n      - |\n        a\n        b\n");
+        assert!(hook[0].contains("`set -e` as the first line"), "{hook:?}");
+        for fine in [
+            "build: |\n  set -e\n  make\n  make test\n",
+            "build:\n  - make\n  - make test\n",
+            "build: >\n  make\n  test\n",
+            "build: |\n  make \\\n    test\n",
+        ] {
+            assert_eq!(found(fine), [""; 0], "{fine}");
+        }
     }
 
     #[test]

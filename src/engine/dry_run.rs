@@ -3,7 +3,7 @@
 //! The steps really run, over effects that write down what would be done. So predicates and loops
 //! come to what they would come to, as far as that does not depend on what a command writes.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     handle::{Engine, Shared, on_big_thread},
@@ -26,9 +26,6 @@ use crate::{
     request_context::RequestContext,
     step::{Denied, Facts, Failed, Progress, StepResult},
 };
-
-/// How long one step of a forecast may take: nothing in it waits, so that more is an endless loop.
-const STEP_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the job id of a plan is.
 const PLAN: &str = "plan";
@@ -114,16 +111,20 @@ fn forecast_job(
 
 /// A job that ends before its first step, since the machine lacks something.
 fn without_verdict(job: &Job, error: &Error) -> Forecast {
-    let (outcome, reason) = (Outcome::NoVerdict, Some(error.report()));
+    let (outcome, reason) = (Some(Outcome::NoVerdict), Some(error.report()));
     Forecast { commit: job.commit.id, outcome, reason, left_out: Vec::new(), steps: Vec::new() }
 }
 
 /// True unless it is certain that none of these steps would run in a dry run's job.
 pub(super) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
-    let runs = |step: &StepForecast| steps.contains(&step.name) && step.outcome != Outcome::Skipped;
+    let runs =
+        |step: &StepForecast| steps.contains(&step.name) && step.outcome != Some(Outcome::Skipped);
     let is_unknown = |act: &Act| matches!(act, Act::Command { output: Assumption::Unknown, .. });
-    let is_open = |step: &StepForecast| step.host_hooks > 0 || step.acts.iter().any(is_unknown);
-    dry.outcome == Outcome::NoVerdict || dry.steps.iter().any(|step| runs(step) || is_open(step))
+    let is_open = |step: &StepForecast| {
+        step.host_hooks > 0 || step.ends.is_some() || step.acts.iter().any(is_unknown)
+    };
+    dry.outcome == Some(Outcome::NoVerdict)
+        || dry.steps.iter().any(|step| runs(step) || is_open(step))
 }
 
 /// What a job would do.
@@ -193,9 +194,11 @@ impl<'a> DryJob<'a> {
 
     fn forecast(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> Forecast {
         let walked = walk(&mut self.steps);
-        let (outcome, reason) = (walked.outcome, walked.skip_reason());
+        let reason = walked.skip_reason();
         let left_out = walked.left_out;
         let steps = self.dry.forecasts(walked.steps);
+        let is_known = steps.iter().all(|step| step.ends.is_none());
+        let outcome = is_known.then_some(walked.outcome);
         Forecast { commit: self.commit, outcome, reason, left_out, steps }
     }
 }
@@ -232,10 +235,12 @@ pub(super) fn dry_deploy(
     let (mut lines, mut skips) = (Vec::new(), false);
     for step in dry.forecasts(step.into_iter().collect()) {
         let decides = step.acts.iter().all(|act| matches!(act, Act::Decision { .. }));
-        skips = step.outcome == Outcome::Skipped && decides;
+        skips = step.outcome == Some(Outcome::Skipped) && decides;
         lines.extend(step.acts.iter().map(Act::to_string));
-        if step.outcome != Outcome::Success {
-            lines.push(format!("{}: {}", step.outcome, step.reason.unwrap_or_default()));
+        match step.outcome {
+            None => lines.push(format!("unknown: {}", step.ends.unwrap_or_default())),
+            Some(Outcome::Success) => {}
+            Some(outcome) => lines.push(format!("{outcome}: {}", step.reason.unwrap_or_default())),
         }
     }
     Ok(DeployForecast { lines, asks_for_approval: dry.effects.asks_for_approval(), skips })
@@ -276,11 +281,10 @@ impl DryRun {
             deadline: None,
             cancel: CancelView::new(&CancelToken::new(), 1),
         };
-        let limits = JobLimits { each: Some(STEP_LIMIT), ..JobLimits::default() };
         Steps {
             pipeline,
             scripts,
-            info: JobInfo::new((shared, env), facts, limits, judge),
+            info: JobInfo::new((shared, env), facts, JobLimits::default(), judge),
             context,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),
@@ -303,11 +307,13 @@ impl DryRun {
             // The error itself still holds what was masked in the record.
             let report = step.record.error.filter(|_| step.error.is_some());
             let refused = step.failures.first().and_then(refusal);
+            let reason = report.or(step.reason).or(refused);
             StepForecast {
                 name,
                 host_hooks: self.effects.hooks.count(name),
-                outcome: step.record.outcome,
-                reason: report.or(step.reason).or(refused),
+                outcome: step.ends.is_none().then_some(step.record.outcome),
+                reason: reason.map(|reason| self.effects.shown(&reason)),
+                ends: step.ends,
                 acts,
             }
         };

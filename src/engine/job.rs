@@ -505,7 +505,10 @@ impl Site<'_> {
             hooks: shared.options.hooks.clone(),
             desk,
             export_dir: build.export_dir(),
-            artifacts: build.artifacts(),
+            artifacts: match source.environment {
+                Some(_) => build.deploy_artifacts(source.run),
+                None => build.artifacts(),
+            },
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),

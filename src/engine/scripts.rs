@@ -98,8 +98,8 @@ impl Scripts {
             deadline: context.deadline,
             functions: &self.functions,
         });
-        let PhaseEnd { outcome, error, reason, waits, left_out, failures, acted } = end;
-        StepEnd { error, reason, waits, left_out, failures, acted, ..StepEnd::of(outcome) }
+        let PhaseEnd { outcome, error, reason, waits, left_out, failures } = end;
+        StepEnd { error, reason, waits, left_out, failures, ..StepEnd::of(outcome) }
     }
 
     /// Fills in the placeholders of a text of a YAML config.

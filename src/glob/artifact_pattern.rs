@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use crate::{glob, pipeline::stays_below, step::Denied};
-
-/// What follows a `!` takes away what came before it.
-const BUT: char = '!';
+use super::{paths::PathGlobs, taken_away};
+use crate::{pipeline::stays_below, step::Denied};
 
 /// One pattern of a list. Each adds files, or takes some away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,18 +18,15 @@ pub(crate) struct ArtifactPattern {
 enum What {
     /// A file, or a directory with all that is below it.
     Path(String),
-    Glob(String),
+    Glob(String, PathGlobs),
 }
 
 impl ArtifactPattern {
     /// Reads a pattern. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (pattern, takes_away) = match text.strip_prefix(BUT) {
-            Some(rest) => (rest, true),
-            None => (text, false),
-        };
+        let (takes_away, pattern) = taken_away(text);
         let what = match is_glob(pattern) {
-            true => What::Glob(checked_glob(pattern)?.to_owned()),
+            true => What::Glob(pattern.to_owned(), globs(pattern)?),
             false if !stays_below(pattern) => {
                 return Err(leads_out(pattern));
             }
@@ -67,7 +62,7 @@ impl ArtifactPattern {
     pub(crate) fn path(&self) -> Option<&str> {
         match &self.what {
             What::Path(path) => Some(path),
-            What::Glob(_) => None,
+            What::Glob(..) => None,
         }
     }
 
@@ -75,7 +70,7 @@ impl ArtifactPattern {
     pub(crate) fn root(&self) -> String {
         let glob = match &self.what {
             What::Path(path) => return path.clone(),
-            What::Glob(glob) => glob,
+            What::Glob(glob, _) => glob,
         };
         // Without a slash before its end, a glob matches at any depth.
         if !glob.trim_end_matches('/').contains('/') {
@@ -94,7 +89,7 @@ impl ArtifactPattern {
                 let rest = file.strip_prefix(path.as_str());
                 path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            What::Glob(glob) => glob::matches(glob, file),
+            What::Glob(_, globs) => globs.matches(file.as_bytes(), false),
         }
     }
 }
@@ -144,17 +139,12 @@ fn leads_out(pattern: &str) -> String {
     }
 }
 
-/// A glob that stays in the export.
-fn checked_glob(glob: &str) -> Result<&str, String> {
-    let parts: Vec<&str> = glob.split('/').collect();
-    if glob.contains('\0') || parts.contains(&"..") {
+/// A glob that stays in the export and can match.
+fn globs(glob: &str) -> Result<PathGlobs, String> {
+    if glob.split('/').any(|part| part == "..") {
         return Err(leads_out(glob));
     }
-    if parts.contains(&".") {
-        let better: Vec<&str> = parts.into_iter().filter(|part| *part != ".").collect();
-        return Err(format!("`{glob}` matches nothing: write `{}`", better.join("/")));
-    }
-    Ok(glob)
+    PathGlobs::of_files(glob).map_err(|fault| fault.message)
 }
 
 /// A path without `.`, and without a slash at its end.

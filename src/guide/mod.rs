@@ -5,6 +5,7 @@
 //! | [`getting_started`] | a server and a project, from nothing to a green push |
 //! | [`configuration`] | everything that `.tinyci.yml` can say |
 //! | [`scripts`] | pipelines that need conditions: `.tinyci.rhai` |
+//! | [`globs`] | which paths, branches and tags a glob matches |
 //! | [`commands`] | what a command finds: tags, environment, limits |
 //! | [`deploy`] | from a green commit to where it runs: plans, approvals, rollbacks |
 //! | [`vps`] | a server from nothing to push-to-deploy, over ssh |
@@ -23,6 +24,9 @@ pub mod configuration {}
 
 #[doc = include_str!("scripts.md")]
 pub mod scripts {}
+
+#[doc = include_str!("globs.md")]
+pub mod globs {}
 
 #[doc = include_str!("commands.md")]
 pub mod commands {}

@@ -1,9 +1,9 @@
 //! What a commit changes: against the nearest ancestor that is known to be good.
 
-use git2::{Delta, Oid, Sort, TreeWalkMode, TreeWalkResult};
+use git2::{Delta, DiffDelta, FileMode, Oid, Sort};
 
 use super::{Repo, commit_id, git_error, history, oid, refs::tip_of};
-use crate::{commit::CommitId, error::Error, outcome::Verdict};
+use crate::{commit::CommitId, error::Error, outcome::Verdict, step::ChangedPath};
 
 impl Repo {
     /// The nearest ancestor whose verdict is `success`; of several the one committed last.
@@ -23,43 +23,24 @@ impl Repo {
         Ok(None)
     }
 
-    /// The paths that differ between two commits, sorted; all of the commit's without a base. A
-    /// path that is not UTF-8 comes with U+FFFD.
+    /// The paths that differ between two commits; all of the commit's without a base.
     pub(crate) fn changed_paths(
         &self,
         base: Option<CommitId>,
         id: CommitId,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<Vec<ChangedPath>, Error> {
         let unreadable = |source| git_error(format!("the tree of `{id}` cannot be read"), source);
-        let tree = history::find_commit(&self.git, oid(id)?)?.tree().map_err(unreadable)?;
-        let mut paths = Vec::new();
-        match base {
-            Some(base) => {
-                let old =
-                    history::find_commit(&self.git, oid(base)?)?.tree().map_err(unreadable)?;
-                let diff = self.git.diff_tree_to_tree(Some(&old), Some(&tree), None);
-                for delta in diff.map_err(unreadable)?.deltas() {
-                    let file = if delta.status() == Delta::Deleted {
-                        delta.old_file()
-                    } else {
-                        delta.new_file()
-                    };
-                    paths.extend(file.path_bytes().map(lossy));
-                }
-            }
-            None => {
-                let walked = tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
-                    if entry.kind() != Some(git2::ObjectType::Tree) {
-                        paths.push(format!("{folder}{}", lossy(entry.name_bytes())));
-                    }
-                    TreeWalkResult::Ok
-                });
-                walked.map_err(unreadable)?;
-            }
-        }
-        paths.sort();
-        paths.dedup();
-        Ok(paths)
+        let tree =
+            |id: CommitId| history::find_commit(&self.git, oid(id)?)?.tree().map_err(unreadable);
+        let (old, new) = (base.map(tree).transpose()?, tree(id)?);
+        let diff = self.git.diff_tree_to_tree(old.as_ref(), Some(&new), None);
+        let changed = |delta: DiffDelta<'_>| {
+            let (old, new) = (delta.old_file(), delta.new_file());
+            let file = if delta.status() == Delta::Deleted { &old } else { &new };
+            let is_directory = [&old, &new].iter().any(|it| it.mode() == FileMode::Commit);
+            Some(ChangedPath { bytes: file.path_bytes()?.to_vec(), is_directory })
+        };
+        Ok(diff.map_err(unreadable)?.deltas().filter_map(changed).collect())
     }
 
     /// The tags that name this commit, annotated ones too, without `refs/tags/`.
@@ -89,7 +70,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::testing::TestRepo;
+    use crate::{step::Changes, testing::TestRepo};
 
     fn judge(repo: &TestRepo, commit: &str, word: &str) {
         repo.git(&["notes", "--ref", "tinyci-result", "add", "-f", "-m", word, commit]);
@@ -110,16 +91,64 @@ mod tests {
         let open = Repo::open(repo.path()).unwrap();
         let id = |text: &str| text.parse::<CommitId>().unwrap();
         assert_eq!(open.green_ancestor(id(&third)).unwrap(), None);
-        assert_eq!(open.changed_paths(None, id(&third)).unwrap(), ["b", "dir/c é"]);
+        let changed = |base: Option<&String>| {
+            let base = base.map(|base| id(base));
+            Changes::new(None, open.changed_paths(base, id(&third)).unwrap()).paths
+        };
+        assert_eq!(changed(None), ["b", "dir/c é"]);
         judge(&repo, &first, "success");
         judge(&repo, &second, "failure");
         judge(&repo, &third, "success");
         assert_eq!(open.green_ancestor(id(&third)).unwrap(), Some(id(&first)));
-        let changed = open.changed_paths(Some(id(&first)), id(&third)).unwrap();
-        assert_eq!(changed, ["a", "b", "dir/c é"]);
+        assert_eq!(changed(Some(&first)), ["a", "b", "dir/c é"]);
         judge(&repo, &second, "success");
         assert_eq!(open.green_ancestor(id(&third)).unwrap(), Some(id(&second)));
         assert_eq!(open.tags_of(id(&third)).unwrap(), ["light", "v1/annotated"]);
         assert!(open.tags_of(id(&first)).unwrap().is_empty());
+    }
+
+    /// Submodules, links and names that git quotes or that are not UTF-8, made, changed and removed.
+    #[test]
+    fn paths_are_those_that_git_has() {
+        let repo = TestRepo::new();
+        repo.write("a", "");
+        let base = repo.commit("base");
+        let names: [&[u8]; 4] = [b"tab\t\"q\"", b"caf\xe9.txt", b"dir\xff/x", b"link"];
+        let mut command = repo.command();
+        let mut git = command
+            .args(["update-index", "-z", "--index-info"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let blob = repo.git(&["rev-parse", "HEAD:a"]);
+        let mut input = format!("160000 {base}\tsub\0").into_bytes();
+        for name in names {
+            let mode = if name == b"link" { "120000" } else { "100644" };
+            input.extend(format!("{mode} {blob}\t").bytes());
+            input.extend(name);
+            input.push(0);
+        }
+        std::io::Write::write_all(&mut git.stdin.take().unwrap(), &input).unwrap();
+        assert!(git.wait().unwrap().success());
+        repo.git(&["commit", "-q", "-m", "odd"]);
+        let odd = repo.git(&["rev-parse", "HEAD"]);
+        repo.git(&["commit", "-q", "-m", "gone", "--allow-empty"]);
+        repo.git(&["read-tree", &base]);
+        repo.git(&["commit", "-q", "-m", "gone"]);
+        let gone = repo.git(&["rev-parse", "HEAD"]);
+        let open = Repo::open(repo.path()).unwrap();
+        let id = |text: &str| text.parse::<CommitId>().unwrap();
+        let mut expected: Vec<(Vec<u8>, bool)> =
+            names.iter().map(|name| (name.to_vec(), false)).collect();
+        expected.push((b"sub".to_vec(), true));
+        expected.sort();
+        for (from, to) in [(Some(&base), &odd), (None, &odd), (Some(&odd), &gone)] {
+            let found = open.changed_paths(from.map(|it| id(it)), id(to)).unwrap();
+            let mut found: Vec<(Vec<u8>, bool)> =
+                found.into_iter().map(|it| (it.bytes, it.is_directory)).collect();
+            found.retain(|(path, _)| path != b"a");
+            found.sort();
+            assert_eq!(found, expected);
+        }
     }
 }

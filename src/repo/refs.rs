@@ -8,22 +8,22 @@ use super::{Repo, commit_id, git_error, history::Below, oid};
 use crate::{
     commit::CommitId,
     error::{Error, ErrorKind},
-    glob::text_matches as matches,
+    glob::{ref_fault, secret_ref_fault, text_matches as matches},
 };
 
 /// What no pattern ever selects: verdicts, records, baseline and their like.
 const OURS: [&[u8]; 2] = [b"refs/notes/", b"refs/tinyci/"];
 
 /// Says what is wrong with a ref pattern, if anything is.
-pub(super) fn pattern_fault(pattern: &str) -> Option<&'static str> {
+pub(super) fn pattern_fault(pattern: &str) -> Option<String> {
     let in_ours = OURS.iter().any(|prefix| pattern.as_bytes().starts_with(prefix));
-    if !pattern.starts_with("refs/") {
-        Some("takes full ref names such as `refs/heads/main` or `refs/heads/*`")
-    } else if in_ours {
-        Some("cannot select notes or tinyci's own refs")
-    } else {
-        None
-    }
+    let of_ours = in_ours.then(|| "cannot select notes or tinyci's own refs".to_owned());
+    of_ours.or_else(|| ref_fault(pattern))
+}
+
+/// The same for patterns of refs whose commits may have secrets: only a branch and tags are asked.
+pub(super) fn secret_pattern_fault(pattern: &str) -> Option<String> {
+    pattern_fault(pattern).or_else(|| secret_ref_fault(pattern))
 }
 
 impl Repo {

@@ -7,7 +7,10 @@ use std::{
 
 use git2::{ConfigEntry, ConfigLevel};
 
-use super::{Repo, git_error, refs::pattern_fault};
+use super::{
+    Repo, git_error,
+    refs::{pattern_fault, secret_pattern_fault},
+};
 use crate::{
     approval_rules::ApprovalRules,
     bytes::parse_bytes,
@@ -227,7 +230,7 @@ pub(super) const KEYS: [Key; 23] = [
         takes: "takes full ref names such as `refs/heads/main` or `refs/heads/release-*`",
         take: |settings, text| {
             settings.secret_refs.push(text.to_owned());
-            pattern_fault(text).is_none().then_some(())
+            secret_pattern_fault(text).is_none().then_some(())
         },
     },
     Key {
@@ -422,7 +425,7 @@ impl Settings {
         if is_first && key.several {
             self.clear(key.name);
         }
-        let takes = key.takes;
+        let takes = takes(key, value);
         (key.take)(self, value).ok_or_else(|| {
             let message = format!("the setting `{name}` cannot be `{value}`: it {takes}");
             Error::new(ErrorKind::InvalidArg, message)
@@ -450,6 +453,16 @@ impl Settings {
 /// The key within its section.
 fn short(key: &Key) -> &'static str {
     key.name.strip_prefix("tinyci.").unwrap_or(key.name)
+}
+
+/// What a key takes in place of this value, with the right spelling where that is known.
+fn takes(key: &Key, value: &str) -> String {
+    let fault = match key.name {
+        "tinyci.refs" => pattern_fault(value),
+        "tinyci.secretRefs" => secret_pattern_fault(value),
+        _ => None,
+    };
+    fault.unwrap_or_else(|| key.takes.to_owned())
 }
 
 /// The environment that a key is about, where it is about one.
@@ -518,11 +531,12 @@ impl Repo {
             settings.unknown.push(unknown(&name, &file));
             return Ok(());
         };
-        let Key { name, takes, take, .. } = key;
+        let Key { name, take, .. } = key;
         let value = if entry.has_value() { entry.value_bytes() } else { b"" };
         let taken = std::str::from_utf8(value).ok().and_then(|text| take(settings, text));
         taken.ok_or_else(|| {
             let value = String::from_utf8_lossy(value);
+            let takes = takes(key, &value);
             let message = format!("`{name} = {value}` in {file}: the key {takes}");
             Error::new(ErrorKind::InvalidArg, message)
         })
@@ -706,7 +720,7 @@ mod tests {
             ("keepReleases", "-1", "whole number"),
             ("pin", "", "path of a folder"),
             ("refs", "main", "full ref names"),
-            ("refs", "refs/notes/x", "neither notes"),
+            ("refs", "refs/notes/x", "cannot select notes"),
             ("approve", "true", "names of environments"),
             ("approve.production", "perhaps", "`true` or `false`"),
             ("approvers", "Grace <grace@example.org>", "one principal"),

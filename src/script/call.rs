@@ -84,6 +84,16 @@ impl Call<'_> {
             .ok_or_else(|| self.mistake(argument, &Type::Count.in_words(), value))
     }
 
+    /// How often something is tried in all: not at all is a slip.
+    pub(super) fn attempts(&self, value: &Dynamic) -> Result<u32, Thrown> {
+        let count = self.count("attempts", value)?;
+        if count == 0 {
+            let takes = format!("a number from 1 to {COUNT_MAX}");
+            return Err(throw(format!("`{}` takes {takes} as its attempts, not 0", self.name)));
+        }
+        Ok(count)
+    }
+
     /// The options of a call: a map whose keys are all known, with values of their types.
     pub(super) fn options(
         &self,
@@ -112,6 +122,9 @@ impl Call<'_> {
 
 /// Attempts and retries beyond this are slips.
 pub(super) const COUNT_MAX: u32 = 1_000;
+
+/// How many tasks `parallel` and `matrix` can have: a matrix grows fast.
+pub(super) const TASKS_MAX: usize = 1_000;
 
 /// What a value is, for a sentence.
 pub(super) fn kind(value: &Dynamic) -> &'static str {

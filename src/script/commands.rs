@@ -4,6 +4,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::{
     call::{Call, kind},
+    errors::Place,
     registry::COMMAND_OPTIONS,
     secret::{self, Secret},
     session::{Stop, Thrown, throw},
@@ -23,6 +24,7 @@ pub(super) struct CommandError {
     /// In one line.
     pub(super) command: String,
     pub(super) failed: FailedCommand,
+    pub(super) at: Place,
 }
 
 impl CommandError {
@@ -56,6 +58,7 @@ struct CommandOutput {
 pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<CommandError>("command error")
+        .register_get("message", |it: &mut CommandError| it.message())
         .register_get("command", |it: &mut CommandError| it.command.clone())
         .register_get("code", |it: &mut CommandError| it.code())
         .register_get("tail", |it: &mut CommandError| it.failed.tail.clone())
@@ -99,8 +102,9 @@ fn passed(end: CommandEnd, call: &Call<'_>) -> Result<CommandEnd, Thrown> {
     if end.passed {
         return Ok(end);
     }
-    let error = CommandError { failed: end.failed(), command: end.command };
-    let position = call.context.call_position();
+    let at = Place::of(&call.context);
+    let position = at.position;
+    let error = CommandError { failed: end.failed(), command: end.command, at };
     Err(EvalAltResult::ErrorRuntime(Dynamic::from(error), position).into())
 }
 
@@ -222,6 +226,8 @@ fn with_options(
     command.label.clone_from(&frame.label);
     command.cleanup = frame.in_defer;
     command.is_over = frame.ending.is_over();
+    command.cwd.clone_from(&frame.settings.cwd);
+    let mut own = Map::new();
     for (name, value) in &given {
         let value = value.flatten_clone();
         if !matches!(name.as_str(), "env" | "input") {
@@ -229,8 +235,8 @@ fn with_options(
         }
         let argument = format!("option `{name}`");
         match name.as_str() {
-            "env" => command.env = env(call, &value)?,
-            "cwd" => command.cwd = Some(call.text(&argument, &value)?),
+            "env" => own = value.try_cast::<Map>().unwrap_or_default(),
+            "cwd" => command.cwd = Some(frame.settings.below(&call.text(&argument, &value)?)),
             "input" => command.input = Some(input(call, &value)?),
             "timeout" => command.timeout = Some(call.limit(&argument, &value)?),
             "retries" => command.retries = call.count(&argument, &value)?,
@@ -241,6 +247,7 @@ fn with_options(
             _ => {}
         }
     }
+    command.env = env(call, &frame.settings.variables(own).into())?;
     Ok(command)
 }
 
@@ -256,7 +263,11 @@ fn codes(call: &Call<'_>, value: &Dynamic) -> Result<Vec<i64>, Thrown> {
     codes.ok_or_else(|| call.mistake("option `allow`", "an exit code or a list of them", value))
 }
 
-fn env(call: &Call<'_>, value: &Dynamic) -> Result<Vec<(String, Option<String>)>, Thrown> {
+/// Variables for commands, as a map of them says.
+pub(super) fn env(
+    call: &Call<'_>,
+    value: &Dynamic,
+) -> Result<Vec<(String, Option<String>)>, Thrown> {
     let map = value.read_lock::<Map>();
     let map = map.ok_or_else(|| call.mistake("option `env`", "a map of variables", value))?;
     let mut env = Vec::new();

@@ -8,7 +8,7 @@ use rhai::{Array, Dynamic, Engine, NativeCallContext};
 use super::session::{Session, Stop, Thrown, throw};
 use crate::{
     error::Error,
-    glob,
+    glob::{Names, PathGlobs, names_fault, text_matches_list},
     step::{Changes, FailureFacts},
 };
 
@@ -147,14 +147,17 @@ fn newest_tag(
     globs: Dynamic,
 ) -> Result<Dynamic, Thrown> {
     let globs = globs_of("newest_tag", &call, globs)?;
+    if let Some(fault) = names_fault(Names::Tags, &globs) {
+        return Err(throw(fault.message));
+    }
     ctx.0.host.asked_for_ref();
     ctx.0.read("tags");
-    let matches = |tag: &str| glob::text_matches_list(globs.iter().map(String::as_str), tag);
+    let matches = |tag: &str| text_matches_list(globs.iter().map(String::as_str), tag);
     Ok(optional(ctx.0.facts.tag_for(matches).as_deref()))
 }
 
 /// A glob, or a list of them.
-fn globs_of(
+pub(super) fn globs_of(
     name: &str,
     call: &NativeCallContext<'_>,
     globs: Dynamic,
@@ -173,6 +176,7 @@ fn globs_of(
 /// `ctx.changed(globs)`
 fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
     let texts = globs_of("changed", &call, globs)?;
+    PathGlobs::new(&texts).map_err(|fault| throw(fault.message))?;
     let answer = ctx.0.host.changed(&texts).map_err(|error| fault(&ctx.0, error))?;
     let source = call.call_source().unwrap_or_default();
     let line = call.call_position().line().unwrap_or_default();

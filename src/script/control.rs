@@ -2,12 +2,13 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::time::Instant;
+use std::time::Duration;
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::{
     call::Call,
+    errors,
     failure::{Failure, Failures},
     registry::RETRY_OPTIONS,
     session::{Frame, Stop, Thrown},
@@ -42,7 +43,7 @@ pub(super) fn stored(context: &NativeCallContext<'_>) -> NativeCallContextStore 
 
 pub(super) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [attempts, function, options @ ..] = arguments else { return Ok(Dynamic::UNIT) };
-    let attempts = call.count("number of attempts", attempts)?.max(1);
+    let attempts = call.attempts(attempts)?;
     let function = call.function("function", function)?;
     let options = call.options(options.first(), &RETRY_OPTIONS)?;
     let backoff = match options.get("backoff") {
@@ -73,12 +74,21 @@ pub(super) fn timeout(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic,
     let [limit, function] = arguments else { return Ok(Dynamic::UNIT) };
     let limit = call.limit("limit", limit)?;
     let function = call.function("function", function)?;
+    limited(call, limit, || function.call_raw(&call.context, None, []))
+}
+
+/// Does something within a limit of time.
+pub(super) fn limited(
+    call: &Call<'_>,
+    limit: Duration,
+    work: impl FnOnce() -> Result<Dynamic, Thrown>,
+) -> Result<Dynamic, Thrown> {
     let session = call.session;
     let outer = Frame::clone(&session.frame());
-    let own = Instant::now().checked_add(limit);
+    let own = session.now().checked_add(limit);
     let deadline = [own, outer.deadline].into_iter().flatten().min();
     let ended = session.within(Frame { deadline, ..outer }, || {
-        let ended = function.call_raw(&call.context, None, []);
+        let ended = work();
         // What native code did last is not looked at by the engine's own steps.
         ended.and_then(|value| session.check().map(|()| value))
     });
@@ -123,7 +133,8 @@ pub(super) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, T
 pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let reason = reason(call, arguments)?;
     refuse_inside(call, "leaves out the whole phase, and other parts of it run or have run")?;
-    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason }))
+    let at = Some(call.session.place(&call.context));
+    Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason, at }))
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -138,7 +149,8 @@ pub(super) fn exit(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
 }
 
 fn reason(call: &Call<'_>, arguments: &[Dynamic]) -> Result<String, Thrown> {
-    call.text("reason", arguments.first().unwrap_or(&Dynamic::UNIT))
+    let reason = arguments.first().unwrap_or(&Dynamic::UNIT);
+    errors::sentence(reason).map_or_else(|| call.text("reason", reason), Ok)
 }
 
 /// Refuses what speaks for the whole phase where other parts of it run as well. No script can catch

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::registry::{
-    COMMAND_OPTIONS, FUNCTIONS, PROPERTIES, Param, RETRY_OPTIONS, ScriptOption, phase_names,
+    COMMAND_OPTIONS, FUNCTIONS, PROPERTIES, Param, RETRY_OPTIONS, ScriptOption, WITH_OPTIONS,
+    phase_names,
 };
 use crate::function::HostFunction;
 
@@ -17,6 +18,7 @@ pub(crate) struct Definitions<'a> {
     functions: Vec<FunctionEntry<'a>>,
     command_options: Vec<Entry>,
     retry_options: Vec<Entry>,
+    with_options: Vec<Entry>,
     context: Vec<PropertyEntry>,
 }
 
@@ -102,6 +104,7 @@ impl<'a> Definitions<'a> {
             functions: own.chain(host).collect(),
             command_options: COMMAND_OPTIONS.iter().map(entry).collect(),
             retry_options: RETRY_OPTIONS.iter().map(entry).collect(),
+            with_options: WITH_OPTIONS.iter().map(entry).collect(),
             context: context.collect(),
         }
     }
@@ -126,6 +129,7 @@ impl<'a> Definitions<'a> {
         self.functions_of(&mut page, "Functions of this program", "host");
         options(&mut page, "Options of `sh`, `try_sh` and `capture`", &self.command_options);
         options(&mut page, "Options of `retry`", &self.retry_options);
+        options(&mut page, "Options of `with`", &self.with_options);
         page.push_str("\n## The context\n\n| | holds | |\n|---|---|---|\n");
         for PropertyEntry { path, holds, doc, .. } in &self.context {
             let _ = writeln!(page, "| `{path}` | {} | {} |", cell(holds), cell(doc));

@@ -14,7 +14,7 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::failure::Failure;
+use super::{failure::Failure, report::Trace};
 use crate::{error::Error, outcome::Outcome, record::LeftOutBy};
 
 pub(super) type Thrown = Box<EvalAltResult>;
@@ -26,6 +26,7 @@ pub(super) enum Stop {
     Skip {
         by: LeftOutBy,
         reason: String,
+        at: Option<Trace>,
     },
     /// `fail` was called, or a limit of the language was met.
     Failed,
@@ -37,6 +38,8 @@ pub(super) enum Stop {
     BlockTimedOut(Vec<Failure>),
     /// A deployment waits for an approval.
     Waits(String),
+    /// A plan knows nothing further.
+    Unknown,
     /// The machinery failed.
     Fault(Arc<Error>),
 }
@@ -59,7 +62,8 @@ impl Stop {
             Stop::Skip { .. } | Stop::Waits(_) => Outcome::Skipped,
             Stop::Failed => Outcome::Failure,
             Stop::TimedOut | Stop::BlockTimedOut(_) => Outcome::TimedOut,
-            Stop::Canceled => Outcome::Canceled,
+            // Whatever it came to, the plan says that nothing further is known.
+            Stop::Canceled | Stop::Unknown => Outcome::Canceled,
             Stop::Fault(_) => Outcome::NoVerdict,
         }
     }
@@ -126,8 +130,8 @@ impl Ending {
         self.is_over.clone()
     }
 
-    pub(super) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
     /// What stopped it, and all that failed: that of tasks in the order of the tasks, whichever

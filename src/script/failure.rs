@@ -60,6 +60,14 @@ impl Failure {
         Self { trace: Some(trace), command, is_timeout, ..Self::new(message) }
     }
 
+    /// A limit of which no more is known is where the phase ended.
+    pub(super) fn at_end(&mut self, trace: &Trace) {
+        if self.trace.is_none() && self.command.is_none() {
+            self.trace = Some(trace.clone());
+            self.is_plain = false;
+        }
+    }
+
     /// The same with the label that it failed under: that of its command, if that one is a group
     /// further in.
     pub(super) fn within(self, label: &Option<String>) -> Self {

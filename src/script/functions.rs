@@ -6,13 +6,16 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFun
 
 use super::{
     call::Call,
-    commands, context, control, coverage, failure, files,
+    commands, context, control, coverage,
+    errors::{self, Place},
+    failure, files,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
     parallel, registry,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
+    steps, texts, unknown, with,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -30,6 +33,7 @@ fn implementation(name: &str) -> Option<Implementation> {
         "retry" => control::retry,
         "timeout" => control::timeout,
         "group" => control::group,
+        "with" => with::with,
         "defer" => control::defer,
         "parallel" => parallel::parallel,
         "matrix" => parallel::matrix,
@@ -41,6 +45,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
+        "matches" => texts::matches,
+        "join" => texts::join,
         "exists" => files::exists,
         "read" => files::read,
         "remember" => remember,
@@ -54,9 +60,17 @@ fn implementation(name: &str) -> Option<Implementation> {
 
 /// An engine for one phase, with everything that a script can call.
 pub(super) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+    let mut engine = equipped(session, functions);
+    steps::watch(&mut engine, session);
+    if session.is_plan() {
+        // The engine behind it only calls what was asked for here: its steps are counted here.
+        unknown::watch(&mut engine, equipped(session, functions), session, functions);
+    }
+    engine
+}
+
+fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
     let mut engine = limits::engine();
-    let watched = session.clone();
-    engine.on_progress(move |_| watched.stop_at_step());
     events(&mut engine, session);
     secret::register(&mut engine, session);
     context::register(&mut engine);
@@ -97,11 +111,12 @@ fn call(
     session.check()?;
     session.check_effect(function.name, function.effect)?;
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
-    let position = context.call_position();
+    session.look_at_arguments(function.name, &arguments)?;
+    let at = Place::of(&context);
     let call = Call { name: function.name, context, session };
     let fits =
         function.params.iter().zip(&arguments).try_for_each(|(param, it)| call.fits(param, it));
-    fits.and_then(|()| run(&call, &arguments)).map_err(|error| commands::placed(error, position))
+    fits.and_then(|()| run(&call, &arguments)).map_err(|error| errors::placed(error, at))
 }
 
 /// `print` and `debug` write to the build's output, a library leaves stdout alone.
@@ -131,9 +146,9 @@ fn register_host_functions(
             let types = vec![TypeId::of::<Dynamic>(); arguments];
             let (session, lent) = (session.clone(), function.clone());
             let run = move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| {
-                let position = context.call_position();
+                let at = Place::of(&context);
                 let result = call_host(&lent, &session, arguments);
-                result.map_err(|error| commands::placed(error, position))
+                result.map_err(|error| errors::placed(error, at))
             };
             let Some((module, name)) = function.name.split_once("::") else {
                 engine.register_raw_fn(&*function.name, types, run);
@@ -175,6 +190,10 @@ fn call_host(
     let mut values = Vec::new();
     for (index, argument) in arguments.iter().enumerate() {
         secret::refuse(session, argument)?;
+        if function.effect == Effect::Pure {
+            // It is really called.
+            session.look(argument)?;
+        }
         let value = value_of(argument).ok_or_else(|| {
             let kind = super::call::kind(argument);
             throw(format!("`{}` cannot be given {kind}, its argument {}", function.name, index + 1))
@@ -237,11 +256,18 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 
 fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
-    match (call.session.host.env(&name), arguments.get(1)) {
-        (Some(value), _) => {
-            call.session.read_in(&value);
-            Ok(value.into())
-        }
+    let session = call.session;
+    let known = match session.frame().settings.env.get(name.as_str()) {
+        Some(value) => Some(value.clone()).filter(|value| !value.is_unit()),
+        None => session.host.env(&name).map(|value| {
+            session.untrusted.read_variable(&session.facts, &name);
+            value.into()
+        }),
+    };
+    match (known, arguments.get(1)) {
+        // A secret stays one.
+        (Some(value), _) if value.is::<Secret>() => Ok(value),
+        (Some(value), _) => Ok(value.to_string().into()),
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
@@ -321,7 +347,7 @@ fn artifact(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let message = first(arguments);
     secret::refuse(call.session, &message)?;
-    call.session.host.warn(&message.to_string());
+    call.session.host.warn(&errors::shown(&call.context, &message));
     Ok(Dynamic::UNIT)
 }
 

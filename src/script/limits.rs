@@ -4,14 +4,16 @@
 //! its users ask for. Some of those features take limits or whole parts of the language away; so
 //! each is probed before a script is trusted to the engine.
 
+#![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
+
 use std::sync::OnceLock;
 
 use rhai::{
-    Engine, Module, OptimizationLevel, Scope, Shared,
+    Engine, Module, OptimizationLevel, Scope, Shared, Token,
     packages::{Package, StandardPackage},
 };
 
-use super::{append, lists, nesting};
+use super::{append, errors, lists, nesting};
 use crate::error::{Error, ErrorKind};
 
 /// Steps of one call from outside; the wall clock bounds what callbacks add.
@@ -52,6 +54,8 @@ pub(super) fn engine() -> Engine {
         // A library leaves stdout alone; `print` and `debug` are given a place by whoever runs.
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
+    engine.on_parse_token(|token, _, _| own_word(token));
+    errors::register(&mut engine);
     nesting::limit(&mut engine);
     lists::register(&mut engine);
     append::register(&mut engine);
@@ -64,6 +68,14 @@ pub(super) fn engine() -> Engine {
 fn standard_functions() -> Shared<Module> {
     static STANDARD: OnceLock<StandardPackage> = OnceLock::new();
     STANDARD.get_or_init(StandardPackage::new).as_shared_module()
+}
+
+/// The language reserves the word `with` and has no use for it; here it is a function.
+pub(super) fn own_word(token: Token) -> Token {
+    match token {
+        Token::Reserved(word) if *word == "with" => Token::Identifier(word),
+        token => token,
+    }
 }
 
 /// A part of the language that a feature of rhai takes away, and how to see that it is there.

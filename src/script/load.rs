@@ -11,6 +11,7 @@ use std::{
 use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, ScriptFuncDef, Stmt};
 
 use super::{
+    constants,
     coverage::Hits,
     excerpt,
     imports::{Importer, Tree, Unit, place},
@@ -22,9 +23,11 @@ use super::{
     source::Source,
 };
 use crate::{
+    check_report::Severity,
     duration::parse_duration,
     error::{Error, Position},
     function::{HostFunction, Value},
+    glob::{Names, names_fault},
     pipeline::{
         DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, When,
         is_environment,
@@ -56,6 +59,15 @@ pub(crate) struct Script {
     pub(super) hits: Option<Arc<Hits>>,
 }
 
+/// What becomes of names that nothing defines, and of constants that nothing reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// The first is an error, as everywhere but in a check.
+    Refused,
+    /// They are left in, for whoever tells of all of them.
+    Told,
+}
+
 /// A function whose name makes it a phase.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PhaseFunction {
@@ -73,9 +85,23 @@ impl Script {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Self, Error> {
-        let mut script = Self::read(bytes, name, tree, functions)?;
+        Self::load_with(bytes, name, tree, functions, Unknown::Refused)
+    }
+
+    /// The same, for a check with names that nothing defines: it tells of all of them.
+    pub(super) fn load_with(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+        unknown: Unknown,
+    ) -> Result<Self, Error> {
+        let mut script = Self::read(bytes, name, tree, functions, unknown)?;
         script.phases = phases(&script.main)?;
         script.read_constants()?;
+        if unknown == Unknown::Refused {
+            script.refuse_misnamed_constants()?;
+        }
         Ok(script)
     }
 
@@ -85,8 +111,10 @@ impl Script {
         name: &str,
         tree: &dyn Tree,
         functions: &[HostFunction],
+        unknown: Unknown,
     ) -> Result<Self, Error> {
         let mut engine = parser(functions);
+        engine.set_strict_variables(unknown == Unknown::Refused);
         let lookups = Lookups::limit(&mut engine, LOOKUPS_MAX);
         let parse = |source: Source| {
             let unit = parse(&engine, &lookups, source)?;
@@ -114,6 +142,13 @@ impl Script {
     /// The same script, noting where it goes when it runs.
     pub(crate) fn watched(&self, hits: &Arc<Hits>) -> Self {
         Self { hits: Some(hits.clone()), ..self.clone() }
+    }
+
+    /// The same script with other syntax trees.
+    pub(super) fn with_units(&self, change: &dyn Fn(&Unit) -> Unit) -> Self {
+        let modules = self.modules.iter().map(|(path, unit)| (path.clone(), change(unit)));
+        let modules = Arc::new(modules.collect());
+        Self { main: change(&self.main), modules, ..self.clone() }
     }
 
     /// The literals of all its files.
@@ -151,6 +186,15 @@ impl Script {
         main.or_else(|| self.modules.get(name).map(|unit| &unit.source))
     }
 
+    /// A constant that was meant for tinyci and does not reach it would be lost without a word.
+    fn refuse_misnamed_constants(&self) -> Result<(), Error> {
+        let mut found = constants::misnamed(self).into_iter();
+        match found.find(|it| it.severity == Severity::Error) {
+            Some(it) => Err(excerpt::error(&it.unit.source, place(it.at), it.message)),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the constants that have a meaning before anything runs.
     fn read_constants(&mut self) -> Result<(), Error> {
         for (name, value) in constants(&self.main.ast) {
@@ -170,12 +214,23 @@ impl Script {
                     self.secrets = names.ok_or_else(|| fault("a literal list of names"))?;
                 }
                 "WHEN" => {
+                    let map = value;
                     let value = literal(value).ok_or_else(|| fault("a literal map"))?;
                     self.when = when(&value).map_err(|why| fault(&why))?;
+                    let When { branch, tag, message, .. } = &self.when;
+                    let lists = [
+                        ("branch", Names::Branches, branch),
+                        ("tag", Names::Tags, tag),
+                        ("message", Names::Messages, message),
+                    ];
+                    judge_globs(&self.main.source, map, &lists)?;
                 }
                 "DEPLOY" => {
+                    let map = value;
                     let value = literal(value).ok_or_else(|| fault("a literal map"))?;
                     self.deploy = deploy(&value).map_err(|why| fault(&why))?;
+                    let lists = [("branch", Names::Branches, &self.deploy.branch)];
+                    judge_globs(&self.main.source, map, &lists)?;
                 }
                 _ => {}
             }
@@ -250,11 +305,12 @@ fn call_in(expression: &Expr) -> Option<rhai::Position> {
     call
 }
 
-/// A script that could replace `sh` could lie about what it runs; so could a module.
+/// A script that could replace `sh` could lie about what it runs; so could a module. Functions over
+/// texts decide nothing, and scripts have such helpers of their own.
 fn judge_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), Error> {
     for function in unit.ast.iter_fn_def() {
         let name = &*function.name;
-        let whose = if registry::function(name).is_some() {
+        let whose = if registry::function(name).is_some() && !registry::is_of_texts(name) {
             "tinyci"
         } else if functions.iter().any(|of_host| of_host.name == name) {
             "the embedding program"
@@ -345,6 +401,31 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// Refuses globs that can never match, each at its own place in a map.
+fn judge_globs(
+    source: &Source,
+    map: &Expr,
+    lists: &[(&str, Names, &Vec<String>)],
+) -> Result<(), Error> {
+    for (key, names, globs) in lists.iter().filter(|(.., globs)| !globs.is_empty()) {
+        if let Some(fault) = names_fault(*names, globs) {
+            let at = glob_position(map, key, fault.index);
+            return Err(excerpt::error(source, place(at), fault.message));
+        }
+    }
+    Ok(())
+}
+
+/// Where one of the globs stands that a key of a map has.
+fn glob_position(map: &Expr, key: &str, index: usize) -> rhai::Position {
+    let Expr::Map(entries, _) = map else { return map.start_position() };
+    let value = entries.0.iter().find(|(name, _)| name.name == key).map_or(map, |(_, it)| it);
+    match value {
+        Expr::Array(items, _) => items.get(index).unwrap_or(value).start_position(),
+        one => one.start_position(),
+    }
+}
+
 fn when(value: &Value) -> Result<When, String> {
     const KEYS: [&str; 3] = ["branch", "tag", "message"];
     let takes = "a literal map of conditions such as `#{ branch: \"main\" }`";
@@ -379,7 +460,10 @@ fn deploy(value: &Value) -> Result<DeployRules, String> {
     let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
     let mut deploy = DeployRules::default();
     for (key, value) in map {
-        let names = || texts(value).ok_or_else(|| format!("for `{key}` a text or a list of texts"));
+        let names = || {
+            let names = texts(value).filter(|names| !names.is_empty());
+            names.ok_or_else(|| format!("for `{key}` a text or a list of texts"))
+        };
         let truth = || value.as_bool().ok_or_else(|| format!("for `{key}` `true` or `false`"));
         match key.as_str() {
             "branch" => deploy.branch = names()?,

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{Engine, LexError, Token};
 
+use super::limits::own_word;
+
 /// Some thousand functions and closures that use what is around them: a tenth of a second, or two
 /// seconds where rhai is built without optimization.
 pub(super) const LOOKUPS_MAX: u64 = 20_000_000;
@@ -70,6 +72,7 @@ impl Lookups {
         let lookups = Self { max, count: Arc::default() };
         let seen = lookups.clone();
         engine.on_parse_token(move |token, _, _| {
+            let token = own_word(token);
             seen.count().see(&token);
             if !seen.are_too_many() {
                 return token;

@@ -29,9 +29,7 @@ pub(super) fn parse_message(error: &ParseErrorType, word: &str) -> String {
         ParseErrorType::BadInput(error) => plain(&error.to_string()),
         ParseErrorType::Reserved(word) => reserved(word),
         ParseErrorType::VariableUndefined(name) => undefined_variable(name, []),
-        ParseErrorType::ModuleUndefined(name) => {
-            format!("there is no module `{name}` here; `import \"path\" as {name};` brings one in")
-        }
+        ParseErrorType::ModuleUndefined(name) => unknown_module(name),
         ParseErrorType::FnDuplicatedDefinition(name, parameters) => {
             format!("the function `{name}` with {parameters} parameters stands here twice")
         }
@@ -54,6 +52,18 @@ pub(super) fn reserved(word: &str) -> String {
         _ => "; choose another name, or put a map's key in quotes",
     };
     format!("the word `{word}` is reserved by the language{hint}")
+}
+
+/// A module that is neither imported nor the embedding program's.
+pub(super) fn unknown_module(name: &str) -> String {
+    format!("there is no module `{name}` here; `import \"path\" as {name};` brings one in")
+}
+
+/// A function that is used as a value before the parser has seen it.
+pub(super) fn function_below(name: &str) -> String {
+    format!(
+        "`{name}` is a function that stands further down, and no value yet: write `Fn(\"{name}\")`"
+    )
 }
 
 /// A variable that is nowhere. Functions do not see what stands outside of them.

@@ -5,6 +5,7 @@
 //! | `source` | bytes to text |
 //! | `imports` | what a script imports |
 //! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
+//! | `constants` | those whose names are nearly right |
 //! | `registry` | all that a script finds beside the language, as tables |
 //! | `types` | what values can be |
 //! | `functions` | an engine that has them |
@@ -14,8 +15,10 @@
 //! | `context` | `ctx` |
 //! | `commands` | `sh` and its like |
 //! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
+//! | `with` | `with` |
 //! | `parallel` | `parallel` and `matrix` |
 //! | `files` | the files of the commit |
+//! | `errors` | what `catch` gets |
 //! | `secret` | secrets, as a script holds them |
 //! | `literal` | values as literals |
 //! | `run` | one phase |
@@ -41,11 +44,14 @@ mod append;
 mod call;
 mod check;
 mod commands;
+mod constants;
 mod context;
 mod control;
 mod coverage;
 mod definitions;
 mod ending;
+mod entry;
+mod errors;
 mod excerpt;
 mod failure;
 mod files;
@@ -68,13 +74,17 @@ mod secret;
 mod session;
 mod shell_quotes;
 mod source;
+mod steps;
 mod tags;
 mod testing;
+mod texts;
 mod types;
+mod unknown;
 mod untrusted;
+mod with;
 
 pub(crate) use self::{
-    check::{check, check_tests, warnings},
+    check::{check, check_tests},
     coverage::Hits,
     definitions::Definitions,
     functions::refuse_clashes,

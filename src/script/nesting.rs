@@ -3,7 +3,7 @@
 //! The language limits the sizes of lists and maps, but not how often a closure captures another.
 //! Whatever is copied or dropped is so by recursion, and a chain of a hundred thousand closures
 //! would overflow the stack, which ends the whole process. So values are measured where a script
-//! uses a variable: nothing grows without that.
+//! uses a variable: nothing grows without that. There, too, what `catch` got becomes an error of ours.
 
 #![expect(deprecated, reason = "rhai marks the sight of each variable so to call it volatile")]
 
@@ -14,7 +14,7 @@ use std::{
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
-use super::limits::MAP_ENTRIES_MAX;
+use super::{errors, limits::MAP_ENTRIES_MAX};
 
 /// Far more than data and closures that people write.
 const DEPTH_MAX: usize = 128;
@@ -30,11 +30,23 @@ const USES_PER_LOOK: usize = 64;
 const VALUES_MAX: usize = 20_000;
 
 pub(super) fn limit(engine: &mut Engine) {
+    limit_and(engine, || Ok(()));
+}
+
+/// The same, with something that is looked at before: the language has one place for both.
+pub(super) fn limit_and(
+    engine: &mut Engine,
+    also: impl Fn() -> Result<(), Box<EvalAltResult>> + Send + Sync + 'static,
+) {
     let random = RandomState::new();
     let uses = AtomicU64::new(0);
     engine.on_var(move |name, _, context| {
+        also()?;
         let value = context.scope().get(name).filter(|value| !is_being_changed(value));
         let Some(value) = value else { return Ok(None) };
+        if let Some(error) = errors::of_catch(value) {
+            return Ok(Some(error));
+        }
         let length = length(value);
         // The language looks at the size of what an assignment gives, not at what `map[key] = value`
         // makes of the map.

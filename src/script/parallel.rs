@@ -11,24 +11,23 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::{
-    call::Call,
+    call::{Call, TASKS_MAX},
     commands::plain_text,
     control::{labelled, stored},
     failure::{Failure, Failures},
     session::{Frame, Stop, Thrown, throw},
 };
+use crate::step::DryStage;
 
 /// How many tasks of a phase run on threads of their own, those of tasks included. Where all
 /// are taken, tasks run one after the other.
 const THREADS_MAX: usize = 32;
-
-/// How many tasks there can be: a matrix grows fast.
-const TASKS_MAX: usize = 1_000;
 
 /// As much as a worker has: scripts recurse in tasks too.
 const STACK_BYTES: usize = 32 << 20;
@@ -129,15 +128,16 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     let next = AtomicUsize::new(0);
     let ended: Vec<Mutex<Option<Result<Dynamic, Unfinished>>>> =
         tasks.iter().map(|_| Mutex::default()).collect();
+    let clock = TaskClock::new(call.session.host.dry());
     let work = |context: &NativeCallContext<'_>| {
         while let Some((index, task, place)) = next_of(&next, &tasks, &ended) {
-            let result = run_task(call, context, (index, task), &outer);
+            let result = clock.during(|| run_task(call, context, (index, task), &outer));
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         }
     };
     // Where nothing is done nothing is gained by doing it at once, and one after the other what is
     // written down is always the same.
-    let max = if call.session.host.is_dry() { 0 } else { THREADS_MAX };
+    let max = if call.session.host.dry().is_some() { 0 } else { THREADS_MAX };
     let threads = call.session.take_threads(tasks.len(), max);
     let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
     thread::scope(|scope| {
@@ -152,7 +152,37 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     call.session.give_threads(threads);
     // What is left where no thread was free, or none could be started.
     work(&call.context);
+    clock.end();
     collect(call, ended)
+}
+
+/// The time of tasks that are not really done: they would wait at once, and the longest wait counts.
+struct TaskClock<'d> {
+    dry: Option<&'d dyn DryStage>,
+    begun: Duration,
+    longest: Mutex<Duration>,
+}
+
+impl<'d> TaskClock<'d> {
+    fn new(dry: Option<&'d dyn DryStage>) -> Self {
+        let begun = dry.map_or(Duration::ZERO, |dry| dry.waited());
+        Self { dry, begun, longest: Mutex::new(begun) }
+    }
+
+    fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(dry) = self.dry else { return work() };
+        dry.set_waited(self.begun);
+        let done = work();
+        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        *longest = dry.waited().max(*longest);
+        done
+    }
+
+    fn end(&self) {
+        if let Some(dry) = self.dry {
+            dry.set_waited(*self.longest.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
 }
 
 fn next_of<'t, T>(

@@ -54,6 +54,9 @@ const fn option(name: &'static str, takes: Type, doc: &'static str) -> ScriptOpt
 /// What has a text that nobody needs to guess at.
 const PLAIN: Type = Type::OneOf(&[Type::Text, Type::Number, Type::Bool, Type::Letter]);
 
+/// A sentence, or an error that has one.
+const REASON: Type = Type::OneOf(&[Type::Text, Type::Error]);
+
 /// A text, or nothing.
 const OPTIONAL_TEXT: Type = Type::OneOf(&[Type::Text, Type::Nothing]);
 
@@ -82,8 +85,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::Nothing,
         effect: Effect::External,
         doc: "Runs a command and fails if it fails. A text goes to `/bin/sh -c`, with each \
-              `<%= … %>` filled in that the script contains in one literal; an array is a program and its arguments, without a shell. The error \
-              that it throws has `command`, `code`, `tail` (the end of the output) and \
+              `<%= … %>` filled in that the script contains in one literal; an array is a program \
+              and its arguments, without a shell. The error that it throws has `message`, \
+              `command`, `code`, `tail` (the end of the output) and \
               `timed_out`.",
     },
     Function {
@@ -112,7 +116,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::Any,
         effect: Effect::Control,
         doc: "Calls the function until it does not fail, so many times in all, and gives back what \
-              it returned. Between attempts it waits one second, or the option `backoff`.",
+              it returned. Between attempts it waits one second, or the option `backoff`. What an attempt \
+              deferred runs before the next one begins.",
     },
     Function {
         name: "timeout",
@@ -120,22 +125,38 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::Any,
         effect: Effect::Control,
         doc: "Calls the function and fails once the limit (`\"90s\"`, `\"5m\"`) has passed; the \
-              command that runs then is ended.",
+              command that runs then is ended. Its error has `timed_out`. What it deferred runs \
+              where what is around it ends.",
     },
     Function {
         name: "group",
         params: &[needs("name", Type::Text), needs("function", Type::Function)],
         returns: Type::Any,
         effect: Effect::Control,
-        doc: "Calls the function; its commands' output carries the name.",
+        doc: "Calls the function; its commands' output carries the name. What it deferred runs at its \
+              end.",
+    },
+    Function {
+        name: "with",
+        params: &[
+            needs("options", Type::Options(&WITH_OPTIONS)),
+            needs("function", Type::Function),
+        ],
+        returns: Type::Any,
+        effect: Effect::Control,
+        doc: "Calls the function; what the options say holds for all commands in it, those of tasks \
+              and deferred functions included. In another `with`, a folder is below that of the \
+              outer one, and variables are over its variables, as those of a command are.",
     },
     Function {
         name: "defer",
         params: &[needs("function", Type::Function)],
         returns: Type::Nothing,
         effect: Effect::Control,
-        doc: "Calls the function when the phase ends, however it ends; what was deferred last comes \
-              first. If it fails, the phase fails.",
+        doc: "Calls the function where the nearest task of `parallel` or `matrix`, attempt of `retry`, \
+              `with` or `group` ends, else where the phase does, however that ends; what was deferred last \
+              comes first. If it fails, what it belongs to fails. It does not run while an approval \
+              is awaited.",
     },
     Function {
         name: "parallel",
@@ -146,9 +167,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::OneOf(&[Type::List, Type::Map]),
         effect: Effect::Control,
         doc: "`parallel(list, |item| …)` calls the function for every item, all at once; \
-              `parallel(#{ name: || … })` calls every function of the map. Each branch has its own \
-              copies of the variables that it captures. Gives back what the branches returned, and \
-              fails if any failed, once all have ended.",
+              `parallel(#{ name: || … })` calls every function of the map. Each task has its own \
+              copies of the variables that it captures. Gives back what the tasks returned, and \
+              fails if any failed, once all have ended: the error that it throws is the first \
+              failure (`message`, `label`, `place`, `command`, `code`, `tail`, `timed_out`), and \
+              has all of them in `failures`.",
     },
     Function {
         name: "matrix",
@@ -156,22 +179,26 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         returns: Type::List,
         effect: Effect::Control,
         doc: "Calls the function, all at once, with every combination of the axes: \
-              `matrix(#{ db: [\"a\", \"b\"], os: [1, 2] }, |m| … m.db … m.os …)`.",
+              `matrix(#{ db: [\"a\", \"b\"], os: [1, 2] }, |m| … m.db … m.os …)`. The rest is as in \
+              `parallel`.",
     },
     Function {
         name: "skip",
-        params: &[needs("reason", Type::Text)],
+        params: &[needs("reason", REASON)],
         returns: Type::Nothing,
         effect: Effect::Control,
         doc: "Ends the phase as skipped. In `before_build` it skips the commit, which then is never \
-              green.",
+              green. No `catch` stops it. In a task or a deferred function it is an error: `return` \
+              ends those.",
     },
     Function {
         name: "fail",
-        params: &[needs("reason", Type::Text)],
+        params: &[needs("reason", REASON)],
         returns: Type::Nothing,
         effect: Effect::Control,
-        doc: "Ends the phase as failed. No `catch` stops it.",
+        doc: "Ends the phase as failed, for this reason or with the error that `catch` got. No \
+              `catch` stops it, and no command begins after it, in other tasks either, but what was \
+              deferred.",
     },
     Function {
         name: "exit",
@@ -186,8 +213,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         params: &[needs("question", Type::Text)],
         returns: Type::Nothing,
         effect: Effect::Control,
-        doc: "In `deploy`, goes on only once a person has approved of this commit, before any \
-              command and outside of `parallel`.",
+        doc: "In `deploy`, goes on only once a person has approved of this commit. It comes before any \
+              command, `remember`, `artifact`, `discard_export` and call of the embedding program \
+              that acts, and stands outside of tasks and deferred functions.",
     },
     Function {
         name: "secret",
@@ -212,6 +240,22 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         effect: Effect::Pure,
         doc: "The text quoted for a shell: one word, whatever it holds. Not to be put in quotes \
               again.",
+    },
+    Function {
+        name: "matches",
+        params: &[needs("text", Type::Text), needs("globs", GLOBS)],
+        returns: Type::Bool,
+        effect: Effect::Pure,
+        doc: "Whether a path matches a glob, or a list in which `!glob` takes matches away, as for \
+              `ctx.changed`: `ctx.changes.filter(|path| path.matches(\"*.md\"))`.",
+    },
+    Function {
+        name: "join",
+        params: &[needs("list", Type::List), needs("separator", Type::Text)],
+        returns: Type::Text,
+        effect: Effect::Pure,
+        doc: "The texts and numbers of a list as one text, with the separator between them: \
+              `[\"a\", \"b\"].join(\", \")`.",
     },
     Function {
         name: "exists",
@@ -322,6 +366,17 @@ pub(crate) const COMMAND_OPTIONS: [ScriptOption; 9] = [
         Type::OneOf(&[Type::Int, Type::List]),
         "Exit codes beside 0 that are no failure: a number or a list.",
     ),
+];
+
+/// The options of `with`.
+pub(crate) const WITH_OPTIONS: [ScriptOption; 3] = [
+    option(
+        "env",
+        Type::Variables,
+        "Variables of the commands: texts, numbers, secrets, or `()` to take one away.",
+    ),
+    option("cwd", Type::Text, "A folder below the export, and below that of an enclosing `with`."),
+    option("timeout", Type::Time, "How long all of it may take, as with `timeout`."),
 ];
 
 /// The options of `retry`.
@@ -453,6 +508,12 @@ pub(crate) const PROPERTIES: [Property; 41] = [
 /// The names that make a function of a script a phase, `deploy` last.
 pub(crate) fn phase_names() -> impl Iterator<Item = &'static str> {
     StepName::ALL.into_iter().map(StepName::as_str)
+}
+
+/// True if it is a function over texts: it has no effect and asks nothing, so that tests have it too,
+/// and a script may define one of that name itself.
+pub(crate) fn is_of_texts(name: &str) -> bool {
+    matches!(name, "matches" | "join")
 }
 
 /// The function of this name.

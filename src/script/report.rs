@@ -5,8 +5,8 @@ use std::fmt;
 use rhai::{EvalAltResult, Position as RhaiPosition};
 
 use super::{
-    call::kind, commands::command_error, ending::Thrown, excerpt::excerpt, failure::Failures,
-    imports::place, load::Script, message, registry,
+    call::kind, commands::command_error, ending::Thrown, errors, excerpt::excerpt,
+    failure::Failures, imports::place, load::Script, message, registry, steps,
 };
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -24,6 +24,8 @@ pub(super) struct Trace {
     position: Option<Position>,
     /// `file:line:col in function`, innermost call first.
     calls: Vec<String>,
+    /// Where it was thrown again, if a script had caught it.
+    again: Option<String>,
 }
 
 impl Trace {
@@ -34,6 +36,19 @@ impl Trace {
             function: function.to_owned(),
             position: known(position),
             calls: Vec::new(),
+            again: None,
+        }
+    }
+
+    /// An error that was thrown again is where it arose.
+    fn go_to_origin(&mut self, error: &EvalAltResult) {
+        let EvalAltResult::ErrorRuntime(value, _) = error else { return };
+        let Some(origin) = errors::origin(value) else { return };
+        let file = if origin.file.is_empty() { self.file.clone() } else { origin.file };
+        let position = known(origin.position);
+        if position.is_some() && (position != self.position || file != self.file) {
+            self.again = Some(format!("{self} in {}", self.function));
+            (self.file, self.position) = (file, position);
         }
     }
 
@@ -101,7 +116,12 @@ fn shown(
     let Some(source) = script.source(&trace.file) else { return report };
     // Where nothing is known the function is all there is.
     let position = trace.position.unwrap_or(begin);
-    let whereabouts = format!(" in {}{whereabouts}", trace.function);
+    let whereabouts = match &trace.again {
+        // In which function it arose nobody knows any more.
+        Some(_) => format!(" in {}", whereabouts.trim_start_matches(", ")),
+        None => format!(" in {}{whereabouts}", trace.function),
+    };
+    notes.extend(trace.again.iter().map(|again| format!("thrown again at {again}")));
     notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
     let lines = excerpt(source, position, &whereabouts, &notes, mask);
     report.with_position(position).with_excerpt(lines)
@@ -141,6 +161,7 @@ pub(super) fn trace<'e>(
         innermost = inner;
     }
     trace.position = known(innermost.position());
+    trace.go_to_origin(innermost);
     (trace, innermost)
 }
 
@@ -154,6 +175,9 @@ pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String 
     if let Some(command) = command_error(error) {
         return command.message();
     }
+    if steps::are_spent(error) {
+        return steps::TOO_MANY.to_owned();
+    }
     if let Some(failures) = Failures::of(error) {
         return Failures(failures).message();
     }
@@ -161,16 +185,14 @@ pub(super) fn message(error: &EvalAltResult, script: Option<&Script>) -> String 
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
             "the script threw nothing".into()
         }
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorRuntime(value, _) => errors::thrown_text(value),
         EvalAltResult::ErrorVariableNotFound(name, _) => message::undefined_variable(name, []),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(signature, script),
         EvalAltResult::ErrorDotExpr(text, _) => unknown_property(text),
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
             format!("the map has no `{name}`; `map.get(\"{name}\") ?? …` takes what holds then")
         }
-        EvalAltResult::ErrorTooManyOperations(_) => {
-            "the script takes too many steps: it may be in an endless loop".to_owned()
-        }
+        EvalAltResult::ErrorTooManyOperations(_) => steps::TOO_MANY.to_owned(),
         EvalAltResult::ErrorStackOverflow(_) => {
             "the script calls too deep: a function may call itself without end".to_owned()
         }

@@ -2,15 +2,17 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Instant};
 
-use rhai::{CallFnOptions, Dynamic, Engine, Scope};
+use rhai::{Dynamic, Engine, Scope};
 
 use super::{
     context::Context,
+    entry,
     failure::{Failure, summary},
     functions,
     load::Script,
     report,
     session::{Frame, Session, Stop, Thrown},
+    unknown,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -49,13 +51,14 @@ pub(crate) struct PhaseEnd {
     pub(crate) left_out: Option<LeftOutBy>,
     /// What failed, the gravest first.
     pub(crate) failures: Vec<Failed>,
-    /// Whether anything was done.
-    pub(crate) acted: bool,
 }
 
 /// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script
 /// does, this returns.
 pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
+    let is_plan = call.host.dry().is_some_and(|dry| dry.is_plan());
+    let watched = is_plan.then(|| unknown::watched(call.script));
+    let call = PhaseCall { script: watched.as_ref().unwrap_or(call.script), ..call };
     let script = Some(call.script.clone());
     let session = Session::new(
         call.host.clone(),
@@ -78,15 +81,9 @@ fn call_phase(
     call: &PhaseCall<'_>,
 ) -> Result<Dynamic, Thrown> {
     let Some(phase) = call.script.phase(call.phase) else { return Ok(Dynamic::UNIT) };
-    let mut arguments = Vec::new();
-    if phase.takes_context {
-        arguments.push(Dynamic::from(Context(session.clone())));
-    }
-    let (ast, mut scope) = (&call.script.main.ast, Scope::new());
-    let options = CallFnOptions::default();
-    let called =
-        engine.call_fn_with_options::<Dynamic>(options, &mut scope, ast, call.phase, arguments);
-    drop(called?);
+    let context = phase.takes_context.then(|| Dynamic::from(Context(session.clone())));
+    let program = entry::program(&call.script.main.ast, call.phase, context);
+    drop(engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &program)?);
     // What native code did last is not looked at by the engine's own steps.
     session.check().map(|()| Dynamic::UNIT)
 }
@@ -97,9 +94,15 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
     let ending = session.frame().ending.clone();
     ending.add(uncaught);
     let (stop, mut failures) = ending.take();
+    if let Some(trace) = ended.as_ref().err().and_then(|error| session.place_of_end(error)) {
+        failures.iter_mut().for_each(|failure| failure.at_end(&trace));
+    }
     if ended.is_err() && stop.is_none() && failures.is_empty() {
         // Never green without a reason.
         failures.push(Failure::new("the script could not go on"));
+    }
+    if call.phase == "deploy" && session.has_acted() {
+        failures.extend(stop.as_ref().and_then(acted_and_skipped));
     }
     let stopped = stop.iter().map(Stop::outcome);
     let outcomes = failures.iter().map(Failure::outcome).chain(stopped);
@@ -113,13 +116,12 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
         waits: false,
         left_out: None,
         failures: failures.iter().map(Failure::failed).collect(),
-        acted: session.has_acted(),
     };
     match stop {
         Some(Stop::Fault(fault)) if outcome == Outcome::NoVerdict => {
             PhaseEnd { error: Some(Error::new(fault.kind(), fault.report())), ..end }
         }
-        Some(Stop::Skip { by, reason }) if outcome == Outcome::Skipped => {
+        Some(Stop::Skip { by, reason, .. }) if outcome == Outcome::Skipped => {
             PhaseEnd { reason: Some(reason), left_out: Some(by), ..end }
         }
         Some(Stop::Waits(question)) if outcome == Outcome::Skipped => {
@@ -127,6 +129,13 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
         }
         _ => end,
     }
+}
+
+/// What a deployment did stands, such as a link that it turned: then there was something to deploy.
+fn acted_and_skipped(stop: &Stop) -> Option<Failure> {
+    let Stop::Skip { reason, at, .. } = stop else { return None };
+    let message = format!("skipped only after it had acted: {reason}");
+    Some(Failure { trace: at.clone(), is_plain: true, ..Failure::new(message) })
 }
 
 /// The gravest failure as the error that a phase ends with.

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
     time::{Duration, Instant},
@@ -20,13 +20,15 @@ use super::{
     failure::{Failure, Failures},
     load::Script,
     report::Trace,
+    steps::{Steps, are_spent},
     untrusted::Untrusted,
+    with::Settings,
 };
 use crate::{
     answer::panic_text,
     error::{Error, ErrorKind},
     function::Effect,
-    interpolate::Vars,
+    interpolate::{Vars, is_safe},
     record::LeftOutBy,
     step::{Denied, Facts, Host, RequestLimits},
 };
@@ -58,6 +60,8 @@ pub(super) struct Frame {
     pub(super) in_defer: bool,
     /// The numbers of the tasks that it is in.
     pub(super) order: Vec<u32>,
+    /// What the enclosing calls of `with` say.
+    pub(super) settings: Arc<Settings>,
     /// How the step, or what was deferred, ends.
     pub(super) ending: Arc<Ending>,
     /// What is to be done where this ends.
@@ -65,8 +69,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
     }
 }
 
@@ -81,7 +85,7 @@ pub(super) struct Session {
     /// as the secret itself is.
     pub(super) sentinel: String,
     frames: Mutex<HashMap<ThreadId, Vec<Arc<Frame>>>>,
-    steps: AtomicU64,
+    pub(super) steps: Steps,
     /// Whether anything was stopped: from then on every step looks.
     is_any_over: AtomicBool,
     /// How many threads its tasks have.
@@ -107,7 +111,7 @@ impl Session {
             vars,
             sentinel: sentinel(),
             frames: Mutex::default(),
-            steps: AtomicU64::new(0),
+            steps: Steps::default(),
             is_any_over: AtomicBool::new(false),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
@@ -120,25 +124,33 @@ impl Session {
 
     /// Why the phase must stop now, as the engine's steps ask it.
     pub(super) fn stop_at_step(&self) -> Option<Dynamic> {
-        let looks = self.steps.fetch_add(1, Ordering::Relaxed).is_multiple_of(STEPS_PER_LOOK)
-            || self.is_any_over.load(Ordering::Relaxed);
+        let taken = self.steps.add();
+        if let Some(stop) = self.stop_by_steps(taken) {
+            return Some(Dynamic::from(stop));
+        }
+        let looks =
+            taken.is_multiple_of(STEPS_PER_LOOK) || self.is_any_over.load(Ordering::Relaxed);
         if looks { self.stop().map(Dynamic::from) } else { None }
     }
 
     /// Why what this thread runs must stop now.
     pub(super) fn stop(&self) -> Option<Stop> {
-        let frame = self.frame();
+        if self.host.dry().is_some_and(|dry| dry.is_over()) {
+            self.is_any_over.store(true, Ordering::SeqCst);
+            return Some(Stop::Unknown);
+        }
+        let (frame, now) = (self.frame(), self.now());
         if self.host.is_canceled(frame.in_defer) {
             self.note(Stop::Canceled);
-        } else if frame.ending.is_late() && frame.ending.stop().is_none() {
+        } else if frame.ending.is_late(now) && frame.ending.stop().is_none() {
             self.stop_late();
         }
-        frame.ending.stop().or_else(|| frame.is_late().then(|| Stop::BlockTimedOut(Vec::new())))
+        frame.ending.stop().or_else(|| frame.is_late(now).then(|| Stop::BlockTimedOut(Vec::new())))
     }
 
     /// The same once a limit that holds here has passed.
     pub(super) fn check_late(&self) -> Result<(), Thrown> {
-        if self.frame().is_late() { self.check() } else { Ok(()) }
+        if self.frame().is_late(self.now()) { self.check() } else { Ok(()) }
     }
 
     /// Ends what this thread runs, whatever the script makes of the error.
@@ -155,7 +167,7 @@ impl Session {
     }
 
     /// Fails, and no script can catch it.
-    fn fail(&self, failure: Failure) {
+    pub(super) fn fail(&self, failure: Failure) {
         let frame = self.frame();
         let (label, order) = (frame.label.clone(), frame.order.clone());
         frame.ending.add([Failure { label, order, ..failure }]);
@@ -164,10 +176,13 @@ impl Session {
 
     /// The same at the place of a call.
     pub(super) fn fail_at(&self, context: &NativeCallContext<'_>, failure: Failure) -> Thrown {
-        let file = context.call_source().unwrap_or_default();
-        let trace = Trace::at(file, &self.facts.phase, context.call_position());
-        self.fail(Failure { trace: Some(trace), ..failure });
+        self.fail(Failure { trace: Some(self.place(context)), ..failure });
         Stop::Failed.thrown()
+    }
+
+    pub(super) fn place(&self, context: &NativeCallContext<'_>) -> Trace {
+        let file = context.call_source().unwrap_or_default();
+        Trace::at(file, &self.facts.phase, context.call_position())
     }
 
     fn stop_late(&self) {
@@ -196,7 +211,7 @@ impl Session {
             (Denied::Refused(error), None) => throw(error.report()),
             (Denied::LeftOut(error), None) => {
                 let reason = error.message().to_owned();
-                self.stop_with(Stop::Skip { by: LeftOutBy::Secret, reason })
+                self.stop_with(Stop::Skip { by: LeftOutBy::Secret, reason, at: None })
             }
         }
     }
@@ -223,9 +238,15 @@ impl Session {
         self.acted.load(Ordering::SeqCst)
     }
 
+    /// What time it is, or would be where nothing waits.
+    pub(super) fn now(&self) -> Instant {
+        self.host.dry().map_or_else(Instant::now, |dry| dry.now())
+    }
+
     /// Waits, unless the phase is stopped meanwhile.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Thrown> {
-        if self.host.is_dry() {
+        if let Some(dry) = self.host.dry() {
+            dry.set_waited(dry.waited().saturating_add(time));
             return self.check();
         }
         let begun = Instant::now();
@@ -247,6 +268,12 @@ impl Session {
     /// Notes that it has got a text that may hold what another step read.
     pub(super) fn read_in(&self, text: &str) {
         self.untrusted.read_in(&self.facts, text);
+        // Perhaps a path. What cannot be looked up was read by no step either.
+        if !is_safe(text)
+            && let Ok(changes) = self.host.changes()
+        {
+            self.untrusted.read_changes(&changes.paths);
+        }
     }
 
     fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Arc<Frame>>>> {
@@ -348,7 +375,7 @@ impl Session {
     fn clean_up(&self, engine: &Engine) -> Vec<Failure> {
         let outer = self.frame();
         let limit = self.script.as_ref().map_or(CLEANING_MAX, |script| script.timeout);
-        let deadline = Instant::now().checked_add(limit);
+        let deadline = self.now().checked_add(limit);
         let mut failures = Vec::new();
         let next = || outer.deferred.lock().unwrap_or_else(PoisonError::into_inner).pop();
         while !matches!(outer.ending.stop(), Some(Stop::Waits(_)))
@@ -362,6 +389,7 @@ impl Session {
                 in_defer: true,
                 // After all tasks that were begun where it was deferred.
                 order: [&*outer.order, &[u32::MAX]].concat(),
+                settings: outer.settings.clone(),
                 ending: ending.clone(),
                 ..Frame::default()
             };
@@ -406,7 +434,7 @@ impl Session {
         match Stop::of(error) {
             Some(Stop::BlockTimedOut(failures)) => return failures,
             Some(_) => return Vec::new(),
-            None => {}
+            None => self.look_at_error(error),
         }
         let file = self.script.as_ref().map_or("", |script| &*script.main.source.name);
         let whole = Failure::of(error, (file, &self.facts.phase), self.script.as_ref());
@@ -452,7 +480,7 @@ impl Drop for Restored<'_> {
 
 /// True of the limits of the language itself: steps, memory, depth.
 fn is_limit(error: &EvalAltResult) -> bool {
-    !error.unwrap_inner().is_catchable() && Stop::of(error).is_none()
+    are_spent(error) || !error.unwrap_inner().is_catchable() && Stop::of(error).is_none()
 }
 
 /// A text that no script holds by chance.

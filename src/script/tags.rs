@@ -168,6 +168,15 @@ fn is_property(ast: &AST, property: &str) -> bool {
     of_context && matches!(&parts.rhs, Expr::Property(name, _) if name.2 == property)
 }
 
+/// What an expression always gives where that cannot be put into a text.
+fn never_text(ast: &AST) -> Option<&'static str> {
+    let [Stmt::Expr(expression)] = ast.statements() else { return None };
+    if let Some(holds) = check::context_holds(expression) {
+        return check::is_never_text(holds);
+    }
+    check::never_text(expression)
+}
+
 /// Why something in a tag cannot be its expression.
 fn not_one(expression: &str, why: &str) -> String {
     format!("`{expression}` is no expression that a tag can take: {why}; a tag runs no Ruby")
@@ -197,7 +206,9 @@ impl<'a> ExpressionJudge<'a> {
         }
         let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
         let acts = acting_call(&ast, self.functions);
-        match acts.or_else(|| check::expression_fault(&Unit { source, ast }, self.functions)) {
+        let never = never_text(&ast).map(|kind| format!("it gives {kind}, and no text or number"));
+        let fault = || check::expression_fault(&Unit { source, ast }, self.functions);
+        match acts.or_else(fault).or(never) {
             Some(fault) => Err(not_one(expression, &fault)),
             None => Ok(()),
         }

@@ -3,7 +3,7 @@
 
 use rhai::{Array, Blob, Dynamic, FnPtr, Map};
 
-use super::{call, registry::ScriptOption, secret::Secret};
+use super::{call, errors, registry::ScriptOption, secret::Secret};
 
 /// What a function takes or gives, or what a property holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) enum Type {
     Variables,
     Function,
     Secret,
+    /// What `catch` gets.
+    Error,
     /// One of the API's own objects, such as `ctx`.
     Object(&'static str),
     OneOf(&'static [Type]),
@@ -65,6 +67,7 @@ impl Type {
             Type::Variables => "map of variables".to_owned(),
             Type::Function => "function".to_owned(),
             Type::Secret => "secret".to_owned(),
+            Type::Error => "error".to_owned(),
             Type::Object(name) => format!("object `{name}`"),
             Type::OneOf(types) => one_of(types.iter().map(|it| it.name())),
         }
@@ -87,6 +90,7 @@ impl Type {
             Type::Options(_) => "a map such as `#{ timeout: \"5m\" }`".to_owned(),
             Type::Lists => "a map of lists such as `#{ db: [\"a\", \"b\"] }`".to_owned(),
             Type::Function => "a function such as `|| …`".to_owned(),
+            Type::Error => "an error".to_owned(),
             Type::Object(name) => format!("an object `{name}`"),
             Type::OneOf(types) => one_of(types.iter().map(|it| it.in_words())),
             _ => article(self.name()),
@@ -121,6 +125,7 @@ impl Type {
             Type::Bytes => value.is::<Blob>(),
             Type::Function => value.is::<FnPtr>(),
             Type::Secret => value.is::<Secret>(),
+            Type::Error => errors::sentence(value).is_some(),
             // Nothing of the API takes one: it is what the API gives.
             Type::Object(_) => true,
             Type::OneOf(types) => types.iter().any(|it| it.accepts(value)),

@@ -21,6 +21,9 @@ const SHOWN_CHARACTERS: usize = 40;
 /// Facts that every command finds in a variable of the same name, in capitals.
 const IN_VARIABLES: [&str; 5] = ["subject", "message", "author", "branch", "tag"];
 
+/// The variable of all tags, which is none of one tag.
+const TAGS: &str = "tags";
+
 /// What a step's script knows of it.
 #[derive(Default)]
 pub(super) struct Untrusted(Mutex<Known>);
@@ -32,6 +35,8 @@ struct Known {
     values: BTreeMap<String, &'static str>,
     /// What `q` made of texts that hold others' words.
     quoted: BTreeSet<String>,
+    /// True once the paths that changed are among the values.
+    has_changes: bool,
     /// Looks for the values, until there are more of them.
     search: Option<Arc<Search>>,
 }
@@ -62,10 +67,19 @@ impl Untrusted {
         }
     }
 
+    /// Notes that the script has read a variable of commands.
+    pub(super) fn read_variable(&self, facts: &Facts, variable: &str) {
+        let mut properties = IN_VARIABLES.into_iter().chain([TAGS]);
+        let name = |property: &str| format!("TINYCI_{}", property.to_uppercase());
+        if let Some(property) = properties.find(|property| name(property) == variable) {
+            self.read(facts, property);
+        }
+    }
+
     /// Notes that the script has read the paths that changed.
     pub(super) fn read_changes(&self, paths: &[String]) {
-        for path in paths {
-            self.know("changes", path);
+        if !std::mem::replace(&mut self.known().has_changes, true) {
+            paths.iter().for_each(|path| self.know("changes", path));
         }
     }
 
@@ -215,25 +229,24 @@ pub(super) fn check(session: &Session, text: &str) -> Result<Parts, Thrown> {
     };
     let (cover, quoted) = (script.literals().cover(text), session.untrusted.quoted_parts(text));
     let (mut quotes, mut data) = (ShellQuotes::new(text), Vec::new());
-    let mut guilty: Option<(&Value, Range<usize>)> = None;
+    let mut guilty: Option<(&Value, Range<usize>, bool)> = None;
     for (value, part) in search.occurrences(text) {
         if cover.is_own(text, part.clone()) {
             continue;
         }
-        match quoted.around(&part) {
-            Some(word) if !quotes.take_word_at(word) => {
-                return Err(throw(quoted_twice(value, text, part)));
-            }
-            None if !value.is_quoted => {
-                // Of values that hold each other the largest is the one that was meant.
-                guilty =
-                    guilty.filter(|(_, other)| other.len() >= part.len()).or(Some((value, part)));
-            }
-            _ => data.push(part),
+        let word = quoted.around(&part);
+        let in_quotes = word.is_some_and(|word| !quotes.take_word_at(word));
+        if in_quotes || word.is_none() && !value.is_quoted {
+            // Of values that hold each other the largest is the one that was meant.
+            let known = guilty.filter(|(_, other, _)| other.len() >= part.len());
+            guilty = known.or(Some((value, part, in_quotes)));
+        } else {
+            data.push(part);
         }
     }
     match guilty {
-        Some((value, part)) => Err(throw(refusal(value, text, part))),
+        Some((value, part, true)) => Err(throw(quoted_twice(value, text, part))),
+        Some((value, part, false)) => Err(throw(refusal(value, text, part))),
         None => Ok(Parts::new(data)),
     }
 }

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `command` | a command as a step asks for it, and how it ended |
+//! | `dry_clock` | the clock of what is not done |
 //! | `facts` | what a step knows of its commit and of the steps before it |
 //! | `result` | what a step came to |
 //! | `seams` | what a body may ask for ([`Host`]), and what acts outside ([`Effects`] and its like) |
@@ -13,6 +14,7 @@
 #![cfg_attr(not(feature = "rhai"), allow(dead_code, reason = "lists of commands ask for less"))]
 
 mod command;
+mod dry_clock;
 mod facts;
 mod result;
 mod seams;
@@ -21,11 +23,12 @@ pub(crate) use self::{
     command::{
         CommandEnd, OutputUse, Shown, StepCommand, in_one_line, shown_program, whole_program,
     },
+    dry_clock::DryClock,
     facts::{Facts, Progress},
     result::{Failed, FailedCommand, StepResult},
     seams::{
-        ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Host, Lookups, Reporter,
-        RequestLimits, TreeEntry,
+        ApprovalAnswer, ChangedPath, Changes, Denied, DryStage, Effects, HookAnswer, Host, Lookups,
+        Reporter, RequestLimits, TreeEntry,
     },
 };
 #[cfg(feature = "rhai")]

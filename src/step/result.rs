@@ -19,10 +19,11 @@ pub(crate) struct StepResult {
     pub(crate) failures: Vec<Failed>,
     /// True if it waits for an approval.
     pub(crate) waits: bool,
-    /// True if a script did anything in it.
-    pub(crate) acted: bool,
     /// What left it out, unless that was the embedding program.
     pub(crate) left_out: Option<LeftOutBy>,
+    /// Why a plan says nothing further of it. What the rest shows is then what it would be if the
+    /// step passed.
+    pub(crate) ends: Option<String>,
 }
 
 impl StepResult {

@@ -4,7 +4,11 @@
 //! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
 //! as a plan, or as a test says.
 
-use std::{ffi::OsStr, sync::Arc, time::Instant};
+use std::{
+    ffi::OsStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::command::{CommandEnd, OutputUse, StepCommand};
 use crate::{
@@ -67,8 +71,30 @@ pub(crate) struct RequestLimits {
 pub(crate) struct Changes {
     /// The full id of that ancestor; without one, everything counts as changed.
     pub(crate) base: Option<String>,
-    /// The paths that differ.
+    /// The paths that differ, for people and scripts: sorted, each once, with U+FFFD for what is not
+    /// UTF-8.
     pub(crate) paths: Vec<String>,
+    /// The same as they are, for globs.
+    pub(crate) exact: Vec<ChangedPath>,
+}
+
+/// A path that differs, as git has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ChangedPath {
+    pub(crate) bytes: Vec<u8>,
+    /// True if it is or was a submodule, which is a directory to a glob.
+    pub(crate) is_directory: bool,
+}
+
+impl Changes {
+    /// What differs from an ancestor, or all there is without one.
+    pub(crate) fn new(base: Option<String>, exact: Vec<ChangedPath>) -> Self {
+        let shown = exact.iter().map(|it| String::from_utf8_lossy(&it.bytes).into_owned());
+        let mut paths: Vec<String> = shown.collect();
+        paths.sort();
+        paths.dedup();
+        Self { base, paths, exact }
+    }
 }
 
 /// An answer to `approve`.
@@ -181,10 +207,47 @@ pub(crate) trait Host: Send + Sync {
     /// Notes that a predicate was asked and answered, at this place: what a plan gives as reasons.
     fn decided(&self, _predicate: &str, _answer: bool, _at: &str) {}
 
-    /// True if nothing is done. Then nothing waits.
-    fn is_dry(&self) -> bool {
+    /// What stands in the place of the world if nothing is done. Then nothing waits.
+    fn dry(&self) -> Option<&dyn DryStage> {
+        None
+    }
+}
+
+/// What stands in the place of the world where nothing is done: a time of its own, and in a plan
+/// what is not known.
+pub(crate) trait DryStage: Send + Sync {
+    /// True if nothing further can be said of the step.
+    fn is_over(&self) -> bool {
         false
     }
+
+    /// True if it is a plan, of which some things are not known.
+    fn is_plan(&self) -> bool {
+        false
+    }
+
+    /// Ends the forecast of the step if this text holds something unknown: what follows depends on
+    /// it. True if that is so.
+    fn look(&self, _text: &str) -> bool {
+        false
+    }
+
+    /// The same where an error may come of something unknown: an error of types only of that whose
+    /// type is not known either.
+    fn look_at_error(&self, _is_of_types: bool) {}
+
+    /// What time it would be.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// How much time would have been waited.
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Sets that: tasks wait at once.
+    fn set_waited(&self, _waited: Duration) {}
 }
 
 /// What acts outside of tinyci. Whatever is asked here was checked before.
@@ -227,8 +290,25 @@ pub(crate) trait Effects: Send + Sync {
     /// Asks whether a person approved.
     fn approval(&self, question: &str, context: &RequestContext) -> Result<ApprovalAnswer, Denied>;
 
-    /// True if nothing is done.
-    fn is_dry(&self) -> bool;
+    /// What stands in the place of the world if nothing is done.
+    fn dry(&self) -> Option<&dyn DryStage> {
+        None
+    }
+
+    /// Why nothing further can be said of the step that ends, if a plan could not go on.
+    fn take_end(&self) -> Option<String> {
+        None
+    }
+
+    /// A text for what a step remembers of which no plan knows.
+    fn unknown_memory(&self, _key: &str) -> Option<String> {
+        None
+    }
+
+    /// What time it is, or would be.
+    fn now(&self) -> Instant {
+        self.dry().map_or_else(Instant::now, DryStage::now)
+    }
 }
 
 /// What is looked up when it is asked for, and not before.

@@ -8,16 +8,14 @@ use crate::{
 };
 
 impl CheckReport {
-    /// As one line of JSON, which `tinyci check --json` prints: `problems`, and `warnings` of what
-    /// is valid and perhaps not meant. Excerpts are for people, and left
-    /// out.
+    /// As one line of JSON, which `tinyci check --json` prints: each of `problems` has a `severity`,
+    /// `error` or `warning`. Excerpts are for people, and left out.
     pub fn to_json(&self) -> String {
         json(&ReportMirror {
             v: VERSION,
             file: &self.file,
             valid: self.is_valid(),
             problems: self.problems.iter().map(ProblemMirror::of).collect(),
-            warnings: self.warnings.iter().map(ProblemMirror::of).collect(),
         })
     }
 }
@@ -28,11 +26,11 @@ struct ReportMirror<'a> {
     file: &'a str,
     valid: bool,
     problems: Vec<ProblemMirror<'a>>,
-    warnings: Vec<ProblemMirror<'a>>,
 }
 
 #[derive(Serialize)]
 struct ProblemMirror<'a> {
+    severity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,6 +43,7 @@ struct ProblemMirror<'a> {
 impl<'a> ProblemMirror<'a> {
     fn of(problem: &'a Problem) -> Self {
         Self {
+            severity: problem.severity.as_str(),
             file: problem.file.as_deref(),
             line: problem.position.map(|at| at.line),
             column: problem.position.map(|at| at.column),

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::{VERSION, record::LeftOutMirror};
-use crate::forecast::{Act, Assumption, Forecast, StepForecast};
+use crate::{
+    forecast::{Act, Assumption, Forecast, StepForecast},
+    outcome::Outcome,
+};
 
 impl Forecast {
     /// As one line of JSON.
@@ -11,10 +14,11 @@ impl Forecast {
     /// It has `v`, `commit`, `outcome`, `reason` where it would be skipped or its config is not
     /// valid, `left_out` as in a record, and `steps`, each with `name`, `outcome`, `host_hooks` (how
     /// many hooks of the embedding program come first), `reason` where it would be skipped or fail,
-    /// and `acts`, in their order. An act is a `decision`, with `question`, `answer` and the `file`
+    /// `ends` where nothing is known of it from some point on, and why, and `acts`, in their order. An act is a `decision`, with `question`, `answer` and the `file`
     /// and `line` that ask; a `command`, with `command`, perhaps `label`, what the script is told of
     /// its `output` (`passed` if it only asks for that, `unknown`, or `given`) and that `text`; a
     /// `call`, with the `call` as a script would write it; or a `note` that the log would have too.
+    /// The `outcome` of a step that `ends`, and then of the commit, is `unknown`.
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
@@ -53,6 +57,8 @@ struct StepMirror<'a> {
     host_hooks: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends: Option<&'a str>,
     acts: Vec<ActMirror<'a>>,
 }
 
@@ -86,7 +92,7 @@ impl<'a> ForecastMirror<'a> {
     pub(super) fn of(forecast: &'a Forecast) -> Self {
         Self {
             commit: forecast.commit.to_string(),
-            outcome: forecast.outcome.name(),
+            outcome: outcome_name(forecast.outcome),
             reason: forecast.reason.as_deref(),
             left_out: forecast.left_out.iter().map(LeftOutMirror::of).collect(),
             steps: forecast.steps.iter().map(StepMirror::of).collect(),
@@ -94,13 +100,19 @@ impl<'a> ForecastMirror<'a> {
     }
 }
 
+/// The outcome's name, or that nobody knows it.
+fn outcome_name(outcome: Option<Outcome>) -> &'static str {
+    outcome.map_or("unknown", Outcome::name)
+}
+
 impl<'a> StepMirror<'a> {
     fn of(step: &'a StepForecast) -> Self {
         Self {
             name: step.name.as_str(),
-            outcome: step.outcome.name(),
+            outcome: outcome_name(step.outcome),
             host_hooks: step.host_hooks,
             reason: step.reason.as_deref(),
+            ends: step.ends.as_deref(),
             acts: step.acts.iter().map(ActMirror::of).collect(),
         }
     }
@@ -132,7 +144,6 @@ mod tests {
     use super::*;
     use crate::{
         commit::CommitId,
-        outcome::Outcome,
         pipeline::{Hook, Phase},
     };
 
@@ -157,13 +168,14 @@ mod tests {
         let step = |name, outcome, reason: Option<&str>, acts| StepForecast {
             name,
             host_hooks: 1,
-            outcome,
+            outcome: Some(outcome),
             reason: reason.map(str::to_owned),
+            ends: None,
             acts,
         };
         let forecast = Forecast {
             commit: CommitId::from_bytes([0; 20]),
-            outcome: Outcome::Success,
+            outcome: Some(Outcome::Success),
             reason: None,
             left_out: Vec::new(),
             steps: vec![

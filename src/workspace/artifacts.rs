@@ -44,6 +44,9 @@ const LIST_BYTES_MAX: u64 = 256 << 20;
 
 const ARTIFACTS: &str = "artifacts";
 
+/// What deployments keep, each in a directory of its own: what the job kept stays what its record says.
+const OF_DEPLOYMENTS: &str = "deploy-artifacts";
+
 /// Numbers the calls of one process, which may keep files at the same time.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
@@ -60,14 +63,24 @@ pub(crate) struct Wanted<'a> {
 /// Where the artifacts of a build are.
 #[derive(Clone, Debug)]
 pub(crate) struct ArtifactStore {
+    /// The build's directory.
     dir: PathBuf,
+    /// Where in it the files are.
+    place: PathBuf,
     sharing: Sharing,
 }
 
 impl Build {
     /// The store of this build's artifacts.
     pub(crate) fn artifacts(&self) -> ArtifactStore {
-        ArtifactStore { dir: self.dir().to_path_buf(), sharing: self.sharing() }
+        let (dir, place) = (self.dir().to_path_buf(), PathBuf::from(ARTIFACTS));
+        ArtifactStore { dir, place, sharing: self.sharing() }
+    }
+
+    /// The store of what a deployment keeps.
+    pub(crate) fn deploy_artifacts(&self, deployment: &str) -> ArtifactStore {
+        let place = Path::new(OF_DEPLOYMENTS).join(deployment);
+        ArtifactStore { place, ..self.artifacts() }
     }
 }
 
@@ -100,7 +113,7 @@ impl ArtifactStore {
         for (path, from) in files {
             let to = beside.join(path);
             let parent = to.parent().unwrap_or(beside);
-            self.sharing.create_dir_all(parent).map_err(|source| unwritten(parent, source))?;
+            self.sharing.create_dir_all(parent).map_err(|source| unwritten(from, source))?;
             kept.push(self.copy_file(path, from, &to, stop)?);
         }
         Ok(kept)
@@ -121,7 +134,7 @@ impl ArtifactStore {
         }
         let mode = there.permissions().mode() & 0o777;
         let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o666).open(to);
-        let copy = copy.as_mut().map_err(|source| unwritten(to, taken(source)))?;
+        let copy = copy.as_mut().map_err(|source| unwritten(from, taken(source)))?;
         let (mut id, mut left) = (BlobId::new(there.len()), there.len());
         let mut piece = vec![0; PIECE];
         loop {
@@ -136,30 +149,30 @@ impl ArtifactStore {
                 break;
             }
             id.update(bytes);
-            copy.write_all(bytes).map_err(|source| unwritten(to, source))?;
+            copy.write_all(bytes).map_err(|source| unwritten(from, source))?;
         }
         let done = copy.set_permissions(fs::Permissions::from_mode(mode));
-        done.and_then(|()| self.sharing.adjust(to)).map_err(|source| unwritten(to, source))?;
+        done.and_then(|()| self.sharing.adjust(to)).map_err(|source| unwritten(from, source))?;
         let (path, executable) = (path.to_string_lossy().into_owned(), mode & 0o111 != 0);
         Ok(Artifact { path, bytes: there.len(), blob: id.hex(), executable })
     }
 
     /// Puts copies in their places. What an earlier call kept there goes.
     fn publish(&self, beside: &Path, kept: &[Artifact]) -> Result<(), Denied> {
-        let artifacts = self.dir.join(ARTIFACTS);
         for artifact in kept {
             let path = Path::new(&artifact.path);
-            let mut above = artifacts.clone();
-            self.make_dir(&above)?;
-            for part in path.parent().into_iter().flat_map(Path::components) {
+            let placed = self.place.join(path);
+            let mut above = self.dir.clone();
+            for part in placed.parent().into_iter().flat_map(Path::components) {
                 above.push(part);
                 self.make_dir(&above)?;
             }
-            let to = artifacts.join(path);
+            let to = self.dir.join(&placed);
             if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir()) {
                 remove(&to).map_err(Denied::Fault)?;
             }
-            fs::rename(beside.join(path), &to).map_err(|source| unwritten(&to, source))?;
+            fs::rename(beside.join(path), &to)
+                .map_err(|source| Denied::Fault(Error::io("put in place", &to, source)))?;
         }
         Ok(())
     }
@@ -171,7 +184,8 @@ impl ArtifactStore {
             Ok(_) => remove_file(dir).map_err(Denied::Fault)?,
             Err(_) => {}
         }
-        self.sharing.create_dir_all(dir).map_err(|source| unwritten(dir, source))
+        let made = self.sharing.create_dir_all(dir);
+        made.map_err(|source| Denied::Fault(Error::io("create", dir, source)))
     }
 
     /// Opens what is kept under a path, which has to be plain. Links are not followed.
@@ -221,9 +235,10 @@ impl ArtifactStore {
         read_list(open_regular(&self.dir.join(LIST)).ok()?, id)
     }
 
-    /// What the list and the artifacts are called in the build's directory.
-    pub(crate) fn names() -> [&'static str; 2] {
-        [LIST, ARTIFACTS]
+    /// What the list and the artifacts of jobs are called in the build's directory, and where those
+    /// of deployments are.
+    pub(crate) fn names() -> [&'static str; 3] {
+        [LIST, ARTIFACTS, OF_DEPLOYMENTS]
     }
 }
 
@@ -380,7 +395,7 @@ fn changed(path: &Path) -> Denied {
 
 /// A copy that cannot be written is no fault of the commit.
 fn unwritten(path: &Path, source: io::Error) -> Denied {
-    Denied::Fault(Error::io("keep a file as", path, source))
+    Denied::Fault(Error::io("keep a copy of", path, source))
 }
 
 /// The error for work that nobody waits for anymore.

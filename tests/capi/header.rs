@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::declarations::{Declarations, Doc};
 
 /// The files that hold what C sees, in the order in which a person reads the header.
-const SOURCES: [&str; 20] = [
+const SOURCES: [&str; 21] = [
     "version",
     "status",
     "error",
@@ -34,6 +34,7 @@ const SOURCES: [&str; 20] = [
     "reports",
     "deploy",
     "acts",
+    "artifacts",
 ];
 
 /// Writes the files instead of comparing them, where it is set.

@@ -19,6 +19,7 @@ use tinyci::{
 
 use crate::{
     cli_program::{Said, run_in, tinyci},
+    crash_disk::SmallDisk,
     engine_stage::Stage,
 };
 
@@ -210,13 +211,36 @@ fn a_cancel_and_a_deadline_end_a_copy_without_an_end() {
          try {{ timeout(\"1s\", huge); }} catch (e) {{ print(e); }} timeout(\"1s\", huge);"
     ));
     let record = run(&late);
-    assert_eq!(record.outcome, Outcome::Failure);
+    assert!(!record.outcome.passed());
     assert!(record.steps[0].error.as_deref().unwrap_or_default().contains("limit of 1s"));
     assert!(begun.elapsed() < Duration::from_secs(60));
     for stage in [canceled, late] {
         let build = stage.build_dir(stage.head());
         assert!(!files(&build).iter().any(|it| it.contains("kept") || it.contains("artifacts")));
     }
+}
+
+#[test]
+fn a_full_disk_gives_no_verdict_and_nothing_is_half_kept() {
+    let stage = stage("sh(\"truncate -s 40M huge\"); artifact([\"dist/app\", \"huge\"]);");
+    let Some(disk) = SmallDisk::mount(stage.path("disk")) else {
+        println!("skipped: this user may not mount a file system");
+        return;
+    };
+    let builds = disk.path.join("builds");
+    stage.repo.git(&["config", "tinyci.buildsDir", builds.to_str().unwrap()]);
+    stage.repo.git(&["config", "tinyci.minFree", "0"]);
+    let record = run(&stage);
+    assert_eq!(record.outcome, Outcome::NoVerdict);
+    let error = record.steps[0].error.clone().unwrap_or_default();
+    assert!(error.contains("huge`") && error.contains("No space left"), "{error}");
+    assert_eq!(record.artifacts, []);
+    let left = files(&builds);
+    assert!(left.iter().any(|path| path.ends_with("export/dist/app")), "{left:?}");
+    assert!(
+        !left.iter().any(|path| path.contains("kept") || path.contains("artifacts")),
+        "{left:?}"
+    );
 }
 
 /// What the command line says in the stage's repository.

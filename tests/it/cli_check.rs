@@ -68,6 +68,50 @@ fn standard_input_is_a_file_too() {
     assert!(said.out.ends_with("\nbuild: 5\n       ^\n"), "{}", said.out);
 }
 
+/// What `tinyci check -` says of a text that an editor holds.
+fn checked(dir: &std::path::Path, args: &[&str], text: &str) -> Said {
+    let mut child = tinyci(dir)
+        .args(["check", "-"])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    Said::of(&child.wait_with_output().unwrap())
+}
+
+#[cfg(feature = "rhai")]
+#[test]
+fn standard_input_is_a_script_where_its_name_says_so() {
+    let repo = TestRepo::new();
+    repo.write("ci/a.rhai", "fn old() { sh(\"make\"); }\n");
+    repo.commit("old");
+    repo.write("ci/a.rhai", "fn fresh() { sh(\"make\"); }\n");
+    let (old, new) = ["old", "fresh"]
+        .map(|name| format!("import \"ci/a\" as a;\nfn build(ctx) {{ a::{name}(); }}\n"))
+        .into();
+    let named = ["--stdin-filename", ".tinyci.rhai"];
+    assert_eq!(checked(repo.path(), &named, &new).with_code(0).out, ".tinyci.rhai is valid\n");
+    let said = checked(repo.path(), &named, &old).with_code(1);
+    assert!(said.out.starts_with(".tinyci.rhai:2:20: the module `a` has no function `old`"));
+    // In a commit its own files are imported.
+    let of_commit = [&named[..], &["--commit", "HEAD"]].concat();
+    checked(repo.path(), &of_commit, &old).with_code(0);
+    let said = checked(repo.path(), &of_commit, &new).with_code(1);
+    assert!(said.out.starts_with(".tinyci.rhai:2:20: the module `a` has no function `fresh`"));
+    assert!(said.out.contains("fn build(ctx) { a::fresh(); }"), "{}", said.out);
+    let tests = ["--name", "x.test.rhai"];
+    checked(repo.path(), &tests, "fn test_it(t) { t.expect(true); }").with_code(0);
+    checked(repo.path(), &["--name", "ci.yml"], "build: make\n").with_code(0);
+
+    let refused = run(&repo, &["check", "ci/a.rhai", "--stdin-filename", "x"]).with_code(2);
+    assert!(refused.err.contains("tinyci check - --stdin-filename FILE"), "{}", refused.err);
+    run(&repo, &["check", "ci/a.rhai", "--commit", "HEAD"]).with_code(2);
+    run(&repo, &["check", "--stdin-filename", "x"]).with_code(2);
+}
+
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let dir = TempDir::new().unwrap();
@@ -130,8 +174,8 @@ fn expressions_in_tags_are_read_and_not_run() {
             .var("release", "42")
             .function("host::today", 0..=0, Effect::Pure, "", |_| Ok(Value::from("x")))
             .function("wipe", 0..=0, Effect::External, "", |_| panic!("nothing is run"));
-        let found = builder.check_config(config, Format::Yaml, ".tinyci.yml");
-        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let report = builder.check_config(config, Format::Yaml, ".tinyci.yml").unwrap();
+        report.problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     for fine in [
         "ctx.parents[0]",
@@ -163,7 +207,7 @@ fn expressions_in_tags_are_read_and_not_run() {
     ] {
         let found = check(broken);
         assert_eq!(found.len(), 1, "{broken}: {found:?}");
-        assert!(found[0].starts_with(".tinyci.yml:3:10: "), "{}", found[0]);
+        assert!(found[0].starts_with("3:10: "), "{}", found[0]);
         assert!(found[0].contains(words), "{broken}: {}", found[0]);
     }
 }
@@ -213,12 +257,30 @@ fn what_is_perhaps_not_meant_is_a_warning_and_no_error() {
     assert_eq!(run_in(dir.path(), &["check", "-q"]).with_code(0).out, "");
     let json = run_in(dir.path(), &["check", "--json"]).with_code(0).out;
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&report["valid"], &report["warnings"][0]["line"]), (&true.into(), &2.into()));
-    assert_eq!(report["problems"], serde_json::json!([]));
+    let problems = report["problems"].as_array().unwrap();
+    let severities: Vec<_> = problems.iter().map(|it| it["severity"].as_str().unwrap()).collect();
+    assert_eq!((&report["valid"], &problems[0]["line"]), (&true.into(), &2.into()));
+    assert_eq!(severities, ["warning", "warning"]);
 
-    let dir = folder_with("build: 5\n");
+    // Whoever wants to hear of nothing more fails on warnings too, in silence as well.
+    let said = run_in(dir.path(), &["check", "--strict"]).with_code(1);
+    assert_eq!(said.out.matches("warning: ").count(), 2, "{}", said.out);
+    assert!(!said.out.contains("is valid"), "{}", said.out);
+    let quiet = run_in(dir.path(), &["check", "--strict", "-q"]).with_code(1);
+    assert_eq!(quiet.out, said.out);
+    run_in(dir.path(), &["check", "--strict", "--json"]).with_code(1);
+    let fine = folder_with("build: make\n");
+    run_in(fine.path(), &["check", "--strict"]).with_code(0);
+
+    let dir = folder_with(
+        "build: 5x\nhooks: {after_all: echo <%= tag %>}\ntest: echo <%= nope %>\nbiuld: x\n",
+    );
     let json = run_in(dir.path(), &["check", "--json"]).with_code(1).out;
-    assert!(json.ends_with("\"warnings\":[]}\n"), "{json}");
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let found = report["problems"].as_array().unwrap().iter();
+    let found: Vec<_> = found.map(|it| (it["line"].clone(), it["severity"].clone())).collect();
+    let expected = [(2, "warning"), (3, "error"), (4, "error")];
+    assert_eq!(found, expected.map(|(line, severity)| (line.into(), severity.into())));
 }
 
 #[cfg(feature = "rhai")]
@@ -285,4 +347,90 @@ fn a_placeholder_in_parts_is_told() {
     assert!(
         !check("sh(`echo <%= short %> ${1} <%%= x`); sh(\"<%= short %>\");").contains("warning")
     );
+}
+
+/// A constant that was meant for tinyci would otherwise be lost without a word, and with it an
+/// approval: so it is an error by every way, and not only to who asks.
+#[cfg(feature = "rhai")]
+#[test]
+fn a_misspelt_constant_is_an_error_by_every_way() {
+    let module = "import \"ci/a\" as a;\n";
+    for (name, constant, in_module) in [
+        ("DEPLOYS", "const DEPLOYS = #{ approve: true };\n", ""),
+        ("deploy", "const deploy = #{ approve: true };\n", ""),
+        ("WHENS", "const WHENS = #{ branch: \"main\" };\n", ""),
+        ("DEPLOY", module, "const DEPLOY = #{ approve: true };\n"),
+        ("SECRET", module, "export const SECRET = [\"A\"];\n"),
+    ] {
+        let repo = TestRepo::new();
+        repo.write("ci/a.rhai", in_module);
+        repo.write(".tinyci.test.rhai", "fn test_it(t) { t.expect(t.build().ok); }\n");
+        let script = "fn build() { sh(\"true\"); }\nfn deploy() { sh(\"touch \\\"$TINYCI_REPO/deployed\\\"\"); }\n";
+        repo.write(".tinyci.rhai", format!("{constant}{script}"));
+        let commit = repo.commit("one");
+        let said = format!("`const {name}` means nothing to tinyci");
+        for (args, code) in [
+            (&["check"][..], 1),
+            (&["check", "--commit", "HEAD"], 1),
+            (&["plan", "HEAD"], 4),
+            (&["test-pipeline"], 1),
+            (&["run", "--all"], 1),
+            (&["run", "--commit", "HEAD", "--retry"], 1),
+            (&["deploy", "HEAD", "--force", "--yes"], 4),
+        ] {
+            let told = run(&repo, args).with_code(code);
+            assert!(format!("{}{}", told.out, told.err).contains(&said), "{args:?}: {}", told.out);
+        }
+        assert_eq!(repo.verdict(&commit).as_deref(), Some("failure"));
+        assert!(
+            !repo.path().join("deployed").exists() && !repo.path().join(".git/deployed").exists()
+        );
+    }
+}
+
+/// What is an error for its literals alone would be one of every run, and nothing else is.
+#[cfg(feature = "rhai")]
+#[test]
+fn what_check_refuses_a_run_refuses_too() {
+    let bodies = [
+        "sh(\"true\", #{ retries: -1 });",
+        "sh(\"true\", #{ timeout: 0 });",
+        "sh(\"true\", #{ timout: 1 });",
+        "sh([]);",
+        "sh(\"true\", #{ env: #{ \"A=B\": 1 } });",
+        "sh(\"true\", #{ cwd: \"/\" });",
+        "sh(\"true\", #{ cwd: \"..\" });",
+        "sh(\"true\", #{ allow: \"1\" });",
+        "retry(0, || 1);",
+        "retry(1, |x| x);",
+        "timeout(\"soon\", || 1);",
+        "sleep(-1);",
+        "parallel(3, |x| x);",
+        "parallel([1], || 1);",
+        "matrix(#{ a: 1 }, |m| m);",
+        "remember(\"a\", || 1);",
+        "secret(\"NOT_NAMED\");",
+        "parallel([1], |x| skip(\"x\"));",
+        "matrix(#{ a: [1] }, |m| gate());",
+        "defer(|| skip(\"x\"));",
+        "approve(\"?\");",
+        "sh(\"echo <%= [1] %>\");",
+        "sh(\"echo <%= ctx.parents %>\");",
+        "print(one);",
+        "parallel([1], a::own);",
+        "print(a::HIDDEN);",
+        "a::own_alone();",
+    ];
+    let repo = TestRepo::new();
+    repo.write("ci/a.rhai", "const HIDDEN = 1; fn own(x) { x } private fn own_alone() { 1 }\n");
+    for body in bodies {
+        let script = format!(
+            "import \"ci/a\" as a;\nfn build(ctx) {{ {body} }}\nfn gate() {{ skip(\"x\"); }}\n"
+        );
+        repo.write(".tinyci.rhai", script);
+        let commit = repo.commit(body);
+        run(&repo, &["check"]).with_code(1);
+        run(&repo, &["run", "--commit", "HEAD"]).with_code(1);
+        assert_eq!(repo.verdict(&commit).as_deref(), Some("failure"), "{body}");
+    }
 }

@@ -18,7 +18,7 @@ use crate::support::TestRepo;
 
 /// Each kind of condition with a value that holds for every commit here, and one that does not.
 const CONDITIONS: [[&str; 3]; 4] = [
-    ["branch", "[ma*, '*-*']", "[other, '!other']"],
+    ["branch", "[ma*, '*-*']", "[other, '!main']"],
     ["tag", "'v*'", "w*"],
     ["message", "'*ok'", "'*[full]*'"],
     ["changed", "'src/**'", "['docs/**', '*.md']"],

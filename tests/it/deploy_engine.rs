@@ -390,6 +390,8 @@ fn build(ctx) {
 }
 fn deploy(ctx) {
     if ctx.environment != "staging" { approve(`Tag ${ctx.short} for ${ctx.environment}?`); }
+    sh("echo deployed > kept");
+    artifact("kept");
     sh(["sh", "-c", "echo $1; cat $TINYCI_TARGET/artifacts/kept", "-", recall("image")]);
     sh("echo <%= environment %> <%= ctx.trigger %> <%= ctx.result.build %> >> @/trace");
 }
@@ -429,6 +431,8 @@ fn deploy(ctx) {
         assert_eq!(staging.outcome, DeployOutcome::Success, "{:?}", staging.reason);
         let expected = format!("app:{}\nartifact\n", id.short());
         assert_eq!(String::from_utf8_lossy(&output), expected);
+        let own = format!("deploy-artifacts/{}/kept", staging.run);
+        assert_eq!(fs::read_to_string(stage.build_dir(id).join(own)).unwrap(), "deployed\n");
 
         engine.approve("production", &id.to_string()).unwrap();
         let done = newest(&stage).unwrap();

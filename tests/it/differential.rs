@@ -162,6 +162,9 @@ fn foretells(planned: &Seen, real: &Seen) -> Result<(), String> {
         let Some(foretold) = planned.steps.get(index).filter(|it| it.name == step.name) else {
             return Err(format!("whether `{}` is taken", step.name));
         };
+        if foretold.outcome == ways::UNKNOWN {
+            return begins_as_foretold(&foretold.commands, step);
+        }
         if same_commands(&foretold.commands, step)? {
             return Ok(());
         }
@@ -224,6 +227,15 @@ fn same_step(other: &SeenStep, real: &SeenStep) -> Result<(), String> {
         return Err(format!("what `{name}` printed"));
     }
     Ok(())
+}
+
+/// Whether a step begins with the commands that were foretold before its forecast ended.
+fn begins_as_foretold(foretold: &[SeenCommand], step: &SeenStep) -> Result<(), String> {
+    let done = &step.commands;
+    let goes_on = !done.iter().any(departs);
+    let same = foretold.iter().zip(done).all(|(told, done)| told.text == done.text);
+    let is_beginning = same && (!goes_on || done.len() >= foretold.len());
+    is_beginning.then_some(()).ok_or_else(|| format!("how `{}` begins", step.name))
 }
 
 /// Whether the commands of a step are those foretold, up to one that did not pass; says whether

@@ -623,6 +623,13 @@ impl Writer {
 
     fn captured(&mut self) -> String {
         let (command, id) = (self.say(), self.id());
+        if self.dice.one_in(4) {
+            // In parts it is no placeholder; whole it is one, whatever it is put into.
+            return format!(
+                "{{ let it = q(\"<%= sho\" + \"rt %> \" + ctx.subject); \
+                 sh(`ok {id} ${{it}} <%= short %>`); sh(\"ok {id} \" + q(ctx.message)); }}"
+            );
+        }
         format!("{{ let it = capture(\"{command}\"); sh([\"ok\", \"{id}\", it]); }}")
     }
 
@@ -674,7 +681,7 @@ impl Writer {
     /// Something that no run does.
     fn refused(&mut self) -> String {
         let command = self.ok();
-        match self.dice.below(14) {
+        match self.dice.below(17) {
             0 => {
                 self.testable = false;
                 let cwd = self.dice.pick(&["nowhere", "out", "lost", "in/..", "lost/../a"]);
@@ -682,6 +689,9 @@ impl Writer {
             }
             12 => format!("sh(\"{command}\\x00\");"),
             13 => format!("sh([\"ok\", \"{command}\\x00\"]);"),
+            14 => format!("sh(\"{command} \" + env(\"TINYCI_AUTHOR\"));"),
+            15 => format!("sh([\"sh\", \"-c\", `{command} ${{ctx.author}}`]);"),
+            16 => format!("sh(`{command} \"${{q(ctx.author)}}\"`);"),
             1 => format!("sh(\"{command}\", #{{ cwd: \"../x\" }});"),
             2 => format!("try_sh(\"{command}\", #{{ cwd: \"/etc\" }});"),
             3 => format!("capture(\"{}\", #{{ cwd: \"\" }});", self.say()),

@@ -31,6 +31,9 @@ const LINKS: [(&str, &str); 3] = [("in", "src"), ("out", "/etc"), ("lost", "nowh
 /// The step that does it.
 const DEPLOY: &str = "deploy";
 
+/// The outcome of a step whose forecast ends.
+pub(crate) const UNKNOWN: &str = "unknown";
+
 /// What a way through a config showed.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -426,14 +429,19 @@ pub(crate) fn plan(engine: &Engine) -> Seen {
         });
         SeenStep {
             name: step.name.to_string(),
-            outcome: step.outcome.to_string(),
+            outcome: outcome_word(step.outcome),
             sentence: step.reason.as_deref().filter(|it| !is_of_command(it)).map(sentence),
             commands: last_attempts(commands),
             warnings: step.acts.iter().filter_map(|act| warning(&act.to_string())).collect(),
             facts: None,
         }
     });
-    Seen { outcome: forecast.outcome.to_string(), steps: steps.collect(), remembered: None }
+    Seen { outcome: outcome_word(forecast.outcome), steps: steps.collect(), remembered: None }
+}
+
+/// What a plan says of an outcome.
+fn outcome_word(outcome: Option<Outcome>) -> String {
+    outcome.map_or(UNKNOWN.to_owned(), |outcome| outcome.to_string())
 }
 
 /// Whether a plan says why a command in YAML fails: what a run says in the log alone.
@@ -451,21 +459,25 @@ pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState)
     };
     let ended = plan.acts.last().and_then(|last| {
         let (word, reason) = last.split_once(": ")?;
-        Some((word.parse::<Outcome>().ok()?, sentence(reason)))
+        if word == UNKNOWN {
+            return Some((None, None));
+        }
+        Some((Some(word.parse::<Outcome>().ok()?), Some(sentence(reason))))
     });
-    let (outcome, sentence) = ended.map_or((Outcome::Success, None), |(it, why)| (it, Some(why)));
+    let (outcome, sentence) = ended.unwrap_or((Some(Outcome::Success), None));
+    let outcome = outcome_word(outcome);
     let mut commands = last_attempts(plan.acts.iter().filter_map(|act| command(act)));
     // No plan of a deployment assumes what they write.
     commands.iter_mut().for_each(|it| it.decides = it.text.starts_with("say "));
     let step = SeenStep {
         name: DEPLOY.to_owned(),
-        outcome: outcome.to_string(),
+        outcome: outcome.clone(),
         sentence,
         commands,
         warnings: plan.acts.iter().filter_map(|act| warning(act)).collect(),
         facts: None,
     };
-    let outcome = of_deployment(&outcome.to_string());
+    let outcome = of_deployment(&outcome);
     (Seen { outcome, steps: vec![step], remembered: None }, plan.approval)
 }
 

@@ -106,7 +106,7 @@ fn move_away_from_scripts() {
     set_current_dir(stage.repo.path()).unwrap();
     let (builder, tests) = (Engine::builder("."), TestOptions::folder("."));
     set_current_dir("/").unwrap();
-    assert!(builder.check_config(script, Format::Rhai, "x").is_empty());
+    assert!(builder.check_config(script, Format::Rhai, "x").unwrap().problems.is_empty());
     builder.parse_config(script, Format::Rhai, "x").unwrap();
     let report = stage.engine().test_pipeline(&tests).unwrap();
     assert!(report.tests.len() == 1 && report.tests[0].passed());

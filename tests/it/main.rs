@@ -31,6 +31,7 @@ mod engine_stage;
 mod engine_stop;
 mod engine_turns;
 mod examples;
+mod globs;
 mod masking;
 #[cfg(feature = "rhai")]
 mod outcome_model;
@@ -124,6 +125,8 @@ mod push_skip;
 mod push_together;
 #[cfg(feature = "cli")]
 mod retest;
+#[cfg(feature = "cli")]
+mod run_step;
 #[cfg(not(feature = "rhai"))]
 mod script_absent;
 #[cfg(feature = "rhai")]
@@ -136,6 +139,8 @@ mod script_examples;
 mod script_failures;
 #[cfg(feature = "rhai")]
 mod script_host;
+#[cfg(feature = "rhai")]
+mod script_outcome;
 #[cfg(feature = "rhai")]
 mod script_plan;
 #[cfg(feature = "rhai")]

@@ -96,8 +96,9 @@ fn the_script_runs_what_the_config_ran_whichever_command_fails() {
         repo.commit_config(config);
         let pipeline = Pipeline::parse(config, Format::Yaml, ".tinyci.yml").unwrap();
         let script = pipeline.to_rhai().unwrap();
-        let found = Engine::builder(".").check_config(&script, Format::Rhai, ".tinyci.rhai");
-        assert!(found.is_empty(), "{script}\n{found:#?}");
+        let report =
+            Engine::builder(".").check_config(&script, Format::Rhai, ".tinyci.rhai").unwrap();
+        assert!(report.is_valid(), "{script}\n{:#?}", report.problems);
 
         // The same commit of both, so that no tag has another value.
         let ends = |repo: &TestRepo| {

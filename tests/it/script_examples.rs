@@ -93,8 +93,8 @@ fn nothing_is_wrong_with_any_of_them_nor_with_the_script_of_this_repository() {
     for path in scripts {
         let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
         let text = fs::read(&path).unwrap();
-        let found = Engine::builder(folder).check_config(text, Format::Rhai, name);
-        assert!(found.is_empty(), "{}: {found:?}", path.display());
+        let report = Engine::builder(folder).check_config(text, Format::Rhai, name).unwrap();
+        assert!(report.is_valid(), "{}: {:?}", path.display(), report.problems);
     }
 }
 

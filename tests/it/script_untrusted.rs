@@ -169,6 +169,16 @@ fn what_another_step_read_is_known_too() {
     let ran = run(script, "x; touch pwned");
     assert_eq!(ran.record.outcome, Outcome::Failure);
     assert!(ran.error().contains("`ctx.subject`"), "{}", ran.error());
+    let repo = TestRepo::new();
+    repo.write("$(touch pwned)", "");
+    repo.write(
+        ".tinyci.rhai",
+        "fn before_build(ctx) { remember(\"files\", ctx.changes); }\n\
+         fn build() { for file in recall(\"files\") { sh(`cat ${file}`); } }\n",
+    );
+    repo.commit("files");
+    let ran = Ran::of(&repo);
+    assert!(ran.error().contains("a path of `ctx.changes`"), "{}", ran.error());
     let script = "fn build(ctx) { sh([\"false\", ctx.subject]); }\n\
                   fn after_build_failure(ctx) { sh(\"echo \" + ctx.failure.command); }";
     let ran = run(script, "x; touch pwned");

@@ -29,6 +29,7 @@ const FLOORS: [&[&str]; 5] = [
         "executor",
         "forecast",
         "function",
+        "glob",
         "hex",
         "intervention",
         "job",
@@ -52,7 +53,6 @@ const FLOORS: [&[&str]; 5] = [
         "approval_rules",
         "config",
         "environment",
-        "glob",
         "interpolate",
         "ledger",
         "mask",
@@ -60,6 +60,7 @@ const FLOORS: [&[&str]; 5] = [
         "retention",
         "retest",
         "run",
+        "shell_text",
         "wire",
     ],
     // Hands: one outside thing each.

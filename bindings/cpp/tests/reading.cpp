@@ -3,6 +3,7 @@
 #include "check.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -210,6 +211,39 @@ TEST(commits_are_canceled_and_skipped_by_name) {
     tinyci::run pushed = opened.run(selection().hook_lines(lines).push_option("ci.skip"));
     for (const tinyci::event &event : pushed) (void)event;
     EQUAL(pushed.records().at(0).outcome, outcome::skipped);
+}
+
+TEST(artifacts_are_listed_and_copied) {
+    const repository repo("build: 'true'\n");
+    repo.git("rm -q .tinyci.yml");
+    std::ofstream(repo.path() / ".tinyci.rhai") << (
+                      "fn build() { sh(\"mkdir d; echo a > d/a; echo b > d/b\"); artifact(\"d\"); }");
+    repo.git("add .");
+    repo.git("commit -q -m script");
+    const engine opened(repo.path());
+    THROWN(tinyci::error, opened.artifacts("HEAD"));
+    run_all(opened);
+    using array = tinyci::value::array;
+    const tinyci::value kept = opened.artifacts("HEAD");
+    EQUAL(kept.at("artifacts").as<array>().size(), 2u);
+    const std::string job = kept.at("job_id").as<std::string>();
+    const std::filesystem::path out = repo.outside("out");
+    opened.copy_artifacts("HEAD", out, {"d/b"}, job);
+    EQUAL(check::read_file(out / "d/b"), "b\n");
+    THROWN(tinyci::error, opened.copy_artifacts("HEAD", out));
+    opened.copy_artifacts("HEAD", out, {}, "", tinyci::artifacts_force);
+    CHECK(std::filesystem::exists(out / "d/a"));
+}
+
+TEST(steps_run_by_hand) {
+    const repository repo("build: echo built\ntest: 'false'\n");
+    const engine opened(repo.path());
+    tinyci::run run = opened.run_step("HEAD", {"build", "test"});
+    for (const tinyci::event &event : run) (void)event;
+    CHECK(!run.records().at(0).passed);
+    EQUAL(opened.scan().size(), 1u);
+    tinyci::run refused = opened.run_step("HEAD", {"deploy"}, tinyci::steps_keep);
+    THROWN(tinyci::error, refused.next());
 }
 
 TEST(hooks_are_installed_and_builds_packed) {

@@ -67,6 +67,13 @@ export class Engine {
     return this.#start(words.signal, (engine, cancel) => now.rollback_start(engine, words.environment, cancel));
   }
 
+  runStep(revision, steps, options = {}) {
+    known("option of a step", options, ["keep", "signal"]);
+    const how = flags([options.keep, constants.STEPS_KEEP]);
+    const names = [steps].flat().join("\n");
+    return this.#start(options.signal, (engine, cancel) => now.steps_start(engine, revision, names, how, cancel));
+  }
+
   scan(selected) {
     return this.#select(selected, [], async (engine, selection) => readCommits(await later.scan(engine, selection)));
   }
@@ -164,6 +171,23 @@ export class Engine {
     return this.#call(async (engine) => {
       known("option of an export", options, ["signal"]);
       await withCancel(options.signal, (token) => later.export_commit(engine, revision, absolute(dir), token));
+    });
+  }
+
+  artifacts(revision, options = {}) {
+    return this.#call(async (engine) => {
+      known("option of artifacts", options, ["job", "paths"]);
+      const { job, paths = [] } = options;
+      return JSON.parse(await later.artifacts_json(engine, revision, job, [paths].flat().join("\n")));
+    });
+  }
+
+  copyArtifacts(revision, dir, options = {}) {
+    return this.#call(async (engine) => {
+      known("option of artifacts", options, ["job", "paths", "force", "signal"]);
+      const { job, paths = [], force, signal } = options;
+      const words = [revision, job, [paths].flat().join("\n"), absolute(dir), flags([force, constants.ARTIFACTS_FORCE])];
+      return JSON.parse(await withCancel(signal, (token) => later.artifacts_copy(engine, ...words, token)));
     });
   }
 

@@ -152,6 +152,30 @@ test("a commit is exported", async (t) => {
   await assert.rejects(engine.export("main", join(dir, "x"), { signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
+test("artifacts are listed and copied, and steps run by hand", async (t) => {
+  const repository = new Repository(t);
+  const script = 'fn build() { sh("mkdir d; echo a > d/a; echo b > d/b"); artifact("d"); } fn test() { sh("false"); }';
+  repository.commit({ ".tinyci.rhai": script });
+  const engine = await open(repository.path);
+  t.after(() => engine.close());
+  const step = engine.runStep("HEAD", ["build", "test"]);
+  const output = outputOf(await eventsOf(step));
+  assert.match(output, /^\+ false$/m);
+  assert.equal(step.records[0].outcome, "failure");
+  assert.equal((await engine.scan()).length, 1);
+  await assert.rejects(eventsOf(engine.runStep("HEAD", "deploy")), { status: "invalid_arg" });
+  await assert.rejects(engine.artifacts("HEAD"), { status: "not_found" });
+  await eventsOf(engine.run());
+  const kept = await engine.artifacts("HEAD");
+  assert.deepEqual(kept.artifacts.map(({ path }) => path), ["d/a", "d/b"]);
+  const out = join(folder(t), "out");
+  await engine.copyArtifacts("HEAD", out, { job: kept.job_id, paths: "d/b" });
+  assert.equal(readFileSync(join(out, "d/b"), "utf8"), "b\n");
+  await assert.rejects(engine.copyArtifacts("HEAD", out), { status: "invalid_arg" });
+  await engine.copyArtifacts("HEAD", out, { force: true });
+  assert.equal(readFileSync(join(out, "d/a"), "utf8"), "a\n");
+});
+
 test("a hook is installed and taken out again", async (t) => {
   const repository = new Repository(t);
   const engine = await open(repository.path);

@@ -323,3 +323,37 @@ def test_an_engine_stays_that_of_its_repository_wherever_the_program_goes(
     engine.export("HEAD", "out")
     assert (tmp_path / "there/out/mark").read_text() == "here"
     assert not (other.path / "builds").exists() and other.verdict() is None
+
+
+def test_artifacts_are_listed_and_copied(repository: Repository, tmp_path: pathlib.Path) -> None:
+    script = 'fn build() { sh("mkdir d; echo a > d/a; echo b > d/b"); artifact("d"); }'
+    repository.script(script)
+    engine = tinyci.open(repository.path)
+    with pytest.raises(tinyci.Error) as nothing:
+        engine.artifacts("HEAD")
+    assert nothing.value.status == "not_found"
+    engine.run().wait()
+    kept = engine.artifacts("HEAD")
+    assert [it["path"] for it in kept["artifacts"]] == ["d/a", "d/b"]
+    out = tmp_path / "out"
+    copied = engine.copy_artifacts("HEAD", out, "d/b", job=kept["job_id"])
+    assert [it["path"] for it in copied["artifacts"]] == ["d/b"]
+    assert (out / "d/b").read_text() == "b\n" and not (out / "d/a").exists()
+    with pytest.raises(tinyci.Error):
+        engine.copy_artifacts("HEAD", out)
+    engine.copy_artifacts("HEAD", out, force=True)
+    assert (out / "d/a").exists()
+
+
+def test_a_step_is_run_by_hand(repository: Repository) -> None:
+    repository.commit("build: echo built\ntest: 'false'\n")
+    engine = tinyci.open(repository.path)
+    run = engine.run_step("HEAD", "build", "test")
+    output = b"".join(event.data for event in run if event.kind == "output")
+    assert output.splitlines() == [b"+ echo built", b"built", b"+ false"]
+    (record,) = run.records
+    assert record.outcome == "failure"
+    assert len(engine.scan()) == 1, "nothing is recorded"
+    with pytest.raises(tinyci.Error) as refused:
+        engine.run_step("HEAD", "deploy").wait()
+    assert refused.value.status == "invalid_arg"

@@ -208,6 +208,35 @@ class EngineTest < Minitest::Test
     end
   end
 
+  def test_artifacts_and_steps_by_hand
+    File.write("#{@repository}/.tinyci.rhai", <<~RHAI)
+      fn build() { sh("mkdir d; echo a > d/a; echo b > d/b"); artifact("d"); }
+      fn test() { sh("false"); }
+    RHAI
+    git("add", ".")
+    git("commit", "--quiet", "--message", "script")
+    open_engine do |engine|
+      output = +""
+      run = engine.run_step("HEAD", "build", "test") do |event|
+        output << event.data if event.kind == :output
+      end
+      assert_includes output, "+ false"
+      refute run.records.fetch(0).passed?
+      assert_equal 1, engine.scan.size, "nothing is recorded"
+      assert_raises(TinyCI::Error) { engine.run_step("HEAD", "deploy") { nil } }
+      assert_raises(TinyCI::Error) { engine.artifacts("HEAD") }
+      engine.run { nil }
+      kept = engine.artifacts("HEAD")
+      assert_equal %w[d/a d/b], kept["artifacts"].map { |it| it["path"] }
+      out = "#{@dir}/out"
+      engine.copy_artifacts("HEAD", out, "d/b", job: kept["job_id"])
+      assert_equal "b\n", File.read("#{out}/d/b")
+      assert_raises(TinyCI::Error) { engine.copy_artifacts("HEAD", out) }
+      engine.copy_artifacts("HEAD", out, force: true)
+      assert_path_exists "#{out}/d/a"
+    end
+  end
+
   def test_a_closed_engine_is_an_error_but_its_runs_go_on
     commit("build: exit 0\n")
     engine = open_engine

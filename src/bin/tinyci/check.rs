@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tinyci::{CheckReport, Engine, Format, Problem};
+use tinyci::{CheckReport, Engine, Format, Problem, Severity};
 
 use crate::{
     args::Globals,
@@ -20,19 +20,27 @@ Examples:
   tinyci check ci/release.rhai      any other file; `.rhai` says that it is a script
   tinyci check .tinyci.test.rhai    the tests of a script
   tinyci check --commit main        as it stands in a commit
-  generate-config | tinyci check -  YAML from standard input";
+  generate-config | tinyci check -  YAML from standard input
+  tinyci check - --stdin-filename .tinyci.rhai < buffer
+                                    what an editor holds and has not saved";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
     /// The config, or - for standard input [default: .tinyci.yml or .tinyci.rhai]
     ///
-    /// What a script imports is read below the current folder, or DIR.
-    #[arg(value_name = "FILE", conflicts_with = "commit")]
+    /// What a script imports is read below the current folder, or DIR, or from the commit.
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Check the config of this commit
+    /// Check the config of this commit, or what standard input would be in it
     #[arg(short, long, value_name = "REV")]
     commit: Option<String>,
+    /// The name of what standard input holds; one that ends with `.rhai` makes it a script
+    #[arg(long, visible_alias = "name", value_name = "FILE", requires = "file")]
+    stdin_filename: Option<String>,
+    /// Fail with exit code 1 on warnings too
+    #[arg(long)]
+    strict: bool,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -40,37 +48,70 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure> {
     let (report, text) = match &args.commit {
-        Some(revision) => {
-            let engine = globals.engine()?;
-            engine.path_warning().iter().for_each(terminal::warn);
-            let found = engine.check(revision)?;
-            let warnings = engine.check_warnings(revision)?;
-            (CheckReport::of_commit(revision, found, &warnings)?, Vec::new())
-        }
+        Some(revision) => in_commit(revision, args, globals)?,
         None => {
-            let (name, text) = read(args.file.as_deref(), globals)?;
+            let (name, text) = given(args, globals)?;
             warn_of_repository(globals);
             let builder = Engine::builder(globals.dir());
-            let found = builder.check_config(&text, format_of(&name), &name);
-            let warnings = builder.config_warnings(&text, format_of(&name), &name);
-            (CheckReport::new(name, found)?.with_warnings(&warnings), text)
+            (builder.check_config(&text, format_of(&name), &name)?, text)
         }
     };
+    let passes = report.is_valid() && !(args.strict && has_warnings(&report));
     let mut stdout = Stdout::new();
     if args.json {
         stdout.line(report.to_json());
     } else {
         let text = String::from_utf8_lossy(&text);
-        report.problems.iter().for_each(|problem| stdout.line(show(problem, &report, &text)));
-        for warning in report.warnings.iter().filter(|_| !globals.is_quiet()) {
-            stdout.line(format_args!("warning: {}", show(warning, &report, &text)));
+        let is_told =
+            |severity: Severity| severity == Severity::Error || args.strict || !globals.is_quiet();
+        for problem in report.problems.iter().filter(|it| is_told(it.severity)) {
+            stdout.line(show(problem, &report, &text));
         }
-        if report.is_valid() && !globals.is_quiet() {
+        if passes && !globals.is_quiet() {
             stdout.line(format_args!("{} is valid", report.file));
         }
     }
     stdout.finish()?;
-    Ok(if report.is_valid() { OK } else { FAILED })
+    Ok(if passes { OK } else { FAILED })
+}
+
+/// The config of a commit, or another text in its place.
+fn in_commit(
+    revision: &str,
+    args: &CheckArgs,
+    globals: &Globals,
+) -> Result<(CheckReport, Vec<u8>), Failure> {
+    if args.file.is_some() && !args.is_stdin() {
+        let message = "with `--commit` only `-` can be named: a file is not of the commit";
+        return Err(Failure::usage(message).hint("leave the file out to check the commit's config"));
+    }
+    let engine = globals.engine()?;
+    engine.path_warning().iter().for_each(terminal::warn);
+    if !args.is_stdin() {
+        return Ok((engine.check(revision)?, Vec::new()));
+    }
+    let (name, text) = given(args, globals)?;
+    Ok((engine.check_text(revision, &text, format_of(&name), &name)?, text))
+}
+
+/// What is to be checked, under the name that it has or is given.
+fn given(args: &CheckArgs, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
+    if args.stdin_filename.is_some() && !args.is_stdin() {
+        let message = "`--stdin-filename` names what standard input holds";
+        return Err(Failure::usage(message).hint("write `tinyci check - --stdin-filename FILE`"));
+    }
+    let (name, text) = read(args.file.as_deref(), globals)?;
+    Ok((args.stdin_filename.clone().unwrap_or(name), text))
+}
+
+impl CheckArgs {
+    fn is_stdin(&self) -> bool {
+        self.file.as_deref() == Some(Path::new("-"))
+    }
+}
+
+fn has_warnings(report: &CheckReport) -> bool {
+    report.problems.iter().any(|problem| problem.severity == Severity::Warning)
 }
 
 /// Says what is odd about the settings and the path of the repository, where the folder is in one: a
@@ -127,9 +168,14 @@ fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     }
 }
 
-/// `file:line:column: message`, the line, and a caret under the column.
+/// `file:line:column: message`, the line, and a caret under the column. In front of a warning stands
+/// that it is one.
 fn show(problem: &Problem, report: &CheckReport, text: &str) -> String {
-    let mut shown = problem.file.as_deref().unwrap_or(&report.file).to_owned();
+    let mut shown = String::new();
+    if problem.severity != Severity::Error {
+        shown.push_str(&format!("{}: ", problem.severity));
+    }
+    shown.push_str(problem.file.as_deref().unwrap_or(&report.file));
     if let Some(at) = problem.position {
         shown.push_str(&format!(":{at}"));
     }
@@ -157,17 +203,21 @@ fn under(line: &str, column: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tinyci::{Error, ErrorKind, Position};
+    use tinyci::{Engine, Format};
 
-    use super::{CheckReport, show};
+    use super::show;
 
     #[test]
     fn a_problem_points_at_its_column() {
-        let error = Error::new(ErrorKind::Config, "no such key");
-        let error = error.with_path("f").with_position(Position::new(2, 3));
-        let Ok(report) = CheckReport::new("f", vec![error]) else { panic!("a report") };
         let text = "build: x\n\té: \u{7}y\n";
+        let report = Engine::builder(".").check_config("build: x\nx: y\n", Format::Yaml, "f");
+        let Ok(mut report) = report else { panic!("a report") };
+        if let Some(at) = report.problems[0].position.as_mut() {
+            at.column = 3;
+        }
         let shown: Vec<_> = report.problems.iter().map(|it| show(it, &report, text)).collect();
-        assert_eq!(shown, ["f:2:3: no such key\n\té: \u{fffd}y\n\t ^"]);
+        let [only] = &shown[..] else { panic!("{shown:?}") };
+        assert!(only.starts_with("f:2:3: "), "{only}");
+        assert!(only.ends_with("\n\té: \u{fffd}y\n\t ^"), "{only}");
     }
 }

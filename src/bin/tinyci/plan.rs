@@ -84,6 +84,9 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
 /// `GLOB=TEXT`
 fn assumption(word: &str) -> Result<(String, String), String> {
     let (glob, text) = word.split_once('=').ok_or("write GLOB=TEXT")?;
+    if glob.trim().is_empty() {
+        return Err("an empty glob matches no command; write `*` for any".to_owned());
+    }
     Ok((glob.to_owned(), text.to_owned()))
 }
 
@@ -127,12 +130,13 @@ fn steps(
     let commit = forecast.commit;
     let is_due = plan.jobs.iter().any(|job| job.commit.id == commit);
     let due = if is_due { "" } else { " (not due: `--retry` runs it again)" };
-    let outcome = forecast.outcome;
-    stdout.line(match &forecast.reason {
+    let becomes = match (forecast.outcome, &forecast.reason) {
+        (None, _) => "the outcome is not known".to_owned(),
         // What was left out, or an invalid config, does not depend on commands.
-        Some(reason) => format!("{}{due}: {outcome}: {}", commit.short(), printable(reason)),
-        None => format!("{}{due}: {outcome} if every command passes", commit.short()),
-    });
+        (Some(outcome), Some(reason)) => format!("{outcome}: {}", printable(reason)),
+        (Some(outcome), None) => format!("{outcome} if every command passes"),
+    };
+    stdout.line(format_args!("{}{due}: {becomes}", commit.short()));
     for step in &forecast.steps {
         stdout.line(format_args!("  {}", step.name));
         if step.host_hooks > 0 {
@@ -141,8 +145,13 @@ fn steps(
         for act in &step.acts {
             stdout.line(format_args!("    {}", printable(&act.to_string())));
         }
-        for line in step.reason.iter().flat_map(|reason| reason.lines()) {
-            stdout.line(format_args!("    {}: {}", step.outcome, printable(line)));
+        if let Some(outcome) = step.outcome {
+            for line in step.reason.iter().flat_map(|reason| reason.lines()) {
+                stdout.line(format_args!("    {outcome}: {}", printable(line)));
+            }
+        }
+        if let Some(why) = &step.ends {
+            stdout.line(format_args!("    unknown: {}", printable(why)));
         }
     }
     Ok(())

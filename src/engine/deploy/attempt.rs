@@ -578,7 +578,7 @@ impl<'a> Attempt<'a> {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
-        let StepResult { record, waits, acted, reason, .. } = match ended {
+        let StepResult { record, waits, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 voice.warn(error.report());
@@ -593,8 +593,6 @@ impl<'a> Attempt<'a> {
         deployment.outcome = match record.outcome {
             _ if waits => DeployOutcome::Waiting,
             Outcome::Success => DeployOutcome::Success,
-            // What it did before it ended stands, as after any other that did not succeed.
-            Outcome::Skipped if acted => DeployOutcome::Failure,
             Outcome::Skipped => DeployOutcome::Skipped,
             Outcome::Canceled => DeployOutcome::Canceled,
             Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict => DeployOutcome::Failure,
@@ -602,10 +600,6 @@ impl<'a> Attempt<'a> {
         if !deployment.outcome.passed() {
             deployment.reason = record.error.clone().or_else(|| record.failed_command());
             deployment.failures = record.failures;
-        }
-        if record.outcome == Outcome::Skipped && acted && !waits {
-            let why = reason.unwrap_or_default();
-            deployment.reason = Some(format!("skipped only after it had acted: {why}"));
         }
         if waits {
             self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), voice);

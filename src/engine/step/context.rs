@@ -11,12 +11,13 @@ use super::conditions::step_tag;
 use crate::{
     engine::{handle::Shared, process_env::ProcessEnv},
     environment::{StepEnv, Variables},
+    error::{Error, ErrorKind},
     executor::EnvChange,
-    glob,
+    glob::PathGlobs,
     interpolate::Vars,
     outcome::Outcome,
     pipeline::{Format, Hook, Pipeline, StepName},
-    step::{Changes, Facts, Progress},
+    step::{ChangedPath, Changes, Facts, Progress},
 };
 
 /// What all steps of a job have in common.
@@ -50,16 +51,18 @@ impl Judge {
 
     /// True if a path changed that one of these globs matches. Without a green ancestor everything
     /// has changed.
-    pub(super) fn finds(&self, changes: &Changes, globs: &[String]) -> bool {
-        self.forced || self.differ(changes, globs)
+    pub(super) fn finds(&self, changes: &Changes, globs: &[String]) -> Result<bool, Error> {
+        Ok(self.forced || self.differ(changes, globs)?)
     }
 
     /// The same, whether the commit is judged anew or not.
-    pub(super) fn differ(&self, changes: &Changes, globs: &[String]) -> bool {
+    pub(super) fn differ(&self, changes: &Changes, globs: &[String]) -> Result<bool, Error> {
+        let globs = PathGlobs::new(globs);
+        let globs = globs.map_err(|fault| Error::new(ErrorKind::Config, fault.message))?;
         let judged_anew = || changes.paths.iter().any(|path| self.files.contains(path));
-        let matches = |path: &String| glob::matches_list(globs.iter().map(String::as_str), path);
+        let matches = |it: &ChangedPath| globs.matches(&it.bytes, it.is_directory);
         let everything = changes.base.is_none() || judged_anew();
-        everything || changes.paths.iter().any(matches)
+        Ok(everything || changes.exact.iter().any(matches))
     }
 }
 

@@ -6,13 +6,17 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
 
-use super::paths::in_tree;
+use super::{
+    paths::in_tree,
+    unknown::{Unknown, Unknowns},
+};
 use crate::{
     artifact::Artifact,
     cancel::CancelView,
@@ -27,11 +31,18 @@ use crate::{
     record::StepRecord,
     request_context::RequestContext,
     step::{
-        ApprovalAnswer, Denied, Effects, HookAnswer, Lookups, OutputUse, Reporter, TreeEntry,
-        shown_program, whole_program,
+        ApprovalAnswer, Denied, DryClock, DryStage, Effects, HookAnswer, Lookups, OutputUse,
+        Reporter, TreeEntry, shown_program, whole_program,
     },
     workspace::{link_to_dir, no_file},
 };
+
+/// How long a plan may take by the clock on the wall: nothing in it waits.
+const PLAN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How many things a step may do that are written down, and a plan: more of them tells nobody more.
+const STEP_ACTS_MAX: usize = 2_000;
+const PLAN_ACTS_MAX: usize = 10_000;
 
 /// What a plan is made of, as it grows.
 pub(in crate::engine) struct DryEffects {
@@ -44,6 +55,12 @@ pub(in crate::engine) struct DryEffects {
     export_dir: PathBuf,
     /// True if commands would run as they do here, and not as an embedding program does it.
     is_local: bool,
+    unknowns: Unknowns,
+    clock: DryClock,
+    /// Why nothing further can be said of the step that is planned.
+    end: Mutex<Option<String>>,
+    /// How many acts were written down in all.
+    written: AtomicUsize,
     /// Of the step that is planned.
     acts: Mutex<Vec<Act>>,
     /// Of the steps before it.
@@ -70,6 +87,10 @@ impl DryEffects {
             lookups,
             export_dir: export_dir.into(),
             is_local: shared.options.executor.is_none(),
+            unknowns: Unknowns::new(),
+            clock: DryClock::new(),
+            end: Mutex::default(),
+            written: AtomicUsize::new(0),
             acts: Mutex::default(),
             steps: Mutex::default(),
             acted: AtomicBool::new(deploys),
@@ -89,6 +110,47 @@ impl DryEffects {
 
     fn acts(&self) -> MutexGuard<'_, Vec<Act>> {
         self.acts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A text without what stands in it for things that are not known.
+    pub(in crate::engine) fn shown(&self, text: &str) -> String {
+        self.unknowns.shown(text)
+    }
+
+    fn end(&self) -> MutexGuard<'_, Option<String>> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says nothing further of the step.
+    fn ends(&self, why: impl FnOnce() -> String) {
+        self.end().get_or_insert_with(why);
+    }
+
+    /// Writes something down, as people see it.
+    fn write(&self, act: Act) {
+        if self.is_over() {
+            return;
+        }
+        let shown = |text: String| self.shown(&text);
+        let act = match act {
+            Act::Decision { question, answer, at } => {
+                Act::Decision { question: shown(question), answer, at }
+            }
+            Act::Command { command, label, output } => {
+                Act::Command { command: shown(command), label: label.map(shown), output }
+            }
+            Act::Call(text) => Act::Call(shown(text)),
+            Act::Note(text) => Act::Note(shown(text)),
+        };
+        let mut acts = self.acts();
+        if acts.len() >= STEP_ACTS_MAX {
+            let sentence = |max| format!("more than {max} actions follow one another in this step");
+            return self.ends(|| sentence(STEP_ACTS_MAX));
+        }
+        if self.written.fetch_add(1, Ordering::SeqCst) >= PLAN_ACTS_MAX {
+            return self.ends(|| format!("the plan has more than {PLAN_ACTS_MAX} actions"));
+        }
+        acts.push(act);
     }
 
     fn act(&self) {
@@ -157,7 +219,7 @@ impl DryEffects {
     }
 
     fn assumed(&self, command: &Command) -> Option<&str> {
-        let text = shown_program(&command.program);
+        let text = self.shown(&shown_program(&command.program));
         let mut assumed = self.assume.iter();
         let found =
             assumed.find(|(glob, _)| glob::text_matches(glob.as_bytes(), text.as_bytes()))?;
@@ -186,15 +248,23 @@ impl Effects for DryEffects {
         let assumption = match (asks, self.assumed(command)) {
             (OutputUse::Shown, _) => Assumption::Passed,
             _ if refusal.is_some() => Assumption::Passed,
-            (_, None) => Assumption::Unknown,
+            (_, None) => {
+                let unknown = Unknown::output(&self.shown(&shown_program(&command.program)));
+                output(Output::stdout(self.unknowns.add(unknown)));
+                Assumption::Unknown
+            }
             (_, Some(given)) => {
                 output(Output::stdout(given.as_bytes()));
                 Assumption::Given(given.to_owned())
             }
         };
+        if asks == OutputUse::Given && refusal.is_none() {
+            let unknown = Unknown::errors(&self.shown(&shown_program(&command.program)));
+            output(Output::stderr(self.unknowns.add(unknown)));
+        }
         let text = if self.whole { whole_program } else { shown_program };
         let label = command.context.as_ref().and_then(|it| it.label.as_deref());
-        self.acts().push(Act::Command {
+        self.write(Act::Command {
             command: text(&command.program),
             label: label.map(str::to_owned),
             output: assumption,
@@ -239,7 +309,7 @@ impl Effects for DryEffects {
     ) -> Result<Value, Error> {
         if function.effect == Effect::External {
             self.act();
-            return Ok(Value::Nothing);
+            return Ok(Value::Text(self.unknowns.add(Unknown::result(&function.name))));
         }
         function.call(&FunctionCall::new(arguments, context))
     }
@@ -248,7 +318,7 @@ impl Effects for DryEffects {
         self.act();
         let name = StepName::from(hook);
         let call = format!("hook {name} of the embedding program (may skip, fail or set: unknown)");
-        self.acts().push(Act::Call(call));
+        self.write(Act::Call(call));
         HookAnswer { may_set_more: true, ..HookAnswer::default() }
     }
 
@@ -262,8 +332,56 @@ impl Effects for DryEffects {
         Ok(ApprovalAnswer::Given)
     }
 
-    fn is_dry(&self) -> bool {
+    fn dry(&self) -> Option<&dyn DryStage> {
+        Some(self)
+    }
+
+    fn take_end(&self) -> Option<String> {
+        self.is_over();
+        self.end().take()
+    }
+
+    fn unknown_memory(&self, key: &str) -> Option<String> {
+        Some(self.unknowns.add(Unknown::remembered(&self.shown(key))))
+    }
+}
+
+impl DryStage for DryEffects {
+    fn is_over(&self) -> bool {
+        if self.clock.age() >= PLAN_LIMIT {
+            self.ends(|| {
+                format!("the plan has taken {PLAN_LIMIT:?}, which is all that it may take")
+            });
+        }
+        self.end().is_some()
+    }
+
+    fn is_plan(&self) -> bool {
         true
+    }
+
+    fn look(&self, text: &str) -> bool {
+        let Some(end) = self.unknowns.end_of(text) else { return false };
+        self.ends(|| end);
+        true
+    }
+
+    fn look_at_error(&self, is_of_types: bool) {
+        if let Some(end) = self.unknowns.end_by_error(is_of_types) {
+            self.ends(|| end);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn waited(&self) -> Duration {
+        self.clock.waited()
+    }
+
+    fn set_waited(&self, waited: Duration) {
+        self.clock.set_waited(waited);
     }
 }
 
@@ -275,7 +393,7 @@ impl Reporter for DryEffects {
     fn warn(&self, _: String) {}
 
     fn noted(&self, act: Act) {
-        self.acts().push(act);
+        self.write(act);
     }
 
     fn flush(&self, _: &RequestContext) -> Result<(), Outcome> {

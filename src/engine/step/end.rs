@@ -29,8 +29,6 @@ pub(in crate::engine) struct StepEnd {
     pub(in crate::engine) omitted_commands: usize,
     /// What failed, the gravest first. Left empty, it is what `error` says.
     pub(in crate::engine) failures: Vec<Failed>,
-    /// True if anything was done in it.
-    pub(in crate::engine) acted: bool,
 }
 
 impl StepEnd {
@@ -44,7 +42,6 @@ impl StepEnd {
             commands: Vec::new(),
             omitted_commands: 0,
             failures: Vec::new(),
-            acted: false,
         }
     }
 
@@ -131,8 +128,8 @@ impl StepEnd {
             error: self.error,
             failures,
             waits: self.waits,
-            acted: self.acted,
             left_out: self.left_out,
+            ends: None,
         }
     }
 }

@@ -39,8 +39,8 @@ use crate::{
     record_size::KeptCommands,
     request_context::RequestContext,
     step::{
-        ApprovalAnswer, Changes, CommandEnd, Denied, Effects, FailedCommand, Host, Lookups,
-        Reporter, RequestLimits, StepCommand, in_one_line, whole_program,
+        ApprovalAnswer, Changes, CommandEnd, Denied, DryStage, Effects, FailedCommand, Host,
+        Lookups, Reporter, RequestLimits, StepCommand, in_one_line, whole_program,
     },
     workspace::ARTIFACTS_MAX,
 };
@@ -58,6 +58,8 @@ const WAIT_SLICE: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub(in crate::engine) struct Memory {
     remembered: Mutex<BTreeMap<String, Value>>,
+    /// True once a step may have remembered more than is known, in a plan.
+    is_unsure: AtomicBool,
     artifacts: Mutex<BTreeMap<PathBuf, Artifact>>,
     changes: OnceLock<Arc<Changes>>,
     previous: OnceLock<Option<String>>,
@@ -80,6 +82,12 @@ impl Memory {
     /// What was remembered.
     pub(in crate::engine) fn remembered(&self) -> BTreeMap<String, Value> {
         locked(&self.remembered).clone()
+    }
+
+    /// Takes it that what was remembered so far is not known any more.
+    pub(super) fn unsettle(&self) {
+        locked(&self.remembered).clear();
+        self.is_unsure.store(true, Ordering::SeqCst);
     }
 
     /// What was kept, by path.
@@ -195,7 +203,7 @@ impl Host for StepHost {
             let (end, hidden) = self.attempt(command, cwd.clone())?;
             let is_over = end.passed || attempt >= command.retries || end.exit == Exit::Canceled;
             let step_is_over = || command.is_over.load(Ordering::SeqCst);
-            if is_over || step_is_over() || is_late(command.deadline) {
+            if is_over || step_is_over() || self.is_late(command.deadline) {
                 if !end.passed {
                     hidden.show(self, command);
                 }
@@ -209,13 +217,10 @@ impl Host for StepHost {
             );
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
-            if let Some(exit) = self.stopped(command) {
+            let stopped = self.stopped(command);
+            if stopped.is_some() || step_is_over() {
                 hidden.show(self, command);
-                return Ok(CommandEnd { exit, ..end });
-            }
-            if step_is_over() {
-                hidden.show(self, command);
-                return Ok(end);
+                return Ok(CommandEnd { exit: stopped.unwrap_or(end.exit), ..end });
             }
         }
     }
@@ -322,7 +327,10 @@ impl Host for StepHost {
     }
 
     fn recall(&self, key: &str) -> Option<Value> {
-        locked(&self.memory.remembered).get(key).cloned()
+        let known = locked(&self.memory.remembered).get(key).cloned();
+        let is_unsure = self.memory.is_unsure.load(Ordering::SeqCst);
+        let unknown = || self.effects.unknown_memory(key).filter(|_| is_unsure).map(Value::Text);
+        known.or_else(unknown)
     }
 
     fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied> {
@@ -362,11 +370,11 @@ impl Host for StepHost {
 
     fn changed(&self, globs: &[String]) -> Result<bool, Error> {
         let (changes, step) = (self.changes()?, self.context.step);
-        let changed = self.judge.finds(&changes, globs);
+        let changed = self.judge.finds(&changes, globs)?;
         if let Some(phase) = step.decides().filter(|_| !changed) {
             self.memory.note_unchanged(phase);
         }
-        if self.judge.forced && !self.judge.differ(&changes, globs) {
+        if self.judge.forced && !self.judge.differ(&changes, globs)? {
             let unmet = Unmet::by_changed(globs);
             self.memory.tell_ignored(&format!("`{step}`"), &unmet, &*self.reporter);
         }
@@ -406,8 +414,8 @@ impl Host for StepHost {
         self.note(Act::Decision { question, answer, at });
     }
 
-    fn is_dry(&self) -> bool {
-        self.effects.is_dry()
+    fn dry(&self) -> Option<&dyn DryStage> {
+        self.effects.dry()
     }
 }
 
@@ -450,7 +458,7 @@ impl StepHost {
         let passed = command.passes_with(exit);
         let label = command.label.as_ref().map(|label| self.label(label));
         let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
-        let is_cut_short = exit == Exit::TimedOut && is_late(command.deadline);
+        let is_cut_short = exit == Exit::TimedOut && self.is_late(command.deadline);
         *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
         Ok((end, hidden))
     }
@@ -462,7 +470,7 @@ impl StepHost {
         prepared.nice = self.nice;
         prepared.input = command.input.clone();
         let limits = [command.timeout, self.command_timeout].into_iter().flatten();
-        let limits = limits.filter_map(|limit| Instant::now().checked_add(limit));
+        let limits = limits.filter_map(|limit| self.effects.now().checked_add(limit));
         let deadline = limits.chain(command.deadline).min();
         let (label, cleanup) = (command.label.clone(), command.cleanup);
         prepared.context = Some(self.context_of(RequestLimits { deadline, label, cleanup }));
@@ -474,9 +482,12 @@ impl StepHost {
 
     /// Waits before another attempt, no longer than anybody wants it.
     fn wait(&self, time: Duration, command: &StepCommand) {
+        if let Some(dry) = self.effects.dry() {
+            return dry.set_waited(dry.waited().saturating_add(time));
+        }
         let begun = Instant::now();
         let is_over = || command.is_over.load(Ordering::SeqCst) || self.stopped(command).is_some();
-        while !self.effects.is_dry() && !is_over() {
+        while !is_over() {
             let rest = time.saturating_sub(begun.elapsed());
             if rest.is_zero() {
                 return;
@@ -490,7 +501,11 @@ impl StepHost {
         if self.view(command.cleanup).is_canceled() {
             return Some(Exit::Canceled);
         }
-        is_late(command.deadline).then_some(Exit::TimedOut)
+        self.is_late(command.deadline).then_some(Exit::TimedOut)
+    }
+
+    fn is_late(&self, deadline: Option<Instant>) -> bool {
+        deadline.is_some_and(|deadline| self.effects.now() >= deadline)
     }
 
     /// What cleans up is stopped as `after_all` is.
@@ -555,12 +570,18 @@ impl Memory {
 fn shown_as_by_set_x(program: &Program) -> String {
     match program {
         Program::Shell(text) => text.trim().to_owned(),
-        words => words.to_string(),
+        Program::Argv(words) => {
+            words.iter().map(|word| quoted_as_needed(word)).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 
-fn is_late(deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+fn quoted_as_needed(word: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "-_./:@%+,=".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 /// What in a value would not be read from a record as it is: JSON has no such numbers, and what reads

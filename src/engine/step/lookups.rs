@@ -32,7 +32,7 @@ impl Lookups for RepoLookups {
         let repo = Repo::open(&self.root)?;
         let base = repo.green_ancestor(self.commit.id)?;
         let paths = repo.changed_paths(base, self.commit.id)?;
-        Ok(Changes { base: base.map(|base| base.to_string()), paths })
+        Ok(Changes::new(base.map(|base| base.to_string()), paths))
     }
 
     fn previous(&self) -> Result<Option<String>, Error> {

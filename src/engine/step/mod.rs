@@ -12,6 +12,7 @@
 //! | `lookups` | what the repository says of the commit |
 //! | `real` | what acts in a run and in a deployment |
 //! | `dry` | what stands in its place in a plan |
+//! | `unknown` | what a plan does not know |
 //!
 //! What stands in its place in a pipeline test is in `script/testing`.
 
@@ -27,6 +28,7 @@ mod lookups;
 mod output;
 mod paths;
 mod real;
+mod unknown;
 
 use std::{
     sync::Arc,
@@ -262,7 +264,7 @@ impl Steps<'_> {
     fn unmet(&self, step: &Step) -> Result<Option<Unmet>, Error> {
         let judge = &self.info.judge;
         let changed =
-            |globs: &[String]| Ok(judge.differ(&*self.memory.changes(&*self.lookups)?, globs));
+            |globs: &[String]| judge.differ(&*self.memory.changes(&*self.lookups)?, globs);
         let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
         if let Some(unmet) = found.as_ref().filter(|_| self.by_hand) {
             let message = format!("`{}` runs by hand although {}", step.name, unmet.reason);
@@ -306,7 +308,15 @@ impl Steps<'_> {
 
     /// What a step came to, told and noted.
     fn ended(&mut self, name: StepName, end: StepEnd, begun: Instant) -> StepResult {
-        let mut result = end.into_result(name);
+        let ends = self.effects.take_end();
+        let end = if ends.is_some() {
+            // What follows is what would be done if it passed.
+            self.memory.unsettle();
+            StepEnd::of(Outcome::Success)
+        } else {
+            end
+        };
+        let mut result = StepResult { ends, ..end.into_result(name) };
         result.record.duration = begun.elapsed();
         self.mask(&mut result);
         self.progress.note(&result);
@@ -365,7 +375,7 @@ impl Steps<'_> {
             return Some(Outcome::Canceled);
         }
         let deadline = self.info.limits.deadline;
-        deadline.filter(|deadline| Instant::now() >= *deadline).map(|_| Outcome::TimedOut)
+        deadline.filter(|deadline| self.effects.now() >= *deadline).map(|_| Outcome::TimedOut)
     }
 
     fn cancel_view(&self, name: StepName) -> CancelView {
@@ -498,7 +508,7 @@ impl Steps<'_> {
 
     fn step_context(&self, name: StepName, after: Option<AfterPhase>) -> StepContext {
         let (step, progress) = ((name, self.pipeline), (&self.progress, after));
-        StepContext::new(&self.info, step, progress, &self.vars, Instant::now())
+        StepContext::new(&self.info, step, progress, &self.vars, self.effects.now())
     }
 
     /// What a hook that follows a phase knows beside the rest.

@@ -107,10 +107,6 @@ impl Effects for RealEffects {
         let given = desk.ask(Some(question), context).map_err(Denied::of_machinery)?;
         Ok(if given { ApprovalAnswer::Given } else { ApprovalAnswer::Awaited })
     }
-
-    fn is_dry(&self) -> bool {
-        false
-    }
 }
 
 /// What steps say goes where everything of their commit goes.

@@ -4,19 +4,10 @@ use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::{
     Findings,
-    names::{Names, Takes},
+    names::{ModuleValue, Names, Takes},
     walk::{Body, closure_made, variable},
 };
-use crate::{
-    duration::parse_duration,
-    glob::ArtifactPattern,
-    pipeline::stays_below,
-    script::{
-        registry::{self, ScriptOption},
-        types::Type,
-    },
-    suggestion::did_you_mean,
-};
+use crate::suggestion::did_you_mean;
 
 pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {
@@ -29,15 +20,16 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
                 return;
             }
             plain_call(body, names, call, *at, findings);
-            if registry::function(&call.name).is_some() && !call.is_qualified() {
-                arguments(call, findings);
-            }
         }
         Some(ASTNode::Expr(Expr::MethodCall(call, at))) if !is_of_context(body, path) => {
             method_call(body, names, call, *at, findings);
         }
         Some(ASTNode::Expr(Expr::Variable(parts, _, at))) if !parts.2.is_empty() => {
-            global(body, &parts.2, &parts.1, *at, findings);
+            match parts.2.path.first().map(rhai::Ident::as_str) {
+                Some("global") => global(body, &parts.1, *at, findings),
+                Some(module) => module_value(body, names, (module, &parts.1), *at, findings),
+                None => {}
+            }
         }
         _ => {}
     });
@@ -117,6 +109,11 @@ fn module_call(
     let name = &*call.name;
     match names.module_function(body.unit, module, name) {
         None => {}
+        Some(None) if names.private_in(body.unit, module, name).is_some() => {
+            let file = names.private_in(body.unit, module, name).unwrap_or_default();
+            findings
+                .add(at, format!("`{name}` is private in `{file}`: only that file can call it"));
+        }
         Some(None) => {
             let hint = names.near_module_function(body.unit, module, name);
             findings.add(at, format!("the module `{module}` has no function `{name}`{hint}"));
@@ -154,16 +151,7 @@ fn wrong_count(name: &str, takes: &Takes, given: usize, signature: &str) -> Stri
 }
 
 /// `global::NAME` is a constant of the same file.
-fn global(
-    body: &Body<'_>,
-    namespace: &rhai::Namespace,
-    name: &str,
-    at: Position,
-    findings: &mut Findings<'_>,
-) {
-    if namespace.path.first().is_none_or(|module| module.as_str() != "global") {
-        return;
-    }
+fn global(body: &Body<'_>, name: &str, at: Position, findings: &mut Findings<'_>) {
     let constants: Vec<&str> = body.unit.ast.statements().iter().filter_map(constant).collect();
     if !constants.contains(&name) {
         let hint = did_you_mean(name, constants);
@@ -171,119 +159,37 @@ fn global(
     }
 }
 
+/// `module::NAME` is a constant that another file exports.
+fn module_value(
+    body: &Body<'_>,
+    names: &Names<'_>,
+    (module, name): (&str, &str),
+    at: Position,
+    findings: &mut Findings<'_>,
+) {
+    let message = match names.module_value(body.unit, module, name) {
+        None | Some(ModuleValue::Constant) => return,
+        Some(ModuleValue::NotExported(file)) => format!(
+            "the constant `{name}` is for `{file}` alone; for other files it is `export const \
+             {name}` there"
+        ),
+        Some(ModuleValue::Function(params)) => {
+            let params = params.join(", ");
+            format!(
+                "`{module}::{name}` is a function of a module, which is no value by its name: \
+                 write `|{params}| {module}::{name}({params})`"
+            )
+        }
+        Some(ModuleValue::Absent(hint)) => {
+            format!("the module `{module}` has no constant `{name}`{hint}")
+        }
+    };
+    findings.add(at, message);
+}
+
 fn constant(statement: &Stmt) -> Option<&str> {
     match statement {
         Stmt::Var(variable, ..) => Some(&variable.0.name),
         _ => None,
-    }
-}
-
-/// What is given to a function of the API, as far as it is written out.
-fn arguments(call: &FnCallExpr, findings: &mut Findings<'_>) {
-    let Some(function) = registry::function(&call.name) else { return };
-    for (parameter, argument) in function.params.iter().zip(&call.args) {
-        if let Type::Options(known) = parameter.takes {
-            options(known, argument, findings);
-        }
-        match parameter.name {
-            "function" => called_too_early(function.name, argument, findings),
-            name @ ("limit" | "time") => time(name, argument, findings),
-            "path" => below("path", argument, findings),
-            "paths" => kept(argument, findings),
-            "command" => not_empty(function.name, argument, findings),
-            _ => {}
-        }
-    }
-}
-
-fn options(known: &[ScriptOption], argument: &Expr, findings: &mut Findings<'_>) {
-    let Expr::Map(map, _) = argument else { return };
-    for (key, value) in &map.0 {
-        let names = known.iter().map(|option| option.name);
-        if !names.clone().any(|name| name == key.name) {
-            let hint = match did_you_mean(&key.name, names.clone()) {
-                hint if !hint.is_empty() => hint,
-                _ => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
-            };
-            findings.add(key.pos, format!("there is no option `{}`{hint}", key.name));
-        } else if matches!(&*key.name, "timeout" | "backoff") {
-            time(&key.name, value, findings);
-        } else if key.name == "cwd" {
-            below("cwd", value, findings);
-        }
-    }
-}
-
-/// `retry(3, sh("x"))` runs the command before `retry` begins.
-fn called_too_early(name: &str, argument: &Expr, findings: &mut Findings<'_>) {
-    let message = match argument {
-        Expr::FnCall(call, _) if registry::function(&call.name).is_some() => format!(
-            "this calls `{}` before `{name}` begins: write `|| {}(…)`",
-            call.name, call.name
-        ),
-        Expr::StringConstant(..) | Expr::IntegerConstant(..) | Expr::BoolConstant(..) => {
-            format!("`{name}` takes a function here, such as `|| sh(\"…\")`")
-        }
-        _ => return,
-    };
-    findings.add(argument.position(), message);
-}
-
-/// A path that is written out stays in the export.
-fn below(what: &str, value: &Expr, findings: &mut Findings<'_>) {
-    if let Expr::StringConstant(path, at) = value
-        && !stays_below(path)
-    {
-        findings.add(*at, format!("`{what}` names something below the export, not `{path}`"));
-    }
-}
-
-/// Paths and globs to keep that are written out stay in the export, and begin with what to keep.
-fn kept(value: &Expr, findings: &mut Findings<'_>) {
-    let texts = match value {
-        Expr::Array(texts, _) => texts.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let mut known = Vec::new();
-    for text in texts {
-        let Expr::StringConstant(text, at) = text else { continue };
-        if let Err(fault) = ArtifactPattern::parse(text) {
-            return findings.add(*at, fault);
-        }
-        known.push(text.to_string());
-    }
-    if known.len() == texts.len()
-        && let Err(fault) = ArtifactPattern::parse_list(&known)
-    {
-        findings.add(value.position(), fault);
-    }
-}
-
-/// A command that is written out is one.
-fn not_empty(name: &str, value: &Expr, findings: &mut Findings<'_>) {
-    let is_empty = match value {
-        Expr::StringConstant(text, _) => text.trim().is_empty(),
-        Expr::Array(words, _) => words.is_empty(),
-        _ => false,
-    };
-    if is_empty {
-        findings.add(value.position(), format!("`{name}` has no command to run here"));
-    }
-}
-
-/// A time that is written out is one.
-fn time(what: &str, value: &Expr, findings: &mut Findings<'_>) {
-    let (time, found, at) = match value {
-        Expr::StringConstant(text, at) => (parse_duration(text), format!("\"{text}\""), at),
-        Expr::IntegerConstant(seconds, at) => {
-            (parse_duration(&seconds.to_string()), seconds.to_string(), at)
-        }
-        _ => return,
-    };
-    let is_limit = matches!(what, "limit" | "timeout");
-    if time.is_none_or(|time| is_limit && time.is_zero()) {
-        let message =
-            format!("`{what}` takes a time such as `\"90s\"` or `\"10m\"`, not `{found}`");
-        findings.add(*at, message);
     }
 }

@@ -38,7 +38,6 @@ pub(super) fn judge(
         }
     });
     idle_statements(body, findings);
-    commands_before_approval(body, findings);
 }
 
 /// The function that the innermost node calls.
@@ -115,7 +114,7 @@ fn in_place<'e>(names: &Names<'_>, expression: &'e Expr) -> Option<(&'e FnCallEx
 
 /// Whether the value of what stands inside these nodes goes anywhere. A closure's only statement
 /// is what it gives back, unless it may as well be meant for its effect on a captured variable.
-fn is_used(body: &Body<'_>, around: &[ASTNode<'_>]) -> bool {
+pub(super) fn is_used(body: &Body<'_>, around: &[ASTNode<'_>]) -> bool {
     match around {
         [.., ASTNode::Stmt(Stmt::Expr(_))] => {
             let own = body.function.is_some_and(|it| is_closure(&it.name))
@@ -355,28 +354,4 @@ fn idle(statement: &Stmt, findings: &mut Findings<'_>) {
         other => other,
     };
     findings.add(first.start_position(), message);
-}
-
-/// In `deploy`, a command before `approve()` is an error of the run.
-fn commands_before_approval(body: &Body<'_>, findings: &mut Findings<'_>) {
-    if body.name() != Some("deploy") {
-        return;
-    }
-    let mut first: Option<(Position, String)> = None;
-    let mut approves = false;
-    body.each_node(&mut |path| {
-        let Some((call, at)) = called(path) else { return };
-        match &*call.name {
-            "approve" => approves = true,
-            "sh" | "try_sh" | "capture" if !approves => {
-                first.get_or_insert((at, call.name.to_string()));
-            }
-            _ => {}
-        }
-    });
-    if let Some((at, name)) = first.filter(|_| approves) {
-        let message =
-            format!("`{name}` stands before `approve`: nothing runs before a person has approved");
-        findings.add(at, message);
-    }
 }

@@ -4,6 +4,7 @@ use rhai::{ASTNode, Expr, Stmt};
 
 use super::{
     Findings,
+    values::{fits, plain_kind},
     walk::{Body, variable},
 };
 use crate::{
@@ -61,7 +62,7 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
         Expr::MethodCall(call, at) => {
             let path = format!("{object}.{}", call.name);
             match method(&path) {
-                Some(_) if call.args.len() == 1 => {}
+                Some(_) if call.args.len() == 1 => takes(&path, &call.args[0], findings),
                 Some(signature) => {
                     let given = call.args.len();
                     findings.add(*at, format!("`{signature}` takes 1 argument, not {given}"));
@@ -76,6 +77,18 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
     }
 }
 
+/// Judges what a function of the context is given, as far as it is written out.
+fn takes(path: &str, argument: &Expr, findings: &mut Findings<'_>) {
+    let method = PROPERTIES.iter().find(|property| property.path.split('(').next() == Some(path));
+    let param = method.and_then(|method| method.params.first());
+    if let Some(param) = param
+        && !fits(param.takes, argument, &plain_kind)
+    {
+        let takes = param.takes.in_words();
+        findings.add(argument.position(), format!("`{path}` takes {takes}"));
+    }
+}
+
 /// The whole path of a function of the context, with its parameter.
 fn method(path: &str) -> Option<&'static str> {
     let paths = PROPERTIES.iter().map(|property| property.path);
@@ -85,6 +98,27 @@ fn method(path: &str) -> Option<&'static str> {
 /// What a property of the context holds.
 fn holds(path: &str) -> Option<Type> {
     PROPERTIES.iter().find(|property| property.path == path).map(|property| property.holds)
+}
+
+/// What an expression gives that asks the context for a property and for nothing else, or is it.
+pub(in crate::script) fn context_holds(expression: &Expr) -> Option<Type> {
+    let mut path = "ctx".to_owned();
+    let mut rest = match expression {
+        Expr::Dot(parts, ..) if variable(&parts.lhs) == Some("ctx") => &parts.rhs,
+        other => return (variable(other) == Some("ctx")).then_some(Type::Object("ctx")),
+    };
+    loop {
+        let (first, behind) = match rest {
+            Expr::Dot(parts, ..) => (&parts.lhs, Some(&parts.rhs)),
+            other => (other, None),
+        };
+        let Expr::Property(property, _) = first else { return None };
+        path = format!("{path}.{}", property.2);
+        match behind {
+            Some(behind) => rest = behind,
+            None => return holds(&path),
+        }
+    }
 }
 
 fn is_object(path: &str) -> bool {

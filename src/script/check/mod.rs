@@ -4,28 +4,43 @@
 //! only where it meets them, which may be hours into a run, or never before the day of a release.
 //! So all of the syntax tree is looked at here, closures and `${…}` included, in modules too.
 //!
-//! `names` (what can be called), `walk` (every node of a function), and four rooms of judgments:
-//! `calls` (functions, arguments, options), `members` (`ctx`), `texts` (tags in commands), `habits`
-//! (what the language takes without a word and means otherwise than people do).
+//! `names` (what can be called), `walk` (every node of a function), and the rooms of judgments:
+//! `unknown` (variables and modules), `calls` (functions and how many arguments they take),
+//! `arguments` (what those are, with `values`), `members` (`ctx`), `globs` (whether they can match),
+//! `texts` (tags in commands), `habits` (what the language takes without a word and means otherwise
+//! than people do), `refs` (where the branch and the tags are read), `placement` (where `skip` and `approve`
+//! cannot stand), `tries` (values that `try` loses).
 
+mod arguments;
 mod calls;
+mod globs;
 mod habits;
 mod members;
 mod names;
+mod placement;
 mod refs;
 mod texts;
+mod tries;
+mod unknown;
+mod values;
 mod walk;
 
 use std::{collections::BTreeSet, iter};
 
-use self::{names::Names, texts::Tags, walk::File};
+pub(super) use self::{
+    members::context_holds,
+    values::{is_never_text, never_text},
+    walk::each_node,
+};
+use self::{names::Names, placement::Flow, texts::Tags, tries::Tries, walk::File};
 use super::{
-    excerpt,
+    constants, excerpt,
     imports::{Tree, Unit, place},
-    load::Script,
+    load::{Script, Unknown},
     testing::Suite,
 };
 use crate::{
+    check_report::{Finding, Severity},
     error::{Error, Position},
     function::HostFunction,
     interpolate::Vars,
@@ -34,49 +49,36 @@ use crate::{
 /// More are of no use to a person, and a generated script may hold any number.
 const FINDINGS_MAX: usize = 100;
 
-/// What is wrong with a script and what it imports, in the order of the files and their lines.
-/// Where it cannot be loaded, that alone. `functions` and `vars` are those of the embedding program.
+/// What is wrong with a script and what it imports, and what is valid and perhaps not meant, in the
+/// order of the files and their lines. Where it cannot be loaded, that alone. `functions` and `vars`
+/// are those of the embedding program.
 pub(crate) fn check(
     bytes: &[u8],
     name: &str,
     tree: &dyn Tree,
     functions: &[HostFunction],
     vars: &Vars,
-) -> Vec<Error> {
-    match Script::load(bytes, name, tree, functions) {
-        Ok(script) => {
-            let tags = Tags::new(functions, vars);
-            judge(&script, true, &tags, |files| Names::new(files, functions))
-        }
-        Err(error) => vec![error],
-    }
+) -> Vec<Finding> {
+    let load = |unknown| Script::load_with(bytes, name, tree, functions, unknown);
+    let names = |files: &[File<'_>]| Names::new(files, functions);
+    all_of(load, |script| judge(script, true, &Tags::new(functions, vars), names))
 }
 
-/// What is valid in a script and perhaps not meant: the first place that reads the branch or the
-/// tags, each that names a tag that may be missing, and each that has a part of a placeholder. Nothing of one that cannot be loaded.
-pub(crate) fn warnings(
-    bytes: &[u8],
-    name: &str,
-    tree: &dyn Tree,
-    functions: &[HostFunction],
-) -> Vec<Error> {
-    let Ok(script) = Script::load(bytes, name, tree, functions) else { return Vec::new() };
-    let names_tags = script.pipeline().when.tag.is_empty();
-    let (mut reading, mut placeholders) = (None, Vec::new());
-    for file in files(&script, true) {
-        let findings = || Findings { unit: file.unit, found: BTreeSet::new() };
-        let (mut readings, mut named) = (findings(), findings());
-        for body in &file.bodies {
-            refs::judge(body, &mut readings);
-            if names_tags {
-                refs::judge_tags(body, &mut named);
-            }
-            texts::judge_broken(body, &mut named);
-        }
-        reading = reading.or_else(|| readings.into_errors().next());
-        placeholders.extend(named.into_errors());
+/// All that is wrong: a script that is refused for a name is read again without that rule, so that
+/// what else is wrong is told as well.
+fn all_of<S>(
+    load: impl Fn(Unknown) -> Result<S, Error>,
+    judge: impl Fn(&S) -> Vec<Finding>,
+) -> Vec<Finding> {
+    let error = match load(Unknown::Refused) {
+        Ok(script) => return judge(&script),
+        Err(error) => error,
+    };
+    let found = load(Unknown::Told).map(|script| judge(&script)).unwrap_or_default();
+    match found.iter().any(|it| it.severity == Severity::Error) {
+        true => found,
+        false => vec![Finding::error(error)],
     }
-    reading.into_iter().chain(placeholders).take(FINDINGS_MAX).collect()
 }
 
 /// The script itself and what it imports, taken apart.
@@ -92,11 +94,10 @@ pub(crate) fn check_tests(
     tree: &dyn Tree,
     functions: &[HostFunction],
     vars: &Vars,
-) -> Vec<Error> {
-    match Suite::load(bytes, name, tree, functions) {
-        Ok(suite) => judge(suite.script(), false, &Tags::new(functions, vars), Names::of_tests),
-        Err(error) => vec![error],
-    }
+) -> Vec<Finding> {
+    let load = |unknown| Suite::load_with(bytes, name, tree, functions, unknown);
+    let tags = Tags::new(functions, vars);
+    all_of(load, |suite| judge(suite.script(), false, &tags, Names::of_tests))
 }
 
 /// Looks at all files. `phases` says whether functions of the first can be phases.
@@ -105,24 +106,46 @@ fn judge<'a>(
     phases: bool,
     tags: &Tags<'_>,
     names: impl FnOnce(&[File<'_>]) -> Names<'a>,
-) -> Vec<Error> {
+) -> Vec<Finding> {
     let files = files(script, phases);
     let names = names(&files);
-    let mut errors = Vec::new();
+    let flow = phases.then(|| Flow::new(&files, &names));
+    let tries = Tries::new(&files);
+    let mut all = Vec::new();
+    let mut reads_ref = false;
     for (index, file) in files.iter().enumerate() {
-        let mut findings = Findings { unit: file.unit, found: BTreeSet::new() };
+        let mut findings = Findings::new(file.unit);
         if index == 0 && phases {
             names::misspelled_phases(file, &mut findings);
         }
+        if phases {
+            misnamed_constants(script, file, &mut findings);
+        }
         for body in &file.bodies {
+            unknown::judge(body, &names, &mut findings);
             calls::judge(body, &names, &mut findings);
+            arguments::judge(body, file, script, &names, &mut findings);
             members::judge(body, &mut findings);
+            globs::judge(body, &names, &mut findings);
             texts::judge(body, (file, index == 0 && phases), tags, &mut findings);
             habits::judge(body, file, script, &names, &mut findings);
+            flow.iter().for_each(|flow| flow.judge(body, &mut findings));
+            tries.judge(body, file, &names, &mut findings);
         }
-        errors.extend(findings.into_errors().take(FINDINGS_MAX - errors.len()));
+        if phases {
+            reads_ref |= refs::judge_file(file, script, reads_ref, &mut findings);
+        }
+        let room = FINDINGS_MAX.saturating_sub(all.len());
+        all.extend(findings.into_list().take(room));
     }
-    errors
+    all
+}
+
+fn misnamed_constants(script: &Script, file: &File<'_>, findings: &mut Findings<'_>) {
+    let misnamed = constants::misnamed(script);
+    for it in misnamed.into_iter().filter(|it| std::ptr::eq(it.unit, file.unit)) {
+        findings.add_as(it.severity, it.at, it.message);
+    }
 }
 
 /// What is wrong first with an expression that sees the context and no script, as one in a tag.
@@ -133,27 +156,43 @@ pub(super) fn expression_fault(unit: &Unit, functions: &[HostFunction]) -> Optio
     }
     let files = [file];
     let names = Names::new(&files, functions);
-    let mut findings = Findings { unit, found: BTreeSet::new() };
+    let mut findings = Findings::new(unit);
     for body in files.iter().flat_map(|file| &file.bodies) {
         calls::judge(body, &names, &mut findings);
         members::judge(body, &mut findings);
+        globs::judge(body, &names, &mut findings);
     }
-    findings.found.into_iter().next().map(|(_, _, message)| message)
+    findings.found.into_iter().next().map(|(_, _, message, _)| message)
 }
 
 /// What was found in one file, each once, in the order of its places.
 struct Findings<'a> {
     unit: &'a Unit,
-    found: BTreeSet<(usize, usize, String)>,
+    found: BTreeSet<(usize, usize, String, Severity)>,
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
+    fn new(unit: &'a Unit) -> Self {
+        Self { unit, found: BTreeSet::new() }
+    }
+
+    /// Something that is wrong.
     fn add(&mut self, at: rhai::Position, message: impl Into<String>) {
-        self.add_at(place(at), message);
+        self.add_as(Severity::Error, at, message);
+    }
+
+    /// Something that is valid and perhaps not meant.
+    fn warn(&mut self, at: rhai::Position, message: impl Into<String>) {
+        self.add_as(Severity::Warning, at, message);
+    }
+
+    fn add_as(&mut self, severity: Severity, at: rhai::Position, message: impl Into<String>) {
+        let at = place(at);
+        self.found.insert((at.line, at.column, message.into(), severity));
     }
 
     fn add_at(&mut self, at: Position, message: impl Into<String>) {
-        self.found.insert((at.line, at.column, message.into()));
+        self.found.insert((at.line, at.column, message.into(), Severity::Error));
     }
 
     /// Whether looking further would find nothing that is shown.
@@ -161,10 +200,11 @@ impl Findings<'_> {
         self.found.len() >= FINDINGS_MAX
     }
 
-    fn into_errors(self) -> impl Iterator<Item = Error> {
+    fn into_list(self) -> impl Iterator<Item = Finding> {
         let source = &self.unit.source;
-        self.found.into_iter().map(move |(line, column, message)| {
-            excerpt::error(source, Position::new(line, column), message)
+        self.found.into_iter().map(move |(line, column, message, severity)| Finding {
+            severity,
+            error: excerpt::error(source, Position::new(line, column), message),
         })
     }
 }

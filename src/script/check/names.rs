@@ -10,7 +10,7 @@ use super::{
     walk::{self, File},
 };
 use crate::{
-    function::HostFunction,
+    function::{Effect, HostFunction},
     script::{
         imports::{Unit, module_path},
         limits,
@@ -84,6 +84,10 @@ impl<'a> Names<'a> {
         Self { tests: true, ..Self::new(files, &[]) }
     }
 
+    pub(super) fn are_of_tests(&self) -> bool {
+        self.tests
+    }
+
     /// Why a function that pipelines have cannot be called here.
     pub(super) fn refusal(&self, name: &str) -> Option<String> {
         let refused = self.tests && registry::function(name).is_some();
@@ -92,6 +96,12 @@ impl<'a> Names<'a> {
 
     fn file(&self, unit: &Unit) -> Option<&FileNames> {
         self.files.get(&*unit.source.name)
+    }
+
+    /// True if a function over texts may be one of the script's own here, or a closure in a map.
+    pub(super) fn replaces(&self, unit: &Unit, name: &str) -> bool {
+        let is_own = self.keys.contains(name) || !self.own(unit, name).is_empty();
+        registry::is_of_texts(name) && is_own
     }
 
     /// How a function of this file can be called.
@@ -167,9 +177,58 @@ impl<'a> Names<'a> {
         Some(function.map(|function| Takes::Counts(function.arguments.clone().collect())))
     }
 
+    /// Whether a module's name means anything in this file.
+    pub(super) fn has_module(&self, unit: &Unit, module: &str) -> bool {
+        let prefix = format!("{module}::");
+        module == "global"
+            || self.file(unit).is_some_and(|file| file.imports.contains_key(module))
+            || self.host.iter().any(|function| function.name.starts_with(&prefix))
+    }
+
+    /// Whether a function of the embedding program does more than look things up.
+    pub(super) fn acts(&self, name: &str) -> bool {
+        self.host_function(name).is_some_and(|function| function.effect != Effect::Pure)
+    }
+
+    /// The path of the file that a module's name stands for in this file.
+    pub(super) fn imported_path(&self, unit: &Unit, module: &str) -> Option<&str> {
+        self.file(unit)?.imports.get(module).map(String::as_str)
+    }
+
     /// The file that a module's name stands for in this file.
     fn imported(&self, unit: &Unit, module: &str) -> Option<&FileNames> {
         self.files.get(self.file(unit)?.imports.get(module)?)
+    }
+
+    /// The file that holds this function for itself alone, if `module` stands for one.
+    pub(super) fn private_in(&self, unit: &Unit, module: &str, name: &str) -> Option<&str> {
+        let path = self.file(unit)?.imports.get(module)?;
+        self.files.get(path)?.functions.contains_key(name).then_some(path)
+    }
+
+    /// What `module::NAME` would be; none where nothing is known of the module.
+    pub(super) fn module_value(
+        &self,
+        unit: &Unit,
+        module: &str,
+        name: &str,
+    ) -> Option<ModuleValue<'_>> {
+        if let Some(path) = self.file(unit)?.imports.get(module)
+            && let Some(file) = self.files.get(path)
+        {
+            return Some(match (file.exported.contains(name), file.functions.get(name)) {
+                (true, _) => ModuleValue::Constant,
+                (false, Some(function)) => ModuleValue::Function(&function.params),
+                _ if file.constants.contains(name) => ModuleValue::NotExported(path),
+                _ => ModuleValue::Absent(did_you_mean(name, file.exported.iter().map(|it| &**it))),
+            });
+        }
+        let prefix = format!("{module}::");
+        let of_host = self.host.iter().any(|function| function.name.starts_with(&prefix));
+        of_host.then(|| match self.host_function(&format!("{prefix}{name}")) {
+            Some(_) => ModuleValue::Function(&[]),
+            None => ModuleValue::Absent(String::new()),
+        })
     }
 
     /// Everything that can be called by its name alone, for "did you mean".
@@ -186,7 +245,7 @@ impl<'a> Names<'a> {
     pub(super) fn near_module_function(&self, unit: &Unit, module: &str, name: &str) -> String {
         let prefix = format!("{module}::");
         let host = self.host.iter().filter_map(|function| function.name.strip_prefix(&*prefix));
-        let imported = self.imported(unit, module).into_iter().flat_map(FileNames::written);
+        let imported = self.imported(unit, module).into_iter().flat_map(FileNames::lent);
         did_you_mean(name, host.chain(imported))
     }
 
@@ -197,10 +256,24 @@ impl<'a> Names<'a> {
     }
 }
 
+/// What stands behind a module's name.
+pub(super) enum ModuleValue<'n> {
+    Constant,
+    /// A constant of this file that others cannot read.
+    NotExported(&'n str),
+    /// A function with these parameters, which is no value.
+    Function(&'n [String]),
+    /// Nothing, with the end of a sentence that names what may be meant.
+    Absent(String),
+}
+
 /// What one file defines and imports.
 #[derive(Default)]
 struct FileNames {
     functions: BTreeMap<String, OwnFunction>,
+    constants: BTreeSet<String>,
+    /// The constants that other files can read, under the names that they have there.
+    exported: BTreeSet<String>,
     /// The paths of imported files by the names they are given.
     imports: BTreeMap<String, String>,
 }
@@ -212,6 +285,8 @@ struct OwnFunction {
     counts: BTreeSet<usize>,
     /// The same for those that other files can call.
     public_counts: BTreeSet<usize>,
+    /// The names of the parameters of one.
+    params: Vec<String>,
 }
 
 impl FileNames {
@@ -220,9 +295,13 @@ impl FileNames {
         for function in file.unit.ast.iter_fn_def() {
             let own = names.functions.entry(function.name.to_string()).or_default();
             own.counts.insert(function.params.len());
+            own.params = function.params.iter().map(ToString::to_string).collect();
             if function.access == FnAccess::Public {
                 own.public_counts.insert(function.params.len());
             }
+        }
+        for statement in file.unit.ast.statements() {
+            names.add_constant(statement);
         }
         file.unit.ast.walk(&mut |nodes: &[ASTNode<'_>]| {
             if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = nodes.last()
@@ -234,6 +313,30 @@ impl FileNames {
             true
         });
         names
+    }
+
+    fn add_constant(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::Var(parts, flags, _) => {
+                let name = parts.0.name.to_string();
+                if flags.contains(ASTFlags::EXPORTED) {
+                    self.exported.insert(name.clone());
+                }
+                self.constants.insert(name);
+            }
+            Stmt::Export(names, _) => {
+                let (name, other) = (&names.0.name, &names.1.name);
+                let name = if other.is_empty() { name } else { other };
+                self.exported.insert(name.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// The names of the functions that other files can call.
+    fn lent(&self) -> impl Iterator<Item = &str> {
+        let lent = self.functions.iter().filter(|(_, function)| !function.public_counts.is_empty());
+        lent.map(|(name, _)| name.as_str()).filter(|name| !walk::is_closure(name))
     }
 
     /// The names of the functions that people wrote.

@@ -1,12 +1,15 @@
 //! Where a script reads the branch or the tags, so that its verdict holds for one ref only.
 
-use rhai::{ASTNode, Expr, Stmt};
+use rhai::{ASTNode, Expr, Position, Stmt};
 
 use super::{
     Findings,
-    walk::{Body, variable},
+    walk::{Body, File, variable},
 };
-use crate::{interpolate::names_tag, script::tags::names_ref};
+use crate::{
+    interpolate::names_tag,
+    script::{load::Script, tags::names_ref},
+};
 
 /// What of the context depends on the ref.
 const OF_REF: [&str; 4] = ["branch", "tag", "tags", "newest_tag"];
@@ -14,11 +17,41 @@ const OF_REF: [&str; 4] = ["branch", "tag", "tags", "newest_tag"];
 /// The same among the variables of commands.
 const VARIABLES: [&str; 3] = ["TINYCI_BRANCH", "TINYCI_TAG", "TINYCI_TAGS"];
 
-/// Notes every place that reads the branch or the tags. A deployment has no verdict, and asks for
-/// its branch with good reason.
-pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
+/// Warns of the first place of a file that reads the branch or the tags, unless one of a file before
+/// it does, and of each that names a tag which may be missing. Gives back whether there is such a
+/// place.
+pub(super) fn judge_file(
+    file: &File<'_>,
+    script: &Script,
+    is_told: bool,
+    findings: &mut Findings<'_>,
+) -> bool {
+    let names_tags = script.when.tag.is_empty();
+    let mut readings = Vec::new();
+    for body in &file.bodies {
+        readings.extend(readings_of(body));
+        if names_tags {
+            judge_tags(body, findings);
+        }
+    }
+    let first = readings.into_iter().min_by_key(|(at, _)| *at);
+    if let Some((at, what)) = first.filter(|_| !is_told) {
+        let message = format!(
+            "{what} is read here: the verdict of this script holds for one branch and its tags, \
+             and a commit that it skips is tested again for others"
+        );
+        findings.warn(at, message);
+        return true;
+    }
+    false
+}
+
+/// Every place that reads the branch or the tags. A deployment has no verdict, and asks for its
+/// branch with good reason.
+fn readings_of(body: &Body<'_>) -> Vec<(Position, String)> {
+    let mut readings = Vec::new();
     if body.written_in == Some("deploy") {
-        return;
+        return readings;
     }
     body.each_node(&mut |path| {
         let (at, what) = match path.last() {
@@ -42,16 +75,13 @@ pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
             }
             _ => return,
         };
-        let message = format!(
-            "{what} is read here: the verdict of this script holds for one branch and its tags, \
-             and a commit that it skips is tested again for others"
-        );
-        findings.add(at, message);
+        readings.push((at, what));
     });
+    readings
 }
 
 /// Notes every text of a command that names `tag`.
-pub(super) fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
+fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| {
         let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) =
             path.last()
@@ -62,7 +92,7 @@ pub(super) fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
             && matches!(&*call.name, "sh" | "try_sh" | "capture")
             && names_tag(text)
         {
-            findings.add(
+            findings.warn(
                 *at,
                 "the placeholder `tag` fails its phase if no pushed tag asks for the commit: \
                  `const WHEN = #{ tag: \"v*\" };` says which tags the script is for, and \
@@ -73,7 +103,7 @@ pub(super) fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
 }
 
 /// The first name behind the dot.
-fn member(rest: &Expr) -> Option<(&str, rhai::Position)> {
+fn member(rest: &Expr) -> Option<(&str, Position)> {
     match rest {
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => member(&parts.lhs),
         Expr::Property(property, at) => Some((&property.2, *at)),

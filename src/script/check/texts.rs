@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use rhai::{ASTNode, Expr, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::{
     Findings, names,
@@ -11,9 +11,10 @@ use super::{
 use crate::{
     error::Position,
     function::HostFunction,
-    interpolate::{Vars, interpolate_expressions},
+    interpolate::{Vars, faults_of},
     pipeline::{StepName, Template},
     script::{literals::placeholder_at, tags::ExpressionJudge},
+    shell_text::{self, UNKNOWN},
 };
 
 /// Judges tags. An engine is made for them only where there are any.
@@ -30,13 +31,13 @@ impl<'a> Tags<'a> {
     }
 
     /// What is wrong with a text that a step runs, or any step where none is named.
-    fn fault(&self, text: &str, step: Option<StepName>) -> Option<String> {
+    fn faults(&self, text: &str, step: Option<StepName>) -> Vec<String> {
         let names = Vars::in_tags_of(step, self.own);
         let judge = self.judge.get_or_init(|| ExpressionJudge::new(self.functions));
         let given = |expression: &str| judge.check(expression, &names).map(|()| "x".to_owned());
         let template = Template::new(text, Position::new(1, 1));
-        let filled = interpolate_expressions(&template, &names, "", &given);
-        filled.err().map(|error| error.message().to_owned())
+        let faults = faults_of(&template, &names, &given);
+        faults.into_iter().map(|fault| fault.message).collect()
     }
 }
 
@@ -48,9 +49,9 @@ fn only_step(body: &Body<'_>, file: &File<'_>, phases: bool) -> Option<StepName>
     body.written_in.is_some_and(|name| !called.contains(name)).then_some(step)
 }
 
-/// Notes every placeholder that begins in a literal and does not end in it: what fills it in looks
+/// Warns of every placeholder that begins in a literal and does not end in it: what fills it in looks
 /// at literals, so that it is none. One that is all of a command is an error.
-pub(super) fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
+fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| {
         let [around @ .., ASTNode::Expr(Expr::StringConstant(text, at))] = path else { return };
         let is_command = match around.last() {
@@ -60,7 +61,7 @@ pub(super) fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
             _ => false,
         };
         if !is_command && opens_placeholder(text) {
-            findings.add(
+            findings.warn(
                 *at,
                 "`<%=` begins here and its `%>` is not in the same literal: no placeholder is made \
                  of parts, and a command gets it as it is",
@@ -81,21 +82,45 @@ pub(super) fn judge(
     tags: &Tags<'_>,
     findings: &mut Findings<'_>,
 ) {
+    judge_broken(body, findings);
     let step = OnceCell::new();
     body.each_node(&mut |path| match path.last() {
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
             if matches!(&*call.name, "sh" | "try_sh" | "capture") && !call.is_qualified() =>
         {
+            goes_on_after_failure(call, findings);
             // A text with `${…}` in it is known only when it runs.
             let Some(Expr::StringConstant(text, at)) = call.args.first() else { return };
-            if text.contains("<%")
-                && !findings.is_full()
-                && let Some(fault) =
-                    tags.fault(text, *step.get_or_init(|| only_step(body, file, phases)))
-            {
-                findings.add(*at, fault);
+            if text.contains("<%") && !findings.is_full() {
+                let step = *step.get_or_init(|| only_step(body, file, phases));
+                tags.faults(text, step).into_iter().for_each(|fault| findings.add(*at, fault));
             }
         }
         _ => {}
     });
+}
+
+/// A text of several lines that goes on after a command that failed.
+fn goes_on_after_failure(call: &FnCallExpr, findings: &mut Findings<'_>) {
+    let Some(given) = call.args.first() else { return };
+    let text = match given {
+        Expr::StringConstant(text, _) => text.to_string(),
+        Expr::InterpolatedString(parts, _) => {
+            let part = |part: &Expr| match part {
+                Expr::StringConstant(text, _) => text.to_string(),
+                _ => UNKNOWN.to_string(),
+            };
+            parts.iter().map(part).collect()
+        }
+        _ => return,
+    };
+    if let Some(lost) = shell_text::lost_failure(&text) {
+        let name = &call.name;
+        let shown = lost.replace(UNKNOWN, "…");
+        let message = format!(
+            "if `{shown}` fails, the next line runs all the same, and the failure is lost: write \
+             `set -e` as the first line, or call `{name}` for each command"
+        );
+        findings.warn(given.position(), message);
+    }
 }

@@ -27,15 +27,32 @@ pub(super) struct Body<'a> {
     variables: Vec<Rc<BTreeSet<String>>>,
     /// The variables that a closure takes from around it; its other parameters are its own.
     pub(super) captured: BTreeSet<String>,
+    /// The variables that are set once, to a closure: its name, and how many variables it captures.
+    closures: BTreeMap<String, (String, usize)>,
 }
 
 impl<'a> Body<'a> {
     fn top(unit: &'a Unit) -> Self {
-        let (contexts, variables, captured) = Default::default();
+        let (contexts, variables, captured, closures) = Default::default();
         let ast = AST::new(unit.ast.statements().iter().cloned(), Module::new());
         let statement_count = ast.statements().len();
         let (function, written_in) = (None, None);
-        Self { unit, function, written_in, ast, statement_count, contexts, variables, captured }
+        Self {
+            unit,
+            function,
+            written_in,
+            ast,
+            statement_count,
+            contexts,
+            variables,
+            captured,
+            closures,
+        }
+    }
+
+    /// The closure that a variable holds all the time, with how many variables that captures.
+    pub(super) fn closure_in(&self, variable: &str) -> Option<&(String, usize)> {
+        self.closures.get(variable)
     }
 
     /// The name of a function that people wrote; none for closures.
@@ -46,6 +63,11 @@ impl<'a> Body<'a> {
     /// Whether a variable of this name is here, or around a closure.
     pub(super) fn sees(&self, name: &str) -> bool {
         self.variables.iter().any(|names| names.contains(name))
+    }
+
+    /// The variables that are here, or around a closure.
+    pub(super) fn variable_names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().flat_map(|names| names.iter().map(String::as_str))
     }
 
     /// Shows every node with those around it, outermost first.
@@ -114,7 +136,18 @@ impl<'a> Maker<'a> {
         let variables = self.variables(function);
         let written_in = self.written_in(function);
         let function = Some(&**function);
-        Body { unit, function, written_in, ast, statement_count, contexts, variables, captured }
+        let closures = closures_in(&ast);
+        Body {
+            unit,
+            function,
+            written_in,
+            ast,
+            statement_count,
+            contexts,
+            variables,
+            captured,
+            closures,
+        }
     }
 
     fn variables(&self, function: &ScriptFuncDef) -> Vec<Rc<BTreeSet<String>>> {
@@ -165,7 +198,7 @@ pub(super) fn is_closure(name: &str) -> bool {
 }
 
 /// Shows every node, those behind `break` included, which the language's walk leaves out.
-fn each_node(ast: &AST, see: &mut dyn FnMut(&[ASTNode<'_>])) {
+pub(in crate::script) fn each_node(ast: &AST, see: &mut dyn FnMut(&[ASTNode<'_>])) {
     ast.walk(&mut |path: &[ASTNode<'_>]| descend(path, see));
 }
 
@@ -231,6 +264,29 @@ pub(super) fn variable(expression: &Expr) -> Option<&str> {
         Expr::Variable(variable, ..) if variable.2.is_empty() => Some(&variable.1),
         _ => None,
     }
+}
+
+/// The variables that a function sets once, to a closure.
+fn closures_in(ast: &AST) -> BTreeMap<String, (String, usize)> {
+    let mut closures = BTreeMap::new();
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    each_node(ast, &mut |path| match path.last() {
+        Some(ASTNode::Stmt(Stmt::Var(parts, ..))) => {
+            let name = parts.0.name.to_string();
+            *times.entry(name.clone()).or_default() += 1;
+            if let Some((closure, captured)) = closure_made(&parts.1) {
+                closures.insert(name, (closure, captured.len()));
+            }
+        }
+        Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+            if let Some(name) = variable(&parts.1.lhs) {
+                *times.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+        _ => {}
+    });
+    closures.retain(|name, _| times.get(name) == Some(&1));
+    closures
 }
 
 /// The variables that a function declares.

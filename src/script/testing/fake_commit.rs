@@ -8,12 +8,13 @@ use crate::{
     commit::{Commit, CommitId, Text, TreeId},
     error::Error,
     function::Value,
+    glob::path_of_text,
     script::{
         call::kind,
         literal::value_of,
         session::{Thrown, throw},
     },
-    step::{Changes, Facts, FailureFacts},
+    step::{ChangedPath, Changes, Facts, FailureFacts},
     suggestion::{did_you_mean, did_you_mean_or_list},
 };
 
@@ -129,6 +130,11 @@ impl Default for FakeCommit {
 }
 
 impl FakeCommit {
+    /// Whether a commit can be given such a key.
+    pub(super) fn has(key: &str) -> bool {
+        KEYS.contains(&key)
+    }
+
     /// A commit with what the map says of it.
     pub(super) fn of(value: Option<&Dynamic>) -> Result<Self, Thrown> {
         let mut commit = Self::default();
@@ -166,8 +172,8 @@ impl FakeCommit {
             "failures" => facts.progress.failures = failures(value)?,
             "changes" => self.changes = self.with_paths(texts(key, value)?),
             "base" => {
-                let (base, paths) = (optional(key, value)?, self.changes.paths.clone());
-                self.changes = Arc::new(Changes { base, paths });
+                let (base, paths) = (optional(key, value)?, self.changes.exact.clone());
+                self.changes = Arc::new(Changes::new(base, paths));
             }
             "previous" => self.previous = optional(key, value)?,
             "approved" => {
@@ -191,10 +197,15 @@ impl FakeCommit {
         Ok(())
     }
 
-    /// Changes are those since a green ancestor: the parent, unless the test says which.
+    /// Changes are those since a green ancestor: the parent, unless the test says which. A path that
+    /// ends with `/` is a submodule's.
     fn with_paths(&self, paths: Vec<String>) -> Arc<Changes> {
         let base = self.changes.base.clone().or_else(|| Some(PARENT.to_owned()));
-        Arc::new(Changes { base, paths })
+        let paths = paths.iter().map(|path| {
+            let (path, is_directory) = path_of_text(path);
+            ChangedPath { bytes: path.into_bytes(), is_directory }
+        });
+        Arc::new(Changes::new(base, paths.collect()))
     }
 
     fn set_result(&mut self, value: &Dynamic) -> Result<(), Thrown> {

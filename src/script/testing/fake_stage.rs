@@ -18,8 +18,8 @@ use crate::{
     record::StepRecord,
     request_context::RequestContext,
     step::{
-        ApprovalAnswer, Changes, Denied, Effects, HookAnswer, Lookups, OutputUse, Reporter,
-        TreeEntry, shown_program, whole_program,
+        ApprovalAnswer, Changes, Denied, DryStage, Effects, HookAnswer, Lookups, OutputUse,
+        Reporter, TreeEntry, shown_program, whole_program,
     },
 };
 
@@ -130,10 +130,12 @@ impl Effects for FakeStage {
         Ok(if self.commit.approved { ApprovalAnswer::Given } else { ApprovalAnswer::Awaited })
     }
 
-    fn is_dry(&self) -> bool {
-        true
+    fn dry(&self) -> Option<&dyn DryStage> {
+        Some(self)
     }
 }
+
+impl DryStage for FakeStage {}
 
 impl Lookups for FakeStage {
     fn changes(&self) -> Result<Changes, Error> {

@@ -90,6 +90,15 @@ fn text(what: &str, value: Option<&Dynamic>) -> Result<String, Thrown> {
     value.into_string().map_err(|_| throw(format!("{what} is a text, not {found}")))
 }
 
+/// A glob over commands, which an expectation that nothing ran would meet if it could match none.
+fn command_glob(what: &str, value: Option<&Dynamic>) -> Result<String, Thrown> {
+    let glob = text(what, value)?;
+    if glob.trim().is_empty() {
+        return Err(throw("an empty glob matches no command; write `*` for any"));
+    }
+    Ok(glob)
+}
+
 /// `t.run(commit?)`
 fn run(tester: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     tester.run_all(FakeCommit::of(arguments.first())?)
@@ -107,7 +116,8 @@ fn result_in(value: &Dynamic) -> Result<Arc<PhaseResult>, Thrown> {
 
 /// `t.fake(glob, result)`
 fn fake(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, Thrown> {
-    let glob = text("the first argument of `fake`, a glob over commands,", arguments.first())?;
+    let glob =
+        command_glob("the first argument of `fake`, a glob over commands,", arguments.first())?;
     let result = arguments.get(1).cloned().unwrap_or_default();
     let fake = Fake::new(glob, &result, at.clone())?;
     tester.add_fake(fake);
@@ -180,7 +190,7 @@ fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynami
 /// `t.expect_ran(result, glob, times?)`
 fn expect_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     let result = result_in(&first(arguments))?;
-    let glob = text("a glob over commands", arguments.get(1))?;
+    let glob = command_glob("a glob over commands", arguments.get(1))?;
     let times = arguments.get(2).map(|times| {
         let count = times.as_int().ok().and_then(|it| usize::try_from(it).ok());
         count.ok_or_else(|| throw("how often a command ran is a number from 0"))
@@ -199,7 +209,7 @@ fn expect_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, T
 /// `t.expect_not_ran(result, glob)`
 fn expect_not_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     let result = result_in(&first(arguments))?;
-    let glob = text("a glob over commands", arguments.get(1))?;
+    let glob = command_glob("a glob over commands", arguments.get(1))?;
     if result.count(&glob) == 0 {
         return Ok(Dynamic::UNIT);
     }
@@ -213,7 +223,7 @@ fn expect_commands(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynam
     let list = arguments.get(1).and_then(|it| it.clone().try_cast::<Array>());
     let list = list.ok_or_else(|| throw("the expected commands are a list of globs"))?;
     let globs: Result<Vec<String>, Thrown> =
-        list.iter().map(|glob| text("a glob over commands", Some(glob))).collect();
+        list.iter().map(|glob| command_glob("a glob over commands", Some(glob))).collect();
     let (globs, actual) = (globs?, &result.done.commands);
     let matches =
         |glob: &String, command: &String| glob::text_matches(glob.as_bytes(), command.as_bytes());

@@ -24,20 +24,22 @@ use std::{
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
-use self::tester::Tester;
 pub(crate) use self::tester::{StepRunner, TestEnd, TestJob, TestSteps};
+use self::{fake_commit::FakeCommit, tester::Tester};
 use super::{
     excerpt,
     imports::{Modules, Tree},
     limits,
-    load::{Script, declared_at},
+    literal::dynamic_of,
+    load::{Script, Unknown, declared_at},
     registry, report,
     session::{Thrown, throw},
+    texts,
 };
 use crate::{
     answer::panic_text,
     error::{Error, Position},
-    function::HostFunction,
+    function::{HostFunction, Value},
     test_report::TestResult,
 };
 
@@ -61,7 +63,18 @@ impl Suite {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Self, Error> {
-        let script = Script::read(bytes, name, tree, functions)?;
+        Self::load_with(bytes, name, tree, functions, Unknown::Refused)
+    }
+
+    /// The same, for a check of names that nothing defines.
+    pub(super) fn load_with(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+        unknown: Unknown,
+    ) -> Result<Self, Error> {
+        let script = Script::read(bytes, name, tree, functions, unknown)?;
         let mut tests = Vec::new();
         let own = script.main.ast.iter_fn_def().filter(|it| it.name.starts_with(PREFIX));
         for function in own {
@@ -137,6 +150,7 @@ impl Suite {
         let mut engine = limits::engine();
         methods::register(&mut engine);
         result::register(&mut engine);
+        texts::register(&mut engine);
         for function in registry::FUNCTIONS {
             let Some(message) = refusal(function.name) else { continue };
             for arguments in function.counts() {
@@ -160,12 +174,24 @@ impl Suite {
 /// Why a test cannot call a function of the API; nothing for one that it can. A test that called
 /// `sh` itself would run it, or think that it did.
 pub(super) fn refusal(name: &str) -> Option<String> {
-    (!matches!(name, "print" | "debug")).then(|| {
+    (!matches!(name, "print" | "debug") && !registry::is_of_texts(name)).then(|| {
         format!(
             "`{name}` is for pipelines, and a test runs nothing itself; it calls a phase, such as \
              `t.build(#{{ branch: \"main\" }})`"
         )
     })
+}
+
+/// What is wrong with a part of a commit that a test makes up; the value is none where it is not
+/// written out.
+pub(super) fn commit_fault(key: &str, value: Option<Value>) -> Option<String> {
+    if value.is_none() && FakeCommit::has(key) {
+        return None;
+    }
+    let value = value.map(dynamic_of).unwrap_or_default();
+    let commit = Dynamic::from_map([(key.into(), value)].into_iter().collect());
+    let fault = FakeCommit::of(Some(&commit)).err()?;
+    Some(report::message(&fault, None))
 }
 
 /// The methods that tests find on `t` and on results.

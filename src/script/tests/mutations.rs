@@ -174,7 +174,7 @@ fn run_phase(script: &Script, phase: &'static str) -> PhaseEnd {
 /// Reads, checks and runs a script; says how many of its phases ran.
 fn endure(text: &str) -> usize {
     let found = check(text.as_bytes(), ".tinyci.rhai", &Module, &[], &Vars::new());
-    found.iter().for_each(|error| stands_in_its_file(error, text));
+    found.iter().for_each(|it| stands_in_its_file(&it.error, text));
     let script = match Script::load(text.as_bytes(), ".tinyci.rhai", &Module, &[]) {
         Ok(script) => script,
         Err(error) => {

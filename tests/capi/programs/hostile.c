@@ -79,6 +79,8 @@ static void no_object(void) {
     REFUSED(tinyci_install(NULL, NULL, 0, &text, &err));
     REFUSED(tinyci_uninstall(NULL, NULL, &err));
     REFUSED(tinyci_compact(NULL, 0, NULL, NULL, &text, &err));
+    REFUSED(tinyci_artifacts_json(NULL, "HEAD", NULL, NULL, &text, &err));
+    REFUSED(tinyci_artifacts_copy(NULL, "HEAD", NULL, NULL, "out", 0, NULL, &text, &err));
     REFUSED(tinyci_forget(NULL, "HEAD", &err));
     REFUSED(tinyci_forget_all(NULL, &text, &err));
     CHECK(text == NULL && tinyci_forget(NULL, NULL, NULL) == TINYCI_INVALID_ARG);
@@ -155,6 +157,7 @@ static void bad_texts(const tinyci_engine *engine) {
     tinyci_vars *vars = tinyci_vars_new();
     tinyci_pipeline *pipeline;
     tinyci_engine *none;
+    tinyci_run *run;
     char *text;
     REFUSED(tinyci_engine_open(NULL, NULL, &none, &err));
     REFUSED(tinyci_engine_open(repo, NULL, NULL, &err));
@@ -199,6 +202,16 @@ static void bad_texts(const tinyci_engine *engine) {
     REFUSED(tinyci_scan(engine, NULL, NULL, &err));
     REFUSED(tinyci_install(engine, bad, 0, NULL, &err));
     REFUSED(tinyci_compact(engine, SIZE_MAX, bad, NULL, NULL, &err));
+    REFUSED(tinyci_artifacts_json(engine, NULL, NULL, NULL, &text, &err));
+    REFUSED(tinyci_artifacts_json(engine, "HEAD", bad, NULL, &text, &err));
+    REFUSED(tinyci_artifacts_json(engine, "HEAD", NULL, NULL, NULL, &err));
+    REFUSED(tinyci_artifacts_copy(engine, "HEAD", NULL, bad, "out", 0, NULL, NULL, &err));
+    REFUSED(tinyci_artifacts_copy(engine, "HEAD", NULL, NULL, NULL, 0, NULL, NULL, &err));
+    REFUSED(tinyci_artifacts_copy(engine, "HEAD", NULL, NULL, "out", 2, NULL, NULL, &err));
+    REFUSED(tinyci_steps_start(engine, NULL, "build", 0, NULL, &run, &err));
+    REFUSED(tinyci_steps_start(engine, "HEAD", NULL, 0, NULL, &run, &err));
+    REFUSED(tinyci_steps_start(engine, "HEAD", "build", 2, NULL, &run, &err));
+    REFUSED(tinyci_steps_start(engine, "HEAD", "build", TINYCI_STEPS_KEEP, NULL, NULL, &err));
     REFUSED(tinyci_forget(engine, NULL, &err));
     /* Texts with a NUL inside. */
     GIVES(TINYCI_CONFIG, tinyci_pipeline_parse(NULL, "a\0b", 3, TINYCI_FORMAT_YAML, "x", &pipeline, &err));

@@ -149,6 +149,15 @@ class Engine:
         has no records."""
         return self._start(lib.tinyci_follow_start, selection_pointer(selection), cancel)
 
+    def run_step(
+        self, rev: str, *steps: str, keep: bool = False, cancel: CancelToken | None = None
+    ) -> Run:
+        """Starts steps of one commit by hand, such as ``"build", "test"``, in an export of their own
+        until one fails. Each command comes as ``output`` before it runs. Nothing is recorded; the
+        run's one record says how the steps ended. ``keep`` leaves the export for a day."""
+        flags = keep * c.STEPS_KEEP
+        return self._start(lib.tinyci_steps_start, text(rev), text("\n".join(steps)), flags, cancel)
+
     def scan(self, selection: Selection | str | None = None) -> list[Commit]:
         """The commits that are due, oldest first. Nothing is run."""
         commits = make(
@@ -199,6 +208,33 @@ class Engine:
             self._open_handle(),
             text(rev),
             path_bytes(dir),
+            cancel_pointer(cancel),
+        )
+
+    def artifacts(
+        self, rev: str, paths: str | Iterable[str] = (), *, job: str | None = None
+    ) -> dict[str, Any]:
+        """The files that a job kept: what ``tinyci artifacts --json`` prints. ``paths`` names files,
+        directories and globs; ``job`` a job in place of the newest that kept anything."""
+        return self._report(lib.tinyci_artifacts_json, *_artifacts(rev, job, paths))
+
+    def copy_artifacts(
+        self,
+        rev: str,
+        dir: Path,
+        paths: str | Iterable[str] = (),
+        *,
+        job: str | None = None,
+        force: bool = False,
+        cancel: CancelToken | None = None,
+    ) -> dict[str, Any]:
+        """Copies files that a job kept to a directory, each checked against the record. Files that
+        exist are refused without ``force``. Gives the list of what was copied."""
+        return self._report(
+            lib.tinyci_artifacts_copy,
+            *_artifacts(rev, job, paths),
+            path_bytes(dir),
+            force * c.ARTIFACTS_FORCE,
             cancel_pointer(cancel),
         )
 
@@ -491,6 +527,11 @@ class Engine:
     def _report_lines(self, function: Any, *arguments: Any) -> list[dict[str, Any]]:
         lines = made_bytes(function, self._open_handle(), *arguments).splitlines()
         return [json.loads(line) for line in lines]
+
+
+def _artifacts(rev: str, job: str | None, paths: str | Iterable[str]) -> tuple[Any, Any, Any]:
+    lines = "\n".join((paths,) if isinstance(paths, str) else paths)
+    return text(rev), optional_text(job), optional_text(lines or None)
 
 
 def _person(by: tuple[str, str] | None) -> tuple[Any, Any]:

@@ -37,6 +37,17 @@ module TinyCI
       start(:tinyci_follow_start, revisions, cancel, selection, &block)
     end
 
+    # Runs steps of one commit by hand, in an export of their own until one fails. Each command comes
+    # as output before it runs. Nothing is recorded; the run's one record says how the steps ended.
+    # `keep` leaves the export for a day.
+    def run_step(revision, *steps, keep: false, cancel: CancelToken.new, &block)
+      flags = keep ? Header::STEPS_KEEP : 0
+      begin_run(Run, cancel, block) do
+        names = Native.utf8(steps.join("\n"))
+        ask(:make, :tinyci_steps_start, Native.utf8(revision), names, flags, cancel.address)
+      end
+    end
+
     # The commits that are due, oldest first.
     def scan(*revisions, **selection)
       commits = selecting(revisions, selection) { |selected| ask(:make, :tinyci_scan, selected) }
@@ -60,6 +71,22 @@ module TinyCI
         ask(:call, :tinyci_export_commit, Native.utf8(revision), target, token)
       end
       nil
+    end
+
+    # The files that a job kept, or those of them at these paths, directories and globs: what
+    # `tinyci artifacts --json` prints. `job` is a job's id, else the newest that kept anything.
+    def artifacts(revision, *paths, job: nil)
+      JSON.parse(ask(:text, :tinyci_artifacts_json, *kept(revision, job, paths)))
+    end
+
+    # Copies such files to a directory, each checked against the record. Files that exist are refused
+    # without `force`. Returns the list of what was copied.
+    def copy_artifacts(revision, dir, *paths, job: nil, force: false, cancel: nil)
+      target, flags = Native.absolute(dir), force ? Header::ARTIFACTS_FORCE : 0
+      stoppable(cancel) do |token|
+        words = [*kept(revision, job, paths), target, flags, token]
+        JSON.parse(ask(:text, :tinyci_artifacts_copy, *words))
+      end
     end
 
     # The pipeline that a commit's config asks for.
@@ -272,6 +299,10 @@ module TinyCI
         # What it says now is of no interest: the call ends by an exception already.
         Thread.handle_interrupt(Exception => :never) { work.join rescue nil }
       end
+    end
+
+    def kept(revision, job, paths)
+      [Native.utf8(revision), Native.utf8(job), Native.utf8(paths.join("\n"))]
     end
 
     def config(text, format, name)

@@ -19,6 +19,7 @@ module TinyCI
     ANSWER_COMMAND = 4
     FORMAT_YAML = 1
     FORMAT_RHAI = 2
+    STEPS_KEEP = 1
     EVENT_PLANNED = 1
     EVENT_JOB_STARTED = 2
     EVENT_EXPORTED = 3
@@ -61,6 +62,7 @@ module TinyCI
     INSTALL_ADOPT_BUILDS = 4
     JOB_CANCEL_KILL = 1
     PRUNE_DRY_RUN = 1
+    ARTIFACTS_FORCE = 1
     OK = 0
     DONE = 1
     AGAIN = 2
@@ -153,6 +155,7 @@ module TinyCI
       tinyci_cancel_level: %i[int32 handle],
       tinyci_cancel_free: %i[void handle],
       tinyci_run_start: %i[status engine handle handle out error],
+      tinyci_steps_start: %i[status engine text text uint32 handle out error],
       tinyci_follow_start: %i[status engine handle handle out error],
       tinyci_run_next: %i[status handle int32 out error],
       tinyci_run_fd: %i[int32 handle],
@@ -253,7 +256,9 @@ module TinyCI
       tinyci_forget_all: %i[status engine out error],
       tinyci_setup_remote: %i[status engine text out error],
       tinyci_undo_setup_remote: %i[status engine text out error],
-      tinyci_merge_results: %i[status engine text error]
+      tinyci_merge_results: %i[status engine text error],
+      tinyci_artifacts_json: %i[status engine text text text out error],
+      tinyci_artifacts_copy: %i[status engine text text text text uint32 handle out error]
     }.freeze
   end
 end

@@ -1,0 +1,137 @@
+//! `try` and `catch` give no value, whatever stands last in them.
+
+use std::collections::BTreeSet;
+
+use rhai::{ASTFlags, ASTNode, Expr, Stmt};
+
+use super::{
+    Findings,
+    habits::is_used,
+    names::Names,
+    values::pointer,
+    walk::{Body, File},
+};
+
+/// What is said where something takes a value from `try`.
+const INSTEAD: &str = "declare a variable before the `try`, and assign to it inside";
+
+/// The functions of all files that end with `try`, and so give nothing back.
+pub(super) struct Tries {
+    /// By their files and names.
+    ending: BTreeSet<(String, String)>,
+}
+
+impl Tries {
+    pub(super) fn new(files: &[File<'_>]) -> Self {
+        let bodies = files.iter().flat_map(|file| &file.bodies).filter(|body| ends_with_try(body));
+        let ending = bodies.filter_map(|body| {
+            let function = body.function?;
+            Some((body.unit.source.name.to_string(), function.name.to_string()))
+        });
+        Self { ending: ending.collect() }
+    }
+
+    /// Judges one function: values that a `try` loses, and what is done with those of functions
+    /// that end with one.
+    pub(super) fn judge(
+        &self,
+        body: &Body<'_>,
+        file: &File<'_>,
+        names: &Names<'_>,
+        findings: &mut Findings<'_>,
+    ) {
+        body.each_node(&mut |path| match path {
+            [.., ASTNode::Stmt(Stmt::TryCatch(parts, _))] => {
+                lost_at_the_end(parts.body.statements(), findings);
+                lost_at_the_end(parts.branch.statements(), findings);
+            }
+            [around @ .., ASTNode::Expr(Expr::FnCall(call, at))] if is_used(body, around) => {
+                let own = (body.unit.source.name.to_string(), call.name.to_string());
+                let ends = match call.namespace.path.first() {
+                    None => self.ending.contains(&own),
+                    Some(module) => {
+                        let path = names.imported_path(body.unit, module.as_str());
+                        path.is_some_and(|path| self.ending.contains(&(path.to_owned(), own.1)))
+                    }
+                };
+                if ends {
+                    let name = &call.name;
+                    let message = format!(
+                        "`{name}` ends with `try`, which gives no value: {INSTEAD}, and end with it"
+                    );
+                    findings.add(*at, message);
+                }
+                let calls = matches!(&*call.name, "retry" | "timeout" | "group" | "with");
+                let given = call.args.iter().filter(|_| calls);
+                for (given, closure) in given.filter_map(|it| Some((it, pointer(it, body, file)?)))
+                {
+                    if self.ending.contains(&(body.unit.source.name.to_string(), closure.name)) {
+                        let message = format!(
+                            "this ends with `try`, which gives no value: {INSTEAD}, and end with it"
+                        );
+                        findings.add(given.position(), message);
+                    }
+                }
+            }
+            _ => {}
+        });
+    }
+}
+
+fn ends_with_try(body: &Body<'_>) -> bool {
+    let (mut is_try, mut returns) = (false, false);
+    body.each_node(&mut |path| match path {
+        [ASTNode::Stmt(statement)] => {
+            is_try = matches!(statement, Stmt::TryCatch(..));
+            returns |= is_return(statement);
+        }
+        [.., ASTNode::Stmt(statement)] => returns |= is_return(statement),
+        _ => {}
+    });
+    is_try && !returns
+}
+
+/// Whether it gives back a value, and is no `throw`.
+fn is_return(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::Return(Some(_), flags, _) if !flags.contains(ASTFlags::BREAK))
+}
+
+/// A value that stands last in a block whose value goes nowhere.
+fn lost_at_the_end(block: &[Stmt], findings: &mut Findings<'_>) {
+    match block.last() {
+        Some(Stmt::Expr(expression)) if is_value(expression) => {
+            let message =
+                format!("`try` and `catch` give no value, so that this is lost: {INSTEAD}");
+            findings.add(expression.start_position(), message);
+        }
+        Some(Stmt::If(parts, _)) => {
+            lost_at_the_end(parts.body.statements(), findings);
+            lost_at_the_end(parts.branch.statements(), findings);
+        }
+        Some(Stmt::Block(block)) => lost_at_the_end(block.statements(), findings),
+        _ => {}
+    }
+}
+
+/// Whether an expression does nothing but give a value.
+fn is_value(expression: &Expr) -> bool {
+    match expression {
+        Expr::Variable(..)
+        | Expr::BoolConstant(..)
+        | Expr::IntegerConstant(..)
+        | Expr::FloatConstant(..)
+        | Expr::CharConstant(..)
+        | Expr::StringConstant(..)
+        | Expr::InterpolatedString(..)
+        | Expr::Array(..)
+        | Expr::Map(..) => true,
+        // `a() && b()` is how some write `if`.
+        Expr::FnCall(call, _) => call.is_operator_call(),
+        Expr::Dot(parts, ..) => match &parts.rhs {
+            Expr::Property(..) => true,
+            inner => is_value(inner),
+        },
+        Expr::Index(parts, ..) => is_value(&parts.lhs) || matches!(parts.lhs, Expr::Property(..)),
+        _ => false,
+    }
+}

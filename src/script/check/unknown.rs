@@ -1,0 +1,61 @@
+//! Names that nothing defines, all of them: the language's own parser ends at the first.
+
+use std::collections::BTreeSet;
+
+use rhai::{ASTNode, Expr, Position, Stmt};
+
+use super::{Findings, names::Names, walk::Body};
+use crate::script::message;
+
+/// Looks at a file that was read without the rule that every name is defined.
+pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
+    let mut told = BTreeSet::new();
+    body.each_node(&mut |path| {
+        let (name, at, message) = match path.last() {
+            Some(ASTNode::Expr(Expr::Variable(parts, _, at))) => {
+                match parts.2.path.first() {
+                    // The parser numbers what it has seen declared. What a closure captures is
+                    // judged where the closure is made.
+                    None if parts.0.is_some() || body.captured.contains(&*parts.1) => return,
+                    None => (parts.1.to_string(), *at, variable(body, &parts.1, *at)),
+                    Some(module) => unknown_module(body, names, module.as_str(), module.pos),
+                }
+            }
+            Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                let Some(module) = call.namespace.path.first() else { return };
+                unknown_module(body, names, module.as_str(), module.pos)
+            }
+            _ => return,
+        };
+        if let Some(message) = message
+            && told.insert(name)
+        {
+            findings.add(at, message);
+        }
+    });
+}
+
+/// Why a variable that the parser has not seen is none. Only a function that stands above is a
+/// value by its name alone.
+fn variable(body: &Body<'_>, name: &str, at: Position) -> Option<String> {
+    let own = body.unit.ast.iter_fn_def().filter(|function| *function.name == *name);
+    let begins: Vec<Position> = own.map(|function| function.body.start_position()).collect();
+    let is_above = |begin: &Position| *begin < at;
+    if body.written_in != Some(name) && begins.iter().any(is_above) {
+        return None;
+    }
+    Some(match begins.first() {
+        Some(_) => message::function_below(name),
+        None => message::undefined_variable(name, body.variable_names()),
+    })
+}
+
+fn unknown_module(
+    body: &Body<'_>,
+    names: &Names<'_>,
+    module: &str,
+    at: Position,
+) -> (String, Position, Option<String>) {
+    let message = (!names.has_module(body.unit, module)).then(|| message::unknown_module(module));
+    (format!("{module}::"), at, message)
+}

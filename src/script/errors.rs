@@ -1,0 +1,189 @@
+//! Errors as scripts see them: what `catch` gets, and what such an error says where a script shows
+//! it, turns it into text, fails with it or throws it again.
+//!
+//! The language gives `catch` a map for an error of its own. A person is to read neither that nor the
+//! name of a type in Rust, so such a map becomes an error of ours wherever a variable that holds it is
+//! used.
+
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString, Map,
+    NativeCallContext, Position, format_map_as_json,
+};
+
+use super::{
+    call::kind, commands::CommandError, failure::Failures, literal::value_of, report,
+    session::Thrown,
+};
+
+/// What a function refused to do: what `catch` gets.
+#[derive(Clone, Debug)]
+pub(super) struct ScriptError {
+    message: String,
+    at: Place,
+}
+
+/// Where an error arose, in which file: it stays there, however often it is thrown again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) file: String,
+    pub(super) position: Position,
+}
+
+impl Place {
+    pub(super) fn of(context: &NativeCallContext<'_>) -> Self {
+        let file = context.call_source().unwrap_or_default().to_owned();
+        Self { file, position: context.call_position() }
+    }
+}
+
+/// Registers errors, and what they say as text.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<ScriptError>("error")
+        .register_get("message", |it: &mut ScriptError| it.message.clone())
+        // One `catch` can ask of any error whether a command failed.
+        .register_get("command", |_: &mut ScriptError| ())
+        .register_get("code", |_: &mut ScriptError| ())
+        .register_get("tail", |_: &mut ScriptError| ())
+        .register_get("timed_out", |_: &mut ScriptError| false)
+        .register_get("message", |it: &mut ImmutableString| it.clone())
+        .register_fn("to_json", to_json);
+    for name in [FUNC_TO_STRING, FUNC_TO_DEBUG] {
+        engine.register_fn(name, |it: &mut ScriptError| it.message.clone());
+    }
+}
+
+/// An error without a place is at the place of the call; one that is no more than a sentence becomes
+/// an object.
+pub(super) fn placed(mut error: Thrown, at: Place) -> Thrown {
+    if !error.position().is_none() {
+        return error;
+    }
+    error.set_position(at.position);
+    if let EvalAltResult::ErrorRuntime(value, _) = &mut *error
+        && let Ok(message) = value.clone().into_string()
+    {
+        *value = Dynamic::from(ScriptError { message, at });
+    }
+    error
+}
+
+/// What a value says if it is an error; none for all other values.
+pub(super) fn sentence(value: &Dynamic) -> Option<String> {
+    let value = value.flatten_clone();
+    if let Some(error) = value.read_lock::<ScriptError>() {
+        return Some(error.message.clone());
+    }
+    if let Some(error) = value.read_lock::<CommandError>() {
+        return Some(error.message());
+    }
+    if let Some(failures) = value.read_lock::<Failures>() {
+        return Some(failures.message());
+    }
+    None
+}
+
+/// What is said of any value that a script threw.
+pub(super) fn thrown_text(value: &Dynamic) -> String {
+    let known = value_of(&plain(value)).is_some();
+    match sentence(value) {
+        Some(sentence) => sentence,
+        None if known => plain(value).to_string(),
+        None => format!("the script threw {}", kind(value)),
+    }
+}
+
+/// Where the error that a value is arose.
+pub(super) fn origin(value: &Dynamic) -> Option<Place> {
+    if let Some(error) = value.read_lock::<ScriptError>() {
+        return Some(error.at.clone());
+    }
+    if let Some(error) = value.read_lock::<CommandError>() {
+        return Some(error.at.clone());
+    }
+    None
+}
+
+/// An error of ours in the place of the map that the language gives to `catch`; none for all other
+/// values.
+pub(super) fn of_catch(value: &Dynamic) -> Option<Dynamic> {
+    if !value.is_map() {
+        return None;
+    }
+    let map = value.read_lock::<Map>()?;
+    let message = report::message(&of_language(&map)?, None);
+    Some(Dynamic::from(ScriptError { message, at: place_in(&map).unwrap_or_default() }))
+}
+
+fn place_in(map: &Map) -> Option<Place> {
+    let number = |key: &str| map.get(key)?.as_int().ok().and_then(|it| u16::try_from(it).ok());
+    let line = number("line").filter(|line| *line > 0)?;
+    let position = Position::new(line, number("position")?);
+    Some(Place { file: text(map, "source").unwrap_or_default(), position })
+}
+
+fn text(map: &Map, key: &str) -> Option<String> {
+    map.get(key)?.clone().into_string().ok()
+}
+
+/// The language's own error that a map stands for.
+fn of_language(map: &Map) -> Option<EvalAltResult> {
+    let (name, message) = (text(map, "error")?, text(map, "message")?);
+    if !name.starts_with("Error") {
+        return None;
+    }
+    let part = |key: &str| text(map, key);
+    let none = Position::NONE;
+    let known = match name.as_str() {
+        "ErrorFunctionNotFound" => {
+            part("function").map(|it| EvalAltResult::ErrorFunctionNotFound(it, none))
+        }
+        "ErrorVariableNotFound" => {
+            part("variable").map(|it| EvalAltResult::ErrorVariableNotFound(it, none))
+        }
+        "ErrorPropertyNotFound" => {
+            part("variable").map(|it| EvalAltResult::ErrorPropertyNotFound(it, none))
+        }
+        "ErrorAssignmentToConstant" => {
+            part("variable").map(|it| EvalAltResult::ErrorAssignmentToConstant(it, none))
+        }
+        "ErrorDotExpr" => part("property").map(|it| EvalAltResult::ErrorDotExpr(it, none)),
+        "ErrorMismatchDataType" => part("requested")
+            .zip(part("actual"))
+            .map(|(wanted, found)| EvalAltResult::ErrorMismatchDataType(wanted, found, none)),
+        _ => None,
+    };
+    Some(known.unwrap_or_else(|| EvalAltResult::ErrorArithmetic(message, none)))
+}
+
+/// A value as the text that a script would show.
+pub(super) fn shown(context: &NativeCallContext<'_>, value: &Dynamic) -> String {
+    as_text(FUNC_TO_STRING, context, &mut value.flatten_clone())
+}
+
+/// What the language's function for it says, or what it is.
+fn as_text(function: &str, context: &NativeCallContext<'_>, value: &mut Dynamic) -> String {
+    let name = context.engine().map_type_name(value.type_name()).to_owned();
+    let text = context.call_native_fn_raw(function, true, &mut [value]);
+    text.ok().and_then(|text| text.into_string().ok()).unwrap_or(name)
+}
+
+/// A map as JSON, with errors as their sentences.
+fn to_json(map: &mut Map) -> String {
+    format_map_as_json(&map.iter().map(|(key, value)| (key.clone(), plain(value))).collect())
+}
+
+/// A value with sentences in the place of errors, those in it included.
+fn plain(value: &Dynamic) -> Dynamic {
+    if let Some(sentence) = sentence(value) {
+        return sentence.into();
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        return Dynamic::from_array(list.iter().map(plain).collect());
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let entries = map.iter().map(|(key, value)| (key.clone(), plain(value)));
+        return Dynamic::from_map(entries.collect());
+    }
+    value.flatten_clone()
+}

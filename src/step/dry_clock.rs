@@ -1,0 +1,42 @@
+//! The clock of what is not done: it stands still but for the waits that a step asks for.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// A clock that only waits move.
+#[derive(Debug)]
+pub(crate) struct DryClock {
+    begun: Instant,
+    waited: Mutex<Duration>,
+}
+
+impl DryClock {
+    pub(crate) fn new() -> Self {
+        Self { begun: Instant::now(), waited: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Duration> {
+        self.waited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        // Who waits for longer than a clock can tell waits beyond every limit that there is.
+        let far = || self.begun + Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        self.begun.checked_add(self.waited()).unwrap_or_else(far)
+    }
+
+    pub(crate) fn waited(&self) -> Duration {
+        *self.lock()
+    }
+
+    pub(crate) fn set_waited(&self, waited: Duration) {
+        *self.lock() = waited;
+    }
+
+    /// How long this clock has been there, by the clock on the wall.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+}
