@@ -63,6 +63,9 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("code", |it: &mut CommandError| it.code())
         .register_get("tail", |it: &mut CommandError| it.failed.tail.clone())
         .register_get("timed_out", |it: &mut CommandError| it.is_timeout())
+        .register_get("label", |_: &mut CommandError| ())
+        .register_get("place", |_: &mut CommandError| ())
+        .register_get("failures", |it: &mut CommandError| vec![Dynamic::from(it.clone())])
         .register_fn(rhai::FUNC_TO_STRING, |it: &mut CommandError| it.message())
         .register_fn(rhai::FUNC_TO_DEBUG, |it: &mut CommandError| it.message());
     engine

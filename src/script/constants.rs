@@ -112,7 +112,8 @@ fn of_main<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
                 format!("`const {name}` means nothing to tinyci{unread}; did you mean `{meant}`?");
             return Some(file.misnamed(*at, is_read, message));
         }
-        if is_read || name.starts_with('_') {
+        // Where a function reads it without `global::`, that is told of, and is what is meant.
+        if is_read || file.read_locally.contains(name) || name.starts_with('_') {
             return None;
         }
         let hint = match did_you_mean(name, known()) {

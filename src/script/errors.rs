@@ -41,11 +41,14 @@ pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<ScriptError>("error")
         .register_get("message", |it: &mut ScriptError| it.message.clone())
-        // One `catch` can ask of any error whether a command failed.
+        // One `catch` can ask of any error whether a command or tasks failed.
         .register_get("command", |_: &mut ScriptError| ())
         .register_get("code", |_: &mut ScriptError| ())
         .register_get("tail", |_: &mut ScriptError| ())
         .register_get("timed_out", |_: &mut ScriptError| false)
+        .register_get("label", |_: &mut ScriptError| ())
+        .register_get("place", |_: &mut ScriptError| ())
+        .register_get("failures", |it: &mut ScriptError| vec![Dynamic::from(it.clone())])
         .register_get("message", |it: &mut ImmutableString| it.clone())
         .register_fn("to_json", to_json);
     for name in [FUNC_TO_STRING, FUNC_TO_DEBUG] {

@@ -431,7 +431,7 @@ pub(crate) const CONSTANTS: [Constant; 4] = [
 ];
 
 /// What objects have that functions give back or `catch` gets.
-pub(crate) const OBJECTS: [Property; 10] = [
+pub(crate) const OBJECTS: [Property; 13] = [
     property("output.ok", Type::Bool, "Of `try_sh`: whether the command passed."),
     property(
         "output.code",
@@ -446,6 +446,13 @@ pub(crate) const OBJECTS: [Property; 10] = [
     property("error.code", Type::OneOf(&[Type::Int, Type::Nothing]), "Its exit code."),
     property("error.tail", OPTIONAL_TEXT, "The end of its output."),
     property("error.timed_out", Type::Bool, "Whether its time was up, or that of a `timeout`."),
+    property("error.label", OPTIONAL_TEXT, "The task that failed, if `parallel` or `matrix` did."),
+    property("error.place", OPTIONAL_TEXT, "Where in the script it failed, if they did."),
+    property(
+        "error.failures",
+        Type::List,
+        "All that failed in `parallel` or `matrix`, each with what an error has; else the error alone.",
+    ),
 ];
 
 /// One property of `ctx`, or of an object that it holds.

@@ -8,14 +8,10 @@ use super::{
     names::Names,
     walk::{Body, File, closure_made, is_closure, variable},
 };
-use crate::script::{imports::place, load::Script, registry};
+use crate::script::{imports::place, load::Script, registry, testing::RESULT};
 
 /// Facts of a commit that are free text: in a shell's text they are nearly always refused.
 const FREE_TEXTS: [&str; 3] = ["subject", "message", "author"];
-
-/// What the objects have that are no maps: a failed command, and how one ended.
-const OBJECT_PROPERTIES: [&str; 8] =
-    ["at", "code", "command", "ok", "stderr", "stdout", "tail", "timed_out"];
 
 pub(super) fn judge(
     body: &Body<'_>,
@@ -174,8 +170,7 @@ fn absent_keys(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) 
     let Some(target) = parts.first() else { return };
     let Some((key, at)) = last_key(target) else { return };
     // What tinyci gives is no map, and may well hold nothing.
-    let of_ours = root(target).is_none_or(|name| body.contexts.contains(name))
-        || OBJECT_PROPERTIES.contains(&key);
+    let of_ours = root(target).is_none_or(|name| body.contexts.contains(name)) || is_of_object(key);
     if !of_ours {
         let message = format!(
             "a map without `{key}` is an error here, before `??` is looked at: write \
@@ -183,6 +178,16 @@ fn absent_keys(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) 
         );
         findings.add(at, message);
     }
+}
+
+/// Whether an object of ours has this property that is no map: a failure, an error, how a command
+/// ended, a test's result. What `ctx` itself has is known by the name of `ctx`.
+fn is_of_object(key: &str) -> bool {
+    let of_failure = registry::PROPERTIES.iter().map(|property| property.path);
+    let of_failure = of_failure.filter_map(|path| path.strip_prefix("ctx.failure."));
+    let others = registry::OBJECTS.iter().chain(&RESULT);
+    let others = others.filter_map(|property| property.path.split('.').nth(1));
+    of_failure.chain(others).any(|name| name == key)
 }
 
 /// The key that a chain such as `a.b["c"]` ends with, if it is written out.

@@ -349,6 +349,9 @@ fn constants_that_are_nearly_known_are_errors_unless_they_are_read() {
     assert!(
         warnings("const VERSION = 1; fn build() { }")[0].contains("nothing reads the constant")
     );
+    // It is read, and wrongly, which is told once.
+    let read = b"const VERSION = 1; fn build() { print(VERSION); }";
+    assert_eq!(check(read, "x", &Files(&[]), &[], &Vars::new()).len(), 1);
     for quiet in [
         "const VERSION = 1; const ALL = [VERSION]; fn build() { print(global::ALL); }",
         "fn build() { const deploy = 1; const DEPLOY = 2; print(DEPLOY); }",
@@ -438,6 +441,8 @@ fn a_key_that_a_map_may_lack_is_asked_for_with_get() {
     nothing("fn build(ctx) { let m = #{}; print(m.get(\"b\") ?? 3); print(m.len() ?? 1); }");
     nothing("fn build(ctx) { print(ctx.branch ?? \"none\"); print(ctx.failure?.code ?? 1); }");
     nothing("fn build(ctx) { let f = ctx.failure; f?.code ?? 1; try_sh(\"a\").code ?? 2; }");
+    nothing("fn after_test_failure(ctx) { for f in ctx.failures { warn(f.label ?? f.at); } }");
+    nothing("fn build() { try { sh(\"a\"); } catch (e) { print(e.place ?? e.failures.len()); } }");
     nothing("fn build() { let l = [()]; l[0] ?? 1; try { sh(\"a\") } catch (e) { e.code ?? 1 } }");
 }
 
