@@ -8,7 +8,7 @@ use std::{
     env, fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -351,6 +351,27 @@ fn a_forged_record_and_links_in_the_target_lead_nowhere() {
         assert!(refused.err.contains("tinyci did not write it"), "{path}: {}", refused.err);
     }
     assert_eq!(files(&victim), ["r.xml".to_owned()].into());
+}
+
+#[test]
+fn what_becomes_of_standard_output_is_told_from_here_and_from_a_remote() {
+    let stage = stage("sh(\"head -c 3000000 /dev/zero > dist/big\"); artifact(\"dist/big\");");
+    run(&stage);
+    let (client, path) = client(&stage, "exec sh -c \"$*\"");
+    let here: (&Path, &[&str]) = (stage.repo.path(), &["artifacts"]);
+    for (dir, words) in [here, (client.path(), &["-r", "artifacts"])] {
+        let fetch = |stdout: Stdio| {
+            let mut command: Command = tinyci(dir);
+            command.env("PATH", &path).args([words, &["HEAD", "dist/big", "-o", "-"]].concat());
+            Said::of(&command.stdout(stdout).output().unwrap())
+        };
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let said = fetch(full.into()).with_code(4);
+        assert!(said.err.contains("cannot write to standard output"), "{words:?}: {}", said.err);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(fetch(writer.into()).with_code(0).err, "", "{words:?}");
+    }
 }
 
 /// A clone whose remote `origin` is reached by a program in place of ssh, which runs this script

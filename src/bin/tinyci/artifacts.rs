@@ -157,7 +157,11 @@ fn receive(
         let mut contents = ArtifactReader::new(artifact, &mut *from);
         match &writer {
             Some(writer) => writer.write(artifact, &mut contents, cancel)?,
-            None => copy(&mut contents, &mut stdout, cancel)?,
+            None => match copy(&mut contents, &mut stdout, cancel) {
+                // What became of standard output says whether that is an error.
+                Err(_) if stdout.is_gone() => break,
+                copied => copied?,
+            },
         }
     }
     stdout.finish()?;
