@@ -165,9 +165,13 @@ pub(super) fn trace<'e>(
     (trace, innermost)
 }
 
-/// A closure's name is made up by the engine.
 fn function_name(name: &str) -> String {
-    if name.starts_with("anon$") { "closure".to_owned() } else { name.to_owned() }
+    if is_closure(name) { "closure".to_owned() } else { name.to_owned() }
+}
+
+/// The name of a closure is made up by the engine.
+fn is_closure(name: &str) -> bool {
+    name.starts_with("anon$")
 }
 
 /// What is wrong, in one sentence.
@@ -246,11 +250,7 @@ fn unknown_function(signature: &str, script: Option<&Script>) -> String {
         .map(type_name)
         .collect();
     if let Some(function) = registry::function(name) {
-        return format!(
-            "`{}` cannot be called with {}",
-            function.signature(),
-            counted(arguments.len())
-        );
+        return wrong_count(function, arguments.len());
     }
     let own: Vec<(&str, usize)> = script
         .into_iter()
@@ -258,13 +258,19 @@ fn unknown_function(signature: &str, script: Option<&Script>) -> String {
         .map(|function| (&*function.name, function.params.len()))
         .collect();
     if let Some((_, parameters)) = own.iter().find(|(own, _)| *own == name) {
-        return format!("`{name}` takes {}, not {}", counted(*parameters), arguments.len());
+        let name = if is_closure(name) { "the closure".to_owned() } else { format!("`{name}`") };
+        return format!("{name} takes {}, not {}", counted(*parameters), arguments.len());
     }
     let known = registry::FUNCTIONS.iter().map(|function| function.name);
     let hint = did_you_mean(name, known.chain(own.iter().map(|(name, _)| *name)));
     let given =
         if arguments.is_empty() { String::new() } else { format!(" for {}", arguments.join(", ")) };
     format!("there is no function `{name}`{given}{hint}")
+}
+
+/// A function of ours is called with more or fewer arguments than it takes.
+pub(super) fn wrong_count(function: &registry::Function, arguments: usize) -> String {
+    format!("`{}` cannot be called with {}", function.signature(), counted(arguments))
 }
 
 fn counted(arguments: usize) -> String {
