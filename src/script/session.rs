@@ -182,7 +182,7 @@ impl Session {
 
     pub(super) fn place(&self, context: &NativeCallContext<'_>) -> Trace {
         let file = context.call_source().unwrap_or_default();
-        Trace::at(file, &self.facts.phase, context.call_position())
+        Trace::at(file, &self.facts.phase, context.call_position(), self.script.as_ref())
     }
 
     fn stop_late(&self) {
