@@ -37,7 +37,7 @@ fn they_do_with_real_processes() {
 #[test]
 #[ignore = "takes minutes: see .ci/long"]
 fn many_generated_scripts_end_as_the_model_says() {
-    (SEEDS..SEEDS_LONG).for_each(|seed| Case::new(seed, seed % 10 == 0).agrees());
+    (SEEDS..SEEDS_LONG).for_each(|seed| Case::new(seed, seed.is_multiple_of(10)).agrees());
 }
 
 /// A statement of a generated script.
@@ -370,11 +370,11 @@ fn script(nodes: &[Node]) -> String {
 
 impl Case {
     fn new(seed: u64, real_processes: bool) -> Self {
-        let cancels = seed % 5 == 0;
+        let cancels = seed.is_multiple_of(5);
         let mut dice = Dice { state: seed.wrapping_mul(77_777) + 1, number: 0, cancels };
         let nodes = dice.nodes(4);
-        let deploys = seed % 3 == 0;
-        Self { seed, nodes, deploys, approved: seed % 2 == 0, real_processes }
+        let deploys = seed.is_multiple_of(3);
+        Self { seed, nodes, deploys, approved: seed.is_multiple_of(2), real_processes }
     }
 
     fn text(&self) -> String {

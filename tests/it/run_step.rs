@@ -152,7 +152,7 @@ fn it_waits_for_no_run_and_no_run_for_it() {
     said(&stage, &["HEAD"]).with_code(0);
     stage.open_gate();
     assert_eq!(step.wait().unwrap().code(), Some(0));
-    assert_eq!(scratch(stage.repo.path()), [PathBuf::new(); 0]);
+    assert_eq!(scratch(stage.repo.path()), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_canceled_one_cleans_up_and_what_a_killed_one_left_is_pruned() {
     let mut canceled = start();
     signal(&canceled, Signal::INT);
     assert_eq!(canceled.wait().unwrap().code(), Some(130));
-    assert_eq!(scratch(stage.repo.path()), [PathBuf::new(); 0]);
+    assert_eq!(scratch(stage.repo.path()), Vec::<PathBuf>::new());
 
     let mut killed = start();
     signal(&killed, Signal::KILL);
@@ -227,5 +227,5 @@ fn a_bare_repository_and_a_host_have_it_too() {
         |error| error.kind() == ErrorKind::Canceled,
         |summary| summary.worst() == Outcome::Canceled
     ));
-    assert_eq!(scratch(&server), [PathBuf::new(); 0]);
+    assert_eq!(scratch(&server), Vec::<PathBuf>::new());
 }

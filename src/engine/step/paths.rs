@@ -129,7 +129,7 @@ mod tests {
         }
         assert_eq!(in_tree("file/../..", &entry).ok(), Some(None));
         let behind = in_tree("to-file/x", &entry).ok().flatten();
-        assert_eq!(behind.map(|it| (it.path, it.goes_on)), Some(("file/x".to_owned(), true)));
+        assert_eq!(behind.map(|it| (it.path, it.goes_on)), Some(("a/file/x".to_owned(), true)));
     }
 
     #[test]
