@@ -199,7 +199,7 @@ impl Session {
 
     pub(super) fn place(&self, context: &NativeCallContext<'_>) -> Trace {
         let file = context.call_source().unwrap_or_default();
-        Trace::at(file, &self.facts.phase, context.call_position())
+        Trace::at(file, &self.facts.phase, context.call_position(), self.script.as_ref())
     }
 
     /// It is the limit of all tasks, and whichever sees it first says so.
