@@ -163,7 +163,7 @@ fn step_finished_lines(record: &StepRecord) -> Vec<String> {
     let (name, first) = (record.name, record.failures.first());
     let label = first.and_then(|it| it.label.as_ref()).map(|label| format!("{label}: "));
     let report = record.error.as_ref().map(|error| {
-        let label = label.as_deref().filter(|label| !error.contains(label)).unwrap_or_default();
+        let label = label.as_deref().filter(|label| !says_label(error, label)).unwrap_or_default();
         format!("{name}: {label}{error}")
     });
     let told = report.or_else(|| Some(format!("{name}: {}", record.failed_command()?)));
@@ -172,6 +172,13 @@ fn step_finished_lines(record: &StepRecord) -> Vec<String> {
     let omitted = record.omitted_failures;
     let more = (omitted > 0).then(|| format!("{name}: and {omitted} more failures"));
     lines(told).into_iter().chain(rest).chain(more).collect()
+}
+
+/// Whether an error begins with the label, also where it says first how many tasks failed. The lines of
+/// the script below may hold anything.
+fn says_label(error: &str, label: &str) -> bool {
+    let sentence = error.lines().next().unwrap_or_default();
+    sentence.starts_with(label) || sentence.contains(&format!("tasks failed: {label}"))
 }
 
 fn job_finished_line(record: &Record) -> Option<String> {

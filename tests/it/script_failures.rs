@@ -52,6 +52,14 @@ fn a_failure_is_told_with_its_label_and_place() {
 }
 
 #[test]
+fn a_line_of_the_script_does_not_stand_for_the_label() {
+    let repo = script("fn build(ctx) { parallel(#{ a: || sh(\"exit 3\"), b: || 1 }); }\n");
+    let shown = lines(&repo);
+    let told = "build: a: command exited with status 3: exit 3".to_owned();
+    assert!(shown.contains(&told), "{shown:#?}");
+}
+
+#[test]
 fn what_a_script_caught_is_no_failure() {
     let repo = script(
         "fn build(ctx) {\n\
