@@ -5,8 +5,8 @@ use std::fmt;
 use rhai::{EvalAltResult, Position as RhaiPosition};
 
 use super::{
-    call::kind, commands::command_error, ending::Thrown, errors, excerpt::excerpt,
-    failure::Failures, imports::place, load::Script, message, registry, steps,
+    call::kind, check::is_closure, commands::command_error, ending::Thrown, errors,
+    excerpt::excerpt, failure::Failures, imports::place, load::Script, message, registry, steps,
 };
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -167,7 +167,7 @@ pub(super) fn trace<'e>(
 
 /// A closure's name is made up by the engine.
 fn function_name(name: &str) -> String {
-    if name.starts_with("anon$") { "closure".to_owned() } else { name.to_owned() }
+    if is_closure(name) { "closure".to_owned() } else { name.to_owned() }
 }
 
 /// What is wrong, in one sentence.
@@ -258,7 +258,8 @@ fn unknown_function(signature: &str, script: Option<&Script>) -> String {
         .map(|function| (&*function.name, function.params.len()))
         .collect();
     if let Some((_, parameters)) = own.iter().find(|(own, _)| *own == name) {
-        return format!("`{name}` takes {}, not {}", counted(*parameters), arguments.len());
+        let name = if is_closure(name) { "the closure".to_owned() } else { format!("`{name}`") };
+        return format!("{name} takes {}, not {}", counted(*parameters), arguments.len());
     }
     let known = registry::FUNCTIONS.iter().map(|function| function.name);
     let hint = did_you_mean(name, known.chain(own.iter().map(|(name, _)| *name)));
