@@ -78,6 +78,12 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("stdout", |it: &mut CommandOutput| it.stdout.clone())
         .register_get("stderr", |it: &mut CommandOutput| it.stderr.clone())
         .register_get("timed_out", |it: &mut CommandOutput| it.exit == Exit::TimedOut);
+    for name in [rhai::FUNC_TO_STRING, rhai::FUNC_TO_DEBUG] {
+        engine.register_fn(name, |it: &mut CommandOutput| match it.exit {
+            Exit::Code(0) => "the command passed".to_owned(),
+            exit => format!("the command {exit}"),
+        });
+    }
 }
 
 pub(super) fn sh(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -263,7 +269,18 @@ fn codes(call: &Call<'_>, value: &Dynamic) -> Result<Vec<i64>, Thrown> {
     let codes = list.unwrap_or_else(|| vec![value.clone()]);
     let codes: Option<Vec<i64>> =
         codes.iter().map(|code| code.flatten_clone().as_int().ok()).collect();
-    codes.ok_or_else(|| call.mistake("option `allow`", "an exit code or a list of them", value))
+    let takes = "an exit code or a list of them";
+    let codes = codes.ok_or_else(|| call.mistake("option `allow`", takes, value))?;
+    match codes.iter().find_map(|code| no_exit_code(*code)) {
+        Some(message) => Err(throw(message)),
+        None => Ok(codes),
+    }
+}
+
+/// What is said of a number that no command can end with.
+pub(super) fn no_exit_code(number: i64) -> Option<String> {
+    let is_code = (0..=255).contains(&number);
+    (!is_code).then(|| format!("`{number}` is no exit code: they go from 0 to 255"))
 }
 
 /// Variables for commands, as a map of them says.

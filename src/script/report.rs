@@ -5,8 +5,8 @@ use std::fmt;
 use rhai::{EvalAltResult, Position as RhaiPosition};
 
 use super::{
-    call::kind, commands::command_error, ending::Thrown, errors, excerpt::excerpt,
-    failure::Failures, imports::place, load::Script, message, registry, steps,
+    call::kind, check::is_closure, commands::command_error, ending::Thrown, errors,
+    excerpt::excerpt, failure::Failures, imports::place, load::Script, message, registry, steps,
 };
 use crate::{
     error::{Error, ErrorKind, Position},
@@ -176,11 +176,6 @@ pub(super) fn trace<'e>(
 
 fn function_name(name: &str) -> String {
     if is_closure(name) { "closure".to_owned() } else { name.to_owned() }
-}
-
-/// The name of a closure is made up by the engine.
-fn is_closure(name: &str) -> bool {
-    name.starts_with("anon$")
 }
 
 /// What is wrong, in one sentence.

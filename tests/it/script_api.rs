@@ -72,6 +72,26 @@ fn a_command_that_is_tried_says_if_its_time_was_up() {
     );
     assert_eq!(output, "true false \nfalse\n");
     assert!(build_error(r#"try_sh("true").timedout"#).contains("timedout"));
+    let output = build_output(r#"print(try_sh("true")); print(`${try_sh("exit 2")}`);"#);
+    assert_eq!(output, "the command passed\nthe command failed with status 2\n");
+}
+
+#[test]
+fn every_error_has_the_same_properties() {
+    let output = build_output(
+        r#"for fails in [|| sh("exit 3"), || read("nope"), || parallel([1], |x| sh("exit 3"))] {
+            try { fails.call(); } catch (e) {
+                print(`${e.label} ${e.code} ${e.place != ()} ${e.failures.len()} ${e.timed_out}`);
+            }
+        }"#,
+    );
+    assert_eq!(output, " 3 false 1 false\n  false 1 false\n1 3 true 1 false\n");
+    let error = build_error("retry(1, |x| x);");
+    assert!(error.starts_with("the closure takes 1 argument, not 0"), "{error}");
+    for (code, said) in [("256", "`256`"), ("[1, -1]", "`-1`")] {
+        let error = build_error(&format!("sh(\"true\", #{{ allow: {code} }});"));
+        assert!(error.starts_with(&format!("{said} is no exit code")), "{error}");
+    }
 }
 
 /// A commit with files of every kind, whose script has this as its build.

@@ -17,6 +17,7 @@ use crate::{
     pipeline::stays_below,
     script::{
         call::{COUNT_MAX, TASKS_MAX},
+        commands::no_exit_code,
         literal::literal,
         load::Script,
         registry::{self, ScriptOption},
@@ -317,8 +318,18 @@ impl Judge<'_, '_, '_> {
     }
 
     fn codes(&mut self, name: &str, value: &Expr) {
+        let no_code = |code: &Expr| match code {
+            Expr::IntegerConstant(number, at) => Some((no_exit_code(*number)?, *at)),
+            _ => None,
+        };
+        if let Some((message, at)) = no_code(value) {
+            self.findings.add(at, message);
+        }
         let Expr::Array(codes, _) = value else { return };
         for code in codes {
+            if let Some((message, at)) = no_code(code) {
+                self.findings.add(at, message);
+            }
             if let Some(found) = self.kind(code)
                 && found != Kind::Int
             {

@@ -30,7 +30,7 @@ use std::{collections::BTreeSet, iter};
 pub(super) use self::{
     members::context_holds,
     values::{is_never_text, never_text},
-    walk::each_node,
+    walk::{each_node, is_closure},
 };
 use self::{names::Names, placement::Flow, texts::Tags, tries::Tries, walk::File};
 use super::{

@@ -267,6 +267,8 @@ fn literals_that_every_run_refuses_are_errors() {
         ("sh(\"a\", #{ quiet: 1 });", 19, "`true` or `false`"),
         ("sh(\"a\", #{ allow: \"3\" });", 19, "a whole number or a list"),
         ("sh(\"a\", #{ allow: [\"3\"] });", 20, "an exit code or a list"),
+        ("sh(\"a\", #{ allow: 256 });", 19, "`256` is no exit code"),
+        ("sh(\"a\", #{ allow: [3, -1] });", 23, "`-1` is no exit code"),
         ("\"a\".sh(#{ quiet: 1 });", 18, "`true` or `false`"),
         ("retry(0, || 1);", 7, "a number from 1 to 1000 as its attempts, not 0"),
         ("retry(\"3\", || 1);", 7, "not a text"),

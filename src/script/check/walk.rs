@@ -193,7 +193,7 @@ fn alone(function: &Shared<ScriptFuncDef>) -> AST {
 }
 
 /// Closures are functions under names that nobody can write.
-pub(super) fn is_closure(name: &str) -> bool {
+pub(in crate::script) fn is_closure(name: &str) -> bool {
     name.contains('$')
 }
 
