@@ -2315,6 +2315,9 @@ uint64_t tinyci_record_duration_ms(const tinyci_record *record);
 /**
  * All of it, as the line of JSON that `refs/notes/runs/tinyci` keeps.
  *
+ * It alone has everything that failed: `steps` have `failures`, each with its `message` and, if they
+ * are known, its `label`, its `place` in the script, its `command` and how that ended.
+ *
  * @param record  The record, or NULL.
  * @return The JSON, which lives as long as the record; NULL for NULL.
  *

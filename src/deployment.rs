@@ -413,6 +413,8 @@ pub enum ApprovalState {
     Given(Box<Approval>),
     /// Nobody has yet.
     Awaited,
+    /// Nobody has, and whether its script asks for one is not known: the plan ends before that.
+    Unknown,
 }
 
 /// That a person approved of one commit, in one environment, with one config.

@@ -178,13 +178,12 @@ fn job_finished_line(record: &Record) -> Option<String> {
     let reason = record.reason.as_deref();
     match (record.outcome, reason) {
         (Outcome::Success, _) => Some(format!("Finished {}", record.commit)),
-        (Outcome::Failure, Some(reason)) => Some(reason.to_owned()),
+        (Outcome::Failure | Outcome::TimedOut, Some(reason)) => Some(reason.to_owned()),
         (Outcome::Failure | Outcome::TimedOut, None) if record.failed_in_parts() => {
             Some(with_reason("Failed", record.commit, record.why().as_deref()))
         }
-        (Outcome::Failure, None) => buried(record).then(|| format!("Failed {}", record.commit)),
-        (Outcome::TimedOut, reason) => {
-            Some(reason.unwrap_or("the time limit has passed").to_owned())
+        (Outcome::Failure | Outcome::TimedOut, None) => {
+            buried(record).then(|| format!("Failed {}", record.commit))
         }
         (Outcome::Skipped, reason) => Some(with_reason("Skipped", record.commit, reason)),
         (Outcome::Canceled, reason) => Some(with_reason("Canceled", record.commit, reason)),

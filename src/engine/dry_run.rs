@@ -207,8 +207,8 @@ impl<'a> DryJob<'a> {
 pub(super) struct DeployForecast {
     /// What the phase would do, a line each.
     pub(super) lines: Vec<String>,
-    /// True if it would ask for an approval.
-    pub(super) asks_for_approval: bool,
+    /// Whether it would ask for an approval; none if the forecast ends before that is known.
+    pub(super) asks_for_approval: Option<bool>,
     /// True if its conditions leave it out, or its script, before anything was done.
     pub(super) skips: bool,
 }
@@ -232,10 +232,13 @@ pub(super) fn dry_deploy(
     }
     let step =
         on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
-    let (mut lines, mut skips) = (Vec::new(), false);
+    let asks = dry.effects.asks_for_approval();
+    let (mut lines, mut skips, mut may_ask) = (Vec::new(), false, false);
     for step in dry.forecasts(step.into_iter().collect()) {
         let decides = step.acts.iter().all(|act| matches!(act, Act::Decision { .. }));
         skips = step.outcome == Some(Outcome::Skipped) && decides;
+        // None is asked for behind a command.
+        may_ask = step.ends.is_some() && !step.acts.iter().any(is_command);
         lines.extend(step.acts.iter().map(Act::to_string));
         match step.outcome {
             None => lines.push(format!("unknown: {}", step.ends.unwrap_or_default())),
@@ -243,7 +246,12 @@ pub(super) fn dry_deploy(
             Some(outcome) => lines.push(format!("{outcome}: {}", step.reason.unwrap_or_default())),
         }
     }
-    Ok(DeployForecast { lines, asks_for_approval: dry.effects.asks_for_approval(), skips })
+    let asks_for_approval = (asks || !may_ask).then_some(asks);
+    Ok(DeployForecast { lines, asks_for_approval, skips })
+}
+
+fn is_command(act: &Act) -> bool {
+    matches!(act, Act::Command { .. })
 }
 
 /// What stands behind the steps of a plan.

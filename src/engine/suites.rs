@@ -1,6 +1,6 @@
 //! [`Engine::test_pipeline`]: the tests beside a pipeline, of a commit or of a folder.
 
-use std::{cell::RefCell, sync::Arc, time::Instant};
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     check::folder::Folder,
@@ -186,8 +186,6 @@ impl StepRunner for EngineRunner {
             deadline: None,
             cancel: CancelView::new(&CancelToken::new(), 1),
         };
-        let left = job.deadline.saturating_duration_since(Instant::now());
-        let limits = JobLimits { each: Some(left), ..JobLimits::default() };
         let passed =
             job.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let progress = job.facts.progress.clone();
@@ -199,7 +197,7 @@ impl StepRunner for EngineRunner {
                 facts: job.facts,
                 passed,
                 env: self.env.clone(),
-                limits,
+                limits: JobLimits::default(),
                 judge: Judge::new(&pipeline, is_retry).into(),
             },
             context,

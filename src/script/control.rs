@@ -138,6 +138,9 @@ pub(super) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Th
 }
 
 pub(super) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    if let Some(error) = arguments.first().filter(|it| errors::sentence(it).is_some()) {
+        return Err(call.session.fail_with(&call.context, error));
+    }
     let failure = Failure { is_plain: true, ..Failure::new(reason(call, arguments)?) };
     Err(call.session.fail_at(&call.context, failure))
 }

@@ -55,7 +55,7 @@ impl Failure {
     ) -> Self {
         let command = command_error(error).map(|command| command.failed);
         let is_timeout = command.as_ref().is_some_and(|command| command.exit == Exit::TimedOut);
-        let (trace, innermost) = report::trace(error, file, function);
+        let (trace, innermost) = report::trace(error, file, function, script);
         let message = report::message(innermost, script);
         Self { trace: Some(trace), command, is_timeout, ..Self::new(message) }
     }

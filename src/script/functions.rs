@@ -8,11 +8,12 @@ use super::{
     call::Call,
     commands, context, control, coverage,
     errors::{self, Place},
-    failure, files,
+    failure::{self, Failure},
+    files,
     imports::Modules,
     limits,
     literal::{dynamic_of, value_of},
-    parallel, registry,
+    parallel, registry, report,
     secret::{self, Secret},
     session::{Session, Thrown, throw},
     steps, texts, unknown, with,
@@ -21,6 +22,10 @@ use crate::{
     error::{Error, ErrorKind},
     function::{Effect, HostFunction, Value},
 };
+
+/// With how many arguments a call of what ends the phase is still told from one of an unknown
+/// function.
+const ARGUMENTS_MAX: usize = 4;
 
 type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
 
@@ -84,6 +89,10 @@ fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
             // The language's own, which hears no deadline, would win where its types match.
             signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
         }
+        if function.ends_phase() {
+            // Whatever it is called with, it is ours to refuse.
+            signatures = (0..=ARGUMENTS_MAX).map(any).collect();
+        }
         for types in signatures {
             let session = session.clone();
             engine.register_raw_fn(function.name, types, move |context, arguments| {
@@ -109,14 +118,31 @@ fn call(
     arguments: &mut [&mut Dynamic],
 ) -> Result<Dynamic, Thrown> {
     session.check()?;
-    session.check_effect(function.name, function.effect)?;
     let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
-    session.look_at_arguments(function.name, &arguments)?;
     let at = Place::of(&context);
     let call = Call { name: function.name, context, session };
-    let fits =
-        function.params.iter().zip(&arguments).try_for_each(|(param, it)| call.fits(param, it));
-    fits.and_then(|()| run(&call, &arguments)).map_err(|error| errors::placed(error, at))
+    match checked(function, &call, &arguments).and_then(|()| run(&call, &arguments)) {
+        // Caught, it would be as if it had never been called.
+        Err(error) if function.ends_phase() && !session.is_final(&error) => {
+            let failure = Failure::new(report::message(&error, session.script.as_ref()));
+            Err(session.fail_at(&call.context, failure))
+        }
+        ended => ended.map_err(|error| errors::placed(error, at)),
+    }
+}
+
+/// Refuses a call that the table does not allow.
+fn checked(
+    function: &registry::Function,
+    call: &Call<'_>,
+    arguments: &[Dynamic],
+) -> Result<(), Thrown> {
+    call.session.check_effect(function.name, function.effect)?;
+    if !function.counts().contains(&arguments.len()) {
+        return Err(throw(report::wrong_count(function, arguments.len())));
+    }
+    call.session.look_at_arguments(function.name, arguments)?;
+    function.params.iter().zip(arguments).try_for_each(|(param, it)| call.fits(param, it))
 }
 
 /// `print` and `debug` write to the build's output, a library leaves stdout alone.

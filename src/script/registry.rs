@@ -69,6 +69,12 @@ impl Function {
         self.params.iter().filter(|param| !param.optional).count()..=self.params.len()
     }
 
+    /// Whether it says what becomes of the whole phase, so that no script can catch what is wrong
+    /// with a call of it.
+    pub(crate) fn ends_phase(&self) -> bool {
+        matches!(self.name, "approve" | "exit" | "fail" | "skip")
+    }
+
     /// `sh(command, options?)`: how documentation and errors show it.
     pub(crate) fn signature(&self) -> String {
         let param = |it: &Param| format!("{}{}", it.name, if it.optional { "?" } else { "" });

@@ -29,23 +29,28 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// A place that is known.
-    pub(super) fn at(file: &str, function: &str, position: RhaiPosition) -> Self {
+    /// A place that is known, in a file of this script.
+    pub(super) fn at(
+        file: &str,
+        function: &str,
+        position: RhaiPosition,
+        script: Option<&Script>,
+    ) -> Self {
         Self {
             file: file.to_owned(),
             function: function.to_owned(),
-            position: known(position),
+            position: known(file, position, script),
             calls: Vec::new(),
             again: None,
         }
     }
 
     /// An error that was thrown again is where it arose.
-    fn go_to_origin(&mut self, error: &EvalAltResult) {
+    fn go_to_origin(&mut self, error: &EvalAltResult, script: Option<&Script>) {
         let EvalAltResult::ErrorRuntime(value, _) = error else { return };
         let Some(origin) = errors::origin(value) else { return };
         let file = if origin.file.is_empty() { self.file.clone() } else { origin.file };
-        let position = known(origin.position);
+        let position = known(&file, origin.position, script);
         if position.is_some() && (position != self.position || file != self.file) {
             self.again = Some(format!("{self} in {}", self.function));
             (self.file, self.position) = (file, position);
@@ -97,7 +102,7 @@ pub(super) fn located(
     (function, begin): (&str, Position),
     say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
 ) -> Error {
-    let (trace, innermost) = trace(thrown, &script.main.source.name, function);
+    let (trace, innermost) = trace(thrown, &script.main.source.name, function, Some(script));
     let (message, notes) = say(innermost);
     shown(message, &trace, script, begin, "", notes, &str::to_owned)
 }
@@ -127,8 +132,11 @@ fn shown(
     report.with_position(position).with_excerpt(lines)
 }
 
-fn known(position: RhaiPosition) -> Option<Position> {
-    (!position.is_none()).then(|| place(position))
+/// A place as it stands in the file.
+fn known(file: &str, position: RhaiPosition, script: Option<&Script>) -> Option<Position> {
+    let at = (!position.is_none()).then(|| place(position))?;
+    let source = script.and_then(|script| script.source(file));
+    Some(source.map_or(at, |source| source.original(at)))
 }
 
 /// Where an error is, and the error itself. The engine pairs the file of the function called with
@@ -137,8 +145,9 @@ pub(super) fn trace<'e>(
     thrown: &'e EvalAltResult,
     file: &str,
     function: &str,
+    script: Option<&Script>,
 ) -> (Trace, &'e EvalAltResult) {
-    let mut trace = Trace::at(file, function, RhaiPosition::NONE);
+    let mut trace = Trace::at(file, function, RhaiPosition::NONE, script);
     let mut innermost = thrown;
     loop {
         let (name, file, inner, position) = match innermost {
@@ -150,7 +159,7 @@ pub(super) fn trace<'e>(
             }
             _ => break,
         };
-        if let Some(position) = known(position) {
+        if let Some(position) = known(&trace.file, position, script) {
             let call = format!("{}:{position} in {}", trace.file, trace.function);
             trace.calls.insert(0, call);
         }
@@ -160,12 +169,11 @@ pub(super) fn trace<'e>(
         trace.function = name;
         innermost = inner;
     }
-    trace.position = known(innermost.position());
-    trace.go_to_origin(innermost);
+    trace.position = known(&trace.file, innermost.position(), script);
+    trace.go_to_origin(innermost, script);
     (trace, innermost)
 }
 
-/// A closure's name is made up by the engine.
 fn function_name(name: &str) -> String {
     if is_closure(name) { "closure".to_owned() } else { name.to_owned() }
 }
@@ -246,11 +254,7 @@ fn unknown_function(signature: &str, script: Option<&Script>) -> String {
         .map(type_name)
         .collect();
     if let Some(function) = registry::function(name) {
-        return format!(
-            "`{}` cannot be called with {}",
-            function.signature(),
-            counted(arguments.len())
-        );
+        return wrong_count(function, arguments.len());
     }
     let own: Vec<(&str, usize)> = script
         .into_iter()
@@ -266,6 +270,11 @@ fn unknown_function(signature: &str, script: Option<&Script>) -> String {
     let given =
         if arguments.is_empty() { String::new() } else { format!(" for {}", arguments.join(", ")) };
     format!("there is no function `{name}`{given}{hint}")
+}
+
+/// A function of ours is called with more or fewer arguments than it takes.
+pub(super) fn wrong_count(function: &registry::Function, arguments: usize) -> String {
+    format!("`{}` cannot be called with {}", function.signature(), counted(arguments))
 }
 
 fn counted(arguments: usize) -> String {

@@ -174,25 +174,41 @@ impl Session {
         self.note(Stop::Failed);
     }
 
-    /// The same at the place of a call.
+    /// The same at the place of a call. A tag is where the command is that has it.
     pub(super) fn fail_at(&self, context: &NativeCallContext<'_>, failure: Failure) -> Thrown {
-        self.fail(Failure { trace: Some(self.place(context)), ..failure });
+        let trace = (!self.frame().in_tag).then(|| self.place(context));
+        self.fail(Failure { trace, ..failure });
         Stop::Failed.thrown()
+    }
+
+    /// The same with an error that the script has caught: all that it carries counts again.
+    pub(super) fn fail_with(&self, context: &NativeCallContext<'_>, error: &Dynamic) -> Thrown {
+        let (frame, at) = (self.frame(), self.place(context));
+        let error = EvalAltResult::ErrorRuntime(error.clone(), context.call_position());
+        let mut failures = Failures::of(&error).unwrap_or_else(|| {
+            let begin = (context.call_source().unwrap_or_default(), &*self.facts.phase);
+            let failure = Failure::of(&error, begin, self.script.as_ref());
+            vec![Failure { order: frame.order.clone(), ..failure.within(&frame.label) }]
+        });
+        for failure in &mut failures {
+            failure.trace.get_or_insert_with(|| at.clone());
+        }
+        frame.ending.add(failures);
+        self.stop_with(Stop::Failed)
     }
 
     pub(super) fn place(&self, context: &NativeCallContext<'_>) -> Trace {
         let file = context.call_source().unwrap_or_default();
-        Trace::at(file, &self.facts.phase, context.call_position())
+        Trace::at(file, &self.facts.phase, context.call_position(), self.script.as_ref())
     }
 
+    /// It is the limit of all tasks, and whichever sees it first says so.
     fn stop_late(&self) {
         let frame = self.frame();
         let what = if frame.in_defer { "what was deferred in the phase" } else { "the phase" };
         let message = format!("the time limit of {what} `{}` has passed", self.facts.phase);
-        let (label, order) = (frame.label.clone(), frame.order.clone());
-        // Another task may have seen it at the same moment.
         if self.note(Stop::TimedOut) {
-            let failure = Failure { label, order, ..Failure::new(message) };
+            let failure = Failure::new(message);
             frame.ending.add([Failure { is_timeout: true, is_plain: true, ..failure }]);
         }
     }

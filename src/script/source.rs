@@ -14,6 +14,9 @@ pub(crate) struct Source {
     pub(crate) name: Arc<str>,
     /// Its text as the parser reads it.
     pub(crate) text: Arc<str>,
+    /// What stands in the text that is run beside this one: before which place, and how many letters.
+    /// Ordered by place.
+    inserted: Arc<[(Position, usize)]>,
 }
 
 impl Source {
@@ -41,7 +44,21 @@ impl Source {
             Some(rest) => format!("// {}", rest.trim_start_matches('/')).into(),
             None => text.into(),
         };
-        Ok(Self { name: name.into(), text })
+        Ok(Self { name: name.into(), text, inserted: [].into() })
+    }
+
+    /// The same where another text is run, which has more letters before these places.
+    pub(super) fn with_inserted(self, inserted: Vec<(Position, usize)>) -> Self {
+        Self { inserted: inserted.into(), ..self }
+    }
+
+    /// Where a place of the text that is run stands in this one.
+    pub(super) fn original(&self, at: Position) -> Position {
+        let mut column = at.column;
+        for (begin, length) in self.inserted.iter().filter(|(begin, _)| begin.line == at.line) {
+            column = column.saturating_sub(*length).max(begin.column.min(column));
+        }
+        Position::new(at.line, column)
     }
 
     /// This line, from 1, without its end.

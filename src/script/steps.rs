@@ -77,8 +77,9 @@ impl Session {
         let is_caught =
             steps.is_thrown.load(Ordering::SeqCst) && steps.is_noted.load(Ordering::SeqCst);
         let is_limit = matches!(Stop::of(error)?, Stop::Failed | Stop::TimedOut);
-        let file = self.script.as_ref()?.main.source.name.clone();
-        let (trace, _) = report::trace(error, &file, &self.facts.phase);
+        let script = self.script.as_ref()?;
+        let file = &script.main.source.name;
+        let (trace, _) = report::trace(error, file, &self.facts.phase, Some(script));
         (is_limit && !is_caught && trace.is_known()).then_some(trace)
     }
 

@@ -139,7 +139,7 @@ fn evaluate(
     let value = session.within(frame, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast));
     let value = value.map_err(|error| {
         stopped.set(Stop::of(&error));
-        not_one(expression, &super::report::message(&error, None))
+        not_one(expression, &super::report::message(error.unwrap_inner(), None))
     })?;
     plain_text(&value.flatten_clone())
         .filter(|text| !text.contains(&session.sentinel))

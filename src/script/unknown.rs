@@ -9,10 +9,10 @@
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
-use std::{any::TypeId, sync::Arc};
+use std::{any::TypeId, iter, sync::Arc};
 
 use rhai::{
-    ASTNode, Array, Dynamic, Engine, EvalAltResult, Expr, FnPtr, ImmutableString, Map, Stmt,
+    ASTNode, Array, Dynamic, Engine, EvalAltResult, Expr, FnPtr, ImmutableString, Map, Module, Stmt,
 };
 
 use super::{
@@ -146,6 +146,7 @@ pub(super) fn watch(
             if looks { session.look(&value).map(|()| value) } else { Ok(value) }
         });
     }
+    watch_letters(engine, session);
     let plain = Arc::new(plain);
     for (name, types) in signatures(&plain, functions) {
         let (plain, session, called) = (plain.clone(), session.clone(), name.clone());
@@ -155,6 +156,21 @@ pub(super) fn watch(
             stored.create_context(&plain).call_native_fn_raw(&called, true, arguments)
         });
     }
+}
+
+/// A `for` over a text looks at its letters.
+fn watch_letters(engine: &mut Engine, session: &Arc<Session>) {
+    let session = session.clone();
+    let letters_of = move |text: Dynamic| -> Box<dyn Iterator<Item = Result<Dynamic, Thrown>>> {
+        if let Err(end) = session.look(&text) {
+            return Box::new(iter::once(Err(end)));
+        }
+        let letters: Vec<char> = text.to_string().chars().collect();
+        Box::new(letters.into_iter().map(|letter| Ok(letter.into())))
+    };
+    let mut module = Module::new();
+    module.set_iter_result(TypeId::of::<ImmutableString>(), letters_of);
+    engine.register_global_module(module.into());
 }
 
 /// The functions and operators of the language that look at what they are given.
@@ -225,14 +241,18 @@ fn watched_unit(parser: &Engine, unit: &Unit) -> Option<Unit> {
     let mut lines: Vec<String> = unit.source.text.lines().map(str::to_owned).collect();
     looks.sort_by_key(|(at, _)| (at.line, at.column));
     looks.dedup();
+    let mut inserted = Vec::new();
     for (at, operator) in looks.iter().rev() {
         let line = lines.get_mut(at.line.checked_sub(1)?)?;
         let begin = line.char_indices().nth(at.column.checked_sub(1)?)?.0;
-        line.insert_str(begin, &format!(" () {operator} "));
+        let look = format!(" () {operator} ");
+        line.insert_str(begin, &look);
+        inserted.insert(0, (*at, look.len()));
     }
     let mut ast = parser.compile(lines.join("\n")).ok()?;
     ast.set_source(&*unit.source.name);
-    (!looks.is_empty()).then(|| Unit { ast, ..unit.clone() })
+    let source = unit.source.clone().with_inserted(inserted);
+    (!looks.is_empty()).then_some(Unit { source, ast })
 }
 
 /// Where the expression begins that a node looks at, and which operator says so.

@@ -217,9 +217,7 @@ pub(crate) trait Host: Send + Sync {
 /// what is not known.
 pub(crate) trait DryStage: Send + Sync {
     /// True if nothing further can be said of the step.
-    fn is_over(&self) -> bool {
-        false
-    }
+    fn is_over(&self) -> bool;
 
     /// True if it is a plan, of which some things are not known.
     fn is_plan(&self) -> bool {
@@ -237,17 +235,13 @@ pub(crate) trait DryStage: Send + Sync {
     fn look_at_error(&self, _is_of_types: bool) {}
 
     /// What time it would be.
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
+    fn now(&self) -> Instant;
 
     /// How much time would have been waited.
-    fn waited(&self) -> Duration {
-        Duration::ZERO
-    }
+    fn waited(&self) -> Duration;
 
     /// Sets that: tasks wait at once.
-    fn set_waited(&self, _waited: Duration) {}
+    fn set_waited(&self, waited: Duration);
 }
 
 /// What acts outside of tinyci. Whatever is asked here was checked before.

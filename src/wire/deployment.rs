@@ -88,8 +88,8 @@ impl Deployment {
 }
 
 impl DeployPlan {
-    /// As one line of JSON. `approval` is `not_needed`, `given` or `awaited`; `uncounted` holds
-    /// approvals, each with its `problem`. `build` is `there`, `gone`, `other_branch`, `none`,
+    /// As one line of JSON. `approval` is `not_needed`, `given`, `awaited` or `unknown`; `uncounted`
+    /// holds approvals, each with its `problem`. `build` is `there`, `gone`, `other_branch`, `none`,
     /// `discarded` or `bare`, and `build_took_ms` says how long the job of one that has to be made took
     /// the last time.
     pub fn to_json(&self) -> String {
@@ -97,6 +97,7 @@ impl DeployPlan {
             ApprovalState::NotNeeded => ("not_needed", None),
             ApprovalState::Given(approval) => ("given", Some(&**approval)),
             ApprovalState::Awaited => ("awaited", None),
+            ApprovalState::Unknown => ("unknown", None),
         };
         json(&PlanMirror {
             v: VERSION,

@@ -293,6 +293,26 @@ fn a_plan_is_deployed_as_it_was_shown_or_not_at_all() {
     assert_eq!(plan.running.unwrap().commit, first);
 }
 
+/// A plan that ends before its script asks does not say that nobody is asked.
+#[test]
+fn a_plan_that_ends_early_does_not_know_whether_an_approval_is_needed() {
+    let looks = "for n in 0..2100 { ctx.changed(`a${n}`); }";
+    for (body, approval) in [
+        (format!("{looks} approve(\"?\");"), ApprovalState::Unknown),
+        (format!("approve(\"?\"); {looks}"), ApprovalState::Awaited),
+        (format!("sh(\"x\"); {looks}"), ApprovalState::NotNeeded),
+        ("sh(`x ${ctx.sha}`);".to_owned(), ApprovalState::NotNeeded),
+    ] {
+        let stage = Stage::new();
+        let text = format!("fn build(ctx) {{ }}\nfn deploy(ctx) {{ {body} }}\n");
+        stage.repo.write(".tinyci.rhai", text);
+        stage.repo.commit("script");
+        stage.run();
+        let plan = stage.engine().deploy_plan("production", DeployRequest::newest()).unwrap();
+        assert_eq!(plan.approval, approval, "{body}");
+    }
+}
+
 #[test]
 fn an_approval_binds_one_commit_with_one_config() {
     let stage = Stage::new();

@@ -630,7 +630,21 @@ impl Writer {
                  sh(`ok {id} ${{it}} <%= short %>`); sh(\"ok {id} \" + q(ctx.message)); }}"
             );
         }
-        format!("{{ let it = capture(\"{command}\"); sh([\"ok\", \"{id}\", it]); }}")
+        let does = match self.dice.below(5) {
+            0 => format!(
+                "if it == \"alpha\" {{ sh(\"ok {id} if\"); }} else {{ sh(\"ok {id} else\"); }}"
+            ),
+            1 => format!(
+                "switch it.len() {{ 5 => sh(\"ok {id} five\"), _ => sh(\"ok {id} four\") }}"
+            ),
+            2 => format!("for c in it.split(\"t\") {{ sh([\"ok\", \"{id}\", c]); }}"),
+            3 => format!(
+                "let m = #{{ k: [`v${{it}}`] }}; let f = |x| x + \".\"; \
+                 sh([\"ok\", \"{id}\", f.call(m.k[0])]);"
+            ),
+            _ => format!("sh([\"ok\", \"{id}\", it]);"),
+        };
+        format!("{{ let it = capture(\"{command}\"); {does} }}")
     }
 
     fn caught(&mut self) -> String {

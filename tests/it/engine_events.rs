@@ -139,9 +139,16 @@ fn a_log_says_how_it_ended() {
         "build: kill -s TERM $$\n",
         &["Building...", "build: `/bin/sh -c 'kill -s TERM $$'` was ended by signal 15"],
     );
+    check_end("build: sleep 600\n", &["Building...", "build: `/bin/sh -c 'sleep 600'` timed out"]);
     check_end(
-        "build: sleep 600\n",
-        &["Building...", "build: `/bin/sh -c 'sleep 600'` timed out", "the time limit has passed"],
+        "build: sleep 600\nhooks:\n  after_all: echo last\n",
+        &[
+            "Building...",
+            "build: `/bin/sh -c 'sleep 600'` timed out",
+            "executing after_all hook...",
+            "last",
+            "Failed ID",
+        ],
     );
     check_end(
         "build: echo cancel; sleep 600\n",

@@ -74,6 +74,16 @@ fn a_step_runs_alone_with_each_command_shown_and_leaves_nothing() {
 }
 
 #[test]
+fn why_a_step_was_skipped_is_said_once() {
+    let stage = Stage::new();
+    stage.repo.write(".tinyci.rhai", "fn build(ctx) { skip(\"no need\") }\n");
+    stage.commit_more("a build that is left out");
+    let shown = said(&stage, &["--step", "build", "HEAD"]).with_code(0);
+    assert_eq!(shown.out.matches("no need").count(), 1, "{}", shown.out);
+    assert!(shown.out.ends_with("`build`: skipped, run by hand; nothing is recorded\n"));
+}
+
+#[test]
 fn what_is_no_step_of_the_commit_is_refused_with_those_that_are() {
     let stage = Stage::with(YAML);
     for (args, why) in [

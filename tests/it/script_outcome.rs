@@ -2,8 +2,8 @@
 //! deferred functions run.
 
 use tinyci::{
-    CancelToken, DeployOutcome, DeployRequest, Deployment, Effect, Engine, Event, Outcome, Record,
-    Selection, StepFailure, StepRecord, Value,
+    CancelToken, DeployOutcome, DeployRequest, Deployment, Effect, Engine, Event, Exit, Outcome,
+    Record, Selection, StepFailure, StepRecord, Value,
 };
 
 use crate::support::TestRepo;
@@ -180,6 +180,38 @@ fn no_script_catches_what_ends_its_phase() {
 }
 
 #[test]
+fn what_ends_the_phase_ends_it_however_it_is_called() {
+    for (call, message) in [
+        ("fail(3)", "`fail` takes a text or an error as its reason, not a number"),
+        ("fail()", "`fail(reason)` cannot be called with 0 arguments"),
+        ("fail(\"a\", 3)", "`fail(reason)` cannot be called with 2 arguments"),
+        ("skip([1])", "`skip` takes a text or an error as its reason, not a list"),
+        ("skip()", "`skip(reason)` cannot be called with 0 arguments"),
+        ("Fn(\"skip\").call(1)", "`skip` takes a text or an error as its reason, not a number"),
+        ("sh(\"<%= fail('a') %>\")", "a tag only looks things up"),
+    ] {
+        let step = build(&format!("try {{ {call}; }} catch {{ }} sh(\"echo on\");"));
+        assert_eq!((step.outcome, step.commands.len()), (Outcome::Failure, 0), "{call}");
+        let failure = &step.failures[0];
+        assert!(failure.message.contains(message), "{call}: {}", failure.message);
+        assert!(failure.place.as_ref().is_some_and(|it| it.contains(":2:")), "{call}");
+    }
+    for call in
+        ["approve()", "approve(#{})", "approve(\"a\", \"b\")", "sh(\"<%= approve('?') %>\")"]
+    {
+        let (ended, step) = deployment(&format!("try {{ {call}; }} catch {{ }} sh(\"echo on\");"));
+        assert_eq!(ended.outcome, DeployOutcome::Failure, "{call}");
+        assert!(step.is_none_or(|step| step.commands.is_empty()), "{call}");
+    }
+}
+
+#[test]
+fn a_closure_with_other_parameters_than_it_is_called_with_is_told_without_a_name() {
+    let step = build("print([2, 1].order_by(|it| -it));");
+    assert_eq!(step.failures[0].message, "the closure takes 1 argument, not 2");
+}
+
+#[test]
 fn an_error_passes_through_a_comparer() {
     for call in ["l.sort", "l.sort_by", "l.order", "l.order_by", "l.dedup"] {
         let step = build(&format!("let l = [2, 1]; {call}(|a, b| {{ sh(\"exit 3\"); true }});"));
@@ -226,6 +258,21 @@ fn the_error_of_tasks_has_all_failures_and_throwing_it_again_keeps_them() {
     );
     let labels: Vec<_> = step.failures.iter().map(|it| it.label.as_deref()).collect();
     assert_eq!(labels, [Some("a"), Some("b")]);
+    let step = build(
+        "try { parallel(#{ a: || sh(\"exit 1\"), b: || throw \"no\" }); } catch (e) { fail(e); }",
+    );
+    let of_a = (Some("a"), Some(".tinyci.rhai:2:41"), "command exited with status 1: exit 1");
+    assert_eq!(told(&step.failures[0]), of_a);
+    assert_eq!(step.failures[0].exit, Some(Exit::Code(1)));
+    assert_eq!(told(&step.failures[1]), (Some("b"), Some(".tinyci.rhai:2:61"), "no"));
+    let step = build(
+        "group(\"g\", || {\ntry { sh(\"exit 7\"); } catch (e) { fail(e); }\n}); sh(\"echo on\");",
+    );
+    assert_eq!((step.commands.len(), step.failures[0].exit), (1, Some(Exit::Code(7))));
+    let of_g = (Some("g"), Some(".tinyci.rhai:3:7"), "command exited with status 7: exit 7");
+    assert_eq!(told(&step.failures[0]), of_g);
+    let step = build("try { timeout(\"20ms\", || sleep(60)); } catch (e) { fail(e); }");
+    assert_eq!((step.outcome, step.failures.len()), (Outcome::TimedOut, 1));
     let step = build(
         "try { timeout(\"20ms\", || sleep(60)); } catch (e) { sh(`test ${e.timed_out} = true`); }
          try { parallel([1, 2], |it| sh(\"exit 1\")); } catch { }",

@@ -553,6 +553,9 @@ fn a_tag_cannot_act_however_it_names_the_function() {
         assert!(error.contains("acts, and a tag only looks things up"), "{expression}: {error}");
         assert!(ran.commands().is_empty(), "{expression}: {:?}", ran.commands());
     }
+    repo.commit_config("build: 'echo <%= [\"NOBODY_SET\"].map(|it| env(it)) %>'\n");
+    let error = run_with(&repo, |builder| builder).error("build");
+    assert!(error.contains("the variable `NOBODY_SET` is not set"), "{error}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn deploy(ctx) {
     approve(`Deploy ${ctx.short} to ${ctx.environment}?`);
     sh(["docker", "login", "-u", "ci"], #{ input: secret("TOKEN") });
     sh(["docker", "tag", recall("image"), "app:production"]);
-    retry(3, || sh("docker push app:production"), #{ backoff: "1h" });
+    retry(3, || sh("docker push app:production"), #{ backoff: "1m" });
     print(capture("git describe"));
 }
 "#;
@@ -184,6 +184,30 @@ fn a_run_takes_the_steps_that_a_run_takes() {
         r#"t.fake("make test", #{ timed_out: true });
         t.expect_outcome(t.test(), "timed_out");"#,
     );
+}
+
+#[test]
+fn nothing_waits_and_limits_of_time_pass() {
+    let repo = TestRepo::new();
+    let script = "const TIMEOUT = \"1h\";\n\
+                  fn build(ctx) { timeout(\"1m\", || sleep(\"2m\")); }\n\
+                  fn test(ctx) { while !try_sh(\"ready\").ok { sleep(\"10m\"); } }\n\
+                  fn after_test(ctx) { parallel([1, 2, 3], |minutes| sleep(20 * 60)); }\n\
+                  fn after_all(ctx) {\n    \
+                  try { with(#{ timeout: \"1m\" }, || retry(3, || sh(\"false\"), #{ backoff: \"1m\" })); }\n    \
+                  catch (e) { print(`${e.timed_out}`); }\n}\n";
+    let tests = "fn test_it(t) {\n    t.fake(\"ready\", 1);\n    t.fake(\"false\", 1);\n    \
+                 t.expect_outcome(t.build(), \"timed_out\");\n    \
+                 t.expect_outcome(t.test(), \"timed_out\");\n    \
+                 t.expect_equal(t.test().count(\"ready\"), 6);\n    \
+                 t.expect_outcome(t.after_test(), \"success\");\n    \
+                 t.expect_equal(t.after_all().output[1], \"true\");\n}\n";
+    repo.write(".tinyci.rhai", script);
+    repo.write(".tinyci.test.rhai", tests);
+    repo.commit("a script that waits");
+    let engine = Engine::open(repo.path()).unwrap();
+    let report = engine.test_pipeline(&TestOptions::revision("HEAD")).unwrap();
+    assert!(report.passed(), "{:?}", report.tests[0].failure);
 }
 
 #[test]

@@ -55,6 +55,8 @@ fn whoever_looks_at_what_is_unknown_ends_the_forecast_of_the_step() {
         "if v[-1] == '1' { }",
         "if v[0..2] == \"v1\" { }",
         "for letter in v.chars() { }",
+        "for letter in v { }",
+        "for letter in `a${v}` { break; }",
         "let m = #{ a: 1 }; let x = m[v]",
         "let m = #{}; m[`k-${v}`] = 1",
         "[v, \"a\"].sort()",
@@ -168,5 +170,26 @@ fn a_plan_comes_to_an_end() {
         let told = step.ends.as_ref().or(step.reason.as_ref()).cloned().unwrap_or_default();
         assert!(told.contains(sentence), "{statement}: {told}");
         assert!(step.acts.len() <= 2_000, "{statement}");
+    }
+}
+
+/// What a plan puts into a script to see its looks moves no place that it tells of.
+#[test]
+fn places_in_a_plan_are_those_of_the_file() {
+    let text = "import \"ci/m\" as m;\nfn build(ctx) {\n    let l = [1]; let i = 1;\n    \
+                if ctx.branch == l[i - 1] { 1 } else if m::f(l) { sh(); }\n}\n";
+    let module = "fn f(l) { let k = 0; if l[k] == 1 { if true { throw `no ${l[k]}`; } } }\n";
+    let repo = TestRepo::new();
+    repo.write("ci/m.rhai", module);
+    repo.write(".tinyci.rhai", text);
+    repo.commit("script");
+    let step = engine(&repo).forecast("HEAD", &[]).unwrap().steps.remove(0);
+    let reason = step.reason.unwrap();
+    let column = |text: &str, part: &str| text.find(part).unwrap() + 1;
+    let thrown = format!("ci/m.rhai:1:{}", column(module, "throw"));
+    let line = text.lines().nth(3).unwrap();
+    let called = format!("called from .tinyci.rhai:4:{}", column(line, "m::f") + "m::".len());
+    for part in [thrown, called] {
+        assert!(reason.contains(&part), "{part}: {reason}");
     }
 }

@@ -237,6 +237,9 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
             "  waits for an approval: `tinyci approve {id} --to {}`",
             plan.environment
         )),
+        ApprovalState::Unknown => {
+            stdout.line("  may wait for an approval: the plan ends before that is known");
+        }
         _ => {}
     }
     for uncounted in &plan.uncounted {

@@ -93,11 +93,13 @@ impl View {
     }
 }
 
-/// What came of it.
+/// What came of it, and why where no line of a step has said it.
 fn closing_lines(record: &Record) -> Vec<String> {
     let steps: Vec<String> = record.steps.iter().map(|step| format!("`{}`", step.name)).collect();
     let what = if steps.is_empty() { String::new() } else { format!("{}: ", steps.join(", ")) };
-    let reason = record.reason.iter().flat_map(|reason| reason.lines()).map(str::to_owned);
+    let told = record.steps.iter().filter_map(|step| step.error.as_deref()).collect::<Vec<_>>();
+    let reason = record.reason.iter().filter(|it| !told.iter().any(|told| told.contains(&***it)));
+    let reason = reason.flat_map(|reason| reason.lines()).map(str::to_owned);
     let outcome = record.outcome;
     reason.chain([format!("{what}{outcome}, run by hand; nothing is recorded")]).collect()
 }

@@ -60,21 +60,23 @@ pub(super) struct Approvals {
     pub(super) fault: Option<String>,
 }
 
-/// Whether somebody approved whose approval counts, and the approvals that do not.
+/// Whether somebody approved whose approval counts, and the approvals that do not. `is_wanted` is none
+/// where a plan does not know.
 pub(super) fn state(
     shared: &Shared,
     repo: &Repo,
     environment: &str,
     candidate: &Candidate,
-    is_wanted: bool,
+    is_wanted: Option<bool>,
 ) -> Result<Approvals, Error> {
-    if !is_wanted {
+    if is_wanted == Some(false) {
         return Ok(Approvals {
             state: ApprovalState::NotNeeded,
             uncounted: Vec::new(),
             fault: None,
         });
     }
+    let missing = if is_wanted.is_some() { ApprovalState::Awaited } else { ApprovalState::Unknown };
     let approvals = shared.approvals(&shared.process_env());
     let found = approvals.find(repo, environment, candidate.commit.id, &candidate.config)?;
     let fault = match &found.counted {
@@ -82,6 +84,6 @@ pub(super) fn state(
         None => approvals.fault(repo)?,
     };
     let given = |approval| ApprovalState::Given(Box::new(approval));
-    let state = found.counted.map_or(ApprovalState::Awaited, given);
+    let state = found.counted.map_or(missing, given);
     Ok(Approvals { state, uncounted: found.uncounted, fault })
 }

@@ -160,9 +160,8 @@ impl Engine {
         };
         let planned = (environment, &*request.assume);
         let forecast = forecast((shared, &shared.process_env()), &repo, &candidate, planned)?;
-        let wanted = candidate.rules.approve
-            || forecast.asks_for_approval
-            || shared.settings.approvals.wants(environment);
+        let is_wanted = candidate.rules.approve || shared.settings.approvals.wants(environment);
+        let wanted = if is_wanted { Some(true) } else { forecast.asks_for_approval };
         let approval = approve::state(shared, &repo, environment, &candidate, wanted)?;
         let decided = (candidate, forecast, approval, build);
         plan(&repo, environment, decided, &ledger, interrupted, request.rollback)

@@ -19,7 +19,7 @@ use crate::script::registry;
 const AT_ONCE: [&str; 4] = ["group", "retry", "timeout", "with"];
 
 /// Functions that act: a command, or something that is kept.
-const ACTING: [&str; 5] = ["artifact", "capture", "remember", "sh", "try_sh"];
+const ACTING: [&str; 6] = ["artifact", "capture", "discard_export", "remember", "sh", "try_sh"];
 
 /// A function, as its file and its name. Closures have names too.
 type Key<'a> = (&'a str, String);

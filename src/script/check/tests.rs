@@ -479,6 +479,7 @@ fn nothing_runs_before_an_approval() {
         ("let v = capture(\"a\"); approve(v);", "`capture` stands before"),
         ("remember(\"a\", 1); approve(\"?\");", "`remember` stands before"),
         ("artifact(\"a\"); approve(\"?\");", "`artifact` stands before"),
+        ("discard_export(); approve(\"?\");", "`discard_export` stands before"),
         ("notify(); approve(\"?\");", "`notify` stands before"),
         ("slack::post(1); approve(\"?\");", "`slack::post` stands before"),
         ("group(\"a\", || sh(\"x\")); approve(\"?\");", "`sh` stands before"),

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
@@ -18,8 +19,8 @@ use crate::{
     record::StepRecord,
     request_context::RequestContext,
     step::{
-        ApprovalAnswer, Changes, Denied, DryStage, Effects, HookAnswer, Lookups, OutputUse,
-        Reporter, TreeEntry, shown_program, whole_program,
+        ApprovalAnswer, Changes, Denied, DryClock, DryStage, Effects, HookAnswer, Lookups,
+        OutputUse, Reporter, TreeEntry, shown_program, whole_program,
     },
 };
 
@@ -31,11 +32,14 @@ pub(super) struct FakeStage {
     done: Mutex<Done>,
     /// What the steps before it did.
     steps: Mutex<Vec<Done>>,
+    /// Nothing waits, and limits of time pass all the same.
+    clock: DryClock,
 }
 
 impl FakeStage {
     pub(super) fn new(tester: Tester, commit: FakeCommit) -> Self {
-        Self { tester, commit, done: Mutex::default(), steps: Mutex::default() }
+        let clock = DryClock::new();
+        Self { tester, commit, done: Mutex::default(), steps: Mutex::default(), clock }
     }
 
     /// What each step did.
@@ -135,7 +139,23 @@ impl Effects for FakeStage {
     }
 }
 
-impl DryStage for FakeStage {}
+impl DryStage for FakeStage {
+    fn is_over(&self) -> bool {
+        self.tester.is_late()
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn waited(&self) -> Duration {
+        self.clock.waited()
+    }
+
+    fn set_waited(&self, waited: Duration) {
+        self.clock.set_waited(waited);
+    }
+}
 
 impl Lookups for FakeStage {
     fn changes(&self) -> Result<Changes, Error> {

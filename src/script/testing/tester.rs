@@ -36,6 +36,8 @@ use crate::{
 /// As much as a worker has: phases recurse as deep as in a run, whatever the test did before.
 const STACK_BYTES: usize = 32 << 20;
 
+const TOO_LATE: &str = "the test takes longer than a minute, though nothing waits";
+
 /// The steps that a call of `t` runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TestSteps {
@@ -59,7 +61,6 @@ pub(crate) struct TestJob<'a> {
     pub(crate) effects: Arc<dyn Effects>,
     pub(crate) lookups: Arc<dyn Lookups>,
     pub(crate) reporter: Arc<dyn Reporter>,
-    pub(crate) deadline: Instant,
 }
 
 /// What came of it.
@@ -168,7 +169,16 @@ impl Tester {
     }
 
     pub(super) fn too_late(&self) -> Dynamic {
-        Dynamic::from(Expectation::new("the test takes longer than a minute, though nothing waits"))
+        Dynamic::from(Expectation::new(TOO_LATE))
+    }
+
+    /// The same where a step runs, which cannot go on then.
+    pub(super) fn is_late(&self) -> bool {
+        let is_late = Instant::now() >= self.0.deadline;
+        if is_late {
+            self.broken(TOO_LATE.to_owned());
+        }
+        is_late
     }
 
     /// How a command ends, if the test says anything about it.
@@ -273,7 +283,6 @@ impl Tester {
                 effects: fake.clone(),
                 lookups: fake.clone(),
                 reporter: fake.clone(),
-                deadline: stage.deadline,
             })
         };
         let end = on_a_big_stack(work)?;
