@@ -88,6 +88,9 @@ pub(super) struct Shared {
     pub(super) warnings: Vec<String>,
     /// Read when the engine is opened: it would be looked for in the environment.
     pub(super) zone: TimeZone,
+    /// Commits in a row mostly have the same.
+    #[cfg(feature = "rhai")]
+    pub(super) last_script: super::scripts::LastScript,
 }
 
 impl Engine {
@@ -156,6 +159,8 @@ impl Engine {
             options,
             warnings,
             zone: TimeZone::system(),
+            #[cfg(feature = "rhai")]
+            last_script: Default::default(),
         };
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
@@ -181,6 +186,8 @@ impl Engine {
             options,
             warnings: opened.warnings.clone(),
             zone: opened.zone.clone(),
+            #[cfg(feature = "rhai")]
+            last_script: Default::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

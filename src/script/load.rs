@@ -14,7 +14,7 @@ use super::{
     constants,
     coverage::Hits,
     excerpt,
-    imports::{Importer, Tree, Unit, place},
+    imports::{Importer, Tree, TreeFile, Unit, place},
     limits,
     literal::literal,
     literals::Literals,
@@ -138,6 +138,19 @@ impl Script {
             deploy: DeployRules::default(),
             hits: None,
         })
+    }
+
+    /// Whether a script of these files would be the same.
+    pub(crate) fn is_of(&self, bytes: &[u8], name: &str, tree: &dyn Tree) -> bool {
+        let is_same = |unit: &Unit, bytes: &[u8], name: &str| {
+            Source::new(bytes, name).is_ok_and(|source| source == unit.source)
+        };
+        let mut modules = self.modules.iter();
+        is_same(&self.main, bytes, name)
+            && modules.all(|(path, unit)| match tree.entry(path) {
+                Ok(TreeFile::File(bytes)) => is_same(unit, &bytes, &unit.source.name),
+                _ => false,
+            })
     }
 
     /// The same script, noting where it goes when it runs.

@@ -710,6 +710,42 @@ fn a_script_that_cannot_be_read_fails_its_commit_with_the_place() {
     assert!(ran.record.reason.unwrap().contains("has both"));
 }
 
+/// An engine keeps what it parsed last, and every commit has its own files all the same.
+#[test]
+fn each_commit_has_its_own_script_and_modules() {
+    let repo = TestRepo::new();
+    let main = "import \"ci/m\" as m;\nfn build(ctx) { sh([\"echo\", m::word()]); }\n";
+    let other = "fn build(ctx) { sh([\"echo\", \"main\"]); }\n";
+    let word = |word: &str| format!("fn word() {{ \"{word}\" }}\n");
+    let steps: [(&str, Option<String>, Option<&str>); 6] = [
+        (main, Some(word("one")), Some("echo one")),
+        (main, Some(word("one")), Some("echo one")),
+        (main, Some(word("two")), Some("echo two")),
+        (main, None, None),
+        (other, Some(word("two")), Some("echo main")),
+        (main, Some(word("one")), Some("echo one")),
+    ];
+    for (number, (main, module, _)) in steps.iter().enumerate() {
+        repo.write(".tinyci.rhai", main);
+        repo.write("number", number.to_string());
+        match module {
+            Some(module) => repo.write("ci/m.rhai", module),
+            None => std::fs::remove_file(repo.path().join("ci/m.rhai")).unwrap(),
+        }
+        repo.commit(&number.to_string());
+    }
+    let engine = Engine::open(repo.path()).unwrap();
+    let selection = Selection::pending();
+    let summary = engine.run(&selection, &CancelToken::new(), &mut |_: &Event| {}).unwrap();
+    assert_eq!(summary.records.len(), steps.len());
+    for (record, (.., command)) in summary.records.iter().zip(&steps) {
+        let commands = record.steps.iter().flat_map(|step| &step.commands);
+        let ran: Vec<&str> = commands.map(|it| it.command.as_str()).collect();
+        assert_eq!(ran, command.iter().copied().collect::<Vec<_>>());
+        assert_eq!(record.outcome.passed(), command.is_some());
+    }
+}
+
 #[test]
 fn the_modules_are_those_of_the_commit_and_keep_their_functions_in_callbacks() {
     let repo = TestRepo::new();
