@@ -90,7 +90,7 @@ pub(super) struct Shared {
     pub(super) zone: TimeZone,
     /// Commits in a row mostly have the same.
     #[cfg(feature = "rhai")]
-    pub(super) last_script: super::scripts::LastScript,
+    pub(super) last_script: crate::script::LastScript,
 }
 
 impl Engine {

@@ -1,6 +1,6 @@
 //! Scripts in the engine: loaded from a commit, and run step by step.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::{
     builder::Options,
@@ -114,32 +114,6 @@ impl Scripts {
         let (vars, facts) = (&context.vars, &context.facts);
         let host: Arc<dyn Host> = host;
         script::interpolate_template(template, vars, config, facts, &host, &self.functions)
-    }
-}
-
-/// The script that an engine parsed last: most commits have the files of the one before, and to parse
-/// a long script takes longer than all else that tinyci does for a commit.
-#[derive(Default)]
-pub(super) struct LastScript(Mutex<Option<Script>>);
-
-impl LastScript {
-    fn load(
-        &self,
-        bytes: &[u8],
-        name: &str,
-        tree: &dyn Tree,
-        functions: &[HostFunction],
-    ) -> Result<Script, Error> {
-        let last = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = last().clone();
-        if let Some(script) = known
-            && script.is_of(bytes, name, tree)
-        {
-            return Ok(script);
-        }
-        let script = Script::load(bytes, name, tree, functions)?;
-        *last() = Some(script.clone());
-        Ok(script)
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `source` | bytes to text |
 //! | `imports` | what a script imports |
 //! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
+//! | `last` | a script that is not parsed twice |
 //! | `constants` | those whose names are nearly right |
 //! | `registry` | all that a script finds beside the language, as tables |
 //! | `types` | what values can be |
@@ -57,6 +58,7 @@ mod failure;
 mod files;
 mod functions;
 mod imports;
+mod last;
 mod limits;
 mod lists;
 mod literal;
@@ -89,6 +91,7 @@ pub(crate) use self::{
     definitions::Definitions,
     functions::refuse_clashes,
     imports::{Tree, TreeFile},
+    last::LastScript,
     limits::probe,
     load::Script,
     run::{PhaseCall, PhaseEnd, run},
