@@ -25,13 +25,13 @@
 //!
 //! [`guide`] tells the whole story; here is where each step of a commit's path lives.
 //!
-//! | step | takes → gives | room |
+//! | step | takes → gives | where |
 //! |---|---|---|
 //! | scan | [`Selection`] → commits due, oldest first | `repo` |
-//! | plan | those → [`Plan`] of [`Job`]s, each with its reason | `plan` |
+//! | plan | those → [`Plan`] of [`Job`]s, each with its reason | `rules` |
 //! | load | the commit's config → [`Pipeline`] | `repo`, `config` |
 //! | export | its tree → build folder | `export` |
-//! | run | [`Run::step`] → commands through an [`Executor`] → [`StepRecord`] → [`Run::finish`] | `run`, `engine` |
+//! | run | [`Run::step`] → commands through an [`Executor`] → [`StepRecord`] → [`Run::finish`] | `rules`, `engine` |
 //! | record | [`Record`] → a line of JSON, then the one-word verdict | `wire`, `repo` |
 //! | report | records → [`Summary`] | `engine` |
 //!
@@ -41,122 +41,86 @@
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
-mod answer;
-mod approval_rules;
-mod artifact;
-mod artifact_writer;
-mod blob_id;
-mod bytes;
-mod cancel;
+mod builds;
 #[cfg(feature = "capi")]
 mod capi;
-mod check_report;
-mod clock;
-mod commit;
-mod compact;
 mod config;
-mod deployment;
-mod duration;
 mod engine;
-mod environment;
-mod error;
-mod event;
-mod executor;
 mod export;
-mod failure;
-mod forecast;
-mod function;
-mod glob;
 pub mod guide;
-mod hex;
 mod install;
-mod interpolate;
-mod intervention;
-mod job;
-mod ledger;
-mod local_executor;
-mod mask;
-mod not_removed;
-mod outcome;
-mod pipeline;
-mod plan;
+mod model;
 mod process;
-mod prune;
-mod record;
-mod record_size;
 mod repo;
-mod request_context;
-mod retention;
-mod retest;
-mod run;
+mod rules;
 #[cfg(feature = "rhai")]
 mod script;
-mod secret_dir;
-mod selection;
-mod setting;
-mod sharing;
-mod shell_text;
-mod signatures;
-mod status;
-mod step;
-mod suggestion;
-#[cfg(feature = "rhai")]
-mod test_report;
-mod version_order;
+mod util;
 mod wire;
 mod workspace;
 
 #[cfg(feature = "rhai")]
-pub use crate::test_report::{
+pub use crate::model::test_report::{
     Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
 };
 pub use crate::{
-    answer::HookError,
-    artifact::{
-        Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactTotal,
+    builds::{
+        compact::{CompactOptions, Compacted, Compaction},
+        prune::{Pinned, PruneOptions, Pruned, Pruning},
     },
-    artifact_writer::ArtifactWriter,
-    bytes::{parse_bytes, show_bytes},
-    cancel::{CancelToken, CancelView},
-    check_report::{CheckReport, Problem, Severity},
-    clock::log_prefix,
-    commit::{Commit, CommitId, Text, TreeId},
-    compact::{CompactOptions, Compacted, Compaction},
-    deployment::{
-        Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan,
-        DeployRequest, Deployment, Deploys,
-    },
-    duration::parse_duration,
     engine::{
         ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
         LogOptions, StepOptions,
     },
-    error::{Error, ErrorKind, Position},
-    event::{Event, Flow, Meta, Observer},
-    executor::{Command, Executor, Output, OutputMode, Program, Stream},
-    forecast::{Act, Assumption, Forecast, StepForecast},
-    function::{Effect, FunctionCall, Value},
     install::{InstallOptions, Installed, RemoteSetup},
-    interpolate::{Vars, interpolate},
-    intervention::{
-        CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
+    model::{
+        answer::HookError,
+        artifact::{
+            Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactTotal,
+        },
+        cancel::{CancelToken, CancelView},
+        check_report::{CheckReport, Problem, Severity},
+        commit::{Commit, CommitId, Text, TreeId},
+        deployment::{
+            Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan,
+            DeployRequest, Deployment, Deploys,
+        },
+        error::{Error, ErrorKind, Position},
+        event::{Event, Flow, Meta, Observer},
+        executor::{Command, Executor, Output, OutputMode, Program, Stream},
+        forecast::{Act, Assumption, Forecast, StepForecast},
+        function::{Effect, FunctionCall, Value},
+        intervention::{
+            CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
+        },
+        job::{Job, Plan, Reason},
+        not_removed::NotRemoved,
+        outcome::{Exit, Outcome, Verdict},
+        pipeline::{
+            Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning,
+            When,
+        },
+        record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
+        request_context::RequestContext,
+        selection::{Selection, Target, Update, Wait},
+        setting::Setting,
+        status::{
+            BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
+        },
     },
-    job::{Job, Plan, Reason},
-    local_executor::LocalExecutor,
-    not_removed::NotRemoved,
-    outcome::{Exit, Outcome, Verdict},
-    pipeline::{
-        Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
-    },
-    prune::{Pinned, PruneOptions, Pruned, Pruning},
-    record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
+    process::local_executor::LocalExecutor,
     repo::{Forgotten, MergedResults, tune_process},
-    request_context::RequestContext,
-    retention::PruneReason,
-    run::Run,
-    selection::{Selection, Target, Update, Wait},
-    setting::Setting,
-    status::{BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status},
+    rules::{
+        interpolate::{Vars, interpolate},
+        retention::PruneReason,
+        run::Run,
+    },
+    util::{
+        bytes::{parse_bytes, show_bytes},
+        clock::log_prefix,
+        duration::parse_duration,
+    },
+    workspace::artifact_writer::ArtifactWriter,
 };
 
 /// The version of this library.

@@ -1,4 +1,4 @@
-//! [`Asked`]: one request, between the worker that waits for the answer and the host that gives it.
+//! [`PendingRequest`]: one request, between the worker that waits for the answer and the host that gives it.
 //!
 //! It is answered once. A worker that stops waiting, for its limits or a cancel, leaves it, and so
 //! does a host that drops it: whoever comes second learns that.
@@ -54,7 +54,7 @@ pub(super) enum Answer {
 }
 
 /// One request.
-pub(super) struct Asked {
+pub(super) struct PendingRequest {
     pub(super) subject: Subject,
     pub(super) context: RequestContext,
     pub(super) time: SystemTime,
@@ -71,7 +71,7 @@ struct State {
     left: bool,
 }
 
-impl Asked {
+impl PendingRequest {
     pub(super) fn new(subject: Subject, context: RequestContext) -> Self {
         let (state, changed) = (Mutex::default(), Condvar::new());
         Self { subject, context, time: SystemTime::now(), state, changed }

@@ -19,19 +19,19 @@ use crate::{CancelToken, DeployPlan, DeployRequest, DeployRules, Error, ErrorKin
 /// branch that contains what is deployed.
 ///
 /// Owned by the host. What it is given to copies it.
-pub struct tinyci_deploy_request(Sealed<Wanted>);
+pub struct tinyci_deploy_request(Sealed<DeployRequestHandle>);
 
-handle!(tinyci_deploy_request, Wanted, "request");
+handle!(tinyci_deploy_request, DeployRequestHandle, "request");
 
 /// What is behind it.
 #[derive(Clone, Default)]
-pub struct Wanted {
+pub struct DeployRequestHandle {
     request: DeployRequest,
     /// Where the plan leads to that it carries out.
     planned: Option<String>,
 }
 
-impl Wanted {
+impl DeployRequestHandle {
     /// Where to: what the host says, else the plan, else where everybody deploys to.
     fn environment(&self, said: Option<&str>) -> Result<String, Failure> {
         match (&self.planned, said) {
@@ -67,7 +67,7 @@ fn environment_of(environment: CText<'_>) -> Result<&str, Failure> {
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_new() -> *mut tinyci_deploy_request {
-    guard::fresh(Wanted::default)
+    guard::fresh(DeployRequestHandle::default)
 }
 
 /// Names the commit to deploy.
@@ -194,7 +194,10 @@ pub extern "C" fn tinyci_deploy_request_set_plan(
     guard::set(request, err, |wanted| {
         let (environment, request) = DeployPlan::request_from_json(plan.required("plan")?)?;
         let by = wanted.request.by.take();
-        *wanted = Wanted { request: DeployRequest { by, ..request }, planned: Some(environment) };
+        *wanted = DeployRequestHandle {
+            request: DeployRequest { by, ..request },
+            planned: Some(environment),
+        };
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    ask::{Asked, Subject},
+    ask::{PendingRequest, Subject},
     guard,
     handle::{Handle, Sealed, handle},
     outcome::{number_of, number_of_deploy},
@@ -75,12 +75,12 @@ pub const TINYCI_STREAM_STDERR: i32 = 2;
 
 /// One thing that happened in a run, or that the run asks the host for. It belongs to its run and
 /// lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
-pub struct tinyci_event(Sealed<Happened>);
+pub struct tinyci_event(Sealed<EventHandle>);
 
-handle!(tinyci_event, Happened, "event");
+handle!(tinyci_event, EventHandle, "event");
 
 /// What is behind it. Texts are made when they are asked for.
-pub struct Happened {
+pub struct EventHandle {
     what: What,
     commit: OnceLock<Option<CString>>,
     job: OnceLock<Option<CString>>,
@@ -91,8 +91,15 @@ pub struct Happened {
 }
 
 enum What {
-    Event { event: Box<Event>, record: Option<Box<tinyci_record>> },
-    Request { sequence: u64, asked: Arc<Asked>, untaken: Mutex<Option<Box<tinyci_request>>> },
+    Event {
+        event: Box<Event>,
+        record: Option<Box<tinyci_record>>,
+    },
+    Request {
+        sequence: u64,
+        asked: Arc<PendingRequest>,
+        untaken: Mutex<Option<Box<tinyci_request>>>,
+    },
 }
 
 impl tinyci_event {
@@ -112,7 +119,7 @@ impl tinyci_event {
                 What::Request { sequence, asked, untaken: Mutex::new(Some(request)) }
             }
         };
-        tinyci_event::new(Happened {
+        tinyci_event::new(EventHandle {
             what,
             commit: OnceLock::new(),
             job: OnceLock::new(),
@@ -124,7 +131,7 @@ impl tinyci_event {
     }
 }
 
-impl Happened {
+impl EventHandle {
     fn event(&self) -> Option<&Event> {
         match &self.what {
             What::Event { event, .. } => Some(event),
@@ -274,7 +281,7 @@ fn made(cell: &OnceLock<Option<CString>>, text: impl FnOnce() -> Option<String>)
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_kind(event: Option<&tinyci_event>) -> i32 {
-    guard::peek(event, Happened::kind)
+    guard::peek(event, EventHandle::kind)
 }
 
 /// Its place among the events and requests of its run.
@@ -365,7 +372,7 @@ pub extern "C" fn tinyci_event_data(
     length: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
     let happened = event.and_then(|event| event.sealed().get().ok());
-    bytes_out(happened.and_then(Happened::data), length)
+    bytes_out(happened.and_then(EventHandle::data), length)
 }
 
 /// The stream that an OUTPUT came from.
@@ -392,7 +399,7 @@ pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> i32 {
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_outcome(event: Option<&tinyci_event>) -> i32 {
-    guard::peek(event, Happened::outcome)
+    guard::peek(event, EventHandle::outcome)
 }
 
 /// The record of a JOB_FINISHED.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ask::Asked, bell::Bell};
+use super::{ask::PendingRequest, notifier::Notifier};
 use crate::{Deployment, Error, Event, Record};
 
 /// How many events may wait. One of output holds 64 KiB at most.
@@ -21,7 +21,7 @@ pub(super) enum Item {
     /// With its number and the time among the events.
     Request {
         sequence: u64,
-        asked: Arc<Asked>,
+        asked: Arc<PendingRequest>,
     },
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Queue {
     filled: Condvar,
     /// Room for an event, or nobody pulls any more.
     drained: Condvar,
-    bell: Bell,
+    bell: Notifier,
 }
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ struct State {
 impl Queue {
     pub(super) fn new() -> Result<Self, Error> {
         let (filled, drained) = (Condvar::new(), Condvar::new());
-        Ok(Self { state: Mutex::default(), filled, drained, bell: Bell::new()? })
+        Ok(Self { state: Mutex::default(), filled, drained, bell: Notifier::new()? })
     }
 
     /// The descriptor that is readable whenever [`next`](Queue::next) would not wait.
@@ -90,7 +90,7 @@ impl Queue {
     }
 
     /// Adds a request. Where nobody pulls any more it stays unanswered.
-    pub(super) fn push_request(&self, asked: &Arc<Asked>) {
+    pub(super) fn push_request(&self, asked: &Arc<PendingRequest>) {
         let mut state = self.lock();
         if state.closed {
             return asked.leave();

@@ -17,12 +17,12 @@ use crate::{Exit, Record, StepRecord};
 
 /// What remains of one attempt at one commit. It belongs to the records, or to the event, that it
 /// was taken from, and lives as long as they do, with all pointers taken from it.
-pub struct tinyci_record(Sealed<Kept>);
+pub struct tinyci_record(Sealed<RecordHandle>);
 
-handle!(tinyci_record, Kept, "record");
+handle!(tinyci_record, RecordHandle, "record");
 
 /// What is behind it. JSON is made when it is asked for.
-pub struct Kept {
+pub struct RecordHandle {
     record: Record,
     commit: CString,
     branch: Option<CString>,
@@ -42,7 +42,7 @@ impl tinyci_record {
             name: c_text(step.name.as_str()),
             error: step.error.as_deref().map(c_text),
         };
-        tinyci_record::new(Kept {
+        tinyci_record::new(RecordHandle {
             commit: c_text(&record.commit.to_string()),
             branch: record.branch.as_ref().map(|branch| c_text_lossy(branch.as_bytes())),
             reason: record.reason.as_deref().map(c_text),
@@ -53,7 +53,7 @@ impl tinyci_record {
     }
 }
 
-impl Kept {
+impl RecordHandle {
     fn step(&self, index: usize) -> Option<(&StepRecord, &KeptStep)> {
         self.record.steps.get(index).zip(self.steps.get(index))
     }

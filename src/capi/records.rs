@@ -15,12 +15,12 @@ use super::{
 use crate::{Error, ErrorKind, Filter, Record, Selection, Target};
 
 /// A list of records. Owned by the host; its records live as long as it does.
-pub struct tinyci_records(Sealed<List>);
+pub struct tinyci_records(Sealed<RecordListHandle>);
 
-handle!(tinyci_records, List, "records");
+handle!(tinyci_records, RecordListHandle, "records");
 
 /// The records, and how many were given out.
-pub struct List {
+pub struct RecordListHandle {
     records: Vec<tinyci_record>,
     next: usize,
 }
@@ -28,7 +28,7 @@ pub struct List {
 impl tinyci_records {
     pub(super) fn of(records: Vec<Record>) -> Self {
         let records = records.into_iter().map(tinyci_record::of).collect();
-        tinyci_records::new(List { records, next: 0 })
+        tinyci_records::new(RecordListHandle { records, next: 0 })
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    ask::{Answer, Asked, Subject},
+    ask::{Answer, PendingRequest, Subject},
     error::{ErrorOut, Failure},
     event::{TINYCI_STREAM_STDERR, TINYCI_STREAM_STDOUT},
     guard,
@@ -47,7 +47,7 @@ handle!(tinyci_request, Request, "request");
 
 /// What is behind it. Texts are made when they are asked for.
 pub struct Request {
-    asked: Arc<Asked>,
+    asked: Arc<PendingRequest>,
     vars: Vars,
     name: OnceLock<CString>,
     commit: OnceLock<CString>,
@@ -68,7 +68,7 @@ struct Argument {
 }
 
 impl tinyci_request {
-    pub(super) fn of(asked: Arc<Asked>) -> Self {
+    pub(super) fn of(asked: Arc<PendingRequest>) -> Self {
         let count = match &asked.subject {
             Subject::Function { arguments, .. } => arguments.len(),
             _ => 0,

@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::{
+    callbacks::asking,
     cancel::tinyci_cancel,
     engine::{Opened, tinyci_engine},
     error::{ErrorOut, Failure},
     event::tinyci_event,
     guard::{self, Step, panicked},
     handle::{Handle, Sealed, handle, optional},
-    lent::asking,
     outcome::number_of_deploy,
     queue::{End, Found, Next, Queue},
     records::tinyci_records,

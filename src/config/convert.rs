@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
-use crate::{
+use crate::model::{
     error::{Error, ErrorKind, Position},
     pipeline::{DeployRules, Format, Phase, Pipeline, Step, StepName, Template, When},
 };

@@ -5,9 +5,11 @@ use super::{
     when::{globs, texts, unexpected},
 };
 use crate::{
-    error::Error,
-    glob::{Names, names_fault},
-    pipeline::{DeployRules, ENVIRONMENT_NAME, is_environment},
+    model::{
+        error::Error,
+        pipeline::{DeployRules, ENVIRONMENT_NAME, is_environment},
+    },
+    rules::glob::{Names, names_fault},
 };
 
 /// The rules in the body of `deploy`, whose keys are known to be keys of its.

@@ -12,7 +12,7 @@ use std::{
 use serde::de::{self, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
 
 use super::source::Source;
-use crate::{
+use crate::model::{
     error::{Error, Position},
     pipeline::Template,
 };

@@ -1,6 +1,6 @@
 //! The text of a config, and what stands where in it.
 
-use crate::error::{Error, ErrorKind, Position};
+use crate::model::error::{Error, ErrorKind, Position};
 
 /// More than this is not a config; every position may cost another reading of the text.
 const BYTES_MAX: usize = 256 * 1024;

@@ -13,13 +13,14 @@ use super::{
     when,
 };
 use crate::{
-    duration::parse_duration,
-    error::{Error, ErrorKind},
-    pipeline::{
-        DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
-        stays_below,
+    model::{
+        error::{Error, ErrorKind},
+        pipeline::{
+            DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning, When,
+            stays_below,
+        },
     },
-    suggestion::did_you_mean,
+    util::{duration::parse_duration, suggestion::did_you_mean},
 };
 
 /// The keys at the top, the verbose spellings of the ancestor last.

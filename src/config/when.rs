@@ -2,10 +2,9 @@
 
 use super::document::{Document, Node, Value};
 use crate::{
-    error::Error,
-    glob::{GlobFault, Names, PathGlobs, names_fault},
-    pipeline::When,
-    suggestion::did_you_mean,
+    model::{error::Error, pipeline::When},
+    rules::glob::{GlobFault, Names, PathGlobs, names_fault},
+    util::suggestion::did_you_mean,
 };
 
 /// Attempts beyond this are slips.

@@ -9,7 +9,7 @@ use gix_attributes::{
     search::{MetadataCollection, Outcome},
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind};
 
 /// git reads neither longer lines nor larger files of attributes.
 const LINE_BYTES_MAX: usize = 2048;

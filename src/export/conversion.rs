@@ -6,12 +6,12 @@
 use std::borrow::Cow;
 
 use crate::{
-    commit::TreeId,
     export::{
         attributes::{Assigned, State},
         encoding::{Encoding, is_utf8},
-        warning::Undone,
+        warning::ExportWarning,
     },
+    model::commit::TreeId,
     repo::{AutoCrlf, Conversions},
 };
 
@@ -36,23 +36,26 @@ pub(super) struct Conversion {
 
 impl Conversion {
     /// What these attributes and settings ask for, and what of it is not done.
-    pub(super) fn of(assigned: Option<&Assigned>, settings: &Conversions) -> (Self, Vec<Undone>) {
+    pub(super) fn of(
+        assigned: Option<&Assigned>,
+        settings: &Conversions,
+    ) -> (Self, Vec<ExportWarning>) {
         let Some(assigned) = assigned else {
             let line_ends = LineEnds::unassigned(settings);
             return (Self { line_ends, ident: false, encoding: None }, Vec::new());
         };
         let mut undone = Vec::new();
         if let State::Value(driver) = &assigned.filter {
-            undone.push(Undone::Filter(driver.clone()));
+            undone.push(ExportWarning::Filter(driver.clone()));
         }
         let encoding = match &assigned.encoding {
             State::Value(name) if name.is_empty() || is_utf8(name) => None,
             State::Value(name) => Encoding::named(name).or_else(|| {
-                undone.push(Undone::Encoding(name.clone()));
+                undone.push(ExportWarning::Encoding(name.clone()));
                 None
             }),
             State::Set | State::Unset => {
-                undone.push(Undone::NoEncoding);
+                undone.push(ExportWarning::NoEncoding);
                 None
             }
             State::Unspecified => None,
@@ -130,9 +133,9 @@ impl LineEnds {
     fn wants_crlf(self, contents: &[u8]) -> bool {
         match self {
             Self::Keep => false,
-            Self::Crlf => Census::of(contents).lone_lf > 0,
+            Self::Crlf => TextStats::of(contents).lone_lf > 0,
             Self::CrlfIfText => {
-                let census = Census::of(contents);
+                let census = TextStats::of(contents);
                 census.lone_lf > 0 && census.crlf == 0 && !census.is_binary()
             }
         }
@@ -141,7 +144,7 @@ impl LineEnds {
 
 /// What git counts to tell text from anything else.
 #[derive(Debug, Default)]
-struct Census {
+struct TextStats {
     nul: usize,
     lone_cr: usize,
     lone_lf: usize,
@@ -150,7 +153,7 @@ struct Census {
     unprintable: usize,
 }
 
-impl Census {
+impl TextStats {
     fn of(contents: &[u8]) -> Self {
         let mut census = Self::default();
         let mut bytes = contents.iter().copied().peekable();

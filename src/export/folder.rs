@@ -18,8 +18,8 @@ use rustix::{
 };
 
 use crate::{
-    error::{Error, ErrorKind},
-    sharing::Sharing,
+    model::error::{Error, ErrorKind},
+    util::sharing::Sharing,
     workspace::remove,
 };
 

@@ -8,11 +8,10 @@ use std::cell::OnceCell;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::{
-    commit::CommitId,
-    error::Error,
     export::encoding::is_utf8,
-    hex,
+    model::{commit::CommitId, error::Error},
     repo::{CommitText, Decoration, Repo},
+    util::hex,
 };
 
 /// Fills in placeholders for one commit.

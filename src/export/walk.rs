@@ -9,18 +9,20 @@ use std::{
     vec,
 };
 
+use super::checkout::{ExportOptions, Exported};
 use crate::{
-    cancel::CancelView,
-    commit::{CommitId, TreeId},
-    error::{Error, ErrorKind},
     export::{
-        ExportOptions, Exported,
         attributes::{Assigned, Attributes, State},
         conversion::Conversion,
         entry::{Kind, judge},
         folder::{Folder, Identity},
         placeholder::Placeholders,
-        warning::{Undone, Warnings, show},
+        warning::{ExportWarning, Warnings, show},
+    },
+    model::{
+        cancel::CancelView,
+        commit::{CommitId, TreeId},
+        error::{Error, ErrorKind},
     },
     repo::{Conversions, Objects, Repo, TreeEntry},
 };
@@ -243,7 +245,7 @@ impl<'a> Walk<'a> {
         if !self.is_as_committed(conversion, fills, contents.len() as u64) {
             let (converted, is_encoded) = conversion.apply(blob.bytes(), id);
             if !is_encoded {
-                self.warnings.add(&self.path, Undone::Unencodable);
+                self.warnings.add(&self.path, ExportWarning::Unencodable);
             }
             contents = converted;
         }
@@ -254,7 +256,8 @@ impl<'a> Walk<'a> {
             };
             let placeholders = self.placeholders.insert(placeholders);
             let (warnings, path) = (&mut self.warnings, &self.path);
-            let unlisted = |text: &[u8]| warnings.add(path, Undone::Placeholder(text.to_vec()));
+            let unlisted =
+                |text: &[u8]| warnings.add(path, ExportWarning::Placeholder(text.to_vec()));
             contents = placeholders.fill(&contents, unlisted)?.into();
         }
         self.write(file, &contents)?;

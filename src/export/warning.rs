@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 /// Something that is left undone. Equal ones are reported once for an export.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Undone {
+pub(super) enum ExportWarning {
     /// An external filter: the driver's name.
     Filter(Vec<u8>),
     /// `working-tree-encoding` without a name.
@@ -17,7 +17,7 @@ pub(super) enum Undone {
     Placeholder(Vec<u8>),
 }
 
-impl fmt::Display for Undone {
+impl fmt::Display for ExportWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Filter(driver) => {
@@ -48,13 +48,13 @@ impl fmt::Display for Undone {
 /// The warnings of one export.
 #[derive(Debug, Default)]
 pub(super) struct Warnings {
-    seen: BTreeSet<Undone>,
+    seen: BTreeSet<ExportWarning>,
     texts: Vec<String>,
 }
 
 impl Warnings {
     /// Reports what is undone for the file at this path, unless another file had the same.
-    pub(super) fn add(&mut self, path: &[u8], undone: Undone) {
+    pub(super) fn add(&mut self, path: &[u8], undone: ExportWarning) {
         if !self.seen.contains(&undone) {
             self.texts.push(format!("`{}`: {undone}", show(path)));
             self.seen.insert(undone);
@@ -86,7 +86,7 @@ mod tests {
     fn equal_ones_are_said_once() {
         let mut warnings = Warnings::default();
         for (path, driver) in [("a\nb", "lfs"), ("c", "lfs"), ("d", "crypt")] {
-            warnings.add(path.as_bytes(), Undone::Filter(driver.into()));
+            warnings.add(path.as_bytes(), ExportWarning::Filter(driver.into()));
         }
         let texts = warnings.into_texts();
         assert_eq!(texts.len(), 2);

@@ -13,9 +13,9 @@ use std::{
 };
 
 use crate::{
-    error::{Error, ErrorKind},
     install::block::{block, is_ancestor, is_own_script, own_script, with_block, without_block},
-    sharing::Sharing,
+    model::error::{Error, ErrorKind},
+    util::sharing::Sharing,
 };
 
 /// Where the ancestor's hook is kept for an uninstall.
@@ -94,7 +94,7 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
         }
         Some(hook) => hook.add(&path, &block)?,
     };
-    let notes = retire_ancestor(hooks_dir)?.into_iter().collect();
+    let notes = replace_gem_hook(hooks_dir)?.into_iter().collect();
     Ok(InstalledHook { path, change, notes })
 }
 
@@ -236,7 +236,7 @@ fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), 
 }
 
 /// Moves the ancestor's `post-update` out of the way, if it is exactly that.
-fn retire_ancestor(hooks_dir: &Path) -> Result<Option<String>, Error> {
+fn replace_gem_hook(hooks_dir: &Path) -> Result<Option<String>, Error> {
     let (path, kept) = (hooks_dir.join("post-update"), hooks_dir.join(ANCESTOR_KEPT));
     let Some(Hook::Script { text, .. }) = Hook::read(&path)? else { return Ok(None) };
     let room = match Hook::read(&kept)? {

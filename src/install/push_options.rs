@@ -5,7 +5,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use crate::{error::Error, repo::Repo};
+use crate::{model::error::Error, repo::Repo};
 
 const KEY: &str = "receive.advertisePushOptions";
 const ON: &str = "true";

@@ -6,7 +6,7 @@
 use std::{fs, io, path::PathBuf};
 
 use crate::{
-    error::Error,
+    model::error::Error,
     repo::{Repo, TakingRefspec},
 };
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{error::Error, repo::Repo, wire};
+use crate::{model::error::Error, repo::Repo, wire};
 
 /// What [`Engine::setup_remote`](crate::Engine::setup_remote) changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

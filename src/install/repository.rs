@@ -6,7 +6,7 @@ use super::{
     hooks::{self, Change, HookOptions},
     push_options, refspecs,
 };
-use crate::{error::Error, repo::Repo};
+use crate::{model::error::Error, repo::Repo};
 
 /// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
 const SERVER_REFS: [&str; 4] = [

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::helper::ask;
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// The number of the account of this name; none where there is no such account.
 ///

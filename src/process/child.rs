@@ -11,7 +11,7 @@ use rustix::{
     process::{Pid, WaitId, WaitIdOptions, waitid},
 };
 
-use crate::{outcome::Exit, process::group::Group};
+use crate::{model::outcome::Exit, process::group::Group};
 
 /// How often it is looked at where the kernel can't tell of its end.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -1,7 +1,7 @@
 //! One command from its start to its end.
 //!
 //! Two threads serve it. The caller's carries output to a sink that may block for as long as it
-//! likes; another one, the [`Watch`], looks at the deadline and the cancel meanwhile. The process
+//! likes; another one, the [`Watchdog`], looks at the deadline and the cancel meanwhile. The process
 //! stays unreaped until neither can signal it any more: until then its number is nobody else's.
 
 use std::{
@@ -13,15 +13,17 @@ use std::{
 };
 
 use crate::{
-    cancel::CancelView,
-    error::{Error, ErrorKind},
-    executor::{Command, Output, OutputMode},
-    outcome::Exit,
+    model::{
+        cancel::CancelView,
+        error::{Error, ErrorKind},
+        executor::{Command, Output, OutputMode},
+        outcome::Exit,
+    },
     process::{
         guard::Guard,
         pipe::Pipes,
         program::{self, Start},
-        watch::Watch,
+        watch::Watchdog,
     },
 };
 
@@ -75,7 +77,7 @@ pub(crate) fn run(
             return Ok(Exit::Code(status));
         }
     };
-    let watch = Watch {
+    let watch = Watchdog {
         child: &child,
         deadline: command.deadline,
         cancel,
@@ -112,7 +114,7 @@ fn remark(line: impl Into<Vec<u8>>, mode: OutputMode) -> Output {
 
 /// Carries output and keeps watch, both until the command is over.
 fn attend(
-    watch: &Watch<'_>,
+    watch: &Watchdog<'_>,
     pipes: Pipes,
     mode: OutputMode,
     output: &mut dyn FnMut(Output),
@@ -143,7 +145,7 @@ fn attend(
 /// Carries output; where the sink panics or a pipe breaks, has the command ended at once. Whether
 /// somebody holds the pipes even now.
 fn carry(
-    watch: &Watch<'_>,
+    watch: &Watchdog<'_>,
     pipes: Pipes,
     over: &PipeReader,
     output: &mut dyn FnMut(Output),
@@ -180,8 +182,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        cancel::CancelToken,
-        executor::{Program, Stream},
+        model::{
+            cancel::CancelToken,
+            executor::{Program, Stream},
+        },
         process::{
             pipe::QUIET,
             testing::{is_alive, wait_until},

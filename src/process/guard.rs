@@ -26,7 +26,7 @@ use rustix::{
 };
 
 use crate::{
-    error::{Error, ErrorKind},
+    model::error::{Error, ErrorKind},
     process::{
         child::{Child, State},
         group::Group,
@@ -42,11 +42,11 @@ pub(super) const VARIABLE: &str = "TINYCI_GUARD";
 
 /// The guard of one run, shared by its workers. It costs nothing until the first command.
 pub(crate) struct Guard {
-    state: Mutex<Guarded>,
+    state: Mutex<GuardState>,
 }
 
 /// What has to be ended, and who would do it.
-struct Guarded {
+struct GuardState {
     lock: Option<File>,
     /// The marks of commands that are about to start, and how many there have been.
     begun: BTreeSet<String>,
@@ -56,7 +56,7 @@ struct Guarded {
 }
 
 /// A command that is about to start. Dropped without [`add`](Begun::add), it did not.
-pub(super) struct Begun<'a> {
+pub(super) struct PendingCommand<'a> {
     guard: &'a Guard,
     mark: String,
 }
@@ -66,7 +66,7 @@ impl Guard {
     /// file ([`File::try_clone`]), not the file opened anew.
     pub(crate) fn new(lock: Option<File>) -> Self {
         let (begun, groups) = (BTreeSet::new(), BTreeSet::new());
-        Self { state: Mutex::new(Guarded { lock, begun, count: 0, groups, shell: None }) }
+        Self { state: Mutex::new(GuardState { lock, begun, count: 0, groups, shell: None }) }
     }
 
     /// Announces a command, whose environment is to hold the mark of what this returns.
@@ -74,7 +74,7 @@ impl Guard {
     /// # Errors
     ///
     /// [`Spawn`](ErrorKind::Spawn): what can't be guarded is not started.
-    pub(super) fn begin(&self) -> Result<Begun<'_>, Error> {
+    pub(super) fn begin(&self) -> Result<PendingCommand<'_>, Error> {
         let mut state = self.state();
         state.count += 1;
         let mark = mark(state.count);
@@ -82,7 +82,7 @@ impl Guard {
         let told = state.tell(&begin_line(&mark));
         drop(state);
         // Made first, so that it is forgotten where the shell could not be told.
-        let begun = Begun { guard: self, mark };
+        let begun = PendingCommand { guard: self, mark };
         told.map(|()| begun)
     }
 
@@ -102,12 +102,12 @@ impl Guard {
         state.lock = None;
     }
 
-    fn state(&self) -> MutexGuard<'_, Guarded> {
+    fn state(&self) -> MutexGuard<'_, GuardState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Begun<'_> {
+impl PendingCommand<'_> {
     /// The value of [`VARIABLE`] for the command.
     pub(super) fn mark(&self) -> &str {
         &self.mark
@@ -126,7 +126,7 @@ impl Begun<'_> {
     }
 }
 
-impl Drop for Begun<'_> {
+impl Drop for PendingCommand<'_> {
     fn drop(&mut self) {
         let mut state = self.guard.state();
         if state.begun.remove(&self.mark) {
@@ -136,7 +136,7 @@ impl Drop for Begun<'_> {
     }
 }
 
-impl Guarded {
+impl GuardState {
     /// Tells the shell; one that can't be told any more is replaced by one that knows all.
     fn tell(&mut self, line: &str) -> Result<(), Error> {
         match self.shell.as_ref().map(|shell| shell.tell(line)) {
@@ -239,10 +239,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        cancel::{CancelToken, CancelView},
-        executor::{Command, Program},
+        model::{
+            cancel::{CancelToken, CancelView},
+            executor::{Command, Program},
+        },
         process::{
-            Context, program, run,
+            command::{Context, run},
+            program,
             testing::{is_alive, wait_until},
         },
     };
@@ -349,7 +352,7 @@ mod tests {
     #[test]
     fn no_mark_begins_another() {
         let guard = Guard::new(None);
-        let begun: Vec<Begun<'_>> = (0..12).map(|_| guard.begin().unwrap()).collect();
+        let begun: Vec<PendingCommand<'_>> = (0..12).map(|_| guard.begin().unwrap()).collect();
         for (at, one) in begun.iter().enumerate() {
             let others = begun.iter().enumerate().filter(|(other, _)| *other != at);
             others.for_each(|(_, other)| assert!(!other.mark().starts_with(one.mark())));

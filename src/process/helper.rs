@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::program::{find, search_path};
-use crate::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind};
 
 /// What such a program said.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::{
     io::{self, Seek, Write},
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind};
 
 /// Where a file without a name stands that memory does not hold. Not what `TMPDIR` says: no thread
 /// of ours reads the environment.

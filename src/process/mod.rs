@@ -1,4 +1,4 @@
-//! Child processes: the only room that starts them. Build commands, and the few programs of the
+//! Child processes: the only module that starts them. Build commands, and the few programs of the
 //! machine that tinyci itself asks something.
 //!
 //! | file | holds |
@@ -15,6 +15,8 @@
 //! | `helper` | a program that tinyci asks: git, ssh-keygen, id |
 //! | `account` | the accounts of this machine, by name and by number |
 //! | `reaper` | whether the host lets exit statuses be known at all, for C |
+//! | `testing` | what several tests need |
+//! | `local_executor` | [`LocalExecutor`](local_executor::LocalExecutor): commands on this machine |
 //!
 //! What is not here: no `fork` and no code between fork and exec (children start through
 //! `posix_spawn`, whose price does not grow with the host), no signal handlers, no waiting for
@@ -28,6 +30,7 @@ mod group;
 mod guard;
 mod helper;
 mod input;
+pub(crate) mod local_executor;
 mod pipe;
 mod program;
 #[cfg(feature = "capi")]
@@ -38,7 +41,7 @@ mod testing;
 mod watch;
 
 #[cfg(feature = "capi")]
-pub(crate) use self::reaper::statuses_are_thrown_away;
+pub(crate) use self::reaper::sigchld_is_ignored;
 pub(crate) use self::{
     account::{name_of as account_name, number_of as account_number, own_number as own_account},
     command::{Context, run},

@@ -12,7 +12,7 @@ use rustix::{
     io::{Errno, ioctl_fionread},
 };
 
-use crate::{
+use crate::model::{
     error::{Error, ErrorKind},
     executor::{Output, OutputMode, Stream},
 };

@@ -14,8 +14,10 @@ use rustix::{
 };
 
 use crate::{
-    error::{Error, ErrorKind},
-    executor::{Command, Program},
+    model::{
+        error::{Error, ErrorKind},
+        executor::{Command, Program},
+    },
     process::{child::Child, guard, input, pipe::Pipes, spawn::Launch},
 };
 

@@ -2,7 +2,7 @@
 
 /// Whether the kernel throws them away: SIGCHLD is ignored, or asked not to make zombies. Then no
 /// command's end could ever be known.
-pub(crate) fn statuses_are_thrown_away() -> bool {
+pub(crate) fn sigchld_is_ignored() -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: nothing is set, and the place that is written to is large enough.
     let asked = unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), action.as_mut_ptr()) };

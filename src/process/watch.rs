@@ -10,9 +10,11 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    cancel::CancelView,
-    error::{Error, ErrorKind},
-    outcome::Exit,
+    model::{
+        cancel::CancelView,
+        error::{Error, ErrorKind},
+        outcome::Exit,
+    },
     process::child::{Child, State},
 };
 
@@ -31,7 +33,7 @@ const LEFT_BEHIND_MAX: usize = 64;
 const GROWTH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What is watched, and for what.
-pub(super) struct Watch<'a> {
+pub(super) struct Watchdog<'a> {
     pub(super) child: &'a Child,
     pub(super) deadline: Option<Instant>,
     pub(super) cancel: &'a CancelView,
@@ -41,7 +43,7 @@ pub(super) struct Watch<'a> {
     pub(super) abandoned: AtomicBool,
 }
 
-impl Watch<'_> {
+impl Watchdog<'_> {
     /// Has the command killed: there is nobody left to run it for.
     pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::SeqCst);
@@ -99,7 +101,7 @@ impl Watch<'_> {
     /// Asks the whole group to end, and gives it its grace. That the leader dies of it is not
     /// enough: a shell does at once, while the program that it waited for still cleans up.
     fn terminate(&self) {
-        if self.is_hurried() {
+        if self.is_kill_requested() {
             return;
         }
         let group = self.child.group();
@@ -107,7 +109,7 @@ impl Watch<'_> {
         // A stopped process hears of it only when it goes on.
         group.signal(Signal::CONT);
         let begun = Instant::now();
-        while !self.is_hurried() && begun.elapsed() < self.grace && !self.is_gone() {
+        while !self.is_kill_requested() && begun.elapsed() < self.grace && !self.is_gone() {
             self.pause();
         }
     }
@@ -124,7 +126,7 @@ impl Watch<'_> {
         }
     }
 
-    fn is_hurried(&self) -> bool {
+    fn is_kill_requested(&self) -> bool {
         self.cancel.is_killed() || self.abandoned.load(Ordering::SeqCst)
     }
 

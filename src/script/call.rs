@@ -10,7 +10,7 @@ use super::{
     session::{Session, Thrown, throw},
     types::Type,
 };
-use crate::{duration::parse_duration, suggestion::did_you_mean};
+use crate::util::{duration::parse_duration, suggestion::did_you_mean};
 
 /// One call of a function of ours.
 pub(super) struct Call<'a> {

@@ -12,7 +12,7 @@ use super::{
     types::Type,
     untrusted,
 };
-use crate::{
+use crate::model::{
     executor::Program,
     outcome::Exit,
     step::{CommandEnd, FailedCommand, OutputUse, Shown, StepCommand, command_failure},

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rhai::{ASTFlags, ASTNode, Expr, Position, Stmt};
 
 use super::{check::each_node, imports::Unit, load::Script, registry::CONSTANTS};
-use crate::{check_report::Severity, suggestion::did_you_mean};
+use crate::{model::check_report::Severity, util::suggestion::did_you_mean};
 
 /// The constants that are read from a script before anything runs.
 fn known() -> [&'static str; 4] {

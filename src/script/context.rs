@@ -7,9 +7,11 @@ use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
 use super::session::{Session, Stop, Thrown, throw};
 use crate::{
-    error::Error,
-    glob::{Names, PathGlobs, names_fault, text_matches_list},
-    step::{Changes, FailureFacts},
+    model::{
+        error::Error,
+        step::{Changes, FailureFacts},
+    },
+    rules::glob::{Names, PathGlobs, names_fault, text_matches_list},
 };
 
 /// What scripts call `ctx`. Clones share everything.

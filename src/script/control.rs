@@ -13,7 +13,7 @@ use super::{
     registry::RETRY_OPTIONS,
     session::{Frame, Stop, Thrown},
 };
-use crate::{
+use crate::model::{
     record::LeftOutBy,
     step::{ApprovalAnswer, Denied, StepCommand},
 };

@@ -20,7 +20,7 @@ use super::{
     imports::{Unit, place},
     load::{Script, declared_at},
 };
-use crate::{
+use crate::model::{
     error::Position,
     test_report::{Coverage, FileCoverage, MissedLines},
 };

@@ -15,7 +15,7 @@ use std::{
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::{failure::Failure, report::Trace};
-use crate::{error::Error, outcome::Outcome, record::LeftOutBy};
+use crate::model::{error::Error, outcome::Outcome, record::LeftOutBy};
 
 pub(super) type Thrown = Box<EvalAltResult>;
 

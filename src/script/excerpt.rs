@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::source::Source;
-use crate::error::{Error, ErrorKind, Position};
+use crate::model::error::{Error, ErrorKind, Position};
 
 /// The most characters of a line that are shown, so that a minified script floods no log.
 const LINE_CHARACTERS_MAX: usize = 160;

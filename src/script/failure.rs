@@ -8,7 +8,7 @@ use super::{
     load::Script,
     report::{self, Trace},
 };
-use crate::{
+use crate::model::{
     outcome::{Exit, Outcome},
     step::{Failed, FailedCommand},
 };

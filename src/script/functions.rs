@@ -18,7 +18,7 @@ use super::{
     session::{Session, Thrown, throw},
     steps, texts, unknown, with,
 };
-use crate::{
+use crate::model::{
     error::{Error, ErrorKind},
     function::{Effect, HostFunction, Value},
 };
@@ -268,7 +268,7 @@ fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let known = call.session.script.as_ref().map(|script| &script.secrets);
     let known: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
     if !known.contains(&name.as_str()) {
-        let hint = crate::suggestion::did_you_mean(&name, known);
+        let hint = crate::util::suggestion::did_you_mean(&name, known);
         let message = format!(
             "the secret `{name}` is not named at the top: `const SECRETS = [\"{name}\"];`{hint}"
         );

@@ -16,7 +16,7 @@ use rhai::{
 };
 
 use super::{excerpt, limits::MODULES_MAX, lists::bare, source::Source};
-use crate::error::{Error, Position};
+use crate::model::error::{Error, Position};
 
 /// The files of a commit.
 pub(crate) trait Tree {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{imports::Tree, load::Script};
-use crate::{error::Error, function::HostFunction};
+use crate::model::{error::Error, function::HostFunction};
 
 /// The script that an engine parsed last: most commits have the files of the one before, and to parse
 /// a long script takes longer than all else that tinyci does for a commit.

@@ -14,7 +14,7 @@ use rhai::{
 };
 
 use super::{append, errors, lists, nesting};
-use crate::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind};
 
 /// Steps of one call from outside; the wall clock bounds what callbacks add.
 pub(super) const OPERATIONS_MAX: u64 = 5_000_000;
@@ -100,7 +100,7 @@ const PROBES: [Probe; 5] = [
 
 /// Makes sure that the rhai this program was built with keeps its limits.
 ///
-/// `no_module`, `only_i32` and `no_float` do not get here: with them this room does not compile.
+/// `no_module`, `only_i32` and `no_float` do not get here: with them this module does not compile.
 pub(crate) fn probe() -> Result<(), Error> {
     let mut engine = engine();
     // With the feature `unchecked` no limit ends the loop; this does.

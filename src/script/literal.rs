@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Dynamic, Expr};
 
-use crate::function::Value;
+use crate::model::function::Value;
 
 /// The value of an expression that is a literal; none for anything that has to be computed.
 pub(super) fn literal(expression: &Expr) -> Option<Value> {

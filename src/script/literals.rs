@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, ops::Range, sync::OnceLock};
 use rhai::{ASTNode, Dynamic, Expr};
 
 use super::{imports::Unit, needles::Needles};
-use crate::interpolate::is_safe_byte;
+use crate::rules::interpolate::is_safe_byte;
 
 /// The literals of a script.
 #[derive(Debug)]
@@ -147,12 +147,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::script::{Script, Tree, TreeFile};
+    use crate::script::{
+        imports::{Tree, TreeFile},
+        load::Script,
+    };
 
     struct Empty;
 
     impl Tree for Empty {
-        fn entry(&self, _: &str) -> Result<TreeFile, crate::error::Error> {
+        fn entry(&self, _: &str) -> Result<TreeFile, crate::model::error::Error> {
             Ok(TreeFile::Absent)
         }
     }

@@ -18,22 +18,23 @@ use super::{
     limits,
     literal::literal,
     literals::Literals,
-    lookups::{LOOKUPS_MAX, Lookups, TOO_MANY},
     message,
+    parse_cost::{LOOKUPS_MAX, Lookups, TOO_MANY},
     registry::{self, DEPLOY_KEYS, WHEN_KEYS},
     source::Source,
 };
 use crate::{
-    check_report::Severity,
-    duration::parse_duration,
-    error::{Error, Position},
-    function::{HostFunction, Value},
-    glob::{Names, names_fault},
-    pipeline::{
-        DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, When,
-        is_environment,
+    model::{
+        check_report::Severity,
+        error::{Error, Position},
+        function::{HostFunction, Value},
+        pipeline::{
+            DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, When,
+            is_environment,
+        },
     },
-    suggestion::did_you_mean,
+    rules::glob::{Names, names_fault},
+    util::{duration::parse_duration, suggestion::did_you_mean},
 };
 
 /// How long a phase of a script may take where nothing is said.
@@ -119,7 +120,7 @@ impl Script {
         let lookups = Lookups::limit(&mut engine, LOOKUPS_MAX);
         let parse = |source: Source| {
             let unit = parse(&engine, &lookups, source)?;
-            judge_top(&unit)?;
+            check_top_level(&unit)?;
             judge_names(&unit, functions)?;
             Ok(unit)
         };
@@ -279,7 +280,7 @@ fn parse(engine: &Engine, lookups: &Lookups, source: Source) -> Result<Unit, Err
 }
 
 /// The top holds nothing that does something: it is run again for every phase.
-fn judge_top(unit: &Unit) -> Result<(), Error> {
+fn check_top_level(unit: &Unit) -> Result<(), Error> {
     for statement in unit.ast.statements() {
         let fault = match statement {
             Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => None,

@@ -3,7 +3,7 @@
 use rhai::{LexError, ParseErrorType};
 
 use super::registry;
-use crate::suggestion::did_you_mean;
+use crate::util::suggestion::did_you_mean;
 
 /// What is wrong with a script that cannot be parsed. `word` is what stands at the place.
 pub(super) fn parse_message(error: &ParseErrorType, word: &str) -> String {

@@ -1,4 +1,4 @@
-//! Scripts: the only room that knows rhai. No type of rhai leaves it.
+//! Scripts: the only module that knows rhai. No type of rhai leaves it.
 //!
 //! | file | holds |
 //! |---|---|
@@ -36,10 +36,14 @@
 //! | `definitions` | the reference |
 //! | `testing` | files of tests beside a script |
 //! | `coverage` | where scripts went |
-//! | `limits`, `lookups`, `nesting` | what all of it may cost |
+//! | `limits`, `parse_cost`, `nesting` | what all of it may cost |
+//! | `entry` | the call of a phase as a program |
+//! | `unknown` | outputs that a plan does not know |
+//! | `texts` | `matches` and `join` |
+//! | `steps` | how many steps a phase may take |
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
-//! a [`Host`](crate::step::Host), both given by the caller.
+//! a [`Host`](crate::model::step::Host), both given by the caller.
 
 mod append;
 mod call;
@@ -64,11 +68,11 @@ mod lists;
 mod literal;
 mod literals;
 mod load;
-mod lookups;
 mod message;
 mod needles;
 mod nesting;
 mod parallel;
+pub(in crate::script) mod parse_cost;
 mod registry;
 mod report;
 mod run;
@@ -95,7 +99,7 @@ pub(crate) use self::{
     limits::probe,
     load::Script,
     run::{PhaseCall, PhaseEnd, run},
-    tags::{ExpressionJudge, interpolate_template},
+    tags::{ExpressionValidator, interpolate_template},
     testing::{StepRunner, Suite, TestEnd, TestJob, TestSteps},
 };
 

@@ -23,7 +23,7 @@ use super::{
     failure::{Failure, Failures},
     session::{Frame, Stop, Thrown, throw},
 };
-use crate::step::DryStage;
+use crate::model::step::DryStage;
 
 /// How many tasks of a phase run on threads of their own, those of tasks included. Where all
 /// are taken, tasks run one after the other.
@@ -138,7 +138,7 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     // Where nothing is done nothing is gained by doing it at once, and one after the other what is
     // written down is always the same.
     let max = if call.session.host.dry().is_some() { 0 } else { THREADS_MAX };
-    let threads = call.session.take_threads(tasks.len(), max);
+    let threads = call.session.acquire_threads(tasks.len(), max);
     let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
     thread::scope(|scope| {
         for context in &contexts {
@@ -149,7 +149,7 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
             }
         }
     });
-    call.session.give_threads(threads);
+    call.session.release_threads(threads);
     // What is left where no thread was free, or none could be started.
     work(&call.context);
     clock.end();

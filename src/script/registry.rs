@@ -8,7 +8,7 @@
 use std::ops::RangeInclusive;
 
 use super::types::Type;
-use crate::{function::Effect, pipeline::StepName};
+use crate::model::{function::Effect, pipeline::StepName};
 
 /// One function of the script API.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,11 @@ use super::{
     excerpt::excerpt, failure::Failures, imports::place, load::Script, message, registry, steps,
 };
 use crate::{
-    error::{Error, ErrorKind, Position},
-    step::Host,
-    suggestion::did_you_mean,
+    model::{
+        error::{Error, ErrorKind, Position},
+        step::Host,
+    },
+    util::suggestion::did_you_mean,
 };
 
 /// Where an error is, and how the script got there.

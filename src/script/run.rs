@@ -15,12 +15,14 @@ use super::{
     unknown,
 };
 use crate::{
-    error::{Error, ErrorKind},
-    function::HostFunction,
-    interpolate::Vars,
-    outcome::Outcome,
-    record::LeftOutBy,
-    step::{Facts, Failed, Host},
+    model::{
+        error::{Error, ErrorKind},
+        function::HostFunction,
+        outcome::Outcome,
+        record::LeftOutBy,
+        step::{Facts, Failed, Host},
+    },
+    rules::interpolate::Vars,
 };
 
 /// A phase to be run.

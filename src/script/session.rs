@@ -25,12 +25,14 @@ use super::{
     with::Settings,
 };
 use crate::{
-    answer::panic_text,
-    error::{Error, ErrorKind},
-    function::Effect,
-    interpolate::{Vars, is_safe},
-    record::LeftOutBy,
-    step::{Denied, Facts, Host, RequestLimits},
+    model::{
+        answer::panic_text,
+        error::{Error, ErrorKind},
+        function::Effect,
+        record::LeftOutBy,
+        step::{Denied, Facts, Host, RequestLimits},
+    },
+    rules::interpolate::{Vars, is_safe},
 };
 
 /// How often the engine's own steps look at the clock and at the cancel.
@@ -316,15 +318,15 @@ impl Session {
     }
 
     /// Takes as many threads for tasks as are free, of so many that the phase may have; they
-    /// are given back by [`give_threads`](Self::give_threads).
-    pub(super) fn take_threads(&self, wanted: usize, max: usize) -> usize {
+    /// are given back by [`release_threads`](Self::give_threads).
+    pub(super) fn acquire_threads(&self, wanted: usize, max: usize) -> usize {
         let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let threads = wanted.min(max.saturating_sub(*taken));
         *taken += threads;
         threads
     }
 
-    pub(super) fn give_threads(&self, threads: usize) {
+    pub(super) fn release_threads(&self, threads: usize) {
         let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         *taken = taken.saturating_sub(threads);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind, Position};
+use crate::model::error::{Error, ErrorKind, Position};
 
 /// More than this is not a script; it also bounds what parsing one may cost.
 const BYTES_MAX: usize = 256 * 1024;

@@ -22,11 +22,13 @@ use super::{
     untrusted::Parts,
 };
 use crate::{
-    error::{Error, Position},
-    function::{Effect, HostFunction},
-    interpolate::{OF_DEPLOY, Vars, interpolate_expressions},
-    pipeline::Template,
-    step::{Facts, Host},
+    model::{
+        error::{Error, Position},
+        function::{Effect, HostFunction},
+        pipeline::Template,
+        step::{Facts, Host},
+    },
+    rules::interpolate::{OF_DEPLOY, Vars, interpolate_expressions},
 };
 
 /// Stands for `<%`.
@@ -191,12 +193,12 @@ fn not_one(expression: &str, why: &str) -> String {
 }
 
 /// Finds what is wrong with the expressions in tags before there is anything to evaluate them for.
-pub(crate) struct ExpressionJudge<'a> {
+pub(crate) struct ExpressionValidator<'a> {
     parser: Engine,
     functions: &'a [HostFunction],
 }
 
-impl<'a> ExpressionJudge<'a> {
+impl<'a> ExpressionValidator<'a> {
     /// `functions` are those of the embedding program, which expressions may call.
     pub(crate) fn new(functions: &'a [HostFunction]) -> Self {
         Self { parser: parser(functions), functions }

@@ -10,14 +10,16 @@ use std::{
 
 use super::*;
 use crate::{
-    error::{Error, ErrorKind},
-    function::{HostFunction, Value},
-    interpolate::Vars,
-    outcome::{Exit, Outcome},
-    step::{
-        ApprovalAnswer, Changes, CommandEnd, Denied, Facts, Host, RequestLimits, StepCommand,
-        whole_program,
+    model::{
+        error::{Error, ErrorKind},
+        function::{HostFunction, Value},
+        outcome::{Exit, Outcome},
+        step::{
+            ApprovalAnswer, Changes, CommandEnd, Denied, Facts, Host, RequestLimits, StepCommand,
+            whole_program,
+        },
     },
+    rules::interpolate::Vars,
 };
 
 /// A tree without files.
@@ -212,10 +214,10 @@ fn nested_branches_share_the_threads_of_their_phase() {
     assert_eq!(end.outcome, Outcome::Success, "{:?}", end.error.map(|error| error.report()));
     assert_eq!(host.commands.lock().unwrap().len(), 12 * 12 * 12);
     let session = session::Session::new(host, None, Facts::default(), Vars::new(), None);
-    let taken = [12, 40, 5].map(|wanted| session.take_threads(wanted, 32));
+    let taken = [12, 40, 5].map(|wanted| session.acquire_threads(wanted, 32));
     assert_eq!(taken, [12, 20, 0]);
-    session.give_threads(20);
-    assert_eq!(session.take_threads(30, 32), 20);
+    session.release_threads(20);
+    assert_eq!(session.acquire_threads(30, 32), 20);
 }
 
 #[test]

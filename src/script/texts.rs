@@ -9,7 +9,7 @@ use super::{
     secret,
     session::{Thrown, throw},
 };
-use crate::glob::{PathGlobs, path_of_text};
+use crate::rules::glob::{PathGlobs, path_of_text};
 
 /// Registers them for scripts that are no pipelines.
 pub(super) fn register(engine: &mut Engine) {

@@ -22,7 +22,7 @@ use super::{
     registry,
     session::{Session, Stop, Thrown},
 };
-use crate::{error::Position, function::HostFunction};
+use crate::model::{error::Position, function::HostFunction};
 
 /// The operators that are put in front of what is looked at: at all that a value holds, and at the
 /// value alone.

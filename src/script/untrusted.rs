@@ -13,7 +13,7 @@ use super::{
     session::{Session, Thrown, throw},
     shell_quotes::ShellQuotes,
 };
-use crate::{interpolate::is_safe, step::Facts};
+use crate::{model::step::Facts, rules::interpolate::is_safe};
 
 /// How much of a text an error shows on each side of what it is about.
 const SHOWN_CHARACTERS: usize = 40;

@@ -12,7 +12,7 @@ use super::{
     secret,
     session::{Frame, Thrown, throw},
 };
-use crate::pipeline::stays_below;
+use crate::model::pipeline::stays_below;
 
 /// What the enclosing calls of `with` say of commands.
 #[derive(Debug, Default)]

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    VERSION,
     record::{json, lenient, read_outcome},
+    version::VERSION,
 };
-use crate::{
+use crate::model::{
     artifact::{Artifact, ArtifactList, ArtifactPlace, ArtifactTotal},
     commit::CommitId,
     error::{Error, ErrorKind},

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::version::VERSION;
 use crate::{
-    check_report::{CheckReport, Problem},
-    wire::{VERSION, record::json},
+    model::check_report::{CheckReport, Problem},
+    wire::record::json,
 };
 
 impl CheckReport {

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    VERSION,
     record::{
         CommitMirror, FailureMirror, Time, failure_mirrors, json, lenient, lenient_list, short,
         whole_ms,
     },
+    version::VERSION,
 };
 #[cfg(feature = "capi")]
-use crate::deployment::DeployRequest;
-use crate::{
+use crate::model::deployment::DeployRequest;
+use crate::model::{
     commit::CommitId,
     deployment::{
         Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan, Deployment,

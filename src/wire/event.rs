@@ -5,11 +5,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{
-    VERSION,
     deployment::DeploymentMirror,
     record::{CommitMirror, JobMirror, RecordMirror, StepMirror, Time, hex_unless_utf8},
+    version::VERSION,
 };
-use crate::{
+use crate::model::{
     event::{Event, Meta},
     executor::Stream,
     pipeline::{Phase, StepName},

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{VERSION, record::LeftOutMirror};
-use crate::{
+use super::{record::LeftOutMirror, version::VERSION};
+use crate::model::{
     forecast::{Act, Assumption, Forecast, StepForecast},
     outcome::Outcome,
 };
@@ -142,7 +142,7 @@ impl<'a> ActMirror<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use crate::model::{
         commit::CommitId,
         pipeline::{Hook, Phase},
     };

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    VERSION,
     record::{json, lenient, short},
+    version::VERSION,
 };
-use crate::intervention::{CanceledJob, Cancellation, Intervention, InterventionKind};
+use crate::model::intervention::{CanceledJob, Cancellation, Intervention, InterventionKind};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct InterventionMirror<'a> {

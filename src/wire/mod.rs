@@ -15,9 +15,9 @@
 //! | `forecast` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
-//! | `admin` | settings, how the repository stands, and what housekeeping passed over |
+//! | `status` | settings, how the repository is doing, and what housekeeping passed over |
+//! | `version` | the version of the JSON |
 
-mod admin;
 mod artifact;
 mod check;
 mod deployment;
@@ -27,17 +27,18 @@ mod intervention;
 mod record;
 #[cfg(feature = "capi")]
 mod request;
+pub(in crate::wire) mod status;
 #[cfg(feature = "rhai")]
 mod test_report;
+mod version;
 
 #[cfg(feature = "capi")]
 pub(crate) use self::request::{RequestBody, RequestMirror};
 
 pub(crate) use self::{
-    admin::NotRemovedMirror,
     artifact::{artifact_lines, read_artifact_lines},
     record::{Time, json},
+    status::NotRemovedMirror,
 };
 
-/// Raised when a key changes its meaning; new keys do not raise it.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) use self::version::VERSION;

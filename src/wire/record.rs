@@ -8,24 +8,26 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
+use super::version::VERSION;
+use crate::{model::forecast::Forecast, wire::forecast::ForecastMirror};
 use crate::{
-    commit::{Commit, CommitId, Text, cut},
-    error::{Error, ErrorKind},
-    function::Value,
-    hex,
-    job::{Job, Plan},
-    outcome::{Exit, Outcome},
-    pipeline::{Format, StepName},
-    record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
-    record_size::share,
+    model::{
+        commit::{Commit, CommitId, Text, cut},
+        error::{Error, ErrorKind},
+        function::Value,
+        job::{Job, Plan},
+        outcome::{Exit, Outcome},
+        pipeline::{Format, StepName},
+        record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
+        record_size::share,
+    },
+    util::hex,
     wire::{
-        VERSION,
         artifact::{ArtifactMirror, ArtifactTotalMirror},
         deployment::DeploymentMirror,
         intervention::InterventionMirror,
     },
 };
-use crate::{forecast::Forecast, wire::forecast::ForecastMirror};
 
 /// How many bytes of one reason or error are kept: a note is read by `git log`.
 const TEXT_BYTES_MAX: usize = 4096;
@@ -697,7 +699,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::{
+    use crate::model::{
         artifact::{Artifact, ArtifactTotal},
         intervention::{Intervention, InterventionKind},
         job::Reason,

@@ -10,16 +10,18 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    VERSION,
     record::{Time, hex_unless_utf8, json, read_value, value_json, whole_ms},
+    version::VERSION,
 };
 use crate::{
-    error::{Error, ErrorKind},
-    executor::{Command, OutputMode, Program},
-    function::Value,
-    hex,
-    outcome::Outcome,
-    request_context::RequestContext,
+    model::{
+        error::{Error, ErrorKind},
+        executor::{Command, OutputMode, Program},
+        function::Value,
+        outcome::Outcome,
+        request_context::RequestContext,
+    },
+    util::hex,
 };
 
 impl Value {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::VERSION;
-use crate::{
+use super::version::VERSION;
+use crate::model::{
     error::Error,
     test_report::{Coverage, FileCoverage, TestReport, TestResult},
 };

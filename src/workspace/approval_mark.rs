@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::layout::Workspace;
-use crate::{
+use crate::model::{
     commit::CommitId,
     error::{Error, ErrorKind},
 };

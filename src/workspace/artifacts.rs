@@ -16,12 +16,13 @@ use std::{
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::{
-    artifact::Artifact,
-    blob_id::BlobId,
-    error::{Error, ErrorKind},
-    glob::{ArtifactPattern, select},
-    sharing::Sharing,
-    step::Denied,
+    model::{
+        artifact::Artifact,
+        error::{Error, ErrorKind},
+        step::Denied,
+    },
+    rules::glob::{ArtifactPattern, select},
+    util::{blob_id::BlobId, sharing::Sharing},
     wire,
     workspace::{
         build::Build,

@@ -10,7 +10,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{commit::CommitId, error::Error, workspace::layout::Workspace};
+use crate::{
+    model::{commit::CommitId, error::Error},
+    workspace::layout::Workspace,
+};
 
 /// The file of the state folder.
 const FILE: &str = "attempts";

@@ -20,9 +20,11 @@ use std::{
 };
 
 use crate::{
-    error::{Error, ErrorKind},
-    not_removed::NotRemoved,
-    sharing::Sharing,
+    model::{
+        error::{Error, ErrorKind},
+        not_removed::NotRemoved,
+    },
+    util::sharing::Sharing,
     workspace::{
         aside::{is_aside, rename_aside},
         layout::{Workspace, replace_file},
@@ -63,11 +65,11 @@ pub(crate) struct Build {
 /// A build folder that somebody works in. A run has it alone, since it makes the export anew;
 /// deployments share it. The kernel ends it with its process.
 #[derive(Debug)]
-pub(crate) struct Occupied {
+pub(crate) struct BuildLock {
     folder: File,
 }
 
-impl Occupied {
+impl BuildLock {
     /// Another descriptor of the same lock, which lasts until all of them are closed.
     pub(super) fn share(&self, dir: &Path) -> Result<File, Error> {
         self.folder.try_clone().map_err(|source| Error::io("share the lock of", dir, source))
@@ -204,7 +206,7 @@ impl Build {
     /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in the place of one,
     /// [`Io`](ErrorKind::Io) where one cannot be made or something is mounted in its place,
     /// [`Busy`](ErrorKind::Busy) where others keep it, [`Canceled`](ErrorKind::Canceled).
-    pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<Occupied, Error> {
+    pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
         let occupied = self.occupy(is_canceled, |folder| folder.try_lock())?;
         // An `export` in there would not be ours to replace.
         if is_mount_point(&self.dir) {
@@ -219,7 +221,7 @@ impl Build {
     /// # Errors
     ///
     /// As [`prepare`](Self::prepare).
-    pub(crate) fn share(&self, is_canceled: &dyn Fn() -> bool) -> Result<Occupied, Error> {
+    pub(crate) fn share(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
         self.occupy(is_canceled, |folder| folder.try_lock_shared())
     }
 
@@ -227,7 +229,7 @@ impl Build {
         &self,
         is_canceled: &dyn Fn() -> bool,
         lock: fn(&File) -> Result<(), TryLockError>,
-    ) -> Result<Occupied, Error> {
+    ) -> Result<BuildLock, Error> {
         let failed = |source| Error::io("occupy the build folder", &self.dir, source);
         let begun = Instant::now();
         loop {
@@ -237,7 +239,7 @@ impl Build {
             match lock(&folder) {
                 // A compaction may have had it meanwhile, and taken it away.
                 Ok(()) if self.is(&folder).map_err(failed)? => {
-                    return Ok(Occupied { folder });
+                    return Ok(BuildLock { folder });
                 }
                 Ok(()) => continue,
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -265,14 +267,14 @@ impl Build {
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) where it cannot be opened or locked.
-    pub(crate) fn take(&self) -> Result<Option<Occupied>, Error> {
+    pub(crate) fn take(&self) -> Result<Option<BuildLock>, Error> {
         let failed = |source| Error::io("take the build folder", &self.dir, source);
         let folder = match File::open(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             folder => folder.map_err(failed)?,
         };
         match folder.try_lock() {
-            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(Occupied { folder })),
+            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(BuildLock { folder })),
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }

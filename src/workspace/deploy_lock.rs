@@ -6,7 +6,7 @@
 use std::{fs::File, path::PathBuf};
 
 use super::{layout::Workspace, lock_file};
-use crate::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind};
 
 /// The right to deploy to one environment.
 #[derive(Debug)]

@@ -13,9 +13,11 @@ use std::{
 };
 
 use crate::{
-    error::{Error, ErrorKind},
-    not_removed::NotRemoved,
-    retention::BuildName,
+    model::{
+        error::{Error, ErrorKind},
+        not_removed::NotRemoved,
+    },
+    rules::retention::BuildName,
     workspace::{
         aside::{is_aside, rename_aside},
         layout::Workspace,
@@ -166,7 +168,7 @@ impl BuildsFolder<'_> {
         Mounts::now().refuse(&folder).map_err(|error| NotRemoved::new(folder, &error))
     }
 
-    /// Takes a build's folder away, which the caller has [taken](super::Build::take). What does not
+    /// Takes a build's folder away, which the caller has [taken](super::build::Build::take). What does not
     /// go stands aside, and is no build any more.
     ///
     /// # Errors

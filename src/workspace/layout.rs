@@ -10,8 +10,8 @@ use std::{
 use rustix::fs::statvfs;
 
 use crate::{
-    error::{Error, ErrorKind},
-    sharing::Sharing,
+    model::error::{Error, ErrorKind},
+    util::sharing::Sharing,
     workspace::build::Build,
 };
 

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::tz::TimeZone;
 
-use crate::clock::log_prefix_in;
+use crate::util::clock::log_prefix_in;
 
 /// Puts the time in front of lines, without waiting for a line to be whole.
 ///

@@ -3,16 +3,16 @@
 //! Everything here rests on `flock`, which the kernel drops with its last holder: no pid is ever
 //! asked whether it lives. The protocol:
 //!
-//! 1. A caller bumps `wake`, then tries `lock`. If it is busy, the caller may leave: whoever holds
+//! 1. A caller bumps `request_scan`, then tries `lock`. If it is busy, the caller may leave: whoever holds
 //!    it will look.
-//! 2. Whoever takes the lock owes that look: it reads `wake`, then scans, until nothing is due. What
-//!    `wake` was then goes into `looked`. A holder that has work of its own and no wish to scan may
+//! 2. Whoever takes the lock owes that look: it reads `request_scan`, then scans, until nothing is due. What
+//!    `request_scan` was then goes into `looked`. A holder that has work of its own and no wish to scan may
 //!    leave the scan out if `looked` says that nobody asked since.
-//! 3. It releases the lock and reads `wake` once more. If the counter moved, somebody may have
+//! 3. It releases the lock and reads `request_scan` once more. If the counter moved, somebody may have
 //!    found the lock busy after the last scan: back to trying the lock. If that finds it busy,
 //!    its new holder scans after that somebody's bump, and owes the look.
 //!
-//! `wake` counts in its length: a bump appends one byte, which any number of processes can do at
+//! `request_scan` counts in its length: a bump appends one byte, which any number of processes can do at
 //! once. The holder empties a long file as it takes the lock. Bumps lost by that came before the
 //! scan that this holder owes (`looked` is longer then), and only inequality is ever asked of the
 //! counter, so a former holder that compares it meanwhile either sees it moved or has nothing left
@@ -27,12 +27,11 @@ use std::{
 };
 
 use crate::{
-    commit::CommitId,
-    error::Error,
+    model::{commit::CommitId, error::Error},
     workspace::{layout::Workspace, lock_file},
 };
 
-/// The length at which `wake` begins again.
+/// The length at which `request_scan` begins again.
 const WAKE_BYTES_MAX: u64 = 64 << 10;
 
 /// How often a holder that handed over looks whether the lock was taken.
@@ -45,7 +44,7 @@ impl Workspace {
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counter cannot be written.
-    pub(crate) fn wake(&self) -> Result<(), Error> {
+    pub(crate) fn request_scan(&self) -> Result<(), Error> {
         self.prepare_state()?;
         let path = self.state_path("wake");
         let file = File::options().append(true).create(true).open(&path);
@@ -56,7 +55,7 @@ impl Workspace {
         asked.map_err(|source| Error::io("ask for a look in", &path, source))
     }
 
-    /// The counter that [`wake`](Self::wake) moves. Only its moving means something.
+    /// The counter that [`request_scan`](Self::wake) moves. Only its moving means something.
     ///
     /// # Errors
     ///
@@ -87,7 +86,7 @@ impl Workspace {
             let looked = self.replace_state("looked", count.to_string().as_bytes());
             let _ = looked
                 .and_then(|()| File::options().write(true).open(self.state_path("wake")))
-                .and_then(|wake| wake.set_len(0));
+                .and_then(|request_scan| request_scan.set_len(0));
         }
         // One that was killed has left word of itself, which is none of this holder.
         let _ = fs::remove_file(self.state_path("holder"));
@@ -209,7 +208,9 @@ impl RunLock {
     /// Says that a commit is worked on now, in this job.
     pub(crate) fn announce(&self, commit: CommitId, job: &str) {
         let job = job.to_owned();
-        self.tell(|holder| holder.commits.push(InHand { commit, job, since: now(), step: None }));
+        self.tell(|holder| {
+            holder.commits.push(ActiveJob { commit, job, since: now(), step: None })
+        });
     }
 
     /// Says which step of a commit is done now.
@@ -233,23 +234,23 @@ impl RunLock {
         let _ = self.workspace.replace_state("holder", holder.text().as_bytes());
     }
 
-    /// Whether somebody asked for a look, up to this count of `wake`, who has not had it.
-    pub(crate) fn owes_look(&self, count: u64) -> bool {
+    /// Whether somebody asked for a look, up to this count of `request_scan`, who has not had it.
+    pub(crate) fn scan_requested(&self, count: u64) -> bool {
         let text = fs::read_to_string(self.workspace.state_path("looked"));
         let looked = text.ok().and_then(|text| text.trim().parse().ok());
         looked.unwrap_or(0) != count
     }
 
-    /// Says that all who asked up to this count of `wake` have had their look. A failure to keep
+    /// Says that all who asked up to this count of `request_scan` have had their look. A failure to keep
     /// that costs a look.
-    pub(crate) fn note_look(&self, count: u64) {
-        if self.owes_look(count) {
+    pub(crate) fn mark_scanned(&self, count: u64) {
+        if self.scan_requested(count) {
             let _ = self.workspace.replace_state("looked", count.to_string().as_bytes());
         }
     }
 
     /// Gives the lock up at once, whoever shares its file: the guard must be gone before. After
-    /// it the caller reads `wake` again.
+    /// it the caller reads `request_scan` again.
     ///
     /// # Errors
     ///
@@ -264,7 +265,7 @@ impl RunLock {
     /// Gives the lock to a waiter: releases it and stays until somebody else has it. Gets it back
     /// if nobody takes it within `patience`, because the waiter died or was stopped.
     ///
-    /// Either way somebody holds the lock in the end who scans after every bump of `wake` so far,
+    /// Either way somebody holds the lock in the end who scans after every bump of `request_scan` so far,
     /// so that the caller has nothing to read again.
     ///
     /// # Errors
@@ -310,12 +311,12 @@ pub(crate) struct Holder {
     /// Since when it has held the lock.
     pub(crate) since: SystemTime,
     /// The commits it works on.
-    pub(crate) commits: Vec<InHand>,
+    pub(crate) commits: Vec<ActiveJob>,
 }
 
 /// A commit that is being worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InHand {
+pub(crate) struct ActiveJob {
     pub(crate) commit: CommitId,
     /// The id of the job: [`Record::run`](crate::Record::run).
     pub(crate) job: String,
@@ -328,7 +329,7 @@ impl Holder {
     fn text(&self) -> String {
         let Holder { pid, host, run, since, commits } = self;
         let mut text = format!("pid {pid}\nhost {host}\nrun {run}\nsince {}\n", stamp(*since));
-        for InHand { commit, job, since, step } in commits {
+        for ActiveJob { commit, job, since, step } in commits {
             let step = step.as_deref().unwrap_or("-");
             text += &format!("commit {commit} {job} {} {step}\n", stamp(*since));
         }
@@ -341,7 +342,7 @@ impl Holder {
         };
         let commit = |line: &str| {
             let mut words = line.split(' ');
-            Some(InHand {
+            Some(ActiveJob {
                 commit: words.next()?.parse().ok()?,
                 job: words.next()?.to_owned(),
                 since: moment(words.next()?)?,
@@ -449,7 +450,7 @@ mod tests {
         assert_eq!(workspace.wake_count().unwrap(), 0);
         thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| (0..50).for_each(|_| workspace.wake().unwrap()));
+                scope.spawn(|| (0..50).for_each(|_| workspace.request_scan().unwrap()));
             }
         });
         assert_eq!(workspace.wake_count().unwrap(), 400);
@@ -462,13 +463,13 @@ mod tests {
         let lock = workspace.lock().unwrap().unwrap();
         fs::write(repo.path().join("tinyci/wake"), vec![b'\n'; 70_000]).unwrap();
         assert!(workspace.lock().unwrap().is_none());
-        workspace.wake().unwrap();
+        workspace.request_scan().unwrap();
         assert_eq!(workspace.wake_count().unwrap(), 70_001);
-        lock.note_look(70_001);
+        lock.mark_scanned(70_001);
         lock.release().unwrap();
         let lock = workspace.lock().unwrap().unwrap();
         assert_eq!(workspace.wake_count().unwrap(), 0);
-        assert!(lock.owes_look(0), "whoever asked while it was emptied");
+        assert!(lock.scan_requested(0), "whoever asked while it was emptied");
     }
 
     #[test]
@@ -476,19 +477,19 @@ mod tests {
         let repo = TestRepo::bare();
         let workspace = workspace(&repo);
         let lock = workspace.lock().unwrap().unwrap();
-        assert!(!lock.owes_look(workspace.wake_count().unwrap()));
-        workspace.wake().unwrap();
+        assert!(!lock.scan_requested(workspace.wake_count().unwrap()));
+        workspace.request_scan().unwrap();
         let count = workspace.wake_count().unwrap();
-        assert!(lock.owes_look(count));
-        workspace.wake().unwrap();
-        lock.note_look(count);
+        assert!(lock.scan_requested(count));
+        workspace.request_scan().unwrap();
+        lock.mark_scanned(count);
         lock.release().unwrap();
         let lock = workspace.lock().unwrap().unwrap();
-        assert!(lock.owes_look(workspace.wake_count().unwrap()), "asked after the look began");
-        lock.note_look(workspace.wake_count().unwrap());
-        assert!(!lock.owes_look(workspace.wake_count().unwrap()));
+        assert!(lock.scan_requested(workspace.wake_count().unwrap()), "asked after the look began");
+        lock.mark_scanned(workspace.wake_count().unwrap());
+        assert!(!lock.scan_requested(workspace.wake_count().unwrap()));
         fs::write(repo.path().join("tinyci/looked"), "gibberish").unwrap();
-        assert!(lock.owes_look(workspace.wake_count().unwrap()));
+        assert!(lock.scan_requested(workspace.wake_count().unwrap()));
     }
 
     /// The protocol at the top of this file, by many threads at once: whatever was asked for is
@@ -502,7 +503,7 @@ mod tests {
         let (asked, seen) = (AtomicU32::new(0), AtomicU32::new(0));
         let push = || {
             asked.fetch_add(1, Ordering::SeqCst);
-            workspace.wake().unwrap();
+            workspace.request_scan().unwrap();
             loop {
                 let Some(lock) = workspace.lock().unwrap() else { return };
                 let before = workspace.wake_count().unwrap();

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::{error::Error, sharing::Sharing};
+use crate::{model::error::Error, util::sharing::Sharing};
 
 /// Takes the lock of this file; none if somebody else has it.
 ///

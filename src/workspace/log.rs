@@ -1,7 +1,7 @@
 //! The logs of a run: each build's own, and the repository's, which holds all of them.
 //!
 //! Writing a log never fails a run: the first fault is kept for whoever asks, and later bytes are
-//! tried again. Both logs are bounded, a build's by [`Bound`] per run and the repository's by
+//! tried again. Both logs are bounded, a build's by [`LogLimiter`] per run and the repository's by
 //! cutting its oldest part off.
 
 use std::{
@@ -16,13 +16,11 @@ use std::{
 use jiff::tz::TimeZone;
 use rustix::fs::OFlags;
 
+use super::{log_limiter::LogLimiter, log_trim::cut_oldest};
 use crate::{
-    commit::CommitId,
-    error::Error,
-    sharing::Sharing,
-    workspace::{
-        bound::Bound, build::Build, cut::cut_oldest, layout::Workspace, line::LineFormatter,
-    },
+    model::{commit::CommitId, error::Error},
+    util::sharing::Sharing,
+    workspace::{build::Build, layout::Workspace, line::LineFormatter},
 };
 
 /// The longest line that a worker holds back from the repository's log, which gets whole lines.
@@ -99,7 +97,7 @@ impl Logs {
     fn channel(&self, sink: Sink, label: Option<&str>) -> Channel {
         Channel {
             lines: LineFormatter::new(self.zone.clone(), label),
-            bound: Bound::new(self.limits.build_bytes),
+            bound: LogLimiter::new(self.limits.build_bytes),
             whole_lines: label.is_some(),
             formatted: Vec::new(),
             ready: Vec::new(),
@@ -164,7 +162,7 @@ impl Drop for LogWriter {
 #[derive(Debug)]
 struct Channel {
     lines: LineFormatter,
-    bound: Bound,
+    bound: LogLimiter,
     whole_lines: bool,
     formatted: Vec<u8>,
     /// Bounded text that is not written yet: with `whole_lines` the line that is not whole.

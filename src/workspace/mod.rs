@@ -23,21 +23,22 @@
 //! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
 //! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
-//! | `bound` | how much of a log is kept |
 //! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
-//! | `cut` | dropping the oldest part of a log |
 //! | `tail` | [`LogTail`]: reading a log from its end, and following it |
+//! | `log_limiter` | how much of a log is kept |
+//! | `log_trim` | dropping the oldest part of a log |
+//! | `secret_dir` | the directory of secrets |
+//! | `artifact_writer` | files that jobs kept, written elsewhere |
 //!
 //! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
 //! build's files should be (`export`).
 
 mod approval_mark;
+pub(crate) mod artifact_writer;
 mod artifacts;
 mod aside;
 mod attempts;
-mod bound;
 mod build;
-mod cut;
 mod deploy_lock;
 mod folder;
 mod layout;
@@ -45,6 +46,8 @@ mod line;
 mod lock;
 mod lock_file;
 mod log;
+pub(in crate::workspace) mod log_limiter;
+pub(in crate::workspace) mod log_trim;
 mod looked_at;
 mod mounts;
 mod ownership;
@@ -52,6 +55,7 @@ mod pins;
 mod pushed;
 mod remove;
 mod scratch;
+pub(crate) mod secret_dir;
 mod seen_tips;
 mod stamp;
 mod stop_request;
@@ -60,11 +64,11 @@ mod tail;
 pub(crate) use self::{
     artifacts::{ARTIFACTS_MAX, ArtifactStore, Wanted, given_up, link_to_dir, no_file, read_list},
     attempts::Attempts,
-    build::{Build, Occupied, is_old_export},
+    build::{Build, BuildLock, is_old_export},
     deploy_lock::DeployLock,
     folder::BuildsFolder,
     layout::Workspace,
-    lock::{Holder, InHand, RunLock},
+    lock::{ActiveJob, Holder, RunLock},
     log::{LogLimits, LogWriter, Logs},
     looked_at::LookedAt,
     mounts::{Mounts, SameMount, mounted},

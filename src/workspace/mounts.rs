@@ -28,7 +28,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind};
 
 /// The lists of mounts, the best first: threads can have mounts of their own.
 const LISTS: [&str; 2] = ["/proc/thread-self/mountinfo", "/proc/self/mountinfo"];

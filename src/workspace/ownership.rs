@@ -23,9 +23,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::{Error, ErrorKind},
-    retention::BuildName,
-    sharing::Sharing,
+    model::error::{Error, ErrorKind},
+    rules::retention::BuildName,
+    util::sharing::Sharing,
     workspace::layout::Workspace,
 };
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::layout::Workspace;
-use crate::error::{Error, ErrorKind};
+use crate::model::error::{Error, ErrorKind};
 
 /// How many links a way may have: as many as Linux follows.
 const LINKS_MAX: usize = 40;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::layout::Workspace;
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// One push, as lines of `old new ref`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Pushed {
 }
 
 impl Workspace {
-    /// Leaves word of a push. To be called before [`wake`](Self::wake), so that whoever is woken
+    /// Leaves word of a push. To be called before [`request_scan`](Self::wake), so that whoever is woken
     /// finds it.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use rustix::{
 };
 
 use crate::{
-    error::Error,
+    model::error::Error,
     workspace::mounts::{Mounts, SameMount, mounted, real_path},
 };
 

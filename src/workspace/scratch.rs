@@ -7,10 +7,9 @@ use std::{
 };
 
 use crate::{
-    error::Error,
-    not_removed::NotRemoved,
+    model::{error::Error, not_removed::NotRemoved},
     workspace::{
-        build::{Build, Occupied, is_run_id},
+        build::{Build, BuildLock, is_run_id},
         layout::Workspace,
         remove::remove,
     },
@@ -27,7 +26,7 @@ const KEPT_TIME: Duration = Duration::from_secs(24 * 3600);
 /// A scratch directory in use: nobody else removes it meanwhile.
 pub(crate) struct Scratch {
     build: Build,
-    occupied: Occupied,
+    occupied: BuildLock,
 }
 
 impl Workspace {

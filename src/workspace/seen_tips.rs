@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{layout::Workspace, lock_file};
-use crate::{
+use crate::model::{
     commit::{CommitId, Text},
     error::Error,
 };

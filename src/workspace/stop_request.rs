@@ -11,8 +11,10 @@ use std::{
 };
 
 use crate::{
-    error::Error,
-    intervention::{Intervention, InterventionKind},
+    model::{
+        error::Error,
+        intervention::{Intervention, InterventionKind},
+    },
     workspace::layout::Workspace,
 };
 

@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-use crate::{cancel::CancelView, error::Error, workspace::cut::Heading};
+use super::log_trim::Heading;
+use crate::model::{cancel::CancelView, error::Error};
 
 /// How long a follower sleeps when there is nothing new.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -245,8 +246,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        cancel::CancelToken,
-        workspace::{cut::cut_oldest, layout::Workspace, log::LogLimits},
+        model::cancel::CancelToken,
+        workspace::{layout::Workspace, log::LogLimits, log_trim::cut_oldest},
     };
 
     fn read(tail: &mut LogTail) -> Vec<String> {

@@ -33,7 +33,7 @@ const SOURCES: [&str; 21] = [
     "records",
     "reports",
     "deploy",
-    "acts",
+    "maintenance",
     "artifacts",
 ];
 

@@ -1,94 +1,59 @@
-//! The rules of the house that a compiler does not check.
+//! The rules of the code that a compiler does not check.
 
 #![allow(clippy::expect_used)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// Every room, from the ground up. Imports only fall: a file may name rooms of lower floors, and
-/// among the words any other word.
-const FLOORS: [&[&str]; 5] = [
-    // Words: data and seams.
-    &[
-        "answer",
-        "bytes",
-        "cancel",
-        "check_report",
-        "clock",
-        "commit",
-        "deployment",
-        "duration",
-        "error",
-        "failure",
-        "artifact",
-        "blob_id",
-        "event",
-        "executor",
-        "forecast",
-        "function",
-        "glob",
-        "hex",
-        "intervention",
-        "job",
-        "not_removed",
-        "request_context",
-        "outcome",
-        "pipeline",
-        "record",
-        "record_size",
-        "selection",
-        "setting",
-        "sharing",
-        "status",
-        "step",
-        "suggestion",
-        "test_report",
-        "version_order",
-    ],
-    // Decisions: pure.
-    &[
-        "approval_rules",
-        "config",
-        "environment",
-        "interpolate",
-        "ledger",
-        "mask",
-        "plan",
-        "retention",
-        "retest",
-        "run",
-        "shell_text",
-        "wire",
-    ],
-    // Hands: one outside thing each.
-    &["artifact_writer", "process", "repo", "script", "secret_dir", "workspace"],
-    // Trades: combine hands.
-    &["compact", "export", "install", "local_executor", "prune", "signatures"],
-    // The engine drives them all.
+/// Every directory of the library, from the bottom up. Imports only go down: a file may name
+/// directories of lower layers, and its own.
+const LAYERS: [&[&str]; 7] = [
+    // What knows nothing of tinyci.
+    &["util"],
+    // Data, and the traits between the others.
+    &["model"],
+    // Logic: pure.
+    &["rules"],
+    // Texts and data: configs, JSON.
+    &["config", "wire"],
+    // Adapters: one outside thing each.
+    &["process", "repo", "script", "workspace"],
+    // Services: combine adapters.
+    &["builds", "export", "install"],
+    // Drives them all.
     &["engine"],
 ];
 
-/// Outside things, and the only room that may name them.
+/// The same for the directories of the engine.
+const ENGINE: [&str; 5] = ["context", "step", "run", "deploy", "api"];
+
+/// As many files may import each other in a circle.
+const CIRCLE_MAX: usize = 5;
+
+/// Where the language and what it calls still import each other.
+const KNOWN_CIRCLE: &str = "script";
+
+/// Outside things, and the only module that may name them.
 const ABSENCES: [(&str, &str); 5] = [
     ("git2::", "repo"),
     ("rhai::", "script"),
     ("posix_spawn", "process"),
     ("process::Command", "process"),
-    ("tar::", "compact"),
+    ("tar::", "builds"),
 ];
 
 /// What makes files that other accounts may have to use, and the files that may: everything else
-/// goes through `Sharing`, or `repo/shared_write.rs`.
+/// goes through `Sharing`, or `repo/objects/shared_write.rs`.
 const MAKERS: [(&str, &[&str]); 4] = [
     // What is fetched is no part of a repository.
-    ("fs::create_dir", &["sharing.rs", "artifact_writer.rs"]),
+    ("fs::create_dir", &["util/sharing.rs", "workspace/artifact_writer.rs"]),
     // Files without a name, and hooks, which are executable.
-    ("tempfile_in", &["sharing.rs", "process/input.rs", "install/hooks.rs"]),
+    ("tempfile_in", &["util/sharing.rs", "process/input.rs", "install/hooks.rs"]),
     ("treebuilder(", &[]),
-    ("odb()?.write(", &["repo/shared_write.rs"]),
+    ("odb()?.write(", &["repo/objects/shared_write.rs"]),
 ];
 
 fn root() -> PathBuf {
@@ -125,32 +90,32 @@ fn without_tests(text: &str) -> String {
     text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned()
 }
 
-/// `repo/notes.rs` and `repo.rs` are both in room `repo`.
-fn room(file: &str) -> &str {
+/// The directory of a file below `src/`.
+fn module(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap_or_default()
 }
 
-fn floor(room: &str) -> Option<usize> {
-    FLOORS.iter().position(|rooms| rooms.contains(&room))
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|modules| modules.contains(&module))
 }
 
-/// The rooms that a text names through `crate::`, outside comments.
-fn named_rooms(text: &str) -> Vec<String> {
+/// The modules that a text names through `crate::`, outside comments.
+fn named_modules(text: &str) -> Vec<String> {
     let code: String = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .flat_map(|line| [line, "\n"])
         .collect();
-    let mut rooms = Vec::new();
+    let mut modules = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
         if let Some(group) = rest.strip_prefix('{') {
-            rooms.extend(top_names(group));
+            modules.extend(top_names(group));
         } else {
-            rooms.push(word(rest));
+            modules.push(word(rest));
         }
     }
-    rooms
+    modules
 }
 
 /// The first words of a group's members: `a::b, c::{d, e}}` names `a` and `c`.
@@ -179,31 +144,217 @@ fn word(text: &str) -> String {
 }
 
 #[test]
-fn every_file_has_a_room_and_every_room_a_file() {
+fn every_file_is_in_a_layer() {
     let sources = sources();
     for file in sources.keys().filter(|file| *file != "lib.rs") {
-        assert!(
-            floor(room(file)).is_some() || ["guide", "capi"].contains(&room(file)),
-            "src/{file} is on no floor: add it to FLOORS"
-        );
+        let known = layer(module(file)).is_some() || ["guide", "capi"].contains(&module(file));
+        assert!(known && file.contains('/'), "src/{file} is in no directory of LAYERS");
     }
-    for known in FLOORS.concat() {
-        assert!(sources.keys().any(|file| room(file) == known), "no file is in room {known}");
+    for known in LAYERS.concat() {
+        assert!(sources.keys().any(|file| module(file) == known), "no file is in {known}");
     }
 }
 
 #[test]
-fn imports_only_fall() {
+fn imports_only_go_down() {
     for (file, text) in sources() {
-        let Some(from) = floor(room(&file)) else { continue };
-        for name in named_rooms(&text).iter().filter(|name| *name != room(&file)) {
-            // A public name of lib.rs would hide which room is meant.
-            let to = floor(name);
-            assert!(to.is_some(), "src/{file} names `crate::{name}`, which is no room");
-            let falls = to.is_some_and(|to| to < from || (from == 0 && to == 0));
-            assert!(falls, "src/{file} names `{name}`, which is not on a lower floor");
+        let Some(from) = layer(module(&file)) else { continue };
+        for name in named_modules(&text).iter().filter(|name| *name != module(&file)) {
+            // A public name of lib.rs would hide which module is meant.
+            let to = layer(name);
+            assert!(to.is_some(), "src/{file} names `crate::{name}`, which is no module");
+            assert!(to < Some(from), "src/{file} names `{name}`, which is not in a lower layer");
         }
     }
+}
+
+#[test]
+fn the_directories_of_the_engine_import_only_downwards() {
+    let place = |file: &str| {
+        let dir = file.strip_prefix("engine/")?.split_once('/')?.0;
+        Some(
+            ENGINE
+                .iter()
+                .position(|known| *known == dir)
+                .unwrap_or_else(|| panic!("src/{file} is in no directory of ENGINE")),
+        )
+    };
+    for (file, imported) in imports() {
+        for other in imported {
+            let (Some(from), Some(to)) = (place(&file), place(&other)) else { continue };
+            assert!(to <= from, "src/{file} imports src/{other}");
+        }
+    }
+}
+
+#[test]
+fn circles_of_imports_are_small() {
+    let imports = imports();
+    let reached: BTreeMap<&String, BTreeSet<&String>> =
+        imports.keys().map(|file| (file, reachable(&imports, file))).collect();
+    for (file, others) in &reached {
+        let circle: Vec<_> = others.iter().filter(|other| reached[*other].contains(file)).collect();
+        let is_known = module(file) == KNOWN_CIRCLE;
+        assert!(is_known || circle.len() <= CIRCLE_MAX, "files that import each other: {circle:?}");
+    }
+}
+
+/// What a file imports, and what that imports.
+fn reachable<'a>(
+    imports: &'a BTreeMap<String, BTreeSet<String>>,
+    file: &'a String,
+) -> BTreeSet<&'a String> {
+    let mut found = BTreeSet::new();
+    let mut next = vec![file];
+    while let Some(file) = next.pop() {
+        next.extend(imports[file].iter().filter(|other| found.insert(*other)));
+    }
+    found
+}
+
+/// Which files each file imports. What a contents page passes on is the file's that it is from.
+fn imports() -> BTreeMap<String, BTreeSet<String>> {
+    let sources = sources();
+    let files: BTreeMap<String, &String> =
+        sources.keys().map(|file| (module_path(file), file)).collect();
+    let mut paths: BTreeMap<&String, Vec<Vec<String>>> = BTreeMap::new();
+    let mut passed_on = BTreeMap::new();
+    for (file, text) in &sources {
+        let (code, own) = (code_of(text), module_path(file));
+        let mut found = Vec::new();
+        let mut rest = String::new();
+        for (at, statement) in code.split("use ").enumerate() {
+            let (tree, after) = match statement.split_once(';') {
+                Some((tree, after)) if at > 0 => (tree, after),
+                _ => ("", statement),
+            };
+            for leaf in leaves(tree) {
+                let Some(leaf) = absolute(&leaf, &own) else { continue };
+                if file.ends_with("mod.rs")
+                    && let Some(name) = leaf.last()
+                {
+                    passed_on.insert(format!("{own}::{name}"), leaf.clone());
+                }
+                found.push(leaf);
+            }
+            rest.push_str(after);
+        }
+        found.extend(inline_paths(&rest).iter().filter_map(|path| absolute(path, &own)));
+        paths.insert(file, found);
+    }
+    let target = |path: &Vec<String>| {
+        let mut path = path.clone();
+        for _ in 0..4 {
+            let passed = (1..=path.len()).find_map(|end| {
+                let name = path[..end].join("::");
+                // A module may have the name of a function in it.
+                let on = passed_on.get(&name).filter(|_| !files.contains_key(&name))?;
+                Some(on.iter().chain(&path[end..]).cloned().collect())
+            });
+            let Some(passed) = passed else { break };
+            path = passed;
+        }
+        (1..=path.len()).rev().find_map(|end| files.get(&path[..end].join("::"))).copied()
+    };
+    let of = |(file, paths): (&&String, &Vec<Vec<String>>)| {
+        let others = paths.iter().filter_map(target).filter(|other| other != file);
+        ((*file).clone(), others.cloned().collect())
+    };
+    paths.iter().map(of).collect()
+}
+
+/// `crate::repo::notes` for `repo/notes/notes_ref.rs` and `repo/notes/mod.rs`.
+fn module_path(file: &str) -> String {
+    let name = file.trim_end_matches(".rs").trim_end_matches("/mod");
+    if name == "lib" { "crate".to_owned() } else { format!("crate::{}", name.replace('/', "::")) }
+}
+
+/// A text without comments, and without the places that visibilities name.
+fn code_of(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let mut parts = code.split("pub(in ");
+    let mut without = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        without.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    without
+}
+
+/// The paths of a tree of imports: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn leaves(tree: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    let mut path: Vec<String> = Vec::new();
+    let mut close = |path: &mut Vec<String>, above: &Vec<String>| {
+        if !path.is_empty() {
+            let name = |part: &&String| *part != "self" || above.is_empty();
+            found.push(above.iter().chain(path.iter().filter(name)).cloned().collect());
+        }
+        path.clear();
+    };
+    let mut letters = tree.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '{' => {
+                let above = open.last().into_iter().flatten().chain(&path).cloned().collect();
+                open.push(above);
+                path.clear();
+            }
+            ',' | '}' => {
+                close(&mut path, open.last().unwrap_or(&Vec::new()));
+                if letter == '}' {
+                    open.pop();
+                }
+            }
+            _ if letter.is_alphabetic() || letter == '_' => {
+                let word = word(&tree[at..]);
+                for _ in 1..word.chars().count() {
+                    letters.next();
+                }
+                // What follows `as` names nothing that is imported.
+                if !tree[..at].trim_end().ends_with(" as") && word != "as" {
+                    path.push(word);
+                }
+            }
+            _ => {}
+        }
+    }
+    close(&mut path, &Vec::new());
+    found
+}
+
+/// The paths in code that begin at the crate, or near the file.
+fn inline_paths(code: &str) -> Vec<Vec<String>> {
+    let begins = ["crate::", "super::", "self::"];
+    let found = begins.iter().flat_map(|begin| code.match_indices(begin));
+    let path = |(at, _): (usize, &str)| {
+        let text: String = code[at..]
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || matches!(letter, '_' | ':'))
+            .collect();
+        text.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    found.map(path).collect()
+}
+
+/// A path from the crate on; none for one of another crate.
+fn absolute(path: &[String], own: &str) -> Option<Vec<String>> {
+    let mut base: Vec<String> = own.split("::").map(str::to_owned).collect();
+    let mut rest = path;
+    match path.first().map(String::as_str) {
+        Some("crate") => base.truncate(1),
+        Some("self") => {}
+        Some("super") => drop(base.pop()),
+        _ => return None,
+    }
+    rest = &rest[1..];
+    while rest.first().is_some_and(|part| part == "super") {
+        base.pop();
+        rest = &rest[1..];
+    }
+    base.extend(rest.iter().cloned());
+    Some(base)
 }
 
 /// The leaves of `pub use crate::{a::B, c::{D, e}};`: what an embedding program can name.
@@ -217,12 +368,13 @@ fn public_names(lib: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_roof_sees_only_public_names() {
+fn the_c_abi_sees_only_public_names() {
     let sources = sources();
     let public = public_names(&sources["lib.rs"]);
     assert!(public.iter().any(|name| name == "Engine"), "{public:?}");
-    for (file, text) in sources.iter().filter(|(file, _)| room(file) == "capi") {
-        for name in named_rooms(text).iter().filter(|name| !["capi", "VERSION"].contains(&&***name))
+    for (file, text) in sources.iter().filter(|(file, _)| module(file) == "capi") {
+        for name in
+            named_modules(text).iter().filter(|name| !["capi", "VERSION"].contains(&&***name))
         {
             // Requests as JSON are C's alone, and written where all versioned JSON is.
             let is_json = name == "wire" && file == "capi/event.rs";
@@ -233,24 +385,7 @@ fn the_roof_sees_only_public_names() {
 }
 
 #[test]
-fn words_name_each_other_without_a_cycle() {
-    let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (file, text) in sources().iter().filter(|(file, _)| floor(room(file)) == Some(0)) {
-        let word = room(file).to_owned();
-        let others = named_rooms(text).into_iter().filter(|name| *name != word);
-        left.entry(word.clone()).or_default().extend(others);
-    }
-    // What names no word that is left is sorted out, until nothing is left, or only cycles.
-    while !left.is_empty() {
-        let is_free = |names: &Vec<String>| !names.iter().any(|name| left.contains_key(name));
-        let free = left.iter().find(|(_, names)| is_free(names)).map(|(word, _)| word.clone());
-        let Some(free) = free else { panic!("words that name each other in a cycle: {left:?}") };
-        left.remove(&free);
-    }
-}
-
-#[test]
-fn each_outside_thing_has_one_room() {
+fn each_outside_thing_has_one_module() {
     for (file, text) in sources() {
         for (thing, home) in ABSENCES {
             let names = text.lines().any(|line| {
@@ -258,7 +393,7 @@ fn each_outside_thing_has_one_room() {
                 line.contains(thing) && !line.starts_with("//")
             });
             assert!(
-                !names || room(&file) == home,
+                !names || module(&file) == home,
                 "src/{file} names `{thing}`, which lives in {home}"
             );
         }
@@ -298,7 +433,7 @@ fn a_library_leaves_the_process_to_its_host() {
         "unimplemented!(",
         "dbg!(",
     ];
-    for (file, text) in sources().iter().filter(|(file, _)| *file != "repo/process_wide.rs") {
+    for (file, text) in sources().iter().filter(|(file, _)| *file != "repo/config/libgit2.rs") {
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
             for word in forbidden {
                 assert!(!line.contains(word), "src/{file} uses `{word}`: {}", line.trim());
@@ -308,10 +443,29 @@ fn a_library_leaves_the_process_to_its_host() {
 }
 
 #[test]
-fn a_contents_page_holds_no_code() {
-    for (file, text) in sources().iter().filter(|(file, _)| file.ends_with("lib.rs")) {
-        assert!(!text.contains("\nfn ") && !text.contains("\nimpl "), "src/{file} holds code");
+fn a_contents_page_has_no_code_and_names_every_file_of_its_directory() {
+    let sources = sources();
+    for (page, text) in &sources {
+        let Some(dir) = page.strip_suffix("mod.rs") else { continue };
+        let items = ["fn ", "struct ", "enum ", "trait ", "impl ", "const ", "static ", "type "];
+        for line in text.lines() {
+            let line = line.trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+            let line = line.trim_start_matches("pub ");
+            assert!(
+                !items.iter().any(|item| line.starts_with(item)),
+                "src/{page} has code: {line}"
+            );
+        }
+        let docs: String = text.lines().filter(|line| line.starts_with("//!")).collect();
+        let files = sources.keys().filter_map(|file| file.strip_prefix(dir));
+        let names = files.map(|file| file.split(['/', '.']).next().unwrap_or_default());
+        for name in names.filter(|name| !["mod", "tests"].contains(name)) {
+            let is_named = docs.contains(&format!("`{name}`"));
+            assert!(is_named || module(page) == "guide", "src/{page} does not name `{name}`");
+        }
     }
+    let lib = &sources["lib.rs"];
+    assert!(!lib.contains("\nfn ") && !lib.contains("\nimpl "), "src/lib.rs has code");
 }
 
 #[test]

@@ -1,21 +1,20 @@
 //! Giving an approval, and what there is of them.
 
-use super::{
-    super::{handle::Shared, job},
-    candidate::Candidate,
-    identity::Identity,
-};
+use super::{candidate::Candidate, identity::Identity};
+use crate::engine::{context::shared::Shared, run::attempt};
 use crate::{
-    clock,
-    commit::CommitId,
-    deployment::{Approval, ApprovalState},
-    error::Error,
+    engine::context::signatures,
+    model::{
+        commit::CommitId,
+        deployment::{Approval, ApprovalState},
+        error::Error,
+    },
     repo::{Repo, StoredApproval},
-    signatures,
+    util::clock,
 };
 
 /// Approves of a commit, whose config deploys there.
-pub(super) fn approve(
+pub(in crate::engine) fn approve(
     shared: &Shared,
     repo: &Repo,
     environment: &str,
@@ -31,7 +30,7 @@ pub(super) fn approve(
     };
     let identity = Identity::of(shared, repo, named.as_ref(), &env);
     let approval = Approval {
-        reference: Repo::approval_ref(environment, commit, &job::run_id()),
+        reference: Repo::approval_ref(environment, commit, &attempt::run_id()),
         environment: environment.to_owned(),
         commit,
         config: repo.config_blob(commit)?.unwrap_or_default(),
@@ -53,7 +52,7 @@ pub(super) fn approve(
 }
 
 /// The approvals of a plan.
-pub(super) struct Approvals {
+pub(in crate::engine) struct Approvals {
     pub(super) state: ApprovalState,
     pub(super) uncounted: Vec<Approval>,
     /// Why none can count.
@@ -62,7 +61,7 @@ pub(super) struct Approvals {
 
 /// Whether somebody approved whose approval counts, and the approvals that do not. `is_wanted` is none
 /// where a plan does not know.
-pub(super) fn state(
+pub(in crate::engine) fn state(
     shared: &Shared,
     repo: &Repo,
     environment: &str,

@@ -3,39 +3,45 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        desk::Desk,
-        drive::prepare_builds,
-        handle::Shared,
-        job::{self, JobSource, Site},
-        live::{self, Ground},
-        process_env::ProcessEnv,
-        pump::{self, Sender},
-        reports,
-        step::Steps,
-        voice::Voice,
-    },
+    super::step::Steps,
     build::{self, Found},
-    candidate::{Candidate, Choice},
+    candidate::{Candidate, CandidateSearch},
     identity::Identity,
     rebuild::{Rebuilt, rebuild},
 };
+use crate::engine::{
+    context::{
+        approval_gate::ApprovalGate,
+        job_reporter::JobReporter,
+        process_env::ProcessEnv,
+        pump::{self, Sender},
+        shared::Shared,
+    },
+    run::{
+        attempt::{self, JobContext, JobSource},
+        driver::prepare_builds,
+        live::{self, Ground},
+        reports,
+    },
+};
 use crate::{
-    cancel::CancelView,
-    clock,
-    commit::CommitId,
-    deployment::{BuildState, DeployOutcome, DeployRequest, Deployment},
-    error::{Error, ErrorKind},
-    event::Event,
-    ledger::Ledger,
-    outcome::Outcome,
-    pipeline::Phase,
+    model::{
+        cancel::CancelView,
+        commit::CommitId,
+        deployment::{BuildState, DeployOutcome, DeployRequest, Deployment},
+        error::{Error, ErrorKind},
+        event::Event,
+        outcome::Outcome,
+        pipeline::Phase,
+        record::Record,
+        request_context::RequestContext,
+        step::StepResult,
+    },
     process::{Guard, account_name, own_account},
-    record::Record,
     repo::Repo,
-    request_context::RequestContext,
-    step::StepResult,
-    workspace::{Build, DeployLock, ExportPlace, JobStamp, Occupied},
+    rules::ledger::DeploymentHistory,
+    util::clock,
+    workspace::{Build, BuildLock, DeployLock, ExportPlace, JobStamp},
 };
 
 /// How often a build folder is looked at anew because others made or removed its export.
@@ -167,7 +173,7 @@ fn not_begun(
     deployment.reason = Some(why.clone());
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let mut voice = Voice::new(events, &logs, &candidate.commit, &deployment.run);
+    let mut voice = JobReporter::new(events, &logs, &candidate.commit, &deployment.run);
     voice.warn(why);
     let ended = Box::new(deployment.clone());
     voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
@@ -195,7 +201,7 @@ pub(super) fn deploy_under(
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let site = Site::new((shared, env), (&workspace, &logs), &guard, cancel, events);
+    let site = JobContext::new((shared, env), (&workspace, &logs), &guard, cancel, events);
     let done = Attempt::new(&site, environment, provided).and_then(Attempt::run);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
@@ -249,14 +255,15 @@ impl Decision {
         if let Some(expected) = request.expected.filter(|expected| *expected != from) {
             return Err(outdated(environment, expected, from));
         }
-        let candidate = Choice { shared, repo: &repo, environment }.candidate(request, &ledger)?;
+        let candidate =
+            CandidateSearch { shared, repo: &repo, environment }.candidate(request, &ledger)?;
         if candidate.loses {
             return Err(unnamed(&candidate, environment, from));
         }
         let identity = Identity::of(shared, &repo, request.by.as_ref(), env);
         let build = shared.workspace().build(&candidate.commit.build_name());
         let deployment = Deployment {
-            run: job::run_id(),
+            run: attempt::run_id(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
             from,
@@ -293,18 +300,22 @@ fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitI
 
 /// A deployment that is decided on.
 struct Attempt<'a> {
-    site: &'a Site<'a>,
+    site: &'a JobContext<'a>,
     repo: Repo,
     candidate: Candidate,
     identity: Identity,
-    desk: Desk,
+    desk: ApprovalGate,
     deployment: Deployment,
     /// The record of the job that built the commit again for it.
     made: Option<&'a Record>,
 }
 
 impl<'a> Attempt<'a> {
-    fn new(site: &'a Site<'a>, environment: &str, provided: &'a Provided) -> Result<Self, Error> {
+    fn new(
+        site: &'a JobContext<'a>,
+        environment: &str,
+        provided: &'a Provided,
+    ) -> Result<Self, Error> {
         let shared = site.shared;
         let repo = shared.repo()?;
         for message in repo.restore_refs()? {
@@ -315,7 +326,7 @@ impl<'a> Attempt<'a> {
         }
         let decision = Decision::new(shared, site.env, environment, &provided.request)?;
         let Decision { repo, candidate, identity, deployment } = decision;
-        let desk = Desk {
+        let desk = ApprovalGate {
             root: shared.root.clone(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
@@ -331,7 +342,7 @@ impl<'a> Attempt<'a> {
     fn run(mut self) -> Result<Deployment, Error> {
         let (site, commit) = (self.site, self.candidate.commit.clone());
         let run = self.deployment.run.clone();
-        let mut voice = Voice::new(site.events, site.logs, &commit, &run);
+        let mut voice = JobReporter::new(site.events, site.logs, &commit, &run);
         let is_wanted = self.desk.is_wanted(&self.candidate.rules);
         if is_wanted && !self.desk.ask(None, &self.context())? {
             return self.wait(&mut voice);
@@ -373,7 +384,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Removes the exports that nothing runs any more, of this commit and of the one before it.
-    fn sweep(&self, voice: &mut Voice) {
+    fn sweep(&self, voice: &mut JobReporter) {
         let before = self.deployment.from.filter(|from| *from != self.deployment.commit);
         let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
         let swept = before.and_then(|before| {
@@ -405,7 +416,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
-    fn wait(mut self, voice: &mut Voice) -> Result<Deployment, Error> {
+    fn wait(mut self, voice: &mut JobReporter) -> Result<Deployment, Error> {
         self.deployment.outcome = DeployOutcome::Waiting;
         self.deployment.reason = self.why_it_waits(None, voice);
         self.deployment.finished = Some(self.deployment.started);
@@ -430,7 +441,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Tells of approvals that do not count, and keeps that behind the question.
-    fn why_it_waits(&self, question: Option<String>, voice: &mut Voice) -> Option<String> {
+    fn why_it_waits(&self, question: Option<String>, voice: &mut JobReporter) -> Option<String> {
         let problems = self.desk.answer().problems;
         problems.iter().for_each(|problem| voice.warn(problem.clone()));
         let reasons: Vec<String> = question.into_iter().chain(problems).collect();
@@ -439,7 +450,7 @@ impl<'a> Attempt<'a> {
 
     fn record(
         &self,
-        entry: impl Fn(&Ledger) -> Result<Option<Deployment>, Error>,
+        entry: impl Fn(&DeploymentHistory) -> Result<Option<Deployment>, Error>,
     ) -> Result<(), Error> {
         let author = (self.identity.name.as_str(), self.identity.address.as_str());
         self.repo.record_deployment(&self.deployment.environment, author, entry)
@@ -451,7 +462,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Runs the phase in the commit's export.
-    fn phase(&mut self, occupied: Occupied, voice: &mut Voice) -> Result<StepResult, Error> {
+    fn phase(&mut self, occupied: BuildLock, voice: &mut JobReporter) -> Result<StepResult, Error> {
         let (build, _occupied) = self.prepare(occupied, voice)?;
         build.export_name().clone_into(&mut self.deployment.export);
         let (site, candidate) = (self.site, &self.candidate);
@@ -468,7 +479,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Removes the export that was deployed, if the script wants that and nothing else needs it.
-    fn discard(&self, steps: &Steps<'_>, build: &Build, voice: &mut Voice) -> Result<(), Error> {
+    fn discard(
+        &self,
+        steps: &Steps<'_>,
+        build: &Build,
+        voice: &mut JobReporter,
+    ) -> Result<(), Error> {
         if !steps.discards_export() {
             return Ok(());
         }
@@ -529,9 +545,9 @@ impl<'a> Attempt<'a> {
     /// it was packed, or the commit's files, if there is nothing else.
     fn prepare(
         &self,
-        mut occupied: Occupied,
-        voice: &mut Voice,
-    ) -> Result<(Build, Occupied), Error> {
+        mut occupied: BuildLock,
+        voice: &mut JobReporter,
+    ) -> Result<(Build, BuildLock), Error> {
         let is_canceled = || self.site.cancel.is_canceled();
         for _ in 0..LOOKS_MAX {
             let build = self.build();
@@ -557,11 +573,11 @@ impl<'a> Attempt<'a> {
     }
 
     /// Makes an export of the commit's files, beside what is there.
-    fn export_files(&self, voice: &mut Voice) -> Result<Build, Error> {
+    fn export_files(&self, voice: &mut JobReporter) -> Result<Build, Error> {
         build::check_room(self.site.shared)?;
         let (commit, run) = (&self.candidate.commit, self.deployment.run.as_str());
         let ground = Ground::beside((self.site.shared, &self.repo), self.build(), commit.id, run)?;
-        job::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
+        attempt::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
         Ok(ground.build)
     }
 
@@ -574,7 +590,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// What the deployment came to.
-    fn judge(&mut self, ended: Result<StepResult, Error>, voice: &mut Voice) {
+    fn judge(&mut self, ended: Result<StepResult, Error>, voice: &mut JobReporter) {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());

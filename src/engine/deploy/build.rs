@@ -1,24 +1,27 @@
 //! Whether the build is there that is to be deployed: what a job built and tested.
 
-use super::{
-    super::{handle::Shared, job, live::kept_exports, reports},
-    candidate::Candidate,
+use super::candidate::Candidate;
+use crate::engine::{
+    context::shared::Shared,
+    run::{attempt, live::kept_exports, reports},
 };
 use crate::{
-    cancel::CancelView,
-    commit::Commit,
-    compact,
-    deployment::BuildState,
-    error::{Error, ErrorKind},
-    pipeline::{Hook, Phase, Pipeline, StepName},
-    record::{LeftOut, LeftOutBy, Record},
+    builds::compact,
+    model::{
+        cancel::CancelView,
+        commit::Commit,
+        deployment::BuildState,
+        error::{Error, ErrorKind},
+        pipeline::{Hook, Phase, Pipeline, StepName},
+        record::{LeftOut, LeftOutBy, Record},
+    },
     repo::Repo,
     workspace::{ExportPlace, JobStamp},
 };
 
 /// Where the build of a commit is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(in crate::engine) enum Found {
     /// In its folder.
     Here,
     /// In its archive.
@@ -28,7 +31,7 @@ pub(super) enum Found {
 }
 
 impl Found {
-    pub(super) fn state(self) -> BuildState {
+    pub(in crate::engine) fn state(self) -> BuildState {
         match self {
             Found::Here | Found::Packed => BuildState::There,
             Found::Not(state) => state,
@@ -39,7 +42,7 @@ impl Found {
 /// Where the build of a commit is that is to be deployed. It is there only if it is that of the
 /// record whose verdict counts, and if that was for the branch which is deployed, where this makes a
 /// difference; `made` is the record of a job that has made it for this deployment.
-pub(super) fn find(
+pub(in crate::engine) fn find(
     shared: &Shared,
     repo: &Repo,
     candidate: &Candidate,
@@ -126,7 +129,7 @@ pub(super) fn unpack(
 
 /// An export is not made where it would fill the disk.
 pub(super) fn check_room(shared: &Shared) -> Result<(), Error> {
-    let refusal = job::no_room(shared, &shared.workspace());
+    let refusal = attempt::no_room(shared, &shared.workspace());
     refusal.map_or(Ok(()), |reason| Err(Error::new(ErrorKind::Io, reason)))
 }
 

@@ -1,18 +1,21 @@
 //! [`Candidate`]: the commit that a deployment is about, and whether it may be deployed.
 
-use super::{
-    super::{due::settled_outcome, handle::Shared, reports, scripts::Scripts},
-    newest::Newest,
+use super::newest::Newest;
+use crate::engine::{
+    context::shared::Shared,
+    run::{pending::settled_outcome, reports},
+    step::scripts::Scripts,
 };
 use crate::{
-    commit::{Commit, CommitId, Text},
-    deployment::DeployRequest,
-    error::{Error, ErrorKind},
-    glob,
-    ledger::Ledger,
-    outcome::Outcome,
-    pipeline::{DeployRules, Pipeline},
+    model::{
+        commit::{Commit, CommitId, Text},
+        deployment::DeployRequest,
+        error::{Error, ErrorKind},
+        outcome::Outcome,
+        pipeline::{DeployRules, Pipeline},
+    },
     repo::{Branch, Repo},
+    rules::{glob, ledger::DeploymentHistory},
 };
 
 /// A commit that may be deployed.
@@ -42,13 +45,13 @@ impl Candidate {
 }
 
 /// What a request is looked at with.
-pub(in crate::engine) struct Choice<'a> {
+pub(in crate::engine) struct CandidateSearch<'a> {
     pub(in crate::engine) shared: &'a Shared,
     pub(in crate::engine) repo: &'a Repo,
     pub(in crate::engine) environment: &'a str,
 }
 
-impl Choice<'_> {
+impl CandidateSearch<'_> {
     /// The commit that is meant.
     ///
     /// # Errors
@@ -58,7 +61,7 @@ impl Choice<'_> {
     pub(in crate::engine) fn candidate(
         &self,
         request: &DeployRequest,
-        ledger: &Ledger,
+        ledger: &DeploymentHistory,
     ) -> Result<Candidate, Error> {
         self.look(request, ledger).map_err(|error| self.with_head_fault(error))
     }
@@ -75,7 +78,11 @@ impl Choice<'_> {
         }
     }
 
-    fn look(&self, request: &DeployRequest, ledger: &Ledger) -> Result<Candidate, Error> {
+    fn look(
+        &self,
+        request: &DeployRequest,
+        ledger: &DeploymentHistory,
+    ) -> Result<Candidate, Error> {
         let branches = self.repo.branch_list()?;
         let named = match &request.revision {
             Some(revision) => self.repo.resolve(revision)?,
@@ -88,7 +95,7 @@ impl Choice<'_> {
         self.named(named, request, &branches)
     }
 
-    fn nothing_before(&self, ledger: &Ledger) -> Error {
+    fn nothing_before(&self, ledger: &DeploymentHistory) -> Error {
         let environment = self.environment;
         let message = match ledger.running() {
             Some(running) => format!(

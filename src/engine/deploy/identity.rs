@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::super::{handle::Shared, job::host_name, process_env::ProcessEnv};
+use crate::engine::{
+    context::{process_env::ProcessEnv, shared::Shared},
+    run::attempt::host_name,
+};
 use crate::repo::Repo;
 
 /// A name and an address, as git takes them.

@@ -11,22 +11,22 @@ use std::{
     ops::ControlFlow,
 };
 
-use super::{
-    super::due::settled_outcome,
-    candidate::{Candidate, Choice, deploys_from},
-};
+use super::candidate::{Candidate, CandidateSearch, deploys_from};
+use crate::engine::run::pending::settled_outcome;
 use crate::{
-    commit::{CommitId, Text},
-    error::{Error, ErrorKind},
-    ledger::Ledger,
-    outcome::Outcome,
-    pipeline::DeployRules,
+    model::{
+        commit::{CommitId, Text},
+        error::{Error, ErrorKind},
+        outcome::Outcome,
+        pipeline::DeployRules,
+    },
     repo::Branch,
+    rules::ledger::DeploymentHistory,
 };
 
 /// A look at the branches of one repository, for one environment.
 pub(super) struct Newest<'a> {
-    choice: &'a Choice<'a>,
+    choice: &'a CandidateSearch<'a>,
     branches: &'a [Branch],
     deployed: Option<CommitId>,
     rolled_back: HashSet<CommitId>,
@@ -50,9 +50,9 @@ pub(super) enum Offer {
 
 impl<'a> Newest<'a> {
     pub(super) fn new(
-        choice: &'a Choice<'a>,
+        choice: &'a CandidateSearch<'a>,
         branches: &'a [Branch],
-        ledger: &Ledger,
+        ledger: &DeploymentHistory,
     ) -> Result<Self, Error> {
         Ok(Self {
             choice,

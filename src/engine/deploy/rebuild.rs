@@ -5,30 +5,33 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{
-    super::{
-        active_jobs::ActiveJobs,
-        drive::{Drive, prepare_builds},
-        handle::Shared,
-        job::{self, Books, Site},
+use super::{build, candidate::Candidate};
+use crate::engine::{
+    context::{
         process_env::ProcessEnv,
         pump::{self, Sender},
-        queue,
-        workers::{self, Bounds},
+        shared::Shared,
     },
-    build,
-    candidate::Candidate,
+    run::{
+        active_jobs::ActiveJobs,
+        attempt::{self, JobContext, RunState},
+        driver::{RunDriver, prepare_builds},
+        lock_wait,
+        workers::{self, StopConditions},
+    },
 };
 use crate::{
-    cancel::CancelView,
-    commit::Commit,
-    error::{Error, ErrorKind},
-    event::Event,
-    job::{Job, Reason},
-    outcome::Outcome,
-    pipeline::{Hook, Phase, StepName},
+    model::{
+        cancel::CancelView,
+        commit::Commit,
+        error::{Error, ErrorKind},
+        event::Event,
+        job::{Job, Reason},
+        outcome::Outcome,
+        pipeline::{Hook, Phase, StepName},
+        record::Record,
+    },
     process::Guard,
-    record::Record,
     workspace::RunLock,
 };
 
@@ -36,7 +39,7 @@ use crate::{
 pub(super) struct Rebuilt {
     pub(super) record: Record,
     /// True if somebody found the repository busy meanwhile, and relies on a look.
-    owes_look: bool,
+    scan_requested: bool,
 }
 
 impl Rebuilt {
@@ -60,7 +63,7 @@ impl Rebuilt {
         cancel: &CancelView,
         events: &Sender,
     ) {
-        if self.owes_look {
+        if self.scan_requested {
             look_for_others(shared, env, cancel, events);
         }
     }
@@ -94,7 +97,7 @@ pub(super) fn rebuild(
         }
         None => {
             let why = format!("{short} is built again, which is to be deployed");
-            queue::between_commits(&workspace, &why, cancel, events)?
+            lock_wait::between_commits(&workspace, &why, cancel, events)?
         }
     };
     let lock = lock.ok_or_else(|| {
@@ -108,12 +111,12 @@ pub(super) fn rebuild(
         Err(error) => Err(error),
     };
     lock.release()?;
-    let owes_look = workspace.wake_count()? != asked;
+    let scan_requested = workspace.wake_count()? != asked;
     match record {
-        Ok(Some(record)) => Ok(Some(Rebuilt { record, owes_look })),
+        Ok(Some(record)) => Ok(Some(Rebuilt { record, scan_requested })),
         // Nothing was done that would have to be deployed first.
         other => {
-            if owes_look {
+            if scan_requested {
                 look_for_others(shared, env, cancel, events);
             }
             other.map(|_| None)
@@ -127,7 +130,7 @@ fn look_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, event
     if cancel.is_canceled() {
         return;
     }
-    if let Err(error) = Drive::for_others(shared, env, cancel.clone(), events.clone()) {
+    if let Err(error) = RunDriver::for_others(shared, env, cancel.clone(), events.clone()) {
         let message = format!("what others asked for was not run: {}", error.report());
         events.send(Event::Warning { meta: pump::meta(), message });
     }
@@ -150,13 +153,14 @@ fn rebuild_under(
     let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
     let job = Job::new(commit.clone(), Reason::Rebuild);
     events.send(Event::Planned { meta: pump::meta(), jobs: vec![job.clone()] });
-    let site = Site::new((shared, env), (&workspace, &logs), &guard, cancel, events);
-    let id = job::run_id();
-    lock.introduce(&job::host_name(), &id);
+    let site = JobContext::new((shared, env), (&workspace, &logs), &guard, cancel, events);
+    let id = attempt::run_id();
+    lock.introduce(&attempt::host_name(), &id);
     let active = ActiveJobs::new(&workspace, &id, cancel);
-    let books = Books { attempts: &attempts, lock, active: &active };
+    let books = RunState { attempts: &attempts, lock, active: &active };
     let own = HashSet::from([commit.id]);
-    let bounds = Bounds { named: true, own: &own, yields: false, lends: false };
+    let bounds =
+        StopConditions { named: true, own: &own, may_hand_over: false, may_lend_lock: false };
     let worked = workers::work(&site, books, vec![job], &bounds);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();

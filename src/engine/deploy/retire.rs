@@ -1,52 +1,22 @@
 //! The end of an environment: nothing runs there any more.
 
-use super::{
-    super::{
-        handle::{Engine, Shared},
-        job,
-    },
-    attempt::busy,
-    check_environment,
-    identity::Identity,
-};
+use super::identity::Identity;
+use crate::engine::{context::shared::Shared, run::attempt};
 use crate::{
-    clock,
-    deployment::{DeployOutcome, Deployment},
-    error::{Error, ErrorKind},
-    ledger::Ledger,
+    model::{
+        deployment::{DeployOutcome, Deployment},
+        error::{Error, ErrorKind},
+    },
     process::{account_name, own_account},
     repo::Repo,
-    suggestion::did_you_mean,
+    rules::ledger::DeploymentHistory,
+    util::{clock, suggestion::did_you_mean},
 };
 
-impl Engine {
-    /// Puts on record that nothing runs in an environment any more, as when a review is over. Its
-    /// builds are no longer pinned, and a rollback leads nowhere; the next deployment revives it.
-    /// Runs nothing: taking down what runs there is up to you. Gives back the entry; none where it is
-    /// retired already.
-    ///
-    /// ```no_run
-    /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
-    /// engine.retire("review-12")?;
-    /// # Ok::<(), tinyci::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](ErrorKind::NotFound) for an environment that nothing was ever deployed to,
-    /// [`Busy`](ErrorKind::Busy) while something is being deployed there,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for what cannot be an environment's name.
-    pub fn retire(&self, environment: &str) -> Result<Option<Deployment>, Error> {
-        check_environment(environment)?;
-        let lock = self.shared.workspace().deploy_lock(environment)?;
-        let lock = lock.ok_or_else(|| busy(environment))?;
-        let retired = retire(&self.shared, environment);
-        lock.release();
-        retired
-    }
-}
-
-fn retire(shared: &Shared, environment: &str) -> Result<Option<Deployment>, Error> {
+pub(in crate::engine) fn retire(
+    shared: &Shared,
+    environment: &str,
+) -> Result<Option<Deployment>, Error> {
     let repo = shared.repo()?;
     let ledger = repo.deploy_history(environment)?.ledger;
     if ledger.is_retired() {
@@ -63,12 +33,12 @@ fn retire(shared: &Shared, environment: &str) -> Result<Option<Deployment>, Erro
 }
 
 /// What is put on record; none where nothing was ever deployed.
-fn entry(environment: &str, ledger: &Ledger, identity: &Identity) -> Option<Deployment> {
+fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> Option<Deployment> {
     let running = ledger.running();
     let last = running.or_else(|| ledger.deployments.first())?;
     let now = clock::now_ms();
     Some(Deployment {
-        run: job::run_id(),
+        run: attempt::run_id(),
         environment: environment.to_owned(),
         commit: last.commit,
         from: running.map(|running| running.commit),

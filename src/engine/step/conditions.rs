@@ -1,11 +1,13 @@
 //! `when`: whether a step or a pipeline of a YAML config runs for a commit, and what leaves it out.
 
 use crate::{
-    error::Error,
-    glob,
-    pipeline::{Phase, Pipeline, StepName, When},
-    record::{LeftOut, LeftOutBy},
-    step::Facts,
+    model::{
+        error::Error,
+        pipeline::{Phase, Pipeline, StepName, When},
+        record::{LeftOut, LeftOutBy},
+        step::Facts,
+    },
+    rules::glob,
 };
 
 /// What leaves a step out, and why in a sentence.

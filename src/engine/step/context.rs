@@ -9,15 +9,19 @@ use std::{
 
 use super::conditions::step_tag;
 use crate::{
-    engine::{handle::Shared, process_env::ProcessEnv},
-    environment::{StepEnv, Variables},
-    error::{Error, ErrorKind},
-    executor::EnvChange,
-    glob::PathGlobs,
-    interpolate::Vars,
-    outcome::Outcome,
-    pipeline::{Format, Hook, Pipeline, StepName},
-    step::{ChangedPath, Changes, Facts, Progress},
+    engine::context::{process_env::ProcessEnv, shared::Shared},
+    model::{
+        error::{Error, ErrorKind},
+        executor::EnvChange,
+        outcome::Outcome,
+        pipeline::{Format, Hook, Pipeline, StepName},
+        step::{ChangedPath, Changes, Facts, Progress},
+    },
+    rules::{
+        environment::{StepEnv, Variables},
+        glob::PathGlobs,
+        interpolate::Vars,
+    },
 };
 
 /// What all steps of a job have in common.
@@ -174,7 +178,7 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::*;
-    use crate::pipeline::Phase;
+    use crate::model::pipeline::Phase;
 
     fn info(limits: JobLimits) -> JobInfo {
         let facts = Facts { sha: "c0ffee".into(), target: "/b".into(), ..Facts::default() };

@@ -18,22 +18,24 @@ use super::{
     unknown::{Unknown, Unknowns},
 };
 use crate::{
-    artifact::Artifact,
-    cancel::CancelView,
-    engine::{handle::Shared, host::Hooks, secrets::Secrets},
-    error::Error,
-    executor::{Command, Output, Stream},
-    forecast::{Act, Assumption},
-    function::{Effect, FunctionCall, HostFunction, Value},
-    glob::{self, ArtifactPattern, select},
-    outcome::{Exit, Outcome},
-    pipeline::{Hook, Phase, StepName},
-    record::StepRecord,
-    request_context::RequestContext,
-    step::{
-        ApprovalAnswer, Denied, DryClock, DryStage, Effects, HookAnswer, Lookups, OutputUse,
-        Reporter, TreeEntry, shown_program, whole_program,
+    engine::context::{host::Hooks, secrets::Secrets, shared::Shared},
+    model::{
+        artifact::Artifact,
+        cancel::CancelView,
+        error::Error,
+        executor::{Command, Output, Stream},
+        forecast::{Act, Assumption},
+        function::{Effect, FunctionCall, HostFunction, Value},
+        outcome::{Exit, Outcome},
+        pipeline::{Hook, Phase, StepName},
+        record::StepRecord,
+        request_context::RequestContext,
+        step::{
+            ApprovalAnswer, Denied, DryClock, DryStage, Effects, HookAnswer, Lookups, OutputUse,
+            Reporter, TreeEntry, shown_program, whole_program,
+        },
     },
+    rules::glob::{self, ArtifactPattern, select},
     workspace::{link_to_dir, no_file},
 };
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::conditions::Unmet;
-use crate::{
+use crate::model::{
     error::Error,
     outcome::Outcome,
     pipeline::StepName,

@@ -2,7 +2,7 @@
 //! in the export is not seen, so that a plan knows the answer too.
 
 use super::paths::{Found, in_tree};
-use crate::step::{Denied, Lookups, TreeEntry};
+use crate::model::step::{Denied, Lookups, TreeEntry};
 
 pub(super) fn exists(path: &str, lookups: &dyn Lookups) -> Result<bool, Denied> {
     let found = find(path, lookups)?;

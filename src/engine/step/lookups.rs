@@ -3,12 +3,14 @@
 use std::{ffi::OsStr, path::PathBuf};
 
 use crate::{
-    commit::Commit,
-    engine::{handle::Shared, secrets::SecretPolicy},
-    error::Error,
+    engine::context::{secrets::SecretPolicy, shared::Shared},
+    model::{
+        commit::Commit,
+        error::Error,
+        step::{Changes, Denied, Facts, Lookups, TreeEntry},
+    },
     process::find_program,
     repo::Repo,
-    step::{Changes, Denied, Facts, Lookups, TreeEntry},
 };
 
 /// Looks things up in the repository, on whichever thread a task of the step runs.

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 
 use super::host::StepHost;
 use crate::{
-    executor::{Output, Stream},
-    mask::MaskedStream,
-    step::{CommandEnd, OutputUse, Shown, StepCommand},
+    model::{
+        executor::{Output, Stream},
+        step::{CommandEnd, OutputUse, Shown, StepCommand},
+    },
+    rules::mask::MaskedStream,
 };
 
 /// A line that is longer is shown in pieces, so that none is held in memory without end.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::{
+use crate::model::{
     error::Error,
     pipeline::stays_below,
     step::{Denied, TreeEntry},

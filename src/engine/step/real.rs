@@ -7,25 +7,26 @@ use std::{
 };
 
 use crate::{
-    artifact::Artifact,
-    cancel::CancelView,
-    engine::{
-        desk::Desk,
+    engine::context::{
+        approval_gate::ApprovalGate,
         host::{HookCall, Hooks},
+        job_reporter::JobReporter,
         secrets::Secrets,
-        voice::Voice,
     },
-    error::{Error, ErrorKind},
-    event::Event,
-    executor::{Command, Executor, Output, Stream},
-    function::{FunctionCall, HostFunction, Value},
-    glob::ArtifactPattern,
-    interpolate::Vars,
-    outcome::{Exit, Outcome},
-    pipeline::{Hook, Phase, StepName},
-    record::StepRecord,
-    request_context::RequestContext,
-    step::{ApprovalAnswer, Denied, Effects, HookAnswer, OutputUse, Reporter},
+    model::{
+        artifact::Artifact,
+        cancel::CancelView,
+        error::{Error, ErrorKind},
+        event::Event,
+        executor::{Command, Executor, Output, Stream},
+        function::{FunctionCall, HostFunction, Value},
+        outcome::{Exit, Outcome},
+        pipeline::{Hook, Phase, StepName},
+        record::StepRecord,
+        request_context::RequestContext,
+        step::{ApprovalAnswer, Denied, Effects, HookAnswer, OutputUse, Reporter},
+    },
+    rules::{glob::ArtifactPattern, interpolate::Vars},
     workspace::{ArtifactStore, Wanted, given_up},
 };
 
@@ -35,7 +36,7 @@ pub(in crate::engine) struct RealEffects {
     pub(in crate::engine) secrets: Secrets,
     pub(in crate::engine) hooks: Hooks,
     /// In a deployment, where it asks for approvals.
-    pub(in crate::engine) desk: Option<Desk>,
+    pub(in crate::engine) desk: Option<ApprovalGate>,
     pub(in crate::engine) export_dir: PathBuf,
     pub(in crate::engine) artifacts: ArtifactStore,
 }
@@ -110,19 +111,19 @@ impl Effects for RealEffects {
 }
 
 /// What steps say goes where everything of their commit goes.
-pub(in crate::engine) struct VoiceReporter(Mutex<Voice>);
+pub(in crate::engine) struct StepReporter(Mutex<JobReporter>);
 
-impl VoiceReporter {
-    pub(in crate::engine) fn new(voice: &Voice) -> Self {
+impl StepReporter {
+    pub(in crate::engine) fn new(voice: &JobReporter) -> Self {
         Self(Mutex::new(voice.clone()))
     }
 
-    fn voice(&self) -> MutexGuard<'_, Voice> {
+    fn voice(&self) -> MutexGuard<'_, JobReporter> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Reporter for VoiceReporter {
+impl Reporter for StepReporter {
     fn started(&self, step: StepName, opens: Option<Phase>) {
         let mut voice = self.voice();
         voice.enter(Some(step));

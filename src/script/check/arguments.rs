@@ -6,15 +6,14 @@ use std::time::Duration;
 use rhai::{ASTNode, Expr, Position, Stmt};
 
 use super::{
-    Findings,
+    findings::Findings,
     names::{Names, Takes as Counts},
     values::{Kind, fits, is_textual, kind, pointer},
     walk::{Body, File},
 };
 use crate::{
-    duration::parse_duration,
-    glob::ArtifactPattern,
-    pipeline::stays_below,
+    model::pipeline::stays_below,
+    rules::glob::ArtifactPattern,
     script::{
         call::{COUNT_MAX, TASKS_MAX},
         commands::no_exit_code,
@@ -24,7 +23,7 @@ use crate::{
         testing,
         types::Type,
     },
-    suggestion::did_you_mean,
+    util::{duration::parse_duration, suggestion::did_you_mean},
 };
 
 /// Looks at every call of a function of the API.

@@ -3,11 +3,11 @@
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::{
-    Findings,
+    findings::Findings,
     names::{ModuleValue, Names, Takes},
     walk::{Body, closure_made, variable},
 };
-use crate::suggestion::did_you_mean;
+use crate::util::suggestion::did_you_mean;
 
 pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {

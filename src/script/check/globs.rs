@@ -3,12 +3,12 @@
 use rhai::{ASTNode, Expr, Position, Stmt};
 
 use super::{
-    Findings,
+    findings::Findings,
     names::Names,
     walk::{Body, variable},
 };
 use crate::{
-    glob::{GlobFault, Names as GlobNames, PathGlobs, names_fault},
+    rules::glob::{GlobFault, Names as GlobNames, PathGlobs, names_fault},
     script::{imports::Unit, literal::literal},
 };
 

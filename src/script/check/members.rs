@@ -3,13 +3,13 @@
 use rhai::{ASTNode, Expr, Stmt};
 
 use super::{
-    Findings,
+    findings::Findings,
     values::{fits, plain_kind},
     walk::{Body, variable},
 };
 use crate::{
     script::{registry::PROPERTIES, types::Type},
-    suggestion::did_you_mean,
+    util::suggestion::did_you_mean,
 };
 
 pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {

@@ -6,18 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{ASTFlags, ASTNode, Expr, FnAccess, FuncInfo, Stmt};
 
 use super::{
-    Findings,
+    findings::Findings,
     walk::{self, File},
 };
 use crate::{
-    function::{Effect, HostFunction},
+    model::function::{Effect, HostFunction},
     script::{
         imports::{Unit, module_path},
         limits,
         load::declared_at,
         registry, testing,
     },
-    suggestion::did_you_mean,
+    util::suggestion::did_you_mean,
 };
 
 /// Functions that the language itself carries out, whatever they are given.

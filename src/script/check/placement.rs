@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::{
-    Findings,
+    findings::Findings,
     names::Names,
     values::pointer,
     walk::{Body, File, closure_made},

@@ -3,11 +3,11 @@
 use rhai::{ASTNode, Expr, Position, Stmt};
 
 use super::{
-    Findings,
+    findings::Findings,
     walk::{Body, File, variable},
 };
 use crate::{
-    interpolate::names_tag,
+    rules::interpolate::names_tag,
     script::{load::Script, tags::names_ref},
 };
 

@@ -5,23 +5,28 @@ use std::cell::OnceCell;
 use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::{
-    Findings, names,
+    findings::Findings,
+    names,
     walk::{Body, File},
 };
 use crate::{
-    error::Position,
-    function::HostFunction,
-    interpolate::{Vars, faults_of},
-    pipeline::{StepName, Template},
-    script::{literals::placeholder_at, tags::ExpressionJudge},
-    shell_text::{self, UNKNOWN},
+    model::{
+        error::Position,
+        function::HostFunction,
+        pipeline::{StepName, Template},
+    },
+    rules::{
+        interpolate::{Vars, faults_of},
+        shell_text::{self, UNKNOWN},
+    },
+    script::{literals::placeholder_at, tags::ExpressionValidator},
 };
 
 /// Judges tags. An engine is made for them only where there are any.
 pub(super) struct Tags<'a> {
     functions: &'a [HostFunction],
     own: &'a Vars,
-    judge: OnceCell<ExpressionJudge<'a>>,
+    judge: OnceCell<ExpressionValidator<'a>>,
 }
 
 impl<'a> Tags<'a> {
@@ -33,7 +38,7 @@ impl<'a> Tags<'a> {
     /// What is wrong with a text that a step runs, or any step where none is named.
     fn faults(&self, text: &str, step: Option<StepName>) -> Vec<String> {
         let names = Vars::in_tags_of(step, self.own);
-        let judge = self.judge.get_or_init(|| ExpressionJudge::new(self.functions));
+        let judge = self.judge.get_or_init(|| ExpressionValidator::new(self.functions));
         let given = |expression: &str| judge.check(expression, &names).map(|()| "x".to_owned());
         let template = Template::new(text, Position::new(1, 1));
         let faults = faults_of(&template, &names, &given);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rhai::{ASTFlags, ASTNode, Expr, Stmt};
 
 use super::{
-    Findings,
-    habits::is_used,
+    common_mistakes::is_used,
+    findings::Findings,
     names::Names,
     values::pointer,
     walk::{Body, File},

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rhai::{ASTNode, Expr, Position, Stmt};
 
-use super::{Findings, names::Names, walk::Body};
+use super::{findings::Findings, names::Names, walk::Body};
 use crate::script::message;
 
 /// Looks at a file that was read without the rule that every name is defined.

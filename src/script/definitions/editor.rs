@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{Definitions, language};
+use super::{language, reference::Definitions};
 use crate::{
-    function::HostFunction,
+    model::function::HostFunction,
     script::{
         registry::{CONSTANTS, FUNCTIONS, OBJECTS, PROPERTIES, Param, Property},
         testing::{METHODS, RESULT},
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_line_is_one_that_the_language_server_reads() {
-        let host = super::super::tests::host();
+        let host = super::super::reference::tests::host();
         let file = Definitions::new(&host).to_rhai();
         for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with("//")) {
             match line.split(' ').next().unwrap() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Definitions, Entry, FunctionEntry, ParamEntry, PropertyEntry};
+use super::reference::{Definitions, Entry, FunctionEntry, ParamEntry, PropertyEntry};
 
 // Writing to a String does not fail.
 impl Definitions<'_> {

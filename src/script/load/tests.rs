@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{error::ErrorKind, function::Effect, script::imports::TreeFile};
+use crate::{
+    model::{error::ErrorKind, function::Effect},
+    script::imports::TreeFile,
+};
 
 /// The files of a commit, as a list.
 struct Files<'a>(&'a [(&'a str, &'a str)]);

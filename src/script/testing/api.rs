@@ -1,7 +1,7 @@
 //! What tests of a pipeline find: `t`, results, and the keys of the maps that they give.
 
 use crate::{
-    function::Effect,
+    model::function::Effect,
     script::{
         registry::{Function, Property, ScriptOption, may, method, needs, option, property},
         types::Type,

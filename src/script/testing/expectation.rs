@@ -5,7 +5,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use super::{methods::METHODS, result, tester::Tester};
 use crate::{
     script::{load::Script, registry, report, session::Thrown},
-    suggestion::{did_you_mean, did_you_mean_or_list},
+    util::suggestion::{did_you_mean, did_you_mean_or_list},
 };
 
 /// What a test expected and did not find. A script that catches it does not make the test pass.

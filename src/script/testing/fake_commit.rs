@@ -5,17 +5,19 @@ use std::{collections::BTreeMap, sync::Arc};
 use rhai::{Array, Dynamic, Map};
 
 use crate::{
-    commit::{Commit, CommitId, Text, TreeId},
-    error::Error,
-    function::Value,
-    glob::path_of_text,
+    model::{
+        commit::{Commit, CommitId, Text, TreeId},
+        error::Error,
+        function::Value,
+        step::{ChangedPath, Changes, Facts, FailureFacts},
+    },
+    rules::glob::path_of_text,
     script::{
         call::kind,
         literal::value_of,
         session::{Thrown, throw},
     },
-    step::{ChangedPath, Changes, Facts, FailureFacts},
-    suggestion::{did_you_mean, did_you_mean_or_list},
+    util::suggestion::{did_you_mean, did_you_mean_or_list},
 };
 
 /// Every key that can be given, in the order of the documentation.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
-use crate::{
+use crate::model::{
     artifact::Artifact,
     cancel::CancelView,
     error::{Error, ErrorKind},

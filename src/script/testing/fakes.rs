@@ -4,14 +4,13 @@ use rhai::{Array, Dynamic, Map};
 
 use super::expectation::Place;
 use crate::{
-    function::Value,
-    glob,
-    outcome::Exit,
+    model::{function::Value, outcome::Exit},
+    rules::glob,
     script::{
         call::kind,
         session::{Thrown, throw},
     },
-    suggestion::did_you_mean_or_list,
+    util::suggestion::did_you_mean_or_list,
 };
 
 /// What the map form of a result can hold.

@@ -12,7 +12,7 @@ use super::{
     tester::Tester,
 };
 use crate::{
-    glob,
+    rules::glob,
     script::{
         call::kind,
         commands::placed,
@@ -20,7 +20,7 @@ use crate::{
         registry,
         session::{Thrown, throw},
     },
-    suggestion::did_you_mean_or_list,
+    util::suggestion::did_you_mean_or_list,
 };
 
 type Method = fn(&Tester, &[Dynamic], &Place) -> Result<Dynamic, Thrown>;

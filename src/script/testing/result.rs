@@ -5,14 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use rhai::{Array, Dynamic, Engine, Map};
 
 use crate::{
-    forecast::Act,
-    function::Value,
-    glob,
+    model::{forecast::Act, function::Value},
+    rules::glob,
     script::{
         literal::dynamic_of,
         session::{Thrown, throw},
     },
-    suggestion::did_you_mean,
+    util::suggestion::did_you_mean,
 };
 
 /// What a phase did.

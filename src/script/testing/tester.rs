@@ -18,19 +18,21 @@ use super::{
     result::{Done, PhaseResult, ResultObject, command_notes, line},
 };
 use crate::{
-    commit::Commit,
-    error::Error,
-    function::{HostFunction, Value},
-    outcome::Outcome,
-    pipeline::StepName,
-    record::StepFailure,
+    model::{
+        commit::Commit,
+        error::Error,
+        function::{HostFunction, Value},
+        outcome::Outcome,
+        pipeline::StepName,
+        record::StepFailure,
+        step::{Effects, Facts, Lookups, Reporter, StepResult},
+    },
     script::{
         load::Script,
         registry,
         session::{Thrown, throw},
     },
-    step::{Effects, Facts, Lookups, Reporter, StepResult},
-    suggestion::did_you_mean,
+    util::suggestion::did_you_mean,
 };
 
 /// As much as a worker has: phases recurse as deep as in a run, whatever the test did before.

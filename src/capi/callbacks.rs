@@ -1,0 +1,140 @@
+//! What a host answers in a run, as closures that ask through the run's queue.
+
+use std::sync::Arc;
+
+use super::{
+    ask::{Answer, PendingRequest, Subject},
+    options::{
+        Function, Options, TINYCI_ANSWER_APPROVAL, TINYCI_ANSWER_COMMAND, TINYCI_ANSWER_SECRET,
+    },
+    queue::Queue,
+};
+use crate::{
+    ApprovalCall, CancelView, Command, EngineBuilder, Error, ErrorKind, Executor, Exit,
+    FunctionCall, HookCall, HookError, Output, RequestContext, Value,
+};
+
+/// A builder whose engine asks through this queue for all that the options say.
+pub(super) fn asking(
+    options: &Options,
+    queue: &Arc<Queue>,
+    mut builder: EngineBuilder,
+) -> EngineBuilder {
+    for hook in &options.hooks {
+        let queue = queue.clone();
+        builder = builder.hook(*hook, move |call| answer_hook(&queue, call));
+    }
+    for Function { name, args_min, args_max, effect, doc } in &options.functions {
+        let (queue, asked) = (queue.clone(), name.clone());
+        let call = move |call: &FunctionCall<'_>| answer_function(&queue, &asked, call);
+        builder = builder.function(name, *args_min..=*args_max, *effect, doc, call);
+    }
+    if options.answers & TINYCI_ANSWER_SECRET != 0 {
+        let queue = queue.clone();
+        builder = builder.secrets(move |name, context| answer_secret(&queue, name, context));
+    }
+    if options.answers & TINYCI_ANSWER_APPROVAL != 0 {
+        let queue = queue.clone();
+        builder = builder.approvals(move |call| answer_approval(&queue, call));
+    }
+    if options.answers & TINYCI_ANSWER_COMMAND != 0 {
+        builder = builder.executor(HostExecutor { queue: queue.clone() });
+    }
+    builder
+}
+
+fn ask(queue: &Queue, subject: Subject, context: &RequestContext) -> Result<Answer, Error> {
+    ask_with_output(queue, subject, context, &mut |_| {})
+}
+
+fn ask_with_output(
+    queue: &Queue,
+    subject: Subject,
+    context: &RequestContext,
+    output: &mut dyn FnMut(Output),
+) -> Result<Answer, Error> {
+    let asked = Arc::new(PendingRequest::new(subject, context.clone()));
+    queue.push_request(&asked);
+    asked.wait(output)
+}
+
+fn answer_hook(queue: &Queue, call: &mut HookCall<'_>) -> Result<(), HookError> {
+    let subject = Subject::Hook(call.hook(), call.outcome());
+    let vars = match ask(queue, subject, call.context())? {
+        Answer::Passed(vars) => vars,
+        Answer::Skipped { reason, vars } => {
+            call.skip(&reason);
+            vars
+        }
+        _ => return Err(unfit().into()),
+    };
+    for name in vars.names() {
+        call.set_var(name, vars.get(name).unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn answer_function(queue: &Queue, name: &str, call: &FunctionCall<'_>) -> Result<Value, HookError> {
+    let subject = Subject::Function { name: name.to_owned(), arguments: call.to_vec() };
+    match ask(queue, subject, call.context())? {
+        Answer::Value(value) => Ok(value),
+        _ => Err(unfit().into()),
+    }
+}
+
+fn answer_secret(
+    queue: &Queue,
+    name: &str,
+    context: &RequestContext,
+) -> Result<Option<Vec<u8>>, HookError> {
+    match ask(queue, Subject::Secret(name.to_owned()), context)? {
+        Answer::Value(Value::Nothing) => Ok(None),
+        Answer::Value(Value::Text(text)) => Ok(Some(text.into_bytes())),
+        Answer::Bytes(bytes) => Ok(Some(bytes)),
+        _ => Err(unfit().into()),
+    }
+}
+
+fn answer_approval(queue: &Queue, call: &ApprovalCall<'_>) -> Result<Option<String>, HookError> {
+    let subject = Subject::Approval {
+        environment: call.environment().to_owned(),
+        question: call.question().map(str::to_owned),
+    };
+    match ask(queue, subject, call.context())? {
+        Answer::Passed(_) => Ok(Some("the host".to_owned())),
+        Answer::Value(Value::Nothing) => Ok(None),
+        Answer::Value(Value::Text(who)) => Ok(Some(who)),
+        _ => Err(unfit().into()),
+    }
+}
+
+/// Has the host run the commands.
+struct HostExecutor {
+    queue: Arc<Queue>,
+}
+
+impl Executor for HostExecutor {
+    fn execute(
+        &self,
+        command: &Command,
+        output: &mut dyn FnMut(Output),
+        cancel: &CancelView,
+    ) -> Result<Exit, Error> {
+        let Some(context) = &command.context else { return Err(unfit()) };
+        let subject = Subject::Command(Box::new(command.clone()));
+        match ask_with_output(&self.queue, subject, context, output) {
+            Ok(Answer::Exited(exit)) => Ok(exit),
+            Ok(_) => Err(unfit()),
+            Err(_) if cancel.is_canceled() => Ok(Exit::Canceled),
+            Err(error) if error.kind() != ErrorKind::HostFault && context.is_late() => {
+                Ok(Exit::TimedOut)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The calls that answer a request hold who may be given which answer: this is never seen.
+fn unfit() -> Error {
+    Error::new(ErrorKind::HostAbort, "the host gave an answer that does not fit the request")
+}

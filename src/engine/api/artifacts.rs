@@ -1,0 +1,274 @@
+//! What jobs kept: listed, read, and bounded on record.
+
+use std::io::Read;
+
+use super::handle::Engine;
+use crate::engine::{
+    context::shared::Shared,
+    run::{kept_artifacts::size, reports::records_of},
+};
+use crate::{
+    builds::compact,
+    model::{
+        artifact::{Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader},
+        cancel::{CancelToken, CancelView},
+        commit::CommitId,
+        error::{Error, ErrorKind},
+        record::Record,
+    },
+    repo::Repo,
+    rules::glob::ArtifactPattern,
+    util::suggestion::did_you_mean,
+    workspace::{Build, artifact_writer::ArtifactWriter},
+};
+
+impl Engine {
+    /// The files that a job kept with `artifact`: those of the newest job of a commit that kept any,
+    /// or of a job that is named. A build that was removed has no files anymore; its record still
+    /// lists them.
+    ///
+    /// ```no_run
+    /// use tinyci::{ArtifactOptions, Engine};
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// for artifact in engine.artifacts(&ArtifactOptions::new("main"))?.artifacts {
+    ///     println!("{} {} {}", artifact.blob, artifact.bytes, artifact.path);
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, a commit or job that
+    /// kept nothing, and a path that matches nothing; [`InvalidArg`](ErrorKind::InvalidArg) for a
+    /// path that is not valid; [`Git`](ErrorKind::Git) if the records cannot be read.
+    pub fn artifacts(&self, options: &ArtifactOptions) -> Result<ArtifactList, Error> {
+        Ok(found(&self.shared, options)?.0)
+    }
+
+    /// Reads files that a job kept, in the order of [`artifacts`](Engine::artifacts), also from a
+    /// packed build. `each` gets one at a time, and has to read it to its end to know that it is
+    /// what the job kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`artifacts`](Engine::artifacts), and `NotFound` if the build was removed;
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a record whose paths lead elsewhere;
+    /// [`Io`](ErrorKind::Io) for a file that is not there or was changed;
+    /// [`Canceled`](ErrorKind::Canceled); and what `each` returns.
+    pub fn read_artifacts(
+        &self,
+        options: &ArtifactOptions,
+        cancel: &CancelToken,
+        each: &mut dyn FnMut(&Artifact, &mut dyn Read) -> Result<(), Error>,
+    ) -> Result<ArtifactList, Error> {
+        let (list, build) = found(&self.shared, options)?;
+        readable(&list)?;
+        read(&list, &build, &CancelView::new(cancel, 1), each)?;
+        Ok(list)
+    }
+
+    /// Copies files that a job kept to a directory. A file is written whole or not at all.
+    ///
+    /// ```no_run
+    /// use tinyci::{ArtifactOptions, ArtifactWriter, CancelToken, Engine};
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let options = ArtifactOptions::new("main").path("reports");
+    /// engine.copy_artifacts(&options, &ArtifactWriter::new("out"), &CancelToken::new())?;
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`read_artifacts`](Engine::read_artifacts) and [`ArtifactWriter::write`]. Files that exist
+    /// are refused before the first one is written.
+    pub fn copy_artifacts(
+        &self,
+        options: &ArtifactOptions,
+        writer: &ArtifactWriter,
+        cancel: &CancelToken,
+    ) -> Result<ArtifactList, Error> {
+        let (list, build) = found(&self.shared, options)?;
+        readable(&list)?;
+        writer.check(&list.artifacts)?;
+        let view = CancelView::new(cancel, 1);
+        read(&list, &build, &view, &mut |artifact, contents| {
+            writer.write(artifact, contents, cancel)
+        })?;
+        Ok(list)
+    }
+}
+
+/// What is meant, and the build that has it.
+fn found(shared: &Shared, options: &ArtifactOptions) -> Result<(ArtifactList, Build), Error> {
+    let repo = shared.repo()?;
+    let id = repo.resolve(&options.revision)?;
+    let record = job(&repo, id, options.job_id.as_deref())?;
+    let build = shared.workspace().build(&repo.commit_for(id, None)?.build_name());
+    let place = match () {
+        () if build.artifacts().is_there() => ArtifactPlace::Build,
+        () if build.archive_path().exists() => ArtifactPlace::Archive,
+        () => ArtifactPlace::Gone,
+    };
+    let (mut files, mut bytes) = size(&record.artifacts);
+    let mut artifacts = record.artifacts;
+    if let Some(total) = &record.artifact_total {
+        (files, bytes) = (total.files, total.bytes);
+        let all = match place {
+            ArtifactPlace::Build => build.artifacts().list(&total.list),
+            ArtifactPlace::Archive => compact::packed_list(&build, &total.list),
+            ArtifactPlace::Gone => None,
+        };
+        artifacts = all.unwrap_or(artifacts);
+    }
+    artifacts.sort_by(|one, other| path_order(one).cmp(&path_order(other)));
+    artifacts.dedup_by(|one, other| one.path == other.path);
+    let artifacts = select(artifacts, &options.paths)?;
+    let (job_id, outcome) = (record.run, record.outcome);
+    let list = ArtifactList { commit: id, job_id, outcome, place, artifacts, files, bytes };
+    Ok((list, build))
+}
+
+/// Directory by directory, as archives have it.
+fn path_order(artifact: &Artifact) -> Vec<&str> {
+    artifact.path.split('/').collect()
+}
+
+/// The record of the job whose artifacts are meant.
+fn job(repo: &Repo, id: CommitId, job_id: Option<&str>) -> Result<Record, Error> {
+    let kept = |remotes: &[String]| {
+        let records = records_of(repo, remotes, id, true)?.into_iter();
+        let kept = records.filter(|record| !record.run.is_empty() && !record.artifacts.is_empty());
+        Ok::<Vec<Record>, Error>(kept.collect())
+    };
+    let own = kept(&[])?;
+    let ids: Vec<String> = own.iter().map(|record| record.run.clone()).collect();
+    let wanted = |record: &Record| job_id.is_none_or(|job_id| record.run == job_id);
+    if let Some(record) = own.into_iter().find(wanted) {
+        return Ok(record);
+    }
+    let short = id.short();
+    let elsewhere = kept(&repo.tracked_remotes()?)?.iter().any(wanted);
+    let message = match job_id {
+        _ if elsewhere => format!(
+            "the job of commit {short} that kept artifacts ran in another repository, which has \
+             them: `tinyci -r artifacts` lists and fetches what the remote `origin` has"
+        ),
+        Some(job_id) if !ids.is_empty() => format!(
+            "no job `{job_id}` of commit {short} kept artifacts{}: {} did",
+            did_you_mean(job_id, ids.iter().map(String::as_str)),
+            ids.join(", ")
+        ),
+        _ => format!("no job of commit {short} kept artifacts"),
+    };
+    Err(Error::new(ErrorKind::NotFound, message))
+}
+
+/// The artifacts that these paths, directories and globs name; all without any.
+fn select(artifacts: Vec<Artifact>, paths: &[String]) -> Result<Vec<Artifact>, Error> {
+    if paths.is_empty() {
+        return Ok(artifacts);
+    }
+    let mut wanted = vec![false; artifacts.len()];
+    for path in paths {
+        // A file may be called like a glob.
+        let pattern = match artifacts.iter().any(|artifact| artifact.path == *path) {
+            true => None,
+            false => Some(ArtifactPattern::parse(path).map_err(invalid)?),
+        };
+        let adds = pattern.as_ref().is_none_or(|pattern| !pattern.takes_away());
+        let mut found = false;
+        for (wanted, artifact) in wanted.iter_mut().zip(&artifacts) {
+            if pattern.as_ref().map_or(artifact.path == *path, |it| it.matches(&artifact.path)) {
+                (*wanted, found) = (adds, true);
+            }
+        }
+        if !found {
+            let near = did_you_mean(path, artifacts.iter().map(|it| it.path.as_str()));
+            let message = format!("the job kept nothing that matches `{path}`{near}");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+    }
+    let chosen = artifacts.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
+    Ok(chosen.map(|(artifact, _)| artifact).collect())
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidArg, message)
+}
+
+/// Refuses a list whose files are not there, or lead elsewhere.
+fn readable(list: &ArtifactList) -> Result<(), Error> {
+    let short = list.commit.short();
+    if list.place == ArtifactPlace::Gone {
+        let message = format!(
+            "the build of commit {short} was removed, and its artifacts with it: `tinyci run \
+             --retry {short}` makes them again"
+        );
+        return Err(Error::new(ErrorKind::NotFound, message));
+    }
+    if let Some(bad) = list.artifacts.iter().find(|artifact| !artifact.has_plain_path()) {
+        return Err(invalid(format!(
+            "the record of job `{}` names `{}`, which is not a path below a directory: tinyci did \
+             not write it",
+            list.job_id,
+            bad.path.escape_debug()
+        )));
+    }
+    Ok(())
+}
+
+/// Reads what is listed, from the build or from its archive.
+fn read(
+    list: &ArtifactList,
+    build: &Build,
+    cancel: &CancelView,
+    each: &mut dyn FnMut(&Artifact, &mut dyn Read) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if list.place == ArtifactPlace::Archive {
+        return compact::each_packed(build, &list.artifacts, cancel, each);
+    }
+    let store = build.artifacts();
+    for artifact in &list.artifacts {
+        if cancel.is_canceled() {
+            return Err(Error::new(ErrorKind::Canceled, "canceled while artifacts were read"));
+        }
+        let path = build.dir().join("artifacts").join(&artifact.path);
+        let file =
+            store.open(artifact).map_err(|source| Error::io("read the artifact", &path, source))?;
+        each(artifact, &mut ArtifactReader::new(artifact, file))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn files_are_chosen_by_path_directory_and_glob() {
+        let artifact = |path: &str| Artifact {
+            path: path.to_owned(),
+            bytes: 0,
+            blob: String::new(),
+            executable: false,
+        };
+        let all = ["a[1]", "dist/app", "dist/app.map", "report.xml"];
+        let chosen = |paths: &[&str]| {
+            let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+            let chosen = select(all.map(artifact).to_vec(), &paths)?.into_iter();
+            Ok::<_, Error>(chosen.map(|artifact| artifact.path).collect::<Vec<_>>())
+        };
+        assert_eq!(chosen(&[]).unwrap(), all);
+        assert_eq!(chosen(&["dist"]).unwrap(), ["dist/app", "dist/app.map"]);
+        assert_eq!(chosen(&["dist/", "!*.map"]).unwrap(), ["dist/app"]);
+        assert_eq!(chosen(&["*.xml", "a[1]"]).unwrap(), ["a[1]", "report.xml"]);
+        assert_eq!(chosen(&["../x"]).unwrap_err().kind(), ErrorKind::InvalidArg);
+        let error = chosen(&["dist/ap"]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.message().contains("did you mean `dist/app`"), "{error}");
+    }
+}

@@ -1,0 +1,270 @@
+//! What is wrong with a config, found without running it: before it is committed, and in a commit.
+
+use super::{builder::EngineBuilder, check_warnings, handle::Engine};
+use crate::engine::context::{options::Options, shared::Shared, threads::on_big_thread};
+use crate::model::{
+    check_report::{CheckReport, Finding},
+    error::{Error, ErrorKind},
+    pipeline::{Format, Pipeline, Warning},
+};
+
+impl EngineBuilder {
+    /// Finds what is wrong with a config without running anything, in the order of its lines.
+    ///
+    /// A script's imports are read below the builder's path, which need not be a repository. All
+    /// of it is looked at, whatever a run would come to: functions that do not exist or take other
+    /// arguments (those lent by [`function`](EngineBuilder::function) are known), members that
+    /// `ctx` does not have, misspelled phases, constants and options, and what the language takes
+    /// without a word and means otherwise than people do. In YAML it finds what
+    /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
+    /// wrong with the expressions in tags.
+    ///
+    /// What is valid and perhaps not meant is a [`Warning`](crate::Severity::Warning): build and
+    /// test that can never run for one and the same ref, a placeholder `tag` where no condition
+    /// asks for a tag, the first place of a script that reads the branch or the tags, so that its
+    /// verdict holds for one ref, and a shell text of several lines that goes on after a command
+    /// that failed.
+    ///
+    /// A script whose name ends with `.test.rhai` is one of tests, which have `t` and no phases.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where what a script imports cannot be read,
+    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without.
+    ///
+    /// ```
+    /// use tinyci::{Engine, Format};
+    ///
+    /// let script = "fn build(ctx) {\n    sh(`make ${ctx.sah}`);\n}\n";
+    /// # if cfg!(feature = "rhai") {
+    /// let report = Engine::builder(".").check_config(script, Format::Rhai, ".tinyci.rhai")?;
+    /// let found = report.problems[0].to_string();
+    /// assert_eq!(found, "2:20: `ctx` has nothing called `sah`; did you mean `sha`?");
+    /// # }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn check_config(
+        &self,
+        text: impl AsRef<[u8]>,
+        format: Format,
+        name: &str,
+    ) -> Result<CheckReport, Error> {
+        let text = text.as_ref();
+        on_big_thread("tinyci check", || {
+            let found = match format {
+                Format::Yaml => check_yaml(text, name, &self.options),
+                Format::Rhai => scripts::in_folder(text, name, self),
+            };
+            CheckReport::new(name, found)
+        })
+    }
+}
+
+impl Engine {
+    /// Finds what is wrong with the config of a commit without running anything, as
+    /// [`EngineBuilder::check_config`] does for one that is not committed yet.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
+    /// config, [`Git`](ErrorKind::Git) where the repository cannot be read,
+    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without.
+    pub fn check(&self, revision: &str) -> Result<CheckReport, Error> {
+        on_big_thread("tinyci check", || {
+            let found = check_commit(&self.shared, revision)?;
+            CheckReport::in_commit(revision, revision, found)
+        })
+    }
+
+    /// Finds what is wrong with a config that might take the place of a commit's: what a script
+    /// imports is read from the commit. `name` is what the report calls it.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Engine::check), but that the commit needs no config.
+    pub fn check_text(
+        &self,
+        revision: &str,
+        text: impl AsRef<[u8]>,
+        format: Format,
+        name: &str,
+    ) -> Result<CheckReport, Error> {
+        let text = text.as_ref();
+        on_big_thread("tinyci check", || {
+            let repo = self.shared.repo()?;
+            let commit = repo.resolve(revision)?;
+            let options = &self.shared.options;
+            let found = match format {
+                Format::Yaml => check_yaml(text, name, options),
+                Format::Rhai => scripts::in_commit((name, text), &repo, commit, options),
+            };
+            CheckReport::in_commit(revision, name, found)
+        })
+    }
+}
+
+fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Finding>, Error> {
+    let repo = shared.repo()?;
+    let commit = repo.resolve(revision)?;
+    let config = match repo.needed_config(commit) {
+        Ok(config) => config,
+        Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![Finding::error(error)]),
+        Err(error) => return Err(error),
+    };
+    let options = &shared.options;
+    Ok(match config.format {
+        Format::Yaml => check_yaml(&config.bytes, config.name, options),
+        Format::Rhai => scripts::in_commit((config.name, &config.bytes), &repo, commit, options),
+    })
+}
+
+fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Finding> {
+    let pipeline = match Pipeline::parse(text, Format::Yaml, name) {
+        Ok(pipeline) => pipeline,
+        Err(error) => return vec![Finding::error(error)],
+    };
+    let errors = scripts::in_tags(&pipeline, options);
+    let errors =
+        errors.iter().chain(&pipeline.warnings).map(|it| Finding::error(located(it, name)));
+    let warnings = check_warnings::of_pipeline(&pipeline);
+    let warnings = warnings.iter().map(|it| Finding::warning(located(it, name)));
+    let mut found: Vec<Finding> = errors.chain(warnings).collect();
+    found.sort_by_key(|it| it.error.position().map(|at| (at.line, at.column)));
+    found
+}
+
+fn located(it: &Warning, name: &str) -> Error {
+    Error::new(ErrorKind::Config, &*it.message).with_path(name).with_position(it.position)
+}
+
+#[cfg(feature = "rhai")]
+mod scripts {
+    //! Scripts, with the files that they import, and expressions in the tags of YAML.
+
+    use super::{EngineBuilder, Finding, Options, Pipeline, Warning, folder::Folder};
+    use crate::{
+        engine::step::scripts::CommitTree,
+        model::commit::CommitId,
+        repo::Repo,
+        script::{self, Tree},
+    };
+
+    /// What the names of scripts end with that test a pipeline.
+    const TESTS_SUFFIX: &str = ".test.rhai";
+
+    pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Finding> {
+        check(text, name, &Folder::new(&builder.path), &builder.options)
+    }
+
+    fn check(text: &[u8], name: &str, tree: &dyn Tree, options: &Options) -> Vec<Finding> {
+        let check = match name.ends_with(TESTS_SUFFIX) {
+            true => script::check_tests,
+            false => script::check,
+        };
+        check(text, name, tree, &options.functions, &options.vars)
+    }
+
+    pub(super) fn in_commit(
+        (name, text): (&str, &[u8]),
+        repo: &Repo,
+        id: CommitId,
+        options: &Options,
+    ) -> Vec<Finding> {
+        check(text, name, &CommitTree { repo, id }, options)
+    }
+
+    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
+        let judge = script::ExpressionValidator::new(&options.functions);
+        pipeline.check_tags_with(&options.vars, &|expression, names| judge.check(expression, names))
+    }
+}
+
+#[cfg(not(feature = "rhai"))]
+mod scripts {
+    //! What is said of scripts by a program that cannot read them.
+
+    use super::{EngineBuilder, Error, ErrorKind, Finding, Options, Pipeline, Warning};
+    use crate::{model::commit::CommitId, repo::Repo};
+
+    pub(super) fn in_folder(_: &[u8], name: &str, _: &EngineBuilder) -> Vec<Finding> {
+        let message = "this program was built without the feature `rhai` and reads no scripts";
+        vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
+    }
+
+    pub(super) fn in_commit(
+        (name, _): (&str, &[u8]),
+        _: &Repo,
+        _: CommitId,
+        _: &Options,
+    ) -> Vec<Finding> {
+        let message = "this program was built without the feature `rhai` and reads no scripts";
+        vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
+    }
+
+    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
+        pipeline.check_tags(&options.vars)
+    }
+}
+
+#[cfg(feature = "rhai")]
+pub(super) mod folder {
+    //! The files of a folder, as a commit of them would hold them.
+
+    use std::{fs, io, path::PathBuf};
+
+    use crate::{
+        model::error::{Error, ErrorKind},
+        script::{Tree, TreeFile},
+    };
+
+    /// More than a module may have; what is longer is refused by its length.
+    const BYTES_MAX: u64 = 1 << 20;
+
+    /// A folder on disk.
+    #[derive(Debug)]
+    pub(in crate::engine) struct Folder {
+        path: PathBuf,
+    }
+
+    impl Folder {
+        pub(in crate::engine) fn new(path: impl Into<PathBuf>) -> Self {
+            Self { path: path.into() }
+        }
+    }
+
+    impl Tree for Folder {
+        fn entry(&self, path: &str) -> Result<TreeFile, Error> {
+            if !self.path.is_absolute() {
+                return Err(Error::nowhere(ErrorKind::Io, &self.path));
+            }
+            let mut whole = self.path.clone();
+            for part in path.split('/') {
+                whole.push(part);
+                match fs::symlink_metadata(&whole) {
+                    Ok(meta) if meta.is_symlink() => return Ok(TreeFile::Link),
+                    Ok(_) => {}
+                    Err(error) if is_absence(&error) => return Ok(TreeFile::Absent),
+                    Err(error) => return Err(Error::io("read", &whole, error)),
+                }
+            }
+            // A pipe or a device would never end.
+            if !whole.is_file() {
+                return Ok(TreeFile::Absent);
+            }
+            let read = fs::File::open(&whole).and_then(|file| {
+                let mut bytes = Vec::new();
+                io::Read::read_to_end(&mut io::Read::take(file, BYTES_MAX), &mut bytes)?;
+                Ok(bytes)
+            });
+            read.map(TreeFile::File).map_err(|error| Error::io("read", &whole, error))
+        }
+
+        fn lacks(&self, path: &str) -> String {
+            format!("there is no file `{path}` below `{}` to import", self.path.display())
+        }
+    }
+
+    fn is_absence(error: &io::Error) -> bool {
+        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    }
+}

@@ -1,0 +1,62 @@
+//! [`EngineBuilder::definitions`]: the reference of what scripts can use.
+
+use super::builder::EngineBuilder;
+use crate::model::error::Error;
+
+/// The forms that the reference of the script API has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DefinitionsFormat {
+    /// One line of JSON, for editors and other programs.
+    Json,
+    /// A page of Markdown, for people.
+    Markdown,
+    /// A file of definitions, `.d.rhai`, for the language server of Rhai.
+    Rhai,
+}
+
+impl EngineBuilder {
+    /// The reference of the script API: phases, constants, functions with what they take and give
+    /// back, options, what `ctx` holds, the language's own functions, and what tests find.
+    ///
+    /// It is written from the tables that scripts run by, and holds what
+    /// [`function`](EngineBuilder::function) lends, so that it is never behind either.
+    ///
+    /// ```
+    /// use tinyci::{DefinitionsFormat, Effect, Engine, Value};
+    ///
+    /// let builder = Engine::builder(".").function("today", 0..=0, Effect::Pure, "The date.", |_| {
+    ///     Ok(Value::from("2021-03-04"))
+    /// });
+    /// # if cfg!(feature = "rhai") {
+    /// let page = builder.definitions(DefinitionsFormat::Markdown)?;
+    /// assert!(page.contains("### `today()`\n\nThe date."));
+    /// # }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) in a program that was built without the
+    /// feature `rhai`.
+    #[cfg(feature = "rhai")]
+    pub fn definitions(&self, format: DefinitionsFormat) -> Result<String, Error> {
+        let definitions = crate::script::Definitions::new(&self.options.functions);
+        Ok(match format {
+            DefinitionsFormat::Json => definitions.to_json(),
+            DefinitionsFormat::Markdown => definitions.to_markdown(),
+            DefinitionsFormat::Rhai => definitions.to_rhai(),
+        })
+    }
+
+    /// The reference of the script API, which this program was built without.
+    ///
+    /// # Errors
+    ///
+    /// Always [`Unsupported`](crate::ErrorKind::Unsupported).
+    #[cfg(not(feature = "rhai"))]
+    pub fn definitions(&self, _: DefinitionsFormat) -> Result<String, Error> {
+        let message = "this program was built without the feature `rhai` and runs no scripts";
+        Err(Error::new(crate::model::error::ErrorKind::Unsupported, message))
+    }
+}

@@ -1,0 +1,48 @@
+//! [`Engine::forecast`]: what a run would do.
+
+use super::handle::Engine;
+use crate::engine::context::threads::on_big_thread;
+use crate::engine::run::dry_run::{forecast, forecast_job};
+use crate::model::{error::Error, forecast::Forecast, job::Job};
+
+impl Engine {
+    /// What a run of this commit would do, step by step, if every command passed: which commands,
+    /// and the questions about the commit that decided. Nothing is run, written or sent, and hooks
+    /// of the embedding program are not called.
+    ///
+    /// `assume` gives the output of commands that the script asks for: a glob over the command, in
+    /// one line, and the text; the first that matches holds.
+    ///
+    /// ```no_run
+    /// use tinyci::Engine;
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let forecast = engine.forecast("main", &[("git describe*".into(), "v1.2".into())])?;
+    /// for step in &forecast.steps {
+    ///     println!("{}", step.name);
+    ///     step.acts.iter().for_each(|act| println!("  {act}"));
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a revision that names no commit or one without a
+    /// config, [`Config`](crate::ErrorKind::Config) and [`Script`](crate::ErrorKind::Script) where that is not
+    /// valid and has no `after_all` that would run all the same, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
+    pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
+        let env = self.shared.process_env();
+        on_big_thread("tinyci plan", || forecast((&self.shared, &env), revision, assume))
+    }
+
+    /// The same for a job of a [`Plan`](crate::Plan): for the tag that it is tested for, and as a
+    /// retry if it is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`forecast`](Engine::forecast).
+    pub fn forecast_job(&self, job: &Job, assume: &[(String, String)]) -> Result<Forecast, Error> {
+        let (shared, env) = (&self.shared, self.shared.process_env());
+        on_big_thread("tinyci plan", || forecast_job((shared, &env), &shared.repo()?, job, assume))
+    }
+}

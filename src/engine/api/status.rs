@@ -1,0 +1,237 @@
+//! How a repository stands: what other files keep and decide, looked at together.
+
+use std::{ops::ControlFlow, time::UNIX_EPOCH};
+
+use super::handle::Engine;
+use crate::engine::{
+    context::{approvals::problem_of, shared::Shared},
+    run::{
+        pending::{plan_of, why_held},
+        reports::current_record,
+    },
+};
+use crate::{
+    install,
+    model::{
+        commit::{CommitId, Text},
+        deployment::{ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment},
+        error::Error,
+        job::Reason,
+        pipeline::DeployRules,
+        selection::Selection,
+        status::{
+            BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
+        },
+    },
+    repo::Repo,
+    rules::ledger::DeploymentHistory,
+    util::bytes::show_bytes,
+};
+
+/// How far below a branch's tip a verdict is looked for.
+const COMMITS_MAX: usize = 1000;
+
+impl Engine {
+    /// How the repository stands: what runs and what is due, the newest verdict of each branch,
+    /// what is deployed where, and what should be looked at.
+    ///
+    /// ```no_run
+    /// let status = tinyci::Engine::open("/srv/git/app.git")?.status()?;
+    /// for warning in &status.warnings {
+    ///     eprintln!("{warning}");
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where the repository cannot be read,
+    /// [`Io`](crate::ErrorKind::Io) where its state cannot.
+    pub fn status(&self) -> Result<Status, Error> {
+        let shared = &self.shared;
+        let repo = shared.repo()?;
+        let running = running(shared, &repo)?;
+        let mut status = Status {
+            branches: branches(&repo)?,
+            free_bytes: shared.workspace().free_bytes().ok(),
+            ..Status::default()
+        };
+        let in_hand = running.iter().flat_map(|run| &run.commits).map(|it| it.commit);
+        let in_hand: Vec<CommitId> = in_hand.collect();
+        let attempts = shared.workspace().attempts()?;
+        let plan = plan_of(shared, &Selection::pending())?;
+        let remotes = repo.tracked_remotes()?;
+        let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.held);
+        for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
+            status.warnings.push(format!(
+                "commit {} has no verdict because the server lacks the secret `{secret}`; once it \
+                 is there, the next run tests the commit",
+                id.short()
+            ));
+        }
+        for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
+            // What is tested again has a verdict of this repository's.
+            let is_unjudged = job.reason != Reason::Again;
+            if is_unjudged && current_record(&repo, &remotes, job.commit.id)?.is_some() {
+                status.judged_by_remote.push(job.commit.id);
+            }
+            // One that was killed leaves no record, but it was counted.
+            if job.reason == Reason::Interrupted || attempts.get(&job.commit.id) > 0 {
+                status.interrupted.push(job.commit.id);
+            }
+            status.due.push(job.commit);
+        }
+        status.held = plan.held;
+        status.running = running;
+        self.environments(&repo, &mut status)?;
+        self.warn(&repo, &mut status)?;
+        Ok(status)
+    }
+
+    fn environments(&self, repo: &Repo, status: &mut Status) -> Result<(), Error> {
+        let deploys = self.deploys(None)?;
+        status.warnings.extend(deploys.warnings);
+        let mut names = repo.deploy_environments()?;
+        let default = DeployRules::PRODUCTION.to_owned();
+        if !names.contains(&default) {
+            names.push(default);
+        }
+        for name in names {
+            let of_it = deploys
+                .deployments
+                .iter()
+                .filter(|it| it.remote.is_none() && it.environment == name);
+            let of_it: Vec<Deployment> = of_it.cloned().collect();
+            let is_known = !of_it.is_empty();
+            let mut environment = environment(name, None, of_it);
+            let is_retired = environment.is_retired();
+            let plan = self.deploy_plan(&environment.name, DeployRequest::newest());
+            let deployed = environment.deployed.as_ref().map(|it| it.commit);
+            let plan = plan.ok().filter(|_| !is_retired);
+            status.warnings.extend(plan.iter().flat_map(uncounted));
+            let next = plan.filter(|plan| !plan.must_be_named).map(|plan| plan.commit);
+            environment.next = next.filter(|commit| Some(commit.id) != deployed);
+            if is_known || environment.next.is_some() {
+                status.environments.push(environment);
+            }
+        }
+        for (name, ledger) in repo.fetched_deploys()? {
+            let remote = ledger.deployments.first().and_then(|newest| newest.remote.clone());
+            status.environments.push(environment(name, remote, ledger.deployments));
+        }
+        Ok(())
+    }
+
+    fn warn(&self, repo: &Repo, status: &mut Status) -> Result<(), Error> {
+        let warnings = &mut status.warnings;
+        warnings.extend(self.warnings().iter().cloned());
+        warnings.extend(self.builds_warning());
+        warnings.extend(self.approval_warnings(repo)?);
+        if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
+            warnings.push(install::FORGEABLE.to_owned());
+        }
+        if let Err(error) = self.shared.workspace().pins(&self.shared.settings.pins) {
+            warnings.push(error.report());
+        }
+        warnings.extend(repo.lost_refs()?);
+        warnings.extend(install::refspec_warnings(repo)?);
+        warnings.extend(repo.head_fault()?);
+        for name in repo.lookalikes()? {
+            warnings.push(format!(
+                "`{name}` is none of tinyci's, but `git log --notes='tinyci*'` shows it like a \
+                 verdict: `git update-ref -d {name}` removes it"
+            ));
+        }
+        let wanted = self.shared.settings.min_free;
+        if let Some(free) = status.free_bytes.filter(|free| *free < wanted) {
+            warnings.push(format!(
+                "the disk of the builds has {} left, and no commit is begun with less than {} \
+                 (tinyci.minFree): `tinyci prune` makes room",
+                show_bytes(free),
+                show_bytes(wanted)
+            ));
+        }
+        for id in &status.held {
+            warnings.push(why_held(&self.shared, repo, *id)?);
+        }
+        for id in &status.interrupted {
+            let short = id.short();
+            warnings.push(format!(
+                "the last run of {short} left no verdict; the next run tries it again"
+            ));
+        }
+        for environment in status.environments.iter().filter(|it| it.remote.is_none()) {
+            let latest = environment.latest.as_ref();
+            if latest.is_some_and(|it| it.outcome == DeployOutcome::Interrupted) {
+                warnings.push(format!(
+                    "a deployment to {0} was interrupted: look at what runs there, then `tinyci \
+                     deploy --to {0} --unlock REASON`",
+                    environment.name
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What there is to say of approvals that were given and do not count, while one is waited for.
+fn uncounted(plan: &DeployPlan) -> Vec<String> {
+    let of_plan = plan.uncounted.iter().filter(|_| plan.approval == ApprovalState::Awaited);
+    let (short, environment) = (plan.commit.id.short(), &plan.environment);
+    let problems = of_plan.filter_map(problem_of);
+    problems.map(|problem| format!("{short} waits for {environment}: {problem}")).collect()
+}
+
+/// An environment by its deployments, the newest first.
+fn environment(
+    name: String,
+    remote: Option<String>,
+    deployments: Vec<Deployment>,
+) -> EnvironmentStatus {
+    let latest = deployments.first().filter(|newest| !newest.passed()).cloned();
+    let deployed = DeploymentHistory { deployments }.running().cloned();
+    EnvironmentStatus { name, remote, deployed, latest, next: None }
+}
+
+fn running(shared: &Shared, repo: &Repo) -> Result<Option<RunningRun>, Error> {
+    let workspace = shared.workspace();
+    if !workspace.is_running()? {
+        return Ok(None);
+    }
+    let Some(holder) = workspace.holder() else { return Ok(None) };
+    let commits = holder.commits.into_iter().map(|it| RunningCommit {
+        commit: it.commit,
+        subject: subject(repo, it.commit),
+        since: it.since,
+        step: it.step,
+    });
+    let commits = commits.collect();
+    Ok(Some(RunningRun { pid: holder.pid, host: holder.host, since: holder.since, commits }))
+}
+
+/// Every branch with its newest verdict, of this repository or of a remote.
+fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
+    let remotes = repo.tracked_remotes()?;
+    let mut found = Vec::new();
+    for branch in repo.branch_list()? {
+        let (mut judged, mut left) = (None, COMMITS_MAX);
+        repo.newest_first(&[], &[format!("refs/heads/{}", branch.name)], &mut |id| {
+            judged = current_record(repo, &remotes, id)?.map(|record| JudgedCommit {
+                commit: id,
+                subject: subject(repo, id),
+                outcome: record.outcome,
+                finished: Some(record.finished).filter(|time| *time > UNIX_EPOCH),
+            });
+            left -= 1;
+            let over = judged.is_some() || left == 0;
+            Ok(if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        found.push(BranchStatus { name: branch.name, tip: branch.tip, judged });
+    }
+    Ok(found)
+}
+
+/// The first line of a commit's message; nothing of one that is gone.
+fn subject(repo: &Repo, id: CommitId) -> Text {
+    repo.commit_for(id, None).map_or_else(|_| Text::from(""), |commit| commit.subject)
+}

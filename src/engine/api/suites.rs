@@ -1,0 +1,265 @@
+//! [`Engine::test_pipeline`]: the tests beside a pipeline, of a commit or of a folder.
+
+use std::{cell::RefCell, sync::Arc};
+
+use super::{check::folder::Folder, handle::Engine};
+use crate::engine::{
+    context::{process_env::ProcessEnv, shared::Shared, threads::on_big_thread},
+    run::dry_run,
+    step::{
+        JobInfo, JobLimits, Judge, Memory, Steps,
+        scripts::{CommitTree, Scripts},
+    },
+};
+use crate::{
+    model::{
+        cancel::{CancelToken, CancelView},
+        commit::Commit,
+        error::{Error, ErrorKind},
+        executor::EnvChange,
+        job::{Job, Reason},
+        outcome::Outcome,
+        pipeline::{Format, Hook},
+        request_context::RequestContext,
+        step::{Progress, StepResult},
+        test_report::{TestOptions, TestReport, TestSource},
+    },
+    repo::Repo,
+    rules::{interpolate::Vars, mask::Masks},
+    script::{Hits, Script, StepRunner, Suite, TestEnd, TestJob, TestSteps, Tree, TreeFile},
+    util::suggestion::did_you_mean,
+};
+
+/// The file of the tests, beside the script.
+const TESTS: &str = ".tinyci.test.rhai";
+
+impl Engine {
+    /// Runs the tests of a pipeline: the functions `test_*` of `.tinyci.test.rhai`, which stands
+    /// beside `.tinyci.rhai`. They call its phases with commits and commands that they make up, so
+    /// that nothing is run, written or sent, and nothing of the machine or the repository matters.
+    ///
+    /// With coverage the report says which lines of the script, and of what it imports, were entered
+    /// by no test and not by the plan of the commit either.
+    ///
+    /// ```no_run
+    /// use tinyci::{Engine, TestOptions};
+    ///
+    /// let engine = Engine::open("/srv/git/app.git")?;
+    /// let report = engine.test_pipeline(&TestOptions::revision("main").coverage(true))?;
+    /// for test in report.tests.iter().filter(|test| !test.passed()) {
+    ///     println!("{}: {}", test.name, test.failure.as_ref().map_or(String::new(), |it| it.report()));
+    /// }
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, where there is no
+    /// script or no test of it, and where the filters leave none;
+    /// [`Script`](ErrorKind::Script) where one of the two files is not valid,
+    /// [`Unsupported`](ErrorKind::Unsupported) for a pipeline in YAML, [`Git`](ErrorKind::Git) and
+    /// [`Io`](ErrorKind::Io) for what cannot be read.
+    pub fn test_pipeline(&self, options: &TestOptions) -> Result<TestReport, Error> {
+        let env = self.shared.process_env();
+        on_big_thread("tinyci test", || test((&self.shared, &env), options))
+    }
+}
+
+fn test((shared, env): (&Shared, &ProcessEnv), options: &TestOptions) -> Result<TestReport, Error> {
+    let repo = shared.repo()?;
+    match &options.source {
+        TestSource::Revision(revision) => {
+            let commit = repo.commit(repo.resolve(revision)?)?;
+            let whose = format!("commit {}", commit.id.short());
+            let tree = CommitTree { repo: &repo, id: commit.id };
+            run((shared, env), &repo, options, &TestFiles { tree: &tree, whose }, Some(&commit))
+        }
+        TestSource::Folder(folder) => {
+            // The field is public: it may hold a path that no constructor has seen.
+            let folder = std::path::absolute(folder)
+                .map_err(|_| Error::nowhere(ErrorKind::NotFound, folder))?;
+            let whose = format!("the folder `{}`", folder.display());
+            let tree = Folder::new(folder);
+            let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();
+            run((shared, env), &repo, options, &TestFiles { tree: &tree, whose }, head.as_ref())
+        }
+    }
+}
+
+/// The two files, and what errors call the place where they stand.
+struct TestFiles<'a> {
+    tree: &'a dyn Tree,
+    whose: String,
+}
+
+impl TestFiles<'_> {
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.tree.entry(name)? {
+            TreeFile::File(bytes) => Ok(Some(bytes)),
+            TreeFile::Absent => Ok(None),
+            TreeFile::Link => {
+                let message =
+                    format!("`{name}` of {} is a symbolic link, not a regular file", self.whose);
+                Err(Error::new(ErrorKind::Script, message).with_path(name))
+            }
+        }
+    }
+
+    fn script(&self) -> Result<Vec<u8>, Error> {
+        let name = Format::Rhai.file_name();
+        if let Some(bytes) = self.read(name)? {
+            return Ok(bytes);
+        }
+        if self.read(Format::Yaml.file_name())?.is_some() {
+            let message = format!(
+                "the pipeline of {} is in YAML, and tests are of scripts: `tinyci convert` makes one \
+                 of it",
+                self.whose
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        Err(Error::new(ErrorKind::NotFound, format!("{} has no `{name}`", self.whose)))
+    }
+
+    fn tests(&self) -> Result<Vec<u8>, Error> {
+        self.read(TESTS)?.ok_or_else(|| {
+            let message = format!(
+                "{} has no `{TESTS}`, where the tests of its pipeline would stand: functions such as \
+                 `fn test_build(t) {{ t.expect(t.build().ok); }}`",
+                self.whose
+            );
+            Error::new(ErrorKind::NotFound, message)
+        })
+    }
+}
+
+fn run(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    options: &TestOptions,
+    files: &TestFiles<'_>,
+    commit: Option<&Commit>,
+) -> Result<TestReport, Error> {
+    let functions = &shared.options.functions;
+    let script = Script::load(&files.script()?, Format::Rhai.file_name(), files.tree, functions)?;
+    let suite = Suite::load(&files.tests()?, TESTS, files.tree, functions)?;
+    let hits = Arc::new(Hits::default());
+    let script = if options.coverage { script.watched(&hits) } else { script };
+    let filters = &options.filters;
+    let is_wanted =
+        |name: &str| filters.is_empty() || filters.iter().any(|it| name.contains(it.as_str()));
+    if !suite.names().any(is_wanted) {
+        return Err(nothing_to_run(&suite, filters));
+    }
+    let runner: Arc<dyn StepRunner> = Arc::new(EngineRunner::new(shared));
+    let tests = suite.run(&runner, &script, functions, is_wanted);
+    let left_out = suite.names().count() - tests.len();
+    if let Some(commit) = commit.filter(|_| options.coverage) {
+        let scripts = Scripts::new(Some(script.clone()), functions);
+        let job = Job::new(commit.clone(), Reason::Named);
+        dry_run::job((shared, env), repo, &job, (&script.pipeline(), &scripts), &[])?;
+    }
+    let coverage = options.coverage.then(|| hits.coverage(&script));
+    Ok(TestReport { tests, left_out, coverage })
+}
+
+/// Runs the steps that tests ask for as those of a real run.
+struct EngineRunner {
+    env: Vec<EnvChange>,
+    vars: Vars,
+}
+
+impl EngineRunner {
+    fn new(shared: &Shared) -> Self {
+        Self { env: shared.options.env.clone(), vars: shared.options.vars.clone() }
+    }
+}
+
+impl StepRunner for EngineRunner {
+    fn run(&self, job: TestJob<'_>) -> TestEnd {
+        let (pipeline, scripts) =
+            (job.script.pipeline(), Scripts::new(Some(job.script.clone()), job.functions));
+        let context = RequestContext {
+            commit: Arc::new(job.commit),
+            run: job.facts.run.as_str().into(),
+            step: Hook::BeforeBuild.into(),
+            label: None,
+            export_dir: job.facts.export_dir.clone().into(),
+            deadline: None,
+            cancel: CancelView::new(&CancelToken::new(), 1),
+        };
+        let passed =
+            job.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let progress = job.facts.progress.clone();
+        let is_retry = job.facts.trigger == Reason::Retry.name();
+        let mut steps = Steps {
+            pipeline: &pipeline,
+            scripts: &scripts,
+            info: JobInfo {
+                facts: job.facts,
+                passed,
+                env: self.env.clone(),
+                limits: JobLimits::default(),
+                judge: Judge::new(&pipeline, is_retry).into(),
+            },
+            context,
+            effects: job.effects,
+            lookups: job.lookups,
+            reporter: job.reporter,
+            memory: Arc::new(Memory::recalling(job.remembered)),
+            masks: Masks::default(),
+            vars: self.vars.clone(),
+            progress,
+            command_timeout: None,
+            nice: 0,
+            by_hand: false,
+        };
+        match job.steps {
+            TestSteps::All => walked(&mut steps),
+            TestSteps::One(name) => {
+                let so_far = so_far(&steps.progress);
+                let step = steps.step(name, so_far);
+                let outcome = step.as_ref().map_or(Outcome::Success, StepResult::counts);
+                let remembered = steps.memory.remembered();
+                TestEnd {
+                    outcome,
+                    reason: None,
+                    steps: step.into_iter().map(|it| (it, remembered.clone())).collect(),
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of a commit whose phases came to this.
+fn so_far(progress: &Progress) -> Outcome {
+    let words = [&progress.build, &progress.test].into_iter().flatten();
+    let mut outcomes = words.filter_map(|word| word.parse().ok());
+    outcomes.find(|outcome: &Outcome| !outcome.passed()).unwrap_or(Outcome::Success)
+}
+
+/// A run of all steps, with what was remembered after each.
+fn walked(steps: &mut Steps<'_>) -> TestEnd {
+    let memory = steps.memory.clone();
+    let before = RefCell::new(Vec::new());
+    let walked = match steps.whole_commit_unmet() {
+        None => steps.walk(&|_| before.borrow_mut().push(memory.remembered())),
+        Some(unmet) => steps.left_out_whole(&unmet),
+    };
+    let reason = walked.skip_reason();
+    let after = before.into_inner().into_iter().skip(1).chain([memory.remembered()]);
+    let steps = walked.steps.into_iter().zip(after).collect();
+    TestEnd { outcome: walked.outcome, reason, steps }
+}
+
+fn nothing_to_run(suite: &Suite, filters: &[String]) -> Error {
+    let message = match filters.first() {
+        Some(filter) if suite.names().next().is_some() => {
+            let hint = did_you_mean(filter, suite.names());
+            let known = suite.names().collect::<Vec<_>>().join(", ");
+            format!("no test has `{filter}` in its name{hint} (there are {known})")
+        }
+        _ => format!("`{TESTS}` has no test: a function such as `fn test_build(t) {{ … }}`"),
+    };
+    Error::new(ErrorKind::NotFound, message)
+}

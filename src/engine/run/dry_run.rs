@@ -1,0 +1,297 @@
+//! [`Engine::forecast`]: a run of one commit in which everything is decided and nothing is done.
+//!
+//! The steps really run, over effects that write down what would be done. So predicates and loops
+//! come to what they would come to, as far as that does not depend on what a command writes.
+
+use std::sync::Arc;
+
+use super::attempt::JobSource;
+use crate::engine::{
+    context::{process_env::ProcessEnv, shared::Shared, threads::on_big_thread},
+    step::{
+        DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps, Walked, scripts::Scripts,
+    },
+};
+use crate::{
+    model::{
+        cancel::{CancelToken, CancelView},
+        commit::{Commit, CommitId},
+        error::Error,
+        forecast::{Act, Assumption, Forecast, StepForecast},
+        job::{Job, Reason},
+        outcome::Outcome,
+        pipeline::{Phase, Pipeline, StepName},
+        record::Record,
+        request_context::RequestContext,
+        step::{Denied, Facts, Failed, Progress, StepResult},
+    },
+    repo::Repo,
+    rules::mask::Masks,
+};
+
+/// What the job id of a plan is.
+const PLAN: &str = "plan";
+
+pub(in crate::engine) fn forecast(
+    (shared, env): (&Shared, &ProcessEnv),
+    revision: &str,
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let repo = shared.repo()?;
+    let commit = repo.commit(repo.resolve(revision)?)?;
+    let job = Job::new(commit, Reason::Named);
+    forecast_job((shared, env), &repo, &job, assume)
+}
+
+/// What a job would do by the config of its commit.
+pub(in crate::engine) fn forecast_job(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let error = match Scripts::load(shared, repo, &job.commit) {
+        Ok((pipeline, scripts)) => {
+            let (shared, pipeline) = ((shared, env), (&pipeline, &scripts));
+            return match lacking_secret(shared, repo, job, pipeline)? {
+                Some((_, error)) => Ok(without_verdict(job, &error)),
+                None => self::job(shared, repo, job, pipeline, assume),
+            };
+        }
+        Err(error) => error,
+    };
+    let Some((pipeline, scripts)) = Scripts::after_invalid(shared, repo, &job.commit, &error)
+    else {
+        return Err(error);
+    };
+    let dry = DryJob::new((shared, env), repo, job, (&pipeline, &scripts), assume);
+    let forecast = dry.forecast(|steps| steps.walk_after(Outcome::Failure, &|_| {}));
+    Ok(Forecast { reason: Some(error.report()), ..forecast })
+}
+
+/// A job that ends before its first step, since the machine lacks something.
+fn without_verdict(job: &Job, error: &Error) -> Forecast {
+    let (outcome, reason) = (Some(Outcome::NoVerdict), Some(error.report()));
+    Forecast { commit: job.commit.id, outcome, reason, left_out: Vec::new(), steps: Vec::new() }
+}
+
+/// True unless it is certain that none of these steps would run in a dry run's job.
+pub(in crate::engine) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
+    let runs =
+        |step: &StepForecast| steps.contains(&step.name) && step.outcome != Some(Outcome::Skipped);
+    let is_unknown = |act: &Act| matches!(act, Act::Command { output: Assumption::Unknown, .. });
+    let is_open = |step: &StepForecast| {
+        step.host_hooks > 0 || step.ends.is_some() || step.acts.iter().any(is_unknown)
+    };
+    dry.outcome == Some(Outcome::NoVerdict)
+        || dry.steps.iter().any(|step| runs(step) || is_open(step))
+}
+
+/// What a job would do.
+pub(in crate::engine) fn job(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+    assume: &[(String, String)],
+) -> Result<Forecast, Error> {
+    let dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), assume);
+    Ok(dry.forecast(|steps| match steps.whole_commit_unmet() {
+        None => steps.walk(&|_| {}),
+        Some(unmet) => steps.left_out_whole(&unmet),
+    }))
+}
+
+/// The first secret that a job would ask for and that the server certainly lacks, with what is said
+/// of it. Most configs name none, which costs nothing.
+pub(in crate::engine) fn lacking_secret(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    job: &Job,
+    (pipeline, scripts): (&Pipeline, &Scripts),
+) -> Result<Option<(String, Error)>, Error> {
+    let secrets = shared.secrets(None);
+    let steps = pipeline.steps().filter(|step| step.name != Phase::Deploy.into());
+    let mut named = steps.flat_map(|step| &step.secrets).chain(scripts.secrets());
+    if named.all(|name| secrets.check_there(name).is_ok()) {
+        return Ok(None);
+    }
+    let mut dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), &[]);
+    if dry.steps.whole_commit_unmet().is_some() {
+        return Ok(None);
+    }
+    dry.steps.walk(&|_| {});
+    let lacking = dry.steps.memory.lacking();
+    let fault = |name: String| match secrets.check_there(&name) {
+        Err(Denied::Fault(error)) => Some((name, error)),
+        _ => None,
+    };
+    Ok(lacking.and_then(fault))
+}
+
+/// A job of which only a plan is made.
+struct DryJob<'a> {
+    commit: CommitId,
+    dry: DryRun,
+    steps: Steps<'a>,
+}
+
+impl<'a> DryJob<'a> {
+    fn new(
+        (shared, env): (&Shared, &ProcessEnv),
+        repo: &Repo,
+        job: &Job,
+        (pipeline, scripts): (&'a Pipeline, &'a Scripts),
+        assume: &[(String, String)],
+    ) -> Self {
+        let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
+        let facts = source.facts(shared, repo, commit);
+        let judge = Judge::new(pipeline, source.forced);
+        let dry = DryRun::new((shared, commit), &facts, assume, false);
+        let steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
+        Self { commit: commit.id, dry, steps }
+    }
+
+    fn forecast(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> Forecast {
+        let walked = walk(&mut self.steps);
+        let reason = walked.skip_reason();
+        let left_out = walked.left_out;
+        let steps = self.dry.forecasts(walked.steps);
+        let is_known = steps.iter().all(|step| step.ends.is_none());
+        let outcome = is_known.then_some(walked.outcome);
+        Forecast { commit: self.commit, outcome, reason, left_out, steps }
+    }
+}
+
+/// What a deployment would do.
+pub(in crate::engine) struct DeployForecast {
+    /// What the phase would do, a line each.
+    pub(in crate::engine) lines: Vec<String>,
+    /// Whether it would ask for an approval; none if the forecast ends before that is known.
+    pub(in crate::engine) asks_for_approval: Option<bool>,
+    /// True if its conditions leave it out, or its script, before anything was done.
+    pub(in crate::engine) skips: bool,
+}
+
+/// What the deployment of a commit would do if every command passed. `run` is the record of the
+/// run whose build it is.
+pub(in crate::engine) fn dry_deploy(
+    (shared, env): (&Shared, &ProcessEnv),
+    repo: &Repo,
+    (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
+    (environment, assume): (&str, &[(String, String)]),
+    run: Option<&Record>,
+) -> Result<DeployForecast, Error> {
+    let source = JobSource::of_deployment(PLAN, environment);
+    let facts = source.facts(shared, repo, commit);
+    let judge = Judge::new(pipeline, source.forced);
+    let dry = DryRun::new((shared, commit), &facts, assume, true);
+    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
+    if let Some(run) = run {
+        steps.recall(run);
+    }
+    let step =
+        on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
+    let asks = dry.effects.asks_for_approval();
+    let (mut lines, mut skips, mut may_ask) = (Vec::new(), false, false);
+    for step in dry.forecasts(step.into_iter().collect()) {
+        let decides = step.acts.iter().all(|act| matches!(act, Act::Decision { .. }));
+        skips = step.outcome == Some(Outcome::Skipped) && decides;
+        // None is asked for behind a command.
+        may_ask = step.ends.is_some() && !step.acts.iter().any(is_command);
+        lines.extend(step.acts.iter().map(Act::to_string));
+        match step.outcome {
+            None => lines.push(format!("unknown: {}", step.ends.unwrap_or_default())),
+            Some(Outcome::Success) => {}
+            Some(outcome) => lines.push(format!("{outcome}: {}", step.reason.unwrap_or_default())),
+        }
+    }
+    let asks_for_approval = (asks || !may_ask).then_some(asks);
+    Ok(DeployForecast { lines, asks_for_approval, skips })
+}
+
+fn is_command(act: &Act) -> bool {
+    matches!(act, Act::Command { .. })
+}
+
+/// What stands behind the steps of a plan.
+struct DryRun {
+    effects: Arc<DryEffects>,
+    lookups: Arc<RepoLookups>,
+}
+
+impl DryRun {
+    fn new(
+        (shared, commit): (&Shared, &Commit),
+        facts: &Facts,
+        assume: &[(String, String)],
+        deploys: bool,
+    ) -> Self {
+        let export_dir = &facts.export_dir;
+        let lookups = Arc::new(RepoLookups::new(shared, commit, facts));
+        let effects = DryEffects::new(shared, assume, deploys, lookups.clone(), export_dir);
+        Self { effects: Arc::new(effects), lookups }
+    }
+
+    fn steps<'a>(
+        &self,
+        (shared, env): (&Shared, &ProcessEnv),
+        commit: &Commit,
+        (pipeline, scripts): (&'a Pipeline, &'a Scripts),
+        (facts, judge): (Facts, Judge),
+    ) -> Steps<'a> {
+        let context = RequestContext {
+            commit: Arc::new(commit.clone()),
+            run: PLAN.into(),
+            step: Phase::Build.into(),
+            label: None,
+            export_dir: facts.export_dir.clone().into(),
+            deadline: None,
+            cancel: CancelView::new(&CancelToken::new(), 1),
+        };
+        Steps {
+            pipeline,
+            scripts,
+            info: JobInfo::new((shared, env), facts, JobLimits::default(), judge),
+            context,
+            effects: self.effects.clone(),
+            lookups: self.lookups.clone(),
+            reporter: self.effects.clone(),
+            memory: Arc::new(Memory::default()),
+            masks: Masks::default(),
+            vars: shared.options.vars.clone(),
+            progress: Progress::default(),
+            command_timeout: None,
+            nice: 0,
+            by_hand: false,
+        }
+    }
+
+    /// What the steps would do.
+    fn forecasts(&self, steps: Vec<StepResult>) -> Vec<StepForecast> {
+        let acts = self.effects.take_steps();
+        let forecast = |(step, acts): (StepResult, Vec<Act>)| {
+            let name: StepName = step.record.name;
+            // The error itself still holds what was masked in the record.
+            let report = step.record.error.filter(|_| step.error.is_some());
+            let refused = step.failures.first().and_then(refusal);
+            let reason = report.or(step.reason).or(refused);
+            StepForecast {
+                name,
+                host_hooks: self.effects.hooks.count(name),
+                outcome: step.ends.is_none().then_some(step.record.outcome),
+                reason: reason.map(|reason| self.effects.shown(&reason)),
+                ends: step.ends,
+                acts,
+            }
+        };
+        steps.into_iter().zip(acts).map(forecast).collect()
+    }
+}
+
+/// Why a command certainly fails: what would be said in its place.
+fn refusal(failed: &Failed) -> Option<String> {
+    let Failed { failure, tail } = failed;
+    let (command, exit) = failure.command.as_ref().zip(failure.exit)?;
+    Some(format!("`{command}` {exit}: {}", tail.trim()))
+}

@@ -1,0 +1,297 @@
+//! What people decide about commits from outside of a run: that a job ends, and that a commit is not
+//! tested.
+//!
+//! A run is not of the process that asks: what is to end is written down in the state folder
+//! ([`StopRequest`]), where the run that holds the lock finds it. That it was done is seen by what
+//! that run says of itself, and by the records.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    attempt::{host_name, run_id},
+    pending::settled_outcome,
+};
+use crate::engine::{
+    context::{process_env::ProcessEnv, shared::Shared},
+    step::scripts::Scripts,
+};
+use crate::{
+    model::{
+        cancel::CancelView,
+        commit::{Commit, CommitId},
+        error::{Error, ErrorKind},
+        intervention::{CanceledJob, Intervention, InterventionKind},
+        outcome::{Outcome, Verdict},
+        pipeline::Phase,
+        record::{LeftOut, LeftOutBy, Record},
+        selection::Wait,
+    },
+    process::{account_name, own_account},
+    repo::{Line, Replace, Repo, Written},
+    util::{clock, suggestion::did_you_mean_or_list},
+    workspace::{ActiveJob, Holder, StopRequest, Workspace},
+};
+
+/// How often it is looked whether what was to end has ended.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a run that has just taken the lock, or gives it up, may leave open who it is.
+const INTRODUCTION: Duration = Duration::from_secs(1);
+
+/// How long a run may take to see a request: one that never does is stopped, or cannot read it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is in progress, as far as it is to end.
+pub(in crate::engine) struct Active {
+    pub(in crate::engine) workspace: Workspace,
+    /// The run.
+    pub(in crate::engine) run: String,
+    /// The one that is meant; none for the whole run.
+    pub(in crate::engine) named: Option<String>,
+    pub(in crate::engine) jobs: Vec<ActiveJob>,
+}
+
+impl Active {
+    /// The run, or the job of this commit in it; none where there is none.
+    pub(in crate::engine) fn find(
+        shared: &Shared,
+        named: Option<CommitId>,
+    ) -> Result<Option<Self>, Error> {
+        let workspace = shared.workspace();
+        let Some(Holder { run, commits: mut jobs, .. }) = introduced(&workspace)? else {
+            return Ok(None);
+        };
+        let Some(id) = named else {
+            return Ok(Some(Self { workspace, run, named: None, jobs }));
+        };
+        jobs.retain(|job| job.commit == id);
+        let named = jobs.first().map(|job| job.job.clone());
+        Ok(named.map(|job| Self { workspace, run, named: Some(job), jobs }))
+    }
+
+    /// Asks for the end, and waits for it as long as that is wanted.
+    pub(in crate::engine) fn end(
+        &self,
+        intervention: &Intervention,
+        kill: bool,
+        wait: Wait,
+        cancel: &CancelView,
+    ) -> Result<(), Error> {
+        let request = StopRequest {
+            run: self.run.clone(),
+            job: self.named.clone(),
+            kill,
+            intervention: intervention.clone(),
+        };
+        let sent = self.workspace.request_stop(&run_id(), &request)?;
+        let begun = Instant::now();
+        let patience = match wait {
+            Wait::No => Some(Duration::ZERO),
+            Wait::AtMost(time) => Some(time),
+            Wait::Forever => None,
+        };
+        while !self.is_over()? {
+            let is_seen = sent.is_seen();
+            if is_seen && patience.is_some_and(|patience| begun.elapsed() >= patience) {
+                return Ok(());
+            }
+            if cancel.is_canceled() {
+                return Err(unawaited(is_seen));
+            }
+            if !is_seen && begun.elapsed() >= PATIENCE {
+                return Err(self.unseen());
+            }
+            thread::sleep(PAUSE);
+        }
+        drop(sent);
+        Ok(())
+    }
+
+    fn is_over(&self) -> Result<bool, Error> {
+        if !self.workspace.is_running()? {
+            return Ok(true);
+        }
+        let Some(holder) = self.workspace.holder() else { return Ok(false) };
+        let goes_on = |job: &String| holder.commits.iter().any(|it| it.job == *job);
+        Ok(holder.run != self.run || self.named.as_ref().is_some_and(|job| !goes_on(job)))
+    }
+
+    fn unseen(&self) -> Error {
+        let process = match self.workspace.holder() {
+            Some(holder) => format!("process {} on {}", holder.pid, holder.host),
+            None => "the run".to_owned(),
+        };
+        let message = format!(
+            "{process} does not take up the request to end: it is stopped, or its account may not \
+             read what this one writes (core.sharedRepository); the request is taken back"
+        );
+        Error::new(ErrorKind::Busy, message)
+    }
+}
+
+/// Who holds the repository; none where nobody does.
+fn introduced(workspace: &Workspace) -> Result<Option<Holder>, Error> {
+    let limit = Instant::now() + INTRODUCTION;
+    while workspace.is_running()? {
+        if let Some(holder) = workspace.holder() {
+            return Ok(Some(holder));
+        }
+        if Instant::now() >= limit {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(None)
+}
+
+fn unawaited(is_seen: bool) -> Error {
+    let message = match is_seen {
+        true => "what was to end is still ending, and is not waited for any longer",
+        false => "the request to end was taken back before the run saw it",
+    };
+    Error::new(ErrorKind::Canceled, message)
+}
+
+/// What became of a job, as far as it has ended.
+pub(in crate::engine) fn ended(repo: &Repo, job: &ActiveJob) -> Result<CanceledJob, Error> {
+    let outcome = repo.records(job.commit)?.into_iter().find_map(|line| match line {
+        Line::Record(record) if record.run == job.job => Some(record.outcome),
+        _ => None,
+    });
+    Ok(CanceledJob { commit: job.commit, run: job.job.clone(), outcome })
+}
+
+/// Why nothing can be ended, and what can be done instead.
+pub(in crate::engine) fn not_in_progress(
+    shared: &Shared,
+    repo: &Repo,
+    named: Option<CommitId>,
+) -> Result<Error, Error> {
+    let mut message = match named {
+        None => format!(
+            "no run is in progress in `{}`; `tinyci status` shows what is due",
+            shared.root.display()
+        ),
+        Some(id) => match settled_outcome(repo, id)? {
+            Some(outcome) => format!("commit {id} is not in progress: its verdict is {outcome}"),
+            None => format!(
+                "commit {id} is not in progress; `tinyci skip {}` leaves it untested",
+                id.short()
+            ),
+        },
+    };
+    let workspace = shared.workspace();
+    for environment in repo.deploy_environments()? {
+        if workspace.is_deploying(&environment)? {
+            message += &format!(
+                "; the deployment to `{environment}` is no job, and ends only where it was started"
+            );
+        }
+    }
+    Ok(Error::new(ErrorKind::NotFound, message))
+}
+
+/// A verdict is only changed by those who take it away first.
+pub(in crate::engine) fn refuse_settled(repo: &Repo, id: CommitId) -> Result<(), Error> {
+    let Some(outcome) = settled_outcome(repo, id)? else { return Ok(()) };
+    let message = format!(
+        "commit {id} has a verdict ({outcome}); `tinyci results --forget {}` takes it away first",
+        id.short()
+    );
+    Err(Error::new(ErrorKind::InvalidArg, message))
+}
+
+/// What a push says that is to be left untested.
+pub(in crate::engine) const CI_SKIP: &str = "ci.skip";
+
+/// Who pushed: that account, since git's configuration is the server's.
+pub(in crate::engine) fn pusher(env: &ProcessEnv) -> Intervention {
+    let own = || account_name(own_account(), &env.passed);
+    let by = env.account.clone().unwrap_or_else(own);
+    Intervention::new(InterventionKind::PushOption, &by, None)
+}
+
+/// Whether a job of this commit is in progress.
+pub(in crate::engine) fn is_in_progress(
+    workspace: &Workspace,
+    id: CommitId,
+) -> Result<bool, Error> {
+    let holder = introduced(workspace)?;
+    Ok(holder.is_some_and(|holder| holder.commits.iter().any(|job| job.commit == id)))
+}
+
+/// What is said of a commit that was to be left untested and has begun.
+pub(in crate::engine) fn too_late(id: CommitId) -> String {
+    let short = id.short();
+    format!(
+        "`{CI_SKIP}` came too late for {short}, which has begun; `tinyci cancel {short}` ends it"
+    )
+}
+
+/// What there is to say of options that look as if they were meant for tinyci.
+pub(in crate::engine) fn unknown_options(options: &[String]) -> Vec<String> {
+    let unknown = options.iter().filter(|it| it.starts_with("ci.") && *it != CI_SKIP);
+    unknown
+        .map(|option| {
+            let hint = did_you_mean_or_list(option, &[CI_SKIP]);
+            format!("the push option `{option}` means nothing to tinyci{hint}")
+        })
+        .collect()
+}
+
+/// The phases that were to test the commit: those of its config, or both where that cannot be read.
+fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKind) -> Vec<LeftOut> {
+    let by = match kind {
+        InterventionKind::PushOption => LeftOutBy::PushOption,
+        _ => LeftOutBy::Person,
+    };
+    let pipeline = Scripts::load(shared, repo, commit).ok().map(|(pipeline, _)| pipeline);
+    let is_there = |phase: &Phase| pipeline.as_ref().is_none_or(|it| it.step(*phase).is_some());
+    let phases = [Phase::Build, Phase::Test].into_iter().filter(is_there);
+    phases.map(|phase| LeftOut { step: phase.into(), by }).collect()
+}
+
+/// Leaves a commit untested: a record, and the word. None where it has another word, which stands.
+pub(in crate::engine) fn write_skip(
+    shared: &Shared,
+    repo: &Repo,
+    commit: &Commit,
+    intervention: &Intervention,
+) -> Result<Option<Record>, Error> {
+    if repo.verdict(commit.id)?.is_some_and(|note| note.verdict != Some(Verdict::Skipped)) {
+        return Ok(None);
+    }
+    let now = clock::now_ms();
+    let record = Record {
+        run: run_id(),
+        commit: commit.id,
+        tree: commit.tree,
+        branch: commit.branch.clone(),
+        tags: Vec::new(),
+        trigger: None,
+        outcome: Outcome::Skipped,
+        reason: Some(intervention.phrase()),
+        intervention: Some(intervention.clone()),
+        started: now,
+        finished: now,
+        duration: Duration::ZERO,
+        host: host_name(),
+        config: None,
+        steps: Vec::new(),
+        left_out: left_out(shared, repo, commit, intervention.kind),
+        asked_for_ref: false,
+        remembered: BTreeMap::new(),
+        artifacts: Vec::new(),
+        artifact_total: None,
+        counts: true,
+    };
+    repo.append_record(&record)?;
+    match repo.write_verdict(commit.id, Verdict::Skipped, Replace::Nothing)? {
+        Written::Existed(note) if note.verdict != Some(Verdict::Skipped) => Ok(None),
+        _ => Ok(Some(record)),
+    }
+}

@@ -1,0 +1,33 @@
+//! How many artifacts a record names.
+
+use crate::engine::context::job_reporter::JobReporter;
+use crate::{
+    model::{
+        artifact::{Artifact, ArtifactTotal},
+        record::Record,
+    },
+    workspace::Build,
+};
+
+/// How many files a record lists. It is a note, which `git log` shows and every fetch transfers.
+const LISTED_MAX: usize = 100;
+
+/// Leaves in a record the first of the files that a job kept. The list of all of them is written
+/// beside the files, and the record has its digest.
+pub(in crate::engine) fn bound(record: &mut Record, build: &Build, voice: &mut JobReporter) {
+    if record.artifacts.len() <= LISTED_MAX {
+        return;
+    }
+    let (files, bytes) = size(&record.artifacts);
+    let list = build.artifacts().write_list(&record.artifacts).unwrap_or_else(|error| {
+        voice.warn(format!("only the first {LISTED_MAX} artifacts are listed: {}", error.report()));
+        String::new()
+    });
+    record.artifacts.truncate(LISTED_MAX);
+    record.artifact_total = Some(ArtifactTotal { files, bytes, list });
+}
+
+pub(in crate::engine) fn size(artifacts: &[Artifact]) -> (u64, u64) {
+    let bytes = artifacts.iter().fold(0, |sum: u64, it| sum.saturating_add(it.bytes));
+    (artifacts.len() as u64, bytes)
+}

@@ -1,0 +1,245 @@
+//! One run at a time: what a caller does that finds the repository taken.
+//!
+//! A waiting caller follows the log of the run that holds the lock. Whether its own commits have a
+//! verdict it reads from the notes, never from the log.
+
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::pending::{ResolvedSelection, settled_outcome};
+use crate::engine::context::{
+    pump::{self, Sender},
+    shared::Shared,
+};
+use crate::{
+    model::{
+        cancel::CancelView,
+        commit::CommitId,
+        error::{Error, ErrorKind},
+        event::Event,
+        executor::Stream,
+        outcome::Outcome,
+        record::Summary,
+        selection::{Selection, Wait},
+    },
+    repo::Repo,
+    workspace::{LogTail, RunLock, Workspace},
+};
+
+/// How long a holder that hands over waits for a waiter to take the lock.
+pub(in crate::engine) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a waiting caller looks at the log, the lock and its token.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it looks at the notes, which costs a scan.
+const LOOK_AT_NOTES: Duration = Duration::from_millis(500);
+
+/// How waiting ended.
+pub(in crate::engine) enum WaitResult {
+    /// The lock is this caller's now.
+    Acquired(RunLock),
+    /// Another run has settled all that this caller came for.
+    Tested(Vec<(CommitId, Outcome)>),
+    /// The caller gave up.
+    Canceled,
+}
+
+/// Waits for the lock, or for the selected commits' verdicts, as the selection says.
+pub(in crate::engine) fn wait(
+    shared: &Shared,
+    wanted: &ResolvedSelection,
+    wait: Wait,
+    repo: &Repo,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<WaitResult, Error> {
+    let workspace = shared.workspace();
+    let limit = match wait {
+        Wait::No => return leave(&workspace),
+        Wait::AtMost(time) => Instant::now().checked_add(time),
+        Wait::Forever => None,
+    };
+    let _waiter = workspace.register_waiter()?;
+    let message = format!("{}; following it", taken(&workspace));
+    events.send(Event::Waiting { meta: pump::meta(), message });
+    let own = AwaitedCommits::new(shared, wanted, repo)?;
+    let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
+    let mut look_at = Instant::now() + LOOK_AT_NOTES;
+    loop {
+        pass_on(&mut tail, events)?;
+        if cancel.is_canceled() {
+            return Ok(WaitResult::Canceled);
+        }
+        if let Some(lock) = workspace.lock()? {
+            pass_on(&mut tail, events)?;
+            return Ok(WaitResult::Acquired(lock));
+        }
+        if Instant::now() >= look_at {
+            look_at = Instant::now() + LOOK_AT_NOTES;
+            if own.is_settled(repo)? {
+                pass_on(&mut tail, events)?;
+                return Ok(WaitResult::Tested(own.verdicts(repo)?));
+            }
+        }
+        if limit.is_some_and(|limit| Instant::now() >= limit) {
+            return leave(&workspace);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Takes the lock for one commit, between two of its holder's; none if that is canceled. `why` says
+/// what for.
+pub(in crate::engine) fn between_commits(
+    workspace: &Workspace,
+    why: &str,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Option<RunLock>, Error> {
+    if let Some(lock) = workspace.lock()? {
+        return Ok(Some(lock));
+    }
+    let _waiter = workspace.register_between()?;
+    let message = format!("{}; after that commit {why}", taken(workspace));
+    events.send(Event::Waiting { meta: pump::meta(), message });
+    await_lock(workspace, cancel)
+}
+
+/// Takes the lock again that a deployment got between two commits; none if that is canceled.
+pub(in crate::engine) fn take_back(
+    workspace: &Workspace,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Option<RunLock>, Error> {
+    let _waiter = workspace.register_waiter()?;
+    let message = "a deployment builds its commit again; this run goes on after that".to_owned();
+    events.send(Event::Waiting { meta: pump::meta(), message });
+    await_lock(workspace, cancel)
+}
+
+fn await_lock(workspace: &Workspace, cancel: &CancelView) -> Result<Option<RunLock>, Error> {
+    loop {
+        if let Some(lock) = workspace.lock()? {
+            return Ok(Some(lock));
+        }
+        if cancel.is_canceled() {
+            return Ok(None);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Follows a run without ever asking for the lock.
+pub(in crate::engine) fn follow(
+    shared: &Shared,
+    selection: &Selection,
+    cancel: &CancelView,
+    events: &Sender,
+) -> Result<Summary, Error> {
+    let repo = shared.repo()?;
+    let workspace = shared.workspace();
+    let wanted = ResolvedSelection::resolve(shared, &repo, selection)?;
+    let own = AwaitedCommits::new(shared, &wanted, &repo)?;
+    let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
+    let mut look_at = Instant::now();
+    loop {
+        let over = !workspace.is_running()?;
+        pass_on(&mut tail, events)?;
+        if over || cancel.is_canceled() {
+            break;
+        }
+        if Instant::now() >= look_at {
+            look_at = Instant::now() + LOOK_AT_NOTES;
+            // Where nothing is due, as when a commit is retried, the run itself is what is followed.
+            if !own.ids.is_empty() && own.is_settled(&repo)? {
+                pass_on(&mut tail, events)?;
+                break;
+            }
+        }
+        thread::sleep(PAUSE);
+    }
+    let summary = Summary {
+        settled: own.verdicts(&repo)?,
+        canceled: cancel.is_canceled(),
+        ..Summary::default()
+    };
+    events.send(Event::Finished { meta: pump::meta(), outcome: summary.worst() });
+    Ok(summary)
+}
+
+/// The commits that a waiting caller came for.
+struct AwaitedCommits<'a> {
+    shared: &'a Shared,
+    wanted: &'a ResolvedSelection,
+    ids: Vec<CommitId>,
+}
+
+impl<'a> AwaitedCommits<'a> {
+    fn new(shared: &'a Shared, wanted: &'a ResolvedSelection, repo: &Repo) -> Result<Self, Error> {
+        let ids = match &wanted.named {
+            Some(named) => named.clone(),
+            None => wanted.own_due(shared, repo)?,
+        };
+        Ok(Self { shared, wanted, ids })
+    }
+
+    /// Whether none of them is due any more. A commit that became unreachable, or part of the
+    /// baseline, gets no verdict and is not waited for. What is to be run again only a run of its
+    /// own can settle.
+    fn is_settled(&self, repo: &Repo) -> Result<bool, Error> {
+        if self.wanted.named.is_some() {
+            if self.wanted.retry {
+                return Ok(false);
+            }
+            let attempts = self.shared.workspace().attempts()?;
+            let due = self.wanted.due(self.shared, repo, &attempts, &mut Summary::default())?;
+            return Ok(due.due.is_empty());
+        }
+        let due: HashSet<CommitId> = self.wanted.own_due(self.shared, repo)?.into_iter().collect();
+        Ok(!self.ids.iter().any(|id| due.contains(id)))
+    }
+
+    fn verdicts(&self, repo: &Repo) -> Result<Vec<(CommitId, Outcome)>, Error> {
+        let mut settled = Vec::new();
+        for id in &self.ids {
+            settled.extend(settled_outcome(repo, *id)?.map(|outcome| (*id, outcome)));
+        }
+        Ok(settled)
+    }
+}
+
+fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
+    tail.read_new(&mut |line| {
+        let bytes = [line, b"\n"].concat();
+        events.send(Event::Output { meta: pump::meta(), stream: Stream::Stdout, bytes });
+        ControlFlow::Continue(())
+    })
+}
+
+/// Goes away without the lock: its holder is told to look again, unless there is none any more.
+fn leave(workspace: &Workspace) -> Result<WaitResult, Error> {
+    workspace.request_scan()?;
+    if let Some(lock) = workspace.lock()? {
+        return Ok(WaitResult::Acquired(lock));
+    }
+    let message = format!("{}; it will look again before it ends", taken(workspace));
+    Err(Error::new(ErrorKind::Busy, message))
+}
+
+/// Who has the lock, as far as it is known.
+fn taken(workspace: &Workspace) -> String {
+    match workspace.holder() {
+        Some(holder) => {
+            let commit =
+                holder.commits.last().map(|it| format!(" at commit {}", it.commit.short()));
+            let commit = commit.unwrap_or_default();
+            format!("another run (process {} on {}) is{commit}", holder.pid, holder.host)
+        }
+        None => "another run is in progress".to_owned(),
+    }
+}

@@ -1,0 +1,146 @@
+//! Scripts in the engine: loaded from a commit, and run step by step.
+
+use std::sync::Arc;
+
+use super::{StepContext, StepEnd, StepHost};
+use crate::engine::context::{options::Options, shared::Shared};
+use crate::{
+    config::parse_after_all,
+    model::{
+        commit::{Commit, CommitId},
+        error::{Error, ErrorKind},
+        function::HostFunction,
+        outcome::Outcome,
+        pipeline::{Format, Pipeline, ScriptText, StepName, Template},
+        step::Host,
+    },
+    repo::{CommitFile, Repo},
+    script::{self, PhaseCall, PhaseEnd, Script, Tree, TreeFile},
+};
+
+/// A config's script, if it is one, with the functions that it can call.
+pub(in crate::engine) struct Scripts {
+    script: Option<Script>,
+    functions: Vec<HostFunction>,
+}
+
+impl Scripts {
+    /// Whether scripts can be run at all in this program, with the functions that it lends.
+    pub(in crate::engine) fn check_host(options: &Options) -> Result<(), Error> {
+        script::probe()?;
+        script::refuse_clashes(&options.functions)
+    }
+
+    /// The commit's pipeline, and its script if it has one.
+    pub(in crate::engine) fn load(
+        shared: &Shared,
+        repo: &Repo,
+        commit: &Commit,
+    ) -> Result<(Pipeline, Self), Error> {
+        let config = repo.needed_config(commit.id)?;
+        let functions = &shared.options.functions;
+        let (pipeline, script) = match config.format {
+            Format::Rhai => {
+                let tree = CommitTree { repo, id: commit.id };
+                let script =
+                    shared.last_script.load(&config.bytes, config.name, &tree, functions)?;
+                (script.pipeline(), Some(script))
+            }
+            format => (Pipeline::parse(&config.bytes, format, config.name)?, None),
+        };
+        Ok((pipeline, Self::new(script, functions)))
+    }
+
+    /// Of a config that is not valid, the pipeline of what cleans up all the same.
+    pub(in crate::engine) fn after_invalid(
+        shared: &Shared,
+        repo: &Repo,
+        commit: &Commit,
+        error: &Error,
+    ) -> Option<(Pipeline, Self)> {
+        let is_invalid = error.kind() == ErrorKind::Config;
+        let config = is_invalid.then(|| repo.config(commit.id).ok().flatten()).flatten()?;
+        let pipeline = match config.format {
+            Format::Yaml => parse_after_all(&config.bytes, config.name)?,
+            Format::Rhai => return None,
+        };
+        Some((pipeline, Self::new(None, &shared.options.functions)))
+    }
+
+    /// What a pipeline of the caller's own needs to be run.
+    pub(in crate::engine) fn of(shared: &Shared, pipeline: &Pipeline) -> Result<Self, Error> {
+        let functions = &shared.options.functions;
+        let load = |text: &Arc<ScriptText>| {
+            Script::load(text.main.as_bytes(), &pipeline.name, &**text, functions)
+        };
+        Ok(Self::new(pipeline.script.as_ref().map(load).transpose()?, functions))
+    }
+
+    /// The same for a script.
+    pub(in crate::engine) fn new(script: Option<Script>, functions: &[HostFunction]) -> Self {
+        Self { script, functions: functions.to_vec() }
+    }
+
+    /// The secrets that a script names; a config in YAML names them at its steps.
+    pub(in crate::engine) fn secrets(&self) -> &[String] {
+        self.script.as_ref().map_or(&[], |script| &script.secrets)
+    }
+
+    /// Runs the function of a step.
+    pub(in crate::engine) fn run(
+        &self,
+        step: StepName,
+        context: StepContext,
+        host: Arc<StepHost>,
+    ) -> StepEnd {
+        let Some(script) = &self.script else { return StepEnd::of(Outcome::Success) };
+        let end = script::run(PhaseCall {
+            script,
+            phase: step.as_str(),
+            facts: context.facts,
+            vars: context.vars,
+            host,
+            deadline: context.deadline,
+            functions: &self.functions,
+        });
+        let PhaseEnd { outcome, error, reason, waits, left_out, failures } = end;
+        StepEnd { error, reason, waits, left_out, failures, ..StepEnd::of(outcome) }
+    }
+
+    /// Fills in the placeholders of a text of a YAML config.
+    pub(in crate::engine) fn interpolate(
+        &self,
+        template: &Template,
+        config: &str,
+        context: &StepContext,
+        host: Arc<StepHost>,
+    ) -> Result<String, Error> {
+        let (vars, facts) = (&context.vars, &context.facts);
+        let host: Arc<dyn Host> = host;
+        script::interpolate_template(template, vars, config, facts, &host, &self.functions)
+    }
+}
+
+/// The files that a script was parsed with.
+impl Tree for ScriptText {
+    fn entry(&self, path: &str) -> Result<TreeFile, Error> {
+        let file = self.modules.get(path).map(|text| TreeFile::File(text.as_bytes().to_vec()));
+        Ok(file.unwrap_or(TreeFile::Absent))
+    }
+}
+
+/// The files of a commit, for its script's imports.
+pub(in crate::engine) struct CommitTree<'a> {
+    pub(in crate::engine) repo: &'a Repo,
+    pub(in crate::engine) id: CommitId,
+}
+
+impl Tree for CommitTree<'_> {
+    fn entry(&self, path: &str) -> Result<TreeFile, Error> {
+        Ok(match self.repo.commit_file(self.id, path)? {
+            CommitFile::File(bytes) => TreeFile::File(bytes),
+            CommitFile::Link => TreeFile::Link,
+            CommitFile::Absent => TreeFile::Absent,
+        })
+    }
+}

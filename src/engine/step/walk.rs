@@ -1,0 +1,605 @@
+//! [`Steps`]: the one walk over the steps of a job.
+
+use super::host::Ran;
+use super::scripts::Scripts;
+use super::{
+    conditions::{Unmet, all_left_out, left_out_sentence, unmet, whole_commit_unmet},
+    context::{AfterPhase, JobInfo, StepContext},
+    end::StepEnd,
+    host::{Memory, StepHost},
+};
+use crate::engine::context::job_reporter::JobReporter;
+use crate::{
+    model::{
+        cancel::CancelView,
+        error::Error,
+        executor::{EnvChange, Program},
+        outcome::Outcome,
+        pipeline::{Body, Hook, Phase, Pipeline, Step, StepName, Template},
+        record::{LeftOut, LeftOutBy, Record},
+        request_context::RequestContext,
+        step::{
+            Denied, Effects, Host, Lookups, Progress, Reporter, RequestLimits, StepCommand,
+            StepResult,
+        },
+    },
+    rules::{interpolate::Vars, mask::Masks, run::Run},
+    workspace::Build,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What all steps of a job have in common, and what they came to so far.
+pub(in crate::engine) struct Steps<'a> {
+    pub(in crate::engine) pipeline: &'a Pipeline,
+    pub(in crate::engine) scripts: &'a Scripts,
+    pub(in crate::engine) info: JobInfo,
+    /// The job as its requests name it.
+    pub(in crate::engine) context: RequestContext,
+    pub(in crate::engine) effects: Arc<dyn Effects>,
+    pub(in crate::engine) lookups: Arc<dyn Lookups>,
+    pub(in crate::engine) reporter: Arc<dyn Reporter>,
+    pub(in crate::engine) memory: Arc<Memory>,
+    /// The secrets that were used so far.
+    pub(in crate::engine) masks: Masks,
+    /// The variables of the embedding program: the builder's, and what hooks set.
+    pub(in crate::engine) vars: Vars,
+    pub(in crate::engine) progress: Progress,
+    pub(in crate::engine) command_timeout: Option<Duration>,
+    pub(in crate::engine) nice: u8,
+    /// True if a person runs them to see what they do: conditions leave nothing out, and commands
+    /// are shown.
+    pub(in crate::engine) by_hand: bool,
+}
+
+/// A run of all steps.
+pub(in crate::engine) struct Walked {
+    pub(in crate::engine) outcome: Outcome,
+    /// Why the commit is left out as a whole, if it is.
+    pub(in crate::engine) reason: Option<String>,
+    pub(in crate::engine) steps: Vec<StepResult>,
+    /// The builds and tests that were left out.
+    pub(in crate::engine) left_out: Vec<LeftOut>,
+}
+
+impl Walked {
+    /// Why the commit is skipped: what was left out, and by what.
+    pub(in crate::engine) fn skip_reason(&self) -> Option<String> {
+        if self.reason.is_some() {
+            return self.reason.clone();
+        }
+        let mut reasons: Vec<(Vec<LeftOut>, &str)> = Vec::new();
+        for left_out in self.left_out.iter().filter(|it| !it.by.counts_as_passed()) {
+            let why = self.why(*left_out).unwrap_or_default();
+            match reasons.last_mut().filter(|(_, known)| *known == why) {
+                Some((phases, _)) => phases.push(*left_out),
+                None => reasons.push((vec![*left_out], why)),
+            }
+        }
+        let reasons: Vec<String> =
+            reasons.iter().map(|(phases, why)| left_out_sentence(phases, why)).collect();
+        (self.outcome == Outcome::Skipped && !reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// What the step says that left a phase out. `before_build` can leave out both.
+    pub(super) fn why(&self, left_out: LeftOut) -> Option<&str> {
+        let of = |name: StepName| {
+            let mut steps = self.steps.iter();
+            steps.find(|it| it.record.name == name && it.left_out == Some(left_out.by))
+        };
+        let decides = |name: &StepName| {
+            let phase = name.decides().map(StepName::from);
+            *name == left_out.step || phase == Some(left_out.step)
+        };
+        let found = StepName::ALL.into_iter().filter(decides).find_map(of);
+        found.or_else(|| of(Hook::BeforeBuild.into()))?.reason.as_deref()
+    }
+}
+
+impl Steps<'_> {
+    /// Walks the pure [`Run`] to its end. `begins` hears of each step before it begins.
+    pub(in crate::engine) fn walk(&mut self, begins: &dyn Fn(StepName)) -> Walked {
+        self.walk_on(Run::new(), begins)
+    }
+
+    /// Does what is left to do for a commit that has this outcome before its first step:
+    /// `after_all`.
+    pub(in crate::engine) fn walk_after(
+        &mut self,
+        outcome: Outcome,
+        begins: &dyn Fn(StepName),
+    ) -> Walked {
+        let mut run = Run::new();
+        run.stop(outcome);
+        self.walk_on(run, begins)
+    }
+
+    /// Does nothing for a commit that is left out as a whole.
+    pub(in crate::engine) fn left_out_whole(&self, unmet: &Unmet) -> Walked {
+        let left_out = all_left_out(self.pipeline, unmet.by);
+        let reason = Some(left_out_sentence(&left_out, &unmet.reason));
+        Walked { outcome: Outcome::Skipped, reason, steps: Vec::new(), left_out }
+    }
+
+    pub(super) fn walk_on(&mut self, mut run: Run, begins: &dyn Fn(StepName)) -> Walked {
+        let mut walked = Walked {
+            outcome: Outcome::Success,
+            reason: None,
+            steps: Vec::new(),
+            left_out: Vec::new(),
+        };
+        while let Some(name) = run.step() {
+            let last = name == Hook::AfterAll.into();
+            if !last && let Some(stop) = self.stopped() {
+                run.stop(stop);
+                continue;
+            }
+            let (name, result) = match self.left_out_ahead(name) {
+                Some((phase, end)) => {
+                    begins(phase);
+                    (phase, Some(self.close(phase, end, Instant::now())))
+                }
+                None => {
+                    if self.has(name) {
+                        begins(name);
+                    }
+                    (name, self.step(name, run.outcome()))
+                }
+            };
+            self.advance(&mut run, name, result.as_ref(), &mut walked.left_out);
+            walked.steps.extend(result);
+            if last && self.context.cancel.is_killed() {
+                return Walked { outcome: Outcome::Canceled, ..walked };
+            }
+        }
+        for phase in self.memory.unchanged() {
+            let step = StepName::from(phase);
+            if !walked.left_out.iter().any(|known| known.step == step) {
+                walked.left_out.push(LeftOut { step, by: LeftOutBy::Changed });
+            }
+        }
+        Walked { outcome: run.outcome(), ..walked }
+    }
+
+    /// Takes the run to the step after this one, and notes the phases that were left out.
+    pub(super) fn advance(
+        &self,
+        run: &mut Run,
+        name: StepName,
+        result: Option<&StepResult>,
+        left_out: &mut Vec<LeftOut>,
+    ) {
+        let last = name == Hook::AfterAll.into();
+        let outcome = match result {
+            None if self.has(name) => Outcome::Canceled,
+            result => result.map_or(Outcome::Success, StepResult::counts),
+        };
+        match self.stopped() {
+            Some(stop) if outcome != Outcome::Success && !last => return run.stop(stop),
+            _ => {}
+        }
+        let by = result.and_then(|result| result.left_out);
+        let Some((by, phase)) = by.zip(name.decides()) else { return run.finish(outcome) };
+        let is_configured = |phase: &StepName| self.pipeline.step(*phase).is_some();
+        match (name, by) {
+            (StepName::Hook(Hook::BeforeBuild), LeftOutBy::Skip) => {
+                run.finish(Outcome::Skipped);
+                let phases = [Phase::Build, Phase::Test].map(StepName::from);
+                let phases = phases.into_iter().filter(is_configured);
+                left_out.extend(phases.map(|step| LeftOut { step, by }));
+            }
+            (StepName::Phase(_), _) | (_, LeftOutBy::Skip | LeftOutBy::Secret) => {
+                run.leave_out(by.counts_as_passed());
+                let phase = StepName::from(phase);
+                let step = if is_configured(&phase) { phase } else { name };
+                left_out.push(LeftOut { step, by });
+            }
+            // A hook's own condition leaves out that hook alone.
+            (StepName::Hook(_), _) => run.finish(outcome),
+        }
+    }
+
+    /// A phase whose conditions do not hold is left out before its first hook. So is one that names
+    /// a secret, or whose `before_*` hook does, that the ref may not have.
+    pub(super) fn left_out_ahead(&self, name: StepName) -> Option<(StepName, StepEnd)> {
+        let StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest) = name else { return None };
+        let phase = StepName::from(name.decides()?);
+        let step = self.pipeline.step(phase)?;
+        let steps = (step, self.pipeline.step(name));
+        let found = left_out_of(steps, &|step| self.unmet(step), &|secret| {
+            self.lookups.check_secret(secret)
+        });
+        match found {
+            Ok(end) => Some((phase, end?)),
+            Err(error) => Some((phase, StepEnd::error(Outcome::NoVerdict, error))),
+        }
+    }
+
+    /// What leaves the whole commit out, if anything does.
+    pub(in crate::engine) fn whole_commit_unmet(&self) -> Option<Unmet> {
+        let (facts, forced) = (&self.info.facts, self.info.judge.forced);
+        let found = whole_commit_unmet(self.pipeline, facts, forced);
+        if forced
+            && found.is_none()
+            && let Some(ignored) = whole_commit_unmet(self.pipeline, facts, false)
+        {
+            self.tell_ignored("the commit", &ignored);
+        }
+        found
+    }
+
+    /// What leaves a step out, if anything does.
+    pub(super) fn unmet(&self, step: &Step) -> Result<Option<Unmet>, Error> {
+        let judge = &self.info.judge;
+        let changed =
+            |globs: &[String]| judge.differ(&*self.memory.changes(&*self.lookups)?, globs);
+        let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
+        if let Some(unmet) = found.as_ref().filter(|_| self.by_hand) {
+            let message = format!("`{}` runs by hand although {}", step.name, unmet.reason);
+            self.reporter.warn(message);
+            return Ok(None);
+        }
+        if judge.forced
+            && found.is_none()
+            && let Some(ignored) = unmet(&self.info.facts, &step.when, false, &changed)?
+        {
+            self.tell_ignored(&format!("`{}`", step.name), &ignored);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn tell_ignored(&self, what: &str, unmet: &Unmet) {
+        self.memory.tell_ignored(what, unmet, &*self.reporter);
+    }
+
+    /// Does one step. None if there is nothing to do, or it was canceled before it began.
+    pub(in crate::engine) fn step(
+        &mut self,
+        name: StepName,
+        so_far: Outcome,
+    ) -> Option<StepResult> {
+        let cancel = self.cancel_view(name);
+        if !self.has(name) || cancel.is_canceled() {
+            return None;
+        }
+        let begun = Instant::now();
+        self.reporter.started(name, self.opens(name));
+        let config = self.pipeline.step(name);
+        let mut end = self.hooks(name, so_far, &cancel);
+        if let Some(step) = config.filter(|_| end.goes_on()) {
+            end = self.configured(step, so_far, &cancel);
+        }
+        Some(self.ended(name, end, begun))
+    }
+
+    /// Puts on record that a phase was left out before its first hook.
+    pub(super) fn close(&mut self, phase: StepName, end: StepEnd, begun: Instant) -> StepResult {
+        self.reporter.started(phase, phase.decides());
+        self.ended(phase, end, begun)
+    }
+
+    /// What a step came to, told and noted.
+    pub(super) fn ended(&mut self, name: StepName, end: StepEnd, begun: Instant) -> StepResult {
+        let ends = self.effects.take_end();
+        let end = if ends.is_some() {
+            // What follows is what would be done if it passed.
+            self.memory.unsettle();
+            StepEnd::of(Outcome::Success)
+        } else {
+            end
+        };
+        let mut result = StepResult { ends, ..end.into_result(name) };
+        result.record.duration = begun.elapsed();
+        self.mask(&mut result);
+        self.progress.note(&result);
+        self.reporter.finished(&result.record);
+        result
+    }
+
+    /// Begins with what an earlier run of the commit remembered and came to.
+    pub(in crate::engine) fn recall(&mut self, record: &Record) {
+        self.memory = Arc::new(Memory::recalling(record.remembered.clone()));
+        self.progress = Progress::of(record);
+    }
+
+    /// Puts what the steps came to on record, and gives back why the commit is skipped, if it is. A
+    /// secret that a later step was the first to use is taken out of what the earlier ones left, too.
+    pub(in crate::engine) fn keep(
+        &self,
+        mut walked: Walked,
+        record: &mut Record,
+    ) -> Option<String> {
+        walked.steps.iter_mut().for_each(|step| self.mask(step));
+        let skip_reason = walked.skip_reason();
+        record.steps = walked.steps.into_iter().map(|step| step.record).collect();
+        record.left_out = walked.left_out;
+        record.asked_for_ref = self.pipeline.asks_for_ref() || self.memory.asked_for_ref();
+        let remembered = self.memory.remembered().into_iter();
+        record.remembered = remembered
+            .map(|(key, value)| (self.masks.apply(&key), self.masks.apply_in(value)))
+            .collect();
+        record.artifacts = self.memory.artifacts();
+        for artifact in &mut record.artifacts {
+            artifact.path = self.masks.apply(&artifact.path);
+        }
+        skip_reason
+    }
+
+    /// Whether a step wants the export gone.
+    pub(in crate::engine) fn discards_export(&self) -> bool {
+        self.memory.discards_export()
+    }
+
+    /// Removes the export.
+    pub(in crate::engine) fn discard(&self, build: &Build, voice: &mut JobReporter) {
+        match build.discard() {
+            Ok(left) => left.into_iter().for_each(|left| voice.warn(left.to_string())),
+            Err(error) => {
+                voice.warn(format!("the export could not be removed: {}", error.report()));
+            }
+        }
+    }
+
+    /// True if there is anything to do at a step.
+    pub(super) fn has(&self, name: StepName) -> bool {
+        self.pipeline.step(name).is_some() || self.effects.hook_count(name) > 0
+    }
+
+    /// Why no further step but `after_all` may begin.
+    pub(super) fn stopped(&self) -> Option<Outcome> {
+        if self.context.cancel.is_canceled() {
+            return Some(Outcome::Canceled);
+        }
+        let deadline = self.info.limits.deadline;
+        deadline.filter(|deadline| self.effects.now() >= *deadline).map(|_| Outcome::TimedOut)
+    }
+
+    pub(super) fn cancel_view(&self, name: StepName) -> CancelView {
+        let threshold = if name == Hook::AfterAll.into() { 2 } else { 1 };
+        self.context.cancel.with_threshold(threshold)
+    }
+
+    /// The phase that begins with this step: with its `before_*` hook, if anything is to do there.
+    pub(super) fn opens(&self, name: StepName) -> Option<Phase> {
+        let (phase, before) = match name {
+            StepName::Phase(Phase::Build) | StepName::Hook(Hook::BeforeBuild) => {
+                (Phase::Build, Hook::BeforeBuild)
+            }
+            StepName::Phase(Phase::Test) | StepName::Hook(Hook::BeforeTest) => {
+                (Phase::Test, Hook::BeforeTest)
+            }
+            StepName::Phase(Phase::Deploy) => return Some(Phase::Deploy),
+            StepName::Hook(_) => return None,
+        };
+        let before = StepName::Hook(before);
+        (name == before || !self.has(before)).then_some(phase)
+    }
+}
+
+impl Steps<'_> {
+    /// Calls the hooks of the embedding program, which come first.
+    pub(super) fn hooks(
+        &mut self,
+        name: StepName,
+        so_far: Outcome,
+        cancel: &CancelView,
+    ) -> StepEnd {
+        let StepName::Hook(hook) = name else { return StepEnd::of(Outcome::Success) };
+        if self.effects.hook_count(name) == 0 {
+            return StepEnd::of(Outcome::Success);
+        }
+        let deadline = self.step_context(name, None).deadline;
+        let context = self.request(name, deadline, cancel);
+        if let Err(stop) = self.reporter.flush(&context) {
+            return StepEnd::of(stop);
+        }
+        let answer = self.effects.hooks(hook, so_far, &context);
+        for (name, value) in answer.vars {
+            self.vars.set_fact(&name, value);
+        }
+        self.vars.may_be_more(answer.may_set_more);
+        match (answer.failed, answer.skipped) {
+            (Some(error), _) => StepEnd::error(end_of_hook(&context, &error), error),
+            (None, Some(reason)) => StepEnd::absent(reason),
+            (None, None) => StepEnd::of(Outcome::Success),
+        }
+    }
+
+    /// Does what the config has at a step, if its conditions hold.
+    pub(super) fn configured(
+        &mut self,
+        step: &Step,
+        so_far: Outcome,
+        cancel: &CancelView,
+    ) -> StepEnd {
+        match self.unmet(step) {
+            Ok(None) => {}
+            Ok(Some(unmet)) => {
+                if let Some(phase) = step.name.decides().filter(|_| unmet.by.counts_as_passed()) {
+                    self.memory.note_unchanged(phase);
+                }
+                return StepEnd::left_out(unmet);
+            }
+            Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
+        }
+        let after = match self.after_phase(step.name, so_far) {
+            Ok(after) => after,
+            Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
+        };
+        let context = self.step_context(step.name, after);
+        let host = Arc::new(self.host(&context, cancel));
+        let mut end = match &step.body {
+            Body::Commands(commands) => self.commands(step, commands, &context, &host),
+            Body::Function(_) => self.scripts.run(step.name, context, host.clone()),
+        };
+        (end.commands, end.omitted_commands) = host.ran.records();
+        if end.outcome == Outcome::TimedOut {
+            end.name_command(host.ran.cut_short());
+        }
+        end
+    }
+
+    /// Runs a list of commands until one fails.
+    pub(super) fn commands(
+        &self,
+        step: &Step,
+        commands: &[Template],
+        context: &StepContext,
+        host: &Arc<StepHost>,
+    ) -> StepEnd {
+        let limits = RequestLimits { deadline: context.deadline, ..RequestLimits::default() };
+        let secrets = match secret_variables(step, &**host, &limits) {
+            Ok(secrets) => secrets,
+            Err(denied) => return StepEnd::denied(denied),
+        };
+        for template in commands {
+            if host.is_canceled(false) {
+                return StepEnd::of(Outcome::Canceled);
+            }
+            let mut command = match self.command(step, template, context, host) {
+                Ok(command) => command,
+                // A placeholder may call a function of the embedding program.
+                Err(error) => return StepEnd::denied(Denied::of_host(error)),
+            };
+            command.env.extend(secrets.iter().cloned());
+            match host.command(&command) {
+                Ok(end) if end.passed => {}
+                Ok(end) => return StepEnd::of_command(&end),
+                Err(denied) => return StepEnd::denied(denied),
+            }
+        }
+        StepEnd::of(Outcome::Success)
+    }
+
+    /// A command with its placeholders filled in.
+    pub(super) fn command(
+        &self,
+        step: &Step,
+        template: &Template,
+        context: &StepContext,
+        host: &Arc<StepHost>,
+    ) -> Result<StepCommand, Error> {
+        let fill = |text: &Template| {
+            self.scripts.interpolate(text, &self.pipeline.name, context, host.clone())
+        };
+        let mut command = StepCommand::new(Program::Shell(fill(template)?));
+        command.cwd = step.cwd.as_ref().map(&fill).transpose()?;
+        for (key, value) in &step.env {
+            command.env.push((key.clone(), Some(fill(value)?)));
+        }
+        command.retries = step.retries;
+        command.deadline = context.deadline;
+        Ok(command)
+    }
+
+    pub(super) fn step_context(&self, name: StepName, after: Option<AfterPhase>) -> StepContext {
+        let (step, progress) = ((name, self.pipeline), (&self.progress, after));
+        StepContext::new(&self.info, step, progress, &self.vars, self.effects.now())
+    }
+
+    /// What a hook that follows a phase knows beside the rest.
+    pub(super) fn after_phase(
+        &self,
+        name: StepName,
+        so_far: Outcome,
+    ) -> Result<Option<AfterPhase>, Error> {
+        if name.decides().is_some() {
+            return Ok(None);
+        }
+        let previous = self.memory.previous(&*self.lookups)?;
+        Ok(Some(AfterPhase { so_far, previous }))
+    }
+
+    pub(super) fn host(&self, context: &StepContext, cancel: &CancelView) -> StepHost {
+        StepHost {
+            context: self.request(context.step, None, cancel),
+            env: context.env.clone(),
+            nice: self.nice,
+            shows_commands: self.by_hand,
+            command_timeout: self.command_timeout,
+            effects: self.effects.clone(),
+            lookups: self.lookups.clone(),
+            reporter: self.reporter.clone(),
+            memory: self.memory.clone(),
+            judge: self.info.judge.clone(),
+            masks: self.masks.clone(),
+            ran: Ran::default(),
+        }
+    }
+
+    /// Where a request of this step comes from.
+    pub(super) fn request(
+        &self,
+        step: StepName,
+        deadline: Option<Instant>,
+        cancel: &CancelView,
+    ) -> RequestContext {
+        RequestContext { step, deadline, cancel: cancel.clone(), ..self.context.clone() }
+    }
+
+    /// Takes secrets out of all that a step leaves: what went to a reporter was masked before.
+    pub(super) fn mask(&self, result: &mut StepResult) {
+        let clean = |text: String| self.masks.apply(&text);
+        result.record.error = result.record.error.take().map(clean);
+        result.reason = result.reason.take().map(clean);
+        for command in &mut result.record.commands {
+            command.command = self.masks.apply(&command.command);
+        }
+        let failures = result.failures.iter_mut().map(|failed| &mut failed.failure);
+        for failure in result.record.failures.iter_mut().chain(failures) {
+            failure.message = self.masks.apply(&failure.message);
+            for text in [&mut failure.label, &mut failure.place, &mut failure.command] {
+                *text = text.take().map(clean);
+            }
+        }
+    }
+}
+
+/// How a phase ends that is left out before its first hook: by its conditions, else for want of a
+/// right to a secret that it names, or its `before_*` hook if that would run.
+pub(in crate::engine) fn left_out_of(
+    (phase, before): (&Step, Option<&Step>),
+    unmet: &dyn Fn(&Step) -> Result<Option<Unmet>, Error>,
+    check_secret: &dyn Fn(&str) -> Result<(), Denied>,
+) -> Result<Option<StepEnd>, Error> {
+    if let Some(unmet) = unmet(phase)? {
+        return Ok(Some(StepEnd::left_out(unmet)));
+    }
+    let before = match before {
+        Some(hook) => unmet(hook)?.is_none().then_some(hook),
+        None => None,
+    };
+    let mut secrets = [phase].into_iter().chain(before).flat_map(|step| &step.secrets);
+    Ok(secrets.find_map(|name| check_secret(name).err()).map(StepEnd::denied))
+}
+
+/// A hook that failed once nobody waited for it any more did not fail by itself; but what failed in
+/// the embedding program itself may have used up the time.
+pub(super) fn end_of_hook(context: &RequestContext, error: &Error) -> Outcome {
+    match () {
+        () if context.is_canceled() => Outcome::Canceled,
+        () if error.is_host_fault() => Outcome::NoVerdict,
+        () if context.is_late() => Outcome::TimedOut,
+        () => Outcome::Failure,
+    }
+}
+
+/// The secrets of a step as variables.
+pub(super) fn secret_variables(
+    step: &Step,
+    host: &dyn Host,
+    limits: &RequestLimits,
+) -> Result<Vec<EnvChange>, Denied> {
+    let variable = |name: &String| {
+        let value = host.secret(name, limits.clone())?;
+        let text = String::from_utf8(value).ok().filter(|text| !text.contains('\0'));
+        let text = text.ok_or_else(|| {
+            let message = format!("the secret `{name}` is not text and cannot be a variable");
+            Denied::refused(message)
+        })?;
+        Ok((name.clone(), Some(text)))
+    };
+    step.secrets.iter().map(variable).collect()
+}

@@ -1,0 +1,196 @@
+//! What git knows of a commit, in plain data.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use super::error::{Error, ErrorKind};
+use crate::util::hex;
+
+/// The id of a git object, SHA-1. [`CommitId`] and [`TreeId`] say what it names.
+macro_rules! object_id {
+    ($(#[$doc:meta])* $name:ident, $noun:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 20]);
+
+        impl $name {
+            /// From the twenty raw bytes.
+            pub fn from_bytes(bytes: [u8; 20]) -> Self {
+                Self(bytes)
+            }
+
+            /// The twenty raw bytes.
+            pub fn as_bytes(&self) -> &[u8; 20] {
+                &self.0
+            }
+
+            /// The first seven hexadecimal digits, for people.
+            pub fn short(&self) -> String {
+                self.to_string()[..7].to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            /// Reads all forty hexadecimal digits. A short id, or any other revision, is
+            /// resolved by the engine, which has a repository to look into.
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let mut bytes = [0; 20];
+                hex::decode_into(text.as_bytes(), &mut bytes).ok_or_else(|| {
+                    let message = format!("`{text}` is not a full {} id (40 hexadecimal digits)", $noun);
+                    Error::new(ErrorKind::InvalidArg, message)
+                })?;
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+object_id! {
+    /// The id of a commit.
+    ///
+    /// ```
+    /// let id: tinyci::CommitId = "f40785cbc4422f39c36118fbae071932774cb5b6".parse()?;
+    /// assert_eq!(id.short(), "f40785c");
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    CommitId, "commit"
+}
+
+object_id! {
+    /// The id of a tree: two commits with one tree hold the same files.
+    TreeId, "tree"
+}
+
+/// Text as git holds it: bytes that are nearly always UTF-8.
+///
+/// Shown with U+FFFD in place of what is not; [`as_bytes`](Text::as_bytes) gives what is there.
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Text(Vec<u8>);
+
+impl Text {
+    /// Text of these bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes as git holds them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text with U+FFFD in place of what is not UTF-8.
+    pub fn to_str_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+/// As much of the text as fits into this many bytes, cut between two characters.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+    let most = bytes_max.min(text.len());
+    (0..=most).rev().find_map(|end| text.get(..end)).unwrap_or_default()
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.to_str_lossy())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_str_lossy(), f)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+/// A commit: what a run, its environment and its build folder's name are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Commit {
+    /// Its id.
+    pub id: CommitId,
+    /// The tree it holds.
+    pub tree: TreeId,
+    /// Its parents, in git's order.
+    pub parents: Vec<CommitId>,
+    /// The committer's time, in seconds since 1970.
+    pub time: i64,
+    /// `Name <address>` of the author.
+    pub author: Text,
+    /// The first paragraph of the message on one line.
+    pub subject: Text,
+    /// The whole message.
+    pub message: Text,
+    /// The branch it is judged for, without `refs/heads/`: the pushed ref that brought it, else
+    /// HEAD's branch if that contains it, else the first containing ref by name, else none.
+    pub branch: Option<Text>,
+}
+
+impl Commit {
+    /// The name of its build folder under `builds/`: `<committer time>_<full id>`.
+    pub fn build_name(&self) -> String {
+        format!("{}_{}", self.time, self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn ids_parse_only_whole() {
+        let text = "f40785cbc4422f39c36118fbae071932774cb5b6";
+        let id: CommitId = text.parse().expect("forty digits");
+        assert_eq!((id.to_string().as_str(), id.short().as_str()), (text, "f40785c"));
+        for bad in ["", "f40785c", &text[1..], "g40785cbc4422f39c36118fbae071932774cb5b6"] {
+            assert!(bad.parse::<CommitId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        let cases = [(0, ""), (1, "a"), (2, "a"), (3, "aé"), (9, "aé")];
+        for (bytes_max, expected) in cases {
+            assert_eq!(cut("aé", bytes_max), expected, "{bytes_max}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_keeps_its_bytes() {
+        let text = Text::new(*b"caf\xe9");
+        assert_eq!(text.to_string(), "caf\u{fffd}");
+        assert_eq!(text.as_bytes(), b"caf\xe9");
+    }
+}

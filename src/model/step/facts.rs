@@ -1,0 +1,204 @@
+//! What a step knows of its commit and of the steps before it.
+
+use super::result::{Failed, StepResult};
+use crate::{
+    model::{
+        commit::{Commit, CommitId, cut},
+        outcome::{Exit, Outcome},
+        pipeline::{Phase, StepName},
+        record::Record,
+    },
+    util::version_order::newest,
+};
+
+/// The longest commit message that goes into an environment: Linux refuses longer strings.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a step can know. `ctx`, placeholders and the variables `TINYCI_*` are all made of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) sha: String,
+    pub(crate) short: String,
+    pub(crate) tree: String,
+    pub(crate) branch: Option<String>,
+    /// All that name the commit, sorted.
+    pub(crate) tags: Vec<String>,
+    /// The one that asks for the job.
+    pub(crate) tag: Option<String>,
+    /// The one that the step is for.
+    pub(crate) step_tag: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) message: String,
+    pub(crate) author: String,
+    pub(crate) time: i64,
+    pub(crate) parents: Vec<String>,
+    pub(crate) export_dir: String,
+    pub(crate) target: String,
+    pub(crate) repo: String,
+    pub(crate) run: String,
+    /// The step that runs.
+    pub(crate) phase: String,
+    pub(crate) environment: Option<String>,
+    pub(crate) trigger: String,
+    /// What the steps so far came to.
+    pub(crate) progress: Progress,
+    /// In hooks that follow a phase, the outcome of the commit so far, in a word.
+    pub(crate) outcome: Option<String>,
+    /// In the same hooks, the verdict of the first parent, in a word.
+    pub(crate) previous: Option<String>,
+    pub(crate) host_name: String,
+}
+
+impl Facts {
+    /// What git knows of a commit, in texts that the operating system takes.
+    pub(crate) fn of(commit: &Commit) -> Self {
+        Self {
+            sha: commit.id.to_string(),
+            short: commit.id.short(),
+            tree: commit.tree.to_string(),
+            branch: commit.branch.as_ref().map(|branch| clean(&branch.to_str_lossy())),
+            subject: clean(&commit.subject.to_str_lossy()),
+            message: clean(&commit.message.to_str_lossy()),
+            author: clean(&commit.author.to_str_lossy()),
+            time: commit.time,
+            parents: commit.parents.iter().map(CommitId::to_string).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The tag that something is for which asks for tags that match: the one that asks for the job
+    /// if it matches, else the newest that does.
+    pub(crate) fn tag_for(&self, matches: impl Fn(&str) -> bool) -> Option<String> {
+        let pushed = self.tag.as_deref().filter(|tag| matches(tag));
+        let tags = self.tags.iter().map(String::as_str).filter(|tag| matches(tag));
+        pushed.or_else(|| newest(tags)).map(str::to_owned)
+    }
+
+    /// The facts by their names in capitals and after `TINYCI_`: the variables of commands.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = self.named();
+        variables.push(("tags", self.tags.join(" ")));
+        variables.extend(self.outcome.clone().map(|outcome| ("outcome", outcome)));
+        variables.extend(self.previous.clone().map(|previous| ("previous", previous)));
+        variables
+    }
+
+    /// The facts by their names in placeholders.
+    pub(crate) fn named(&self) -> Vec<(&'static str, String)> {
+        let mut named = vec![
+            ("commit", self.sha.clone()),
+            ("short", self.short.clone()),
+            ("tree", self.tree.clone()),
+            ("subject", self.subject.clone()),
+            ("message", self.message.clone()),
+            ("author", self.author.clone()),
+            ("time", self.time.to_string()),
+            ("export", self.export_dir.clone()),
+            ("target", self.target.clone()),
+            ("phase", self.phase.clone()),
+            ("repo", self.repo.clone()),
+            ("run", self.run.clone()),
+        ];
+        named.extend(self.environment.clone().map(|name| ("environment", name)));
+        named.extend(self.branch.clone().map(|branch| ("branch", branch)));
+        named.extend(self.step_tag.clone().map(|tag| ("tag", tag)));
+        named
+    }
+
+    /// The values that whoever pushes has a say in: no shell may read them as they are.
+    #[cfg(feature = "rhai")]
+    pub(crate) fn untrusted(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let single = [
+            ("subject", Some(&self.subject)),
+            ("message", Some(&self.message)),
+            ("author", Some(&self.author)),
+            ("branch", self.branch.as_ref()),
+        ];
+        let single = single.into_iter().filter_map(|(name, text)| Some((name, text?.trim())));
+        let single = single.chain(self.step_tag.as_deref().map(|tag| ("tag", tag)));
+        single.chain(self.tags.iter().map(|tag| ("tags", tag.as_str())))
+    }
+}
+
+/// A text of the commit's that the operating system takes: no NUL, not endless.
+fn clean(text: &str) -> String {
+    cut(text, MESSAGE_BYTES_MAX).replace('\0', "\u{fffd}")
+}
+
+/// What the steps of a job came to so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The outcome of `build`, in a word.
+    pub(crate) build: Option<String>,
+    /// The outcome of `test`, in a word.
+    pub(crate) test: Option<String>,
+    /// What failed in the step that failed last, the gravest first.
+    pub(crate) failures: Vec<FailureFacts>,
+}
+
+/// One thing that failed in a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FailureFacts {
+    /// The command that failed, else why the step did.
+    pub(crate) command: String,
+    pub(crate) code: Option<i64>,
+    /// The phase or hook.
+    pub(crate) at: String,
+    /// The end of what the command wrote.
+    pub(crate) tail: String,
+    /// The task or group.
+    pub(crate) label: Option<String>,
+    /// Where in the script.
+    pub(crate) place: Option<String>,
+    /// What failed, in a sentence.
+    pub(crate) message: String,
+}
+
+impl Progress {
+    /// What an earlier run of the commit came to.
+    pub(crate) fn of(record: &Record) -> Self {
+        let word = |phase: Phase| record.step(phase).map(|step| step.outcome.name().to_owned());
+        Self { build: word(Phase::Build), test: word(Phase::Test), failures: Vec::new() }
+    }
+
+    /// Adds what one more step came to.
+    pub(crate) fn note(&mut self, result: &StepResult) {
+        let outcome = result.record.outcome;
+        let word = Some(outcome.name().to_owned());
+        match result.record.name {
+            StepName::Phase(Phase::Build) => self.build = word,
+            StepName::Phase(Phase::Test) => self.test = word,
+            StepName::Phase(Phase::Deploy) | StepName::Hook(_) => {}
+        }
+        if matches!(outcome, Outcome::Failure | Outcome::TimedOut) {
+            self.failures = failures(result);
+        }
+    }
+}
+
+fn failures(result: &StepResult) -> Vec<FailureFacts> {
+    let at = result.record.name.to_string();
+    if result.failures.is_empty() {
+        let command = result.reason.clone().unwrap_or_default();
+        let message = command.clone();
+        return vec![FailureFacts { command, at, message, ..FailureFacts::default() }];
+    }
+    result.failures.iter().map(|failed| facts_of(failed, at.clone())).collect()
+}
+
+fn facts_of(failed: &Failed, at: String) -> FailureFacts {
+    let Failed { failure, tail } = failed;
+    let code = match failure.exit {
+        Some(Exit::Code(code)) => Some(i64::from(code)),
+        _ => None,
+    };
+    FailureFacts {
+        command: failure.command.as_ref().unwrap_or(&failure.message).clone(),
+        code,
+        at,
+        tail: tail.clone(),
+        label: failure.label.clone(),
+        place: failure.place.clone(),
+        message: failure.message.clone(),
+    }
+}

@@ -1,0 +1,132 @@
+//! Taking a section's header out of a git configuration file when nothing is left below it.
+//!
+//! git does so when it unsets the last value; libgit2 leaves the header, and a person who takes
+//! tinyci out again finds `[receive]` in the file and wonders.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+/// Takes the empty headers of the section of this key out of the file, under git's own lock on it.
+/// A file that is a link is left as it is: replacing it would undo the link.
+pub(in crate::repo) fn remove(file: &Path, key: &str) -> io::Result<()> {
+    let Some((section, _)) = key.rsplit_once('.') else { return Ok(()) };
+    let metadata = fs::symlink_metadata(file)?;
+    if !metadata.is_file() {
+        return Ok(());
+    }
+    let mut lock = file.as_os_str().to_owned();
+    lock.push(".lock");
+    let mut written = OpenOptions::new().write(true).create_new(true).open(&lock)?;
+    let replaced = fs::read(file).and_then(|text| match without(&text, section) {
+        Some(text) => {
+            written.write_all(&text)?;
+            written.set_permissions(metadata.permissions())?;
+            fs::rename(&lock, file)
+        }
+        None => fs::remove_file(&lock),
+    });
+    replaced.inspect_err(|_| drop(fs::remove_file(&lock)))
+}
+
+/// The text without this section's empty headers; none where there is none.
+fn without(text: &[u8], section: &str) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut kept: Vec<u8> = Vec::with_capacity(text.len());
+    let mut next = 0;
+    let mut continues = false;
+    while let Some(line) = lines.get(next) {
+        let end = lines.iter().skip(next + 1).position(|line| !line.trim_ascii().is_empty());
+        let end = end.map_or(lines.len(), |blank| next + 1 + blank);
+        let is_last = lines.get(end).is_none_or(|line| line.trim_ascii_start().starts_with(b"["));
+        if !continues && is_last && names(line, section) {
+            next = end;
+            continue;
+        }
+        kept.extend_from_slice(line);
+        // What follows belongs to the value, whatever it looks like.
+        continues = line.trim_ascii_end().ends_with(b"\\");
+        next += 1;
+    }
+    (kept.len() < text.len()).then_some(kept)
+}
+
+/// Whether a line is the header of this section and nothing else: `[receive]`,
+/// `[remote "origin"]`. The first part is the same in any case.
+fn names(line: &[u8], section: &str) -> bool {
+    let Ok(line) = std::str::from_utf8(line) else { return false };
+    let inner = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']'));
+    let Some(inner) = inner else { return false };
+    match (inner.split_once(' '), section.split_once('.')) {
+        (None, None) => inner.eq_ignore_ascii_case(section),
+        (Some((head, quoted)), Some((name, rest))) => {
+            let escaped = rest.replace('\\', "\\\\").replace('"', "\\\"");
+            head.eq_ignore_ascii_case(name) && quoted.trim() == format!("\"{escaped}\"")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[track_caller]
+    fn check(section: &str, before: &str, after: &str) {
+        let found = without(before.as_bytes(), section);
+        let found = found.map(|text| String::from_utf8(text).unwrap());
+        let expected = (before != after).then(|| after.to_owned());
+        assert_eq!(found, expected, "{section} in {before:?}");
+    }
+
+    #[test]
+    fn only_what_says_nothing_goes() {
+        check("receive", "[core]\n\ta = b\n[receive]\n", "[core]\n\ta = b\n");
+        check("receive", "[Receive]\n\n[core]\n\ta = b\n", "[core]\n\ta = b\n");
+        check("receive", "[receive]\n[receive]\n\tx = y\n", "[receive]\n\tx = y\n");
+        check("receive", "[receive]", "");
+        for kept in [
+            "[receive]\n\tx = y\n",
+            "[receive] x = y\n",
+            "[receive]\n# why\n",
+            "[receive \"x\"]\n",
+            "[receiver]\n",
+            "[a]\n\tb = c \\\n[receive]\n",
+            "",
+        ] {
+            check("receive", kept, kept);
+        }
+    }
+
+    #[test]
+    fn names_in_quotes_are_told_apart() {
+        check(
+            "remote.origin",
+            "[remote \"origin\"]\n[remote \"Origin\"]\n",
+            "[remote \"Origin\"]\n",
+        );
+        check("remote.a.b", "[remote \"a.b\"]\n", "");
+        check("remote.a\"\\b", "[remote \"a\\\"\\\\b\"]\n", "");
+    }
+
+    #[test]
+    fn a_lock_of_others_and_a_link_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, lock) = (dir.path().join("config"), dir.path().join("config.lock"));
+        fs::write(&file, "[receive]\n").unwrap();
+        fs::write(&lock, "theirs").unwrap();
+        assert!(remove(&file, "receive.hideRefs").is_err());
+        assert_eq!(fs::read_to_string(&lock).unwrap(), "theirs");
+        fs::remove_file(&lock).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        remove(&link, "receive.hideRefs").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "[receive]\n");
+        remove(&file, "receive.hideRefs").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "");
+        assert!(!lock.exists());
+    }
+}

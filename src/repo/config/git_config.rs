@@ -1,0 +1,252 @@
+//! Git's configuration beyond our own section: where hooks stand, where a remote is, and values
+//! that installing adds to the repository's own file.
+
+use std::path::PathBuf;
+
+use git2::{Config, ErrorCode};
+
+use super::config_cleanup;
+use crate::model::error::{Error, ErrorKind};
+use crate::repo::{
+    objects::shared_write::share,
+    repository::{Repo, because, git_error},
+};
+
+impl Repo {
+    /// The folder that git looks into for the hooks of a push: `core.hooksPath`, else `hooks` in
+    /// the git directory that all work trees share.
+    ///
+    /// Those hooks run in the git directory, also of a repository with a work tree, so that is
+    /// where a relative `core.hooksPath` begins.
+    pub(crate) fn hooks_dir(&self) -> Result<PathBuf, Error> {
+        let unreadable =
+            |source| git_error(format!("`core.hooksPath` of {self} is not usable"), source);
+        let config = self.git.config().map_err(unreadable)?;
+        match config.get_path("core.hooksPath") {
+            Ok(path) => Ok(self.common_dir().join(path)),
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                Ok(self.common_dir().join("hooks"))
+            }
+            Err(source) => Err(unreadable(source)),
+        }
+    }
+
+    /// Whether a key is on or off, in whatever file that git reads; none where none says it.
+    pub(crate) fn config_bool(&self, key: &str) -> Result<Option<bool>, Error> {
+        let unreadable = |source| git_error(format!("`{key}` of {self} cannot be read"), source);
+        let config = self.git.config().map_err(unreadable)?;
+        match config.get_bool(key) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(unreadable(source)),
+        }
+    }
+
+    /// All values of a key in the repository's own file.
+    pub(crate) fn config_values(&self, key: &str) -> Result<Vec<String>, Error> {
+        let unreadable = |source| git_error(format!("`{key}` of {self} cannot be read"), source);
+        let config = self.own_config()?;
+        let mut values = Vec::new();
+        let mut entries = match config.multivar(key, None) {
+            Ok(entries) => entries,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(values),
+            Err(source) => return Err(unreadable(source)),
+        };
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(unreadable)?;
+            if entry.has_value() {
+                values.push(String::from_utf8_lossy(entry.value_bytes()).into_owned());
+            }
+        }
+        Ok(values)
+    }
+
+    /// Adds a value to a key that may have several, unless it is there; says whether it was added.
+    pub(crate) fn config_add(&self, key: &str, value: &str) -> Result<bool, Error> {
+        if self.config_values(key)?.iter().any(|known| known == value) {
+            return Ok(false);
+        }
+        // An expression that matches no value replaces none, so that the new one is added.
+        let added = self.own_config()?.set_multivar(key, "a^", value);
+        added.and_then(|()| self.share_config()).map_err(|source| self.unwritten(key, source))?;
+        Ok(true)
+    }
+
+    /// Takes one value of a key away, and leaves its others; says whether it was there.
+    pub(crate) fn config_unset(&self, key: &str, value: &str) -> Result<bool, Error> {
+        if !self.config_values(key)?.iter().any(|known| known == value) {
+            return Ok(false);
+        }
+        let removed = self.own_config()?.remove_multivar(key, &exactly(value));
+        removed.map_err(|source| self.unwritten(key, source))?;
+        // The value is gone, which is what counts; a header that stays says nothing.
+        let _ = config_cleanup::remove(&self.config_file(), key);
+        self.share_config().map_err(|source| self.unwritten(key, source))?;
+        Ok(true)
+    }
+
+    /// The URL that a push to this remote goes to.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) naming the remotes there are.
+    pub(crate) fn remote_url(&self, name: &str) -> Result<String, Error> {
+        let remote = self.git.find_remote(name).map_err(|source| {
+            let remotes = self.remote_names();
+            let there = if remotes.is_empty() {
+                "there is none".to_owned()
+            } else {
+                format!("there are: {}", remotes.join(", "))
+            };
+            let message = format!("{self} has no remote `{name}` ({there})");
+            because(Error::new(ErrorKind::NotFound, message), &source)
+        })?;
+        let url = remote.pushurl_bytes().unwrap_or_else(|| remote.url_bytes());
+        if url.is_empty() {
+            let message = format!("the remote `{name}` of {self} has no URL");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        String::from_utf8(url.to_vec()).map_err(|source| {
+            let message = format!("the URL of the remote `{name}` of {self} is not UTF-8");
+            Error::new(ErrorKind::InvalidArg, message).with_source(source)
+        })
+    }
+
+    fn remote_names(&self) -> Vec<String> {
+        let Ok(names) = self.git.remotes() else { return Vec::new() };
+        names.iter().flatten().flatten().map(|name| format!("`{name}`")).collect()
+    }
+
+    /// The file that git itself writes to for this repository.
+    pub(in crate::repo) fn config_file(&self) -> PathBuf {
+        self.common_dir().join("config")
+    }
+
+    /// The file was replaced by one of this account's.
+    fn share_config(&self) -> Result<(), git2::Error> {
+        share(&self.git, [&*self.config_file()])
+    }
+
+    fn own_config(&self) -> Result<Config, Error> {
+        let file = self.config_file();
+        Config::open(&file).map_err(|source| {
+            git_error(format!("`{}` cannot be read", file.display()), source).with_path(file)
+        })
+    }
+
+    fn unwritten(&self, key: &str, source: git2::Error) -> Error {
+        let file = self.config_file();
+        let file = file.display();
+        let advice = match source.code() {
+            ErrorCode::Locked => {
+                format!(": another program holds `{file}.lock`, which may be left over")
+            }
+            _ => String::new(),
+        };
+        git_error(format!("`{key}` cannot be written to `{file}`{advice}"), source)
+    }
+}
+
+/// The regular expression that matches this value and no other.
+fn exactly(value: &str) -> String {
+    let escaped = value.chars().map(|letter| {
+        let plain = letter.is_alphanumeric() || !letter.is_ascii();
+        if plain { letter.to_string() } else { format!("\\{letter}") }
+    });
+    format!("^{}$", escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::TestRepo;
+
+    fn open(repo: &TestRepo) -> Repo {
+        Repo::open(repo.path()).unwrap()
+    }
+
+    #[test]
+    fn several_values_are_added_and_taken_away_one_by_one() {
+        const KEY: &str = "receive.hideRefs";
+        let repo = TestRepo::bare();
+        let opened = open(&repo);
+        repo.git(&["config", KEY, "refs/a.b*"]);
+        assert!(opened.config_add(KEY, "refs/axb*").unwrap());
+        assert!(opened.config_add(KEY, "!refs/+(x)[y]").unwrap());
+        assert!(!opened.config_add(KEY, "refs/a.b*").unwrap());
+        let all = "refs/a.b*\nrefs/axb*\n!refs/+(x)[y]";
+        assert_eq!(repo.git(&["config", "--get-all", KEY]), all);
+        assert_eq!(opened.config_values(KEY).unwrap().join("\n"), all);
+        assert!(opened.config_unset(KEY, "refs/a.b*").unwrap());
+        assert!(!opened.config_unset(KEY, "refs/a.b*").unwrap());
+        assert!(opened.config_unset(KEY, "!refs/+(x)[y]").unwrap());
+        assert_eq!(repo.git(&["config", "--get-all", KEY]), "refs/axb*");
+        assert!(opened.config_unset(KEY, "refs/axb*").unwrap());
+        assert_eq!(opened.config_values(KEY).unwrap(), [""; 0]);
+        let file = std::fs::read_to_string(opened.config_file()).unwrap();
+        assert!(file.contains("[core]") && !file.contains("[receive]"), "{file}");
+    }
+
+    #[test]
+    fn a_lock_in_the_way_of_a_value_is_named() {
+        let repo = TestRepo::new();
+        std::fs::write(repo.path().join(".git/config.lock"), "").unwrap();
+        let error = open(&repo).config_add("receive.hideRefs", "refs/x").unwrap_err();
+        assert!(error.to_string().contains("config.lock"), "{error}");
+    }
+
+    /// What `git push` to the repository says.
+    fn pushed(repo: &TestRepo) -> String {
+        let clone = repo.outside().join("clone");
+        if !clone.exists() {
+            repo.git(&["clone", "-q", ".", clone.to_str().unwrap()]);
+        }
+        let commit = ["commit", "-q", "--allow-empty", "-m", "x"];
+        assert!(repo.command_in(&clone).args(commit).status().unwrap().success());
+        let output = repo.command_in(&clone).args(["push", "origin", "HEAD:side"]).output();
+        String::from_utf8_lossy(&output.unwrap().stderr).into_owned()
+    }
+
+    #[test]
+    fn hooks_are_put_where_a_push_finds_them() {
+        use std::os::unix::fs::PermissionsExt;
+        for (repo, hooks_path) in [
+            (TestRepo::new(), None),
+            (TestRepo::new(), Some("my hooks")),
+            (TestRepo::bare(), Some("my hooks")),
+            (TestRepo::bare(), Some("/absolute")),
+        ] {
+            let absolute = repo.outside().join("absolute");
+            let value = hooks_path.map(|path| match path {
+                "/absolute" => absolute.to_str().unwrap().to_owned(),
+                relative => relative.to_owned(),
+            });
+            if let Some(value) = &value {
+                repo.git(&["config", "core.hooksPath", value]);
+            }
+            let dir = open(&repo).hooks_dir().unwrap();
+            std::fs::create_dir_all(&dir).unwrap();
+            let hook = dir.join("post-receive");
+            std::fs::write(&hook, "#!/bin/sh\necho it was found\n").unwrap();
+            std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
+            let said = pushed(&repo);
+            assert!(said.contains("it was found"), "{value:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_remote_s_push_url_goes_first() {
+        let repo = TestRepo::new();
+        let opened = open(&repo);
+        let error = opened.remote_url("origin").unwrap_err();
+        assert!(error.to_string().contains("there is none"), "{error}");
+        repo.git(&["remote", "add", "origin", "git@host:path"]);
+        assert_eq!(opened.remote_url("origin").unwrap(), "git@host:path");
+        repo.git(&["config", "remote.origin.pushurl", "ssh://host/push"]);
+        assert_eq!(opened.remote_url("origin").unwrap(), "ssh://host/push");
+        let error = opened.remote_url("upstream").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("`origin`"), "{error}");
+    }
+}

@@ -1,0 +1,315 @@
+//! Opening a repository, and saying plainly why one cannot be opened.
+//!
+//! libgit2 words its refusals for its own developers. The three that users meet, an object format
+//! or ref storage it does not read, a repository of another user, and a folder that is none, are
+//! told apart here.
+
+use std::{
+    cell::RefCell,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use git2::{ErrorCode, Repository};
+
+use crate::model::error::{Error, ErrorKind};
+use crate::repo::repository::{Repo, because};
+
+impl Repo {
+    /// Opens the repository at this path: a bare one, the top of a main or linked work tree, or a
+    /// `.git`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Git`](ErrorKind::Git) for one of
+    /// another user that is not trusted,
+    /// [`Unsupported`](ErrorKind::Unsupported) naming the setting, for SHA-256 and reftable.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let path = existing(path)?;
+        match Repository::open(&path) {
+            Ok(git) => Self::new(git),
+            Err(source) => Err(refusal(&path, git_dir_at(&path), source)),
+        }
+    }
+
+    /// Opens the repository that this path is in, looking upwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Repo::open).
+    pub(crate) fn discover(path: &Path) -> Result<Self, Error> {
+        let path = existing(path)?;
+        let nowhere: [&Path; 0] = [];
+        let git_dir = Repository::discover_path(&path, nowhere).map_err(|source| {
+            let shown = path.display();
+            let message = format!("neither `{shown}` nor a folder above it is a git repository");
+            because(Error::new(ErrorKind::NotARepo, message).with_path(&path), &source)
+        })?;
+        match Repository::open(&git_dir) {
+            Ok(git) => Self::new(git),
+            Err(source) => Err(refusal(&path, Some(git_dir), source)),
+        }
+    }
+
+    fn new(git: Repository) -> Result<Self, Error> {
+        let common_dir = canonical(git.commondir())?;
+        // A linked work tree knows only itself: where the main one stands, the shared git
+        // directory knows. `None` says that there is no main one.
+        let main = if git.is_worktree() { Some(main_of(&common_dir)?) } else { None };
+        let main_top = main.as_ref().unwrap_or(&git).workdir();
+        let bare = main_top.is_none();
+        let root = main_top.map_or_else(|| Ok(common_dir.clone()), canonical)?;
+        Ok(Self { git, root, common_dir, bare, whole: RefCell::default() })
+    }
+
+    /// The main work tree's repository, which has the index and HEAD that stand at the root.
+    pub(in crate::repo) fn main_repository(&self) -> Result<Repository, Error> {
+        main_of(&self.common_dir)
+    }
+}
+
+fn main_of(common_dir: &Path) -> Result<Repository, Error> {
+    Repository::open(common_dir)
+        .map_err(|source| refusal(common_dir, git_dir_at(common_dir), source))
+}
+
+fn existing(path: &Path) -> Result<PathBuf, Error> {
+    path.canonicalize().map_err(|source| {
+        let message = format!("`{}` cannot be found", path.display());
+        Error::new(ErrorKind::NotARepo, message).with_path(path).with_source(source)
+    })
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, Error> {
+    path.canonicalize().map_err(|source| Error::io("find the repository's folder", path, source))
+}
+
+/// Why libgit2 refused, in a user's words.
+fn refusal(path: &Path, git_dir: Option<PathBuf>, source: git2::Error) -> Error {
+    if source.code() == ErrorCode::Owner {
+        return not_owned(path, git_dir.as_deref());
+    }
+    if let Some((name, value)) = git_dir.as_deref().and_then(unknown_extension) {
+        let message = format!(
+            "`{}` is a repository with `{name} = {value}`, which tinyci does not support",
+            path.display()
+        );
+        return because(Error::new(ErrorKind::Unsupported, message).with_path(path), &source);
+    }
+    let shown = path.display();
+    let message = match git_dir {
+        Some(_) => format!("the git repository at `{shown}` cannot be opened"),
+        None => match inside_of(path) {
+            Some(top) => format!(
+                "`{shown}` is not a git repository but a folder in one: name `{}`",
+                top.display()
+            ),
+            None => format!("`{shown}` is not a git repository"),
+        },
+    };
+    because(Error::new(ErrorKind::NotARepo, message).with_path(path), &source)
+}
+
+fn not_owned(path: &Path, git_dir: Option<&Path>) -> Error {
+    let git_dir = git_dir.unwrap_or(path);
+    let trusted = if git_dir.ends_with(".git") { git_dir.parent() } else { None };
+    // Put together anew, it ends without a slash, with which libgit2 would not know it again.
+    let trusted: PathBuf = trusted.unwrap_or(git_dir).components().collect();
+    let message = format!(
+        "`{}` belongs to another user; if you trust it, say `git config --global --add \
+         safe.directory '{}'`",
+        path.display(),
+        trusted.display()
+    );
+    Error::new(ErrorKind::Git, message).with_path(path)
+}
+
+/// The top of the repository that this folder is in.
+fn inside_of(path: &Path) -> Option<PathBuf> {
+    let nowhere: [&Path; 0] = [];
+    let git_dir = Repository::discover_path(path, nowhere).ok()?;
+    let git = Repository::open(git_dir).ok()?;
+    Some(git.workdir().unwrap_or_else(|| git.path()).to_path_buf())
+}
+
+/// The git directory of a repository at exactly this path, without opening it.
+fn git_dir_at(path: &Path) -> Option<PathBuf> {
+    let inner = path.join(".git");
+    let found = if inner.exists() { inner } else { path.to_path_buf() };
+    if found.is_dir() {
+        return found.join("HEAD").exists().then_some(found);
+    }
+    let text = fs::read_to_string(&found).ok()?;
+    let target = text.strip_prefix("gitdir:")?.trim();
+    Some(found.parent()?.join(target))
+}
+
+/// An extension that libgit2 cannot work with, as the configuration has it: name and value.
+fn unknown_extension(git_dir: &Path) -> Option<(&'static str, String)> {
+    const NAMES: [&str; 5] = [
+        "extensions.objectFormat",
+        "extensions.refStorage",
+        "extensions.partialClone",
+        "extensions.compatObjectFormat",
+        "extensions.submodulePathConfig",
+    ];
+    let shared = fs::read_to_string(git_dir.join("commondir")).ok();
+    let common_dir = shared.map_or_else(|| git_dir.to_path_buf(), |dir| git_dir.join(dir.trim()));
+    let config = git2::Config::open(&common_dir.join("config")).ok()?;
+    let found = NAMES.iter().find_map(|name| Some((*name, config.get_string(name).ok()?)))?;
+    (found != ("extensions.objectFormat", "sha1".to_owned())).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::process::Command;
+
+    use super::*;
+    use crate::testing::{TestRepo, succeed};
+
+    /// What opening says; root, common dir and whether it is bare.
+    fn opened(path: &Path) -> (PathBuf, PathBuf, bool) {
+        let repo = Repo::open(path).unwrap();
+        (repo.root().to_path_buf(), repo.common_dir().to_path_buf(), repo.is_bare())
+    }
+
+    fn refused(path: &Path) -> Error {
+        Repo::open(path).err().unwrap()
+    }
+
+    #[test]
+    fn a_handle_can_go_to_another_thread() {
+        fn send<T: Send>() {}
+        send::<Repo>();
+    }
+
+    #[test]
+    fn work_trees_open_by_their_top_and_their_git_directory() {
+        let repo = TestRepo::new();
+        let git_dir = repo.path().join(".git");
+        let expected = (repo.path().to_path_buf(), git_dir.clone(), false);
+        assert_eq!(opened(repo.path()), expected);
+        assert_eq!(opened(&git_dir), expected);
+        let link = repo.outside().join("link");
+        std::os::unix::fs::symlink(repo.path(), &link).unwrap();
+        assert_eq!(opened(&link), expected);
+    }
+
+    #[test]
+    fn a_bare_repository_is_its_own_root() {
+        let repo = TestRepo::bare();
+        let expected = (repo.path().to_path_buf(), repo.path().to_path_buf(), true);
+        assert_eq!(opened(repo.path()), expected);
+    }
+
+    #[test]
+    fn linked_work_trees_share_the_main_root() {
+        for (repo, git_dir) in [(TestRepo::new(), ".git"), (TestRepo::bare(), "")] {
+            let seed = TestRepo::new();
+            seed.commit("x");
+            repo.git(&["fetch", "-q", seed.path().to_str().unwrap(), "main:refs/heads/seed"]);
+            let linked = repo.outside().join("linked");
+            repo.git(&["worktree", "add", "-q", linked.to_str().unwrap(), "seed"]);
+            let common_dir = repo.path().join(git_dir).canonicalize().unwrap();
+            let expected = (repo.path().to_path_buf(), common_dir, git_dir.is_empty());
+            assert_eq!(opened(&linked), expected);
+            assert_eq!(opened(&linked.join(".git")), expected);
+            let found = Repo::discover(&linked).unwrap();
+            assert_eq!(found.root(), repo.path());
+            assert!(found.resolve("HEAD").is_ok(), "HEAD is that of the linked one");
+        }
+    }
+
+    #[test]
+    fn looking_upwards_finds_what_opening_refuses() {
+        let repo = TestRepo::new();
+        let below = repo.path().join("a/b");
+        std::fs::create_dir_all(&below).unwrap();
+        assert_eq!(Repo::discover(&below).unwrap().root(), repo.path());
+        assert_eq!(Repo::discover(repo.path()).unwrap().root(), repo.path());
+        assert_eq!(Repo::discover(&repo.path().join(".git")).unwrap().root(), repo.path());
+        let error = refused(&below);
+        assert_eq!(error.kind(), ErrorKind::NotARepo);
+        let top = format!("name `{}", repo.path().display());
+        assert!(error.to_string().contains(&top), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_repository_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        for path in [dir.path(), &file, &dir.path().join("absent")] {
+            for error in [refused(path), Repo::discover(path).err().unwrap()] {
+                assert_eq!(error.kind(), ErrorKind::NotARepo, "{error}");
+                assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn unsupported_formats_are_named_with_their_setting() {
+        for bare in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut command = Command::new("git");
+            command.current_dir(dir.path()).args(["init", "-q", "--object-format=sha256", "."]);
+            command.args(bare.then_some("--bare"));
+            succeed("init", &command.output().unwrap());
+            let inside = dir.path().join(if bare { "refs" } else { ".git" });
+            for error in [refused(dir.path()), Repo::discover(&inside).err().unwrap()] {
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+                assert!(error.to_string().contains("extensions.objectFormat = sha256"), "{error}");
+            }
+        }
+        let repo = TestRepo::new();
+        let linked = repo.outside().join("linked");
+        repo.commit("x");
+        repo.git(&["worktree", "add", "-q", linked.to_str().unwrap()]);
+        let config = repo.path().join(".git/config");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let text = text.replace("repositoryformatversion = 0", "repositoryformatversion = 1");
+        std::fs::write(&config, text + "[extensions]\n\trefStorage = reftable\n").unwrap();
+        for path in [repo.path(), &repo.path().join(".git"), &linked] {
+            let error = refused(path);
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(error.to_string().contains("extensions.refStorage = reftable"), "{error}");
+        }
+    }
+
+    #[test]
+    fn harmless_extensions_do_not_hinder() {
+        let repo = TestRepo::new();
+        repo.git(&["config", "core.repositoryFormatVersion", "1"]);
+        repo.git(&["config", "extensions.objectFormat", "sha1"]);
+        repo.git(&["config", "extensions.worktreeConfig", "true"]);
+        assert_eq!(opened(repo.path()).0, repo.path());
+    }
+
+    #[test]
+    fn another_user_s_repository_names_the_remedy() {
+        let repo = TestRepo::new();
+        // Only root can give a repository away, and only a machine that trusts no folder refuses
+        // it: elsewhere git itself opens it, and so do we.
+        let chown = |owner| {
+            let path = repo.path();
+            [path.to_path_buf(), path.join(".git")]
+                .iter()
+                .all(|path| std::os::unix::fs::chown(path, Some(owner), Some(owner)).is_ok())
+        };
+        if !chown(12_345) {
+            return;
+        }
+        let mut git = Command::new("git");
+        let trusted = git.arg("-C").arg(repo.path()).args(["rev-parse", "--git-dir"]).output();
+        match Repo::open(repo.path()) {
+            Ok(_) => assert!(trusted.unwrap().status.success()),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Git);
+                let remedy = format!("safe.directory '{}'", repo.path().display());
+                assert!(error.to_string().contains(&remedy), "{error}");
+            }
+        }
+        assert!(chown(0));
+    }
+}

@@ -1,0 +1,54 @@
+//! Branches as such: which there are, and what they hold.
+
+use crate::model::{
+    commit::{CommitId, Text},
+    error::Error,
+};
+use crate::repo::repository::{Repo, commit_id, git_error, oid};
+
+const BRANCHES: &[u8] = b"refs/heads/";
+
+/// A branch and the commit that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Branch {
+    /// Without `refs/heads/`.
+    pub(crate) name: Text,
+    pub(crate) tip: CommitId,
+    /// Whether it is HEAD's.
+    pub(crate) is_head: bool,
+}
+
+impl Repo {
+    /// All branches that have a commit, HEAD's first, the others by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be read.
+    pub(crate) fn branch_list(&self) -> Result<Vec<Branch>, Error> {
+        let head = self.head_branch()?;
+        let tips = self.selected(&["refs/heads/*".to_owned()])?.into_iter();
+        let mut branches = Vec::new();
+        for (full, tip) in tips {
+            let is_head = head.as_deref() == Some(&full[..]);
+            let name = Text::new(full.strip_prefix(BRANCHES).unwrap_or(&full));
+            branches.push(Branch { name, tip: commit_id(tip)?, is_head });
+        }
+        branches.sort_by_key(|branch| !branch.is_head);
+        Ok(branches)
+    }
+
+    /// Whether a commit is another one, or an ancestor of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where one of them cannot be read.
+    pub(crate) fn reaches(&self, tip: CommitId, id: CommitId) -> Result<bool, Error> {
+        if tip == id {
+            return Ok(true);
+        }
+        let found = self.git.graph_descendant_of(oid(tip)?, oid(id)?);
+        found.map_err(|source| {
+            git_error(format!("the history of `{}` cannot be read", tip.short()), source)
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! What a commit changes: against the nearest ancestor that is known to be good.
+
+use git2::{Delta, DiffDelta, FileMode, Oid, Sort};
+
+use super::walk;
+use crate::model::{commit::CommitId, error::Error, outcome::Verdict, step::ChangedPath};
+use crate::repo::{
+    refs::lookup::tip_of,
+    repository::{Repo, commit_id, git_error, oid},
+};
+
+impl Repo {
+    /// The nearest ancestor whose verdict is `success`; of several the one committed last.
+    pub(crate) fn green_ancestor(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
+        let unreadable =
+            |source| git_error(format!("the history of `{id}` cannot be read"), source);
+        let mut walk = self.git.revwalk().map_err(unreadable)?;
+        walk.set_sorting(Sort::TIME | Sort::TOPOLOGICAL).map_err(unreadable)?;
+        walk.push(oid(id)?).map_err(unreadable)?;
+        for ancestor in walk.skip(1) {
+            let ancestor = commit_id(ancestor.map_err(unreadable)?)?;
+            let note = self.verdict(ancestor)?;
+            if note.and_then(|note| note.verdict) == Some(Verdict::Success) {
+                return Ok(Some(ancestor));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The paths that differ between two commits; all of the commit's without a base.
+    pub(crate) fn changed_paths(
+        &self,
+        base: Option<CommitId>,
+        id: CommitId,
+    ) -> Result<Vec<ChangedPath>, Error> {
+        let unreadable = |source| git_error(format!("the tree of `{id}` cannot be read"), source);
+        let tree =
+            |id: CommitId| walk::find_commit(&self.git, oid(id)?)?.tree().map_err(unreadable);
+        let (old, new) = (base.map(tree).transpose()?, tree(id)?);
+        let diff = self.git.diff_tree_to_tree(old.as_ref(), Some(&new), None);
+        let changed = |delta: DiffDelta<'_>| {
+            let (old, new) = (delta.old_file(), delta.new_file());
+            let file = if delta.status() == Delta::Deleted { &old } else { &new };
+            let is_directory = [&old, &new].iter().any(|it| it.mode() == FileMode::Commit);
+            Some(ChangedPath { bytes: file.path_bytes()?.to_vec(), is_directory })
+        };
+        Ok(diff.map_err(unreadable)?.deltas().filter_map(changed).collect())
+    }
+
+    /// The tags that name this commit, annotated ones too, without `refs/tags/`.
+    pub(crate) fn tags_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
+        let wanted: Oid = oid(id)?;
+        let unlisted = |source| git_error(format!("the tags of {self} cannot be listed"), source);
+        let mut names = Vec::new();
+        // By their prefix: a second look asks this of many refs, of which few are tags.
+        for tag in self.git.references_glob("refs/tags/*").map_err(unlisted)? {
+            let tag = tag.map_err(unlisted)?;
+            if tip_of(self, &tag)? == Some(wanted) {
+                let name = tag.name_bytes();
+                names.push(lossy(name.strip_prefix(b"refs/tags/").unwrap_or(name)));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{model::step::Changes, testing::TestRepo};
+
+    fn judge(repo: &TestRepo, commit: &str, word: &str) {
+        repo.git(&["notes", "--ref", "tinyci-result", "add", "-f", "-m", word, commit]);
+    }
+
+    #[test]
+    fn the_base_is_the_nearest_green_ancestor() {
+        let repo = TestRepo::new();
+        repo.write("a", "1");
+        let first = repo.commit("first");
+        repo.write("b", "1");
+        let second = repo.commit("second");
+        repo.git(&["rm", "-q", "a"]);
+        repo.write("dir/c é", "1");
+        let third = repo.commit("third");
+        repo.git(&["tag", "light"]);
+        repo.git(&["tag", "-a", "-m", "x", "v1/annotated"]);
+        let open = Repo::open(repo.path()).unwrap();
+        let id = |text: &str| text.parse::<CommitId>().unwrap();
+        assert_eq!(open.green_ancestor(id(&third)).unwrap(), None);
+        let changed = |base: Option<&String>| {
+            let base = base.map(|base| id(base));
+            Changes::new(None, open.changed_paths(base, id(&third)).unwrap()).paths
+        };
+        assert_eq!(changed(None), ["b", "dir/c é"]);
+        judge(&repo, &first, "success");
+        judge(&repo, &second, "failure");
+        judge(&repo, &third, "success");
+        assert_eq!(open.green_ancestor(id(&third)).unwrap(), Some(id(&first)));
+        assert_eq!(changed(Some(&first)), ["a", "b", "dir/c é"]);
+        judge(&repo, &second, "success");
+        assert_eq!(open.green_ancestor(id(&third)).unwrap(), Some(id(&second)));
+        assert_eq!(open.tags_of(id(&third)).unwrap(), ["light", "v1/annotated"]);
+        assert!(open.tags_of(id(&first)).unwrap().is_empty());
+    }
+
+    /// Submodules, links and names that git quotes or that are not UTF-8, made, changed and removed.
+    #[test]
+    fn paths_are_those_that_git_has() {
+        let repo = TestRepo::new();
+        repo.write("a", "");
+        let base = repo.commit("base");
+        let names: [&[u8]; 4] = [b"tab\t\"q\"", b"caf\xe9.txt", b"dir\xff/x", b"link"];
+        let mut command = repo.command();
+        let mut git = command
+            .args(["update-index", "-z", "--index-info"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let blob = repo.git(&["rev-parse", "HEAD:a"]);
+        let mut input = format!("160000 {base}\tsub\0").into_bytes();
+        for name in names {
+            let mode = if name == b"link" { "120000" } else { "100644" };
+            input.extend(format!("{mode} {blob}\t").bytes());
+            input.extend(name);
+            input.push(0);
+        }
+        std::io::Write::write_all(&mut git.stdin.take().unwrap(), &input).unwrap();
+        assert!(git.wait().unwrap().success());
+        repo.git(&["commit", "-q", "-m", "odd"]);
+        let odd = repo.git(&["rev-parse", "HEAD"]);
+        repo.git(&["commit", "-q", "-m", "gone", "--allow-empty"]);
+        repo.git(&["read-tree", &base]);
+        repo.git(&["commit", "-q", "-m", "gone"]);
+        let gone = repo.git(&["rev-parse", "HEAD"]);
+        let open = Repo::open(repo.path()).unwrap();
+        let id = |text: &str| text.parse::<CommitId>().unwrap();
+        let mut expected: Vec<(Vec<u8>, bool)> =
+            names.iter().map(|name| (name.to_vec(), false)).collect();
+        expected.push((b"sub".to_vec(), true));
+        expected.sort();
+        for (from, to) in [(Some(&base), &odd), (None, &odd), (Some(&odd), &gone)] {
+            let found = open.changed_paths(from.map(|it| id(it)), id(to)).unwrap();
+            let mut found: Vec<(Vec<u8>, bool)> =
+                found.into_iter().map(|it| (it.bytes, it.is_directory)).collect();
+            found.retain(|(path, _)| path != b"a");
+            found.sort();
+            assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What refs name, with what is known of it: for looking a second time at commits that have a
+//! verdict.
+
+use std::collections::{HashMap, HashSet};
+
+use git2::{ErrorCode, ObjectType, Oid, Sort};
+
+use crate::model::{
+    commit::{CommitId, Text},
+    error::Error,
+};
+use crate::repo::{
+    notes::{note_index::NoteIndex, verdicts::Note},
+    repository::{Repo, commit_id, git_error, oid},
+};
+
+impl Repo {
+    /// The commits that the refs matching these patterns name: HEAD's branch first, the others by
+    /// name.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be read,
+    /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for a pattern that can select nothing.
+    pub(crate) fn ref_tips(&self, patterns: &[String]) -> Result<Vec<(Text, CommitId)>, Error> {
+        let head = self.head_branch()?;
+        let tips = self.selected(patterns)?.into_iter();
+        let tips = tips.map(|(name, tip)| Ok((Text::new(name), commit_id(tip)?)));
+        let mut tips: Vec<_> = tips.collect::<Result<_, Error>>()?;
+        tips.sort_by_key(|(name, _)| Some(name.as_bytes()) != head.as_deref());
+        Ok(tips)
+    }
+
+    /// The commit that a ref names now; none if there is no such ref.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where it cannot be read.
+    pub(crate) fn ref_tip(&self, name: &Text) -> Result<Option<CommitId>, Error> {
+        // A name that is not UTF-8 cannot be asked for alone.
+        let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(None) };
+        match self.git.find_reference(text) {
+            Ok(reference) => {
+                let commit = reference.peel(ObjectType::Commit).ok();
+                commit.map(|commit| commit_id(commit.id())).transpose()
+            }
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(git_error(format!("`{name}` cannot be read"), source)),
+        }
+    }
+
+    /// The full name of the ref that a revision is the name of; none if it is another revision.
+    pub(crate) fn ref_named(&self, revision: &str) -> Option<Text> {
+        let reference = self.git.resolve_reference_from_short_name(revision).ok()?;
+        Some(Text::new(reference.name_bytes()))
+    }
+
+    /// The notes of those of these commits that have a verdict.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where the notes cannot be read.
+    pub(crate) fn verdicts_of(
+        &self,
+        ids: impl IntoIterator<Item = CommitId>,
+    ) -> Result<HashMap<CommitId, Note>, Error> {
+        let mut notes = NoteIndex::new(self.verdict_notes().tree()?);
+        let mut found = HashMap::new();
+        for id in ids {
+            if let Some(bytes) = notes.get(id)? {
+                found.insert(id, Note::new(bytes));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A word for how verdicts and records stand: it changes with every one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where the notes cannot be read.
+    pub(crate) fn results_key(&self) -> Result<String, Error> {
+        let shown = |tip: Option<Oid>| tip.map_or("none".to_owned(), |tip| tip.to_string());
+        let (verdicts, records) = (self.verdict_notes().tip()?, self.record_notes().tip()?);
+        Ok(format!("{} {}", shown(verdicts), shown(records)))
+    }
+
+    /// These commits with ancestors before what is above them.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where their history cannot be read.
+    pub(crate) fn by_topology(&self, ids: &[CommitId]) -> Result<Vec<CommitId>, Error> {
+        let unreadable =
+            |source| git_error("the history of what is tested again cannot be read", source);
+        let mut left: HashSet<CommitId> = ids.iter().copied().collect();
+        let mut newest_first = Vec::new();
+        // One alone has its place without a walk.
+        if ids.len() < 2 {
+            return Ok(ids.to_vec());
+        }
+        let mut walk = self.git.revwalk().map_err(unreadable)?;
+        walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(unreadable)?;
+        for id in ids {
+            walk.push(oid(*id)?).map_err(unreadable)?;
+        }
+        while let Some(id) = (!left.is_empty()).then(|| walk.next()).flatten() {
+            let id = commit_id(id.map_err(unreadable)?)?;
+            newest_first.extend(left.remove(&id).then_some(id));
+        }
+        newest_first.reverse();
+        Ok(newest_first)
+    }
+}

@@ -1,0 +1,93 @@
+//! What the work tree's index and HEAD hold: whether a folder of builds would meet tracked files.
+
+use std::path::Path;
+
+use git2::{ErrorCode, Repository};
+
+use crate::model::error::Error;
+use crate::repo::repository::{Repo, git_error};
+
+impl Repo {
+    /// Whether the index or HEAD of the main work tree holds this folder, given relative to the
+    /// root, or anything below it.
+    ///
+    /// In a bare repository no file stands for what is tracked: the answer is no.
+    pub(crate) fn has_tracked(&self, folder: &str) -> Result<bool, Error> {
+        if self.is_bare() {
+            return Ok(false);
+        }
+        let main = self.main_repository()?;
+        let folder = folder.trim_matches('/');
+        let tracked = in_index(&main, folder)
+            .and_then(|in_index| if in_index { Ok(true) } else { in_head(&main, folder) });
+        tracked.map_err(|source| {
+            git_error(format!("what {self} tracks under `{folder}` is not known"), source)
+        })
+    }
+}
+
+fn in_index(git: &Repository, folder: &str) -> Result<bool, git2::Error> {
+    let index = git.index()?;
+    if index.get_path(Path::new(folder), 0).is_some() {
+        return Ok(true);
+    }
+    match index.find_prefix(format!("{folder}/")) {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn in_head(git: &Repository, folder: &str) -> Result<bool, git2::Error> {
+    let head = match git.head() {
+        Ok(head) => head,
+        Err(error) if error.code() == ErrorCode::UnbornBranch => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match head.peel_to_tree()?.get_path(Path::new(folder)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::TestRepo;
+
+    fn tracked(repo: &TestRepo) -> bool {
+        Repo::open(repo.path()).unwrap().has_tracked("builds/").unwrap()
+    }
+
+    #[test]
+    fn tracked_builds_are_seen_in_index_and_head() {
+        let repo = TestRepo::new();
+        assert!(!tracked(&repo));
+        repo.write("builds-of-mine/file", "x");
+        repo.write("abuilds/file", "x");
+        repo.commit("others");
+        repo.write("builds/file", "x");
+        assert!(!tracked(&repo), "a file nobody added");
+        repo.git(&["add", "builds"]);
+        assert!(tracked(&repo), "in the index");
+        repo.commit("builds");
+        repo.git(&["rm", "-rq", "--cached", "builds"]);
+        assert!(tracked(&repo), "in HEAD");
+        std::fs::remove_dir_all(repo.path().join("builds")).unwrap();
+        repo.commit("gone");
+        assert!(!tracked(&repo));
+    }
+
+    #[test]
+    fn a_file_of_that_name_counts_and_a_bare_repository_tracks_nothing() {
+        let repo = TestRepo::new();
+        repo.write("builds", "x");
+        repo.commit("file");
+        assert!(tracked(&repo));
+        let bare = repo.outside().join("clone.git");
+        repo.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        assert!(!Repo::open(&bare).unwrap().has_tracked("builds").unwrap());
+    }
+}

@@ -1,0 +1,354 @@
+//! Walking history: the commits between some tips and what is hidden, oldest first.
+//!
+//! Our own walk and not libgit2's: it reads every commit once, tree included, names the commit
+//! that cannot be read, and looks further than git does before it believes the clocks.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet},
+};
+
+use git2::{Oid, Repository};
+
+use crate::model::error::Error;
+use crate::repo::repository::git_error;
+
+/// What a walk knows of a commit.
+#[derive(Clone, Debug)]
+pub(in crate::repo) struct Node {
+    pub(in crate::repo) id: Oid,
+    pub(in crate::repo) tree: Oid,
+    /// The committer's time, in seconds since 1970.
+    pub(in crate::repo) time: i64,
+    pub(in crate::repo) parents: Vec<Oid>,
+}
+
+/// Reads one commit.
+///
+/// The parents of a commit at the edge of a shallow clone are not there, and not listed.
+pub(in crate::repo) fn read_node(git: &Repository, id: Oid) -> Result<Node, Error> {
+    let commit = find_commit(git, id)?;
+    let (tree, time) = (commit.tree_id(), commit.time().seconds());
+    Ok(Node { id, tree, time, parents: commit.parent_ids().collect() })
+}
+
+/// Finds one commit, or says which could not be read.
+pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<git2::Commit<'_>, Error> {
+    git.find_commit(id).map_err(|source| {
+        git_error(format!("commit `{id}` is missing or broken (`git fsck` tells more)"), source)
+    })
+}
+
+/// The commits reachable from `tips` and not from `hidden`, in no order.
+pub(in crate::repo) fn between(
+    git: &Repository,
+    tips: &[Oid],
+    hidden: &[Oid],
+) -> Result<Vec<Node>, Error> {
+    let mut walk = Walk::new(git);
+    for id in hidden {
+        walk.meet(*id, true)?;
+    }
+    for id in tips {
+        walk.meet(*id, false)?;
+    }
+    walk.run()
+}
+
+/// How many hidden commits are looked at beyond the point where, if all clocks went right, no
+/// wanted one could be met again. Git's own walk allows five.
+const CLOCK_SLACK: usize = 128;
+
+struct WalkState {
+    node: Node,
+    hidden: bool,
+    queued: bool,
+}
+
+/// Newest first, both sides at once, until only hidden commits are left that are older than every
+/// wanted one.
+struct Walk<'r> {
+    git: &'r Repository,
+    seen: HashMap<Oid, WalkState>,
+    queue: BinaryHeap<(i64, Oid)>,
+    wanted_in_queue: usize,
+    oldest_wanted: i64,
+}
+
+impl<'r> Walk<'r> {
+    fn new(git: &'r Repository) -> Self {
+        Self {
+            git,
+            seen: HashMap::new(),
+            queue: BinaryHeap::new(),
+            wanted_in_queue: 0,
+            oldest_wanted: i64::MAX,
+        }
+    }
+
+    fn run(mut self) -> Result<Vec<Node>, Error> {
+        let mut slack = CLOCK_SLACK;
+        while let Some((time, id)) = self.queue.pop() {
+            if self.wanted_in_queue == 0 && time < self.oldest_wanted {
+                let none_was_wanted = self.oldest_wanted == i64::MAX;
+                if slack == 0 || none_was_wanted {
+                    break;
+                }
+                slack -= 1;
+            }
+            self.expand(id)?;
+        }
+        let seen = self.seen.into_values().filter(|seen| !seen.hidden);
+        Ok(seen.map(|seen| seen.node).collect())
+    }
+
+    /// Goes on to the parents of a commit that leaves the queue.
+    fn expand(&mut self, id: Oid) -> Result<(), Error> {
+        let Some(seen) = self.seen.get_mut(&id) else { return Ok(()) };
+        seen.queued = false;
+        let (hidden, parents) = (seen.hidden, seen.node.parents.clone());
+        if !hidden {
+            self.wanted_in_queue -= 1;
+            self.oldest_wanted = self.oldest_wanted.min(seen.node.time);
+        }
+        parents.into_iter().try_for_each(|parent| self.meet(parent, hidden))
+    }
+
+    fn meet(&mut self, id: Oid, hidden: bool) -> Result<(), Error> {
+        if self.seen.contains_key(&id) {
+            if hidden {
+                self.hide(id);
+            }
+            return Ok(());
+        }
+        let node = read_node(self.git, id)?;
+        self.queue.push((node.time, id));
+        self.wanted_in_queue += usize::from(!hidden);
+        self.seen.insert(id, WalkState { node, hidden, queued: true });
+        Ok(())
+    }
+
+    /// Hides a commit met before, and all its ancestors that were met.
+    fn hide(&mut self, id: Oid) {
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            let Some(seen) = self.seen.get_mut(&id) else { continue };
+            if seen.hidden {
+                continue;
+            }
+            seen.hidden = true;
+            if seen.queued {
+                self.wanted_in_queue -= 1;
+            } else {
+                stack.extend(&seen.node.parents);
+            }
+        }
+    }
+}
+
+/// The same commits with every parent before its children; of several that could come next, the
+/// one with the earlier time, then the smaller id.
+pub(in crate::repo) fn oldest_first(nodes: Vec<Node>) -> Vec<Node> {
+    let index: HashMap<Oid, usize> = nodes.iter().enumerate().map(|(at, n)| (n.id, at)).collect();
+    let mut waiting = vec![0_usize; nodes.len()];
+    let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (child, node) in nodes.iter().enumerate() {
+        // A commit may name one parent twice.
+        let parents: HashSet<usize> =
+            node.parents.iter().filter_map(|p| index.get(p)).copied().collect();
+        if let Some(count) = waiting.get_mut(child) {
+            *count = parents.len();
+        }
+        parents.into_iter().for_each(|parent| children.entry(parent).or_default().push(child));
+    }
+    let mut slots: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+    let key = |node: &Node, at: usize| Reverse((node.time, node.id, at));
+    let mut ready: BinaryHeap<_> = slots
+        .iter()
+        .zip(&waiting)
+        .enumerate()
+        .filter(|(_, (_, count))| **count == 0)
+        .filter_map(|(at, (slot, _))| slot.as_ref().map(|node| key(node, at)))
+        .collect();
+    let mut sorted = Vec::with_capacity(slots.len());
+    while let Some(Reverse((_, _, at))) = ready.pop() {
+        sorted.extend(slots.get_mut(at).and_then(Option::take));
+        for child in children.remove(&at).unwrap_or_default() {
+            let Some(count) = waiting.get_mut(child) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                ready.extend(slots.get(child).and_then(Option::as_ref).map(|n| key(n, child)));
+            }
+        }
+    }
+    sorted
+}
+
+/// The commits at and below some tips, met from the newest down, as far as somebody has asked.
+///
+/// So the answer "it is there" comes after a look at the commits that are newer, and asking for
+/// one commit after the other looks at each but once. The answer "no" is exact, whatever the
+/// clocks say, and costs the whole history below the tips.
+pub(in crate::repo) struct AncestorSearch<'r> {
+    git: &'r Repository,
+    met: HashSet<Oid>,
+    queue: BinaryHeap<(i64, Oid, Vec<Oid>)>,
+}
+
+impl<'r> AncestorSearch<'r> {
+    pub(in crate::repo) fn new(git: &'r Repository, tips: &[Oid]) -> Result<Self, Error> {
+        let mut below = Self { git, met: HashSet::new(), queue: BinaryHeap::new() };
+        below.meet(tips)?;
+        Ok(below)
+    }
+
+    /// Whether `id` is one of the tips or an ancestor of one.
+    pub(in crate::repo) fn contains(&mut self, id: Oid) -> Result<bool, Error> {
+        while !self.met.contains(&id) {
+            let Some((_, _, parents)) = self.queue.pop() else { return Ok(false) };
+            self.meet(&parents)?;
+        }
+        Ok(true)
+    }
+
+    fn meet(&mut self, commits: &[Oid]) -> Result<(), Error> {
+        for commit in commits {
+            if self.met.insert(*commit) {
+                let node = read_node(self.git, *commit)?;
+                self.queue.push((node.time, node.id, node.parents));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Of these commits, those that are not ancestors of others, in order of their ids.
+///
+/// Looks no further back than the oldest of them: with wrong clocks a few too many remain.
+pub(in crate::repo) fn heads_of(git: &Repository, ids: &[Oid]) -> Result<Vec<Oid>, Error> {
+    let all: HashSet<Oid> = ids.iter().copied().collect();
+    let nodes: Vec<Node> = all.iter().map(|id| read_node(git, *id)).collect::<Result<_, _>>()?;
+    let oldest = nodes.iter().map(|node| node.time).min().unwrap_or(0);
+    let mut below: HashSet<Oid> = nodes.iter().flat_map(|node| node.parents.clone()).collect();
+    if nodes.iter().filter(|node| !below.contains(&node.id)).count() > 1 {
+        // Several are nobody's parent: between them there may be commits that are not listed.
+        let mut stack: Vec<Oid> = below.iter().filter(|id| !all.contains(id)).copied().collect();
+        while let Some(id) = stack.pop() {
+            let node = read_node(git, id)?;
+            if node.time >= oldest {
+                stack.extend(node.parents.into_iter().filter(|parent| below.insert(*parent)));
+            }
+        }
+    }
+    let mut heads: Vec<Oid> = all.difference(&below).copied().collect();
+    heads.sort();
+    Ok(heads)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::TestRepo;
+
+    fn node(number: u8, time: i64, parents: &[u8]) -> Node {
+        let id = |number: u8| Oid::from_bytes(&[number; 20]).unwrap();
+        let parents = parents.iter().map(|parent| id(*parent)).collect();
+        Node { id: id(number), tree: id(0), time, parents }
+    }
+
+    fn order(nodes: Vec<Node>) -> Vec<u8> {
+        oldest_first(nodes).iter().map(|node| node.id.as_bytes()[0]).collect()
+    }
+
+    #[test]
+    fn parents_come_first_then_time_then_id() {
+        assert_eq!(order(vec![node(2, 5, &[]), node(1, 5, &[]), node(3, 4, &[])]), [3, 1, 2]);
+        assert_eq!(order(vec![node(1, 1, &[2]), node(2, 9, &[]), node(3, 5, &[])]), [3, 2, 1]);
+        let diamond = [node(4, 4, &[2, 3]), node(3, 2, &[1]), node(2, 3, &[1]), node(1, 1, &[])];
+        assert_eq!(order(diamond.to_vec()), [1, 3, 2, 4]);
+        assert_eq!(order(vec![node(1, 2, &[2, 2, 9]), node(2, 1, &[9])]), [2, 1]);
+        assert_eq!(order(Vec::new()), [0; 0]);
+    }
+
+    /// A history of merges drawn from a small generator, the same in every run.
+    fn tangle(repo: &TestRepo) -> Vec<Oid> {
+        let git = Repository::open(repo.path()).unwrap();
+        let tree = git.treebuilder(None).unwrap().write().unwrap();
+        let tree = git.find_tree(tree).unwrap();
+        let mut state = 7_u64;
+        let mut draw = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut all: Vec<Oid> = Vec::new();
+        for number in 0..120_usize {
+            let mut parents: Vec<_> = (0..draw(3))
+                .filter(|_| number > 0)
+                .map(|_| all[number - 1 - draw(number.min(9))])
+                .collect();
+            parents.dedup();
+            let parents: Vec<_> = parents.iter().map(|id| git.find_commit(*id).unwrap()).collect();
+            let time = git2::Time::new(i64::try_from(1000 + number / 3).unwrap(), 0);
+            let ada = git2::Signature::new("Ada", "a@b", &time).unwrap();
+            let parents: Vec<_> = parents.iter().collect();
+            let message = number.to_string();
+            all.push(git.commit(None, &ada, &ada, &message, &tree, &parents).unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn the_walk_finds_what_rev_list_finds() {
+        let repo = TestRepo::new();
+        let all = tangle(&repo);
+        let git = Repository::open(repo.path()).unwrap();
+        for at in 0..40 {
+            let (tips, hidden) = ([all[119 - at], all[80 + at]], [all[60 + at], all[100 - 2 * at]]);
+            let mut found: Vec<String> =
+                between(&git, &tips, &hidden).unwrap().iter().map(|n| n.id.to_string()).collect();
+            let args = [
+                tips[0].to_string(),
+                tips[1].to_string(),
+                format!("^{}", hidden[0]),
+                format!("^{}", hidden[1]),
+            ];
+            let args: Vec<&str> =
+                std::iter::once("rev-list").chain(args.iter().map(String::as_str)).collect();
+            let listed = repo.git(&args);
+            let mut expected: Vec<&str> = listed.lines().collect();
+            found.sort();
+            expected.sort_unstable();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn ancestors_and_heads_are_those_of_merge_base() {
+        let repo = TestRepo::new();
+        let all = tangle(&repo);
+        let git = Repository::open(repo.path()).unwrap();
+        for at in 0..30 {
+            let (tip, id) = (all[119 - at], all[80 - 2 * at]);
+            let args = ["merge-base", "--is-ancestor", &id.to_string(), &tip.to_string()];
+            let expected = repo.try_git(&args).status.success();
+            let mut below = AncestorSearch::new(&git, &[tip]).unwrap();
+            assert_eq!(below.contains(id).unwrap(), expected);
+            assert!(below.contains(tip).unwrap(), "in any order");
+        }
+        let some: Vec<Oid> = all.iter().step_by(7).copied().collect();
+        let heads: Vec<String> =
+            heads_of(&git, &some).unwrap().iter().map(Oid::to_string).collect();
+        let names: Vec<String> = some.iter().map(Oid::to_string).collect();
+        let args: Vec<&str> = ["merge-base", "--independent"]
+            .into_iter()
+            .chain(names.iter().map(String::as_str))
+            .collect();
+        let independent = repo.git(&args);
+        let mut expected: Vec<&str> = independent.lines().collect();
+        expected.sort_unstable();
+        assert_eq!(heads, expected);
+    }
+}

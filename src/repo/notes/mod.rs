@@ -1,0 +1,19 @@
+//! Notes: verdicts and records.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `forget` | taking verdicts and records away |
+//! | `merge` | joining those of a remote with our own |
+//! | `note_index` | which commits have a note |
+//! | `notes_ref` | reading and writing a notes ref |
+//! | `notes_tree` | its tree, with any fan-out |
+//! | `records` | the records of a commit |
+//! | `verdicts` | the one-word verdicts |
+
+pub(in crate::repo) mod forget;
+pub(in crate::repo) mod merge;
+pub(in crate::repo) mod note_index;
+pub(in crate::repo) mod notes_ref;
+pub(in crate::repo) mod notes_tree;
+pub(in crate::repo) mod records;
+pub(in crate::repo) mod verdicts;

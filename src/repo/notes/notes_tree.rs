@@ -1,0 +1,466 @@
+//! A notes tree as git keeps it: an entry per annotated object, named by its id, below folders of
+//! two digits that come as the notes grow.
+//!
+//! libgit2's own writer keeps whatever shape it finds, and so writes a flat tree of 200,000 notes
+//! anew for each of them. This one reads every shape that git reads, and splits a folder when git
+//! would: an insert costs the depth of the tree. What is not a note stays where it is.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
+
+use crate::repo::{
+    objects::{
+        shared_write::write_object,
+        tree::{self, Entry},
+    },
+    repository::git_error,
+};
+use crate::{
+    model::{
+        commit::CommitId,
+        error::{Error, ErrorKind},
+    },
+    util::hex,
+};
+
+/// The notes of one ref at one moment.
+pub(in crate::repo) struct NotesTree<'repo> {
+    git: &'repo Repository,
+    odb: Odb<'repo>,
+    /// Named in errors.
+    reference: Cow<'static, str>,
+    root: Option<Oid>,
+}
+
+/// One tree of a notes tree, without what lies below it.
+#[derive(Default)]
+pub(in crate::repo) struct Level {
+    pub(in crate::repo) notes: Vec<CommitId>,
+    /// By the next byte of the ids below them.
+    pub(in crate::repo) subtrees: HashMap<u8, Oid>,
+}
+
+impl<'repo> NotesTree<'repo> {
+    pub(in crate::repo) fn new(
+        git: &'repo Repository,
+        reference: impl Into<Cow<'static, str>>,
+        root: Option<Oid>,
+    ) -> Result<Self, git2::Error> {
+        Ok(Self { git, odb: git.odb()?, reference: reference.into(), root })
+    }
+
+    /// The same notes after an edit that gave this tree.
+    pub(in crate::repo) fn edited_to(self, root: Oid) -> Self {
+        Self { root: Some(root), ..self }
+    }
+
+    /// The tree that holds them; none where there never were any.
+    pub(in crate::repo) fn root(&self) -> Option<Oid> {
+        self.root
+    }
+
+    /// The text of a commit's note.
+    pub(in crate::repo) fn get(&self, id: CommitId) -> Result<Option<Vec<u8>>, Error> {
+        let mut blobs = Vec::new();
+        if let Some(root) = self.root {
+            self.find(root, id.to_string().as_bytes(), &mut blobs)?;
+        }
+        if blobs.is_empty() { Ok(None) } else { self.text(&blobs).map(Some) }
+    }
+
+    /// The text of these blobs as one note: more than one are joined as git joins them: by a blank
+    /// line, equal ones once.
+    fn text(&self, blobs: &[Oid]) -> Result<Vec<u8>, Error> {
+        let mut text: Vec<u8> = Vec::new();
+        for (index, blob) in blobs.iter().enumerate() {
+            if blobs[..index].contains(blob) {
+                continue;
+            }
+            if index > 0 {
+                let end = text.strip_suffix(b"\n").map_or(text.len(), <[u8]>::len);
+                text.truncate(end);
+                text.extend(b"\n\n");
+            }
+            text.extend(self.read(*blob, ObjectType::Blob)?.data());
+        }
+        Ok(text)
+    }
+
+    /// What lies right in one of its trees, to which these bytes of ids lead; nothing for none.
+    pub(in crate::repo) fn level(&self, tree: Option<Oid>, prefix: &[u8]) -> Result<Level, Error> {
+        let mut level = Level::default();
+        let Some(tree) = tree else { return Ok(level) };
+        let object = self.read(tree, ObjectType::Tree)?;
+        for entry in self.entries(tree, object.data())? {
+            let mut id = [0; 20];
+            let (head, tail) = id.split_at_mut(prefix.len().min(20));
+            let digits = 2 * tail.len();
+            if entry.is_note(digits) && hex::decode_into(entry.name, tail).is_some() {
+                head.copy_from_slice(prefix);
+                level.notes.push(CommitId::from_bytes(id));
+            } else if entry.is_folder(digits) {
+                let byte = hex::decode(entry.name).and_then(|bytes| bytes.first().copied());
+                level.subtrees.extend(byte.map(|byte| (byte, entry.id)));
+            }
+        }
+        Ok(level)
+    }
+
+    /// The tree in which this commit's note has this text, in place of any other.
+    pub(in crate::repo) fn with(&self, id: CommitId, text: &[u8]) -> Result<Oid, Error> {
+        let blob = self.write(ObjectType::Blob, text)?;
+        self.edited(id, Some(blob))
+    }
+
+    /// The tree in which this commit has no note.
+    pub(in crate::repo) fn without(&self, id: CommitId) -> Result<Oid, Error> {
+        self.edited(id, None)
+    }
+
+    fn edited(&self, id: CommitId, blob: Option<Oid>) -> Result<Oid, Error> {
+        match self.edit(self.root, id.to_string().as_bytes(), blob)? {
+            Some(root) => Ok(root),
+            None => self.write(ObjectType::Tree, b""),
+        }
+    }
+
+    /// Collects the blobs of the note `digits` below `tree`.
+    fn find(&self, tree: Oid, digits: &[u8], found: &mut Vec<Oid>) -> Result<(), Error> {
+        let object = self.read(tree, ObjectType::Tree)?;
+        let entries = self.entries(tree, object.data())?;
+        // git reads the deeper one first, if there are two.
+        for entry in entries.iter().filter(|entry| entry.is_folder(digits.len())) {
+            if digits.starts_with(entry.name) {
+                self.find(entry.id, &digits[2..], found)?;
+            }
+        }
+        let here = entries.iter().filter(|entry| entry.is_note(digits.len()));
+        found.extend(here.filter(|entry| entry.name == digits).map(|entry| entry.id));
+        Ok(())
+    }
+
+    /// Sets or removes the note `digits` below `tree`; none if nothing is left.
+    fn edit(
+        &self,
+        tree: Option<Oid>,
+        digits: &[u8],
+        blob: Option<Oid>,
+    ) -> Result<Option<Oid>, Error> {
+        let object = tree.map(|tree| self.read(tree, ObjectType::Tree)).transpose()?;
+        let mut entries = match (&object, tree) {
+            (Some(object), Some(tree)) => self.entries(tree, object.data())?,
+            _ => Vec::new(),
+        };
+        entries.retain(|entry| !(entry.is_note(digits.len()) && entry.name == digits));
+        let is_ours =
+            |entry: &Entry| entry.is_folder(digits.len()) && digits.starts_with(entry.name);
+        if let Some(place) = entries.iter().position(is_ours) {
+            let folder = entries.remove(place);
+            let edited = self.edit(Some(folder.id), &digits[2..], blob)?;
+            entries.extend(edited.map(|id| Entry { id, ..folder }));
+        } else if let Some(id) = blob {
+            entries.push(Entry { mode: FILE, name: digits, id });
+        }
+        self.write_folder(entries, digits.len())
+    }
+
+    /// Writes a tree of these entries, split if it has become crowded; none if there are none.
+    fn write_folder(&self, entries: Vec<Entry>, digits: usize) -> Result<Option<Oid>, Error> {
+        let mut entries =
+            if is_crowded(&entries, digits) { self.split(entries, digits)? } else { entries };
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        entries.sort_by(|a, b| a.sort_key().cmp(b.sort_key()));
+        let mut data = Vec::new();
+        for entry in entries {
+            data.extend_from_slice(format!("{:o} ", entry.mode).as_bytes());
+            data.extend_from_slice(entry.name);
+            data.push(0);
+            data.extend_from_slice(entry.id.as_bytes());
+        }
+        self.write(ObjectType::Tree, &data).map(Some)
+    }
+
+    /// Moves the notes of a folder one folder down.
+    fn split<'a>(&self, entries: Vec<Entry<'a>>, digits: usize) -> Result<Vec<Entry<'a>>, Error> {
+        let (mut notes, mut rest): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| entry.is_note(digits));
+        notes.sort_by_key(|note| note.name);
+        for group in notes.chunk_by(|a, b| a.name[..2] == b.name[..2]) {
+            let name = &group[0].name[..2];
+            let has_name = |entry: &Entry| entry.is_folder(digits) && entry.name == name;
+            let old = rest.iter().position(has_name).map(|place| rest.remove(place).id);
+            let object = old.map(|old| self.read(old, ObjectType::Tree)).transpose()?;
+            let mut entries = match (&object, old) {
+                (Some(object), Some(old)) => self.entries(old, object.data())?,
+                _ => Vec::new(),
+            };
+            entries.extend(group.iter().map(|note| Entry { name: &note.name[2..], ..*note }));
+            let id = self.write_folder(entries, digits - 2)?;
+            rest.extend(id.map(|id| Entry { mode: FOLDER, name, id }));
+        }
+        Ok(rest)
+    }
+
+    fn read(&self, id: Oid, kind: ObjectType) -> Result<OdbObject<'_>, Error> {
+        let object = self.odb.read(id).map_err(|source| {
+            let what = format!(
+                "cannot read {kind} {id} of `{}`; see `git fsck`, and fetch the ref from another \
+                 copy or delete it with `git update-ref -d {0}`",
+                self.reference
+            );
+            git_error(what, source)
+        })?;
+        if object.kind() == kind { Ok(object) } else { Err(self.damaged(kind, id)) }
+    }
+
+    fn write(&self, kind: ObjectType, data: &[u8]) -> Result<Oid, Error> {
+        write_object(self.git, kind, data).map_err(|source| {
+            git_error(format!("cannot write a {kind} for `{}`", self.reference), source)
+        })
+    }
+
+    fn entries<'a>(&self, tree: Oid, data: &'a [u8]) -> Result<Vec<Entry<'a>>, Error> {
+        let entries: Option<Vec<_>> = tree::entries(data).collect();
+        entries.ok_or_else(|| self.damaged(ObjectType::Tree, tree))
+    }
+
+    fn damaged(&self, kind: ObjectType, id: Oid) -> Error {
+        let message = format!(
+            "object {id} of `{0}` is not a sound {kind}; see `git fsck`, and fetch the ref from \
+             another copy or delete it with `git update-ref -d {0}`",
+            self.reference
+        );
+        Error::new(ErrorKind::Git, message)
+    }
+}
+
+/// The modes of what is written here.
+const FILE: u32 = 0o100_644;
+const FOLDER: u32 = 0o40_000;
+
+impl Entry<'_> {
+    /// Whether it is a note in a folder whose prefix leaves this many digits.
+    fn is_note(&self, digits: usize) -> bool {
+        self.is_file() && self.name.len() == digits && is_hex(self.name)
+    }
+
+    /// Whether it is a folder of notes there.
+    fn is_folder(&self, digits: usize) -> bool {
+        self.is_tree() && digits > 2 && self.name.len() == 2 && is_hex(self.name)
+    }
+
+    /// What git sorts by: a folder's name is compared as if a slash followed it.
+    fn sort_key(&self) -> impl Iterator<Item = u8> {
+        self.name.iter().copied().chain(self.is_tree().then_some(b'/'))
+    }
+}
+
+/// git's rule: a folder is split once each of the sixteen first digits has at least two notes, or
+/// a folder already. In folders of random ids this happens near a hundred notes.
+fn is_crowded(entries: &[Entry], digits: usize) -> bool {
+    let mut notes = [0_u32; 16];
+    let mut any = false;
+    for entry in entries {
+        let note = entry.is_note(digits);
+        let first = entry.name.first().and_then(|digit| char::from(*digit).to_digit(16));
+        let count = first.and_then(|first| notes.get_mut(usize::try_from(first).ok()?));
+        if let Some(count) = count
+            && (note || entry.is_folder(digits))
+        {
+            *count += if note { 1 } else { 2 };
+            any |= note;
+        }
+    }
+    any && digits > 2 && notes.iter().all(|count| *count >= 2)
+}
+
+/// Small letters, as git writes them.
+fn is_hex(name: &[u8]) -> bool {
+    name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::{collections::BTreeMap, io::Write, process::Stdio};
+
+    use super::*;
+    use crate::{
+        model::outcome::Verdict,
+        repo::{
+            notes::verdicts::{Replace, Written},
+            repository::{Repo, VERDICTS},
+        },
+        testing::{TestRepo, succeed},
+    };
+
+    /// Ids spread as commit ids are (splitmix64), the same in every run.
+    fn ids(count: u64) -> Vec<CommitId> {
+        let mix = |number: u64| {
+            let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (number ^ (number >> 31)).to_be_bytes()
+        };
+        let id = |number| {
+            let bytes = [mix(3 * number), mix(3 * number + 1), mix(3 * number + 2)].concat();
+            CommitId::from_bytes(bytes[..20].try_into().unwrap())
+        };
+        (1..=count).map(id).collect()
+    }
+
+    /// Writes a notes commit with these files.
+    fn import(test: &TestRepo, files: impl IntoIterator<Item = (String, &'static str)>) {
+        let mut stream = format!(
+            "commit {VERDICTS}\ncommitter Ada <ada@example.org> 1500000000 +0000\ndata 0\n"
+        );
+        for (path, text) in files {
+            let length = text.len();
+            stream += &format!("M 100644 inline {path}\ndata {length}\n{text}\n");
+        }
+        let mut command = test.command();
+        command.args(["fast-import", "--quiet", "--force"]).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
+        succeed("fast-import", &child.wait_with_output().unwrap());
+    }
+
+    /// The path of a note below folders of these many digits each.
+    fn path(id: CommitId, folders: usize) -> String {
+        let digits = id.to_string();
+        let split: String = (0..folders)
+            .map(|folder| format!("{}/", &digits[folder * 2..folder * 2 + 2]))
+            .collect();
+        split + &digits[folders * 2..]
+    }
+
+    fn listed_by_git(test: &TestRepo) -> BTreeMap<String, String> {
+        let list = test.git(&["notes", "--ref", VERDICTS, "list"]);
+        let pair = |line: &str| line.split_once(' ').map(|(blob, id)| (id.into(), blob.into()));
+        list.lines().filter_map(pair).collect()
+    }
+
+    fn check_agrees_with_git(test: &TestRepo, repo: &Repo) {
+        let listed = listed_by_git(test);
+        assert!(!listed.is_empty());
+        // Of very many, a thousand from all over are enough.
+        let step = 1 + listed.len() / 1000;
+        for (id, blob) in listed.into_iter().step_by(step) {
+            let note = repo.verdict(id.parse().unwrap()).unwrap().unwrap();
+            let hashed = Oid::hash_object(ObjectType::Blob, &note.bytes).unwrap();
+            assert_eq!(hashed.to_string(), blob, "{id}");
+        }
+        test.git(&["fsck", "--strict"]);
+    }
+
+    #[test]
+    fn every_shape_is_read_and_written() {
+        type Folders = fn(usize) -> usize;
+        let shapes: [(&str, Folders); 5] = [
+            ("flat", |_| 0),
+            ("2/38", |_| 1),
+            ("2/2/36", |_| 2),
+            ("mixed", |number| number % 3),
+            ("deep", |number| number % 19),
+        ];
+        let all = ids(600);
+        let (news, olds) = all.split_at(20);
+        for (shape, folders) in shapes {
+            let test = TestRepo::bare();
+            let repo = Repo::open(test.path()).unwrap();
+            let others = ["README", "zz/deep/file", "ab/no note", "ab/cd/ef/x", "0123/x"];
+            let notes = olds.iter().enumerate();
+            let notes = notes.map(|(number, id)| (path(*id, folders(number)), "success\n"));
+            import(&test, notes.chain(others.map(|other| (other.to_owned(), "mine\n"))));
+            check_agrees_with_git(&test, &repo);
+            assert_eq!(repo.verdict(news[0]).unwrap(), None, "{shape}");
+
+            for id in news {
+                assert_eq!(
+                    repo.write_verdict(*id, Verdict::Failure, Replace::Nothing).unwrap(),
+                    Written::Stored
+                );
+            }
+            for id in olds.iter().step_by(7) {
+                repo.write_verdict(*id, Verdict::Skipped, Replace::Anything).unwrap();
+            }
+            for id in olds.iter().skip(1).step_by(7) {
+                assert!(repo.remove_verdict(*id).unwrap(), "{shape}");
+                assert!(!repo.remove_verdict(*id).unwrap(), "{shape}");
+            }
+            check_agrees_with_git(&test, &repo);
+            assert_eq!(test.verdict(&news[3].to_string()).as_deref(), Some("failure"));
+            assert_eq!(test.verdict(&olds[0].to_string()).as_deref(), Some("skipped"));
+            assert_eq!(test.verdict(&olds[1].to_string()), None);
+            assert_eq!(test.verdict(&olds[2].to_string()).as_deref(), Some("success"));
+            for other in others {
+                assert_eq!(test.git(&["show", &format!("{VERDICTS}:{other}")]), "mine", "{shape}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shape_is_the_one_that_git_would_write() {
+        let test = TestRepo::bare();
+        let repo = Repo::open(test.path()).unwrap();
+        let (ids, stranger) = (ids(400), "0123456789012345678901234567890123456789");
+        let tree = || test.git(&["rev-parse", &format!("{VERDICTS}^{{tree}}")]);
+        for (number, id) in ids.iter().enumerate() {
+            repo.write_verdict(*id, Verdict::Success, Replace::Nothing).unwrap();
+            if number % 40 == 0 {
+                let ours = tree();
+                test.git(&["notes", "--ref", VERDICTS, "add", "-m", "x", stranger]);
+                assert!(repo.verdict(stranger.parse().unwrap()).unwrap().is_some());
+                test.git(&["notes", "--ref", VERDICTS, "remove", stranger]);
+                assert_eq!(tree(), ours, "with {} notes", number + 1);
+            }
+        }
+        let top = test.git(&["ls-tree", "--name-only", VERDICTS]);
+        assert!(top.lines().all(|name| name.len() == 2), "{top}");
+        check_agrees_with_git(&test, &repo);
+    }
+
+    #[test]
+    fn an_insert_into_many_notes_costs_their_depth() {
+        let test = TestRepo::bare();
+        let repo = Repo::open(test.path()).unwrap();
+        let all = ids(4_000);
+        let (news, olds) = all.split_at(2);
+        import(&test, olds.iter().map(|id| (path(*id, 0), "success\n")));
+        let objects = || {
+            let counts = test.git(&["count-objects"]);
+            counts.split(' ').next().unwrap().parse::<u32>().unwrap()
+        };
+        // The first one splits the flat tree.
+        repo.write_verdict(news[0], Verdict::Success, Replace::Nothing).unwrap();
+        let before = objects();
+        repo.write_verdict(news[1], Verdict::Success, Replace::Nothing).unwrap();
+        // The root, a folder, perhaps one below, and the commit.
+        assert!(objects() - before <= 4, "{} objects", objects() - before);
+        check_agrees_with_git(&test, &repo);
+    }
+
+    #[test]
+    fn a_note_in_two_places_is_read_as_git_reads_it_and_healed_by_the_next_write() {
+        let test = TestRepo::bare();
+        let repo = Repo::open(test.path()).unwrap();
+        let id = ids(1)[0];
+        let digits = id.to_string();
+        for (second, verdict) in [("success\n", Some(Verdict::Success)), ("failure\n", None)] {
+            test.try_git(&["update-ref", "-d", VERDICTS]);
+            import(&test, [(path(id, 0), "success\n"), (path(id, 1), second)]);
+            let note = repo.verdict(id).unwrap().unwrap();
+            assert_eq!(note.verdict, verdict);
+            let text = String::from_utf8(note.bytes).unwrap();
+            assert_eq!(Some(text.trim_end().to_owned()), test.verdict(&digits));
+            repo.write_verdict(id, Verdict::Failure, Replace::Anything).unwrap();
+            assert_eq!(test.verdict(&digits).as_deref(), Some("failure"));
+            repo.remove_verdict(id).unwrap();
+            assert_eq!(test.verdict(&digits), None);
+        }
+    }
+}

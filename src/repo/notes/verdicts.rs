@@ -1,0 +1,169 @@
+//! The word: what was decided about a commit, as every git shows it.
+
+use super::notes_ref::Notes;
+use crate::{
+    model::{commit::CommitId, error::Error, outcome::Verdict},
+    repo::{
+        refs::atomic_ref::Edit,
+        repository::{Repo, VERDICTS, git_error},
+    },
+};
+
+/// What stands in the note of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The word; none if the note holds something else. That settles the commit too, but is never
+    /// green.
+    pub(crate) verdict: Option<Verdict>,
+    /// The whole note.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Note {
+    pub(in crate::repo) fn new(bytes: Vec<u8>) -> Self {
+        Self { verdict: Verdict::from_note(&bytes), bytes }
+    }
+}
+
+/// Which note gives way to a new verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replace {
+    Nothing,
+    /// A commit that was skipped is tested again.
+    Skipped,
+    Anything,
+}
+
+impl Replace {
+    fn allows(self, old: &[u8]) -> bool {
+        match self {
+            Replace::Nothing => false,
+            Replace::Skipped => Verdict::from_note(old) == Some(Verdict::Skipped),
+            Replace::Anything => true,
+        }
+    }
+}
+
+/// What became of a verdict that was to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It stands.
+    Stored,
+    /// The commit had a note, which was left as it is.
+    Existed(Note),
+}
+
+impl Repo {
+    /// The note of this commit.
+    pub(crate) fn verdict(&self, id: CommitId) -> Result<Option<Note>, Error> {
+        Ok(self.verdict_notes().tree()?.get(id)?.map(Note::new))
+    }
+
+    /// Writes the word. A note that stands there wins, unless it is to be replaced.
+    pub(crate) fn write_verdict(
+        &self,
+        id: CommitId,
+        verdict: Verdict,
+        replace: Replace,
+    ) -> Result<Written, Error> {
+        let text = format!("{verdict}\n");
+        self.verdict_notes().update("Notes added by 'tinyci'", |tree| match tree.get(id)? {
+            Some(old) if !replace.allows(&old) => Ok(Edit::Keep(Written::Existed(Note::new(old)))),
+            Some(old) if old == text.as_bytes() => Ok(Edit::Keep(Written::Stored)),
+            _ => Ok(Edit::Replace(tree.with(id, text.as_bytes())?, Written::Stored)),
+        })
+    }
+
+    /// Removes the note, which makes the commit due again; false if there was none.
+    pub(crate) fn remove_verdict(&self, id: CommitId) -> Result<bool, Error> {
+        self.verdict_notes().update("Notes removed by 'tinyci'", |tree| match tree.get(id)? {
+            Some(_) => Ok(Edit::Replace(tree.without(id)?, true)),
+            None => Ok(Edit::Keep(false)),
+        })
+    }
+
+    /// The notes refs that `--notes='tinyci*'` shows and that are none of tinyci's: a word in one of
+    /// them reads like a verdict.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be listed.
+    pub(crate) fn lookalikes(&self) -> Result<Vec<String>, Error> {
+        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let names = self.git.references_glob("refs/notes/tinyci*").map_err(unlisted)?;
+        let mut found = Vec::new();
+        for reference in names {
+            let reference = reference.map_err(unlisted)?;
+            let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
+            found.extend(Some(name).filter(|name| name != VERDICTS));
+        }
+        Ok(found)
+    }
+
+    /// The notes that hold the verdicts.
+    pub(in crate::repo) fn verdict_notes(&self) -> Notes<'_> {
+        Notes::new(self, VERDICTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    #[test]
+    fn the_ancestors_scripts_find_the_word() {
+        let test = TestRepo::new();
+        let (green, red) = (test.commit("green"), test.commit("red"));
+        let repo = Repo::open(test.path()).unwrap();
+        repo.write_verdict(green.parse().unwrap(), Verdict::Success, Replace::Nothing).unwrap();
+        repo.write_verdict(red.parse().unwrap(), Verdict::Failure, Replace::Nothing).unwrap();
+        let log = test.git(&["log", "--notes=tinyci*", "--format=%H %N"]);
+        let found: Vec<&str> = log.lines().filter(|line| line.contains("success")).collect();
+        assert_eq!(found, [format!("{green} success")]);
+        let note = test.git(&["cat-file", "blob", &format!("{VERDICTS}:{red}")]);
+        assert_eq!(note, "failure");
+        test.git(&["fsck", "--strict"]);
+    }
+
+    #[test]
+    fn a_word_that_stands_wins_unless_it_is_to_be_replaced() {
+        let test = TestRepo::new();
+        let id: CommitId = test.commit("one").parse().unwrap();
+        let repo = Repo::open(test.path()).unwrap();
+        assert_eq!(repo.verdict(id).unwrap(), None);
+        assert_eq!(
+            repo.write_verdict(id, Verdict::Success, Replace::Nothing).unwrap(),
+            Written::Stored
+        );
+        let stands = Note { verdict: Some(Verdict::Success), bytes: b"success\n".to_vec() };
+        let existed = repo.write_verdict(id, Verdict::Failure, Replace::Nothing).unwrap();
+        assert_eq!(existed, Written::Existed(stands.clone()));
+        assert_eq!(repo.verdict(id).unwrap(), Some(stands));
+        for _ in 0..2 {
+            assert_eq!(
+                repo.write_verdict(id, Verdict::Failure, Replace::Anything).unwrap(),
+                Written::Stored
+            );
+        }
+        assert_eq!(test.verdict(&id.to_string()).as_deref(), Some("failure"));
+        assert_eq!(test.git(&["rev-list", "--count", VERDICTS]), "2");
+        assert!(repo.remove_verdict(id).unwrap());
+        assert_eq!(repo.verdict(id).unwrap(), None);
+    }
+
+    #[test]
+    fn a_foreign_note_is_there_and_not_green() {
+        let test = TestRepo::new();
+        let id = test.commit("one");
+        test.git(&["notes", "--ref", VERDICTS, "add", "-m", "success, I think", &id]);
+        let repo = Repo::open(test.path()).unwrap();
+        let id: CommitId = id.parse().unwrap();
+        let note = Note { verdict: None, bytes: b"success, I think\n".to_vec() };
+        assert_eq!(repo.verdict(id).unwrap(), Some(note.clone()));
+        let existed = repo.write_verdict(id, Verdict::Success, Replace::Nothing).unwrap();
+        assert_eq!(existed, Written::Existed(note));
+    }
+}

@@ -1,0 +1,200 @@
+//! Raw objects: trees and blobs as they lie in the object database, for the export.
+//!
+//! Trees are not parsed by libgit2, which refuses some that git writes out and accepts others that
+//! must never reach a file system. What a name may be is decided by the export; nothing here judges
+//! it.
+
+use std::io;
+
+use super::tree::{self, Entry};
+use crate::model::{
+    commit::{CommitId, TreeId},
+    error::{Error, ErrorKind},
+};
+use crate::repo::{
+    history::walk,
+    repository::{Repo, git_error, id_bytes, oid},
+};
+
+/// One line of a tree, unjudged: any mode, any name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TreeEntry {
+    /// The mode as written, such as `0o100644`.
+    pub(crate) mode: u32,
+    /// The name: any bytes but NUL, not even necessarily a single path component.
+    pub(crate) name: Vec<u8>,
+    /// The object it names.
+    pub(crate) id: [u8; 20],
+}
+
+/// The object database of a repository, opened once for many reads.
+pub(crate) struct Objects<'repo> {
+    odb: git2::Odb<'repo>,
+}
+
+/// The contents of a blob, in memory.
+pub(crate) struct Blob<'odb>(git2::OdbObject<'odb>);
+
+impl Blob<'_> {
+    /// The contents.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.data()
+    }
+}
+
+impl Repo {
+    /// Opens the object database.
+    pub(crate) fn objects(&self) -> Result<Objects<'_>, Error> {
+        let odb = self.git.odb();
+        let odb = odb.map_err(|source| git_error("cannot open the object database", source))?;
+        Ok(Objects { odb })
+    }
+
+    /// The tree that a commit holds.
+    pub(crate) fn commit_tree(&self, id: CommitId) -> Result<TreeId, Error> {
+        let commit = walk::find_commit(&self.git, oid(id)?)?;
+        Ok(TreeId::from_bytes(id_bytes(commit.tree_id())?))
+    }
+}
+
+impl Objects<'_> {
+    /// The entries of a tree, in the order in which they are stored.
+    pub(crate) fn tree(&self, id: TreeId) -> Result<Vec<TreeEntry>, Error> {
+        let object = self.read(id.as_bytes(), git2::ObjectType::Tree)?;
+        parse_tree(object.data()).ok_or_else(|| {
+            let message = format!("tree {id} is malformed; `git fsck` tells more");
+            Error::new(ErrorKind::Git, message)
+        })
+    }
+
+    /// The contents of a blob.
+    pub(crate) fn blob(&self, id: [u8; 20]) -> Result<Blob<'_>, Error> {
+        self.read(&id, git2::ObjectType::Blob).map(Blob)
+    }
+
+    /// A blob of at least this many bytes, read piece by piece, and its size; where libgit2 can: it
+    /// streams loose objects, and gives packed ones only whole.
+    ///
+    /// To ask for the size of a packed object first costs a good part of reading it.
+    pub(crate) fn large_blob(&self, id: [u8; 20], bytes_min: u64) -> Option<(impl io::Read, u64)> {
+        let oid = git2::Oid::from_bytes(&id).ok()?;
+        let (reader, size, kind) = self.odb.reader(oid).ok()?;
+        let size = size as u64;
+        (kind == git2::ObjectType::Blob && size >= bytes_min).then_some((reader, size))
+    }
+
+    fn read(&self, id: &[u8; 20], kind: git2::ObjectType) -> Result<git2::OdbObject<'_>, Error> {
+        let object = git2::Oid::from_bytes(id).and_then(|oid| self.odb.read(oid));
+        let object = object.map_err(|source| unreadable(id, source))?;
+        expect(id, object.kind(), kind)?;
+        Ok(object)
+    }
+}
+
+fn unreadable(id: &[u8; 20], source: git2::Error) -> Error {
+    let id = TreeId::from_bytes(*id);
+    let message = match source.code() {
+        git2::ErrorCode::NotFound => format!("object {id} is missing"),
+        _ => format!("cannot read object {id}"),
+    };
+    git_error(message, source)
+}
+
+fn expect(id: &[u8; 20], kind: git2::ObjectType, wanted: git2::ObjectType) -> Result<(), Error> {
+    if kind == wanted {
+        return Ok(());
+    }
+    let id = TreeId::from_bytes(*id);
+    let message = format!("object {id} is a {kind} where a {wanted} is due");
+    Err(Error::new(ErrorKind::Git, message))
+}
+
+/// The entries of a tree's bytes. None if they are not one.
+fn parse_tree(bytes: &[u8]) -> Option<Vec<TreeEntry>> {
+    let owned = |entry: Entry<'_>| {
+        let id = id_bytes(entry.id).ok()?;
+        Some(TreeEntry { mode: entry.mode, name: entry.name.to_vec(), id })
+    };
+    tree::entries(bytes).map(|entry| entry.and_then(owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Read;
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    fn id(text: &str) -> [u8; 20] {
+        *text.parse::<TreeId>().unwrap().as_bytes()
+    }
+
+    #[test]
+    fn a_tree_is_read_as_it_is_stored() {
+        let test = TestRepo::new();
+        test.write("b", "bee");
+        test.write("a/c", "sea");
+        let commit = test.commit("two");
+        let repo = Repo::open(test.path()).unwrap();
+        let tree = repo.commit_tree(commit.parse().unwrap()).unwrap();
+        let entries = repo.objects().unwrap().tree(tree).unwrap();
+        let listing: String = entries
+            .iter()
+            .map(|entry| {
+                let name = String::from_utf8_lossy(&entry.name);
+                format!("{:06o} {} {name}\n", entry.mode, TreeId::from_bytes(entry.id))
+            })
+            .collect();
+        let format = "--format=%(objectmode) %(objectname) %(path)";
+        assert_eq!(listing.trim_end(), test.git(&["ls-tree", format, "HEAD"]));
+    }
+
+    #[test]
+    fn a_blob_is_read_whole_and_in_pieces() {
+        let test = TestRepo::new();
+        test.write("a", "some text");
+        test.commit("one");
+        let blob = id(&test.git(&["rev-parse", "HEAD:a"]));
+        let repo = Repo::open(test.path()).unwrap();
+        let objects = repo.objects().unwrap();
+        assert_eq!(objects.blob(blob).unwrap().bytes(), b"some text");
+        let (mut reader, size) = objects.large_blob(blob, 9).unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), size), ("some text", 9));
+        assert!(objects.large_blob(blob, 10).is_none());
+
+        test.git(&["gc", "-q"]);
+        let repo = Repo::open(test.path()).unwrap();
+        let objects = repo.objects().unwrap();
+        assert!(objects.large_blob(blob, 9).is_none());
+        assert_eq!(objects.blob(blob).unwrap().bytes(), b"some text");
+    }
+
+    #[test]
+    fn what_is_missing_or_of_another_kind_is_named() {
+        let test = TestRepo::new();
+        test.write("a", "some text");
+        test.commit("one");
+        let tree = test.git(&["rev-parse", "HEAD^{tree}"]);
+        let repo = Repo::open(test.path()).unwrap();
+        let objects = repo.objects().unwrap();
+        let error = objects.blob(id(&tree)).err().unwrap();
+        assert_eq!(error.message(), format!("object {tree} is a tree where a blob is due"));
+        let error = objects.blob([7; 20]).err().unwrap();
+        assert_eq!(error.message(), format!("object {} is missing", "07".repeat(20)));
+        assert_eq!(error.kind(), ErrorKind::Git);
+    }
+
+    #[test]
+    fn a_malformed_tree_is_refused() {
+        let whole = [b"100644 a\0".as_slice(), &[1; 20]].concat();
+        assert_eq!(parse_tree(&whole).unwrap().len(), 1);
+        assert_eq!(parse_tree(b"").unwrap(), []);
+        for cut in 1..whole.len() {
+            assert_eq!(parse_tree(&whole[..cut]), None, "cut at {cut}");
+        }
+    }
+}

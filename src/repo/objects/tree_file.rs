@@ -1,0 +1,164 @@
+//! One file of a commit, read from the object database: what a build does to its export cannot
+//! change it.
+
+use git2::Oid;
+
+use super::tree::each_entry;
+use crate::model::{commit::CommitId, error::Error, step::TreeEntry};
+use crate::repo::{
+    history::walk,
+    repository::{Repo, git_error, oid},
+};
+
+/// The most bytes that are read.
+const SIZE_MAX: usize = 1 << 20;
+
+/// What a path of a commit's tree leads to.
+#[cfg(feature = "rhai")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CommitFile {
+    /// A regular file.
+    File(Vec<u8>),
+    /// A symbolic link, at the end of the path or on the way.
+    Link,
+    /// Nothing, or nothing that can be read as a file: a folder, a submodule, more than 1 MiB.
+    Absent,
+}
+
+/// What a walk along a path ended at: at its end, or where it can go no further.
+enum Place {
+    Directory,
+    File(Oid),
+    Link(Oid),
+    Absent,
+}
+
+impl Repo {
+    /// The file at a path whose names are separated by `/`. Nothing is resolved: a name is what
+    /// stands in the tree, so that `..` is nowhere.
+    #[cfg(feature = "rhai")]
+    pub(crate) fn commit_file(&self, id: CommitId, path: &str) -> Result<CommitFile, Error> {
+        match self.walk_path(id, path)? {
+            (Place::Link(_), _) => Ok(CommitFile::Link),
+            _ => Ok(self.tree_file(id, path)?.map_or(CommitFile::Absent, CommitFile::File)),
+        }
+    }
+
+    /// What stands at a path of a commit's tree, or at the place on the way where it leads no
+    /// further. A submodule is a directory, as its export is.
+    pub(crate) fn tree_entry(&self, id: CommitId, path: &str) -> Result<TreeEntry, Error> {
+        let (place, _) = self.walk_path(id, path)?;
+        Ok(match place {
+            Place::Directory => TreeEntry::Directory,
+            Place::File(_) => TreeEntry::File,
+            Place::Absent => TreeEntry::Absent,
+            Place::Link(id) => self.blob_up_to(id)?.map_or(TreeEntry::File, |target| {
+                TreeEntry::Link(String::from_utf8_lossy(&target).into_owned())
+            }),
+        })
+    }
+
+    /// The paths of all files and links of a commit's tree. A name that is not UTF-8 comes with
+    /// U+FFFD.
+    pub(crate) fn tree_files(&self, id: CommitId) -> Result<Vec<String>, Error> {
+        let top = walk::find_commit(&self.git, oid(id)?)?.tree_id();
+        let (mut files, mut left) = (Vec::new(), vec![(String::new(), top)]);
+        while let Some((above, tree)) = left.pop() {
+            each_entry(&self.git, tree, |entry| {
+                let path = format!("{above}{}", String::from_utf8_lossy(entry.name));
+                match () {
+                    () if entry.is_tree() => left.push((path + "/", entry.id)),
+                    () if entry.is_file() || entry.is_link() => files.push(path),
+                    () => {}
+                }
+                true
+            })?;
+        }
+        Ok(files)
+    }
+
+    /// The contents of a regular file of a commit's tree; none if that is not what the path leads
+    /// to, or if it has more than 1 MiB.
+    pub(crate) fn tree_file(&self, id: CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.walk_path(id, path)? {
+            (Place::File(id), true) => self.blob_up_to(id),
+            _ => Ok(None),
+        }
+    }
+
+    /// Follows a path through a commit's tree. Says whether it came to its end.
+    fn walk_path(&self, id: CommitId, path: &str) -> Result<(Place, bool), Error> {
+        let mut tree = walk::find_commit(&self.git, oid(id)?)?.tree_id();
+        let mut names = path.split('/').peekable();
+        while let Some(name) = names.next() {
+            let (mut found, mut inner) = (Place::Absent, None);
+            each_entry(&self.git, tree, |entry| {
+                if entry.name != name.as_bytes() {
+                    return true;
+                }
+                found = match entry {
+                    it if it.is_link() => Place::Link(it.id),
+                    it if it.is_file() => Place::File(it.id),
+                    _ => Place::Directory,
+                };
+                inner = entry.is_tree().then_some(entry.id);
+                false
+            })?;
+            let is_end = names.peek().is_none();
+            if is_end || !matches!(found, Place::Directory) {
+                return Ok((found, is_end));
+            }
+            // The files of a submodule are in another repository.
+            let Some(inner) = inner else { return Ok((Place::Absent, false)) };
+            tree = inner;
+        }
+        Ok((Place::Directory, true))
+    }
+
+    fn blob_up_to(&self, id: Oid) -> Result<Option<Vec<u8>>, Error> {
+        let unreadable = |source| git_error(format!("object `{id}` is missing or broken"), source);
+        let odb = self.git.odb().map_err(unreadable)?;
+        let (size, _) = odb.read_header(id).map_err(unreadable)?;
+        if size > SIZE_MAX {
+            return Ok(None);
+        }
+        Ok(Some(odb.read(id).map_err(unreadable)?.data().to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    #[test]
+    fn a_path_leads_to_a_file_a_link_or_nothing() {
+        let repo = TestRepo::new();
+        repo.write("ci/a.rhai", "fn f() {}");
+        repo.write("large", "x".repeat(SIZE_MAX + 1));
+        std::os::unix::fs::symlink("ci", repo.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("ci/a.rhai", repo.path().join("ci/l.rhai")).unwrap();
+        let id = repo.commit("files").parse().unwrap();
+        let open = Repo::open(repo.path()).unwrap();
+        let entry = |path: &str| open.tree_entry(id, path).unwrap();
+        assert_eq!(entry("ci"), TreeEntry::Directory);
+        assert_eq!(entry("link"), TreeEntry::Link("ci".into()));
+        assert_eq!((entry("ci/a.rhai"), entry("ci/a.rhai/x")), (TreeEntry::File, TreeEntry::File));
+        assert_eq!((entry("ci/b"), entry("../ci")), (TreeEntry::Absent, TreeEntry::Absent));
+        #[cfg(feature = "rhai")]
+        as_modules(&|path| open.commit_file(id, path).unwrap());
+    }
+
+    #[cfg(feature = "rhai")]
+    fn as_modules(file: &dyn Fn(&str) -> CommitFile) {
+        assert_eq!(file("ci/a.rhai"), CommitFile::File(b"fn f() {}".to_vec()));
+        for link in ["link/a.rhai", "ci/l.rhai", "link"] {
+            assert_eq!(file(link), CommitFile::Link, "{link}");
+        }
+        for absent in ["ci", "ci/b.rhai", "ci/a.rhai/x", "../ci/a.rhai", "", "/ci", "large"] {
+            assert_eq!(file(absent), CommitFile::Absent, "{absent}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Refs: which are selected, and what they name.
+
+use std::collections::BTreeMap;
+
+use git2::{ErrorCode, ObjectType, Oid, Reference};
+
+use crate::repo::{
+    history::walk::AncestorSearch,
+    repository::{Repo, commit_id, git_error, oid},
+};
+use crate::{
+    model::{
+        commit::CommitId,
+        error::{Error, ErrorKind},
+    },
+    rules::glob::{ref_fault, secret_ref_fault, text_matches as matches},
+};
+
+/// What no pattern ever selects: verdicts, records, baseline and their like.
+const OURS: [&[u8]; 2] = [b"refs/notes/", b"refs/tinyci/"];
+
+/// Says what is wrong with a ref pattern, if anything is.
+pub(in crate::repo) fn pattern_fault(pattern: &str) -> Option<String> {
+    let in_ours = OURS.iter().any(|prefix| pattern.as_bytes().starts_with(prefix));
+    let of_ours = in_ours.then(|| "cannot select notes or tinyci's own refs".to_owned());
+    of_ours.or_else(|| ref_fault(pattern))
+}
+
+/// The same for patterns of refs whose commits may have secrets: only a branch and tags are asked.
+pub(in crate::repo) fn secret_pattern_fault(pattern: &str) -> Option<String> {
+    pattern_fault(pattern).or_else(|| secret_ref_fault(pattern))
+}
+
+impl Repo {
+    /// Refuses patterns that can select nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) naming the first of them.
+    pub(crate) fn check_patterns(&self, patterns: &[String]) -> Result<(), Error> {
+        let mut faults = patterns.iter().filter_map(|it| Some((it, pattern_fault(it)?)));
+        let Some((pattern, fault)) = faults.next() else { return Ok(()) };
+        let message = format!("`{pattern}` selects no refs: a selection {fault}");
+        Err(Error::new(ErrorKind::InvalidArg, message))
+    }
+
+    /// The commits that the refs matching these patterns name now, by ref name. Annotated tags
+    /// are peeled; a tag of something else than a commit, or a symbolic ref to nothing, names
+    /// none.
+    pub(in crate::repo) fn selected(
+        &self,
+        patterns: &[String],
+    ) -> Result<BTreeMap<Vec<u8>, Oid>, Error> {
+        self.check_patterns(patterns)?;
+        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let mut tips = BTreeMap::new();
+        for reference in self.git.references().map_err(unlisted)? {
+            let reference = reference.map_err(unlisted)?;
+            let name = reference.name_bytes();
+            let chosen = patterns.iter().any(|pattern| matches(pattern.as_bytes(), name))
+                && !OURS.iter().any(|prefix| name.starts_with(prefix));
+            if let Some(commit) = chosen.then(|| tip_of(self, &reference)).transpose()?.flatten() {
+                tips.insert(name.to_vec(), commit);
+            }
+        }
+        Ok(tips)
+    }
+
+    /// Answers whether commits are reachable from the refs that these patterns select.
+    pub(crate) fn reachable<'a>(&'a self, patterns: &'a [String]) -> Reachable<'a> {
+        Reachable { repo: self, patterns, known: None }
+    }
+
+    /// The commit that an object id names, tags peeled; none for a missing object and for a tag
+    /// of something else.
+    pub(crate) fn peel(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
+        let object = match self.git.find_object(oid(id)?, None) {
+            Ok(object) => object,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            Err(source) => {
+                let what = format!("object `{id}` is broken (`git fsck` tells more)");
+                return Err(git_error(what, source));
+            }
+        };
+        let commit = object.peel(ObjectType::Commit).ok();
+        commit.map(|commit| commit_id(commit.id())).transpose()
+    }
+
+    /// What HEAD names: its branch's full name, also of one without a commit, or none where
+    /// HEAD names a commit.
+    pub(in crate::repo) fn head_branch(&self) -> Result<Option<Vec<u8>>, Error> {
+        let head = self
+            .git
+            .find_reference("HEAD")
+            .map_err(|source| git_error(format!("HEAD of {self} cannot be read"), source))?;
+        Ok(head.symbolic_target_bytes().map(<[u8]>::to_vec))
+    }
+}
+
+/// Whether one commit after the other is reachable now: the refs are read anew for each, the
+/// history only when they have moved.
+pub(crate) struct Reachable<'a> {
+    repo: &'a Repo,
+    patterns: &'a [String],
+    known: Option<(Vec<Oid>, AncestorSearch<'a>)>,
+}
+
+impl Reachable<'_> {
+    pub(crate) fn contains(&mut self, id: CommitId) -> Result<bool, Error> {
+        let tips: Vec<Oid> = self.repo.selected(self.patterns)?.into_values().collect();
+        let mut below = match self.known.take() {
+            Some((known, below)) if known == tips => below,
+            _ => AncestorSearch::new(&self.repo.git, &tips)?,
+        };
+        let contains = below.contains(oid(id)?)?;
+        self.known = Some((tips, below));
+        Ok(contains)
+    }
+}
+
+/// The commit that a listed ref names.
+///
+/// Most refs name commits directly, of which nothing is read but their kind: repositories have
+/// thousands of refs, and every scan looks at all of them.
+pub(in crate::repo) fn tip_of(
+    repo: &Repo,
+    reference: &Reference<'_>,
+) -> Result<Option<Oid>, Error> {
+    let name = String::from_utf8_lossy(reference.name_bytes());
+    let target = match reference.target() {
+        Some(target) => target,
+        None => match reference.resolve().map(|resolved| resolved.target()) {
+            Ok(Some(target)) => target,
+            Ok(None) => return Ok(None),
+            // A symbolic ref to a branch that is not there.
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            Err(source) => return Err(git_error(format!("`{name}` cannot be read"), source)),
+        },
+    };
+    let unreadable = |source| {
+        git_error(format!("`{name}` names `{target}`, which is missing or broken"), source)
+    };
+    let header = repo.git.odb().and_then(|odb| odb.read_header(target));
+    match header.map_err(unreadable)? {
+        (_, ObjectType::Commit) => Ok(Some(target)),
+        (_, ObjectType::Tag) => {
+            let tag = repo.git.find_object(target, None).map_err(unreadable)?;
+            match tag.peel(ObjectType::Commit) {
+                Ok(commit) => Ok(Some(commit.id())),
+                Err(error) if matches!(error.code(), ErrorCode::Peel | ErrorCode::InvalidSpec) => {
+                    Ok(None)
+                }
+                Err(source) => Err(unreadable(source)),
+            }
+        }
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::TestRepo;
+
+    #[test]
+    fn a_star_stands_for_any_bytes() {
+        for (pattern, name, expected) in [
+            ("refs/heads/*", "refs/heads/a/b", true),
+            ("refs/heads/*", "refs/heads/", true),
+            ("refs/heads/*", "refs/tags/a", false),
+            ("refs/heads/main", "refs/heads/main", true),
+            ("refs/heads/main", "refs/heads/main2", false),
+            ("refs/*/v*.x", "refs/tags/v1.x", true),
+            ("refs/*/v*.x", "refs/tags/v1.y", false),
+            ("refs/*a*a*", "refs/a", false),
+            ("refs/*a*a*", "refs/baca", true),
+            ("refs/**/x", "refs/a/b/x", true),
+            ("refs/ab*ba", "refs/aba", false),
+            ("refs/[ab]?", "refs/ab", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_selected() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+        let repo = TestRepo::new();
+        let id = repo.commit("x");
+        let name = OsStr::from_bytes(b"refs/heads/caf\xe9");
+        assert!(repo.command().arg("update-ref").arg(name).arg(&id).status().unwrap().success());
+        let opened = Repo::open(repo.path()).unwrap();
+        let tips = opened.selected(&["refs/heads/caf*".to_owned()]).unwrap();
+        assert_eq!(tips.keys().collect::<Vec<_>>(), [b"refs/heads/caf\xe9"]);
+    }
+
+    #[test]
+    fn objects_peel_to_commits_or_to_nothing() {
+        let repo = TestRepo::new();
+        let commit = repo.commit("x");
+        repo.git(&["tag", "-a", "one", "-m", "x"]);
+        repo.git(&["tag", "-a", "two", "-m", "x", "one"]);
+        repo.git(&["tag", "-a", "tree", "-m", "x", "HEAD^{tree}"]);
+        let opened = Repo::open(repo.path()).unwrap();
+        let peel = |name: &str| {
+            let id = repo.git(&["rev-parse", name]).parse().unwrap();
+            opened.peel(id).unwrap().map(|id| id.to_string())
+        };
+        assert_eq!(peel("HEAD").as_ref(), Some(&commit));
+        assert_eq!(peel("two").as_ref(), Some(&commit));
+        assert_eq!((peel("tree"), peel("HEAD^{tree}")), (None, None));
+        assert_eq!(opened.peel(CommitId::from_bytes([7; 20])).unwrap(), None);
+    }
+}

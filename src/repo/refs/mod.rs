@@ -1,0 +1,25 @@
+//! Refs: tinyci's own and everyone's.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `approvals` | approvals, each a ref |
+//! | `atomic_ref` | [`AtomicRef`](atomic_ref::AtomicRef): a ref that is replaced as a whole |
+//! | `backoff` | how long to wait for a locked ref |
+//! | `deploys` | the history of each environment |
+//! | `head` | HEAD |
+//! | `ref_lock_owner` | whether a lock file of git has an owner |
+//! | `ref_memory` | where tinyci's refs pointed to, in case they are lost |
+//! | `lookup` | reading refs |
+//! | `refspecs` | refspecs that would take tinyci's refs away |
+//! | `restore` | writing lost refs again |
+
+pub(in crate::repo) mod approvals;
+pub(in crate::repo) mod atomic_ref;
+pub(in crate::repo) mod backoff;
+pub(in crate::repo) mod deploys;
+pub(in crate::repo) mod head;
+pub(in crate::repo) mod lookup;
+pub(in crate::repo) mod ref_lock_owner;
+pub(in crate::repo) mod ref_memory;
+pub(in crate::repo) mod refspecs;
+pub(in crate::repo) mod restore;

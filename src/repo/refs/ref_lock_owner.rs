@@ -1,0 +1,284 @@
+//! What a writer is about to do to a ref, said before it does it: so that a lock file which a
+//! killed writer left behind can be told from one that somebody holds.
+//!
+//! git locks a ref by creating `<ref>.lock`. A process that is killed in between leaves that file,
+//! and every later writer would wait for nobody. So each of our writers first takes `tinyci/intent`
+//! in the common git directory, with a lock that dies with its process, and writes there which ref
+//! it is about to move and where to. Whoever takes the file next and finds it not empty knows that
+//! the writer is dead, and what its lock file would hold. As a gift, our own writers come one after
+//! the other, and only strangers make them try again.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use super::backoff::Backoff;
+use crate::{
+    model::error::{Error, ErrorKind},
+    repo::repository::Repo,
+    util::sharing::Sharing,
+};
+
+/// How long to wait for other writers of ours. Each takes milliseconds.
+const WRITERS_WAIT: Duration = Duration::from_secs(30);
+
+/// A lock file is created right after its intent is written, and a live writer fills it at once:
+/// an empty one is ours only if it appeared within this time, and abandoned once it is this old.
+const EMPTY_LOCK_AGE: Duration = Duration::from_secs(1);
+
+/// The right to move a ref, as long as this value lives.
+pub(in crate::repo) struct RefLockOwner {
+    common_dir: PathBuf,
+    path: PathBuf,
+    file: File,
+}
+
+impl Repo {
+    /// The right to move a ref of this repository.
+    pub(in crate::repo) fn intent(&self) -> Result<RefLockOwner, Error> {
+        RefLockOwner::acquire(self.common_dir(), self.sharing()?)
+    }
+}
+
+impl RefLockOwner {
+    /// Waits for its turn, then removes the lock file of a writer that died in the middle.
+    fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
+        let dir = common_dir.join("tinyci");
+        let made = sharing.create_dir_all(&dir);
+        made.map_err(|source| Error::io("create", &dir, source))?;
+        let path = dir.join("intent");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .and_then(|file| sharing.adjust_open(&file).map(|()| file))
+            .map_err(|source| Error::io("open", &path, source))?;
+        lock(&file, &path)?;
+        let mut intent = Self { common_dir: common_dir.to_path_buf(), path, file };
+        intent.clear_leftover()?;
+        Ok(intent)
+    }
+
+    /// Declares that `reference` is about to get the value `id`, lets it happen, and withdraws.
+    pub(in crate::repo) fn announce<T>(
+        &mut self,
+        reference: &str,
+        id: &str,
+        act: impl FnOnce() -> T,
+    ) -> Result<T, Error> {
+        let declared = self.rewrite(&format!("{reference} {id}\n"));
+        let value = declared.map(|()| act()).map_err(|source| self.failed(source))?;
+        self.rewrite("").map_err(|source| self.failed(source))?;
+        Ok(value)
+    }
+
+    /// What stands in the file was written by a dead process: the living one is us.
+    fn clear_leftover(&mut self) -> Result<(), Error> {
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes).map_err(|source| self.failed(source))?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // Torn by a power cut, or not ours at all, it identifies no lock file.
+        let text = std::str::from_utf8(&bytes).ok();
+        if let Some((reference, id)) = text.and_then(|text| text.trim_end().split_once(' '))
+            && git2::Reference::is_valid_name(reference)
+        {
+            self.remove_abandoned(reference, id)?;
+        }
+        self.rewrite("").map_err(|source| self.failed(source))
+    }
+
+    fn remove_abandoned(&self, reference: &str, id: &str) -> Result<(), Error> {
+        let lock = lock_path(&self.common_dir, reference);
+        let remove = || -> io::Result<()> {
+            let declared = self.file.metadata()?.modified()?;
+            if is_abandoned(&lock, &format!("{id}\n"), declared)? {
+                fs::remove_file(&lock)?;
+            }
+            Ok(())
+        };
+        match remove() {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove the lock that a killed writer left,", &lock, source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rewrite(&mut self, text: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(text.as_bytes())
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::io("write", &self.path, source)
+    }
+}
+
+/// The file by which git, and libgit2, lock this ref.
+pub(in crate::repo) fn lock_path(common_dir: &Path, reference: &str) -> PathBuf {
+    common_dir.join(format!("{reference}.lock"))
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), Error> {
+    let mut backoff = Backoff::new(WRITERS_WAIT);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if backoff.pause() => {}
+            Err(TryLockError::WouldBlock) => {
+                let message = format!(
+                    "another tinyci process has held `{}` for {} s; find it with `fuser`, \
+                     and end it if it hangs",
+                    path.display(),
+                    WRITERS_WAIT.as_secs()
+                );
+                return Err(Error::new(ErrorKind::Io, message).with_path(path));
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path, source)),
+        }
+    }
+}
+
+/// Whether this lock file was made by the writer that declared, at that time, to write `expected`.
+///
+/// Whole, it names the new value of the ref, a commit that nobody but its writer knew: proof. But
+/// libgit2 makes the file first and fills it a moment later, and anybody's is empty in between. So
+/// an empty one must have appeared just after the declaration, and stay empty for far longer than
+/// any living writer leaves it so.
+fn is_abandoned(lock: &Path, expected: &str, declared: SystemTime) -> io::Result<bool> {
+    let Some(first) = look(lock)? else { return Ok(false) };
+    if first.len() > 0 {
+        return Ok(fs::read_to_string(lock).is_ok_and(|text| expected.starts_with(&text)));
+    }
+    let delay = first.modified()?.duration_since(declared);
+    if !delay.is_ok_and(|delay| delay <= EMPTY_LOCK_AGE) {
+        return Ok(false);
+    }
+    if first.modified()?.elapsed().is_ok_and(|age| age >= EMPTY_LOCK_AGE) {
+        return Ok(true);
+    }
+    thread::sleep(EMPTY_LOCK_AGE);
+    let identity = |file: &Metadata| (file.ino(), file.mtime(), file.mtime_nsec(), file.len());
+    Ok(look(lock)?.is_some_and(|second| identity(&second) == identity(&first)))
+}
+
+/// A lock file is small and regular; anything else is not git's.
+fn look(lock: &Path) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(lock) {
+        Ok(metadata) => Ok((metadata.is_file() && metadata.len() < 100).then_some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const REFERENCE: &str = "refs/notes/example";
+    const ID: &str = "f40785cbc4422f39c36118fbae071932774cb5b6";
+
+    /// A git directory in which a writer was killed after this declaration.
+    fn killed_writer(declaration: &str) -> (TempDir, PathBuf) {
+        let dir = TempDir::new().unwrap();
+        fs::create_dir_all(dir.path().join("refs/notes")).unwrap();
+        fs::create_dir(dir.path().join("tinyci")).unwrap();
+        fs::write(dir.path().join("tinyci/intent"), declaration).unwrap();
+        let lock = lock_path(dir.path(), REFERENCE);
+        (dir, lock)
+    }
+
+    fn set_modified(path: &Path, time: SystemTime) {
+        File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_holds_the_declared_id_goes() {
+        let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
+        fs::write(&lock, format!("{ID}\n")).unwrap();
+        drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
+        assert!(!lock.exists());
+        assert_eq!(fs::read(dir.path().join("tinyci/intent")).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_lock_with_another_id_or_of_another_ref_stays() {
+        for declaration in [
+            format!("{REFERENCE} {}\n", "0".repeat(40)),
+            format!("refs/notes/other {ID}\n"),
+            format!("../{REFERENCE} {ID}\n"),
+            REFERENCE.to_owned(),
+            String::new(),
+        ] {
+            let (dir, lock) = killed_writer(&declaration);
+            fs::write(&lock, format!("{ID}\n")).unwrap();
+            drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
+            assert!(lock.exists(), "{declaration:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_lock_goes_only_if_it_came_with_the_declaration() {
+        let declared = SystemTime::now() - Duration::from_secs(3600);
+        let minute = Duration::from_secs(60);
+        let cases = [(declared - minute, false), (declared, true), (declared + minute, false)];
+        for (created, goes) in cases {
+            let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
+            fs::write(&lock, "").unwrap();
+            set_modified(&lock, created);
+            set_modified(&dir.path().join("tinyci/intent"), declared);
+            drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
+            assert_eq!(!lock.exists(), goes, "{created:?}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_empty_lock_that_stays_so_goes() {
+        let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
+        fs::write(&lock, "").unwrap();
+        drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
+        assert!(!lock.exists());
+    }
+
+    #[test]
+    fn a_fresh_empty_lock_of_living_writers_stays() {
+        let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
+        fs::write(&lock, "").unwrap();
+        thread::scope(|scope| {
+            let acquire =
+                scope.spawn(|| RefLockOwner::acquire(dir.path(), Sharing::default()).map(drop));
+            // Never is it the same file for long, as where git takes the lock again and again.
+            let next = dir.path().join("next");
+            while !acquire.is_finished() {
+                fs::write(&next, "").unwrap();
+                fs::rename(&next, &lock).unwrap();
+            }
+            acquire.join().unwrap().unwrap();
+        });
+        assert!(lock.exists());
+    }
+
+    #[test]
+    fn a_declaration_stands_while_the_act_lasts_and_not_after() {
+        let dir = TempDir::new().unwrap();
+        let mut intent = RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap();
+        let path = dir.path().join("tinyci/intent");
+        let during = intent.announce(REFERENCE, ID, || fs::read_to_string(&path).unwrap());
+        assert_eq!(during.unwrap(), format!("{REFERENCE} {ID}\n"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+    }
+}

@@ -1,0 +1,95 @@
+//! [`Repo`]: an open repository.
+
+use crate::model::{
+    commit::CommitId,
+    error::{Error, ErrorKind},
+};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// The notes ref that holds one word a commit: its verdict. The ancestor kept it there too, and its
+/// users' scripts read it.
+pub(crate) const VERDICTS: &str = "refs/notes/tinyci-result";
+
+/// The notes ref that holds the records: a line of JSON for each attempt.
+pub(crate) const RECORDS: &str = "refs/notes/runs/tinyci";
+
+/// The ref of the history that is not run.
+pub(crate) const BASELINE: &str = "refs/tinyci/baseline";
+
+/// An open repository. `Send`, not `Sync`: every run and every worker opens its own.
+pub(crate) struct Repo {
+    pub(super) git: git2::Repository,
+    pub(super) root: PathBuf,
+    pub(super) common_dir: PathBuf,
+    pub(super) bare: bool,
+    /// What was found out of tips that no ref names: whether all that they need is there.
+    pub(super) whole: RefCell<HashMap<git2::Oid, bool>>,
+}
+
+impl Repo {
+    /// The folder that holds `builds/`: a bare repository itself, else the top of the main work
+    /// tree, also where a linked work tree was opened. Absolute, without symbolic links.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What opens this repository again: a linked work tree, which has a HEAD of its own, is not
+    /// found through the root.
+    pub(crate) fn entrance(&self) -> &Path {
+        if self.git.is_worktree() { self.git.path() } else { &self.root }
+    }
+
+    /// The git directory that all work trees share. Absolute, without symbolic links.
+    pub(crate) fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// Whether the repository has no main work tree.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bare
+    }
+}
+
+impl fmt::Display for Repo {
+    /// The root in back-quotes, as messages show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.root.display())
+    }
+}
+
+/// git2's error as ours.
+pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
+    Error::new(ErrorKind::Git, what).with_source(source.message().to_owned())
+}
+
+/// The same error with git2's reason, without the numbers that it prints behind it. That something
+/// was not found the error says already.
+pub(super) fn because(error: Error, source: &git2::Error) -> Error {
+    match source.code() {
+        git2::ErrorCode::NotFound => error,
+        _ => error.with_source(source.message().to_owned()),
+    }
+}
+
+/// An id as git2 has it.
+pub(super) fn oid(id: CommitId) -> Result<git2::Oid, Error> {
+    git2::Oid::from_bytes(id.as_bytes())
+        .map_err(|source| git_error(format!("`{id}` is no id that git knows"), source))
+}
+
+/// The twenty bytes of an id of git2.
+pub(super) fn id_bytes(oid: git2::Oid) -> Result<[u8; 20], Error> {
+    oid.as_bytes().try_into().map_err(|_| {
+        Error::new(ErrorKind::Unsupported, format!("`{oid}` is not a SHA-1 id of twenty bytes"))
+    })
+}
+
+/// An id of git2 as ours.
+pub(super) fn commit_id(oid: git2::Oid) -> Result<CommitId, Error> {
+    id_bytes(oid).map(CommitId::from_bytes)
+}

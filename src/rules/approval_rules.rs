@@ -1,0 +1,278 @@
+//! Which approvals count: what the server's settings say, and what is known of one.
+//!
+//! A commit's config is written by whoever pushes it. What a server relies on stands in its own
+//! settings: where an approval is needed, who may give one, and how it is known who gave it.
+
+use crate::model::{deployment::ApprovalProof, pipeline::is_environment};
+
+/// What `tinyci.approve`, `tinyci.approvers` and `tinyci.fourEyes` say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ApprovalRules {
+    /// `tinyci.approve`, any number of them: environments, and beginnings of their names before a `*`.
+    pub(crate) environments: Vec<String>,
+    /// `tinyci.approve.ENV`, in the order in which they are set: the last one of a name holds.
+    named: Vec<(String, bool)>,
+    /// `tinyci.approvers`, any number of them: principals of the allowed signers file, accounts.
+    pub(crate) approvers: Vec<String>,
+    /// `tinyci.fourEyes`.
+    pub(crate) four_eyes: bool,
+}
+
+/// Words that somebody could take the list of environments for a switch with.
+const SWITCHES: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
+
+impl ApprovalRules {
+    /// Takes a value of `tinyci.approve`.
+    pub(crate) fn add_environments(&mut self, pattern: &str) -> Option<()> {
+        let is_pattern = match pattern.strip_suffix('*') {
+            Some("") => true,
+            // What begins the name of an environment may end with `.`, which a name does not.
+            Some(beginning) => {
+                is_environment(beginning) || is_environment(&format!("{beginning}x"))
+            }
+            None => is_environment(pattern),
+        };
+        self.environments.push(pattern.to_owned());
+        (is_pattern && !SWITCHES.contains(&pattern)).then_some(())
+    }
+
+    /// Takes a value of `tinyci.approve.ENV`.
+    pub(crate) fn name_environment(&mut self, environment: &str, wanted: bool) {
+        self.named.push((environment.to_owned(), wanted));
+    }
+
+    /// Takes a value of `tinyci.approvers`.
+    pub(crate) fn add_approver(&mut self, name: &str) -> Option<()> {
+        let odd = |it: char| it.is_whitespace() || it.is_control() || ",\"'<>*?!:".contains(it);
+        let is_name = !name.is_empty() && !name.starts_with('-') && !name.contains(odd);
+        self.approvers.push(name.to_owned());
+        is_name.then_some(())
+    }
+
+    /// Whether a deployment to this environment needs an approval, whatever the commit says.
+    ///
+    /// Git writes the last part of a key in small letters, so that letters are compared in any case:
+    /// of two environments that differ only there, both need one.
+    pub(crate) fn wants(&self, environment: &str) -> bool {
+        let named = |(name, _): &&(String, bool)| name.eq_ignore_ascii_case(environment);
+        match self.named.iter().rfind(named) {
+            Some((_, wanted)) => *wanted,
+            None => self.environments.iter().any(|pattern| matches(pattern, environment)),
+        }
+    }
+
+    /// Whether an approval counts, and how it is known who gave it; or else why it does not.
+    ///
+    /// # Errors
+    ///
+    /// The reason, as the end of a sentence.
+    pub(crate) fn judge(&self, known: &Evidence<'_>) -> Result<ApprovalProof, String> {
+        let proof = if self.approvers.is_empty() { Ok(ApprovalProof::Word) } else { known.proof() };
+        match proof {
+            Ok(proof) if self.four_eyes && known.is_own(&proof) => Err(OWN.to_owned()),
+            proof => proof,
+        }
+    }
+}
+
+const OWN: &str = "it is of the author or committer of the commit, and `tinyci.fourEyes` wants \
+                   somebody else's";
+
+/// What is known of an approval.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence<'a> {
+    /// The address of whoever approves, by their own word.
+    pub(crate) address: &'a str,
+    pub(crate) signature: Signature,
+    pub(crate) account: Account,
+    /// The addresses of the author and the committer of what is deployed, by their own word.
+    pub(crate) people: &'a [String],
+}
+
+/// What the signature of an approval is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Signature {
+    /// There is none.
+    Absent,
+    /// It proves nothing, for this reason.
+    Worthless(String),
+    /// It is that of an approver.
+    Of {
+        principal: String,
+        key: String,
+        /// Whether the same key, or the same principal, stands for the commit's own people.
+        is_own: bool,
+    },
+}
+
+/// Which account of this machine gave an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// It was given elsewhere.
+    None,
+    /// It was given here, by an account that is no approver, or nobody knows by which.
+    Worthless(String),
+    /// It was given here, by an approver.
+    Approver(String),
+    /// The embedding program says that somebody approves, which runs as an approver's account.
+    Program(String),
+}
+
+impl Evidence<'_> {
+    /// Who gave it, if that is proven.
+    fn proof(&self) -> Result<ApprovalProof, String> {
+        match (&self.signature, &self.account) {
+            (Signature::Of { principal, key, .. }, _) => {
+                Ok(ApprovalProof::Signature { principal: principal.clone(), key: key.clone() })
+            }
+            (_, Account::Approver(account)) => Ok(ApprovalProof::Account(account.clone())),
+            (_, Account::Program(account)) => Ok(ApprovalProof::Program(account.clone())),
+            (Signature::Worthless(signed), Account::Worthless(given)) => {
+                Err(format!("{signed}; {given}"))
+            }
+            (Signature::Worthless(reason), Account::None)
+            | (Signature::Absent, Account::Worthless(reason)) => Err(reason.clone()),
+            (Signature::Absent, Account::None) => Err(UNPROVEN.to_owned()),
+        }
+    }
+
+    /// Whether it is given by the commit's own author or committer, as far as that is known.
+    fn is_own(&self, proof: &ApprovalProof) -> bool {
+        let is_of_people = |address: &str| self.people.iter().any(|it| same(it, address));
+        let by_signature = match (proof, &self.signature) {
+            (ApprovalProof::Signature { principal, .. }, Signature::Of { is_own, .. }) => {
+                *is_own || is_of_people(principal)
+            }
+            _ => false,
+        };
+        // An account has no address but the one that it gives itself.
+        let by_account = match proof {
+            ApprovalProof::Account(account) => {
+                self.people.iter().any(|it| same(it.split('@').next().unwrap_or(it), account))
+            }
+            _ => false,
+        };
+        by_signature || by_account || is_of_people(self.address)
+    }
+}
+
+const UNPROVEN: &str = "it is neither signed with an ssh key nor given on this machine, and \
+                        `tinyci.approvers` says who may approve";
+
+/// Whether two addresses or names are the same, in any case of letters. Nobody's is nobody's.
+fn same(one: &str, other: &str) -> bool {
+    !one.is_empty() && one.eq_ignore_ascii_case(other)
+}
+
+/// True if a name, or the beginning of one before `*`, is that of an environment. Letter case makes no
+/// difference, as in the keys of git's configuration.
+fn matches(pattern: &str, environment: &str) -> bool {
+    let (pattern, environment) = (pattern.to_ascii_lowercase(), environment.to_ascii_lowercase());
+    match pattern.strip_suffix('*') {
+        Some(beginning) => environment.starts_with(beginning),
+        None => pattern == environment,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn rules(approvers: &[&str], four_eyes: bool) -> ApprovalRules {
+        let mut rules = ApprovalRules { four_eyes, ..ApprovalRules::default() };
+        approvers.iter().for_each(|name| rules.add_approver(name).unwrap());
+        rules
+    }
+
+    #[test]
+    fn any_environment_can_be_named_and_the_nearest_word_holds() {
+        let mut rules = ApprovalRules::default();
+        assert!(!rules.wants("production"));
+        rules.add_environments("eu_*").unwrap();
+        rules.add_environments("2nd").unwrap();
+        rules.name_environment("production", true);
+        rules.name_environment("eu.West", true);
+        rules.name_environment("eu_test", true);
+        rules.name_environment("eu_test", false);
+        let wanted = ["production", "Production", "eu.west", "EU_1", "2ND"];
+        assert!(wanted.iter().all(|name| rules.wants(name)));
+        let free = ["eu_test", "eu", "staging", "productions", "2n"];
+        assert!(free.iter().all(|name| !rules.wants(name)), "{rules:?}");
+    }
+
+    #[test]
+    fn what_names_nobody_is_refused() {
+        let takes = |name: &str| ApprovalRules::default().add_approver(name).is_some();
+        for name in ["grace@example.org", "deploy", "Grace.H", "svc_1", "x"] {
+            assert!(takes(name), "{name}");
+        }
+        for name in ["", "Grace Hopper", "a,b", "<g@x>", "*@example.org", "-x", "a\nb", "account:x"]
+        {
+            assert!(!takes(name), "{name}");
+        }
+        let lists = |name: &str| ApprovalRules::default().add_environments(name).is_some();
+        assert!(lists("*") && lists("prod-*") && lists("eu.west_1"));
+        let refused = ["true", "off", "", "a b", "*x", "!x", "-a", "a..b", ".*", "a..*"];
+        assert!(refused.iter().all(|pattern| !lists(pattern)));
+    }
+
+    /// Every kind of evidence against every kind of rule.
+    #[test]
+    fn an_approval_counts_only_as_the_rules_say() {
+        let signed =
+            |is_own| Signature::Of { principal: "g@x".into(), key: "SHA256:1".into(), is_own };
+        let signatures =
+            [Signature::Absent, Signature::Worthless("bad".into()), signed(false), signed(true)];
+        let accounts = [
+            Account::None,
+            Account::Worthless("stranger".into()),
+            Account::Approver("grace".into()),
+            Account::Program("grace".into()),
+        ];
+        let people = [vec!["ada@x".to_owned()], vec!["grace@y".to_owned()], vec!["G@X".to_owned()]];
+        for signature in &signatures {
+            for account in &accounts {
+                for (people, address) in people.iter().flat_map(|it| [(it, "ada@x"), (it, "z@x")]) {
+                    let (signature, account) = (signature.clone(), account.clone());
+                    let known = Evidence { address, signature, account, people };
+                    check(&known);
+                }
+            }
+        }
+    }
+
+    fn check(known: &Evidence<'_>) {
+        let has = |address: &str| known.people.iter().any(|it| it.eq_ignore_ascii_case(address));
+        let by_word = rules(&[], false).judge(known);
+        assert_eq!(by_word, Ok(ApprovalProof::Word), "nobody is listed: a word is enough");
+        let own_word = rules(&[], true).judge(known).is_err();
+        assert_eq!(own_word, has(known.address), "{known:?}");
+
+        let listed = rules(&["g@x", "grace"], false).judge(known);
+        let is_signed = matches!(known.signature, Signature::Of { .. });
+        let is_given = matches!(known.account, Account::Approver(_) | Account::Program(_));
+        assert_eq!(listed.is_ok(), is_signed || is_given, "{known:?}");
+        let four = rules(&["g@x", "grace"], true).judge(known);
+        let own = match (&listed, &known.signature) {
+            (Err(_), _) => true,
+            (Ok(ApprovalProof::Signature { .. }), Signature::Of { is_own, .. }) => {
+                *is_own || has("g@x")
+            }
+            (Ok(ApprovalProof::Account(_)), _) => has("grace@y"),
+            _ => false,
+        };
+        assert_eq!(four.is_err(), own || has(known.address), "{known:?}");
+    }
+
+    #[test]
+    fn a_reason_says_all_that_is_wrong() {
+        let known =
+            |signature, account| Evidence { address: "m@x", signature, account, people: &[] };
+        let reason = |known: Evidence<'_>| rules(&["g@x"], false).judge(&known).unwrap_err();
+        assert_eq!(reason(known(Signature::Absent, Account::None)), UNPROVEN);
+        let both = known(Signature::Worthless("one".into()), Account::Worthless("two".into()));
+        assert_eq!(reason(both), "one; two");
+    }
+}

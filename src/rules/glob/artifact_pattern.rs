@@ -1,0 +1,210 @@
+//! [`ArtifactPattern`]: which files `artifact` keeps and `tinyci artifacts` fetches.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{glob_fault::taken_away, paths::PathGlobs};
+use crate::model::{pipeline::stays_below, step::Denied};
+
+/// One pattern of a list. Each adds files, or takes some away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ArtifactPattern {
+    /// As it was written.
+    text: String,
+    what: What,
+    takes_away: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    /// A file, or a directory with all that is below it.
+    Path(String),
+    Glob(String, PathGlobs),
+}
+
+impl ArtifactPattern {
+    /// Reads a pattern. The error says what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (takes_away, pattern) = taken_away(text);
+        let what = match is_glob(pattern) {
+            true => What::Glob(pattern.to_owned(), globs(pattern)?),
+            false if !stays_below(pattern) => {
+                return Err(leads_out(pattern));
+            }
+            false => What::Path(plain(pattern)),
+        };
+        Ok(Self { text: text.to_owned(), what, takes_away })
+    }
+
+    /// Reads a list, which has to begin with something to keep.
+    pub(crate) fn parse_list(texts: &[String]) -> Result<Vec<Self>, String> {
+        let patterns: Vec<Self> =
+            texts.iter().map(|text| Self::parse(text)).collect::<Result<_, _>>()?;
+        match patterns.first() {
+            None => Err("the list of files to keep is empty".to_owned()),
+            Some(first) if first.takes_away => Err(format!(
+                "`{}` takes nothing away, since nothing comes before it: begin with what to keep",
+                first.text
+            )),
+            Some(_) => Ok(patterns),
+        }
+    }
+
+    /// As it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn takes_away(&self) -> bool {
+        self.takes_away
+    }
+
+    /// The path that it names, if it is no glob. Of the whole export it is empty.
+    pub(crate) fn path(&self) -> Option<&str> {
+        match &self.what {
+            What::Path(path) => Some(path),
+            What::Glob(..) => None,
+        }
+    }
+
+    /// A directory below which everything lies that it can match; empty for the whole export.
+    pub(crate) fn root(&self) -> String {
+        let glob = match &self.what {
+            What::Path(path) => return path.clone(),
+            What::Glob(glob, _) => glob,
+        };
+        // Without a slash before its end, a glob matches at any depth.
+        if !glob.trim_end_matches('/').contains('/') {
+            return String::new();
+        }
+        let parts: Vec<&str> = glob.split('/').filter(|part| !part.is_empty()).collect();
+        let plain = parts.iter().take_while(|part| !is_glob(part)).count();
+        let whole = plain.min(parts.len().saturating_sub(1));
+        parts.get(..whole).unwrap_or_default().join("/")
+    }
+
+    /// True if it is for this file, by its path below the export.
+    pub(crate) fn matches(&self, file: &str) -> bool {
+        match &self.what {
+            What::Path(path) => {
+                let rest = file.strip_prefix(path.as_str());
+                path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            What::Glob(_, globs) => globs.matches(file.as_bytes(), false),
+        }
+    }
+}
+
+/// The files that a list of patterns names, one pattern after the other. `find` looks for those of
+/// one that adds files.
+///
+/// # Errors
+///
+/// Refused is a pattern that matches nothing, and a list that leaves nothing; and what `find`
+/// returns.
+pub(crate) fn select<T>(
+    patterns: &[ArtifactPattern],
+    mut find: impl FnMut(&ArtifactPattern) -> Result<BTreeMap<PathBuf, T>, Denied>,
+) -> Result<BTreeMap<PathBuf, T>, Denied> {
+    let mut files = BTreeMap::new();
+    for pattern in patterns {
+        if pattern.takes_away {
+            files.retain(|path: &PathBuf, _| !pattern.matches(&path.to_string_lossy()));
+            continue;
+        }
+        let found = find(pattern)?;
+        if found.is_empty() {
+            let text = &pattern.text;
+            let message = format!("cannot keep `{text}`: no file of the export matches it");
+            return Err(Denied::refused(message));
+        }
+        files.extend(found);
+    }
+    match (files.is_empty(), patterns.last()) {
+        (true, Some(last)) => {
+            Err(Denied::refused(format!("`{}` leaves nothing to keep", last.text)))
+        }
+        _ => Ok(files),
+    }
+}
+
+/// Whether a pattern is a glob, and not the path that it spells.
+fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '[', '{', '\\'])
+}
+
+fn leads_out(pattern: &str) -> String {
+    match pattern {
+        "" => "the empty path names no file below the export".to_owned(),
+        _ => format!("`{pattern}` leads out of the export; name something below the export"),
+    }
+}
+
+/// A glob that stays in the export and can match.
+fn globs(glob: &str) -> Result<PathGlobs, String> {
+    if glob.split('/').any(|part| part == "..") {
+        return Err(leads_out(glob));
+    }
+    PathGlobs::of_files(glob).map_err(|fault| fault.message)
+}
+
+/// A path without `.`, and without a slash at its end.
+fn plain(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_file_or_all_of_a_directory() {
+        let matches = |pattern, file| ArtifactPattern::parse(pattern).unwrap().matches(file);
+        for (pattern, file, expected) in [
+            ("dist", "dist", true),
+            ("dist/", "dist/a/b", true),
+            ("./dist//a", "dist/a", true),
+            ("dist", "distant", false),
+            ("dist", "a/dist", false),
+            (".", "a/b", true),
+            ("dist/**", "dist/a/b", true),
+            ("*.log", "a/b.log", true),
+            ("/*.log", "a/b.log", false),
+        ] {
+            assert_eq!(matches(pattern, file), expected, "{pattern} {file}");
+        }
+    }
+
+    #[test]
+    fn nothing_outside_of_its_root_matches() {
+        let root = |pattern| ArtifactPattern::parse(pattern).unwrap().root();
+        for (pattern, expected) in [
+            ("dist/**", "dist"),
+            ("a/b/*.c", "a/b"),
+            ("/a/b/[cd]", "a/b"),
+            ("*.log", ""),
+            ("*/", ""),
+            ("**/x", ""),
+            ("a/b\\*/c", "a"),
+            ("a/b", "a/b"),
+            (".", ""),
+        ] {
+            assert_eq!(root(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_leads_out_or_can_match_nothing_is_refused() {
+        for bad in ["", "/etc/passwd", "../x", "a/../../x", "../*", "a/../*", "./a/*", "a\0", "!"] {
+            assert!(ArtifactPattern::parse(bad).is_err(), "{bad:?}");
+        }
+        let list = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            ArtifactPattern::parse_list(&texts)
+        };
+        assert!(list(&[]).is_err() && list(&["!a", "b"]).is_err());
+        assert_eq!(list(&["a", "!*.map"]).unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,246 @@
+//! Globs of paths, each read as a line of `.gitignore`: `src` is a file or directory of that name
+//! anywhere with all below it, `/src` the one at the root, `a/b` is seen from the root.
+
+use gix_attributes::glob::{wildmatch, wildmatch::Mode};
+
+use super::{
+    braces::{alternatives, class_end},
+    glob_fault::{GlobFault, taken_away},
+};
+
+/// No path is this long; a longer glob costs more than it could find.
+const GLOB_BYTES_MAX: usize = 4_096;
+
+/// git's comparison gives up where it goes deeper, and finds nothing.
+const STARS_MAX: usize = 32;
+
+/// A list of globs over paths, each of which can match. `!glob` takes away what those before it
+/// matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PathGlobs(Vec<(bool, Vec<PathGlob>)>);
+
+/// One glob without braces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PathGlob {
+    /// Without the slashes at its ends.
+    text: Vec<u8>,
+    /// True if it is compared with whole paths, false if with the names in them.
+    is_whole: bool,
+    /// True if it is for directories alone.
+    is_for_directories: bool,
+}
+
+impl PathGlobs {
+    /// Reads a list of globs.
+    ///
+    /// # Errors
+    ///
+    /// The first of them that can never match, or has nothing to take away from.
+    pub(crate) fn new<S: AsRef<str>>(globs: &[S]) -> Result<Self, GlobFault> {
+        let mut list = Vec::new();
+        for (index, glob) in globs.iter().enumerate() {
+            let (is_taken_away, text) = taken_away(glob.as_ref());
+            let read = read(text);
+            let read = read.and_then(|globs| match globs.iter().any(PathGlob::names_git) {
+                true => Err("no commit has a file or directory `.git`".to_owned()),
+                false => Ok(globs),
+            });
+            let read = read.map_err(|why| GlobFault::never(index, glob.as_ref(), &why))?;
+            if index == 0 && is_taken_away {
+                let message = format!(
+                    "`{}` has nothing to take away from; write `**` in front of it for everything",
+                    glob.as_ref()
+                );
+                return Err(GlobFault { index, message });
+            }
+            list.push((is_taken_away, read));
+        }
+        let globs = Self(list);
+        if globs.0.is_empty() {
+            let message = "an empty list of globs can never match; write `**` for everything";
+            return Err(GlobFault { index: 0, message: message.to_owned() });
+        }
+        if !globs.leaves_something() {
+            let message = "what these globs match is taken away again, so that they never match";
+            return Err(GlobFault { index: 0, message: message.to_owned() });
+        }
+        Ok(globs)
+    }
+
+    /// Reads one glob over the files of a directory, which is not what a commit holds.
+    pub(super) fn of_files(glob: &str) -> Result<Self, GlobFault> {
+        let read = read(glob).map_err(|why| GlobFault::never(0, glob, &why))?;
+        Ok(Self(vec![(false, read)]))
+    }
+
+    /// True if a path matches, seen from the root and without a slash at its end. `is_directory`
+    /// says that it is one itself, as a submodule is.
+    pub(crate) fn matches(&self, path: &[u8], is_directory: bool) -> bool {
+        !path.is_empty()
+            && self.0.iter().fold(false, |matched, (is_taken_away, globs)| {
+                let decides = matched == *is_taken_away;
+                let found = decides && globs.iter().any(|glob| glob.matches(path, is_directory));
+                if found { !is_taken_away } else { matched }
+            })
+    }
+
+    /// False if it is certain that each glob is taken away again by a later one.
+    fn leaves_something(&self) -> bool {
+        let later = |index: usize| self.0.iter().skip(index).filter(|(taken, _)| *taken);
+        let added = self.0.iter().enumerate().filter(|(_, (taken, _))| !taken);
+        added.into_iter().any(|(index, (_, globs))| {
+            globs.iter().any(|glob| {
+                !later(index).any(|(_, others)| others.iter().any(|other| other.covers(glob)))
+            })
+        })
+    }
+}
+
+impl PathGlob {
+    /// True if the path matches, or a directory that it is in.
+    fn matches(&self, path: &[u8], is_directory: bool) -> bool {
+        let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let mut begin = 0;
+        for end in ends.chain([path.len()]) {
+            let may = !self.is_for_directories || end < path.len() || is_directory;
+            let compared = if self.is_whole { path.get(..end) } else { path.get(begin..end) };
+            if may && compared.is_some_and(|it| self.is(it)) {
+                return true;
+            }
+            begin = end + 1;
+        }
+        false
+    }
+
+    /// True if it is just this path or name. git compares what comes before the first special letter
+    /// by itself, and the rest alone, so that `a**/b` crosses `/`.
+    fn is(&self, value: &[u8]) -> bool {
+        let special = |byte: &u8| b"*?[\\".contains(byte);
+        let Some(at) = self.text.iter().position(special) else { return self.text == value };
+        let (begin, rest) = self.text.split_at(at);
+        let value = value.strip_prefix(begin);
+        value
+            .is_some_and(|value| wildmatch(rest.into(), value.into(), Mode::NO_MATCH_SLASH_LITERAL))
+    }
+
+    /// True if it asks for what git never keeps.
+    fn names_git(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.text);
+        text.split('/').any(|part| unescaped(part).eq_ignore_ascii_case(".git"))
+    }
+
+    /// True if it certainly matches all that the other one does.
+    fn covers(&self, other: &PathGlob) -> bool {
+        let is_all = !self.is_for_directories && self.text.iter().all(|byte| *byte == b'*');
+        is_all || self == other
+    }
+}
+
+/// A path as scripts and commands write it, and whether that says that it is a directory: `./a/b/`.
+#[cfg(any(feature = "rhai", test))]
+pub(crate) fn path_of_text(text: &str) -> (String, bool) {
+    let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    (parts.join("/"), text.ends_with('/'))
+}
+
+/// Reads one glob with its braces.
+fn read(glob: &str) -> Result<Vec<PathGlob>, String> {
+    if glob.len() > GLOB_BYTES_MAX {
+        return Err(format!("it is longer than {GLOB_BYTES_MAX} bytes"));
+    }
+    alternatives(glob)?.iter().map(|one| read_one(one)).collect()
+}
+
+fn read_one(glob: &str) -> Result<PathGlob, String> {
+    let glob = without_trailing_spaces(glob);
+    judge_letters(glob)?;
+    judge_parts(glob)?;
+    let text = glob.strip_prefix('/').unwrap_or(glob);
+    let inner = text.strip_suffix('/').unwrap_or(text);
+    Ok(PathGlob {
+        text: inner.as_bytes().to_vec(),
+        is_whole: text.len() < glob.len() || inner.contains('/'),
+        is_for_directories: inner.len() < text.len(),
+    })
+}
+
+/// As git reads a line: spaces at its end count only behind `\`.
+fn without_trailing_spaces(glob: &str) -> &str {
+    let short = glob.trim_end_matches(' ');
+    let backslashes = short.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    let is_escaped = backslashes % 2 == 1 && short.len() < glob.len();
+    glob.get(..short.len() + usize::from(is_escaped)).unwrap_or(short)
+}
+
+/// Refuses classes that no letter is of, and what no path holds.
+fn judge_letters(glob: &str) -> Result<(), String> {
+    let bytes = glob.as_bytes();
+    if bytes.contains(&0) {
+        return Err("no path holds the character U+0000".to_owned());
+    }
+    if glob.split('*').filter(|part| !part.is_empty()).count() > STARS_MAX {
+        return Err(format!("it has more than {STARS_MAX} `*`"));
+    }
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let end = match byte {
+            b'\\' => at + 2,
+            b'[' => class_end(bytes, at).unwrap_or(bytes.len()),
+            _ => at + 1,
+        };
+        let class = bytes.get(at..end).filter(|_| *byte == b'[').unwrap_or_default();
+        let is_in =
+            |letter: u8| wildmatch(class.into(), [letter][..].into(), Mode::NO_MATCH_SLASH_LITERAL);
+        if !class.is_empty() && !(1..=u8::MAX).any(is_in) {
+            return Err(format!("no letter is one of `{}`", String::from_utf8_lossy(class)));
+        }
+        at = end;
+    }
+    Ok(())
+}
+
+/// Refuses parts that no path has.
+fn judge_parts(glob: &str) -> Result<(), String> {
+    let inner = glob.strip_prefix('/').unwrap_or(glob);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    let parts: Vec<String> = inner.split('/').map(unescaped).collect();
+    let has = |name: &str| parts.iter().any(|part| part == name);
+    let why = match () {
+        () if inner.is_empty() => "it names nothing",
+        () if has("..") => "paths begin at the root of the repository and have no `..`",
+        () if has(".") => "paths begin at the root of the repository and have no `.`",
+        () if has("") => "paths have no `//`",
+        () => return Ok(()),
+    };
+    Err(format!("{why}; write `{}`", spelled(glob)))
+}
+
+/// A part without the `\` that keep their letters from being special.
+fn unescaped(part: &str) -> String {
+    let mut letters = part.chars();
+    let mut plain = String::new();
+    while let Some(letter) = letters.next() {
+        let letter = if letter == '\\' { letters.next() } else { Some(letter) };
+        plain.extend(letter);
+    }
+    plain
+}
+
+/// The glob that was most likely meant.
+fn spelled(glob: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in glob.split('/') {
+        match unescaped(part).as_str() {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    let end = if glob.ends_with('/') { "/" } else { "" };
+    match parts.as_slice() {
+        [] | ["**"] => "**".to_owned(),
+        // A name alone would be looked for anywhere.
+        [one] => format!("/{one}{end}"),
+        _ => format!("{}{end}", parts.join("/")),
+    }
+}

@@ -1,0 +1,676 @@
+//! Tags: filling `<%= name %>` into commands without ever quoting, and so without ever guessing.
+//!
+//! A value that is quoted inside a person's own quotes executes. So a value goes in as it is, if
+//! no shell can take it for more than a word, or the command does not run.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use crate::{
+    model::{
+        error::{Error, ErrorKind, Position},
+        pipeline::{Phase, Pipeline, Step, StepName, Template, Warning},
+    },
+    util::suggestion::did_you_mean,
+};
+
+/// Variables whose values tinyci makes itself, of hexadecimal digits and digits: they go in as they
+/// are.
+const TRUSTED: [&str; 3] = ["commit", "short", "time"];
+
+/// Variables whose values are paths. Their owner chose them, in a language of their own perhaps, so
+/// letters beyond ASCII may be in them, which no shell takes apart.
+const PATHS: [&str; 3] = ["export", "repo", "target"];
+
+/// Variables that every command also has in its environment, as `TINYCI_` and the name in capitals.
+const IN_ENVIRONMENT: [&str; 15] = [
+    "author",
+    "branch",
+    "commit",
+    "environment",
+    "export",
+    "message",
+    "phase",
+    "repo",
+    "run",
+    "short",
+    "subject",
+    "tag",
+    "target",
+    "time",
+    "tree",
+];
+
+/// The one of them that no step of a run has.
+pub(crate) const OF_DEPLOY: &str = "environment";
+
+/// The one that a step has only if a tag asks for it.
+const OF_TAG: &str = "tag";
+
+/// What [`interpolate`] fills in: names and their values.
+///
+/// ```
+/// use tinyci::Vars;
+/// let mut vars = Vars::new();
+/// vars.set("release", "42")?;
+/// assert_eq!(vars.get("release"), Some("42"));
+/// assert_eq!(vars.names().collect::<Vec<_>>(), ["release"]);
+/// # Ok::<(), tinyci::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vars {
+    values: BTreeMap<String, String>,
+    /// True if others may be set that are not known here.
+    may_be_more: bool,
+}
+
+impl Vars {
+    /// Every name that a tag of a step can take, or of any step where none is named, `own` ones
+    /// included, with a value that any text can hold.
+    pub(crate) fn in_tags_of(step: Option<StepName>, own: &Vars) -> Self {
+        let deploys = step.is_none_or(|step| step == Phase::Deploy.into());
+        let names = IN_ENVIRONMENT.into_iter().filter(|name| deploys || *name != OF_DEPLOY);
+        let mut vars = Self::new();
+        for name in names.chain(own.names()) {
+            vars.set_fact(name, "x".to_owned());
+        }
+        vars
+    }
+
+    /// No variables.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a variable, in the place of an older value.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the name is not made of small letters, digits and
+    /// `_`, or begins with a digit. Any value is taken; whether it can be filled in is decided
+    /// where a tag asks for it.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> Result<(), Error> {
+        let name = name.into();
+        if !is_variable_name(&name) {
+            let message = format!(
+                "`{name}` is not a variable's name, which is made of a-z, 0-9 and `_` and does not \
+                 begin with a digit"
+            );
+            return Err(Error::new(ErrorKind::InvalidArg, message));
+        }
+        self.values.insert(name, value.into());
+        Ok(())
+    }
+
+    /// Sets a variable of an embedding program's: any but tinyci's own.
+    pub(crate) fn set_own(&mut self, name: &str, value: impl Into<String>) -> Result<(), Error> {
+        if is_built_in(name) {
+            let message = format!("the variable `{name}` is tinyci's own; choose another name");
+            return Err(Error::new(ErrorKind::InvalidArg, message));
+        }
+        self.set(name, value)
+    }
+
+    /// Says whether variables may be set, in a real run, that are not known here. Then a
+    /// placeholder that names none of the known ones stays as it is.
+    pub(crate) fn may_be_more(&mut self, more: bool) {
+        self.may_be_more |= more;
+    }
+
+    /// Sets one of tinyci's own.
+    pub(crate) fn set_fact(&mut self, name: &str, value: String) {
+        self.values.insert(name.to_owned(), value);
+    }
+
+    /// The value of this variable, if it is set.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// The names of all variables that are set, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+}
+
+/// Whether tinyci itself gives this variable its value, so that nobody else may.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    IN_ENVIRONMENT.contains(&name)
+}
+
+/// Fills the tags of a template in.
+///
+/// `<%= name %>` becomes the variable's value, `<%%` becomes `<%`, and everything else stays as it
+/// is. A value that was filled in is not looked at again.
+///
+/// The values of `commit`, `short` and `time` go in as they are: tinyci makes them, of digits and
+/// letters. Any other value goes in only if it is made of `A-Z a-z 0-9 _ . / : @ + , = -` and does
+/// not begin with `-`, because a shell is going to read it. The paths `export`, `target` and `repo`
+/// may also hold any character from U+0080 on that is neither a space nor a control character. What
+/// cannot go in can be had from the environment, where it is safe in double quotes:
+/// `"$TINYCI_EXPORT"`.
+///
+/// ```
+/// use tinyci::{Vars, interpolate};
+///
+/// let mut vars = Vars::new();
+/// vars.set("commit", "f40785cbc4422f39c36118fbae071932774cb5b6")?;
+/// vars.set("branch", "fix/it;reboot")?;
+/// let command = interpolate("docker build -t app:<%= commit %> .", &vars)?;
+/// assert_eq!(command, "docker build -t app:f40785cbc4422f39c36118fbae071932774cb5b6 .");
+///
+/// let error = interpolate("echo 'on <%= branch %>'", &vars).unwrap_err();
+/// assert!(error.message().contains(r#""$TINYCI_BRANCH""#));
+/// # Ok::<(), tinyci::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Interpolate`](ErrorKind::Interpolate) with the position in the template, if a tag is not
+/// closed, holds more than a name, names a variable that is not set, or one whose value cannot go
+/// in.
+pub fn interpolate(template: &str, vars: &Vars) -> Result<String, Error> {
+    fill(template, vars, &no_expressions).map_err(|fault| {
+        let position = position_in(template, fault.offset);
+        Error::new(ErrorKind::Interpolate, fault.message).with_position(position)
+    })
+}
+
+/// The same for a text of a config, whose errors name their place in it.
+///
+/// The place is exact in texts of one line and in `|` blocks. Where YAML folds lines or resolves
+/// escapes, it counts from the text's beginning as if it were written out.
+#[cfg(any(test, not(feature = "rhai")))]
+pub(crate) fn interpolate_template(
+    template: &Template,
+    vars: &Vars,
+    config_name: &str,
+) -> Result<String, Error> {
+    interpolate_expressions(template, vars, config_name, &no_expressions)
+}
+
+/// What gives the value of a tag that is no name: an expression of the script language. The error
+/// is a sentence.
+pub(crate) type Expressions<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
+
+/// Where there is no script language, tags take plain names.
+fn no_expressions(expression: &str) -> Result<String, String> {
+    Err(format!(
+        "`{expression}` is not a name; a tag takes the name of a variable and runs no Ruby"
+    ))
+}
+
+/// The same, where a tag may also be an expression.
+pub(crate) fn interpolate_expressions(
+    template: &Template,
+    vars: &Vars,
+    config_name: &str,
+    expressions: &Expressions<'_>,
+) -> Result<String, Error> {
+    fill(&template.text, vars, expressions).map_err(|fault| {
+        Error::new(ErrorKind::Interpolate, fault.message)
+            .with_path(config_name)
+            .with_position(place_of(template, fault.offset))
+    })
+}
+
+/// What is wrong with each placeholder of a template that cannot be filled in.
+pub(crate) fn faults_of(
+    template: &Template,
+    vars: &Vars,
+    expressions: &Expressions<'_>,
+) -> Vec<Warning> {
+    let mut faults = Vec::new();
+    let told = fill_or(&template.text, vars, expressions, &mut |fault| {
+        faults.push(fault);
+        Ok(())
+    });
+    // Where one is not closed, nothing tells what comes behind it.
+    faults.extend(told.err());
+    let warning = |it: Fault| Warning::new(it.message, place_of(template, it.offset));
+    faults.into_iter().map(warning).collect()
+}
+
+/// Where a byte of a template stands in its file.
+fn place_of(template: &Template, offset: usize) -> Position {
+    let within = position_in(&template.text, offset);
+    let begin = template.position;
+    Position::new(begin.line + within.line - 1, begin.column + within.column - 1)
+}
+
+impl Pipeline {
+    /// Finds the tags that no run could fill in, with their places. `own` are
+    /// the variables that hooks or the builder of an embedding program set. `environment` exists in
+    /// the step `deploy` only.
+    ///
+    /// Whether a value may stand in a command is known only when there is one. A tag that holds
+    /// more than a name is read by [`Engine::check`](crate::Engine::check), which knows the script
+    /// language.
+    ///
+    /// ```
+    /// use tinyci::{Format, Pipeline, Vars};
+    /// let pipeline = Pipeline::parse("build: make <%= comit %>", Format::Yaml, "config")?;
+    /// let found = pipeline.check_tags(&Vars::new());
+    /// assert!(found[0].message.contains("did you mean `commit`?"));
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn check_tags(&self, own: &Vars) -> Vec<Warning> {
+        match cfg!(feature = "rhai") {
+            true => self.check_tags_with(own, &|_, _| Ok(())),
+            false => {
+                self.check_tags_with(own, &|expression, _| no_expressions(expression).map(drop))
+            }
+        }
+    }
+
+    /// The same, where `judge` says of an expression, and the names that it can take, whether it
+    /// is one.
+    pub(crate) fn check_tags_with(
+        &self,
+        own: &Vars,
+        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+    ) -> Vec<Warning> {
+        self.steps().flat_map(|step| self.check_tags_of(step, own, judge)).collect()
+    }
+
+    fn check_tags_of(
+        &self,
+        step: &Step,
+        own: &Vars,
+        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+    ) -> Vec<Warning> {
+        let vars = Vars::in_tags_of(Some(step.name), own);
+        let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
+        // What an expression gives is known only when it is asked.
+        let given = |expression: &str| judge(expression, &vars).map(|()| "x".to_owned());
+        texts.flat_map(|text| faults_of(text, &vars, &given)).collect()
+    }
+}
+
+/// What is wrong with a tag, and at which byte of the template it begins.
+struct Fault {
+    offset: usize,
+    message: String,
+}
+
+fn fill(template: &str, vars: &Vars, expressions: &Expressions<'_>) -> Result<String, Fault> {
+    fill_or(template, vars, expressions, &mut Err)
+}
+
+/// The same, where `tell` says whether a placeholder that has no value ends it.
+fn fill_or(
+    template: &str,
+    vars: &Vars,
+    expressions: &Expressions<'_>,
+    tell: &mut dyn FnMut(Fault) -> Result<(), Fault>,
+) -> Result<String, Fault> {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((text, tag)) = rest.split_once("<%") {
+        filled.push_str(text);
+        let offset = template.len() - tag.len() - "<%".len();
+        if let Some(literal) = tag.strip_prefix('%') {
+            filled.push_str("<%");
+            rest = literal;
+            continue;
+        }
+        let fault = |message| Fault { offset, message };
+        let (inside, behind) = split_tag(tag).map_err(fault)?;
+        match value(inside.trim(), vars, expressions) {
+            Ok(value) => filled.push_str(&value),
+            Err(message) => tell(fault(message))?,
+        }
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// What stands in a tag and what behind it, from the text behind its `<%`.
+fn split_tag(tag: &str) -> Result<(&str, &str), String> {
+    let Some(tag) = tag.strip_prefix('=') else {
+        let message = "`<%` begins a tag, and the only one there is has the form `<%= name %>`; \
+                       Ruby is not run; write `<%%` for the two characters themselves";
+        return Err(message.into());
+    };
+    match tag.split_once("%>") {
+        Some((inside, behind)) if !inside.contains("<%") => Ok((inside, behind)),
+        _ => Err("the tag that begins here is not closed by `%>`".into()),
+    }
+}
+
+fn value<'v>(
+    name: &str,
+    vars: &'v Vars,
+    expressions: &Expressions<'_>,
+) -> Result<Cow<'v, str>, String> {
+    if let Some(value) = vars.get(name) {
+        return safe(name, value).map(Cow::Borrowed);
+    }
+    let known = match vars.names().collect::<Vec<_>>() {
+        names if names.is_empty() => "there are no variables here".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    };
+    let word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    if name.is_empty() {
+        return Err(format!("the tag is empty; it takes the name of a variable: {known}"));
+    }
+    if name == OF_DEPLOY {
+        return Err(format!("`{name}` exists in `deploy` only ({known})"));
+    }
+    if name == OF_TAG {
+        let message = "`tag` has no value here: no pushed tag asks for this commit, and no `when` of \
+                       this step, of its phase or of the whole config names tags";
+        return Err(format!("{message} ({known})"));
+    }
+    if vars.may_be_more && is_variable_name(name) {
+        return Ok(Cow::Owned(format!("<%= {name} %>")));
+    }
+    if name.chars().all(word) {
+        let hint = did_you_mean(name, vars.names());
+        return Err(format!("there is no variable `{name}`{hint} ({known})"));
+    }
+    let value = expressions(name).map_err(|why| format!("{why} ({known})"))?;
+    safe(name, &value).map(|value| Cow::Owned(value.to_owned()))
+}
+
+/// Whether a shell can take a text for nothing but a word: letters, digits and `_./:@+,=-`, not `-` first.
+#[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts ask"))]
+pub(crate) fn is_safe(value: &str) -> bool {
+    safe("", value).is_ok()
+}
+
+/// Whether a byte of a text is a character that no shell reads as anything but itself.
+pub(crate) fn is_safe_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_./:@+,=-".contains(&byte)
+}
+
+/// Why a path of tinyci's own cannot stand in a command as it is, after the path as the subject:
+/// `holds ' '`.
+pub(crate) fn path_fault(path: &str) -> Option<String> {
+    fault_in(path, true)
+}
+
+/// What keeps a value from standing in a command as it is, after the value as the subject.
+fn fault_in(value: &str, is_path: bool) -> Option<String> {
+    let plain = |letter: char| u8::try_from(letter).is_ok_and(is_safe_byte);
+    // U+FFFD stands for bytes that are no text: the path that holds it is another one.
+    let foreign =
+        |it: char| !it.is_ascii() && !it.is_whitespace() && !it.is_control() && it != '\u{fffd}';
+    match value.chars().find(|letter| !(plain(*letter) || is_path && foreign(*letter))) {
+        Some(letter) => Some(format!("holds {letter:?}")),
+        None if value.is_empty() => Some("is empty".to_owned()),
+        None if value.starts_with('-') => Some("begins with `-`".to_owned()),
+        None => None,
+    }
+}
+
+/// The value, if it can stand in a command as it is.
+fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
+    if TRUSTED.contains(&name) {
+        return Ok(value);
+    }
+    // An expression that only asks the context is the fact of that name.
+    let fact = match name {
+        "ctx.export_dir" => "export",
+        _ => name.strip_prefix("ctx.").unwrap_or(name),
+    };
+    let Some(reason) = fault_in(value, PATHS.contains(&fact)) else { return Ok(value) };
+    let way_out = if IN_ENVIRONMENT.contains(&fact) {
+        format!("write \"$TINYCI_{}\" in its place", fact.to_uppercase())
+    } else {
+        "it may hold A-Z a-z 0-9 _ . / : @ + , = - and not begin with `-`".to_owned()
+    };
+    Err(format!("the value of `{name}` {reason} and cannot stand in a command as it is; {way_out}"))
+}
+
+/// True if a placeholder of this text is `tag` and nothing else.
+pub(crate) fn names_tag(text: &str) -> bool {
+    let inside = text.split("<%=").skip(1).filter_map(|rest| rest.split("%>").next());
+    inside.into_iter().any(|name| name.trim() == OF_TAG)
+}
+
+fn is_variable_name(name: &str) -> bool {
+    let letters = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
+    name.chars().all(letters)
+        && !name.starts_with(|it: char| it.is_ascii_digit())
+        && !name.is_empty()
+}
+
+/// The line and column of a byte of this text.
+fn position_in(text: &str, offset: usize) -> Position {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Position::new(line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn vars() -> Vars {
+        let mut vars = Vars::new();
+        for (name, value) in [
+            ("commit", "f40785cbc4422f39c36118fbae071932774cb5b6"),
+            ("export", "/srv/d\u{e9}p\u{f4}t-\u{5b89}"),
+            ("branch", "feature/a-b"),
+            ("subject", "Fix `rm -rf /`"),
+            ("release", "42"),
+            ("note", "a b"),
+        ] {
+            vars.set(name, value).unwrap();
+        }
+        vars
+    }
+
+    #[test]
+    fn tags_become_values_and_everything_else_stays() {
+        let cases = [
+            ("", ""),
+            ("<%= commit %>", "f40785cbc4422f39c36118fbae071932774cb5b6"),
+            ("<%=commit%>", "f40785cbc4422f39c36118fbae071932774cb5b6"),
+            ("a<%=\n release\t%>b<%= release %>", "a42b42"),
+            ("cd <%= export %>", "cd /srv/d\u{e9}p\u{f4}t-\u{5b89}"),
+            ("git push origin <%= branch %>", "git push origin feature/a-b"),
+            (
+                "printf '%s\\n' \"$HOME\" 100% %> % < <= é…\nawk '{print $1}' # 'x'",
+                "printf '%s\\n' \"$HOME\" 100% %> % < <= é…\nawk '{print $1}' # 'x'",
+            ),
+            ("<%%= commit %>", "<%= commit %>"),
+            ("<%%%= <%= release %>", "<%%= 42"),
+            ("<%= release %>%>", "42%>"),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(interpolate(template, &vars()).unwrap(), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn values_are_not_looked_at_again() {
+        let mut vars = Vars::new();
+        vars.set("commit", "<%= short %>").unwrap();
+        assert_eq!(interpolate("<%= commit %>", &vars).unwrap(), "<%= short %>");
+    }
+
+    #[test]
+    fn a_path_may_hold_letters_of_any_language_and_nothing_that_a_shell_reads() {
+        for name in ["export", "target", "repo"] {
+            let tag = format!("rm -rf <%= {name} %>/target");
+            let filled = |path: &str| {
+                let mut vars = Vars::new();
+                vars.set(name, path).unwrap();
+                interpolate(&tag, &vars)
+            };
+            for good in ["/srv/a-b_c.git", "/srv/\u{fc}\u{3a9}\u{5b89}\u{1f600}/e\u{301}"] {
+                assert_eq!(filled(good).unwrap(), format!("rm -rf {good}/target"));
+            }
+            let ascii = (0..0x80u8).map(char::from);
+            let ascii =
+                ascii.filter(|it| !it.is_ascii_alphanumeric() && !"_./:@+,=-".contains(*it));
+            let beyond =
+                ['\u{80}', '\u{85}', '\u{a0}', '\u{2003}', '\u{2028}', '\u{3000}', '\u{fffd}'];
+            for bad in ascii.chain(beyond) {
+                let error = filled(&format!("/srv/a{bad}b")).unwrap_err();
+                let expected = format!(
+                    "1:8: the value of `{name}` holds {bad:?} and cannot stand in a command as it \
+                     is; write \"$TINYCI_{}\" in its place",
+                    name.to_uppercase()
+                );
+                assert_eq!(error.to_string(), expected);
+            }
+        }
+        let mut vars = Vars::new();
+        vars.set("note", "\u{e9}").unwrap();
+        assert!(interpolate("<%= note %>", &vars).is_err(), "other values stay as they were");
+    }
+
+    #[test]
+    fn an_expression_that_asks_the_context_obeys_the_rule_of_its_fact() {
+        let fill = |expression: &str, given: &str| {
+            let template = Template::new(format!("<%= {expression} %>"), Position::new(1, 1));
+            interpolate_expressions(&template, &Vars::new(), "x", &|_| Ok(given.to_owned()))
+        };
+        assert_eq!(fill("ctx.export_dir", "/\u{e9}").unwrap(), "/\u{e9}");
+        for (expression, variable) in
+            [("ctx.export_dir", "EXPORT"), ("ctx.repo", "REPO"), ("ctx.branch", "BRANCH")]
+        {
+            let error = fill(expression, "/a b").unwrap_err();
+            assert!(error.message().contains(&format!("\"$TINYCI_{variable}\"")), "{error}");
+        }
+        assert!(fill("ctx.branch", "\u{e9}").is_err());
+    }
+
+    #[test]
+    fn malformed_and_unknown_tags_are_errors_at_their_place() {
+        let cases = [
+            (
+                "echo <%= commti %>",
+                (1, 6),
+                "no variable `commti`; did you mean `commit`? (there are",
+            ),
+            ("echo é <%= nothing_near %>", (1, 8), "there are branch, commit, export"),
+            ("a\nbé <%= commit", (2, 4), "not closed"),
+            ("<%= commit <%= commit %>", (1, 1), "not closed"),
+            ("x <% puts 1 %>", (1, 3), "only one there is"),
+            ("x <%- commit %>", (1, 3), "only one there is"),
+            ("x <%# commit %>", (1, 3), "only one there is"),
+            ("x <%", (1, 3), "only one there is"),
+            ("<%= commit[0..6] %>", (1, 1), "runs no Ruby"),
+            ("<%= commit -%>", (1, 1), "runs no Ruby"),
+            ("<%= `date` %>", (1, 1), "runs no Ruby"),
+            ("<%= %>", (1, 1), "the tag is empty"),
+            ("<%=%>", (1, 1), "the tag is empty"),
+        ];
+        for (template, (line, column), expected) in cases {
+            let error = interpolate(template, &vars()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Interpolate);
+            assert_eq!(error.position(), Some(Position::new(line, column)), "{template}");
+            assert!(error.message().contains(expected), "{template}: {error}");
+        }
+        let error = interpolate("<%= x %>", &Vars::new()).unwrap_err();
+        assert!(error.message().ends_with("(there are no variables here)"), "{error}");
+    }
+
+    #[test]
+    fn only_harmless_values_go_in_where_others_chose_them() {
+        for good in ["a", "A.b/c:d@e+f,g=h-i_9", "/", "=x", "v1.0"] {
+            let mut vars = Vars::new();
+            vars.set("version", good).unwrap();
+            assert_eq!(interpolate("<%= version %>", &vars).unwrap(), good);
+        }
+        let bad = [
+            "",
+            "-rf",
+            "a b",
+            "a\nb",
+            "a'b",
+            "a\"b",
+            "$x",
+            "`x`",
+            "a;b",
+            "a|b",
+            "a&b",
+            "a*b",
+            "a?b",
+            "[a]",
+            "{a}",
+            "~",
+            "#a",
+            "!a",
+            "a\\b",
+            "a(b)",
+            "<a",
+            ">a",
+            "a%b",
+            "a^b",
+            "é",
+            "a\0b",
+            "<%= commit %>",
+            "a\tb",
+            "a\u{200b}b",
+        ];
+        for bad in bad {
+            let mut vars = Vars::new();
+            vars.set("version", bad).unwrap();
+            let error = interpolate("<%= version %>", &vars).unwrap_err();
+            assert!(error.message().contains("it may hold A-Z"), "{bad:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_way_out_is_the_environment_for_what_is_there() {
+        let text = |template| interpolate(template, &vars()).unwrap_err().to_string();
+        assert_eq!(
+            text("echo '<%= subject %>'"),
+            "1:7: the value of `subject` holds ' ' and cannot stand in a command as it is; write \
+             \"$TINYCI_SUBJECT\" in its place"
+        );
+        assert!(!text("echo <%= note %>").contains("TINYCI"));
+    }
+
+    #[test]
+    fn each_step_has_names_of_its_own() {
+        let text = "build:\n  run: [echo <%= phase %>, echo <%= environment %>]\n  \
+                    env: {A: 'x<%= environment %>'}\n  cwd: <%= environment %>\n\
+                    deploy: {run: echo <%= environment %>, env: {A: <%= environment %>}}\n\
+                    hooks: {after_all: echo <%= environment %>}\n";
+        let pipeline = Pipeline::parse(text, crate::model::pipeline::Format::Yaml, "x").unwrap();
+        let found = pipeline.check_tags(&Vars::new());
+        let places: Vec<_> =
+            found.iter().map(|it| (it.position.line, it.position.column)).collect();
+        assert_eq!(places, [(2, 33), (4, 8), (3, 14), (6, 25)]);
+        for warning in &found {
+            let expected = "`environment` exists in `deploy` only (there are author, branch, ";
+            assert!(warning.message.starts_with(expected), "{warning:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_variables_are_checked() {
+        let mut vars = Vars::new();
+        for good in ["a", "_", "a_1", "release"] {
+            assert!(vars.set(good, "x").is_ok(), "{good}");
+        }
+        for bad in ["", "1a", "A", "a-b", "a b", "é", "a\n"] {
+            assert_eq!(vars.set(bad, "x").unwrap_err().kind(), ErrorKind::InvalidArg, "{bad}");
+        }
+        vars.set("a", "y").unwrap();
+        assert_eq!(vars.get("a"), Some("y"));
+        assert!(is_built_in("branch") && !is_built_in("release"));
+    }
+
+    #[test]
+    fn a_template_of_a_config_names_its_place_there() {
+        let check = |text: &str, expected| {
+            let template = Template::new(text, Position::new(3, 8));
+            let error = interpolate_template(&template, &vars(), ".tinyci.yml").unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{error}");
+        };
+        check("echo <%= nope %>", ".tinyci.yml:3:13: there is no variable `nope`");
+        check("echo é\nx <%= nope %>", ".tinyci.yml:4:10: ");
+        let template = Template::new("echo <%= release %>", Position::new(1, 1));
+        assert_eq!(interpolate_template(&template, &vars(), "x").unwrap(), "echo 42");
+    }
+}

@@ -1,0 +1,107 @@
+//! [`plan`]: of the commits that are due, which to run, and why. Pure.
+
+use crate::model::job::{Job, Plan, Reason};
+
+/// A commit that is due, with what decides whether it is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Due {
+    pub(crate) job: Job,
+    /// Whether a selected ref points at it.
+    pub(crate) tip: bool,
+    /// Whether the caller came for it.
+    pub(crate) own: bool,
+    /// Attempts so far that left no verdict.
+    pub(crate) attempts: u32,
+    /// Whether somebody canceled it by name.
+    pub(crate) canceled: bool,
+}
+
+/// The rules that a selection and the settings put on a plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Runs commits that are out of attempts.
+    pub(crate) retry: bool,
+    /// Above how many due commits only the tips are run; none where that rule does not hold.
+    pub(crate) backlog: Option<usize>,
+    /// How many attempts without a verdict a commit gets.
+    pub(crate) attempts_max: u32,
+}
+
+/// Decides over commits that are due, oldest first.
+pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
+    let mut plan = Plan::default();
+    // A second look has a limit of its own.
+    let first = due.iter().filter(|due| !matches!(due.job.reason, Reason::Again | Reason::Tag));
+    let first = first.count();
+    let too_many = rules.backlog.is_some_and(|most| first > most);
+    for Due { job, tip, attempts, canceled, .. } in due {
+        let is_out = canceled || attempts >= rules.attempts_max;
+        if too_many && !tip {
+            plan.baselined.push(job.commit.id);
+        } else if is_out && !rules.retry {
+            plan.held.push(job.commit.id);
+        } else {
+            plan.jobs.push(job);
+        }
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::model::commit::{Commit, CommitId, Text, TreeId};
+
+    fn due(number: u8, tip: bool, attempts: u32) -> Due {
+        let commit = Commit {
+            id: CommitId::from_bytes([number; 20]),
+            tree: TreeId::from_bytes([0; 20]),
+            parents: Vec::new(),
+            time: 0,
+            author: Text::default(),
+            subject: Text::default(),
+            message: Text::default(),
+            branch: None,
+        };
+        let job = Job::new(commit, Reason::Pending);
+        Due { job, tip, own: true, attempts, canceled: false }
+    }
+
+    fn numbers(ids: impl IntoIterator<Item = CommitId>) -> Vec<u8> {
+        ids.into_iter().map(|id| id.as_bytes()[0]).collect()
+    }
+
+    fn parts(plan: &Plan) -> [Vec<u8>; 3] {
+        let jobs = plan.jobs.iter().map(|job| job.commit.id);
+        [numbers(jobs), numbers(plan.held.clone()), numbers(plan.baselined.clone())]
+    }
+
+    const RULES: Rules = Rules { retry: false, backlog: None, attempts_max: 3 };
+
+    #[test]
+    fn a_commit_that_was_tried_too_often_waits_for_a_retry() {
+        let all = || vec![due(1, false, 2), due(2, false, 3), due(3, true, 9)];
+        assert_eq!(parts(&plan(all(), RULES)), [vec![1], vec![2, 3], vec![]]);
+        let retry = Rules { retry: true, ..RULES };
+        assert_eq!(parts(&plan(all(), retry)), [vec![1, 2, 3], vec![], vec![]]);
+    }
+
+    #[test]
+    fn a_commit_that_was_canceled_by_name_waits_for_a_retry_too() {
+        let all = || vec![due(1, true, 0), Due { canceled: true, ..due(2, true, 0) }];
+        assert_eq!(parts(&plan(all(), RULES)), [vec![1], vec![2], vec![]]);
+        let retry = Rules { retry: true, ..RULES };
+        assert_eq!(parts(&plan(all(), retry)), [vec![1, 2], vec![], vec![]]);
+    }
+
+    #[test]
+    fn a_backlog_above_the_limit_leaves_only_the_tips() {
+        let all = || vec![due(1, false, 0), due(2, true, 0), due(3, false, 0), due(4, true, 0)];
+        let limit = |backlog| Rules { backlog: Some(backlog), ..RULES };
+        assert_eq!(parts(&plan(all(), limit(4))), [vec![1, 2, 3, 4], vec![], vec![]]);
+        assert_eq!(parts(&plan(all(), limit(3))), [vec![2, 4], vec![], vec![1, 3]]);
+        assert_eq!(parts(&plan(all(), RULES)), [vec![1, 2, 3, 4], vec![], vec![]]);
+    }
+}

@@ -1,0 +1,221 @@
+//! Whether a commit whose verdict is `skipped` may be tested again, and for which ref. Pure.
+//!
+//! A commit is tested again for a ref that would run a build or test which never ran for it. So it
+//! has three jobs at most: a re-test that ran nothing new is the last one until a retry.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    commit::Text,
+    job::Reason,
+    outcome::Outcome,
+    pipeline::{Phase, Pipeline, StepName},
+    record::{LeftOut, LeftOutBy, Record},
+};
+
+/// A ref that a commit can be judged for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum JudgedFor {
+    /// A branch, without `refs/heads/`.
+    Branch(Text),
+    /// A tag, without `refs/tags/`.
+    Tag(Text),
+}
+
+impl JudgedFor {
+    /// The branch or tag that a full ref name names; none for any other ref.
+    pub(crate) fn of_ref(name: &Text) -> Option<Self> {
+        let below = |prefix: &[u8]| name.as_bytes().strip_prefix(prefix).map(Text::new);
+        let branch = below(b"refs/heads/").map(JudgedFor::Branch);
+        branch.or_else(|| below(b"refs/tags/").map(JudgedFor::Tag))
+    }
+
+    /// The name without what it begins with.
+    pub(crate) fn short(&self) -> &Text {
+        match self {
+            JudgedFor::Branch(name) | JudgedFor::Tag(name) => name,
+        }
+    }
+
+    /// The tag, if it is one.
+    pub(crate) fn tag(&self) -> Option<&Text> {
+        match self {
+            JudgedFor::Branch(_) => None,
+            JudgedFor::Tag(name) => Some(name),
+        }
+    }
+}
+
+/// The jobs of a commit that gave it a verdict, the last of which was skipped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PastJobs {
+    ran: BTreeSet<StepName>,
+    refs: BTreeSet<JudgedFor>,
+    /// True if what it does may depend on the ref though no condition says so.
+    asked_for_ref: bool,
+    /// The branch of the last one.
+    branch: Option<Text>,
+    left_out: Vec<LeftOut>,
+}
+
+impl PastJobs {
+    /// The jobs in these records, the oldest first. None if the commit is not to be tested again,
+    /// whatever its refs: it was not skipped, a person or a push skipped it, or a re-test came to
+    /// nothing new.
+    pub(crate) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Self> {
+        let mut past = Self::default();
+        let (mut last, mut jobs, mut is_over) = (None, 0, false);
+        for record in records.into_iter().filter(|record| record.verdict().is_some()) {
+            match record.trigger.as_deref() {
+                Some(again) if again == Reason::Again.name() => {}
+                // A retry begins anew.
+                Some(retry) if retry == Reason::Retry.name() => (jobs, is_over) = (0, false),
+                // Of a commit without a verdict: what came before was taken away.
+                _ => (past, jobs, is_over) = (Self::default(), 0, false),
+            }
+            let known = past.ran.len();
+            past.add(record);
+            is_over |= jobs > 0 && past.ran.len() == known;
+            (last, jobs) = (Some(record), jobs + 1);
+        }
+        let decided = |it: &LeftOut| matches!(it.by, LeftOutBy::Person | LeftOutBy::PushOption);
+        let last = last.filter(|last| last.outcome == Outcome::Skipped && !is_over)?;
+        let by_somebody = last.intervention.is_some() || last.left_out.iter().any(decided);
+        (!by_somebody).then_some(past)
+    }
+
+    fn add(&mut self, record: &Record) {
+        let ran = record.steps.iter().filter(|step| step.outcome != Outcome::Skipped);
+        self.ran.extend(ran.map(|step| step.name));
+        self.refs.extend(record.branch.iter().cloned().map(JudgedFor::Branch));
+        self.refs.extend(record.tags.iter().cloned().map(JudgedFor::Tag));
+        let by_ref =
+            |it: &LeftOut| matches!(it.by, LeftOutBy::Branch | LeftOutBy::Tag | LeftOutBy::Secret);
+        self.asked_for_ref |= record.asked_for_ref || record.left_out.iter().any(by_ref);
+        self.branch = record.branch.clone();
+        self.left_out = record.left_out.clone();
+    }
+
+    /// The branch that a re-test is for: that of the ref, or of the last job.
+    pub(crate) fn branch_for(&self, judged_for: &JudgedFor) -> Option<Text> {
+        match judged_for {
+            JudgedFor::Branch(name) => Some(name.clone()),
+            JudgedFor::Tag(_) => self.branch.clone(),
+        }
+    }
+
+    /// Whether the last job was for this branch.
+    pub(crate) fn is_of(&self, branch: &Text) -> bool {
+        self.branch.as_ref() == Some(branch)
+    }
+
+    /// True if a script may do something else for this ref than it did so far.
+    pub(crate) fn may_differ_for(&self, judged_for: &JudgedFor) -> bool {
+        self.asked_for_ref && !self.refs.contains(judged_for)
+    }
+
+    /// The steps that never ran and can make a commit green: builds, tests, and a `before_*` hook
+    /// without its phase that was left out. One that `changed` left out the last time counts as
+    /// passed: no ref has anything to add.
+    pub(crate) fn lacking(&self, pipeline: &Pipeline) -> Vec<StepName> {
+        let phases = [Phase::Build, Phase::Test].map(StepName::from);
+        let hooks = self.left_out.iter().map(|it| it.step).filter(|it| !phases.contains(it));
+        let passed = |step: &StepName| {
+            self.left_out.iter().any(|it| it.step == *step && it.by.counts_as_passed())
+        };
+        let steps = phases.into_iter().chain(hooks).filter(|step| pipeline.step(*step).is_some());
+        steps.filter(|step| !self.ran.contains(step) && !passed(step)).collect()
+    }
+
+    /// Why the commit is tested again for a ref, in a sentence.
+    pub(crate) fn why_again(&self, judged_for: &JudgedFor) -> String {
+        let skipped = self.left_out.iter().filter(|it| !it.by.counts_as_passed());
+        let steps: Vec<&str> = skipped.map(|it| it.step.as_str()).collect();
+        let was = if steps.len() == 1 { "was" } else { "were" };
+        let on = self.branch.as_ref().map_or("no branch".to_owned(), Text::to_string);
+        format!("for {}: its {} {was} left out on {on}", judged_for.short(), steps.join(" and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::model::{pipeline::Format, record::StepRecord};
+
+    const LINE: &str = r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"skipped","run":"r1","commit":"f40785cbc4422f39c36118fbae071932774cb5b6","tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","branch":"topic"}"#;
+
+    fn record(trigger: &str, ran: &[Phase], left_out: &[(Phase, LeftOutBy)]) -> Record {
+        let step = |phase: &Phase| StepRecord {
+            name: (*phase).into(),
+            outcome: Outcome::Success,
+            error: None,
+            duration: std::time::Duration::ZERO,
+            commands: Vec::new(),
+            failures: Vec::new(),
+            omitted_commands: 0,
+            omitted_failures: 0,
+        };
+        let left_out = left_out.iter().map(|(step, by)| LeftOut { step: (*step).into(), by: *by });
+        Record {
+            trigger: Some(trigger.to_owned()),
+            steps: ran.iter().map(step).collect(),
+            left_out: left_out.collect(),
+            ..Record::from_json(LINE).unwrap()
+        }
+    }
+
+    fn lacking(records: &[Record]) -> Option<String> {
+        let pipeline = Pipeline::parse("build: a\ntest: b\n", Format::Yaml, "x").unwrap();
+        let lacking = PastJobs::of(records)?.lacking(&pipeline);
+        Some(lacking.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(" "))
+    }
+
+    use LeftOutBy::{Branch, Changed, Person, PushOption};
+    use Phase::{Build, Test};
+
+    #[test]
+    fn what_never_ran_is_lacking_until_a_re_test_adds_nothing() {
+        let first = || record("pending", &[Build], &[(Test, Branch)]);
+        assert_eq!(lacking(&[]), None);
+        assert_eq!(lacking(&[first()]).as_deref(), Some("test"));
+        let none = record("pending", &[], &[(Build, Branch), (Test, Branch)]);
+        assert_eq!(lacking(std::slice::from_ref(&none)).as_deref(), Some("build test"));
+        let second = record("again", &[Build], &[(Test, Branch)]);
+        assert_eq!(lacking(&[none.clone(), second.clone()]).as_deref(), Some("test"));
+        assert_eq!(lacking(&[first(), second.clone()]), None, "it ran nothing new");
+        let other = record("again", &[Test], &[(Build, Branch)]);
+        let all = [none, second.clone(), other];
+        assert_eq!(lacking(&all).as_deref(), Some(""), "no ref runs both");
+        let unchanged = record("pending", &[], &[(Build, Changed), (Test, Branch)]);
+        assert_eq!(lacking(&[unchanged]).as_deref(), Some("test"), "no ref would run the build");
+        let anew = record("interrupted", &[Build], &[(Test, Branch)]);
+        assert_eq!(lacking(&[first(), anew]).as_deref(), Some("test"), "a verdict was taken away");
+        let retry = record("retry", &[Build], &[(Test, Branch)]);
+        assert_eq!(lacking(&[first(), second, retry]).as_deref(), Some("test"));
+    }
+
+    #[test]
+    fn what_has_another_verdict_or_was_skipped_by_somebody_is_not_tested_again() {
+        let green = Record { outcome: Outcome::Success, ..record("pending", &[Build], &[]) };
+        assert_eq!(lacking(&[green]), None);
+        for by in [Person, PushOption] {
+            assert_eq!(lacking(&[record("pending", &[], &[(Test, by)])]), None);
+        }
+        let canceled = Record { outcome: Outcome::Canceled, ..record("pending", &[Test], &[]) };
+        let skipped = record("pending", &[], &[(Build, Branch), (Test, Branch)]);
+        assert_eq!(lacking(&[skipped, canceled]).as_deref(), Some("build test"));
+    }
+
+    #[test]
+    fn the_sentence_names_the_ref_and_what_was_left_out() {
+        let past = PastJobs::of(&[record("pending", &[Build], &[(Test, Branch)])]).unwrap();
+        let release = JudgedFor::of_ref(&Text::from("refs/heads/release/1")).unwrap();
+        assert_eq!(past.why_again(&release), "for release/1: its test was left out on topic");
+        assert!(past.may_differ_for(&release));
+        assert!(!past.may_differ_for(&JudgedFor::Branch("topic".into())));
+        assert_eq!(past.branch_for(&JudgedFor::Tag("v1".into())), Some("topic".into()));
+        assert_eq!(JudgedFor::of_ref(&Text::from("refs/pull/1/head")), None);
+    }
+}

@@ -1,0 +1,362 @@
+//! Habits from other languages, which this one takes without a word and means otherwise.
+
+use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+
+use super::{
+    findings::Findings,
+    members::root,
+    names::Names,
+    walk::{Body, File, closure_made, is_closure, variable},
+};
+use crate::script::{imports::place, load::Script, registry, testing::RESULT};
+
+/// Facts of a commit that are free text: in a shell's text they are nearly always refused.
+const FREE_TEXTS: [&str; 3] = ["subject", "message", "author"];
+
+pub(super) fn judge(
+    body: &Body<'_>,
+    file: &File<'_>,
+    script: &Script,
+    names: &Names<'_>,
+    findings: &mut Findings<'_>,
+) {
+    body.each_node(&mut |path| {
+        if let Some(ASTNode::Expr(expression)) = path.last() {
+            tags_in_quotes(body, expression, findings);
+            used_in_place(body, names, path, findings);
+            secrets(script, path, findings);
+            kept_closures(path, findings);
+            absent_keys(body, expression, findings);
+        }
+        if let Some((call, _)) = called(path) {
+            free_text(body, call, findings);
+            branches(file, call, names, findings);
+        }
+    });
+    idle_statements(body, findings);
+}
+
+/// The function that the innermost node calls.
+fn called<'p>(path: &[ASTNode<'p>]) -> Option<(&'p FnCallExpr, Position)> {
+    match path.last() {
+        Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+            Some((call, *at))
+        }
+        _ => None,
+    }
+}
+
+/// `"…${name}"`: only back-quotes fill in. A shell's own `${HOME}` is left alone.
+fn tags_in_quotes(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) {
+    let Expr::StringConstant(text, at) = expression else { return };
+    let tags = text.match_indices("${").filter_map(|(begin, _)| {
+        let inside = text.get(begin + 2..)?.split('}').next()?;
+        let end = inside.find(|it: char| !it.is_alphanumeric() && it != '_');
+        let word = inside.get(..end.unwrap_or(inside.len()))?;
+        let behind = inside.get(word.len()..)?;
+        let meant = body.sees(word) && (behind.is_empty() || behind.starts_with(['.', '[']))
+            || behind.starts_with("::") && behind.contains('(')
+            || behind.starts_with('(') && !word.is_empty();
+        meant.then_some(inside)
+    });
+    // Text in back-quotes that holds nothing to fill in is the same to the parser.
+    if let Some(inside) = tags.into_iter().next()
+        && body.unit.source.letter(place(*at)) != Some('`')
+    {
+        let message = format!(
+            "`${{{inside}}}` is not filled in between double quotes; put the text between \
+             back-quotes"
+        );
+        findings.add(*at, message);
+    }
+}
+
+/// `let t = s.trim();`: the method changes `s` and gives back nothing.
+fn used_in_place(
+    body: &Body<'_>,
+    names: &Names<'_>,
+    path: &[ASTNode<'_>],
+    findings: &mut Findings<'_>,
+) {
+    let [around @ .., ASTNode::Expr(Expr::Dot(parts, ..))] = path else { return };
+    // `s.trim().len()`: something is asked of nothing.
+    let chained = match &parts.rhs {
+        Expr::Dot(inner, ..) => in_place(names, &inner.lhs),
+        _ => None,
+    };
+    let (call, at) = match (chained, in_place(names, &parts.rhs)) {
+        (Some(found), _) => found,
+        (None, Some(found)) if is_used(body, around) => found,
+        _ => return,
+    };
+    let name = &*call.name;
+    let message = format!(
+        "`{name}` changes what it is called on and gives nothing back: call it as a statement of \
+         its own, then use the variable"
+    );
+    findings.add(at, message);
+}
+
+fn in_place<'e>(names: &Names<'_>, expression: &'e Expr) -> Option<(&'e FnCallExpr, Position)> {
+    match expression {
+        Expr::MethodCall(call, at)
+            if names.is_in_place(&call.name) && !names.keys.contains(&*call.name) =>
+        {
+            Some((call, *at))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the value of what stands inside these nodes goes anywhere. A closure's only statement
+/// is what it gives back, unless it may as well be meant for its effect on a captured variable.
+pub(super) fn is_used(body: &Body<'_>, around: &[ASTNode<'_>]) -> bool {
+    match around {
+        [.., ASTNode::Stmt(Stmt::Expr(_))] => {
+            let own = body.function.is_some_and(|it| is_closure(&it.name))
+                && around.len() == 1
+                && body.statement_count == 1;
+            own && matches!(around, [ASTNode::Stmt(Stmt::Expr(whole))]
+                if root(whole).is_some_and(|name| !body.captured.contains(name)))
+        }
+        // Further along the same chain.
+        [.., ASTNode::Expr(Expr::Dot(..) | Expr::Index(..))] => {
+            around.split_last().is_some_and(|(_, around)| is_used(body, around))
+        }
+        _ => true,
+    }
+}
+
+/// `fns.push(|| …)` in a loop: every closure would see the loop variable's last value.
+fn kept_closures(path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
+    let Some(ASTNode::Expr(made)) = path.last() else { return };
+    let Some((_, captured)) = closure_made(made) else { return };
+    // The same closure is also met one level further in.
+    if matches!(made, Expr::FnCall(..)) && matches!(path, [.., ASTNode::Stmt(Stmt::Expr(_)), _]) {
+        return;
+    }
+    let [.., around, _] = path else { return };
+    let is_kept = match around {
+        ASTNode::Expr(Expr::MethodCall(call, _)) => {
+            matches!(&*call.name, "push" | "insert" | "set")
+        }
+        ASTNode::Expr(Expr::FnCall(call, _)) => &*call.name == "defer",
+        ASTNode::Stmt(Stmt::FnCall(call, _)) => &*call.name == "defer",
+        ASTNode::Stmt(Stmt::Assignment(_)) => true,
+        _ => false,
+    };
+    let loop_variable = path.iter().rev().find_map(|node| match node {
+        ASTNode::Stmt(Stmt::For(parts, _)) => {
+            let counter = parts.1.as_ref();
+            let named = |name: &&String| {
+                parts.0.name == name.as_str() || counter.is_some_and(|it| it.name == name.as_str())
+            };
+            captured.iter().find(named)
+        }
+        _ => None,
+    });
+    if let Some(name) = loop_variable.filter(|_| is_kept) {
+        let message = format!(
+            "closures share the loop variable `{name}` and all see its last value; make the closure \
+             in a function that takes `{name}`, or give the list to `parallel(list, |{name}| …)`"
+        );
+        findings.add(made.position(), message);
+    }
+}
+
+/// `m.b ?? 3` and `m?.b ?? 3`: a map without a `b` is an error, and never gets to the `??`.
+fn absent_keys(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) {
+    let Expr::Coalesce(parts, _) = expression else { return };
+    let Some(target) = parts.first() else { return };
+    let Some((key, at)) = last_key(target) else { return };
+    // What tinyci gives is no map, and may well hold nothing.
+    let of_ours = root(target).is_none_or(|name| body.contexts.contains(name)) || is_of_object(key);
+    if !of_ours {
+        let message = format!(
+            "a map without `{key}` is an error here, before `??` is looked at: write \
+             `.get(\"{key}\") ?? …`"
+        );
+        findings.add(at, message);
+    }
+}
+
+/// Whether an object of ours has this property that is no map: a failure, an error, how a command
+/// ended, a test's result. What `ctx` itself has is known by the name of `ctx`.
+fn is_of_object(key: &str) -> bool {
+    let of_failure = registry::PROPERTIES.iter().map(|property| property.path);
+    let of_failure = of_failure.filter_map(|path| path.strip_prefix("ctx.failure."));
+    let others = registry::OBJECTS.iter().chain(&RESULT);
+    let others = others.filter_map(|property| property.path.split('.').nth(1));
+    of_failure.chain(others).any(|name| name == key)
+}
+
+/// The key that a chain such as `a.b["c"]` ends with, if it is written out.
+fn last_key(target: &Expr) -> Option<(&str, Position)> {
+    match target {
+        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => match &parts.rhs {
+            Expr::Property(property, at) => Some((&*property.2, *at)),
+            Expr::StringConstant(key, at) => Some((&**key, *at)),
+            further => last_key(further),
+        },
+        _ => None,
+    }
+}
+
+/// Secrets that nothing declares, and those that would go into a text.
+fn secrets(script: &Script, path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
+    let Some((call, at)) = called(path) else { return };
+    if &*call.name != "secret" || call.is_qualified() {
+        return;
+    }
+    if let Some(Expr::StringConstant(name, at)) = call.args.first()
+        && !script.secrets.iter().any(|known| *known == **name)
+    {
+        let message = format!(
+            "`const SECRETS` does not name `{name}`: write `const SECRETS = [\"{name}\"];`"
+        );
+        findings.add(*at, message);
+    }
+    let in_text = match path {
+        [.., ASTNode::Expr(Expr::InterpolatedString(..)), _] => true,
+        [.., ASTNode::Stmt(Stmt::Expr(_)), _] => path
+            .iter()
+            .rev()
+            .skip(2)
+            .take(2)
+            .any(|node| matches!(node, ASTNode::Expr(Expr::InterpolatedString(..)))),
+        [.., ASTNode::Expr(Expr::FnCall(outer, _)), _] => outer.is_operator_call(),
+        _ => false,
+    };
+    if in_text {
+        let message = "a secret cannot be part of a text; give it to the option `env` or `input`";
+        findings.add(at, message);
+    }
+}
+
+/// `` sh(`echo ${ctx.subject}`) ``: refused for nearly every commit.
+fn free_text(body: &Body<'_>, call: &FnCallExpr, findings: &mut Findings<'_>) {
+    if !matches!(&*call.name, "sh" | "try_sh" | "capture") {
+        return;
+    }
+    let Some(Expr::InterpolatedString(parts, _)) = call.args.first() else { return };
+    for part in parts {
+        part.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+            if let [around @ .., ASTNode::Expr(Expr::Dot(parts, ..))] = path
+                && variable(&parts.lhs).is_some_and(|name| body.contexts.contains(name))
+                && let Expr::Property(property, at) = &parts.rhs
+                && FREE_TEXTS.contains(&&*property.2)
+                && !around.iter().any(is_quoting)
+            {
+                let name = &property.2;
+                let message = format!(
+                    "`ctx.{name}` may hold anything, and a shell would run it: write \
+                     `\"$TINYCI_{}\"` in the command, or give `{}` an array of arguments",
+                    name.to_uppercase(),
+                    call.name
+                );
+                findings.add(*at, message);
+            }
+            true
+        });
+    }
+}
+
+/// `q(…)` makes any text one word.
+fn is_quoting(node: &ASTNode<'_>) -> bool {
+    matches!(node, ASTNode::Expr(Expr::FnCall(call, _)) if &*call.name == "q")
+}
+
+/// Branches of `parallel` and `matrix` have copies: what they change in them is lost.
+fn branches(file: &File<'_>, call: &FnCallExpr, names: &Names<'_>, findings: &mut Findings<'_>) {
+    if !matches!(&*call.name, "parallel" | "matrix") || call.is_qualified() {
+        return;
+    }
+    let closures = call.args.iter().flat_map(|argument| match argument {
+        Expr::Map(map, _) => map.0.iter().map(|(_, value)| value).collect(),
+        other => vec![other],
+    });
+    for name in closures.filter_map(closure_made).map(|(name, _)| name) {
+        let Some(branch) = file.body(&name) else { continue };
+        branch.each_node(&mut |path| {
+            let changed = match path.last() {
+                Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+                    root(&parts.1.lhs).map(|name| (name, parts.1.lhs.start_position()))
+                }
+                Some(ASTNode::Expr(Expr::Dot(parts, ..))) => {
+                    let at = parts.lhs.start_position();
+                    in_place(names, &parts.rhs).and(variable(&parts.lhs)).map(|name| (name, at))
+                }
+                _ => None,
+            };
+            if let Some((name, at)) = changed
+                && branch.captured.contains(name)
+            {
+                let message = format!(
+                    "every branch of `{}` has its own copy of `{name}`, so that this is lost; \
+                     return the value, and use what `{}` gives back",
+                    call.name, call.name
+                );
+                findings.add(at, message);
+            }
+        });
+    }
+}
+
+/// Statements that do nothing: `clean;` calls no function. The last one of a block is its value,
+/// for which only phases have no use.
+fn idle_statements(body: &Body<'_>, findings: &mut Findings<'_>) {
+    let is_phase =
+        body.name().is_some_and(|name| registry::phase_names().any(|phase| phase == name));
+    let mut left = body.statement_count;
+    body.each_node(&mut |path| {
+        if let [ASTNode::Stmt(statement)] = path {
+            left = left.saturating_sub(1);
+            if left > 0 || is_phase {
+                idle(statement, findings);
+            }
+        }
+        for block in path.last().into_iter().flat_map(blocks) {
+            let values = block.split_last().map(|(_, before)| before).unwrap_or_default();
+            values.iter().for_each(|statement| idle(statement, findings));
+        }
+    });
+}
+
+/// The blocks that stand directly in a node.
+fn blocks<'n>(node: &ASTNode<'n>) -> Vec<&'n [Stmt]> {
+    match node {
+        ASTNode::Stmt(Stmt::If(parts, _) | Stmt::TryCatch(parts, _)) => {
+            vec![parts.body.statements(), parts.branch.statements()]
+        }
+        ASTNode::Stmt(Stmt::While(parts, _) | Stmt::Do(parts, ..)) => vec![parts.body.statements()],
+        ASTNode::Stmt(Stmt::For(parts, _)) => vec![parts.2.body.statements()],
+        ASTNode::Stmt(Stmt::Block(block)) | ASTNode::Expr(Expr::Stmt(block)) => {
+            vec![block.statements()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn idle(statement: &Stmt, findings: &mut Findings<'_>) {
+    let Stmt::Expr(expression) = statement else { return };
+    let message = match &**expression {
+        Expr::Variable(parts, ..) => {
+            format!("`{}` alone does nothing; a function is called with `(…)`", parts.1)
+        }
+        Expr::StringConstant(..) | Expr::InterpolatedString(..) => {
+            "a text alone does nothing; a command is run by `sh(…)`".to_owned()
+        }
+        Expr::FnCall(call, _) if matches!(&*call.name, "==" | "!=" | "<" | ">" | "<=" | ">=") => {
+            format!("`{}` compares, and nothing is done with the answer", call.name)
+        }
+        Expr::IntegerConstant(..) | Expr::BoolConstant(..) | Expr::Array(..) | Expr::Map(..) => {
+            "this value alone does nothing".to_owned()
+        }
+        _ => return,
+    };
+    let first = match &**expression {
+        Expr::FnCall(call, _) => call.args.first().unwrap_or(expression),
+        other => other,
+    };
+    findings.add(first.start_position(), message);
+}

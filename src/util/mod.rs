@@ -1,0 +1,21 @@
+//! What knows nothing of tinyci: text, numbers, time, files.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `blob_id` | the id that git gives to contents |
+//! | `bytes` | sizes such as `10m`, read and shown |
+//! | `clock` | what time it is, and the prefix of log lines |
+//! | `duration` | times such as `90s` |
+//! | `hex` | bytes as hexadecimal digits |
+//! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
+//! | `suggestion` | "did you mean" |
+//! | `version_order` | which of two version numbers is newer |
+
+pub(crate) mod blob_id;
+pub(crate) mod bytes;
+pub(crate) mod clock;
+pub(crate) mod duration;
+pub(crate) mod hex;
+pub(crate) mod sharing;
+pub(crate) mod suggestion;
+pub(crate) mod version_order;

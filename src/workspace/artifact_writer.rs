@@ -1,0 +1,161 @@
+//! [`ArtifactWriter`]: artifacts as files of a directory, whoever named them.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat},
+    io::Errno,
+};
+
+use crate::model::{
+    artifact::Artifact,
+    cancel::CancelToken,
+    error::{Error, ErrorKind},
+};
+
+/// How much of a file is in memory at a time.
+const PIECE: usize = 256 << 10;
+
+/// Numbers the unfinished files of this process.
+static UNFINISHED: AtomicU32 = AtomicU32::new(0);
+
+/// Writes artifacts below a directory, and nowhere else: no link in it is followed. Each file is
+/// written beside its place first, so that it is there whole or not at all.
+///
+/// ```
+/// use tinyci::ArtifactWriter;
+/// let writer = ArtifactWriter::new("out").force(true);
+/// # let _ = writer;
+/// ```
+#[derive(Clone, Debug)]
+pub struct ArtifactWriter {
+    dir: PathBuf,
+    force: bool,
+}
+
+impl ArtifactWriter {
+    /// Writes below this directory, which is made if it is not there. Files that exist are refused.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), force: false }
+    }
+
+    /// Replaces files that exist.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Looks whether all of these can be written.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a path that leads out of the directory, or a file
+    /// that exists and must not be replaced; [`Io`](ErrorKind::Io).
+    pub fn check(&self, artifacts: &[Artifact]) -> Result<(), Error> {
+        for artifact in artifacts {
+            if !artifact.has_plain_path() {
+                let path = artifact.path.escape_debug();
+                let message = format!("`{path}` is not a path below a directory");
+                return Err(Error::new(ErrorKind::InvalidArg, message));
+            }
+            let path = self.dir.join(&artifact.path);
+            match path.symlink_metadata() {
+                Ok(there) if there.is_dir() || !self.force => return Err(exists(&path)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one file. The contents decide whether it stays: those of an
+    /// [`ArtifactReader`](crate::ArtifactReader) are what the job kept, or an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check), and [`Canceled`](ErrorKind::Canceled).
+    pub fn write(
+        &self,
+        artifact: &Artifact,
+        contents: &mut dyn Read,
+        cancel: &CancelToken,
+    ) -> Result<(), Error> {
+        self.check(std::slice::from_ref(artifact))?;
+        let path = self.dir.join(&artifact.path);
+        let failed = |source: io::Error| Error::io("write", &path, source);
+        let (dir, name) = self.enter(artifact).map_err(failed)?;
+        let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
+        let unfinished = format!(".tinyci-{}-{number}.part", std::process::id());
+        let mode = if artifact.executable { 0o777 } else { 0o666 };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let made = openat(&dir, &unfinished, flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode));
+        let file = made.map_err(|error| failed(error.into()))?;
+        let written = copy(contents, File::from(file), cancel, &failed);
+        let done = written.and_then(|()| {
+            renameat(&dir, &unfinished, &dir, name).map_err(|error| failed(error.into()))
+        });
+        if done.is_err() {
+            // It has not come to be anything.
+            let _ = unlinkat(&dir, &unfinished, AtFlags::empty());
+        }
+        done
+    }
+
+    /// Opens the directory that a file belongs in, which is made if it is not there.
+    fn enter<'a>(&self, artifact: &'a Artifact) -> io::Result<(OwnedFd, &'a str)> {
+        std::fs::create_dir_all(&self.dir)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut dir = OwnedFd::from(File::open(&self.dir)?);
+        let (above, name) = artifact.path.rsplit_once('/').unwrap_or(("", &artifact.path));
+        for part in above.split('/').filter(|part| !part.is_empty()) {
+            match mkdirat(&dir, part, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            dir = openat(&dir, part, flags | OFlags::NOFOLLOW, Mode::empty())?;
+        }
+        refuse_dir(dir.as_fd(), name)?;
+        Ok((dir, name))
+    }
+}
+
+/// A directory in a file's place is not replaced.
+fn refuse_dir(dir: impl AsFd, name: &str) -> io::Result<()> {
+    match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(there) if FileType::from_raw_mode(there.st_mode) == FileType::Directory => {
+            Err(Errno::ISDIR.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn copy(
+    contents: &mut dyn Read,
+    mut file: File,
+    cancel: &CancelToken,
+    failed: &dyn Fn(io::Error) -> Error,
+) -> Result<(), Error> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        if cancel.level() > 0 {
+            return Err(Error::new(ErrorKind::Canceled, "canceled while artifacts were fetched"));
+        }
+        let read = match contents.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(failed)?,
+        };
+        file.write_all(piece.get(..read).unwrap_or_default()).map_err(failed)?;
+    }
+}
+
+fn exists(path: &Path) -> Error {
+    let message = format!("`{}` exists already, and is not replaced", path.display());
+    Error::new(ErrorKind::InvalidArg, message).with_path(path)
+}

@@ -1,0 +1,150 @@
+//! [`LogLimiter`]: how much of a log is kept, whatever a build prints.
+//!
+//! The beginning is kept, and the end of each step: those are what people look for. What lies
+//! between is counted and left out.
+
+use std::collections::VecDeque;
+
+/// How much of the end of each step is kept beyond the limit.
+const TAIL_BYTES: usize = 64 << 10;
+
+/// Passes on the first bytes of a log, and holds the last of what follows until asked.
+#[derive(Debug)]
+pub(super) struct LogLimiter {
+    limit: u64,
+    left: u64,
+    tail: VecDeque<u8>,
+    /// Bytes that are in neither head nor tail, since the last `flush`.
+    lost: u64,
+    /// Whether it was said that the limit is reached.
+    said: bool,
+    inside_line: bool,
+}
+
+impl LogLimiter {
+    pub(super) fn new(limit: u64) -> LogLimiter {
+        let tail = VecDeque::new();
+        LogLimiter { limit, left: limit, tail, lost: 0, said: false, inside_line: false }
+    }
+
+    /// Takes formatted output; what is kept at once goes to `to`. `prefix` heads a remark.
+    pub(super) fn output(&mut self, bytes: &[u8], prefix: &str, to: &mut Vec<u8>) {
+        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+        let (head, rest) = bytes.split_at(room);
+        self.pass(head, to);
+        self.hold(rest);
+        if self.lost > 0 && !self.said {
+            self.said = true;
+            let remark = format!(
+                "{prefix}the log has reached its limit of {} bytes: from here on it keeps the last \
+                 {TAIL_BYTES} bytes of each step\n",
+                self.limit
+            );
+            self.end_line(to);
+            self.pass(remark.as_bytes(), to);
+        }
+    }
+
+    /// Gives out the tail, with a remark on what is missing before it. A whole line follows.
+    pub(super) fn flush(&mut self, prefix: &str, to: &mut Vec<u8>) {
+        if self.lost > 0 {
+            // Begins with a whole line, unless that would cost most of a tail of long ones.
+            let start = self.tail.iter().take(TAIL_BYTES / 2).position(|byte| *byte == b'\n');
+            if let Some(end) = start {
+                self.tail.drain(..=end);
+                self.lost += end as u64 + 1;
+            }
+            let remark = format!("{prefix}({} bytes are left out here)\n", self.lost);
+            self.end_line(to);
+            self.pass(remark.as_bytes(), to);
+        }
+        self.lost = 0;
+        let tail = std::mem::take(&mut self.tail);
+        let (front, back) = tail.as_slices();
+        self.pass(front, to);
+        self.pass(back, to);
+    }
+
+    /// Lets a line of tinyci's own through, whatever the limit says: there are few.
+    pub(super) fn pass(&mut self, bytes: &[u8], to: &mut Vec<u8>) {
+        self.left = self.left.saturating_sub(bytes.len() as u64);
+        if let Some(last) = bytes.last() {
+            self.inside_line = *last != b'\n';
+        }
+        to.extend_from_slice(bytes);
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        let surplus = (self.tail.len() + bytes.len()).saturating_sub(TAIL_BYTES);
+        self.lost += surplus as u64;
+        let old = surplus.min(self.tail.len());
+        self.tail.drain(..old);
+        self.tail.extend(&bytes[surplus - old..]);
+    }
+
+    fn end_line(&mut self, to: &mut Vec<u8>) {
+        if self.inside_line {
+            to.push(b'\n');
+        }
+        self.inside_line = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(limit: u64, pieces: &[&[u8]]) -> Vec<u8> {
+        let (mut bound, mut to) = (LogLimiter::new(limit), Vec::new());
+        for piece in pieces {
+            bound.output(piece, "> ", &mut to);
+        }
+        bound.flush("> ", &mut to);
+        to
+    }
+
+    #[test]
+    fn what_fits_passes_unchanged_cut_anywhere() {
+        let text: Vec<u8> = (0..=255).cycle().take(TAIL_BYTES + 100).collect();
+        for limit in [100, 101, 1 << 20] {
+            for size in [1, 7, 4096, text.len()] {
+                let pieces: Vec<&[u8]> = text.chunks(size).collect();
+                assert!(run(limit, &pieces) == text, "limit {limit}, pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn head_and_tail_are_kept_and_the_gap_is_counted() {
+        let lines: String = (0..100_000).map(|number| format!("line {number}\n")).collect();
+        let text = String::from_utf8(run(1000, &[lines.as_bytes()])).unwrap_or_default();
+        assert!(text.starts_with(&lines[..1000]), "the head");
+        assert!(text.ends_with("line 99998\nline 99999\n"), "the tail");
+        assert!(text.len() < 1000 + TAIL_BYTES + 300, "{}", text.len());
+        let gap = text.lines().find(|line| line.contains("left out")).unwrap_or_default();
+        let lost: usize = gap[3..].split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let kept: usize =
+            text.lines().filter(|line| line.starts_with("> ")).map(|line| line.len() + 1).sum();
+        // The remark that the limit is reached begins on a line of its own.
+        assert_eq!(text.len() - kept - 1 + lost, lines.len());
+    }
+
+    #[test]
+    fn gigabytes_without_a_newline_keep_their_last_bytes() {
+        let piece = vec![b'x'; 1 << 16];
+        let (mut bound, mut to) = (LogLimiter::new(1 << 10), Vec::new());
+        for _ in 0..1000 {
+            bound.output(&piece, "> ", &mut to);
+        }
+        bound.output(b"the end", "> ", &mut to);
+        bound.flush("> ", &mut to);
+        assert!(to.ends_with(b"xthe end") && to.len() < (1 << 10) + TAIL_BYTES + 300);
+        bound.output(b"\nmore\n", "> ", &mut to);
+        bound.flush("> ", &mut to);
+        assert!(to.ends_with(b"xthe end\nmore\n"), "a short step after it is kept whole");
+        bound.output(&piece, "> ", &mut to);
+        bound.output(b"\n", "> ", &mut to);
+        bound.flush("> ", &mut to);
+        assert!(to.ends_with(b"xxx\n"), "one long line is not given up for its own end");
+    }
+}

@@ -1,0 +1,127 @@
+//! Secrets in a folder: one file each, whose name is the secret's and whose bytes are its value.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use crate::model::error::{Error, ErrorKind};
+
+/// The most bytes that a secret may have.
+const SIZE_MAX: u64 = 64 << 10;
+
+/// A folder of secrets, outside of the repository.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretDir {
+    path: PathBuf,
+}
+
+impl SecretDir {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The bytes of a secret; none if the folder has none of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where folder or file cannot be read, or can be by others than their
+    /// owner: that has to be put right by whoever runs the machine, and is no fault of a commit's.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(path) = self.find(name)? else { return Ok(None) };
+        fs::read(&path).map(Some).map_err(|source| Error::io("read", &path, source))
+    }
+
+    /// The file of a secret; none if the folder has none of this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) fn find(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+            let message = format!("`{name}` cannot be the name of a secret: it is a file's");
+            return Err(Error::new(ErrorKind::InvalidArg, message));
+        }
+        let folder = stat(&self.path)?.ok_or_else(|| {
+            let message = format!("there is no folder `{}` of secrets", self.path.display());
+            Error::new(ErrorKind::Io, message).with_path(&self.path)
+        })?;
+        private(&self.path, &folder, folder.is_dir(), "0700")?;
+        let path = self.path.join(name);
+        let Some(file) = stat(&path)? else { return Ok(None) };
+        private(&path, &file, file.is_file(), "0600")?;
+        if file.len() > SIZE_MAX {
+            let message = format!("`{}` is larger than a secret may be", path.display());
+            return Err(Error::new(ErrorKind::Io, message).with_path(path));
+        }
+        Ok(Some(path))
+    }
+}
+
+/// What stands at a path, links not followed.
+fn stat(path: &Path) -> Result<Option<fs::Metadata>, Error> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::io("read", path, source)),
+    }
+}
+
+/// Refuses what others can read or write, and what is not of the expected kind.
+fn private(path: &Path, found: &fs::Metadata, of_kind: bool, mode: &str) -> Result<(), Error> {
+    let fault = |why: String| {
+        let message = format!("`{}` {why}", path.display());
+        Err(Error::new(ErrorKind::Io, message).with_path(path))
+    };
+    if !of_kind {
+        return fault("is not the regular file or folder that secrets are kept in".to_owned());
+    }
+    let others = found.mode() & 0o077;
+    if others != 0 {
+        let found = found.mode() & 0o777;
+        return fault(format!(
+            "holds secrets and can be reached by others (mode {found:04o}): `chmod {mode}` it"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn set(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn only_private_files_in_private_folders_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets");
+        let secrets = SecretDir::new(path.clone());
+        assert!(secrets.read("A").unwrap_err().message().contains("no folder"));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("A"), b"raw\xff\n").unwrap();
+        set(&path, 0o700);
+        set(&path.join("A"), 0o600);
+        assert_eq!(secrets.read("A").unwrap().unwrap(), b"raw\xff\n");
+        assert_eq!(secrets.read("B").unwrap(), None);
+        for bad in ["", ".", "..", "../x", "a/b"] {
+            assert_eq!(secrets.read(bad).unwrap_err().kind(), ErrorKind::InvalidArg, "{bad}");
+        }
+        set(&path.join("A"), 0o640);
+        let error = secrets.read("A").unwrap_err();
+        assert!(error.message().contains("chmod 0600"), "{error}");
+        set(&path.join("A"), 0o600);
+        set(&path, 0o755);
+        assert!(secrets.read("A").unwrap_err().message().contains("chmod 0700"));
+        set(&path, 0o700);
+        std::os::unix::fs::symlink("A", path.join("L")).unwrap();
+        assert!(secrets.read("L").is_err());
+    }
+}
