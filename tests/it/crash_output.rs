@@ -139,7 +139,7 @@ fn a_fork_bomb_ends_with_its_time() {
     repo.git(&["config", "tinyci.timeout", "2s"]);
     repo.git(&["config", "tinyci.grace", "1s"]);
     let said = run(&repo, &["run", "--all"]).with_code(1);
-    assert!(said.out.contains("time limit"), "{}", said.out);
+    assert!(said.out.contains("timed out"), "{}", said.out);
     assert_eq!(repo.verdict(&id).as_deref(), Some("failure"));
     let strays = with_command(&mark);
     assert!(strays.is_empty(), "{} live on", strays.len());
