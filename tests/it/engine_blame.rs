@@ -233,7 +233,8 @@ mod scripts {
             let stage = Stage::new();
             stage.write(
                 ".tinyci.rhai",
-                "fn build() { parallel([1, 2], |n| if n == 2 { ask() } else { fail(\"one\") }); }\n",
+                // `fail` would keep the other task from asking, if it came first.
+                "fn build() { parallel([1, 2], |n| if n == 2 { ask() } else { throw \"one\" }); }\n",
             );
             stage.commit_more("script");
             let engine = answering(stage.builder(), ending).open().unwrap();
