@@ -69,6 +69,7 @@ fn standard_input_is_a_file_too() {
 }
 
 /// What `tinyci check -` says of a text that an editor holds.
+#[cfg(feature = "rhai")]
 fn checked(dir: &std::path::Path, args: &[&str], text: &str) -> Said {
     let mut child = tinyci(dir)
         .args(["check", "-"])

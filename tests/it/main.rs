@@ -135,7 +135,7 @@ mod script_api;
 mod script_convert;
 #[cfg(feature = "rhai")]
 mod script_examples;
-#[cfg(feature = "rhai")]
+#[cfg(all(feature = "cli", feature = "rhai"))]
 mod script_failures;
 #[cfg(feature = "rhai")]
 mod script_host;
@@ -143,7 +143,7 @@ mod script_host;
 mod script_outcome;
 #[cfg(feature = "rhai")]
 mod script_plan;
-#[cfg(feature = "rhai")]
+#[cfg(all(feature = "cli", feature = "rhai"))]
 mod script_records;
 #[cfg(feature = "rhai")]
 mod script_run;
