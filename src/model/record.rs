@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     artifact::{Artifact, ArtifactTotal},
-    commit::{CommitId, Text, TreeId},
+    commit::{Commit, CommitId, Text, TreeId},
     deployment::{DeployOutcome, Deployment},
     failure::first_line,
     function::Value,
@@ -138,6 +138,33 @@ impl LeftOutBy {
 }
 
 impl Record {
+    /// The record of a commit of which nothing is known yet but whose job begins at this time.
+    pub(crate) fn begun(run: String, commit: &Commit, started: SystemTime) -> Self {
+        Self {
+            run,
+            commit: commit.id,
+            tree: commit.tree,
+            branch: commit.branch.clone(),
+            tags: Vec::new(),
+            trigger: None,
+            outcome: Outcome::NoVerdict,
+            reason: None,
+            intervention: None,
+            started,
+            finished: started,
+            duration: Duration::ZERO,
+            host: String::new(),
+            config: None,
+            steps: Vec::new(),
+            left_out: Vec::new(),
+            asked_for_ref: false,
+            remembered: BTreeMap::new(),
+            artifacts: Vec::new(),
+            artifact_total: None,
+            counts: true,
+        }
+    }
+
     /// Whether this run is green, and that is the commit's verdict.
     pub fn passed(&self) -> bool {
         self.counts && self.outcome.passed()

@@ -22,6 +22,7 @@ use super::{
     parse_cost::{LOOKUPS_MAX, Lookups, TOO_MANY},
     registry::{self, DEPLOY_KEYS, WHEN_KEYS},
     source::Source,
+    unknown,
 };
 use crate::{
     model::{
@@ -48,6 +49,8 @@ pub(crate) struct Script {
     pub(super) modules: Arc<BTreeMap<String, Unit>>,
     /// What it wrote itself, once something asks.
     literals: Arc<OnceLock<Literals>>,
+    /// The same script as plans run it, once one does.
+    in_plans: Arc<OnceLock<Script>>,
     phases: BTreeMap<&'static str, PhaseFunction>,
     /// `const TIMEOUT`, for each phase.
     pub(crate) timeout: Duration,
@@ -132,6 +135,7 @@ impl Script {
             main,
             modules,
             literals: Arc::default(),
+            in_plans: Arc::default(),
             phases: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
@@ -156,14 +160,19 @@ impl Script {
 
     /// The same script, noting where it goes when it runs.
     pub(crate) fn watched(&self, hits: &Arc<Hits>) -> Self {
-        Self { hits: Some(hits.clone()), ..self.clone() }
+        Self { hits: Some(hits.clone()), in_plans: Arc::default(), ..self.clone() }
     }
 
     /// The same script with other syntax trees.
     pub(super) fn with_units(&self, change: &dyn Fn(&Unit) -> Unit) -> Self {
         let modules = self.modules.iter().map(|(path, unit)| (path.clone(), change(unit)));
         let modules = Arc::new(modules.collect());
-        Self { main: change(&self.main), modules, ..self.clone() }
+        Self { main: change(&self.main), modules, in_plans: Arc::default(), ..self.clone() }
+    }
+
+    /// The same script as plans run it, which is made once for all its phases and commits.
+    pub(super) fn in_plans(&self) -> &Self {
+        self.in_plans.get_or_init(|| unknown::watched(self))
     }
 
     /// The literals of all its files.

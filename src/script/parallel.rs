@@ -165,22 +165,22 @@ struct TaskClock<'d> {
 
 impl<'d> TaskClock<'d> {
     fn new(dry: Option<&'d dyn DryStage>) -> Self {
-        let begun = dry.map_or(Duration::ZERO, |dry| dry.waited());
+        let begun = dry.map_or(Duration::ZERO, |dry| dry.clock().waited());
         Self { dry, begun, longest: Mutex::new(begun) }
     }
 
     fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         let Some(dry) = self.dry else { return work() };
-        dry.set_waited(self.begun);
+        dry.clock().set_waited(self.begun);
         let done = work();
         let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
-        *longest = dry.waited().max(*longest);
+        *longest = dry.clock().waited().max(*longest);
         done
     }
 
     fn end(&self) {
         if let Some(dry) = self.dry {
-            dry.set_waited(*self.longest.lock().unwrap_or_else(PoisonError::into_inner));
+            dry.clock().set_waited(*self.longest.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }

@@ -12,7 +12,6 @@ use super::{
     load::Script,
     report,
     session::{Frame, Session, Stop, Thrown},
-    unknown,
 };
 use crate::{
     model::{
@@ -59,8 +58,8 @@ pub(crate) struct PhaseEnd {
 /// does, this returns.
 pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
     let is_plan = call.host.dry().is_some_and(|dry| dry.is_plan());
-    let watched = is_plan.then(|| unknown::watched(call.script));
-    let call = PhaseCall { script: watched.as_ref().unwrap_or(call.script), ..call };
+    let script = if is_plan { call.script.in_plans() } else { call.script };
+    let call = PhaseCall { script, ..call };
     let script = Some(call.script.clone());
     let session = Session::new(
         call.host.clone(),

@@ -258,13 +258,13 @@ impl Session {
 
     /// What time it is, or would be where nothing waits.
     pub(super) fn now(&self) -> Instant {
-        self.host.dry().map_or_else(Instant::now, |dry| dry.now())
+        self.host.dry().map_or_else(Instant::now, |dry| dry.clock().now())
     }
 
     /// Waits, unless the phase is stopped meanwhile.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Thrown> {
         if let Some(dry) = self.host.dry() {
-            dry.set_waited(dry.waited().saturating_add(time));
+            dry.clock().wait(time);
             return self.check();
         }
         let begun = Instant::now();

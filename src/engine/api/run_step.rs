@@ -1,7 +1,6 @@
 //! [`Engine::run_step`]: steps of one commit by hand, for debugging. Nothing is recorded.
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -247,30 +246,12 @@ impl ByHand<'_> {
     }
 
     fn record(&self) -> Record {
-        let commit = self.commit();
-        let now = SystemTime::now();
         Record {
-            run: self.run.to_owned(),
-            commit: commit.id,
-            tree: commit.tree,
-            branch: commit.branch.clone(),
-            tags: Vec::new(),
             trigger: Some(self.job.reason.name().to_owned()),
             outcome: Outcome::Success,
-            reason: None,
-            intervention: None,
-            started: now,
-            finished: now,
-            duration: std::time::Duration::ZERO,
             host: host_name(),
-            config: None,
-            steps: Vec::new(),
-            left_out: Vec::new(),
-            asked_for_ref: false,
-            remembered: BTreeMap::new(),
-            artifacts: Vec::new(),
-            artifact_total: None,
             counts: false,
+            ..Record::begun(self.run.to_owned(), self.commit(), SystemTime::now())
         }
     }
 

@@ -1,7 +1,6 @@
 //! One attempt at one commit: its config, its export, its steps, its record and its word.
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -82,33 +81,15 @@ pub(in crate::engine) fn attempt(
     job: &Job,
 ) -> Attempt {
     let run = run_id();
-    let host = host_name();
     let cancel = books.active.begin(&run);
     let site = &site.stopped_by(&cancel);
     books.lock.announce(job.commit.id, &run);
     let clock = Instant::now();
     let mut record = Record {
-        run: run.clone(),
-        commit: job.commit.id,
-        tree: job.commit.tree,
-        branch: job.commit.branch.clone(),
-        tags: Vec::new(),
         trigger: Some(job.reason.name().to_owned()),
-        outcome: Outcome::NoVerdict,
-        reason: None,
-        intervention: None,
-        started: SystemTime::now(),
-        finished: SystemTime::now(),
-        duration: clock.elapsed(),
-        host,
-        config: None,
-        steps: Vec::new(),
-        left_out: Vec::new(),
-        asked_for_ref: false,
-        remembered: BTreeMap::new(),
-        artifacts: Vec::new(),
-        artifact_total: None,
+        host: host_name(),
         counts: job.reason != Reason::Rebuild,
+        ..Record::begun(run.clone(), &job.commit, SystemTime::now())
     };
     let mut voice = JobReporter::new(site.events, site.logs, &job.commit, &run);
     if let Some(skipped) = skipped_by_somebody(repo, job) {

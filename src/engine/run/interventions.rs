@@ -6,7 +6,6 @@
 //! that run says of itself, and by the records.
 
 use std::{
-    collections::BTreeMap,
     thread,
     time::{Duration, Instant},
 };
@@ -265,29 +264,13 @@ pub(in crate::engine) fn write_skip(
     if repo.verdict(commit.id)?.is_some_and(|note| note.verdict != Some(Verdict::Skipped)) {
         return Ok(None);
     }
-    let now = clock::now_ms();
     let record = Record {
-        run: run_id(),
-        commit: commit.id,
-        tree: commit.tree,
-        branch: commit.branch.clone(),
-        tags: Vec::new(),
-        trigger: None,
         outcome: Outcome::Skipped,
         reason: Some(intervention.phrase()),
         intervention: Some(intervention.clone()),
-        started: now,
-        finished: now,
-        duration: Duration::ZERO,
         host: host_name(),
-        config: None,
-        steps: Vec::new(),
         left_out: left_out(shared, repo, commit, intervention.kind),
-        asked_for_ref: false,
-        remembered: BTreeMap::new(),
-        artifacts: Vec::new(),
-        artifact_total: None,
-        counts: true,
+        ..Record::begun(run_id(), commit, clock::now_ms())
     };
     repo.append_record(&record)?;
     match repo.write_verdict(commit.id, Verdict::Skipped, Replace::Nothing)? {

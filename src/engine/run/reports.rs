@@ -1,11 +1,6 @@
 //! What is kept of earlier runs, asked for by range, outcome and number; and their logs.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashSet},
-    ops::ControlFlow,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{cmp::Reverse, collections::HashSet, ops::ControlFlow, time::UNIX_EPOCH};
 
 use crate::engine::context::shared::Shared;
 use crate::{
@@ -279,29 +274,7 @@ fn as_unfinished(mut record: Record) -> Record {
 
 /// A word without a record, as the ancestor left them: what can be said of it.
 fn without_record(commit: &Commit, outcome: Outcome, reason: Option<String>) -> Record {
-    Record {
-        run: String::new(),
-        commit: commit.id,
-        tree: commit.tree,
-        tags: Vec::new(),
-        trigger: None,
-        left_out: Vec::new(),
-        asked_for_ref: false,
-        branch: commit.branch.clone(),
-        outcome,
-        reason,
-        intervention: None,
-        started: UNIX_EPOCH,
-        finished: UNIX_EPOCH,
-        duration: Duration::ZERO,
-        host: String::new(),
-        config: None,
-        steps: Vec::new(),
-        remembered: BTreeMap::new(),
-        artifacts: Vec::new(),
-        artifact_total: None,
-        counts: true,
-    }
+    Record { outcome, reason, ..Record::begun(String::new(), commit, UNIX_EPOCH) }
 }
 
 /// Gives out lines of a log.

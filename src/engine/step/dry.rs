@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::io::Errno;
@@ -374,16 +374,8 @@ impl DryStage for DryEffects {
         }
     }
 
-    fn now(&self) -> Instant {
-        self.clock.now()
-    }
-
-    fn waited(&self) -> Duration {
-        self.clock.waited()
-    }
-
-    fn set_waited(&self, waited: Duration) {
-        self.clock.set_waited(waited);
+    fn clock(&self) -> &DryClock {
+        &self.clock
     }
 }
 

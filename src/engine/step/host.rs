@@ -487,7 +487,7 @@ impl StepHost {
     /// Waits before another attempt, no longer than anybody wants it.
     fn wait(&self, time: Duration, command: &StepCommand) {
         if let Some(dry) = self.effects.dry() {
-            return dry.set_waited(dry.waited().saturating_add(time));
+            return dry.clock().wait(time);
         }
         let begun = Instant::now();
         let is_over = || command.is_over.load(Ordering::SeqCst) || self.stopped(command).is_some();

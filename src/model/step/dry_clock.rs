@@ -31,6 +31,13 @@ impl DryClock {
         *self.lock()
     }
 
+    /// Lets time pass.
+    pub(crate) fn wait(&self, time: Duration) {
+        let mut waited = self.lock();
+        *waited = waited.saturating_add(time);
+    }
+
+    /// Sets how much time has passed: tasks wait at once.
     pub(crate) fn set_waited(&self, waited: Duration) {
         *self.lock() = waited;
     }

@@ -4,13 +4,10 @@
 //! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
 //! as a plan, or as a test says.
 
-use std::{
-    ffi::OsStr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsStr, sync::Arc, time::Instant};
 
 use super::command::{CommandEnd, OutputUse, StepCommand};
+use super::dry_clock::DryClock;
 use crate::model::{
     artifact::Artifact,
     cancel::CancelView,
@@ -234,14 +231,8 @@ pub(crate) trait DryStage: Send + Sync {
     /// type is not known either.
     fn look_at_error(&self, _is_of_types: bool) {}
 
-    /// What time it would be.
-    fn now(&self) -> Instant;
-
-    /// How much time would have been waited.
-    fn waited(&self) -> Duration;
-
-    /// Sets that: tasks wait at once.
-    fn set_waited(&self, waited: Duration);
+    /// What time it would be, and how much would have been waited.
+    fn clock(&self) -> &DryClock;
 }
 
 /// What acts outside of tinyci. Whatever is asked here was checked before.
@@ -301,7 +292,7 @@ pub(crate) trait Effects: Send + Sync {
 
     /// What time it is, or would be.
     fn now(&self) -> Instant {
-        self.dry().map_or_else(Instant::now, DryStage::now)
+        self.dry().map_or_else(Instant::now, |dry| dry.clock().now())
     }
 }
 

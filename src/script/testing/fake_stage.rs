@@ -3,7 +3,6 @@
 use std::{
     ffi::OsStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
@@ -144,16 +143,8 @@ impl DryStage for FakeStage {
         self.tester.is_late()
     }
 
-    fn now(&self) -> Instant {
-        self.clock.now()
-    }
-
-    fn waited(&self) -> Duration {
-        self.clock.waited()
-    }
-
-    fn set_waited(&self, waited: Duration) {
-        self.clock.set_waited(waited);
+    fn clock(&self) -> &DryClock {
+        &self.clock
     }
 }
 
