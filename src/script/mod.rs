@@ -1,106 +1,62 @@
-//! Scripts: the only module that knows rhai. No type of rhai leaves it.
+//! Scripts: the only module that names rhai. No type of rhai leaves it.
 //!
-//! | file | holds |
+//! Each directory imports those above it in this table, and none below.
+//!
+//! | directory | contents |
 //! |---|---|
-//! | `source` | bytes to text |
-//! | `imports` | what a script imports |
-//! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
-//! | `last` | a script that is not parsed twice |
-//! | `constants` | those whose names are nearly right |
-//! | `registry` | all that a script finds beside the language, as tables |
-//! | `types` | what values can be |
-//! | `functions` | an engine that has them |
-//! | `call` | the arguments of a call |
-//! | `lists` | callbacks whose errors pass |
-//! | `append` | lists that grow in little time |
-//! | `context` | `ctx` |
-//! | `commands` | `sh` and its like |
-//! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
-//! | `with` | `with` |
-//! | `parallel` | `parallel` and `matrix` |
-//! | `files` | the files of the commit |
-//! | `errors` | what `catch` gets |
-//! | `secret` | secrets, as a script holds them |
-//! | `literal` | values as literals |
+//! | `text` | texts of scripts, and texts that are searched |
+//! | `api` | what scripts find beside the language, as tables |
+//! | `values` | values of scripts, and errors as values |
+//! | `syntax` | parsed scripts |
+//! | `errors` | what `catch` gets, and what people read of it |
+//! | `language` | the language with its limits |
+//! | `load` | from bytes to a script |
+//! | `session` | what the functions of a running phase share |
+//! | `functions` | the functions that scripts call |
 //! | `run` | one phase |
-//! | `session` | what its functions share |
-//! | `ending` | what stops it, and what counts |
-//! | `failure` | what failed in it |
-//! | `tags` | `<%= … %>` |
-//! | `untrusted` | what others chose is not run |
-//! | `shell_quotes` | what a text is within the quotes of a shell |
-//! | `literals` | what the script wrote itself |
-//! | `needles` | many texts looked for at once |
-//! | `message`, `report`, `excerpt` | errors |
-//! | `check` | what is wrong, before anything runs |
-//! | `definitions` | the reference |
-//! | `testing` | files of tests beside a script |
-//! | `coverage` | where scripts went |
-//! | `limits`, `parse_cost`, `nesting` | what all of it may cost |
-//! | `entry` | the call of a phase as a program |
-//! | `unknown` | outputs that a plan does not know |
-//! | `texts` | `matches` and `join` |
-//! | `steps` | how many steps a phase may take |
+//! | `testing` | tests of a pipeline |
+//! | `check` | what is wrong, found before anything runs |
+//! | `definitions` | the reference of the script API |
 //!
 //! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
 //! a [`Host`](crate::model::step::Host), both given by the caller.
 
-mod append;
-mod call;
+mod api;
 mod check;
-mod commands;
-mod constants;
-mod context;
-mod control;
-mod coverage;
 mod definitions;
-mod ending;
-mod entry;
 mod errors;
-mod excerpt;
-mod failure;
-mod files;
 mod functions;
-mod imports;
-mod last;
-mod limits;
-mod lists;
-mod literal;
-mod literals;
+mod language;
 mod load;
-mod message;
-mod needles;
-mod nesting;
-mod parallel;
-pub(in crate::script) mod parse_cost;
-mod registry;
-mod report;
 mod run;
-mod secret;
 mod session;
-mod shell_quotes;
-mod source;
-mod steps;
-mod tags;
+mod syntax;
 mod testing;
-mod texts;
-mod types;
-mod unknown;
-mod untrusted;
-mod with;
+mod text;
+mod values;
 
 pub(crate) use self::{
-    check::{check, check_tests},
-    coverage::Hits,
-    definitions::Definitions,
-    functions::refuse_clashes,
-    imports::{Tree, TreeFile},
-    last::LastScript,
-    limits::probe,
-    load::Script,
-    run::{PhaseCall, PhaseEnd, run},
-    tags::{ExpressionValidator, interpolate_template},
-    testing::{StepRunner, Suite, TestEnd, TestJob, TestSteps},
+    check::{
+        check_script::{check, check_tests},
+        expression::ExpressionValidator,
+    },
+    definitions::reference::Definitions,
+    functions::host::refuse_clashes,
+    language::engine::probe,
+    load::last::LastScript,
+    run::{
+        phase::{PhaseCall, PhaseEnd, run},
+        template::interpolate_template,
+    },
+    syntax::{
+        hits::Hits,
+        imports::{Tree, TreeFile},
+        script::Script,
+    },
+    testing::{
+        suite::Suite,
+        tester::{StepRunner, TestEnd, TestJob, TestSteps},
+    },
 };
 
 #[cfg(test)]

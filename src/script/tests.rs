@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use super::*;
+use super::{session::shared::Session, *};
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -213,7 +213,7 @@ fn nested_branches_share_the_threads_of_their_phase() {
     let end = phase(text, "build", "main", host.clone());
     assert_eq!(end.outcome, Outcome::Success, "{:?}", end.error.map(|error| error.report()));
     assert_eq!(host.commands.lock().unwrap().len(), 12 * 12 * 12);
-    let session = session::Session::new(host, None, Facts::default(), Vars::new(), None);
+    let session = Session::new(host, None, Facts::default(), Vars::new(), None);
     let taken = [12, 40, 5].map(|wanted| session.acquire_threads(wanted, 32));
     assert_eq!(taken, [12, 20, 0]);
     session.release_threads(20);

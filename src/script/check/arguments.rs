@@ -15,13 +15,13 @@ use crate::{
     model::pipeline::stays_below,
     rules::glob::ArtifactPattern,
     script::{
-        call::{COUNT_MAX, TASKS_MAX},
-        commands::no_exit_code,
-        literal::literal,
-        load::Script,
-        registry::{self, ScriptOption},
-        testing,
-        types::Type,
+        api::{
+            registry,
+            types::{COUNT_MAX, ScriptOption, TASKS_MAX, Type},
+        },
+        functions::commands::no_exit_code,
+        syntax::{literal::literal, script::Script},
+        testing::suite,
     },
     util::{duration::parse_duration, suggestion::did_you_mean},
 };
@@ -78,7 +78,7 @@ impl Judge<'_, '_, '_> {
         let takes_commit = method == "run" || registry::phase_names().any(|it| it == method);
         let [Expr::Map(map, _)] = given else { return };
         for (key, value) in map.0.iter().filter(|_| takes_commit) {
-            if let Some(fault) = testing::commit_fault(&key.name, literal(value)) {
+            if let Some(fault) = suite::commit_fault(&key.name, literal(value)) {
                 self.findings.add(key.pos, fault);
             }
         }

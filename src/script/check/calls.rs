@@ -5,9 +5,12 @@ use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 use super::{
     findings::Findings,
     names::{ModuleValue, Names, Takes},
-    walk::{Body, closure_made, variable},
+    walk::Body,
 };
-use crate::util::suggestion::did_you_mean;
+use crate::{
+    script::syntax::nodes::{closure_made, variable},
+    util::suggestion::did_you_mean,
+};
 
 pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {

@@ -6,9 +6,16 @@ use super::{
     findings::Findings,
     members::root,
     names::Names,
-    walk::{Body, File, closure_made, is_closure, variable},
+    walk::{Body, File},
 };
-use crate::script::{imports::place, load::Script, registry, testing::RESULT};
+use crate::script::{
+    api::{registry, tester::RESULT},
+    syntax::{
+        nodes::{closure_made, is_closure, variable},
+        script::Script,
+        unit::place,
+    },
+};
 
 /// Facts of a commit that are free text: in a shell's text they are nearly always refused.
 const FREE_TEXTS: [&str; 3] = ["subject", "message", "author"];

@@ -2,20 +2,17 @@
 
 use rhai::{ASTNode, Expr, Position, Stmt};
 
-use super::{
-    findings::Findings,
-    names::Names,
-    walk::{Body, variable},
-};
+use super::{findings::Findings, names::Names, walk::Body};
 use crate::{
     rules::glob::{GlobFault, Names as GlobNames, PathGlobs, names_fault},
-    script::{imports::Unit, literal::literal},
+    script::syntax::{literal::literal, nodes::variable, unit::Unit},
 };
 
 /// What is wrong with a list of globs, for one kind of them.
 type Judge = fn(&[String]) -> Option<GlobFault>;
 
 const OF_PATHS: Judge = |globs| PathGlobs::new(globs).err();
+
 const OF_TAGS: Judge = |globs| names_fault(GlobNames::Tags, globs);
 
 /// Judges what `ctx.changed`, `ctx.newest_tag` and `matches` are given.

@@ -5,10 +5,13 @@ use rhai::{ASTNode, Expr, Stmt};
 use super::{
     findings::Findings,
     values::{fits, plain_kind},
-    walk::{Body, variable},
+    walk::Body,
 };
 use crate::{
-    script::{registry::PROPERTIES, types::Type},
+    script::{
+        api::{registry::PROPERTIES, types::Type},
+        syntax::nodes::variable,
+    },
     util::suggestion::did_you_mean,
 };
 

@@ -1,36 +1,41 @@
 //! What is wrong with a script, found without running it.
 //!
-//! The language tells of an unknown function, a misspelled option or a wrong number of arguments
-//! only where it meets them, which may be hours into a run, or never before the day of a release.
-//! So all of the syntax tree is looked at here, closures and `${…}` included, in modules too.
+//! The language reports an unknown function, a misspelled option or a wrong number of arguments
+//! only when it reaches them, which may be hours into a run. So the check looks at the whole syntax
+//! tree, including closures and `${…}`, in modules too.
 //!
-//! `findings` (the whole look, and what it found), `refs` (what reads the branch or tags), `names` (what can be called), `walk` (every node of a function), and the modules of judgments:
-//! `unknown` (variables and modules), `calls` (functions and how many arguments they take),
-//! `arguments` (what those are, with `values`), `members` (`ctx`), `globs` (whether they can match),
-//! `texts` (tags in commands), `common_mistakes` (what the language takes without a word and means otherwise
-//! than people do), `refs` (where the branch and the tags are read), `placement` (where `skip` and `approve`
-//! cannot stand), `tries` (values that `try` loses).
+//! | file | contents |
+//! |---|---|
+//! | `check_script` | the whole check of a script or of its tests |
+//! | `expression` | the check of expressions in placeholders |
+//! | `findings` | what was found in one file |
+//! | `walk` | a file as functions, and every node of each |
+//! | `names` | what a script can call |
+//! | `values` | what an expression gives |
+//! | `unknown` | variables and modules that do not exist |
+//! | `calls` | functions, and how many arguments they take |
+//! | `arguments` | the arguments of a call |
+//! | `members` | the properties of `ctx` |
+//! | `globs` | globs that can never match |
+//! | `texts` | placeholders in commands |
+//! | `common_mistakes` | valid code that means something other than people expect |
+//! | `refs` | where the branch and the tags are read |
+//! | `placement` | where `skip` and `approve` are not allowed |
+//! | `tries` | values that `try` loses |
 
-mod arguments;
-mod calls;
-pub(in crate::script::check) mod common_mistakes;
-mod findings;
-mod globs;
-mod members;
-mod names;
-mod placement;
-mod refs;
-mod texts;
-mod tries;
-mod unknown;
-mod values;
-mod walk;
-
-pub(super) use self::{
-    members::context_holds,
-    values::{is_never_text, never_text},
-    walk::{each_node, is_closure},
-};
-
-pub(super) use self::findings::expression_fault;
-pub(crate) use self::findings::{check, check_tests};
+pub(in crate::script) mod arguments;
+pub(in crate::script) mod calls;
+pub(in crate::script) mod check_script;
+pub(in crate::script) mod common_mistakes;
+pub(in crate::script) mod expression;
+pub(in crate::script) mod findings;
+pub(in crate::script) mod globs;
+pub(in crate::script) mod members;
+pub(in crate::script) mod names;
+pub(in crate::script) mod placement;
+pub(in crate::script) mod refs;
+pub(in crate::script) mod texts;
+pub(in crate::script) mod tries;
+pub(in crate::script) mod unknown;
+pub(in crate::script) mod values;
+pub(in crate::script) mod walk;

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{ASTFlags, ASTNode, Expr, FnAccess, FuncInfo, Stmt};
 
-use super::{
-    findings::Findings,
-    walk::{self, File},
-};
+use super::{findings::Findings, walk::File};
 use crate::{
     model::function::{Effect, HostFunction},
     script::{
-        imports::{Unit, module_path},
-        limits,
-        load::declared_at,
-        registry, testing,
+        api::registry,
+        language::engine,
+        syntax::{
+            imports::module_path,
+            nodes,
+            unit::{Unit, declared_at},
+        },
+        testing::suite,
     },
     util::suggestion::did_you_mean,
 };
@@ -91,7 +92,7 @@ impl<'a> Names<'a> {
     /// Why a function that pipelines have cannot be called here.
     pub(super) fn refusal(&self, name: &str) -> Option<String> {
         let refused = self.tests && registry::function(name).is_some();
-        refused.then(|| testing::refusal(name)).flatten()
+        refused.then(|| suite::refusal(name)).flatten()
     }
 
     fn file(&self, unit: &Unit) -> Option<&FileNames> {
@@ -136,7 +137,7 @@ impl<'a> Names<'a> {
             counts.extend(common.iter().filter_map(|count| count.checked_sub(1)));
         }
         if self.tests {
-            counts.extend(testing::method_counts(name));
+            counts.extend(suite::method_counts(name));
         }
         (!counts.is_empty()).then_some(Takes::Counts(counts))
     }
@@ -237,7 +238,7 @@ impl<'a> Names<'a> {
         let api = registry::FUNCTIONS.iter().map(|function| function.name);
         let host = self.host.iter().map(|function| &*function.name);
         let language = self.language.keys().map(String::as_str);
-        let tests: &[&str] = if self.tests { &testing::method_names() } else { &[] };
+        let tests: &[&str] = if self.tests { &suite::method_names() } else { &[] };
         did_you_mean(name, own.chain(api).chain(host).chain(language).chain(tests.iter().copied()))
     }
 
@@ -336,12 +337,12 @@ impl FileNames {
     /// The names of the functions that other files can call.
     fn lent(&self) -> impl Iterator<Item = &str> {
         let lent = self.functions.iter().filter(|(_, function)| !function.public_counts.is_empty());
-        lent.map(|(name, _)| name.as_str()).filter(|name| !walk::is_closure(name))
+        lent.map(|(name, _)| name.as_str()).filter(|name| !nodes::is_closure(name))
     }
 
     /// The names of the functions that people wrote.
     fn written(&self) -> impl Iterator<Item = &str> {
-        self.functions.keys().map(String::as_str).filter(|name| !walk::is_closure(name))
+        self.functions.keys().map(String::as_str).filter(|name| !nodes::is_closure(name))
     }
 }
 
@@ -353,7 +354,7 @@ fn language() -> (BTreeMap<String, BTreeSet<usize>>, BTreeSet<String>) {
     };
     let mut counts: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     let (mut silent, mut telling) = (BTreeSet::new(), BTreeSet::new());
-    for (name, count, returns) in limits::engine().collect_fn_metadata(None, describe, true) {
+    for (name, count, returns) in engine::engine().collect_fn_metadata(None, describe, true) {
         if !name.starts_with(|it: char| it.is_alphabetic()) || name.contains('$') {
             continue;
         }
@@ -402,7 +403,7 @@ pub(super) fn misspelled_phases(file: &File<'_>, findings: &mut Findings<'_>) {
     for function in file.unit.ast.iter_fn_def() {
         let name = &*function.name;
         let is_phase = registry::phase_names().any(|phase| phase == name);
-        if is_phase || walk::is_closure(name) || called.contains(name) {
+        if is_phase || nodes::is_closure(name) || called.contains(name) {
             continue;
         }
         let hint = near_phase(name);

@@ -11,9 +11,9 @@ use super::{
     findings::Findings,
     names::Names,
     values::pointer,
-    walk::{Body, File, closure_made},
+    walk::{Body, File},
 };
-use crate::script::registry;
+use crate::script::{api::registry, syntax::nodes::closure_made};
 
 /// Functions that call what they are given on the spot, once or more.
 const AT_ONCE: [&str; 4] = ["group", "retry", "timeout", "with"];

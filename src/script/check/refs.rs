@@ -4,11 +4,14 @@ use rhai::{ASTNode, Expr, Position, Stmt};
 
 use super::{
     findings::Findings,
-    walk::{Body, File, variable},
+    walk::{Body, File},
 };
 use crate::{
     rules::interpolate::names_tag,
-    script::{load::Script, tags::names_ref},
+    script::{
+        functions::placeholders::names_ref,
+        syntax::{nodes::variable, script::Script},
+    },
 };
 
 /// What of the context depends on the ref.

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::{
+    expression::ExpressionValidator,
     findings::Findings,
     names,
     walk::{Body, File},
@@ -19,7 +20,7 @@ use crate::{
         interpolate::{Vars, faults_of},
         shell_text::{self, UNKNOWN},
     },
-    script::{literals::placeholder_at, tags::ExpressionValidator},
+    script::syntax::literals::placeholder_at,
 };
 
 /// Judges tags. An engine is made for them only where there are any.

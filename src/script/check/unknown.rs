@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rhai::{ASTNode, Expr, Position, Stmt};
 
 use super::{findings::Findings, names::Names, walk::Body};
-use crate::script::message;
+use crate::script::errors::parse_message;
 
 /// Looks at a file that was read without the rule that every name is defined.
 pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
@@ -45,8 +45,8 @@ fn variable(body: &Body<'_>, name: &str, at: Position) -> Option<String> {
         return None;
     }
     Some(match begins.first() {
-        Some(_) => message::function_below(name),
-        None => message::undefined_variable(name, body.variable_names()),
+        Some(_) => parse_message::function_below(name),
+        None => parse_message::undefined_variable(name, body.variable_names()),
     })
 }
 
@@ -56,6 +56,7 @@ fn unknown_module(
     module: &str,
     at: Position,
 ) -> (String, Position, Option<String>) {
-    let message = (!names.has_module(body.unit, module)).then(|| message::unknown_module(module));
+    let message =
+        (!names.has_module(body.unit, module)).then(|| parse_message::unknown_module(module));
     (format!("{module}::"), at, message)
 }

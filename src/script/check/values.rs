@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, fmt};
 
 use rhai::{Expr, FnCallExpr};
 
-use super::walk::{Body, File, closure_made, variable};
-use crate::script::{registry, types::Type};
+use super::walk::{Body, File};
+use crate::script::{
+    api::{registry, types::Type},
+    syntax::nodes::{closure_made, variable},
+};
 
 /// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

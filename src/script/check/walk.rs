@@ -5,9 +5,15 @@ use std::{
     rc::Rc,
 };
 
-use rhai::{AST, ASTNode, Expr, Module, ScriptFuncDef, Shared, Stmt};
+use rhai::{AST, ASTNode, Module, ScriptFuncDef, Shared, Stmt};
 
-use crate::script::{imports::Unit, registry};
+use crate::script::{
+    api::registry,
+    syntax::{
+        nodes::{closure_made, each_node, is_closure, variable},
+        unit::Unit,
+    },
+};
 
 /// The statements of one function, of one closure, or of a file's top.
 pub(super) struct Body<'a> {
@@ -192,24 +198,6 @@ fn alone(function: &Shared<ScriptFuncDef>) -> AST {
     AST::new([], module)
 }
 
-/// Closures are functions under names that nobody can write.
-pub(in crate::script) fn is_closure(name: &str) -> bool {
-    name.contains('$')
-}
-
-/// Shows every node, those behind `break` included, which the language's walk leaves out.
-pub(in crate::script) fn each_node(ast: &AST, see: &mut dyn FnMut(&[ASTNode<'_>])) {
-    ast.walk(&mut |path: &[ASTNode<'_>]| descend(path, see));
-}
-
-fn descend(path: &[ASTNode<'_>], see: &mut dyn FnMut(&[ASTNode<'_>])) -> bool {
-    see(path);
-    if let Some(ASTNode::Stmt(Stmt::BreakLoop(Some(value), ..))) = path.last() {
-        value.walk(&mut path.to_vec(), &mut |path: &[ASTNode<'_>]| descend(path, see));
-    }
-    true
-}
-
 /// Where a closure is made.
 struct Closure {
     /// The function around it.
@@ -235,35 +223,6 @@ fn closures(unit: &Unit) -> BTreeMap<String, Closure> {
         gather(&function.name, &alone(function));
     }
     closures
-}
-
-/// The name of the closure that an expression makes, and the names of what it captures.
-pub(super) fn closure_made(expression: &Expr) -> Option<(String, Vec<String>)> {
-    match expression {
-        Expr::DynamicConstant(value, _) => {
-            let pointer = value.read_lock::<rhai::FnPtr>()?;
-            is_closure(pointer.fn_name()).then(|| (pointer.fn_name().to_owned(), Vec::new()))
-        }
-        Expr::FnCall(call, _) if &*call.name == "curry" => {
-            let (first, captured) = call.args.split_first()?;
-            let (name, _) = closure_made(first)?;
-            Some((name, captured.iter().filter_map(variable).map(str::to_owned).collect()))
-        }
-        // What makes captured variables shared, and then the closure.
-        Expr::Stmt(block) => match block.statements() {
-            [Stmt::Share(_), Stmt::Expr(made)] => closure_made(made),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The name of a plain variable.
-pub(super) fn variable(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Variable(variable, ..) if variable.2.is_empty() => Some(&variable.1),
-        _ => None,
-    }
 }
 
 /// The variables that a function sets once, to a closure.

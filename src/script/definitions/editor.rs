@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, fmt::Write};
 use super::{language, reference::Definitions};
 use crate::{
     model::function::HostFunction,
-    script::{
+    script::api::{
         registry::{CONSTANTS, FUNCTIONS, OBJECTS, PROPERTIES, Param, Property},
-        testing::{METHODS, RESULT},
+        tester::{METHODS, RESULT},
         types::{Type, object_name},
     },
 };
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_line_is_one_that_the_language_server_reads() {
-        let host = super::super::reference::tests::host();
+        let host = crate::script::definitions::reference::tests::host();
         let file = Definitions::new(&host).to_rhai();
         for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with("//")) {
             match line.split(' ').next().unwrap() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Engine, FuncInfo};
 
-use crate::script::{registry, types::Type};
+use crate::script::api::{registry, types::Type};
 
 /// A function of the language, with all that it takes under one number of parameters.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ mod tests {
             assert!(function.doc.ends_with('.'), "{function:?}");
             assert!(!function.doc.contains('\n'), "{function:?}");
         }
-        let names = crate::script::limits::engine().collect_fn_metadata(
+        let names = crate::script::language::engine::engine().collect_fn_metadata(
             None,
             |info| {
                 let first = info.metadata.params_info.first()?.to_string();

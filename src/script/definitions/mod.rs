@@ -1,16 +1,14 @@
 //! The reference of the script API, written from the tables that scripts run by and from what the
 //! language's engine says of itself: as a page, as JSON, and as a file of definitions for editors.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `reference` | all that scripts can use, as data |
 //! | `language` | what the language itself has |
 //! | `page` | the chapter of the guide |
 //! | `editor` | definitions for editors |
 
-mod editor;
-mod language;
-mod page;
-mod reference;
-
-pub(crate) use self::reference::Definitions;
+pub(in crate::script) mod editor;
+pub(in crate::script) mod language;
+pub(in crate::script) mod page;
+pub(in crate::script) mod reference;

@@ -1,16 +1,19 @@
 //! [`Definitions`]: the reference of what scripts can use, as data.
 
-use super::language;
-use crate::model::function::HostFunction;
-use crate::script::{
-    registry::{
-        COMMAND_OPTIONS, CONSTANTS, Constant, FUNCTIONS, Function, OBJECTS, PROPERTIES, Param,
-        Property, RETRY_OPTIONS, ScriptOption, WITH_OPTIONS, phase_names,
-    },
-    testing::{COMMIT_KEYS, METHODS, RESULT, RESULT_KEYS},
-    types::{Type, one_of},
-};
 use serde::Serialize;
+
+use super::language;
+use crate::{
+    model::function::HostFunction,
+    script::api::{
+        registry::{
+            COMMAND_OPTIONS, CONSTANTS, Constant, FUNCTIONS, Function, OBJECTS, PROPERTIES, Param,
+            Property, RETRY_OPTIONS, WITH_OPTIONS, phase_names,
+        },
+        tester::{COMMIT_KEYS, METHODS, RESULT, RESULT_KEYS},
+        types::{ScriptOption, Type, one_of},
+    },
+};
 
 /// Everything that a script can use, the embedding program's functions included.
 #[derive(Debug, Serialize)]

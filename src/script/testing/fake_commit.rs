@@ -12,10 +12,10 @@ use crate::{
         step::{ChangedPath, Changes, Facts, FailureFacts},
     },
     rules::glob::path_of_text,
-    script::{
-        call::kind,
-        literal::value_of,
-        session::{Thrown, throw},
+    script::values::{
+        conversion::value_of,
+        kind::kind,
+        thrown::{Thrown, throw},
     },
     util::suggestion::{did_you_mean, did_you_mean_or_list},
 };
@@ -51,7 +51,9 @@ pub(super) const KEYS: [&str; 25] = [
 
 /// The commit of a test that names none.
 const SHA: &str = "1234567890abcdef1234567890abcdef12345678";
+
 const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
 const PARENT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A made-up commit.

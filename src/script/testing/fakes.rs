@@ -6,9 +6,9 @@ use super::expectation::Place;
 use crate::{
     model::{function::Value, outcome::Exit},
     rules::glob,
-    script::{
-        call::kind,
-        session::{Thrown, throw},
+    script::values::{
+        kind::kind,
+        thrown::{Thrown, throw},
     },
     util::suggestion::did_you_mean_or_list,
 };

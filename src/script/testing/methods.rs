@@ -14,11 +14,12 @@ use super::{
 use crate::{
     rules::glob,
     script::{
-        call::kind,
-        commands::placed,
-        literal::value_of,
-        registry,
-        session::{Thrown, throw},
+        api::registry,
+        values::{
+            conversion::value_of,
+            kind::kind,
+            thrown::{Thrown, placed, throw},
+        },
     },
     util::suggestion::did_you_mean_or_list,
 };
@@ -248,5 +249,26 @@ fn ordinal(number: usize) -> String {
         2 => "second".to_owned(),
         3 => "third".to_owned(),
         more => format!("{more}th"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::{
+        api::tester,
+        testing::{fake_commit, fakes, result},
+    };
+
+    #[test]
+    fn the_tables_say_what_tests_can_use() {
+        let methods: Vec<_> =
+            METHODS.iter().map(|(name, counts, _)| (*name, counts.clone())).collect();
+        assert_eq!(tester::METHODS.map(|it| (it.name, it.counts())).to_vec(), methods);
+        assert_eq!(tester::COMMIT_KEYS.map(|it| it.name), fake_commit::KEYS);
+        assert_eq!(tester::RESULT_KEYS.map(|it| it.name), fakes::KEYS);
+        let of_result = tester::RESULT.map(|it| it.path.split(['.', '(']).nth(1));
+        let known = result::PROPERTIES.iter().chain(&result::METHODS).copied();
+        assert_eq!(of_result.into_iter().flatten().collect::<Vec<_>>(), known.collect::<Vec<_>>());
     }
 }

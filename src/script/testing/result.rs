@@ -7,9 +7,9 @@ use rhai::{Array, Dynamic, Engine, Map};
 use crate::{
     model::{forecast::Act, function::Value},
     rules::glob,
-    script::{
-        literal::dynamic_of,
-        session::{Thrown, throw},
+    script::values::{
+        conversion::dynamic_of,
+        thrown::{Thrown, throw},
     },
     util::suggestion::did_you_mean,
 };

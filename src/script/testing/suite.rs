@@ -1,29 +1,43 @@
 //! [`Suite`]: a file of tests.
 
-use super::tester::StepRunner;
-use super::{expectation, methods, result};
-use super::{fake_commit::FakeCommit, tester::Tester};
-use crate::model::{
-    answer::panic_text,
-    error::{Error, Position},
-    function::{HostFunction, Value},
-    test_report::TestResult,
-};
-use crate::script::{
-    excerpt,
-    imports::{Modules, Tree},
-    limits,
-    literal::dynamic_of,
-    load::{Script, Unknown, declared_at},
-    registry, report,
-    session::{Thrown, throw},
-    texts,
-};
-use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
+};
+
+use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
+
+use super::{
+    explain,
+    fake_commit::FakeCommit,
+    methods, result,
+    tester::{StepRunner, Tester},
+};
+use crate::{
+    model::{
+        answer::panic_text,
+        error::{Error, Position},
+        function::{HostFunction, Value},
+        test_report::TestResult,
+    },
+    script::{
+        api::registry,
+        errors::{message, report},
+        functions::texts,
+        language::engine,
+        load::loading::Unknown,
+        syntax::{
+            imports::{Modules, Tree},
+            script::Script,
+            unit::declared_at,
+        },
+        text::excerpt,
+        values::{
+            conversion::dynamic_of,
+            thrown::{Thrown, throw},
+        },
+    },
 };
 
 /// What the name of a test begins with.
@@ -123,14 +137,14 @@ impl Suite {
         });
         let ended = called.and_then(|_| stage.expect_nothing_left(name));
         ended.map_err(|thrown| {
-            let say = |error: &EvalAltResult| expectation::explain(error, &self.script, &stage);
+            let say = |error: &EvalAltResult| explain::explain(error, &self.script, &stage);
             report::located(&thrown, &self.script, (name, begin), say)
         })
     }
 
     /// An engine that has `t`, and none of the functions that act.
     pub(super) fn engine(&self, stage: &Tester) -> Engine {
-        let mut engine = limits::engine();
+        let mut engine = engine::engine();
         methods::register(&mut engine);
         result::register(&mut engine);
         texts::register(&mut engine);
@@ -174,7 +188,7 @@ pub(in crate::script) fn commit_fault(key: &str, value: Option<Value>) -> Option
     let value = value.map(dynamic_of).unwrap_or_default();
     let commit = Dynamic::from_map([(key.into(), value)].into_iter().collect());
     let fault = FakeCommit::of(Some(&commit)).err()?;
-    Some(report::message(&fault, None))
+    Some(message::message(&fault, None))
 }
 
 /// The methods that tests find on `t` and on results.

@@ -28,9 +28,9 @@ use crate::{
         step::{Effects, Facts, Lookups, Reporter, StepResult},
     },
     script::{
-        load::Script,
-        registry,
-        session::{Thrown, throw},
+        api::registry,
+        syntax::script::Script,
+        values::thrown::{Thrown, throw},
     },
     util::suggestion::did_you_mean,
 };

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::script::text::source::Source;
 
 const EXAMPLES: [&str; 5] = [
     DEPLOY,
@@ -150,7 +151,7 @@ impl Tree for Module {
 fn stands_in_its_file(error: &Error, text: &str) {
     let Some(position) = error.position() else { return };
     let in_module = error.path().is_some_and(|path| path.ends_with("go.rhai"));
-    let file = source::Source::new(if in_module { MODULE } else { text }.as_bytes(), "x").unwrap();
+    let file = Source::new(if in_module { MODULE } else { text }.as_bytes(), "x").unwrap();
     let lines: Vec<&str> = file.text.split('\n').collect();
     let line = lines.get(position.line - 1);
     let columns = line.map_or(0, |line| line.chars().count()) + 1;

@@ -1,0 +1,110 @@
+//! The check of the expressions in placeholders, before there is anything to evaluate them for.
+
+use rhai::{AST, ASTNode, Engine, Expr, Scope, Stmt};
+
+use super::{calls, findings::Findings, globs, members, names::Names, values, walk::File};
+use crate::{
+    model::function::{Effect, HostFunction},
+    rules::interpolate::{OF_DEPLOY, Vars},
+    script::{
+        api::registry,
+        functions::placeholders::{not_one, of_deploy, parse},
+        load::loading::parser,
+        syntax::unit::Unit,
+        text::source::Source,
+    },
+};
+
+/// Finds what is wrong with the expressions in tags before there is anything to evaluate them for.
+pub(crate) struct ExpressionValidator<'a> {
+    parser: Engine,
+    functions: &'a [HostFunction],
+}
+
+impl<'a> ExpressionValidator<'a> {
+    /// `functions` are those of the embedding program, which expressions may call.
+    pub(crate) fn new(functions: &'a [HostFunction]) -> Self {
+        Self { parser: parser(functions), functions }
+    }
+
+    /// `names` are the plain names that tags can take beside `ctx`.
+    pub(crate) fn check(&self, expression: &str, names: &Vars) -> Result<(), String> {
+        let mut scope = Scope::new();
+        for name in names.names().chain(["ctx"]) {
+            scope.push_constant(name, ());
+        }
+        let ast = parse(&self.parser, &scope, expression)?;
+        if names.get(OF_DEPLOY).is_none() && is_property(&ast, OF_DEPLOY) {
+            return Err(not_one(expression, &of_deploy(expression)));
+        }
+        let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
+        let acts = acting_call(&ast, self.functions);
+        let never = never_text(&ast).map(|kind| format!("it gives {kind}, and no text or number"));
+        let fault = || expression_fault(&Unit { source, ast }, self.functions);
+        match acts.or_else(fault).or(never) {
+            Some(fault) => Err(not_one(expression, &fault)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether an expression asks the context for this and for nothing else.
+fn is_property(ast: &AST, property: &str) -> bool {
+    let [Stmt::Expr(expression)] = ast.statements() else { return false };
+    let Expr::Dot(parts, ..) = &**expression else { return false };
+    let of_context = matches!(&parts.lhs, Expr::Variable(name, ..) if name.1 == "ctx");
+    of_context && matches!(&parts.rhs, Expr::Property(name, _) if name.2 == property)
+}
+
+/// What an expression always gives where that cannot be put into a text.
+fn never_text(ast: &AST) -> Option<&'static str> {
+    let [Stmt::Expr(expression)] = ast.statements() else { return None };
+    if let Some(holds) = members::context_holds(expression) {
+        return values::is_never_text(holds);
+    }
+    values::never_text(expression)
+}
+
+/// The first call, as far as it is written out, of a function that does more than look things up.
+fn acting_call(ast: &AST, functions: &[HostFunction]) -> Option<String> {
+    let effect = |name: &str| {
+        let lent = functions.iter().find(|function| function.name == name);
+        let ours = registry::function(name).map(|function| function.effect);
+        ours.or_else(|| lent.map(|function| function.effect))
+    };
+    let mut found = None;
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        let call = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) => call,
+            Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
+            _ => return true,
+        };
+        let module = call.namespace.path.first().map(|module| format!("{}::", module.name));
+        let name = format!("{}{}", module.unwrap_or_default(), call.name);
+        if effect(&name).is_some_and(|effect| effect != Effect::Pure) {
+            found = Some(format!("`{name}` acts, and a tag only looks things up"));
+        }
+        found.is_none()
+    });
+    found
+}
+
+/// What is wrong first with an expression that sees the context and no script, as one in a tag.
+pub(in crate::script) fn expression_fault(
+    unit: &Unit,
+    functions: &[HostFunction],
+) -> Option<String> {
+    let mut file = File::new(unit, false);
+    for top in file.bodies.iter_mut().filter(|body| body.function.is_none()) {
+        top.contexts.insert("ctx".to_owned());
+    }
+    let files = [file];
+    let names = Names::new(&files, functions);
+    let mut findings = Findings::new(unit);
+    for body in files.iter().flat_map(|file| &file.bodies) {
+        calls::judge(body, &names, &mut findings);
+        members::judge(body, &mut findings);
+        globs::judge(body, &names, &mut findings);
+    }
+    findings.found.into_iter().next().map(|(_, _, message, _)| message)
+}

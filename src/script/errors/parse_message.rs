@@ -1,0 +1,103 @@
+//! The language's errors in words for people who write pipelines and do not know its insides.
+
+use rhai::{LexError, ParseErrorType};
+
+use crate::{script::api::registry, util::suggestion::did_you_mean};
+
+/// What is wrong with a script that cannot be parsed. `word` is what stands at the place.
+pub(in crate::script) fn parse_message(error: &ParseErrorType, word: &str) -> String {
+    match error {
+        ParseErrorType::VariableExpected
+        | ParseErrorType::FnMissingName
+        | ParseErrorType::PropertyExpected
+            if !word.is_empty() =>
+        {
+            reserved(word)
+        }
+        ParseErrorType::BadInput(LexError::MalformedChar(text)) => format!(
+            "`'{text}'` is not one letter; texts stand in double quotes, or in back-quotes where \
+             `${{…}}` is to be filled in"
+        ),
+        ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => {
+            reserved(word)
+        }
+        ParseErrorType::BadInput(LexError::UnexpectedInput(word)) if word == "try" => {
+            "`try` gives no value: declare the variable before it and assign to it inside"
+                .to_owned()
+        }
+        ParseErrorType::BadInput(error) => plain(&error.to_string()),
+        ParseErrorType::Reserved(word) => reserved(word),
+        ParseErrorType::VariableUndefined(name) => undefined_variable(name, []),
+        ParseErrorType::ModuleUndefined(name) => unknown_module(name),
+        ParseErrorType::FnDuplicatedDefinition(name, parameters) => {
+            format!("the function `{name}` with {parameters} parameters stands here twice")
+        }
+        ParseErrorType::ExprTooDeep => {
+            "this expression is nested too deeply; put parts of it into variables or functions"
+                .to_owned()
+        }
+        other => plain(&other.to_string()),
+    }
+}
+
+/// A word that the language keeps for itself.
+pub(in crate::script) fn reserved(word: &str) -> String {
+    let hint = match word {
+        "export" => "; the folder of the export is `ctx.export_dir`",
+        "eval" => "; scripts cannot run texts as scripts",
+        word if !word.starts_with(char::is_alphabetic) => {
+            return format!("`{word}` has no meaning in the language");
+        }
+        _ => "; choose another name, or put a map's key in quotes",
+    };
+    format!("the word `{word}` is reserved by the language{hint}")
+}
+
+/// A module that is neither imported nor the embedding program's.
+pub(in crate::script) fn unknown_module(name: &str) -> String {
+    format!("there is no module `{name}` here; `import \"path\" as {name};` brings one in")
+}
+
+/// A function that is used as a value before the parser has seen it.
+pub(in crate::script) fn function_below(name: &str) -> String {
+    format!(
+        "`{name}` is a function that stands further down, and no value yet: write `Fn(\"{name}\")`"
+    )
+}
+
+/// A variable that is nowhere. Functions do not see what stands outside of them.
+pub(in crate::script) fn undefined_variable<'a>(
+    name: &str,
+    near: impl IntoIterator<Item = &'a str>,
+) -> String {
+    if name == "ctx" {
+        return "there is no variable `ctx` here; a function sees only its parameters: give it \
+                `ctx` as one"
+            .to_owned();
+    }
+    if registry::function(name).is_some() {
+        return format!("`{name}` is a function: call it with `(…)`");
+    }
+    let constant =
+        name.chars().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == '_');
+    let hint = match did_you_mean(name, near) {
+        hint if !hint.is_empty() => hint,
+        _ if constant => format!(
+            "; a function sees no constant of the file by its name alone: write `global::{name}`"
+        ),
+        _ => "; a function sees only its parameters and its own variables".to_owned(),
+    };
+    format!("there is no variable `{name}` here{hint}")
+}
+
+/// The language's own words, as a sentence of ours: without its capital and the types it lists.
+pub(in crate::script) fn plain(text: &str) -> String {
+    let text = text.replace("&str | ImmutableString | String", "text");
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if !letters.as_str().starts_with(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text,
+    }
+}

@@ -1,0 +1,17 @@
+//! The place where an error arose.
+
+use rhai::{NativeCallContext, Position};
+
+/// Where an error arose, in which file: it stays there, however often it is thrown again.
+#[derive(Clone, Debug, Default)]
+pub(in crate::script) struct Place {
+    pub(in crate::script) file: String,
+    pub(in crate::script) position: Position,
+}
+
+impl Place {
+    pub(in crate::script) fn of(context: &NativeCallContext<'_>) -> Self {
+        let file = context.call_source().unwrap_or_default().to_owned();
+        Self { file, position: context.call_position() }
+    }
+}

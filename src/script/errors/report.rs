@@ -1,0 +1,143 @@
+//! An error of a running script, as a person wants it: what, where, and by which calls.
+
+use rhai::{EvalAltResult, Position as RhaiPosition};
+
+use super::{
+    command_error::command_error,
+    failure::Failure,
+    message, script_error,
+    trace::{Trace, known},
+};
+use crate::{
+    model::{
+        error::{Error, ErrorKind, Position},
+        outcome::Exit,
+        step::Host,
+    },
+    script::{
+        syntax::{nodes::is_closure, script::Script},
+        text::excerpt::excerpt,
+        values::thrown::Thrown,
+    },
+};
+
+/// A failure as an error of ours, with the lines that show it. `whereabouts` names phase and commit.
+pub(in crate::script) fn error(
+    message: String,
+    trace: &Trace,
+    script: &Script,
+    phase: &str,
+    whereabouts: &str,
+    host: &dyn Host,
+) -> Error {
+    let begin = script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position);
+    let mask = |text: &str| host.masked(text);
+    shown(message, trace, script, begin, &format!(", {whereabouts}"), Vec::new(), &mask)
+}
+
+/// The same of an error in any function of a script, with the place where it begins. `say` gives the
+/// sentence, and notes that stand before the calls.
+pub(in crate::script) fn located(
+    thrown: &Thrown,
+    script: &Script,
+    (function, begin): (&str, Position),
+    say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
+) -> Error {
+    let (trace, innermost) = trace(thrown, &script.main.source.name, function, Some(script));
+    let (message, notes) = say(innermost);
+    shown(message, &trace, script, begin, "", notes, &str::to_owned)
+}
+
+/// `mask` takes secrets out of the line that is shown.
+fn shown(
+    message: String,
+    trace: &Trace,
+    script: &Script,
+    begin: Position,
+    whereabouts: &str,
+    mut notes: Vec<String>,
+    mask: &dyn Fn(&str) -> String,
+) -> Error {
+    let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());
+    let Some(source) = script.source(&trace.file) else { return report };
+    // Where nothing is known the function is all there is.
+    let position = trace.position.unwrap_or(begin);
+    let whereabouts = match &trace.again {
+        // In which function it arose nobody knows any more.
+        Some(_) => format!(" in {}", whereabouts.trim_start_matches(", ")),
+        None => format!(" in {}{whereabouts}", trace.function),
+    };
+    notes.extend(trace.again.iter().map(|again| format!("thrown again at {again}")));
+    notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
+    let lines = excerpt(source, position, &whereabouts, &notes, mask);
+    report.with_position(position).with_excerpt(lines)
+}
+
+/// Where an error is, and the error itself. The engine pairs the file of the function called with
+/// the place of the call: a frame's place belongs to the file of the frame around it.
+pub(in crate::script) fn trace<'e>(
+    thrown: &'e EvalAltResult,
+    file: &str,
+    function: &str,
+    script: Option<&Script>,
+) -> (Trace, &'e EvalAltResult) {
+    let mut trace = Trace::at(file, function, RhaiPosition::NONE, script);
+    let mut innermost = thrown;
+    loop {
+        let (name, file, inner, position) = match innermost {
+            EvalAltResult::ErrorInFunctionCall(name, file, inner, position) => {
+                (function_name(name), file.as_str(), inner, *position)
+            }
+            EvalAltResult::ErrorInModule(file, inner, position) => {
+                ("the top of the module".to_owned(), file.as_str(), inner, *position)
+            }
+            _ => break,
+        };
+        if let Some(position) = known(&trace.file, position, script) {
+            let call = format!("{}:{position} in {}", trace.file, trace.function);
+            trace.calls.insert(0, call);
+        }
+        if !file.is_empty() {
+            trace.file = file.to_owned();
+        }
+        trace.function = name;
+        innermost = inner;
+    }
+    trace.position = known(&trace.file, innermost.position(), script);
+    trace.go_to_origin(innermost, script);
+    (trace, innermost)
+}
+
+fn function_name(name: &str) -> String {
+    if is_closure(name) { "closure".to_owned() } else { name.to_owned() }
+}
+
+impl Trace {
+    /// An error that was thrown again is where it arose.
+    fn go_to_origin(&mut self, error: &EvalAltResult, script: Option<&Script>) {
+        let EvalAltResult::ErrorRuntime(value, _) = error else { return };
+        let Some(origin) = script_error::origin(value) else { return };
+        let file = if origin.file.is_empty() { self.file.clone() } else { origin.file };
+        let position = known(&file, origin.position, script);
+        if position.is_some() && (position != self.position || file != self.file) {
+            self.again = Some(format!("{self} in {}", self.function));
+            (self.file, self.position) = (file, position);
+        }
+    }
+}
+
+impl Failure {
+    /// What an error failed with that no function of ours made. `file` and `function` are those in
+    /// which the calls began that led to it.
+    pub(in crate::script) fn of(
+        error: &EvalAltResult,
+        (file, function): (&str, &str),
+        script: Option<&Script>,
+    ) -> Self {
+        let command = command_error(error).map(|command| command.failed);
+        let is_timeout = command.as_ref().is_some_and(|command| command.exit == Exit::TimedOut);
+        let (trace, innermost) = trace(error, file, function, script);
+        let message = message::message(innermost, script);
+        Self { trace: Some(trace), command, is_timeout, ..Self::new(message) }
+    }
+}

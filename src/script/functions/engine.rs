@@ -1,0 +1,182 @@
+//! From the table of functions to an engine that has them, with those of the embedding program.
+
+use std::{any::TypeId, sync::Arc};
+
+use rhai::{Dynamic, Engine, NativeCallContext};
+
+use super::{
+    call::Call,
+    commands::{self, q},
+    context, control, files,
+    host::register_host_functions,
+    parallel,
+    requests::{artifact, discard_export, env, recall, remember, secret, warn},
+    texts, unknown, with,
+};
+use crate::{
+    model::function::HostFunction,
+    script::{
+        api::registry,
+        errors::{
+            failure::{self, Failure},
+            message,
+            place::Place,
+            script_error,
+        },
+        language::engine,
+        session::{phase_steps, secrets, shared::Session},
+        syntax::{coverage, imports::Modules},
+        values::thrown::{Thrown, throw},
+    },
+};
+
+/// With how many arguments a call of what ends the phase is still told from one of an unknown
+/// function.
+const ARGUMENTS_MAX: usize = 4;
+
+type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
+
+/// What a function of the table does. `print` and `debug` are events of the engine and not here.
+fn implementation(name: &str) -> Option<Implementation> {
+    Some(match name {
+        "sh" => commands::sh,
+        "try_sh" => commands::try_sh,
+        "capture" => commands::capture,
+        "retry" => control::retry,
+        "timeout" => control::timeout,
+        "group" => control::group,
+        "with" => with::with,
+        "defer" => control::defer,
+        "parallel" => parallel::parallel,
+        "matrix" => parallel::matrix,
+        "skip" => control::skip,
+        "fail" => control::fail,
+        "exit" => control::exit,
+        "approve" => control::approve,
+        "sleep" => control::sleep,
+        "secret" => secret,
+        "env" => env,
+        "q" => q,
+        "matches" => texts::matches,
+        "join" => texts::join,
+        "exists" => files::exists,
+        "read" => files::read,
+        "remember" => remember,
+        "recall" => recall,
+        "artifact" => artifact,
+        "warn" => warn,
+        "discard_export" => discard_export,
+        _ => return None,
+    })
+}
+
+/// An engine for one phase, with everything that a script can call.
+pub(in crate::script) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+    let mut engine = equipped(session, functions);
+    phase_steps::watch(&mut engine, session);
+    if session.is_plan() {
+        // The engine behind it only calls what was asked for here: its steps are counted here.
+        unknown::watch(&mut engine, equipped(session, functions), session, functions);
+    }
+    engine
+}
+
+fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+    let mut engine = engine::engine();
+    events(&mut engine, session);
+    secrets::register(&mut engine, session);
+    context::register(&mut engine);
+    commands::register(&mut engine);
+    failure::register(&mut engine);
+    for function in registry::FUNCTIONS {
+        let Some(run) = implementation(function.name) else { continue };
+        let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
+        let mut signatures: Vec<Vec<TypeId>> = function.counts().map(any).collect();
+        if function.name == "sleep" {
+            // The language's own, which hears no deadline, would win where its types match.
+            signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
+        }
+        if function.ends_phase() {
+            // Whatever it is called with, it is ours to refuse.
+            signatures = (0..=ARGUMENTS_MAX).map(any).collect();
+        }
+        for types in signatures {
+            let session = session.clone();
+            engine.register_raw_fn(function.name, types, move |context, arguments| {
+                call(function, run, &session, context, arguments)
+            });
+        }
+    }
+    register_host_functions(&mut engine, session, functions);
+    if let Some(script) = &session.script {
+        engine.set_module_resolver(Modules::new(script.modules.clone()));
+        if let Some(hits) = &script.hits {
+            coverage::watch(&mut engine, hits);
+        }
+    }
+    engine
+}
+
+pub(in crate::script) fn call(
+    function: &'static registry::Function,
+    run: Implementation,
+    session: &Arc<Session>,
+    context: NativeCallContext<'_>,
+    arguments: &mut [&mut Dynamic],
+) -> Result<Dynamic, Thrown> {
+    session.check()?;
+    let arguments: Vec<Dynamic> = arguments.iter().map(|it| it.flatten_clone()).collect();
+    let at = Place::of(&context);
+    let call = Call { name: function.name, context, session };
+    match checked(function, &call, &arguments).and_then(|()| run(&call, &arguments)) {
+        // Caught, it would be as if it had never been called.
+        Err(error) if function.ends_phase() && !session.is_final(&error) => {
+            let failure = Failure::new(message::message(&error, session.script.as_ref()));
+            Err(session.fail_at(&call.context, failure))
+        }
+        ended => ended.map_err(|error| script_error::placed(error, at)),
+    }
+}
+
+/// Refuses a call that the table does not allow.
+fn checked(
+    function: &registry::Function,
+    call: &Call<'_>,
+    arguments: &[Dynamic],
+) -> Result<(), Thrown> {
+    call.session.check_effect(function.name, function.effect)?;
+    if !function.counts().contains(&arguments.len()) {
+        return Err(throw(message::wrong_count(function, arguments.len())));
+    }
+    call.session.look_at_arguments(function.name, arguments)?;
+    function.params.iter().zip(arguments).try_for_each(|(param, it)| call.fits(param, it))
+}
+
+/// `print` and `debug` write to the build's output, a library leaves stdout alone.
+fn events(engine: &mut Engine, session: &Arc<Session>) {
+    let shown = session.clone();
+    engine.on_print(move |text| {
+        shown.host.print(shown.frame().label.as_deref(), &format!("{text}\n"));
+    });
+    let shown = session.clone();
+    engine.on_debug(move |text, source, position| {
+        let place = match (source, position.line()) {
+            (Some(source), Some(line)) => format!("{source}:{line}: "),
+            _ => String::new(),
+        };
+        shown.host.print(shown.frame().label.as_deref(), &format!("{place}{text}\n"));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_does_something() {
+        for function in registry::FUNCTIONS {
+            let event = matches!(function.name, "print" | "debug");
+            assert_eq!(implementation(function.name).is_none(), event, "{}", function.name);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The functions of the embedding program, as scripts call them.
+
+use std::{any::TypeId, collections::BTreeMap, sync::Arc};
+
+use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
+
+use crate::{
+    model::{
+        error::{Error, ErrorKind},
+        function::{Effect, HostFunction},
+    },
+    script::{
+        api::registry,
+        errors::{place::Place, script_error},
+        language::engine,
+        session::{secrets, shared::Session},
+        values::{
+            conversion::{dynamic_of, value_of},
+            thrown::{Thrown, throw},
+        },
+    },
+};
+
+pub(in crate::script) fn register_host_functions(
+    engine: &mut Engine,
+    session: &Arc<Session>,
+    functions: &[HostFunction],
+) {
+    let mut modules: BTreeMap<&str, Module> = BTreeMap::new();
+    for function in functions {
+        for arguments in function.arguments.clone() {
+            let types = vec![TypeId::of::<Dynamic>(); arguments];
+            let (session, lent) = (session.clone(), function.clone());
+            let run = move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| {
+                let at = Place::of(&context);
+                let result = call_host(&lent, &session, arguments);
+                result.map_err(|error| script_error::placed(error, at))
+            };
+            let Some((module, name)) = function.name.split_once("::") else {
+                engine.register_raw_fn(&*function.name, types, run);
+                continue;
+            };
+            let func = move |context: Option<NativeCallContext<'_>>,
+                             arguments: &mut [&mut Dynamic]| {
+                match context {
+                    Some(context) => run(context, arguments),
+                    None => Err(throw("the function was called without its context")),
+                }
+            };
+            let func = RhaiFunc::Pure {
+                func: Shared::new(func),
+                has_context: true,
+                is_pure: false,
+                is_volatile: true,
+            };
+            FuncRegistration::new(name).set_into_module_raw(
+                modules.entry(module).or_default(),
+                types,
+                func,
+            );
+        }
+    }
+    for (name, mut module) in modules {
+        module.build_index();
+        engine.register_static_module(name, module.into());
+    }
+}
+
+fn call_host(
+    function: &HostFunction,
+    session: &Session,
+    arguments: &mut [&mut Dynamic],
+) -> Result<Dynamic, Thrown> {
+    session.check()?;
+    session.check_effect(&function.name, function.effect)?;
+    let mut values = Vec::new();
+    for (index, argument) in arguments.iter().enumerate() {
+        secrets::refuse(session, argument)?;
+        if function.effect == Effect::Pure {
+            // It is really called.
+            session.look(argument)?;
+        }
+        let value = value_of(argument).ok_or_else(|| {
+            let kind = crate::script::values::kind::kind(argument);
+            throw(format!("`{}` cannot be given {kind}, its argument {}", function.name, index + 1))
+        })?;
+        values.push(value);
+    }
+    if function.effect != Effect::Pure {
+        session.act()?;
+    }
+    let value = session.host.call(function, &values, session.limits());
+    let value = value.map_err(|why| session.denied(why))?;
+    // It could not be interrupted; what it says after the limit is refused.
+    session.check()?;
+    Ok(dynamic_of(value))
+}
+
+/// Refuses functions of an embedding program that would stand in the way of ours.
+pub(crate) fn refuse_clashes(functions: &[HostFunction]) -> Result<(), Error> {
+    let clash = functions.iter().find(|function| registry::function(&function.name).is_some());
+    let reserved = functions.iter().find(|function| {
+        let words = function.name.split("::");
+        let script = words.map(|word| format!("fn {word}() {{ }} let {word} = 1;"));
+        script.into_iter().any(|script| engine::engine().compile(&script).is_err())
+    });
+    let message = match (clash, reserved) {
+        (Some(clash), _) => {
+            format!("the function `{}` is tinyci's own; choose another name", clash.name)
+        }
+        (None, Some(word)) => {
+            format!(
+                "the language reserves a word of the function name `{}`; choose another",
+                word.name
+            )
+        }
+        (None, None) => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidArg, message))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::model::function::Value;
+
+    #[test]
+    fn a_host_cannot_take_a_name_that_has_a_meaning() {
+        let function =
+            |name| HostFunction::new(name, 0..=0, Effect::Pure, "", |_| Ok(Value::Nothing));
+        for (name, fine) in
+            [("sh", false), ("go::run", false), ("match", false), ("docker::sh", true)]
+        {
+            assert_eq!(refuse_clashes(&[function(name).unwrap()]).is_ok(), fine, "{name}");
+        }
+    }
+}

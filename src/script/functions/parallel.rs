@@ -1,0 +1,273 @@
+//! `parallel` and `matrix`: tasks that really run at once, each on a thread of its own.
+//!
+//! A closure captures variables by reference, and two threads that use one captured object fail.
+//! So each task gets a copy of its function in which every captured value is a copy too.
+
+#![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
+
+use super::{
+    call::Call,
+    control::{labelled, stored},
+};
+use crate::{
+    model::step::DryStage,
+    script::{
+        api::types::TASKS_MAX,
+        errors::failure::{Failure, Failures},
+        session::{ending::Stop, shared::Frame},
+        values::{
+            kind::plain_text,
+            thrown::{Thrown, throw},
+        },
+    },
+};
+
+/// How many tasks of a phase run on threads of their own, those of tasks included. Where all
+/// are taken, tasks run one after the other.
+const THREADS_MAX: usize = 32;
+
+/// As much as a worker has: scripts recurse in tasks too.
+const STACK_BYTES: usize = 32 << 20;
+
+/// One task before it runs.
+struct Task {
+    label: String,
+    function: FnPtr,
+    arguments: Vec<Dynamic>,
+}
+
+pub(in crate::script) fn parallel(
+    call: &Call<'_>,
+    arguments: &[Dynamic],
+) -> Result<Dynamic, Thrown> {
+    let [work, function @ ..] = arguments else { return Ok(Dynamic::UNIT) };
+    match (work.read_lock::<Array>(), work.read_lock::<Map>(), function.first()) {
+        (Some(items), None, Some(function)) => {
+            let function = call.function("function", function)?;
+            let tasks = items.iter().enumerate().map(|(index, item)| Task {
+                label: plain_text(&item.flatten_clone()).unwrap_or_else(|| (index + 1).to_string()),
+                function: copied_function(&function),
+                arguments: vec![copied(item)],
+            });
+            let results = run(call, tasks.collect())?;
+            Ok(Dynamic::from_array(results))
+        }
+        (None, Some(map), None) => {
+            let task = |(name, function): (&rhai::Identifier, &Dynamic)| {
+                let function = call.function(&format!("work `{name}`"), function)?;
+                let function = copied_function(&function);
+                Ok(Task { label: name.to_string(), function, arguments: Vec::new() })
+            };
+            let tasks: Result<Vec<Task>, Thrown> = map.iter().map(task).collect();
+            let results = run(call, tasks?)?;
+            Ok(Dynamic::from_map(map.keys().cloned().zip(results).collect()))
+        }
+        _ => {
+            let message = "`parallel` takes a list and a function, `parallel(list, |item| …)`, or a \
+                           map of functions, `parallel(#{ name: || … })`";
+            Err(throw(message))
+        }
+    }
+}
+
+pub(in crate::script) fn matrix(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let [axes, function] = arguments else { return Ok(Dynamic::UNIT) };
+    let takes = "a map of lists such as `#{ db: [\"a\", \"b\"] }`";
+    let map = axes.read_lock::<Map>().ok_or_else(|| call.mistake("axes", takes, axes))?;
+    let function = call.function("function", function)?;
+    let mut combinations = vec![Map::new()];
+    for (axis, values) in map.iter() {
+        let values = values.flatten_clone();
+        let list = values.read_lock::<Array>();
+        let list =
+            list.ok_or_else(|| call.mistake(&format!("axis `{axis}`"), "a list", &values))?;
+        if combinations.len().saturating_mul(list.len()) > TASKS_MAX {
+            return Err(too_many());
+        }
+        let with = |combination: &Map, value: &Dynamic| {
+            let mut combination = combination.clone();
+            combination.insert(axis.clone(), copied(value));
+            combination
+        };
+        let next = combinations.iter().flat_map(|it| list.iter().map(move |value| with(it, value)));
+        combinations = next.collect();
+    }
+    let tasks = combinations.into_iter().map(|combination| Task {
+        label: combination_label(&combination),
+        function: copied_function(&function),
+        arguments: vec![Dynamic::from_map(combination)],
+    });
+    run(call, tasks.collect()).map(Dynamic::from_array)
+}
+
+fn combination_label(combination: &Map) -> String {
+    let words = combination.iter().map(|(axis, value)| {
+        let value = plain_text(value).unwrap_or_else(|| "…".to_owned());
+        format!("{axis}={value}")
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn too_many() -> Thrown {
+    throw(format!("there are more than the {TASKS_MAX} tasks that can be had"))
+}
+
+/// How one task ended that did not pass.
+struct Unfinished {
+    failures: Vec<Failure>,
+    /// The limit of a `timeout` around the tasks has passed.
+    is_late: bool,
+}
+
+/// Runs all tasks to their ends. All that failed in them is the error.
+fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
+    if tasks.len() > TASKS_MAX {
+        return Err(too_many());
+    }
+    let outer = call.session.frame();
+    let next = AtomicUsize::new(0);
+    let ended: Vec<Mutex<Option<Result<Dynamic, Unfinished>>>> =
+        tasks.iter().map(|_| Mutex::default()).collect();
+    let clock = TaskClock::new(call.session.host.dry());
+    let work = |context: &NativeCallContext<'_>| {
+        while let Some((index, task, place)) = next_of(&next, &tasks, &ended) {
+            let result = clock.during(|| run_task(call, context, (index, task), &outer));
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        }
+    };
+    // Where nothing is done nothing is gained by doing it at once, and one after the other what is
+    // written down is always the same.
+    let max = if call.session.host.dry().is_some() { 0 } else { THREADS_MAX };
+    let threads = call.session.acquire_threads(tasks.len(), max);
+    let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
+    thread::scope(|scope| {
+        for context in &contexts {
+            let builder = thread::Builder::new().name("tinyci task".into()).stack_size(STACK_BYTES);
+            let work = || work(&context.create_context(call.engine()));
+            if builder.spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+    });
+    call.session.release_threads(threads);
+    // What is left where no thread was free, or none could be started.
+    work(&call.context);
+    clock.end();
+    collect(call, ended)
+}
+
+/// The time of tasks that are not really done: they would wait at once, and the longest wait counts.
+struct TaskClock<'d> {
+    dry: Option<&'d dyn DryStage>,
+    begun: Duration,
+    longest: Mutex<Duration>,
+}
+
+impl<'d> TaskClock<'d> {
+    fn new(dry: Option<&'d dyn DryStage>) -> Self {
+        let begun = dry.map_or(Duration::ZERO, |dry| dry.clock().waited());
+        Self { dry, begun, longest: Mutex::new(begun) }
+    }
+
+    fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(dry) = self.dry else { return work() };
+        dry.clock().set_waited(self.begun);
+        let done = work();
+        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        *longest = dry.clock().waited().max(*longest);
+        done
+    }
+
+    fn end(&self) {
+        if let Some(dry) = self.dry {
+            dry.clock().set_waited(*self.longest.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+fn next_of<'t, T>(
+    next: &AtomicUsize,
+    tasks: &'t [Task],
+    places: &'t [T],
+) -> Option<(usize, &'t Task, &'t T)> {
+    let index = next.fetch_add(1, Ordering::SeqCst);
+    Some((index, tasks.get(index)?, places.get(index)?))
+}
+
+fn run_task(
+    call: &Call<'_>,
+    context: &NativeCallContext<'_>,
+    (index, task): (usize, &Task),
+    outer: &Frame,
+) -> Result<Dynamic, Unfinished> {
+    let order = outer.order.iter().copied().chain([u32::try_from(index).unwrap_or(u32::MAX)]);
+    let frame = Frame { in_task: true, order: order.collect(), ..labelled(outer, &task.label) };
+    let session = call.session;
+    session.within(frame.clone(), || {
+        let work = || task.function.call_raw(context, None, task.arguments.clone());
+        session.scope(call.engine(), frame, work).map_err(|error| Unfinished {
+            is_late: matches!(Stop::of(&error), Some(Stop::BlockTimedOut(_))),
+            failures: session.failures(&error),
+        })
+    })
+}
+
+/// What all tasks returned, or all that failed in them.
+fn collect(
+    call: &Call<'_>,
+    ended: Vec<Mutex<Option<Result<Dynamic, Unfinished>>>>,
+) -> Result<Array, Thrown> {
+    let (mut values, mut unfinished) = (Array::new(), Vec::new());
+    let all = ended.len();
+    for place in ended {
+        match place.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(Ok(value)) => values.push(value),
+            Some(Err(error)) => unfinished.push(error),
+            None => {}
+        }
+    }
+    if unfinished.is_empty() {
+        return Ok(values);
+    }
+    let tasks = Some((unfinished.len(), all));
+    let is_late = unfinished.iter().any(|it| it.is_late);
+    let failures = unfinished.into_iter().flat_map(|it| it.failures);
+    let failures = failures.map(|failure| Failure { tasks, ..failure }).collect();
+    let error =
+        if is_late { Stop::BlockTimedOut(failures).thrown() } else { Failures::thrown(failures) };
+    call.session.settle(Err(error), Vec::new()).map(|_| values)
+}
+
+/// A function whose captured values are its own.
+fn copied_function(function: &FnPtr) -> FnPtr {
+    let mut copy = function.clone();
+    copy.set_curry(function.iter_curry().map(copied).collect::<Vec<_>>());
+    copy
+}
+
+/// A value that shares nothing with the script that it comes from.
+fn copied(value: &Dynamic) -> Dynamic {
+    let value = value.flatten_clone();
+    if let Some(function) = value.read_lock::<FnPtr>() {
+        return Dynamic::from(copied_function(&function));
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        return Dynamic::from_array(list.iter().map(copied).collect());
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let entries = map.iter().map(|(key, value)| (key.clone(), copied(value)));
+        return Dynamic::from_map(entries.collect());
+    }
+    value
+}

@@ -1,0 +1,102 @@
+//! The refusal of a shell's text that holds, as it is, what others chose.
+
+use std::ops::Range;
+
+use crate::script::{
+    session::{
+        shared::Session,
+        untrusted::{IN_VARIABLES, Parts, SHOWN_CHARACTERS, Value},
+    },
+    text::shell_quotes::ShellQuotes,
+    values::thrown::{Thrown, throw},
+};
+
+/// Refuses a text for a shell that holds, as it is, what others chose and a shell might run. Gives
+/// back the parts that are others' words and quoted.
+pub(in crate::script) fn check(session: &Session, text: &str) -> Result<Parts, Thrown> {
+    let search = session.untrusted.search();
+    let search = search.filter(|search| search.occurrences(text).next().is_some());
+    let Some((search, script)) = search.zip(session.script.as_ref()) else {
+        return Ok(Parts::default());
+    };
+    let (cover, quoted) = (script.literals().cover(text), session.untrusted.quoted_parts(text));
+    let (mut quotes, mut data) = (ShellQuotes::new(text), Vec::new());
+    let mut guilty: Option<(&Value, Range<usize>, bool)> = None;
+    for (value, part) in search.occurrences(text) {
+        if cover.is_own(text, part.clone()) {
+            continue;
+        }
+        let word = quoted.around(&part);
+        let in_quotes = word.is_some_and(|word| !quotes.take_word_at(word));
+        if in_quotes || word.is_none() && !value.is_quoted {
+            // Of values that hold each other the largest is the one that was meant.
+            let known = guilty.filter(|(_, other, _)| other.len() >= part.len());
+            guilty = known.or(Some((value, part, in_quotes)));
+        } else {
+            data.push(part);
+        }
+    }
+    match guilty {
+        Some((value, part, true)) => Err(throw(quoted_twice(value, text, part))),
+        Some((value, part, false)) => Err(throw(refusal(value, text, part))),
+        None => Ok(Parts::new(data)),
+    }
+}
+
+fn refusal(value: &Value, text: &str, part: Range<usize>) -> String {
+    let property = value.property;
+    let (name, word) = (name(property), word(property));
+    let variable = match property {
+        _ if IN_VARIABLES.contains(&property) => {
+            format!("; every command also has it as \"$TINYCI_{}\"", property.to_uppercase())
+        }
+        _ => String::new(),
+    };
+    format!(
+        "this text holds {name} as it is, {}, and the shell would run what stands in it; pass it as \
+         an element of a list, `sh([\"program\", {word}])`, in a variable, \
+         `#{{ env: #{{ VALUE: {word} }} }}` for \"$VALUE\", or quoted, `q({word})`{variable}",
+        shown(text, part)
+    )
+}
+
+fn quoted_twice(value: &Value, text: &str, part: Range<usize>) -> String {
+    format!(
+        "this text holds {} in the quotes of `q` within other quotes, {}, and the shell would run \
+         what stands in it; what `q` gives is one word only outside of other quotes",
+        name(value.property),
+        shown(text, part)
+    )
+}
+
+/// What an error calls a value of this property.
+pub(in crate::script) fn name(property: &str) -> String {
+    match property {
+        "changes" => "a path of `ctx.changes`".to_owned(),
+        "tags" => "one of `ctx.tags`".to_owned(),
+        _ => format!("`ctx.{property}`"),
+    }
+}
+
+/// How an example in an error writes such a value.
+fn word(property: &str) -> String {
+    match property {
+        "changes" => "path".to_owned(),
+        "tags" => "tag".to_owned(),
+        _ => format!("ctx.{property}"),
+    }
+}
+
+/// A value and what stands around it. It may hold anything, and is shown without control characters.
+fn shown(text: &str, part: Range<usize>) -> String {
+    let value = &text[part.clone()];
+    let cut: String = value.chars().take(SHOWN_CHARACTERS).collect();
+    let dots = if cut.len() < value.len() { " …" } else { "" };
+    let before: Vec<char> = text[..part.start].chars().rev().take(SHOWN_CHARACTERS).collect();
+    let before: String = before.into_iter().rev().collect();
+    let after: String = text[part.end..].chars().take(SHOWN_CHARACTERS).collect();
+    if before.is_empty() && after.is_empty() {
+        return format!("{cut:?}{dots}");
+    }
+    format!("{cut:?}{dots} in {:?}", format!("{before}{cut}{dots}{after}"))
+}

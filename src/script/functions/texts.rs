@@ -1,0 +1,70 @@
+//! `matches` and `join`: functions over texts, which ask nothing and do nothing.
+
+use rhai::{Array, Dynamic, Engine, NativeCallContext};
+
+use super::{call::Call, context::globs_of};
+use crate::{
+    rules::glob::{PathGlobs, path_of_text},
+    script::{
+        session::secrets,
+        values::{
+            kind::{kind, plain_text},
+            thrown::{Thrown, throw},
+        },
+    },
+};
+
+/// Registers them for scripts that are no pipelines.
+pub(in crate::script) fn register(engine: &mut Engine) {
+    engine.register_fn("matches", |call: NativeCallContext<'_>, text: Dynamic, globs: Dynamic| {
+        matching(&call, &text, globs)
+    });
+    engine.register_fn("join", |list: Dynamic, separator: Dynamic| joined(&list, &separator));
+}
+
+/// `matches(text, globs)`
+pub(in crate::script) fn matches(
+    call: &Call<'_>,
+    arguments: &[Dynamic],
+) -> Result<Dynamic, Thrown> {
+    let [text, globs] = arguments else { return Ok(Dynamic::UNIT) };
+    arguments.iter().try_for_each(|it| secrets::refuse(call.session, it))?;
+    matching(&call.context, text, globs.clone()).map(Dynamic::from)
+}
+
+/// `join(list, separator)`
+pub(in crate::script) fn join(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
+    let [list, separator] = arguments else { return Ok(Dynamic::UNIT) };
+    arguments.iter().try_for_each(|it| secrets::refuse(call.session, it))?;
+    joined(list, separator).map(Dynamic::from)
+}
+
+fn matching(call: &NativeCallContext<'_>, text: &Dynamic, globs: Dynamic) -> Result<bool, Thrown> {
+    let text = text_of("matches", "a text as its text", text)?;
+    let globs = globs_of("matches", call, globs)?;
+    let globs = PathGlobs::new(&globs).map_err(|fault| throw(fault.message))?;
+    let (path, is_directory) = path_of_text(&text);
+    Ok(globs.matches(path.as_bytes(), is_directory))
+}
+
+fn joined(list: &Dynamic, separator: &Dynamic) -> Result<String, Thrown> {
+    let separator = text_of("join", "a text as its separator", separator)?;
+    let list = list.flatten_clone();
+    let items = list
+        .read_lock::<Array>()
+        .ok_or_else(|| throw(format!("`join` takes a list as its list, not {}", kind(&list))))?;
+    let texts: Result<Vec<String>, Thrown> = items.iter().map(item).collect();
+    Ok(texts?.join(&separator))
+}
+
+/// One of the values that are joined.
+fn item(value: &Dynamic) -> Result<String, Thrown> {
+    plain_text(&value.flatten_clone()).ok_or_else(|| {
+        throw(format!("`join` takes a list of texts and numbers, and one is {}", kind(value)))
+    })
+}
+
+fn text_of(name: &str, takes: &str, value: &Dynamic) -> Result<String, Thrown> {
+    let text = value.flatten_clone().into_string();
+    text.map_err(|_| throw(format!("`{name}` takes {takes}, not {}", kind(value))))
+}

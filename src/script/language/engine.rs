@@ -1,0 +1,169 @@
+//! The engine that scripts run in: what it may cost, and what it must not do.
+//!
+//! Every program that links rhai shares one build of it, whose features are the union of what all
+//! its users ask for. Some of those features take limits or whole parts of the language away; so
+//! each is probed before a script is trusted to the engine.
+
+#![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
+
+use std::sync::OnceLock;
+
+use rhai::{
+    Engine, Module, OptimizationLevel, Scope, Shared, Token,
+    packages::{Package, StandardPackage},
+};
+
+use super::{
+    append,
+    limits::{
+        ARRAY_ELEMENTS_MAX, CALLS_MAX, DEPTH_MAX, MAP_ENTRIES_MAX, OPERATIONS_MAX,
+        STRING_BYTES_MAX, STRINGS_INTERNED_MAX,
+    },
+    lists, nesting,
+};
+use crate::{
+    model::error::{Error, ErrorKind},
+    script::{errors::script_error, syntax::imports::MODULES_MAX},
+};
+
+/// An engine with the language's own functions and every limit set, and nothing else.
+pub(in crate::script) fn engine() -> Engine {
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(standard_functions());
+    engine
+        // The optimizer panics on some scripts that are merely wrong, and may call functions while
+        // it compiles.
+        .set_optimization_level(OptimizationLevel::None)
+        .set_strict_variables(true)
+        .set_fail_on_invalid_map_property(true)
+        .set_max_operations(OPERATIONS_MAX)
+        .set_max_call_levels(CALLS_MAX)
+        .set_max_expr_depths(DEPTH_MAX, DEPTH_MAX)
+        .set_max_string_size(STRING_BYTES_MAX)
+        .set_max_array_size(ARRAY_ELEMENTS_MAX)
+        .set_max_map_size(MAP_ENTRIES_MAX)
+        .set_max_modules(MODULES_MAX + 1)
+        // Else `list += value` would not be ours: see `append`.
+        .set_fast_operators(false)
+        .set_max_strings_interned(STRINGS_INTERNED_MAX)
+        .disable_symbol("eval")
+        // A library leaves stdout alone; `print` and `debug` are given a place by whoever runs.
+        .on_print(|_| {})
+        .on_debug(|_, _, _| {});
+    engine.on_parse_token(|token, _, _| own_word(token));
+    script_error::register(&mut engine);
+    nesting::limit(&mut engine);
+    lists::register(&mut engine);
+    append::register(&mut engine);
+    engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
+    engine
+}
+
+/// The language reserves the word `with` and has no use for it; here it is a function.
+pub(in crate::script) fn own_word(token: Token) -> Token {
+    match token {
+        Token::Reserved(word) if *word == "with" => Token::Identifier(word),
+        token => token,
+    }
+}
+
+/// The language's own functions: there are thousands, and to register them takes longer than most
+/// phases. They are the same in every engine.
+fn standard_functions() -> Shared<Module> {
+    static STANDARD: OnceLock<StandardPackage> = OnceLock::new();
+    STANDARD.get_or_init(StandardPackage::new).as_shared_module()
+}
+
+/// A part of the language that a feature of rhai takes away, and how to see that it is there.
+struct Probe {
+    feature: &'static str,
+    script: &'static str,
+    holds: fn(bool) -> bool,
+}
+
+/// The limits and parts relied on. `holds` judges whether the script ended without an error.
+const PROBES: [Probe; 5] = [
+    Probe { feature: "unchecked", script: "loop { }", holds: |passed| !passed },
+    Probe { feature: "no_index", script: "let a = [1, 2]; a[1]", holds: |passed| passed },
+    Probe { feature: "no_object", script: "let m = #{ a: 1 }; m.a", holds: |passed| passed },
+    Probe { feature: "no_function", script: "fn f(x) { x } f(1)", holds: |passed| passed },
+    Probe {
+        feature: "no_closure",
+        script: "let a = 1; let f = || a; f.call()",
+        holds: |passed| passed,
+    },
+];
+
+/// Makes sure that the rhai this program was built with keeps its limits.
+///
+/// `no_module`, `only_i32` and `no_float` do not get here: with them this module does not compile.
+pub(crate) fn probe() -> Result<(), Error> {
+    let mut engine = engine();
+    // With the feature `unchecked` no limit ends the loop; this does.
+    engine
+        .set_max_operations(1_000)
+        .on_progress(|steps| (steps > 100_000).then(rhai::Dynamic::default));
+    let broken = PROBES.iter().find(|probe| {
+        let passed = match engine.run_with_scope(&mut Scope::new(), probe.script) {
+            Ok(()) => true,
+            // Ended by `on_progress`: the limit did not hold.
+            Err(error) => matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)),
+        };
+        !(probe.holds)(passed)
+    });
+    match broken {
+        None => Ok(()),
+        Some(probe) => {
+            let message = format!(
+                "this program was built with the feature `{}` of the crate rhai, which takes away \
+                 what scripts need to be kept within limits; build it without",
+                probe.feature
+            );
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn this_build_of_rhai_keeps_its_limits() {
+        probe().unwrap();
+    }
+
+    #[test]
+    fn every_limit_ends_what_exceeds_it() {
+        let cases = [
+            ("loop { }", "Too many operations"),
+            ("fn f(n) { f(n + 1) } f(0)", "Stack overflow"),
+            ("let s = \"x\"; loop { s += s; }", "Length of string too large"),
+            ("let a = [1]; loop { a += a; }", "Size of array/BLOB too large"),
+            (
+                "let m = #{}; for i in 0..10001 { m[i.to_string()] = i; } m += #{};",
+                "Size of object map too large",
+            ),
+            ("eval(\"1\")", "'eval' is disabled"),
+            ("let m = #{}; m.nothing", "nothing"),
+            ("nothing", "Undefined variable: nothing"),
+            ("import \"x\" as x;", "Module not found"),
+        ];
+        for (script, expected) in cases {
+            let error =
+                engine().run(script).map_or_else(|error| error.to_string(), |()| String::new());
+            assert!(error.contains(expected), "{script}: {error}");
+        }
+        let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        let error = engine().run(&deep).map_or_else(|error| error.to_string(), |()| String::new());
+        assert!(error.contains("exceeds"), "{error}");
+    }
+
+    #[test]
+    fn a_script_that_breaks_the_optimizer_is_merely_wrong() {
+        let error = engine().run("const M = #{ a: 1 }; M.a = 2;").unwrap_err().to_string();
+        assert!(error.contains("M"), "{error}");
+    }
+}

@@ -1,0 +1,15 @@
+//! The language with its limits, without our functions.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `limits` | how much a script may take |
+//! | `engine` | an engine with every limit set |
+//! | `lists` | functions of lists that call a function of the script |
+//! | `append` | lists that grow in little time |
+//! | `nesting` | how deep values may contain each other |
+
+pub(in crate::script) mod append;
+pub(in crate::script) mod engine;
+pub(in crate::script) mod limits;
+pub(in crate::script) mod lists;
+pub(in crate::script) mod nesting;

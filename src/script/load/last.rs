@@ -1,0 +1,34 @@
+//! [`LastScript`]: a script that is not parsed twice.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::{
+    model::{error::Error, function::HostFunction},
+    script::syntax::{imports::Tree, script::Script},
+};
+
+/// The script that an engine parsed last: most commits have the files of the one before, and to parse
+/// a long script takes longer than all else that tinyci does for a commit.
+#[derive(Default)]
+pub(crate) struct LastScript(Mutex<Option<Script>>);
+
+impl LastScript {
+    pub(crate) fn load(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+    ) -> Result<Script, Error> {
+        let last = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last().clone();
+        if let Some(script) = known
+            && script.is_of(bytes, name, tree)
+        {
+            return Ok(script);
+        }
+        let script = Script::load(bytes, name, tree, functions)?;
+        *last() = Some(script.clone());
+        Ok(script)
+    }
+}

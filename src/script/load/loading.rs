@@ -1,0 +1,391 @@
+//! From the text of a script to a [`Script`]: parsed, its top judged, its imports read, nothing
+//! run.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, Stmt};
+
+use super::{
+    constants,
+    parse_cost::{LOOKUPS_MAX, Lookups, TOO_MANY},
+};
+use crate::{
+    model::{
+        check_report::Severity,
+        error::{Error, Position},
+        function::{HostFunction, Value},
+        pipeline::{DeployRules, ENVIRONMENT_NAME, When, is_environment},
+    },
+    rules::glob::{Names, names_fault},
+    script::{
+        api::registry::{self, DEPLOY_KEYS, WHEN_KEYS},
+        errors::parse_message,
+        language::engine,
+        syntax::{
+            imports::{Importer, Tree},
+            literal::literal,
+            script::{PhaseFunction, Script, TIMEOUT},
+            unit::{Unit, declared_at, place},
+        },
+        text::{excerpt, source::Source},
+    },
+    util::{duration::parse_duration, suggestion::did_you_mean},
+};
+
+/// What becomes of names that nothing defines, and of constants that nothing reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::script) enum Unknown {
+    /// The first is an error, as everywhere but in a check.
+    Refused,
+    /// They are left in, for whoever tells of all of them.
+    Told,
+}
+
+impl Script {
+    /// Reads a script. `name` is what errors call it; `functions` are those of the embedding
+    /// program, which it may call.
+    pub(crate) fn load(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+    ) -> Result<Self, Error> {
+        Self::load_with(bytes, name, tree, functions, Unknown::Refused)
+    }
+
+    /// The same, for a check with names that nothing defines: it tells of all of them.
+    pub(in crate::script) fn load_with(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+        unknown: Unknown,
+    ) -> Result<Self, Error> {
+        let mut script = Self::read(bytes, name, tree, functions, unknown)?;
+        script.phases = phases(&script.main)?;
+        script.read_constants()?;
+        if unknown == Unknown::Refused {
+            script.refuse_misnamed_constants()?;
+        }
+        Ok(script)
+    }
+
+    /// Reads a script that need not be a pipeline: none of its functions is a phase.
+    pub(in crate::script) fn read(
+        bytes: &[u8],
+        name: &str,
+        tree: &dyn Tree,
+        functions: &[HostFunction],
+        unknown: Unknown,
+    ) -> Result<Self, Error> {
+        let mut engine = parser(functions);
+        engine.set_strict_variables(unknown == Unknown::Refused);
+        let lookups = Lookups::limit(&mut engine, LOOKUPS_MAX);
+        let parse = |source: Source| {
+            let unit = parse(&engine, &lookups, source)?;
+            check_top_level(&unit)?;
+            judge_names(&unit, functions)?;
+            Ok(unit)
+        };
+        let main = parse(Source::new(bytes, name)?)?;
+        let mut importer = Importer { tree, parse: &parse, modules: BTreeMap::new() };
+        importer.follow(&main, &mut vec![name.to_owned()])?;
+        let modules = Arc::new(importer.modules);
+        Ok(Self {
+            main,
+            modules,
+            literals: Arc::default(),
+            in_plans: Arc::default(),
+            phases: BTreeMap::new(),
+            timeout: TIMEOUT,
+            secrets: Vec::new(),
+            when: When::default(),
+            deploy: DeployRules::default(),
+            hits: None,
+        })
+    }
+
+    /// A constant that was meant for tinyci and does not reach it would be lost without a word.
+    fn refuse_misnamed_constants(&self) -> Result<(), Error> {
+        let mut found = constants::misnamed(self).into_iter();
+        match found.find(|it| it.severity == Severity::Error) {
+            Some(it) => Err(excerpt::error(&it.unit.source, place(it.at), it.message)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the constants that have a meaning before anything runs.
+    fn read_constants(&mut self) -> Result<(), Error> {
+        for (name, value) in constants(&self.main.ast) {
+            let fault = |takes: &str| {
+                let message = format!("`const {name}` takes {takes}");
+                excerpt::error(&self.main.source, place(value.position()), message)
+            };
+            match name {
+                "TIMEOUT" => {
+                    let takes = "a literal time from `\"1ms\"` to `\"365d\"`, such as `\"90s\"` or `\"10m\"`";
+                    let time = literal(value).and_then(|value| parse_duration(value.as_str()?));
+                    self.timeout =
+                        time.filter(|time| !time.is_zero()).ok_or_else(|| fault(takes))?;
+                }
+                "SECRETS" => {
+                    let names = literal(value).and_then(|value| texts(&value));
+                    self.secrets = names.ok_or_else(|| fault("a literal list of names"))?;
+                }
+                "WHEN" => {
+                    let map = value;
+                    let value = literal(value).ok_or_else(|| fault("a literal map"))?;
+                    self.when = when(&value).map_err(|why| fault(&why))?;
+                    let When { branch, tag, message, .. } = &self.when;
+                    let lists = [
+                        ("branch", Names::Branches, branch),
+                        ("tag", Names::Tags, tag),
+                        ("message", Names::Messages, message),
+                    ];
+                    judge_globs(&self.main.source, map, &lists)?;
+                }
+                "DEPLOY" => {
+                    let map = value;
+                    let value = literal(value).ok_or_else(|| fault("a literal map"))?;
+                    self.deploy = deploy(&value).map_err(|why| fault(&why))?;
+                    let lists = [("branch", Names::Branches, &self.deploy.branch)];
+                    judge_globs(&self.main.source, map, &lists)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The engine that scripts are parsed by: it knows the names of the host's modules.
+pub(in crate::script) fn parser(functions: &[HostFunction]) -> Engine {
+    let mut engine = engine::engine();
+    for module in functions.iter().filter_map(|function| function.name.split_once("::")) {
+        engine.register_static_module(module.0, rhai::Module::new().into());
+    }
+    engine
+}
+
+fn parse(engine: &Engine, lookups: &Lookups, source: Source) -> Result<Unit, Error> {
+    lookups.begin();
+    let parsed = engine.compile(&*source.text).map_err(|error| {
+        let position = place(error.position());
+        let message = if lookups.are_too_many() {
+            TOO_MANY.to_owned()
+        } else {
+            parse_message::parse_message(error.err_type(), source.word(position))
+        };
+        excerpt::error(&source, position, message)
+    });
+    let mut ast = parsed?;
+    ast.set_source(&*source.name);
+    Ok(Unit { source, ast })
+}
+
+/// The top holds nothing that does something: it is run again for every phase.
+fn check_top_level(unit: &Unit) -> Result<(), Error> {
+    for statement in unit.ast.statements() {
+        let fault = match statement {
+            Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => None,
+            Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
+                call_in(&variable.1).map(|at| {
+                    (at, "a constant at the top is written out and calls no function; compute it in a function")
+                })
+            }
+            Stmt::Var(_, _, at) => {
+                Some((*at, "`let` cannot stand outside of a function; write `const`, and read it as `global::NAME`"))
+            }
+            other => Some((
+                other.position(),
+                "outside of functions only `import`, `const` and `fn` can stand; put it into a phase such as `fn build(ctx) { … }`",
+            )),
+        };
+        if let Some((at, message)) = fault {
+            return Err(excerpt::error(&unit.source, place(at), message));
+        }
+    }
+    Ok(())
+}
+
+/// The first call in an expression. Operators are no calls in this sense.
+fn call_in(expression: &Expr) -> Option<rhai::Position> {
+    let mut call = None;
+    expression.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+        let found = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, at))) if call.op_token.is_none() => Some(*at),
+            Some(ASTNode::Expr(Expr::MethodCall(_, at))) => Some(*at),
+            Some(ASTNode::Stmt(Stmt::FnCall(_, at))) => Some(*at),
+            _ => None,
+        };
+        call = found;
+        call.is_none()
+    });
+    call
+}
+
+/// A script that could replace `sh` could lie about what it runs; so could a module. Functions over
+/// texts decide nothing, and scripts have such helpers of their own.
+fn judge_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), Error> {
+    for function in unit.ast.iter_fn_def() {
+        let name = &*function.name;
+        let whose = if registry::function(name).is_some() && !registry::is_of_texts(name) {
+            "tinyci"
+        } else if functions.iter().any(|of_host| of_host.name == name) {
+            "the embedding program"
+        } else {
+            continue;
+        };
+        let message = format!(
+            "`{name}` is a function of {whose} and cannot be defined again; choose another name"
+        );
+        return Err(excerpt::error(&unit.source, declared_at(&unit.source, function), message));
+    }
+    Ok(())
+}
+
+/// The functions that are phases, by name.
+pub(in crate::script) fn phases(
+    main: &Unit,
+) -> Result<BTreeMap<&'static str, PhaseFunction>, Error> {
+    let mut phases = BTreeMap::new();
+    for function in main.ast.iter_fn_def() {
+        let name = registry::phase_names().find(|name| *name == function.name);
+        let Some(name) = name else { continue };
+        let position = declared_at(&main.source, function);
+        let fault = |message: String| Err(excerpt::error(&main.source, position, message));
+        let takes_context = match function.params.len() {
+            0 => false,
+            1 => true,
+            more => {
+                return fault(format!(
+                    "the phase `{name}` takes `ctx` or nothing, not {more} parameters"
+                ));
+            }
+        };
+        if phases.insert(name, PhaseFunction { takes_context, position }).is_some() {
+            return fault(format!("the phase `{name}` stands here twice, with and without `ctx`"));
+        }
+    }
+    if phases.is_empty() {
+        return Err(nothing_to_run(main));
+    }
+    Ok(phases)
+}
+
+/// A script without a phase would turn every commit green, most likely over a misspelled name.
+fn nothing_to_run(main: &Unit) -> Error {
+    let names: Vec<&str> = main.ast.iter_fn_def().map(|function| &*function.name).collect();
+    let hints = names.iter().filter_map(|name| {
+        let hint = did_you_mean(name, registry::phase_names());
+        (!hint.is_empty()).then(|| format!(": `{name}` is none{hint}"))
+    });
+    let hint = hints.into_iter().next().unwrap_or_default();
+    let message = format!("the script has no function `build`, `test` or another phase{hint}");
+    excerpt::error(&main.source, Position::new(1, 1), message)
+}
+
+/// The constants at the top, with the expressions that give their values.
+fn constants(ast: &AST) -> impl Iterator<Item = (&str, &Expr)> {
+    ast.statements().iter().filter_map(|statement| match statement {
+        Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
+            Some((&*variable.0.name, &variable.1))
+        }
+        _ => None,
+    })
+}
+
+/// A text or a list of texts.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Text(text) => Some(vec![text.clone()]),
+        Value::List(list) => list.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    }
+}
+
+/// Refuses globs that can never match, each at its own place in a map.
+fn judge_globs(
+    source: &Source,
+    map: &Expr,
+    lists: &[(&str, Names, &Vec<String>)],
+) -> Result<(), Error> {
+    for (key, names, globs) in lists.iter().filter(|(.., globs)| !globs.is_empty()) {
+        if let Some(fault) = names_fault(*names, globs) {
+            let at = glob_position(map, key, fault.index);
+            return Err(excerpt::error(source, place(at), fault.message));
+        }
+    }
+    Ok(())
+}
+
+/// Where one of the globs stands that a key of a map has.
+fn glob_position(map: &Expr, key: &str, index: usize) -> rhai::Position {
+    let Expr::Map(entries, _) = map else { return map.start_position() };
+    let value = entries.0.iter().find(|(name, _)| name.name == key).map_or(map, |(_, it)| it);
+    match value {
+        Expr::Array(items, _) => items.get(index).unwrap_or(value).start_position(),
+        one => one.start_position(),
+    }
+}
+
+pub(in crate::script) fn when(value: &Value) -> Result<When, String> {
+    let keys = WHEN_KEYS.map(|key| key.name);
+    let takes = "a literal map of conditions such as `#{ branch: \"main\" }`";
+    let Value::Map(map) = value else { return Err(takes.to_owned()) };
+    if map.is_empty() {
+        return Err(takes.to_owned());
+    }
+    let mut when = When::default();
+    for (key, value) in map {
+        let list = match key.as_str() {
+            "branch" => &mut when.branch,
+            "tag" => &mut when.tag,
+            "message" => &mut when.message,
+            "changed" => {
+                let why = "no `changed`, which is a condition of a phase: ask `ctx.changed(globs)` \
+                           in `build` or `test`";
+                return Err(why.to_owned());
+            }
+            unknown => {
+                let hint = did_you_mean(unknown, keys);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", keys.join(", ")));
+            }
+        };
+        let globs = texts(value).filter(|it| !it.is_empty() && it.iter().all(|it| !it.is_empty()));
+        *list = globs.ok_or_else(|| format!("for `{key}` a glob or a list of globs"))?;
+    }
+    Ok(when)
+}
+
+pub(in crate::script) fn deploy(value: &Value) -> Result<DeployRules, String> {
+    let keys = DEPLOY_KEYS.map(|key| key.name);
+    let Value::Map(map) = value else { return Err("a literal map".to_owned()) };
+    let mut deploy = DeployRules::default();
+    for (key, value) in map {
+        let names = || {
+            let names = texts(value).filter(|names| !names.is_empty());
+            names.ok_or_else(|| format!("for `{key}` a text or a list of texts"))
+        };
+        let truth = || value.as_bool().ok_or_else(|| format!("for `{key}` `true` or `false`"));
+        match key.as_str() {
+            "branch" => deploy.branch = names()?,
+            "environment" => {
+                deploy.environment = names()?;
+                if let Some(name) = deploy.environment.iter().find(|it| !is_environment(it)) {
+                    return Err(format!("for `{key}` {ENVIRONMENT_NAME}, which {name:?} is not"));
+                }
+            }
+            "approve" => deploy.approve = truth()?,
+            "auto" => deploy.auto = truth()?,
+            unknown => {
+                let hint = did_you_mean(unknown, keys);
+                return Err(format!("the keys {}, not `{unknown}`{hint}", keys.join(", ")));
+            }
+        }
+    }
+    Ok(deploy)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! What parsing a file costs, counted while it is parsed.
+//!
+//! For every name that it meets, the parser looks through all functions and closures that it has
+//! seen, and through the variables in scope. A generated file of some thousand closures would keep
+//! it busy for minutes, where no deadline holds. So these lookups have a limit of their own.
+
+#![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rhai::{Engine, LexError, Token};
+
+use crate::script::language::engine::own_word;
+
+/// Some thousand functions and closures that use what is around them: a tenth of a second, or two
+/// seconds where rhai is built without optimization.
+pub(in crate::script) const LOOKUPS_MAX: u64 = 20_000_000;
+
+/// What is said of a file that needs more.
+pub(in crate::script) const TOO_MANY: &str = "there are too many functions, closures and variables in this \
+                                   file; move parts of it to modules";
+
+/// What has been counted in one file.
+#[derive(Debug, Default)]
+struct Count {
+    /// Functions and closures of the file.
+    functions: u64,
+    /// Variables and imports of the function that is being read.
+    variables: u64,
+    /// Parameters of the list that is being read, each of which is compared to those before it.
+    parameters: Option<u64>,
+    lookups: u64,
+}
+
+impl Count {
+    fn see(&mut self, token: &Token) {
+        match token {
+            Token::Fn => {
+                self.functions += 1;
+                self.variables = 0;
+                self.parameters = Some(0);
+            }
+            Token::Pipe if self.parameters.is_some() => self.parameters = None,
+            // A closure; or an operator, and those are few.
+            Token::Pipe | Token::Or => {
+                self.lookups += self.functions + self.variables;
+                self.functions += 1;
+                self.parameters = (*token == Token::Pipe).then_some(0);
+            }
+            Token::Let | Token::Const | Token::For | Token::Import => self.variables += 1,
+            Token::Identifier(_) => {
+                let parameters = self.parameters.unwrap_or_default();
+                self.lookups += self.functions + self.variables + parameters;
+                self.parameters = self.parameters.map(|count| count + 1);
+            }
+            Token::LeftParen | Token::Comma => {}
+            _ => self.parameters = None,
+        }
+    }
+}
+
+/// Counts what an engine parses, and ends it where it would go on too long.
+#[derive(Clone)]
+pub(in crate::script) struct Lookups {
+    max: u64,
+    count: Arc<Mutex<Count>>,
+}
+
+impl Lookups {
+    /// Has an engine do no more than `max` of them for one file.
+    pub(in crate::script) fn limit(engine: &mut Engine, max: u64) -> Self {
+        let lookups = Self { max, count: Arc::default() };
+        let seen = lookups.clone();
+        engine.on_parse_token(move |token, _, _| {
+            let token = own_word(token);
+            seen.count().see(&token);
+            if !seen.are_too_many() {
+                return token;
+            }
+            Token::LexError(Box::new(LexError::Runtime(TOO_MANY.to_owned())))
+        });
+        lookups
+    }
+
+    /// Begins to count anew: another file follows.
+    pub(in crate::script) fn begin(&self) {
+        *self.count() = Count::default();
+    }
+
+    /// Whether this is why the file could not be parsed. The parser may give another reason, because
+    /// it met the end where it waited for something.
+    pub(in crate::script) fn are_too_many(&self) -> bool {
+        self.count().lookups > self.max
+    }
+
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a text is parsed, and whether it is refused for its lookups.
+    fn parse(text: &str) -> (bool, bool) {
+        let mut engine = crate::script::language::engine::engine();
+        let lookups = Lookups::limit(&mut engine, 100_000);
+        lookups.begin();
+        (engine.compile(text).is_ok(), lookups.are_too_many())
+    }
+
+    #[test]
+    fn every_shape_of_too_many_is_counted() {
+        let build = |line: &str, count: usize| {
+            let body: String = (0..count).map(|n| line.replace('@', &n.to_string())).collect();
+            format!("fn build(ctx) {{ {body} }}")
+        };
+        for line in [
+            "defer(|| sh(ctx.sha));\n",
+            "let f = || ctx;",
+            "let v@ = ctx;",
+            "f(|x| x);",
+            "if true { import \"a\" as a@; || ctx }",
+            "|| 1;",
+        ] {
+            assert_eq!(parse(&build(line, 100)), (true, false), "{line}");
+            assert_eq!(parse(&build(line, 700)), (false, true), "{line}");
+        }
+        let parameters: String = (0..1_000).map(|n| format!("p{n},")).collect();
+        for list in [format!("fn f({parameters}x) {{ }}"), format!("|{parameters}x| x")] {
+            assert_eq!(parse(&list), (false, true));
+        }
+    }
+
+    #[test]
+    fn long_files_of_ordinary_functions_are_none() {
+        let lines = "    let x = ctx.sha; sh([\"make\", x, ctx.branch]);\n".repeat(10);
+        let body = format!("{lines}    retry(3, || sh(x)); parallel([1], |y| sh(y));\n");
+        let text: String = (0..360).map(|n| format!("fn f{n}(ctx) {{\n{body}}}\n")).collect();
+        let mut engine = crate::script::language::engine::engine();
+        let lookups = Lookups::limit(&mut engine, LOOKUPS_MAX);
+        assert!(text.len() > 200_000, "{}", text.len());
+        assert!(engine.compile(&text).is_ok() && !lookups.are_too_many());
+    }
+}

@@ -1,0 +1,159 @@
+//! One phase of a script, from the call of its function to what became of it.
+
+use std::{cmp::Reverse, sync::Arc, time::Instant};
+
+use rhai::{Dynamic, Engine, Scope};
+
+use super::entry;
+use crate::{
+    model::{
+        error::{Error, ErrorKind},
+        function::HostFunction,
+        outcome::Outcome,
+        record::LeftOutBy,
+        step::{Facts, Failed, Host},
+    },
+    rules::interpolate::Vars,
+    script::{
+        errors::{
+            failure::{Failure, summary},
+            report,
+        },
+        functions::{context::Context, engine, unknown},
+        session::{
+            ending::Stop,
+            shared::{Frame, Session},
+        },
+        syntax::script::Script,
+        values::thrown::Thrown,
+    },
+};
+
+/// A phase to be run.
+pub(crate) struct PhaseCall<'a> {
+    pub(crate) script: &'a Script,
+    /// Its name: a step's, or `deploy`.
+    pub(crate) phase: &'a str,
+    pub(crate) facts: Facts,
+    /// What tags in `sh` texts can name.
+    pub(crate) vars: Vars,
+    pub(crate) host: Arc<dyn Host>,
+    /// When it has to have ended.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) functions: &'a [HostFunction],
+}
+
+/// What became of a phase.
+#[derive(Debug)]
+pub(crate) struct PhaseEnd {
+    pub(crate) outcome: Outcome,
+    /// Why it failed.
+    pub(crate) error: Option<Error>,
+    /// Why it was skipped, or what it waits for.
+    pub(crate) reason: Option<String>,
+    /// Whether it waits for an approval.
+    pub(crate) waits: bool,
+    /// What left it out.
+    pub(crate) left_out: Option<LeftOutBy>,
+    /// What failed, the gravest first.
+    pub(crate) failures: Vec<Failed>,
+}
+
+/// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script
+/// does, this returns.
+pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
+    let is_plan = call.host.dry().is_some_and(|dry| dry.is_plan());
+    let script = if is_plan { call.script.in_plans(unknown::watched) } else { call.script };
+    let call = PhaseCall { script, ..call };
+    let script = Some(call.script.clone());
+    let session = Session::new(
+        call.host.clone(),
+        script,
+        call.facts.clone(),
+        call.vars.clone(),
+        call.deadline,
+    );
+    let engine = engine::engine(&session, call.functions);
+    let frame = Frame::clone(&session.frame());
+    let ended = session.scope(&engine, frame, || call_phase(&engine, &session, &call));
+    let end = end_of(ended, &session, &call);
+    session.leave_thread();
+    end
+}
+
+fn call_phase(
+    engine: &Engine,
+    session: &Arc<Session>,
+    call: &PhaseCall<'_>,
+) -> Result<Dynamic, Thrown> {
+    let Some(phase) = call.script.phase(call.phase) else { return Ok(Dynamic::UNIT) };
+    let context = phase.takes_context.then(|| Dynamic::from(Context(session.clone())));
+    let program = entry::program(&call.script.main.ast, call.phase, context);
+    drop(engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &program)?);
+    // What native code did last is not looked at by the engine's own steps.
+    session.check().map(|()| Dynamic::UNIT)
+}
+
+/// What counts of all that happened: the gravest.
+fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_>) -> PhaseEnd {
+    let uncaught = ended.as_ref().err().map(|error| session.failures(error)).unwrap_or_default();
+    let ending = session.frame().ending.clone();
+    ending.add(uncaught);
+    let (stop, mut failures) = ending.take();
+    if let Some(trace) = ended.as_ref().err().and_then(|error| session.place_of_end(error)) {
+        failures.iter_mut().for_each(|failure| failure.at_end(&trace));
+    }
+    if ended.is_err() && stop.is_none() && failures.is_empty() {
+        // Never green without a reason.
+        failures.push(Failure::new("the script could not go on"));
+    }
+    if call.phase == "deploy" && session.has_acted() {
+        failures.extend(stop.as_ref().and_then(acted_and_skipped));
+    }
+    let stopped = stop.iter().map(Stop::outcome);
+    let outcomes = failures.iter().map(Failure::outcome).chain(stopped);
+    let outcome = outcomes.max_by_key(|it| it.rank()).unwrap_or(Outcome::Success);
+    failures.sort_by_key(|failure| Reverse(failure.outcome().rank()));
+    let gravest = failures.first().filter(|failure| failure.outcome() == outcome);
+    let end = PhaseEnd {
+        outcome,
+        error: gravest.map(|it| error_of(it, failures.len(), session, call)),
+        reason: None,
+        waits: false,
+        left_out: None,
+        failures: failures.iter().map(Failure::failed).collect(),
+    };
+    match stop {
+        Some(Stop::Fault(fault)) if outcome == Outcome::NoVerdict => {
+            PhaseEnd { error: Some(Error::new(fault.kind(), fault.report())), ..end }
+        }
+        Some(Stop::Skip { by, reason, .. }) if outcome == Outcome::Skipped => {
+            PhaseEnd { reason: Some(reason), left_out: Some(by), ..end }
+        }
+        Some(Stop::Waits(question)) if outcome == Outcome::Skipped => {
+            PhaseEnd { reason: Some(question), waits: true, ..end }
+        }
+        _ => end,
+    }
+}
+
+/// What a deployment did stands, such as a link that it turned: then there was something to deploy.
+fn acted_and_skipped(stop: &Stop) -> Option<Failure> {
+    let Stop::Skip { reason, at, .. } = stop else { return None };
+    let message = format!("skipped only after it had acted: {reason}");
+    Some(Failure { trace: at.clone(), is_plain: true, ..Failure::new(message) })
+}
+
+/// The gravest failure as the error that a phase ends with.
+fn error_of(gravest: &Failure, count: usize, session: &Session, call: &PhaseCall<'_>) -> Error {
+    let facts = &session.facts;
+    let message = summary(gravest, count);
+    match &gravest.trace {
+        Some(trace) if !gravest.is_plain => {
+            let whereabouts =
+                format!("phase {}, commit {} {:?}", facts.phase, facts.short, facts.subject);
+            report::error(message, trace, call.script, call.phase, &whereabouts, &*session.host)
+        }
+        _ => Error::new(ErrorKind::Script, message),
+    }
+}

@@ -1,0 +1,95 @@
+//! What ends the forecast of a step in a plan: a look at an output that nobody knows.
+
+use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map};
+
+use super::{ending::Stop, shared::Session};
+use crate::script::values::thrown::Thrown;
+
+impl Session {
+    /// Ends the forecast of the step if this holds something unknown.
+    pub(in crate::script) fn look(&self, value: &Dynamic) -> Result<(), Thrown> {
+        match self.host.dry() {
+            Some(dry) if holds(value, &|text| dry.look(text)) => Err(Stop::Unknown.thrown()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for the arguments of a function of ours, but for what it only passes on.
+    pub(in crate::script) fn look_at_arguments(
+        &self,
+        function: &str,
+        arguments: &[Dynamic],
+    ) -> Result<(), Thrown> {
+        if !self.is_plan() {
+            return Ok(());
+        }
+        for (index, argument) in arguments.iter().enumerate() {
+            if takes_options(function, index) {
+                self.look_at_options(argument)?;
+            } else if !passes_on(function, index) {
+                self.look(argument)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_options(&self, options: &Dynamic) -> Result<(), Thrown> {
+        let Some(options) = options.read_lock::<Map>() else { return Ok(()) };
+        let passed_on = |name: &str| matches!(name, "env" | "input" | "label");
+        let mut looked_at = options.iter().filter(|(name, _)| !passed_on(name));
+        looked_at.try_for_each(|(_, value)| self.look(value))
+    }
+
+    pub(in crate::script) fn is_plan(&self) -> bool {
+        self.host.dry().is_some_and(|dry| dry.is_plan())
+    }
+
+    /// Ends the forecast if an error may be one of the plan alone.
+    pub(in crate::script) fn look_at_error(&self, error: &EvalAltResult) {
+        let Some(dry) = self.host.dry() else { return };
+        match error {
+            EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+            | EvalAltResult::ErrorInModule(_, inner, _) => self.look_at_error(inner),
+            EvalAltResult::ErrorStringBounds(..) => dry.look_at_error(false),
+            EvalAltResult::ErrorMismatchDataType(..)
+            | EvalAltResult::ErrorFunctionNotFound(..)
+            | EvalAltResult::ErrorDotExpr(..)
+            | EvalAltResult::ErrorIndexingType(..)
+            | EvalAltResult::ErrorFor(..) => dry.look_at_error(true),
+            _ => {}
+        }
+    }
+}
+
+fn takes_options(function: &str, index: usize) -> bool {
+    match function {
+        "sh" | "try_sh" | "capture" => index == 1,
+        "with" => index == 0,
+        _ => false,
+    }
+}
+
+/// Whether a function of ours does no more with an argument than show it or give it to a command.
+fn passes_on(function: &str, index: usize) -> bool {
+    match function {
+        "sh" | "try_sh" | "capture" => index == 0,
+        "remember" | "recall" | "env" => index == 1,
+        "warn" | "fail" | "skip" | "approve" | "q" | "artifact" | "group" | "parallel"
+        | "matrix" => true,
+        _ => false,
+    }
+}
+
+/// Whether a text in a value, in its lists and maps too, is one that the plan looks for.
+fn holds(value: &Dynamic, look: &dyn Fn(&str) -> bool) -> bool {
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return look(&text);
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        return list.iter().any(|value| holds(value, look));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.values().any(|value| holds(value, look));
+    }
+    value.as_char().is_ok_and(|letter| look(letter.encode_utf8(&mut [0; 4])))
+}

@@ -1,0 +1,42 @@
+//! Secrets in texts: a text that holds one is refused.
+//!
+//! A script can turn any value into text, and nothing stops it. So the text of a secret is not its
+//! value but a sentinel that nobody can guess, and every function that acts refuses a text that
+//! holds one.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine};
+
+use super::shared::Session;
+use crate::script::values::{
+    secret::Secret,
+    thrown::{Thrown, throw},
+};
+
+pub(in crate::script) fn register(engine: &mut Engine, session: &Arc<Session>) {
+    engine.register_type_with_name::<Secret>("secret");
+    for name in [rhai::FUNC_TO_STRING, rhai::FUNC_TO_DEBUG] {
+        let sentinel = session.sentinel.clone();
+        engine.register_fn(name, move |_: &mut Secret| sentinel.clone());
+    }
+}
+
+/// Refuses values that a secret went into as text.
+pub(in crate::script) fn refuse(session: &Session, value: &Dynamic) -> Result<(), Thrown> {
+    let value = value.flatten_clone();
+    if let Some(list) = value.read_lock::<rhai::Array>() {
+        return list.iter().try_for_each(|value| refuse(session, value));
+    }
+    if let Some(map) = value.read_lock::<rhai::Map>() {
+        return map.values().try_for_each(|value| refuse(session, value));
+    }
+    let holds = value.is::<Secret>()
+        || value
+            .read_lock::<rhai::ImmutableString>()
+            .is_some_and(|it| it.contains(&session.sentinel));
+    if holds { Err(throw(ONLY_IN_OPTIONS)) } else { Ok(()) }
+}
+
+const ONLY_IN_OPTIONS: &str = "a secret cannot be part of a text or a command, where everyone on \
+                               this machine could read it; give it to the option `env` or `input`";

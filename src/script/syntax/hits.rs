@@ -1,0 +1,28 @@
+//! The places of a script that were entered.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::model::error::Position;
+
+/// The places that were entered, by file.
+#[derive(Debug, Default)]
+pub(crate) struct Hits(Mutex<BTreeMap<String, BTreeSet<(usize, usize)>>>);
+
+impl Hits {
+    pub(in crate::script) fn add(&self, file: &str, at: Position) {
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (at.line, at.column);
+        match files.get_mut(file) {
+            Some(places) => places.insert(at),
+            None => files.entry(file.to_owned()).or_default().insert(at),
+        };
+    }
+
+    pub(in crate::script) fn of(&self, file: &str) -> BTreeSet<(usize, usize)> {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(file).cloned().unwrap_or_default()
+    }
+}

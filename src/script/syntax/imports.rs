@@ -1,0 +1,198 @@
+//! Imports: modules of the commit's own tree, all read before anything runs.
+//!
+//! The path of an import is a literal, so that everything a script can ever run is known once it
+//! is loaded: cycles are found without recursion into the engine, and the modules are those of the
+//! commit whatever its build does to the export.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rhai::{
+    ASTNode, Engine, EvalAltResult, Expr, Module, ModuleResolver, Position as RhaiPosition, Scope,
+    Shared, Stmt,
+};
+
+use super::unit::{Unit, place};
+use crate::{
+    model::error::{Error, Position},
+    script::{
+        text::{excerpt, source::Source},
+        values::thrown::bare,
+    },
+};
+
+/// How many modules a script may import, directly or not.
+pub(in crate::script) const MODULES_MAX: usize = 32;
+
+/// The files of a commit.
+pub(crate) trait Tree {
+    /// What stands at a path, whose parts are separated by `/`.
+    fn entry(&self, path: &str) -> Result<TreeFile, Error>;
+
+    /// What is said of an import whose file is absent.
+    fn lacks(&self, path: &str) -> String {
+        format!("the commit has no file `{path}` to import")
+    }
+}
+
+/// What a path of a tree leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TreeFile {
+    /// A regular file.
+    File(Vec<u8>),
+    /// A symbolic link, at the end of the path or on the way.
+    Link,
+    /// Nothing, or nothing that can be read as a file.
+    Absent,
+}
+
+/// An `import` statement.
+struct Import {
+    path: String,
+    position: Position,
+}
+
+/// Reads everything that a script imports, directly or not.
+pub(in crate::script) struct Importer<'a> {
+    pub(in crate::script) tree: &'a dyn Tree,
+    /// Parses a file and judges what stands at its top.
+    pub(in crate::script) parse: &'a dyn Fn(Source) -> Result<Unit, Error>,
+    /// By their path in the tree.
+    pub(in crate::script) modules: BTreeMap<String, Unit>,
+}
+
+impl Importer<'_> {
+    /// Reads what this file imports. `way` holds the paths of the files that led here.
+    pub(in crate::script) fn follow(
+        &mut self,
+        unit: &Unit,
+        way: &mut Vec<String>,
+    ) -> Result<(), Error> {
+        for import in imports_of(unit)? {
+            let at = |message: String| excerpt::error(&unit.source, import.position, message);
+            let path = module_path(&import.path)
+                .map_err(|why| at(format!("`{}` cannot be imported: {why}", import.path)))?;
+            if let Some(begin) = way.iter().position(|other| *other == path) {
+                let circle: Vec<&str> =
+                    way.iter().skip(begin).map(String::as_str).chain([&*path]).collect();
+                return Err(at(format!("imports go in a circle: {}", circle.join(" → "))));
+            }
+            if self.modules.contains_key(&path) {
+                continue;
+            }
+            if self.modules.len() >= MODULES_MAX {
+                return Err(at(format!("more than {MODULES_MAX} modules are imported")));
+            }
+            let bytes = match self.tree.entry(&path)? {
+                TreeFile::File(bytes) => bytes,
+                TreeFile::Link => {
+                    return Err(at(format!(
+                        "`{path}` is, or lies behind, a symbolic link; modules are regular files"
+                    )));
+                }
+                TreeFile::Absent => return Err(at(self.tree.lacks(&path))),
+            };
+            let module = (self.parse)(Source::new(&bytes, &path)?)?;
+            self.modules.insert(path.clone(), module.clone());
+            way.push(path);
+            self.follow(&module, way)?;
+            way.pop();
+        }
+        Ok(())
+    }
+}
+
+/// The imports of a file, those in functions included.
+fn imports_of(unit: &Unit) -> Result<Vec<Import>, Error> {
+    let mut imports = Vec::new();
+    let mut computed = None;
+    unit.ast.walk(&mut |path: &[ASTNode<'_>]| {
+        let Some(ASTNode::Stmt(Stmt::Import(import, at))) = path.last() else { return true };
+        match &import.0 {
+            Expr::StringConstant(text, _) => {
+                imports.push(Import { path: text.to_string(), position: place(*at) });
+            }
+            other => computed = Some(place(other.position())),
+        }
+        computed.is_none()
+    });
+    match computed {
+        None => Ok(imports),
+        Some(position) => {
+            let message = "the path of an import is a plain text in quotes, so that it is known \
+                           before anything runs";
+            Err(excerpt::error(&unit.source, position, message))
+        }
+    }
+}
+
+/// The file that an import means: `ci/go` is `ci/go.rhai` from the top of the tree.
+pub(in crate::script) fn module_path(import: &str) -> Result<String, String> {
+    if import.starts_with('/') {
+        return Err("a path begins at the top of the repository, without `/`".to_owned());
+    }
+    let odd = |part: &str| part.is_empty() || matches!(part, "." | "..");
+    if import.split('/').any(odd) || import.contains(['\\', '\0']) {
+        return Err("a path is made of names between single `/`, without `.` and `..`".to_owned());
+    }
+    Ok(if import.ends_with(".rhai") { import.to_owned() } else { format!("{import}.rhai") })
+}
+
+/// Gives the modules that were read to a running script.
+pub(in crate::script) struct Modules {
+    units: Arc<BTreeMap<String, Unit>>,
+    ready: Mutex<BTreeMap<String, Shared<Module>>>,
+}
+
+impl Modules {
+    pub(in crate::script) fn new(units: Arc<BTreeMap<String, Unit>>) -> Self {
+        Self { units, ready: Mutex::default() }
+    }
+}
+
+impl fmt::Debug for Modules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.units.keys()).finish()
+    }
+}
+
+impl ModuleResolver for Modules {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _source: Option<&str>,
+        path: &str,
+        position: RhaiPosition,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        let absent = || Box::new(EvalAltResult::ErrorModuleNotFound(path.to_owned(), position));
+        let path = module_path(path).map_err(|_| absent())?;
+        let ready = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(module) = ready().get(&path) {
+            return Ok(module.clone());
+        }
+        let unit = self.units.get(&path).ok_or_else(absent)?;
+        let module = Module::eval_ast_as_new(Scope::new(), &unit.ast, engine).map_err(|error| {
+            bare(Box::new(EvalAltResult::ErrorInModule(path.clone(), error, position)))
+        })?;
+        let module = Shared::new(module);
+        ready().insert(path, module.clone());
+        Ok(module)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_in_the_tree() {
+        assert_eq!(module_path("ci/go"), Ok("ci/go.rhai".to_owned()));
+        assert_eq!(module_path("go.rhai"), Ok("go.rhai".to_owned()));
+        for bad in ["", "/etc/x", "../x", "a/../x", "a//b", "./a", "a/.", "a\\b", "a\0b", "a/"] {
+            assert!(module_path(bad).is_err(), "{bad:?}");
+        }
+    }
+}

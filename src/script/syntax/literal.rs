@@ -1,0 +1,27 @@
+//! Constants as they are written, read without running anything.
+
+use std::collections::BTreeMap;
+
+use rhai::Expr;
+
+use crate::{model::function::Value, script::values::conversion::value_of};
+
+/// The value of an expression that is a literal; none for anything that has to be computed.
+pub(in crate::script) fn literal(expression: &Expr) -> Option<Value> {
+    Some(match expression {
+        Expr::BoolConstant(truth, _) => Value::Bool(*truth),
+        Expr::IntegerConstant(number, _) => Value::Int(*number),
+        Expr::FloatConstant(number, _) => Value::Float(**number),
+        Expr::CharConstant(letter, _) => Value::Text(letter.to_string()),
+        Expr::StringConstant(text, _) => Value::Text(text.to_string()),
+        Expr::Unit(_) => Value::Nothing,
+        Expr::Array(items, _) => Value::List(items.iter().map(literal).collect::<Option<_>>()?),
+        Expr::Map(map, _) => {
+            let entries =
+                map.0.iter().map(|(key, value)| Some((key.name.to_string(), literal(value)?)));
+            Value::Map(entries.collect::<Option<BTreeMap<_, _>>>()?)
+        }
+        Expr::DynamicConstant(value, _) => value_of(value)?,
+        _ => return None,
+    })
+}

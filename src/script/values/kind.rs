@@ -1,0 +1,42 @@
+//! What kind of value something is, and values as texts and times.
+
+use std::time::Duration;
+
+use rhai::Dynamic;
+
+use crate::util::duration::parse_duration;
+
+/// What a value is, for a sentence.
+pub(in crate::script) fn kind(value: &Dynamic) -> &'static str {
+    match value.flatten_clone() {
+        it if it.is_unit() => "nothing (`()`)",
+        it if it.is_bool() => "a truth value",
+        it if it.is_int() || it.is_float() => "a number",
+        it if it.is_string() => "a text",
+        it if it.is_char() => "a letter",
+        it if it.is_array() => "a list",
+        it if it.is_map() => "a map",
+        it if it.is_fnptr() => "a function",
+        it if it.is::<crate::script::values::secret::Secret>() => "a secret",
+        _ => "an object",
+    }
+}
+
+/// A time: a text with its unit, or a number of seconds.
+pub(in crate::script) fn time(value: &Dynamic) -> Option<Duration> {
+    let value = value.flatten_clone();
+    if let Ok(seconds) = value.as_int() {
+        return parse_duration(&seconds.to_string());
+    }
+    if let Ok(seconds) = value.as_float() {
+        let time = Duration::try_from_secs_f64(seconds).ok()?;
+        return (time <= Duration::from_secs(365 * 24 * 60 * 60)).then_some(time);
+    }
+    parse_duration(&value.into_immutable_string().ok()?)
+}
+
+/// The text of a value that has one which nobody needs to guess at.
+pub(in crate::script) fn plain_text(value: &Dynamic) -> Option<String> {
+    let plain = value.is_string() || value.is_int() || value.is_bool() || value.is_char();
+    (plain || value.is_float()).then(|| value.to_string())
+}
