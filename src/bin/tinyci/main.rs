@@ -1,60 +1,36 @@
 //! The command line: a host of the library like any other. It sees only public names.
 //!
-//! | file | holds |
+//! Each of these imports those above it in this table, and none below.
+//!
+//! | file or directory | contents |
 //! |---|---|
-//! | `args` | what was said: global options, the list of commands |
-//! | `run`, `plan`, `results`, … | one command each: its options, and `execute` |
-//! | `transcript` | the lines of a run, as they happen |
-//! | `format` | the placeholders of `results --format` |
-//! | `remote`, `ssh_address` | the same command on another host |
-//! | `terminal` | standard output and error: colour, progress, a reader that hangs up |
-//! | `signals` | what Ctrl-C and a lost terminal do |
-//! | `failure` | why a command could not do its work, and the exit code |
+//! | `console` | output, signals, questions, exit codes |
+//! | `globals` | the global options, and what several commands take |
+//! | `remote` | the same command on another host |
+//! | `commands` | one file for each command: its options, and `execute` |
+//! | `args` | the command line as a whole |
 
-mod approve;
 mod args;
-mod artifacts;
-mod cancel;
-mod check;
-mod compact;
-mod completions;
-mod convert;
-mod defs;
-mod deploy;
-mod deploys;
-mod export;
-mod failure;
-mod format;
-mod install;
-mod log;
-mod plan;
-mod prune;
-mod question;
+mod commands;
+mod console;
+mod globals;
 mod remote;
-mod results;
-mod rollback;
-mod run;
-mod run_step;
-mod settings;
-mod setup_remote;
-mod signals;
-mod skip;
-mod ssh_address;
-mod status;
-mod terminal;
-#[cfg(feature = "rhai")]
-mod test_pipeline;
-mod transcript;
-mod uninstall;
-mod version;
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
+#[cfg(feature = "rhai")]
+use crate::commands::test_pipeline;
 use crate::{
     args::{Args, Command},
-    failure::Failure,
+    commands::{
+        approve, artifacts, cancel, check, compact, completions, convert, defs, deploy, deploys,
+        export, install, log, plan, prune, results, rollback, run, settings, setup_remote, skip,
+        status, uninstall, version,
+    },
+    console::{failure::Failure, signals, terminal},
+    remote::forward,
 };
 
 fn main() -> ExitCode {
@@ -81,11 +57,11 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         {
             return artifacts::fetch_over_ssh(args, name, globals);
         }
-        let mut words = remote::words(&Args::command(), matches);
+        let mut words = forward::words(&Args::command(), matches);
         if args.command.is_kept_with_a_name() {
-            words.insert(0, remote::asked_by(globals));
+            words.insert(0, forward::asked_by(globals));
         }
-        return remote::execute(name, globals, &words);
+        return forward::execute(name, globals, &words);
     }
     match &args.command {
         Command::Install(args) => install::execute(args, globals),
@@ -112,7 +88,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Settings(args) => settings::execute(args, globals),
         Command::SetupRemote(args) => setup_remote::execute(args, globals),
         Command::Status(args) => status::execute(args, globals),
-        Command::Completions(args) => completions::execute(args),
+        Command::Completions(args) => completions::execute(args, Args::command()),
         Command::Version => version::execute(),
     }
 }

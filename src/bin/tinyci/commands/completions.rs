@@ -1,0 +1,31 @@
+//! `tinyci completions`: what a shell needs to complete a command line.
+
+use clap_complete::Shell;
+
+use crate::console::{
+    failure::{Failure, OK},
+    terminal::Stdout,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci completions bash > ~/.local/share/bash-completion/completions/tinyci
+  tinyci completions zsh > ~/.zfunc/_tinyci
+  tinyci completions fish > ~/.config/fish/completions/tinyci.fish";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// `command` is the whole command line.
+pub(crate) fn execute(args: &CompletionsArgs, mut command: clap::Command) -> Result<u8, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "tinyci", &mut script);
+    let mut stdout = Stdout::new();
+    stdout.write(&script);
+    stdout.finish()?;
+    Ok(OK)
+}

@@ -1,0 +1,152 @@
+//! `tinyci deploys`: what was deployed, when and by whom; and the end of an environment.
+
+use std::time::SystemTime;
+
+use tinyci::{ApprovalProof, DeployOutcome, Deployment, Outcome};
+
+use crate::{
+    commands::results::roughly,
+    console::{
+        failure::{Failure, OK},
+        terminal::{Palette, Stdout, complain, printable, warn},
+    },
+    globals::Globals,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci deploys                    of every environment, the newest first
+  tinyci deploys --to production -n 5
+  tinyci deploys --json             one JSON object per line
+  tinyci deploys --retire review-12 the review is over: nothing runs there any more
+  git log --first-parent refs/tinyci/deploys/production
+                                    the same as git tells it";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DeploysArgs {
+    /// Only deployments to this environment
+    #[arg(long, value_name = "ENV")]
+    to: Option<String>,
+    /// Show the newest N only
+    #[arg(short, long = "limit", value_name = "N")]
+    number: Option<usize>,
+    /// Record that nothing runs in this environment any more, so that it keeps no builds
+    #[arg(long, value_name = "ENV", conflicts_with_all = ["to", "number"])]
+    retire: Option<String>,
+    /// Print deployments as JSON, one per line
+    #[arg(long)]
+    json: bool,
+}
+
+impl DeploysArgs {
+    /// Whether an environment is to end, and nothing to be shown.
+    pub(crate) fn retires(&self) -> bool {
+        self.retire.is_some()
+    }
+}
+
+pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failure> {
+    if let Some(environment) = &args.retire {
+        return retire(environment, args.json, globals);
+    }
+    let found = globals.reading_engine()?.deploys(args.to.as_deref())?;
+    found.warnings.iter().for_each(warn);
+    let shown = found.deployments.iter().take(args.number.unwrap_or(usize::MAX));
+    let mut stdout = Stdout::new();
+    let width = found.deployments.iter().map(|it| place(it).len()).max().unwrap_or_default();
+    let now = SystemTime::now();
+    for deployment in shown {
+        match args.json {
+            true => stdout.line(deployment.to_json()),
+            false => stdout.line(line(deployment, width, now)),
+        }
+    }
+    if found.deployments.is_empty() && !args.json && !globals.is_quiet() {
+        complain("tinyci: nothing was deployed yet");
+    }
+    stdout.finish()?;
+    Ok(OK)
+}
+
+fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failure> {
+    let entry = globals.engine()?.retire(environment)?;
+    let mut stdout = Stdout::new();
+    match &entry {
+        Some(entry) if json => stdout.line(entry.to_json()),
+        Some(entry) if !globals.is_quiet() => {
+            let time = tinyci::log_prefix(SystemTime::now());
+            stdout.line(format_args!(
+                "{time}{}: nothing runs there any more, by {}",
+                entry.sentence(),
+                printable(&entry.by)
+            ));
+        }
+        None if !globals.is_quiet() => {
+            complain(format_args!("tinyci: `{environment}` is retired already"));
+        }
+        _ => {}
+    }
+    stdout.finish()?;
+    Ok(OK)
+}
+
+/// The environment, and whose it is.
+fn place(deployment: &Deployment) -> String {
+    match &deployment.remote {
+        Some(remote) => format!("{} of {}", deployment.environment, printable(remote)),
+        None => deployment.environment.clone(),
+    }
+}
+
+fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
+    let palette = Palette::of_stdout();
+    let color = match deployment.outcome {
+        DeployOutcome::Success => Outcome::Success,
+        DeployOutcome::Failure | DeployOutcome::Interrupted => Outcome::Failure,
+        _ => Outcome::Skipped,
+    };
+    let age = roughly(now.duration_since(deployment.started).unwrap_or_default());
+    let nothing = || "-      ".to_owned();
+    let from = deployment.from.map_or_else(nothing, |from| from.short());
+    let is_end = deployment.outcome == DeployOutcome::Retired;
+    let to = if is_end { nothing() } else { deployment.commit.short() };
+    let mut line = format!(
+        "{} {:width$} {} {} -> {} by {}",
+        palette.outcome(color, &format!("{:11}", deployment.outcome)),
+        place(deployment),
+        palette.faint(&format!("{age:>4}")),
+        from,
+        to,
+        printable(&deployment.by),
+    );
+    if let Some(account) = &deployment.account {
+        line += &format!(" as {}", printable(account));
+    }
+    if let Some(by) = &deployment.approved_by {
+        line += &format!(", approved by {}", printable(by));
+        let proof = deployment.approval_proof.as_ref();
+        if let Some(proof) = proof.filter(|proof| **proof != ApprovalProof::Word) {
+            line += &format!(" ({})", printable(&proof.to_string()));
+        }
+    }
+    let words = [
+        (deployment.forced, "forced"),
+        (deployment.rollback, "rollback"),
+        (deployment.bare, "bare"),
+    ];
+    for (holds, word) in words {
+        if holds {
+            line += &format!(", {word}");
+        }
+    }
+    if let Some(reason) = &deployment.reason {
+        // An error in a script comes with lines that show its place.
+        let mut lines = reason.lines();
+        line += &format!(": {}", printable(lines.next().unwrap_or_default()));
+        if lines.next().is_some() {
+            line += " …";
+        }
+    }
+    line
+}

@@ -1,0 +1,111 @@
+//! `tinyci prune`: old builds, removed.
+
+use std::time::{Duration, SystemTime};
+
+use tinyci::{PruneOptions, PruneReason, Pruning, parse_bytes, parse_duration, show_bytes};
+
+use crate::{
+    console::{
+        failure::{BROKEN, Failure, HOUSEKEEPING_EXIT_CODES, OK},
+        signals,
+        terminal::{self, Progress, Stdout, printable},
+    },
+    globals::Globals,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci prune --keep 20            all builds but the newest twenty
+  tinyci prune --max-age 30d        builds that were last run a month ago
+  tinyci prune --max-size 10g --dry-run
+                                    what would go, so that the rest takes 10 GiB
+  git config tinyci.pruneKeep 20    after every run, and for `prune` without options";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{HOUSEKEEPING_EXIT_CODES}"))]
+pub(crate) struct PruneArgs {
+    /// Remove all builds but the newest N
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+    /// Remove builds that were last run longer ago: 12h, 30d
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    max_age: Option<Duration>,
+    /// Remove the oldest builds until the rest takes no more: 500m, 10g
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<u64>,
+    /// Remove nothing, and show what would go
+    #[arg(long)]
+    dry_run: bool,
+    /// Print what was removed, and what was not, as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure> {
+    let mut options = PruneOptions::new().dry_run(args.dry_run);
+    (options.keep, options.max_age, options.max_bytes) = (args.keep, args.max_age, args.max_size);
+    let engine = globals.engine()?;
+    let cancel = signals::cancel_on_interrupt()?;
+    let progress = Progress::show("Removing old builds", globals.is_quiet() || args.dry_run);
+    let done = engine.prune(&options, &cancel);
+    drop(progress);
+    let done = done?;
+    done.warnings.iter().for_each(|warning| terminal::warn(printable(warning)));
+    let mut stdout = Stdout::new();
+    if args.json {
+        stdout.line(done.to_json());
+    } else {
+        if !globals.is_quiet() {
+            tell(&done, &mut stdout);
+        }
+        terminal::warn_of(&done.not_removed);
+    }
+    stdout.finish()?;
+    let failed = !done.not_removed.is_empty() && !done.dry_run;
+    Ok(if failed { BROKEN } else { OK })
+}
+
+fn tell(done: &Pruning, stdout: &mut Stdout) {
+    let time = tinyci::log_prefix(SystemTime::now());
+    let verb = if done.dry_run { "Would remove" } else { "Removed" };
+    for build in &done.removed {
+        let (size, reason) = (show_bytes(build.bytes), why(build.reason));
+        stdout.line(format_args!("{time}{verb} {} ({size}): {reason}", build.name));
+    }
+    for name in &done.in_use {
+        terminal::warn(format_args!("`{name}` stays: a run works in it"));
+    }
+    let builds = match done.removed.len() {
+        1 => "1 build".to_owned(),
+        number => format!("{number} builds"),
+    };
+    for build in done.pinned.iter().filter(|_| done.dry_run) {
+        let (size, why) = (show_bytes(build.bytes), printable(&build.why.join(", ")));
+        stdout.line(format_args!("{time}Would keep {} ({size}): {why}", build.name));
+    }
+    let pinned = match done.pinned.len() {
+        0 => String::new(),
+        1 => "; 1 that is pinned stays".to_owned(),
+        number => format!("; {number} that are pinned stay"),
+    };
+    let freed = show_bytes(done.freed_bytes());
+    stdout.line(format_args!("{time}{verb} {builds}, {freed}{pinned}"));
+}
+
+fn why(reason: PruneReason) -> &'static str {
+    match reason {
+        PruneReason::Count => "there are enough newer ones",
+        PruneReason::Age => "last run too long ago",
+        PruneReason::Size => "newer builds take all the room",
+        _ => "no rule keeps it",
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "write a time such as 12h or 30d, a year at most".to_owned())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_bytes(text).ok_or_else(|| "write a size such as 500m or 10g".to_owned())
+}

@@ -1,0 +1,278 @@
+//! `tinyci run`: tests commits and shows it live.
+
+use std::{
+    env,
+    io::{self, IsTerminal, Read},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use tinyci::{Event, Outcome, Selection, Summary, Wait};
+
+use crate::{
+    commands::run_step,
+    console::{
+        failure::{EXIT_CODES, Failure, OK, exit_code},
+        signals,
+        terminal::{self, Stdout},
+        transcript::Transcript,
+    },
+    globals::{Globals, selection_of},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci run --all                  everything that has no verdict yet
+  tinyci run HEAD                   one commit
+  tinyci run main..topic            the commits of a branch
+  tinyci run --retry v1.2           once more, whatever the verdict was
+  tinyci run --step test HEAD       one step by hand, with each command shown
+  tinyci run --all --json           one JSON event per line, the summary last";
+
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "tinyci run [OPTIONS] <--all | --commit REV | REV... | A..B>\n       \
+                      tinyci run [OPTIONS] --step NAME [REV]",
+    after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}")
+)]
+pub(crate) struct RunArgs {
+    /// Commits and ranges to test: HEAD, v1.2, main..topic
+    #[arg(value_name = "REV", conflicts_with_all = ["all", "commit", "hook"])]
+    pub(crate) revisions: Vec<String>,
+    /// Test every commit that has no verdict yet
+    #[arg(short, long, conflicts_with_all = ["commit", "hook"])]
+    all: bool,
+    /// Test this commit
+    #[arg(short, long, value_name = "REV", conflicts_with = "hook")]
+    pub(crate) commit: Option<String>,
+    /// Test what was pushed: reads the lines that git gives a post-receive hook
+    #[arg(long, hide_short_help = true)]
+    hook: bool,
+    /// Run this step of one commit by hand, and record nothing
+    ///
+    /// NAME is a phase or a hook, but not `deploy`. The commit, or HEAD, is exported to a directory
+    /// of its own, which is removed afterwards. Each command is shown before it runs. Conditions leave
+    /// nothing out. More steps run after the first one in the same export: `--step build --step test`.
+    #[arg(
+        long = "step", value_name = "NAME",
+        conflicts_with_all =
+            ["all", "hook", "retry", "replace_live", "all_history", "jobs", "no_wait"]
+    )]
+    pub(crate) steps: Vec<String>,
+    /// With --step, leave the export for a day, to look at
+    #[arg(long, requires = "steps")]
+    pub(crate) keep: bool,
+    /// Test again what has a verdict, or is out of attempts
+    #[arg(long)]
+    retry: bool,
+    /// Let --retry make the build anew of a commit that is deployed, in the place of what runs
+    #[arg(long, requires = "retry")]
+    replace_live: bool,
+    /// Test everything that is due, history from before the installation too
+    #[arg(long, conflicts_with_all = ["commit", "revisions", "hook"])]
+    all_history: bool,
+    /// Test this many commits at once [default: git config tinyci.jobs, else 1]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    jobs: Option<usize>,
+    /// How long one commit may take: 90s, 10m, 1h30m [default: git config tinyci.timeout, else no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Give up at once (exit code 3) where another run is in progress, instead of following it
+    #[arg(long)]
+    no_wait: bool,
+    /// Print events as JSON, one per line, and the summary as the last line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Whether a command of a run in this repository started us: it would wait for us, and we for it.
+/// The run looks again before it ends, so that nothing is missed.
+fn is_nested(root: &Path) -> bool {
+    env::var_os("TINYCI_RUN").is_some()
+        && env::var_os("TINYCI_REPO").is_some_and(|repo| Path::new(&repo) == root)
+}
+
+pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> {
+    if !args.steps.is_empty() {
+        return run_step::execute(args, globals);
+    }
+    let Some(selection) = args.selection()? else { return Ok(OK) };
+    signals::survive_hangup()?;
+    let engine = globals.engine_with(|mut builder| {
+        if let Some(jobs) = args.jobs {
+            builder = builder.jobs(jobs);
+        }
+        if let Some(timeout) = args.timeout {
+            builder = builder.timeout(timeout);
+        }
+        builder
+    })?;
+    let selection = match is_nested(engine.path()) {
+        true => selection.wait(Wait::No),
+        false => selection,
+    };
+    let cancel = match args.hook {
+        true => signals::cancel_on_terminate()?,
+        false => signals::cancel_on_interrupt()?,
+    };
+    let mut view = View::new(args, globals.is_quiet());
+    let summary = engine.run(&selection, &cancel, &mut |event: &Event| view.event(event))?;
+    view.summary(&summary);
+    Ok(exit_code(summary.exit_code()))
+}
+
+impl RunArgs {
+    /// What is meant; nothing where a hook was told of no pushed ref.
+    fn selection(&self) -> Result<Option<Selection>, Failure> {
+        let selection = if self.hook {
+            let mut lines = Vec::new();
+            io::stdin().read_to_end(&mut lines).map_err(|error| {
+                Failure::broken(format!("cannot read the pushed refs from standard input: {error}"))
+            })?;
+            Selection::hook_lines(lines)?.push_options(push_options())
+        } else if let Some(commit) = &self.commit {
+            Selection::revision(commit)
+        } else {
+            selection_of(&self.revisions)
+        };
+        let everything = self.all || self.all_history;
+        if selection.targets.is_empty() && !everything {
+            return if self.hook { Ok(None) } else { Err(nothing_selected()) };
+        }
+        let wait = if self.no_wait { Wait::No } else { Wait::Forever };
+        let selection = selection.retry(self.retry).replace_live(self.replace_live);
+        Ok(Some(selection.all_history(self.all_history).wait(wait)))
+    }
+}
+
+/// What the pusher said with `git push -o`, as git tells it a hook.
+fn push_options() -> Vec<String> {
+    let value = |name: String| Some(env::var_os(name)?.to_string_lossy().into_owned());
+    let count = value("GIT_PUSH_OPTION_COUNT".to_owned()).and_then(|count| count.parse().ok());
+    (0..count.unwrap_or(0_usize)).map_while(|at| value(format!("GIT_PUSH_OPTION_{at}"))).collect()
+}
+
+fn nothing_selected() -> Failure {
+    Failure::usage("`run` needs to know what to test: --all, a commit, or a range A..B")
+        .hint("`tinyci run --all` tests every commit that has no verdict yet")
+}
+
+/// Shows a run, to people or to programs. Nothing stops a run here: a pusher may hang up.
+struct View {
+    stdout: Stdout,
+    transcript: Transcript,
+    /// Whether commits were asked for by name, by people who may want them tested again.
+    named: bool,
+    /// Whether another run was followed, which has shown how it ended.
+    followed: bool,
+    json: bool,
+    quiet: bool,
+}
+
+impl View {
+    fn new(args: &RunArgs, quiet: bool) -> Self {
+        let labelled = args.jobs.is_some_and(|jobs| jobs > 1);
+        let transcript = Transcript::new(labelled);
+        let named = args.commit.is_some() || !args.revisions.is_empty();
+        let (json, stdout) = (args.json, Stdout::new());
+        Self { stdout, transcript, named, followed: false, json, quiet }
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.followed |= matches!(event, Event::Waiting { .. });
+        if self.quiet {
+            return;
+        }
+        if self.json {
+            self.stdout.line(event.to_json());
+        } else {
+            self.stdout.write(&self.transcript.event(event));
+        }
+    }
+
+    /// What no event has said.
+    fn summary(&mut self, summary: &Summary) {
+        if self.json {
+            self.stdout.line(summary.to_json());
+        } else if !self.quiet {
+            self.told_of_commits(summary);
+        }
+        match &summary.fault {
+            Some(fault) => terminal::complain(Failure::broken(fault)),
+            None if self.quiet => without_verdict(summary),
+            None => {}
+        }
+    }
+
+    fn told_of_commits(&mut self, summary: &Summary) {
+        let hint = if self.named { " (`--retry` tests it again)" } else { "" };
+        let settled = summary.settled.iter().filter(|_| self.named || !self.followed);
+        let settled =
+            settled.map(|(commit, outcome)| format!("{commit} has a verdict: {outcome}{hint}"));
+        let unconfigured =
+            summary.unconfigured.iter().map(|commit| format!("No config found for {commit}"));
+        let lines: Vec<String> = settled.chain(unconfigured).collect();
+        let mut shown = Vec::new();
+        for line in &lines {
+            self.transcript.line(SystemTime::now(), None, line, &mut shown);
+        }
+        let idle = summary.records.is_empty()
+            && summary.settled.is_empty()
+            && lines.is_empty()
+            && summary.held.is_empty();
+        if idle && !summary.canceled && summary.fault.is_none() && io::stdout().is_terminal() {
+            self.transcript.line(SystemTime::now(), None, "Nothing is due", &mut shown);
+        }
+        self.stdout.write(&shown);
+    }
+}
+
+/// That there is no verdict is an error, which is said in all quiet.
+fn without_verdict(summary: &Summary) {
+    for record in summary.records.iter().filter(|record| record.outcome == Outcome::NoVerdict) {
+        let of_a_step = record.steps.iter().find_map(|step| step.error.as_deref());
+        let why = record.reason.as_deref().or(of_a_step).unwrap_or("the run could not go on");
+        terminal::complain(Failure::broken(format!("no verdict for {}: {why}", record.commit)));
+    }
+    for commit in &summary.held {
+        let why = format!("no verdict for {commit}: it is out of attempts");
+        terminal::complain(
+            Failure::broken(why)
+                .hint(format!("`tinyci run --retry {}` runs it again", commit.short())),
+        );
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number from 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// Reads `90s`, `10m`, `1h30m`, or a plain number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let written = text.parse::<u64>().map(|seconds| format!("{seconds}s"));
+    let written = written.unwrap_or_else(|_| text.to_owned());
+    let parsed: Option<jiff::SignedDuration> = written.parse().ok();
+    let length = parsed.and_then(|parsed| Duration::try_from(parsed).ok());
+    length
+        .filter(|length| !length.is_zero())
+        .ok_or_else(|| "expected a length of time such as 90s, 10m or 1h30m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        let cases = [("90", 90_000), ("90s", 90_000), ("10m", 600_000), ("1h30m", 5_400_000)];
+        for (text, milliseconds) in cases {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "0", "0s", "-5s", "soon", "99999999999999999999"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `tinyci settings`: every `tinyci.*` key of git's configuration, and what is set.
+
+use tinyci::Setting;
+
+use crate::{
+    console::{
+        failure::{Failure, OK},
+        terminal::{Palette, Stdout, printable},
+    },
+    globals::Globals,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  tinyci settings                   what is set, and what holds where nothing is
+  git config tinyci.timeout 30m     set one; `git config --unset` takes it away
+  git config --add tinyci.refs 'refs/tags/v*'
+                                    add a value to a key that takes several";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct SettingsArgs {
+    /// Print the settings as JSON, one per line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn execute(args: &SettingsArgs, globals: &Globals) -> Result<u8, Failure> {
+    let settings = globals.engine()?.settings()?;
+    let mut stdout = Stdout::new();
+    if args.json {
+        settings.iter().for_each(|setting| stdout.line(setting.to_json()));
+    } else {
+        table(&settings, &mut stdout);
+    }
+    stdout.finish()?;
+    Ok(OK)
+}
+
+fn table(settings: &[Setting], stdout: &mut Stdout) {
+    let palette = Palette::of_stdout();
+    let key_width = settings.iter().map(|setting| setting.key.len()).max().unwrap_or_default();
+    for setting in settings {
+        let key = format!("{:key_width$}", setting.key);
+        let origin = match &setting.origin {
+            Some(file) => format!("  (in {})", printable(file)),
+            None => "  (default)".to_owned(),
+        };
+        let value = match setting.values.is_empty() {
+            true => setting.default.to_owned(),
+            false => printable(&setting.values.join(", ")),
+        };
+        stdout.line(format_args!("{key}  {value}{}", palette.faint(&origin)));
+        stdout.line(palette.faint(&format!("{:key_width$}  {}", "", setting.meaning)));
+    }
+}

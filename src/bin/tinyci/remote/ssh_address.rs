@@ -1,0 +1,217 @@
+//! [`SshAddress`]: the host, port and path in the URL of a remote. Pure.
+
+use crate::console::failure::Failure;
+
+/// Hosts that keep repositories and run nothing.
+const FORGES: [&str; 9] = [
+    "github.com",
+    "gitlab.com",
+    "bitbucket.org",
+    "codeberg.org",
+    "sr.ht",
+    "gitea.com",
+    "dev.azure.com",
+    "visualstudio.com",
+    "savannah.gnu.org",
+];
+
+/// Where a repository lies that ssh can reach.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SshAddress {
+    /// `host` or `user@host`, which never begins with `-`: ssh would take it for an option.
+    pub(crate) destination: String,
+    pub(crate) port: Option<u16>,
+    /// As the URL has it: absolute, or relative to the home folder, or `~…`.
+    pub(crate) path: String,
+}
+
+impl SshAddress {
+    /// Reads `ssh://[user@]host[:port]/path` and `[user@]host:path`, as git does.
+    pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+        let address = match url.split_once("://") {
+            Some(("ssh" | "git+ssh" | "ssh+git", rest)) => Self::of_url(rest),
+            Some((scheme, _)) => return Err(no_ssh(url, &format!("`{scheme}` runs no commands"))),
+            None => match scp_parts(url) {
+                Some((place, path)) => Self::of_scp(place, path),
+                None => return Err(no_ssh(url, "it is a folder on this machine")),
+            },
+        };
+        let address = address.ok_or_else(|| {
+            Failure::usage(format!(
+                "`{url}` is not an address that ssh understands (ssh://user@host:port/path or user@host:path)"
+            ))
+        })?;
+        address.refuse_forges()
+    }
+
+    /// `[user@]host[:port]/path`, percent-encoded.
+    fn of_url(rest: &str) -> Option<Self> {
+        let (place, path) = rest.split_at(rest.find('/')?);
+        let (place, path) = (percent_decode(place)?, percent_decode(path)?);
+        // `ssh://host/~user/repo` names the home folder of a user.
+        let path = match path.strip_prefix("/~") {
+            Some(rest) => format!("~{rest}"),
+            None => path,
+        };
+        let (user, host) = split_user(&place);
+        let (host, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            None => match host.rsplit_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (host, None),
+            },
+        };
+        Self::new(user, host, port, path)
+    }
+
+    /// `[user@]host` and a path; brackets hold an IPv6 address or `host:port`.
+    fn of_scp(place: &str, path: &str) -> Option<Self> {
+        let (user, host) = split_user(place);
+        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let (host, port) = match inner {
+            Some(inner) if inner.matches(':').count() == 1 => {
+                inner.split_once(':').map(|(host, port)| (host, Some(port)))?
+            }
+            _ => (inner.unwrap_or(host), None),
+        };
+        Self::new(user, host, port, path.to_owned())
+    }
+
+    fn new(user: Option<&str>, host: &str, port: Option<&str>, path: String) -> Option<Self> {
+        let port = match port {
+            None | Some("") => None,
+            Some(port) => Some(port.parse().ok()?),
+        };
+        let destination = match user {
+            Some(user) => format!("{user}@{host}"),
+            None => host.to_owned(),
+        };
+        let sound = |word: &str| {
+            !word.is_empty()
+                && !word.starts_with('-')
+                && !word.contains(|letter: char| letter.is_control() || letter.is_whitespace())
+        };
+        let usable = sound(host) && sound(&destination) && !path.is_empty() && !path.contains('\0');
+        usable.then_some(Self { destination, port, path })
+    }
+
+    fn refuse_forges(self) -> Result<Self, Failure> {
+        let host = split_user(&self.destination).1.trim_end_matches('.').to_ascii_lowercase();
+        let is_forge = |forge: &str| {
+            host.strip_suffix(forge).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        match FORGES.into_iter().find(|forge| is_forge(forge)) {
+            None => Ok(self),
+            Some(_) => Err(Failure::usage(format!(
+                "`{host}` keeps repositories and runs no commands, so tinyci cannot run there"
+            ))
+            .hint("`-r NAME` names a remote on a server of your own")),
+        }
+    }
+}
+
+fn no_ssh(url: &str, why: &str) -> Failure {
+    let url = without_password(url);
+    Failure::usage(format!("the remote `{url}` is not reached by ssh: {why}")).hint(
+        "`-r NAME` names a remote such as user@host:path, `-D DIR` a repository on this machine",
+    )
+}
+
+/// A URL that can be shown: `https://user:password@host/…` hides the password.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match split_user(place) {
+        (Some(_), host) => format!("{scheme}://***@{host}{path}"),
+        (None, _) => url.to_owned(),
+    }
+}
+
+/// The two sides of the colon, unless a slash comes first: then it is a path on this machine.
+fn scp_parts(url: &str) -> Option<(&str, &str)> {
+    let bracket =
+        url.find('[').and_then(|open| url.get(open..)?.find("]:").map(|at| open + at + 1));
+    let colon = bracket.or_else(|| url.find(':'))?;
+    let slash = url.find('/').unwrap_or(url.len());
+    (colon < slash).then(|| (&url[..colon], &url[colon + 1..]))
+}
+
+fn split_user(place: &str) -> (Option<&str>, &str) {
+    match place.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, place),
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_git_reads_them() {
+        let cases = [
+            ("ci@host:srv/app.git", ("ci@host", None, "srv/app.git")),
+            ("host:/srv/app.git", ("host", None, "/srv/app.git")),
+            ("host:~/app", ("host", None, "~/app")),
+            ("[host:2222]:app", ("host", Some(2222), "app")),
+            ("ci@[::1]:app", ("ci@::1", None, "app")),
+            ("ssh://ci@host:2222/srv/my%20app", ("ci@host", Some(2222), "/srv/my app")),
+            ("ssh://host/~/app", ("host", None, "~/app")),
+            ("ssh://host/~ci/app", ("host", None, "~ci/app")),
+            ("ssh://ci@[::1]:22/a", ("ci@::1", Some(22), "/a")),
+            ("git+ssh://host/a", ("host", None, "/a")),
+        ];
+        for (url, (destination, port, path)) in cases {
+            let expected =
+                SshAddress { destination: destination.to_owned(), port, path: path.to_owned() };
+            assert_eq!(SshAddress::parse(url).unwrap(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_ssh_cannot_reach_is_refused_with_a_reason() {
+        let cases = [
+            ("https://ada:secret@host/app", "`https` runs no commands"),
+            ("git://host/app", "`git` runs no commands"),
+            ("file:///srv/app", "`file` runs no commands"),
+            ("/srv/app:x", "a folder on this machine"),
+            ("../app", "a folder on this machine"),
+            ("git@github.com:a/b.git", "runs no commands"),
+            ("ssh://git@ssh.GitHub.com.:443/a/b", "runs no commands"),
+            ("git@git.sr.ht:~a/b", "runs no commands"),
+            ("-oProxyCommand=x:app", "not an address"),
+            ("ssh://-oProxyCommand=x/app", "not an address"),
+            ("ssh://%2doProxyCommand=x/app", "not an address"),
+            ("ssh://-l@host/app", "not an address"),
+            ("ssh://ci@-host/app", "not an address"),
+            ("ssh://host:port/app", "not an address"),
+            ("ssh://host%0a/app", "not an address"),
+            ("ssh://host", "not an address"),
+            (":app", "not an address"),
+            ("host:", "not an address"),
+        ];
+        for (url, reason) in cases {
+            let text = SshAddress::parse(url).unwrap_err().to_string();
+            assert!(text.contains(reason), "{url}: {text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+        assert!(SshAddress::parse("git@mygithub.com:a").is_ok());
+    }
+}

@@ -1,9 +1,0 @@
-//! `tinyci uninstall`: takes out what `install` put in, and nothing else.
-
-use crate::{args::Globals, failure::Failure, install};
-
-pub(crate) fn execute(globals: &Globals) -> Result<u8, Failure> {
-    let installed = globals.engine()?.uninstall()?;
-    let what = if installed.changed { "uninstalled successfully" } else { "is not installed" };
-    install::tell(&installed, what, globals)
-}
