@@ -86,7 +86,7 @@ pub use crate::{
             DeployRequest, Deployment, Deploys,
         },
         error::{Error, ErrorKind, Position},
-        event::{Event, Flow, Meta, Observer},
+        event::{Event, EventKind, EventMeta, Flow, Observer},
         executor::{Command, Executor, Output, OutputMode, Program, Stream},
         forecast::{Act, Assumption, Forecast, StepForecast},
         function::{Effect, FunctionCall, Value},

@@ -14,7 +14,7 @@ use std::{
 
 use tinyci::{
     ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactWriter, CancelToken, Engine, ErrorKind,
-    Event, Outcome, Record, Selection,
+    Event, EventKind, Outcome, Record, Selection,
 };
 
 use crate::support::{
@@ -189,7 +189,7 @@ fn a_cancel_and_a_deadline_end_a_copy_without_an_end() {
     let token = CancelToken::new();
     let begun = Instant::now();
     let mut observer = |event: &Event| {
-        if matches!(event, Event::StepStarted { .. }) {
+        if matches!(event.kind, EventKind::StepStarted { .. }) {
             let token = token.clone();
             let build = canceled.build_dir(canceled.head());
             // Once the copy has begun.

@@ -6,7 +6,7 @@ use std::fs;
 
 use tinyci::{
     ApprovalState, CancelToken, CommitId, CompactOptions, DeployOutcome, DeployRequest, Deployment,
-    Engine, Error, ErrorKind, Event, Outcome, Phase, StepName,
+    Engine, Error, ErrorKind, Event, EventKind, Outcome, Phase, StepName,
 };
 
 use crate::support::stage::{GATE, Stage};
@@ -443,7 +443,7 @@ fn deploy(ctx) {
         let cancel = CancelToken::new();
         let mut output = Vec::new();
         let mut observer = |event: &Event| {
-            if let Event::Output { bytes, .. } = event {
+            if let EventKind::Output { bytes, .. } = &event.kind {
                 output.extend_from_slice(bytes);
             }
         };

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tinyci::{CancelToken, Event, Outcome, Phase, Selection, StepName};
+use tinyci::{CancelToken, Event, EventKind, Outcome, Phase, Selection, StepName};
 
 use crate::support::{
     eventually, is_alive,
@@ -18,20 +18,20 @@ use crate::support::{
 
 /// An event's name, and the step it belongs to.
 fn told(event: &Event) -> String {
-    let name = match event {
-        Event::Planned { .. } => "planned",
-        Event::JobStarted { .. } => "job started",
-        Event::Exported { .. } => "exported",
-        Event::StepStarted { .. } => "started",
-        Event::Output { .. } => "output",
-        Event::StepFinished { .. } => "finished",
-        Event::JobFinished { .. } => "job finished",
-        Event::Warning { .. } => "warning",
-        Event::Waiting { .. } => "waiting",
-        Event::Finished { .. } => "run finished",
+    let name = match &event.kind {
+        EventKind::Planned { .. } => "planned",
+        EventKind::JobStarted { .. } => "job started",
+        EventKind::Exported { .. } => "exported",
+        EventKind::StepStarted { .. } => "started",
+        EventKind::Output { .. } => "output",
+        EventKind::StepFinished { .. } => "finished",
+        EventKind::JobFinished { .. } => "job finished",
+        EventKind::Warning { .. } => "warning",
+        EventKind::Waiting { .. } => "waiting",
+        EventKind::Finished { .. } => "run finished",
         _ => "unknown",
     };
-    match event.meta().step {
+    match event.meta.step {
         Some(step) => format!("{name} {step}"),
         None => name.to_owned(),
     }
@@ -39,9 +39,9 @@ fn told(event: &Event) -> String {
 
 #[track_caller]
 fn assert_no_gaps(events: &[Event]) {
-    let numbers: Vec<u64> = events.iter().map(|event| event.meta().sequence).collect();
+    let numbers: Vec<u64> = events.iter().map(|event| event.meta.sequence).collect();
     assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
-    assert!(events.iter().map(|event| event.meta().time).is_sorted(), "times go on");
+    assert!(events.iter().map(|event| event.meta.time).is_sorted(), "times go on");
 }
 
 #[test]
@@ -71,16 +71,18 @@ fn events_come_in_order_and_without_gaps() {
     assert_eq!(ran.events.iter().map(told).collect::<Vec<_>>(), expected);
     assert_no_gaps(&ran.events);
     for event in &ran.events[1..14] {
-        assert_eq!(event.meta().commit, Some(id));
-        assert_eq!(event.meta().run.as_deref(), Some(ran.record().run.as_str()));
+        assert_eq!(event.meta.commit, Some(id));
+        assert_eq!(event.meta.run.as_deref(), Some(ran.record().run.as_str()));
     }
-    let Event::Planned { jobs, .. } = &ran.events[0] else { panic!("the plan comes first") };
+    let EventKind::Planned { jobs, .. } = &ran.events[0].kind else {
+        panic!("the plan comes first")
+    };
     assert_eq!(jobs.iter().map(|job| job.commit.id).collect::<Vec<_>>(), [id]);
-    let Event::Exported { dir, .. } = &ran.events[2] else { panic!("the export") };
+    let EventKind::Exported { dir, .. } = &ran.events[2].kind else { panic!("the export") };
     assert_eq!(*dir, stage.build_dir(id).join("export"));
-    let Event::JobFinished { record, .. } = &ran.events[13] else { panic!("the record") };
+    let EventKind::JobFinished { record, .. } = &ran.events[13].kind else { panic!("the record") };
     assert_eq!(**record, *ran.record());
-    let Event::Finished { outcome, .. } = ran.events[14] else { panic!("the end") };
+    let EventKind::Finished { outcome, .. } = ran.events[14].kind else { panic!("the end") };
     assert_eq!(outcome, Outcome::Failure);
 }
 
@@ -93,7 +95,7 @@ fn the_lines_of_events_and_the_output_are_the_log() {
     let ran = stage.run();
     let mut text = String::new();
     for event in &ran.events {
-        if let Event::Output { bytes, .. } = event {
+        if let EventKind::Output { bytes, .. } = &event.kind {
             text.push_str(&String::from_utf8_lossy(bytes));
         }
         for line in event.log_lines() {
@@ -115,7 +117,7 @@ fn check_end(config: &str, expected: &[&str]) {
     // A run is canceled by whoever sees it say so.
     let cancel = CancelToken::new();
     let mut observer = |event: &Event| {
-        if let Event::Output { bytes, .. } = event
+        if let EventKind::Output { bytes, .. } = &event.kind
             && bytes.starts_with(b"cancel")
         {
             cancel.cancel();
@@ -206,8 +208,8 @@ fn a_megabyte_of_lines_comes_whole_and_in_order() {
     let pieces: Vec<&[u8]> = ran
         .events
         .iter()
-        .filter_map(|event| match event {
-            Event::Output { bytes, .. } => Some(bytes.as_slice()),
+        .filter_map(|event| match &event.kind {
+            EventKind::Output { bytes, .. } => Some(bytes.as_slice()),
             _ => None,
         })
         .collect();
@@ -222,7 +224,7 @@ fn a_line_without_its_end_is_shown_while_the_command_waits() {
     let mut text = Vec::new();
     let summary =
         stage.engine().run(&Selection::pending(), &CancelToken::new(), &mut |event: &Event| {
-            if let Event::Output { bytes, .. } = event {
+            if let EventKind::Output { bytes, .. } = &event.kind {
                 text.extend_from_slice(bytes);
                 stage.open_gate();
             }
@@ -255,7 +257,7 @@ fn a_break_cancels_once_however_often_it_is_said() {
         if broken {
             after.push(told(event));
         }
-        broken |= matches!(event, Event::Output { .. });
+        broken |= matches!(event.kind, EventKind::Output { .. });
         if broken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let summary = summary.unwrap();
@@ -282,7 +284,7 @@ fn an_observers_panic_goes_on_once_the_run_has_ended() {
     let engine = stage.engine();
     let cancel = CancelToken::new();
     let mut observer = |event: &Event| {
-        if let Event::Output { .. } = event {
+        if let EventKind::Output { .. } = &event.kind {
             panic!("the host is broken");
         }
     };
@@ -308,7 +310,7 @@ fn neither_log_nor_deadline_waits_for_a_slow_observer() {
     let mut slow = false;
     let ran =
         stage.engine().run(&Selection::pending(), &CancelToken::new(), &mut |event: &Event| {
-            if let Event::StepStarted { .. } = event {
+            if let EventKind::StepStarted { .. } = &event.kind {
                 slow = true;
                 eventually("the output is in the log", || {
                     fs::read_to_string(&log).unwrap().contains("ready")
@@ -326,7 +328,7 @@ fn an_observer_may_be_slow_as_long_as_it_likes() {
     let mut bytes_seen = 0;
     let summary =
         stage.engine().run(&Selection::pending(), &CancelToken::new(), &mut |event: &Event| {
-            if let Event::Output { bytes, .. } = event {
+            if let EventKind::Output { bytes, .. } = &event.kind {
                 bytes_seen += bytes.len();
                 std::thread::sleep(Duration::from_millis(3));
             }
@@ -339,8 +341,8 @@ fn an_observer_may_be_slow_as_long_as_it_likes() {
 fn a_step_is_told_with_its_record() {
     let stage = Stage::with("build:\n  - echo one\n  - exit 4\n");
     let ran = stage.run();
-    let finished = ran.events.iter().find_map(|event| match event {
-        Event::StepFinished { meta, record } => Some((meta.step, record.clone())),
+    let finished = ran.events.iter().find_map(|event| match &event.kind {
+        EventKind::StepFinished { record, .. } => Some((event.meta.step, record.clone())),
         _ => None,
     });
     let (step, record) = finished.unwrap();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CancelView, Command, Error, ErrorKind, Event, Executor, Exit, Hook, Outcome,
+    CancelToken, CancelView, Command, Error, ErrorKind, EventKind, Executor, Exit, Hook, Outcome,
     Output, Phase, Program, Selection,
 };
 
@@ -80,9 +80,9 @@ fn its_output_reaches_the_log_and_the_observer() {
     let lines = ["Building...", "half a line", "and more"];
     assert_eq!(log[3..6], lines, "{log:?}");
     for event in &ran.events {
-        if let Event::Output { meta, .. } = event {
-            assert_eq!(meta.step, Some(Phase::Build.into()));
-            assert_eq!(meta.run.as_deref(), Some(ran.record().run.as_str()));
+        if let EventKind::Output { .. } = event.kind {
+            assert_eq!(event.meta.step, Some(Phase::Build.into()));
+            assert_eq!(event.meta.run.as_deref(), Some(ran.record().run.as_str()));
         }
     }
 }

@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex};
 
 use tinyci::{
-    CancelToken, CancelView, Command, EngineBuilder, Error, Event, Executor, Exit, Hook, Output,
-    RequestContext, Selection,
+    CancelToken, CancelView, Command, EngineBuilder, Error, Event, EventKind, Executor, Exit, Hook,
+    Output, RequestContext, Selection,
 };
 
 use crate::support::stage::Stage;
@@ -22,11 +22,13 @@ impl Seen {
     }
 
     fn event(&self, event: &Event) {
-        let step = event.meta().step.map(|step| step.to_string()).unwrap_or_default();
-        match event {
-            Event::StepStarted { .. } => self.push(format!("begin {step}")),
-            Event::Output { bytes, .. } => self.push(String::from_utf8_lossy(bytes).into_owned()),
-            Event::StepFinished { .. } => self.push(format!("end {step}")),
+        let step = event.meta.step.map(|step| step.to_string()).unwrap_or_default();
+        match &event.kind {
+            EventKind::StepStarted { .. } => self.push(format!("begin {step}")),
+            EventKind::Output { bytes, .. } => {
+                self.push(String::from_utf8_lossy(bytes).into_owned())
+            }
+            EventKind::StepFinished { .. } => self.push(format!("end {step}")),
             _ => {}
         }
     }
@@ -152,9 +154,9 @@ fn output_of_a_branch_carries_its_label() {
     let engine = tinyci::Engine::open(repo.path()).unwrap();
     let mut labels = Vec::new();
     let mut observer = |event: &Event| {
-        if let Event::Output { meta, bytes, .. } = event {
+        if let EventKind::Output { bytes, .. } = &event.kind {
             let text = String::from_utf8_lossy(bytes).into_owned();
-            labels.push((meta.label.as_deref().map(str::to_owned), text));
+            labels.push((event.meta.label.as_deref().map(str::to_owned), text));
         }
     };
     engine.run(&Selection::pending(), &CancelToken::new(), &mut observer).unwrap();

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use tinyci::{CancelToken, Effect, Engine, Event, Outcome, Selection, Value};
+use tinyci::{CancelToken, Effect, Engine, Event, EventKind, Outcome, Selection, Value};
 
 use crate::support::{TestRepo, eventually};
 
@@ -81,7 +81,7 @@ fn neither_disturbs_the_other() {
     let mut observer = |event: &Event| {
         use_rhai(&own);
         use_git2(repo.path(), "in-observer");
-        if let Event::Output { bytes, .. } = event {
+        if let EventKind::Output { bytes, .. } = &event.kind {
             output.push_str(&String::from_utf8_lossy(bytes));
         }
         ControlFlow::Continue(())

@@ -78,7 +78,7 @@ fn the_record_that_counts_is_the_one_that_the_verdict_rests_on() {
     let canceled = CancelToken::new();
     let retry = Selection::revision("HEAD").retry(true);
     let mut cancel = |event: &tinyci::Event| {
-        if let tinyci::Event::StepStarted { .. } = event {
+        if let tinyci::EventKind::StepStarted { .. } = &event.kind {
             canceled.cancel();
         }
     };

@@ -11,8 +11,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CancelView, Command, Engine, Error, ErrorKind, Event, Executor, Exit, Outcome,
-    Output, Selection,
+    CancelToken, CancelView, Command, Engine, Error, ErrorKind, Event, EventKind, Executor, Exit,
+    Outcome, Output, Selection,
 };
 
 use crate::support::stage::{Ran, Stage};
@@ -100,7 +100,7 @@ fn a_cancel_takes_its_attempt_back() {
     for _ in 0..4 {
         let cancel = CancelToken::new();
         let summary = stage.engine().run(&Selection::pending(), &cancel, &mut |event: &Event| {
-            if let Event::Output { .. } = event {
+            if let EventKind::Output { .. } = &event.kind {
                 cancel.cancel();
             }
         });

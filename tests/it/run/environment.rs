@@ -10,7 +10,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelView, Command, EngineBuilder, Error, Event, Executor, Exit, Outcome, Output, Selection,
+    CancelView, Command, EngineBuilder, Error, Event, EventKind, Executor, Exit, Outcome, Output,
+    Selection,
 };
 
 use crate::support::stage::{Ran, Stage};
@@ -91,8 +92,8 @@ fn what_is_kept_back_is_told_once_a_run_before_the_first_commit() {
     assert!(dir.contains("`git config --add tinyci.env +CARGO_TARGET_DIR`"), "{dir}");
     assert!(others.ends_with(": TOKEN"), "{others}");
     let place = |wanted: fn(&Event) -> bool| ran.events.iter().position(wanted).unwrap();
-    let warned = place(|event| matches!(event, Event::Warning { .. }));
-    assert!(warned < place(|event| matches!(event, Event::JobStarted { .. })));
+    let warned = place(|event| matches!(event.kind, EventKind::Warning { .. }));
+    assert!(warned < place(|event| matches!(event.kind, EventKind::JobStarted { .. })));
     let log = stage.log().join("\n");
     assert!(log.contains(&dir) && log.contains(&others) && !log.contains('<'), "{log}");
 }

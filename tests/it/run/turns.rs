@@ -4,7 +4,9 @@
 
 use std::{fs::File, sync::mpsc, thread, time::Duration};
 
-use tinyci::{CancelToken, CommitId, Engine, ErrorKind, Event, Outcome, Selection, Summary, Wait};
+use tinyci::{
+    CancelToken, CommitId, Engine, ErrorKind, Event, EventKind, Outcome, Selection, Summary, Wait,
+};
 
 use crate::support::stage::{GATE, Ran, Stage, without_time};
 
@@ -51,7 +53,7 @@ fn wait_in<'scope>(
     let waiter = scope.spawn(move || {
         let mut events = Vec::new();
         let summary = engine.run(&selection, &CancelToken::new(), &mut |event: &Event| {
-            if let Event::Waiting { .. } = event {
+            if let EventKind::Waiting { .. } = &event.kind {
                 says.send(()).unwrap();
             }
             events.push(event.clone());
@@ -236,9 +238,9 @@ fn a_run_can_be_followed_without_taking_part() {
         let (mut lines, mut numbers) = (Vec::new(), Vec::new());
         let mut observer = |event: &Event| {
             stage.open_gate();
-            numbers.push(event.meta().sequence);
-            if let Event::Output { meta, bytes, .. } = event {
-                assert_eq!(meta.step, None);
+            numbers.push(event.meta.sequence);
+            if let EventKind::Output { bytes, .. } = &event.kind {
+                assert_eq!(event.meta.step, None);
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 lines.extend(text.lines().map(|line| without_time(line).to_owned()));
             }
@@ -279,7 +281,7 @@ fn two_commits_run_at_once() {
         let labelled = shared.iter().filter_map(|line| line.strip_prefix(&label));
         assert!(labelled.eq(own.iter()), "{shared:?}");
     }
-    let numbers = ran.events.iter().map(|event| event.meta().sequence);
+    let numbers = ran.events.iter().map(|event| event.meta.sequence);
     assert!(numbers.eq(1..=ran.events.len() as u64));
 }
 

@@ -5,7 +5,9 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
 };
 
-use tinyci::{CancelToken, Engine, Error, Event, Outcome, Selection, TestOptions, TestResult};
+use tinyci::{
+    CancelToken, Engine, Error, Event, EventKind, Outcome, Selection, TestOptions, TestResult,
+};
 
 use crate::{
     scripts::run::{build_error, build_output, run, run_with, script},
@@ -249,9 +251,9 @@ fn an_error_says_the_same_wherever_a_script_shows_it() {
         let mut warnings = Vec::new();
         let engine = Engine::open(repo.path()).unwrap();
         let mut output = Vec::new();
-        let mut observer = |event: &Event| match event {
-            Event::Output { bytes, .. } => output.extend_from_slice(bytes),
-            Event::Warning { message, .. } => warnings.push(message.clone()),
+        let mut observer = |event: &Event| match &event.kind {
+            EventKind::Output { bytes, .. } => output.extend_from_slice(bytes),
+            EventKind::Warning { message, .. } => warnings.push(message.clone()),
             _ => {}
         };
         let selection = Selection::revision("HEAD");
@@ -474,8 +476,8 @@ fn a_secret_that_came_back_from_a_command_gets_nowhere() {
     );
     let engine = Engine::open(repo.path()).unwrap();
     let mut events = Vec::new();
-    let mut observer = |event: &Event| match event {
-        Event::Output { bytes, .. } => events.push(String::from_utf8_lossy(bytes).into_owned()),
+    let mut observer = |event: &Event| match &event.kind {
+        EventKind::Output { bytes, .. } => events.push(String::from_utf8_lossy(bytes).into_owned()),
         other => events.push(format!("{other:?}")),
     };
     let selection = Selection::revision("HEAD");

@@ -2,8 +2,8 @@
 //! deferred functions run.
 
 use tinyci::{
-    CancelToken, DeployOutcome, DeployRequest, Deployment, Effect, Engine, Event, Exit, Outcome,
-    Record, Selection, StepFailure, StepRecord, Value,
+    CancelToken, DeployOutcome, DeployRequest, Deployment, Effect, Engine, Event, EventKind, Exit,
+    Outcome, Record, Selection, StepFailure, StepRecord, Value,
 };
 
 use crate::support::TestRepo;
@@ -86,7 +86,7 @@ fn deployment(body: &str) -> (Deployment, Option<StepRecord>) {
     run(&repo);
     let mut steps = Vec::new();
     let mut observer = |event: &Event| {
-        if let Event::StepFinished { record, .. } = event {
+        if let EventKind::StepFinished { record, .. } = &event.kind {
             steps.push(record.clone());
         }
     };
@@ -341,7 +341,7 @@ fn a_cancel_is_the_gravest_and_deferred_functions_run_all_the_same() {
     let cancel = CancelToken::new();
     let other = cancel.clone();
     let mut observer = |event: &Event| {
-        if let Event::Output { bytes, .. } = event
+        if let EventKind::Output { bytes, .. } = &event.kind
             && bytes.windows(5).any(|it| it == b"ready")
         {
             other.cancel();

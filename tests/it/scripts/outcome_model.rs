@@ -14,8 +14,8 @@ use std::{
 };
 
 use tinyci::{
-    Act, CancelToken, CancelView, Command, DeployRequest, Engine, Error, Event, Executor, Exit,
-    LocalExecutor, Outcome, Output, Program, Selection, StepRecord, TestOptions,
+    Act, CancelToken, CancelView, Command, DeployRequest, Engine, Error, Event, EventKind,
+    Executor, Exit, LocalExecutor, Outcome, Output, Program, Selection, StepRecord, TestOptions,
 };
 
 use crate::support::{PATIENCE, TestRepo};
@@ -483,7 +483,7 @@ impl Case {
     fn run_agrees(&self, engine: &Engine, executor: &Scripted, told: &Model, most: &Model) {
         let mut steps: Vec<StepRecord> = Vec::new();
         let mut observer = |event: &Event| {
-            if let Event::StepFinished { record, .. } = event {
+            if let EventKind::StepFinished { record, .. } = &event.kind {
                 steps.push(record.clone());
             }
         };

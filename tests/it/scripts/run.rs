@@ -6,8 +6,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, Effect, Engine, EngineBuilder, Event, Exit, Format, Outcome, Phase, Record,
-    Selection, Value,
+    CancelToken, Effect, Engine, EngineBuilder, Event, EventKind, Exit, Format, Outcome, Phase,
+    Record, Selection, Value,
 };
 
 use crate::support::{
@@ -37,7 +37,7 @@ pub(crate) fn run_with(repo: &TestRepo, set: impl FnOnce(EngineBuilder) -> Engin
     let engine = set(Engine::builder(repo.path())).open().unwrap();
     let mut output = Vec::new();
     let mut observer = |event: &Event| {
-        if let Event::Output { bytes, .. } = event {
+        if let EventKind::Output { bytes, .. } = &event.kind {
             output.extend_from_slice(bytes);
         }
     };
@@ -473,7 +473,7 @@ fn a_cancel_stops_a_script_wherever_it_is() {
         let mut output = String::new();
         let summary = engine
             .run(&Selection::revision("HEAD"), &cancel, &mut |event: &Event| {
-                if let Event::Output { bytes, .. } = event {
+                if let EventKind::Output { bytes, .. } = &event.kind {
                     output.push_str(&String::from_utf8_lossy(bytes));
                     if output == "go\n" {
                         cancel.cancel();

@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use tinyci::{
-    CancelToken, Engine, Event, Format, Outcome, Pipeline, Record, Selection, TestOptions,
+    CancelToken, Engine, Event, EventKind, Format, Outcome, Pipeline, Record, Selection,
+    TestOptions,
 };
 
 use crate::support::TestRepo;
@@ -26,7 +27,7 @@ impl Ran {
         let engine = Engine::open(repo.path()).unwrap();
         let mut output = Vec::new();
         let mut observer = |event: &Event| {
-            if let Event::Output { bytes, .. } = event {
+            if let EventKind::Output { bytes, .. } = &event.kind {
                 output.extend_from_slice(bytes);
             }
         };

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use tinyci::{CancelToken, Engine, Event, LeftOutBy, Outcome, Phase, Record, Selection};
+use tinyci::{CancelToken, Engine, Event, EventKind, LeftOutBy, Outcome, Phase, Record, Selection};
 
 use crate::support::TestRepo;
 
@@ -10,7 +10,7 @@ fn run(repo: &TestRepo) -> (Record, String) {
     let engine = Engine::open(repo.path()).unwrap();
     let mut output = String::new();
     let mut observer = |event: &Event| {
-        if let Event::Output { bytes, .. } = event {
+        if let EventKind::Output { bytes, .. } = &event.kind {
             output.push_str(&String::from_utf8_lossy(bytes));
         }
     };

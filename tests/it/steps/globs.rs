@@ -236,7 +236,7 @@ fn texts_are_matched_and_joined() {
     );
     let mut output = String::new();
     let mut observer = |event: &tinyci::Event| {
-        if let tinyci::Event::Output { bytes, .. } = event {
+        if let tinyci::EventKind::Output { bytes, .. } = &event.kind {
             output.push_str(&String::from_utf8_lossy(bytes));
         }
     };

@@ -3,7 +3,8 @@
 //! planned, and tested.
 
 use tinyci::{
-    CancelToken, Engine, Event, Job, LeftOut, LeftOutBy, Outcome, Phase, Plan, Record, Selection,
+    CancelToken, Engine, Event, EventKind, Job, LeftOut, LeftOutBy, Outcome, Phase, Plan, Record,
+    Selection,
 };
 
 use crate::support::TestRepo;
@@ -19,11 +20,13 @@ struct Ran {
 fn run(repo: &TestRepo, retry: bool) -> Ran {
     let engine = Engine::open(repo.path()).unwrap();
     let (mut output, mut warnings, mut exported) = (String::new(), Vec::new(), false);
-    let mut observer = |event: &Event| match event {
-        Event::Output { bytes, .. } => output.push_str(&String::from_utf8_lossy(bytes)),
+    let mut observer = |event: &Event| match &event.kind {
+        EventKind::Output { bytes, .. } => output.push_str(&String::from_utf8_lossy(bytes)),
         // What is said of the whole run is about this machine.
-        Event::Warning { meta, message } if meta.commit.is_some() => warnings.push(message.clone()),
-        Event::Exported { .. } => exported = true,
+        EventKind::Warning { message, .. } if event.meta.commit.is_some() => {
+            warnings.push(message.clone())
+        }
+        EventKind::Exported { .. } => exported = true,
         _ => {}
     };
     let selection = Selection::revision("HEAD").retry(retry);

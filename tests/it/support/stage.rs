@@ -9,7 +9,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CommitId, Engine, EngineBuilder, Event, Outcome, Record, Selection, Summary,
+    CancelToken, CommitId, Engine, EngineBuilder, Event, EventKind, Outcome, Record, Selection,
+    Summary,
 };
 
 use crate::support::{PATIENCE, TestRepo, eventually};
@@ -212,8 +213,8 @@ impl Ran {
 
     /// All output, in the order in which it came.
     pub(crate) fn output(&self) -> Vec<u8> {
-        let bytes = self.events.iter().filter_map(|event| match event {
-            Event::Output { bytes, .. } => Some(bytes.as_slice()),
+        let bytes = self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Output { bytes, .. } => Some(bytes.as_slice()),
             _ => None,
         });
         bytes.collect::<Vec<_>>().concat()
@@ -224,8 +225,8 @@ impl Ran {
     }
 
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let messages = self.events.iter().filter_map(|event| match event {
-            Event::Warning { message, .. } => Some(message.clone()),
+        let messages = self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Warning { message, .. } => Some(message.clone()),
             _ => None,
         });
         messages.collect()

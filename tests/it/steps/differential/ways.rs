@@ -13,8 +13,8 @@ use std::{
 use serde_json::{Value as Json, json};
 use tinyci::{
     Act, ApprovalState, CancelToken, CancelView, Command, DeployOutcome, DeployRequest, Effect,
-    Engine, Error, Event, Executor, Exit, LocalExecutor, Outcome, Output, Program, Selection,
-    StepRecord, TestOptions, Value,
+    Engine, Error, Event, EventKind, Executor, Exit, LocalExecutor, Outcome, Output, Program,
+    Selection, StepRecord, TestOptions, Value,
 };
 
 use crate::{
@@ -313,13 +313,13 @@ struct Watch {
 
 impl Watch {
     fn event(&mut self, event: &Event) {
-        let step = event.meta().step.map(|step| step.to_string()).unwrap_or_default();
-        match event {
-            Event::Output { bytes, .. } => self.printed.entry(step).or_default().extend(bytes),
-            Event::Warning { message, .. } if message.starts_with("w n") => {
+        let step = event.meta.step.map(|step| step.to_string()).unwrap_or_default();
+        match &event.kind {
+            EventKind::Output { bytes, .. } => self.printed.entry(step).or_default().extend(bytes),
+            EventKind::Warning { message, .. } if message.starts_with("w n") => {
                 self.warnings.entry(step).or_default().push(message.clone());
             }
-            Event::StepFinished { record, .. } => self.records.push(record.clone()),
+            EventKind::StepFinished { record, .. } => self.records.push(record.clone()),
             _ => {}
         }
     }
