@@ -114,6 +114,7 @@ fn all_sources() -> BTreeMap<String, String> {
     files
         .into_iter()
         .map(|(path, text)| (name(&path), without_tests(&text)))
+        .filter(|(name, _)| !name.starts_with("testing/"))
         .filter(|(name, _)| !name.ends_with("/tests.rs") && !name.contains("/tests/"))
         .collect()
 }
