@@ -330,7 +330,7 @@ impl Session {
     }
 
     /// Takes as many threads for tasks as are free, of so many that the phase may have; they
-    /// are given back by [`release_threads`](Self::give_threads).
+    /// are given back by [`release_threads`](Self::release_threads).
     pub(in crate::script) fn acquire_threads(&self, wanted: usize, max: usize) -> usize {
         let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let threads = wanted.min(max.saturating_sub(*taken));
