@@ -6,6 +6,7 @@
 //! | `circles` | few files import each other |
 //! | `contents_pages` | a `mod.rs` names its files and has no code |
 //! | `layers` | imports only go down |
+//! | `package` | the package of the registry has what it needs, and no stray file |
 //! | `texts` | what README and CHANGELOG have to say |
 //!
 //! `sources` reads the source files, and `imports` says which import which.
@@ -15,5 +16,6 @@ mod circles;
 mod contents_pages;
 mod imports;
 mod layers;
+mod package;
 mod sources;
 mod texts;
