@@ -14,6 +14,7 @@ use super::{
     tested_tips::{CacheKey, TestedTips, edges},
     walk::{Node, between, oldest_first},
 };
+use crate::model::stored_names::state;
 use crate::model::{
     commit::{CommitId, Text, TreeId},
     error::Error,
@@ -122,7 +123,7 @@ impl Repo {
             CacheKey { notes: noted, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
         let baseline = baseline.map(|(_, newest)| newest).unwrap_or_default();
 
-        let path = self.common_dir().join("tinyci/judged");
+        let path = self.common_dir().join(state::DIR).join(state::TESTED_TIPS);
         let before = TestedTips::read(&path);
         let known = before.as_ref().filter(|judged| judged.holds(&self.git, &notes, &ground));
         // An object that is missing below a judged tip is no reason not to look without it.

@@ -22,14 +22,10 @@ use crate::{
         deployment::{DeployOutcome, Deployment},
         error::{Error, ErrorKind},
         pipeline::is_environment,
+        stored_names::refs::{DEPLOYS, FETCHED_DEPLOYS},
     },
     rules::ledger::DeploymentHistory,
 };
-
-pub(in crate::repo) const DEPLOYS: &str = "refs/tinyci/deploys/";
-
-/// Where a clone has them: `<remote>/deploys/<environment>`.
-const FETCHED: &str = "refs/tinyci/remotes/";
 
 /// The history of one environment, as it was read.
 #[derive(Clone, Debug, Default)]
@@ -120,10 +116,11 @@ impl Repo {
     pub(crate) fn fetched_deploys(&self) -> Result<Vec<(String, DeploymentHistory)>, Error> {
         let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
         let mut found = Vec::new();
-        let references = self.git.references_glob(&format!("{FETCHED}*")).map_err(unlisted)?;
+        let references =
+            self.git.references_glob(&format!("{FETCHED_DEPLOYS}*")).map_err(unlisted)?;
         for reference in references {
             let reference = reference.map_err(unlisted)?;
-            let name = reference.name().ok().and_then(|name| name.strip_prefix(FETCHED));
+            let name = reference.name().ok().and_then(|name| name.strip_prefix(FETCHED_DEPLOYS));
             let Some((remote, environment)) = name.and_then(|name| name.rsplit_once("/deploys/"))
             else {
                 continue;
