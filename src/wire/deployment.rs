@@ -142,6 +142,7 @@ impl DeployPlan {
     pub(crate) fn request_from_json(text: &str) -> Result<(String, DeployRequest), Error> {
         let read = serde_json::from_str(text).map_err(|source| foreign("plan", source));
         let mirror: PlannedMirror = read?;
+        unknown::check_version("plan", mirror.v)?;
         let id = |commit: &PlannedCommit| commit.id.parse::<CommitId>();
         let running = mirror.running.as_ref().map(|it| it.commit.parse::<CommitId>());
         let request = DeployRequest {
@@ -162,6 +163,8 @@ impl DeployPlan {
 #[cfg(feature = "capi")]
 #[derive(Deserialize)]
 struct PlannedMirror {
+    #[serde(default)]
+    v: u32,
     environment: String,
     commit: PlannedCommit,
     #[serde(deserialize_with = "Option::deserialize")]

@@ -190,7 +190,9 @@ impl Engine {
             found.deployments.extend(history.ledger.deployments);
         }
         let known: HashSet<String> = found.deployments.iter().map(|it| it.run.clone()).collect();
-        for (name, ledger) in repo.fetched_deploys()? {
+        let fetched = repo.fetched_deploys()?;
+        found.warnings.extend(fetched.warnings);
+        for (name, ledger) in fetched.histories {
             if environment.is_none_or(|wanted| wanted == name) {
                 let news = ledger.deployments.into_iter().filter(|it| !known.contains(&it.run));
                 found.deployments.extend(news);

@@ -41,6 +41,12 @@ impl Repo {
         }
     }
 
+    /// True if this version may change the state. Calls that only look keep their caches if so.
+    pub(crate) fn may_cache(&self) -> bool {
+        let format = self.state_format();
+        format.is_ok_and(|it| it.is_none_or(|it| it.check_write(&self.to_string()).is_ok()))
+    }
+
     /// What the file says; none if there is none, as in a repository that tinyci has not changed yet.
     fn state_format(&self) -> Result<Option<StateFormat>, Error> {
         let path = self.format_path();

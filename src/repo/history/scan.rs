@@ -132,7 +132,7 @@ impl Repo {
         });
         let found = spared.map_or_else(|| self.look(tips, &baseline, noted, false), Ok)?;
         let after = TestedTips { ground, tips: found.clean_frontier(tips) };
-        if before.as_ref() != Some(&after) {
+        if before.as_ref() != Some(&after) && self.may_cache() {
             // A repository that cannot be written to can still be looked at.
             let _ = after.write(&path, self.sharing()?);
         }

@@ -169,7 +169,7 @@ mod tests {
             assert_eq!(TestedTips::read(&path), None, "{cut}");
         }
         let changed = [
-            text.replace("judged 1", "judged 2"),
+            text.replace("tested-tips 1", "tested-tips 2"),
             text.replace(".tinyci.yml", ".other"),
             text.replace("tip 1", "tip x"),
             text.replace(&"a".repeat(40), "aaaa"),
