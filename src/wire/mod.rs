@@ -1,7 +1,7 @@
 //! JSON: how a record is kept in a note, and what programs get from `--json` and the C ABI.
 //!
 //! Readers outlive writers: each form is a mirror of its word with a fixed order of keys and a
-//! version, absent values are left out, and a reader ignores what it does not know. Nothing unknown
+//! version, absent values are left out, and unknown fields are kept. Nothing unknown
 //! is ever green. Times are RFC 3339 in UTC with milliseconds, durations whole milliseconds.
 //!
 //! | file | holds |

@@ -50,8 +50,9 @@ impl Repo {
     /// What the file says; none if there is none, as in a repository that tinyci has not changed yet.
     fn state_format(&self) -> Result<Option<StateFormat>, Error> {
         let path = self.format_path();
+        let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
         let text = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if absent.contains(&error.kind()) => return Ok(None),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };
         let format = std::str::from_utf8(&text).ok().and_then(StateFormat::parse);

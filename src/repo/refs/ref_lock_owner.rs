@@ -45,7 +45,7 @@ impl Repo {
     /// The right to move a ref of this repository.
     pub(in crate::repo) fn intent(&self) -> Result<RefLockOwner, Error> {
         let owner = RefLockOwner::acquire(self.common_dir(), self.sharing()?)?;
-        // With the right to move a ref: whoever raises the format has it too.
+        // While the lock is held: a newer version raises the format under it.
         self.check_writable()?;
         Ok(owner)
     }

@@ -315,7 +315,7 @@ fn a_version_that_is_stored_is_among_those_that_are_read() {
     let mut names: Vec<String> = names.filter(|name| name != "README.md").collect();
     names.sort();
     assert_eq!(names, VERSIONS.map(|it| it.0));
-    // Whoever raises the format adds a fixture of it.
+    // A higher format needs a fixture of its own.
     let repo = TestRepo::new();
     repo.commit_config("build: 'true'\n");
     run_in(repo.path(), &["run", "--all"]).with_code(0);

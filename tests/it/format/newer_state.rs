@@ -156,7 +156,7 @@ fn a_state_that_only_a_newer_version_can_read_stops_every_command() {
     assert!(before == (files(&state(&repo)), refs(&repo)));
 }
 
-/// So that no command is added without anybody saying here what it does to a newer state.
+/// A command that is added has to say here what it does to a newer state.
 #[test]
 fn every_command_is_among_those_that_were_tried() {
     let help = run_in(TestRepo::new().path(), &["--help"]).with_code(0).out;
@@ -271,20 +271,28 @@ fn what_a_newer_version_wrote_beside_the_known_stays_byte_for_byte() {
         fs::write(state(&repo).join(name), text).unwrap();
     }
 
-    // This version tests, deploys, skips, packs, forgets and tests again.
+    // What a newer server wrote, as it was fetched.
+    let fetched = "refs/notes/remotes/origin/runs/tinyci";
+    repo.git(&["update-ref", fetched, "refs/notes/runs/tinyci"]);
+    let theirs = unknown.replace("\"run\":\"n", "\"run\":\"m");
+    append(&repo, fetched, &old, &theirs);
+
+    // This version tests, deploys, skips, forgets, tests again and merges.
     run_in(repo.path(), &["run", "--all"]).with_code(0);
     run_in(repo.path(), &["deploy", "--yes"]).with_code(0);
     run_in(repo.path(), &["results", "--forget", &old]).with_code(0);
     run_in(repo.path(), &["run", &old]).with_code(0);
     let third = repo.commit("third");
     run_in(repo.path(), &["skip", &third]).with_code(0);
+    run_in(repo.path(), &["results", "--merge", "origin"]).with_code(0);
 
     written.sort_unstable();
     for (name, text) in written {
         assert_eq!(fs::read_to_string(state(&repo).join(name)).unwrap(), text, "{name}");
     }
     let now = note(&repo, "runs/tinyci", &old);
-    assert!(now.starts_with(&lines) && now.lines().count() == 4, "{now}");
+    assert!(now.starts_with(&lines) && now.lines().count() == 5, "{now}");
+    assert!(now.lines().any(|line| line == theirs), "{now}");
     assert_eq!(repo.git(&["rev-parse", "refs/tinyci/zeal/x"]), old);
     assert!(build.join("zeal").exists() && stamp.contains("\"v\":1"));
 
