@@ -127,7 +127,9 @@ fn shape(repo: &TestRepo) -> String {
             text += &format!("\nfile {name}\n{bytes}");
         }
     }
-    normal(&text.replace(repo.path().to_str().unwrap(), PLACE))
+    // Tasks that run at once end in any order.
+    let text = text.replace("true b", "true a").replace(repo.path().to_str().unwrap(), PLACE);
+    normal(&text)
 }
 
 /// Where the fixture of the current version says that it is.
