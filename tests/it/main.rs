@@ -20,9 +20,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod support;
-mod tidy;
-
 mod builds;
 #[cfg(feature = "cli")]
 mod cli;
@@ -31,6 +28,7 @@ mod crash;
 mod deploy;
 mod embedding;
 mod format;
+mod house;
 #[cfg(feature = "cli")]
 mod install;
 #[cfg(feature = "cli")]
@@ -39,3 +37,4 @@ mod results;
 mod run;
 mod scripts;
 mod steps;
+mod support;
