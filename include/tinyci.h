@@ -605,6 +605,12 @@ typedef int32_t tinyci_status;
  */
 #define TINYCI_HOST_FAULT (-17)
 
+/**
+ * A newer version of tinyci wrote the repository's state, or what was read, in a form that this
+ * version must not read or change; the message says which version it needs.
+ */
+#define TINYCI_NEWER_FORMAT (-18)
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

@@ -63,6 +63,7 @@ enum class status : std::int32_t {
     unsupported = TINYCI_UNSUPPORTED,
     wrong_process = TINYCI_WRONG_PROCESS,
     panic = TINYCI_PANIC,
+    newer_format = TINYCI_NEWER_FORMAT,
 };
 
 /// What became of a step, a commit or a run. Read one that you do not know as not passed.

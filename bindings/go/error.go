@@ -50,6 +50,9 @@ const (
 	ErrPanic Status = C.TINYCI_PANIC
 	// ErrHostFault: the program itself failed where it was asked.
 	ErrHostFault Status = C.TINYCI_HOST_FAULT
+	// ErrNewerFormat: a newer version of tinyci wrote the repository's state; the message says which
+	// version it needs.
+	ErrNewerFormat Status = C.TINYCI_NEWER_FORMAT
 )
 
 // Error is the status's name, such as "not_found".

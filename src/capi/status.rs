@@ -52,8 +52,12 @@ pub const TINYCI_PANIC: tinyci_status = -16;
 /// The host aborted a request, since its own machinery failed.
 pub const TINYCI_HOST_FAULT: tinyci_status = -17;
 
+/// A newer version of tinyci wrote the repository's state, or what was read, in a form that this
+/// version must not read or change; the message says which version it needs.
+pub const TINYCI_NEWER_FORMAT: tinyci_status = -18;
+
 /// Every status with its name.
-const NAMES: [(tinyci_status, &CStr); 20] = [
+const NAMES: [(tinyci_status, &CStr); 21] = [
     (TINYCI_OK, c"ok"),
     (TINYCI_DONE, c"done"),
     (TINYCI_AGAIN, c"again"),
@@ -74,6 +78,7 @@ const NAMES: [(tinyci_status, &CStr); 20] = [
     (TINYCI_WRONG_PROCESS, c"wrong_process"),
     (TINYCI_PANIC, c"panic"),
     (TINYCI_HOST_FAULT, c"host_fault"),
+    (TINYCI_NEWER_FORMAT, c"newer_format"),
 ];
 
 /// The name of a status in small letters, such as `not_found`, for logs.
@@ -108,6 +113,7 @@ pub(super) fn status_of(kind: ErrorKind) -> tinyci_status {
         ErrorKind::WrongProcess => TINYCI_WRONG_PROCESS,
         ErrorKind::Panic => TINYCI_PANIC,
         ErrorKind::HostFault => TINYCI_HOST_FAULT,
+        ErrorKind::NewerFormat => TINYCI_NEWER_FORMAT,
     }
 }
 
@@ -116,7 +122,7 @@ mod tests {
     use super::*;
 
     /// In the order of [`NAMES`]. That there are no others, the match of `status_of` holds.
-    const KINDS: [ErrorKind; 17] = [
+    const KINDS: [ErrorKind; 18] = [
         ErrorKind::InvalidArg,
         ErrorKind::NotFound,
         ErrorKind::NotARepo,
@@ -134,6 +140,7 @@ mod tests {
         ErrorKind::WrongProcess,
         ErrorKind::Panic,
         ErrorKind::HostFault,
+        ErrorKind::NewerFormat,
     ];
 
     #[test]
@@ -151,7 +158,7 @@ mod tests {
 
     #[test]
     fn unknown_numbers_have_no_name() {
-        for unknown in [3, -18, i32::MIN, i32::MAX] {
+        for unknown in [3, -19, i32::MIN, i32::MAX] {
             assert!(tinyci_status_name(unknown).is_null());
         }
     }

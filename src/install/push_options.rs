@@ -5,6 +5,7 @@
 
 use std::{fs, io, path::PathBuf};
 
+use crate::model::stored_names::state;
 use crate::{model::error::Error, repo::Repo};
 
 const KEY: &str = "receive.advertisePushOptions";
@@ -15,7 +16,7 @@ const SWITCHED_ON: &str =
     "`git push -o ci.skip` leaves what is pushed untested (receive.advertisePushOptions)";
 
 /// The file of the state that says that an install switched it on.
-const MEMORY: &str = "installed";
+const MEMORY: &str = state::INSTALLED;
 
 /// What there is to say where somebody has switched it off.
 const SWITCHED_OFF: &str =
@@ -48,7 +49,7 @@ pub(super) fn withdraw(repo: &Repo) -> Result<bool, Error> {
 }
 
 fn memory(repo: &Repo) -> PathBuf {
-    repo.common_dir().join("tinyci").join(MEMORY)
+    repo.common_dir().join(state::DIR).join(MEMORY)
 }
 
 #[cfg(test)]

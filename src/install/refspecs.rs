@@ -5,13 +5,14 @@
 
 use std::{fs, io, path::PathBuf};
 
+use crate::model::stored_names::state;
 use crate::{
     model::error::Error,
     repo::{Repo, TakingRefspec},
 };
 
 /// The file of the state that says which lines of git's configuration an install added.
-const MEMORY: &str = "refspecs";
+const MEMORY: &str = state::REFSPECS;
 
 /// The first version of git that knows negative refspecs. An older one refuses to fetch with them.
 const SINCE: (u32, u32) = (2, 29);
@@ -104,5 +105,5 @@ fn remember(repo: &Repo, key: &str, value: &str) -> Result<(), Error> {
 }
 
 fn memory(repo: &Repo) -> PathBuf {
-    repo.common_dir().join("tinyci").join(MEMORY)
+    repo.common_dir().join(state::DIR).join(MEMORY)
 }

@@ -6,15 +6,12 @@ use super::{
     hooks::{self, Change, HookOptions},
     push_options, refspecs,
 };
+use crate::model::stored_names::refs;
 use crate::{model::error::Error, repo::Repo};
 
 /// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
-const SERVER_REFS: [&str; 4] = [
-    "refs/notes/tinyci-result",
-    "refs/notes/runs/tinyci",
-    "refs/tinyci/baseline",
-    "refs/tinyci/deploys",
-];
+const SERVER_REFS: [&str; 4] =
+    [refs::VERDICTS, refs::RECORDS, refs::BASELINE, "refs/tinyci/deploys"];
 
 const HIDE_REFS: &str = "receive.hideRefs";
 

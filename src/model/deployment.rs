@@ -11,6 +11,7 @@ use super::{
     error::{Error, ErrorKind},
     failure::StepFailure,
     outcome::Outcome,
+    unknown_fields::UnknownFields,
 };
 
 /// What became of a deployment.
@@ -162,6 +163,8 @@ pub struct Deployment {
     /// The remote whose deployment it is, as it was last fetched; none of one's own. Whether one
     /// without an end still runs is not seen from here: it counts as running.
     pub remote: Option<String>,
+    /// What a newer version wrote beside this.
+    pub(crate) unknown_fields: UnknownFields,
 }
 
 impl Deployment {

@@ -42,6 +42,9 @@ pub enum ErrorKind {
     Busy,
     /// Something that tinyci does not do: named, with the setting that asks for it.
     Unsupported,
+    /// A newer version of tinyci wrote the repository's state, or what was read, in a form that this
+    /// version must not read or change; the message says which version it needs.
+    NewerFormat,
     /// A handle was used in another process than the one that made it.
     WrongProcess,
     /// The embedding program's code panicked, or tinyci's did.

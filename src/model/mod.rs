@@ -26,7 +26,9 @@
 //! | `setting` | one setting and its values |
 //! | `status` | how the repository is doing |
 //! | `step` | one step as data, and the traits around it |
+//! | `stored_names` | the names of refs and files that are kept |
 //! | `test_report` | what tests of a pipeline came to |
+//! | `unknown_fields` | what a newer version wrote beside the rest |
 
 pub(crate) mod answer;
 pub(crate) mod artifact;
@@ -52,5 +54,7 @@ pub(crate) mod selection;
 pub(crate) mod setting;
 pub(crate) mod status;
 pub(crate) mod step;
+pub(crate) mod stored_names;
 #[cfg(feature = "rhai")]
 pub(crate) mod test_report;
+pub(crate) mod unknown_fields;

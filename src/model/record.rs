@@ -14,6 +14,7 @@ use super::{
     intervention::Intervention,
     outcome::{Exit, Outcome, Verdict},
     pipeline::{Format, StepName},
+    unknown_fields::UnknownFields,
 };
 
 pub use super::failure::StepFailure;
@@ -68,6 +69,8 @@ pub struct Record {
     /// False if the outcome is not the commit's verdict: of a commit that was built again for a
     /// deployment, and did not confirm what was found before.
     pub counts: bool,
+    /// What a newer version wrote beside this.
+    pub(crate) unknown_fields: UnknownFields,
 }
 
 /// A build or test that a job left out.
@@ -162,6 +165,7 @@ impl Record {
             artifacts: Vec::new(),
             artifact_total: None,
             counts: true,
+            unknown_fields: UnknownFields::default(),
         }
     }
 

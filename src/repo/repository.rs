@@ -1,5 +1,6 @@
 //! [`Repo`]: an open repository.
 
+pub(in crate::repo) use crate::model::stored_names::refs::{BASELINE, RECORDS, VERDICTS};
 use crate::model::{
     commit::CommitId,
     error::{Error, ErrorKind},
@@ -10,16 +11,6 @@ use std::{
     fmt,
     path::{Path, PathBuf},
 };
-
-/// The notes ref that holds one word a commit: its verdict. The ancestor kept it there too, and its
-/// users' scripts read it.
-pub(crate) const VERDICTS: &str = "refs/notes/tinyci-result";
-
-/// The notes ref that holds the records: a line of JSON for each attempt.
-pub(crate) const RECORDS: &str = "refs/notes/runs/tinyci";
-
-/// The ref of the history that is not run.
-pub(crate) const BASELINE: &str = "refs/tinyci/baseline";
 
 /// An open repository. `Send`, not `Sync`: every run and every worker opens its own.
 pub(crate) struct Repo {

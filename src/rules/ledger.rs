@@ -183,6 +183,7 @@ mod tests {
                 by: String::new(),
                 account: None,
                 remote: None,
+                unknown_fields: Default::default(),
             };
             let end = Deployment { outcome, finished: Some(UNIX_EPOCH), ..begin.clone() };
             match outcome {

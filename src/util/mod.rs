@@ -6,6 +6,7 @@
 //! | `bytes` | sizes such as `10m`, read and shown |
 //! | `clock` | what time it is, and the prefix of log lines |
 //! | `duration` | times such as `90s` |
+//! | `header` | the version in the first line of a text file |
 //! | `hex` | bytes as hexadecimal digits |
 //! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
 //! | `suggestion` | "did you mean" |
@@ -15,6 +16,7 @@ pub(crate) mod blob_id;
 pub(crate) mod bytes;
 pub(crate) mod clock;
 pub(crate) mod duration;
+pub(crate) mod header;
 pub(crate) mod hex;
 pub(crate) mod sharing;
 pub(crate) mod suggestion;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     record::{json, lenient, read_outcome},
+    unknown,
     version::VERSION,
 };
 use crate::model::{
@@ -113,11 +114,13 @@ impl ArtifactList {
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a text that is not such a line.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a text that is not such a line,
+    /// [`NewerFormat`](ErrorKind::NewerFormat) for one of a later version (`v`).
     pub fn from_json(line: &str) -> Result<Self, Error> {
         let read: ArtifactListMirror = serde_json::from_str(line).map_err(|source| {
             Error::new(ErrorKind::InvalidArg, "this is not a list of artifacts").with_source(source)
         })?;
+        unknown::check_version("list of artifacts", read.v)?;
         let place = match read.place.as_str() {
             "build" => ArtifactPlace::Build,
             "archive" => ArtifactPlace::Archive,

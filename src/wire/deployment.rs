@@ -9,6 +9,7 @@ use super::{
         CommitMirror, FailureMirror, Time, failure_mirrors, json, lenient, lenient_list, short,
         whole_ms,
     },
+    unknown,
     version::VERSION,
 };
 #[cfg(feature = "capi")]
@@ -49,16 +50,18 @@ impl Deployment {
         json(&DeploymentMirror::of(self))
     }
 
-    /// Reads a deployment, also one that a newer tinyci wrote: unknown keys are passed over, an
-    /// unknown outcome is a failure.
+    /// Reads a deployment, also one that a newer tinyci wrote: unknown fields are kept, an unknown
+    /// outcome is a failure.
     ///
     /// # Errors
     ///
+    /// [`NewerFormat`](ErrorKind::NewerFormat) for a deployment of a later version (`v`);
     /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object that says what was
     /// deployed to where, when it began, and what came of it.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let read = serde_json::from_str(text).map_err(|source| foreign("deployment", source));
         let mirror: DeploymentMirror<'_> = read?;
+        unknown::check_version("deployment", mirror.v)?;
         let id = |text: &str| text.parse::<CommitId>();
         let outcome = mirror.outcome.parse::<DeployOutcome>();
         let unknown = || format!("this version of tinyci does not know `{}`", mirror.outcome);
@@ -83,6 +86,7 @@ impl Deployment {
             account: mirror.account.map(Cow::into_owned),
             run: mirror.run.into_owned(),
             remote: mirror.remote.map(Cow::into_owned),
+            unknown_fields: unknown::kept(mirror.unknown),
         })
     }
 }
@@ -138,6 +142,7 @@ impl DeployPlan {
     pub(crate) fn request_from_json(text: &str) -> Result<(String, DeployRequest), Error> {
         let read = serde_json::from_str(text).map_err(|source| foreign("plan", source));
         let mirror: PlannedMirror = read?;
+        unknown::check_version("plan", mirror.v)?;
         let id = |commit: &PlannedCommit| commit.id.parse::<CommitId>();
         let running = mirror.running.as_ref().map(|it| it.commit.parse::<CommitId>());
         let request = DeployRequest {
@@ -158,6 +163,8 @@ impl DeployPlan {
 #[cfg(feature = "capi")]
 #[derive(Deserialize)]
 struct PlannedMirror {
+    #[serde(default)]
+    v: u32,
     environment: String,
     commit: PlannedCommit,
     #[serde(deserialize_with = "Option::deserialize")]
@@ -251,6 +258,9 @@ pub(super) struct DeploymentMirror<'a> {
     config: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     remote: Option<Cow<'a, str>>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    unknown: serde_json::Map<String, serde_json::Value>,
 }
 
 impl<'a> DeploymentMirror<'a> {
@@ -278,6 +288,7 @@ impl<'a> DeploymentMirror<'a> {
             failures: failure_mirrors(&deployment.failures),
             config: deployment.config.as_str().into(),
             remote: deployment.remote.as_deref().map(Cow::from),
+            unknown: unknown::written(&deployment.unknown_fields),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! JSON: how a record is kept in a note, and what programs get from `--json` and the C ABI.
 //!
 //! Readers outlive writers: each form is a mirror of its word with a fixed order of keys and a
-//! version, absent values are left out, and a reader ignores what it does not know. Nothing unknown
+//! version, absent values are left out, and unknown fields are kept. Nothing unknown
 //! is ever green. Times are RFC 3339 in UTC with milliseconds, durations whole milliseconds.
 //!
 //! | file | holds |
@@ -16,6 +16,8 @@
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
 //! | `status` | settings, how the repository is doing, and what housekeeping passed over |
+//! | `state_format` | which versions of tinyci may use the state |
+//! | `unknown` | what only a newer version knows |
 //! | `version` | the version of the JSON |
 
 mod artifact;
@@ -27,9 +29,11 @@ mod intervention;
 mod record;
 #[cfg(feature = "capi")]
 mod request;
+mod state_format;
 pub(in crate::wire) mod status;
 #[cfg(feature = "rhai")]
 mod test_report;
+pub(crate) mod unknown;
 mod version;
 
 #[cfg(feature = "capi")]
@@ -38,6 +42,7 @@ pub(crate) use self::request::{RequestBody, RequestMirror};
 pub(crate) use self::{
     artifact::{artifact_lines, read_artifact_lines},
     record::{Time, json},
+    state_format::StateFormat,
     status::NotRemovedMirror,
 };
 

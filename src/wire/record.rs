@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-use super::version::VERSION;
+use super::{unknown, version::VERSION};
 use crate::{model::forecast::Forecast, wire::forecast::ForecastMirror};
 use crate::{
     model::{
@@ -60,11 +60,13 @@ impl Record {
     }
 
     /// Reads a record, also one that a newer tinyci wrote, as far as it can be understood: unknown
-    /// keys, steps and ends of commands are passed over, an unknown outcome is
-    /// [`NoVerdict`](Outcome::NoVerdict).
+    /// steps and ends of commands are passed over, an unknown outcome is
+    /// [`NoVerdict`](Outcome::NoVerdict). Unknown fields are kept: [`to_json`](Record::to_json) writes
+    /// them again.
     ///
     /// # Errors
     ///
+    /// [`NewerFormat`](ErrorKind::NewerFormat) for a record of a later version (`v`);
     /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object that says which run
     /// of which commit and tree had which outcome, and when it finished.
     pub fn from_json(text: &str) -> Result<Self, Error> {
@@ -191,6 +193,9 @@ pub(super) struct RecordMirror<'a> {
     /// There only if it is false: most records are their commit's verdict.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     counts: Option<bool>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    unknown: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -358,10 +363,12 @@ impl<'a> RecordMirror<'a> {
             artifacts: record.artifacts.iter().map(ArtifactMirror::of).collect(),
             artifact_total: record.artifact_total.as_ref().map(ArtifactTotalMirror::of),
             counts: (!record.counts).then_some(false),
+            unknown: unknown::written(&record.unknown_fields),
         }
     }
 
     fn into_record(self) -> Result<Record, Error> {
+        unknown::check_version("record", self.v)?;
         let duration = Duration::from_millis(self.duration_ms);
         let Time(finished) = self.finished;
         let started = self.started.map(|Time(started)| started);
@@ -397,6 +404,7 @@ impl<'a> RecordMirror<'a> {
             artifacts: self.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
             artifact_total: self.artifact_total.map(ArtifactTotalMirror::into_total),
             counts: self.counts.unwrap_or(true),
+            unknown_fields: unknown::kept(self.unknown),
         })
     }
 }
@@ -782,6 +790,7 @@ mod tests {
                 list: "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391".to_owned(),
             }),
             counts: false,
+            unknown_fields: Default::default(),
         }
     }
 
@@ -880,8 +889,22 @@ mod tests {
             .replace("\"host\":\"ci\"", "\"host\":{\"name\":\"ci\"}")
             .replace("\"exit_code\":-1", "\"exit_code\":\"minus one\"");
         let mut expected = Record { config: None, host: String::new(), ..record() };
+        expected.unknown_fields.0.insert("mood".to_owned(), r#"{"good":true}"#.to_owned());
         expected.steps[0].commands[1].exit = None;
         assert_eq!(read(&newer), expected);
+    }
+
+    #[test]
+    fn unknown_fields_are_written_again_and_unknown_versions_are_refused() {
+        let line = record().to_json();
+        let newer = line.replacen('{', r#"{"zeal":18446744073709551615,"mood":[1.50,null],"#, 1);
+        let again = read(&newer).to_json();
+        assert!(again.ends_with(r#","mood":[1.5,null],"zeal":18446744073709551615}"#), "{again}");
+        assert_eq!(read(&again), read(&newer));
+
+        let error = Record::from_json(&line.replace("\"v\":1", "\"v\":2")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NewerFormat);
+        assert!(error.to_string().contains("has version 2"), "{error}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::layout::Workspace;
 use crate::model::{
     commit::CommitId,
     error::{Error, ErrorKind},
+    stored_names::state,
 };
 
 /// Everybody may read it, since an account that deploys looks at the marks of others; nobody else may
@@ -78,7 +79,7 @@ impl Workspace {
     }
 
     fn mark_path(&self, approval: CommitId) -> PathBuf {
-        self.state_path(&format!("approval.{approval}"))
+        self.state_path(&format!("{}{approval}", state::APPROVAL))
     }
 }
 

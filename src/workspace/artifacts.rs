@@ -15,6 +15,7 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, openat};
 
+use crate::model::stored_names::builds;
 use crate::{
     model::{
         artifact::Artifact,
@@ -37,16 +38,8 @@ pub(crate) const ARTIFACTS_MAX: usize = 100_000;
 /// How much of a file is in memory at a time.
 const PIECE: usize = 256 << 10;
 
-/// The list of what a job kept, if that is more than its record lists.
-const LIST: &str = "artifacts.jsonl";
-
 /// No list is larger. What a build put in its place may be.
 const LIST_BYTES_MAX: u64 = 256 << 20;
-
-const ARTIFACTS: &str = "artifacts";
-
-/// What deployments keep, each in a directory of its own: what the job kept stays what its record says.
-const OF_DEPLOYMENTS: &str = "deploy-artifacts";
 
 /// Numbers the calls of one process, which may keep files at the same time.
 static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -74,13 +67,13 @@ pub(crate) struct ArtifactStore {
 impl Build {
     /// The store of this build's artifacts.
     pub(crate) fn artifacts(&self) -> ArtifactStore {
-        let (dir, place) = (self.dir().to_path_buf(), PathBuf::from(ARTIFACTS));
+        let (dir, place) = (self.dir().to_path_buf(), PathBuf::from(builds::ARTIFACTS));
         ArtifactStore { dir, place, sharing: self.sharing() }
     }
 
     /// The store of what a deployment keeps.
     pub(crate) fn deploy_artifacts(&self, deployment: &str) -> ArtifactStore {
-        let place = Path::new(OF_DEPLOYMENTS).join(deployment);
+        let place = Path::new(builds::DEPLOY_ARTIFACTS).join(deployment);
         ArtifactStore { place, ..self.artifacts() }
     }
 }
@@ -197,7 +190,7 @@ impl ArtifactStore {
     pub(crate) fn open(&self, artifact: &Artifact) -> io::Result<File> {
         let dir = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut above = openat(File::open(&self.dir)?, ARTIFACTS, dir, Mode::empty())?;
+        let mut above = openat(File::open(&self.dir)?, builds::ARTIFACTS, dir, Mode::empty())?;
         let mut parts = artifact.path.split('/').peekable();
         while let Some(part) = parts.next() {
             let flags = if parts.peek().is_some() { dir } else { file };
@@ -216,7 +209,7 @@ impl ArtifactStore {
 
     /// Whether anything is kept.
     pub(crate) fn is_there(&self) -> bool {
-        fs::symlink_metadata(self.dir.join(ARTIFACTS)).is_ok_and(|there| there.is_dir())
+        fs::symlink_metadata(self.dir.join(builds::ARTIFACTS)).is_ok_and(|there| there.is_dir())
     }
 
     /// Writes the list of all that a job kept, whole or not at all. Returns its blob id.
@@ -225,7 +218,7 @@ impl ArtifactStore {
     ///
     /// [`Io`](ErrorKind::Io) if it cannot be written.
     pub(crate) fn write_list(&self, artifacts: &[Artifact]) -> Result<String, Error> {
-        let (path, text) = (self.dir.join(LIST), wire::artifact_lines(artifacts));
+        let (path, text) = (self.dir.join(builds::ARTIFACT_LIST), wire::artifact_lines(artifacts));
         replace_file(&path, text.as_bytes(), self.sharing)
             .map_err(|source| Error::io("write the list of artifacts", &path, source))?;
         Ok(BlobId::of(text.as_bytes()))
@@ -233,13 +226,13 @@ impl ArtifactStore {
 
     /// The list with this blob id; none if it is gone or another job's.
     pub(crate) fn list(&self, id: &str) -> Option<Vec<Artifact>> {
-        read_list(open_regular(&self.dir.join(LIST)).ok()?, id)
+        read_list(open_regular(&self.dir.join(builds::ARTIFACT_LIST)).ok()?, id)
     }
 
     /// What the list and the artifacts of jobs are called in the build's directory, and where those
     /// of deployments are.
     pub(crate) fn names() -> [&'static str; 3] {
-        [LIST, ARTIFACTS, OF_DEPLOYMENTS]
+        [builds::ARTIFACT_LIST, builds::ARTIFACTS, builds::DEPLOY_ARTIFACTS]
     }
 }
 

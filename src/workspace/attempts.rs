@@ -10,13 +10,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use crate::model::stored_names::state;
 use crate::{
     model::{commit::CommitId, error::Error},
     workspace::layout::Workspace,
 };
-
-/// The file of the state folder.
-const FILE: &str = "attempts";
 
 /// How many commits are remembered; the longest untouched are forgotten first.
 const COMMITS_MAX: usize = 1000;
@@ -37,6 +35,8 @@ struct Count {
     tried: u32,
     /// The secret for want of which the last attempt left no verdict.
     lacks: Option<String>,
+    /// What a newer version wrote behind that.
+    more: Option<String>,
 }
 
 impl Workspace {
@@ -46,7 +46,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
     pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
-        let path = self.state_path(FILE);
+        let path = self.state_path(state::ATTEMPTS);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(|source| Error::io("read", &path, source))?,
@@ -115,7 +115,7 @@ impl Attempts {
         let (after, lacks) = change(tried);
         let is_same = after == tried && before.and_then(|it| it.lacks) == lacks;
         if after > 0 {
-            counts.push(Count { commit: *commit, tried: after, lacks });
+            counts.push(Count { commit: *commit, tried: after, lacks, more: None });
         }
         let surplus = counts.len().saturating_sub(COMMITS_MAX);
         counts.drain(..surplus);
@@ -123,14 +123,14 @@ impl Attempts {
             return Ok(after);
         }
         let mut text = String::new();
-        for Count { commit, tried, lacks } in counts.iter() {
-            let lacks = lacks.iter().map(|name| format!(" {name}")).collect::<String>();
+        for Count { commit, tried, lacks, more } in counts.iter() {
+            let rest = [lacks, more].into_iter().flatten().map(|word| format!(" {word}"));
             // Writing to a string does not fail.
-            let _ = writeln!(text, "{commit} {tried}{lacks}");
+            let _ = writeln!(text, "{commit} {tried}{}", rest.collect::<String>());
         }
-        let stored = self.workspace.replace_state(FILE, text.as_bytes());
+        let stored = self.workspace.replace_state(state::ATTEMPTS, text.as_bytes());
         stored.map_err(|source| {
-            Error::io("count an attempt in", &self.workspace.state_path(FILE), source)
+            Error::io("count an attempt in", &self.workspace.state_path(state::ATTEMPTS), source)
         })?;
         Ok(after)
     }
@@ -141,9 +141,10 @@ impl Attempts {
 }
 
 fn parse_line(line: &str) -> Option<Count> {
-    let mut words = line.split(' ');
+    let mut words = line.splitn(4, ' ');
     let (commit, tried) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    Some(Count { commit, tried, lacks: words.next().map(str::to_owned) })
+    let mut rest = words.map(str::to_owned);
+    Some(Count { commit, tried, lacks: rest.next(), more: rest.next() })
 }
 
 #[cfg(test)]

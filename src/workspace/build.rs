@@ -19,6 +19,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use crate::model::stored_names::builds;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -30,7 +31,7 @@ use crate::{
         layout::{Workspace, replace_file},
         mounts::{Mounts, is_mount_point, mounted, real_path},
         remove::remove,
-        stamp::{ExportPlace, JobStamp},
+        stamp::{self, ExportPlace, JobStamp},
     },
 };
 
@@ -42,9 +43,6 @@ const PACKED: &str = ".packed";
 
 /// What follows it, before a number, in the name of what it copies to keep it.
 const COPIES: &str = ".kept-";
-
-/// What holds the stamp. It stands beside the export, so that no commit's files are in its way.
-const STAMP: &str = "job.json";
 
 /// How long to wait for others who work in a build folder.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -150,6 +148,16 @@ impl Build {
         JobStamp::read_packed(&self.archive_path())
     }
 
+    /// The text of the folder's stamp, of whichever version.
+    pub(crate) fn stamp_text(&self) -> Option<String> {
+        stamp::read_text(&self.stamp_path())
+    }
+
+    /// The text of the archive's stamp, of whichever version.
+    pub(crate) fn packed_stamp_text(&self) -> Option<String> {
+        stamp::read_packed_text(&self.archive_path())
+    }
+
     /// Writes into the folder which job it is of, in the place of an older one. The caller has the
     /// folder to itself.
     ///
@@ -157,8 +165,17 @@ impl Build {
     ///
     /// [`Io`](ErrorKind::Io) where it cannot be written: then what was there stands.
     pub(crate) fn write_stamp(&self, stamp: &JobStamp) -> Result<(), Error> {
+        self.write_stamp_text(&stamp.to_json())
+    }
+
+    /// The same with the text of a stamp, of whichever version.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_stamp`](Self::write_stamp).
+    pub(crate) fn write_stamp_text(&self, stamp: &str) -> Result<(), Error> {
         let path = self.stamp_path();
-        replace_file(&path, format!("{}\n", stamp.to_json()).as_bytes(), self.sharing())
+        replace_file(&path, format!("{stamp}\n").as_bytes(), self.sharing())
             .map_err(|source| Error::io("write down the job in", &path, source))
     }
 
@@ -172,7 +189,7 @@ impl Build {
     }
 
     fn stamp_path(&self) -> PathBuf {
-        self.dir.join(STAMP)
+        self.dir.join(builds::JOB)
     }
 
     /// How many bytes folder and archive take on the disk, as far as they can be read, without
@@ -189,12 +206,12 @@ impl Build {
 
     /// The log of this commit's runs.
     pub(crate) fn log_path(&self) -> PathBuf {
-        self.dir.join("tinyci.log")
+        self.dir.join(builds::LOG)
     }
 
     /// The archive that compaction makes of the folder.
     pub(crate) fn archive_path(&self) -> PathBuf {
-        self.workspace.builds_dir().join(format!("{}.tar.gz", self.name))
+        self.workspace.builds_dir().join(format!("{}{}", self.name, builds::ARCHIVE))
     }
 
     /// Makes the folder, and the one around it, and has it alone for as long as the result lives.
@@ -511,7 +528,9 @@ mod tests {
         assert_eq!(entries(second.dir()), ["export", "export.2"]);
         let now = std::time::UNIX_EPOCH;
         let export = ExportPlace::named("export.2");
-        let stamp = JobStamp { run: "2".into(), started: now, finished: Some(now), export };
+        let (started, finished) = (now, Some(now));
+        let unknown_fields = Default::default();
+        let stamp = JobStamp { run: "2".into(), started, finished, export, unknown_fields };
         second.write_stamp(&stamp).unwrap();
         assert_eq!(build(&repo).export_dir(), second.export_dir());
         let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();

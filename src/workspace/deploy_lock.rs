@@ -7,6 +7,7 @@ use std::{fs::File, path::PathBuf};
 
 use super::{layout::Workspace, lock_file};
 use crate::model::error::{Error, ErrorKind};
+use crate::model::stored_names::state;
 
 /// The right to deploy to one environment.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Workspace {
     /// locks.
     pub(crate) fn deploy_lock(&self, environment: &str) -> Result<Option<DeployLock>, Error> {
         self.prepare_state()?;
-        let path = self.state_path(&format!("deploy.{environment}"));
+        let path = self.state_path(&format!("{}{environment}", state::DEPLOY));
         let failed = |source| Error::io("lock", &path, source);
         let Some(file) = lock_file::try_take(&path, self.sharing())? else { return Ok(None) };
         let running = lock_file::hold(&self.deploying_path(environment), self.sharing());
@@ -44,7 +45,7 @@ impl Workspace {
     }
 
     fn deploying_path(&self, environment: &str) -> PathBuf {
-        self.state_path(&format!("deploying.{environment}"))
+        self.state_path(&format!("{}{environment}", state::DEPLOYING))
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::model::stored_names::builds;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -27,7 +28,6 @@ use crate::{
     },
 };
 
-const ARCHIVE: &str = ".tar.gz";
 const UNFINISHED_ARCHIVE: &str = ".tar.gz.new";
 const REMOVED_FOLDER: &str = "removed";
 
@@ -139,7 +139,7 @@ impl BuildsFolder<'_> {
     /// [`Io`](ErrorKind::Io) where the folder cannot be read.
     pub(crate) fn archive_names(&self) -> Result<Vec<String>, Error> {
         let names = self.names()?.into_iter();
-        let build = |name: String| name.strip_suffix(ARCHIVE).map(str::to_owned);
+        let build = |name: String| name.strip_suffix(builds::ARCHIVE).map(str::to_owned);
         Ok(names.filter_map(build).filter(|name| BuildName::parse(name).is_some()).collect())
     }
 

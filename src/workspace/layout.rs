@@ -10,7 +10,10 @@ use std::{
 use rustix::fs::statvfs;
 
 use crate::{
-    model::error::{Error, ErrorKind},
+    model::{
+        error::{Error, ErrorKind},
+        stored_names::{builds, state},
+    },
     util::sharing::Sharing,
     workspace::build::Build,
 };
@@ -81,7 +84,7 @@ impl Workspace {
 
     /// The log of all runs.
     pub(crate) fn log_path(&self) -> PathBuf {
-        self.builds.join("tinyci.log")
+        self.builds.join(builds::LOG)
     }
 
     /// The build of this name, `<committer time>_<full id>`, whether it exists or not.
@@ -157,12 +160,12 @@ impl Workspace {
 
     /// A file of tinyci's own state, in a folder that every work tree of the repository shares.
     pub(super) fn state_path(&self, name: &str) -> PathBuf {
-        self.common_dir.join("tinyci").join(name)
+        self.common_dir.join(state::DIR).join(name)
     }
 
     /// Makes the folder that [`state_path`](Self::state_path) names files in.
     pub(super) fn prepare_state(&self) -> Result<(), Error> {
-        let dir = self.common_dir.join("tinyci");
+        let dir = self.common_dir.join(state::DIR);
         let made = self.sharing.create_dir_all(&dir);
         made.map_err(|source| Error::io("make the folder", &dir, source))
     }

@@ -27,7 +27,7 @@ use std::{
 };
 
 use crate::{
-    model::{commit::CommitId, error::Error},
+    model::{commit::CommitId, error::Error, stored_names::state},
     workspace::{layout::Workspace, lock_file},
 };
 
@@ -46,7 +46,7 @@ impl Workspace {
     /// [`Io`](crate::ErrorKind::Io) if the counter cannot be written.
     pub(crate) fn request_scan(&self) -> Result<(), Error> {
         self.prepare_state()?;
-        let path = self.state_path("wake");
+        let path = self.state_path(state::WAKE);
         let file = File::options().append(true).create(true).open(&path);
         let asked = file.and_then(|mut file| {
             self.sharing().adjust_open(&file)?;
@@ -61,7 +61,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if it cannot be read.
     pub(crate) fn wake_count(&self) -> Result<u64, Error> {
-        let path = self.state_path("wake");
+        let path = self.state_path(state::WAKE);
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(Error::io("read", &path, error)),
@@ -77,20 +77,20 @@ impl Workspace {
     /// locks.
     pub(crate) fn lock(&self) -> Result<Option<RunLock>, Error> {
         self.prepare_state()?;
-        let path = self.state_path("lock");
+        let path = self.state_path(state::LOCK);
         let failed = |source| Error::io("lock", &path, source);
         let Some(file) = lock_file::try_take(&path, self.sharing())? else { return Ok(None) };
         let count = self.wake_count()?;
         if count > WAKE_BYTES_MAX {
             // If this fails the file is a little longer than it need be.
-            let looked = self.replace_state("looked", count.to_string().as_bytes());
+            let looked = self.replace_state(state::LOOKED, count.to_string().as_bytes());
             let _ = looked
-                .and_then(|()| File::options().write(true).open(self.state_path("wake")))
+                .and_then(|()| File::options().write(true).open(self.state_path(state::WAKE)))
                 .and_then(|request_scan| request_scan.set_len(0));
         }
         // One that was killed has left word of itself, which is none of this holder.
-        let _ = fs::remove_file(self.state_path("holder"));
-        let running = lock_file::hold(&self.state_path("running"), self.sharing());
+        let _ = fs::remove_file(self.state_path(state::HOLDER));
+        let running = lock_file::hold(&self.state_path(state::RUNNING), self.sharing());
         let running = running.map_err(failed)?;
         let holder = Holder {
             pid: std::process::id(),
@@ -109,12 +109,12 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn is_running(&self) -> Result<bool, Error> {
-        lock_file::is_taken(&self.state_path("running"), "a run", File::try_lock_shared)
+        lock_file::is_taken(&self.state_path(state::RUNNING), "a run", File::try_lock_shared)
     }
 
     /// Who holds the lock, for messages: best effort, and out of date for a moment at times.
     pub(crate) fn holder(&self) -> Option<Holder> {
-        Holder::parse(&fs::read_to_string(self.state_path("holder")).ok()?)
+        Holder::parse(&fs::read_to_string(self.state_path(state::HOLDER)).ok()?)
     }
 
     /// Says that this caller wants the lock next, for as long as the value lives.
@@ -123,7 +123,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn register_waiter(&self) -> Result<Waiter, Error> {
-        self.register_in("waiting")
+        self.register_in(state::WAITING)
     }
 
     fn register_in(&self, name: &str) -> Result<Waiter, Error> {
@@ -146,7 +146,7 @@ impl Workspace {
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn has_waiters(&self) -> Result<bool, Error> {
         // Waiters share it among themselves, so that only a lock of one's own is refused.
-        lock_file::is_taken(&self.state_path("waiting"), "waiters", File::try_lock)
+        lock_file::is_taken(&self.state_path(state::WAITING), "waiters", File::try_lock)
     }
 }
 
@@ -158,7 +158,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn register_between(&self) -> Result<Waiter, Error> {
-        self.register_in("between")
+        self.register_in(state::BETWEEN)
     }
 
     /// Whether a deployment needs the lock between two commits. To be asked by its holder alone.
@@ -167,7 +167,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn is_wanted_between(&self) -> Result<bool, Error> {
-        lock_file::is_taken(&self.state_path("between"), "waiters", File::try_lock)
+        lock_file::is_taken(&self.state_path(state::BETWEEN), "waiters", File::try_lock)
     }
 }
 
@@ -192,7 +192,7 @@ impl RunLock {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the process has no file descriptor left.
     pub(crate) fn share(&self) -> Result<File, Error> {
-        let path = self.workspace.state_path("lock");
+        let path = self.workspace.state_path(state::LOCK);
         self.file.try_clone().map_err(|source| Error::io("share the lock", &path, source))
     }
 
@@ -231,12 +231,12 @@ impl RunLock {
         // The workers share one file, and the name that it is written under first.
         let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut holder);
-        let _ = self.workspace.replace_state("holder", holder.text().as_bytes());
+        let _ = self.workspace.replace_state(state::HOLDER, holder.text().as_bytes());
     }
 
     /// Whether somebody asked for a look, up to this count of `request_scan`, who has not had it.
     pub(crate) fn scan_requested(&self, count: u64) -> bool {
-        let text = fs::read_to_string(self.workspace.state_path("looked"));
+        let text = fs::read_to_string(self.workspace.state_path(state::LOOKED));
         let looked = text.ok().and_then(|text| text.trim().parse().ok());
         looked.unwrap_or(0) != count
     }
@@ -245,7 +245,7 @@ impl RunLock {
     /// that costs a look.
     pub(crate) fn mark_scanned(&self, count: u64) {
         if self.scan_requested(count) {
-            let _ = self.workspace.replace_state("looked", count.to_string().as_bytes());
+            let _ = self.workspace.replace_state(state::LOOKED, count.to_string().as_bytes());
         }
     }
 
@@ -256,9 +256,9 @@ impl RunLock {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the system refuses to unlock.
     pub(crate) fn release(self) -> Result<(), Error> {
-        let _ = fs::remove_file(self.workspace.state_path("holder"));
+        let _ = fs::remove_file(self.workspace.state_path(state::HOLDER));
         let _ = self.running.unlock();
-        let path = self.workspace.state_path("lock");
+        let path = self.workspace.state_path(state::LOCK);
         self.file.unlock().map_err(|source| Error::io("unlock", &path, source))
     }
 

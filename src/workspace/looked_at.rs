@@ -6,6 +6,8 @@
 use std::{collections::BTreeSet, fs, io::Write};
 
 use super::layout::Workspace;
+use crate::model::stored_names::state;
+use crate::util::header::is_newer_file;
 
 const HEADER: &str = "tinyci looked-at 1";
 
@@ -23,7 +25,7 @@ impl Workspace {
     /// Reads the decisions; none if they are missing or damaged.
     pub(crate) fn looked_at(&self) -> LookedAt {
         let read = || {
-            let text = fs::read_to_string(self.state_path("looked-at")).ok()?;
+            let text = fs::read_to_string(self.state_path(state::LOOKED_AT)).ok()?;
             // Without its last line it was cut off.
             let mut lines = text.strip_suffix("end\n")?.lines();
             let (header, ground) = (lines.next()?, lines.next()?.strip_prefix("ground ")?);
@@ -38,8 +40,8 @@ impl Workspace {
         let mut text = format!("{HEADER}\nground {}\n", looked_at.ground);
         looked_at.decisions.iter().for_each(|line| text.extend([line, "\n"]));
         text.push_str("end\n");
-        let path = self.state_path("looked-at");
-        let Some(dir) = path.parent() else { return };
+        let path = self.state_path(state::LOOKED_AT);
+        let Some(dir) = path.parent().filter(|_| !is_newer_file(&path, HEADER)) else { return };
         let file = self.sharing().new_file_in(dir, "looked-at.");
         if let Ok(mut file) = file
             && file.write_all(text.as_bytes()).is_ok()

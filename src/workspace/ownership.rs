@@ -21,20 +21,19 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use crate::model::stored_names::{builds, state};
 use crate::{
     model::error::{Error, ErrorKind},
     rules::retention::BuildName,
     util::sharing::Sharing,
+    wire,
     workspace::layout::Workspace,
 };
 
-/// The mark of a folder of builds, and that of a repository in its state folder.
-const OF_BUILDS: &str = "tinyci.owner";
-const OF_REPOSITORY: &str = "id";
-
-/// The form of a mark. Another one is of a later release.
-const VERSION: u32 = 1;
+/// The form of a mark: the version of all JSON.
+const VERSION: u32 = wire::VERSION;
 
 /// Which repository it is, and where it stood when that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +45,9 @@ struct Mark {
     /// The git directory, which holds its own mark.
     git_dir: String,
     host: String,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
 }
 
 /// What stands in the place of a mark.
@@ -73,6 +75,8 @@ struct Claim {
     replaces: (bool, bool),
     /// Where the repository was before it was moved.
     from: Option<String>,
+    /// What a newer version wrote into the mark that is replaced.
+    unknown: Map<String, Value>,
 }
 
 /// Why the folder is not ours to use.
@@ -170,7 +174,7 @@ impl Workspace {
             Standing::Taken(taken) if !taken.by_none => return Err(self.refusal(taken.message)),
             Standing::Taken(taken) => taken,
         };
-        let builds = read(&self.builds_dir().join(OF_BUILDS))?;
+        let builds = read(&self.builds_dir().join(builds::OWNER))?;
         self.mark(&claim(self.identity()?, &builds, false))?;
         Ok(Some(taken.owner))
     }
@@ -178,7 +182,7 @@ impl Workspace {
     /// Waits until no other process marks anything for this repository.
     fn alone(&self) -> Result<Alone, Error> {
         self.prepare_state()?;
-        let dir = self.common_dir().join("tinyci");
+        let dir = self.common_dir().join(state::DIR);
         let failed = |source| Error::io("lock the folder", &dir, source);
         let file = File::open(&dir).map_err(failed)?;
         file.lock().map_err(failed)?;
@@ -191,7 +195,7 @@ impl Workspace {
 
     fn standing(&self) -> Result<Standing, Error> {
         let identity = self.identity()?;
-        let found = read(&self.builds_dir().join(OF_BUILDS))?;
+        let found = read(&self.builds_dir().join(builds::OWNER))?;
         if let (Identity::Own { mark, from: None }, Found::Mark(there)) = (&identity, &found)
             && there.id == mark.id
             && self.is_at(there)
@@ -218,13 +222,13 @@ impl Workspace {
     }
 
     fn identity(&self) -> Result<Identity, Error> {
-        let mark = match read(&self.state_path(OF_REPOSITORY))? {
+        let mark = match read(&self.state_path(state::ID))? {
             Found::Nothing => return Ok(Identity::New { is_damaged: false }),
             Found::Damaged => return Ok(Identity::New { is_damaged: true }),
             Found::Mark(mark) => mark,
         };
         // The original may have been moved itself since: then its builds know where to.
-        let there = match read(&self.builds_dir().join(OF_BUILDS))? {
+        let there = match read(&self.builds_dir().join(builds::OWNER))? {
             Found::Mark(there) if there.id == mark.id => Some(there),
             _ => None,
         };
@@ -250,7 +254,7 @@ impl Workspace {
         if self.is_at(mark) {
             return false;
         }
-        match read(&Path::new(&mark.git_dir).join("tinyci").join(OF_REPOSITORY)) {
+        match read(&Path::new(&mark.git_dir).join(state::DIR).join(state::ID)) {
             Ok(Found::Mark(there)) => there.id == mark.id,
             Ok(Found::Nothing) => false,
             Ok(Found::Damaged) | Err(_) => true,
@@ -284,7 +288,7 @@ impl Workspace {
             if name.and_then(BuildName::parse).is_none() {
                 continue;
             }
-            if let Found::Mark(mark) = read(&outer.join(OF_BUILDS))? {
+            if let Found::Mark(mark) = read(&outer.join(builds::OWNER))? {
                 let (builds, owner) = (self.builds_dir().display(), mark.repository);
                 let message = format!(
                     "`{builds}` lies inside a build of the repository `{owner}`, with which it \
@@ -297,7 +301,7 @@ impl Workspace {
     }
 
     fn damaged(&self) -> Taken {
-        let mark = self.builds_dir().join(OF_BUILDS);
+        let mark = self.builds_dir().join(builds::OWNER);
         let message = format!(
             "`{}` does not say whose builds these are; if no other repository keeps its builds \
              there, remove that file",
@@ -321,8 +325,9 @@ impl Workspace {
         let is_elsewhere = is_gone && mark.host != host_name() && !self.is_at(mark);
         let advice = if is_elsewhere {
             format!(
-                "; if that one, on the machine `{}`, is gone for good, remove `{builds}/{OF_BUILDS}`",
-                mark.host
+                "; if that one, on the machine `{}`, is gone for good, remove `{builds}/{}`",
+                mark.host,
+                builds::OWNER
             )
         } else if is_gone {
             "; that one is gone, and `tinyci install --adopt-builds` takes its builds over"
@@ -349,13 +354,14 @@ impl Workspace {
             repository: self.root().to_string_lossy().into_owned(),
             git_dir: self.common_dir().to_string_lossy().into_owned(),
             host: host_name(),
+            unknown: claim.unknown.clone(),
         };
         let (replaces_builds, replaces_own) = claim.replaces;
         self.prepare_state()?;
         let sharing = self.sharing();
         let places = [
-            (self.state_path(OF_REPOSITORY), replaces_own),
-            (self.builds_dir().join(OF_BUILDS), replaces_builds),
+            (self.state_path(state::ID), replaces_own),
+            (self.builds_dir().join(builds::OWNER), replaces_builds),
         ];
         for (path, replaces) in places {
             let written = mark.write(&path, replaces, sharing);
@@ -378,25 +384,32 @@ const REMEDY: &str = "a folder of builds has one owner: name another one for thi
 fn claim(identity: Identity, found: &Found, lies_elsewhere: bool) -> Claim {
     let is_there = !matches!(found, Found::Nothing);
     let tells = lies_elsewhere && is_there;
+    let fresh = |replaces| Claim { id: None, replaces, from: None, unknown: Map::new() };
     match identity {
-        Identity::New { is_damaged } => {
-            Claim { id: None, replaces: (is_there, is_damaged), from: None }
-        }
-        Identity::Own { mark, from } => {
-            Claim { id: Some(mark.id), replaces: (is_there, true), from: from.filter(|_| tells) }
-        }
+        Identity::New { is_damaged } => fresh((is_there, is_damaged)),
+        Identity::Own { mark, from } => Claim {
+            id: Some(mark.id),
+            replaces: (is_there, true),
+            from: from.filter(|_| tells),
+            unknown: mark.unknown,
+        },
         // From here on it is a repository of its own.
-        Identity::Copy { .. } => Claim { id: None, replaces: (is_there, true), from: None },
+        Identity::Copy { .. } => fresh((is_there, true)),
     }
 }
 
 fn read(path: &Path) -> Result<Found, Error> {
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     match fs::read(path) {
-        Ok(text) => Ok(serde_json::from_slice::<Mark>(&text)
-            .ok()
-            .filter(|mark| mark.v == VERSION && !mark.id.is_empty())
-            .map_or(Found::Damaged, Found::Mark)),
+        Ok(text) => {
+            let mark: Option<Value> = serde_json::from_slice(&text).ok();
+            let v = mark.as_ref().and_then(|mark| mark.get("v")?.as_u64()).unwrap_or_default();
+            let what = format!("mark `{}`", path.display());
+            wire::unknown::check_version(&what, u32::try_from(v).unwrap_or(u32::MAX))?;
+            let mark = mark.and_then(|mark| serde_json::from_value::<Mark>(mark).ok());
+            let mark = mark.filter(|mark| mark.v == VERSION && !mark.id.is_empty());
+            Ok(mark.map_or(Found::Damaged, Found::Mark))
+        }
         Err(error) if absent.contains(&error.kind()) => Ok(Found::Nothing),
         Err(error) => Err(Error::io("read whose builds these are in", path, error)),
     }
@@ -425,7 +438,7 @@ impl Mark {
 /// Whether this is the top of a repository that tinyci runs in.
 fn has_runs(top: &Path) -> bool {
     let git_dirs = [top.to_path_buf(), top.join(".git")];
-    git_dirs.iter().any(|dir| dir.join("HEAD").is_file() && dir.join("tinyci").is_dir())
+    git_dirs.iter().any(|dir| dir.join("HEAD").is_file() && dir.join(state::DIR).is_dir())
 }
 
 /// The path without links, as far as it exists.

@@ -13,6 +13,7 @@ use std::{
 
 use super::layout::Workspace;
 use crate::model::error::{Error, ErrorKind};
+use crate::model::stored_names::builds;
 
 /// How many links a way may have: as many as Linux follows.
 const LINKS_MAX: usize = 40;
@@ -107,7 +108,7 @@ fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<(String, Opt
                 Some(Part::Below(part)) => part.to_str().map(str::to_owned),
                 _ => None,
             };
-            found.push((name.strip_suffix(".tar.gz").unwrap_or(name).to_owned(), part));
+            found.push((name.strip_suffix(builds::ARCHIVE).unwrap_or(name).to_owned(), part));
         }
         match fs::read_link(&next) {
             Ok(target) if links < LINKS_MAX => {

@@ -11,6 +11,7 @@ use std::{
 
 use super::layout::Workspace;
 use crate::model::error::Error;
+use crate::model::stored_names::state;
 
 /// One push, as lines of `old new ref`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Workspace {
     /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub(crate) fn leave_pushed(&self, lines: &[u8]) -> Result<(), Error> {
         self.prepare_state()?;
-        let dir = self.state_path("pushed");
+        let dir = self.state_path(state::PUSHED);
         let failed = |source| Error::io("leave word of a push in", &dir, source);
         self.sharing().create_dir_all(&dir).map_err(failed)?;
         let mut file = self.sharing().new_file_in(&dir, "new.").map_err(failed)?;
@@ -60,7 +61,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if they cannot be read.
     pub(crate) fn pushed(&self) -> Result<Vec<Pushed>, Error> {
-        let dir = self.state_path("pushed");
+        let dir = self.state_path(state::PUSHED);
         let failed = |source| Error::io("read", &dir, source);
         let entries = match fs::read_dir(&dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

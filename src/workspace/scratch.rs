@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::model::stored_names::builds;
 use crate::{
     model::{error::Error, not_removed::NotRemoved},
     workspace::{
@@ -15,10 +16,10 @@ use crate::{
     },
 };
 
-const PREFIX: &str = "scratch_";
+const PREFIX: &str = builds::SCRATCH;
 
 /// What says that it was to be kept.
-const KEPT: &str = "kept";
+const KEPT: &str = builds::KEPT;
 
 /// How long one is kept that was to be: whoever looks into it does so soon.
 const KEPT_TIME: Duration = Duration::from_secs(24 * 3600);

@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{layout::Workspace, lock_file};
+use crate::model::stored_names::state;
 use crate::model::{
     commit::{CommitId, Text},
     error::Error,
@@ -30,7 +31,7 @@ impl Workspace {
             return Ok(());
         }
         self.prepare_state()?;
-        let path = self.state_path("tips");
+        let path = self.state_path(state::TIPS);
         let mut lines = Vec::new();
         for (reference, id) in tips {
             lines.extend_from_slice(format!("{id} ").as_bytes());
@@ -48,7 +49,7 @@ impl Workspace {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
     pub(crate) fn seen_tips(&self) -> Result<HashMap<Text, Vec<CommitId>>, Error> {
-        let path = self.state_path("tips");
+        let path = self.state_path(state::TIPS);
         let read = || {
             let mut file = File::open(&path)?;
             file.lock_shared()?;

@@ -14,7 +14,9 @@ use std::{
 
 use flate2::bufread::GzDecoder;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use crate::model::{stored_names::builds, unknown_fields::UnknownFields};
 use crate::wire;
 
 /// No stamp is larger. What a build put in its place may be.
@@ -31,6 +33,8 @@ pub(crate) struct JobStamp {
     pub(crate) finished: Option<SystemTime>,
     /// Where in the build's folder the job's export is.
     pub(crate) export: ExportPlace,
+    /// What a newer version wrote beside this.
+    pub(crate) unknown_fields: UnknownFields,
 }
 
 /// Where in a build's folder an export is.
@@ -47,7 +51,7 @@ pub(crate) enum ExportPlace {
 
 impl ExportPlace {
     /// What the export is called as a rule.
-    pub(crate) const USUAL: &str = "export";
+    pub(crate) const USUAL: &str = builds::EXPORT;
 
     /// The place of this name.
     pub(crate) fn named(name: &str) -> Self {
@@ -83,6 +87,9 @@ struct StampMirror {
     export: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     discarded: bool,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
 }
 
 impl JobStamp {
@@ -103,11 +110,12 @@ impl JobStamp {
                 ExportPlace::Usual | ExportPlace::Discarded => None,
             },
             discarded: self.export == ExportPlace::Discarded,
+            unknown: wire::unknown::written(&self.unknown_fields),
         })
     }
 
     fn from_json(text: &[u8]) -> Option<Self> {
-        let StampMirror { v, run, started, finished, export, discarded } =
+        let StampMirror { v, run, started, finished, export, discarded, unknown } =
             serde_json::from_slice(text).ok()?;
         let known = v == wire::VERSION && export.as_deref().is_none_or(is_export_name);
         let export = match export {
@@ -116,21 +124,39 @@ impl JobStamp {
             None => ExportPlace::Usual,
         };
         let finished = finished.map(|time| time.0);
-        known.then_some(Self { run, started: started.0, finished, export })
+        let unknown_fields = wire::unknown::kept(unknown);
+        known.then_some(Self { run, started: started.0, finished, export, unknown_fields })
     }
 
     /// The stamp in this file; none where there is none, or something else.
     pub(super) fn read(path: &Path) -> Option<Self> {
-        let mut text = Vec::new();
-        regular_file(path)?.take(STAMP_BYTES_MAX).read_to_end(&mut text).ok()?;
-        Self::from_json(&text)
+        Self::from_json(read_text(path)?.as_bytes())
     }
 
     /// The stamp in the header of this archive; none where there is none, or something else.
     pub(super) fn read_packed(path: &Path) -> Option<Self> {
-        let file = BufReader::new(regular_file(path)?);
-        GzDecoder::new(file).header()?.comment().and_then(Self::from_json)
+        Self::from_json(read_packed_text(path)?.as_bytes())
     }
+}
+
+/// The text of the stamp in this file, of whichever version: what moves a stamp moves it as it is.
+pub(super) fn read_text(path: &Path) -> Option<String> {
+    let mut text = Vec::new();
+    regular_file(path)?.take(STAMP_BYTES_MAX).read_to_end(&mut text).ok()?;
+    stamp_text(&text)
+}
+
+/// The same of the stamp in the header of this archive.
+pub(super) fn read_packed_text(path: &Path) -> Option<String> {
+    let file = BufReader::new(regular_file(path)?);
+    stamp_text(GzDecoder::new(file).header()?.comment()?)
+}
+
+/// A JSON object in one line. What else a build puts there is no stamp of any version.
+fn stamp_text(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?.trim_end();
+    let is_object = serde_json::from_str::<Map<String, Value>>(text).is_ok();
+    (is_object && !text.contains('\n')).then(|| text.to_owned())
 }
 
 /// Opens a file for reading. A build can have left anything under its name: no link is followed, and
@@ -157,7 +183,8 @@ mod tests {
     fn stamp(finished: Option<u64>) -> JobStamp {
         let at = |ms| UNIX_EPOCH + Duration::from_millis(1_795_549_798_000 + ms);
         let (run, export) = ("r1".to_owned(), ExportPlace::Usual);
-        JobStamp { run, started: at(123), finished: finished.map(at), export }
+        let (started, finished) = (at(123), finished.map(at));
+        JobStamp { run, started, finished, export, unknown_fields: Default::default() }
     }
 
     #[test]
@@ -170,6 +197,19 @@ mod tests {
         for stamp in [stamp(None), stamp(Some(2_500))].into_iter().chain(others) {
             assert_eq!(JobStamp::from_json(stamp.to_json().as_bytes()), Some(stamp));
         }
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_kept() {
+        let newer = r#"{"v":1,"run":"r1","started":"2026-11-24T19:49:58.123Z","mood":[1]}"#;
+        let read = JobStamp::from_json(newer.as_bytes()).unwrap();
+        assert_eq!(read.to_json(), newer);
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("job.json");
+        let unknown = newer.replace(r#""v":1"#, r#""v":2"#);
+        fs::write(&path, format!("{unknown}\n")).unwrap();
+        assert_eq!((JobStamp::read(&path), read_text(&path)), (None, Some(unknown)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::model::stored_names::state;
 use crate::{
     model::{
         error::Error,
@@ -91,7 +92,7 @@ impl Workspace {
     }
 
     fn requests_dir(&self) -> PathBuf {
-        self.state_path("cancel")
+        self.state_path(state::CANCEL)
     }
 }
 

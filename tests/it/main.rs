@@ -7,6 +7,7 @@
 //! | `crash` | killed processes, full disks, many writers |
 //! | `deploy` | deployments |
 //! | `embedding` | programs that embed the library |
+//! | `format` | what is stored, as FORMAT.md promises it |
 //! | `house` | the rules of the code that a compiler does not check |
 //! | `install` | how a repository gets to use tinyci |
 //! | `push` | real pushes to a server with the git hook |
@@ -26,6 +27,7 @@ mod cli;
 mod crash;
 mod deploy;
 mod embedding;
+mod format;
 mod house;
 #[cfg(feature = "cli")]
 mod install;

@@ -79,6 +79,7 @@ export const constants = {
   WRONG_PROCESS: -15,
   PANIC: -16,
   HOST_FAULT: -17,
+  NEWER_FORMAT: -18,
 };
 
 // name: [type of the result, [[name, type] of each parameter]]

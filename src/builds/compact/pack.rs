@@ -244,7 +244,7 @@ pub(super) fn write(
     let last_written = build.last_written();
     let file = File::create_new(path).map_err(failed)?;
     build.sharing().adjust_open(&file).map_err(failed)?;
-    let stamp = build.stamp().map(|stamp| stamp.to_json());
+    let stamp = build.stamp_text();
     let (parent, name) = ((folder.handle(), folder.path()), build.name());
     let (file, skipped) = archive::write((file, path), parent, name, stamp, cancel)?;
     if let Some(time) = last_written {

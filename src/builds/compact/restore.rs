@@ -9,6 +9,7 @@ use std::{
 use flate2::read::GzDecoder;
 use tar::Archive;
 
+use crate::model::stored_names::builds;
 use crate::{
     model::{
         cancel::CancelView,
@@ -61,7 +62,7 @@ fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(
 fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
     let packed = beside.join(build.name());
     let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-    for part in ArtifactStore::names().into_iter().chain(["tinyci.log"]) {
+    for part in ArtifactStore::names().into_iter().chain([builds::LOG]) {
         let (from, to) = (packed.join(part), build.dir().join(part));
         if is_there(&from) && !is_there(&to) {
             fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))?;
@@ -73,8 +74,8 @@ fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
     if !is_there(&from) || is_there(&to) {
         return Ok(());
     }
-    match stamp {
-        Some(stamp) => build.write_stamp(&stamp)?,
+    match build.packed_stamp_text() {
+        Some(stamp) => build.write_stamp_text(&stamp)?,
         None => build.remove_stamp()?,
     }
     fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))

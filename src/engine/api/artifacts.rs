@@ -7,6 +7,7 @@ use crate::engine::{
     context::shared::Shared,
     run::{kept_artifacts::size, reports::records_of},
 };
+use crate::model::stored_names::builds;
 use crate::{
     builds::compact,
     model::{
@@ -234,7 +235,7 @@ fn read(
         if cancel.is_canceled() {
             return Err(Error::new(ErrorKind::Canceled, "canceled while artifacts were read"));
         }
-        let path = build.dir().join("artifacts").join(&artifact.path);
+        let path = build.dir().join(builds::ARTIFACTS).join(&artifact.path);
         let file =
             store.open(artifact).map_err(|source| Error::io("read the artifact", &path, source))?;
         each(artifact, &mut ArtifactReader::new(artifact, file))?;

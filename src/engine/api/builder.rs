@@ -336,8 +336,9 @@ impl EngineBuilder {
     /// # Errors
     ///
     /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Unsupported`](ErrorKind::Unsupported)
-    /// for SHA-256 and reftable repositories, [`InvalidArg`](ErrorKind::InvalidArg) for the first
-    /// mistake made in this builder or in the repository's settings.
+    /// for SHA-256 and reftable repositories, [`NewerFormat`](ErrorKind::NewerFormat) if only a newer
+    /// version of tinyci can read the repository's state, [`InvalidArg`](ErrorKind::InvalidArg) for the
+    /// first mistake made in this builder or in the repository's settings.
     pub fn open(self) -> Result<Engine, Error> {
         Engine::from_builder(self, crate::repo::Repo::open)
     }

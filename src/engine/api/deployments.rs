@@ -190,7 +190,9 @@ impl Engine {
             found.deployments.extend(history.ledger.deployments);
         }
         let known: HashSet<String> = found.deployments.iter().map(|it| it.run.clone()).collect();
-        for (name, ledger) in repo.fetched_deploys()? {
+        let fetched = repo.fetched_deploys()?;
+        found.warnings.extend(fetched.warnings);
+        for (name, ledger) in fetched.histories {
             if environment.is_none_or(|wanted| wanted == name) {
                 let news = ledger.deployments.into_iter().filter(|it| !known.contains(&it.run));
                 found.deployments.extend(news);
@@ -247,7 +249,7 @@ impl Engine {
     /// [`Git`](ErrorKind::Git) where it cannot be signed.
     pub fn approve(&self, environment: &str, revision: &str) -> Result<Approval, Error> {
         check_environment(environment)?;
-        let repo = self.shared.repo()?;
+        let repo = self.shared.writable_repo()?;
         let commit = repo.resolve(revision)?;
         CandidateSearch { shared: &self.shared, repo: &repo, environment }.check(commit)?;
         approve::approve(&self.shared, &repo, environment, commit)
@@ -270,6 +272,7 @@ impl Engine {
             let message = "say why the environment can be deployed to again";
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
+        self.shared.writable_repo()?;
         let lock = self.shared.workspace().deploy_lock(environment)?;
         let lock = lock.ok_or_else(|| attempt::busy(environment))?;
         let unlocked = self.unlock(environment, reason.trim());
@@ -316,6 +319,7 @@ impl Engine {
     /// [`InvalidArg`](ErrorKind::InvalidArg) for what cannot be an environment's name.
     pub fn retire(&self, environment: &str) -> Result<Option<Deployment>, Error> {
         check_environment(environment)?;
+        self.shared.writable_repo()?;
         let lock = self.shared.workspace().deploy_lock(environment)?;
         let lock = lock.ok_or_else(|| busy(environment))?;
         let retired = retire(&self.shared, environment);

@@ -467,7 +467,7 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound) where there is no such remote, or nothing of it was
     /// fetched, [`Git`](ErrorKind::Git) where notes cannot be read or written.
     pub fn merge_results(&self, remote: &str) -> Result<MergedResults, Error> {
-        self.shared.repo()?.merge_results(remote)
+        self.shared.writable_repo()?.merge_results(remote)
     }
 
     /// Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
@@ -481,7 +481,7 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound) where there is no such remote, [`Git`](ErrorKind::Git) where
     /// the configuration cannot be written.
     pub fn setup_remote(&self, remote: &str) -> Result<RemoteSetup, Error> {
-        install::setup_remote(&self.shared.repo()?, remote)
+        install::setup_remote(&self.shared.writable_repo()?, remote)
     }
 
     /// Takes the lines of [`setup_remote`](Engine::setup_remote) out again. What was fetched stays.
@@ -490,7 +490,7 @@ impl Engine {
     ///
     /// As [`setup_remote`](Engine::setup_remote), but the remote need not be there any more.
     pub fn undo_setup_remote(&self, remote: &str) -> Result<RemoteSetup, Error> {
-        install::undo_setup_remote(&self.shared.repo()?, remote)
+        install::undo_setup_remote(&self.shared.writable_repo()?, remote)
     }
 
     /// Takes a commit's verdict away, so that it is due again. Its records stay. Says whether
@@ -501,7 +501,7 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, [`Git`](ErrorKind::Git)
     /// where the notes cannot be written.
     pub fn forget(&self, revision: &str) -> Result<bool, Error> {
-        let repo = self.shared.repo()?;
+        let repo = self.shared.writable_repo()?;
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
@@ -521,7 +521,7 @@ impl Engine {
     /// [`Git`](ErrorKind::Git) where the refs cannot be removed, [`Io`](ErrorKind::Io) where the
     /// repository's state cannot be written.
     pub fn forget_all(&self) -> Result<Forgotten, Error> {
-        self.shared.repo()?.forget_results()
+        self.shared.writable_repo()?.forget_results()
     }
 
     /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
@@ -582,7 +582,7 @@ impl Engine {
     /// line to add by hand, and for builds to be taken over whose owner is not known to be gone;
     /// [`Io`](ErrorKind::Io) where the file cannot be written.
     pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
-        let (repo, env) = (self.shared.repo()?, self.shared.process_env());
+        let (repo, env) = (self.shared.writable_repo()?, self.shared.process_env());
         let workspace = self.shared.workspace();
         let adopted = if options.adopt_builds { workspace.adopt_builds()? } else { None };
         let mut installed = install::install(&repo, options)?;
@@ -608,7 +608,7 @@ impl Engine {
     ///
     /// [`Io`](ErrorKind::Io) where the file cannot be written.
     pub fn uninstall(&self) -> Result<Installed, Error> {
-        install::uninstall(&self.shared.repo()?)
+        install::uninstall(&self.shared.writable_repo()?)
     }
 
     /// Gives out lines of the log: of all runs, or of one commit's build.

@@ -53,7 +53,7 @@ impl Engine {
         request: &CancelRequest,
         cancel: &CancelToken,
     ) -> Result<Cancellation, Error> {
-        let repo = self.shared.repo()?;
+        let repo = self.shared.writable_repo()?;
         let named = request.revision.as_deref().map(|it| repo.resolve(it)).transpose()?;
         let decided = (InterventionKind::Cancel, request.reason.as_deref());
         let intervention = self.decided_by(&repo, request.by.as_ref(), decided);
@@ -84,7 +84,7 @@ impl Engine {
     /// [`forget`](Engine::forget) takes away; [`Git`](ErrorKind::Git) where notes cannot be written;
     /// and those of [`cancel`](Engine::cancel) where a job is in progress.
     pub fn skip(&self, request: &SkipRequest, cancel: &CancelToken) -> Result<Record, Error> {
-        let repo = self.shared.repo()?;
+        let repo = self.shared.writable_repo()?;
         let commit = repo.commit(repo.resolve(&request.revision)?)?;
         let decided = (InterventionKind::Skip, request.reason.as_deref());
         let intervention = self.decided_by(&repo, request.by.as_ref(), decided);

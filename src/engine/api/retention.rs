@@ -19,6 +19,7 @@ pub(in crate::engine) fn compact(
     options: &CompactOptions,
     cancel: &CancelView,
 ) -> Result<Compaction, Error> {
+    shared.writable_repo()?;
     let mut keeper = Keeper::new(shared)?;
     compact::compact(&shared.workspace(), options, &mut || keeper.kept(), cancel)
 }
@@ -39,6 +40,9 @@ pub(in crate::engine) fn prune(
                        be, or how much room they may take, here or by `git config tinyci.pruneKeep`, \
                        `tinyci.pruneMaxAge` and `tinyci.pruneMaxSize`";
         return Err(Error::new(ErrorKind::InvalidArg, message));
+    }
+    if !options.dry_run {
+        shared.writable_repo()?;
     }
     let mut keeper = Keeper::new(shared)?;
     prune::prune(&shared.workspace(), &options, &mut || keeper.kept(), cancel)

@@ -122,7 +122,7 @@ fn run_step(
     events: &Sender,
 ) -> Result<Summary, Error> {
     let names = step_names(&options.steps)?;
-    let repo = shared.repo()?;
+    let repo = shared.writable_repo()?;
     let job = job_of(&repo, &options.revision)?;
     let (workspace, run) = (shared.workspace(), run_id());
     workspace.own_builds()?;

@@ -115,7 +115,9 @@ impl Engine {
                 status.environments.push(environment);
             }
         }
-        for (name, ledger) in repo.fetched_deploys()? {
+        let fetched = repo.fetched_deploys()?;
+        status.warnings.extend(fetched.warnings);
+        for (name, ledger) in fetched.histories {
             let remote = ledger.deployments.first().and_then(|newest| newest.remote.clone());
             status.environments.push(environment(name, remote, ledger.deployments));
         }

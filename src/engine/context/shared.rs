@@ -41,6 +41,14 @@ impl Shared {
         Repo::open(&self.entrance)
     }
 
+    /// The same for a call that changes something: a ref, the state, the configuration or builds.
+    /// Every such call begins with it.
+    pub(in crate::engine) fn writable_repo(&self) -> Result<Repo, Error> {
+        let repo = self.repo()?;
+        repo.check_writable()?;
+        Ok(repo)
+    }
+
     pub(in crate::engine) fn workspace(&self) -> Workspace {
         Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
             .shared(self.sharing)

@@ -53,12 +53,13 @@ pub(in crate::engine) fn deploy(
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Deployment, Error> {
+    let repo = shared.writable_repo()?;
     shared.workspace().own_builds()?;
-    for message in shared.repo()?.restore_refs()? {
+    for message in repo.restore_refs()? {
         events.emit(EventKind::Warning { message });
     }
     check_free(shared, environment)?;
-    if let Some(message) = shared.repo()?.head_fault()? {
+    if let Some(message) = repo.head_fault()? {
         events.emit(EventKind::Warning { message });
     }
     let provided = provide(shared, env, (environment, request), cancel, events)?;
@@ -279,6 +280,7 @@ impl Decision {
             by: identity.to_string(),
             account: Some(account_name(own_account(), &env.passed)),
             remote: None,
+            unknown_fields: Default::default(),
         };
         Ok(Self { repo, candidate, identity, deployment })
     }

@@ -57,6 +57,7 @@ fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> 
         by: identity.to_string(),
         account: None,
         remote: None,
+        unknown_fields: Default::default(),
     })
 }
 

@@ -265,7 +265,8 @@ fn stamp(
     };
     let (run, started) = (record.run.clone(), record.started);
     let finished = judged.built.then_some(judged.finished);
-    ground.build.write_stamp(&JobStamp { run, started, finished, export })
+    let unknown_fields = Default::default();
+    ground.build.write_stamp(&JobStamp { run, started, finished, export, unknown_fields })
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
@@ -544,7 +545,13 @@ pub(in crate::engine) fn export_to(
 ) -> Result<(), Error> {
     let (build, started) = (&ground.build, clock::now_ms());
     let export = ExportPlace::named(build.export_name());
-    let stamp = JobStamp { run: run.to_owned(), started, finished: None, export };
+    let stamp = JobStamp {
+        run: run.to_owned(),
+        started,
+        finished: None,
+        export,
+        unknown_fields: Default::default(),
+    };
     ground.clear(&stamp)?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };

@@ -87,7 +87,7 @@ impl<'a> RunDriver<'a> {
         cancel: CancelView,
         events: Sender,
     ) -> Result<Self, Error> {
-        let repo = shared.repo()?;
+        let repo = shared.writable_repo()?;
         let workspace = shared.workspace();
         // Before anything is said of builds: they may be another repository's.
         workspace.own_builds()?;

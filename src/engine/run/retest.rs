@@ -94,7 +94,7 @@ impl SecondLook<'_> {
         asked.extend(self.again(skipped, &before, &mut after)?);
         let found = self.limited(self.oldest_first(asked)?, &mut after)?;
         after.ground = if found.jobs.is_empty() { ground } else { String::new() };
-        if after != before {
+        if after != before && self.repo.may_cache() {
             workspace.keep_looked_at(&after);
         }
         Ok(found)

@@ -8,6 +8,7 @@
 //! | `open` | opening a repository |
 //! | `settings` | every setting of tinyci |
 //! | `settings_list` | the same as a list |
+//! | `state_format` | which versions of tinyci may use the state |
 
 pub(in crate::repo) mod config_cleanup;
 pub(in crate::repo) mod git_config;
@@ -15,3 +16,4 @@ pub(in crate::repo) mod libgit2;
 pub(in crate::repo) mod open;
 pub(in crate::repo) mod settings;
 pub(in crate::repo) mod settings_list;
+pub(in crate::repo) mod state_format;

@@ -23,7 +23,8 @@ impl Repo {
     ///
     /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Git`](ErrorKind::Git) for one of
     /// another user that is not trusted,
-    /// [`Unsupported`](ErrorKind::Unsupported) naming the setting, for SHA-256 and reftable.
+    /// [`Unsupported`](ErrorKind::Unsupported) naming the setting, for SHA-256 and reftable,
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of tinyci can read its state.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let path = existing(path)?;
         match Repository::open(&path) {
@@ -59,7 +60,10 @@ impl Repo {
         let main_top = main.as_ref().unwrap_or(&git).workdir();
         let bare = main_top.is_none();
         let root = main_top.map_or_else(|| Ok(common_dir.clone()), canonical)?;
-        Ok(Self { git, root, common_dir, bare, whole: RefCell::default() })
+        let repo = Self { git, root, common_dir, bare, whole: RefCell::default() };
+        // Every path into a repository leads through here.
+        repo.check_readable()?;
+        Ok(repo)
     }
 
     /// The main work tree's repository, which has the index and HEAD that stand at the root.

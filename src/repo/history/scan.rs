@@ -14,6 +14,7 @@ use super::{
     tested_tips::{CacheKey, TestedTips, edges},
     walk::{Node, between, oldest_first},
 };
+use crate::model::stored_names::state;
 use crate::model::{
     commit::{CommitId, Text, TreeId},
     error::Error,
@@ -122,7 +123,7 @@ impl Repo {
             CacheKey { notes: noted, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
         let baseline = baseline.map(|(_, newest)| newest).unwrap_or_default();
 
-        let path = self.common_dir().join("tinyci/judged");
+        let path = self.common_dir().join(state::DIR).join(state::TESTED_TIPS);
         let before = TestedTips::read(&path);
         let known = before.as_ref().filter(|judged| judged.holds(&self.git, &notes, &ground));
         // An object that is missing below a judged tip is no reason not to look without it.
@@ -131,7 +132,7 @@ impl Repo {
         });
         let found = spared.map_or_else(|| self.look(tips, &baseline, noted, false), Ok)?;
         let after = TestedTips { ground, tips: found.clean_frontier(tips) };
-        if before.as_ref() != Some(&after) {
+        if before.as_ref() != Some(&after) && self.may_cache() {
             // A repository that cannot be written to can still be looked at.
             let _ = after.write(&path, self.sharing()?);
         }

@@ -1,4 +1,4 @@
-//! The file `judged`: tips below which nothing is due, so that a scan looks at new commits only.
+//! The file `tested-tips`: tips below which nothing is due, so that a scan looks at new commits only.
 //!
 //! It is a cache and may only ever cost time: what cannot be read, or does not fit the repository
 //! any more, counts as absent; what cannot be written is not there the next time.
@@ -11,9 +11,9 @@ use crate::repo::{
     notes::{note_index::notes_removed, notes_ref::Notes},
     objects::pipeline_file::FORMATS,
 };
-use crate::util::sharing::Sharing;
+use crate::util::{header::is_newer_file, sharing::Sharing};
 
-const HEADER: &str = "tinyci judged 1";
+const HEADER: &str = "tinyci tested-tips 1";
 
 /// What the answer "nothing is due below" rests on.
 ///
@@ -57,11 +57,14 @@ impl TestedTips {
         Some(Self { ground, tips: tips.collect::<Option<_>>()? })
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file, whole or not at all. One of a newer version stays as it is.
     pub(in crate::repo) fn write(&self, path: &Path, sharing: Sharing) -> std::io::Result<()> {
+        if is_newer_file(path, HEADER) {
+            return Ok(());
+        }
         let folder = path.parent().unwrap_or(path);
         sharing.create_dir_all(folder)?;
-        let mut file = sharing.new_file_in(folder, "judged.")?;
+        let mut file = sharing.new_file_in(folder, "tested-tips.")?;
         file.write_all(self.text().as_bytes())?;
         file.persist(path)?;
         Ok(())
@@ -153,7 +156,7 @@ mod tests {
         let ground = CacheKey { notes: Some(id("a")), baseline: None, edges: id("b") };
         let judged = TestedTips { ground, tips: vec![id("1"), id("2")] };
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tinyci/judged");
+        let path = folder.path().join("tinyci/tested-tips");
         assert_eq!(TestedTips::read(&path), None);
         judged.write(&path, Sharing::default()).unwrap();
         assert_eq!(TestedTips::read(&path), Some(judged.clone()));
@@ -166,7 +169,7 @@ mod tests {
             assert_eq!(TestedTips::read(&path), None, "{cut}");
         }
         let changed = [
-            text.replace("judged 1", "judged 2"),
+            text.replace("tested-tips 1", "tested-tips 2"),
             text.replace(".tinyci.yml", ".other"),
             text.replace("tip 1", "tip x"),
             text.replace(&"a".repeat(40), "aaaa"),

@@ -28,11 +28,11 @@ use crate::{
     model::{
         commit::CommitId,
         error::{Error, ErrorKind},
+        stored_names::refs::FETCHED_NOTES,
     },
     wire,
 };
 
-const TRACKED: &str = "refs/notes/remotes/";
 const MESSAGE: &str = "Notes merged by 'tinyci'";
 
 /// What one source says of a commit: this repository, or a remote when it was last fetched.
@@ -89,10 +89,12 @@ impl Repo {
     pub(crate) fn tracked_remotes(&self) -> Result<Vec<String>, Error> {
         let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
         let mut found = BTreeSet::new();
-        let references = self.git.references_glob(&format!("{TRACKED}*")).map_err(unlisted)?;
+        let references =
+            self.git.references_glob(&format!("{FETCHED_NOTES}*")).map_err(unlisted)?;
         for reference in references {
             let reference = reference.map_err(unlisted)?;
-            let Some(name) = reference.name().ok().and_then(|it| it.strip_prefix(TRACKED)) else {
+            let Some(name) = reference.name().ok().and_then(|it| it.strip_prefix(FETCHED_NOTES))
+            else {
                 continue;
             };
             let ends = [VERDICTS, RECORDS].map(|own| own.trim_start_matches("refs/notes"));
@@ -146,7 +148,7 @@ impl Repo {
 
     fn tracked(&self, remote: &str, own: &str) -> Notes<'_> {
         let below = own.trim_start_matches("refs/notes/");
-        Notes::new(self, format!("{TRACKED}{remote}/{below}"))
+        Notes::new(self, format!("{FETCHED_NOTES}{remote}/{below}"))
     }
 
     /// The word of theirs, if it is to stand here, and whether it takes another's place. One that was

@@ -13,7 +13,10 @@ use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository};
 
 use crate::repo::repository::{Repo, git_error};
 use crate::{
-    model::error::{Error, ErrorKind},
+    model::{
+        error::{Error, ErrorKind},
+        stored_names::state,
+    },
     util::sharing::Sharing,
 };
 
@@ -26,7 +29,7 @@ impl Repo {
     ///
     /// [`Io`](ErrorKind::Io) if it cannot be written.
     pub(crate) fn write_state(&self, name: &str, text: &[u8]) -> Result<(), Error> {
-        let (sharing, dir) = (self.sharing()?, self.common_dir().join("tinyci"));
+        let (sharing, dir) = (self.sharing()?, self.common_dir().join(state::DIR));
         let written = sharing.create_dir_all(&dir).and_then(|()| {
             let mut file = sharing.new_file_in(&dir, &format!("{name}."))?;
             file.write_all(text)?;

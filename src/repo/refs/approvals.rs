@@ -19,14 +19,13 @@ use crate::model::{
     commit::{CommitId, TreeId},
     deployment::Approval,
     error::{Error, ErrorKind},
+    stored_names::refs::APPROVALS,
 };
 use crate::repo::{
     history::walk,
     objects::shared_write::{empty_tree, share_ref},
     repository::{Repo, commit_id, git_error, id_bytes, oid},
 };
-
-const PREFIX: &str = "refs/tinyci/approvals/";
 
 /// What a commit that is signed with an ssh key holds in front of the signature itself.
 const SSH_SIGNATURE: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
@@ -68,7 +67,7 @@ pub(crate) struct Signers {
 impl Repo {
     /// The ref that an approval of this name would have.
     pub(crate) fn approval_ref(environment: &str, commit: CommitId, nonce: &str) -> String {
-        format!("{PREFIX}{environment}/{commit}/{nonce}")
+        format!("{APPROVALS}{environment}/{commit}/{nonce}")
     }
 
     /// Makes the commit of an approval, which no ref names yet.
@@ -137,7 +136,7 @@ impl Repo {
         config: &str,
     ) -> Result<Vec<StoredApproval>, Error> {
         let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
-        let glob = format!("{PREFIX}{environment}/{commit}/*");
+        let glob = format!("{APPROVALS}{environment}/{commit}/*");
         let mut found = Vec::new();
         for reference in self.git.references_glob(&glob).map_err(unlisted)? {
             let reference = reference.map_err(unlisted)?;

@@ -22,14 +22,10 @@ use crate::{
         deployment::{DeployOutcome, Deployment},
         error::{Error, ErrorKind},
         pipeline::is_environment,
+        stored_names::refs::{DEPLOYS, FETCHED_DEPLOYS},
     },
     rules::ledger::DeploymentHistory,
 };
-
-pub(in crate::repo) const DEPLOYS: &str = "refs/tinyci/deploys/";
-
-/// Where a clone has them: `<remote>/deploys/<environment>`.
-const FETCHED: &str = "refs/tinyci/remotes/";
 
 /// The history of one environment, as it was read.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +33,15 @@ pub(crate) struct DeployHistory {
     pub(crate) ledger: DeploymentHistory,
     /// How many of its commits are no entry of tinyci's.
     pub(crate) foreign: usize,
+}
+
+/// What remotes said of deployments when they were last fetched.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FetchedDeploys {
+    /// By environment.
+    pub(crate) histories: Vec<(String, DeploymentHistory)>,
+    /// A sentence for each history that only a newer version can read.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// All that is known of what was deployed where, by environment.
@@ -112,31 +117,39 @@ impl Repo {
         matches!(history, Some(Ok(history)) if !history.ledger.deployments.is_empty())
     }
 
-    /// What was deployed where, as it was last fetched of remotes: environment, history.
+    /// What was deployed where, as it was last fetched of remotes.
     ///
     /// # Errors
     ///
     /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
-    pub(crate) fn fetched_deploys(&self) -> Result<Vec<(String, DeploymentHistory)>, Error> {
+    pub(crate) fn fetched_deploys(&self) -> Result<FetchedDeploys, Error> {
         let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
-        let mut found = Vec::new();
-        let references = self.git.references_glob(&format!("{FETCHED}*")).map_err(unlisted)?;
+        let mut found = FetchedDeploys::default();
+        let references =
+            self.git.references_glob(&format!("{FETCHED_DEPLOYS}*")).map_err(unlisted)?;
         for reference in references {
             let reference = reference.map_err(unlisted)?;
-            let name = reference.name().ok().and_then(|name| name.strip_prefix(FETCHED));
+            let name = reference.name().ok().and_then(|name| name.strip_prefix(FETCHED_DEPLOYS));
             let Some((remote, environment)) = name.and_then(|name| name.rsplit_once("/deploys/"))
             else {
                 continue;
             };
             if is_environment(environment) {
-                let mut ledger = self.history_at(environment, reference.target())?.ledger;
+                let mut ledger = match self.history_at(environment, reference.target()) {
+                    // The server has been updated. What this repository itself has is not at stake.
+                    Err(error) if error.kind() == ErrorKind::NewerFormat => {
+                        found.warnings.push(format!("{remote}: {}", error.report()));
+                        continue;
+                    }
+                    history => history?.ledger,
+                };
                 for deployment in &mut ledger.deployments {
                     deployment.remote = Some(remote.to_owned());
                     if deployment.finished.is_none() {
                         deployment.outcome = DeployOutcome::Running;
                     }
                 }
-                found.push((environment.to_owned(), ledger));
+                found.histories.push((environment.to_owned(), ledger));
             }
         }
         Ok(found)
@@ -206,7 +219,7 @@ impl Repo {
                 Err(source) => return Err(self.not_a_history(environment, id, source)),
             };
             let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-            match entry_of(&message, environment, commit.parent_id(1).ok()) {
+            match entry_of(&message, environment, commit.parent_id(1).ok())? {
                 Some(entry) => entries.push(entry),
                 // The one below all others says nothing.
                 None if commit.parent_count() == 0 && message.trim_end() == beginning => {}
@@ -251,11 +264,28 @@ fn beginning(environment: &str) -> String {
 
 /// What a commit's message says. Whoever forges a success has to name the commit twice alike: what
 /// git keeps as deployed is what tinyci takes for it.
-fn entry_of(message: &str, environment: &str, deployed: Option<Oid>) -> Option<Deployment> {
-    let line = message.trim_end().lines().next_back()?;
-    let entry = Deployment { remote: None, ..Deployment::from_json(line).ok()? };
+///
+/// # Errors
+///
+/// [`NewerFormat`](ErrorKind::NewerFormat) for an entry of a version that is not known. Without it
+/// something else would seem to be deployed.
+fn entry_of(
+    message: &str,
+    environment: &str,
+    deployed: Option<Oid>,
+) -> Result<Option<Deployment>, Error> {
+    let line = message.trim_end().lines().next_back().unwrap_or_default();
+    let entry = match Deployment::from_json(line) {
+        Ok(entry) => Deployment { remote: None, ..entry },
+        Err(error) if error.kind() == ErrorKind::NewerFormat => {
+            let message = format!("cannot read the deployments to {environment}");
+            return Err(Error::new(ErrorKind::NewerFormat, message).with_source(error));
+        }
+        Err(_) => return Ok(None),
+    };
     let is_there = deployed.is_some_and(|id| id.as_bytes() == entry.commit.as_bytes());
-    (entry.environment == environment && (is_there || !entry.passed())).then_some(entry)
+    let is_ours = entry.environment == environment && (is_there || !entry.passed());
+    Ok(is_ours.then_some(entry))
 }
 
 #[cfg(test)]

@@ -19,7 +19,10 @@ use std::{
 
 use super::backoff::Backoff;
 use crate::{
-    model::error::{Error, ErrorKind},
+    model::{
+        error::{Error, ErrorKind},
+        stored_names::state,
+    },
     repo::repository::Repo,
     util::sharing::Sharing,
 };
@@ -41,17 +44,20 @@ pub(in crate::repo) struct RefLockOwner {
 impl Repo {
     /// The right to move a ref of this repository.
     pub(in crate::repo) fn intent(&self) -> Result<RefLockOwner, Error> {
-        RefLockOwner::acquire(self.common_dir(), self.sharing()?)
+        let owner = RefLockOwner::acquire(self.common_dir(), self.sharing()?)?;
+        // While the lock is held: a newer version raises the format under it.
+        self.check_writable()?;
+        Ok(owner)
     }
 }
 
 impl RefLockOwner {
     /// Waits for its turn, then removes the lock file of a writer that died in the middle.
     fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
-        let dir = common_dir.join("tinyci");
+        let dir = common_dir.join(state::DIR);
         let made = sharing.create_dir_all(&dir);
         made.map_err(|source| Error::io("create", &dir, source))?;
-        let path = dir.join("intent");
+        let path = dir.join(state::INTENT);
         let file = OpenOptions::new()
             .read(true)
             .write(true)

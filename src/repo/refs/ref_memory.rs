@@ -9,9 +9,11 @@ use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 use git2::Oid;
 
-use super::deploys::DEPLOYS;
-use crate::repo::repository::{BASELINE, RECORDS, VERDICTS};
-use crate::util::sharing::Sharing;
+use crate::model::stored_names::{
+    refs::{BASELINE, DEPLOYS, RECORDS, VERDICTS},
+    state,
+};
+use crate::util::{header::is_newer_file, sharing::Sharing};
 
 const HEADER: &str = "tinyci refs 1";
 
@@ -50,21 +52,25 @@ pub(in crate::repo) fn is_remembered(name: &str) -> bool {
 impl RefMemory {
     /// What the file of this git directory says.
     pub(in crate::repo) fn read(common_dir: &Path) -> Self {
-        let text = fs::read_to_string(common_dir.join("tinyci/refs")).unwrap_or_default();
+        let text =
+            fs::read_to_string(common_dir.join(state::DIR).join(state::REFS)).unwrap_or_default();
         Self::parse(&text).unwrap_or_default()
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file, whole or not at all. One of a newer version stays as it is.
     pub(in crate::repo) fn write(
         &self,
         common_dir: &Path,
         sharing: Sharing,
     ) -> std::io::Result<()> {
-        let folder = common_dir.join("tinyci");
+        let folder = common_dir.join(state::DIR);
+        if is_newer_file(&folder.join(state::REFS), HEADER) {
+            return Ok(());
+        }
         sharing.create_dir_all(&folder)?;
         let mut file = sharing.new_file_in(&folder, "refs.")?;
         file.write_all(self.text().as_bytes())?;
-        file.persist(folder.join("refs"))?;
+        file.persist(folder.join(state::REFS))?;
         Ok(())
     }
 

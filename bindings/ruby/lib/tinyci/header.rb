@@ -83,6 +83,7 @@ module TinyCI
     WRONG_PROCESS = -15
     PANIC = -16
     HOST_FAULT = -17
+    NEWER_FORMAT = -18
 
     # Of each function what it returns, and then what it takes.
     FUNCTIONS = {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tinyci::{Commit, Engine, Filter, Forgotten, Outcome, Record};
+use tinyci::{Commit, Engine, ErrorKind, Filter, Forgotten, Outcome, Record};
 
 use crate::{
     commands::format::{Format, PLACEHOLDERS},
@@ -199,8 +199,12 @@ fn foreign_lines(
     for revision in revisions.iter().filter(|word| !is_range(word)) {
         let short = engine.resolve(revision)?.short();
         for line in engine.foreign_lines(revision)? {
-            let text = printable(&line.to_str_lossy());
-            stdout.line(format_args!("{short} foreign    no record of tinyci's: {text}"));
+            let text = line.to_str_lossy();
+            let what = match Record::from_json(&text) {
+                Err(error) if error.kind() == ErrorKind::NewerFormat => error.to_string(),
+                _ => "no record of tinyci's".to_owned(),
+            };
+            stdout.line(format_args!("{short} foreign    {what}: {}", printable(&text)));
         }
     }
     Ok(())

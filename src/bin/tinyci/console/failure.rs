@@ -49,6 +49,9 @@ const BUSY: u8 = 3;
 pub(crate) const BROKEN: u8 = 4;
 pub(crate) const CANCELED: u8 = 130;
 
+/// The next step where a newer version was at work.
+const UPDATE: &str = "install that version on this machine; `tinyci version` shows which one runs";
+
 /// One sentence for standard error, perhaps a next step, and an exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -115,6 +118,7 @@ impl From<Error> for Failure {
         let failure = Self { code, message: error.report(), hint: None };
         match error.kind() {
             ErrorKind::NotARepo => failure.hint("`-D DIR` names the repository to act on"),
+            ErrorKind::NewerFormat => failure.hint(UPDATE),
             _ => failure,
         }
     }

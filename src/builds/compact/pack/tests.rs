@@ -289,6 +289,7 @@ fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
         started: at(5),
         finished,
         export: ExportPlace::Usual,
+        unknown_fields: Default::default(),
     };
     let (first, second) = (place.build(&name(1)), place.build(&name(2)));
     first.write_stamp(&stamp("first", Some(at(7)))).unwrap();
@@ -322,6 +323,7 @@ fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
         started: UNIX_EPOCH,
         finished,
         export: ExportPlace::Usual,
+        unknown_fields: Default::default(),
     };
     build.write_stamp(&stamp("canceled", None)).unwrap();
     assert_eq!(compact_all(dir.path()).unwrap().len(), 1, "without one it is packed");

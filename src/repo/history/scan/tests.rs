@@ -59,7 +59,7 @@ impl Case {
     }
 
     fn cache(&self) -> PathBuf {
-        self.repo.path().join(".git/tinyci/judged")
+        self.repo.path().join(".git/tinyci/tested-tips")
     }
 
     fn settle(&self, id: &str) {

@@ -1,0 +1,90 @@
+//! The file `format` of the state directory: checked whenever a repository is opened, and before
+//! anything in it is changed.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use crate::{
+    model::{
+        error::{Error, ErrorKind},
+        stored_names::state,
+    },
+    repo::repository::Repo,
+    wire::StateFormat,
+};
+
+impl Repo {
+    /// # Errors
+    ///
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of tinyci can read the state,
+    /// [`Io`](ErrorKind::Io) if the file is damaged.
+    pub(in crate::repo) fn check_readable(&self) -> Result<(), Error> {
+        match self.state_format()? {
+            Some(format) => format.check_read(&self.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that this version may change the state, and writes the file if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of tinyci can write the
+    /// state, [`Io`](ErrorKind::Io) if the file is damaged or cannot be written.
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        match self.state_format()? {
+            Some(format) => format.check_write(&self.to_string()),
+            None => self.write_state_format(),
+        }
+    }
+
+    /// True if this version may change the state. Calls that only look keep their caches if so.
+    pub(crate) fn may_cache(&self) -> bool {
+        let format = self.state_format();
+        format.is_ok_and(|it| it.is_none_or(|it| it.check_write(&self.to_string()).is_ok()))
+    }
+
+    /// What the file says; none if there is none, as in a repository that tinyci has not changed yet.
+    fn state_format(&self) -> Result<Option<StateFormat>, Error> {
+        let path = self.format_path();
+        let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+        let text = match fs::read(&path) {
+            Err(error) if absent.contains(&error.kind()) => return Ok(None),
+            text => text.map_err(|source| Error::io("read", &path, source))?,
+        };
+        let format = std::str::from_utf8(&text).ok().and_then(StateFormat::parse);
+        format.map(Some).ok_or_else(|| {
+            let message = format!(
+                "`{}` is damaged, so tinyci cannot know which versions may use this repository; if \
+                 no newer version of tinyci ever used it, remove that file",
+                path.display()
+            );
+            Error::new(ErrorKind::Io, message).with_path(&path)
+        })
+    }
+
+    /// Writes the file whole, and to the disk: an empty one would stop every program. One that is
+    /// there already stays.
+    fn write_state_format(&self) -> Result<(), Error> {
+        let (sharing, path) = (self.sharing()?, self.format_path());
+        let dir = path.parent().unwrap_or(&path);
+        let write = || {
+            sharing.create_dir_all(dir)?;
+            let mut file = sharing.new_file_in(dir, "format.")?;
+            file.write_all(StateFormat::current().text().as_bytes())?;
+            file.as_file().sync_all()?;
+            match file.persist_noclobber(&path) {
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                written => Ok(written.map(drop)?),
+            }
+        };
+        write().map_err(|source: io::Error| Error::io("write", &path, source))
+    }
+
+    fn format_path(&self) -> PathBuf {
+        self.common_dir().join(state::DIR).join(state::FORMAT)
+    }
+}

@@ -1,0 +1,141 @@
+//! [`StateFormat`]: which versions of tinyci may read and write a repository's state.
+//!
+//! The text of the file `format` in the state directory. Its first lines never change their form,
+//! since the oldest program has to read what the newest one writes.
+
+use std::fmt::Write as _;
+
+use crate::model::error::{Error, ErrorKind};
+
+/// The number of the format that this program reads and writes.
+pub(crate) const FORMAT: u32 = 1;
+
+/// The release in which that format came.
+const RELEASE: &str = "0.1.0";
+
+const HEADER: &str = "tinyci format";
+
+/// What a program has to know to use a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StateFormat {
+    /// To read the state.
+    read: Needed,
+    /// To write it.
+    write: Needed,
+}
+
+/// A number of the format, and the first release that knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Needed {
+    format: u32,
+    release: String,
+}
+
+impl StateFormat {
+    /// What this program writes where there is no such file.
+    pub(crate) fn current() -> Self {
+        let needed = Needed { format: FORMAT, release: RELEASE.to_owned() };
+        Self { read: needed.clone(), write: needed }
+    }
+
+    /// Reads the file's text; none if it is damaged. Further lines are those of a newer version.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let is_ours = lines.next() == Some(HEADER);
+        let mut needed = |key: &str| {
+            let mut words = lines.next()?.split(' ');
+            let is_key = words.next() == Some(key);
+            let format = words.next()?.parse().ok()?;
+            is_key.then_some(Needed { format, release: words.next()?.to_owned() })
+        };
+        let (read, write) = (needed("read")?, needed("write")?);
+        is_ours.then_some(Self { read, write })
+    }
+
+    /// The file's text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{HEADER}\n");
+        for (key, Needed { format, release }) in [("read", &self.read), ("write", &self.write)] {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{key} {format} {release}");
+        }
+        text
+    }
+
+    /// # Errors
+    ///
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version can read the state.
+    pub(crate) fn check_read(&self, repository: &str) -> Result<(), Error> {
+        self.read.check("read", repository)
+    }
+
+    /// # Errors
+    ///
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version can write the state.
+    pub(crate) fn check_write(&self, repository: &str) -> Result<(), Error> {
+        self.check_read(repository)?;
+        self.write.check("change", repository)
+    }
+}
+
+impl Needed {
+    fn check(&self, what: &str, repository: &str) -> Result<(), Error> {
+        if self.format <= FORMAT {
+            return Ok(());
+        }
+        let message = format!(
+            "cannot {what} the tinyci state of {repository}: it has format {}, which needs tinyci \
+             {} or later; this is tinyci {}, which knows formats up to {FORMAT}",
+            self.format,
+            self.release,
+            env!("CARGO_PKG_VERSION")
+        );
+        Err(Error::new(ErrorKind::NewerFormat, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_text_is_read_as_it_is_written() {
+        let text = StateFormat::current().text();
+        assert_eq!(text, "tinyci format\nread 1 0.1.0\nwrite 1 0.1.0\n");
+        let format = StateFormat::parse(&text).unwrap();
+        assert_eq!(format, StateFormat::current());
+        format.check_write("`r`").unwrap();
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_with_the_version_that_it_needs() {
+        let newer = "tinyci format\nread 1 0.1.0\nwrite 2 0.4.0 and more\nnew line\n";
+        let format = StateFormat::parse(newer).unwrap();
+        format.check_read("`r`").unwrap();
+        let error = format.check_write("`r`").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NewerFormat);
+        assert!(error.to_string().contains("needs tinyci 0.4.0 or later"), "{error}");
+
+        let unreadable = newer.replace("read 1 0.1.0", "read 3 0.9.1");
+        let format = StateFormat::parse(&unreadable).unwrap();
+        for error in [format.check_read("`r`"), format.check_write("`r`")] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("cannot read") && error.contains("0.9.1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_is_no_format() {
+        let whole = StateFormat::current().text();
+        let bad = ["", "tinyci format\n", "tinyci format\nread 1 0.1.0\n", "read 1 0.1.0\n"];
+        for text in bad.into_iter().map(str::to_owned).chain([
+            whole.replace("read 1", "read x"),
+            whole.replace(" 0.1.0", ""),
+            whole.replace("tinyci format", "another format"),
+        ]) {
+            assert_eq!(StateFormat::parse(&text), None, "{text}");
+        }
+    }
+}

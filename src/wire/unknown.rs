@@ -1,0 +1,49 @@
+//! Fields and forms that only a newer version knows: kept as they are.
+
+use serde_json::{Map, Value};
+
+use super::version::VERSION;
+use crate::model::{
+    error::{Error, ErrorKind},
+    unknown_fields::UnknownFields,
+};
+
+/// The fields that were read, as they are kept.
+pub(crate) fn kept(fields: Map<String, Value>) -> UnknownFields {
+    UnknownFields(fields.into_iter().map(|(name, value)| (name, value.to_string())).collect())
+}
+
+/// The fields that were kept, as they are written again.
+pub(crate) fn written(fields: &UnknownFields) -> Map<String, Value> {
+    let read = |text: &String| serde_json::from_str(text).ok();
+    fields.0.iter().filter_map(|(name, text)| Some((name.clone(), read(text)?))).collect()
+}
+
+/// Refuses what has a version that this program does not know: its fields mean something else.
+///
+/// # Errors
+///
+/// [`NewerFormat`](ErrorKind::NewerFormat) with both versions.
+pub(crate) fn check_version(what: &str, v: u32) -> Result<(), Error> {
+    if v <= VERSION {
+        return Ok(());
+    }
+    let message = format!(
+        "this {what} has version {v}, and tinyci {} reads versions up to {VERSION}: a newer version \
+         of tinyci wrote it",
+        env!("CARGO_PKG_VERSION")
+    );
+    Err(Error::new(ErrorKind::NewerFormat, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_not_known_is_refused() {
+        assert!(check_version("record", VERSION).is_ok());
+        let error = check_version("record", VERSION + 1).err();
+        assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::NewerFormat));
+    }
+}
