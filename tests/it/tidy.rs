@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 7] = [
     // Texts and data: configs, JSON.
     &["config", "wire"],
     // Adapters: one outside thing each.
-    &["process", "repo", "script", "workspace"],
+    &["process", "repo", "script", "trace", "workspace"],
     // Services: combine adapters.
     &["builds", "export", "install"],
     // Drives them all.
@@ -37,12 +37,13 @@ const CIRCLE_MAX: usize = 5;
 const KNOWN_CIRCLE: &str = "script";
 
 /// Outside things, and the only module that may name them.
-const ABSENCES: [(&str, &str); 5] = [
+const ABSENCES: [(&str, &str); 6] = [
     ("git2::", "repo"),
     ("rhai::", "script"),
     ("posix_spawn", "process"),
     ("process::Command", "process"),
     ("tar::", "builds"),
+    ("tracing::", "trace"),
 ];
 
 /// What makes files that other accounts may have to use, and the files that may: everything else
