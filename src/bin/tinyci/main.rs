@@ -7,7 +7,7 @@
 //! | `transcript` | the lines of a run, as they happen |
 //! | `format` | the placeholders of `results --format` |
 //! | `remote`, `ssh_address` | the same command on another host |
-//! | `terminal` | standard output and error: colour, progress, a reader that hangs up |
+//! | `terminal` | standard output and error: color, progress, a reader that hangs up |
 //! | `signals` | what Ctrl-C and a lost terminal do |
 //! | `failure` | why a command could not do its work, and the exit code |
 

@@ -7,6 +7,7 @@
 //! | `contents_pages` | a `mod.rs` names its files and has no code |
 //! | `layers` | imports only go down |
 //! | `texts` | what README and CHANGELOG have to say |
+//! | `words` | words that must not come back |
 //!
 //! `sources` reads the source files, and `imports` says which import which.
 
@@ -17,3 +18,4 @@ mod imports;
 mod layers;
 mod sources;
 mod texts;
+mod words;
