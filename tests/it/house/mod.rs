@@ -3,6 +3,7 @@
 //! | file | rules |
 //! |---|---|
 //! | `absences` | what only one place may do, or none |
+//! | `architecture` | ARCHITECTURE.md names what exists |
 //! | `circles` | few files import each other |
 //! | `contents_pages` | a `mod.rs` names its files and has no code |
 //! | `layers` | imports only go down |
@@ -12,6 +13,7 @@
 //! `sources` reads the source files, and `imports` says which import which.
 
 mod absences;
+mod architecture;
 mod circles;
 mod contents_pages;
 mod imports;

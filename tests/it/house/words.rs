@@ -142,7 +142,7 @@ fn words_that_are_gone_stay_gone() {
     let parts = parts();
     let mut found = Vec::new();
     for (phrase, instead, areas) in PHRASES {
-        let is_one = |word: &str, wanted: &str| word.to_lowercase() == wanted;
+        let is_one = |word: &str, wanted: &str| word.eq_ignore_ascii_case(wanted);
         find(&parts, areas, phrase, instead, is_one, &mut found);
     }
     for (name, instead) in NAMES {
@@ -312,14 +312,22 @@ fn step(kind: Kind, rest: &str, before: Option<char>) -> (Kind, usize) {
         Kind::Text { is_raw: false, .. } if rest.starts_with('\\') => {
             (kind, 1 + rest.chars().nth(1).map_or(0, char::len_utf8))
         }
-        Kind::Text { hashes, .. } if rest.starts_with(&format!("\"{}", "#".repeat(hashes))) => {
-            (Kind::Code, 1 + hashes)
-        }
+        Kind::Text { hashes, .. } if ends_text(rest, hashes) => (Kind::Code, 1 + hashes),
         _ => (kind, 0),
     }
 }
 
+fn ends_text(rest: &str, hashes: usize) -> bool {
+    let after = rest.strip_prefix('"');
+    after.is_some_and(|after| {
+        after.bytes().take(hashes).filter(|byte| *byte == b'#').count() == hashes
+    })
+}
+
 fn code_step(rest: &str, before: Option<char>) -> (Kind, usize) {
+    if !rest.starts_with(['/', 'b', 'r', '"', '\'']) {
+        return (Kind::Code, 0);
+    }
     if rest.starts_with("//") {
         return (Kind::LineComment, 2);
     }
@@ -366,7 +374,7 @@ fn a_phrase_is_found_across_lines_and_not_across_thoughts() {
         Source::of("/// See: what Became\n/// of it. What became, of\nlet x = 1;").comments;
     let part = Part { file: "a.rs".to_owned(), words: words(&comment) };
     let parts = BTreeMap::from([(Comments, vec![part])]);
-    let is_one = |word: &str, wanted: &str| word.to_lowercase() == wanted;
+    let is_one = |word: &str, wanted: &str| word.eq_ignore_ascii_case(wanted);
     let mut found = Vec::new();
     find(&parts, &[Comments], "what became of", "the outcome of", is_one, &mut found);
     assert_eq!(found, ["a.rs:1: `what became of`: write the outcome of"]);
