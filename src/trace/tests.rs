@@ -1,5 +1,7 @@
 //! What a real subscriber receives of real runs.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
