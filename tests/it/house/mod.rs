@@ -7,6 +7,7 @@
 //! | `circles` | few files import each other |
 //! | `contents_pages` | a `mod.rs` names its files and has no code |
 //! | `layers` | imports only go down |
+//! | `package` | the package of the registry has what it needs, and no stray file |
 //! | `texts` | what README and CHANGELOG have to say |
 //! | `words` | words that must not come back |
 //!
@@ -18,6 +19,7 @@ mod circles;
 mod contents_pages;
 mod imports;
 mod layers;
+mod package;
 mod sources;
 mod texts;
 mod words;

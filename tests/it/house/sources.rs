@@ -45,8 +45,9 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, String>) {
     }
 }
 
+/// A file up to the tests in it, which stand at its end.
 fn without_tests(text: &str) -> String {
-    text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned()
+    text.split("\nmod tests {").next().unwrap_or_default().to_owned()
 }
 
 /// The directory of a file below `src/`.
