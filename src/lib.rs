@@ -55,6 +55,7 @@ mod repo;
 mod rules;
 #[cfg(feature = "rhai")]
 mod script;
+mod trace;
 mod util;
 mod wire;
 mod workspace;

@@ -270,7 +270,7 @@ impl StepRecord {
     }
 
     /// What failed, in one line.
-    fn why(&self) -> Option<String> {
+    pub(crate) fn why(&self) -> Option<String> {
         let told = self.failures.iter().take(TOLD_MAX).map(StepFailure::brief);
         let told = told.collect::<Vec<_>>().join("; ");
         match self.failures.len() + self.omitted_failures {

@@ -45,6 +45,7 @@ use crate::{
     },
     repo::{Forgotten, MergedResults, Repo},
     rules::interpolate::path_fault,
+    trace,
 };
 
 /// One repository's continuous integration: finds the commits without a verdict, runs them, and
@@ -143,7 +144,13 @@ impl Engine {
         };
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
-        Ok(Self { shared: Arc::new(shared) })
+        let engine = Self { shared: Arc::new(shared) };
+        // A host that does not ask for them would never see them.
+        trace::warnings(|| {
+            let asked = engine.path_warning().into_iter().chain(engine.builds_warning());
+            engine.warnings().iter().cloned().chain(asked).collect()
+        });
+        Ok(engine)
     }
 
     /// The same engine with what this builder answers. What was opened stays what it was, wherever

@@ -9,6 +9,7 @@
 
 use std::{
     any::Any,
+    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -18,11 +19,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::model::{
-    cancel::CancelToken,
-    event::{Event, EventKind, EventMeta, Observer},
-    outcome::Outcome,
-    request_context::RequestContext,
+use crate::{
+    model::{
+        cancel::CancelToken,
+        event::{Event, EventKind, EventMeta, Observer},
+        outcome::Outcome,
+        request_context::RequestContext,
+    },
+    trace::EventTracer,
 };
 
 /// How many events may wait. Output events hold at most [`OUTPUT_MAX`] bytes each.
@@ -109,6 +113,8 @@ pub(in crate::engine) fn meta() -> EventMeta {
 /// Delivers events to an observer until every sender is gone.
 pub(in crate::engine) struct Pump<'a> {
     observer: &'a mut dyn Observer,
+    /// The host's log gets each event right before the observer does.
+    tracer: EventTracer,
     /// Raised once by the observer's first `Break`, or by its panic.
     cancel: &'a CancelToken,
     sequence: u64,
@@ -121,7 +127,15 @@ pub(in crate::engine) struct Pump<'a> {
 
 impl<'a> Pump<'a> {
     pub(in crate::engine) fn new(observer: &'a mut dyn Observer, cancel: &'a CancelToken) -> Self {
-        Self { observer, cancel, sequence: 0, stopped: false, panic: None, held: Vec::new() }
+        Self {
+            observer,
+            tracer: EventTracer::default(),
+            cancel,
+            sequence: 0,
+            stopped: false,
+            panic: None,
+            held: Vec::new(),
+        }
     }
 
     /// Runs until the channel closes; gives back what the observer panicked with, if it did.
@@ -213,14 +227,17 @@ impl<'a> Pump<'a> {
     fn deliver(&mut self, mut event: Event) {
         self.sequence += 1;
         event.meta.sequence = self.sequence;
-        if self.panic.is_some() {
-            return;
-        }
-        match catch_unwind(AssertUnwindSafe(|| self.observer.event(&event))) {
+        // The log of the host goes on after its observer panicked: it may be all that tells why.
+        let observer = self.panic.is_none().then_some(&mut *self.observer);
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.tracer.event(&event);
+            observer.map_or(ControlFlow::Continue(()), |observer| observer.event(&event))
+        }));
+        match told {
             Ok(flow) if flow.is_break() => self.stop(),
             Ok(_) => {}
             Err(panic) => {
-                self.panic = Some(panic);
+                self.panic.get_or_insert(panic);
                 self.stop();
             }
         }
@@ -276,7 +293,7 @@ fn take_piece(held: &mut Event, min: usize) -> Option<Event> {
 
 #[cfg(test)]
 mod tests {
-    use std::{ops::ControlFlow, sync::Arc, thread};
+    use std::{sync::Arc, thread};
 
     use super::*;
     use crate::model::{executor::Stream, outcome::Outcome};

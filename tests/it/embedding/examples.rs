@@ -1,8 +1,11 @@
 //! The examples do what their first lines say.
 
-use std::process::Command;
+use std::{
+    fs::{self, File},
+    process::{Child, Command},
+};
 
-use crate::support::{TestRepo, succeed};
+use crate::support::{TestRepo, eventually, succeed};
 
 /// Runs an example through cargo, as its first lines say.
 fn example(name: &str) -> Command {
@@ -61,4 +64,44 @@ fn a_program_may_use_rhai_and_git2_itself() {
     let output = example("rhai_and_git2").arg(repo.path()).arg("loop { }").output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && text.contains("TooManyOperations"), "{text}");
+}
+
+/// A service that a failed test must not leave behind.
+struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_service_on_tokio_tests_what_is_pending_until_ctrl_c() {
+    let repo = TestRepo::new();
+    let first = repo.commit_config("build: echo <%= release %>\nhooks: {after_all: echo tidied}\n");
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--example", "tokio"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    succeed("cargo build", &build.unwrap());
+    let shown = repo.outside().join("shown");
+    let output = File::create(&shown).unwrap();
+    let mut service = Service(example("tokio").arg(repo.path()).stdout(output).spawn().unwrap());
+    let shows = |text: &str| fs::read_to_string(&shown).unwrap().contains(text);
+    eventually("the first verdict", || shows(&format!("{first} success\n")));
+    assert!(shows(&format!("release-{}\n", &first[..7])), "async code answers the hook");
+
+    // A commit that comes while the service runs, and would take longer than the test.
+    let config = "build: echo begun; exec sleep 600\nhooks: {after_all: echo tidied}\n";
+    let second = repo.commit_config(config);
+    eventually("the second commit", || shows("begun\n"));
+    let interrupt = Command::new("kill").args(["-INT", &service.0.id().to_string()]).output();
+    succeed("kill", &interrupt.unwrap());
+    let status = service.0.wait().unwrap();
+    let text = fs::read_to_string(&shown).unwrap();
+    assert!(status.success(), "{status}: {text}");
+    let rest = text.split("begun\n").nth(1).unwrap();
+    assert!(rest.contains("\ntidied\n"), "{rest}");
+    assert!(rest.ends_with(&format!("\n{second} canceled\nstopped\n")), "{rest}");
 }

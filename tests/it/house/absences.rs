@@ -3,12 +3,13 @@
 use super::sources::{module, sources};
 
 /// Outside things, and the only module that may name them.
-const ABSENCES: [(&str, &str); 5] = [
+const ABSENCES: [(&str, &str); 6] = [
     ("git2::", "repo"),
     ("rhai::", "script"),
     ("posix_spawn", "process"),
     ("process::Command", "process"),
     ("tar::", "builds"),
+    ("tracing::", "trace"),
 ];
 
 /// What makes files that other accounts may have to use, and the files that may: everything else

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 7] = [
     // Texts and data: configs, JSON.
     &["config", "wire"],
     // Adapters: one outside thing each.
-    &["process", "repo", "script", "workspace"],
+    &["process", "repo", "script", "trace", "workspace"],
     // Services: combine adapters.
     &["builds", "export", "install"],
     // Drives them all.

@@ -3,15 +3,18 @@
 //! | file | rules |
 //! |---|---|
 //! | `absences` | what only one place may do, or none |
+//! | `architecture` | ARCHITECTURE.md names what exists |
 //! | `circles` | few files import each other |
 //! | `contents_pages` | a `mod.rs` names its files and has no code |
 //! | `layers` | imports only go down |
 //! | `package` | the package of the registry has what it needs, and no stray file |
 //! | `texts` | what README and CHANGELOG have to say |
+//! | `words` | words that must not come back |
 //!
 //! `sources` reads the source files, and `imports` says which import which.
 
 mod absences;
+mod architecture;
 mod circles;
 mod contents_pages;
 mod imports;
@@ -19,3 +22,4 @@ mod layers;
 mod package;
 mod sources;
 mod texts;
+mod words;

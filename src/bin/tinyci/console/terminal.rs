@@ -68,21 +68,21 @@ pub(crate) fn warn_of(not_removed: &[NotRemoved]) {
     not_removed.iter().for_each(|left| warn(printable(&left.to_string())));
 }
 
-/// Colours for standard output, or none.
+/// Colors for standard output, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Palette {
     on: bool,
 }
 
 impl Palette {
-    /// Colours on a terminal that has them, unless `NO_COLOR` is set.
+    /// Colors on a terminal that has them, unless `NO_COLOR` is set.
     pub(crate) fn of_stdout() -> Self {
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self { on: io::stdout().is_terminal() && !unwanted && !dumb }
     }
 
-    /// A text in the colour of an outcome.
+    /// A text in the color of an outcome.
     pub(crate) fn outcome(self, outcome: Outcome, text: &str) -> String {
         let color = match outcome {
             Outcome::Success => AnsiColor::Green,
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_escapes_only_where_they_are_on() {
+    fn colors_are_escapes_only_where_they_are_on() {
         let (on, off) = (Palette { on: true }, Palette { on: false });
         assert_eq!(off.outcome(Outcome::Success, "success"), "success");
         assert_eq!(on.outcome(Outcome::Failure, "failure"), "\u{1b}[31mfailure\u{1b}[0m");
