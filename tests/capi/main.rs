@@ -19,5 +19,5 @@ mod library;
 mod luajit;
 mod programs;
 mod runs;
-#[path = "../it/support.rs"]
+#[path = "../../src/testing/mod.rs"]
 mod support;

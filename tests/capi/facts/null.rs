@@ -14,7 +14,7 @@ use super::sources::{Sources, parameters};
 const REFUSE: [&str; 5] = ["required", "path", "of_length", "ok_or", "ok_or_else"];
 
 /// Methods that go on with NULL.
-const ACCEPT: [&str; 11] = [
+const ACCEPT: [&str; 12] = [
     "optional",
     "lossy",
     "map",
@@ -26,10 +26,11 @@ const ACCEPT: [&str; 11] = [
     "is_none",
     "unwrap_or",
     "unwrap_or_default",
+    "unwrap_or_else",
 ];
 
 /// Methods whose result is NULL if the parameter is.
-const SAME: [&str; 4] = ["as_deref", "as_deref_mut", "bytes", "into_text"];
+const SAME: [&str; 3] = ["as_deref", "as_deref_mut", "bytes"];
 
 /// True if the function accepts NULL for the parameter; none if its body does not show it.
 pub(super) fn accepts_null(
@@ -87,8 +88,6 @@ impl<'ast> Visit<'ast> for Uses<'_> {
             if REFUSE.iter().any(|refuse| call.method == refuse) {
                 self.found.insert(false);
             } else if ACCEPT.iter().any(|accept| call.method == accept) {
-                self.found.insert(true);
-            } else if call.method == "unwrap_or_else" {
                 self.found.insert(true);
             }
         }

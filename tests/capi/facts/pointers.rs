@@ -14,6 +14,9 @@ use super::{
 };
 use crate::declarations::{Declarations, Doc, Function};
 
+/// The numbers that cross the border without a group.
+const NUMBERS: [&str; 6] = ["i32", "i64", "u32", "u64", "usize", "f64"];
+
 /// What crosses the border, by its Rust type.
 #[derive(Debug, PartialEq)]
 enum Shape {
@@ -152,7 +155,7 @@ impl Call<'_> {
             Shape::Object(_) => facts.ownership = Some("borrowed"),
             Shape::Consumed(_) => {
                 facts.ownership = Some("owned");
-                self.says(name, "gone then");
+                self.says(name, &["gone then", "consumed"]);
             }
             Shape::OutText => self.owned(name, "char", &mut facts),
             Shape::OutError => self.owned(name, "tinyci_error", &mut facts),
@@ -170,6 +173,9 @@ impl Call<'_> {
     /// A number is one of a group, or the length of a pointer, or neither; and is named so.
     fn number(&mut self, name: &str, kind: &str, facts: &mut Facts) {
         facts.group = self.reader.groups.by_type.get(kind).map(|group| group.name.clone());
+        if facts.group.is_none() && !NUMBERS.contains(&kind) {
+            self.fault(format!("nothing is known of `{kind}`, the type of `{name}`"));
+        }
         let pair = self.lengths.iter().find(|(_, length)| length == name);
         facts.length_of = pair.map(|(bytes, _)| bytes.clone());
         if ["len", "length"].contains(&name) && facts.length_of.is_none() {
@@ -225,7 +231,8 @@ impl Call<'_> {
         match facts.free.clone() {
             // The header says of all errors how they are freed.
             Some(_) if kind == "tinyci_error" => {}
-            Some(free) => self.says(name, &format!("freed with `{free}`")),
+            Some(free) => self
+                .says(name, &[&format!("freed with `{free}`"), &format!("free it with `{free}`")]),
             None => self.fault(format!("nothing frees `{name}`")),
         }
     }
@@ -237,15 +244,24 @@ impl Call<'_> {
         }
         facts.ownership = Some("borrowed");
         facts.owner = self.subject();
-        self.says(name, "do not free it");
+        self.says(name, &["do not free it", "Do not free it"]);
         if facts.owner.is_none() {
             self.fault(format!("what does `{name}` belong to?"));
         }
     }
 
-    fn says(&mut self, name: &str, words: &str) {
-        if !self.doc(name).contains(words) {
-            self.fault(format!("@param {name} does not say `{words}`"));
+    /// Has the documentation of a parameter say one of these.
+    fn says(&mut self, name: &str, words: &[&str]) {
+        let doc = self.doc(name);
+        if !words.iter().any(|words| doc.contains(words)) {
+            self.fault(format!("@param {name} does not say `{}`", words[0]));
+        }
+    }
+
+    /// Has the documentation of the result say one of these.
+    fn result_says(&mut self, doc: &str, words: &[&str]) {
+        if !words.iter().any(|words| doc.contains(words)) {
+            self.fault(format!("@return does not say `{}`", words[0]));
         }
     }
 
@@ -266,7 +282,8 @@ impl Call<'_> {
                 facts.nullable = true;
                 facts.free = self.reader.frees.get(&kind).cloned();
                 let free = facts.free.clone().unwrap_or_default();
-                self.returns_says(&doc, &["freed with `", &free, "NULL"]);
+                self.result_says(&doc, &[&format!("with `{free}`")]);
+                self.result_says(&doc, &["NULL"]);
             }
             Some(shape) => {
                 self.borrowed_result(&doc, &mut facts);
@@ -288,19 +305,14 @@ impl Call<'_> {
         facts.nullable = doc.contains("NULL");
         if facts.owner.is_some() {
             facts.ownership = Some("borrowed");
-            self.returns_says(doc, &[" as long as the ", "NULL"]);
+            self.result_says(doc, &[" as long as the ", "until "]);
+            self.result_says(doc, &["NULL"]);
         } else {
             facts.ownership = Some("static");
-            self.returns_says(doc, &["Static: do not free it."]);
+            self.result_says(doc, &["Static", "static"]);
             if facts.nullable != mentions_null(self.function) {
                 self.fault("@return and the body differ on whether it returns NULL");
             }
-        }
-    }
-
-    fn returns_says(&mut self, doc: &str, words: &[&str]) {
-        for word in words.iter().filter(|word| !doc.contains(**word)) {
-            self.fault(format!("@return does not say `{word}`"));
         }
     }
 
