@@ -418,3 +418,57 @@ fn mentions_null(function: &ItemFn) -> bool {
     nulls.visit_block(&function.block);
     nulls.0
 }
+
+/// Reads one function of made-up sources, and gives what it does not say.
+fn faults_of(rust: &str, c: &str) -> Vec<String> {
+    let common = "#[doc = \"A.\"] pub type tinyci_status = i32; pub const TINYCI_OK: tinyci_status = 0;
+        #[doc = \"A.\"] pub type OutcomeNumber = i32; pub const TINYCI_OUTCOME_SUCCESS: OutcomeNumber = 1;
+        pub fn required<H>(handle: Option<&H>) -> &H { handle.ok_or_else(fail) }
+        pub extern \"C\" fn tinyci_a_free(a: Option<Box<tinyci_a>>) { drop(a); }";
+    let sources = Sources::parse(vec![("made_up".into(), format!("{common} {rust}"))]);
+    let header = Declarations::parse(&format!("void tinyci_a_free(tinyci_a *a);\n{c}"));
+    let mut faults = Vec::new();
+    let groups = Groups::read(&sources, &mut faults);
+    let frees = frees(&sources, &header);
+    let reader = Reader { sources: &sources, groups: &groups, frees: &frees };
+    reader.facts(header.functions.last().expect("a function"), &mut faults);
+    faults
+}
+
+#[test]
+fn what_is_not_known_for_sure_is_a_fault() {
+    let c = |docs: &str, parameters: &str| {
+        format!("/**\n{docs} * @return x\n */\ntinyci_status tinyci_x({parameters});\n")
+    };
+    let rust = |parameters: &str, body: &str| {
+        format!("pub extern \"C\" fn tinyci_x({parameters}) -> tinyci_status {{ {body} }}")
+    };
+    let faults = |docs: &str, in_c: &str, in_rust: &str, body: &str| {
+        faults_of(&rust(in_rust, body), &c(docs, in_c)).join("; ")
+    };
+    let text = |docs: &str, body: &str| faults(docs, "const char *text", "text: CText<'_>", body);
+    assert_eq!(text(" * @param text A text.\n", "text.required(\"text\")"), "");
+    assert!(text(" * @param text A text.\n", "opaque!(text)").contains("does not show whether"));
+    assert!(text(" * @param text A text.\n", "text.optional(\"text\")").contains("accepts NULL"));
+    let said = " * @param text A text, or NULL.\n";
+    assert!(text(said, "text.required(\"text\")").contains("refuses NULL"));
+    let bytes = faults(
+        " * @param data Bytes.\n * @param len Their number.\n",
+        "const uint8_t *data, size_t len",
+        "data: CBytes<'_>, len: usize",
+        "data.path(\"data\")",
+    );
+    assert!(bytes.contains("how many bytes are at `data`?"), "{bytes}");
+    assert!(bytes.contains("`len` is the length of what?"), "{bytes}");
+    let out = |docs: &str| {
+        let in_rust = "a: Option<&tinyci_a>, out: Option<&mut MaybeUninit<*mut tinyci_a>>";
+        let in_c = "const tinyci_a *a, tinyci_a **out";
+        let docs = format!(" * @param a An a.\n * @param out {docs}\n");
+        faults(&docs, in_c, in_rust, "required(a); out.ok_or_else(fail)")
+    };
+    assert_eq!(out("Where it is stored, to be freed with `tinyci_a_free`."), "");
+    assert!(out("Where it is stored.").contains("freed with `tinyci_a_free`"));
+    let number = " * @param n One of `TINYCI_OUTCOME_*`.\n";
+    assert!(faults(number, "int32_t n", "n: i32", "n").contains("the group `outcome`"));
+    assert!(faults(" * @param n A.\n", "bool n", "n: bool", "n").contains("known of `bool`"));
+}

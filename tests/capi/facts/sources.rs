@@ -11,15 +11,23 @@ pub(super) struct Sources(BTreeMap<String, syn::File>);
 
 impl Sources {
     pub(super) fn read() -> Self {
-        let mut files = BTreeMap::new();
+        let mut files = Vec::new();
         for entry in fs::read_dir(root().join("src/capi")).expect("src/capi") {
             let path = entry.expect("an entry").path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let Some(name) = name.strip_suffix(".rs") else { continue };
             let text = fs::read_to_string(&path).expect("a source");
-            files.insert(name.to_owned(), syn::parse_file(&text).expect("a source of Rust"));
+            files.push((name.to_owned(), text));
         }
-        Self(files)
+        Self::parse(files)
+    }
+
+    /// The files of these names and texts.
+    pub(super) fn parse(files: Vec<(String, String)>) -> Self {
+        let parsed = files
+            .into_iter()
+            .map(|(name, text)| (name, syn::parse_file(&text).expect("a source of Rust")));
+        Self(parsed.collect())
     }
 
     fn items(&self) -> impl Iterator<Item = (&str, &Item)> {
