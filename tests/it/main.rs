@@ -19,9 +19,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod support;
-mod tidy;
-
 mod builds;
 #[cfg(feature = "cli")]
 mod cli;
@@ -29,6 +26,7 @@ mod cli;
 mod crash;
 mod deploy;
 mod embedding;
+mod house;
 #[cfg(feature = "cli")]
 mod install;
 #[cfg(feature = "cli")]
@@ -37,3 +35,4 @@ mod results;
 mod run;
 mod scripts;
 mod steps;
+mod support;
