@@ -111,10 +111,229 @@
 
 
 /**
+ * A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
+ * 2 kills and stops. It never falls, so one token serves any number of calls, each of which stops.
+ *
+ * Owned by the host. Whatever it was given to holds a reference of its own, so that it can be
+ * freed at any time, even before a run that it was given to.
+ */
+typedef struct tinyci_cancel tinyci_cancel;
+
+/**
+ * What git knows of a commit. It belongs to the `tinyci_commits` that it came from, and lives as
+ * long as that does.
+ */
+typedef struct tinyci_commit tinyci_commit;
+
+/**
+ * Commits, to be had one by one. Owned by the host.
+ */
+typedef struct tinyci_commits tinyci_commits;
+
+/**
+ * What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
+ * branch that contains what is deployed.
+ *
+ * Owned by the host. What it is given to copies it.
+ */
+typedef struct tinyci_deploy_request tinyci_deploy_request;
+
+/**
+ * One repository's continuous integration: finds the commits without a verdict, runs them, and
+ * keeps what became of them in git notes.
+ *
+ * Owned by the host. Runs and whatever else is made of it hold a reference of their own, so that
+ * it can be freed at any time. It holds no lock and no open file between calls.
+ */
+typedef struct tinyci_engine tinyci_engine;
+
+/**
+ * Why a call could not do what it was asked to do. Owned by the host, and plain data: it belongs
+ * to no other object, and can be read in any thread and in a forked child.
+ */
+typedef struct tinyci_error tinyci_error;
+
+/**
+ * One thing that happened in a run, or that the run asks the host for. It belongs to its run and
+ * lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
+ */
+typedef struct tinyci_event tinyci_event;
+
+/**
+ * What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
+ *
+ * Owned by the host. `tinyci_engine_open` copies it, so it can be changed, used again or freed
+ * afterwards. A setter that fails leaves it as it is, and the first failure is remembered:
+ * `tinyci_engine_open` reports it, so that nobody has to look at what each setter returns.
+ */
+typedef struct tinyci_options tinyci_options;
+
+/**
+ * What one config says: phases and hooks, in the order of a run. Owned by the host; it belongs to
+ * no other object.
+ */
+typedef struct tinyci_pipeline tinyci_pipeline;
+
+/**
+ * What remains of one attempt at one commit. It belongs to the records, or to the event, that it
+ * was taken from, and lives as long as they do, with all pointers taken from it.
+ */
+typedef struct tinyci_record tinyci_record;
+
+/**
+ * A list of records. Owned by the host; its records live as long as it does.
+ */
+typedef struct tinyci_records tinyci_records;
+
+/**
+ * Something that a run asks its host for. Owned by the host once it was taken; only the job that
+ * asked waits for the answer, as long as its limits and cancels let it.
+ *
+ * It is answered once, from any thread, now or later. The functions that answer it take it for
+ * good, also if they give an error: it must not be used or freed after them.
+ *
+ * There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
+ * and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
+ * no verdict, and the commit is tried again; an answer that gives `TINYCI_INVALID_ARG` says the same.
+ * One that is freed without an answer fails its step, so that nothing turns green by an oversight.
+ */
+typedef struct tinyci_request tinyci_request;
+
+/**
+ * A run, or something else that takes its time, on threads of the library's. Owned by the host,
+ * who pulls what happens with `tinyci_run_next`, and must: a run whose events nobody pulls stands
+ * still once a few wait.
+ *
+ * It holds a reference to its engine, selection and token, which can be freed at any time.
+ */
+typedef struct tinyci_run tinyci_run;
+
+/**
+ * Which commits to look at. Where a selection is asked for, NULL is all that is pending.
+ *
+ * Owned by the host. What it is given to copies it.
+ */
+typedef struct tinyci_selection tinyci_selection;
+
+/**
+ * Names and values for `tinyci_interpolate`. Owned by the host.
+ */
+typedef struct tinyci_vars tinyci_vars;
+
+/**
+ * Whether tinyci could do what it was asked to do: `TINYCI_OK`, `TINYCI_DONE`, `TINYCI_AGAIN`, or
+ * a negative error. What became of a build is no status but an outcome.
+ *
+ * Numbers are never used again for something else. A later version may add errors: every negative
+ * number is one.
+ */
+typedef int32_t tinyci_status;
+
+/**
  * The version of the ABI, which is the N in `libtinyci.so.N`: raised whenever a program that was
  * built against an earlier header would not run any more, and only then.
  */
 #define TINYCI_ABI 1
+
+/**
+ * It is done; what was asked for is there.
+ */
+#define TINYCI_OK 0
+
+/**
+ * There is nothing more to come. Not an error.
+ */
+#define TINYCI_DONE 1
+
+/**
+ * Nothing has come within the time given. Not an error: ask again.
+ */
+#define TINYCI_AGAIN 2
+
+/**
+ * An argument cannot be used: NULL, not UTF-8, a bad glob, an empty name, a malformed hook line.
+ */
+#define TINYCI_INVALID_ARG (-1)
+
+/**
+ * A revision, ref, build or file that was named does not exist.
+ */
+#define TINYCI_NOT_FOUND (-2)
+
+/**
+ * The path is not a git repository, or not one that can be read.
+ */
+#define TINYCI_NOT_A_REPO (-3)
+
+/**
+ * A pipeline config is not valid.
+ */
+#define TINYCI_CONFIG (-4)
+
+/**
+ * A pipeline script is not valid, or failed.
+ */
+#define TINYCI_SCRIPT (-5)
+
+/**
+ * A tag (`<%= name %>`) cannot be filled in.
+ */
+#define TINYCI_INTERPOLATE (-6)
+
+/**
+ * git's own data could not be read or written.
+ */
+#define TINYCI_GIT (-7)
+
+/**
+ * The file system refused.
+ */
+#define TINYCI_IO (-8)
+
+/**
+ * A command or a thread could not be started.
+ */
+#define TINYCI_SPAWN (-9)
+
+/**
+ * A child's exit status was taken by somebody else in this process.
+ */
+#define TINYCI_CHILD_LOST (-10)
+
+/**
+ * The work was canceled before it could begin.
+ */
+#define TINYCI_CANCELED (-11)
+
+/**
+ * The host refused a request, or did not answer it.
+ */
+#define TINYCI_HOST_ABORT (-12)
+
+/**
+ * Another process or thread is running in this repository; it will look again before it ends.
+ */
+#define TINYCI_BUSY (-13)
+
+/**
+ * Something that tinyci does not do, named in the message with what asks for it.
+ */
+#define TINYCI_UNSUPPORTED (-14)
+
+/**
+ * The handle was made by another process: this one was forked from it.
+ */
+#define TINYCI_WRONG_PROCESS (-15)
+
+/**
+ * tinyci itself is at fault. The handle that was used is failed for ever: only free it.
+ */
+#define TINYCI_PANIC (-16)
+
+/**
+ * The host aborted a request, since its own machinery failed.
+ */
+#define TINYCI_HOST_FAULT (-17)
 
 /**
  * The function computes or looks something up: a plan calls it.
@@ -386,231 +605,6 @@
  */
 #define TINYCI_ARTIFACTS_FORCE 1
 
-/**
- * A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
- * 2 kills and stops. It never falls, so one token serves any number of calls, each of which stops.
- *
- * Owned by the host. Whatever it was given to holds a reference of its own, so that it can be
- * freed at any time, even before a run that it was given to.
- */
-typedef struct tinyci_cancel tinyci_cancel;
-
-/**
- * What git knows of a commit. It belongs to the `tinyci_commits` that it came from, and lives as
- * long as that does.
- */
-typedef struct tinyci_commit tinyci_commit;
-
-/**
- * Commits, to be had one by one. Owned by the host.
- */
-typedef struct tinyci_commits tinyci_commits;
-
-/**
- * What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
- * branch that contains what is deployed.
- *
- * Owned by the host. What it is given to copies it.
- */
-typedef struct tinyci_deploy_request tinyci_deploy_request;
-
-/**
- * One repository's continuous integration: finds the commits without a verdict, runs them, and
- * keeps what became of them in git notes.
- *
- * Owned by the host. Runs and whatever else is made of it hold a reference of their own, so that
- * it can be freed at any time. It holds no lock and no open file between calls.
- */
-typedef struct tinyci_engine tinyci_engine;
-
-/**
- * Why a call could not do what it was asked to do. Owned by the host, and plain data: it belongs
- * to no other object, and can be read in any thread and in a forked child.
- */
-typedef struct tinyci_error tinyci_error;
-
-/**
- * One thing that happened in a run, or that the run asks the host for. It belongs to its run and
- * lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
- */
-typedef struct tinyci_event tinyci_event;
-
-/**
- * What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
- *
- * Owned by the host. `tinyci_engine_open` copies it, so it can be changed, used again or freed
- * afterwards. A setter that fails leaves it as it is, and the first failure is remembered:
- * `tinyci_engine_open` reports it, so that nobody has to look at what each setter returns.
- */
-typedef struct tinyci_options tinyci_options;
-
-/**
- * What one config says: phases and hooks, in the order of a run. Owned by the host; it belongs to
- * no other object.
- */
-typedef struct tinyci_pipeline tinyci_pipeline;
-
-/**
- * What remains of one attempt at one commit. It belongs to the records, or to the event, that it
- * was taken from, and lives as long as they do, with all pointers taken from it.
- */
-typedef struct tinyci_record tinyci_record;
-
-/**
- * A list of records. Owned by the host; its records live as long as it does.
- */
-typedef struct tinyci_records tinyci_records;
-
-/**
- * Something that a run asks its host for. Owned by the host once it was taken; only the job that
- * asked waits for the answer, as long as its limits and cancels let it.
- *
- * It is answered once, from any thread, now or later. The functions that answer it take it for
- * good, also if they give an error: it must not be used or freed after them.
- *
- * There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
- * and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
- * no verdict, and the commit is tried again; an answer that gives `TINYCI_INVALID_ARG` says the same.
- * One that is freed without an answer fails its step, so that nothing turns green by an oversight.
- */
-typedef struct tinyci_request tinyci_request;
-
-/**
- * A run, or something else that takes its time, on threads of the library's. Owned by the host,
- * who pulls what happens with `tinyci_run_next`, and must: a run whose events nobody pulls stands
- * still once a few wait.
- *
- * It holds a reference to its engine, selection and token, which can be freed at any time.
- */
-typedef struct tinyci_run tinyci_run;
-
-/**
- * Which commits to look at. Where a selection is asked for, NULL is all that is pending.
- *
- * Owned by the host. What it is given to copies it.
- */
-typedef struct tinyci_selection tinyci_selection;
-
-/**
- * Names and values for `tinyci_interpolate`. Owned by the host.
- */
-typedef struct tinyci_vars tinyci_vars;
-
-/**
- * Whether tinyci could do what it was asked to do: `TINYCI_OK`, `TINYCI_DONE`, `TINYCI_AGAIN`, or
- * a negative error. What became of a build is no status but an outcome.
- *
- * Numbers are never used again for something else. A later version may add errors: every negative
- * number is one.
- */
-typedef int32_t tinyci_status;
-
-/**
- * It is done; what was asked for is there.
- */
-#define TINYCI_OK 0
-
-/**
- * There is nothing more to come. Not an error.
- */
-#define TINYCI_DONE 1
-
-/**
- * Nothing has come within the time given. Not an error: ask again.
- */
-#define TINYCI_AGAIN 2
-
-/**
- * An argument cannot be used: NULL, not UTF-8, a bad glob, an empty name, a malformed hook line.
- */
-#define TINYCI_INVALID_ARG (-1)
-
-/**
- * A revision, ref, build or file that was named does not exist.
- */
-#define TINYCI_NOT_FOUND (-2)
-
-/**
- * The path is not a git repository, or not one that can be read.
- */
-#define TINYCI_NOT_A_REPO (-3)
-
-/**
- * A pipeline config is not valid.
- */
-#define TINYCI_CONFIG (-4)
-
-/**
- * A pipeline script is not valid, or failed.
- */
-#define TINYCI_SCRIPT (-5)
-
-/**
- * A tag (`<%= name %>`) cannot be filled in.
- */
-#define TINYCI_INTERPOLATE (-6)
-
-/**
- * git's own data could not be read or written.
- */
-#define TINYCI_GIT (-7)
-
-/**
- * The file system refused.
- */
-#define TINYCI_IO (-8)
-
-/**
- * A command or a thread could not be started.
- */
-#define TINYCI_SPAWN (-9)
-
-/**
- * A child's exit status was taken by somebody else in this process.
- */
-#define TINYCI_CHILD_LOST (-10)
-
-/**
- * The work was canceled before it could begin.
- */
-#define TINYCI_CANCELED (-11)
-
-/**
- * The host refused a request, or did not answer it.
- */
-#define TINYCI_HOST_ABORT (-12)
-
-/**
- * Another process or thread is running in this repository; it will look again before it ends.
- */
-#define TINYCI_BUSY (-13)
-
-/**
- * Something that tinyci does not do, named in the message with what asks for it.
- */
-#define TINYCI_UNSUPPORTED (-14)
-
-/**
- * The handle was made by another process: this one was forked from it.
- */
-#define TINYCI_WRONG_PROCESS (-15)
-
-/**
- * tinyci itself is at fault. The handle that was used is failed for ever: only free it.
- */
-#define TINYCI_PANIC (-16)
-
-/**
- * The host aborted a request, since its own machinery failed.
- */
-#define TINYCI_HOST_FAULT (-17)
-
-/**
- * A newer version of tinyci wrote the repository's state, or what was read, in a form that this
- * version must not read or change; the message says which version it needs.
- */
-#define TINYCI_NEWER_FORMAT (-18)
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -620,7 +614,7 @@ extern "C" {
  *
  * @return The version. Static: do not free it.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_version(void);
 
@@ -630,7 +624,7 @@ const char *tinyci_version(void);
  *
  * @return The number.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 uint32_t tinyci_version_number(void);
 
@@ -640,17 +634,17 @@ uint32_t tinyci_version_number(void);
  *
  * @return The number.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 uint32_t tinyci_abi(void);
 
 /**
  * Whether the library was built with a feature.
  *
- * @param name  The feature: `rhai` for pipelines that are scripts.
+ * @param name  The feature, or NULL: `rhai` for pipelines that are scripts.
  * @return 1 for yes; 0 for no, for a name that the library does not know, and for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_has_feature(const char *name);
 
@@ -660,7 +654,7 @@ int32_t tinyci_has_feature(const char *name);
  * @param status  Any status.
  * @return The name, or NULL for a number that this version does not know. Static: do not free it.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_status_name(tinyci_status status);
 
@@ -670,7 +664,7 @@ const char *tinyci_status_name(tinyci_status status);
  * @param error  The error, or NULL.
  * @return A negative status; `TINYCI_OK` for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_error_status(const tinyci_error *error);
 
@@ -681,7 +675,7 @@ tinyci_status tinyci_error_status(const tinyci_error *error);
  * @param error  The error, or NULL.
  * @return The text, which lives as long as the error; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_error_message(const tinyci_error *error);
 
@@ -692,7 +686,7 @@ const char *tinyci_error_message(const tinyci_error *error);
  * @param depth  0 for the nearest cause, then further down.
  * @return The text, which lives as long as the error; NULL where there is none at that depth.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_error_cause(const tinyci_error *error, size_t depth);
 
@@ -702,7 +696,7 @@ const char *tinyci_error_cause(const tinyci_error *error, size_t depth);
  * @param error  The error, or NULL.
  * @return The path, which lives as long as the error; NULL where no file was met.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_error_file(const tinyci_error *error);
 
@@ -712,7 +706,7 @@ const char *tinyci_error_file(const tinyci_error *error);
  * @param error  The error, or NULL.
  * @return The line, from 1; 0 where there is no position.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 uint32_t tinyci_error_line(const tinyci_error *error);
 
@@ -722,7 +716,7 @@ uint32_t tinyci_error_line(const tinyci_error *error);
  * @param error  The error, or NULL.
  * @return The column in characters, from 1; 0 where there is no position.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 uint32_t tinyci_error_column(const tinyci_error *error);
 
@@ -732,7 +726,7 @@ uint32_t tinyci_error_column(const tinyci_error *error);
  * @param error  The error, or NULL.
  * @return The number; 0 where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_error_host_code(const tinyci_error *error);
 
@@ -741,7 +735,7 @@ int32_t tinyci_error_host_code(const tinyci_error *error);
  *
  * @param error  The error, which is gone then with all its texts, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_error_free(tinyci_error *error);
 
@@ -751,7 +745,7 @@ void tinyci_error_free(tinyci_error *error);
  * @param string  The text, which is gone then, or NULL. Texts that were returned as `const char *`
  *                belong to the object they came from: do not free them.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_string_free(char *string);
 
@@ -760,7 +754,7 @@ void tinyci_string_free(char *string);
  *
  * @return The options, to be freed with `tinyci_options_free`; NULL only where memory is short.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_options *tinyci_options_new(void);
 
@@ -774,7 +768,7 @@ tinyci_options *tinyci_options_new(void);
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the pattern can be used,
  *         `tinyci_engine_open` tells.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_add_ref(tinyci_options *options,
                                      const char *glob,
@@ -788,7 +782,7 @@ tinyci_status tinyci_options_add_ref(tinyci_options *options,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, tinyci_error **err);
 
@@ -801,7 +795,7 @@ tinyci_status tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, ti
  * @param err         Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_timeout_ms(tinyci_options *options,
                                             int64_t timeout_ms,
@@ -815,7 +809,7 @@ tinyci_status tinyci_options_set_timeout_ms(tinyci_options *options,
  * @param err         Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_builds_dir(tinyci_options *options,
                                             const char *builds_dir,
@@ -830,7 +824,7 @@ tinyci_status tinyci_options_set_builds_dir(tinyci_options *options,
  * @param err           Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_output_limit(tinyci_options *options,
                                               uint64_t output_limit,
@@ -846,7 +840,7 @@ tinyci_status tinyci_options_set_output_limit(tinyci_options *options,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_setting(tinyci_options *options,
                                          const char *key,
@@ -867,7 +861,7 @@ tinyci_status tinyci_options_set_setting(tinyci_options *options,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_env(tinyci_options *options,
                                      const char *name,
@@ -883,7 +877,7 @@ tinyci_status tinyci_options_set_env(tinyci_options *options,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_var(tinyci_options *options,
                                      const char *name,
@@ -902,7 +896,7 @@ tinyci_status tinyci_options_set_var(tinyci_options *options,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_set_by(tinyci_options *options,
                                     const char *name,
@@ -920,7 +914,7 @@ tinyci_status tinyci_options_set_by(tinyci_options *options,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_add_hook(tinyci_options *options,
                                       const char *point,
@@ -940,7 +934,7 @@ tinyci_status tinyci_options_add_hook(tinyci_options *options,
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the name is one that scripts have already,
  *         `tinyci_engine_open` tells.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_add_function(tinyci_options *options,
                                           const char *name,
@@ -959,7 +953,7 @@ tinyci_status tinyci_options_add_function(tinyci_options *options,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_options_answer(tinyci_options *options, uint32_t mask, tinyci_error **err);
 
@@ -968,7 +962,7 @@ tinyci_status tinyci_options_answer(tinyci_options *options, uint32_t mask, tiny
  *
  * @param options  The options, which are gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_options_free(tinyci_options *options);
 
@@ -986,7 +980,7 @@ void tinyci_options_free(tinyci_options *options);
  *         repositories; `TINYCI_INVALID_ARG` for the first mistake made in the options, or one in
  *         the repository's own settings.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_engine_open(const char *path,
                                  const tinyci_options *options,
@@ -999,7 +993,7 @@ tinyci_status tinyci_engine_open(const char *path,
  * @param engine  The engine, or NULL.
  * @return The path, which lives as long as the engine; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_engine_path(const tinyci_engine *engine);
 
@@ -1008,7 +1002,7 @@ const char *tinyci_engine_path(const tinyci_engine *engine);
  *
  * @param engine  The engine, which is gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_engine_free(tinyci_engine *engine);
 
@@ -1017,7 +1011,7 @@ void tinyci_engine_free(tinyci_engine *engine);
  *
  * @return The selection, to be freed with `tinyci_selection_free`; NULL only where memory is short.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_selection *tinyci_selection_new(void);
 
@@ -1030,7 +1024,7 @@ tinyci_selection *tinyci_selection_new(void);
  * @param err        Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_add_revision(tinyci_selection *selection,
                                             const char *revision,
@@ -1045,7 +1039,7 @@ tinyci_status tinyci_selection_add_revision(tinyci_selection *selection,
  * @param err        Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_add_range(tinyci_selection *selection,
                                          const char *range,
@@ -1061,7 +1055,7 @@ tinyci_status tinyci_selection_add_range(tinyci_selection *selection,
  * @param err        Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_add_update(tinyci_selection *selection,
                                           const char *old_id,
@@ -1080,7 +1074,7 @@ tinyci_status tinyci_selection_add_update(tinyci_selection *selection,
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the line that is not of that
  *         form; nothing is added then.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
                                               const char *text,
@@ -1097,7 +1091,7 @@ tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
  * @param err        Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection,
                                                const char *option,
@@ -1114,7 +1108,7 @@ tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection,
  * @param err        Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` below -1.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
                                            int64_t wait_ms,
@@ -1129,7 +1123,7 @@ tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
  * @param err        Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
                                          int32_t retry,
@@ -1144,7 +1138,7 @@ tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
  * @param err           Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
                                                 int32_t replace_live,
@@ -1158,7 +1152,7 @@ tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
  * @param err          Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection,
                                                int32_t all_history,
@@ -1174,7 +1168,7 @@ tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection,
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, for NULL too: nothing is to be run by the wrong
  *         pipeline because another one could not be read.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection,
                                             const tinyci_pipeline *pipeline,
@@ -1185,7 +1179,7 @@ tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection,
  *
  * @param selection  The selection, which is gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_selection_free(tinyci_selection *selection);
 
@@ -1200,7 +1194,7 @@ void tinyci_selection_free(tinyci_selection *selection);
  * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
  *         the repository cannot be read.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_scan(const tinyci_engine *engine,
                           const tinyci_selection *selection,
@@ -1216,7 +1210,7 @@ tinyci_status tinyci_scan(const tinyci_engine *engine,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_DONE` when all were given.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_commits_next(tinyci_commits *commits,
                                   const tinyci_commit **out,
@@ -1228,7 +1222,7 @@ tinyci_status tinyci_commits_next(tinyci_commits *commits,
  * @param commit  The commit, or NULL.
  * @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_id(const tinyci_commit *commit);
 
@@ -1238,7 +1232,7 @@ const char *tinyci_commit_id(const tinyci_commit *commit);
  * @param commit  The commit, or NULL.
  * @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_tree(const tinyci_commit *commit);
 
@@ -1249,7 +1243,7 @@ const char *tinyci_commit_tree(const tinyci_commit *commit);
  * @return The branch, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
  *         NULL where no branch holds the commit, and for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_branch(const tinyci_commit *commit);
 
@@ -1261,7 +1255,7 @@ const char *tinyci_commit_branch(const tinyci_commit *commit);
  * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 where
  *         no branch holds the commit, and for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const uint8_t *tinyci_commit_branch_bytes(const tinyci_commit *commit, size_t *len);
 
@@ -1272,7 +1266,7 @@ const uint8_t *tinyci_commit_branch_bytes(const tinyci_commit *commit, size_t *l
  * @return The text, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
  *         NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_subject(const tinyci_commit *commit);
 
@@ -1284,7 +1278,7 @@ const char *tinyci_commit_subject(const tinyci_commit *commit);
  * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
  *         NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const uint8_t *tinyci_commit_subject_bytes(const tinyci_commit *commit, size_t *len);
 
@@ -1294,7 +1288,7 @@ const uint8_t *tinyci_commit_subject_bytes(const tinyci_commit *commit, size_t *
  * @param commit  The commit, or NULL.
  * @return Seconds since 1970 in UTC; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int64_t tinyci_commit_time(const tinyci_commit *commit);
 
@@ -1303,7 +1297,7 @@ int64_t tinyci_commit_time(const tinyci_commit *commit);
  *
  * @param commits  The commits, which are gone then with every `tinyci_commit` of theirs, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_commits_free(tinyci_commits *commits);
 
@@ -1321,7 +1315,7 @@ void tinyci_commits_free(tinyci_commits *commits);
  *         be read or must not be written; `TINYCI_IO` where the folder cannot be made or the disk
  *         is full; `TINYCI_CANCELED`. On an error nothing of it is left behind.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_export_commit(const tinyci_engine *engine,
                                    const char *rev,
@@ -1341,7 +1335,7 @@ tinyci_status tinyci_export_commit(const tinyci_engine *engine,
  *         commit has no config; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where it is not valid, with
  *         file, line and column.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_pipeline_load(const tinyci_engine *engine,
                                    const char *rev,
@@ -1365,7 +1359,7 @@ tinyci_status tinyci_pipeline_load(const tinyci_engine *engine,
  *         line and column; `TINYCI_UNSUPPORTED` for scripts where the library was built without;
  *         `TINYCI_INVALID_ARG`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_pipeline_parse(const tinyci_engine *engine,
                                     const char *text,
@@ -1381,7 +1375,7 @@ tinyci_status tinyci_pipeline_parse(const tinyci_engine *engine,
  * @param pipeline  The pipeline, or NULL.
  * @return The number; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 size_t tinyci_pipeline_step_count(const tinyci_pipeline *pipeline);
 
@@ -1392,7 +1386,7 @@ size_t tinyci_pipeline_step_count(const tinyci_pipeline *pipeline);
  * @param index     Which one, from 0, in the order of a run.
  * @return The name, which lives as long as the pipeline; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_pipeline_step_name(const tinyci_pipeline *pipeline, size_t index);
 
@@ -1401,7 +1395,7 @@ const char *tinyci_pipeline_step_name(const tinyci_pipeline *pipeline, size_t in
  *
  * @param pipeline  The pipeline, which is gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_pipeline_free(tinyci_pipeline *pipeline);
 
@@ -1410,7 +1404,7 @@ void tinyci_pipeline_free(tinyci_pipeline *pipeline);
  *
  * @return The set, to be freed with `tinyci_vars_free`; NULL only where memory is short.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_vars *tinyci_vars_new(void);
 
@@ -1423,7 +1417,7 @@ tinyci_vars *tinyci_vars_new(void);
  * @param err    Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_vars_set(tinyci_vars *vars,
                               const char *name,
@@ -1435,7 +1429,7 @@ tinyci_status tinyci_vars_set(tinyci_vars *vars,
  *
  * @param vars  The set, which is gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_vars_free(tinyci_vars *vars);
 
@@ -1451,7 +1445,7 @@ void tinyci_vars_free(tinyci_vars *vars);
  * @param err   Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, `TINYCI_INVALID_ARG`, or `TINYCI_INTERPOLATE` with line and column.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_interpolate(const char *tmpl,
                                  const tinyci_vars *vars,
@@ -1463,7 +1457,7 @@ tinyci_status tinyci_interpolate(const char *tmpl,
  *
  * @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_cancel *tinyci_cancel_new(void);
 
@@ -1476,7 +1470,7 @@ tinyci_cancel *tinyci_cancel_new(void);
  * @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short, and in a
  *         forked child.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_cancel *tinyci_cancel_child(const tinyci_cancel *parent);
 
@@ -1485,7 +1479,7 @@ tinyci_cancel *tinyci_cancel_child(const tinyci_cancel *parent);
  *
  * @param cancel  The token, or NULL. In a forked child nothing happens.
  *
- * Any thread, and any signal handler: it is async-signal-safe.
+ * Any thread, and any signal handler: it is async-signal-safe. Since 0.1.0.
  */
 void tinyci_cancel_trigger(const tinyci_cancel *cancel);
 
@@ -1495,7 +1489,7 @@ void tinyci_cancel_trigger(const tinyci_cancel *cancel);
  * @param cancel  The token, or NULL.
  * @return 0, 1 or 2; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_cancel_level(const tinyci_cancel *cancel);
 
@@ -1504,7 +1498,7 @@ int32_t tinyci_cancel_level(const tinyci_cancel *cancel);
  *
  * @param cancel  The token, which is gone then, or NULL. No signal handler may use it any more.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_cancel_free(tinyci_cancel *cancel);
 
@@ -1521,7 +1515,7 @@ void tinyci_cancel_free(tinyci_cancel *cancel);
  *         end could be known: set it to SIG_DFL before. What keeps the run from beginning, such as
  *         `TINYCI_BUSY`, comes out of `tinyci_run_next`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_run_start(const tinyci_engine *engine,
                                const tinyci_selection *selection,
@@ -1548,7 +1542,7 @@ tinyci_status tinyci_run_start(const tinyci_engine *engine,
  *         a config; `TINYCI_INVALID_ARG` for a step that its config does not have, and for `deploy`;
  *         `TINYCI_IO` if the export cannot be written; `TINYCI_CANCELED`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_steps_start(const tinyci_engine *engine,
                                  const char *rev,
@@ -1570,7 +1564,7 @@ tinyci_status tinyci_steps_start(const tinyci_engine *engine,
  * @param err        Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`. What goes wrong later comes out of `tinyci_run_next`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_follow_start(const tinyci_engine *engine,
                                   const tinyci_selection *selection,
@@ -1593,7 +1587,7 @@ tinyci_status tinyci_follow_start(const tinyci_engine *engine,
  *         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
  *         A build that fails is no error.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_run_next(tinyci_run *run,
                               int32_t timeout_ms,
@@ -1612,7 +1606,7 @@ tinyci_status tinyci_run_next(tinyci_run *run,
  * @return The descriptor, which belongs to the run: do not close it, and do not use it after
  *         `tinyci_run_free`. -1 for NULL. It is not inherited by programs that are started.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_run_fd(const tinyci_run *run);
 
@@ -1626,7 +1620,7 @@ int32_t tinyci_run_fd(const tinyci_run *run);
  * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`; the run's
  *         own error if it could not begin.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
 
@@ -1641,7 +1635,7 @@ tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_e
  *         `tinyci_run_next` gave `TINYCI_DONE`, and for other runs; the run's own error if it could
  *         not begin.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_error **err);
 
@@ -1653,7 +1647,7 @@ tinyci_status tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_err
  *         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
  *         first. 0 before its end, if it could not begin, for other runs and for NULL.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 int32_t tinyci_run_deploy_outcome(tinyci_run *run);
 
@@ -1667,7 +1661,7 @@ int32_t tinyci_run_deploy_outcome(tinyci_run *run);
  *
  * @param run  The run, which is gone then with its last event, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_run_free(tinyci_run *run);
 
@@ -1678,7 +1672,7 @@ void tinyci_run_free(tinyci_run *run);
  * @return One of the `TINYCI_EVENT_*` numbers, or one that a later version knows: pass over those
  *         that you do not. From 32 on it is a request. 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_event_kind(const tinyci_event *event);
 
@@ -1688,7 +1682,7 @@ int32_t tinyci_event_kind(const tinyci_event *event);
  * @param event  The event, or NULL.
  * @return 1 for the first, and so on without gaps; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 uint64_t tinyci_event_sequence(const tinyci_event *event);
 
@@ -1698,7 +1692,7 @@ uint64_t tinyci_event_sequence(const tinyci_event *event);
  * @param event  The event, or NULL.
  * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 uint64_t tinyci_event_time_ms(const tinyci_event *event);
 
@@ -1709,7 +1703,7 @@ uint64_t tinyci_event_time_ms(const tinyci_event *event);
  * @return The full id in hexadecimal digits, which lives as long as the event; NULL where the event
  *         is about none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_commit(const tinyci_event *event);
 
@@ -1720,7 +1714,7 @@ const char *tinyci_event_commit(const tinyci_event *event);
  * @param event  The event, or NULL.
  * @return The name of the attempt, which lives as long as the event; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_job(const tinyci_event *event);
 
@@ -1731,7 +1725,7 @@ const char *tinyci_event_job(const tinyci_event *event);
  * @return Its name, such as `build` or `after_test`, which lives as long as the event; NULL where
  *         the event belongs to none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_step(const tinyci_event *event);
 
@@ -1741,7 +1735,7 @@ const char *tinyci_event_step(const tinyci_event *event);
  * @param event  The event, or NULL.
  * @return The label, which lives as long as the event; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_label(const tinyci_event *event);
 
@@ -1753,7 +1747,7 @@ const char *tinyci_event_label(const tinyci_event *event);
  * @param length  Where the number of bytes is stored, or NULL.
  * @return The bytes, which live as long as the event; NULL, and length 0, where the kind has none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const uint8_t *tinyci_event_data(const tinyci_event *event, size_t *length);
 
@@ -1763,7 +1757,7 @@ const uint8_t *tinyci_event_data(const tinyci_event *event, size_t *length);
  * @param event  The event, or NULL.
  * @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_event_stream(const tinyci_event *event);
 
@@ -1774,7 +1768,7 @@ int32_t tinyci_event_stream(const tinyci_event *event);
  * @param event  The event, or NULL.
  * @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_event_outcome(const tinyci_event *event);
 
@@ -1784,7 +1778,7 @@ int32_t tinyci_event_outcome(const tinyci_event *event);
  * @param event  The event, or NULL.
  * @return The record, which lives as long as the event; NULL for other kinds.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const tinyci_record *tinyci_event_record(const tinyci_event *event);
 
@@ -1796,7 +1790,7 @@ const tinyci_record *tinyci_event_record(const tinyci_event *event);
  * @return Lines that all end with a newline, which live as long as the event; NULL where there are
  *         none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_log_lines(const tinyci_event *event);
 
@@ -1807,7 +1801,7 @@ const char *tinyci_event_log_lines(const tinyci_event *event);
  * @param event  The event, or NULL.
  * @return The JSON, which lives as long as the event; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_json(const tinyci_event *event);
 
@@ -1819,7 +1813,7 @@ const char *tinyci_event_json(const tinyci_event *event);
  * @return The request, to be answered exactly once, or else to be freed with
  *         `tinyci_request_free`; NULL where the event is no request or it was taken before.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_request *tinyci_event_take_request(const tinyci_event *event);
 
@@ -1831,7 +1825,7 @@ tinyci_request *tinyci_event_take_request(const tinyci_event *event);
  * @param request  The request, or NULL.
  * @return The name, which lives as long as the request; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_name(const tinyci_request *request);
 
@@ -1841,7 +1835,7 @@ const char *tinyci_request_name(const tinyci_request *request);
  * @param request  The request, or NULL.
  * @return The full id in hexadecimal digits, which lives as long as the request; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_commit(const tinyci_request *request);
 
@@ -1851,7 +1845,7 @@ const char *tinyci_request_commit(const tinyci_request *request);
  * @param request  The request, or NULL.
  * @return The name of the attempt, which lives as long as the request; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_job(const tinyci_request *request);
 
@@ -1861,7 +1855,7 @@ const char *tinyci_request_job(const tinyci_request *request);
  * @param request  The request, or NULL.
  * @return Its name, such as `build`, which lives as long as the request; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_step(const tinyci_request *request);
 
@@ -1871,7 +1865,7 @@ const char *tinyci_request_step(const tinyci_request *request);
  * @param request  The request, or NULL.
  * @return The label, which lives as long as the request; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_label(const tinyci_request *request);
 
@@ -1882,7 +1876,7 @@ const char *tinyci_request_label(const tinyci_request *request);
  * @return The question, which lives as long as the request; NULL where the config only says that
  *         somebody has to approve, for other requests and NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_question(const tinyci_request *request);
 
@@ -1892,7 +1886,7 @@ const char *tinyci_request_question(const tinyci_request *request);
  * @param request  The request, or NULL.
  * @return The path, which lives as long as the request; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_export_dir(const tinyci_request *request);
 
@@ -1903,7 +1897,7 @@ const char *tinyci_request_export_dir(const tinyci_request *request);
  * @param request  The request, or NULL.
  * @return 1 if so, else 0; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_request_canceled(const tinyci_request *request);
 
@@ -1913,7 +1907,7 @@ int32_t tinyci_request_canceled(const tinyci_request *request);
  * @param request  The request, or NULL.
  * @return Their number; 0 for other requests and NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 size_t tinyci_request_arg_count(const tinyci_request *request);
 
@@ -1924,7 +1918,7 @@ size_t tinyci_request_arg_count(const tinyci_request *request);
  * @param index    Which argument, from 0.
  * @return One of `TINYCI_VALUE_*`; 0 where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_request_arg_kind(const tinyci_request *request, size_t index);
 
@@ -1935,7 +1929,7 @@ int32_t tinyci_request_arg_kind(const tinyci_request *request, size_t index);
  * @param index    Which argument, from 0.
  * @return The number; 0 where the argument is neither or there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int64_t tinyci_request_arg_int(const tinyci_request *request, size_t index);
 
@@ -1946,7 +1940,7 @@ int64_t tinyci_request_arg_int(const tinyci_request *request, size_t index);
  * @param index    Which argument, from 0.
  * @return The number; 0 where the argument is neither or there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 double tinyci_request_arg_float(const tinyci_request *request, size_t index);
 
@@ -1958,7 +1952,7 @@ double tinyci_request_arg_float(const tinyci_request *request, size_t index);
  * @return The text, which lives as long as the request; NULL where the argument is none. A NUL in
  *         it is U+FFFD here, and `\u0000` in the JSON.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_arg_string(const tinyci_request *request, size_t index);
 
@@ -1969,7 +1963,7 @@ const char *tinyci_request_arg_string(const tinyci_request *request, size_t inde
  * @param index    Which argument, from 0.
  * @return The JSON, which lives as long as the request; NULL where there is no such argument.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_arg_json(const tinyci_request *request, size_t index);
 
@@ -1984,7 +1978,7 @@ const char *tinyci_request_arg_json(const tinyci_request *request, size_t index)
  * @param request  The request, or NULL.
  * @return The JSON, which lives as long as the request; NULL for other requests and NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_command_json(const tinyci_request *request);
 
@@ -1997,7 +1991,7 @@ const char *tinyci_request_command_json(const tinyci_request *request);
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_request_set_var(tinyci_request *request,
                                      const char *name,
@@ -2014,7 +2008,7 @@ tinyci_status tinyci_request_set_var(tinyci_request *request,
  * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more; `TINYCI_INVALID_ARG` if
  *         this is no answer to that request, which fails then.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
 
@@ -2026,7 +2020,7 @@ tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
  * @param err      Where the error is to be stored, or NULL.
  * @return As `tinyci_request_ok`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_skip(tinyci_request *request,
                                   const char *reason,
@@ -2045,7 +2039,7 @@ tinyci_status tinyci_request_skip(tinyci_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_fail(tinyci_request *request,
                                   const char *message,
@@ -2069,7 +2063,7 @@ tinyci_status tinyci_request_fail(tinyci_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_abort(tinyci_request *request,
                                    const char *message,
@@ -2085,7 +2079,7 @@ tinyci_status tinyci_request_abort(tinyci_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return As `tinyci_request_ok`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
 
@@ -2097,7 +2091,7 @@ tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error *
  * @param err      Where the error is to be stored, or NULL.
  * @return As `tinyci_request_ok`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_return_bool(tinyci_request *request,
                                          int32_t value,
@@ -2111,7 +2105,7 @@ tinyci_status tinyci_request_return_bool(tinyci_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return As `tinyci_request_ok`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_return_int(tinyci_request *request,
                                         int64_t value,
@@ -2125,7 +2119,7 @@ tinyci_status tinyci_request_return_int(tinyci_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return As `tinyci_request_ok`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_return_float(tinyci_request *request,
                                           double value,
@@ -2141,7 +2135,7 @@ tinyci_status tinyci_request_return_float(tinyci_request *request,
  * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8, and for
  *         an approval by nobody.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_return_string(tinyci_request *request,
                                            const char *value,
@@ -2156,7 +2150,7 @@ tinyci_status tinyci_request_return_string(tinyci_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL with a number above 0.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_return_bytes(tinyci_request *request,
                                           const uint8_t *value,
@@ -2171,7 +2165,7 @@ tinyci_status tinyci_request_return_bytes(tinyci_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for what is not JSON.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_return_json(tinyci_request *request,
                                          const char *value,
@@ -2191,7 +2185,7 @@ tinyci_status tinyci_request_return_json(tinyci_request *request,
  * @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if nobody waits for
  *         the command any more: end it; `TINYCI_INVALID_ARG` for other requests.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_request_command_output(tinyci_request *request,
                                             int32_t stream,
@@ -2209,7 +2203,7 @@ tinyci_status tinyci_request_command_output(tinyci_request *request,
  * @return As `tinyci_request_ok`. One that was ended because the run was canceled, or late, may be
  *         answered in any way.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_request_command_finish(tinyci_request *request,
                                             int32_t exit_code,
@@ -2221,7 +2215,7 @@ tinyci_status tinyci_request_command_finish(tinyci_request *request,
  *
  * @param request  The request, which is gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_request_free(tinyci_request *request);
 
@@ -2232,7 +2226,7 @@ void tinyci_request_free(tinyci_request *request);
  * @return The name, or NULL for a number that this version does not know: read such a one as not
  *         passed. Static: do not free it.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_outcome_name(int32_t outcome);
 
@@ -2242,7 +2236,7 @@ const char *tinyci_outcome_name(int32_t outcome);
  * @param record  The record, or NULL.
  * @return The full id in hexadecimal digits, which lives as long as the record; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_commit(const tinyci_record *record);
 
@@ -2252,7 +2246,7 @@ const char *tinyci_record_commit(const tinyci_record *record);
  * @param record  The record, or NULL.
  * @return The branch's short name, which lives as long as the record; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_branch(const tinyci_record *record);
 
@@ -2263,7 +2257,7 @@ const char *tinyci_record_branch(const tinyci_record *record);
  * @param length  Where the number of bytes is stored, or NULL.
  * @return The bytes, which live as long as the record; NULL, and length 0, where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const uint8_t *tinyci_record_branch_bytes(const tinyci_record *record, size_t *length);
 
@@ -2274,7 +2268,7 @@ const uint8_t *tinyci_record_branch_bytes(const tinyci_record *record, size_t *l
  * @return One of `TINYCI_OUTCOME_*`, or a number that a later version knows; 0 for NULL. To tell
  *         green from everything else use `tinyci_record_passed`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_outcome(const tinyci_record *record);
 
@@ -2284,7 +2278,7 @@ int32_t tinyci_record_outcome(const tinyci_record *record);
  * @param record  The record, or NULL.
  * @return 1 if it is, 0 for everything else and for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_passed(const tinyci_record *record);
 
@@ -2294,7 +2288,7 @@ int32_t tinyci_record_passed(const tinyci_record *record);
  * @param record  The record, or NULL.
  * @return The text, which lives as long as the record; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_reason(const tinyci_record *record);
 
@@ -2304,7 +2298,7 @@ const char *tinyci_record_reason(const tinyci_record *record);
  * @param record  The record, or NULL.
  * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int64_t tinyci_record_started_ms(const tinyci_record *record);
 
@@ -2314,7 +2308,7 @@ int64_t tinyci_record_started_ms(const tinyci_record *record);
  * @param record  The record, or NULL.
  * @return Milliseconds on a clock that is never set back; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 uint64_t tinyci_record_duration_ms(const tinyci_record *record);
 
@@ -2327,7 +2321,7 @@ uint64_t tinyci_record_duration_ms(const tinyci_record *record);
  * @param record  The record, or NULL.
  * @return The JSON, which lives as long as the record; NULL for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_json(const tinyci_record *record);
 
@@ -2337,7 +2331,7 @@ const char *tinyci_record_json(const tinyci_record *record);
  * @param record  The record, or NULL.
  * @return Their number; 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 size_t tinyci_record_step_count(const tinyci_record *record);
 
@@ -2348,7 +2342,7 @@ size_t tinyci_record_step_count(const tinyci_record *record);
  * @param index   Which step, from 0, in the order in which they ran.
  * @return Its name, such as `build`, which lives as long as the record; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_step_name(const tinyci_record *record, size_t index);
 
@@ -2359,7 +2353,7 @@ const char *tinyci_record_step_name(const tinyci_record *record, size_t index);
  * @param index   Which step, from 0.
  * @return One of `TINYCI_OUTCOME_*`; 0 where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_step_outcome(const tinyci_record *record, size_t index);
 
@@ -2371,7 +2365,7 @@ int32_t tinyci_record_step_outcome(const tinyci_record *record, size_t index);
  * @return The exit code; 128 and the signal's number where a signal ended it, as a shell has it; -1
  *         where no command ended by itself. 0 for NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_step_exit_code(const tinyci_record *record, size_t index);
 
@@ -2383,7 +2377,7 @@ int32_t tinyci_record_step_exit_code(const tinyci_record *record, size_t index);
  * @param index   Which step, from 0.
  * @return The text, which lives as long as the record; NULL where there is none.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_step_error(const tinyci_record *record, size_t index);
 
@@ -2401,7 +2395,7 @@ const char *tinyci_record_step_error(const tinyci_record *record, size_t index);
  * @return `TINYCI_OK`, also where there is none; `TINYCI_NOT_FOUND` for a revision that names no
  *         commit; `TINYCI_INVALID_ARG` for an unknown outcome, or a selection of pushed refs.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_records_query(const tinyci_engine *engine,
                                    const tinyci_selection *selection,
@@ -2419,7 +2413,7 @@ tinyci_status tinyci_records_query(const tinyci_engine *engine,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_DONE` after the last.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_records_next(tinyci_records *records,
                                   const tinyci_record **out,
@@ -2430,7 +2424,7 @@ tinyci_status tinyci_records_next(tinyci_records *records,
  *
  * @param records  The list, which is gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_records_free(tinyci_records *records);
 
@@ -2447,7 +2441,7 @@ void tinyci_records_free(tinyci_records *records);
  * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
  *         the repository cannot be read.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_plan_json(const tinyci_engine *engine,
                                const tinyci_selection *selection,
@@ -2468,7 +2462,7 @@ tinyci_status tinyci_plan_json(const tinyci_engine *engine,
  *         revision that names no commit or one without a config; `TINYCI_UNSUPPORTED` for scripts
  *         where the library was built without.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_check_json(const tinyci_engine *engine,
                                 const char *rev,
@@ -2491,7 +2485,7 @@ tinyci_status tinyci_check_json(const tinyci_engine *engine,
  * @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_UNSUPPORTED` for
  *         scripts where the library was built without; `TINYCI_INVALID_ARG`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
                                      const char *text,
@@ -2515,7 +2509,7 @@ tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
  * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
  *         `TINYCI_INVALID_ARG` for a number that stands for no outcome, or a flag for nothing.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_results_json(const tinyci_engine *engine,
                                   const tinyci_selection *selection,
@@ -2540,7 +2534,7 @@ tinyci_status tinyci_results_json(const tinyci_engine *engine,
  * @return `TINYCI_OK`, also where there is none; `TINYCI_INVALID_ARG` for what cannot be an
  *         environment's name; `TINYCI_GIT` where the refs cannot be read.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
                                   const char *environment,
@@ -2559,7 +2553,7 @@ tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
  * @param err     Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_GIT` where the repository cannot be read.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_status_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
@@ -2573,7 +2567,7 @@ tinyci_status tinyci_status_json(const tinyci_engine *engine, char **out, tinyci
  * @param err     Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`; `TINYCI_GIT` where git's configuration cannot be read.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_settings_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
@@ -2583,7 +2577,7 @@ tinyci_status tinyci_settings_json(const tinyci_engine *engine, char **out, tiny
  * @return The request, to be freed with `tinyci_deploy_request_free`; NULL only where memory is
  *         short.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_deploy_request *tinyci_deploy_request_new(void);
 
@@ -2596,7 +2590,7 @@ tinyci_deploy_request *tinyci_deploy_request_new(void);
  * @param err       Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
                                                  const char *revision,
@@ -2610,7 +2604,7 @@ tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
  * @param err       Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
                                                  int32_t rollback,
@@ -2625,7 +2619,7 @@ tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
                                               int32_t force,
@@ -2640,7 +2634,7 @@ tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
                                              int32_t bare,
@@ -2655,7 +2649,7 @@ tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request,
                                            const char *name,
@@ -2671,7 +2665,7 @@ tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request,
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for what is no plan; nothing is changed then.
  *
- * One thread at a time.
+ * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
                                              const char *plan,
@@ -2682,7 +2676,7 @@ tinyci_status tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
  *
  * @param request  The request, which is gone then, or NULL.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 void tinyci_deploy_request_free(tinyci_deploy_request *request);
 
@@ -2701,7 +2695,7 @@ void tinyci_deploy_request_free(tinyci_deploy_request *request);
  *         else as `tinyci_run_next` of `tinyci_deploy_start`, except that a plan can be made while
  *         something is deployed.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
                                       const char *environment,
@@ -2739,7 +2733,7 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
  *         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_deploy_start(const tinyci_engine *engine,
                                   const char *environment,
@@ -2762,7 +2756,7 @@ tinyci_status tinyci_deploy_start(const tinyci_engine *engine,
  * @return As `tinyci_deploy_start`; `TINYCI_NOT_FOUND` comes out of `tinyci_run_next` where nothing
  *         was deployed before.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
                                     const char *environment,
@@ -2789,7 +2783,7 @@ tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
  *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where nobody says who
  *         approves; `TINYCI_GIT` or `TINYCI_SPAWN` where it cannot be signed.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_approve(const tinyci_engine *engine,
                              const char *environment,
@@ -2808,7 +2802,7 @@ tinyci_status tinyci_approve(const tinyci_engine *engine,
  * @return `TINYCI_OK`; `TINYCI_DONE` where there was nothing to unlock; `TINYCI_BUSY` while
  *         something is being deployed there; `TINYCI_INVALID_ARG` without a reason.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
                                     const char *environment,
@@ -2825,7 +2819,7 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
  * @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
  *         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_retire(const tinyci_engine *engine,
                             const char *environment,
@@ -2847,7 +2841,7 @@ tinyci_status tinyci_retire(const tinyci_engine *engine,
  *         nothing can be added to, with the line to add by hand, and for builds whose owner is
  *         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_install(const tinyci_engine *engine,
                              const char *command,
@@ -2865,7 +2859,7 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
  * @param err     Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, also where none was installed; `TINYCI_IO` where the file cannot be written.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_uninstall(const tinyci_engine *engine,
                                char **notes,
@@ -2889,7 +2883,7 @@ tinyci_status tinyci_uninstall(const tinyci_engine *engine,
  *         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
  *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_compact(const tinyci_engine *engine,
                              size_t newest,
@@ -2907,7 +2901,7 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
  * @return `TINYCI_OK`; `TINYCI_DONE` where it had none; `TINYCI_NOT_FOUND` for a revision that
  *         names no commit; `TINYCI_GIT` where the notes cannot be written.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 
@@ -2937,7 +2931,7 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
  *         `TINYCI_CANCELED` where the wait was stopped; `TINYCI_IO` where this account may not ask
  *         for it; `TINYCI_INVALID_ARG`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_job_cancel(const tinyci_engine *engine,
                                 const char *rev,
@@ -2967,7 +2961,7 @@ tinyci_status tinyci_job_cancel(const tinyci_engine *engine,
  *         for a commit that has a verdict, which `tinyci_forget` takes away; `TINYCI_GIT` where the
  *         notes cannot be written; and as `tinyci_job_cancel` where a job is in progress.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_skip(const tinyci_engine *engine,
                           const char *rev,
@@ -2999,7 +2993,7 @@ tinyci_status tinyci_skip(const tinyci_engine *engine,
  *         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
  *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_prune(const tinyci_engine *engine,
                            int64_t keep,
@@ -3022,7 +3016,7 @@ tinyci_status tinyci_prune(const tinyci_engine *engine,
  * @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
  *         removed; `TINYCI_IO` where the repository's state cannot be written.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_forget_all(const tinyci_engine *engine,
                                 char **report,
@@ -3040,7 +3034,7 @@ tinyci_status tinyci_forget_all(const tinyci_engine *engine,
  * @return `TINYCI_OK`, also where it was set up already; `TINYCI_NOT_FOUND` where there is no such
  *         remote; `TINYCI_GIT` where the configuration cannot be written.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_setup_remote(const tinyci_engine *engine,
                                   const char *remote,
@@ -3058,7 +3052,7 @@ tinyci_status tinyci_setup_remote(const tinyci_engine *engine,
  * @return `TINYCI_OK`, also where nothing was set up; `TINYCI_NOT_FOUND` where nothing was, and
  *         there is no such remote either; `TINYCI_GIT` where the configuration cannot be written.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
                                        const char *remote,
@@ -3076,7 +3070,7 @@ tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
  *         such remote, or nothing of it was fetched; `TINYCI_GIT` where notes cannot be read or
  *         written.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_merge_results(const tinyci_engine *engine,
                                    const char *remote,
@@ -3097,7 +3091,7 @@ tinyci_status tinyci_merge_results(const tinyci_engine *engine,
  *         kept nothing, and a path that matches nothing; `TINYCI_INVALID_ARG` for a path that is not
  *         valid; `TINYCI_GIT` if the records cannot be read.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_artifacts_json(const tinyci_engine *engine,
                                     const char *rev,
@@ -3125,7 +3119,7 @@ tinyci_status tinyci_artifacts_json(const tinyci_engine *engine,
  *         then nothing is written; `TINYCI_IO` for a file that cannot be read or written, or is not
  *         what the job kept; `TINYCI_CANCELED`.
  *
- * Any thread.
+ * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_artifacts_copy(const tinyci_engine *engine,
                                     const char *rev,

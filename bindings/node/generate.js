@@ -7,20 +7,41 @@ import { fileURLToPath } from "node:url";
 export function generate(json) {
   const header = JSON.parse(json);
   const constants = header.constants.map(({ name, value }) => `  ${short(name)}: ${JSON.stringify(value)},\n`);
+  const names = header.groups.filter(({ kind }) => kind === "choice").map((group) => {
+    const members = header.constants.filter((constant) => constant.group === group.name);
+    const named = members.map(({ name, value }) => [value, name.slice(group.prefix.length).toLowerCase()]);
+    return `  ${group.name}: ${JSON.stringify(Object.fromEntries(named))},\n`;
+  });
   const functions = header.functions.map(({ name, parameters, returns }) => {
-    const types = parameters.map((parameter) => [parameter.name, parameter.type]);
-    return `  ${short(name)}: ${JSON.stringify([returns.type, types])},\n`;
+    const known = parameters.map((parameter) => [parameter.name, parameter.type, role(name, parameter)]);
+    return `  ${short(name)}: ${JSON.stringify([returns.type, known])},\n`;
   });
   return [
     "// The constants and functions of tinyci.h, without their prefix. Written by generate.js.\n\n",
     "export const constants = {\n",
     ...constants,
     "};\n\n",
-    "// name: [type of the result, [[name, type] of each parameter]]\n",
+    "// The names of constants by their numbers, for each group that a number is chosen from.\n",
+    "export const names = {\n",
+    ...names,
+    "};\n\n",
+    "// name: [type of the result, [[name, type, role] of each parameter]]. A role is \"in\"; \"bytes\", whose\n",
+    "// number follows; \"out\"; \"text\", an output to be freed with `string_free`; \"count\", of the bytes that\n",
+    "// are returned; or \"error\".\n",
     "export const functions = {\n",
     ...functions,
     "};\n",
   ].join("");
+}
+
+/** What a parameter is to a call. */
+function role(name, { type, direction, ownership, length, length_of: lengthOf, free }) {
+  if (direction !== "out") return length === null ? "in" : "bytes";
+  if (lengthOf === "return") return "count";
+  if (free === "tinyci_error_free") return "error";
+  if (free === "tinyci_string_free") return "text";
+  if (ownership !== null) return "out";
+  throw new Error(`${name}: no rule for an output of type ${type}`);
 }
 
 function short(name) {

@@ -9,6 +9,8 @@ a compiler nor a parser of C is needed where the package is used; a test compare
 import json
 import pathlib
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import cffi
 
@@ -25,11 +27,26 @@ def write_ffi(target: pathlib.Path) -> None:
 
 
 def write_constants(target: pathlib.Path) -> None:
+    header = json.loads(DESCRIPTION.read_text())
     lines = ['"""The numbers of the C header. Written by generate.py."""', ""]
-    for constant in json.loads(DESCRIPTION.read_text())["constants"]:
+    for constant in header["constants"]:
         name = constant["name"].removeprefix("TINYCI_")
         lines.append(f"{name} = {json.dumps(constant['value'])}")
-    target.write_text("\n".join(lines) + "\n")
+    lines += ["", "#: The names of numbers, by the groups that they are chosen from."]
+    lines.append("NAMES: dict[str, dict[int, str]] = {")
+    for group in header["groups"]:
+        if group["kind"] == "choice":
+            lines.append(f'    "{group["name"]}": {{')
+            lines += [f"        {number}: {name}," for number, name in names(header, group)]
+            lines.append("    },")
+    target.write_text("\n".join([*lines, "}"]) + "\n")
+
+
+def names(header: dict[str, Any], group: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    for constant in header["constants"]:
+        if constant["group"] == group["name"]:
+            name = constant["name"].removeprefix(group["prefix"]).lower()
+            yield constant["value"], json.dumps(name)
 
 
 def main(folder: pathlib.Path) -> None:

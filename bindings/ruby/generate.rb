@@ -13,57 +13,64 @@ module Generate
   ROOT = File.expand_path("../..", __dir__)
   TARGET = File.join(__dir__, "lib/tinyci/header.rb")
 
-  # What a parameter or a result is, by its C type. Other pointers are handles.
+  # What a value is, by its C type. Other pointers are handles.
   TYPES = {
-    "void" => :void, "tinyci_status" => :status, "int32_t" => :int32, "int64_t" => :int64,
-    "uint32_t" => :uint32, "uint64_t" => :uint64, "size_t" => :size, "double" => :double,
-    "const char *" => :text, "const uint8_t *" => :bytes, "const tinyci_engine *" => :engine,
-    "tinyci_error **" => :error
+    "void" => :void, "int32_t" => :int32, "int64_t" => :int64, "uint32_t" => :uint32,
+    "uint64_t" => :uint64, "size_t" => :size, "double" => :double, "const char *" => :text,
+    "const uint8_t *" => :bytes, "const tinyci_engine *" => :engine
   }.freeze
-  PROTOTYPE = /\A(?<result>.*?)(?<name>tinyci_\w+)\((?<parameters>.*)\);\z/
 
   class << self
     def header
       "# frozen_string_literal: true\n\n" \
-        "# Written by generate.rb from include/tinyci.json and bindings/prototypes.h.\n\n" \
+        "# Written by generate.rb from include/tinyci.json.\n\n" \
         "module TinyCI\n  # What the C header declares.\n  module Header\n" \
-        "#{constants.join}\n    # Of each function what it returns, and then what it takes.\n" \
+        "#{constants.join}\n    # The names of numbers, by the groups that they are chosen from.\n" \
+        "    NAMES = {\n#{names.join(",\n")}\n    }.freeze\n\n" \
+        "    # Of each function what it returns, and then what it takes.\n" \
         "    FUNCTIONS = {\n#{functions.join(",\n")}\n    }.freeze\n  end\nend\n"
     end
 
     private
 
+    def data = @data ||= JSON.parse(File.read(File.join(ROOT, "include/tinyci.json")))
+
     def constants
-      data = JSON.parse(File.read(File.join(ROOT, "include/tinyci.json")))
       data.fetch("constants").map do |constant|
         name = constant.fetch("name").delete_prefix("TINYCI_")
         "    #{name} = #{constant.fetch("value").inspect}\n"
       end
     end
 
-    def functions
-      File.readlines(File.join(ROOT, "bindings/prototypes.h"), chomp: true).filter_map do |line|
-        next if line.start_with?("typedef", "/*")
-
-        prototype = PROTOTYPE.match(line) or raise "not a prototype: #{line}"
-        kinds = [kind(prototype[:result])] + parameters(prototype[:parameters])
-        "      #{prototype[:name]}: %i[#{kinds.join(" ")}]"
+    def names
+      data.fetch("groups").select { |group| group["kind"] == "choice" }.map do |group|
+        members = data.fetch("constants").select { |it| it["group"] == group["name"] }
+        named = members.map do |it|
+          "        #{it["value"]} => :#{it["name"].delete_prefix(group["prefix"]).downcase}"
+        end
+        "      #{group["name"].upcase}: {\n#{named.join(",\n")}\n      }.freeze"
       end
     end
 
-    def parameters(text)
-      return [] if text == "void"
-
-      text.split(", ").map { |parameter| kind(parameter[/\A.*?(?=\w+\z)/]) }
+    def functions
+      data.fetch("functions").map do |function|
+        kinds = [value(function["returns"]["type"])] + function["parameters"].map { |it| kind(it) }
+        "      #{function["name"]}: %i[#{kinds.join(" ")}]"
+      end
     end
 
-    def kind(type)
-      type = type.strip
+    def kind(parameter)
+      return value(parameter["type"]) unless parameter["direction"] == "out"
+
+      parameter["free"] == "tinyci_error_free" ? :error : :out
+    end
+
+    def value(type)
+      number = data.fetch("types").find { |it| it["name"] == type }
+      return :status if number && number["group"] == "status"
+
       TYPES.fetch(type) do
-        if type.end_with?("**", "size_t *") then :out
-        elsif type.end_with?("*") then :handle
-        else raise "unknown type: #{type}"
-        end
+        type.end_with?(" *") ? :handle : raise("unknown type: #{type}")
       end
     end
   end

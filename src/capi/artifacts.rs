@@ -13,8 +13,11 @@ use super::{
 };
 use crate::{ArtifactOptions, ArtifactWriter, CancelToken, Error, ErrorKind};
 
+/// How `tinyci_artifacts_copy` writes files.
+pub type ArtifactsFlags = u32;
+
 /// Replace files that exist.
-pub const TINYCI_ARTIFACTS_FORCE: u32 = 1;
+pub const TINYCI_ARTIFACTS_FORCE: ArtifactsFlags = 1;
 
 /// Lists the files that a job kept with `artifact`: what `tinyci artifacts --json` prints. A build
 /// that was removed has no files anymore, which `place` says; its record still lists them.
@@ -30,7 +33,7 @@ pub const TINYCI_ARTIFACTS_FORCE: u32 = 1;
 ///         kept nothing, and a path that matches nothing; `TINYCI_INVALID_ARG` for a path that is not
 ///         valid; `TINYCI_GIT` if the records cannot be read.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_artifacts_json(
     engine: Option<&tinyci_engine>,
@@ -64,7 +67,7 @@ pub extern "C" fn tinyci_artifacts_json(
 ///         then nothing is written; `TINYCI_IO` for a file that cannot be read or written, or is not
 ///         what the job kept; `TINYCI_CANCELED`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_artifacts_copy(
     engine: Option<&tinyci_engine>,
@@ -72,7 +75,7 @@ pub extern "C" fn tinyci_artifacts_copy(
     job: CText<'_>,
     paths: CText<'_>,
     dir: CText<'_>,
-    flags: u32,
+    flags: ArtifactsFlags,
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,

@@ -19,7 +19,7 @@ handle!(tinyci_cancel, CancelToken, "cancel");
 ///
 /// @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_cancel_new() -> *mut tinyci_cancel {
     guard::fresh(CancelToken::new)
@@ -33,7 +33,7 @@ pub extern "C" fn tinyci_cancel_new() -> *mut tinyci_cancel {
 /// @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short, and in a
 ///         forked child.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_cancel_child(parent: Option<&tinyci_cancel>) -> *mut tinyci_cancel {
     match parent {
@@ -46,7 +46,7 @@ pub extern "C" fn tinyci_cancel_child(parent: Option<&tinyci_cancel>) -> *mut ti
 ///
 /// @param cancel  The token, or NULL. In a forked child nothing happens.
 ///
-/// Any thread, and any signal handler: it is async-signal-safe.
+/// Any thread, and any signal handler: it is async-signal-safe. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_cancel_trigger(cancel: Option<&tinyci_cancel>) {
     // An atomic loop and getpid(): nothing here takes a lock or asks for memory, and nothing
@@ -61,7 +61,7 @@ pub extern "C" fn tinyci_cancel_trigger(cancel: Option<&tinyci_cancel>) {
 /// @param cancel  The token, or NULL.
 /// @return 0, 1 or 2; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_cancel_level(cancel: Option<&tinyci_cancel>) -> i32 {
     guard::peek(cancel, |token| i32::from(token.level()))
@@ -71,7 +71,7 @@ pub extern "C" fn tinyci_cancel_level(cancel: Option<&tinyci_cancel>) -> i32 {
 ///
 /// @param cancel  The token, which is gone then, or NULL. No signal handler may use it any more.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_cancel_free(cancel: Option<Box<tinyci_cancel>>) {
     guard::free(cancel);

@@ -65,7 +65,7 @@ impl CommitText {
 /// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
 ///         the repository cannot be read.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_scan(
     engine: Option<&tinyci_engine>,
@@ -89,7 +89,7 @@ pub extern "C" fn tinyci_scan(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_DONE` when all were given.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commits_next(
     commits: Option<&mut tinyci_commits>,
@@ -108,7 +108,7 @@ pub extern "C" fn tinyci_commits_next(
 /// @param commit  The commit, or NULL.
 /// @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_id(commit: Option<&tinyci_commit>) -> *const c_char {
     guard::peek(commit, |commit| borrowed(Some(&commit.id)))
@@ -119,7 +119,7 @@ pub extern "C" fn tinyci_commit_id(commit: Option<&tinyci_commit>) -> *const c_c
 /// @param commit  The commit, or NULL.
 /// @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_tree(commit: Option<&tinyci_commit>) -> *const c_char {
     guard::peek(commit, |commit| borrowed(Some(&commit.tree)))
@@ -131,7 +131,7 @@ pub extern "C" fn tinyci_commit_tree(commit: Option<&tinyci_commit>) -> *const c
 /// @return The branch, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
 ///         NULL where no branch holds the commit, and for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_branch(commit: Option<&tinyci_commit>) -> *const c_char {
     guard::peek(commit, |commit| borrowed(commit.branch.as_ref()))
@@ -144,7 +144,7 @@ pub extern "C" fn tinyci_commit_branch(commit: Option<&tinyci_commit>) -> *const
 /// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 where
 ///         no branch holds the commit, and for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_branch_bytes(
     commit: Option<&tinyci_commit>,
@@ -159,7 +159,7 @@ pub extern "C" fn tinyci_commit_branch_bytes(
 /// @return The text, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
 ///         NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_subject(commit: Option<&tinyci_commit>) -> *const c_char {
     guard::peek(commit, |commit| borrowed(Some(&commit.subject)))
@@ -172,7 +172,7 @@ pub extern "C" fn tinyci_commit_subject(commit: Option<&tinyci_commit>) -> *cons
 /// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
 ///         NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_subject_bytes(
     commit: Option<&tinyci_commit>,
@@ -195,7 +195,7 @@ fn bytes(
 /// @param commit  The commit, or NULL.
 /// @return Seconds since 1970 in UTC; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_time(commit: Option<&tinyci_commit>) -> i64 {
     guard::peek(commit, |commit| commit.commit.time)
@@ -205,7 +205,7 @@ pub extern "C" fn tinyci_commit_time(commit: Option<&tinyci_commit>) -> i64 {
 ///
 /// @param commits  The commits, which are gone then with every `tinyci_commit` of theirs, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commits_free(commits: Option<Box<tinyci_commits>>) {
     guard::free(commits);
@@ -224,7 +224,7 @@ pub extern "C" fn tinyci_commits_free(commits: Option<Box<tinyci_commits>>) {
 ///         be read or must not be written; `TINYCI_IO` where the folder cannot be made or the disk
 ///         is full; `TINYCI_CANCELED`. On an error nothing of it is left behind.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_export_commit(
     engine: Option<&tinyci_engine>,

@@ -64,7 +64,7 @@ fn environment_of(environment: CText<'_>) -> Result<&str, Failure> {
 /// @return The request, to be freed with `tinyci_deploy_request_free`; NULL only where memory is
 ///         short.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_new() -> *mut tinyci_deploy_request {
     guard::fresh(DeployRequestHandle::default)
@@ -78,7 +78,7 @@ pub extern "C" fn tinyci_deploy_request_new() -> *mut tinyci_deploy_request {
 /// @param err       Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_set_revision(
     request: Option<&mut tinyci_deploy_request>,
@@ -98,7 +98,7 @@ pub extern "C" fn tinyci_deploy_request_set_revision(
 /// @param err       Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_set_rollback(
     request: Option<&mut tinyci_deploy_request>,
@@ -119,7 +119,7 @@ pub extern "C" fn tinyci_deploy_request_set_rollback(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_set_force(
     request: Option<&mut tinyci_deploy_request>,
@@ -140,7 +140,7 @@ pub extern "C" fn tinyci_deploy_request_set_force(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_set_bare(
     request: Option<&mut tinyci_deploy_request>,
@@ -161,7 +161,7 @@ pub extern "C" fn tinyci_deploy_request_set_bare(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_set_by(
     request: Option<&mut tinyci_deploy_request>,
@@ -184,7 +184,7 @@ pub extern "C" fn tinyci_deploy_request_set_by(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for what is no plan; nothing is changed then.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_set_plan(
     request: Option<&mut tinyci_deploy_request>,
@@ -206,7 +206,7 @@ pub extern "C" fn tinyci_deploy_request_set_plan(
 ///
 /// @param request  The request, which is gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_request_free(request: Option<Box<tinyci_deploy_request>>) {
     guard::free(request);
@@ -226,7 +226,7 @@ pub extern "C" fn tinyci_deploy_request_free(request: Option<Box<tinyci_deploy_r
 ///         else as `tinyci_run_next` of `tinyci_deploy_start`, except that a plan can be made while
 ///         something is deployed.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_plan_json(
     engine: Option<&tinyci_engine>,
@@ -270,7 +270,7 @@ pub extern "C" fn tinyci_deploy_plan_json(
 ///         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
 ///         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploy_start(
     engine: Option<&tinyci_engine>,
@@ -301,7 +301,7 @@ pub extern "C" fn tinyci_deploy_start(
 /// @return As `tinyci_deploy_start`; `TINYCI_NOT_FOUND` comes out of `tinyci_run_next` where nothing
 ///         was deployed before.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_rollback_start(
     engine: Option<&tinyci_engine>,
@@ -348,7 +348,7 @@ fn deploy(
 ///         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where nobody says who
 ///         approves; `TINYCI_GIT` or `TINYCI_SPAWN` where it cannot be signed.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_approve(
     engine: Option<&tinyci_engine>,
@@ -373,7 +373,7 @@ pub extern "C" fn tinyci_approve(
 /// @return `TINYCI_OK`; `TINYCI_DONE` where there was nothing to unlock; `TINYCI_BUSY` while
 ///         something is being deployed there; `TINYCI_INVALID_ARG` without a reason.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_unlock_deploys(
     engine: Option<&tinyci_engine>,
@@ -397,7 +397,7 @@ pub extern "C" fn tinyci_unlock_deploys(
 /// @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
 ///         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_retire(
     engine: Option<&tinyci_engine>,

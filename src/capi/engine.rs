@@ -80,7 +80,7 @@ fn with_functions(builder: EngineBuilder, options: &Options) -> EngineBuilder {
 ///         repositories; `TINYCI_INVALID_ARG` for the first mistake made in the options, or one in
 ///         the repository's own settings.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_engine_open(
     path: CText<'_>,
@@ -99,7 +99,7 @@ pub extern "C" fn tinyci_engine_open(
 /// @param engine  The engine, or NULL.
 /// @return The path, which lives as long as the engine; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_engine_path(engine: Option<&tinyci_engine>) -> *const c_char {
     guard::peek(engine, |engine| borrowed(Some(&engine.c_path)))
@@ -109,7 +109,7 @@ pub extern "C" fn tinyci_engine_path(engine: Option<&tinyci_engine>) -> *const c
 ///
 /// @param engine  The engine, which is gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_engine_free(engine: Option<Box<tinyci_engine>>) {
     guard::free(engine);

@@ -94,7 +94,7 @@ impl ErrorOut<'_> {
 /// @param error  The error, or NULL.
 /// @return A negative status; `TINYCI_OK` for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_status(error: Option<&tinyci_error>) -> tinyci_status {
     error.map_or(0, |error| error.status)
@@ -106,7 +106,7 @@ pub extern "C" fn tinyci_error_status(error: Option<&tinyci_error>) -> tinyci_st
 /// @param error  The error, or NULL.
 /// @return The text, which lives as long as the error; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_message(error: Option<&tinyci_error>) -> *const c_char {
     borrowed(error.map(|error| &error.message))
@@ -118,7 +118,7 @@ pub extern "C" fn tinyci_error_message(error: Option<&tinyci_error>) -> *const c
 /// @param depth  0 for the nearest cause, then further down.
 /// @return The text, which lives as long as the error; NULL where there is none at that depth.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_cause(error: Option<&tinyci_error>, depth: usize) -> *const c_char {
     borrowed(error.and_then(|error| error.causes.get(depth)))
@@ -129,7 +129,7 @@ pub extern "C" fn tinyci_error_cause(error: Option<&tinyci_error>, depth: usize)
 /// @param error  The error, or NULL.
 /// @return The path, which lives as long as the error; NULL where no file was met.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_file(error: Option<&tinyci_error>) -> *const c_char {
     borrowed(error.and_then(|error| error.file.as_ref()))
@@ -140,7 +140,7 @@ pub extern "C" fn tinyci_error_file(error: Option<&tinyci_error>) -> *const c_ch
 /// @param error  The error, or NULL.
 /// @return The line, from 1; 0 where there is no position.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_line(error: Option<&tinyci_error>) -> u32 {
     error.map_or(0, |error| error.line)
@@ -151,7 +151,7 @@ pub extern "C" fn tinyci_error_line(error: Option<&tinyci_error>) -> u32 {
 /// @param error  The error, or NULL.
 /// @return The column in characters, from 1; 0 where there is no position.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_column(error: Option<&tinyci_error>) -> u32 {
     error.map_or(0, |error| error.column)
@@ -162,7 +162,7 @@ pub extern "C" fn tinyci_error_column(error: Option<&tinyci_error>) -> u32 {
 /// @param error  The error, or NULL.
 /// @return The number; 0 where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_host_code(error: Option<&tinyci_error>) -> i32 {
     error.map_or(0, |error| error.host_code)
@@ -172,7 +172,7 @@ pub extern "C" fn tinyci_error_host_code(error: Option<&tinyci_error>) -> i32 {
 ///
 /// @param error  The error, which is gone then with all its texts, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_free(error: Option<Box<tinyci_error>>) {
     drop(error);

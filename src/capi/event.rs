@@ -11,7 +11,7 @@ use super::{
     ask::{PendingRequest, Subject},
     guard,
     handle::{Handle, Sealed, handle},
-    outcome::{number_of, number_of_deploy},
+    outcome::{OutcomeNumber, number_of, number_of_deploy},
     queue::Item,
     record::tinyci_record,
     request::tinyci_request,
@@ -23,55 +23,61 @@ use crate::{
     wire::{RequestBody, RequestMirror},
 };
 
+/// The kind of an event. From 32 on it is a request.
+pub type EventNumber = i32;
+
 /// It is known which commits are due, and in which order. Comes again when more became due.
-pub const TINYCI_EVENT_PLANNED: i32 = 1;
+pub const TINYCI_EVENT_PLANNED: EventNumber = 1;
 /// A commit is being worked on.
-pub const TINYCI_EVENT_JOB_STARTED: i32 = 2;
+pub const TINYCI_EVENT_JOB_STARTED: EventNumber = 2;
 /// Its tree stands in the export folder.
-pub const TINYCI_EVENT_EXPORTED: i32 = 3;
+pub const TINYCI_EVENT_EXPORTED: EventNumber = 3;
 /// A phase or hook begins.
-pub const TINYCI_EVENT_STEP_STARTED: i32 = 4;
+pub const TINYCI_EVENT_STEP_STARTED: EventNumber = 4;
 /// A command wrote: `tinyci_event_data` has the bytes.
-pub const TINYCI_EVENT_OUTPUT: i32 = 5;
+pub const TINYCI_EVENT_OUTPUT: EventNumber = 5;
 /// A phase or hook ended: `tinyci_event_outcome` says how.
-pub const TINYCI_EVENT_STEP_FINISHED: i32 = 6;
+pub const TINYCI_EVENT_STEP_FINISHED: EventNumber = 6;
 /// A commit's attempt is over: `tinyci_event_record` is what remains of it.
-pub const TINYCI_EVENT_JOB_FINISHED: i32 = 7;
+pub const TINYCI_EVENT_JOB_FINISHED: EventNumber = 7;
 /// The last event of a run: `tinyci_event_outcome` is the worst of its commits, or what its
 /// deployment is worth as one: one that waits is no verdict.
-pub const TINYCI_EVENT_FINISHED: i32 = 8;
+pub const TINYCI_EVENT_FINISHED: EventNumber = 8;
 /// Something that changes no verdict and should be seen: `tinyci_event_data` has the message.
-pub const TINYCI_EVENT_WARNING: i32 = 9;
+pub const TINYCI_EVENT_WARNING: EventNumber = 9;
 /// The run waits for another process: `tinyci_event_data` has the message.
-pub const TINYCI_EVENT_WAITING: i32 = 10;
+pub const TINYCI_EVENT_WAITING: EventNumber = 10;
 /// A deployment begins, and is on record: `tinyci_event_json` has it as `deployment`.
-pub const TINYCI_EVENT_DEPLOY_STARTED: i32 = 11;
+pub const TINYCI_EVENT_DEPLOY_STARTED: EventNumber = 11;
 /// A deployment is over, or waits for a person: `tinyci_event_outcome` says how, and
 /// `tinyci_event_json` has it as `deployment`.
-pub const TINYCI_EVENT_DEPLOY_FINISHED: i32 = 12;
+pub const TINYCI_EVENT_DEPLOY_FINISHED: EventNumber = 12;
 /// Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
 /// `tinyci_request_skip` or `tinyci_request_fail`; and this and every other request with
 /// `tinyci_request_abort` where the host itself failed.
-pub const TINYCI_EVENT_HOOK: i32 = 32;
+pub const TINYCI_EVENT_HOOK: EventNumber = 32;
 /// Request: a script calls a function that was added with `tinyci_options_add_function`. Answer
 /// with one of `tinyci_request_return_*`, or with `tinyci_request_fail`.
-pub const TINYCI_EVENT_FUNCTION: i32 = 33;
+pub const TINYCI_EVENT_FUNCTION: EventNumber = 33;
 /// Request: the value of a secret. Answer with `tinyci_request_return_string` or
 /// `tinyci_request_return_bytes`; with `tinyci_request_return_null`, which has the folder of
 /// `tinyci.secretsDir` looked into; or with `tinyci_request_fail`.
-pub const TINYCI_EVENT_SECRET: i32 = 34;
+pub const TINYCI_EVENT_SECRET: EventNumber = 34;
 /// Request: whether a deployment may go on, which nobody approved of in the repository. Answer with
 /// `tinyci_request_return_string`, saying who approves, or `tinyci_request_ok`; with
 /// `tinyci_request_return_null`, so that it waits; or with `tinyci_request_fail`.
-pub const TINYCI_EVENT_APPROVAL: i32 = 35;
+pub const TINYCI_EVENT_APPROVAL: EventNumber = 35;
 /// Request: a command to run. Answer with `tinyci_request_command_output` as it writes, and with
 /// `tinyci_request_command_finish` or `tinyci_request_fail` at the end.
-pub const TINYCI_EVENT_COMMAND: i32 = 36;
+pub const TINYCI_EVENT_COMMAND: EventNumber = 36;
+
+/// The stream that a command wrote to.
+pub type StreamNumber = i32;
 
 /// Standard output, or both streams where they are merged.
-pub const TINYCI_STREAM_STDOUT: i32 = 1;
+pub const TINYCI_STREAM_STDOUT: StreamNumber = 1;
 /// Standard error, where it is kept apart.
-pub const TINYCI_STREAM_STDERR: i32 = 2;
+pub const TINYCI_STREAM_STDERR: StreamNumber = 2;
 
 /// One thing that happened in a run, or that the run asks the host for. It belongs to its run and
 /// lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
@@ -280,9 +286,9 @@ fn made(cell: &OnceLock<Option<CString>>, text: impl FnOnce() -> Option<String>)
 /// @return One of the `TINYCI_EVENT_*` numbers, or one that a later version knows: pass over those
 ///         that you do not. From 32 on it is a request. 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_event_kind(event: Option<&tinyci_event>) -> i32 {
+pub extern "C" fn tinyci_event_kind(event: Option<&tinyci_event>) -> EventNumber {
     guard::peek(event, EventHandle::kind)
 }
 
@@ -291,7 +297,7 @@ pub extern "C" fn tinyci_event_kind(event: Option<&tinyci_event>) -> i32 {
 /// @param event  The event, or NULL.
 /// @return 1 for the first, and so on without gaps; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_sequence(event: Option<&tinyci_event>) -> u64 {
     guard::peek(event, |happened| match &happened.what {
@@ -305,7 +311,7 @@ pub extern "C" fn tinyci_event_sequence(event: Option<&tinyci_event>) -> u64 {
 /// @param event  The event, or NULL.
 /// @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_time_ms(event: Option<&tinyci_event>) -> u64 {
     guard::peek(event, |happened| unix_ms(happened.time()))
@@ -317,7 +323,7 @@ pub extern "C" fn tinyci_event_time_ms(event: Option<&tinyci_event>) -> u64 {
 /// @return The full id in hexadecimal digits, which lives as long as the event; NULL where the event
 ///         is about none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_commit(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| made(&happened.commit, || happened.commit()))
@@ -329,7 +335,7 @@ pub extern "C" fn tinyci_event_commit(event: Option<&tinyci_event>) -> *const c_
 /// @param event  The event, or NULL.
 /// @return The name of the attempt, which lives as long as the event; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_job(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| made(&happened.job, || happened.job().map(str::to_owned)))
@@ -341,7 +347,7 @@ pub extern "C" fn tinyci_event_job(event: Option<&tinyci_event>) -> *const c_cha
 /// @return Its name, such as `build` or `after_test`, which lives as long as the event; NULL where
 ///         the event belongs to none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_step(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| {
@@ -354,7 +360,7 @@ pub extern "C" fn tinyci_event_step(event: Option<&tinyci_event>) -> *const c_ch
 /// @param event  The event, or NULL.
 /// @return The label, which lives as long as the event; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_label(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| made(&happened.label, || happened.label().map(str::to_owned)))
@@ -367,7 +373,7 @@ pub extern "C" fn tinyci_event_label(event: Option<&tinyci_event>) -> *const c_c
 /// @param length  Where the number of bytes is stored, or NULL.
 /// @return The bytes, which live as long as the event; NULL, and length 0, where the kind has none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_data(
     event: Option<&tinyci_event>,
@@ -382,9 +388,9 @@ pub extern "C" fn tinyci_event_data(
 /// @param event  The event, or NULL.
 /// @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> i32 {
+pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> StreamNumber {
     guard::peek(event, |happened| match happened.event().map(|event| &event.kind) {
         Some(EventKind::Output { stream: Stream::Stdout, .. }) => TINYCI_STREAM_STDOUT,
         Some(EventKind::Output { stream: Stream::Stderr, .. }) => TINYCI_STREAM_STDERR,
@@ -398,9 +404,9 @@ pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> i32 {
 /// @param event  The event, or NULL.
 /// @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_event_outcome(event: Option<&tinyci_event>) -> i32 {
+pub extern "C" fn tinyci_event_outcome(event: Option<&tinyci_event>) -> OutcomeNumber {
     guard::peek(event, EventHandle::outcome)
 }
 
@@ -409,7 +415,7 @@ pub extern "C" fn tinyci_event_outcome(event: Option<&tinyci_event>) -> i32 {
 /// @param event  The event, or NULL.
 /// @return The record, which lives as long as the event; NULL for other kinds.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_record(event: Option<&tinyci_event>) -> *const tinyci_record {
     guard::peek(event, |happened| match &happened.what {
@@ -425,7 +431,7 @@ pub extern "C" fn tinyci_event_record(event: Option<&tinyci_event>) -> *const ti
 /// @return Lines that all end with a newline, which live as long as the event; NULL where there are
 ///         none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_log_lines(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| made(&happened.lines, || happened.lines()))
@@ -437,7 +443,7 @@ pub extern "C" fn tinyci_event_log_lines(event: Option<&tinyci_event>) -> *const
 /// @param event  The event, or NULL.
 /// @return The JSON, which lives as long as the event; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| made(&happened.json, || Some(happened.json())))
@@ -450,7 +456,7 @@ pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_ch
 /// @return The request, to be answered exactly once, or else to be freed with
 ///         `tinyci_request_free`; NULL where the event is no request or it was taken before.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_take_request(event: Option<&tinyci_event>) -> *mut tinyci_request {
     guard::peek(event, |happened| match &happened.what {

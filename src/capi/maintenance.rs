@@ -17,13 +17,16 @@ use crate::{
     SkipRequest,
 };
 
+/// How `tinyci_install` installs.
+pub type InstallFlags = u32;
+
 /// Have pushes to the refs that hold verdicts refused (`receive.hideRefs`).
-pub const TINYCI_INSTALL_HIDE_REFS: u32 = 1;
+pub const TINYCI_INSTALL_HIDE_REFS: InstallFlags = 1;
 /// Install even into a folder that other repositories use too (`core.hooksPath`).
-pub const TINYCI_INSTALL_SHARED_HOOKS: u32 = 2;
+pub const TINYCI_INSTALL_SHARED_HOOKS: InstallFlags = 2;
 
 /// Take the builds in `tinyci.buildsDir` over from a repository that is gone.
-pub const TINYCI_INSTALL_ADOPT_BUILDS: u32 = 4;
+pub const TINYCI_INSTALL_ADOPT_BUILDS: InstallFlags = 4;
 
 const INSTALL_FLAGS: u32 =
     TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS | TINYCI_INSTALL_ADOPT_BUILDS;
@@ -43,12 +46,12 @@ const INSTALL_FLAGS: u32 =
 ///         nothing can be added to, with the line to add by hand, and for builds whose owner is
 ///         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_install(
     engine: Option<&tinyci_engine>,
     command: CText<'_>,
-    flags: u32,
+    flags: InstallFlags,
     notes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
@@ -76,7 +79,7 @@ pub extern "C" fn tinyci_install(
 /// @param err     Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, also where none was installed; `TINYCI_IO` where the file cannot be written.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_uninstall(
     engine: Option<&tinyci_engine>,
@@ -103,7 +106,7 @@ pub extern "C" fn tinyci_uninstall(
 ///         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
 ///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_compact(
     engine: Option<&tinyci_engine>,
@@ -132,7 +135,7 @@ pub extern "C" fn tinyci_compact(
 /// @return `TINYCI_OK`; `TINYCI_DONE` where it had none; `TINYCI_NOT_FOUND` for a revision that
 ///         names no commit; `TINYCI_GIT` where the notes cannot be written.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_forget(
     engine: Option<&tinyci_engine>,
@@ -145,8 +148,11 @@ pub extern "C" fn tinyci_forget(
     })
 }
 
+/// How `tinyci_job_cancel` stops commands.
+pub type JobCancelFlags = u32;
+
 /// Kill commands at once, without a grace period and without `after_all`.
-pub const TINYCI_JOB_CANCEL_KILL: u32 = 1;
+pub const TINYCI_JOB_CANCEL_KILL: JobCancelFlags = 1;
 
 /// Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has ended.
 /// The commit of a job that ends so has no verdict and is out of attempts: only a retry tests it again.
@@ -173,7 +179,7 @@ pub const TINYCI_JOB_CANCEL_KILL: u32 = 1;
 ///         `TINYCI_CANCELED` where the wait was stopped; `TINYCI_IO` where this account may not ask
 ///         for it; `TINYCI_INVALID_ARG`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_job_cancel(
     engine: Option<&tinyci_engine>,
@@ -181,7 +187,7 @@ pub extern "C" fn tinyci_job_cancel(
     reason: CText<'_>,
     name: CText<'_>,
     address: CText<'_>,
-    flags: u32,
+    flags: JobCancelFlags,
     wait_ms: i64,
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
@@ -218,7 +224,7 @@ pub extern "C" fn tinyci_job_cancel(
 ///         for a commit that has a verdict, which `tinyci_forget` takes away; `TINYCI_GIT` where the
 ///         notes cannot be written; and as `tinyci_job_cancel` where a job is in progress.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_skip(
     engine: Option<&tinyci_engine>,
@@ -242,12 +248,18 @@ pub extern "C" fn tinyci_skip(
 
 /// A person, by name and address; nobody where the name is NULL.
 fn person(name: CText<'_>, address: CText<'_>) -> Result<Option<(String, String)>, Failure> {
-    let Some(name) = name.optional("name")? else { return Ok(None) };
-    Ok(Some((name.to_owned(), address.required("address")?.to_owned())))
+    match (name.optional("name")?, address.optional("address")?) {
+        (None, _) => Ok(None),
+        (Some(name), Some(address)) => Ok(Some((name.to_owned(), address.to_owned()))),
+        (Some(_), None) => Err(Failure::null("address")),
+    }
 }
 
+/// How `tinyci_prune` removes builds.
+pub type PruneFlags = u32;
+
 /// Remove nothing, and tell what would go.
-pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
+pub const TINYCI_PRUNE_DRY_RUN: PruneFlags = 1;
 
 /// Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
 /// before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
@@ -269,14 +281,14 @@ pub const TINYCI_PRUNE_DRY_RUN: u32 = 1;
 ///         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
 ///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_prune(
     engine: Option<&tinyci_engine>,
     keep: i64,
     max_age_ms: i64,
     max_bytes: i64,
-    flags: u32,
+    flags: PruneFlags,
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
@@ -320,7 +332,7 @@ fn rule(name: &str, number: i64) -> Result<Option<u64>, Failure> {
 /// @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
 ///         removed; `TINYCI_IO` where the repository's state cannot be written.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_forget_all(
     engine: Option<&tinyci_engine>,
@@ -341,7 +353,7 @@ pub extern "C" fn tinyci_forget_all(
 /// @return `TINYCI_OK`, also where it was set up already; `TINYCI_NOT_FOUND` where there is no such
 ///         remote; `TINYCI_GIT` where the configuration cannot be written.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_setup_remote(
     engine: Option<&tinyci_engine>,
@@ -364,7 +376,7 @@ pub extern "C" fn tinyci_setup_remote(
 /// @return `TINYCI_OK`, also where nothing was set up; `TINYCI_NOT_FOUND` where nothing was, and
 ///         there is no such remote either; `TINYCI_GIT` where the configuration cannot be written.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_undo_setup_remote(
     engine: Option<&tinyci_engine>,
@@ -387,7 +399,7 @@ pub extern "C" fn tinyci_undo_setup_remote(
 ///         such remote, or nothing of it was fetched; `TINYCI_GIT` where notes cannot be read or
 ///         written.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_merge_results(
     engine: Option<&tinyci_engine>,

@@ -23,19 +23,25 @@ pub struct tinyci_options(Sealed<Options>);
 
 handle!(tinyci_options, Options, "options");
 
+/// What calling a function does to the world.
+pub type EffectNumber = i32;
+
 /// The function computes or looks something up: a plan calls it.
-pub const TINYCI_EFFECT_PURE: i32 = 1;
+pub const TINYCI_EFFECT_PURE: EffectNumber = 1;
 /// The function directs the script: a plan calls it.
-pub const TINYCI_EFFECT_CONTROL: i32 = 2;
+pub const TINYCI_EFFECT_CONTROL: EffectNumber = 2;
 /// The function acts: a plan lists the call and does not make it.
-pub const TINYCI_EFFECT_EXTERNAL: i32 = 3;
+pub const TINYCI_EFFECT_EXTERNAL: EffectNumber = 3;
+
+/// What the host handles beside hooks and functions.
+pub type HandlerFlags = u32;
 
 /// The host answers for secrets.
-pub const TINYCI_ANSWER_SECRET: u32 = 1;
+pub const TINYCI_ANSWER_SECRET: HandlerFlags = 1;
 /// The host answers for approvals.
-pub const TINYCI_ANSWER_APPROVAL: u32 = 2;
+pub const TINYCI_ANSWER_APPROVAL: HandlerFlags = 2;
 /// The host runs the commands, instead of the local machine.
-pub const TINYCI_ANSWER_COMMAND: u32 = 4;
+pub const TINYCI_ANSWER_COMMAND: HandlerFlags = 4;
 
 const ANSWERS: u32 = TINYCI_ANSWER_SECRET | TINYCI_ANSWER_APPROVAL | TINYCI_ANSWER_COMMAND;
 
@@ -149,7 +155,7 @@ fn invalid(message: String) -> Failure {
 ///
 /// @return The options, to be freed with `tinyci_options_free`; NULL only where memory is short.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_new() -> *mut tinyci_options {
     guard::fresh(Options::default)
@@ -164,7 +170,7 @@ pub extern "C" fn tinyci_options_new() -> *mut tinyci_options {
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the pattern can be used,
 ///         `tinyci_engine_open` tells.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_add_ref(
     options: Option<&mut tinyci_options>,
@@ -184,7 +190,7 @@ pub extern "C" fn tinyci_options_add_ref(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_jobs(
     options: Option<&mut tinyci_options>,
@@ -205,7 +211,7 @@ pub extern "C" fn tinyci_options_set_jobs(
 /// @param err         Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_timeout_ms(
     options: Option<&mut tinyci_options>,
@@ -228,7 +234,7 @@ pub extern "C" fn tinyci_options_set_timeout_ms(
 /// @param err         Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_builds_dir(
     options: Option<&mut tinyci_options>,
@@ -249,7 +255,7 @@ pub extern "C" fn tinyci_options_set_builds_dir(
 /// @param err           Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_output_limit(
     options: Option<&mut tinyci_options>,
@@ -271,7 +277,7 @@ pub extern "C" fn tinyci_options_set_output_limit(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_setting(
     options: Option<&mut tinyci_options>,
@@ -299,7 +305,7 @@ pub extern "C" fn tinyci_options_set_setting(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_env(
     options: Option<&mut tinyci_options>,
@@ -322,7 +328,7 @@ pub extern "C" fn tinyci_options_set_env(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_var(
     options: Option<&mut tinyci_options>,
@@ -348,7 +354,7 @@ pub extern "C" fn tinyci_options_set_var(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_by(
     options: Option<&mut tinyci_options>,
@@ -373,7 +379,7 @@ pub extern "C" fn tinyci_options_set_by(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_add_hook(
     options: Option<&mut tinyci_options>,
@@ -405,14 +411,14 @@ pub extern "C" fn tinyci_options_add_hook(
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the name is one that scripts have already,
 ///         `tinyci_engine_open` tells.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_add_function(
     options: Option<&mut tinyci_options>,
     name: CText<'_>,
     min_args: u32,
     max_args: u32,
-    effect: i32,
+    effect: EffectNumber,
     doc: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
@@ -445,11 +451,11 @@ pub(super) fn no_answer(_: &FunctionCall<'_>) -> Result<Value, crate::HookError>
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_answer(
     options: Option<&mut tinyci_options>,
-    mask: u32,
+    mask: HandlerFlags,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     set(options, err, |options| {
@@ -465,7 +471,7 @@ pub extern "C" fn tinyci_options_answer(
 ///
 /// @param options  The options, which are gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_free(options: Option<Box<tinyci_options>>) {
     guard::free(options);

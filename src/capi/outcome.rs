@@ -4,26 +4,29 @@ use std::ffi::{CStr, c_char};
 
 use crate::{DeployOutcome, Outcome};
 
+/// How a step, a job or a deployment ended.
+pub type OutcomeNumber = i32;
+
 /// Everything that had to pass did: the only outcome that is green.
-pub const TINYCI_OUTCOME_SUCCESS: i32 = 1;
+pub const TINYCI_OUTCOME_SUCCESS: OutcomeNumber = 1;
 /// A command of the commit failed, or its config is not valid.
-pub const TINYCI_OUTCOME_FAILURE: i32 = 2;
+pub const TINYCI_OUTCOME_FAILURE: OutcomeNumber = 2;
 /// A time limit passed. Recorded as a failure.
-pub const TINYCI_OUTCOME_TIMED_OUT: i32 = 3;
+pub const TINYCI_OUTCOME_TIMED_OUT: OutcomeNumber = 3;
 /// The pipeline said that there is nothing to do. Settled, but never green.
-pub const TINYCI_OUTCOME_SKIPPED: i32 = 4;
+pub const TINYCI_OUTCOME_SKIPPED: OutcomeNumber = 4;
 /// The machinery failed, not the commit. Nothing is settled.
-pub const TINYCI_OUTCOME_NO_VERDICT: i32 = 5;
+pub const TINYCI_OUTCOME_NO_VERDICT: OutcomeNumber = 5;
 /// Somebody canceled the run. Nothing is settled.
-pub const TINYCI_OUTCOME_CANCELED: i32 = 6;
+pub const TINYCI_OUTCOME_CANCELED: OutcomeNumber = 6;
 /// Of a deployment only: it did nothing, because a person has to approve first.
-pub const TINYCI_OUTCOME_WAITING: i32 = 7;
+pub const TINYCI_OUTCOME_WAITING: OutcomeNumber = 7;
 /// Of a deployment only: it is under way.
-pub const TINYCI_OUTCOME_RUNNING: i32 = 8;
+pub const TINYCI_OUTCOME_RUNNING: OutcomeNumber = 8;
 /// Of a deployment only: it began, and nobody saw it end. What runs there has to be looked at.
-pub const TINYCI_OUTCOME_INTERRUPTED: i32 = 9;
+pub const TINYCI_OUTCOME_INTERRUPTED: OutcomeNumber = 9;
 /// Of an environment's history only: it was retired, and nothing runs there any more.
-pub const TINYCI_OUTCOME_RETIRED: i32 = 10;
+pub const TINYCI_OUTCOME_RETIRED: OutcomeNumber = 10;
 
 const NAMES: [(Outcome, i32, &CStr); 6] = [
     (Outcome::Success, TINYCI_OUTCOME_SUCCESS, c"success"),
@@ -48,16 +51,16 @@ const OF_DEPLOYMENTS: [(i32, &CStr); 4] = [
 /// @return The name, or NULL for a number that this version does not know: read such a one as not
 ///         passed. Static: do not free it.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_outcome_name(outcome: i32) -> *const c_char {
+pub extern "C" fn tinyci_outcome_name(outcome: OutcomeNumber) -> *const c_char {
     let names = NAMES.iter().map(|(_, number, name)| (*number, *name)).chain(OF_DEPLOYMENTS);
     let named = names.into_iter().find(|(number, _)| *number == outcome);
     named.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
 /// The number that stands for an outcome.
-pub(super) fn number_of(outcome: Outcome) -> i32 {
+pub(super) fn number_of(outcome: Outcome) -> OutcomeNumber {
     match outcome {
         Outcome::Success => TINYCI_OUTCOME_SUCCESS,
         Outcome::Failure => TINYCI_OUTCOME_FAILURE,
@@ -69,7 +72,7 @@ pub(super) fn number_of(outcome: Outcome) -> i32 {
 }
 
 /// The number that stands for what a deployment came to.
-pub(super) fn number_of_deploy(outcome: DeployOutcome) -> i32 {
+pub(super) fn number_of_deploy(outcome: DeployOutcome) -> OutcomeNumber {
     match outcome {
         DeployOutcome::Success => TINYCI_OUTCOME_SUCCESS,
         DeployOutcome::Failure => TINYCI_OUTCOME_FAILURE,

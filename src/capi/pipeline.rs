@@ -34,10 +34,13 @@ impl PipelineText {
     }
 }
 
+/// The language of a config.
+pub type FormatNumber = i32;
+
 /// The config is YAML, as in `.tinyci.yml`.
-pub const TINYCI_FORMAT_YAML: i32 = 1;
+pub const TINYCI_FORMAT_YAML: FormatNumber = 1;
 /// The config is a script, as in `.tinyci.rhai`.
-pub const TINYCI_FORMAT_RHAI: i32 = 2;
+pub const TINYCI_FORMAT_RHAI: FormatNumber = 2;
 
 /// The language that a number stands for.
 pub(super) fn format_of(number: i32) -> Result<Format, Failure> {
@@ -62,7 +65,7 @@ pub(super) fn format_of(number: i32) -> Result<Format, Failure> {
 ///         commit has no config; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where it is not valid, with
 ///         file, line and column.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_load(
     engine: Option<&tinyci_engine>,
@@ -92,13 +95,13 @@ pub extern "C" fn tinyci_pipeline_load(
 ///         line and column; `TINYCI_UNSUPPORTED` for scripts where the library was built without;
 ///         `TINYCI_INVALID_ARG`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_parse(
     engine: Option<&tinyci_engine>,
     text: CText<'_>,
     len: usize,
-    format: i32,
+    format: FormatNumber,
     name: CText<'_>,
     out: Option<&mut MaybeUninit<*mut tinyci_pipeline>>,
     err: ErrorOut<'_>,
@@ -119,7 +122,7 @@ pub extern "C" fn tinyci_pipeline_parse(
 /// @param pipeline  The pipeline, or NULL.
 /// @return The number; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_step_count(pipeline: Option<&tinyci_pipeline>) -> usize {
     guard::peek(pipeline, |pipeline| pipeline.step_names.len())
@@ -131,7 +134,7 @@ pub extern "C" fn tinyci_pipeline_step_count(pipeline: Option<&tinyci_pipeline>)
 /// @param index     Which one, from 0, in the order of a run.
 /// @return The name, which lives as long as the pipeline; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_step_name(
     pipeline: Option<&tinyci_pipeline>,
@@ -144,7 +147,7 @@ pub extern "C" fn tinyci_pipeline_step_name(
 ///
 /// @param pipeline  The pipeline, which is gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_free(pipeline: Option<Box<tinyci_pipeline>>) {
     guard::free(pipeline);

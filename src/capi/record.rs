@@ -9,7 +9,7 @@ use std::{
 use super::{
     guard,
     handle::{Handle, Sealed, handle},
-    outcome::number_of,
+    outcome::{OutcomeNumber, number_of},
     text::{borrowed, bytes_out, c_text, c_text_lossy},
     time::unix_ms,
 };
@@ -74,7 +74,7 @@ fn exit_code(step: &StepRecord) -> i32 {
 /// @param record  The record, or NULL.
 /// @return The full id in hexadecimal digits, which lives as long as the record; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_commit(record: Option<&tinyci_record>) -> *const c_char {
     guard::peek(record, |kept| borrowed(Some(&kept.commit)))
@@ -85,7 +85,7 @@ pub extern "C" fn tinyci_record_commit(record: Option<&tinyci_record>) -> *const
 /// @param record  The record, or NULL.
 /// @return The branch's short name, which lives as long as the record; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_branch(record: Option<&tinyci_record>) -> *const c_char {
     guard::peek(record, |kept| borrowed(kept.branch.as_ref()))
@@ -97,7 +97,7 @@ pub extern "C" fn tinyci_record_branch(record: Option<&tinyci_record>) -> *const
 /// @param length  Where the number of bytes is stored, or NULL.
 /// @return The bytes, which live as long as the record; NULL, and length 0, where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_branch_bytes(
     record: Option<&tinyci_record>,
@@ -114,9 +114,9 @@ pub extern "C" fn tinyci_record_branch_bytes(
 /// @return One of `TINYCI_OUTCOME_*`, or a number that a later version knows; 0 for NULL. To tell
 ///         green from everything else use `tinyci_record_passed`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_record_outcome(record: Option<&tinyci_record>) -> i32 {
+pub extern "C" fn tinyci_record_outcome(record: Option<&tinyci_record>) -> OutcomeNumber {
     guard::peek(record, |kept| number_of(kept.record.outcome))
 }
 
@@ -125,7 +125,7 @@ pub extern "C" fn tinyci_record_outcome(record: Option<&tinyci_record>) -> i32 {
 /// @param record  The record, or NULL.
 /// @return 1 if it is, 0 for everything else and for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_passed(record: Option<&tinyci_record>) -> i32 {
     guard::peek(record, |kept| i32::from(kept.record.passed()))
@@ -136,7 +136,7 @@ pub extern "C" fn tinyci_record_passed(record: Option<&tinyci_record>) -> i32 {
 /// @param record  The record, or NULL.
 /// @return The text, which lives as long as the record; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_reason(record: Option<&tinyci_record>) -> *const c_char {
     guard::peek(record, |kept| borrowed(kept.reason.as_ref()))
@@ -147,7 +147,7 @@ pub extern "C" fn tinyci_record_reason(record: Option<&tinyci_record>) -> *const
 /// @param record  The record, or NULL.
 /// @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_started_ms(record: Option<&tinyci_record>) -> i64 {
     guard::peek(record, |kept| i64::try_from(unix_ms(kept.record.started)).unwrap_or(i64::MAX))
@@ -158,7 +158,7 @@ pub extern "C" fn tinyci_record_started_ms(record: Option<&tinyci_record>) -> i6
 /// @param record  The record, or NULL.
 /// @return Milliseconds on a clock that is never set back; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_duration_ms(record: Option<&tinyci_record>) -> u64 {
     guard::peek(record, |kept| u64::try_from(kept.record.duration.as_millis()).unwrap_or(u64::MAX))
@@ -172,7 +172,7 @@ pub extern "C" fn tinyci_record_duration_ms(record: Option<&tinyci_record>) -> u
 /// @param record  The record, or NULL.
 /// @return The JSON, which lives as long as the record; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_json(record: Option<&tinyci_record>) -> *const c_char {
     guard::peek(record, |kept| {
@@ -185,7 +185,7 @@ pub extern "C" fn tinyci_record_json(record: Option<&tinyci_record>) -> *const c
 /// @param record  The record, or NULL.
 /// @return Their number; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_step_count(record: Option<&tinyci_record>) -> usize {
     guard::peek(record, |kept| kept.steps.len())
@@ -197,7 +197,7 @@ pub extern "C" fn tinyci_record_step_count(record: Option<&tinyci_record>) -> us
 /// @param index   Which step, from 0, in the order in which they ran.
 /// @return Its name, such as `build`, which lives as long as the record; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_step_name(
     record: Option<&tinyci_record>,
@@ -212,9 +212,12 @@ pub extern "C" fn tinyci_record_step_name(
 /// @param index   Which step, from 0.
 /// @return One of `TINYCI_OUTCOME_*`; 0 where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_record_step_outcome(record: Option<&tinyci_record>, index: usize) -> i32 {
+pub extern "C" fn tinyci_record_step_outcome(
+    record: Option<&tinyci_record>,
+    index: usize,
+) -> OutcomeNumber {
     guard::peek(record, |kept| kept.step(index).map_or(0, |(step, _)| number_of(step.outcome)))
 }
 
@@ -225,7 +228,7 @@ pub extern "C" fn tinyci_record_step_outcome(record: Option<&tinyci_record>, ind
 /// @return The exit code; 128 and the signal's number where a signal ended it, as a shell has it; -1
 ///         where no command ended by itself. 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_step_exit_code(
     record: Option<&tinyci_record>,
@@ -241,7 +244,7 @@ pub extern "C" fn tinyci_record_step_exit_code(
 /// @param index   Which step, from 0.
 /// @return The text, which lives as long as the record; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_step_error(
     record: Option<&tinyci_record>,

@@ -7,7 +7,7 @@ use super::{
     error::{ErrorOut, Failure},
     guard::{self, Step},
     handle::{Handle, Sealed, handle, optional},
-    outcome::outcome_of,
+    outcome::{OutcomeNumber, outcome_of},
     record::tinyci_record,
     selection::tinyci_selection,
     status::tinyci_status,
@@ -61,12 +61,12 @@ fn filter(selection: &Selection) -> Result<Filter, Error> {
 /// @return `TINYCI_OK`, also where there is none; `TINYCI_NOT_FOUND` for a revision that names no
 ///         commit; `TINYCI_INVALID_ARG` for an unknown outcome, or a selection of pushed refs.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_records_query(
     engine: Option<&tinyci_engine>,
     selection: Option<&tinyci_selection>,
-    outcome: i32,
+    outcome: OutcomeNumber,
     limit: usize,
     out: Option<&mut MaybeUninit<*mut tinyci_records>>,
     err: ErrorOut<'_>,
@@ -98,7 +98,7 @@ fn known_outcome(number: i32) -> Result<crate::Outcome, Failure> {
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_DONE` after the last.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_records_next(
     records: Option<&mut tinyci_records>,
@@ -116,7 +116,7 @@ pub extern "C" fn tinyci_records_next(
 ///
 /// @param records  The list, which is gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_records_free(records: Option<Box<tinyci_records>>) {
     guard::free(records);

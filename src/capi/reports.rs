@@ -7,8 +7,8 @@ use super::{
     error::{ErrorOut, Failure},
     guard,
     handle::optional,
-    outcome::outcome_of,
-    pipeline::format_of,
+    outcome::{OutcomeNumber, outcome_of},
+    pipeline::{FormatNumber, format_of},
     selection::{filter_of, tinyci_selection},
     status::{TINYCI_OK, tinyci_status},
     text::{CText, c_text, lines},
@@ -28,7 +28,7 @@ use crate::{Forecast, Plan, Target};
 /// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
 ///         the repository cannot be read.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_plan_json(
     engine: Option<&tinyci_engine>,
@@ -79,7 +79,7 @@ fn forecast(engine: &Engine, plan: &Plan, revision: &str) -> Result<Forecast, Er
 ///         revision that names no commit or one without a config; `TINYCI_UNSUPPORTED` for scripts
 ///         where the library was built without.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_check_json(
     engine: Option<&tinyci_engine>,
@@ -107,13 +107,13 @@ pub extern "C" fn tinyci_check_json(
 /// @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_UNSUPPORTED` for
 ///         scripts where the library was built without; `TINYCI_INVALID_ARG`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_check_text_json(
     engine: Option<&tinyci_engine>,
     text: CText<'_>,
     len: usize,
-    format: i32,
+    format: FormatNumber,
     name: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
@@ -126,8 +126,11 @@ pub extern "C" fn tinyci_check_text_json(
     })
 }
 
+/// Which results `tinyci_results_json` gives.
+pub type ResultsFlags = u32;
+
 /// Every attempt of a commit, not only the one that its verdict rests on.
-pub const TINYCI_RESULTS_ALL_ATTEMPTS: u32 = 1;
+pub const TINYCI_RESULTS_ALL_ATTEMPTS: ResultsFlags = 1;
 
 /// Tells what became of commits, newest first: what `tinyci results --json` prints.
 ///
@@ -142,14 +145,14 @@ pub const TINYCI_RESULTS_ALL_ATTEMPTS: u32 = 1;
 /// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
 ///         `TINYCI_INVALID_ARG` for a number that stands for no outcome, or a flag for nothing.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_results_json(
     engine: Option<&tinyci_engine>,
     selection: Option<&tinyci_selection>,
-    outcome: i32,
+    outcome: OutcomeNumber,
     limit: usize,
-    flags: u32,
+    flags: ResultsFlags,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
@@ -180,7 +183,7 @@ pub extern "C" fn tinyci_results_json(
 /// @return `TINYCI_OK`, also where there is none; `TINYCI_INVALID_ARG` for what cannot be an
 ///         environment's name; `TINYCI_GIT` where the refs cannot be read.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_deploys_json(
     engine: Option<&tinyci_engine>,
@@ -214,7 +217,7 @@ pub extern "C" fn tinyci_deploys_json(
 /// @param err     Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_GIT` where the repository cannot be read.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_status_json(
     engine: Option<&tinyci_engine>,
@@ -233,7 +236,7 @@ pub extern "C" fn tinyci_status_json(
 /// @param err     Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_GIT` where git's configuration cannot be read.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_settings_json(
     engine: Option<&tinyci_engine>,

@@ -8,7 +8,7 @@ use std::{
 use super::{
     ask::{Answer, PendingRequest, Subject},
     error::{ErrorOut, Failure},
-    event::{TINYCI_STREAM_STDERR, TINYCI_STREAM_STDOUT},
+    event::{StreamNumber, TINYCI_STREAM_STDERR, TINYCI_STREAM_STDOUT},
     guard,
     handle::{Handle, Sealed, handle},
     status::{TINYCI_AGAIN, TINYCI_OK, tinyci_status},
@@ -16,20 +16,23 @@ use super::{
 };
 use crate::{Error, ErrorKind, Exit, Output, StepName, Stream, Value, Vars};
 
+/// The kind of a value that a script passes.
+pub type ValueNumber = i32;
+
 /// Nothing: `()` in a script, `null` in JSON.
-pub const TINYCI_VALUE_NULL: i32 = 1;
+pub const TINYCI_VALUE_NULL: ValueNumber = 1;
 /// `true` or `false`.
-pub const TINYCI_VALUE_BOOL: i32 = 2;
+pub const TINYCI_VALUE_BOOL: ValueNumber = 2;
 /// A whole number of 64 bits.
-pub const TINYCI_VALUE_INT: i32 = 3;
+pub const TINYCI_VALUE_INT: ValueNumber = 3;
 /// A number with a fraction.
-pub const TINYCI_VALUE_FLOAT: i32 = 4;
+pub const TINYCI_VALUE_FLOAT: ValueNumber = 4;
 /// A text.
-pub const TINYCI_VALUE_STRING: i32 = 5;
+pub const TINYCI_VALUE_STRING: ValueNumber = 5;
 /// An array, to be read as JSON.
-pub const TINYCI_VALUE_ARRAY: i32 = 6;
+pub const TINYCI_VALUE_ARRAY: ValueNumber = 6;
 /// An object map, to be read as JSON.
-pub const TINYCI_VALUE_MAP: i32 = 7;
+pub const TINYCI_VALUE_MAP: ValueNumber = 7;
 
 /// Something that a run asks its host for. Owned by the host once it was taken; only the job that
 /// asked waits for the answer, as long as its limits and cancels let it.
@@ -185,7 +188,7 @@ fn made(cell: &OnceLock<CString>, text: impl FnOnce() -> String) -> *const c_cha
 /// @param request  The request, or NULL.
 /// @return The name, which lives as long as the request; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_name(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| made(&request.name, || request.name()))
@@ -196,7 +199,7 @@ pub extern "C" fn tinyci_request_name(request: Option<&tinyci_request>) -> *cons
 /// @param request  The request, or NULL.
 /// @return The full id in hexadecimal digits, which lives as long as the request; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
@@ -209,7 +212,7 @@ pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *co
 /// @param request  The request, or NULL.
 /// @return The name of the attempt, which lives as long as the request; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_job(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| made(&request.job, || request.asked.context.run.to_string()))
@@ -220,7 +223,7 @@ pub extern "C" fn tinyci_request_job(request: Option<&tinyci_request>) -> *const
 /// @param request  The request, or NULL.
 /// @return Its name, such as `build`, which lives as long as the request; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_step(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| made(&request.step, || request.asked.context.step.to_string()))
@@ -231,7 +234,7 @@ pub extern "C" fn tinyci_request_step(request: Option<&tinyci_request>) -> *cons
 /// @param request  The request, or NULL.
 /// @return The label, which lives as long as the request; NULL where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_label(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
@@ -246,7 +249,7 @@ pub extern "C" fn tinyci_request_label(request: Option<&tinyci_request>) -> *con
 /// @return The question, which lives as long as the request; NULL where the config only says that
 ///         somebody has to approve, for other requests and NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_question(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
@@ -262,7 +265,7 @@ pub extern "C" fn tinyci_request_question(request: Option<&tinyci_request>) -> *
 /// @param request  The request, or NULL.
 /// @return The path, which lives as long as the request; NULL for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_export_dir(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
@@ -277,7 +280,7 @@ pub extern "C" fn tinyci_request_export_dir(request: Option<&tinyci_request>) ->
 /// @param request  The request, or NULL.
 /// @return 1 if so, else 0; 0 for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_canceled(request: Option<&tinyci_request>) -> i32 {
     guard::peek(request, |request| i32::from(request.asked.is_canceled()))
@@ -288,7 +291,7 @@ pub extern "C" fn tinyci_request_canceled(request: Option<&tinyci_request>) -> i
 /// @param request  The request, or NULL.
 /// @return Their number; 0 for other requests and NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_arg_count(request: Option<&tinyci_request>) -> usize {
     guard::peek(request, |request| request.arguments.len())
@@ -300,9 +303,12 @@ pub extern "C" fn tinyci_request_arg_count(request: Option<&tinyci_request>) -> 
 /// @param index    Which argument, from 0.
 /// @return One of `TINYCI_VALUE_*`; 0 where there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_request_arg_kind(request: Option<&tinyci_request>, index: usize) -> i32 {
+pub extern "C" fn tinyci_request_arg_kind(
+    request: Option<&tinyci_request>,
+    index: usize,
+) -> ValueNumber {
     guard::peek(request, |request| {
         request.argument(index).map_or(0, |(value, _)| value_kind(value))
     })
@@ -314,7 +320,7 @@ pub extern "C" fn tinyci_request_arg_kind(request: Option<&tinyci_request>, inde
 /// @param index    Which argument, from 0.
 /// @return The number; 0 where the argument is neither or there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_arg_int(request: Option<&tinyci_request>, index: usize) -> i64 {
     guard::peek(request, |request| match request.argument(index) {
@@ -330,7 +336,7 @@ pub extern "C" fn tinyci_request_arg_int(request: Option<&tinyci_request>, index
 /// @param index    Which argument, from 0.
 /// @return The number; 0 where the argument is neither or there is none.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_arg_float(request: Option<&tinyci_request>, index: usize) -> f64 {
     guard::peek(request, |request| match request.argument(index) {
@@ -347,7 +353,7 @@ pub extern "C" fn tinyci_request_arg_float(request: Option<&tinyci_request>, ind
 /// @return The text, which lives as long as the request; NULL where the argument is none. A NUL in
 ///         it is U+FFFD here, and `\u0000` in the JSON.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_arg_string(
     request: Option<&tinyci_request>,
@@ -365,7 +371,7 @@ pub extern "C" fn tinyci_request_arg_string(
 /// @param index    Which argument, from 0.
 /// @return The JSON, which lives as long as the request; NULL where there is no such argument.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_arg_json(
     request: Option<&tinyci_request>,
@@ -387,7 +393,7 @@ pub extern "C" fn tinyci_request_arg_json(
 /// @param request  The request, or NULL.
 /// @return The JSON, which lives as long as the request; NULL for other requests and NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_command_json(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| match &request.asked.subject {
@@ -404,7 +410,7 @@ pub extern "C" fn tinyci_request_command_json(request: Option<&tinyci_request>) 
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_set_var(
     request: Option<&mut tinyci_request>,
@@ -430,7 +436,7 @@ pub extern "C" fn tinyci_request_set_var(
 /// @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more; `TINYCI_INVALID_ARG` if
 ///         this is no answer to that request, which fails then.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_ok(
     request: Option<Box<tinyci_request>>,
@@ -449,7 +455,7 @@ pub extern "C" fn tinyci_request_ok(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return As `tinyci_request_ok`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_skip(
     request: Option<Box<tinyci_request>>,
@@ -475,7 +481,7 @@ pub extern "C" fn tinyci_request_skip(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_fail(
     request: Option<Box<tinyci_request>>,
@@ -505,7 +511,7 @@ pub extern "C" fn tinyci_request_fail(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_abort(
     request: Option<Box<tinyci_request>>,
@@ -527,7 +533,7 @@ pub extern "C" fn tinyci_request_abort(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return As `tinyci_request_ok`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_null(
     request: Option<Box<tinyci_request>>,
@@ -545,7 +551,7 @@ pub extern "C" fn tinyci_request_return_null(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return As `tinyci_request_ok`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_bool(
     request: Option<Box<tinyci_request>>,
@@ -564,7 +570,7 @@ pub extern "C" fn tinyci_request_return_bool(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return As `tinyci_request_ok`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_int(
     request: Option<Box<tinyci_request>>,
@@ -583,7 +589,7 @@ pub extern "C" fn tinyci_request_return_int(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return As `tinyci_request_ok`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_float(
     request: Option<Box<tinyci_request>>,
@@ -604,7 +610,7 @@ pub extern "C" fn tinyci_request_return_float(
 /// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8, and for
 ///         an approval by nobody.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_string(
     request: Option<Box<tinyci_request>>,
@@ -625,7 +631,7 @@ pub extern "C" fn tinyci_request_return_string(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL with a number above 0.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_bytes(
     request: Option<Box<tinyci_request>>,
@@ -646,7 +652,7 @@ pub extern "C" fn tinyci_request_return_bytes(
 /// @param err      Where the error is to be stored, or NULL.
 /// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for what is not JSON.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_json(
     request: Option<Box<tinyci_request>>,
@@ -672,11 +678,11 @@ pub extern "C" fn tinyci_request_return_json(
 /// @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if nobody waits for
 ///         the command any more: end it; `TINYCI_INVALID_ARG` for other requests.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_command_output(
     request: Option<&mut tinyci_request>,
-    stream: i32,
+    stream: StreamNumber,
     data: CBytes<'_>,
     len: usize,
     err: ErrorOut<'_>,
@@ -714,7 +720,7 @@ fn command_output(request: &Request, stream: i32, data: &[u8]) -> Result<bool, F
 /// @return As `tinyci_request_ok`. One that was ended because the run was canceled, or late, may be
 ///         answered in any way.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_command_finish(
     request: Option<Box<tinyci_request>>,
@@ -732,7 +738,7 @@ pub extern "C" fn tinyci_request_command_finish(
 ///
 /// @param request  The request, which is gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_free(request: Option<Box<tinyci_request>>) {
     guard::free(request);

@@ -17,7 +17,7 @@ use super::{
     event::tinyci_event,
     guard::{self, Step, panicked},
     handle::{Handle, Sealed, handle, optional},
-    outcome::number_of_deploy,
+    outcome::{OutcomeNumber, number_of_deploy},
     queue::{End, Found, Next, Queue},
     records::tinyci_records,
     selection::tinyci_selection,
@@ -180,7 +180,7 @@ impl Drop for Running {
 ///         end could be known: set it to SIG_DFL before. What keeps the run from beginning, such as
 ///         `TINYCI_BUSY`, comes out of `tinyci_run_next`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_run_start(
     engine: Option<&tinyci_engine>,
@@ -218,8 +218,11 @@ pub(super) fn started(
     Ok(tinyci_run::new(Running::start(cancel, grace, queue, Box::new(work))?))
 }
 
+/// How `tinyci_steps_start` runs steps.
+pub type StepsFlags = u32;
+
 /// Leave the export for a day.
-pub const TINYCI_STEPS_KEEP: u32 = 1;
+pub const TINYCI_STEPS_KEEP: StepsFlags = 1;
 
 /// Starts steps of one commit by hand, in an export of their own, until one fails, as
 /// `tinyci run --step` does. Each command comes as OUTPUT before it runs. Conditions leave nothing
@@ -239,13 +242,13 @@ pub const TINYCI_STEPS_KEEP: u32 = 1;
 ///         a config; `TINYCI_INVALID_ARG` for a step that its config does not have, and for `deploy`;
 ///         `TINYCI_IO` if the export cannot be written; `TINYCI_CANCELED`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_steps_start(
     engine: Option<&tinyci_engine>,
     rev: CText<'_>,
     steps: CText<'_>,
-    flags: u32,
+    flags: StepsFlags,
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
@@ -277,7 +280,7 @@ pub extern "C" fn tinyci_steps_start(
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`. What goes wrong later comes out of `tinyci_run_next`.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_follow_start(
     engine: Option<&tinyci_engine>,
@@ -319,7 +322,7 @@ fn selected(selection: Option<&tinyci_selection>) -> Result<Selection, Failure> 
 ///         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
 ///         A build that fails is no error.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_run_next(
     run: Option<&mut tinyci_run>,
@@ -341,7 +344,7 @@ pub extern "C" fn tinyci_run_next(
 /// @return The descriptor, which belongs to the run: do not close it, and do not use it after
 ///         `tinyci_run_free`. -1 for NULL. It is not inherited by programs that are started.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_run_fd(run: Option<&tinyci_run>) -> i32 {
     run.and_then(|run| run.sealed().get().ok()).map_or(-1, |running| running.queue.fd())
@@ -356,7 +359,7 @@ pub extern "C" fn tinyci_run_fd(run: Option<&tinyci_run>) -> i32 {
 /// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`; the run's
 ///         own error if it could not begin.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_run_records(
     run: Option<&mut tinyci_run>,
@@ -376,7 +379,7 @@ pub extern "C" fn tinyci_run_records(
 ///         `tinyci_run_next` gave `TINYCI_DONE`, and for other runs; the run's own error if it could
 ///         not begin.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_run_deployment_json(
     run: Option<&mut tinyci_run>,
@@ -393,9 +396,9 @@ pub extern "C" fn tinyci_run_deployment_json(
 ///         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
 ///         first. 0 before its end, if it could not begin, for other runs and for NULL.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_run_deploy_outcome(run: Option<&mut tinyci_run>) -> i32 {
+pub extern "C" fn tinyci_run_deploy_outcome(run: Option<&mut tinyci_run>) -> OutcomeNumber {
     guard::peek(run.as_deref(), |running| {
         running.deployment().map_or(0, |deployment| number_of_deploy(deployment.outcome))
     })
@@ -410,7 +413,7 @@ pub extern "C" fn tinyci_run_deploy_outcome(run: Option<&mut tinyci_run>) -> i32
 ///
 /// @param run  The run, which is gone then with its last event, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_run_free(run: Option<Box<tinyci_run>>) {
     guard::free(run);

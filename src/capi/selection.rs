@@ -37,7 +37,7 @@ pub(super) fn filter_of(selection: Option<&Selection>) -> Filter {
 ///
 /// @return The selection, to be freed with `tinyci_selection_free`; NULL only where memory is short.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_new() -> *mut tinyci_selection {
     guard::fresh(Selection::pending)
@@ -51,7 +51,7 @@ pub extern "C" fn tinyci_selection_new() -> *mut tinyci_selection {
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_revision(
     selection: Option<&mut tinyci_selection>,
@@ -73,7 +73,7 @@ pub extern "C" fn tinyci_selection_add_revision(
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_range(
     selection: Option<&mut tinyci_selection>,
@@ -95,7 +95,7 @@ pub extern "C" fn tinyci_selection_add_range(
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_update(
     selection: Option<&mut tinyci_selection>,
@@ -126,7 +126,7 @@ pub extern "C" fn tinyci_selection_add_update(
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the line that is not of that
 ///         form; nothing is added then.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_hook_lines(
     selection: Option<&mut tinyci_selection>,
@@ -146,7 +146,7 @@ pub extern "C" fn tinyci_selection_add_hook_lines(
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_push_option(
     selection: Option<&mut tinyci_selection>,
@@ -174,7 +174,7 @@ fn add_updates(selection: &mut Selection, lines: &[u8]) -> Result<(), Failure> {
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` below -1.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_set_wait_ms(
     selection: Option<&mut tinyci_selection>,
@@ -210,7 +210,7 @@ pub(super) fn wait_of(wait_ms: i64) -> Result<Wait, Failure> {
 /// @param err        Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_set_retry(
     selection: Option<&mut tinyci_selection>,
@@ -231,7 +231,7 @@ pub extern "C" fn tinyci_selection_set_retry(
 /// @param err           Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_set_replace_live(
     selection: Option<&mut tinyci_selection>,
@@ -251,7 +251,7 @@ pub extern "C" fn tinyci_selection_set_replace_live(
 /// @param err          Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_set_all_history(
     selection: Option<&mut tinyci_selection>,
@@ -273,7 +273,7 @@ pub extern "C" fn tinyci_selection_set_all_history(
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, for NULL too: nothing is to be run by the wrong
 ///         pipeline because another one could not be read.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_set_pipeline(
     selection: Option<&mut tinyci_selection>,
@@ -290,7 +290,7 @@ pub extern "C" fn tinyci_selection_set_pipeline(
 ///
 /// @param selection  The selection, which is gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_free(selection: Option<Box<tinyci_selection>>) {
     guard::free(selection);

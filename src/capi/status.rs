@@ -86,7 +86,7 @@ const NAMES: [(tinyci_status, &CStr); 21] = [
 /// @param status  Any status.
 /// @return The name, or NULL for a number that this version does not know. Static: do not free it.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_status_name(status: tinyci_status) -> *const c_char {
     let named = NAMES.iter().find(|(known, _)| *known == status);

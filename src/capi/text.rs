@@ -143,7 +143,7 @@ pub(super) fn bytes_out(
 /// @param string  The text, which is gone then, or NULL. Texts that were returned as `const char *`
 ///                belong to the object they came from: do not free them.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_string_free(string: Owned) {
     drop(string.into_text());

@@ -20,7 +20,7 @@ handle!(tinyci_vars, Vars, "vars");
 ///
 /// @return The set, to be freed with `tinyci_vars_free`; NULL only where memory is short.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_vars_new() -> *mut tinyci_vars {
     guard::fresh(Vars::new)
@@ -34,7 +34,7 @@ pub extern "C" fn tinyci_vars_new() -> *mut tinyci_vars {
 /// @param err    Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
-/// One thread at a time.
+/// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_vars_set(
     vars: Option<&mut tinyci_vars>,
@@ -49,7 +49,7 @@ pub extern "C" fn tinyci_vars_set(
 ///
 /// @param vars  The set, which is gone then, or NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_vars_free(vars: Option<Box<tinyci_vars>>) {
     guard::free(vars);
@@ -66,7 +66,7 @@ pub extern "C" fn tinyci_vars_free(vars: Option<Box<tinyci_vars>>) {
 /// @param err   Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, `TINYCI_INVALID_ARG`, or `TINYCI_INTERPOLATE` with line and column.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_interpolate(
     tmpl: CText<'_>,

@@ -4,9 +4,12 @@ use std::ffi::{CStr, c_char};
 
 use super::{guard, text::CText};
 
+/// The version of the header and of its ABI.
+pub type VersionConstant = u32;
+
 /// The version of the ABI, which is the N in `libtinyci.so.N`: raised whenever a program that was
 /// built against an earlier header would not run any more, and only then.
-pub const TINYCI_ABI: u32 = 1;
+pub const TINYCI_ABI: VersionConstant = 1;
 
 const VERSION: &CStr =
     match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -30,7 +33,7 @@ const fn number(digits: &str) -> u32 {
 ///
 /// @return The version. Static: do not free it.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_version() -> *const c_char {
     VERSION.as_ptr()
@@ -41,9 +44,9 @@ pub extern "C" fn tinyci_version() -> *const c_char {
 ///
 /// @return The number.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_version_number() -> u32 {
+pub extern "C" fn tinyci_version_number() -> VersionConstant {
     VERSION_NUMBER
 }
 
@@ -52,18 +55,18 @@ pub extern "C" fn tinyci_version_number() -> u32 {
 ///
 /// @return The number.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_abi() -> u32 {
+pub extern "C" fn tinyci_abi() -> VersionConstant {
     TINYCI_ABI
 }
 
 /// Whether the library was built with a feature.
 ///
-/// @param name  The feature: `rhai` for pipelines that are scripts.
+/// @param name  The feature, or NULL: `rhai` for pipelines that are scripts.
 /// @return 1 for yes; 0 for no, for a name that the library does not know, and for NULL.
 ///
-/// Any thread.
+/// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_has_feature(name: CText<'_>) -> i32 {
     guard::answer(|| match name.optional("name") {

@@ -47,6 +47,8 @@ pub(crate) struct Doc {
     pub(crate) returns: Option<String>,
     /// The last paragraph of a function: who may call it.
     pub(crate) threads: Option<String>,
+    /// The end of that paragraph: the version that first had the function.
+    pub(crate) since: Option<String>,
 }
 
 impl Declarations {
@@ -148,7 +150,12 @@ impl Doc {
             } else if let Some(text) = paragraph.strip_prefix("@return ") {
                 doc.returns = Some(text.to_owned());
             } else if has_tags && (doc.returns.is_some() || !doc.parameters.is_empty()) {
-                doc.threads = Some(paragraph);
+                let (threads, since) = match paragraph.split_once(" Since ") {
+                    Some((threads, since)) => (threads, since.strip_suffix('.')),
+                    None => (paragraph.as_str(), None),
+                };
+                doc.threads = Some(threads.to_owned());
+                doc.since = since.map(str::to_owned);
             } else {
                 let gap = if doc.purpose.is_empty() { "" } else { "\n" };
                 doc.purpose.push_str(&format!("{gap}{paragraph}"));

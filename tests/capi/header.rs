@@ -8,9 +8,10 @@ use std::{
     process::Command,
 };
 
-use serde_json::{Value, json};
-
-use crate::declarations::{Declarations, Doc};
+use crate::{
+    declarations::{Declarations, Doc},
+    facts::describe::description,
+};
 
 /// The files that hold what C sees, in the order in which a person reads the header.
 const SOURCES: [&str; 21] = [
@@ -115,53 +116,6 @@ fn finished(header: &str) -> String {
     header.trim_start().lines().map(line).collect()
 }
 
-/// The same as data, for bindings.
-fn description(declarations: &Declarations) -> String {
-    let constants: Vec<Value> = declarations
-        .constants
-        .iter()
-        .map(|it| {
-            let value = it.value.trim_matches(['(', ')']);
-            let value =
-                value.parse::<i64>().map_or_else(|_| json!(value.trim_matches('"')), Value::from);
-            json!({ "name": it.name, "value": value, "doc": it.doc.purpose })
-        })
-        .collect();
-    let of_kind = |is_handle: bool| -> Vec<Value> {
-        let types = declarations.types.iter().filter(|it| it.meaning.is_none() == is_handle);
-        types
-            .map(|it| match &it.meaning {
-                Some(meaning) => json!({ "name": it.name, "type": meaning, "doc": it.doc.purpose }),
-                None => json!({ "name": it.name, "doc": it.doc.purpose }),
-            })
-            .collect()
-    };
-    let functions: Vec<Value> = declarations
-        .functions
-        .iter()
-        .map(|it| {
-            let parameter = |(kind, name): &(String, String)| {
-                let doc = it.doc.parameters.iter().find(|(documented, _)| documented == name);
-                json!({ "name": name, "type": kind, "doc": doc.map(|(_, text)| text) })
-            };
-            json!({
-                "name": it.name,
-                "parameters": it.parameters.iter().map(parameter).collect::<Vec<_>>(),
-                "returns": { "type": it.returns, "doc": it.doc.returns },
-                "doc": it.doc.purpose,
-                "threads": it.doc.threads,
-            })
-        })
-        .collect();
-    let whole = json!({
-        "handles": of_kind(true),
-        "types": of_kind(false),
-        "constants": constants,
-        "functions": functions,
-    });
-    serde_json::to_string_pretty(&whole).expect("JSON") + "\n"
-}
-
 fn prototypes(declarations: &Declarations) -> String {
     let head = "/* Written from include/tinyci.h for parsers of C that know no preprocessor. */\n";
     format!("{head}{}", declarations.prototypes())
@@ -225,7 +179,7 @@ fn every_item_is_documented() {
         assert!(!is_handle || says(&it.doc, &owner), "whose is a {}?", it.name);
     }
     for it in &header.functions {
-        let Doc { purpose, parameters, returns, threads } = &it.doc;
+        let Doc { purpose, parameters, returns, threads, since } = &it.doc;
         assert!(it.name.starts_with("tinyci_"), "{}", it.name);
         assert!(!purpose.is_empty(), "{} says nothing", it.name);
         let documented: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
@@ -236,7 +190,18 @@ fn every_item_is_documented() {
         let threads = threads.as_deref().unwrap_or_default();
         let rule = threads.starts_with("Any thread") || threads.starts_with("One thread at a time");
         assert!(rule, "who may call {}? It says: {threads}", it.name);
+        let since = since.as_deref().unwrap_or_default();
+        assert!(is_released(since), "{} is there since `{since}`?", it.name);
     }
+}
+
+/// True for three numbers, of this version or an earlier one.
+fn is_released(text: &str) -> bool {
+    let numbers = |text: &str| -> Option<Vec<u32>> {
+        text.split('.').map(|number| number.parse().ok()).collect()
+    };
+    let own = numbers(env!("CARGO_PKG_VERSION"));
+    numbers(text).is_some_and(|since| since.len() == 3 && Some(since) <= own)
 }
 
 #[test]

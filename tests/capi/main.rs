@@ -3,16 +3,20 @@
 //! | file | holds |
 //! |---|---|
 //! | `declarations` | the header, read as a naive parser reads it |
+//! | `facts/` | what that header cannot say, read from the sources, for the JSON |
 //! | `header` | that header, JSON and prototypes are what the sources say, and documented |
 //! | `library` | the libraries that `bindings/build-library.sh` builds |
 //! | `runs` | whole runs, `runs/*.c` and `examples/c`, plain, under valgrind and sanitizers |
+//! | `luajit` | a binding that is generated from the JSON, and a host that uses it |
 //! | `programs` | every `programs/*.c`, shared and static, under valgrind and sanitizers |
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod declarations;
+mod facts;
 mod header;
 mod library;
+mod luajit;
 mod programs;
 mod runs;
 #[path = "../../src/testing/mod.rs"]

@@ -1,10 +1,10 @@
+import { names } from "./abi.js";
 import { now } from "./native.js";
 import { outcomeName } from "./outcome.js";
 import { RunRecord } from "./record.js";
-import { namesOf } from "./values.js";
 
-const KINDS = namesOf("EVENT_");
-const STREAMS = namesOf("STREAM_");
+const KINDS = names.event;
+const STREAMS = names.stream;
 
 /** One thing that happened in a run. Plain data: it outlives the run. */
 export class RunEvent {

@@ -37,20 +37,20 @@ const TYPES = {
 
 const OUTPUT = koffi.out(koffi.pointer("void *"));
 
-const isOutput = (type) => type.endsWith(" **");
+const isOutput = (role) => role === "out" || role === "text" || role === "error";
 
-const typeOf = (type) => TYPES[type] ?? (isOutput(type) ? OUTPUT : "void *");
+function typeOf(type, role) {
+  if (isOutput(role)) return OUTPUT;
+  // Texts with their length beside them are bytes, and may have a NUL in them.
+  return role === "bytes" ? "void *" : (TYPES[type] ?? "void *");
+}
 
 const declare = (name, result, parameters) =>
   library.func(
     `tinyci_${name}`,
     typeOf(result),
-    parameters.map(([, type]) => typeOf(type)),
+    parameters.map(([, type, role]) => typeOf(type, role)),
   );
-
-/** Texts with their length beside them are bytes, and may have a NUL in them. */
-const plainTypes = (parameters) =>
-  parameters.map(([name, type], index) => [name, parameters[index + 1]?.[0] === "len" ? "const uint8_t *" : type]);
 
 const string = (pointer) => (pointer === null ? null : koffi.decode.string(pointer));
 
@@ -58,8 +58,8 @@ const raw = {
   string_free: declare("string_free", ...functions.string_free),
   status_name: declare("status_name", ...functions.status_name),
 };
-for (const name of Object.keys(functions)) {
-  if (name.startsWith("error_")) raw[name] = declare(name, ...functions[name]);
+for (const [name, [returns, parameters]] of Object.entries(functions)) {
+  if (/tinyci_error \*$/.test(parameters[0]?.[1])) raw[name] = declare(name, returns, parameters);
 }
 
 /** What the library says went wrong. */
@@ -79,8 +79,8 @@ function failure(status, pointer) {
 }
 
 /** The value of an output: a pointer, or a text that is freed here. */
-function value(type, stored) {
-  if (type !== "char **") return stored;
+function value(role, stored) {
+  if (role !== "text") return stored;
   const text = string(stored);
   raw.string_free(stored);
   return text;
@@ -89,25 +89,24 @@ function value(type, stored) {
 /** What a function gives: its output, or an object of those that it has, with OK; else the status. */
 function result(outputs, status, stored) {
   if (outputs.length === 0 || status > 0) return status;
-  const values = outputs.map(([name, type], index) => [name, value(type, stored[index][0])]);
+  const values = outputs.map(([name, , role], index) => [name, value(role, stored[index][0])]);
   return values.length === 1 ? values[0][1] : Object.fromEntries(values);
 }
 
 /** Refuses what koffi would cut to size: numbers out of range, texts with a NUL in them. */
 function checked(parameters, given) {
-  return parameters.map(([name, type], index) => {
+  return parameters.map(([name, type, role], index) => {
     const value = given[index] ?? null;
-    const check = checks[type];
+    const check = role === "in" && checks[type];
     return check ? check(name, value) : value;
   });
 }
 
 /** A function with a status: `now` and `later` of it. */
-function acting(name, returns, stated) {
-  const parameters = plainTypes(stated);
+function acting(name, returns, parameters) {
   const native = declare(name, returns, parameters);
-  const given = parameters.filter(([, type]) => !isOutput(type));
-  const outputs = parameters.filter(([parameter, type]) => isOutput(type) && parameter !== "err");
+  const given = parameters.filter(([, , role]) => !isOutput(role));
+  const outputs = parameters.filter(([, , role]) => isOutput(role) && role !== "error");
   const room = () => [...outputs.map(() => [null]), [null]];
   const settle = (status, rest) => {
     if (status < 0) throw failure(status, rest.at(-1)[0]);
@@ -145,11 +144,11 @@ function bytes(name, returns, parameters) {
 export const now = {};
 export const later = {};
 for (const [name, [returns, parameters]] of Object.entries(functions)) {
-  if (parameters.at(-1)?.[0] === "err") {
+  if (parameters.at(-1)?.[2] === "error") {
     const both = acting(name, returns, parameters);
     now[name] = both.now;
     later[name] = both.later;
-  } else if (returns === "const uint8_t *") {
+  } else if (parameters.at(-1)?.[2] === "count") {
     now[name] = bytes(name, returns, parameters);
   } else {
     const native = declare(name, returns, parameters);

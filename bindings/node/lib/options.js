@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { constants } from "./abi.js";
+import { constants, names } from "./abi.js";
 import { now } from "./native.js";
-import { known, namesOf, numberOf } from "./values.js";
+import { known, numberOf } from "./values.js";
 
-const EFFECTS = namesOf("EFFECT_");
+const EFFECTS = names.effect;
 
 /** What a lent function can be told of. */
 const FUNCTION = ["call", "args", "effect", "doc", "returns"];

@@ -1,7 +1,8 @@
+import { names } from "./abi.js";
 import { now } from "./native.js";
-import { namesOf, numberOf } from "./values.js";
+import { numberOf } from "./values.js";
 
-const OUTCOMES = namesOf("OUTCOME_");
+const OUTCOMES = names.outcome;
 
 /** The name of an outcome: `unknown` for one of a later version, null for none. */
 export function outcomeName(number) {

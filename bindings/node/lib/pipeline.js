@@ -1,7 +1,8 @@
+import { names } from "./abi.js";
 import { later, now } from "./native.js";
-import { known, namesOf, numberOf, sized } from "./values.js";
+import { known, numberOf, sized } from "./values.js";
 
-const FORMATS = namesOf("FORMAT_");
+const FORMATS = names.format;
 
 const freed = new FinalizationRegistry((pointer) => now.pipeline_free(pointer));
 

@@ -1,12 +1,12 @@
 // What a run asks of its host, and the answers.
 import { constants as system } from "node:os";
-import { constants } from "./abi.js";
+import { constants, names } from "./abi.js";
 import { TinyciError } from "./error.js";
 import { now } from "./native.js";
 import { outcomeName } from "./outcome.js";
-import { checks, decode, encode, namesOf, numberOf, plain, sized } from "./values.js";
+import { checks, decode, encode, numberOf, plain, sized } from "./values.js";
 
-const STREAMS = namesOf("STREAM_");
+const STREAMS = names.stream;
 
 /** As much as is passed on at once of what a command writes. */
 const PIECE = 65536;

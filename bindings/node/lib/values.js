@@ -1,6 +1,5 @@
 // How values of JavaScript become those of the C header, and back.
 import { randomUUID } from "node:crypto";
-import { constants } from "./abi.js";
 
 const INT64 = [-(2n ** 63n), 2n ** 63n - 1n];
 
@@ -70,12 +69,6 @@ export function known(what, given, names) {
   for (const name of Object.keys(given)) {
     if (!names.includes(name)) throw new TypeError(`unknown ${what} \`${name}\`: it is one of ${names.join(", ")}`);
   }
-}
-
-/** The names of constants by their numbers: `{ 1: "success", … }`. */
-export function namesOf(prefix) {
-  const named = Object.entries(constants).filter(([name]) => name.startsWith(prefix));
-  return Object.fromEntries(named.map(([name, value]) => [value, name.slice(prefix.length).toLowerCase()]));
 }
 
 /** The number that stands for one of some names, or for none. */

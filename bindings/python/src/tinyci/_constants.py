@@ -6,6 +6,26 @@ VERSION_MINOR = 1
 VERSION_PATCH = 0
 VERSION_NUMBER = 1000
 ABI = 1
+OK = 0
+DONE = 1
+AGAIN = 2
+INVALID_ARG = -1
+NOT_FOUND = -2
+NOT_A_REPO = -3
+CONFIG = -4
+SCRIPT = -5
+INTERPOLATE = -6
+GIT = -7
+IO = -8
+SPAWN = -9
+CHILD_LOST = -10
+CANCELED = -11
+HOST_ABORT = -12
+BUSY = -13
+UNSUPPORTED = -14
+WRONG_PROCESS = -15
+PANIC = -16
+HOST_FAULT = -17
 EFFECT_PURE = 1
 EFFECT_CONTROL = 2
 EFFECT_EXTERNAL = 3
@@ -58,24 +78,60 @@ INSTALL_ADOPT_BUILDS = 4
 JOB_CANCEL_KILL = 1
 PRUNE_DRY_RUN = 1
 ARTIFACTS_FORCE = 1
-OK = 0
-DONE = 1
-AGAIN = 2
-INVALID_ARG = -1
-NOT_FOUND = -2
-NOT_A_REPO = -3
-CONFIG = -4
-SCRIPT = -5
-INTERPOLATE = -6
-GIT = -7
-IO = -8
-SPAWN = -9
-CHILD_LOST = -10
-CANCELED = -11
-HOST_ABORT = -12
-BUSY = -13
-UNSUPPORTED = -14
-WRONG_PROCESS = -15
-PANIC = -16
-HOST_FAULT = -17
-NEWER_FORMAT = -18
+
+#: The names of numbers, by the groups that they are chosen from.
+NAMES: dict[str, dict[int, str]] = {
+    "effect": {
+        1: "pure",
+        2: "control",
+        3: "external",
+    },
+    "event": {
+        1: "planned",
+        2: "job_started",
+        3: "exported",
+        4: "step_started",
+        5: "output",
+        6: "step_finished",
+        7: "job_finished",
+        8: "finished",
+        9: "warning",
+        10: "waiting",
+        11: "deploy_started",
+        12: "deploy_finished",
+        32: "hook",
+        33: "function",
+        34: "secret",
+        35: "approval",
+        36: "command",
+    },
+    "format": {
+        1: "yaml",
+        2: "rhai",
+    },
+    "outcome": {
+        1: "success",
+        2: "failure",
+        3: "timed_out",
+        4: "skipped",
+        5: "no_verdict",
+        6: "canceled",
+        7: "waiting",
+        8: "running",
+        9: "interrupted",
+        10: "retired",
+    },
+    "stream": {
+        1: "stdout",
+        2: "stderr",
+    },
+    "value": {
+        1: "null",
+        2: "bool",
+        3: "int",
+        4: "float",
+        5: "string",
+        6: "array",
+        7: "map",
+    },
+}

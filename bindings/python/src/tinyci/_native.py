@@ -23,15 +23,6 @@ Function: TypeAlias = Callable[..., Any]
 NULL: Pointer = ffi.NULL
 
 
-def numbers(prefix: str) -> dict[int, str]:
-    """The numbers that begin with this prefix, and their names in small letters."""
-    return {
-        number: name.removeprefix(prefix).lower()
-        for name, number in vars(c).items()
-        if name.startswith(prefix)
-    }
-
-
 def number_of(names: dict[int, str], name: str, what: str) -> int:
     for number, known in names.items():
         if known == name:

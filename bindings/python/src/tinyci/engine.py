@@ -21,7 +21,6 @@ from ._native import (
     make,
     milliseconds,
     number_of,
-    numbers,
     optional_text,
     owned,
     path_string,
@@ -36,7 +35,7 @@ from .request import ApprovalFunction, Executor, Function, HookFunction, Host, S
 from .run import Run, start
 from .selection import Selection, selection_pointer
 
-_EFFECTS = numbers("EFFECT_")
+_EFFECTS = c.NAMES["effect"]
 
 #: A value of ``git config``; several for a key that has many.
 Setting = str | int | Sequence[str]

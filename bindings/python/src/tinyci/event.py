@@ -7,21 +7,21 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from . import _constants as c
 from ._library import lib
 from ._native import (
     NULL,
     Pointer,
     instant,
     name_of,
-    numbers,
     octets,
     optional_string,
     string,
 )
 from .record import Record, outcome_name, record_of
 
-_KINDS = numbers("EVENT_")
-_STREAMS = numbers("STREAM_")
+_KINDS = c.NAMES["event"]
+_STREAMS = c.NAMES["stream"]
 
 
 @dataclass

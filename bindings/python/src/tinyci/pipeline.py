@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from . import _constants as c
 from ._library import lib
 from ._native import (
     NULL,
@@ -13,7 +14,6 @@ from ._native import (
     made_text,
     make,
     number_of,
-    numbers,
     owned,
     string,
     text,
@@ -22,7 +22,7 @@ from ._native import (
 if TYPE_CHECKING:
     from .engine import Engine
 
-_FORMATS = numbers("FORMAT_")
+_FORMATS = c.NAMES["format"]
 
 
 class Pipeline:

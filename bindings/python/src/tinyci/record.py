@@ -15,13 +15,12 @@ from ._native import (
     call,
     instant,
     number_of,
-    numbers,
     octets,
     optional_string,
     string,
 )
 
-_OUTCOMES = numbers("OUTCOME_")
+_OUTCOMES = c.NAMES["outcome"]
 
 
 def outcome_name(number: int) -> str | None:

@@ -21,7 +21,6 @@ from ._native import (
     Pointer,
     call,
     number_of,
-    numbers,
     optional_string,
     optional_text,
     owned,
@@ -32,7 +31,7 @@ from ._native import (
 from .error import Error, Refusal
 from .event import Event
 
-_STREAMS = numbers("STREAM_")
+_STREAMS = c.NAMES["stream"]
 _INTEGERS = range(-(2**63), 2**63)
 #: How long a full run is waited for before it is looked at again whether it was canceled.
 _TURN_SECONDS = 0.1

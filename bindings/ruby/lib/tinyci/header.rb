@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Written by generate.rb from include/tinyci.json and bindings/prototypes.h.
+# Written by generate.rb from include/tinyci.json.
 
 module TinyCI
   # What the C header declares.
@@ -11,6 +11,26 @@ module TinyCI
     VERSION_PATCH = 0
     VERSION_NUMBER = 1000
     ABI = 1
+    OK = 0
+    DONE = 1
+    AGAIN = 2
+    INVALID_ARG = -1
+    NOT_FOUND = -2
+    NOT_A_REPO = -3
+    CONFIG = -4
+    SCRIPT = -5
+    INTERPOLATE = -6
+    GIT = -7
+    IO = -8
+    SPAWN = -9
+    CHILD_LOST = -10
+    CANCELED = -11
+    HOST_ABORT = -12
+    BUSY = -13
+    UNSUPPORTED = -14
+    WRONG_PROCESS = -15
+    PANIC = -16
+    HOST_FAULT = -17
     EFFECT_PURE = 1
     EFFECT_CONTROL = 2
     EFFECT_EXTERNAL = 3
@@ -63,27 +83,63 @@ module TinyCI
     JOB_CANCEL_KILL = 1
     PRUNE_DRY_RUN = 1
     ARTIFACTS_FORCE = 1
-    OK = 0
-    DONE = 1
-    AGAIN = 2
-    INVALID_ARG = -1
-    NOT_FOUND = -2
-    NOT_A_REPO = -3
-    CONFIG = -4
-    SCRIPT = -5
-    INTERPOLATE = -6
-    GIT = -7
-    IO = -8
-    SPAWN = -9
-    CHILD_LOST = -10
-    CANCELED = -11
-    HOST_ABORT = -12
-    BUSY = -13
-    UNSUPPORTED = -14
-    WRONG_PROCESS = -15
-    PANIC = -16
-    HOST_FAULT = -17
-    NEWER_FORMAT = -18
+
+    # The names of numbers, by the groups that they are chosen from.
+    NAMES = {
+      EFFECT: {
+        1 => :pure,
+        2 => :control,
+        3 => :external
+      }.freeze,
+      EVENT: {
+        1 => :planned,
+        2 => :job_started,
+        3 => :exported,
+        4 => :step_started,
+        5 => :output,
+        6 => :step_finished,
+        7 => :job_finished,
+        8 => :finished,
+        9 => :warning,
+        10 => :waiting,
+        11 => :deploy_started,
+        12 => :deploy_finished,
+        32 => :hook,
+        33 => :function,
+        34 => :secret,
+        35 => :approval,
+        36 => :command
+      }.freeze,
+      FORMAT: {
+        1 => :yaml,
+        2 => :rhai
+      }.freeze,
+      OUTCOME: {
+        1 => :success,
+        2 => :failure,
+        3 => :timed_out,
+        4 => :skipped,
+        5 => :no_verdict,
+        6 => :canceled,
+        7 => :waiting,
+        8 => :running,
+        9 => :interrupted,
+        10 => :retired
+      }.freeze,
+      STREAM: {
+        1 => :stdout,
+        2 => :stderr
+      }.freeze,
+      VALUE: {
+        1 => :null,
+        2 => :bool,
+        3 => :int,
+        4 => :float,
+        5 => :string,
+        6 => :array,
+        7 => :map
+      }.freeze
+    }.freeze
 
     # Of each function what it returns, and then what it takes.
     FUNCTIONS = {

@@ -158,17 +158,13 @@ module TinyCI
 
       # A number that stands for a name: `number(:OUTCOME, :success)`.
       def number(group, name)
-        Header.const_get(:"#{group}_#{name.to_s.upcase}")
-      rescue NameError
-        raise ArgumentError, "#{name.inspect} is none of: #{names(group).values.join(", ")}"
+        names(group).key(name.to_s.downcase.to_sym) ||
+          raise(ArgumentError, "#{name.inspect} is none of: #{names(group).values.join(", ")}")
       end
 
       # The numbers of a group, each with its name as a Symbol.
       def names(group)
-        names = Header.constants.grep(/\A#{group}_/)
-        names.to_h do |name|
-          [Header.const_get(name), name.to_s.delete_prefix("#{group}_").downcase.to_sym]
-        end
+        Header::NAMES.fetch(group)
       end
 
       private
