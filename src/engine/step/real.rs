@@ -17,7 +17,7 @@ use crate::{
         artifact::Artifact,
         cancel::CancelView,
         error::{Error, ErrorKind},
-        event::Event,
+        event::EventKind,
         executor::{Command, Executor, Output, Stream},
         function::{FunctionCall, HostFunction, Value},
         outcome::{Exit, Outcome},
@@ -127,7 +127,7 @@ impl Reporter for StepReporter {
     fn started(&self, step: StepName, opens: Option<Phase>) {
         let mut voice = self.voice();
         voice.enter(Some(step));
-        voice.say(|meta| Event::StepStarted { meta, opens });
+        voice.say(EventKind::StepStarted { opens });
     }
 
     fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>) {
@@ -146,7 +146,7 @@ impl Reporter for StepReporter {
 
     fn finished(&self, record: &StepRecord) {
         let (mut voice, record) = (self.voice(), record.clone());
-        voice.say(|meta| Event::StepFinished { meta, record });
+        voice.say(EventKind::StepFinished { record });
         voice.enter(None);
     }
 }
