@@ -25,8 +25,8 @@ use super::{
     text::{CText, c_text},
 };
 use crate::{
-    CancelToken, Deployment, Engine, Error, ErrorKind, Event, LogOptions, Meta, StepOptions,
-    Stream, Summary,
+    CancelToken, Deployment, Engine, Error, ErrorKind, Event, EventKind, EventMeta, LogOptions,
+    StepOptions, Stream, Summary,
 };
 
 /// How much longer than its commands' grace a run that is freed may take to stop.
@@ -381,7 +381,7 @@ fn log_options(rev: CText<'_>, lines: i64, flags: u32) -> Result<LogOptions, Fai
 
 /// A line of a log, with its end, as the event that C reads.
 fn log_line(line: &[u8]) -> Event {
-    let meta = Meta {
+    let meta = EventMeta {
         sequence: 0,
         time: SystemTime::now(),
         commit: None,
@@ -390,7 +390,7 @@ fn log_line(line: &[u8]) -> Event {
         label: None,
     };
     let bytes = line.iter().copied().chain([b'\n']).collect();
-    Event::Output { meta, stream: Stream::Stdout, bytes }
+    Event { meta, kind: EventKind::Output { stream: Stream::Stdout, bytes } }
 }
 
 /// Waits for the next thing that happens, or that the run asks for.
