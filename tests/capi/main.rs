@@ -5,6 +5,8 @@
 //! | `declarations` | the header, read as a naive parser reads it |
 //! | `header` | that header, JSON and prototypes are what the sources say, and documented |
 //! | `library` | the libraries that `bindings/build-library.sh` builds |
+//! | `reach` | what Rust can call, C can call, or there is a reason |
+//! | `reach_table` | which call of Rust is which function of C |
 //! | `runs` | whole runs, `runs/*.c` and `examples/c`, plain, under valgrind and sanitizers |
 //! | `programs` | every `programs/*.c`, shared and static, under valgrind and sanitizers |
 
@@ -14,6 +16,8 @@ mod declarations;
 mod header;
 mod library;
 mod programs;
+mod reach;
+mod reach_table;
 mod runs;
 #[path = "../../src/testing/mod.rs"]
 mod support;
