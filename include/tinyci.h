@@ -1615,7 +1615,8 @@ const char *tinyci_pipeline_step_name(const tinyci_pipeline *pipeline, size_t in
  * @param out       Where the script is stored, to be freed with `tinyci_string_free`; NULL on an
  *                  error.
  * @param err       Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for a pipeline that is a script already.
+ * @return `TINYCI_OK`; `TINYCI_CONFIG`, with line and column, for a placeholder or a pattern that a
+ *         script cannot have; `TINYCI_INVALID_ARG` for a pipeline that is a script.
  *
  * Any thread.
  */
@@ -2793,7 +2794,7 @@ tinyci_status tinyci_definitions(const tinyci_engine *engine,
                                  tinyci_error **err);
 
 /**
- * Runs the tests of a pipeline: what `tinyci test --json` prints. Nothing of the pipeline is run,
+ * Runs the tests of a pipeline: what `tinyci test-pipeline --json` prints. Nothing of the pipeline is run,
  * written or sent.
  *
  * @param engine   The engine.

@@ -146,7 +146,8 @@ pub extern "C" fn tinyci_pipeline_step_name(
 /// @param out       Where the script is stored, to be freed with `tinyci_string_free`; NULL on an
 ///                  error.
 /// @param err       Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for a pipeline that is a script.
+/// @return `TINYCI_OK`; `TINYCI_CONFIG`, with line and column, for a placeholder or a pattern that a
+///         script cannot have; `TINYCI_INVALID_ARG` for a pipeline that is a script.
 ///
 /// Any thread.
 #[unsafe(no_mangle)]

@@ -189,7 +189,7 @@ pub extern "C" fn tinyci_definitions(
 /// Find out which lines of the script no test runs.
 pub const TINYCI_TEST_COVERAGE: u32 = 1;
 
-/// Runs the tests of a pipeline: what `tinyci test --json` prints. Nothing of the pipeline is run,
+/// Runs the tests of a pipeline: what `tinyci test-pipeline --json` prints. Nothing of the pipeline is run,
 /// written or sent.
 ///
 /// @param engine   The engine.
@@ -224,45 +224,40 @@ pub extern "C" fn tinyci_test_pipeline_json(
             let message = format!("{flags} is neither 0 nor TINYCI_TEST_COVERAGE");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
-        let source = match (rev.optional("rev")?, dir.bytes()) {
-            (Some(_), Some(_)) => {
-                let message = "`rev` and `dir` exclude each other";
-                return Err(Error::new(ErrorKind::InvalidArg, message).into());
-            }
-            (Some(rev), None) => Source::Revision(rev),
-            (None, Some(_)) => Source::Directory(dir.path("dir")?),
-            (None, None) => Source::Directory(&opened.path),
-        };
+        let (rev, has_dir) = (rev.optional("rev")?, dir.bytes().is_some());
+        if rev.is_some() && has_dir {
+            let message = "`rev` and `dir` exclude each other";
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+        let dir = if has_dir { dir.path("dir")? } else { &opened.path };
         let filters = filters.optional("filters")?.unwrap_or_default().lines();
         let filters: Vec<&str> = filters.filter(|filter| !filter.is_empty()).collect();
         let coverage = flags & TINYCI_TEST_COVERAGE != 0;
-        Ok(c_text(&test_pipeline(&opened.engine, source, &filters, coverage)?))
+        Ok(c_text(&test_pipeline(&opened.engine, rev, dir, &filters, coverage)?))
     })
-}
-
-/// Where a script and its tests are.
-enum Source<'call> {
-    Revision(&'call str),
-    Directory(&'call Path),
 }
 
 #[cfg(feature = "rhai")]
 fn test_pipeline(
     engine: &Engine,
-    source: Source<'_>,
+    rev: Option<&str>,
+    dir: &Path,
     filters: &[&str],
     coverage: bool,
 ) -> Result<String, Error> {
-    let options = match source {
-        Source::Revision(rev) => TestOptions::revision(rev),
-        Source::Directory(dir) => TestOptions::folder(dir),
-    };
+    let options = rev.map_or_else(|| TestOptions::folder(dir), TestOptions::revision);
     let options = filters.iter().copied().fold(options.coverage(coverage), TestOptions::filter);
     Ok(engine.test_pipeline(&options)?.to_json())
 }
 
 #[cfg(not(feature = "rhai"))]
-fn test_pipeline(_: &Engine, _: Source<'_>, _: &[&str], _: bool) -> Result<String, Error> {
+fn test_pipeline(
+    _: &Engine,
+    _: Option<&str>,
+    _: &Path,
+    _: &[&str],
+    _: bool,
+) -> Result<String, Error> {
     let message = "this library was built without the feature `rhai` and runs no scripts";
     Err(Error::new(ErrorKind::Unsupported, message))
 }

@@ -501,7 +501,10 @@ pub(crate) const NOT_IN_RUST: &[(&[&str], &str)] = &[
     ),
     (&["tinyci_run_fd"], "Rust has an observer instead of a descriptor"),
     (&["tinyci_run_records"], "a field of Summary"),
-    (&["tinyci_deploy_request_set_plan"], "the conversion of a DeployPlan into a DeployRequest (From)"),
+    (
+        &["tinyci_deploy_request_set_plan"],
+        "the conversion of a DeployPlan into a DeployRequest (From)",
+    ),
     (
         &[
             "tinyci_event_take_request",
