@@ -10,11 +10,14 @@ use syn::{
 
 use super::sources::{Sources, parameters};
 
+/// Methods that ask for NULL: the body has something to do in that case.
+const ASK: [&str; 2] = ["is_some", "is_none"];
+
 /// Methods that make an error of NULL.
 const REFUSE: [&str; 5] = ["required", "path", "of_length", "ok_or", "ok_or_else"];
 
 /// Methods that go on with NULL.
-const ACCEPT: [&str; 12] = [
+const ACCEPT: [&str; 10] = [
     "optional",
     "lossy",
     "map",
@@ -22,8 +25,6 @@ const ACCEPT: [&str; 12] = [
     "map_or_else",
     "and_then",
     "is_some_and",
-    "is_some",
-    "is_none",
     "unwrap_or",
     "unwrap_or_default",
     "unwrap_or_else",
@@ -39,10 +40,10 @@ pub(super) fn accepts_null(
     function: &ItemFn,
     parameter: &str,
 ) -> Option<bool> {
-    let mut uses = Uses { sources, file, parameter, found: BTreeSet::new() };
+    let mut uses = Uses { sources, file, parameter, asks: false, found: BTreeSet::new() };
     uses.visit_block(&function.block);
-    // One use that refuses NULL is enough: the others come after it.
-    uses.found.first().copied()
+    // Otherwise one use that refuses NULL is enough: the others come after it.
+    if uses.asks { Some(true) } else { uses.found.first().copied() }
 }
 
 /// The uses of one parameter in one body. `false`, which refuses NULL, is the first of the set.
@@ -50,6 +51,7 @@ struct Uses<'a> {
     sources: &'a Sources,
     file: &'a str,
     parameter: &'a str,
+    asks: bool,
     found: BTreeSet<bool>,
 }
 
@@ -85,6 +87,7 @@ impl Uses<'_> {
 impl<'ast> Visit<'ast> for Uses<'_> {
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         if self.is_parameter(&call.receiver) {
+            self.asks |= ASK.iter().any(|ask| call.method == ask);
             if REFUSE.iter().any(|refuse| call.method == refuse) {
                 self.found.insert(false);
             } else if ACCEPT.iter().any(|accept| call.method == accept) {
