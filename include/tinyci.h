@@ -381,6 +381,11 @@ typedef int32_t tinyci_status;
 #define TINYCI_STEPS_KEEP 1
 
 /**
+ * Continue with lines as they are written, until the job of the commit is over, or canceled.
+ */
+#define TINYCI_LOG_FOLLOW 1
+
+/**
  * It is known which commits are due, and in which order. Comes again when more became due.
  */
 #define TINYCI_EVENT_PLANNED 1
@@ -569,6 +574,26 @@ typedef int32_t tinyci_status;
  * Of an environment's history only: it was retired, and nothing runs there any more.
  */
 #define TINYCI_OUTCOME_RETIRED 10
+
+/**
+ * One line of JSON, for editors and other programs.
+ */
+#define TINYCI_DEFINITIONS_JSON 1
+
+/**
+ * A page of Markdown, for people.
+ */
+#define TINYCI_DEFINITIONS_MARKDOWN 2
+
+/**
+ * A file of definitions, `.d.rhai`, for the language server of Rhai.
+ */
+#define TINYCI_DEFINITIONS_RHAI 3
+
+/**
+ * Find out which lines of the script no test runs.
+ */
+#define TINYCI_TEST_COVERAGE 1
 
 /**
  * Every attempt of a commit, not only the one that its verdict rests on.
@@ -988,6 +1013,25 @@ tinyci_status tinyci_engine_open(const char *path,
                                  tinyci_error **err);
 
 /**
+ * Opens the repository that a directory is in: the nearest one at the directory or above it.
+ *
+ * @param path     The directory. A relative path is made absolute by this call. Scripts that are
+ *                 not committed import from this directory.
+ * @param options  What to set, which is copied; NULL for nothing.
+ * @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
+ *                 error.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return As `tinyci_engine_open`; `TINYCI_NOT_A_REPO` if neither the directory nor one above it is
+ *         a repository.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_engine_discover(const char *path,
+                                     const tinyci_options *options,
+                                     tinyci_engine **out,
+                                     tinyci_error **err);
+
+/**
  * The folder that holds `builds/`: the bare repository, or the top of the main work tree.
  *
  * @param engine  The engine, or NULL.
@@ -996,6 +1040,47 @@ tinyci_status tinyci_engine_open(const char *path,
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_engine_path(const tinyci_engine *engine);
+
+/**
+ * Returns whether the repository is bare: one without a working tree.
+ *
+ * @param engine  The engine, or NULL.
+ * @return 1 if it is bare, 0 if it is not and for NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+int32_t tinyci_engine_is_bare(const tinyci_engine *engine);
+
+/**
+ * Gives the warnings about a repository, for a person to read: settings that tinyci does not know,
+ * a repository that was moved, a path that placeholders cannot put into a command, and a directory
+ * of builds that belongs to another repository.
+ *
+ * @param engine  The engine.
+ * @param out     Where the warnings are stored, each a line with its end, to be freed with
+ *                `tinyci_string_free`; the text is empty without warnings, NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, with and without warnings.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_engine_warnings(const tinyci_engine *engine, char **out, tinyci_error **err);
+
+/**
+ * Returns the URL that pushes to a remote go to, as git's configuration has it.
+ *
+ * @param engine  The engine.
+ * @param remote  The remote's name; NULL for `origin`.
+ * @param out     Where the URL is stored, to be freed with `tinyci_string_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if the repository has no such remote.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_remote_url(const tinyci_engine *engine,
+                                const char *remote,
+                                char **out,
+                                tinyci_error **err);
 
 /**
  * Frees an engine. What was made of it goes on.
@@ -1175,6 +1260,24 @@ tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection,
                                             tinyci_error **err);
 
 /**
+ * Assumes the output of a command: plans of named commits use it if a script asks for the output of
+ * a command, since plans run nothing. Only `tinyci_plan_json` reads it.
+ *
+ * @param selection  The selection.
+ * @param command    A glob over the command, as one line, such as `git describe*`; the first that
+ *                   matches applies. Copied.
+ * @param output     The output that the command is assumed to write. Copied.
+ * @param err        Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+tinyci_status tinyci_selection_add_assumption(tinyci_selection *selection,
+                                              const char *command,
+                                              const char *output,
+                                              tinyci_error **err);
+
+/**
  * Frees a selection.
  *
  * @param selection  The selection, which is gone then, or NULL.
@@ -1200,6 +1303,42 @@ tinyci_status tinyci_scan(const tinyci_engine *engine,
                           const tinyci_selection *selection,
                           tinyci_commits **out,
                           tinyci_error **err);
+
+/**
+ * Finds the commit that a revision names.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param out     Where the commit's full id is stored, forty hexadecimal digits, to be freed with
+ *                `tinyci_string_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_resolve(const tinyci_engine *engine,
+                             const char *rev,
+                             char **out,
+                             tinyci_error **err);
+
+/**
+ * Reads commits by their revisions, whether they are pending or not.
+ *
+ * @param engine  The engine.
+ * @param revs    The revisions, one a line, in any of git's revision syntax. Many in one call are
+ *                far cheaper than a call for each.
+ * @param out     Where the commits are stored, in the order of the revisions, to be freed with
+ *                `tinyci_commits_free`; NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
+ *         repository cannot be read.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_commits_load(const tinyci_engine *engine,
+                                  const char *revs,
+                                  tinyci_commits **out,
+                                  tinyci_error **err);
 
 /**
  * Gives the next commit.
@@ -1235,6 +1374,51 @@ const char *tinyci_commit_id(const tinyci_commit *commit);
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_tree(const tinyci_commit *commit);
+
+/**
+ * Returns how many parents the commit has.
+ *
+ * @param commit  The commit, or NULL.
+ * @return The number: 0 for a first commit, 2 or more for a merge; 0 for NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+size_t tinyci_commit_parent_count(const tinyci_commit *commit);
+
+/**
+ * Returns the full id of one of the commit's parents.
+ *
+ * @param commit  The commit, or NULL.
+ * @param index   Which parent, from 0, in git's order.
+ * @return Forty hexadecimal digits, which live as long as the commit; NULL if it has no such
+ *         parent, and for NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *tinyci_commit_parent(const tinyci_commit *commit, size_t index);
+
+/**
+ * Returns the commit's author.
+ *
+ * @param commit  The commit, or NULL.
+ * @return `Name <address>`, with U+FFFD in place of what is not UTF-8; it lives as long as the
+ *         commit. NULL for NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *tinyci_commit_author(const tinyci_commit *commit);
+
+/**
+ * Returns the author as git stores it, in any encoding.
+ *
+ * @param commit  The commit, or NULL.
+ * @param len     Where the number of bytes is stored, or NULL.
+ * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+ *         NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const uint8_t *tinyci_commit_author_bytes(const tinyci_commit *commit, size_t *len);
 
 /**
  * The branch that the commit is judged for, without `refs/heads/`.
@@ -1281,6 +1465,40 @@ const char *tinyci_commit_subject(const tinyci_commit *commit);
  * Any thread. Since 0.1.0.
  */
 const uint8_t *tinyci_commit_subject_bytes(const tinyci_commit *commit, size_t *len);
+
+/**
+ * Returns the commit's whole message.
+ *
+ * @param commit  The commit, or NULL.
+ * @return The message, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
+ *         NULL for NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *tinyci_commit_message(const tinyci_commit *commit);
+
+/**
+ * Returns the message as git stores it, in any encoding.
+ *
+ * @param commit  The commit, or NULL.
+ * @param len     Where the number of bytes is stored, or NULL.
+ * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+ *         NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const uint8_t *tinyci_commit_message_bytes(const tinyci_commit *commit, size_t *len);
+
+/**
+ * Returns all of the commit as one line of JSON: `id`, `tree`, `parents`, `time` in seconds since
+ * 1970, `author`, `subject`, `message`, and `branch` if it has one.
+ *
+ * @param commit  The commit, or NULL.
+ * @return The JSON, which lives as long as the commit; NULL for NULL.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *tinyci_commit_json(const tinyci_commit *commit);
 
 /**
  * The committer's time.
@@ -1389,6 +1607,22 @@ size_t tinyci_pipeline_step_count(const tinyci_pipeline *pipeline);
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_pipeline_step_name(const tinyci_pipeline *pipeline, size_t index);
+
+/**
+ * Writes a pipeline as a script that does the same: what `tinyci convert` prints.
+ *
+ * @param pipeline  The pipeline, which was read from YAML.
+ * @param out       Where the script is stored, to be freed with `tinyci_string_free`; NULL on an
+ *                  error.
+ * @param err       Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CONFIG`, with line and column, for a placeholder or a pattern that a
+ *         script cannot have; `TINYCI_INVALID_ARG` for a pipeline that is a script.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_pipeline_to_rhai(const tinyci_pipeline *pipeline,
+                                      char **out,
+                                      tinyci_error **err);
 
 /**
  * Frees a pipeline.
@@ -1573,6 +1807,32 @@ tinyci_status tinyci_follow_start(const tinyci_engine *engine,
                                   tinyci_error **err);
 
 /**
+ * Starts reading a log: its lines come as OUTPUT, each with its line end. Runs nothing.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit whose last job's log is read, in any of git's revision syntax; NULL for
+ *                the log of all runs.
+ * @param lines   How many of the last lines to begin with; -1 for all.
+ * @param flags   0 or `TINYCI_LOG_FOLLOW`.
+ * @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
+ * @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error. It
+ *                has no records.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags, and for fewer than -1 lines. What goes
+ *         wrong later comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names
+ *         no commit, and for a commit without a log; `TINYCI_IO` if the log cannot be read.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_log_start(const tinyci_engine *engine,
+                               const char *rev,
+                               int64_t lines,
+                               uint32_t flags,
+                               const tinyci_cancel *cancel,
+                               tinyci_run **out,
+                               tinyci_error **err);
+
+/**
  * Waits for the next thing that happens, or that the run asks for.
  *
  * The event before, and every pointer taken from it, is gone then; if it was a request that was
@@ -1623,6 +1883,22 @@ int32_t tinyci_run_fd(const tinyci_run *run);
  * One thread at a time. Since 0.1.0.
  */
 tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
+
+/**
+ * Gives the summary of a run that is over as JSON: what `tinyci run --json` prints last. Beside the
+ * records it has the commits that were not run, the deployments that followed, and as `fault` why
+ * the run had to stop.
+ *
+ * @param run  The run.
+ * @param out  Where the JSON is stored, one line without its end, to be freed with
+ *             `tinyci_string_free`; NULL on an error.
+ * @param err  Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`, and for
+ *         deployments; the run's own error if it could not begin.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+tinyci_status tinyci_run_summary_json(tinyci_run *run, char **out, tinyci_error **err);
 
 /**
  * Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose
@@ -2473,8 +2749,9 @@ tinyci_status tinyci_check_json(const tinyci_engine *engine,
  * Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
  * prints, as `tinyci_check_json` does for a commit.
  *
- * @param engine  Where a script imports from, the engine's path as it was opened, and which
- *                functions it can call.
+ * @param engine  The engine, with the functions that a script can call.
+ * @param rev     The commit that a script imports from, in any of git's revision syntax; NULL for
+ *                the files below the path that the engine was opened with.
  * @param text    The config.
  * @param len     Its length in bytes.
  * @param format  One of `TINYCI_FORMAT_*`.
@@ -2482,18 +2759,69 @@ tinyci_status tinyci_check_json(const tinyci_engine *engine,
  * @param out     Where the JSON is stored, one line without its end, to be freed with
  *                `tinyci_string_free`; NULL on an error.
  * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_UNSUPPORTED` for
- *         scripts where the library was built without; `TINYCI_INVALID_ARG`.
+ * @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
+ *         revision that names no commit; `TINYCI_UNSUPPORTED` for scripts where the library was
+ *         built without; `TINYCI_INVALID_ARG`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
+                                     const char *rev,
                                      const char *text,
                                      size_t len,
                                      int32_t format,
                                      const char *name,
                                      char **out,
                                      tinyci_error **err);
+
+/**
+ * Gives the reference of the script API: what `tinyci defs` prints, with the functions that the host
+ * registers.
+ *
+ * @param engine  The engine whose functions are in it; NULL for no functions of a host.
+ * @param format  One of `TINYCI_DEFINITIONS_*`.
+ * @param out     Where the reference is stored, to be freed with `tinyci_string_free`; NULL on an
+ *                error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for another format; `TINYCI_UNSUPPORTED` if the library
+ *         was built without scripts.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_definitions(const tinyci_engine *engine,
+                                 int32_t format,
+                                 char **out,
+                                 tinyci_error **err);
+
+/**
+ * Runs the tests of a pipeline: what `tinyci test-pipeline --json` prints. Nothing of the pipeline is run,
+ * written or sent.
+ *
+ * @param engine   The engine.
+ * @param rev      The commit whose script and tests are meant, in any of git's revision syntax; NULL
+ *                 for the files of a directory.
+ * @param dir      The directory, if there is no `rev`; NULL for the path that the engine was opened
+ *                 with.
+ * @param filters  Parts of the names of the tests to run, one a line; NULL for all tests.
+ * @param flags    0 or `TINYCI_TEST_COVERAGE`.
+ * @param out      Where the JSON is stored, one line without its end, to be freed with
+ *                 `tinyci_string_free`; NULL on an error.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, also if tests fail: each has its `failure`; `TINYCI_NOT_FOUND` for a revision
+ *         that names no commit, if there is no script or no test, and if no name matches a filter;
+ *         `TINYCI_SCRIPT` for a file that is not valid; `TINYCI_UNSUPPORTED` for a pipeline in YAML,
+ *         and if the library was built without scripts; `TINYCI_INVALID_ARG` for other flags, and for
+ *         both `rev` and `dir`; `TINYCI_IO` for files that cannot be read.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_test_pipeline_json(const tinyci_engine *engine,
+                                        const char *rev,
+                                        const char *dir,
+                                        const char *filters,
+                                        uint32_t flags,
+                                        char **out,
+                                        tinyci_error **err);
 
 /**
  * Tells what became of commits, newest first: what `tinyci results --json` prints.
@@ -2542,6 +2870,44 @@ tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
                                   char **warnings,
                                   char **out,
                                   tinyci_error **err);
+
+/**
+ * Tells what is deployed to an environment now.
+ *
+ * @param engine       The engine.
+ * @param environment  Which environment; NULL for `production`.
+ * @param out          Where the deployment is stored, as a line of `tinyci_deploys_json` without its
+ *                     end, to be freed with `tinyci_string_free`; NULL if nothing is deployed, and on
+ *                     an error.
+ * @param err          Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` if nothing is deployed there; `TINYCI_INVALID_ARG` for what
+ *         cannot be an environment's name; `TINYCI_GIT` if the refs cannot be read.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_deployed_json(const tinyci_engine *engine,
+                                   const char *environment,
+                                   char **out,
+                                   tinyci_error **err);
+
+/**
+ * Gives the lines among a commit's records that tinyci cannot read: damaged ones, another program's,
+ * or forged ones. tinyci keeps them, and they count for nothing.
+ *
+ * @param engine  The engine.
+ * @param rev     The commit, in any of git's revision syntax.
+ * @param out     Where the lines are stored, each with its end, to be freed with
+ *                `tinyci_string_free`; the text is empty without such lines, NULL on an error.
+ * @param err     Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
+ *         notes cannot be read.
+ *
+ * Any thread. Since 0.1.0.
+ */
+tinyci_status tinyci_unrecognized_lines(const tinyci_engine *engine,
+                                        const char *rev,
+                                        char **out,
+                                        tinyci_error **err);
 
 /**
  * Tells how the repository stands: what runs, what is due, the last verdicts, what is deployed
@@ -2639,6 +3005,24 @@ tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
 tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
                                              int32_t bare,
                                              tinyci_error **err);
+
+/**
+ * Assumes the output of a command: `tinyci_deploy_plan_json` uses it if a script asks for the output
+ * of a command, since plans run nothing. A deployment runs the command.
+ *
+ * @param request  The request.
+ * @param command  A glob over the command, as one line, such as `git describe*`; the first that
+ *                 matches applies. Copied.
+ * @param output   The output that the command is assumed to write. Copied.
+ * @param err      Where the error is to be stored, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+tinyci_status tinyci_deploy_request_add_assumption(tinyci_deploy_request *request,
+                                                   const char *command,
+                                                   const char *output,
+                                                   tinyci_error **err);
 
 /**
  * Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.

@@ -122,6 +122,17 @@ enum class format : std::int32_t {
     rhai = TINYCI_FORMAT_RHAI,
 };
 
+/// A form of the script API's reference.
+enum class definitions_format : std::int32_t {
+    json = TINYCI_DEFINITIONS_JSON,          ///< One line, for programs.
+    markdown = TINYCI_DEFINITIONS_MARKDOWN,  ///< A page, for people.
+    rhai = TINYCI_DEFINITIONS_RHAI,          ///< A file for the language server of Rhai.
+};
+
+/// For engine::log: continue with lines as they are written.
+inline constexpr std::uint32_t log_follow = TINYCI_LOG_FOLLOW;
+/// For engine::test_pipeline: find out which lines no test runs.
+inline constexpr std::uint32_t test_coverage = TINYCI_TEST_COVERAGE;
 /// For engine::results: every attempt of a commit, not only the one that its verdict rests on.
 inline constexpr std::uint32_t results_all_attempts = TINYCI_RESULTS_ALL_ATTEMPTS;
 /// For engine::install: have pushes to the refs that hold verdicts refused.
@@ -699,6 +710,12 @@ struct commit {
     std::string branch_bytes;   ///< As git holds it.
     std::string subject;        ///< In UTF-8.
     std::string subject_bytes;  ///< As git holds it.
+    std::string author;         ///< `Name <address>`, in UTF-8.
+    std::string author_bytes;   ///< As git holds it.
+    std::string message;        ///< All of it, in UTF-8.
+    std::string message_bytes;  ///< As git holds it.
+    std::vector<std::string> parents;  ///< The full ids, in git's order.
+    std::string json;                  ///< All of it, as one line.
     std::chrono::system_clock::time_point time;  ///< The committer's.
 };
 
@@ -737,6 +754,16 @@ inline commit read(const tinyci_commit *from) {
     to.subject = view(tinyci_commit_subject(from));
     const std::uint8_t *subject = tinyci_commit_subject_bytes(from, &length);
     to.subject_bytes = view(subject, length);
+    to.author = view(tinyci_commit_author(from));
+    const std::uint8_t *author = tinyci_commit_author_bytes(from, &length);
+    to.author_bytes = view(author, length);
+    to.message = view(tinyci_commit_message(from));
+    const std::uint8_t *message = tinyci_commit_message_bytes(from, &length);
+    to.message_bytes = view(message, length);
+    for (std::size_t index = 0; index < tinyci_commit_parent_count(from); index++) {
+        to.parents.emplace_back(view(tinyci_commit_parent(from, index)));
+    }
+    to.json = view(tinyci_commit_json(from));
     to.time = std::chrono::system_clock::time_point(std::chrono::seconds(tinyci_commit_time(from)));
     return to;
 }
@@ -1118,9 +1145,27 @@ public:
         return names;
     }
 
+    /// A script that does the same, of a pipeline in YAML: what `tinyci convert` prints.
+    std::string to_rhai() const {
+        return detail::make_text(tinyci_pipeline_to_rhai, handle_.get());
+    }
+
 private:
     friend class selection;
     detail::handle<tinyci_pipeline> handle_;
+};
+
+/// The reference of the script API: what `tinyci defs` prints. engine::definitions has the host's
+/// functions in it, too.
+inline std::string definitions(definitions_format written = definitions_format::markdown) {
+    return detail::make_text(tinyci_definitions, nullptr, static_cast<std::int32_t>(written));
+}
+
+/// Where a script and its tests are: in a commit, or without a revision in a directory, which is the
+/// path that the engine was opened with if there is none.
+struct test_source {
+    std::string revision;
+    std::filesystem::path directory;
 };
 
 /// Which commits to look at. One that was only made is all that is pending.
@@ -1165,6 +1210,11 @@ public:
     /// Whether to look under the baseline too, which holds what was there before tinyci.
     selection &all_history(bool yes = true) {
         return set(tinyci_selection_set_all_history, std::int32_t{yes});
+    }
+    /// Assumes the output of commands that match a glob: engine::plan uses it for named commits. The
+    /// first that matches applies.
+    selection &assume(const std::string &command, const std::string &output) {
+        return set(tinyci_selection_add_assumption, detail::text(command), detail::text(output));
     }
     /// Judges every selected commit by this pipeline instead of its own config.
     selection &pipeline(const tinyci::pipeline &instead) {
@@ -1214,6 +1264,11 @@ public:
     /// Who deploys. Without it, whom git's configuration names.
     deploy_request &by(const std::string &name, const std::string &address) {
         return set(tinyci_deploy_request_set_by, detail::text(name), detail::text(address));
+    }
+    /// Assumes the output of commands that match a glob: engine::deploy_plan uses it.
+    deploy_request &assume(const std::string &command, const std::string &output) {
+        return set(tinyci_deploy_request_add_assumption, detail::text(command),
+                   detail::text(output));
     }
     /// Exactly what engine::deploy_plan gave, and only if nothing else is deployed there by then.
     deploy_request &plan(const value &planned) {
@@ -1398,6 +1453,12 @@ public:
     std::vector<record> records() {
         return detail::read_all(detail::make<tinyci_records>(tinyci_run_records, handle_.get()));
     }
+    /// The summary of a run that is over: what `tinyci run --json` prints last. Beside the records it
+    /// has the commits that were not run, the deployments that followed, and as `fault` why the run
+    /// had to stop.
+    value summary() {
+        return value::parse(detail::make_text(tinyci_run_summary_json, handle_.get()));
+    }
     /// What became of a deployment that is over: its map of engine::deploys.
     value deployment() {
         return value::parse(detail::make_text(tinyci_run_deployment_json, handle_.get()));
@@ -1472,17 +1533,22 @@ class engine {
 public:
     /// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
     explicit engine(const std::filesystem::path &path, const options &set = options())
-        : answers_(std::make_shared<detail::answers>(set.answers_)) {
-        if (tinyci_abi() != TINYCI_ABI || tinyci_version_number() < TINYCI_VERSION_NUMBER) {
-            throw error(tinyci::status::unsupported, "this program is built for tinyci " TINYCI_VERSION
-                                                     ", and has loaded " + std::string(version()));
-        }
-        handle_ = detail::make<tinyci_engine>(tinyci_engine_open, detail::text(path),
-                                              set.handle_.get());
+        : engine(tinyci_engine_open, path, set) {}
+    /// Opens the repository that a directory is in: the nearest one at the directory or above it.
+    static engine discover(const std::filesystem::path &directory,
+                           const options &set = options()) {
+        return engine(tinyci_engine_discover, directory, set);
     }
 
     /// The folder that holds `builds/`.
     std::filesystem::path path() const { return detail::view(tinyci_engine_path(handle_.get())); }
+    /// Whether the repository has no working tree.
+    bool is_bare() const { return tinyci_engine_is_bare(handle_.get()) != 0; }
+    /// Warnings about the repository, a line for each, for a person to read: unknown settings, a
+    /// repository that was moved, paths that commands cannot use.
+    std::string warnings() const {
+        return detail::make_text(tinyci_engine_warnings, handle_.get());
+    }
 
     // -- Runs.
 
@@ -1517,12 +1583,52 @@ public:
         return start(cancel, tinyci_rollback_start, detail::optional_text(environment));
     }
 
+    /// Reads the log of a commit's last job, or of all runs for an empty revision. Its lines come as
+    /// output, from so many of the last lines on, or all of them. Runs nothing, and has no records.
+    /// The flags are 0 or `log_follow`, which continues with lines as they are written, until the job
+    /// of the commit is over or the run is canceled.
+    tinyci::run log(const std::string &revision = "",
+                    std::optional<std::int64_t> lines = std::nullopt, std::uint32_t flags = 0,
+                    const cancel_token &cancel = {}) const {
+        return start(cancel, tinyci_log_start, detail::optional_text(revision),
+                     lines.value_or(-1), flags);
+    }
+
     // -- What is there.
 
     /// The commits that are due, oldest first.
-    std::vector<commit> scan(const selection &which = {}) const {
+    std::vector<tinyci::commit> scan(const selection &which = {}) const {
         return detail::read_all(
             detail::make<tinyci_commits>(tinyci_scan, handle_.get(), which.handle_.get()));
+    }
+    /// The full id of the commit that a revision names.
+    std::string resolve(const std::string &revision) const {
+        return detail::make_text(tinyci_resolve, handle_.get(), detail::text(revision));
+    }
+    /// The commits that revisions name, in their order; far cheaper than a call for each.
+    std::vector<tinyci::commit> commits(const std::vector<std::string> &revisions) const {
+        const std::string all = detail::lines(revisions);
+        return detail::read_all(
+            detail::make<tinyci_commits>(tinyci_commits_load, handle_.get(), detail::text(all)));
+    }
+    /// The commit that a revision names.
+    tinyci::commit commit(const std::string &revision) const {
+        return commits({revision}).at(0);
+    }
+    /// The URL that pushes to a remote go to, without a name to `origin`.
+    std::string remote_url(const std::string &remote = "") const {
+        return detail::make_text(tinyci_remote_url, handle_.get(), detail::optional_text(remote));
+    }
+    /// The lines among a commit's records that tinyci cannot read: damaged ones, another program's,
+    /// or forged ones.
+    std::string unrecognized_lines(const std::string &revision) const {
+        return detail::make_text(tinyci_unrecognized_lines, handle_.get(),
+                                 detail::text(revision));
+    }
+    /// The reference of the script API, with the functions of this engine: what `tinyci defs` prints.
+    std::string definitions(definitions_format written = definitions_format::markdown) const {
+        return detail::make_text(tinyci_definitions, handle_.get(),
+                                 static_cast<std::int32_t>(written));
     }
     /// The pipeline that a commit's config asks for.
     tinyci::pipeline pipeline(const std::string &revision) const {
@@ -1554,10 +1660,24 @@ public:
     value check(const std::string &revision) const {
         return report(tinyci_check_json, detail::text(revision));
     }
-    /// What is wrong with a config that is not committed yet.
-    value check(std::string_view text, format written, const std::string &name) const {
-        return report(tinyci_check_text_json, text.data(), text.size(),
-                      static_cast<std::int32_t>(written), detail::text(name));
+    /// What is wrong with a config that is not committed yet. A script imports from a commit, or for
+    /// an empty revision from the files below the engine's path.
+    value check(std::string_view text, format written, const std::string &name,
+                const std::string &revision = "") const {
+        return report(tinyci_check_text_json, detail::optional_text(revision), text.data(),
+                      text.size(), static_cast<std::int32_t>(written), detail::text(name));
+    }
+    /// Runs the tests of a script, all or those with one of these parts in their names. Nothing of
+    /// the script is run. The flags are 0 or `test_coverage`, which finds out which lines no test
+    /// runs.
+    value test_pipeline(const test_source &source = {},
+                        const std::vector<std::string> &filters = {},
+                        std::uint32_t flags = 0) const {
+        const std::string parts = detail::lines(filters);
+        const char *folder =
+            source.directory.empty() ? nullptr : detail::text(source.directory);
+        return report(tinyci_test_pipeline_json, detail::optional_text(source.revision), folder,
+                      detail::optional_text(parts), flags);
     }
     /// What became of commits, newest first, each as a map.
     std::vector<value> results(const selection &which = {}, outcome only = outcome::none,
@@ -1572,6 +1692,12 @@ public:
     /// Every setting that a repository can have, and what is set.
     std::vector<value> settings() const {
         return detail::json_lines(detail::make_text(tinyci_settings_json, handle_.get()));
+    }
+    /// What is deployed to an environment now, for an empty name to `production`; null for nothing.
+    value deployed(const std::string &environment = "") const {
+        const std::string found = detail::make_text(tinyci_deployed_json, handle_.get(),
+                                                    detail::optional_text(environment));
+        return found.empty() ? value() : value::parse(found);
     }
     /// What was deployed, newest first, to one environment or to all. Lines that a person should
     /// see are added to `warnings`.
@@ -1698,6 +1824,17 @@ public:
     }
 
 private:
+    using open_function = decltype(tinyci_engine_open);
+
+    engine(open_function *open, const std::filesystem::path &path, const options &set)
+        : answers_(std::make_shared<detail::answers>(set.answers_)) {
+        if (tinyci_abi() != TINYCI_ABI || tinyci_version_number() < TINYCI_VERSION_NUMBER) {
+            throw error(tinyci::status::unsupported, "this program is built for tinyci " TINYCI_VERSION
+                                                     ", and has loaded " + std::string(version()));
+        }
+        handle_ = detail::make<tinyci_engine>(open, detail::text(path), set.handle_.get());
+    }
+
     template <class Function, class... Arguments>
     tinyci::run start(const cancel_token &cancel, Function *function,
                       Arguments... arguments) const {

@@ -22,19 +22,30 @@ type Commit struct {
 	Subject string
 	// Time is the committer's.
 	Time time.Time
+	// Author is "Name <address>", in git's own bytes.
+	Author string
+	// Message is the whole message, in git's own bytes.
+	Message string
+	// Parents are the full ids of its parents, in git's order.
+	Parents []string
 }
 
 // UnmarshalJSON reads a commit as it stands in reports and events.
 func (c *Commit) UnmarshalJSON(text []byte) error {
 	var mirror struct {
-		ID, Tree, Branch, Subject string
-		BranchHex                 string `json:"branch_hex"`
-		Time                      int64
+		ID, Tree, Branch, Subject, Author, Message string
+		Parents                                    []string
+		BranchHex                                  string `json:"branch_hex"`
+		Time                                       int64
 	}
 	if err := json.Unmarshal(text, &mirror); err != nil {
 		return err
 	}
-	*c = Commit{mirror.ID, mirror.Tree, mirror.Branch, mirror.Subject, time.Unix(mirror.Time, 0)}
+	*c = Commit{
+		ID: mirror.ID, Tree: mirror.Tree, Branch: mirror.Branch, Subject: mirror.Subject,
+		Author: mirror.Author, Message: mirror.Message, Parents: mirror.Parents,
+		Time: time.Unix(mirror.Time, 0),
+	}
 	return exact(&c.Branch, mirror.BranchHex)
 }
 
@@ -77,12 +88,21 @@ func commitsOf(found *C.tinyci_commits) (commits []Commit, err error) {
 		}
 		var length C.size_t
 		branch := bytesOf(C.tinyci_commit_branch_bytes(commit, &length), length)
-		subject := C.tinyci_commit_subject_bytes(commit, &length)
+		subject := bytesOf(C.tinyci_commit_subject_bytes(commit, &length), length)
+		author := bytesOf(C.tinyci_commit_author_bytes(commit, &length), length)
+		message := bytesOf(C.tinyci_commit_message_bytes(commit, &length), length)
+		var parents []string
+		for index := C.size_t(0); index < C.tinyci_commit_parent_count(commit); index++ {
+			parents = append(parents, C.GoString(C.tinyci_commit_parent(commit, index)))
+		}
 		commits = append(commits, Commit{
 			ID:      C.GoString(C.tinyci_commit_id(commit)),
 			Tree:    C.GoString(C.tinyci_commit_tree(commit)),
 			Branch:  string(branch),
-			Subject: string(bytesOf(subject, length)),
+			Subject: string(subject),
+			Author:  string(author),
+			Message: string(message),
+			Parents: parents,
 			Time:    time.Unix(int64(C.tinyci_commit_time(commit)), 0),
 		})
 	}

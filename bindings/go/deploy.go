@@ -65,6 +65,8 @@ type DeployRequest struct {
 	Bare bool
 	// ByName and ByAddress say who deploys; else it is whom git's configuration names.
 	ByName, ByAddress string
+	// Assume is the output that DeployPlan assumes of commands.
+	Assume []Assumption
 	// Plan is carried out exactly, in the place of everything but who deploys.
 	Plan *DeployPlan
 }
@@ -98,6 +100,11 @@ func (d DeployRequest) with(do func(c *C.tinyci_deploy_request) error) error {
 			status = C.tinyci_deploy_request_set_plan(c, plan, err)
 		}
 		return status
+	}); err != nil {
+		return err
+	}
+	if err := assume(d.Assume, func(command, output *C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_deploy_request_add_assumption(c, command, output, err)
 	}); err != nil {
 		return err
 	}

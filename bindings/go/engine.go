@@ -15,11 +15,25 @@ type Engine struct {
 	mu   sync.RWMutex
 	c    *C.tinyci_engine
 	path string
+	bare bool
 	host *host
 }
 
 // Open opens exactly this repository: a bare one, the top of a work tree, or a .git folder.
 func Open(path string, options ...Option) (*Engine, error) {
+	return open(path, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_engine_open(path, set, out, err)
+	})
+}
+
+// Discover opens the repository that a directory is in: the nearest one at the directory or above it.
+func Discover(dir string, options ...Option) (*Engine, error) {
+	return open(dir, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_engine_discover(path, set, out, err)
+	})
+}
+
+func open(path string, options []Option, do func(*C.char, *C.tinyci_options, **C.tinyci_engine, **C.tinyci_error) C.tinyci_status) (*Engine, error) {
 	if err := compatible(); err != nil {
 		return nil, err
 	}
@@ -38,11 +52,12 @@ func Open(path string, options ...Option) (*Engine, error) {
 	var c *C.tinyci_engine
 	text := t.of("path", path)
 	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
-		return C.tinyci_engine_open(text, s.c, &c, err)
+		return do(text, s.c, &c, err)
 	}); err != nil {
 		return nil, err
 	}
 	e := &Engine{c: c, path: C.GoString(C.tinyci_engine_path(c)), host: &s.host}
+	e.bare = C.tinyci_engine_is_bare(c) != 0
 	// Memory and nothing else, so that freeing it waits for nothing.
 	runtime.SetFinalizer(e, func(e *Engine) { C.tinyci_engine_free(e.c) })
 	return e, nil

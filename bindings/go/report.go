@@ -80,7 +80,7 @@ func (e *Engine) CheckText(text string, format Format, name string) (*Check, err
 	config, called := t.raw(text), t.of("name", name)
 	return e.check(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
 		length := C.size_t(len(text))
-		return C.tinyci_check_text_json(c, config, length, C.int32_t(format), called, out, err)
+		return C.tinyci_check_text_json(c, nil, config, length, C.int32_t(format), called, out, err)
 	})
 }
 

@@ -28,6 +28,7 @@ type Run struct {
 	// deploys tells whether it is a deployment.
 	deploys    bool
 	deployment *Deployment
+	summary    json.RawMessage
 	err        error
 }
 
@@ -99,6 +100,8 @@ func (r *Run) finish(err error) {
 	}
 	if err == nil && r.deploys {
 		r.deployment, err = deploymentOf(r.c)
+	} else if err == nil {
+		r.summary, err = summaryOf(r.c)
 	}
 	r.free()
 	if r.err = r.desk.fault(); r.err == nil {
@@ -150,6 +153,15 @@ func (r *Run) Records() []Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.records
+}
+
+// Summary is what `tinyci run --json` prints last, once the run is over: beside the records the commits
+// that were not run, the deployments that followed, and as "fault" why the run had to stop. It is nil
+// before, for deployments, and if the run could not begin.
+func (r *Run) Summary() json.RawMessage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.summary
 }
 
 // Deployment is what became of a deployment, once it is over; nil for other runs, and where it could

@@ -33,6 +33,8 @@ type Selection struct {
 	ReplaceLive bool
 	// AllHistory looks under the baseline too, which holds what was there before tinyci.
 	AllHistory bool
+	// Assume is the output that Plan assumes of commands.
+	Assume []Assumption
 	// Pipeline judges every selected commit, in the place of its own config.
 	Pipeline *Pipeline
 }
@@ -101,6 +103,11 @@ func (s Selection) fill(c *C.tinyci_selection) error {
 		}); err != nil {
 			return err
 		}
+	}
+	if err := assume(s.Assume, func(command, output *C.char, err **C.tinyci_error) C.tinyci_status {
+		return C.tinyci_selection_add_assumption(c, command, output, err)
+	}); err != nil {
+		return err
 	}
 	return s.fillRest(c)
 }

@@ -9,6 +9,15 @@ export function hasFeature(name: string): boolean;
 /** Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder. */
 export function open(path: Path, options?: Options): Promise<Engine>;
 
+/** Opens the repository that a directory is in: the nearest one at the directory or above it. */
+export function discover(dir?: Path, options?: Options): Promise<Engine>;
+
+/** The form of the script API's reference: JSON, a page for people, or a file for language servers. */
+export type DefinitionsFormat = "json" | "markdown" | "rhai";
+
+/** The reference of the script API: what `tinyci defs` prints. */
+export function definitions(format?: DefinitionsFormat): Promise<string>;
+
 /**
  * Reads a pipeline from a text that stands in no commit. A script imports nothing and gets no
  * functions here: see {@link Engine.parsePipeline}.
@@ -212,7 +221,15 @@ export interface Selection {
   allHistory?: boolean;
   /** Judges every selected commit by this one, instead of its own config. */
   pipeline?: Pipeline;
+  /** The output that plans of named commits assume of commands. */
+  assume?: Assumed;
 }
+
+/**
+ * The output that plans assume of commands, since plans run nothing: globs over the commands and the
+ * outputs, of which the first that matches applies.
+ */
+export type Assumed = Record<string, string> | [command: string, output: string][];
 
 export interface Update {
   old: string;
@@ -251,6 +268,8 @@ export interface DeployWords {
   rollback?: boolean;
   /** Exactly what was planned, and only if nothing else was deployed there meanwhile. */
   plan?: any;
+  /** The output that a plan assumes of commands. */
+  assume?: Assumed;
   /** Who deploys; else whom git's configuration names. */
   by?: { name: string; address: string };
 }
@@ -268,6 +287,27 @@ export class Engine implements AsyncDisposable {
   private constructor();
   /** The folder that holds `builds/`. */
   readonly path: string;
+  /** Whether the repository has no working tree. */
+  readonly isBare: boolean;
+  /**
+   * Warnings about the repository, for a person to read: unknown settings, a repository that was moved,
+   * paths that commands cannot use.
+   */
+  warnings(): Promise<string[]>;
+  /** The URL that pushes to a remote go to; `origin` unless said. */
+  remoteUrl(remote?: string): Promise<string>;
+  /** The full id of the commit that a revision names. */
+  resolve(revision: string): Promise<string>;
+  /** The commit that a revision names. */
+  commit(revision: string): Promise<Commit>;
+  /** The commits that revisions name, in their order; far cheaper than a call for each. */
+  commits(revisions: string | string[]): Promise<Commit[]>;
+  /**
+   * Reads the log of a commit's last job, or of all runs. Its lines come as output. `lines` is how many
+   * of the last lines to begin with, all unless said; `follow` continues with lines as they are written,
+   * until the job of the commit is over or the run is canceled. Runs nothing, and has no records.
+   */
+  log(options?: { revision?: string; lines?: number; follow?: boolean; signal?: AbortSignal }): Run;
   /** Starts a run. It goes on as far as its events are iterated. */
   run(selected?: string | string[] | RunOptions): Run;
   /**
@@ -296,8 +336,27 @@ export class Engine implements AsyncDisposable {
   plan(selected?: Selected): Promise<any>;
   /** What is wrong with a commit's config: what `tinyci check --commit REV --json` prints. */
   check(revision: string): Promise<any>;
-  /** What is wrong with a config that is not committed: what `tinyci check FILE --json` prints. */
-  checkText(text: string | Uint8Array, options?: ConfigOptions): Promise<any>;
+  /**
+   * What is wrong with a config that is not committed: what `tinyci check FILE --json` prints. A script
+   * imports from the commit of `revision`, or from the files below the engine's path.
+   */
+  checkText(text: string | Uint8Array, options?: ConfigOptions & { revision?: string }): Promise<any>;
+  /** The reference of the script API with this engine's functions: what `tinyci defs` prints. */
+  definitions(format?: DefinitionsFormat): Promise<string>;
+  /**
+   * Runs the tests of a script: what `tinyci test-pipeline --json` prints. Nothing of the script is run.
+   * Without a revision the files of `dir` are meant, or those at the path that the engine was opened
+   * with. `filters` are parts of the names of the tests to run; `coverage` finds out which lines no
+   * test runs.
+   */
+  testPipeline(options?: {
+    revision?: string;
+    dir?: Path;
+    filters?: string | string[];
+    coverage?: boolean;
+  }): Promise<any>;
+  /** The lines among a commit's records that tinyci cannot read: damaged, another program's, or forged. */
+  unrecognizedLines(revision: string): Promise<string[]>;
   /** What became of commits, newest first: what `tinyci results --json` prints. */
   results(filter?: string | string[] | (Filter & { allAttempts?: boolean })): Promise<any[]>;
   /** How the repository stands: what `tinyci status --json` prints. */
@@ -306,6 +365,8 @@ export class Engine implements AsyncDisposable {
   settings(): Promise<any[]>;
   /** What a deployment would do: what `tinyci deploy --dry-run --json` prints. */
   deployPlan(words?: DeployWords): Promise<any>;
+  /** What is deployed to an environment now, `production` unless said; null for nothing. */
+  deployed(environment?: string): Promise<Deployment | null>;
   /** What was deployed, newest first. `onWarning` gets lines that a person should see. */
   deploys(filter?: { environment?: string; limit?: number; onWarning?: (line: string) => void }): Promise<Deployment[]>;
   /** Approves of a commit in an environment. Its `reference` is the ref to push to the server. */
@@ -381,6 +442,12 @@ export class Run<Result = RunRecord[]> implements AsyncIterable<RunEvent>, Async
   readonly isOver: boolean;
   /** What remains of the run, once it is over; else an error, and the run's own if it could not begin. */
   readonly records: RunRecord[];
+  /**
+   * The summary of a run, once it is over: what `tinyci run --json` prints last. Beside the records it
+   * has the commits that were not run, the deployments that followed, and as `fault` why the run had to
+   * stop. Not for deployments.
+   */
+  readonly summary: any;
   /** What became of a deployment, once it is over; null for other runs. */
   readonly deployment: Deployment | null;
   /** Once: ends the running command and still runs `after_all`. Twice: kills and stops. */
@@ -448,7 +515,7 @@ export interface StepRecord {
   readonly error: string | null;
 }
 
-/** A commit that is due. */
+/** What git knows of a commit. */
 export interface Commit {
   readonly id: string;
   readonly tree: string;
@@ -456,7 +523,17 @@ export interface Commit {
   readonly branchBytes: Buffer | null;
   readonly subject: string;
   readonly subjectBytes: Buffer;
+  /** `Name <address>`. */
+  readonly author: string;
+  readonly authorBytes: Buffer;
+  /** The whole message. */
+  readonly message: string;
+  readonly messageBytes: Buffer;
+  /** The full ids of its parents, in git's order. */
+  readonly parents: string[];
   readonly time: Date;
+  /** All of it, as tinyci writes it. */
+  toJSON(): any;
 }
 
 /** What one config says. */
@@ -464,4 +541,6 @@ export class Pipeline {
   private constructor();
   /** Its phases and hooks, in the order of a run. */
   readonly steps: string[];
+  /** A script that does the same, of a pipeline in YAML: what `tinyci convert` prints. */
+  toRhai(): string;
 }

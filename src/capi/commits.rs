@@ -3,6 +3,7 @@
 use std::{
     ffi::{CString, c_char},
     mem::MaybeUninit,
+    sync::OnceLock,
 };
 
 use super::{
@@ -11,16 +12,23 @@ use super::{
     error::ErrorOut,
     guard::{self, Act, Step},
     handle::{Handle, Sealed, handle, optional},
-    selection::tinyci_selection,
+    selection::{selection_of, tinyci_selection},
     status::tinyci_status,
     text::{CText, borrowed, bytes_out, c_text, c_text_lossy},
 };
-use crate::{CancelToken, Commit, Selection, Text};
+use crate::{CancelToken, Commit, Text};
 
 /// Commits, to be had one by one. Owned by the host.
 pub struct tinyci_commits(Sealed<Commits>);
 
 handle!(tinyci_commits, Commits, "commits");
+
+impl tinyci_commits {
+    fn of(commits: Vec<Commit>) -> Self {
+        let all = commits.into_iter().map(|commit| tinyci_commit::new(CommitText::new(commit)));
+        Self::new(Commits { all: all.collect(), given: 0 })
+    }
+}
 
 /// The commits, and how many were given out.
 pub(super) struct Commits {
@@ -38,8 +46,12 @@ handle!(tinyci_commit, CommitText, "commit");
 pub(super) struct CommitText {
     id: CString,
     tree: CString,
+    parents: Vec<CString>,
+    author: CString,
     subject: CString,
+    message: CString,
     branch: Option<CString>,
+    json: OnceLock<CString>,
     commit: Commit,
 }
 
@@ -48,7 +60,11 @@ impl CommitText {
         Self {
             id: c_text(&commit.id.to_string()),
             tree: c_text(&commit.tree.to_string()),
+            parents: commit.parents.iter().map(|id| c_text(&id.to_string())).collect(),
+            author: c_text_lossy(commit.author.as_bytes()),
             subject: c_text_lossy(commit.subject.as_bytes()),
+            message: c_text_lossy(commit.message.as_bytes()),
+            json: OnceLock::new(),
             branch: commit.branch.as_ref().map(|branch| c_text_lossy(branch.as_bytes())),
             commit,
         }
@@ -74,10 +90,65 @@ pub extern "C" fn tinyci_scan(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
-        let pending = Selection::pending();
-        let commits = opened.engine.scan(optional(selection)?.unwrap_or(&pending))?;
-        let all = commits.into_iter().map(|commit| tinyci_commit::new(CommitText::new(commit)));
-        Ok(tinyci_commits::new(Commits { all: all.collect(), given: 0 }))
+        let commits = opened.engine.scan(&selection_of(selection)?)?;
+        Ok(tinyci_commits::of(commits))
+    })
+}
+
+/// Finds the commit that a revision names.
+///
+/// @param engine  The engine.
+/// @param rev     The commit, in any of git's revision syntax.
+/// @param out     Where the commit's full id is stored, forty hexadecimal digits, to be freed with
+///                `tinyci_string_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_resolve(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        Ok(c_text(&opened.engine.resolve(rev.required("rev")?)?.to_string()))
+    })
+}
+
+/// Reads commits by their revisions, whether they are pending or not.
+///
+/// @param engine  The engine.
+/// @param revs    The revisions, one a line, in any of git's revision syntax. Many in one call are
+///                far cheaper than a call for each.
+/// @param out     Where the commits are stored, in the order of the revisions, to be freed with
+///                `tinyci_commits_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
+///         repository cannot be read.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commits_load(
+    engine: Option<&tinyci_engine>,
+    revs: CText<'_>,
+    out: Option<&mut MaybeUninit<*mut tinyci_commits>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let revs: Vec<&str> = revs.required("revs")?.lines().filter(|it| !it.is_empty()).collect();
+        let engine = &opened.engine;
+        let commits = match revs[..] {
+            // The one way that fails if the commit is damaged.
+            [rev] => vec![engine.commit(rev)?],
+            _ => {
+                let ids: Result<Vec<_>, _> =
+                    revs.into_iter().map(|it| engine.resolve(it)).collect();
+                engine.commits(&ids?)?.into_iter().flatten().collect()
+            }
+        };
+        Ok(tinyci_commits::of(commits))
     })
 }
 
@@ -123,6 +194,61 @@ pub extern "C" fn tinyci_commit_id(commit: Option<&tinyci_commit>) -> *const c_c
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_tree(commit: Option<&tinyci_commit>) -> *const c_char {
     guard::peek(commit, |commit| borrowed(Some(&commit.tree)))
+}
+
+/// Returns how many parents the commit has.
+///
+/// @param commit  The commit, or NULL.
+/// @return The number: 0 for a first commit, 2 or more for a merge; 0 for NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_parent_count(commit: Option<&tinyci_commit>) -> usize {
+    guard::peek(commit, |commit| commit.parents.len())
+}
+
+/// Returns the full id of one of the commit's parents.
+///
+/// @param commit  The commit, or NULL.
+/// @param index   Which parent, from 0, in git's order.
+/// @return Forty hexadecimal digits, which live as long as the commit; NULL if it has no such
+///         parent, and for NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_parent(
+    commit: Option<&tinyci_commit>,
+    index: usize,
+) -> *const c_char {
+    guard::peek(commit, |commit| borrowed(commit.parents.get(index)))
+}
+
+/// Returns the commit's author.
+///
+/// @param commit  The commit, or NULL.
+/// @return `Name <address>`, with U+FFFD in place of what is not UTF-8; it lives as long as the
+///         commit. NULL for NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_author(commit: Option<&tinyci_commit>) -> *const c_char {
+    guard::peek(commit, |commit| borrowed(Some(&commit.author)))
+}
+
+/// Returns the author as git stores it, in any encoding.
+///
+/// @param commit  The commit, or NULL.
+/// @param len     Where the number of bytes is stored, or NULL.
+/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+///         NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_author_bytes(
+    commit: Option<&tinyci_commit>,
+    len: Option<&mut MaybeUninit<usize>>,
+) -> *const u8 {
+    bytes(commit, len, |commit| Some(&commit.author))
 }
 
 /// The branch that the commit is judged for, without `refs/heads/`.
@@ -179,6 +305,48 @@ pub extern "C" fn tinyci_commit_subject_bytes(
     len: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
     bytes(commit, len, |commit| Some(&commit.subject))
+}
+
+/// Returns the commit's whole message.
+///
+/// @param commit  The commit, or NULL.
+/// @return The message, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
+///         NULL for NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_message(commit: Option<&tinyci_commit>) -> *const c_char {
+    guard::peek(commit, |commit| borrowed(Some(&commit.message)))
+}
+
+/// Returns the message as git stores it, in any encoding.
+///
+/// @param commit  The commit, or NULL.
+/// @param len     Where the number of bytes is stored, or NULL.
+/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+///         NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_message_bytes(
+    commit: Option<&tinyci_commit>,
+    len: Option<&mut MaybeUninit<usize>>,
+) -> *const u8 {
+    bytes(commit, len, |commit| Some(&commit.message))
+}
+
+/// Returns all of the commit as one line of JSON: `id`, `tree`, `parents`, `time` in seconds since
+/// 1970, `author`, `subject`, `message`, and `branch` if it has one.
+///
+/// @param commit  The commit, or NULL.
+/// @return The JSON, which lives as long as the commit; NULL for NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_commit_json(commit: Option<&tinyci_commit>) -> *const c_char {
+    guard::peek(commit, |commit| {
+        borrowed(Some(commit.json.get_or_init(|| c_text(&commit.commit.to_json()))))
+    })
 }
 
 fn bytes(

@@ -10,6 +10,7 @@ use super::{
     handle::{Sealed, handle, optional},
     queue::Found,
     run::{started, tinyci_run},
+    selection::assumption,
     status::tinyci_status,
     text::{CText, c_text},
 };
@@ -55,7 +56,7 @@ fn wanted(
     Ok((environment, wanted.request))
 }
 
-fn environment_of(environment: CText<'_>) -> Result<&str, Failure> {
+pub(super) fn environment_of(environment: CText<'_>) -> Result<&str, Failure> {
     Ok(environment.optional("environment")?.unwrap_or(DeployRules::PRODUCTION))
 }
 
@@ -149,6 +150,30 @@ pub extern "C" fn tinyci_deploy_request_set_bare(
 ) -> tinyci_status {
     guard::set(request, err, |wanted| {
         wanted.request.bare = bare != 0;
+        Ok(())
+    })
+}
+
+/// Assumes the output of a command: `tinyci_deploy_plan_json` uses it if a script asks for the output
+/// of a command, since plans run nothing. A deployment runs the command.
+///
+/// @param request  The request.
+/// @param command  A glob over the command, as one line, such as `git describe*`; the first that
+///                 matches applies. Copied.
+/// @param output   The output that the command is assumed to write. Copied.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_deploy_request_add_assumption(
+    request: Option<&mut tinyci_deploy_request>,
+    command: CText<'_>,
+    output: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(request, err, |wanted| {
+        wanted.request.assume.push(assumption(command, output)?);
         Ok(())
     })
 }

@@ -13,9 +13,9 @@ use super::{
     handle::{Handle, Sealed, handle, optional},
     options::{Options, no_answer, tinyci_options},
     status::tinyci_status,
-    text::{CText, borrowed, c_path},
+    text::{CText, borrowed, c_path, c_text, lines},
 };
-use crate::{Engine, EngineBuilder};
+use crate::{Engine, EngineBuilder, Error};
 
 /// One repository's continuous integration: finds the commits without a verdict, runs them, and
 /// keeps what became of them in git notes.
@@ -32,12 +32,16 @@ pub(super) struct Opened {
     pub(super) engine: Engine,
     pub(super) options: Options,
     /// As it was given, but absolute: where the scripts that it checks import from.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     c_path: CString,
 }
 
 impl Opened {
-    fn new(path: &Path, options: Options) -> Result<Self, Failure> {
+    fn new(
+        path: &Path,
+        options: Options,
+        open: fn(EngineBuilder) -> Result<Engine, Error>,
+    ) -> Result<Self, Failure> {
         options.mistake()?;
         let mut builder = with_functions(options.builder(path), &options);
         let path = builder.path().to_path_buf();
@@ -45,7 +49,7 @@ impl Opened {
         for hook in &options.hooks {
             builder = builder.hook(*hook, |_| Err("no run asks for this hook".into()));
         }
-        let engine = builder.open()?;
+        let engine = open(builder)?;
         let c_path = c_path(engine.path());
         Ok(Self { engine, options, path, c_path })
     }
@@ -90,7 +94,34 @@ pub extern "C" fn tinyci_engine_open(
 ) -> tinyci_status {
     guard::make_alone(out, err, || {
         let options = optional(options)?.cloned().unwrap_or_default();
-        Ok(tinyci_engine::new(Arc::new(Opened::new(path.path("path")?, options)?)))
+        let opened = Opened::new(path.path("path")?, options, EngineBuilder::open)?;
+        Ok(tinyci_engine::new(Arc::new(opened)))
+    })
+}
+
+/// Opens the repository that a directory is in: the nearest one at the directory or above it.
+///
+/// @param path     The directory. A relative path is made absolute by this call. Scripts that are
+///                 not committed import from this directory.
+/// @param options  What to set, which is copied; NULL for nothing.
+/// @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
+///                 error.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return As `tinyci_engine_open`; `TINYCI_NOT_A_REPO` if neither the directory nor one above it is
+///         a repository.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_engine_discover(
+    path: CText<'_>,
+    options: Option<&tinyci_options>,
+    out: Option<&mut MaybeUninit<*mut tinyci_engine>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make_alone(out, err, || {
+        let options = optional(options)?.cloned().unwrap_or_default();
+        let opened = Opened::new(path.path("path")?, options, EngineBuilder::discover)?;
+        Ok(tinyci_engine::new(Arc::new(opened)))
     })
 }
 
@@ -103,6 +134,64 @@ pub extern "C" fn tinyci_engine_open(
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_engine_path(engine: Option<&tinyci_engine>) -> *const c_char {
     guard::peek(engine, |engine| borrowed(Some(&engine.c_path)))
+}
+
+/// Returns whether the repository is bare: one without a working tree.
+///
+/// @param engine  The engine, or NULL.
+/// @return 1 if it is bare, 0 if it is not and for NULL.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_engine_is_bare(engine: Option<&tinyci_engine>) -> i32 {
+    guard::peek(engine, |opened| i32::from(opened.engine.is_bare()))
+}
+
+/// Gives the warnings about a repository, for a person to read: settings that tinyci does not know,
+/// a repository that was moved, a path that placeholders cannot put into a command, and a directory
+/// of builds that belongs to another repository.
+///
+/// @param engine  The engine.
+/// @param out     Where the warnings are stored, each a line with its end, to be freed with
+///                `tinyci_string_free`; the text is empty without warnings, NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, with and without warnings.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_engine_warnings(
+    engine: Option<&tinyci_engine>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let engine = &opened.engine;
+        let of_paths = [engine.path_warning(), engine.builds_warning()];
+        let warnings = engine.warnings().iter().cloned().chain(of_paths.into_iter().flatten());
+        Ok(lines(&warnings.collect::<Vec<_>>()))
+    })
+}
+
+/// Returns the URL that pushes to a remote go to, as git's configuration has it.
+///
+/// @param engine  The engine.
+/// @param remote  The remote's name; NULL for `origin`.
+/// @param out     Where the URL is stored, to be freed with `tinyci_string_free`; NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if the repository has no such remote.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_remote_url(
+    engine: Option<&tinyci_engine>,
+    remote: CText<'_>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let remote = remote.optional("remote")?.unwrap_or("origin");
+        Ok(c_text(&opened.engine.remote_url(remote)?))
+    })
 }
 
 /// Frees an engine. What was made of it goes on.

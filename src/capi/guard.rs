@@ -4,6 +4,7 @@
 //! |---|---|
 //! | does something | [`act`], or [`tell`] where there is something to be said of it |
 //! | makes something | [`make`], or [`make_alone`] where it has no handle |
+//! | makes something that may not exist | [`find`] |
 //! | sets something in a handle | [`set`] |
 //! | gives the next of many | [`step`] |
 //! | takes its handle for good | [`consume`] |
@@ -11,7 +12,7 @@
 //! | makes an empty handle | [`fresh`] |
 //! | frees a handle | [`free`] |
 //!
-//! The first four run on a thread with a big stack, if what they do can be deep; the others only
+//! The first five run on a thread with a big stack, if what they do can be deep; the others only
 //! move data, and stay far below 32 KiB.
 
 use std::{
@@ -145,6 +146,26 @@ where
 {
     let result = cleared(out).and_then(|out| {
         *out = entered(handle, |value| deep(|| work(value)))?.into_pointer();
+        Ok(TINYCI_OK)
+    });
+    err.store(result)
+}
+
+/// Makes something of a handle if it exists, on a big stack.
+pub(super) fn find<H: Handle, T: Made + Send>(
+    handle: Option<&H>,
+    out: Out<'_, T::Pointer>,
+    err: ErrorOut<'_>,
+    work: impl FnOnce(&H::Value) -> Result<Option<T>, Failure> + Send,
+) -> tinyci_status
+where
+    H::Value: Sync,
+{
+    let result = cleared(out).and_then(|out| {
+        let Some(found) = entered(handle, |value| deep(|| work(value)))? else {
+            return Ok(TINYCI_DONE);
+        };
+        *out = found.into_pointer();
         Ok(TINYCI_OK)
     });
     err.store(result)

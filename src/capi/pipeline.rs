@@ -143,6 +143,25 @@ pub extern "C" fn tinyci_pipeline_step_name(
     guard::peek(pipeline, |pipeline| borrowed(pipeline.step_names.get(index)))
 }
 
+/// Writes a pipeline as a script that does the same: what `tinyci convert` prints.
+///
+/// @param pipeline  The pipeline, which was read from YAML.
+/// @param out       Where the script is stored, to be freed with `tinyci_string_free`; NULL on an
+///                  error.
+/// @param err       Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_CONFIG`, with line and column, for a placeholder or a pattern that a
+///         script cannot have; `TINYCI_INVALID_ARG` for a pipeline that is a script.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_pipeline_to_rhai(
+    pipeline: Option<&tinyci_pipeline>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(pipeline, out, err, |pipeline| Ok(c_text(&pipeline.pipeline.to_rhai()?)))
+}
+
 /// Frees a pipeline.
 ///
 /// @param pipeline  The pipeline, which is gone then, or NULL.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{ask::PendingRequest, notifier::Notifier};
-use crate::{Deployment, Error, Event, Record};
+use crate::{Deployment, Error, Event, Summary};
 
 /// How many events may wait. One of output holds 64 KiB at most.
 const EVENTS_MAX: usize = 16;
@@ -27,7 +27,7 @@ pub(super) enum Item {
 
 /// What remains of a run.
 pub(super) enum Found {
-    Records(Vec<Record>),
+    Summary(Box<Summary>),
     Deployment(Box<Deployment>),
 }
 
@@ -215,7 +215,7 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| {
                 (0..count).for_each(|_| queue.push_event(event()));
-                queue.end(Ok(Found::Records(Vec::new())));
+                queue.end(Ok(Found::Summary(Box::default())));
             });
             for expected in 1..=count {
                 let Next::Item(Item::Event(event)) = queue.next(None) else { panic!("too few") };
@@ -224,9 +224,7 @@ mod tests {
             }
             assert!(matches!(queue.next(None), Next::Ended));
         });
-        assert!(
-            matches!(queue.take_end(), Some(Ok(Found::Records(records))) if records.is_empty())
-        );
+        assert!(matches!(queue.take_end(), Some(Ok(Found::Summary(it))) if it.records.is_empty()));
     }
 
     #[test]

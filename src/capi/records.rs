@@ -72,7 +72,10 @@ pub extern "C" fn tinyci_records_query(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
-        let mut filter = optional(selection)?.map_or(Ok(Filter::new()), filter)?;
+        let mut filter = match optional(selection)? {
+            Some(handle) => filter(&handle.selection)?,
+            None => Filter::new(),
+        };
         if outcome != 0 {
             filter = filter.outcome(known_outcome(outcome)?);
         }

@@ -1,20 +1,25 @@
 //! Reports: what the command line prints for `--json`, to the byte.
 
-use std::{ffi::c_char, mem::MaybeUninit};
+use std::{ffi::c_char, mem::MaybeUninit, path::Path};
 
 use super::{
+    deploy::environment_of,
     engine::tinyci_engine,
     error::{ErrorOut, Failure},
     guard,
     handle::optional,
     outcome::{OutcomeNumber, outcome_of},
     pipeline::{FormatNumber, format_of},
-    selection::{filter_of, tinyci_selection},
+    selection::{SelectionHandle, filter_of, tinyci_selection},
     status::{TINYCI_OK, tinyci_status},
     text::{CText, c_text, lines},
 };
-use crate::{Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
-use crate::{Forecast, Plan, Target};
+#[cfg(feature = "rhai")]
+use crate::TestOptions;
+use crate::{
+    DefinitionsFormat, Deployment, Engine, Error, ErrorKind, Forecast, Plan, Record, Setting,
+    Target,
+};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
 /// are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
@@ -37,20 +42,20 @@ pub extern "C" fn tinyci_plan_json(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
-        let pending = Selection::pending();
-        let selection = optional(selection)?.unwrap_or(&pending);
-        Ok(c_text(&plan_json(&opened.engine, selection)?))
+        let handle = optional(selection)?.cloned().unwrap_or_default();
+        Ok(c_text(&plan_json(&opened.engine, &handle)?))
     })
 }
 
 /// The plan, with what the steps of named commits would do.
-fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
+fn plan_json(engine: &Engine, handle: &SelectionHandle) -> Result<String, Error> {
+    let SelectionHandle { selection, assumptions } = handle;
     let plan = engine.plan(selection)?;
     if selection.pipeline.is_some() {
         return Ok(plan.to_json());
     }
     let named = selection.targets.iter().filter_map(|target| match target {
-        Target::Revision(revision) => Some(forecast(engine, &plan, revision)),
+        Target::Revision(revision) => Some(forecast(engine, &plan, revision, assumptions)),
         _ => None,
     });
     let forecasts: Vec<Forecast> = named.collect::<Result<_, _>>()?;
@@ -58,11 +63,16 @@ fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
 }
 
 /// What a named commit would come to: as the plan has it, or as a first job if it is not due.
-fn forecast(engine: &Engine, plan: &Plan, revision: &str) -> Result<Forecast, Error> {
+fn forecast(
+    engine: &Engine,
+    plan: &Plan,
+    revision: &str,
+    assumptions: &[(String, String)],
+) -> Result<Forecast, Error> {
     let commit = engine.resolve(revision)?;
     match plan.jobs.iter().find(|job| job.commit.id == commit) {
-        Some(job) => engine.forecast_job(job, &[]),
-        None => engine.forecast(revision, &[]),
+        Some(job) => engine.forecast_job(job, assumptions),
+        None => engine.forecast(revision, assumptions),
     }
 }
 
@@ -95,8 +105,9 @@ pub extern "C" fn tinyci_check_json(
 /// Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
 /// prints, as `tinyci_check_json` does for a commit.
 ///
-/// @param engine  Where a script imports from, the engine's path as it was opened, and which
-///                functions it can call.
+/// @param engine  The engine, with the functions that a script can call.
+/// @param rev     The commit that a script imports from, in any of git's revision syntax; NULL for
+///                the files below the path that the engine was opened with.
 /// @param text    The config.
 /// @param len     Its length in bytes.
 /// @param format  One of `TINYCI_FORMAT_*`.
@@ -104,13 +115,15 @@ pub extern "C" fn tinyci_check_json(
 /// @param out     Where the JSON is stored, one line without its end, to be freed with
 ///                `tinyci_string_free`; NULL on an error.
 /// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_UNSUPPORTED` for
-///         scripts where the library was built without; `TINYCI_INVALID_ARG`.
+/// @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
+///         revision that names no commit; `TINYCI_UNSUPPORTED` for scripts where the library was
+///         built without; `TINYCI_INVALID_ARG`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_check_text_json(
     engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
     text: CText<'_>,
     len: usize,
     format: FormatNumber,
@@ -121,9 +134,138 @@ pub extern "C" fn tinyci_check_text_json(
     guard::make(engine, out, err, |opened| {
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
-        let builder = opened.builder_with_functions();
-        Ok(c_text(&builder.check_config(text, format, name)?.to_json()))
+        let report = match rev.optional("rev")? {
+            Some(rev) => opened.engine.check_text(rev, text, format, name)?,
+            None => opened.builder_with_functions().check_config(text, format, name)?,
+        };
+        Ok(c_text(&report.to_json()))
     })
+}
+
+/// The form of the script API reference.
+pub type DefinitionsNumber = i32;
+
+/// One line of JSON, for editors and other programs.
+pub const TINYCI_DEFINITIONS_JSON: DefinitionsNumber = 1;
+/// A page of Markdown, for people.
+pub const TINYCI_DEFINITIONS_MARKDOWN: DefinitionsNumber = 2;
+/// A file of definitions, `.d.rhai`, for the language server of Rhai.
+pub const TINYCI_DEFINITIONS_RHAI: DefinitionsNumber = 3;
+
+/// Gives the reference of the script API: what `tinyci defs` prints, with the functions that the host
+/// registers.
+///
+/// @param engine  The engine whose functions are in it; NULL for no functions of a host.
+/// @param format  One of `TINYCI_DEFINITIONS_*`.
+/// @param out     Where the reference is stored, to be freed with `tinyci_string_free`; NULL on an
+///                error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for another format; `TINYCI_UNSUPPORTED` if the library
+///         was built without scripts.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_definitions(
+    engine: Option<&tinyci_engine>,
+    format: DefinitionsNumber,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make_alone(out, err, || {
+        let format = match format {
+            TINYCI_DEFINITIONS_JSON => DefinitionsFormat::Json,
+            TINYCI_DEFINITIONS_MARKDOWN => DefinitionsFormat::Markdown,
+            TINYCI_DEFINITIONS_RHAI => DefinitionsFormat::Rhai,
+            _ => {
+                let message = format!("{format} is not one of TINYCI_DEFINITIONS_*");
+                return Err(Error::new(ErrorKind::InvalidArg, message).into());
+            }
+        };
+        let builder = match optional(engine)? {
+            Some(opened) => opened.builder_with_functions(),
+            None => Engine::builder(""),
+        };
+        Ok(c_text(&builder.definitions(format)?))
+    })
+}
+
+/// How `tinyci_test_pipeline_json` runs tests.
+pub type TestFlags = u32;
+
+/// Find out which lines of the script no test runs.
+pub const TINYCI_TEST_COVERAGE: TestFlags = 1;
+
+/// Runs the tests of a pipeline: what `tinyci test-pipeline --json` prints. Nothing of the pipeline is run,
+/// written or sent.
+///
+/// @param engine   The engine.
+/// @param rev      The commit whose script and tests are meant, in any of git's revision syntax; NULL
+///                 for the files of a directory.
+/// @param dir      The directory, if there is no `rev`; NULL for the path that the engine was opened
+///                 with.
+/// @param filters  Parts of the names of the tests to run, one a line; NULL for all tests.
+/// @param flags    0 or `TINYCI_TEST_COVERAGE`.
+/// @param out      Where the JSON is stored, one line without its end, to be freed with
+///                 `tinyci_string_free`; NULL on an error.
+/// @param err      Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, also if tests fail: each has its `failure`; `TINYCI_NOT_FOUND` for a revision
+///         that names no commit, if there is no script or no test, and if no name matches a filter;
+///         `TINYCI_SCRIPT` for a file that is not valid; `TINYCI_UNSUPPORTED` for a pipeline in YAML,
+///         and if the library was built without scripts; `TINYCI_INVALID_ARG` for other flags, and for
+///         both `rev` and `dir`; `TINYCI_IO` for files that cannot be read.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_test_pipeline_json(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    dir: CText<'_>,
+    filters: CText<'_>,
+    flags: TestFlags,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        if flags & !TINYCI_TEST_COVERAGE != 0 {
+            let message = format!("{flags} is neither 0 nor TINYCI_TEST_COVERAGE");
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+        let (rev, has_dir) = (rev.optional("rev")?, dir.bytes().is_some());
+        if rev.is_some() && has_dir {
+            let message = "`rev` and `dir` exclude each other";
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+        let dir = if has_dir { dir.path("dir")? } else { &opened.path };
+        let filters = filters.optional("filters")?.unwrap_or_default().lines();
+        let filters: Vec<&str> = filters.filter(|filter| !filter.is_empty()).collect();
+        let coverage = flags & TINYCI_TEST_COVERAGE != 0;
+        Ok(c_text(&test_pipeline(&opened.engine, rev, dir, &filters, coverage)?))
+    })
+}
+
+#[cfg(feature = "rhai")]
+fn test_pipeline(
+    engine: &Engine,
+    rev: Option<&str>,
+    dir: &Path,
+    filters: &[&str],
+    coverage: bool,
+) -> Result<String, Error> {
+    let options = rev.map_or_else(|| TestOptions::folder(dir), TestOptions::revision);
+    let options = filters.iter().copied().fold(options.coverage(coverage), TestOptions::filter);
+    Ok(engine.test_pipeline(&options)?.to_json())
+}
+
+#[cfg(not(feature = "rhai"))]
+fn test_pipeline(
+    _: &Engine,
+    _: Option<&str>,
+    _: &Path,
+    _: &[&str],
+    _: bool,
+) -> Result<String, Error> {
+    let message = "this library was built without the feature `rhai` and runs no scripts";
+    Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 /// Which results `tinyci_results_json` gives.
@@ -157,7 +299,8 @@ pub extern "C" fn tinyci_results_json(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
-        let mut filter = filter_of(optional(selection)?).all_attempts(all_attempts(flags)?);
+        let mut filter = filter_of(optional(selection)?.map(|it| &it.selection))
+            .all_attempts(all_attempts(flags)?);
         if outcome != 0 {
             filter = filter.outcome(outcome_of(outcome).ok_or_else(|| no_outcome(outcome))?);
         }
@@ -206,6 +349,56 @@ pub extern "C" fn tinyci_deploys_json(
         *place = text.into_raw();
     }
     status
+}
+
+/// Tells what is deployed to an environment now.
+///
+/// @param engine       The engine.
+/// @param environment  Which environment; NULL for `production`.
+/// @param out          Where the deployment is stored, as a line of `tinyci_deploys_json` without its
+///                     end, to be freed with `tinyci_string_free`; NULL if nothing is deployed, and on
+///                     an error.
+/// @param err          Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` if nothing is deployed there; `TINYCI_INVALID_ARG` for what
+///         cannot be an environment's name; `TINYCI_GIT` if the refs cannot be read.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_deployed_json(
+    engine: Option<&tinyci_engine>,
+    environment: CText<'_>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::find(engine, out, err, |opened| {
+        let deployed = opened.engine.deployed(environment_of(environment)?)?;
+        Ok(deployed.map(|deployment| c_text(&deployment.to_json())))
+    })
+}
+
+/// Gives the lines among a commit's records that tinyci cannot read: damaged ones, another program's,
+/// or forged ones. tinyci keeps them, and they count for nothing.
+///
+/// @param engine  The engine.
+/// @param rev     The commit, in any of git's revision syntax.
+/// @param out     Where the lines are stored, each with its end, to be freed with
+///                `tinyci_string_free`; the text is empty without such lines, NULL on an error.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
+///         notes cannot be read.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_unrecognized_lines(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let unread = opened.engine.foreign_lines(rev.required("rev")?)?;
+        Ok(lines(&unread.iter().map(|line| line.to_string()).collect::<Vec<_>>()))
+    })
 }
 
 /// Tells how the repository stands: what runs, what is due, the last verdicts, what is deployed

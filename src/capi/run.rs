@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -20,11 +20,14 @@ use super::{
     outcome::{OutcomeNumber, number_of_deploy},
     queue::{End, Found, Next, Queue},
     records::tinyci_records,
-    selection::tinyci_selection,
+    selection::{selection_of, tinyci_selection},
     status::tinyci_status,
     text::{CText, c_text},
 };
-use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection, StepOptions};
+use crate::{
+    CancelToken, Deployment, Engine, Error, ErrorKind, Event, EventKind, EventMeta, LogOptions,
+    StepOptions, Stream, Summary,
+};
 
 /// How much longer than its commands' grace a run that is freed may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -133,15 +136,25 @@ impl Running {
 
     fn records(&self) -> Result<tinyci_records, Failure> {
         Ok(tinyci_records::of(match self.found()? {
-            Found::Records(records) => records.clone(),
+            Found::Summary(summary) => summary.records.clone(),
             Found::Deployment(_) => Vec::new(),
         }))
+    }
+
+    fn summary(&self) -> Result<&Summary, Failure> {
+        match self.found()? {
+            Found::Summary(summary) => Ok(summary),
+            Found::Deployment(_) => {
+                let message = "a deployment has no summary: call `tinyci_run_deployment_json`";
+                Err(Error::new(ErrorKind::InvalidArg, message).into())
+            }
+        }
     }
 
     fn deployment(&self) -> Result<&Deployment, Failure> {
         match self.found()? {
             Found::Deployment(deployment) => Ok(deployment),
-            Found::Records(_) => {
+            Found::Summary(_) => {
                 let message =
                     "the run is no deployment: `tinyci_run_records` has what became of it";
                 Err(Error::new(ErrorKind::InvalidArg, message).into())
@@ -190,11 +203,11 @@ pub extern "C" fn tinyci_run_start(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
-        let selection = selected(selection)?;
+        let selection = selection_of(selection)?;
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
             let mut observer = |event: &Event| observer(event);
             let summary = engine.run(&selection, cancel, &mut observer)?;
-            Ok(Found::Records(summary.records))
+            Ok(Found::Summary(Box::new(summary)))
         })
     })
 }
@@ -264,7 +277,7 @@ pub extern "C" fn tinyci_steps_start(
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
             let mut observer = |event: &Event| observer(event);
             let summary = engine.run_step(&options, cancel, &mut observer)?;
-            Ok(Found::Records(summary.records))
+            Ok(Found::Summary(Box::new(summary)))
         })
     })
 }
@@ -290,22 +303,100 @@ pub extern "C" fn tinyci_follow_start(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(engine, out, err, |opened| {
-        let selection = selected(selection)?;
-        let queue = Arc::new(Queue::new()?);
-        let engine = opened.engine.clone();
-        let grace = engine.grace();
-        let work = move |cancel: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+        let selection = selection_of(selection)?;
+        reading(opened, optional(cancel)?, move |engine, cancel, observer| {
             let mut observer = |event: &Event| observer(event);
             let summary = engine.follow(&selection, cancel, &mut observer)?;
-            Ok(Found::Records(summary.records))
-        };
-        let host = optional(cancel)?;
-        Ok(tinyci_run::new(Running::start(host, grace, queue, Box::new(work))?))
+            Ok(Found::Summary(Box::new(summary)))
+        })
     })
 }
 
-fn selected(selection: Option<&tinyci_selection>) -> Result<Selection, Failure> {
-    Ok(optional(selection)?.cloned().unwrap_or_else(Selection::pending))
+/// Starts what only reads, and asks the host nothing.
+fn reading(
+    opened: &Opened,
+    cancel: Option<&CancelToken>,
+    work: impl FnOnce(&Engine, &CancelToken, &mut dyn FnMut(&Event)) -> End + Send + 'static,
+) -> Result<tinyci_run, Failure> {
+    let (queue, engine) = (Arc::new(Queue::new()?), opened.engine.clone());
+    let grace = engine.grace();
+    let work = move |cancel: &CancelToken, observer: &mut dyn FnMut(&Event)| {
+        work(&engine, cancel, observer)
+    };
+    Ok(tinyci_run::new(Running::start(cancel, grace, queue, Box::new(work))?))
+}
+
+/// How a log is read.
+pub type LogFlags = u32;
+
+/// Continue with lines as they are written, until the job of the commit is over, or canceled.
+pub const TINYCI_LOG_FOLLOW: LogFlags = 1;
+
+/// Starts reading a log: its lines come as OUTPUT, each with its line end. Runs nothing.
+///
+/// @param engine  The engine.
+/// @param rev     The commit whose last job's log is read, in any of git's revision syntax; NULL for
+///                the log of all runs.
+/// @param lines   How many of the last lines to begin with; -1 for all.
+/// @param flags   0 or `TINYCI_LOG_FOLLOW`.
+/// @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
+/// @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error. It
+///                has no records.
+/// @param err     Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags, and for fewer than -1 lines. What goes
+///         wrong later comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names
+///         no commit, and for a commit without a log; `TINYCI_IO` if the log cannot be read.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_log_start(
+    engine: Option<&tinyci_engine>,
+    rev: CText<'_>,
+    lines: i64,
+    flags: LogFlags,
+    cancel: Option<&tinyci_cancel>,
+    out: Option<&mut MaybeUninit<*mut tinyci_run>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(engine, out, err, |opened| {
+        let options = log_options(rev, lines, flags)?;
+        reading(opened, optional(cancel)?, move |engine, cancel, observer| {
+            engine.log(&options, cancel, &mut |line| observer(&log_line(line)))?;
+            Ok(Found::Summary(Box::default()))
+        })
+    })
+}
+
+fn log_options(rev: CText<'_>, lines: i64, flags: u32) -> Result<LogOptions, Failure> {
+    if flags & !TINYCI_LOG_FOLLOW != 0 {
+        let message = format!("{flags} is neither 0 nor TINYCI_LOG_FOLLOW");
+        return Err(Error::new(ErrorKind::InvalidArg, message).into());
+    }
+    let mut options = LogOptions::new().follow(flags & TINYCI_LOG_FOLLOW != 0);
+    options.revision = rev.optional("rev")?.map(str::to_owned);
+    options.lines = match usize::try_from(lines) {
+        Ok(lines) => Some(lines),
+        Err(_) if lines == -1 => None,
+        Err(_) => {
+            let message = format!("`lines` is {lines}: expected -1, 0 or more");
+            return Err(Error::new(ErrorKind::InvalidArg, message).into());
+        }
+    };
+    Ok(options)
+}
+
+/// A line of a log, with its end, as the event that C reads.
+fn log_line(line: &[u8]) -> Event {
+    let meta = EventMeta {
+        sequence: 0,
+        time: SystemTime::now(),
+        commit: None,
+        run: None,
+        step: None,
+        label: None,
+    };
+    let bytes = line.iter().copied().chain([b'\n']).collect();
+    Event { meta, kind: EventKind::Output { stream: Stream::Stdout, bytes } }
 }
 
 /// Waits for the next thing that happens, or that the run asks for.
@@ -367,6 +458,27 @@ pub extern "C" fn tinyci_run_records(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::make(run.as_deref(), out, err, Running::records)
+}
+
+/// Gives the summary of a run that is over as JSON: what `tinyci run --json` prints last. Beside the
+/// records it has the commits that were not run, the deployments that followed, and as `fault` why
+/// the run had to stop.
+///
+/// @param run  The run.
+/// @param out  Where the JSON is stored, one line without its end, to be freed with
+///             `tinyci_string_free`; NULL on an error.
+/// @param err  Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`, and for
+///         deployments; the run's own error if it could not begin.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_run_summary_json(
+    run: Option<&mut tinyci_run>,
+    out: Option<&mut MaybeUninit<*mut c_char>>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::make(run.as_deref(), out, err, |running| Ok(c_text(&running.summary()?.to_json())))
 }
 
 /// Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose

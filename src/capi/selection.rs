@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     error::{ErrorOut, Failure},
     guard,
-    handle::{Sealed, handle, required},
+    handle::{Sealed, handle, optional, required},
     pipeline::tinyci_pipeline,
     status::tinyci_status,
     text::CText,
@@ -15,9 +15,23 @@ use crate::{Error, ErrorKind, Filter, Selection, Target, Update, Wait};
 /// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
 ///
 /// Owned by the host. What it is given to copies it.
-pub struct tinyci_selection(Sealed<Selection>);
+pub struct tinyci_selection(Sealed<SelectionHandle>);
 
-handle!(tinyci_selection, Selection, "selection");
+handle!(tinyci_selection, SelectionHandle, "selection");
+
+/// What is behind it.
+#[derive(Clone, Default)]
+pub struct SelectionHandle {
+    pub(super) selection: Selection,
+    /// What plans take for the output of commands: globs over commands, and texts.
+    pub(super) assumptions: Vec<(String, String)>,
+}
+
+/// The selection that a call is about: all that is pending without one.
+pub(super) fn selection_of(selection: Option<&tinyci_selection>) -> Result<Selection, Failure> {
+    let given = optional(selection)?.map(|it| it.selection.clone());
+    Ok(given.unwrap_or_else(Selection::pending))
+}
 
 /// The records of what a selection names; of every commit where it names none.
 pub(super) fn filter_of(selection: Option<&Selection>) -> Filter {
@@ -40,7 +54,7 @@ pub(super) fn filter_of(selection: Option<&Selection>) -> Filter {
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_new() -> *mut tinyci_selection {
-    guard::fresh(Selection::pending)
+    guard::fresh(SelectionHandle::default)
 }
 
 /// Adds one commit. What is named is due whatever refs and baseline say.
@@ -60,7 +74,7 @@ pub extern "C" fn tinyci_selection_add_revision(
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
         let revision = revision.required("revision")?.to_owned();
-        selection.targets.push(Target::Revision(revision));
+        selection.selection.targets.push(Target::Revision(revision));
         Ok(())
     })
 }
@@ -81,7 +95,7 @@ pub extern "C" fn tinyci_selection_add_range(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.targets.push(Target::Range(range.required("range")?.to_owned()));
+        selection.selection.targets.push(Target::Range(range.required("range")?.to_owned()));
         Ok(())
     })
 }
@@ -112,7 +126,7 @@ pub extern "C" fn tinyci_selection_add_update(
             let message = "a ref's name and its ids hold no line break";
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
-        add_updates(selection, &line)
+        add_updates(&mut selection.selection, &line)
     })
 }
 
@@ -134,7 +148,9 @@ pub extern "C" fn tinyci_selection_add_hook_lines(
     len: usize,
     err: ErrorOut<'_>,
 ) -> tinyci_status {
-    guard::set(selection, err, |selection| add_updates(selection, text.of_length(len, "text")?))
+    guard::set(selection, err, |selection| {
+        add_updates(&mut selection.selection, text.of_length(len, "text")?)
+    })
 }
 
 /// Adds what was said with the push: `git push -o OPTION`, which git tells a `post-receive` hook in
@@ -154,7 +170,7 @@ pub extern "C" fn tinyci_selection_add_push_option(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.push_options.push(option.required("option")?.to_owned());
+        selection.selection.push_options.push(option.required("option")?.to_owned());
         Ok(())
     })
 }
@@ -182,7 +198,7 @@ pub extern "C" fn tinyci_selection_set_wait_ms(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.wait = wait_of(wait_ms)?;
+        selection.selection.wait = wait_of(wait_ms)?;
         Ok(())
     })
 }
@@ -218,7 +234,7 @@ pub extern "C" fn tinyci_selection_set_retry(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.retry = retry != 0;
+        selection.selection.retry = retry != 0;
         Ok(())
     })
 }
@@ -239,7 +255,7 @@ pub extern "C" fn tinyci_selection_set_replace_live(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.replace_live = replace_live != 0;
+        selection.selection.replace_live = replace_live != 0;
         Ok(())
     })
 }
@@ -259,7 +275,7 @@ pub extern "C" fn tinyci_selection_set_all_history(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.all_history = all_history != 0;
+        selection.selection.all_history = all_history != 0;
         Ok(())
     })
 }
@@ -281,9 +297,41 @@ pub extern "C" fn tinyci_selection_set_pipeline(
     err: ErrorOut<'_>,
 ) -> tinyci_status {
     guard::set(selection, err, |selection| {
-        selection.pipeline = Some(required(pipeline)?.pipeline.clone());
+        selection.selection.pipeline = Some(required(pipeline)?.pipeline.clone());
         Ok(())
     })
+}
+
+/// Assumes the output of a command: plans of named commits use it if a script asks for the output of
+/// a command, since plans run nothing. Only `tinyci_plan_json` reads it.
+///
+/// @param selection  The selection.
+/// @param command    A glob over the command, as one line, such as `git describe*`; the first that
+///                   matches applies. Copied.
+/// @param output     The output that the command is assumed to write. Copied.
+/// @param err        Where the error is to be stored, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tinyci_selection_add_assumption(
+    selection: Option<&mut tinyci_selection>,
+    command: CText<'_>,
+    output: CText<'_>,
+    err: ErrorOut<'_>,
+) -> tinyci_status {
+    guard::set(selection, err, |selection| {
+        selection.assumptions.push(assumption(command, output)?);
+        Ok(())
+    })
+}
+
+/// What a plan takes for the output of a command.
+pub(super) fn assumption(
+    command: CText<'_>,
+    output: CText<'_>,
+) -> Result<(String, String), Failure> {
+    Ok((command.required("command")?.to_owned(), output.required("output")?.to_owned()))
 }
 
 /// Frees a selection.

@@ -271,6 +271,33 @@ fn a_fork_in_mid_run_leaves_both_sides_alive() {
 }
 
 #[test]
+fn a_host_asks_what_it_needs_beside_runs() {
+    check("inspect", &[], &WAYS, || {
+        let repo = with("build: make\n");
+        repo.git(&["config", "tinyci.jobz", "2"]);
+        repo.git(&["remote", "add", "origin", "/srv/git/app.git"]);
+        let first = repo.git(&["rev-parse", "HEAD"]);
+        repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success", &first]);
+        repo.git(&["rm", "-q", ".tinyci.yml"]);
+        repo.write("below/file", "");
+        repo.write("ci/lib.rhai", "fn make(when) { sh([\"make\", when]); }\n");
+        repo.write(
+            ".tinyci.rhai",
+            "fn build(ctx) { sh([\"echo\", \"built\", capture(\"uname -s\")]); }\n\
+             fn deploy(ctx) { sh([\"echo\", \"on\", capture(\"date\")]); }\n",
+        );
+        repo.write(
+            ".tinyci.test.rhai",
+            "fn test_right(t) { t.fake(\"uname*\", \"v1\"); t.expect(t.run().ok); }\n\
+             fn test_wrong(t) { throw \"wrong\"; }\n",
+        );
+        repo.commit("a script");
+        repo.git(&["notes", "--ref", "runs/tinyci", "add", "-m", "damaged", "HEAD"]);
+        repo
+    });
+}
+
+#[test]
 fn a_run_of_somebody_else_is_busy_and_can_be_followed() {
     let config = "build: 'until [ -e $TINYCI_REPO/go ]; do echo waiting; sleep 0.01; done; \
                   echo built'\n";

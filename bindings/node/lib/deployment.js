@@ -1,5 +1,6 @@
 import { made } from "./made.js";
 import { now } from "./native.js";
+import { assumed } from "./values.js";
 
 /** What each word of a deployment sets. */
 const WORDS = {
@@ -8,6 +9,7 @@ const WORDS = {
   bare: now.deploy_request_set_bare,
   rollback: now.deploy_request_set_rollback,
   plan: (to, plan) => now.deploy_request_set_plan(to, typeof plan === "string" ? plan : JSON.stringify(plan)),
+  assume: (to, assume) => assumed(assume).forEach((words) => now.deploy_request_add_assumption(to, ...words)),
   by: (to, { name, address }) => now.deploy_request_set_by(to, name, address),
 };
 

@@ -6,7 +6,7 @@ import { TinyciError } from "./error.js";
 import { later, now } from "./native.js";
 import { absolute, setOptions } from "./options.js";
 import { outcomeNumber } from "./outcome.js";
-import { Pipeline, config } from "./pipeline.js";
+import { Pipeline, config, definitionsOf } from "./pipeline.js";
 import { readRecords } from "./record.js";
 import { Run } from "./run.js";
 import { select, wordsOf } from "./selection.js";
@@ -19,10 +19,19 @@ const flags = (...pairs) => pairs.reduce((sum, [said, flag]) => (said ? sum | fl
 
 /** Opens exactly this repository. */
 export async function open(path, options = {}) {
+  return opened(later.engine_open, path, options);
+}
+
+/** Opens the nearest repository at a directory or above it. */
+export async function discover(dir = ".", options = {}) {
+  return opened(later.engine_discover, dir, options);
+}
+
+async function opened(openEngine, path, options) {
   const pointer = now.options_new();
   try {
     const host = setOptions(pointer, options);
-    return new Engine(await later.engine_open(absolute(path), pointer), host);
+    return new Engine(await openEngine(absolute(path), pointer), host);
   } finally {
     now.options_free(pointer);
   }
@@ -40,6 +49,7 @@ export class Engine {
     this.#pointer = pointer;
     this.#host = host;
     this.path = now.engine_path(pointer);
+    this.isBare = now.engine_is_bare(pointer) !== 0;
     freed.register(this, pointer, this);
   }
 
@@ -74,6 +84,33 @@ export class Engine {
     return this.#start(options.signal, (engine, cancel) => now.steps_start(engine, revision, names, how, cancel));
   }
 
+  log(options = {}) {
+    known("option of a log", options, ["revision", "lines", "follow", "signal"]);
+    const { revision, lines: first = -1, follow, signal } = options;
+    const how = flags([follow, constants.LOG_FOLLOW]);
+    return this.#start(signal, (engine, cancel) => now.log_start(engine, revision, first, how, cancel));
+  }
+
+  warnings() {
+    return this.#call(async (engine) => lines(await later.engine_warnings(engine)));
+  }
+
+  remoteUrl(remote) {
+    return this.#call((engine) => later.remote_url(engine, remote));
+  }
+
+  resolve(revision) {
+    return this.#call((engine) => later.resolve(engine, revision));
+  }
+
+  async commit(revision) {
+    return (await this.commits([revision]))[0];
+  }
+
+  commits(revisions) {
+    return this.#call(async (engine) => readCommits(await later.commits_load(engine, [revisions].flat().join("\n"))));
+  }
+
   scan(selected) {
     return this.#select(selected, [], async (engine, selection) => readCommits(await later.scan(engine, selection)));
   }
@@ -102,8 +139,29 @@ export class Engine {
     return this.#call(async (engine) => JSON.parse(await later.check_json(engine, revision)));
   }
 
-  checkText(text, options) {
-    return this.#call(async (engine) => JSON.parse(await later.check_text_json(engine, ...config(text, options))));
+  checkText(text, options = {}) {
+    return this.#call(async (engine) => {
+      const { revision, ...rest } = options;
+      return JSON.parse(await later.check_text_json(engine, revision, ...config(text, rest)));
+    });
+  }
+
+  definitions(format) {
+    return this.#call((engine) => definitionsOf(engine, format));
+  }
+
+  testPipeline(options = {}) {
+    return this.#call(async (engine) => {
+      known("option of tests", options, ["revision", "dir", "filters", "coverage"]);
+      const { revision, dir, filters = [], coverage } = options;
+      const where = dir === undefined ? null : absolute(dir);
+      const how = flags([coverage, constants.TEST_COVERAGE]);
+      return JSON.parse(await later.test_pipeline_json(engine, revision, where, [filters].flat().join("\n"), how));
+    });
+  }
+
+  unrecognizedLines(revision) {
+    return this.#call(async (engine) => lines(await later.unrecognized_lines(engine, revision)));
   }
 
   results(filter) {
@@ -130,6 +188,13 @@ export class Engine {
       } finally {
         now.deploy_request_free(request);
       }
+    });
+  }
+
+  deployed(environment) {
+    return this.#call(async (engine) => {
+      const found = await later.deployed_json(engine, environment);
+      return found === constants.DONE ? null : JSON.parse(found);
     });
   }
 

@@ -1,9 +1,9 @@
 // tinyci for Node: what a program imports.
 import { now } from "./native.js";
 
-export { open, Engine } from "./engine.js";
+export { discover, open, Engine } from "./engine.js";
 export { TinyciError } from "./error.js";
-export { Pipeline, parsePipeline } from "./pipeline.js";
+export { Pipeline, definitions, parsePipeline } from "./pipeline.js";
 
 /** The version of the library that is loaded. */
 export const version = now.version();

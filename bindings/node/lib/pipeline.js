@@ -3,6 +3,7 @@ import { later, now } from "./native.js";
 import { known, numberOf, sized } from "./values.js";
 
 const FORMATS = names.format;
+const DEFINITIONS = names.definitions;
 
 const freed = new FinalizationRegistry((pointer) => now.pipeline_free(pointer));
 
@@ -27,6 +28,11 @@ export class Pipeline {
     pointers.set(this, pointer);
     freed.register(this, pointer);
   }
+
+  /** A script that does the same, of a pipeline in YAML. */
+  toRhai() {
+    return now.pipeline_to_rhai(pointers.get(this));
+  }
 }
 
 /** The pointer, to be used while `pipeline` is. */
@@ -39,4 +45,14 @@ export function pointerOf(pipeline) {
 /** Reads a pipeline from a text, without an engine: scripts import nothing and get no functions. */
 export async function parsePipeline(text, options) {
   return new Pipeline(await later.pipeline_parse(null, ...config(text, options)));
+}
+
+/** The reference of the script API, with the functions of an engine if there is one. */
+export function definitionsOf(engine, format = "markdown") {
+  return later.definitions(engine, numberOf("format", DEFINITIONS, format));
+}
+
+/** The reference of the script API, without functions of a program. */
+export async function definitions(format) {
+  return definitionsOf(null, format);
 }

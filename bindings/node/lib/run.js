@@ -66,6 +66,7 @@ export class Run {
   #over = false;
   #records = null;
   #deployment = null;
+  #summary = null;
   /** What kept it from beginning. */
   #failure = null;
   /** The first error of a handler, as `{ error, commit, step }`. */
@@ -89,6 +90,10 @@ export class Run {
 
   get records() {
     return this.#result(this.#records);
+  }
+
+  get summary() {
+    return this.#result(this.#summary);
   }
 
   get deployment() {
@@ -199,6 +204,7 @@ export class Run {
   #read(run) {
     this.#records = readRecords(now.run_records(run));
     if (now.run_deploy_outcome(run) !== 0) this.#deployment = JSON.parse(now.run_deployment_json(run));
+    else this.#summary = JSON.parse(now.run_summary_json(run));
   }
 
   /** Starts a handler, if this is a request. */

@@ -1,7 +1,7 @@
 import { made } from "./made.js";
 import { now } from "./native.js";
 import { pointerOf } from "./pipeline.js";
-import { sized } from "./values.js";
+import { assumed, sized } from "./values.js";
 
 const list = (value) => (Array.isArray(value) ? value : [value]);
 
@@ -16,6 +16,7 @@ const WORDS = {
   retry: now.selection_set_retry,
   replaceLive: now.selection_set_replace_live,
   allHistory: now.selection_set_all_history,
+  assume: (to, assume) => assumed(assume).forEach((words) => now.selection_add_assumption(to, ...words)),
   pipeline: (to, pipeline) => now.selection_set_pipeline(to, pointerOf(pipeline)),
 };
 

@@ -115,3 +115,6 @@ export function decode(json) {
     return typeof value === "string" && value.startsWith(LONG) ? BigInt(value.slice(LONG.length)) : value;
   });
 }
+
+/** The output that plans assume of commands: globs over commands, and texts. */
+export const assumed = (assume) => (Array.isArray(assume) ? assume : Object.entries(assume));

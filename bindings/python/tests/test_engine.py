@@ -357,3 +357,95 @@ def test_a_step_is_run_by_hand(repository: Repository) -> None:
     with pytest.raises(tinyci.Error) as refused:
         engine.run_step("HEAD", "deploy").wait()
     assert refused.value.status == "invalid_arg"
+
+
+def test_discovering_and_what_is_known_of_a_repository(repository: Repository) -> None:
+    first = repository.commit("build: make\n", message="First\n\nWith a body")
+    repository.git("config", "tinyci.jobz", "2")
+    repository.git("remote", "add", "origin", "/srv/git/app.git")
+    below = repository.path / "below"
+    below.mkdir()
+    with pytest.raises(tinyci.Error, match="below"):
+        tinyci.open(below)
+    engine = tinyci.discover(below, jobs=2)
+    assert engine.path == repository.path.resolve() and not engine.is_bare
+    (warning,) = engine.warnings()
+    assert "tinyci.jobz" in warning
+    assert engine.remote_url() == engine.remote_url("origin") == "/srv/git/app.git"
+    second = repository.commit("build: make all\n")
+    assert engine.resolve("HEAD~1") == first
+    commit = engine.commit("HEAD~1")
+    assert (commit.id, commit.subject, commit.author) == (first, "First", "Ada <ada@example.org>")
+    assert commit.author_bytes == b"Ada <ada@example.org>" and commit.parents == ()
+    assert commit.message == "First\n\nWith a body\n" == commit.message_bytes.decode()
+    assert commit.json["id"] == first and commit.json["time"] == commit.time.timestamp()
+    assert [it.id for it in engine.commits(["HEAD", "HEAD~1"])] == [second, first]
+    assert engine.commit("HEAD").parents == (first,)
+    with pytest.raises(tinyci.Error) as raised:
+        engine.resolve("nowhere")
+    assert raised.value.status == "not_found"
+
+
+def test_reading_logs(repository: Repository) -> None:
+    repository.commit("build: echo built\n")
+    engine = tinyci.open(repository.path)
+    with pytest.raises(tinyci.Error) as raised:
+        list(engine.log("HEAD"))
+    assert raised.value.status == "not_found"
+    run = engine.run()
+    run.wait()
+    assert run.summary["records"][0]["outcome"] == "success" and not run.summary["canceled"]
+
+    def lines(log: tinyci.Run) -> list[bytes]:
+        return [event.data for event in log if event.data is not None]
+
+    whole = lines(engine.log("HEAD"))
+    assert b"built\n" in b"".join(whole) and len(whole) > 2
+    assert lines(engine.log("HEAD", lines=1)) == whole[-1:]
+    assert lines(engine.log("HEAD", follow=True)) == whole
+    assert lines(engine.log(lines=0)) == []
+    following = engine.log(lines=1, follow=True)
+    assert next(following).kind == "output"
+    following.cancel()
+    assert list(following) == [] and following.records == ()
+
+
+def test_scripts_without_running_them(repository: Repository) -> None:
+    repository.commit("build: make\n")
+    engine = tinyci.open(repository.path, functions={"today": lambda: "Monday"})
+    assert "make" in engine.pipeline("HEAD").to_rhai()
+    assert "today(" in engine.definitions() and "today(" not in tinyci.definitions()
+    assert "today" in engine.definitions("json")
+    with pytest.raises(ValueError, match="markdown"):
+        engine.definitions("html")
+    repository.path.joinpath(".tinyci.yml").unlink()
+    repository.path.joinpath(".tinyci.test.rhai").write_text(
+        'fn test_right(t) { t.fake("uname*", "v1"); t.expect(t.run().ok); }\n'
+        'fn test_wrong(t) { throw "wrong"; }\n'
+    )
+    repository.path.joinpath("lib.rhai").write_text("fn make() { }\n")
+    repository.script(
+        'fn build(ctx) { sh(["echo", capture("uname -s")]); }\n'
+        'fn deploy(ctx) { sh(["echo", "on", capture("date")]); }\n'
+    )
+    report = engine.test_pipeline("HEAD", coverage=True)
+    assert not report["passed"] and len(report["tests"]) == 2 and report["coverage"]
+    for folder in (None, repository.path):
+        report = engine.test_pipeline(dir=folder, filters="right")
+        assert report["passed"] and report["left_out"] == 1
+    source = 'import "lib" as lib;\nfn build(ctx) { lib::make(); }\n'
+    assert engine.check_text(source, "rhai", "a.rhai", rev="HEAD")["valid"]
+    assert not engine.check_text(source, "rhai", "a.rhai", rev="HEAD~1")["valid"]
+    plan = engine.plan(tinyci.Selection("HEAD", assume={"uname*": "v7", "*": "v8"}))
+    assert "echo v7" in str(plan)
+    engine.run("HEAD").wait()
+    assert "on Monday" in str(engine.deploy_plan(assume={"date": "Monday"}))
+    assert engine.deployed() is None
+    engine.deploy().wait()
+    assert (engine.deployed("production") or {})["outcome"] == "success"
+
+
+def test_lines_that_are_no_records(repository: Repository) -> None:
+    repository.commit("build: make\n")
+    repository.git("notes", "--ref", "runs/tinyci", "add", "-m", "damaged", "HEAD")
+    assert tinyci.open(repository.path).unrecognized_lines("HEAD") == ["damaged"]

@@ -38,17 +38,18 @@ module TinyCI
     #                Process::Status
     #
     # Raises Error.
-    def open(path, hooks: {}, functions: {}, secrets: nil, approvals: nil, executor: nil, **options)
-      host = Host.new(hooks: hooks, functions: functions, secrets: secrets, approvals: approvals,
-                      executor: executor)
-      engine = Engine.new(path, host, options)
-      return engine unless block_given?
+    def open(path, **options, &block) = opened(:tinyci_engine_open, path, block, **options)
 
-      begin
-        yield engine
-      ensure
-        engine.close
-      end
+    # Opens the repository that a directory is in: the nearest one at the directory or above it. Takes
+    # what `open` takes.
+    def discover(dir = ".", **options, &block)
+      opened(:tinyci_engine_discover, dir, block, **options)
+    end
+
+    # The reference of the script API: what `tinyci defs` prints. `format` is :json, :markdown or
+    # :rhai. Engine#definitions has the host's functions in it, too.
+    def definitions(format = :markdown)
+      Native.text(:tinyci_definitions, 0, Native.number(:DEFINITIONS, format))
     end
 
     # A pipeline from a YAML text, or from a script that imports nothing and calls no functions of
@@ -77,5 +78,21 @@ module TinyCI
 
     # Whether it was built with a feature: "rhai" for pipelines that are scripts.
     def feature?(name) = Native.value(:tinyci_has_feature, Native.utf8(name)) == 1
+
+    private
+
+    def opened(function, path, block, hooks: {}, functions: {}, secrets: nil, approvals: nil,
+               executor: nil, **options)
+      host = Host.new(hooks: hooks, functions: functions, secrets: secrets, approvals: approvals,
+                      executor: executor)
+      engine = Engine.new(path, host, options, function)
+      return engine unless block
+
+      begin
+        block.call(engine)
+      ensure
+        engine.close
+      end
+    end
   end
 end

@@ -49,6 +49,42 @@ static void scanning(const tinyci_engine *engine) {
     tinyci_commits_free(commits);
 }
 
+static void loading(const tinyci_engine *engine) {
+    tinyci_commits *commits;
+    const tinyci_commit *commit, *first;
+    const uint8_t *bytes;
+    size_t length;
+    char *id;
+    OK(tinyci_resolve(engine, "HEAD", &id, &err));
+    CHECK(strlen(id) == 40);
+    OK(tinyci_commits_load(engine, "HEAD", &commits, &err));
+    OK(tinyci_commits_next(commits, &commit, &err));
+    CHECK(strcmp(tinyci_commit_id(commit), id) == 0);
+    CHECK(strcmp(tinyci_commit_author(commit), "Ada <ada@example.org>") == 0);
+    bytes = tinyci_commit_author_bytes(commit, &length);
+    CHECK(length == 21 && memcmp(bytes, "Ada <ada@example.org>", 21) == 0);
+    CHECK(strcmp(tinyci_commit_message(commit), "caf\xef\xbf\xbd second\n") == 0);
+    bytes = tinyci_commit_message_bytes(commit, &length);
+    CHECK(length == 12 && memcmp(bytes, "caf\xe9 second\n", 12) == 0);
+    CHECK(strstr(tinyci_commit_json(commit), id) && strstr(tinyci_commit_json(commit), "\"time\":"));
+    CHECK(tinyci_commit_parent_count(commit) == 1 && tinyci_commit_parent(commit, 1) == NULL);
+    GIVES(TINYCI_DONE, tinyci_commits_next(commits, &first, &err));
+    tinyci_string_free(id);
+    OK(tinyci_resolve(engine, "HEAD~1", &id, &err));
+    CHECK(strcmp(tinyci_commit_parent(commit, 0), id) == 0);
+    tinyci_string_free(id);
+    tinyci_commits_free(commits);
+    OK(tinyci_commits_load(engine, "HEAD\nHEAD~1\nHEAD", &commits, &err));
+    OK(tinyci_commits_next(commits, &commit, &err));
+    OK(tinyci_commits_next(commits, &first, &err));
+    CHECK(strcmp(tinyci_commit_subject(first), "first") == 0);
+    CHECK(tinyci_commit_parent_count(first) == 0 && tinyci_commit_parent(first, 0) == NULL);
+    OK(tinyci_commits_next(commits, &first, &err));
+    CHECK(strcmp(tinyci_commit_id(first), tinyci_commit_id(commit)) == 0);
+    GIVES(TINYCI_DONE, tinyci_commits_next(commits, &first, &err));
+    tinyci_commits_free(commits);
+}
+
 static void selecting(const tinyci_engine *engine) {
     tinyci_selection *selection = tinyci_selection_new();
     tinyci_commits *commits;
@@ -108,7 +144,7 @@ static void configs(const tinyci_engine *engine) {
     OK(tinyci_check_json(engine, "HEAD", &json, &err));
     CHECK(strcmp(json, "{\"v\":1,\"file\":\"HEAD\",\"valid\":true,\"problems\":[]}") == 0);
     tinyci_string_free(json);
-    OK(tinyci_check_text_json(engine, bad, strlen(bad), TINYCI_FORMAT_YAML, "a.yml", &json, &err));
+    OK(tinyci_check_text_json(engine, NULL, bad, strlen(bad), TINYCI_FORMAT_YAML, "a.yml", &json, &err));
     CHECK(strstr(json, "\"valid\":false"));
     CHECK(strstr(json, "\"severity\":\"error\",\"line\":1,\"column\":8"));
     tinyci_string_free(json);
@@ -179,6 +215,7 @@ static void acting(const tinyci_engine *engine) {
 static void *all(void *unused) {
     tinyci_engine *engine = opened();
     scanning(engine);
+    loading(engine);
     selecting(engine);
     configs(engine);
     filling();

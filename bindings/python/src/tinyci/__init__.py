@@ -10,13 +10,15 @@ with tinyci.open("/srv/git/app.git") as engine:
         print(record.commit, record.outcome)
 """
 
+import functools
+
 from ._constants import VERSION as __version__
 from ._library import has_feature, version
 from .cancel import CancelToken
 from .engine import Engine
 from .error import Error, Refusal
 from .event import Event
-from .pipeline import Pipeline, interpolate
+from .pipeline import Pipeline, definitions, interpolate
 from .record import Commit, Record, StepRecord
 from .request import Approval, Command, Function, FunctionCall, Hook, Request, Secret
 from .run import Run
@@ -24,6 +26,10 @@ from .selection import Selection
 
 #: Opens a repository: see :class:`Engine`.
 open = Engine
+
+#: Opens the repository that a directory is in: the nearest one at the directory or above it. Takes
+#: what :class:`Engine` takes.
+discover = functools.partial(Engine, discover=True)
 
 
 __all__ = [
@@ -46,6 +52,8 @@ __all__ = [
     "Selection",
     "StepRecord",
     "__version__",
+    "definitions",
+    "discover",
     "has_feature",
     "interpolate",
     "open",

@@ -35,6 +35,7 @@ ANSWER_COMMAND = 4
 FORMAT_YAML = 1
 FORMAT_RHAI = 2
 STEPS_KEEP = 1
+LOG_FOLLOW = 1
 EVENT_PLANNED = 1
 EVENT_JOB_STARTED = 2
 EVENT_EXPORTED = 3
@@ -71,6 +72,10 @@ OUTCOME_WAITING = 7
 OUTCOME_RUNNING = 8
 OUTCOME_INTERRUPTED = 9
 OUTCOME_RETIRED = 10
+DEFINITIONS_JSON = 1
+DEFINITIONS_MARKDOWN = 2
+DEFINITIONS_RHAI = 3
+TEST_COVERAGE = 1
 RESULTS_ALL_ATTEMPTS = 1
 INSTALL_HIDE_REFS = 1
 INSTALL_SHARED_HOOKS = 2
@@ -81,6 +86,11 @@ ARTIFACTS_FORCE = 1
 
 #: The names of numbers, by the groups that they are chosen from.
 NAMES: dict[str, dict[int, str]] = {
+    "definitions": {
+        1: "json",
+        2: "markdown",
+        3: "rhai",
+    },
     "effect": {
         1: "pure",
         2: "control",

@@ -13,6 +13,7 @@ from typing import Any, final
 from . import _constants as c
 from ._library import ffi, lib
 from ._native import (
+    NULL,
     Pointer,
     call,
     made_bytes,
@@ -29,7 +30,7 @@ from ._native import (
 )
 from ._native import path as path_bytes
 from .cancel import CancelToken, cancel_pointer
-from .pipeline import Pipeline, source_and_format
+from .pipeline import Pipeline, definitions, source_and_format
 from .record import Commit, Record, each_commit, each_record, outcome_number
 from .request import ApprovalFunction, Executor, Function, HookFunction, Host, SecretFunction
 from .run import Run, start
@@ -70,6 +71,7 @@ class Engine:
         secrets: Mapping[str, str | bytes] | SecretFunction | None = None,
         approvals: ApprovalFunction | None = None,
         executor: Executor | None = None,
+        discover: bool = False,
     ) -> None:
         """Opens exactly this repository: a bare one, the top of a work tree, or a ``.git`` folder.
 
@@ -93,6 +95,8 @@ class Engine:
             somebody, it is asked only if this process runs as an account there.
         executor: runs the commands instead of this machine, each on a thread of its own; gives the
             exit code, or the number of the signal below zero, as ``subprocess`` does.
+        discover: open the nearest repository at the path or above it, as :func:`tinyci.discover`
+            does.
         """
         lent = {
             name: function if isinstance(function, Function) else Function(function)
@@ -123,7 +127,7 @@ class Engine:
         self._handle: Pointer | None = make(
             "tinyci_engine",
             lib.tinyci_engine_free,
-            lib.tinyci_engine_open,
+            lib.tinyci_engine_discover if discover else lib.tinyci_engine_open,
             path_bytes(path),
             options,
         )
@@ -132,6 +136,59 @@ class Engine:
     def path(self) -> pathlib.Path:
         """The folder that holds ``builds/``: the bare repository, or the top of the work tree."""
         return pathlib.Path(path_string(lib.tinyci_engine_path(self._open_handle())))
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the repository has no working tree."""
+        return bool(lib.tinyci_engine_is_bare(self._open_handle()))
+
+    def warnings(self) -> list[str]:
+        """Warnings about the repository, for a person to read: unknown settings, a repository that
+        was moved, paths that commands cannot use."""
+        return self._lines(lib.tinyci_engine_warnings)
+
+    def remote_url(self, remote: str | None = None) -> str:
+        """The URL that pushes to a remote go to, ``origin`` for None."""
+        return self._text(lib.tinyci_remote_url, optional_text(remote))
+
+    def resolve(self, rev: str) -> str:
+        """The full id of the commit that a revision names."""
+        return self._text(lib.tinyci_resolve, text(rev))
+
+    def commit(self, rev: str) -> Commit:
+        """The commit that a revision names."""
+        return self.commits([rev])[0]
+
+    def commits(self, revs: Iterable[str]) -> list[Commit]:
+        """The commits that revisions name, in their order. Many in one call are far cheaper than a
+        call for each."""
+        commits = make(
+            "tinyci_commits",
+            lib.tinyci_commits_free,
+            lib.tinyci_commits_load,
+            self._open_handle(),
+            text("\n".join(revs)),
+        )
+        return list(each_commit(commits))
+
+    def log(
+        self,
+        rev: str | None = None,
+        *,
+        lines: int | None = None,
+        follow: bool = False,
+        cancel: CancelToken | None = None,
+    ) -> Run:
+        """Reads a log, whose lines come as ``output``. Runs nothing, and has no records.
+
+        rev: the commit whose last job's log is read; None for the log of all runs.
+        lines: how many of the last lines to begin with; None for all.
+        follow: continue with lines as they are written, until the job of the commit is over or the
+            run is canceled.
+        """
+        first = -1 if lines is None else lines
+        flags = follow * c.LOG_FOLLOW
+        return self._start(lib.tinyci_log_start, optional_text(rev), first, flags, cancel)
 
     def run(
         self, selection: Selection | str | None = None, *, cancel: CancelToken | None = None
@@ -245,11 +302,52 @@ class Engine:
         """What is wrong with a commit's config: what ``tinyci check --json`` prints."""
         return self._report(lib.tinyci_check_json, text(rev))
 
-    def check_text(self, source: str, format: str, name: str) -> dict[str, Any]:
-        """What is wrong with a config that is not committed yet, ``yaml`` or ``rhai``."""
+    def check_text(
+        self, source: str, format: str, name: str, *, rev: str | None = None
+    ) -> dict[str, Any]:
+        """What is wrong with a config that is not committed yet, ``yaml`` or ``rhai``. A script
+        imports from the commit ``rev``, or from the files below the engine's path."""
         return self._report(
-            lib.tinyci_check_text_json, *source_and_format(source, format), text(name)
+            lib.tinyci_check_text_json,
+            optional_text(rev),
+            *source_and_format(source, format),
+            text(name),
         )
+
+    def definitions(self, format: str = "markdown") -> str:
+        """The reference of the script API with this engine's functions, as ``json``, ``markdown`` or
+        ``rhai``: what ``tinyci defs`` prints."""
+        return definitions(format, engine=self)
+
+    def test_pipeline(
+        self,
+        rev: str | None = None,
+        *,
+        dir: Path | None = None,
+        filters: str | Iterable[str] = (),
+        coverage: bool = False,
+    ) -> dict[str, Any]:
+        """Runs the tests of a script: what ``tinyci test-pipeline --json`` prints. Nothing of the
+        script is run.
+
+        rev: the commit whose script and tests are meant; None for the files of a directory.
+        dir: the directory; None for the path that the engine was opened with.
+        filters: parts of the names of the tests to run; none for all tests.
+        coverage: find out which lines no test runs.
+        """
+        parts = "\n".join((filters,) if isinstance(filters, str) else filters)
+        return self._report(
+            lib.tinyci_test_pipeline_json,
+            optional_text(rev),
+            NULL if dir is None else path_bytes(dir),
+            optional_text(parts or None),
+            coverage * c.TEST_COVERAGE,
+        )
+
+    def unrecognized_lines(self, rev: str) -> list[str]:
+        """The lines among a commit's records that tinyci cannot read: damaged ones, another
+        program's, or forged ones."""
+        return self._lines(lib.tinyci_unrecognized_lines, text(rev))
 
     def results(
         self,
@@ -295,6 +393,14 @@ class Engine:
             lib.tinyci_string_free(told[0])
         return deploys
 
+    def deployed(self, environment: str | None = None) -> dict[str, Any] | None:
+        """What is deployed to an environment now, ``production`` for None; None for nothing."""
+        found = made_bytes(
+            lib.tinyci_deployed_json, self._open_handle(), optional_text(environment)
+        )
+        deployment: dict[str, Any] | None = json.loads(found) if found else None
+        return deployment
+
     def deploy_plan(
         self,
         environment: str | None = None,
@@ -304,10 +410,14 @@ class Engine:
         force: bool = False,
         bare: bool = False,
         by: tuple[str, str] | None = None,
+        assume: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """What a deployment would do, without doing it. To be shown to a person, and then to be
-        carried out as it is: ``engine.deploy(plan=plan)``."""
+        carried out as it is: ``engine.deploy(plan=plan)``. ``assume`` is the output of commands that
+        a script asks for, by globs over the commands."""
         request = _deploy_request(revision, rollback, force, bare, by, None)
+        for command, output in (assume or {}).items():
+            call(lib.tinyci_deploy_request_add_assumption, request, text(command), text(output))
         return self._report(lib.tinyci_deploy_plan_json, optional_text(environment), request)
 
     def deploy(
@@ -518,6 +628,9 @@ class Engine:
 
     def _lines(self, function: Any, *arguments: Any) -> list[str]:
         return made_text(function, self._open_handle(), *arguments).splitlines()
+
+    def _text(self, function: Any, *arguments: Any) -> str:
+        return made_text(function, self._open_handle(), *arguments)
 
     def _report(self, function: Any, *arguments: Any) -> dict[str, Any]:
         report: dict[str, Any] = made_json(function, self._open_handle(), *arguments)

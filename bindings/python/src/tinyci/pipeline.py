@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 _FORMATS = c.NAMES["format"]
+_DEFINITIONS = c.NAMES["definitions"]
 
 
 class Pipeline:
@@ -62,6 +63,10 @@ class Pipeline:
         name = lib.tinyci_pipeline_step_name
         return tuple(string(name(self._handle, index)) for index in range(count))
 
+    def to_rhai(self) -> str:
+        """A script that does the same, of a pipeline in YAML: what ``tinyci convert`` prints."""
+        return made_text(lib.tinyci_pipeline_to_rhai, self._handle)
+
     def __repr__(self) -> str:
         return f"<tinyci.Pipeline {' '.join(self.steps)}>"
 
@@ -69,6 +74,15 @@ class Pipeline:
 def source_and_format(source: str, format: str) -> tuple[bytes, int, int]:
     data = source.encode()
     return data, len(data), number_of(_FORMATS, format, "format")
+
+
+def definitions(format: str = "markdown", *, engine: Engine | None = None) -> str:
+    """The reference of the script API, as ``json``, ``markdown`` or ``rhai``: what ``tinyci defs``
+    prints, with the functions of the engine if there is one."""
+    handle = NULL if engine is None else engine._open_handle()
+    return made_text(
+        lib.tinyci_definitions, handle, number_of(_DEFINITIONS, format, "form of the reference")
+    )
 
 
 def interpolate(template: str, variables: Mapping[str, str] | None = None) -> str:

@@ -52,6 +52,24 @@ class Commit:
     subject_bytes: bytes = field(repr=False)
     #: The committer's time, in UTC.
     time: datetime.datetime
+    #: The full ids of its parents, in git's order.
+    parents: tuple[str, ...]
+    #: The author, as ``Name <address>``.
+    author: str
+    #: The same as git holds it, in any encoding.
+    author_bytes: bytes = field(repr=False)
+    #: The whole message.
+    message: str = field(repr=False)
+    #: The same as git holds it, in any encoding.
+    message_bytes: bytes = field(repr=False)
+    #: All of it, as a line of JSON.
+    json_text: str = field(repr=False)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The same, parsed."""
+        parsed: dict[str, Any] = json.loads(self.json_text)
+        return parsed
 
 
 @dataclass(frozen=True)
@@ -143,6 +161,15 @@ def _commit_of(commit: Pointer) -> Commit:
         subject=string(lib.tinyci_commit_subject(commit)),
         subject_bytes=octets(lib.tinyci_commit_subject_bytes, commit) or b"",
         time=instant(lib.tinyci_commit_time(commit) * 1000),
+        parents=tuple(
+            string(lib.tinyci_commit_parent(commit, index))
+            for index in range(lib.tinyci_commit_parent_count(commit))
+        ),
+        author=string(lib.tinyci_commit_author(commit)),
+        author_bytes=octets(lib.tinyci_commit_author_bytes, commit) or b"",
+        message=string(lib.tinyci_commit_message(commit)),
+        message_bytes=octets(lib.tinyci_commit_message_bytes, commit) or b"",
+        json_text=string(lib.tinyci_commit_json(commit)),
     )
 
 

@@ -57,6 +57,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         self._records: tuple[Record, ...] | None = None
         self._error: Error | None = None
         self._deployment: dict[str, Any] | None = None
+        self._summary: dict[str, Any] | None = None
         self._outcome: str | None = None
         _live.add(self)
 
@@ -71,6 +72,17 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         if self._records is None:
             raise Error("invalid_arg", "a run has records once its last event was pulled")
         return self._records
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary of a run, after the end: what ``tinyci run --json`` prints last. Beside the
+        records it has the commits that were not run, the deployments that followed, and as
+        ``fault`` why the run had to stop."""
+        if self._error is not None:
+            raise self._error
+        if self._summary is None:
+            raise Error("invalid_arg", "only a run that has ended has a summary")
+        return self._summary
 
     @property
     def deployment(self) -> dict[str, Any]:
@@ -265,6 +277,8 @@ class Run(Iterator[Event], AsyncIterator[Event]):
                 if deployed is not None:
                     self._outcome = deployed
                     self._deployment = made_json(lib.tinyci_run_deployment_json, self._handle)
+                else:
+                    self._summary = made_json(lib.tinyci_run_summary_json, self._handle)
             self.close()
         self._raise_failure()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ._library import lib
@@ -38,6 +38,9 @@ class Selection:
     replace_live: bool = False
     #: Whether to look under the baseline too, which holds what was there before tinyci.
     all_history: bool = False
+    #: The output that plans of named commits assume of commands, by globs over the commands; the
+    #: first that matches applies.
+    assume: Mapping[str, str] = field(default_factory=dict)
     #: What to judge every selected commit by, instead of its own config.
     pipeline: Pipeline | None = field(default=None, compare=False)
 
@@ -67,6 +70,8 @@ class Selection:
         call(lib.tinyci_selection_set_retry, handle, int(self.retry))
         call(lib.tinyci_selection_set_replace_live, handle, int(self.replace_live))
         call(lib.tinyci_selection_set_all_history, handle, int(self.all_history))
+        for command, output in self.assume.items():
+            call(lib.tinyci_selection_add_assumption, handle, text(command), text(output))
         if self.pipeline is not None:
             call(lib.tinyci_selection_set_pipeline, handle, self.pipeline._handle)
         return handle

@@ -12,16 +12,31 @@ module TinyCI
     # The first paragraph of its message, on one line.
     attr_reader :subject
     # The same as git holds them, in any encoding.
-    attr_reader :branch_bytes, :subject_bytes
+    attr_reader :branch_bytes, :subject_bytes, :author_bytes, :message_bytes
+    # The author, as `Name <address>`.
+    attr_reader :author
+    # The whole message.
+    attr_reader :message
+    # The full ids of its parents, in git's order.
+    attr_reader :parents
+    # All of it, as a line of JSON.
+    attr_reader :json
     # The committer's.
     attr_reader :time
 
     # Copies the commit at an address.
     def initialize(address)
-      @id, @tree, @branch, @subject =
-        %w[id tree branch subject].map { |part| Native.value(:"tinyci_commit_#{part}", address) }
-      @branch_bytes = Native.bytes(:tinyci_commit_branch_bytes, address)
-      @subject_bytes = Native.bytes(:tinyci_commit_subject_bytes, address)
+      @id, @tree, @branch, @subject, @author, @message, @json =
+        %w[id tree branch subject author message json].map do |part|
+          Native.value(:"tinyci_commit_#{part}", address)
+        end
+      @branch_bytes, @subject_bytes, @author_bytes, @message_bytes =
+        %w[branch subject author message].map do |part|
+          Native.bytes(:"tinyci_commit_#{part}_bytes", address)
+        end
+      @parents = Array.new(Native.value(:tinyci_commit_parent_count, address)) do |index|
+        Native.value(:tinyci_commit_parent, address, index)
+      end.freeze
       @time = Time.at(Native.value(:tinyci_commit_time, address))
       freeze
     end

@@ -6,10 +6,11 @@ require_relative "native"
 module TinyCI
   # What is to be deployed, as Engine#deploy and Engine#deploy_plan take it: `revision` (without it
   # the newest commit that is green), `rollback`, `force`, `bare` (the files alone), `by` (name and
-  # address), or a `plan`, which stands for all of them but `by`.
+  # address), `assume` (the output that a plan assumes of commands, by globs), or a `plan`, which stands for all of them but `by`.
   module DeployRequest
     # Gives the block the request's address.
-    def self.with(revision: nil, rollback: false, force: false, bare: false, by: nil, plan: nil)
+    def self.with(revision: nil, rollback: false, force: false, bare: false, by: nil, plan: nil,
+                  assume: {})
       Native.with_new(:deploy_request) do |address|
         set = lambda do |name, *values|
           Native.call(:"tinyci_deploy_request_set_#{name}", address, *values)
@@ -20,6 +21,10 @@ module TinyCI
         set.call(:bare, 1) if bare
         set.call(:by, *by.map { |part| Native.utf8(part) }) if by
         set.call(:plan, JSON.generate(plan)) if plan
+        assume.each do |words|
+          words = words.map { |word| Native.utf8(word) }
+          Native.call(:tinyci_deploy_request_add_assumption, address, *words)
+        end
         yield address
       end
     end

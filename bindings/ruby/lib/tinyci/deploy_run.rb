@@ -17,8 +17,7 @@ module TinyCI
 
     private
 
-    def read_results(run)
-      super
+    def read_end(run)
       @deployment = JSON.parse(Native.text(:tinyci_run_deployment_json, run))
       @outcome = Outcome.of(Native.value(:tinyci_run_deploy_outcome, run))
     end

@@ -14,10 +14,10 @@ module TinyCI
   #
   # Where commits are selected, a method takes revisions and the keywords of Selection.
   class Engine
-    # See TinyCI.open.
-    def initialize(path, host, options)
+    # See TinyCI.open and TinyCI.discover.
+    def initialize(path, host, options, function = :tinyci_engine_open)
       address = Options.with(host, **options) do |set|
-        Native.make(:tinyci_engine_open, Native.utf8(path), set)
+        Native.make(function, Native.utf8(path), set)
       end
       @host = host
       @handle = Handle.new("engine", address, :tinyci_engine_free)
@@ -25,6 +25,40 @@ module TinyCI
 
     # The folder that holds `builds/`.
     def path = ask(:value, :tinyci_engine_path)
+
+    # Whether the repository has no working tree.
+    def bare? = ask(:value, :tinyci_engine_is_bare) == 1
+
+    # Warnings about the repository, for a person to read: unknown settings, a repository that was
+    # moved, paths that commands cannot use.
+    def warnings = lines(ask(:text, :tinyci_engine_warnings))
+
+    # The URL that pushes to a remote go to.
+    def remote_url(remote = "origin") = ask(:text, :tinyci_remote_url, Native.utf8(remote))
+
+    # The full id of the commit that a revision names.
+    def resolve(revision) = ask(:text, :tinyci_resolve, Native.utf8(revision))
+
+    # The commit that a revision names.
+    def commit(revision) = commits(revision).first
+
+    # The commits that revisions name, in their order. Many in one call are far cheaper than a call
+    # for each.
+    def commits(*revisions)
+      commits = ask(:make, :tinyci_commits_load, Native.utf8(revisions.join("\n")))
+      Native.list(:commits, commits) { |commit| Commit.new(commit) }
+    end
+
+    # Reads the log of a commit's last job, or of all runs without a revision. Its lines come as
+    # output. `lines` is how many of the last lines to begin with, nil for all; `follow` continues with
+    # lines as they are written, until the job of the commit is over or the run is canceled. Runs
+    # nothing, and has no records.
+    def log(revision = nil, lines: nil, follow: false, cancel: CancelToken.new, &block)
+      flags = follow ? Header::LOG_FOLLOW : 0
+      begin_run(Run, cancel, block) do
+        ask(:make, :tinyci_log_start, Native.utf8(revision), lines || -1, flags, cancel.address)
+      end
+    end
 
     # Runs what is due. With a block, gives it each event as Run#each does, and returns the run when
     # it is over; without one, returns the run, which then has to be read.
@@ -109,9 +143,39 @@ module TinyCI
     # What is wrong with a commit's config: what `tinyci check --commit REV --json` prints.
     def check(revision) = JSON.parse(ask(:text, :tinyci_check_json, Native.utf8(revision)))
 
-    # The same of a config that is not committed yet.
-    def check_text(text, format: :yaml, name: ".tinyci.yml")
-      JSON.parse(ask(:text, :tinyci_check_text_json, *config(text, format, name)))
+    # The same of a config that is not committed yet. A script imports from the commit of the
+    # revision, or without one from the files below the engine's path.
+    def check_text(text, format: :yaml, name: ".tinyci.yml", revision: nil)
+      words = config(text, format, name)
+      JSON.parse(ask(:text, :tinyci_check_text_json, Native.utf8(revision), *words))
+    end
+
+    # The reference of the script API with this engine's functions: what `tinyci defs` prints.
+    # `format` is :json, :markdown or :rhai.
+    def definitions(format = :markdown)
+      ask(:text, :tinyci_definitions, Native.number(:DEFINITIONS, format))
+    end
+
+    # Runs the tests of a script: what `tinyci test-pipeline --json` prints. Nothing of the script is
+    # run. Without a revision the files of `dir` are meant, or those at the path that the engine was
+    # opened with. `filters` are parts of the names of the tests to run; `coverage` finds out which
+    # lines no test runs.
+    def test_pipeline(revision = nil, dir: nil, filters: [], coverage: false)
+      words = [Native.utf8(revision), dir && Native.absolute(dir),
+               Native.utf8(Array(filters).join("\n")), coverage ? Header::TEST_COVERAGE : 0]
+      JSON.parse(ask(:text, :tinyci_test_pipeline_json, *words))
+    end
+
+    # The lines among a commit's records that tinyci cannot read: damaged ones, another program's, or
+    # forged ones.
+    def unrecognized_lines(revision)
+      lines(ask(:text, :tinyci_unrecognized_lines, Native.utf8(revision)))
+    end
+
+    # What is deployed to an environment now; nil for nothing.
+    def deployed(environment = nil)
+      found = ask(:text, :tinyci_deployed_json, Native.utf8(environment))
+      JSON.parse(found) unless found.empty?
     end
 
     # What became of commits, newest first: the lines that `tinyci results --json` prints.

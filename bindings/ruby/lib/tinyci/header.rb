@@ -40,6 +40,7 @@ module TinyCI
     FORMAT_YAML = 1
     FORMAT_RHAI = 2
     STEPS_KEEP = 1
+    LOG_FOLLOW = 1
     EVENT_PLANNED = 1
     EVENT_JOB_STARTED = 2
     EVENT_EXPORTED = 3
@@ -76,6 +77,10 @@ module TinyCI
     OUTCOME_RUNNING = 8
     OUTCOME_INTERRUPTED = 9
     OUTCOME_RETIRED = 10
+    DEFINITIONS_JSON = 1
+    DEFINITIONS_MARKDOWN = 2
+    DEFINITIONS_RHAI = 3
+    TEST_COVERAGE = 1
     RESULTS_ALL_ATTEMPTS = 1
     INSTALL_HIDE_REFS = 1
     INSTALL_SHARED_HOOKS = 2
@@ -86,6 +91,11 @@ module TinyCI
 
     # The names of numbers, by the groups that they are chosen from.
     NAMES = {
+      DEFINITIONS: {
+        1 => :json,
+        2 => :markdown,
+        3 => :rhai
+      }.freeze,
       EFFECT: {
         1 => :pure,
         2 => :control,
@@ -172,7 +182,11 @@ module TinyCI
       tinyci_options_answer: %i[status handle uint32 error],
       tinyci_options_free: %i[void handle],
       tinyci_engine_open: %i[status text handle out error],
+      tinyci_engine_discover: %i[status text handle out error],
       tinyci_engine_path: %i[text engine],
+      tinyci_engine_is_bare: %i[int32 engine],
+      tinyci_engine_warnings: %i[status engine out error],
+      tinyci_remote_url: %i[status engine text out error],
       tinyci_engine_free: %i[void handle],
       tinyci_selection_new: %i[handle],
       tinyci_selection_add_revision: %i[status handle text error],
@@ -185,15 +199,25 @@ module TinyCI
       tinyci_selection_set_replace_live: %i[status handle int32 error],
       tinyci_selection_set_all_history: %i[status handle int32 error],
       tinyci_selection_set_pipeline: %i[status handle handle error],
+      tinyci_selection_add_assumption: %i[status handle text text error],
       tinyci_selection_free: %i[void handle],
       tinyci_scan: %i[status engine handle out error],
+      tinyci_resolve: %i[status engine text out error],
+      tinyci_commits_load: %i[status engine text out error],
       tinyci_commits_next: %i[status handle out error],
       tinyci_commit_id: %i[text handle],
       tinyci_commit_tree: %i[text handle],
+      tinyci_commit_parent_count: %i[size handle],
+      tinyci_commit_parent: %i[text handle size],
+      tinyci_commit_author: %i[text handle],
+      tinyci_commit_author_bytes: %i[bytes handle out],
       tinyci_commit_branch: %i[text handle],
       tinyci_commit_branch_bytes: %i[bytes handle out],
       tinyci_commit_subject: %i[text handle],
       tinyci_commit_subject_bytes: %i[bytes handle out],
+      tinyci_commit_message: %i[text handle],
+      tinyci_commit_message_bytes: %i[bytes handle out],
+      tinyci_commit_json: %i[text handle],
       tinyci_commit_time: %i[int64 handle],
       tinyci_commits_free: %i[void handle],
       tinyci_export_commit: %i[status engine text text handle error],
@@ -201,6 +225,7 @@ module TinyCI
       tinyci_pipeline_parse: %i[status engine text size int32 text out error],
       tinyci_pipeline_step_count: %i[size handle],
       tinyci_pipeline_step_name: %i[text handle size],
+      tinyci_pipeline_to_rhai: %i[status handle out error],
       tinyci_pipeline_free: %i[void handle],
       tinyci_vars_new: %i[handle],
       tinyci_vars_set: %i[status handle text text error],
@@ -214,9 +239,11 @@ module TinyCI
       tinyci_run_start: %i[status engine handle handle out error],
       tinyci_steps_start: %i[status engine text text uint32 handle out error],
       tinyci_follow_start: %i[status engine handle handle out error],
+      tinyci_log_start: %i[status engine text int64 uint32 handle out error],
       tinyci_run_next: %i[status handle int32 out error],
       tinyci_run_fd: %i[int32 handle],
       tinyci_run_records: %i[status handle out error],
+      tinyci_run_summary_json: %i[status handle out error],
       tinyci_run_deployment_json: %i[status handle out error],
       tinyci_run_deploy_outcome: %i[int32 handle],
       tinyci_run_free: %i[void handle],
@@ -284,9 +311,13 @@ module TinyCI
       tinyci_records_free: %i[void handle],
       tinyci_plan_json: %i[status engine handle out error],
       tinyci_check_json: %i[status engine text out error],
-      tinyci_check_text_json: %i[status engine text size int32 text out error],
+      tinyci_check_text_json: %i[status engine text text size int32 text out error],
+      tinyci_definitions: %i[status engine int32 out error],
+      tinyci_test_pipeline_json: %i[status engine text text text uint32 out error],
       tinyci_results_json: %i[status engine handle int32 size uint32 out error],
       tinyci_deploys_json: %i[status engine text size out out error],
+      tinyci_deployed_json: %i[status engine text out error],
+      tinyci_unrecognized_lines: %i[status engine text out error],
       tinyci_status_json: %i[status engine out error],
       tinyci_settings_json: %i[status engine out error],
       tinyci_deploy_request_new: %i[handle],
@@ -294,6 +325,7 @@ module TinyCI
       tinyci_deploy_request_set_rollback: %i[status handle int32 error],
       tinyci_deploy_request_set_force: %i[status handle int32 error],
       tinyci_deploy_request_set_bare: %i[status handle int32 error],
+      tinyci_deploy_request_add_assumption: %i[status handle text text error],
       tinyci_deploy_request_set_by: %i[status handle text text error],
       tinyci_deploy_request_set_plan: %i[status handle text error],
       tinyci_deploy_request_free: %i[void handle],

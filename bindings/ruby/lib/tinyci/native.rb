@@ -26,7 +26,7 @@ module TinyCI
       size: Fiddle::TYPE_SIZE_T, double: Fiddle::TYPE_DOUBLE, text: Fiddle::TYPE_CONST_STRING
     }.freeze
     # Beside these, whatever is asked of an engine may take long.
-    LONG = %i[tinyci_engine_open tinyci_run_free].freeze
+    LONG = %i[tinyci_engine_open tinyci_engine_discover tinyci_run_free].freeze
 
     def self.bind(library)
       Header::FUNCTIONS.to_h do |name, (result, *parameters)|

@@ -16,6 +16,9 @@ module TinyCI
       end.freeze
     end
 
+    # A script that does the same, of a pipeline in YAML: what `tinyci convert` prints.
+    def to_rhai = @handle.use { |address| Native.text(:tinyci_pipeline_to_rhai, address) }
+
     # For the selection that it is given to.
     def address = @handle.address
 

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "io/wait"
+require "json"
 require_relative "cancel_token"
 require_relative "event"
 require_relative "host"
@@ -92,6 +93,16 @@ module TinyCI
       @lock.synchronize { @handle.use { |address| read_records(address) } }
     end
 
+    # The summary of a run that is over: what `tinyci run --json` prints last. Beside the records it
+    # has the commits that were not run, the deployments that followed, and as `fault` why the run had
+    # to stop.
+    def summary
+      return @summary if @summary
+      raise @error if @error
+
+      @lock.synchronize { @handle.use { |address| read_summary(address) } }
+    end
+
     # Stops the run at once, without `after_all`, and waits for its end: for the grace time of
     # commands and some seconds more at most. Does nothing to a run that is over.
     def close
@@ -148,7 +159,14 @@ module TinyCI
     # What is to be had of a run that is over.
     def read_results(run)
       @records = read_records(run)
+      read_end(run)
     end
+
+    def read_end(run)
+      @summary = read_summary(run)
+    end
+
+    def read_summary(run) = JSON.parse(Native.text(:tinyci_run_summary_json, run))
 
     def read_records(run)
       Native.list(:records, Native.make(:tinyci_run_records, run)) { |record| Record.new(record) }

@@ -13,11 +13,14 @@ module TinyCI
   # `push_options` is what was said with the push, `git push -o`: `ci.skip` leaves what it brought
   # untested.
   #
+  # `assume` is the output that Engine#plan assumes of commands, by globs over the commands; the first
+  # that matches applies.
+  #
   # `wait` is what a call does that meets another run: false raises an Error of status :busy, a
   # number follows the other run for so many seconds, true for as long as it takes.
   module Selection
     KEYWORDS = %i[
-      range updates hook_lines push_options wait retry replace_live all_history pipeline
+      range updates hook_lines push_options wait retry replace_live all_history pipeline assume
     ].freeze
 
     class << self
@@ -44,6 +47,7 @@ module TinyCI
         Array(options[:range]).each { |range| text(:add_range, address, range) }
         Array(options[:updates]).each { |old, new, ref| text(:add_update, address, old, new, ref) }
         Array(options[:push_options]).each { |option| text(:add_push_option, address, option) }
+        (options[:assume] || {}).each { |command, output| text(:add_assumption, address, command, output) }
         return unless options.key?(:hook_lines)
 
         lines = options[:hook_lines]
