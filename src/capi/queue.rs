@@ -182,8 +182,6 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{thread, time::SystemTime};
 
     use super::*;

@@ -166,8 +166,6 @@ fn no_room(what: &str, error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{
         collections::BTreeMap,
         ffi::OsStr,

@@ -225,8 +225,6 @@ impl Drop for Shell {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{
         fs::{self, TryLockError},
         net::Shutdown,

@@ -446,8 +446,6 @@ fn position_in(text: &str, offset: usize) -> Position {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn vars() -> Vars {

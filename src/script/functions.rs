@@ -385,8 +385,6 @@ fn discard_export(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -144,8 +144,6 @@ impl Cover {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::script::{
         imports::{Tree, TreeFile},

@@ -601,8 +601,6 @@ pub(crate) fn function(name: &str) -> Option<&'static Function> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::collections::BTreeSet;
 
     use super::*;

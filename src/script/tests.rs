@@ -1,8 +1,6 @@
 //! Phases over a host that writes down and answers as it is told: what no build runs yet, and what
 //! ends a script without a command.
 
-#![allow(clippy::unwrap_used)]
-
 use std::{
     sync::{Arc, Mutex},
     thread,

@@ -148,8 +148,6 @@ fn parse_line(line: &str) -> Option<Count> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

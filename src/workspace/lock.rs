@@ -375,8 +375,6 @@ fn moment(text: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::process::{Command, Stdio};
 
     use super::*;

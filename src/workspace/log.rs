@@ -325,8 +325,6 @@ fn open_log(path: &Path, sharing: Sharing) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::fs;
 
     use super::*;

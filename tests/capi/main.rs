@@ -8,7 +8,12 @@
 //! | `runs` | whole runs, `runs/*.c` and `examples/c`, plain, under valgrind and sanitizers |
 //! | `programs` | every `programs/*.c`, shared and static, under valgrind and sanitizers |
 
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by a panic too"
+)]
 
 mod declarations;
 mod header;

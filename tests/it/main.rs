@@ -1,6 +1,11 @@
 //! Every behaviour that a user can see, tried on real repositories with the real `git`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by a panic too"
+)]
 
 mod support;
 mod tidy;

@@ -1,6 +1,6 @@
 //! A repository for tests, made by the real `git` with fixed names and times.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, unreachable_pub, reason = "each program of tests uses a part of it")]
 
 use std::{
     path::{Path, PathBuf},

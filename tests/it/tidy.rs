@@ -1,7 +1,5 @@
 //! The rules of the code that a compiler does not check.
 
-#![allow(clippy::expect_used)]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -322,8 +322,6 @@ fn is_command(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn named(line: &str) -> String {

@@ -118,8 +118,6 @@ impl<'a> ActiveJobs<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

@@ -184,8 +184,6 @@ fn places<'t>(text: &'t str, plan: &'t str) -> impl Iterator<Item = (usize, usiz
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -260,8 +260,6 @@ fn entry_of(message: &str, environment: &str, deployed: Option<Oid>) -> Option<D
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{thread, time::Duration};
 
     use super::*;

@@ -216,8 +216,6 @@ pub(super) fn signature(function: &HostFunction) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-
     use super::*;
     use crate::model::function::{Effect, Value};
 

@@ -1,7 +1,5 @@
 //! What loads and what does not.
 
-#![allow(clippy::unwrap_used)]
-
 use super::*;
 use crate::{
     model::{error::ErrorKind, function::Effect},

@@ -2,8 +2,6 @@
 //! time. Whatever comes of it, reading, checking and running end, and what they say of a place is
 //! a place of the file.
 
-#![allow(clippy::unwrap_used)]
-
 use std::time::{Duration, Instant};
 
 use super::*;

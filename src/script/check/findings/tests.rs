@@ -1,7 +1,5 @@
 //! What is found, where, and what is left alone.
 
-#![allow(clippy::unwrap_used)]
-
 use super::*;
 use crate::{
     model::function::{Effect, Value},
