@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use rhai::{
@@ -20,9 +20,12 @@ use super::{
     imports::{Unit, place},
     load::{Script, declared_at},
 };
-use crate::model::{
-    error::Position,
-    test_report::{Coverage, FileCoverage, MissedLines},
+use crate::{
+    model::{
+        error::Position,
+        test_report::{Coverage, FileCoverage, MissedLines},
+    },
+    util::lock::lock,
 };
 
 /// The places that were entered, by file.
@@ -31,7 +34,7 @@ pub(crate) struct Hits(Mutex<BTreeMap<String, BTreeSet<(usize, usize)>>>);
 
 impl Hits {
     fn add(&self, file: &str, at: Position) {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = lock(&self.0);
         let at = (at.line, at.column);
         match files.get_mut(file) {
             Some(places) => places.insert(at),
@@ -40,7 +43,7 @@ impl Hits {
     }
 
     fn of(&self, file: &str) -> BTreeSet<(usize, usize)> {
-        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = lock(&self.0);
         files.get(file).cloned().unwrap_or_default()
     }
 

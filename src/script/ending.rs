@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -15,7 +15,10 @@ use std::{
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::{failure::Failure, report::Trace};
-use crate::model::{error::Error, outcome::Outcome, record::LeftOutBy};
+use crate::{
+    model::{error::Error, outcome::Outcome, record::LeftOutBy},
+    util::lock::lock,
+};
 
 pub(super) type Thrown = Box<EvalAltResult>;
 
@@ -91,13 +94,9 @@ impl Ending {
         Arc::new(Self { deadline, ..Self::default() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Stops it. False if something as grave has before.
     pub(super) fn stop_with(&self, stop: Stop) -> bool {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         let rank = |stop: &Stop| stop.outcome().rank();
         let is_new = state.stop.as_ref().is_none_or(|known| rank(known) < rank(&stop));
         if is_new {
@@ -108,12 +107,12 @@ impl Ending {
     }
 
     pub(super) fn add(&self, failures: impl IntoIterator<Item = Failure>) {
-        self.state().failures.extend(failures);
+        lock(&self.state).failures.extend(failures);
     }
 
     /// Takes over what a deferred function came to.
     pub(super) fn take_over(&self, deferred: &Ending) {
-        let State { stop, failures } = std::mem::take(&mut *deferred.state());
+        let State { stop, failures } = std::mem::take(&mut *lock(&deferred.state));
         self.add(failures);
         if let Some(stop) = stop {
             self.stop_with(stop);
@@ -122,7 +121,7 @@ impl Ending {
 
     /// What stopped it, if anything did.
     pub(super) fn stop(&self) -> Option<Stop> {
-        if self.is_over.load(Ordering::SeqCst) { self.state().stop.clone() } else { None }
+        if self.is_over.load(Ordering::SeqCst) { lock(&self.state).stop.clone() } else { None }
     }
 
     /// True from the moment on that it was stopped.
@@ -137,7 +136,7 @@ impl Ending {
     /// What stopped it, and all that failed: that of tasks in the order of the tasks, whichever
     /// ended first.
     pub(super) fn take(&self) -> (Option<Stop>, Vec<Failure>) {
-        let State { stop, mut failures } = std::mem::take(&mut *self.state());
+        let State { stop, mut failures } = std::mem::take(&mut *lock(&self.state));
         failures.sort_by(|one, other| one.order.cmp(&other.order));
         (stop, failures)
     }

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use rhai::{
@@ -16,7 +16,10 @@ use rhai::{
 };
 
 use super::{excerpt, limits::MODULES_MAX, lists::bare, source::Source};
-use crate::model::error::{Error, Position};
+use crate::{
+    model::error::{Error, Position},
+    util::lock::lock,
+};
 
 /// The files of a commit.
 pub(crate) trait Tree {
@@ -168,7 +171,7 @@ impl ModuleResolver for Modules {
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         let absent = || Box::new(EvalAltResult::ErrorModuleNotFound(path.to_owned(), position));
         let path = module_path(path).map_err(|_| absent())?;
-        let ready = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let ready = || lock(&self.ready);
         if let Some(module) = ready().get(&path) {
             return Ok(module.clone());
         }

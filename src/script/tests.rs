@@ -1,10 +1,7 @@
 //! Phases over a host that writes down and answers as it is told: what no build runs yet, and what
 //! ends a script without a command.
 
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::{
@@ -18,6 +15,7 @@ use crate::{
         },
     },
     rules::interpolate::Vars,
+    util::threads::big_thread,
 };
 
 /// A tree without files.
@@ -139,7 +137,7 @@ fn phase(text: &str, phase: &'static str, branch: &str, host: Arc<Recorder>) -> 
         let (script, functions) = (&script, &[]);
         run(PhaseCall { script, phase, facts, vars: Vars::new(), host, deadline: None, functions })
     };
-    thread::Builder::new().stack_size(32 << 20).spawn(work).unwrap().join().unwrap()
+    big_thread("tinyci test").spawn(work).unwrap().join().unwrap()
 }
 
 mod mutations;

@@ -7,8 +7,10 @@
 //! | `clock` | what time it is, and the prefix of log lines |
 //! | `duration` | times such as `90s` |
 //! | `hex` | bytes as hexadecimal digits |
+//! | `lock` | locks after a panic |
 //! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
 //! | `suggestion` | "did you mean" |
+//! | `threads` | threads with a large stack, and the text of a panic |
 //! | `version_order` | which of two version numbers is newer |
 
 pub(crate) mod blob_id;
@@ -16,6 +18,8 @@ pub(crate) mod bytes;
 pub(crate) mod clock;
 pub(crate) mod duration;
 pub(crate) mod hex;
+pub(crate) mod lock;
 pub(crate) mod sharing;
 pub(crate) mod suggestion;
+pub(crate) mod threads;
 pub(crate) mod version_order;

@@ -11,24 +11,23 @@ use std::{
 use jiff::tz::TimeZone;
 
 use super::{builder::EngineBuilder, retention, running};
-use crate::engine::{
-    context::{
-        git_version::git_version,
-        pump::{self, Pump},
-        shared::Shared,
-        threads::big_thread,
-    },
-    run::{
-        driver::RunDriver,
-        lock_wait, pending,
-        reports::{self, Filter, LogOptions},
-    },
-    step::scripts::Scripts,
-};
 use crate::{
     builds::{
         compact::{CompactOptions, Compaction},
         prune::{PruneOptions, Pruning},
+    },
+    engine::{
+        context::{
+            git_version::git_version,
+            pump::{self, Pump},
+            shared::Shared,
+        },
+        run::{
+            driver::RunDriver,
+            lock_wait, pending,
+            reports::{self, Filter, LogOptions},
+        },
+        step::scripts::Scripts,
     },
     export::{self, ExportOptions},
     install::{self, InstallOptions, Installed, RemoteSetup},
@@ -45,6 +44,7 @@ use crate::{
     },
     repo::{Forgotten, MergedResults, Repo},
     rules::interpolate::path_fault,
+    util::threads::big_thread,
 };
 
 /// One repository's continuous integration: finds the commits without a verdict, runs them, and

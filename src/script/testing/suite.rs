@@ -3,21 +3,23 @@
 use super::tester::StepRunner;
 use super::{expectation, methods, result};
 use super::{fake_commit::FakeCommit, tester::Tester};
-use crate::model::{
-    answer::panic_text,
-    error::{Error, Position},
-    function::{HostFunction, Value},
-    test_report::TestResult,
-};
-use crate::script::{
-    excerpt,
-    imports::{Modules, Tree},
-    limits,
-    literal::dynamic_of,
-    load::{Script, Unknown, declared_at},
-    registry, report,
-    session::{Thrown, throw},
-    texts,
+use crate::{
+    model::{
+        error::{Error, Position},
+        function::{HostFunction, Value},
+        test_report::TestResult,
+    },
+    script::{
+        excerpt,
+        imports::{Modules, Tree},
+        limits,
+        literal::dynamic_of,
+        load::{Script, Unknown, declared_at},
+        registry, report,
+        session::{Thrown, throw},
+        texts,
+    },
+    util::threads::panic_text,
 };
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 use std::{

@@ -2,9 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    panic::resume_unwind,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Arc, Mutex, MutexGuard},
     time::Instant,
 };
 
@@ -32,11 +30,8 @@ use crate::{
         registry,
         session::{Thrown, throw},
     },
-    util::suggestion::did_you_mean,
+    util::{lock::lock, suggestion::did_you_mean, threads::on_big_thread},
 };
-
-/// As much as a worker has: phases recurse as deep as in a run, whatever the test did before.
-const STACK_BYTES: usize = 32 << 20;
 
 const TOO_LATE: &str = "the test takes longer than a minute, though nothing waits";
 
@@ -128,7 +123,7 @@ impl Tester {
     }
 
     fn locked<'a, T>(&'a self, part: fn(&Stage) -> &Mutex<T>) -> MutexGuard<'a, T> {
-        part(&self.0).lock().unwrap_or_else(PoisonError::into_inner)
+        lock(part(&self.0))
     }
 
     pub(super) fn print(&self, text: &str) {
@@ -350,11 +345,6 @@ impl Tester {
 
 /// Runs a phase where it has as much room as in a run.
 fn on_a_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Thrown> {
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().name("tinyci test".to_owned()).stack_size(STACK_BYTES);
-        let started = builder.spawn_scoped(scope, work);
-        let started =
-            started.map_err(|error| throw(format!("a phase cannot be started: {error}")))?;
-        Ok(started.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
+    on_big_thread("tinyci test", work)
+        .map_err(|error| throw(format!("a phase cannot be started: {error}")))
 }

@@ -2,6 +2,7 @@
 //! time. Whatever comes of it, reading, checking and running end, and what they say of a place is
 //! a place of the file.
 
+use crate::util::threads::big_thread;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -166,7 +167,7 @@ fn run_phase(script: &Script, phase: &'static str) -> PhaseEnd {
         let (script, functions) = (&script, &[]);
         run(PhaseCall { script, phase, facts, vars: Vars::new(), host, deadline, functions })
     };
-    thread::Builder::new().stack_size(32 << 20).spawn(work).unwrap().join().unwrap()
+    big_thread("tinyci test").spawn(work).unwrap().join().unwrap()
 }
 
 /// Reads, checks and runs a script; says how many of its phases ran.
