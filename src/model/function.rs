@@ -208,7 +208,6 @@ impl Deref for FunctionCall<'_> {
 
 /// One function of an embedding program.
 #[derive(Clone)]
-#[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts call it"))]
 pub(crate) struct HostFunction {
     /// `name` or `module::name`.
     pub(crate) name: String,

@@ -265,7 +265,7 @@ fn first(arguments: &[Dynamic]) -> Dynamic {
 
 fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let name = call.text("name", &first(arguments))?;
-    let known = call.session.script.as_ref().map(|script| &script.secrets);
+    let known = call.session.script.as_ref().map(|script| script.secrets());
     let known: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
     if !known.contains(&name.as_str()) {
         let hint = crate::util::suggestion::did_you_mean(&name, known);

@@ -4,6 +4,13 @@
 //! is loaded: cycles are found without recursion into the engine, and the modules are those of the
 //! commit whatever its build does to the export.
 
+use crate::{
+    model::{
+        error::{Error, Position},
+        script::{Tree, TreeFile},
+    },
+    util::lock::lock,
+};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -16,32 +23,6 @@ use rhai::{
 };
 
 use super::{excerpt, limits::MODULES_MAX, lists::bare, source::Source};
-use crate::{
-    model::error::{Error, Position},
-    util::lock::lock,
-};
-
-/// The files of a commit.
-pub(crate) trait Tree {
-    /// What stands at a path, whose parts are separated by `/`.
-    fn entry(&self, path: &str) -> Result<TreeFile, Error>;
-
-    /// What is said of an import whose file is absent.
-    fn lacks(&self, path: &str) -> String {
-        format!("the commit has no file `{path}` to import")
-    }
-}
-
-/// What a path of a tree leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TreeFile {
-    /// A regular file.
-    File(Vec<u8>),
-    /// A symbolic link, at the end of the path or on the way.
-    Link,
-    /// Nothing, or nothing that can be read as a file.
-    Absent,
-}
 
 /// One file, parsed.
 #[derive(Clone, Debug)]

@@ -1,12 +1,12 @@
 //! [`LastScript`]: a script that is not parsed twice.
 
-use std::sync::Mutex;
-
-use super::{imports::Tree, load::Script};
 use crate::{
-    model::{error::Error, function::HostFunction},
+    model::{error::Error, function::HostFunction, script::Tree},
     util::lock::lock,
 };
+use std::sync::Mutex;
+
+use super::load::Script;
 
 /// The script that an engine parsed last: most commits have the files of the one before, and to parse
 /// a long script takes longer than all else that tinyci does for a commit.

@@ -145,9 +145,9 @@ impl Cover {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::{
-        imports::{Tree, TreeFile},
-        load::Script,
+    use crate::{
+        model::script::{Tree, TreeFile},
+        script::load::Script,
     };
 
     struct Empty;

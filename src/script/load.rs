@@ -1,6 +1,20 @@
 //! From the text of a script to a [`Script`]: parsed, its top judged, its imports read, nothing
 //! run.
 
+use crate::{
+    model::{
+        check_report::Severity,
+        error::{Error, Position},
+        function::{HostFunction, Value},
+        pipeline::{
+            DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, When,
+            is_environment,
+        },
+        script::{Tree, TreeFile},
+    },
+    rules::glob::{Names, names_fault},
+    util::{duration::parse_duration, suggestion::did_you_mean},
+};
 use std::{
     collections::BTreeMap,
     iter,
@@ -14,7 +28,7 @@ use super::{
     constants,
     coverage::Hits,
     excerpt,
-    imports::{Importer, Tree, TreeFile, Unit, place},
+    imports::{Importer, Unit, place},
     limits,
     literal::literal,
     literals::Literals,
@@ -23,19 +37,6 @@ use super::{
     registry::{self, DEPLOY_KEYS, WHEN_KEYS},
     source::Source,
     unknown,
-};
-use crate::{
-    model::{
-        check_report::Severity,
-        error::{Error, Position},
-        function::{HostFunction, Value},
-        pipeline::{
-            DeployRules, ENVIRONMENT_NAME, Format, Pipeline, ScriptText, Step, StepName, When,
-            is_environment,
-        },
-    },
-    rules::glob::{Names, names_fault},
-    util::{duration::parse_duration, suggestion::did_you_mean},
 };
 
 /// How long a phase of a script may take where nothing is said.
@@ -55,7 +56,7 @@ pub(crate) struct Script {
     /// `const TIMEOUT`, for each phase.
     pub(crate) timeout: Duration,
     /// `const SECRETS`: the names of what `secret` may be asked for.
-    pub(crate) secrets: Vec<String>,
+    secrets: Vec<String>,
     /// `const WHEN`.
     pub(crate) when: When,
     /// `const DEPLOY`.
@@ -184,6 +185,11 @@ impl Script {
     /// The function of a phase.
     pub(super) fn phase(&self, name: &str) -> Option<PhaseFunction> {
         self.phases.get(name).copied()
+    }
+
+    /// The names of `const SECRETS`.
+    pub(crate) fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// Its steps, as every pipeline has them.

@@ -42,7 +42,8 @@
 //! | `texts` | `matches` and `join` |
 //! | `steps` | how many steps a phase may take |
 //!
-//! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
+//! Absent here: git, child processes, files. A script is loaded through a
+//! [`Tree`](crate::model::script::Tree) and acts through
 //! a [`Host`](crate::model::step::Host), both given by the caller.
 
 mod append;
@@ -92,15 +93,14 @@ mod with;
 pub(crate) use self::{
     check::{check, check_tests},
     coverage::Hits,
-    definitions::Definitions,
+    definitions::definitions,
     functions::refuse_clashes,
-    imports::{Tree, TreeFile},
     last::LastScript,
     limits::probe,
     load::Script,
-    run::{PhaseCall, PhaseEnd, run},
-    tags::{ExpressionValidator, interpolate_template},
-    testing::{StepRunner, Suite, TestEnd, TestJob, TestSteps},
+    run::{PhaseCall, run},
+    tags::{ExpressionValidator, interpolate_template, may_be_expression},
+    testing::{StepRunner, Suite, TestJob},
 };
 
 #[cfg(test)]

@@ -1,5 +1,15 @@
 //! One phase of a script, from the call of its function to what became of it.
 
+use crate::{
+    model::{
+        error::{Error, ErrorKind},
+        function::HostFunction,
+        outcome::Outcome,
+        script::PhaseEnd,
+        step::{Facts, Host},
+    },
+    rules::interpolate::Vars,
+};
 use std::{cmp::Reverse, sync::Arc, time::Instant};
 
 use rhai::{Dynamic, Engine, Scope};
@@ -12,16 +22,6 @@ use super::{
     load::Script,
     report,
     session::{Frame, Session, Stop, Thrown},
-};
-use crate::{
-    model::{
-        error::{Error, ErrorKind},
-        function::HostFunction,
-        outcome::Outcome,
-        record::LeftOutBy,
-        step::{Facts, Failed, Host},
-    },
-    rules::interpolate::Vars,
 };
 
 /// A phase to be run.
@@ -36,22 +36,6 @@ pub(crate) struct PhaseCall<'a> {
     /// When it has to have ended.
     pub(crate) deadline: Option<Instant>,
     pub(crate) functions: &'a [HostFunction],
-}
-
-/// What became of a phase.
-#[derive(Debug)]
-pub(crate) struct PhaseEnd {
-    pub(crate) outcome: Outcome,
-    /// Why it failed.
-    pub(crate) error: Option<Error>,
-    /// Why it was skipped, or what it waits for.
-    pub(crate) reason: Option<String>,
-    /// Whether it waits for an approval.
-    pub(crate) waits: bool,
-    /// What left it out.
-    pub(crate) left_out: Option<LeftOutBy>,
-    /// What failed, the gravest first.
-    pub(crate) failures: Vec<Failed>,
 }
 
 /// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script

@@ -1,14 +1,12 @@
 //! Phases over a host that writes down and answers as it is told: what no build runs yet, and what
 //! ends a script without a command.
 
-use std::sync::{Arc, Mutex};
-
-use super::*;
 use crate::{
     model::{
         error::{Error, ErrorKind},
         function::{HostFunction, Value},
         outcome::{Exit, Outcome},
+        script::{PhaseEnd, Tree, TreeFile},
         step::{
             ApprovalAnswer, Changes, CommandEnd, Denied, Facts, Host, RequestLimits, StepCommand,
             whole_program,
@@ -17,6 +15,9 @@ use crate::{
     rules::interpolate::Vars,
     util::threads::big_thread,
 };
+use std::sync::{Arc, Mutex};
+
+use super::*;
 
 /// A tree without files.
 struct Empty;

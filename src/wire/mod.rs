@@ -28,7 +28,6 @@ mod record;
 #[cfg(feature = "capi")]
 mod request;
 pub(in crate::wire) mod status;
-#[cfg(feature = "rhai")]
 mod test_report;
 mod version;
 

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 7] = [
     // Texts and data: configs, JSON.
     &["config", "wire"],
     // Adapters: one outside thing each.
-    &["process", "repo", "script", "workspace"],
+    &["process", "repo", "script", "script_stub", "workspace"],
     // Services: combine adapters.
     &["builds", "export", "install"],
     // Drives them all.
@@ -405,6 +405,22 @@ fn each_outside_thing_has_one_module() {
             );
         }
     }
+}
+
+/// Everything else is the same code in builds with scripts and in those without.
+#[test]
+fn the_stub_of_scripts_is_the_only_code_that_differs_between_builds() {
+    let mut files = BTreeMap::new();
+    collect(&root().join("src"), &mut files);
+    let mut found = BTreeSet::new();
+    for (path, text) in &files {
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        if text.lines().filter(is_code).any(|line| line.contains("feature = \"rhai\"")) {
+            found.insert(path.strip_prefix(root().join("src")).expect("below src"));
+        }
+    }
+    let allowed = ["lib.rs", "capi/version.rs"].map(Path::new);
+    assert_eq!(found, BTreeSet::from(allowed));
 }
 
 #[test]

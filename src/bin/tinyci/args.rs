@@ -5,8 +5,6 @@ use std::{ffi::OsString, fmt, path::PathBuf};
 use clap::{CommandFactory, Parser, Subcommand};
 use tinyci::{Engine, EngineBuilder, Selection, Target};
 
-#[cfg(feature = "rhai")]
-use crate::test_pipeline::TestPipelineArgs;
 use crate::{
     approve::ApproveArgs,
     artifacts::ArtifactsArgs,
@@ -32,6 +30,7 @@ use crate::{
     skip::SkipArgs,
     status::StatusArgs,
     terminal,
+    test_pipeline::TestPipelineArgs,
 };
 
 /// The remote that `-r` without a name means.
@@ -164,7 +163,6 @@ pub(crate) enum Command {
     /// Print the reference of what scripts can use
     Defs(DefsArgs),
     /// Run the tests of a script
-    #[cfg(feature = "rhai")]
     TestPipeline(TestPipelineArgs),
     /// Write the files of a commit to a folder
     Export(ExportArgs),

@@ -42,7 +42,6 @@ mod skip;
 mod ssh_address;
 mod status;
 mod terminal;
-#[cfg(feature = "rhai")]
 mod test_pipeline;
 mod transcript;
 mod uninstall;
@@ -100,7 +99,6 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Check(args) => check::execute(args, globals),
         Command::Convert(args) => convert::execute(args, globals),
         Command::Defs(args) => defs::execute(args, globals),
-        #[cfg(feature = "rhai")]
         Command::TestPipeline(args) => test_pipeline::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
         Command::Deploy(args) => deploy::execute(args, globals),

@@ -1,16 +1,5 @@
 //! [`Engine`]: every public call. What they do stands in the files beside this one.
 
-use std::{
-    fmt,
-    panic::resume_unwind,
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread,
-};
-
-use jiff::tz::TimeZone;
-
-use super::{builder::EngineBuilder, retention, running};
 use crate::{
     builds::{
         compact::{CompactOptions, Compaction},
@@ -44,8 +33,20 @@ use crate::{
     },
     repo::{Forgotten, MergedResults, Repo},
     rules::interpolate::path_fault,
+    script::LastScript,
     util::threads::big_thread,
 };
+use std::{
+    fmt,
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use jiff::tz::TimeZone;
+
+use super::{builder::EngineBuilder, retention, running};
 
 /// One repository's continuous integration: finds the commits without a verdict, runs them, and
 /// keeps what became of them in git notes.
@@ -138,8 +139,7 @@ impl Engine {
             options,
             warnings,
             zone: TimeZone::system(),
-            #[cfg(feature = "rhai")]
-            last_script: Default::default(),
+            last_script: LastScript::default(),
         };
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
@@ -165,8 +165,7 @@ impl Engine {
             options,
             warnings: opened.warnings.clone(),
             zone: opened.zone.clone(),
-            #[cfg(feature = "rhai")]
-            last_script: Default::default(),
+            last_script: LastScript::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

@@ -2,16 +2,16 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use super::{check::folder::Folder, handle::Engine};
-use crate::engine::{
-    context::{process_env::ProcessEnv, shared::Shared, threads::on_big_thread},
-    run::dry_run,
-    step::{
-        JobInfo, JobLimits, Judge, Memory, Steps,
-        scripts::{CommitTree, Scripts},
-    },
-};
+use super::{folder::Folder, handle::Engine};
 use crate::{
+    engine::{
+        context::{process_env::ProcessEnv, shared::Shared, threads::on_big_thread},
+        run::dry_run,
+        step::{
+            JobInfo, JobLimits, Judge, Memory, Steps,
+            scripts::{CommitTree, Scripts},
+        },
+    },
     model::{
         cancel::{CancelToken, CancelView},
         commit::Commit,
@@ -21,12 +21,13 @@ use crate::{
         outcome::Outcome,
         pipeline::{Format, Hook},
         request_context::RequestContext,
+        script::{TestEnd, TestSteps, Tree, TreeFile},
         step::{Progress, StepResult},
         test_report::{TestOptions, TestReport, TestSource},
     },
     repo::Repo,
     rules::{interpolate::Vars, mask::Masks},
-    script::{Hits, Script, StepRunner, Suite, TestEnd, TestJob, TestSteps, Tree, TreeFile},
+    script::{Hits, Script, StepRunner, Suite, TestJob},
     util::suggestion::did_you_mean,
 };
 

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use super::{StepContext, StepEnd, StepHost};
-use crate::engine::context::{options::Options, shared::Shared};
 use crate::{
     config::parse_after_all,
+    engine::context::{options::Options, shared::Shared},
     model::{
         commit::{Commit, CommitId},
         error::{Error, ErrorKind},
         function::HostFunction,
         outcome::Outcome,
         pipeline::{Format, Pipeline, ScriptText, StepName, Template},
+        script::{PhaseEnd, Tree, TreeFile},
         step::Host,
     },
-    repo::{CommitFile, Repo},
-    script::{self, PhaseCall, PhaseEnd, Script, Tree, TreeFile},
+    repo::Repo,
+    script::{self, PhaseCall, Script},
 };
 
 /// A config's script, if it is one, with the functions that it can call.
@@ -83,7 +84,7 @@ impl Scripts {
 
     /// The secrets that a script names; a config in YAML names them at its steps.
     pub(in crate::engine) fn secrets(&self) -> &[String] {
-        self.script.as_ref().map_or(&[], |script| &script.secrets)
+        self.script.as_ref().map_or(&[], |script| script.secrets())
     }
 
     /// Runs the function of a step.
@@ -137,10 +138,6 @@ pub(in crate::engine) struct CommitTree<'a> {
 
 impl Tree for CommitTree<'_> {
     fn entry(&self, path: &str) -> Result<TreeFile, Error> {
-        Ok(match self.repo.commit_file(self.id, path)? {
-            CommitFile::File(bytes) => TreeFile::File(bytes),
-            CommitFile::Link => TreeFile::Link,
-            CommitFile::Absent => TreeFile::Absent,
-        })
+        self.repo.commit_file(self.id, path)
     }
 }

@@ -2,19 +2,20 @@
 
 use super::{arguments, calls, common_mistakes, globs, members, names, refs, texts, unknown};
 use super::{names::Names, placement::Flow, texts::Tags, tries::Tries, walk::File};
-use crate::script::{
-    constants, excerpt,
-    imports::{Tree, Unit, place},
-    load::{Script, Unknown},
-    testing::Suite,
-};
 use crate::{
     model::{
         check_report::{Finding, Severity},
         error::{Error, Position},
         function::HostFunction,
+        script::Tree,
     },
     rules::interpolate::Vars,
+    script::{
+        constants, excerpt,
+        imports::{Unit, place},
+        load::{Script, Unknown},
+        testing::Suite,
+    },
 };
 use std::{collections::BTreeSet, iter};
 

@@ -13,4 +13,4 @@ mod language;
 mod page;
 mod reference;
 
-pub(crate) use self::reference::Definitions;
+pub(crate) use self::reference::definitions;

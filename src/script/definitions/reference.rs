@@ -1,14 +1,16 @@
 //! [`Definitions`]: the reference of what scripts can use, as data.
 
 use super::language;
-use crate::model::function::HostFunction;
-use crate::script::{
-    registry::{
-        COMMAND_OPTIONS, CONSTANTS, Constant, FUNCTIONS, Function, OBJECTS, PROPERTIES, Param,
-        Property, RETRY_OPTIONS, ScriptOption, WITH_OPTIONS, phase_names,
+use crate::{
+    model::{error::Error, function::HostFunction},
+    script::{
+        registry::{
+            COMMAND_OPTIONS, CONSTANTS, Constant, FUNCTIONS, Function, OBJECTS, PROPERTIES, Param,
+            Property, RETRY_OPTIONS, ScriptOption, WITH_OPTIONS, phase_names,
+        },
+        testing::{COMMIT_KEYS, METHODS, RESULT, RESULT_KEYS},
+        types::{Type, one_of},
     },
-    testing::{COMMIT_KEYS, METHODS, RESULT, RESULT_KEYS},
-    types::{Type, one_of},
 };
 use serde::Serialize;
 
@@ -171,8 +173,13 @@ impl FunctionEntry {
     }
 }
 
+/// Returns the reference, which a build without scripts does not have.
+pub(crate) fn definitions(host: &[HostFunction]) -> Result<Definitions<'_>, Error> {
+    Ok(Definitions::new(host))
+}
+
 impl<'a> Definitions<'a> {
-    pub(crate) fn new(host: &'a [HostFunction]) -> Self {
+    pub(super) fn new(host: &'a [HostFunction]) -> Self {
         let own = FUNCTIONS.iter().map(FunctionEntry::of);
         Self {
             v: 1,

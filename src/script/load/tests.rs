@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
+    model::script::{Tree, TreeFile},
     model::{error::ErrorKind, function::Effect},
-    script::imports::TreeFile,
 };
 
 /// The files of a commit, as a list.

@@ -19,7 +19,7 @@ mod suite;
 mod tester;
 
 pub(crate) use self::api::{COMMIT_KEYS, METHODS, RESULT, RESULT_KEYS};
-pub(crate) use self::tester::{StepRunner, TestEnd, TestJob, TestSteps};
+pub(crate) use self::tester::{StepRunner, TestJob};
 
 pub(crate) use self::suite::Suite;
 pub(super) use self::suite::{commit_fault, method_counts, method_names, refusal};

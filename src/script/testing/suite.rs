@@ -7,11 +7,12 @@ use crate::{
     model::{
         error::{Error, Position},
         function::{HostFunction, Value},
+        script::Tree,
         test_report::TestResult,
     },
     script::{
         excerpt,
-        imports::{Modules, Tree},
+        imports::Modules,
         limits,
         literal::dynamic_of,
         load::{Script, Unknown, declared_at},

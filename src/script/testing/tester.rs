@@ -1,5 +1,22 @@
 //! `t`, what tests are given: what it holds, and how it calls phases.
 
+use crate::{
+    model::{
+        commit::Commit,
+        error::Error,
+        function::{HostFunction, Value},
+        outcome::Outcome,
+        record::StepFailure,
+        script::{TestEnd, TestSteps},
+        step::{Effects, Facts, Lookups, Reporter, StepResult},
+    },
+    script::{
+        load::Script,
+        registry,
+        session::{Thrown, throw},
+    },
+    util::{lock::lock, suggestion::did_you_mean, threads::on_big_thread},
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
@@ -15,34 +32,8 @@ use super::{
     fakes::{Answer, Fake, FakeCall},
     result::{Done, PhaseResult, ResultObject, command_notes, line},
 };
-use crate::{
-    model::{
-        commit::Commit,
-        error::Error,
-        function::{HostFunction, Value},
-        outcome::Outcome,
-        pipeline::StepName,
-        record::StepFailure,
-        step::{Effects, Facts, Lookups, Reporter, StepResult},
-    },
-    script::{
-        load::Script,
-        registry,
-        session::{Thrown, throw},
-    },
-    util::{lock::lock, suggestion::did_you_mean, threads::on_big_thread},
-};
 
 const TOO_LATE: &str = "the test takes longer than a minute, though nothing waits";
-
-/// The steps that a call of `t` runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum TestSteps {
-    /// One of them.
-    One(StepName),
-    /// All of a run, in their order.
-    All,
-}
 
 /// What a call of `t` asks to be run: steps of a script, with what stands behind them.
 pub(crate) struct TestJob<'a> {
@@ -58,15 +49,6 @@ pub(crate) struct TestJob<'a> {
     pub(crate) effects: Arc<dyn Effects>,
     pub(crate) lookups: Arc<dyn Lookups>,
     pub(crate) reporter: Arc<dyn Reporter>,
-}
-
-/// What came of it.
-pub(crate) struct TestEnd {
-    pub(crate) outcome: Outcome,
-    /// Of a run, why it is skipped.
-    pub(crate) reason: Option<String>,
-    /// Each step, with what was remembered when it had ended.
-    pub(crate) steps: Vec<(StepResult, BTreeMap<String, Value>)>,
 }
 
 /// Runs what tests ask for, as the steps of a real run are run.

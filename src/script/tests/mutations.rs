@@ -2,7 +2,10 @@
 //! time. Whatever comes of it, reading, checking and running end, and what they say of a place is
 //! a place of the file.
 
-use crate::util::threads::big_thread;
+use crate::{
+    model::script::{PhaseEnd, Tree, TreeFile},
+    util::threads::big_thread,
+};
 use std::time::{Duration, Instant};
 
 use super::*;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     model::function::{Effect, Value},
-    script::imports::TreeFile,
+    model::script::{Tree, TreeFile},
 };
 
 /// The files of a commit, as a list.
