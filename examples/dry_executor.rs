@@ -5,7 +5,8 @@
 use std::{env, io::Write};
 
 use tinyci::{
-    CancelToken, CancelView, Command, Engine, Error, Event, Executor, Exit, Output, Selection,
+    CancelToken, CancelView, Command, Engine, Error, Event, EventKind, Executor, Exit, Output,
+    Selection,
 };
 
 /// Lets every command pass.
@@ -33,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for line in event.log_lines() {
             println!("{line}");
         }
-        if let Event::Output { bytes, .. } = event {
+        if let EventKind::Output { bytes, .. } = &event.kind {
             let _ = std::io::stdout().write_all(bytes);
         }
     })?;

@@ -4,7 +4,7 @@
 
 use std::{env, io::Write, thread, time::Duration};
 
-use tinyci::{CancelToken, Engine, Event, Hook, Selection};
+use tinyci::{CancelToken, Engine, Event, EventKind, Hook, Selection};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = env::args().nth(1).unwrap_or_else(|| ".".to_owned());
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stop.cancel();
     });
     let summary = engine.run(&Selection::pending(), &cancel, &mut |event: &Event| {
-        if let Event::Output { bytes, .. } = event {
+        if let EventKind::Output { bytes, .. } = &event.kind {
             let _ = std::io::stdout().write_all(bytes);
         }
     })?;

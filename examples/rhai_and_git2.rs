@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tinyci::{CancelToken, Effect, Engine, Event, Selection, Value};
+use tinyci::{CancelToken, Effect, Engine, Event, EventKind, Selection, Value};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -31,7 +31,7 @@ fn main() -> Result<(), Failure> {
     let wanted = wanted(&path, &rule, &rules)?;
     for id in &wanted {
         engine.run(&Selection::revision(id), &CancelToken::new(), &mut |event: &Event| {
-            if let Event::Output { bytes, .. } = event {
+            if let EventKind::Output { bytes, .. } = &event.kind {
                 let _ = std::io::stdout().write_all(bytes);
             }
         })?;

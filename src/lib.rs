@@ -90,7 +90,7 @@ pub use crate::{
             DeployRequest, Deployment, Deploys,
         },
         error::{Error, ErrorKind, Position},
-        event::{Event, Flow, Meta, Observer},
+        event::{Event, EventKind, EventMeta, Flow, Observer},
         executor::{Command, Executor, Output, OutputMode, Program, Stream},
         forecast::{Act, Assumption, Forecast, StepForecast},
         function::{Effect, FunctionCall, Value},
@@ -134,5 +134,4 @@ pub use crate::{
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[cfg(test)]
-#[path = "../tests/it/support.rs"]
 mod testing;

@@ -19,7 +19,7 @@ use super::{
     time::unix_ms,
 };
 use crate::{
-    Event, StepName, Stream,
+    Event, EventKind, StepName, Stream,
     util::lock::lock,
     wire::{RequestBody, RequestMirror},
 };
@@ -107,8 +107,8 @@ impl tinyci_event {
     pub(super) fn of(item: Item) -> Self {
         let what = match item {
             Item::Event(event) => {
-                let record = match &*event {
-                    Event::JobFinished { record, .. } => {
+                let record = match &event.kind {
+                    EventKind::JobFinished { record, .. } => {
                         Some(Box::new(tinyci_record::of((**record).clone())))
                     }
                     _ => None,
@@ -142,42 +142,42 @@ impl EventHandle {
 
     fn kind(&self) -> i32 {
         match &self.what {
-            What::Event { event, .. } => event_kind(event),
+            What::Event { event, .. } => event_kind(&event.kind),
             What::Request { asked, .. } => request_kind(&asked.subject),
         }
     }
 
     fn time(&self) -> SystemTime {
         match &self.what {
-            What::Event { event, .. } => event.meta().time,
+            What::Event { event, .. } => event.meta.time,
             What::Request { asked, .. } => asked.time,
         }
     }
 
     fn commit(&self) -> Option<String> {
         match &self.what {
-            What::Event { event, .. } => event.meta().commit.map(|id| id.to_string()),
+            What::Event { event, .. } => event.meta.commit.map(|id| id.to_string()),
             What::Request { asked, .. } => Some(asked.context.commit.id.to_string()),
         }
     }
 
     fn job(&self) -> Option<&str> {
         match &self.what {
-            What::Event { event, .. } => event.meta().run.as_deref(),
+            What::Event { event, .. } => event.meta.run.as_deref(),
             What::Request { asked, .. } => Some(&asked.context.run),
         }
     }
 
     fn step(&self) -> Option<StepName> {
         match &self.what {
-            What::Event { event, .. } => event.meta().step,
+            What::Event { event, .. } => event.meta.step,
             What::Request { asked, .. } => Some(asked.context.step),
         }
     }
 
     fn label(&self) -> Option<&str> {
         match &self.what {
-            What::Event { event, .. } => event.meta().label.as_deref(),
+            What::Event { event, .. } => event.meta.label.as_deref(),
             What::Request { asked, .. } => asked.context.label.as_deref(),
         }
     }
@@ -193,9 +193,9 @@ impl EventHandle {
     }
 
     fn data(&self) -> Option<&[u8]> {
-        match self.event()? {
-            Event::Output { bytes, .. } => Some(bytes),
-            Event::Warning { message, .. } | Event::Waiting { message, .. } => {
+        match &self.event()?.kind {
+            EventKind::Output { bytes, .. } => Some(bytes),
+            EventKind::Warning { message, .. } | EventKind::Waiting { message, .. } => {
                 Some(message.as_bytes())
             }
             _ => None,
@@ -210,11 +210,13 @@ impl EventHandle {
 
     fn outcome(&self) -> i32 {
         match &self.what {
-            What::Event { event, .. } => match &**event {
-                Event::StepFinished { record, .. } => number_of(record.outcome),
-                Event::JobFinished { record, .. } => number_of(record.outcome),
-                Event::Finished { outcome, .. } => number_of(*outcome),
-                Event::DeployFinished { deployment, .. } => number_of_deploy(deployment.outcome),
+            What::Event { event, .. } => match &event.kind {
+                EventKind::StepFinished { record, .. } => number_of(record.outcome),
+                EventKind::JobFinished { record, .. } => number_of(record.outcome),
+                EventKind::Finished { outcome, .. } => number_of(*outcome),
+                EventKind::DeployFinished { deployment, .. } => {
+                    number_of_deploy(deployment.outcome)
+                }
                 _ => 0,
             },
             What::Request { asked, .. } => match asked.subject {
@@ -225,20 +227,20 @@ impl EventHandle {
     }
 }
 
-fn event_kind(event: &Event) -> i32 {
-    match event {
-        Event::Planned { .. } => TINYCI_EVENT_PLANNED,
-        Event::JobStarted { .. } => TINYCI_EVENT_JOB_STARTED,
-        Event::Exported { .. } => TINYCI_EVENT_EXPORTED,
-        Event::StepStarted { .. } => TINYCI_EVENT_STEP_STARTED,
-        Event::Output { .. } => TINYCI_EVENT_OUTPUT,
-        Event::StepFinished { .. } => TINYCI_EVENT_STEP_FINISHED,
-        Event::JobFinished { .. } => TINYCI_EVENT_JOB_FINISHED,
-        Event::Finished { .. } => TINYCI_EVENT_FINISHED,
-        Event::Warning { .. } => TINYCI_EVENT_WARNING,
-        Event::Waiting { .. } => TINYCI_EVENT_WAITING,
-        Event::DeployStarted { .. } => TINYCI_EVENT_DEPLOY_STARTED,
-        Event::DeployFinished { .. } => TINYCI_EVENT_DEPLOY_FINISHED,
+fn event_kind(kind: &EventKind) -> i32 {
+    match kind {
+        EventKind::Planned { .. } => TINYCI_EVENT_PLANNED,
+        EventKind::JobStarted { .. } => TINYCI_EVENT_JOB_STARTED,
+        EventKind::Exported { .. } => TINYCI_EVENT_EXPORTED,
+        EventKind::StepStarted { .. } => TINYCI_EVENT_STEP_STARTED,
+        EventKind::Output { .. } => TINYCI_EVENT_OUTPUT,
+        EventKind::StepFinished { .. } => TINYCI_EVENT_STEP_FINISHED,
+        EventKind::JobFinished { .. } => TINYCI_EVENT_JOB_FINISHED,
+        EventKind::Finished { .. } => TINYCI_EVENT_FINISHED,
+        EventKind::Warning { .. } => TINYCI_EVENT_WARNING,
+        EventKind::Waiting { .. } => TINYCI_EVENT_WAITING,
+        EventKind::DeployStarted { .. } => TINYCI_EVENT_DEPLOY_STARTED,
+        EventKind::DeployFinished { .. } => TINYCI_EVENT_DEPLOY_FINISHED,
     }
 }
 
@@ -294,7 +296,7 @@ pub extern "C" fn tinyci_event_kind(event: Option<&tinyci_event>) -> i32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_sequence(event: Option<&tinyci_event>) -> u64 {
     guard::peek(event, |happened| match &happened.what {
-        What::Event { event, .. } => event.meta().sequence,
+        What::Event { event, .. } => event.meta.sequence,
         What::Request { sequence, .. } => *sequence,
     })
 }
@@ -384,9 +386,9 @@ pub extern "C" fn tinyci_event_data(
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> i32 {
-    guard::peek(event, |happened| match happened.event() {
-        Some(Event::Output { stream: Stream::Stdout, .. }) => TINYCI_STREAM_STDOUT,
-        Some(Event::Output { stream: Stream::Stderr, .. }) => TINYCI_STREAM_STDERR,
+    guard::peek(event, |happened| match happened.event().map(|event| &event.kind) {
+        Some(EventKind::Output { stream: Stream::Stdout, .. }) => TINYCI_STREAM_STDOUT,
+        Some(EventKind::Output { stream: Stream::Stderr, .. }) => TINYCI_STREAM_STDERR,
         _ => 0,
     })
 }

@@ -88,7 +88,7 @@ impl Queue {
             return;
         }
         state.events += 1;
-        event.meta_mut().sequence = state.next_number();
+        event.meta.sequence = state.next_number();
         self.push(&mut state, Item::Event(Box::new(event)));
     }
 
@@ -184,10 +184,10 @@ mod tests {
     use std::{thread, time::SystemTime};
 
     use super::*;
-    use crate::{Event, Meta, Outcome};
+    use crate::{Event, EventKind, EventMeta, Outcome};
 
     fn event() -> Event {
-        let meta = Meta {
+        let meta = EventMeta {
             sequence: 0,
             time: SystemTime::UNIX_EPOCH,
             commit: None,
@@ -195,12 +195,12 @@ mod tests {
             step: None,
             label: None,
         };
-        Event::Finished { meta, outcome: Outcome::Success }
+        Event::new(meta, EventKind::Finished { outcome: Outcome::Success })
     }
 
     fn next_sequence(queue: &Queue) -> Option<u64> {
         match queue.next(Some(Instant::now())) {
-            Next::Item(Item::Event(event)) => Some(event.meta().sequence),
+            Next::Item(Item::Event(event)) => Some(event.meta.sequence),
             _ => None,
         }
     }
@@ -216,7 +216,7 @@ mod tests {
             });
             for expected in 1..=count {
                 let Next::Item(Item::Event(event)) = queue.next(None) else { panic!("too few") };
-                assert_eq!(event.meta().sequence, expected);
+                assert_eq!(event.meta.sequence, expected);
                 assert!(lock(&queue.state).events <= EVENTS_MAX);
             }
             assert!(matches!(queue.next(None), Next::Ended));

@@ -84,7 +84,7 @@ impl DeployOutcome {
     }
 
     /// The same for what knows only outcomes of commits, such as
-    /// [`Event::Finished`](crate::Event::Finished).
+    /// [`EventKind::Finished`](crate::EventKind::Finished).
     pub(crate) fn outcome(self) -> Outcome {
         match self {
             DeployOutcome::Success => Outcome::Success,

@@ -1,6 +1,6 @@
 //! What a run tells its host while it happens.
 
-use std::{ops::ControlFlow, sync::Arc, time::SystemTime};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::SystemTime};
 
 use super::{
     commit::{Commit, CommitId},
@@ -12,119 +12,162 @@ use super::{
     record::{Record, StepRecord},
 };
 
+/// One thing that happened in a run: where and when, and what.
+///
+/// An event owns its data: you can keep it, clone it and send it to another thread.
+///
+/// ```
+/// use std::io::Write;
+/// use tinyci::{Event, EventKind};
+///
+/// fn show(event: &Event) {
+///     match &event.kind {
+///         EventKind::Output { bytes, .. } => drop(std::io::stdout().write_all(bytes)),
+///         EventKind::JobFinished { record, .. } => println!("{}", record.outcome),
+///         _ => {}
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Event {
+    /// Where and when it happened.
+    pub meta: EventMeta,
+    /// What happened.
+    pub kind: EventKind,
+}
+
 /// Where and when an event happened.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Meta {
-    /// Counts the events of one run from 1, without gaps.
+pub struct EventMeta {
+    /// The event's number in its run: 1, 2, 3 and so on, without gaps.
     pub sequence: u64,
-    /// When.
+    /// The time at which tinyci made the event.
     pub time: SystemTime,
-    /// The commit it is about.
+    /// The commit that the event is about. None for events of the whole run.
     pub commit: Option<CommitId>,
-    /// The attempt it belongs to: [`Record::run`].
+    /// The job that the event belongs to: [`Record::run`]. None for events of the whole run.
     pub run: Option<Arc<str>>,
-    /// The step it belongs to.
+    /// The step that the event belongs to. None between steps.
     pub step: Option<StepName>,
-    /// The branch of a script's `parallel`, or its group.
+    /// The label of a script's `parallel` task or `group`. None outside of these.
     pub label: Option<Arc<str>>,
 }
 
-/// One thing that happened. Owned: it can be kept, cloned and sent to another thread.
+/// What happened. New kinds, and new fields of a kind, may come: match with `..` and `_`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "`meta` is the same everywhere: when and where it happened")]
-pub enum Event {
-    /// It is known what is due: these commits, in this order. Comes again when more became due.
-    Planned { meta: Meta, jobs: Vec<Job> },
-    /// A commit is being worked on: its old export is removed and its tree written. `again` says
-    /// for which ref it is tested again, and why.
-    JobStarted { meta: Meta, commit: Box<Commit>, again: Option<String> },
-    /// Its tree stands in the folder.
-    Exported { meta: Meta, dir: std::path::PathBuf },
-    /// A phase or hook begins. `opens` names the phase whose first step this is: a phase begins
-    /// with its `before_*` hook, where there is one.
-    StepStarted { meta: Meta, opens: Option<Phase> },
-    /// A command wrote: whole lines where it writes lines, at most 64 KiB. Without a step in
-    /// `meta` these are lines of another process's log, as a waiting run and
-    /// [`Engine::follow`](crate::Engine::follow) pass them on.
-    Output { meta: Meta, stream: Stream, bytes: Vec<u8> },
-    /// A phase or hook ended.
-    StepFinished { meta: Meta, record: StepRecord },
-    /// A commit's attempt is over, and kept as far as it can be.
-    JobFinished { meta: Meta, record: Box<Record> },
-    /// Something that changes no verdict and should be seen.
-    Warning { meta: Meta, message: String },
-    /// The run waits, and for whom: another process that holds the repository.
-    Waiting { meta: Meta, message: String },
-    /// A deployment begins. It is on record by now.
-    DeployStarted { meta: Meta, deployment: Box<Deployment> },
-    /// A deployment is over, or waits for a person. It is on record by now.
-    DeployFinished { meta: Meta, deployment: Box<Deployment> },
-    /// The last event of a run: the worst outcome of its commits.
-    Finished { meta: Meta, outcome: Outcome },
+pub enum EventKind {
+    /// The run knows which commits are pending. Comes again when it finds more.
+    #[non_exhaustive]
+    Planned {
+        /// The jobs, in the order in which they start.
+        jobs: Vec<Job>,
+    },
+    /// A job starts. tinyci removes the commit's old export and writes its tree.
+    #[non_exhaustive]
+    JobStarted {
+        /// The commit that the job tests.
+        commit: Box<Commit>,
+        /// If the commit is tested again: for which ref, and why.
+        again: Option<String>,
+    },
+    /// The commit's files are in its export directory.
+    #[non_exhaustive]
+    Exported {
+        /// The export directory.
+        dir: PathBuf,
+    },
+    /// A step (a phase or a hook) starts.
+    #[non_exhaustive]
+    StepStarted {
+        /// The phase whose first step this is. A phase starts with its `before_*` hook, if it has
+        /// one.
+        opens: Option<Phase>,
+    },
+    /// A command wrote output. Output without a step in [`EventMeta`] is a part of another
+    /// process's log, as a waiting run and [`Engine::follow`](crate::Engine::follow) pass it on.
+    #[non_exhaustive]
+    Output {
+        /// The stream that the command wrote to.
+        stream: Stream,
+        /// The bytes as written, at most 64 KiB. If the command writes lines, these are whole lines.
+        bytes: Vec<u8>,
+    },
+    /// A step ended.
+    #[non_exhaustive]
+    StepFinished {
+        /// The result of the step.
+        record: StepRecord,
+    },
+    /// A job ended, and its record is written unless writing failed.
+    #[non_exhaustive]
+    JobFinished {
+        /// The result of the job.
+        record: Box<Record>,
+    },
+    /// A problem that changes no verdict.
+    #[non_exhaustive]
+    Warning {
+        /// One sentence, for people.
+        message: String,
+    },
+    /// The run waits for another process that works in the repository.
+    #[non_exhaustive]
+    Waiting {
+        /// One sentence, for people, that says what the run waits for.
+        message: String,
+    },
+    /// A deployment starts. It is on record by now.
+    #[non_exhaustive]
+    DeployStarted {
+        /// The deployment as recorded.
+        deployment: Box<Deployment>,
+    },
+    /// A deployment ended, or waits for a person's approval. It is on record by now.
+    #[non_exhaustive]
+    DeployFinished {
+        /// The deployment as recorded.
+        deployment: Box<Deployment>,
+    },
+    /// The last event of a run.
+    #[non_exhaustive]
+    Finished {
+        /// The worst outcome of the run's jobs.
+        outcome: Outcome,
+    },
 }
 
 impl Event {
-    /// Where and when it happened.
-    pub fn meta(&self) -> &Meta {
-        match self {
-            Event::Planned { meta, .. }
-            | Event::JobStarted { meta, .. }
-            | Event::Exported { meta, .. }
-            | Event::StepStarted { meta, .. }
-            | Event::Output { meta, .. }
-            | Event::StepFinished { meta, .. }
-            | Event::JobFinished { meta, .. }
-            | Event::Warning { meta, .. }
-            | Event::Waiting { meta, .. }
-            | Event::DeployStarted { meta, .. }
-            | Event::DeployFinished { meta, .. }
-            | Event::Finished { meta, .. } => meta,
-        }
+    pub(crate) fn new(meta: EventMeta, kind: EventKind) -> Self {
+        Self { meta, kind }
     }
 
-    /// The lines that the log has for this event, without the time in front; none for output,
-    /// which the log has as it was written.
+    /// Returns the lines that the log has for this event, without the time in front. Output has
+    /// none, since the log has the command's own bytes.
     ///
-    /// A terminal that shows these and the output shows what the ancestor showed.
+    /// A terminal that shows these lines and the output shows what the Ruby gem showed.
     pub fn log_lines(&self) -> Vec<String> {
-        match self {
-            Event::JobStarted { commit, again, .. } => {
+        match &self.kind {
+            EventKind::JobStarted { commit, again, .. } => {
                 let again = again.iter().map(|why| format!("{} again {why}", commit.id.short()));
                 let fixed = ["Cleaning...", "Exporting..."].map(str::to_owned);
                 again.chain([format!("Commit: {}", commit.id)]).chain(fixed).collect()
             }
-            Event::StepStarted { meta, opens } => step_started_lines(meta.step, *opens),
-            Event::StepFinished { record, .. } => step_finished_lines(record),
-            Event::JobFinished { record, .. } => lines(job_finished_line(record)),
-            Event::Warning { message, .. } => vec![format!("warning: {message}")],
-            Event::Waiting { message, .. } => vec![message.clone()],
-            Event::DeployStarted { deployment, .. } => {
+            EventKind::StepStarted { opens } => step_started_lines(self.meta.step, *opens),
+            EventKind::StepFinished { record, .. } => step_finished_lines(record),
+            EventKind::JobFinished { record, .. } => lines(job_finished_line(record)),
+            EventKind::Warning { message, .. } => vec![format!("warning: {message}")],
+            EventKind::Waiting { message, .. } => vec![message.clone()],
+            EventKind::DeployStarted { deployment, .. } => {
                 vec![format!("Deploying {} to {}", deployment.commit, deployment.environment)]
             }
-            Event::DeployFinished { deployment, .. } => vec![deploy_finished_line(deployment)],
-            Event::Planned { .. }
-            | Event::Exported { .. }
-            | Event::Output { .. }
-            | Event::Finished { .. } => Vec::new(),
-        }
-    }
-
-    pub(crate) fn meta_mut(&mut self) -> &mut Meta {
-        match self {
-            Event::Planned { meta, .. }
-            | Event::JobStarted { meta, .. }
-            | Event::Exported { meta, .. }
-            | Event::StepStarted { meta, .. }
-            | Event::Output { meta, .. }
-            | Event::StepFinished { meta, .. }
-            | Event::JobFinished { meta, .. }
-            | Event::Warning { meta, .. }
-            | Event::Waiting { meta, .. }
-            | Event::DeployStarted { meta, .. }
-            | Event::DeployFinished { meta, .. }
-            | Event::Finished { meta, .. } => meta,
+            EventKind::DeployFinished { deployment, .. } => vec![deploy_finished_line(deployment)],
+            EventKind::Planned { .. }
+            | EventKind::Exported { .. }
+            | EventKind::Output { .. }
+            | EventKind::Finished { .. } => Vec::new(),
         }
     }
 }

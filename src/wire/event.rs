@@ -10,7 +10,7 @@ use super::{
     version::VERSION,
 };
 use crate::model::{
-    event::{Event, Meta},
+    event::{Event, EventKind, EventMeta},
     executor::Stream,
     pipeline::{Phase, StepName},
 };
@@ -92,9 +92,9 @@ enum Body<'a> {
 
 impl<'a> EventMirror<'a> {
     fn of(event: &'a Event) -> Self {
-        let Meta { sequence, time, commit, run, step, label } = event.meta();
+        let EventMeta { sequence, time, commit, run, step, label } = &event.meta;
         Self {
-            event: kind(event),
+            event: kind(&event.kind),
             v: VERSION,
             sequence: *sequence,
             time: Time(*time),
@@ -102,55 +102,56 @@ impl<'a> EventMirror<'a> {
             run: run.as_deref(),
             step: step.map(StepName::as_str),
             label: label.as_deref(),
-            body: Body::of(event),
+            body: Body::of(&event.kind),
         }
     }
 }
 
-fn kind(event: &Event) -> &'static str {
-    match event {
-        Event::Planned { .. } => "planned",
-        Event::JobStarted { .. } => "job_started",
-        Event::Exported { .. } => "exported",
-        Event::StepStarted { .. } => "step_started",
-        Event::Output { .. } => "output",
-        Event::StepFinished { .. } => "step_finished",
-        Event::JobFinished { .. } => "job_finished",
-        Event::Warning { .. } => "warning",
-        Event::Waiting { .. } => "waiting",
-        Event::DeployStarted { .. } => "deploy_started",
-        Event::DeployFinished { .. } => "deploy_finished",
-        Event::Finished { .. } => "finished",
+fn kind(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::Planned { .. } => "planned",
+        EventKind::JobStarted { .. } => "job_started",
+        EventKind::Exported { .. } => "exported",
+        EventKind::StepStarted { .. } => "step_started",
+        EventKind::Output { .. } => "output",
+        EventKind::StepFinished { .. } => "step_finished",
+        EventKind::JobFinished { .. } => "job_finished",
+        EventKind::Warning { .. } => "warning",
+        EventKind::Waiting { .. } => "waiting",
+        EventKind::DeployStarted { .. } => "deploy_started",
+        EventKind::DeployFinished { .. } => "deploy_finished",
+        EventKind::Finished { .. } => "finished",
     }
 }
 
 impl<'a> Body<'a> {
-    fn of(event: &'a Event) -> Self {
-        match event {
-            Event::Planned { jobs, .. } => {
+    fn of(kind: &'a EventKind) -> Self {
+        match kind {
+            EventKind::Planned { jobs, .. } => {
                 Body::Planned { jobs: jobs.iter().map(JobMirror::of).collect() }
             }
-            Event::JobStarted { commit, again, .. } => {
+            EventKind::JobStarted { commit, again, .. } => {
                 Body::JobStarted { details: CommitMirror::of(commit), again: again.as_deref() }
             }
-            Event::Exported { dir, .. } => Body::Exported { dir: lossy(dir) },
-            Event::StepStarted { opens, .. } => Body::StepStarted {
+            EventKind::Exported { dir, .. } => Body::Exported { dir: lossy(dir) },
+            EventKind::StepStarted { opens, .. } => Body::StepStarted {
                 opens: opens.map(|phase: Phase| StepName::from(phase).as_str()),
             },
-            Event::Output { stream, bytes, .. } => output(*stream, bytes),
-            Event::StepFinished { record, .. } => {
+            EventKind::Output { stream, bytes, .. } => output(*stream, bytes),
+            EventKind::StepFinished { record, .. } => {
                 Body::StepFinished { record: StepMirror::of(record) }
             }
-            Event::JobFinished { record, .. } => {
+            EventKind::JobFinished { record, .. } => {
                 Body::JobFinished { record: Box::new(RecordMirror::of(record)) }
             }
-            Event::Warning { message, .. } | Event::Waiting { message, .. } => {
+            EventKind::Warning { message, .. } | EventKind::Waiting { message, .. } => {
                 Body::Message { message }
             }
-            Event::DeployStarted { deployment, .. } | Event::DeployFinished { deployment, .. } => {
+            EventKind::DeployStarted { deployment, .. }
+            | EventKind::DeployFinished { deployment, .. } => {
                 Body::Deployment { deployment: Box::new(DeploymentMirror::of(deployment)) }
             }
-            Event::Finished { outcome, .. } => Body::Finished { outcome: outcome.name() },
+            EventKind::Finished { outcome, .. } => Body::Finished { outcome: outcome.name() },
         }
     }
 }
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_output_event_is_one_line_and_keeps_its_bytes() {
-        let meta = Meta {
+        let meta = EventMeta {
             sequence: 7,
             time: UNIX_EPOCH,
             commit: None,
@@ -184,10 +185,9 @@ mod tests {
             step: None,
             label: None,
         };
-        let event = |bytes: &[u8]| Event::Output {
-            meta: meta.clone(),
-            stream: Stream::Stdout,
-            bytes: bytes.to_vec(),
+        let event = |bytes: &[u8]| {
+            let kind = EventKind::Output { stream: Stream::Stdout, bytes: bytes.to_vec() };
+            Event::new(meta.clone(), kind)
         };
         let expected = r#"{"event":"output","v":1,"sequence":7,"time":"1970-01-01T00:00:00.000Z","stream":"stdout","text":"a\n"}"#;
         assert_eq!(event(b"a\n").to_json(), expected);

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tinyci::{Event, Outcome, Selection, Summary, Wait};
+use tinyci::{Event, EventKind, Outcome, Selection, Summary, Wait};
 
 use crate::{
     args::{Globals, selection_of},
@@ -176,7 +176,7 @@ impl View {
     }
 
     fn event(&mut self, event: &Event) {
-        self.followed |= matches!(event, Event::Waiting { .. });
+        self.followed |= matches!(event.kind, EventKind::Waiting { .. });
         if self.quiet {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use tinyci::{Event, Record, StepOptions, Summary};
+use tinyci::{Event, EventKind, Record, StepOptions, Summary};
 
 use crate::{
     args::{Globals, is_range},
@@ -56,17 +56,17 @@ struct View {
 
 impl View {
     fn event(&mut self, event: &Event) {
-        if let Event::Exported { dir, .. } = event {
+        if let EventKind::Exported { dir, .. } = &event.kind {
             self.export = Some(dir.clone());
         }
         if self.quiet {
             return;
         }
-        match event {
+        match &event.kind {
             _ if self.json => self.stdout.line(event.to_json()),
             // Its line would tell of a verdict.
-            Event::JobFinished { .. } => {}
-            event => self.stdout.write(&self.transcript.event(event)),
+            EventKind::JobFinished { .. } => {}
+            _ => self.stdout.write(&self.transcript.event(event)),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tinyci::{CommitId, Event};
+use tinyci::{CommitId, Event, EventKind};
 
 /// Turns events into bytes for a terminal.
 #[derive(Debug, Default)]
@@ -28,24 +28,26 @@ impl Transcript {
 
     /// What is to be shown for this event.
     pub(crate) fn event(&mut self, event: &Event) -> Vec<u8> {
-        let meta = event.meta();
+        let meta = &event.meta;
         let mut shown = Vec::new();
-        if matches!(event, Event::JobStarted { .. }) {
+        if matches!(event.kind, EventKind::JobStarted { .. }) {
             self.in_hand += 1;
         }
-        match event {
-            Event::Output { bytes, .. } if meta.step.is_none() => self.foreign(bytes, &mut shown),
-            Event::Output { bytes, .. } => {
+        match &event.kind {
+            EventKind::Output { bytes, .. } if meta.step.is_none() => {
+                self.foreign(bytes, &mut shown)
+            }
+            EventKind::Output { bytes, .. } => {
                 self.output(meta.time, meta.commit, bytes, &mut shown);
             }
-            Event::Finished { .. } => self.end_line(&mut shown),
+            EventKind::Finished { .. } => self.end_line(&mut shown),
             _ => {
                 for line in event.log_lines() {
                     self.line(meta.time, meta.commit, &line, &mut shown);
                 }
             }
         }
-        if matches!(event, Event::JobFinished { .. }) {
+        if matches!(event.kind, EventKind::JobFinished { .. }) {
             self.in_hand = self.in_hand.saturating_sub(1);
         }
         shown

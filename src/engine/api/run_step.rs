@@ -7,12 +7,7 @@ use std::{
 
 use super::handle::Engine;
 use crate::engine::{
-    context::{
-        job_reporter::JobReporter,
-        process_env::ProcessEnv,
-        pump::{self, Sender},
-        shared::Shared,
-    },
+    context::{job_reporter::JobReporter, process_env::ProcessEnv, pump::Sender, shared::Shared},
     run::{
         attempt::{JobContext, JobSource, host_name, no_room, run_id},
         driver::prepare_builds,
@@ -26,7 +21,7 @@ use crate::{
         cancel::{CancelToken, CancelView},
         commit::Commit,
         error::{Error, ErrorKind},
-        event::{Event, Observer},
+        event::{EventKind, Observer},
         job::{Job, Reason},
         outcome::Outcome,
         pipeline::{Phase, Pipeline, StepName},
@@ -162,7 +157,7 @@ fn run_step(
 
 fn summed_up(record: Record, canceled: bool, events: &Sender) -> Summary {
     let summary = Summary { records: vec![record], canceled, ..Summary::default() };
-    events.send(Event::Finished { meta: pump::meta(), outcome: summary.worst() });
+    events.emit(EventKind::Finished { outcome: summary.worst() });
     summary
 }
 
@@ -313,7 +308,7 @@ impl ByHand<'_> {
         let to = build.export_dir();
         let exported = export::export(self.repo, self.commit().id, &to, &options, site.cancel)?;
         exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
-        voice.say(|meta| Event::Exported { meta, dir: to });
+        voice.say(EventKind::Exported { dir: to });
         Ok(())
     }
 }

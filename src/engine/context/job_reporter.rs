@@ -10,7 +10,7 @@ use crate::{
     model::{
         commit::Commit,
         error::Error,
-        event::{Event, Meta},
+        event::{Event, EventKind, EventMeta},
         executor::Stream,
         job::Job,
         outcome::Outcome,
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Clone)]
 pub(in crate::engine) struct JobReporter {
     events: Sender,
-    meta: Meta,
+    meta: EventMeta,
     /// None if nothing is logged.
     logs: Option<Logs>,
     /// None as long as there is no folder for it: then the log of all runs must do.
@@ -41,7 +41,7 @@ impl JobReporter {
 
     /// Tells the observer alone.
     pub(in crate::engine) fn without_log(events: &Sender, commit: &Commit, run: &str) -> Self {
-        let meta = Meta {
+        let meta = EventMeta {
             sequence: 0,
             time: SystemTime::now(),
             commit: Some(commit.id),
@@ -60,7 +60,7 @@ impl JobReporter {
     /// Says that work on the commit begins.
     pub(in crate::engine) fn begin(&mut self, job: &Job) {
         let (commit, again) = (Box::new(job.commit.clone()), job.again.clone());
-        self.say(|meta| Event::JobStarted { meta, commit, again });
+        self.say(EventKind::JobStarted { commit, again });
     }
 
     /// Says which step the events from here on belong to.
@@ -69,8 +69,8 @@ impl JobReporter {
     }
 
     /// An event, to the log first: that must not wait for a slow observer.
-    pub(in crate::engine) fn say(&mut self, event: impl FnOnce(Meta) -> Event) {
-        let event = event(self.meta());
+    pub(in crate::engine) fn say(&mut self, kind: EventKind) {
+        let event = Event::new(self.meta(), kind);
         self.log(&event);
         self.send(event);
     }
@@ -87,11 +87,12 @@ impl JobReporter {
     }
 
     fn job_finished(&self, record: &Record) -> Event {
-        Event::JobFinished { meta: self.meta(), record: Box::new(record.clone()) }
+        let record = Box::new(record.clone());
+        Event::new(self.meta(), EventKind::JobFinished { record })
     }
 
     pub(in crate::engine) fn warn(&mut self, message: String) {
-        self.say(|meta| Event::Warning { meta, message });
+        self.say(EventKind::Warning { message });
     }
 
     /// Output of a step, or of a labeled part of it.
@@ -107,8 +108,8 @@ impl JobReporter {
         if let Some(log) = &mut *lock(&self.log) {
             log.output(&bytes);
         }
-        let meta = Meta { label: label.map(Arc::from), ..self.meta() };
-        self.send(Event::Output { meta, stream, bytes });
+        let meta = EventMeta { label: label.map(Arc::from), ..self.meta() };
+        self.send(Event::new(meta, EventKind::Output { stream, bytes }));
     }
 
     /// A log that cannot be written does not stop a build, but is no secret.
@@ -119,8 +120,8 @@ impl JobReporter {
         }
     }
 
-    fn meta(&self) -> Meta {
-        Meta { time: SystemTime::now(), ..self.meta.clone() }
+    fn meta(&self) -> EventMeta {
+        EventMeta { time: SystemTime::now(), ..self.meta.clone() }
     }
 
     fn log(&self, event: &Event) {

@@ -20,7 +20,7 @@ use std::{
 
 use crate::model::{
     cancel::CancelToken,
-    event::{Event, Meta, Observer},
+    event::{Event, EventKind, EventMeta, Observer},
     outcome::Outcome,
     request_context::RequestContext,
 };
@@ -57,6 +57,11 @@ impl Sender {
         let _ = self.0.send(Item::Event(event));
     }
 
+    /// Sends an event that belongs to no job.
+    pub(in crate::engine) fn emit(&self, kind: EventKind) {
+        self.send(Event::new(meta(), kind));
+    }
+
     /// Waits until the observer has seen everything that this attempt said so far. The error says
     /// what ended the wait before.
     pub(in crate::engine) fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
@@ -90,8 +95,15 @@ pub(in crate::engine) fn channel() -> (Sender, Receiver<Item>) {
 }
 
 /// What is said of an event before the pump numbers it.
-pub(in crate::engine) fn meta() -> Meta {
-    Meta { sequence: 0, time: SystemTime::now(), commit: None, run: None, step: None, label: None }
+pub(in crate::engine) fn meta() -> EventMeta {
+    EventMeta {
+        sequence: 0,
+        time: SystemTime::now(),
+        commit: None,
+        run: None,
+        step: None,
+        label: None,
+    }
 }
 
 /// Delivers events to an observer until every sender is gone.
@@ -136,9 +148,9 @@ impl<'a> Pump<'a> {
 
     fn take(&mut self, item: Item) {
         match item {
-            Item::Event(event @ Event::Output { .. }) => self.take_output(event),
+            Item::Event(event) if is_output(&event) => self.take_output(event),
             Item::Event(event) => {
-                self.flush_run(event.meta().run.as_deref());
+                self.flush_run(event.meta.run.as_deref());
                 self.deliver(event);
             }
             Item::Marker { run, seen } => {
@@ -155,8 +167,8 @@ impl<'a> Pump<'a> {
             Some(place) => self.held.swap_remove(place),
             None => return self.hold(event),
         };
-        if let (Event::Output { bytes, .. }, Event::Output { bytes: more, .. }) = (&mut held, event)
-        {
+        let kinds = (&mut held.kind, event.kind);
+        if let (EventKind::Output { bytes, .. }, EventKind::Output { bytes: more, .. }) = kinds {
             bytes.extend_from_slice(&more);
         }
         self.hold(held);
@@ -192,7 +204,7 @@ impl<'a> Pump<'a> {
     fn flush_run(&mut self, run: Option<&str>) {
         let (of_run, others) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition(|held| held.meta().run.as_deref() == run);
+            .partition(|held| held.meta.run.as_deref() == run);
         self.held = others;
         let of_run: Vec<Event> = of_run;
         of_run.into_iter().for_each(|event| self.deliver(event));
@@ -200,7 +212,7 @@ impl<'a> Pump<'a> {
 
     fn deliver(&mut self, mut event: Event) {
         self.sequence += 1;
-        event.meta_mut().sequence = self.sequence;
+        event.meta.sequence = self.sequence;
         if self.panic.is_some() {
             return;
         }
@@ -222,16 +234,21 @@ impl<'a> Pump<'a> {
     }
 }
 
+fn is_output(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Output { .. })
+}
+
 fn output_bytes(event: &Event) -> &[u8] {
-    match event {
-        Event::Output { bytes, .. } => bytes,
+    match &event.kind {
+        EventKind::Output { bytes, .. } => bytes,
         _ => &[],
     }
 }
 
 fn same_source(one: &Event, other: &Event) -> bool {
-    match (one, other) {
-        (Event::Output { meta: a, stream: x, .. }, Event::Output { meta: b, stream: y, .. }) => {
+    let (a, b) = (&one.meta, &other.meta);
+    match (&one.kind, &other.kind) {
+        (EventKind::Output { stream: x, .. }, EventKind::Output { stream: y, .. }) => {
             a.run == b.run && a.step == b.step && a.label == b.label && x == y
         }
         _ => false,
@@ -241,7 +258,7 @@ fn same_source(one: &Event, other: &Event) -> bool {
 /// Cuts a piece of whole lines off held output once it has more than `min` bytes. A line longer
 /// than [`OUTPUT_MAX`] is cut where it reaches that.
 fn take_piece(held: &mut Event, min: usize) -> Option<Event> {
-    let Event::Output { meta, stream, bytes } = held else { return None };
+    let EventKind::Output { stream, bytes } = &mut held.kind else { return None };
     if bytes.len() <= min {
         return None;
     }
@@ -253,7 +270,8 @@ fn take_piece(held: &mut Event, min: usize) -> Option<Event> {
     };
     let rest = bytes.split_off(end);
     let piece = std::mem::replace(bytes, rest);
-    Some(Event::Output { meta: meta.clone(), stream: *stream, bytes: piece })
+    let kind = EventKind::Output { stream: *stream, bytes: piece };
+    Some(Event::new(held.meta.clone(), kind))
 }
 
 #[cfg(test)]
@@ -264,22 +282,24 @@ mod tests {
     use crate::model::{executor::Stream, outcome::Outcome};
 
     fn output(run: &str, text: &str) -> Event {
-        let meta = Meta { run: Some(Arc::from(run)), ..meta() };
-        Event::Output { meta, stream: Stream::Stdout, bytes: text.into() }
+        let meta = EventMeta { run: Some(Arc::from(run)), ..meta() };
+        Event::new(meta, EventKind::Output { stream: Stream::Stdout, bytes: text.into() })
     }
 
     fn finished(run: &str) -> Event {
-        let meta = Meta { run: Some(Arc::from(run)), ..meta() };
-        Event::Finished { meta, outcome: Outcome::Success }
+        let meta = EventMeta { run: Some(Arc::from(run)), ..meta() };
+        Event::new(meta, EventKind::Finished { outcome: Outcome::Success })
     }
 
     /// What an observer sees of these events: `run:text` for output, `run.` for others.
     fn observe(events: Vec<Event>) -> Vec<String> {
         let mut seen = Vec::new();
         let mut observer = |event: &Event| {
-            let run = event.meta().run.as_deref().unwrap_or("-").to_owned();
-            seen.push(match event {
-                Event::Output { bytes, .. } => format!("{run}:{}", String::from_utf8_lossy(bytes)),
+            let run = event.meta.run.as_deref().unwrap_or("-").to_owned();
+            seen.push(match &event.kind {
+                EventKind::Output { bytes, .. } => {
+                    format!("{run}:{}", String::from_utf8_lossy(bytes))
+                }
                 _ => format!("{run}."),
             });
         };
@@ -356,7 +376,7 @@ mod tests {
     #[test]
     fn events_are_numbered_without_gaps() {
         let mut numbers = Vec::new();
-        let mut observer = |event: &Event| numbers.push(event.meta().sequence);
+        let mut observer = |event: &Event| numbers.push(event.meta.sequence);
         let (sender, receiver) = channel();
         for text in ["a\n", "b"] {
             sender.send(output("a", text));

@@ -11,11 +11,8 @@ use super::{
 };
 use crate::engine::{
     context::{
-        approval_gate::ApprovalGate,
-        job_reporter::JobReporter,
-        process_env::ProcessEnv,
-        pump::{self, Sender},
-        shared::Shared,
+        approval_gate::ApprovalGate, job_reporter::JobReporter, process_env::ProcessEnv,
+        pump::Sender, shared::Shared,
     },
     run::{
         attempt::{self, JobContext, JobSource},
@@ -30,7 +27,7 @@ use crate::{
         commit::CommitId,
         deployment::{BuildState, DeployOutcome, DeployRequest, Deployment},
         error::{Error, ErrorKind},
-        event::Event,
+        event::EventKind,
         outcome::Outcome,
         pipeline::Phase,
         record::Record,
@@ -58,11 +55,11 @@ pub(in crate::engine) fn deploy(
 ) -> Result<Deployment, Error> {
     shared.workspace().own_builds()?;
     for message in shared.repo()?.restore_refs()? {
-        events.send(Event::Warning { meta: pump::meta(), message });
+        events.emit(EventKind::Warning { message });
     }
     check_free(shared, environment)?;
     if let Some(message) = shared.repo()?.head_fault()? {
-        events.send(Event::Warning { meta: pump::meta(), message });
+        events.emit(EventKind::Warning { message });
     }
     let provided = provide(shared, env, (environment, request), cancel, events)?;
     let done = match &provided.failed {
@@ -75,7 +72,7 @@ pub(in crate::engine) fn deploy(
     };
     provided.look(shared, env, cancel, events);
     let outcome = done.outcome.outcome();
-    events.send(Event::Finished { meta: pump::meta(), outcome });
+    events.emit(EventKind::Finished { outcome });
     Ok(done)
 }
 
@@ -176,7 +173,7 @@ fn not_begun(
     let mut voice = JobReporter::new(events, &logs, &candidate.commit, &deployment.run);
     voice.warn(why);
     let ended = Box::new(deployment.clone());
-    voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
+    voice.say(EventKind::DeployFinished { deployment: ended });
     deployment
 }
 
@@ -319,7 +316,7 @@ impl<'a> Attempt<'a> {
         let shared = site.shared;
         let repo = shared.repo()?;
         for message in repo.restore_refs()? {
-            site.events.send(Event::Warning { meta: pump::meta(), message });
+            site.events.emit(EventKind::Warning { message });
         }
         if let Some(open) = repo.deploy_history(environment)?.ledger.interrupted() {
             return Err(locked(open));
@@ -365,7 +362,7 @@ impl<'a> Attempt<'a> {
         }
         let started = Box::new(begun.clone());
         site.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
-        voice.say(|meta| Event::DeployStarted { meta, deployment: started });
+        voice.say(EventKind::DeployStarted { deployment: started });
         let ended = occupied.and_then(|occupied| self.phase(occupied, &mut voice));
         self.judge(ended, &mut voice);
         let ended = self.deployment.clone();
@@ -378,7 +375,7 @@ impl<'a> Attempt<'a> {
         })?;
         self.sweep(&mut voice);
         let ended = Box::new(self.deployment.clone());
-        voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
+        voice.say(EventKind::DeployFinished { deployment: ended });
         voice.report_log_fault();
         Ok(self.deployment)
     }
@@ -429,7 +426,7 @@ impl<'a> Attempt<'a> {
             Ok((!known).then(|| waits.clone()))
         })?;
         let ended = Box::new(self.deployment.clone());
-        voice.say(|meta| Event::DeployFinished { meta, deployment: ended });
+        voice.say(EventKind::DeployFinished { deployment: ended });
         Ok(self.deployment)
     }
 

@@ -13,18 +13,14 @@ use super::{
     deploy_plan::forecast,
     newest::{Newest, Offer},
 };
-use crate::engine::context::{
-    process_env::ProcessEnv,
-    pump::{self, Sender},
-    shared::Shared,
-};
+use crate::engine::context::{process_env::ProcessEnv, pump::Sender, shared::Shared};
 use crate::{
     model::{
         cancel::CancelView,
         commit::CommitId,
         deployment::{DeployRequest, Deployment},
         error::{Error, ErrorKind},
-        event::Event,
+        event::EventKind,
         pipeline::DeployRules,
         selection::Update,
     },
@@ -46,7 +42,7 @@ pub(in crate::engine) fn deploy_pushed(
 ) -> Vec<Deployment> {
     let warn = |error: Error| {
         let message = format!("nothing was deployed: {}", error.report());
-        events.send(Event::Warning { meta: pump::meta(), message });
+        events.emit(EventKind::Warning { message });
     };
     let mut done = Vec::new();
     let environments = environments(shared, pushed).unwrap_or_else(|error| {
@@ -148,7 +144,7 @@ fn deploy(
             }
             None if !told => {
                 let message = format!("waiting for another deployment to {environment}...");
-                events.send(Event::Waiting { meta: pump::meta(), message });
+                events.emit(EventKind::Waiting { message });
                 told = true;
             }
             None => thread::sleep(PAUSE),

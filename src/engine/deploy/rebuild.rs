@@ -7,11 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{build, candidate::Candidate};
 use crate::engine::{
-    context::{
-        process_env::ProcessEnv,
-        pump::{self, Sender},
-        shared::Shared,
-    },
+    context::{process_env::ProcessEnv, pump::Sender, shared::Shared},
     run::{
         active_jobs::ActiveJobs,
         attempt::{self, JobContext, RunState},
@@ -25,7 +21,7 @@ use crate::{
         cancel::CancelView,
         commit::Commit,
         error::{Error, ErrorKind},
-        event::Event,
+        event::EventKind,
         job::{Job, Reason},
         outcome::Outcome,
         pipeline::{Hook, Phase, StepName},
@@ -132,7 +128,7 @@ fn look_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, event
     }
     if let Err(error) = RunDriver::for_others(shared, env, cancel.clone(), events.clone()) {
         let message = format!("what others asked for was not run: {}", error.report());
-        events.send(Event::Warning { meta: pump::meta(), message });
+        events.emit(EventKind::Warning { message });
     }
 }
 
@@ -146,13 +142,13 @@ fn rebuild_under(
 ) -> Result<Record, Error> {
     let (workspace, repo) = (shared.workspace(), shared.repo()?);
     for message in repo.restore_refs()? {
-        events.send(Event::Warning { meta: pump::meta(), message });
+        events.emit(EventKind::Warning { message });
     }
     prepare_builds(shared, &workspace, &repo)?;
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
     let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
     let job = Job::new(commit.clone(), Reason::Rebuild);
-    events.send(Event::Planned { meta: pump::meta(), jobs: vec![job.clone()] });
+    events.emit(EventKind::Planned { jobs: vec![job.clone()] });
     let site = JobContext::new((shared, env), (&workspace, &logs), &guard, cancel, events);
     let id = attempt::run_id();
     lock.introduce(&attempt::host_name(), &id);

@@ -24,7 +24,7 @@ use crate::{
         cancel::CancelView,
         commit::{Commit, CommitId, Text},
         error::{Error, ErrorKind},
-        event::Event,
+        event::EventKind,
         executor::Executor,
         intervention::Intervention,
         job::{Job, Reason},
@@ -553,7 +553,7 @@ pub(in crate::engine) fn export_to(
     left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
     let dir = build.export_dir();
-    voice.say(|meta| Event::Exported { meta, dir });
+    voice.say(EventKind::Exported { dir });
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use crate::{
         cancel::CancelView,
         commit::{CommitId, Text},
         error::{Error, ErrorKind},
-        event::{Event, Meta},
+        event::{Event, EventKind, EventMeta},
         job::{Job, Plan, Reason},
         outcome::Outcome,
         record::Summary,
@@ -148,7 +148,7 @@ impl<'a> RunDriver<'a> {
 
     /// Ends the run.
     pub(in crate::engine) fn finish(self) -> Summary {
-        self.events.send(Event::Finished { meta: pump::meta(), outcome: self.summary.worst() });
+        self.events.emit(EventKind::Finished { outcome: self.summary.worst() });
         self.summary
     }
 
@@ -186,7 +186,7 @@ impl<'a> RunDriver<'a> {
         let ResolvedSelection { pushed, push_options, .. } = &self.wanted;
         let options = if pushed.is_empty() { &[][..] } else { push_options };
         for message in unknown_options(options) {
-            self.events.send(Event::Warning { meta: pump::meta(), message });
+            self.events.emit(EventKind::Warning { message });
         }
         if !options.iter().any(|option| option == CI_SKIP) {
             return Ok(());
@@ -195,20 +195,16 @@ impl<'a> RunDriver<'a> {
         for (id, branch) in self.wanted.left_by_push(self.shared, &self.repo)? {
             if is_in_progress(&self.workspace, id)? {
                 let message = too_late(id);
-                self.events.send(Event::Warning { meta: pump::meta(), message });
+                self.events.emit(EventKind::Warning { message });
                 continue;
             }
             let commit = self.repo.commit_for(id, branch)?;
             let Some(record) = write_skip(self.shared, &self.repo, &commit, &by)? else { continue };
             self.attempted.insert(id);
-            self.events.send(Event::JobFinished {
-                meta: Meta {
-                    commit: Some(id),
-                    run: Some(record.run.as_str().into()),
-                    ..pump::meta()
-                },
-                record: Box::new(record.clone()),
-            });
+            let run = Some(record.run.as_str().into());
+            let meta = EventMeta { commit: Some(id), run, ..pump::meta() };
+            let kind = EventKind::JobFinished { record: Box::new(record.clone()) };
+            self.events.send(Event::new(meta, kind));
             self.summary.records.push(record);
         }
         Ok(())
@@ -222,7 +218,7 @@ impl<'a> RunDriver<'a> {
             told.extend(self.repo.head_fault().ok().flatten());
         }
         for message in told {
-            self.events.send(Event::Warning { meta: pump::meta(), message });
+            self.events.emit(EventKind::Warning { message });
         }
     }
 
@@ -467,12 +463,12 @@ impl<'a> RunDriver<'a> {
 
     /// Says what belongs to no commit, in the log of all runs too.
     pub(in crate::engine) fn warn(&self, message: String) {
-        let event = Event::Warning { meta: pump::meta(), message };
+        let event = Event::new(pump::meta(), EventKind::Warning { message });
         let logged = event.log_lines().iter().try_for_each(|line| self.logs.line(line));
         self.events.send(event);
         if let Err(error) = logged {
             let message = incomplete_log(&error);
-            self.events.send(Event::Warning { meta: pump::meta(), message });
+            self.events.emit(EventKind::Warning { message });
         }
     }
 
@@ -485,7 +481,7 @@ impl<'a> RunDriver<'a> {
         attempts: &Attempts,
     ) -> Result<bool, Error> {
         prepare_builds(self.shared, &self.workspace, &self.repo)?;
-        self.events.send(Event::Planned { meta: pump::meta(), jobs: jobs.clone() });
+        self.events.emit(EventKind::Planned { jobs: jobs.clone() });
         self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
         let beside = (&self.workspace, &self.logs);
         let site = JobContext {

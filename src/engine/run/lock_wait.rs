@@ -11,16 +11,13 @@ use std::{
 };
 
 use super::pending::{ResolvedSelection, settled_outcome};
-use crate::engine::context::{
-    pump::{self, Sender},
-    shared::Shared,
-};
+use crate::engine::context::{pump::Sender, shared::Shared};
 use crate::{
     model::{
         cancel::CancelView,
         commit::CommitId,
         error::{Error, ErrorKind},
-        event::Event,
+        event::EventKind,
         executor::Stream,
         outcome::Outcome,
         record::Summary,
@@ -66,7 +63,7 @@ pub(in crate::engine) fn wait(
     };
     let _waiter = workspace.register_waiter()?;
     let message = format!("{}; following it", taken(&workspace));
-    events.send(Event::Waiting { meta: pump::meta(), message });
+    events.emit(EventKind::Waiting { message });
     let own = AwaitedCommits::new(shared, wanted, repo)?;
     let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
     let mut look_at = Instant::now() + LOOK_AT_NOTES;
@@ -106,7 +103,7 @@ pub(in crate::engine) fn between_commits(
     }
     let _waiter = workspace.register_between()?;
     let message = format!("{}; after that commit {why}", taken(workspace));
-    events.send(Event::Waiting { meta: pump::meta(), message });
+    events.emit(EventKind::Waiting { message });
     await_lock(workspace, cancel)
 }
 
@@ -118,7 +115,7 @@ pub(in crate::engine) fn take_back(
 ) -> Result<Option<RunLock>, Error> {
     let _waiter = workspace.register_waiter()?;
     let message = "a deployment builds its commit again; this run goes on after that".to_owned();
-    events.send(Event::Waiting { meta: pump::meta(), message });
+    events.emit(EventKind::Waiting { message });
     await_lock(workspace, cancel)
 }
 
@@ -168,7 +165,7 @@ pub(in crate::engine) fn follow(
         canceled: cancel.is_canceled(),
         ..Summary::default()
     };
-    events.send(Event::Finished { meta: pump::meta(), outcome: summary.worst() });
+    events.emit(EventKind::Finished { outcome: summary.worst() });
     Ok(summary)
 }
 
@@ -216,7 +213,7 @@ impl<'a> AwaitedCommits<'a> {
 fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
     tail.read_new(&mut |line| {
         let bytes = [line, b"\n"].concat();
-        events.send(Event::Output { meta: pump::meta(), stream: Stream::Stdout, bytes });
+        events.emit(EventKind::Output { stream: Stream::Stdout, bytes });
         ControlFlow::Continue(())
     })
 }

@@ -17,7 +17,7 @@ use crate::{
         artifact::Artifact,
         cancel::CancelView,
         error::{Error, ErrorKind},
-        event::Event,
+        event::EventKind,
         executor::{Command, Executor, Output, Stream},
         function::{FunctionCall, HostFunction, Value},
         outcome::{Exit, Outcome},
@@ -124,7 +124,7 @@ impl Reporter for StepReporter {
     fn started(&self, step: StepName, opens: Option<Phase>) {
         let mut voice = lock(&self.0);
         voice.enter(Some(step));
-        voice.say(|meta| Event::StepStarted { meta, opens });
+        voice.say(EventKind::StepStarted { opens });
     }
 
     fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>) {
@@ -143,7 +143,7 @@ impl Reporter for StepReporter {
 
     fn finished(&self, record: &StepRecord) {
         let (mut voice, record) = (lock(&self.0), record.clone());
-        voice.say(|meta| Event::StepFinished { meta, record });
+        voice.say(EventKind::StepFinished { record });
         voice.enter(None);
     }
 }
