@@ -16,7 +16,7 @@ use crate::{
             lock_wait, pending,
             reports::{self, Filter, LogOptions},
         },
-        step::scripts::Scripts,
+        step::scripts::{LoadedPipeline, Scripts},
     },
     export::{self, ExportOptions},
     install::{self, InstallOptions, Installed, RemoteSetup},
@@ -431,7 +431,7 @@ impl Engine {
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
         let commit = repo.commit(commit)?;
-        Scripts::load(&self.shared, &repo, &commit).map(|(pipeline, _)| pipeline)
+        LoadedPipeline::load(&self.shared, &repo, &commit).map(|it| it.pipeline)
     }
 
     /// What is kept of earlier runs, newest commit first.

@@ -7,8 +7,8 @@ use super::{
     live::live,
     retest::{self, SecondLook},
 };
-use crate::engine::{context::shared::Shared, step::scripts::Scripts};
 use crate::{
+    engine::{context::shared::Shared, step::scripts::LoadedPipeline},
     model::{
         commit::{CommitId, Text},
         error::{Error, ErrorKind},
@@ -58,7 +58,7 @@ impl ResolvedSelection {
         selection: &Selection,
     ) -> Result<Self, Error> {
         // What cannot be run at all is the caller's mistake, and no commit's failure.
-        selection.pipeline.as_ref().map(|it| Scripts::of(shared, it)).transpose()?;
+        selection.pipeline.as_ref().map(|it| LoadedPipeline::of(shared, it)).transpose()?;
         let (mut named, mut refs) = (Vec::new(), HashMap::new());
         let mut pushed = Vec::new();
         for target in &selection.targets {

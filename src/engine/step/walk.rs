@@ -8,8 +8,8 @@ use super::{
     end::StepEnd,
     host::{Memory, StepHost},
 };
-use crate::engine::context::job_reporter::JobReporter;
 use crate::{
+    engine::context::job_reporter::JobReporter,
     model::{
         cancel::CancelView,
         error::Error,
@@ -207,8 +207,8 @@ impl Steps<'_> {
         let StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest) = name else { return None };
         let phase = StepName::from(name.decides()?);
         let step = self.pipeline.step(phase)?;
-        let steps = (step, self.pipeline.step(name));
-        let found = left_out_of(steps, &|step| self.unmet(step), &|secret| {
+        let before = self.pipeline.step(name);
+        let found = left_out_of(step, before, &|step| self.unmet(step), &|secret| {
             self.lookups.check_secret(secret)
         });
         match found {
@@ -495,8 +495,8 @@ impl Steps<'_> {
     }
 
     pub(super) fn step_context(&self, name: StepName, after: Option<AfterPhase>) -> StepContext {
-        let (step, progress) = ((name, self.pipeline), (&self.progress, after));
-        StepContext::new(&self.info, step, progress, &self.vars, self.effects.now())
+        let (pipeline, now) = (self.pipeline, self.effects.now());
+        StepContext::new(&self.info, name, pipeline, &self.progress, after, &self.vars, now)
     }
 
     /// What a hook that follows a phase knows beside the rest.
@@ -560,7 +560,8 @@ impl Steps<'_> {
 /// How a phase ends that is left out before its first hook: by its conditions, else for want of a
 /// right to a secret that it names, or its `before_*` hook if that would run.
 pub(in crate::engine) fn left_out_of(
-    (phase, before): (&Step, Option<&Step>),
+    phase: &Step,
+    before: Option<&Step>,
     unmet: &dyn Fn(&Step) -> Result<Option<Unmet>, Error>,
     check_secret: &dyn Fn(&str) -> Result<(), Denied>,
 ) -> Result<Option<StepEnd>, Error> {
