@@ -8,7 +8,8 @@ use crate::{
         },
         step::{
             JobInfo, JobLimits, Judge, RealEffects, RepoLookups, StepReporter, Steps, Unmet,
-            all_left_out, ignored, left_out_sentence, scripts::LoadedPipeline, whole_commit_unmet,
+            all_left_out, ignored, left_out_sentence, scripts::LoadedPipeline,
+            whole_commit_unmet_telling,
         },
     },
     export::{self, ExportOptions},
@@ -349,15 +350,8 @@ fn left_out_whole(
         return None;
     }
     let facts = source.facts(site.shared, repo, &job.commit);
-    let unmet = whole_commit_unmet(pipeline, &facts, source.forced);
-    let as_ever = || whole_commit_unmet(pipeline, &facts, false);
-    if source.forced
-        && unmet.is_none()
-        && let Some(unmet) = as_ever()
-    {
-        voice.warn(ignored("the commit", &unmet));
-    }
-    unmet
+    let tell = |what: &str, unmet: &Unmet| voice.warn(ignored(what, unmet));
+    whole_commit_unmet_telling(pipeline, &facts, source.forced, tell)
 }
 
 /// Of a config that is not valid, runs `after_all`, if that is valid: what the machine keeps of

@@ -35,6 +35,7 @@ mod walk;
 pub(super) use self::{
     conditions::{
         Unmet, all_left_out, ignored, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
+        whole_commit_unmet_telling,
     },
     context::{JobInfo, JobLimits, Judge, StepContext},
     dry::DryEffects,

@@ -3,7 +3,7 @@
 use super::host::Ran;
 use super::scripts::Scripts;
 use super::{
-    conditions::{Unmet, all_left_out, left_out_sentence, unmet, whole_commit_unmet},
+    conditions::{Unmet, all_left_out, left_out_sentence, unmet, whole_commit_unmet_telling},
     context::{AfterPhase, JobInfo, StepContext},
     end::StepEnd,
     host::{Memory, StepHost},
@@ -220,14 +220,8 @@ impl Steps<'_> {
     /// What leaves the whole commit out, if anything does.
     pub(in crate::engine) fn whole_commit_unmet(&self) -> Option<Unmet> {
         let (facts, forced) = (&self.info.facts, self.info.judge.forced);
-        let found = whole_commit_unmet(self.pipeline, facts, forced);
-        if forced
-            && found.is_none()
-            && let Some(ignored) = whole_commit_unmet(self.pipeline, facts, false)
-        {
-            self.tell_ignored("the commit", &ignored);
-        }
-        found
+        let tell = |what: &str, unmet: &Unmet| self.tell_ignored(what, unmet);
+        whole_commit_unmet_telling(self.pipeline, facts, forced, tell)
     }
 
     /// What leaves a step out, if anything does.
