@@ -24,9 +24,6 @@
     reason = "helpers of tests fail by a panic too"
 )]
 
-mod support;
-mod tidy;
-
 mod builds;
 #[cfg(feature = "cli")]
 mod cli;
@@ -34,6 +31,7 @@ mod cli;
 mod crash;
 mod deploy;
 mod embedding;
+mod house;
 #[cfg(feature = "cli")]
 mod install;
 #[cfg(feature = "cli")]
@@ -42,3 +40,4 @@ mod results;
 mod run;
 mod scripts;
 mod steps;
+mod support;
