@@ -38,6 +38,11 @@
 //! Then it scans again until nothing is due. [`Event`]s go out; a [`CancelToken`] and the answers
 //! of hooks come in.
 
+#![cfg_attr(
+    not(feature = "rhai"),
+    allow(dead_code, unused_imports, reason = "only scripts use some of it")
+)]
+
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
@@ -55,15 +60,14 @@ mod repo;
 mod rules;
 #[cfg(feature = "rhai")]
 mod script;
+#[cfg(not(feature = "rhai"))]
+#[path = "script_stub/mod.rs"]
+mod script;
 mod trace;
 mod util;
 mod wire;
 mod workspace;
 
-#[cfg(feature = "rhai")]
-pub use crate::model::test_report::{
-    Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
-};
 pub use crate::{
     builds::{
         compact::{CompactOptions, Compacted, Compaction},
@@ -107,6 +111,9 @@ pub use crate::{
         setting::Setting,
         status::{
             BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
+        },
+        test_report::{
+            Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
         },
     },
     process::local_executor::LocalExecutor,

@@ -325,8 +325,6 @@ fn remove_both(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{fs, path::Path};
 
     use super::*;

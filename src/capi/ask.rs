@@ -5,12 +5,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex},
     time::{Duration, SystemTime},
 };
 
 use crate::{
     Command, Error, ErrorKind, Exit, Hook, Outcome, Output, RequestContext, StepName, Value, Vars,
+    util::lock::{lock, unpoisoned},
 };
 
 /// How often a worker that waits looks at its limits.
@@ -85,14 +86,14 @@ impl PendingRequest {
     /// [`HostFault`](ErrorKind::HostFault) where it fails itself,
     /// [`Canceled`](ErrorKind::Canceled) where nobody waits for it any more.
     pub(super) fn wait(&self, output: &mut dyn FnMut(Output)) -> Result<Answer, Error> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             while let Some(piece) = state.output.pop_front() {
                 state.output_bytes -= piece.bytes.len();
                 // A slow observer must not hold up the host that is to serve it.
                 drop(state);
                 output(piece);
-                state = self.lock();
+                state = lock(&self.state);
             }
             if let Some(answer) = state.answer.take() {
                 state.left = true;
@@ -108,7 +109,7 @@ impl PendingRequest {
                 return Err(Error::new(ErrorKind::HostAbort, self.unanswered()));
             }
             let waited = self.changed.wait_timeout(state, SLICE);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = unpoisoned(waited).0;
         }
     }
 
@@ -118,7 +119,7 @@ impl PendingRequest {
     ///
     /// [`Canceled`](ErrorKind::Canceled) where nobody waits for it any more.
     pub(super) fn answer(&self, answer: Answer) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.left || self.is_over() {
             return Err(too_late());
         }
@@ -133,7 +134,7 @@ impl PendingRequest {
     ///
     /// [`Canceled`](ErrorKind::Canceled) where nobody waits for it any more.
     pub(super) fn add_output(&self, piece: Output) -> Result<bool, Error> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.left || self.is_over() {
             return Err(too_late());
         }
@@ -148,13 +149,13 @@ impl PendingRequest {
 
     /// Ends the request without an answer, if it has none.
     pub(super) fn leave(&self) {
-        self.lock().left = true;
+        lock(&self.state).left = true;
         self.changed.notify_all();
     }
 
     /// Whether nobody waits for the answer any more.
     pub(super) fn is_canceled(&self) -> bool {
-        self.is_over() || self.lock().left
+        self.is_over() || lock(&self.state).left
     }
 
     fn is_over(&self) -> bool {
@@ -170,10 +171,6 @@ impl PendingRequest {
             Subject::Command(command) => format!("the command `{}`", command.program),
         };
         format!("the host did not answer the request for {what}")
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     ffi::{CString, c_char},
     mem::MaybeUninit,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::SystemTime,
 };
 
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Event, EventKind, StepName, Stream,
+    util::lock::lock,
     wire::{RequestBody, RequestMirror},
 };
 
@@ -461,7 +462,7 @@ pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_ch
 pub extern "C" fn tinyci_event_take_request(event: Option<&tinyci_event>) -> *mut tinyci_request {
     guard::peek(event, |happened| match &happened.what {
         What::Request { untaken, .. } => {
-            let request = untaken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let request = lock(untaken).take();
             request.map_or(std::ptr::null_mut(), Box::into_raw)
         }
         What::Event { .. } => std::ptr::null_mut(),

@@ -19,10 +19,9 @@ use std::{
     any::Any,
     ffi::{CString, c_char},
     mem::MaybeUninit,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     sync::atomic::Ordering,
-    thread,
 };
 
 use super::{
@@ -30,11 +29,10 @@ use super::{
     handle::{Handle, required},
     status::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_status},
 };
-use crate::{Error, ErrorKind};
-
-/// Room for what hosts have none for: git trees, configs and scripts are as deep as their authors
-/// liked. It is only reserved, not used.
-pub(super) const STACK_BYTES: usize = 32 << 20;
+use crate::{
+    Error, ErrorKind,
+    util::threads::{on_big_thread, panic_text},
+};
 
 /// Where the host wants what a function makes.
 type Out<'call, P> = Option<&'call mut MaybeUninit<P>>;
@@ -284,21 +282,14 @@ fn caught<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
 
 /// Does the work on a thread of ours, and waits for it.
 fn deep<R: Send>(work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, Failure> {
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().name("tinyci".to_owned()).stack_size(STACK_BYTES);
-        let thread = builder.spawn_scoped(scope, work).map_err(|source| {
-            let message = "cannot start a thread for the call";
-            Error::new(ErrorKind::Spawn, message).with_source(source)
-        })?;
-        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
+    on_big_thread("tinyci", work).map_err(|source| {
+        let message = "cannot start a thread for the call";
+        Error::new(ErrorKind::Spawn, message).with_source(source)
+    })?
 }
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("it did not say why");
-    let message = format!("tinyci panicked, which is a fault of its own: {text}");
+    let message = format!("tinyci panicked, which is a fault of its own: {}", panic_text(panic));
     Error::new(ErrorKind::Panic, message).into()
 }
 
@@ -368,7 +359,7 @@ mod tests {
             if number == 0 { room[0] } else { depth(number - 1) + 1 }
         }
         let thing = Thing::new(Vec::new());
-        let small = thread::Builder::new().stack_size(64 << 10).spawn(move || {
+        let small = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
             outcome(|err| {
                 act(Some(&thing), err, |_| {
                     assert_eq!(depth(10_000), 10_000);

@@ -53,8 +53,6 @@ impl Notifier {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     use super::*;

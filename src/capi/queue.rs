@@ -5,12 +5,15 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
 
 use super::{ask::PendingRequest, notifier::Notifier};
-use crate::{Deployment, Error, Event, Summary};
+use crate::{
+    Deployment, Error, Event, Summary,
+    util::lock::{lock, unpoisoned},
+};
 
 /// How many events may wait. One of output holds 64 KiB at most.
 const EVENTS_MAX: usize = 16;
@@ -77,9 +80,9 @@ impl Queue {
 
     /// Adds an event, and waits for room first.
     pub(super) fn push_event(&self, mut event: Event) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while state.events >= EVENTS_MAX && !state.closed {
-            state = self.drained.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = unpoisoned(self.drained.wait(state));
         }
         if state.closed {
             return;
@@ -91,7 +94,7 @@ impl Queue {
 
     /// Adds a request. Where nobody pulls any more it stays unanswered.
     pub(super) fn push_request(&self, asked: &Arc<PendingRequest>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.closed {
             return asked.leave();
         }
@@ -109,7 +112,7 @@ impl Queue {
 
     /// Says how the run ended: nothing comes any more.
     pub(super) fn end(&self, end: End) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.end = Some(end);
         state.ended = true;
         self.bell.end();
@@ -118,7 +121,7 @@ impl Queue {
 
     /// The next thing, waited for until then; for ever without a limit.
     pub(super) fn next(&self, limit: Option<Instant>) -> Next {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if let Some(item) = state.items.pop_front() {
                 state.events -= usize::from(matches!(item, Item::Event(_)));
@@ -135,21 +138,21 @@ impl Queue {
                 Some(Duration::ZERO) => return Next::Nothing,
                 Some(rest) => {
                     let waited = self.filled.wait_timeout(state, rest);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
+                    unpoisoned(waited).0
                 }
-                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => unpoisoned(self.filled.wait(state)),
             };
         }
     }
 
     /// Takes how it ended, once.
     pub(super) fn take_end(&self) -> Option<End> {
-        self.lock().end.take()
+        lock(&self.state).end.take()
     }
 
     /// Drops all that waits, and whatever comes: nobody pulls any more.
     pub(super) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.closed = true;
         let dropped = std::mem::take(&mut state.items);
         self.drained.notify_all();
@@ -163,13 +166,9 @@ impl Queue {
 
     /// Waits for the end, no longer than this.
     pub(super) fn await_end(&self, time: Duration) -> bool {
-        let state = self.lock();
+        let state = lock(&self.state);
         let waited = self.filled.wait_timeout_while(state, time, |state| !state.ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.ended
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(waited).0.ended
     }
 }
 
@@ -182,8 +181,6 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{thread, time::SystemTime};
 
     use super::*;
@@ -220,7 +217,7 @@ mod tests {
             for expected in 1..=count {
                 let Next::Item(Item::Event(event)) = queue.next(None) else { panic!("too few") };
                 assert_eq!(event.meta.sequence, expected);
-                assert!(queue.lock().events <= EVENTS_MAX);
+                assert!(lock(&queue.state).events <= EVENTS_MAX);
             }
             assert!(matches!(queue.next(None), Next::Ended));
         });

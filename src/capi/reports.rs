@@ -14,7 +14,6 @@ use super::{
     status::{TINYCI_OK, tinyci_status},
     text::{CText, c_text, lines},
 };
-#[cfg(feature = "rhai")]
 use crate::TestOptions;
 use crate::{
     DefinitionsFormat, Deployment, Engine, Error, ErrorKind, Forecast, Plan, Record, Setting,
@@ -243,7 +242,6 @@ pub extern "C" fn tinyci_test_pipeline_json(
     })
 }
 
-#[cfg(feature = "rhai")]
 fn test_pipeline(
     engine: &Engine,
     rev: Option<&str>,
@@ -254,18 +252,6 @@ fn test_pipeline(
     let options = rev.map_or_else(|| TestOptions::folder(dir), TestOptions::revision);
     let options = filters.iter().copied().fold(options.coverage(coverage), TestOptions::filter);
     Ok(engine.test_pipeline(&options)?.to_json())
-}
-
-#[cfg(not(feature = "rhai"))]
-fn test_pipeline(
-    _: &Engine,
-    _: Option<&str>,
-    _: &Path,
-    _: &[&str],
-    _: bool,
-) -> Result<String, Error> {
-    let message = "this library was built without the feature `rhai` and runs no scripts";
-    Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 /// Which results `tinyci_results_json` gives.

@@ -5,7 +5,7 @@ use std::{
     mem::MaybeUninit,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     CancelToken, Deployment, Engine, Error, ErrorKind, Event, EventKind, EventMeta, LogOptions,
-    StepOptions, Stream, Summary,
+    StepOptions, Stream, Summary, util::threads::big_thread,
 };
 
 /// How much longer than its commands' grace a run that is freed may take to stop.
@@ -73,8 +73,7 @@ impl Running {
     ) -> Result<Self, Failure> {
         let cancel = host.map(CancelToken::child).unwrap_or_default();
         let (filled, token) = (queue.clone(), cancel.clone());
-        let thread = thread::Builder::new().name("tinyci run".to_owned());
-        let thread = thread.stack_size(guard::STACK_BYTES).spawn(move || {
+        let thread = big_thread("tinyci run").spawn(move || {
             let mut observer = |event: &Event| filled.push_event(event.clone());
             let ended = catch_unwind(AssertUnwindSafe(|| work(&token, &mut observer)));
             filled.end(ended.unwrap_or_else(|panic| Err(panicked(&*panic).0)));

@@ -163,7 +163,6 @@ impl Owned {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn text(text: &CStr) -> CText<'_> {

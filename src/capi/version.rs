@@ -22,6 +22,7 @@ const VERSION_NUMBER: u32 = number(env!("CARGO_PKG_VERSION_MAJOR")) * 1_000_000
     + number(env!("CARGO_PKG_VERSION_PATCH"));
 
 /// A number in decimal digits, while compiling.
+#[expect(clippy::panic, reason = "it ends the compilation and not a program")]
 const fn number(digits: &str) -> u32 {
     match u32::from_str_radix(digits, 10) {
         Ok(number) => number,

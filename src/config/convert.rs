@@ -448,8 +448,6 @@ fn duration(limit: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn converted(text: &str) -> String {

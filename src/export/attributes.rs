@@ -163,8 +163,6 @@ fn unusable(what: &str, error: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn value(text: &str) -> State {

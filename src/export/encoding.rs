@@ -154,8 +154,6 @@ fn is_no_tag(character: &char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn encode(name: &str, text: &str) -> Option<Vec<u8>> {

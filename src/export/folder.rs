@@ -50,7 +50,7 @@ impl Folder {
     fn new(fd: OwnedFd, sharing: Sharing) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&fd)?;
         // The fields have other widths on other systems, and only equality matters.
-        #[allow(clippy::unnecessary_cast)]
+        #[allow(clippy::unnecessary_cast, reason = "systems differ in the width of this field")]
         let identity = Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 };
         Ok(Self { fd, identity, sharing })
     }
@@ -176,8 +176,6 @@ fn occupied(path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::os::unix::fs::symlink;
 
     use super::*;

@@ -176,8 +176,6 @@ pub(super) fn is_ancestor(script: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

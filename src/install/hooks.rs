@@ -282,8 +282,6 @@ fn restore_ancestor(hooks_dir: &Path) -> Result<Option<String>, Error> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{
         fs::File,
         io::{BufRead, BufReader},

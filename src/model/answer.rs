@@ -2,12 +2,12 @@
 //! itself failed.
 
 use std::{
-    any::Any,
     error::Error as StdError,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use super::error::{Error, ErrorKind};
+use crate::util::threads::panic_text;
 
 /// What such a closure may fail with: anything that `?` turns into a boxed error.
 ///
@@ -54,16 +54,8 @@ pub(crate) fn host_error(error: HookError) -> Error {
     Error::new(ErrorKind::HostAbort, text)
 }
 
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

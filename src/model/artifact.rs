@@ -180,8 +180,6 @@ impl<R: Read> Read for ArtifactReader<R> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn artifact(path: &str, contents: &[u8]) -> Artifact {

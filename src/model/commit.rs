@@ -165,8 +165,6 @@ impl Commit {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::expect_used)]
-
     use super::*;
 
     #[test]

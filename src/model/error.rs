@@ -142,7 +142,6 @@ impl Error {
     }
 
     /// The same error with the lines that show its place to a person.
-    #[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts have one"))]
     pub(crate) fn with_excerpt(mut self, excerpt: String) -> Self {
         self.inner.excerpt = Some(excerpt);
         self

@@ -22,6 +22,7 @@
 //! | `pipeline` | a config as data |
 //! | `record` | what is kept of a job |
 //! | `request_context` | where a request to the embedding program comes from |
+//! | `script` | what the engine and a script exchange |
 //! | `selection` | which commits a run is for |
 //! | `setting` | one setting and its values |
 //! | `status` | how the repository is doing |
@@ -50,11 +51,11 @@ pub(crate) mod pipeline;
 pub(crate) mod record;
 pub(crate) mod record_size;
 pub(crate) mod request_context;
+pub(crate) mod script;
 pub(crate) mod selection;
 pub(crate) mod setting;
 pub(crate) mod status;
 pub(crate) mod step;
 pub(crate) mod stored_names;
-#[cfg(feature = "rhai")]
 pub(crate) mod test_report;
 pub(crate) mod unknown_fields;

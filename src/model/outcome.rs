@@ -107,7 +107,6 @@ impl Outcome {
     }
 
     /// How grave this is: of all that happened in one step the gravest counts.
-    #[cfg(feature = "rhai")]
     pub(crate) fn rank(self) -> u8 {
         match self {
             Outcome::Success => 0,
@@ -204,8 +203,6 @@ impl fmt::Display for Verdict {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -88,8 +88,6 @@ pub(crate) fn share(lengths: impl Iterator<Item = usize>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::time::Duration;
 
     use super::*;

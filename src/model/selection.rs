@@ -236,8 +236,6 @@ fn parse_id(digits: &[u8]) -> Option<Option<CommitId>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::expect_used)]
-
     use super::*;
 
     #[test]

@@ -41,8 +41,6 @@ pub(crate) fn own_number() -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

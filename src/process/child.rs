@@ -96,8 +96,6 @@ fn pidfd(_: Pid) -> Option<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use rustix::process::Signal;
     use std::{
         os::unix::process::CommandExt,

@@ -33,7 +33,7 @@ const DEFUSED_STATUS: i32 = 137;
 
 /// Said, since the standard library would look for it in the environment, which is not ours to read
 /// on this thread.
-const WATCHER_STACK_BYTES: usize = 1 << 20;
+const WATCHER_STACK: usize = 1 << 20;
 
 /// What all commands of one run share.
 pub(crate) struct Context<'a> {
@@ -123,7 +123,7 @@ fn attend(
     let (over, watching) = io::pipe().map_err(|error| no_room("a pipe", error))?;
     thread::scope(|scope| {
         let watcher = thread::Builder::new().name("tinyci-watch".to_owned());
-        let watcher = watcher.stack_size(WATCHER_STACK_BYTES);
+        let watcher = watcher.stack_size(WATCHER_STACK);
         let follow = || {
             let _watching = watching;
             watch.follow()
@@ -166,8 +166,6 @@ fn no_room(what: &str, error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{
         collections::BTreeMap,
         ffi::OsStr,

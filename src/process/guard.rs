@@ -16,7 +16,7 @@ use std::{
     io,
     os::{fd::AsFd, unix::net::UnixStream},
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -32,6 +32,7 @@ use crate::{
         group::Group,
         spawn::Launch,
     },
+    util::lock::lock,
 };
 
 /// What the shell runs.
@@ -75,7 +76,7 @@ impl Guard {
     ///
     /// [`Spawn`](ErrorKind::Spawn): what can't be guarded is not started.
     pub(super) fn begin(&self) -> Result<PendingCommand<'_>, Error> {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.count += 1;
         let mark = mark(state.count);
         state.begun.insert(mark.clone());
@@ -88,7 +89,7 @@ impl Guard {
 
     /// Releases a group: from now on its number may become somebody else's.
     pub(super) fn remove(&self, group: Group) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.groups.remove(&group);
         // The shell that could not be told is gone. If there was no room for another one, the next
         // command will say so.
@@ -97,13 +98,9 @@ impl Guard {
 
     /// Sends the guard away and waits until it has let go of the lock.
     pub(crate) fn finish(&self) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.shell = None;
         state.lock = None;
-    }
-
-    fn state(&self) -> MutexGuard<'_, GuardState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,7 +116,7 @@ impl PendingCommand<'_> {
     ///
     /// [`Spawn`](ErrorKind::Spawn) where the shell was lost and there is no room for another.
     pub(super) fn add(self, group: Group) -> Result<(), Error> {
-        let mut state = self.guard.state();
+        let mut state = lock(&self.guard.state);
         state.begun.remove(&self.mark);
         state.groups.insert(group);
         state.tell(&format!("add {} {VARIABLE}={}\n", group.number(), self.mark))
@@ -128,7 +125,7 @@ impl PendingCommand<'_> {
 
 impl Drop for PendingCommand<'_> {
     fn drop(&mut self) {
-        let mut state = self.guard.state();
+        let mut state = lock(&self.guard.state);
         if state.begun.remove(&self.mark) {
             // As for a group that is removed.
             let _ = state.tell(&format!("end {VARIABLE}={}\n", self.mark));
@@ -225,8 +222,6 @@ impl Drop for Shell {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{
         fs::{self, TryLockError},
         net::Shutdown,
@@ -272,12 +267,12 @@ mod tests {
         }
 
         fn signal_shell(&self, signal: Signal) {
-            self.state().shell.as_ref().unwrap().child.group().signal(signal);
+            lock(&self.state).shell.as_ref().unwrap().child.group().signal(signal);
         }
 
         /// What the shell sees when this process dies.
         fn hang_up(&self) {
-            self.state().shell.as_ref().unwrap().input.shutdown(Shutdown::Both).unwrap();
+            lock(&self.state).shell.as_ref().unwrap().input.shutdown(Shutdown::Both).unwrap();
         }
     }
 
@@ -309,7 +304,7 @@ mod tests {
             let [before, after] = [sleeper(), sleeper()];
             guard.add(before.group());
             guard.signal_shell(signal);
-            let shell = || guard.state().shell.as_ref().unwrap().child.group();
+            let shell = || lock(&guard.state).shell.as_ref().unwrap().child.group();
             let lost = shell();
             // A stopped one is noticed only when the socket is full, a dead one at once.
             eventually("another shell", || {
@@ -335,13 +330,13 @@ mod tests {
             added.add(removed.group()).unwrap();
             guard.remove(removed.group());
             if replaced {
-                guard.state().start_shell().unwrap();
+                lock(&guard.state).start_shell().unwrap();
             }
             guard.hang_up();
             wait_for_death(&first);
             wait_for_death(&last);
             eventually("the shell ends", || {
-                guard.state().shell.as_ref().unwrap().child.has_ended()
+                lock(&guard.state).shell.as_ref().unwrap().child.has_ended()
             });
             for child in [left, removed] {
                 assert!(!child.has_ended(), "it was none of the guard's business any more");

@@ -66,8 +66,6 @@ fn file_of(bytes: &[u8]) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn shell(script: &str, input: &[u8]) -> Result<Answer, Error> {

@@ -19,8 +19,6 @@ mod objects;
 mod refs;
 mod repository;
 
-#[cfg(feature = "rhai")]
-pub(crate) use self::objects::tree_file::CommitFile;
 pub use self::{
     config::libgit2::tune_process,
     notes::{forget::Forgotten, merge::MergedResults},

@@ -176,8 +176,6 @@ fn matches(pattern: &str, environment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn rules(approvers: &[&str], four_eyes: bool) -> ApprovalRules {

@@ -175,31 +175,21 @@ pub fn interpolate(template: &str, vars: &Vars) -> Result<String, Error> {
     })
 }
 
-/// The same for a text of a config, whose errors name their place in it.
-///
-/// The place is exact in texts of one line and in `|` blocks. Where YAML folds lines or resolves
-/// escapes, it counts from the text's beginning as if it were written out.
-#[cfg(any(test, not(feature = "rhai")))]
-pub(crate) fn interpolate_template(
-    template: &Template,
-    vars: &Vars,
-    config_name: &str,
-) -> Result<String, Error> {
-    interpolate_expressions(template, vars, config_name, &no_expressions)
-}
-
 /// What gives the value of a tag that is no name: an expression of the script language. The error
 /// is a sentence.
 pub(crate) type Expressions<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
 
 /// Where there is no script language, tags take plain names.
-fn no_expressions(expression: &str) -> Result<String, String> {
+pub(crate) fn no_expressions(expression: &str) -> Result<String, String> {
     Err(format!(
         "`{expression}` is not a name; a tag takes the name of a variable and runs no Ruby"
     ))
 }
 
-/// The same, where a tag may also be an expression.
+/// Fills in the placeholders of a text of a config, whose errors name their place in it.
+///
+/// The place is exact in texts of one line and in `|` blocks. Where YAML folds lines or resolves
+/// escapes, it counts from the text's beginning as if it were written out.
 pub(crate) fn interpolate_expressions(
     template: &Template,
     vars: &Vars,
@@ -238,32 +228,8 @@ fn place_of(template: &Template, offset: usize) -> Position {
 }
 
 impl Pipeline {
-    /// Finds the tags that no run could fill in, with their places. `own` are
-    /// the variables that hooks or the builder of an embedding program set. `environment` exists in
-    /// the step `deploy` only.
-    ///
-    /// Whether a value may stand in a command is known only when there is one. A tag that holds
-    /// more than a name is read by [`Engine::check`](crate::Engine::check), which knows the script
-    /// language.
-    ///
-    /// ```
-    /// use tinyci::{Format, Pipeline, Vars};
-    /// let pipeline = Pipeline::parse("build: make <%= comit %>", Format::Yaml, "config")?;
-    /// let found = pipeline.check_tags(&Vars::new());
-    /// assert!(found[0].message.contains("did you mean `commit`?"));
-    /// # Ok::<(), tinyci::Error>(())
-    /// ```
-    pub fn check_tags(&self, own: &Vars) -> Vec<Warning> {
-        match cfg!(feature = "rhai") {
-            true => self.check_tags_with(own, &|_, _| Ok(())),
-            false => {
-                self.check_tags_with(own, &|expression, _| no_expressions(expression).map(drop))
-            }
-        }
-    }
-
-    /// The same, where `judge` says of an expression, and the names that it can take, whether it
-    /// is one.
+    /// Finds the tags that no run could fill in. `judge` says of an expression, and the names that
+    /// it can take, whether it is one.
     pub(crate) fn check_tags_with(
         &self,
         own: &Vars,
@@ -374,7 +340,6 @@ fn value<'v>(
 }
 
 /// Whether a shell can take a text for nothing but a word: letters, digits and `_./:@+,=-`, not `-` first.
-#[cfg_attr(not(feature = "rhai"), expect(dead_code, reason = "only scripts ask"))]
 pub(crate) fn is_safe(value: &str) -> bool {
     safe("", value).is_ok()
 }
@@ -446,8 +411,6 @@ fn position_in(text: &str, offset: usize) -> Position {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn vars() -> Vars {
@@ -637,7 +600,7 @@ mod tests {
                     deploy: {run: echo <%= environment %>, env: {A: <%= environment %>}}\n\
                     hooks: {after_all: echo <%= environment %>}\n";
         let pipeline = Pipeline::parse(text, crate::model::pipeline::Format::Yaml, "x").unwrap();
-        let found = pipeline.check_tags(&Vars::new());
+        let found = pipeline.check_tags_with(&Vars::new(), &|_, _| Ok(()));
         let places: Vec<_> =
             found.iter().map(|it| (it.position.line, it.position.column)).collect();
         assert_eq!(places, [(2, 33), (4, 8), (3, 14), (6, 25)]);
@@ -665,12 +628,16 @@ mod tests {
     fn a_template_of_a_config_names_its_place_there() {
         let check = |text: &str, expected| {
             let template = Template::new(text, Position::new(3, 8));
-            let error = interpolate_template(&template, &vars(), ".tinyci.yml").unwrap_err();
+            let error = interpolate_expressions(&template, &vars(), ".tinyci.yml", &no_expressions)
+                .unwrap_err();
             assert!(error.to_string().starts_with(expected), "{error}");
         };
         check("echo <%= nope %>", ".tinyci.yml:3:13: there is no variable `nope`");
         check("echo é\nx <%= nope %>", ".tinyci.yml:4:10: ");
         let template = Template::new("echo <%= release %>", Position::new(1, 1));
-        assert_eq!(interpolate_template(&template, &vars(), "x").unwrap(), "echo 42");
+        assert_eq!(
+            interpolate_expressions(&template, &vars(), "x", &no_expressions).unwrap(),
+            "echo 42"
+        );
     }
 }

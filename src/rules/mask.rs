@@ -4,9 +4,9 @@
 //! JSON. Encoders differ in which bytes they escape, and in which case they write hexadecimal
 //! digits. So escapes are read, not listed: one form of a secret matches whatever decodes to it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
-use crate::model::function::Value;
+use crate::{model::function::Value, util::lock::unpoisoned};
 
 /// What stands in a secret's place.
 const MASK: &[u8] = b"***";
@@ -29,7 +29,7 @@ impl Masks {
         let texts: Vec<&[u8]> = lines.chain([trimmed]).collect();
         let long = |text: &[u8]| text.len() >= BYTES_MIN;
         let complete = texts.iter().all(|text| text.is_empty() || long(text)) && long(trimmed);
-        let mut forms = self.forms.write().unwrap_or_else(PoisonError::into_inner);
+        let mut forms = unpoisoned(self.forms.write());
         for text in texts.into_iter().filter(|text| long(text)) {
             forms.add(text.to_vec());
             base64_forms(text).into_iter().filter(|it| long(it)).for_each(|it| forms.add(it));
@@ -47,7 +47,7 @@ impl Masks {
 
     /// Whether a text holds a secret in any form.
     pub(crate) fn holds(&self, text: &str) -> bool {
-        let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        let forms = unpoisoned(self.forms.read());
         let at = |begin: usize| text.as_bytes().get(begin..).unwrap_or_default();
         (0..text.len()).any(|begin| matches!(forms.at(at(begin), false), Found::Whole(_)))
     }
@@ -92,13 +92,13 @@ impl Masks {
     }
 
     fn is_empty(&self) -> bool {
-        self.forms.read().unwrap_or_else(PoisonError::into_inner).all.is_empty()
+        unpoisoned(self.forms.read()).all.is_empty()
     }
 
     /// The bytes with every form replaced. Where `more` may follow, also the rest that may be the
     /// beginning of a form, which is left out.
     fn masked(&self, bytes: &[u8], more: bool) -> (Vec<u8>, Vec<u8>) {
-        let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        let forms = unpoisoned(self.forms.read());
         let mut clean = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
         while !rest.is_empty() {

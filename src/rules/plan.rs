@@ -49,8 +49,6 @@ pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::model::commit::{Commit, CommitId, Text, TreeId};
 

@@ -139,8 +139,6 @@ impl PastJobs {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::model::{pipeline::Format, record::StepRecord};
 

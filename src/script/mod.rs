@@ -18,7 +18,8 @@
 //! | `check` | what is wrong, found before anything runs |
 //! | `definitions` | the reference of the script API |
 //!
-//! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
+//! Absent here: git, child processes, files. A script is loaded through a
+//! [`Tree`](crate::model::script::Tree) and acts through
 //! a [`Host`](crate::model::step::Host), both given by the caller.
 
 mod api;
@@ -38,24 +39,20 @@ mod values;
 pub(crate) use self::{
     check::{
         check_script::{check, check_tests},
-        expression::ExpressionValidator,
+        expression::{ExpressionValidator, may_be_expression},
     },
-    definitions::reference::Definitions,
+    definitions::reference::definitions,
     functions::host::refuse_clashes,
     language::engine::probe,
     load::last::LastScript,
     run::{
-        phase::{PhaseCall, PhaseEnd, run},
+        phase::{PhaseCall, run},
         template::interpolate_template,
     },
-    syntax::{
-        hits::Hits,
-        imports::{Tree, TreeFile},
-        script::Script,
-    },
+    syntax::{hits::Hits, script::Script},
     testing::{
         suite::Suite,
-        tester::{StepRunner, TestEnd, TestJob, TestSteps},
+        tester::{StepRunner, TestJob},
     },
 };
 

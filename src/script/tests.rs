@@ -1,12 +1,7 @@
 //! Phases over a host that writes down and answers as it is told: what no build runs yet, and what
 //! ends a script without a command.
 
-#![allow(clippy::unwrap_used)]
-
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::sync::{Arc, Mutex};
 
 use super::{session::shared::Session, *};
 use crate::{
@@ -14,12 +9,14 @@ use crate::{
         error::{Error, ErrorKind},
         function::{HostFunction, Value},
         outcome::{Exit, Outcome},
+        script::{PhaseEnd, Tree, TreeFile},
         step::{
             ApprovalAnswer, Changes, CommandEnd, Denied, Facts, Host, RequestLimits, StepCommand,
             whole_program,
         },
     },
     rules::interpolate::Vars,
+    util::threads::big_thread,
 };
 
 /// A tree without files.
@@ -141,7 +138,7 @@ fn phase(text: &str, phase: &'static str, branch: &str, host: Arc<Recorder>) -> 
         let (script, functions) = (&script, &[]);
         run(PhaseCall { script, phase, facts, vars: Vars::new(), host, deadline: None, functions })
     };
-    thread::Builder::new().stack_size(32 << 20).spawn(work).unwrap().join().unwrap()
+    big_thread("tinyci test").spawn(work).unwrap().join().unwrap()
 }
 
 mod mutations;

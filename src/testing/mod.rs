@@ -10,7 +10,6 @@
 //! | `waiting` | waiting for a condition or the end of a process |
 
 #![allow(dead_code, unused_imports, reason = "each program of tests uses a part of it")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[cfg(target_os = "linux")]
 mod mounts;

@@ -8,8 +8,10 @@
 //! | `duration` | times such as `90s` |
 //! | `header` | the version in the first line of a text file |
 //! | `hex` | bytes as hexadecimal digits |
+//! | `lock` | locks after a panic |
 //! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
 //! | `suggestion` | "did you mean" |
+//! | `threads` | threads with a large stack, and the text of a panic |
 //! | `version_order` | which of two version numbers is newer |
 
 pub(crate) mod blob_id;
@@ -18,6 +20,8 @@ pub(crate) mod clock;
 pub(crate) mod duration;
 pub(crate) mod header;
 pub(crate) mod hex;
+pub(crate) mod lock;
 pub(crate) mod sharing;
 pub(crate) mod suggestion;
+pub(crate) mod threads;
 pub(crate) mod version_order;

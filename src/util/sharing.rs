@@ -78,7 +78,7 @@ impl Sharing {
         let is_dir = FileType::from_raw_mode(mode) == FileType::Directory;
         let before = Mode::from_raw_mode(mode);
         // The fields have other widths on other systems.
-        #[allow(clippy::unnecessary_cast)]
+        #[allow(clippy::unnecessary_cast, reason = "systems differ in the width of this field")]
         let after = Mode::from_bits_retain(self.applied(before.bits() as u32, is_dir) as _);
         if after == before {
             return Ok(());
@@ -196,8 +196,6 @@ fn truth(text: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::process::Command;
 
     use super::*;

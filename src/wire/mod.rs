@@ -31,7 +31,6 @@ mod record;
 mod request;
 mod state_format;
 pub(in crate::wire) mod status;
-#[cfg(feature = "rhai")]
 mod test_report;
 pub(crate) mod unknown;
 mod version;

@@ -702,8 +702,6 @@ pub(super) fn hex_unless_utf8(bytes: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::time::UNIX_EPOCH;
 
     use super::*;

@@ -186,8 +186,6 @@ fn left_ms(deadline: Instant) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::ffi::OsStr;
 
     use super::*;

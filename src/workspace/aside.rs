@@ -50,8 +50,6 @@ pub(super) fn is_aside(name: &str, first: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

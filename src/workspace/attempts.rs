@@ -4,15 +4,12 @@
 //! `<full id> <count>`, and the name of a secret if it was for want of that, replaced whole; not forced to the disk, which would cost a good part of a
 //! small commit's time: after a power cut the last counts may be missing, and cost one more try.
 
-use std::{
-    fmt::Write as _,
-    fs, io,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt::Write as _, fs, io, sync::Mutex};
 
 use crate::model::stored_names::state;
 use crate::{
     model::{commit::CommitId, error::Error},
+    util::lock::lock,
     workspace::layout::Workspace,
 };
 
@@ -59,12 +56,12 @@ impl Workspace {
 impl Attempts {
     /// How often this commit was tried since it last had a verdict.
     pub(crate) fn get(&self, commit: &CommitId) -> u32 {
-        self.counts().iter().find(|it| it.commit == *commit).map_or(0, |it| it.tried)
+        lock(&self.counts).iter().find(|it| it.commit == *commit).map_or(0, |it| it.tried)
     }
 
     /// The secret that the server lacked when this commit was last tried.
     pub(crate) fn lacks(&self, commit: &CommitId) -> Option<String> {
-        self.counts().iter().find(|it| it.commit == *commit)?.lacks.clone()
+        lock(&self.counts).iter().find(|it| it.commit == *commit)?.lacks.clone()
     }
 
     /// Counts one more attempt, on disk before this returns, and says which it is.
@@ -108,7 +105,7 @@ impl Attempts {
         commit: &CommitId,
         change: impl Fn(u32) -> (u32, Option<String>),
     ) -> Result<u32, Error> {
-        let mut counts = self.counts();
+        let mut counts = lock(&self.counts);
         let place = counts.iter().position(|it| it.commit == *commit);
         let before = place.map(|place| counts.remove(place));
         let tried = before.as_ref().map_or(0, |it| it.tried);
@@ -134,10 +131,6 @@ impl Attempts {
         })?;
         Ok(after)
     }
-
-    fn counts(&self) -> MutexGuard<'_, Vec<Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn parse_line(line: &str) -> Option<Count> {
@@ -149,8 +142,6 @@ fn parse_line(line: &str) -> Option<Count> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

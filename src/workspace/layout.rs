@@ -256,8 +256,6 @@ fn exclude_pattern(folder: &Path) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

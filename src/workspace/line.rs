@@ -69,8 +69,6 @@ impl LineFormatter {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::time::Duration;
 
     use jiff::Timestamp;

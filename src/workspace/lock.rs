@@ -21,13 +21,14 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
     model::{commit::CommitId, error::Error, stored_names::state},
+    util::lock::lock,
     workspace::{layout::Workspace, lock_file},
 };
 
@@ -229,7 +230,7 @@ impl RunLock {
 
     fn tell(&self, change: impl FnOnce(&mut Holder)) {
         // The workers share one file, and the name that it is written under first.
-        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holder = lock(&self.holder);
         change(&mut holder);
         let _ = self.workspace.replace_state(state::HOLDER, holder.text().as_bytes());
     }
@@ -375,8 +376,6 @@ fn moment(text: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::process::{Command, Stdio};
 
     use super::*;

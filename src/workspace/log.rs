@@ -9,7 +9,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::SystemTime,
 };
 
@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use super::{log_limiter::LogLimiter, log_trim::cut_oldest};
 use crate::{
     model::{commit::CommitId, error::Error},
-    util::sharing::Sharing,
+    util::{lock::lock, sharing::Sharing},
     workspace::{build::Build, layout::Workspace, line::LineFormatter},
 };
 
@@ -232,7 +232,7 @@ impl Sink {
     fn write(&mut self, text: &[u8]) -> Result<(), Error> {
         match self {
             Sink::Own(log) => log.write(text),
-            Sink::Shared(log) => log.lock().unwrap_or_else(PoisonError::into_inner).write(text),
+            Sink::Shared(log) => lock(log).write(text),
         }
     }
 }
@@ -325,8 +325,6 @@ fn open_log(path: &Path, sharing: Sharing) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::fs;
 
     use super::*;

@@ -53,8 +53,6 @@ impl Workspace {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

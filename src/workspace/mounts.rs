@@ -244,8 +244,6 @@ fn device(dir: impl AsFd) -> Result<u64, Errno> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

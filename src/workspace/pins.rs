@@ -147,8 +147,6 @@ fn parts(path: &Path) -> impl DoubleEndedIterator<Item = Part> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::os::unix::fs::symlink;
 
     use super::*;

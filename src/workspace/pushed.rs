@@ -90,8 +90,6 @@ fn is_push(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

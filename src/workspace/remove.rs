@@ -273,8 +273,6 @@ fn unlock(_mount: &SameMount, above: BorrowedFd<'_>, name: &CStr) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{
         os::unix::fs::{PermissionsExt, symlink},
         process::Command,

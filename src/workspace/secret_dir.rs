@@ -89,8 +89,6 @@ fn private(path: &Path, found: &fs::Metadata, of_kind: bool, mode: &str) -> Resu
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

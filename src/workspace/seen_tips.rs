@@ -94,8 +94,6 @@ fn parse_line(line: &[u8]) -> Option<(Text, CommitId)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{fs, thread};
 
     use super::*;

@@ -169,8 +169,6 @@ fn regular_file(path: &Path) -> Option<File> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{
         fs,
         time::{Duration, UNIX_EPOCH},

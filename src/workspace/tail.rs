@@ -231,8 +231,6 @@ fn last_lines(file: &File, length: u64, lines: usize) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{
         fs,
         io::Write,

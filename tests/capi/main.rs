@@ -12,7 +12,12 @@
 //! | `luajit` | a binding that is generated from the JSON, and a host that uses it |
 //! | `programs` | every `programs/*.c`, shared and static, under valgrind and sanitizers |
 
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by a panic too"
+)]
 
 mod declarations;
 mod facts;

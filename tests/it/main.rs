@@ -18,7 +18,12 @@
 //!
 //! `support` is what they share.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by a panic too"
+)]
 
 mod builds;
 #[cfg(feature = "cli")]

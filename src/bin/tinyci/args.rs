@@ -4,8 +4,6 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-#[cfg(feature = "rhai")]
-use crate::commands::test_pipeline::TestPipelineArgs;
 use crate::{
     commands::{
         approve::ApproveArgs, artifacts::ArtifactsArgs, cancel::CancelArgs, check::CheckArgs,
@@ -14,6 +12,7 @@ use crate::{
         log::LogArgs, plan::PlanArgs, prune::PruneArgs, results::ResultsArgs,
         rollback::RollbackArgs, run::RunArgs, settings::SettingsArgs,
         setup_remote::SetupRemoteArgs, skip::SkipArgs, status::StatusArgs,
+        test_pipeline::TestPipelineArgs,
     },
     console::failure::EXIT_CODES,
     globals::{DEFAULT_REMOTE, Globals},
@@ -84,7 +83,6 @@ pub(crate) enum Command {
     /// Print the reference of what scripts can use
     Defs(DefsArgs),
     /// Run the tests of a script
-    #[cfg(feature = "rhai")]
     TestPipeline(TestPipelineArgs),
     /// Write the files of a commit to a folder
     Export(ExportArgs),
@@ -171,8 +169,6 @@ fn is_command(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::path::PathBuf;
 
     use super::*;

@@ -20,14 +20,12 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-#[cfg(feature = "rhai")]
-use crate::commands::test_pipeline;
 use crate::{
     args::{Args, Command},
     commands::{
         approve, artifacts, cancel, check, compact, completions, convert, defs, deploy, deploys,
         export, install, log, plan, prune, results, rollback, run, settings, setup_remote, skip,
-        status, uninstall, version,
+        status, test_pipeline, uninstall, version,
     },
     console::{failure::Failure, signals, terminal},
     remote::forward,
@@ -76,7 +74,6 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Check(args) => check::execute(args, globals),
         Command::Convert(args) => convert::execute(args, globals),
         Command::Defs(args) => defs::execute(args, globals),
-        #[cfg(feature = "rhai")]
         Command::TestPipeline(args) => test_pipeline::execute(args, globals),
         Command::Export(args) => export::execute(args, globals),
         Command::Deploy(args) => deploy::execute(args, globals),

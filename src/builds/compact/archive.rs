@@ -299,8 +299,6 @@ fn identity(stat: &Stat) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::model::cancel::CancelToken;
 

@@ -1,7 +1,5 @@
 //! Whole configs, from text to pipeline or error.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::time::{Duration, Instant};
 
 use crate::model::{

@@ -1,11 +1,19 @@
 //! What is wrong with a config, found without running it: before it is committed, and in a commit.
 
-use super::{builder::EngineBuilder, check_warnings, handle::Engine};
-use crate::engine::context::{options::Options, shared::Shared, threads::on_big_thread};
-use crate::model::{
-    check_report::{CheckReport, Finding},
-    error::{Error, ErrorKind},
-    pipeline::{Format, Pipeline, Warning},
+use super::{builder::EngineBuilder, check_warnings, folder::Folder, handle::Engine};
+use crate::{
+    engine::{
+        context::{options::Options, shared::Shared, threads::on_big_thread},
+        step::scripts::CommitTree,
+    },
+    model::{
+        check_report::{CheckReport, Finding},
+        error::{Error, ErrorKind},
+        pipeline::{Format, Pipeline, Warning},
+        script::Tree,
+    },
+    rules::interpolate::Vars,
+    script::{self, ExpressionValidator},
 };
 
 impl EngineBuilder {
@@ -53,7 +61,7 @@ impl EngineBuilder {
         on_big_thread("tinyci check", || {
             let found = match format {
                 Format::Yaml => check_yaml(text, name, &self.options),
-                Format::Rhai => scripts::in_folder(text, name, self),
+                Format::Rhai => check_script(name, text, &Folder::new(&self.path), &self.options),
             };
             CheckReport::new(name, found)
         })
@@ -96,7 +104,10 @@ impl Engine {
             let options = &self.shared.options;
             let found = match format {
                 Format::Yaml => check_yaml(text, name, options),
-                Format::Rhai => scripts::in_commit((name, text), &repo, commit, options),
+                Format::Rhai => {
+                    let tree = CommitTree { repo: &repo, id: commit };
+                    check_script(name, text, &tree, options)
+                }
             };
             CheckReport::in_commit(revision, name, found)
         })
@@ -114,7 +125,10 @@ fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Finding>, Error> 
     let options = &shared.options;
     Ok(match config.format {
         Format::Yaml => check_yaml(&config.bytes, config.name, options),
-        Format::Rhai => scripts::in_commit((config.name, &config.bytes), &repo, commit, options),
+        Format::Rhai => {
+            let tree = CommitTree { repo: &repo, id: commit };
+            check_script(config.name, &config.bytes, &tree, options)
+        }
     })
 }
 
@@ -123,7 +137,9 @@ fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Finding> {
         Ok(pipeline) => pipeline,
         Err(error) => return vec![Finding::error(error)],
     };
-    let errors = scripts::in_tags(&pipeline, options);
+    let validator = ExpressionValidator::new(&options.functions);
+    let check = |expression: &str, names: &Vars| validator.check(expression, names);
+    let errors = pipeline.check_tags_with(&options.vars, &check);
     let errors =
         errors.iter().chain(&pipeline.warnings).map(|it| Finding::error(located(it, name)));
     let warnings = check_warnings::of_pipeline(&pipeline);
@@ -137,134 +153,13 @@ fn located(it: &Warning, name: &str) -> Error {
     Error::new(ErrorKind::Config, &*it.message).with_path(name).with_position(it.position)
 }
 
-#[cfg(feature = "rhai")]
-mod scripts {
-    //! Scripts, with the files that they import, and expressions in the tags of YAML.
+/// What the names of scripts end with that test a pipeline.
+const TESTS_SUFFIX: &str = ".test.rhai";
 
-    use super::{EngineBuilder, Finding, Options, Pipeline, Warning, folder::Folder};
-    use crate::{
-        engine::step::scripts::CommitTree,
-        model::commit::CommitId,
-        repo::Repo,
-        script::{self, Tree},
+fn check_script(name: &str, text: &[u8], tree: &dyn Tree, options: &Options) -> Vec<Finding> {
+    let check = match name.ends_with(TESTS_SUFFIX) {
+        true => script::check_tests,
+        false => script::check,
     };
-
-    /// What the names of scripts end with that test a pipeline.
-    const TESTS_SUFFIX: &str = ".test.rhai";
-
-    pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Finding> {
-        check(text, name, &Folder::new(&builder.path), &builder.options)
-    }
-
-    fn check(text: &[u8], name: &str, tree: &dyn Tree, options: &Options) -> Vec<Finding> {
-        let check = match name.ends_with(TESTS_SUFFIX) {
-            true => script::check_tests,
-            false => script::check,
-        };
-        check(text, name, tree, &options.functions, &options.vars)
-    }
-
-    pub(super) fn in_commit(
-        (name, text): (&str, &[u8]),
-        repo: &Repo,
-        id: CommitId,
-        options: &Options,
-    ) -> Vec<Finding> {
-        check(text, name, &CommitTree { repo, id }, options)
-    }
-
-    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
-        let judge = script::ExpressionValidator::new(&options.functions);
-        pipeline.check_tags_with(&options.vars, &|expression, names| judge.check(expression, names))
-    }
-}
-
-#[cfg(not(feature = "rhai"))]
-mod scripts {
-    //! What is said of scripts by a program that cannot read them.
-
-    use super::{EngineBuilder, Error, ErrorKind, Finding, Options, Pipeline, Warning};
-    use crate::{model::commit::CommitId, repo::Repo};
-
-    pub(super) fn in_folder(_: &[u8], name: &str, _: &EngineBuilder) -> Vec<Finding> {
-        let message = "this program was built without the feature `rhai` and reads no scripts";
-        vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
-    }
-
-    pub(super) fn in_commit(
-        (name, _): (&str, &[u8]),
-        _: &Repo,
-        _: CommitId,
-        _: &Options,
-    ) -> Vec<Finding> {
-        let message = "this program was built without the feature `rhai` and reads no scripts";
-        vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
-    }
-
-    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
-        pipeline.check_tags(&options.vars)
-    }
-}
-
-#[cfg(feature = "rhai")]
-pub(super) mod folder {
-    //! The files of a folder, as a commit of them would hold them.
-
-    use std::{fs, io, path::PathBuf};
-
-    use crate::{
-        model::error::{Error, ErrorKind},
-        script::{Tree, TreeFile},
-    };
-
-    /// More than a module may have; what is longer is refused by its length.
-    const BYTES_MAX: u64 = 1 << 20;
-
-    /// A folder on disk.
-    #[derive(Debug)]
-    pub(in crate::engine) struct Folder {
-        path: PathBuf,
-    }
-
-    impl Folder {
-        pub(in crate::engine) fn new(path: impl Into<PathBuf>) -> Self {
-            Self { path: path.into() }
-        }
-    }
-
-    impl Tree for Folder {
-        fn entry(&self, path: &str) -> Result<TreeFile, Error> {
-            if !self.path.is_absolute() {
-                return Err(Error::nowhere(ErrorKind::Io, &self.path));
-            }
-            let mut whole = self.path.clone();
-            for part in path.split('/') {
-                whole.push(part);
-                match fs::symlink_metadata(&whole) {
-                    Ok(meta) if meta.is_symlink() => return Ok(TreeFile::Link),
-                    Ok(_) => {}
-                    Err(error) if is_absence(&error) => return Ok(TreeFile::Absent),
-                    Err(error) => return Err(Error::io("read", &whole, error)),
-                }
-            }
-            // A pipe or a device would never end.
-            if !whole.is_file() {
-                return Ok(TreeFile::Absent);
-            }
-            let read = fs::File::open(&whole).and_then(|file| {
-                let mut bytes = Vec::new();
-                io::Read::read_to_end(&mut io::Read::take(file, BYTES_MAX), &mut bytes)?;
-                Ok(bytes)
-            });
-            read.map(TreeFile::File).map_err(|error| Error::io("read", &whole, error))
-        }
-
-        fn lacks(&self, path: &str) -> String {
-            format!("there is no file `{path}` below `{}` to import", self.path.display())
-        }
-    }
-
-    fn is_absence(error: &io::Error) -> bool {
-        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-    }
+    check(text, name, tree, &options.functions, &options.vars)
 }

@@ -75,8 +75,6 @@ fn place(step: &Step) -> Position {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::model::pipeline::Format;
 

@@ -1,7 +1,7 @@
 //! [`EngineBuilder::definitions`]: the reference of what scripts can use.
 
 use super::builder::EngineBuilder;
-use crate::model::error::Error;
+use crate::{model::error::Error, script::definitions};
 
 /// The forms that the reference of the script API has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,24 +39,12 @@ impl EngineBuilder {
     ///
     /// [`Unsupported`](crate::ErrorKind::Unsupported) in a program that was built without the
     /// feature `rhai`.
-    #[cfg(feature = "rhai")]
     pub fn definitions(&self, format: DefinitionsFormat) -> Result<String, Error> {
-        let definitions = crate::script::Definitions::new(&self.options.functions);
+        let definitions = definitions(&self.options.functions)?;
         Ok(match format {
             DefinitionsFormat::Json => definitions.to_json(),
             DefinitionsFormat::Markdown => definitions.to_markdown(),
             DefinitionsFormat::Rhai => definitions.to_rhai(),
         })
-    }
-
-    /// The reference of the script API, which this program was built without.
-    ///
-    /// # Errors
-    ///
-    /// Always [`Unsupported`](crate::ErrorKind::Unsupported).
-    #[cfg(not(feature = "rhai"))]
-    pub fn definitions(&self, _: DefinitionsFormat) -> Result<String, Error> {
-        let message = "this program was built without the feature `rhai` and runs no scripts";
-        Err(Error::new(crate::model::error::ErrorKind::Unsupported, message))
     }
 }

@@ -1,15 +1,20 @@
 //! The calls of an engine about deployments.
 
 use super::handle::Engine;
-use crate::engine::deploy::candidate::CandidateSearch;
-use crate::engine::deploy::identity::Identity;
-use crate::engine::deploy::{
-    approve,
-    attempt::{self, busy},
-    build, check_environment, forecast, plan,
-    retire::retire,
-};
 use crate::{
+    engine::{
+        context::engine_call::EngineCall,
+        deploy::{
+            PlanParts, approve,
+            attempt::{self, busy},
+            build,
+            candidate::CandidateSearch,
+            check_environment, forecast,
+            identity::Identity,
+            plan,
+            retire::retire,
+        },
+    },
     model::{
         cancel::CancelToken,
         deployment::{
@@ -131,13 +136,14 @@ impl Engine {
             true => BuildState::Bare,
             false => build::find(shared, &repo, &candidate, None)?.state(),
         };
-        let planned = (environment, &*request.assume);
-        let forecast = forecast((shared, &shared.process_env()), &repo, &candidate, planned)?;
+        let call = EngineCall { shared, env: &shared.process_env() };
+        let forecast = forecast(call, &repo, &candidate, environment, &request.assume)?;
         let is_wanted = candidate.rules.approve || shared.settings.approvals.wants(environment);
         let wanted = if is_wanted { Some(true) } else { forecast.asks_for_approval };
         let approval = approve::state(shared, &repo, environment, &candidate, wanted)?;
-        let decided = (candidate, forecast, approval, build);
-        plan(&repo, environment, decided, &ledger, interrupted, request.rollback)
+        let rollback = request.rollback;
+        let parts = PlanParts { candidate, forecast, approval, build, interrupted, rollback };
+        plan(&repo, environment, parts, &ledger)
     }
 
     /// What was deployed, the newest first: to this environment, or to all; here, and where remotes

@@ -1,9 +1,13 @@
 //! [`Engine::forecast`]: what a run would do.
 
 use super::handle::Engine;
-use crate::engine::context::threads::on_big_thread;
-use crate::engine::run::dry_run::{forecast, forecast_job};
-use crate::model::{error::Error, forecast::Forecast, job::Job};
+use crate::{
+    engine::{
+        context::{engine_call::EngineCall, threads::on_big_thread},
+        run::dry_run::{forecast, forecast_job},
+    },
+    model::{error::Error, forecast::Forecast, job::Job},
+};
 
 impl Engine {
     /// What a run of this commit would do, step by step, if every command passed: which commands,
@@ -32,7 +36,9 @@ impl Engine {
     /// valid and has no `after_all` that would run all the same, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
     pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
         let env = self.shared.process_env();
-        on_big_thread("tinyci plan", || forecast((&self.shared, &env), revision, assume))
+        on_big_thread("tinyci plan", || {
+            forecast(EngineCall { shared: &self.shared, env: &env }, revision, assume)
+        })
     }
 
     /// The same for a job of a [`Plan`](crate::Plan): for the tag that it is tested for, and as a
@@ -43,6 +49,8 @@ impl Engine {
     /// As [`forecast`](Engine::forecast).
     pub fn forecast_job(&self, job: &Job, assume: &[(String, String)]) -> Result<Forecast, Error> {
         let (shared, env) = (&self.shared, self.shared.process_env());
-        on_big_thread("tinyci plan", || forecast_job((shared, &env), &shared.repo()?, job, assume))
+        on_big_thread("tinyci plan", || {
+            forecast_job(EngineCall { shared, env: &env }, &shared.repo()?, job, assume)
+        })
     }
 }

@@ -1,34 +1,22 @@
 //! [`Engine`]: every public call. What they do stands in the files beside this one.
 
-use std::{
-    fmt,
-    panic::resume_unwind,
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread,
-};
-
-use jiff::tz::TimeZone;
-
-use super::{builder::EngineBuilder, retention, running};
-use crate::engine::{
-    context::{
-        git_version::git_version,
-        pump::{self, Pump},
-        shared::Shared,
-        threads::big_thread,
-    },
-    run::{
-        driver::RunDriver,
-        lock_wait, pending,
-        reports::{self, Filter, LogOptions},
-    },
-    step::scripts::Scripts,
-};
 use crate::{
     builds::{
         compact::{CompactOptions, Compaction},
         prune::{PruneOptions, Pruning},
+    },
+    engine::{
+        context::{
+            git_version::git_version,
+            pump::{self, Pump},
+            shared::Shared,
+        },
+        run::{
+            driver::RunDriver,
+            lock_wait, pending,
+            reports::{self, Filter, LogOptions},
+        },
+        step::scripts::{LoadedPipeline, Scripts},
     },
     export::{self, ExportOptions},
     install::{self, InstallOptions, Installed, RemoteSetup},
@@ -45,8 +33,21 @@ use crate::{
     },
     repo::{Forgotten, MergedResults, Repo},
     rules::interpolate::path_fault,
+    script::LastScript,
     trace,
+    util::threads::big_thread,
 };
+use std::{
+    fmt,
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use jiff::tz::TimeZone;
+
+use super::{builder::EngineBuilder, retention, running};
 
 /// One repository's continuous integration: finds the commits without a verdict, runs them, and
 /// keeps what became of them in git notes.
@@ -139,8 +140,7 @@ impl Engine {
             options,
             warnings,
             zone: TimeZone::system(),
-            #[cfg(feature = "rhai")]
-            last_script: Default::default(),
+            last_script: LastScript::default(),
         };
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
@@ -172,8 +172,7 @@ impl Engine {
             options,
             warnings: opened.warnings.clone(),
             zone: opened.zone.clone(),
-            #[cfg(feature = "rhai")]
-            last_script: Default::default(),
+            last_script: LastScript::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -439,7 +438,7 @@ impl Engine {
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
         let commit = repo.commit(commit)?;
-        Scripts::load(&self.shared, &repo, &commit).map(|(pipeline, _)| pipeline)
+        LoadedPipeline::load(&self.shared, &repo, &commit).map(|it| it.pipeline)
     }
 
     /// What is kept of earlier runs, newest commit first.

@@ -1,11 +1,11 @@
 //! [`Engine::cancel`] and [`Engine::skip`].
 
 use super::handle::Engine;
-use crate::engine::deploy::Identity;
-use crate::engine::run::interventions::{
-    Active, ended, not_in_progress, refuse_settled, write_skip,
-};
 use crate::{
+    engine::{
+        deploy::Identity,
+        run::interventions::{Active, ended, not_in_progress, refuse_settled, write_skip},
+    },
     model::{
         cancel::{CancelToken, CancelView},
         commit::CommitId,
@@ -55,8 +55,8 @@ impl Engine {
     ) -> Result<Cancellation, Error> {
         let repo = self.shared.writable_repo()?;
         let named = request.revision.as_deref().map(|it| repo.resolve(it)).transpose()?;
-        let decided = (InterventionKind::Cancel, request.reason.as_deref());
-        let intervention = self.decided_by(&repo, request.by.as_ref(), decided);
+        let (kind, reason) = (InterventionKind::Cancel, request.reason.as_deref());
+        let intervention = self.decided_by(&repo, request.by.as_ref(), kind, reason);
         let Some(active) = Active::find(&self.shared, named)? else {
             return Err(not_in_progress(&self.shared, &repo, named)?);
         };
@@ -86,8 +86,8 @@ impl Engine {
     pub fn skip(&self, request: &SkipRequest, cancel: &CancelToken) -> Result<Record, Error> {
         let repo = self.shared.writable_repo()?;
         let commit = repo.commit(repo.resolve(&request.revision)?)?;
-        let decided = (InterventionKind::Skip, request.reason.as_deref());
-        let intervention = self.decided_by(&repo, request.by.as_ref(), decided);
+        let (kind, reason) = (InterventionKind::Skip, request.reason.as_deref());
+        let intervention = self.decided_by(&repo, request.by.as_ref(), kind, reason);
         let view = CancelView::new(cancel, 1);
         refuse_settled(&repo, commit.id)?;
         self.end_job_of(commit.id, &intervention, &view)?;
@@ -119,7 +119,8 @@ impl Engine {
         &self,
         repo: &Repo,
         named: Option<&(String, String)>,
-        (kind, reason): (InterventionKind, Option<&str>),
+        kind: InterventionKind,
+        reason: Option<&str>,
     ) -> Intervention {
         let env = self.shared.process_env();
         let by = Identity::of(&self.shared, repo, named, &env).to_string();

@@ -9,6 +9,7 @@
 //! | `check_warnings` | what is valid and perhaps not meant |
 //! | `definitions` | the reference of what scripts can use |
 //! | `deployments` | deployments, approvals, what is deployed |
+//! | `folder` | the files of a directory, for scripts |
 //! | `forecast` | what a run would do |
 //! | `handle` | [`Engine`](handle::Engine): opening, scanning, running, results |
 //! | `intervene` | canceling and skipping |
@@ -24,6 +25,7 @@ pub(in crate::engine) mod check;
 pub(in crate::engine) mod check_warnings;
 pub(in crate::engine) mod definitions;
 pub(in crate::engine) mod deployments;
+pub(in crate::engine) mod folder;
 pub(in crate::engine) mod forecast;
 pub(in crate::engine) mod handle;
 pub(in crate::engine) mod intervene;
@@ -32,5 +34,4 @@ pub(in crate::engine) mod retention;
 pub(in crate::engine) mod run_step;
 pub(in crate::engine) mod running;
 pub(in crate::engine) mod status;
-#[cfg(feature = "rhai")]
 pub(in crate::engine) mod suites;

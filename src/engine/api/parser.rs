@@ -1,13 +1,17 @@
 //! Pipelines from texts that stand in no commit: [`Pipeline::parse`].
 
-use super::builder::EngineBuilder;
-use crate::engine::context::threads::on_big_thread;
+use super::{builder::EngineBuilder, folder::Folder};
 use crate::{
     config::parse_yaml,
+    engine::context::threads::on_big_thread,
     model::{
         error::Error,
-        pipeline::{Format, Pipeline},
+        function::HostFunction,
+        pipeline::{Format, Pipeline, Warning},
+        script::{Tree, TreeFile},
     },
+    rules::interpolate::Vars,
+    script::{self, Script},
 };
 
 impl Pipeline {
@@ -43,8 +47,27 @@ impl Pipeline {
         let text = text.as_ref();
         on_big_thread("tinyci parse", || match format {
             Format::Yaml => parse_yaml(text, name),
-            Format::Rhai => scripts::alone(text, name),
+            Format::Rhai => parse_script(text, name, &NoFiles, &[]),
         })
+    }
+
+    /// Finds the tags that no run could fill in, with their places. `own` are
+    /// the variables that hooks or the builder of an embedding program set. `environment` exists in
+    /// the step `deploy` only.
+    ///
+    /// Whether a value may stand in a command is known only when there is one. A tag that holds
+    /// more than a name is read by [`Engine::check`](crate::Engine::check), which knows the script
+    /// language.
+    ///
+    /// ```
+    /// use tinyci::{Format, Pipeline, Vars};
+    /// let pipeline = Pipeline::parse("build: make <%= comit %>", Format::Yaml, "config")?;
+    /// let found = pipeline.check_tags(&Vars::new());
+    /// assert!(found[0].message.contains("did you mean `commit`?"));
+    /// # Ok::<(), tinyci::Error>(())
+    /// ```
+    pub fn check_tags(&self, own: &Vars) -> Vec<Warning> {
+        self.check_tags_with(own, &|expression, _| script::may_be_expression(expression))
     }
 }
 
@@ -75,69 +98,35 @@ impl EngineBuilder {
         let text = text.as_ref();
         on_big_thread("tinyci parse", || match format {
             Format::Yaml => parse_yaml(text, name),
-            Format::Rhai => scripts::in_folder(text, name, self),
+            Format::Rhai => {
+                let folder = Folder::new(&self.path);
+                parse_script(text, name, &folder, &self.options.functions)
+            }
         })
     }
 }
 
-#[cfg(feature = "rhai")]
-mod scripts {
-    //! Scripts, with or without the files that they import.
-
-    use crate::{
-        engine::api::{builder::EngineBuilder, check::folder::Folder},
-        model::{error::Error, pipeline::Pipeline},
-        script::{Script, Tree, TreeFile},
-    };
-
-    pub(super) fn alone(text: &[u8], name: &str) -> Result<Pipeline, Error> {
-        Script::load(text, name, &NoFiles, &[]).map(|script| script.pipeline())
-    }
-
-    pub(super) fn in_folder(
-        text: &[u8],
-        name: &str,
-        builder: &EngineBuilder,
-    ) -> Result<Pipeline, Error> {
-        let (folder, functions) = (Folder::new(&builder.path), &builder.options.functions);
-        Script::load(text, name, &folder, functions).map(|script| script.pipeline())
-    }
-
-    /// Around a text on its own there is nothing.
-    struct NoFiles;
-
-    impl Tree for NoFiles {
-        fn entry(&self, _: &str) -> Result<TreeFile, Error> {
-            Ok(TreeFile::Absent)
-        }
-
-        fn lacks(&self, path: &str) -> String {
-            format!(
-                "`{path}` cannot be imported by a script that was given as text, without the files \
-                 around it; `EngineBuilder::parse_config` reads them from a folder"
-            )
-        }
-    }
+fn parse_script(
+    text: &[u8],
+    name: &str,
+    tree: &dyn Tree,
+    functions: &[HostFunction],
+) -> Result<Pipeline, Error> {
+    Script::load(text, name, tree, functions).map(|script| script.pipeline())
 }
 
-#[cfg(not(feature = "rhai"))]
-mod scripts {
-    //! What is said of scripts by a program that cannot read them.
+/// Around a text on its own there is nothing.
+struct NoFiles;
 
-    use crate::{
-        engine::api::builder::EngineBuilder,
-        model::{
-            error::{Error, ErrorKind},
-            pipeline::Pipeline,
-        },
-    };
-
-    pub(super) fn alone(_: &[u8], name: &str) -> Result<Pipeline, Error> {
-        let message = "this program was built without the feature `rhai` and reads no scripts";
-        Err(Error::new(ErrorKind::Unsupported, message).with_path(name))
+impl Tree for NoFiles {
+    fn entry(&self, _: &str) -> Result<TreeFile, Error> {
+        Ok(TreeFile::Absent)
     }
 
-    pub(super) fn in_folder(text: &[u8], name: &str, _: &EngineBuilder) -> Result<Pipeline, Error> {
-        alone(text, name)
+    fn lacks(&self, path: &str) -> String {
+        format!(
+            "`{path}` cannot be imported by a script that was given as text, without the files \
+             around it; `EngineBuilder::parse_config` reads them from a folder"
+        )
     }
 }

@@ -1,21 +1,18 @@
 //! [`Engine::run_step`]: steps of one commit by hand, for debugging. Nothing is recorded.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
-
-use super::handle::Engine;
-use crate::engine::{
-    context::{job_reporter::JobReporter, process_env::ProcessEnv, pump::Sender, shared::Shared},
-    run::{
-        attempt::{JobContext, JobSource, host_name, no_room, run_id},
-        driver::prepare_builds,
-        reports::record_of,
-    },
-    step::{Steps, scripts::Scripts},
-};
 use crate::{
+    engine::{
+        context::{
+            engine_call::EngineCall, job_reporter::JobReporter, process_env::ProcessEnv,
+            pump::Sender, shared::Shared,
+        },
+        run::{
+            attempt::{JobContext, JobSource, StepInputs, host_name, no_room, run_id},
+            driver::prepare_builds,
+            reports::record_of,
+        },
+        step::{Steps, scripts::LoadedPipeline},
+    },
     export::{self, ExportOptions},
     model::{
         cancel::{CancelToken, CancelView},
@@ -33,6 +30,12 @@ use crate::{
     util::suggestion::did_you_mean_or_list,
     workspace::{Build, Scratch},
 };
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use super::handle::Engine;
 
 /// Which steps [`Engine::run_step`] runs.
 ///
@@ -110,13 +113,13 @@ impl Engine {
     ) -> Result<Summary, Error> {
         let env = self.shared.process_env();
         self.pumped(cancel, observer, |cancel, events| {
-            run_step((&self.shared, &env), options, &cancel, &events)
+            run_step(EngineCall { shared: &self.shared, env: &env }, options, &cancel, &events)
         })
     }
 }
 
 fn run_step(
-    (shared, env): (&Shared, &ProcessEnv),
+    EngineCall { shared, env }: EngineCall<'_>,
     options: &StepOptions,
     cancel: &CancelView,
     events: &Sender,
@@ -127,12 +130,12 @@ fn run_step(
     let (workspace, run) = (shared.workspace(), run_id());
     workspace.own_builds()?;
     let by_hand = ByHand { shared, env, repo: &repo, job: &job, names: &names, run: &run };
-    let (pipeline, scripts) = match Scripts::load(shared, &repo, &job.commit) {
+    let loaded = match LoadedPipeline::load(shared, &repo, &job.commit) {
         Ok(loaded) => loaded,
         Err(error) if is_of_config(&error) => return Ok(by_hand.invalid(&error, events)),
         Err(error) => return Err(error),
     };
-    by_hand.refuse_missing(&pipeline)?;
+    by_hand.refuse_missing(&loaded.pipeline)?;
     if let Some(reason) = no_room(shared, &workspace) {
         return Err(Error::new(ErrorKind::Io, reason));
     }
@@ -140,8 +143,9 @@ fn run_step(
     let scratch = workspace.scratch(&run, &|| cancel.is_canceled())?;
     let guard = Arc::new(Guard::new(Some(scratch.share()?)));
     let logs = shared.logs(&workspace, false);
-    let site = JobContext::new((shared, env), (&workspace, &logs), &guard, cancel, events);
-    let done = by_hand.run(&site, &scratch, (&pipeline, &scripts));
+    let site =
+        JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
+    let done = by_hand.run(&site, &scratch, &loaded);
     // What it holds of the directory, nobody needs anymore.
     guard.finish();
     let mut voice = by_hand.voice(events);
@@ -255,18 +259,19 @@ impl ByHand<'_> {
         &self,
         site: &JobContext<'_>,
         scratch: &Scratch,
-        (pipeline, scripts): (&Pipeline, &Scripts),
+        loaded: &LoadedPipeline,
     ) -> Result<Record, Error> {
         let (clock, mut record, build) = (Instant::now(), self.record(), scratch.build());
-        record.config = Some(pipeline.format);
+        record.config = Some(loaded.pipeline.format);
         let mut voice = self.voice(site.events);
         voice.begin(self.job);
         self.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
         self.export(site, build, &mut voice)?;
         let source = JobSource { forced: true, ..JobSource::of_job(self.run, self.job) };
         record.tags = source.tags(self.repo, self.commit());
-        let config = (pipeline, scripts);
-        let mut steps = site.steps(self.repo, self.commit(), config, build, source, None, &voice);
+        let (commit, desk) = (self.commit(), None);
+        let inputs = StepInputs { commit, loaded, build, source, desk };
+        let mut steps = site.steps(self.repo, &voice, inputs);
         steps.by_hand = true;
         let last = record_of(self.repo, self.commit().id)?;
         if let Some(last) = &last {

@@ -1,17 +1,14 @@
 //! [`Engine::test_pipeline`]: the tests beside a pipeline, of a commit or of a folder.
 
-use std::{cell::RefCell, sync::Arc};
-
-use super::{check::folder::Folder, handle::Engine};
-use crate::engine::{
-    context::{process_env::ProcessEnv, shared::Shared, threads::on_big_thread},
-    run::dry_run,
-    step::{
-        JobInfo, JobLimits, Judge, Memory, Steps,
-        scripts::{CommitTree, Scripts},
-    },
-};
 use crate::{
+    engine::{
+        context::{engine_call::EngineCall, shared::Shared, threads::on_big_thread},
+        run::dry_run,
+        step::{
+            JobInfo, JobLimits, Judge, Memory, Steps,
+            scripts::{CommitTree, LoadedPipeline, Scripts},
+        },
+    },
     model::{
         cancel::{CancelToken, CancelView},
         commit::Commit,
@@ -21,14 +18,18 @@ use crate::{
         outcome::Outcome,
         pipeline::{Format, Hook},
         request_context::RequestContext,
+        script::{TestEnd, TestSteps, Tree, TreeFile},
         step::{Progress, StepResult},
         test_report::{TestOptions, TestReport, TestSource},
     },
     repo::Repo,
     rules::{interpolate::Vars, mask::Masks},
-    script::{Hits, Script, StepRunner, Suite, TestEnd, TestJob, TestSteps, Tree, TreeFile},
+    script::{Hits, Script, StepRunner, Suite, TestJob},
     util::suggestion::did_you_mean,
 };
+use std::{cell::RefCell, sync::Arc};
+
+use super::{folder::Folder, handle::Engine};
 
 /// The file of the tests, beside the script.
 const TESTS: &str = ".tinyci.test.rhai";
@@ -61,18 +62,20 @@ impl Engine {
     /// [`Io`](ErrorKind::Io) for what cannot be read.
     pub fn test_pipeline(&self, options: &TestOptions) -> Result<TestReport, Error> {
         let env = self.shared.process_env();
-        on_big_thread("tinyci test", || test((&self.shared, &env), options))
+        on_big_thread("tinyci test", || {
+            test(EngineCall { shared: &self.shared, env: &env }, options)
+        })
     }
 }
 
-fn test((shared, env): (&Shared, &ProcessEnv), options: &TestOptions) -> Result<TestReport, Error> {
-    let repo = shared.repo()?;
+fn test(call: EngineCall<'_>, options: &TestOptions) -> Result<TestReport, Error> {
+    let repo = call.shared.repo()?;
     match &options.source {
         TestSource::Revision(revision) => {
             let commit = repo.commit(repo.resolve(revision)?)?;
             let whose = format!("commit {}", commit.id.short());
             let tree = CommitTree { repo: &repo, id: commit.id };
-            run((shared, env), &repo, options, &TestFiles { tree: &tree, whose }, Some(&commit))
+            run(call, &repo, options, &TestFiles { tree: &tree, whose }, Some(&commit))
         }
         TestSource::Folder(folder) => {
             // The field is public: it may hold a path that no constructor has seen.
@@ -81,7 +84,7 @@ fn test((shared, env): (&Shared, &ProcessEnv), options: &TestOptions) -> Result<
             let whose = format!("the folder `{}`", folder.display());
             let tree = Folder::new(folder);
             let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();
-            run((shared, env), &repo, options, &TestFiles { tree: &tree, whose }, head.as_ref())
+            run(call, &repo, options, &TestFiles { tree: &tree, whose }, head.as_ref())
         }
     }
 }
@@ -134,13 +137,13 @@ impl TestFiles<'_> {
 }
 
 fn run(
-    (shared, env): (&Shared, &ProcessEnv),
+    call: EngineCall<'_>,
     repo: &Repo,
     options: &TestOptions,
     files: &TestFiles<'_>,
     commit: Option<&Commit>,
 ) -> Result<TestReport, Error> {
-    let functions = &shared.options.functions;
+    let functions = &call.shared.options.functions;
     let script = Script::load(&files.script()?, Format::Rhai.file_name(), files.tree, functions)?;
     let suite = Suite::load(&files.tests()?, TESTS, files.tree, functions)?;
     let hits = Arc::new(Hits::default());
@@ -151,13 +154,14 @@ fn run(
     if !suite.names().any(is_wanted) {
         return Err(nothing_to_run(&suite, filters));
     }
-    let runner: Arc<dyn StepRunner> = Arc::new(EngineRunner::new(shared));
+    let runner: Arc<dyn StepRunner> = Arc::new(EngineRunner::new(call.shared));
     let tests = suite.run(&runner, &script, functions, is_wanted);
     let left_out = suite.names().count() - tests.len();
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), functions);
+        let loaded = LoadedPipeline { pipeline: script.pipeline(), scripts };
         let job = Job::new(commit.clone(), Reason::Named);
-        dry_run::job((shared, env), repo, &job, (&script.pipeline(), &scripts), &[])?;
+        dry_run::job(call, repo, &job, &loaded, &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
     Ok(TestReport { tests, left_out, coverage })

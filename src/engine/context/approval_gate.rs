@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use super::{approvals::Approvals, pump::Sender, secrets::unasked};
@@ -17,6 +17,7 @@ use crate::{
         request_context::RequestContext,
     },
     repo::Repo,
+    util::lock::lock,
 };
 
 /// What a host answers: who approves, or nobody yet.
@@ -111,13 +112,13 @@ impl ApprovalGate {
         if !given {
             answer.problems.extend(self.approvals.fault(&repo)?);
         }
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+        *lock(&self.answer) = answer;
         Ok(given)
     }
 
     /// What came of it, if anybody was asked for.
     pub(in crate::engine) fn answer(&self) -> DeskAnswer {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.answer).clone()
     }
 
     /// Who the host says approves, if it is asked, and its word counts.

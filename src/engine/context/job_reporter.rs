@@ -1,7 +1,7 @@
 //! [`JobReporter`]: what happens to one commit, told to its log and to the observer.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::SystemTime,
 };
 
@@ -18,6 +18,7 @@ use crate::{
         record::Record,
         request_context::RequestContext,
     },
+    util::lock::lock,
     workspace::{Build, LogWriter, Logs},
 };
 
@@ -53,7 +54,7 @@ impl JobReporter {
 
     /// Opens the log of a build whose folder is there.
     pub(in crate::engine) fn open_log(&mut self, build: &Build, commit: &Commit) {
-        *self.writer() = self.logs.as_ref().map(|logs| logs.build(build, &commit.id));
+        *lock(&self.log) = self.logs.as_ref().map(|logs| logs.build(build, &commit.id));
     }
 
     /// Says that work on the commit begins.
@@ -104,7 +105,7 @@ impl JobReporter {
         if bytes.is_empty() {
             return;
         }
-        if let Some(log) = &mut *self.writer() {
+        if let Some(log) = &mut *lock(&self.log) {
             log.output(&bytes);
         }
         let meta = EventMeta { label: label.map(Arc::from), ..self.meta() };
@@ -113,7 +114,7 @@ impl JobReporter {
 
     /// A log that cannot be written does not stop a build, but is no secret.
     pub(in crate::engine) fn report_log_fault(&mut self) {
-        let fault = self.writer().as_mut().and_then(LogWriter::take_fault);
+        let fault = lock(&self.log).as_mut().and_then(LogWriter::take_fault);
         if let Some(error) = fault {
             self.warn(incomplete_log(&error));
         }
@@ -123,12 +124,8 @@ impl JobReporter {
         EventMeta { time: SystemTime::now(), ..self.meta.clone() }
     }
 
-    fn writer(&self) -> MutexGuard<'_, Option<LogWriter>> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn log(&self, event: &Event) {
-        let mut writer = self.writer();
+        let mut writer = lock(&self.log);
         for line in event.log_lines() {
             match &mut *writer {
                 Some(log) => log.line(&line),

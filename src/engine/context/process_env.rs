@@ -6,11 +6,14 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 use super::shared::Shared;
-use crate::rules::environment::{DEPLOYING, Variables};
+use crate::{
+    rules::environment::{DEPLOYING, Variables},
+    util::lock::lock,
+};
 
 /// The environment as it was when a call began.
 pub(in crate::engine) struct ProcessEnv {
@@ -32,7 +35,7 @@ pub(in crate::engine) struct ProcessEnv {
 impl ProcessEnv {
     /// What is still to be told of variables that commands do not get: once a call.
     pub(in crate::engine) fn take_notices(&self) -> Vec<String> {
-        std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.notices))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     model::{commit::Commit, error::Error, executor::Executor},
     process::{Guard, local_executor::LocalExecutor},
     repo::{Repo, Settings},
+    script::LastScript,
     util::sharing::Sharing,
     workspace::{LogLimits, Logs, Workspace},
 };
@@ -31,8 +32,7 @@ pub(in crate::engine) struct Shared {
     /// Read when the engine is opened: it would be looked for in the environment.
     pub(in crate::engine) zone: TimeZone,
     /// Commits in a row mostly have the same.
-    #[cfg(feature = "rhai")]
-    pub(in crate::engine) last_script: crate::script::LastScript,
+    pub(in crate::engine) last_script: LastScript,
 }
 
 impl Shared {

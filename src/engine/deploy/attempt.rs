@@ -1,27 +1,18 @@
 //! One deployment: its build, the environment's lock, the entry before, the phase, the entry after.
 
-use std::sync::Arc;
-
-use super::{
-    super::step::Steps,
-    build::{self, Found},
-    candidate::{Candidate, CandidateSearch},
-    identity::Identity,
-    rebuild::{Rebuilt, rebuild},
-};
-use crate::engine::{
-    context::{
-        approval_gate::ApprovalGate, job_reporter::JobReporter, process_env::ProcessEnv,
-        pump::Sender, shared::Shared,
-    },
-    run::{
-        attempt::{self, JobContext, JobSource},
-        driver::prepare_builds,
-        live::{self, Ground},
-        reports,
-    },
-};
 use crate::{
+    engine::{
+        context::{
+            approval_gate::ApprovalGate, engine_call::EngineCall, job_reporter::JobReporter,
+            process_env::ProcessEnv, pump::Sender, shared::Shared,
+        },
+        run::{
+            attempt::{self, JobContext, JobSource, StepInputs},
+            driver::prepare_builds,
+            live::{self, Ground},
+            reports,
+        },
+    },
     model::{
         cancel::CancelView,
         commit::CommitId,
@@ -39,6 +30,15 @@ use crate::{
     rules::ledger::DeploymentHistory,
     util::clock,
     workspace::{Build, BuildLock, DeployLock, ExportPlace, JobStamp},
+};
+use std::sync::Arc;
+
+use super::{
+    super::step::Steps,
+    build::{self, Found},
+    candidate::{Candidate, CandidateSearch},
+    identity::Identity,
+    rebuild::{Rebuilt, rebuild},
 };
 
 /// How often a build folder is looked at anew because others made or removed its export.
@@ -62,7 +62,7 @@ pub(in crate::engine) fn deploy(
     if let Some(message) = repo.head_fault()? {
         events.emit(EventKind::Warning { message });
     }
-    let provided = provide(shared, env, (environment, request), cancel, events)?;
+    let provided = provide(shared, env, environment, request, cancel, events)?;
     let done = match &provided.failed {
         Some(failed) => failed.clone(),
         None => {
@@ -118,7 +118,8 @@ impl Provided {
 pub(super) fn provide(
     shared: &Shared,
     env: &ProcessEnv,
-    (environment, request): (&str, &DeployRequest),
+    environment: &str,
+    request: &DeployRequest,
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Provided, Error> {
@@ -131,7 +132,7 @@ pub(super) fn provide(
     let Some(lacking) = lacking else {
         return Ok(Provided { request: request.clone(), rebuilt: None, failed: None });
     };
-    let rebuilt = rebuild(shared, env, (&candidate, &deployment.run), cancel, events)?;
+    let rebuilt = rebuild(shared, env, &candidate, &deployment.run, cancel, events)?;
     let request = DeployRequest {
         revision: Some(candidate.commit.id.to_string()),
         expected: Some(deployment.from),
@@ -143,8 +144,8 @@ pub(super) fn provide(
     let failed = match rebuilt.is_build(&candidate) {
         true => None,
         false => {
-            let ended = (lacking, rebuilt.record.outcome);
-            Some(not_begun(shared, &candidate, deployment, ended, events))
+            let outcome = rebuilt.record.outcome;
+            Some(not_begun(shared, &candidate, deployment, lacking, outcome, events))
         }
     };
     Ok(Provided { request, rebuilt: Some(rebuilt), failed })
@@ -155,7 +156,8 @@ fn not_begun(
     shared: &Shared,
     candidate: &Candidate,
     mut deployment: Deployment,
-    (lacking, outcome): (BuildState, Outcome),
+    lacking: BuildState,
+    outcome: Outcome,
     events: &Sender,
 ) -> Deployment {
     deployment.finished = Some(clock::now_ms());
@@ -199,7 +201,8 @@ pub(super) fn deploy_under(
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let site = JobContext::new((shared, env), (&workspace, &logs), &guard, cancel, events);
+    let site =
+        JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
     let done = Attempt::new(&site, environment, provided).and_then(Attempt::run);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
@@ -466,9 +469,17 @@ impl<'a> Attempt<'a> {
         build.export_name().clone_into(&mut self.deployment.export);
         let (site, candidate) = (self.site, &self.candidate);
         let source = JobSource::of_deployment(&self.deployment.run, &self.deployment.environment);
-        let (config, desk) = ((&candidate.pipeline, &candidate.scripts), Some(self.desk.clone()));
-        let mut steps =
-            site.steps(&self.repo, &candidate.commit, config, &build, source, desk, voice);
+        let mut steps = site.steps(
+            &self.repo,
+            voice,
+            StepInputs {
+                commit: &candidate.commit,
+                loaded: &candidate.loaded,
+                build: &build,
+                source,
+                desk: Some(self.desk.clone()),
+            },
+        );
         if let Some(record) = self.record_of_build()? {
             steps.recall(&record);
         }
@@ -488,8 +499,8 @@ impl<'a> Attempt<'a> {
             return Ok(());
         }
         let (id, environment) = (self.candidate.commit.id, &self.deployment.environment);
-        let at = (self.site.shared, &self.repo);
-        if let Some(needed) = live::needed_elsewhere(at, build, id, environment)? {
+        let (shared, repo) = (self.site.shared, &self.repo);
+        if let Some(needed) = live::needed_elsewhere(shared, repo, build, id, environment)? {
             voice.warn(format!("the export is not discarded: {needed}"));
             return Ok(());
         }
@@ -575,7 +586,7 @@ impl<'a> Attempt<'a> {
     fn export_files(&self, voice: &mut JobReporter) -> Result<Build, Error> {
         build::check_room(self.site.shared)?;
         let (commit, run) = (&self.candidate.commit, self.deployment.run.as_str());
-        let ground = Ground::beside((self.site.shared, &self.repo), self.build(), commit.id, run)?;
+        let ground = Ground::beside(self.site.shared, &self.repo, self.build(), commit.id, run)?;
         attempt::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
         Ok(ground.build)
     }

@@ -5,16 +5,10 @@
 //! newest is deployed, and a commit that was tried once is left to people. All that decides is
 //! looked at before an entry is written.
 
-use std::{thread, time::Duration};
-
-use super::{
-    attempt,
-    candidate::{Candidate, CandidateSearch},
-    deploy_plan::forecast,
-    newest::{Newest, Offer},
-};
-use crate::engine::context::{process_env::ProcessEnv, pump::Sender, shared::Shared};
 use crate::{
+    engine::context::{
+        engine_call::EngineCall, process_env::ProcessEnv, pump::Sender, shared::Shared,
+    },
     model::{
         cancel::CancelView,
         commit::CommitId,
@@ -26,6 +20,14 @@ use crate::{
     },
     repo::{Branch, Repo},
     rules::ledger::DeploymentHistory,
+};
+use std::{thread, time::Duration};
+
+use super::{
+    attempt,
+    candidate::{Candidate, CandidateSearch},
+    deploy_plan::forecast,
+    newest::{Newest, Offer},
 };
 
 /// How often to look whether another deployment is over.
@@ -71,8 +73,8 @@ fn environments(shared: &Shared, pushed: &[Update]) -> Result<Vec<String>, Error
             Target::Tag { commit, .. } => newest.is_green(commit)?.then_some(commit),
         };
         // One that cannot be read here deploys nothing here.
-        let Some((pipeline, _)) = green.and_then(|id| choice.load(id).ok()) else { continue };
-        let rules = pipeline.deploy().filter(|rules| rules.auto);
+        let Some(loaded) = green.and_then(|id| choice.load(id).ok()) else { continue };
+        let rules = loaded.pipeline.deploy().filter(|rules| rules.auto);
         found.extend(rules.iter().flat_map(|rules| rules.environments()).map(str::to_owned));
     }
     found.sort();
@@ -120,7 +122,7 @@ fn deploy(
     let repo = shared.repo()?;
     let Some(candidate) = due(shared, env, &repo, environment, pushed)? else { return Ok(None) };
     let request = DeployRequest::from(candidate.commit.id);
-    let provided = attempt::provide(shared, env, (environment, &request), cancel, events)?;
+    let provided = attempt::provide(shared, env, environment, &request, cancel, events)?;
     if provided.failed.is_some() {
         provided.look(shared, env, cancel, events);
         return Ok(provided.failed);
@@ -279,7 +281,8 @@ impl<'a> Due<'a> {
         }
         let candidate = self.newest.candidate(branch, id)?;
         let CandidateSearch { shared, repo, environment } = *self.choice;
-        let forecast = forecast((shared, self.env), repo, &candidate, (environment, &[]))?;
+        let forecast =
+            forecast(EngineCall { shared, env: self.env }, repo, &candidate, environment, &[])?;
         Ok(!forecast.skips)
     }
 

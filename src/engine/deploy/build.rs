@@ -1,12 +1,12 @@
 //! Whether the build is there that is to be deployed: what a job built and tested.
 
 use super::candidate::Candidate;
-use crate::engine::{
-    context::shared::Shared,
-    run::{attempt, live::kept_exports, reports},
-};
 use crate::{
     builds::compact,
+    engine::{
+        context::shared::Shared,
+        run::{attempt, live::kept_exports, reports},
+    },
     model::{
         cancel::CancelView,
         commit::Commit,
@@ -71,7 +71,7 @@ pub(in crate::engine) fn find(
             return Ok(Found::Packed);
         }
     }
-    if !has_build(shared, &candidate.pipeline) {
+    if !has_build(shared, &candidate.loaded.pipeline) {
         return Ok(Found::Not(BuildState::None));
     }
     let took = counting.map(|record| record.duration);

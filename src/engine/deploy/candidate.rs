@@ -1,12 +1,12 @@
 //! [`Candidate`]: the commit that a deployment is about, and whether it may be deployed.
 
 use super::newest::Newest;
-use crate::engine::{
-    context::shared::Shared,
-    run::{pending::settled_outcome, reports},
-    step::scripts::Scripts,
-};
 use crate::{
+    engine::{
+        context::shared::Shared,
+        run::{pending::settled_outcome, reports},
+        step::scripts::LoadedPipeline,
+    },
     model::{
         commit::{Commit, CommitId, Text},
         deployment::DeployRequest,
@@ -23,8 +23,7 @@ pub(in crate::engine) struct Candidate {
     /// With the branch that it is deployed for.
     pub(in crate::engine) commit: Commit,
     pub(in crate::engine) verdict: Option<Outcome>,
-    pub(in crate::engine) pipeline: Pipeline,
-    pub(in crate::engine) scripts: Scripts,
+    pub(in crate::engine) loaded: LoadedPipeline,
     pub(in crate::engine) rules: DeployRules,
     /// The blob of its config.
     pub(in crate::engine) config: String,
@@ -113,8 +112,7 @@ impl CandidateSearch<'_> {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) where it does not.
     pub(in crate::engine) fn check(&self, id: CommitId) -> Result<(), Error> {
-        let (pipeline, _) = self.load(id)?;
-        self.rules(id, &pipeline).map(drop)
+        self.rules(id, &self.load(id)?.pipeline).map(drop)
     }
 
     /// A commit that somebody named.
@@ -136,23 +134,23 @@ impl CandidateSearch<'_> {
             );
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
-        let (pipeline, scripts) = self.load(id)?;
-        let rules = self.rules(id, &pipeline)?;
+        let loaded = self.load(id)?;
+        let rules = self.rules(id, &loaded.pipeline)?;
         if let Some(branch) = self.branch(id, &rules, branches)? {
-            return self.finish(id, verdict, Some(branch), (pipeline, scripts, rules));
+            return self.finish(id, verdict, Some(branch), loaded, rules);
         }
         // After a force push what ran before is on no branch any more. It was once, as its
         // deployment shows.
         if request.rollback && request.force {
             let branch = reports::record_of(self.repo, id)?.and_then(|record| record.branch);
-            let found = self.finish(id, verdict, branch, (pipeline, scripts, rules))?;
+            let found = self.finish(id, verdict, branch, loaded, rules)?;
             return Ok(Candidate { off_branch: true, ..found });
         }
-        Err(off_branch(id, &pipeline.name, &rules, branches, request.rollback))
+        Err(off_branch(id, &loaded.pipeline.name, &rules, branches, request.rollback))
     }
 
-    pub(super) fn load(&self, id: CommitId) -> Result<(Pipeline, Scripts), Error> {
-        Scripts::load(self.shared, self.repo, &self.repo.commit_for(id, None)?)
+    pub(super) fn load(&self, id: CommitId) -> Result<LoadedPipeline, Error> {
+        LoadedPipeline::load(self.shared, self.repo, &self.repo.commit_for(id, None)?)
     }
 
     /// What the config says of its deployment here.
@@ -197,22 +195,13 @@ impl CandidateSearch<'_> {
         id: CommitId,
         verdict: Option<Outcome>,
         branch: Option<Text>,
-        (pipeline, scripts, rules): (Pipeline, Scripts, DeployRules),
+        loaded: LoadedPipeline,
+        rules: DeployRules,
     ) -> Result<Candidate, Error> {
         let commit = self.repo.commit_for(id, branch)?;
         let config = self.repo.config_blob(id)?.unwrap_or_default();
         let (passed_over, loses, off_branch) = (Vec::new(), false, false);
-        Ok(Candidate {
-            commit,
-            verdict,
-            pipeline,
-            scripts,
-            rules,
-            config,
-            passed_over,
-            loses,
-            off_branch,
-        })
+        Ok(Candidate { commit, verdict, loaded, rules, config, passed_over, loses, off_branch })
     }
 }
 

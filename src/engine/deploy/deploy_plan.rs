@@ -4,14 +4,14 @@ use super::{
     approve::Approvals,
     candidate::{Candidate, CandidateSearch},
 };
-use crate::engine::{
-    context::{process_env::ProcessEnv, shared::Shared},
-    run::{
-        dry_run::{DeployForecast, dry_deploy},
-        reports,
-    },
-};
 use crate::{
+    engine::{
+        context::{engine_call::EngineCall, shared::Shared},
+        run::{
+            dry_run::{DeployForecast, dry_deploy},
+            reports,
+        },
+    },
     model::{
         commit::CommitId,
         deployment::{BuildState, DeployPlan, DeployRequest, Deployment},
@@ -49,24 +49,35 @@ pub(in crate::engine) fn check_environment(environment: &str) -> Result<(), Erro
 
 /// What the phase would do.
 pub(in crate::engine) fn forecast(
-    (shared, env): (&Shared, &ProcessEnv),
+    call: EngineCall<'_>,
     repo: &Repo,
     candidate: &Candidate,
-    planned: (&str, &[(String, String)]),
+    environment: &str,
+    assume: &[(String, String)],
 ) -> Result<DeployForecast, Error> {
-    let Candidate { commit, pipeline, scripts, .. } = candidate;
-    let run = reports::record_of(repo, commit.id)?;
-    dry_deploy((shared, env), repo, (commit, pipeline, scripts), planned, run.as_ref())
+    let run = reports::record_of(repo, candidate.commit.id)?;
+    let Candidate { commit, loaded, .. } = candidate;
+    dry_deploy(call, repo, commit, loaded, environment, assume, run.as_ref())
+}
+
+/// What a plan consists of, beside what the ledger of its environment says.
+pub(in crate::engine) struct PlanParts {
+    pub(in crate::engine) candidate: Candidate,
+    pub(in crate::engine) forecast: DeployForecast,
+    pub(in crate::engine) approval: Approvals,
+    pub(in crate::engine) build: BuildState,
+    /// The deployment that began and has no end.
+    pub(in crate::engine) interrupted: Option<Deployment>,
+    pub(in crate::engine) rollback: bool,
 }
 
 pub(in crate::engine) fn plan(
     repo: &Repo,
     environment: &str,
-    (candidate, forecast, approvals, build): (Candidate, DeployForecast, Approvals, BuildState),
+    parts: PlanParts,
     ledger: &DeploymentHistory,
-    interrupted: Option<Deployment>,
-    rollback: bool,
 ) -> Result<DeployPlan, Error> {
+    let PlanParts { candidate, forecast, approval, build, interrupted, rollback } = parts;
     let (id, forced) = (candidate.commit.id, candidate.is_forced());
     let running = ledger.running().cloned();
     let (mut coming, mut leaving) = (Vec::new(), Vec::new());
@@ -82,9 +93,9 @@ pub(in crate::engine) fn plan(
         coming,
         leaving,
         passed_over: candidate.passed_over,
-        approval: approvals.state,
-        uncounted: approvals.uncounted,
-        approval_fault: approvals.fault,
+        approval: approval.state,
+        uncounted: approval.uncounted,
+        approval_fault: approval.fault,
         head_fault: repo.head_fault()?,
         must_be_named: candidate.loses,
         build,

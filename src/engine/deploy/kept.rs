@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::engine::{
-    context::shared::Shared, deploy, run::pending::settled_outcome, step::scripts::Scripts,
-};
 use crate::{
+    engine::{
+        context::shared::Shared, deploy, run::pending::settled_outcome,
+        step::scripts::LoadedPipeline,
+    },
     model::{
         commit::CommitId,
         error::{Error, ErrorKind},
@@ -166,8 +167,8 @@ impl<'a> Keeper<'a> {
 
     fn deploys(&self, id: CommitId) -> Deploys {
         let commit = self.repo.commit_for(id, None);
-        match commit.and_then(|commit| Scripts::load(self.shared, &self.repo, &commit)) {
-            Ok((pipeline, _)) => Deploys::Read(pipeline.deploy().cloned()),
+        match commit.and_then(|commit| LoadedPipeline::load(self.shared, &self.repo, &commit)) {
+            Ok(loaded) => Deploys::Read(loaded.pipeline.deploy().cloned()),
             Err(error) if error.kind() == ErrorKind::NotFound => Deploys::Read(None),
             Err(_) => Deploys::Unread,
         }

@@ -12,8 +12,8 @@ use std::{
 };
 
 use super::candidate::{Candidate, CandidateSearch, deploys_from};
-use crate::engine::run::pending::settled_outcome;
 use crate::{
+    engine::run::pending::settled_outcome,
     model::{
         commit::{CommitId, Text},
         error::{Error, ErrorKind},
@@ -147,10 +147,10 @@ impl<'a> Newest<'a> {
 
     /// A commit of a branch, ready to be deployed, with what lies above it.
     pub(super) fn candidate(&self, branch: &Branch, id: CommitId) -> Result<Candidate, Error> {
-        let (pipeline, scripts) = self.choice.load(id)?;
-        let rules = self.choice.rules(id, &pipeline)?;
+        let loaded = self.choice.load(id)?;
+        let rules = self.choice.rules(id, &loaded.pipeline)?;
         let (verdict, name) = (Some(Outcome::Success), Some(branch.name.clone()));
-        let mut candidate = self.choice.finish(id, verdict, name, (pipeline, scripts, rules))?;
+        let mut candidate = self.choice.finish(id, verdict, name, loaded, rules)?;
         candidate.passed_over = self.above(branch, id)?;
         Ok(candidate)
     }
@@ -268,8 +268,8 @@ impl<'a> Newest<'a> {
     /// deploy there, or cannot be read here: a verdict can have come from elsewhere.
     pub(super) fn rules_of(&self, id: CommitId) -> Option<DeployRules> {
         let read = || {
-            let (pipeline, _) = self.choice.load(id).ok()?;
-            self.choice.rules(id, &pipeline).ok()
+            let loaded = self.choice.load(id).ok()?;
+            self.choice.rules(id, &loaded.pipeline).ok()
         };
         self.rules.borrow_mut().entry(id).or_insert_with(read).clone()
     }
@@ -302,8 +302,8 @@ impl<'a> Newest<'a> {
         let head = self.branches.first().filter(|branch| branch.is_head);
         let deciding = head.map(|head| self.deciding(head.tip)).transpose()?.flatten();
         if let Some(id) = deciding.filter(|id| self.rules_of(*id).is_none()) {
-            let (pipeline, _) = self.choice.load(id)?;
-            self.choice.rules(id, &pipeline)?;
+            let loaded = self.choice.load(id)?;
+            self.choice.rules(id, &loaded.pipeline)?;
         }
         let why = match (self.deployed, self.left.first()) {
             (Some(deployed), Some(left)) => format!(

@@ -3,20 +3,17 @@
 //! Only this takes the run lock, and between two commits: a deployment whose build is there waits
 //! for no run.
 
-use std::{collections::HashSet, sync::Arc};
-
-use super::{build, candidate::Candidate};
-use crate::engine::{
-    context::{process_env::ProcessEnv, pump::Sender, shared::Shared},
-    run::{
-        active_jobs::ActiveJobs,
-        attempt::{self, JobContext, RunState},
-        driver::{RunDriver, prepare_builds},
-        lock_wait,
-        workers::{self, StopConditions},
-    },
-};
 use crate::{
+    engine::{
+        context::{engine_call::EngineCall, process_env::ProcessEnv, pump::Sender, shared::Shared},
+        run::{
+            active_jobs::ActiveJobs,
+            attempt::{self, JobContext, RunState},
+            driver::{RunDriver, prepare_builds},
+            lock_wait,
+            workers::{self, StopConditions},
+        },
+    },
     model::{
         cancel::CancelView,
         commit::Commit,
@@ -30,6 +27,9 @@ use crate::{
     process::Guard,
     workspace::RunLock,
 };
+use std::{collections::HashSet, sync::Arc};
+
+use super::{build, candidate::Candidate};
 
 /// What came of building a commit again.
 pub(super) struct Rebuilt {
@@ -75,7 +75,8 @@ impl Rebuilt {
 pub(super) fn rebuild(
     shared: &Shared,
     env: &ProcessEnv,
-    (candidate, id): (&Candidate, &str),
+    candidate: &Candidate,
+    id: &str,
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Option<Rebuilt>, Error> {
@@ -149,7 +150,8 @@ fn rebuild_under(
     let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
     let job = Job::new(commit.clone(), Reason::Rebuild);
     events.emit(EventKind::Planned { jobs: vec![job.clone()] });
-    let site = JobContext::new((shared, env), (&workspace, &logs), &guard, cancel, events);
+    let site =
+        JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
     let id = attempt::run_id();
     lock.introduce(&attempt::host_name(), &id);
     let active = ActiveJobs::new(&workspace, &id, cancel);

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     path::PathBuf,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use crate::{
         cancel::{CancelToken, CancelView},
         intervention::{Intervention, InterventionKind},
     },
+    util::lock::lock,
     workspace::{StopRequest, Workspace, dismiss},
 };
 
@@ -57,13 +58,13 @@ impl<'a> ActiveJobs<'a> {
     pub(in crate::engine) fn begin(&self, id: &str) -> CancelView {
         let cancel = self.cancel.child();
         let view = CancelView::new(&cancel, 1);
-        self.state().jobs.push(ActiveJob { id: id.to_owned(), cancel, intervention: None });
+        lock(&self.state).jobs.push(ActiveJob { id: id.to_owned(), cancel, intervention: None });
         view
     }
 
     /// Lets a job go; says who ended it, if somebody did.
     pub(in crate::engine) fn end(&self, id: &str) -> Option<Intervention> {
-        let jobs = &mut self.state().jobs;
+        let jobs = &mut lock(&self.state).jobs;
         let place = jobs.iter().position(|job| job.id == id)?;
         jobs.swap_remove(place).intervention
     }
@@ -78,7 +79,7 @@ impl<'a> ActiveJobs<'a> {
     /// Does what is asked for by now. Whoever asked sees by the file that it was looked at.
     pub(in crate::engine) fn look(&self) {
         for (path, request) in self.workspace.stop_requests() {
-            let mut state = self.state();
+            let mut state = lock(&self.state);
             if state.seen.contains(&path) {
                 continue;
             }
@@ -110,16 +111,10 @@ impl<'a> ActiveJobs<'a> {
             (0..times).for_each(|_| job.cancel.cancel());
         }
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

@@ -1,24 +1,17 @@
 //! One attempt at one commit: its config, its export, its steps, its record and its word.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
-
-use super::{
-    active_jobs::ActiveJobs, dry_run, kept_artifacts, live::Ground, pending::settled_outcome,
-};
-use crate::engine::{
-    context::{
-        approval_gate::ApprovalGate, job_reporter::JobReporter, process_env::ProcessEnv,
-        pump::Sender, shared::Shared,
-    },
-    step::{
-        JobInfo, JobLimits, Judge, RealEffects, RepoLookups, StepReporter, Steps, Unmet,
-        all_left_out, ignored, left_out_sentence, scripts::Scripts, whole_commit_unmet,
-    },
-};
 use crate::{
+    engine::{
+        context::{
+            approval_gate::ApprovalGate, engine_call::EngineCall, job_reporter::JobReporter,
+            process_env::ProcessEnv, pump::Sender, shared::Shared,
+        },
+        step::{
+            JobInfo, JobLimits, Judge, RealEffects, RepoLookups, StepReporter, Steps, Unmet,
+            all_left_out, ignored, left_out_sentence, scripts::LoadedPipeline,
+            whole_commit_unmet_telling,
+        },
+    },
     export::{self, ExportOptions},
     model::{
         cancel::CancelView,
@@ -39,6 +32,14 @@ use crate::{
     rules::mask::Masks,
     util::{bytes::show_bytes, clock},
     workspace::{Attempts, Build, ExportPlace, JobStamp, Logs, RunLock, Workspace},
+};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use super::{
+    active_jobs::ActiveJobs, dry_run, kept_artifacts, live::Ground, pending::settled_outcome,
 };
 
 /// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
@@ -217,10 +218,10 @@ fn run_pipeline(
     }
     voice.begin(job);
     let judged = occupied.and_then(|_occupied| {
-        let wanted = (record.run.as_str(), site.replaces_live);
+        let (run_id, replaces) = (record.run.as_str(), site.replaces_live);
         // Taken anew: another job may have finished since.
         let build = site.workspace.build(&job.commit.build_name());
-        let ground = Ground::of_job((site.shared, repo), build, job.commit.id, wanted)?;
+        let ground = Ground::of_job(site.shared, repo, build, job.commit.id, run_id, replaces)?;
         let ran = run(site, books, repo, job, &ground, voice, record);
         let mut judged = ran.unwrap_or_else(|error| JobResult::from(&error));
         let green = is_green_already(repo, job)?;
@@ -293,15 +294,16 @@ fn run(
 ) -> Result<JobResult, Error> {
     let build = &ground.build;
     let loaded = match site.pipeline {
-        Some(given) => Scripts::of(site.shared, given).map(|scripts| (given.clone(), scripts)),
-        None => Scripts::load(site.shared, repo, &job.commit),
+        Some(given) => LoadedPipeline::of(site.shared, given),
+        None => LoadedPipeline::load(site.shared, repo, &job.commit),
     };
-    let (pipeline, scripts) = match loaded {
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             return clean_up_after(error, (site, books), repo, job, ground, voice, record);
         }
     };
+    let pipeline = &loaded.pipeline;
     record.config = Some(pipeline.format);
     for warning in &pipeline.warnings {
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
@@ -309,19 +311,18 @@ fn run(
     let source = JobSource::of_job(&record.run, job);
     record.tags = source.tags(repo, &job.commit);
     record.asked_for_ref = pipeline.asks_for_ref();
-    if let Some(unmet) = left_out_whole(site, repo, job, &pipeline, source, voice) {
-        record.left_out = all_left_out(&pipeline, unmet.by);
+    if let Some(unmet) = left_out_whole(site, repo, job, pipeline, source, voice) {
+        record.left_out = all_left_out(pipeline, unmet.by);
         let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
         return Ok(JobResult::without_build(Outcome::Skipped, reason));
     }
-    let lacking =
-        dry_run::lacking_secret((site.shared, site.env), repo, job, (&pipeline, &scripts))?;
+    let lacking = dry_run::lacking_secret(site.call(), repo, job, &loaded)?;
     if let Some((secret, error)) = lacking {
         return Ok(JobResult { lacks: Some(secret), ..JobResult::from(&error) });
     }
     export_to(site, repo, &job.commit, ground, voice, &record.run)?;
-    let mut steps =
-        site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
+    let (commit, loaded, desk) = (&job.commit, &loaded, None);
+    let mut steps = site.steps(repo, voice, StepInputs { commit, loaded, build, source, desk });
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
@@ -350,15 +351,8 @@ fn left_out_whole(
         return None;
     }
     let facts = source.facts(site.shared, repo, &job.commit);
-    let unmet = whole_commit_unmet(pipeline, &facts, source.forced);
-    let as_ever = || whole_commit_unmet(pipeline, &facts, false);
-    if source.forced
-        && unmet.is_none()
-        && let Some(unmet) = as_ever()
-    {
-        voice.warn(ignored("the commit", &unmet));
-    }
-    unmet
+    let tell = |what: &str, unmet: &Unmet| voice.warn(ignored(what, unmet));
+    whole_commit_unmet_telling(pipeline, &facts, source.forced, tell)
 }
 
 /// Of a config that is not valid, runs `after_all`, if that is valid: what the machine keeps of
@@ -373,8 +367,7 @@ fn clean_up_after(
     record: &mut Record,
 ) -> Result<JobResult, Error> {
     let build = &ground.build;
-    let Some((pipeline, scripts)) = Scripts::after_invalid(site.shared, repo, &job.commit, &error)
-    else {
+    let Some(loaded) = LoadedPipeline::after_invalid(site.shared, repo, &job.commit, &error) else {
         return Err(error);
     };
     let source = JobSource::of_job(&record.run, job);
@@ -384,8 +377,8 @@ fn clean_up_after(
         voice.warn(format!("`after_all` does not run: {}", fault.report()));
         return Err(error);
     }
-    let mut steps =
-        site.steps(repo, &job.commit, (&pipeline, &scripts), build, source, None, voice);
+    let (commit, loaded, desk) = (&job.commit, &loaded, None);
+    let mut steps = site.steps(repo, voice, StepInputs { commit, loaded, build, source, desk });
     let begins = |name: StepName| books.lock.announce_step(job.commit.id, name.as_str());
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
@@ -457,8 +450,9 @@ impl<'a> JobContext<'a> {
     /// Where the steps of these commits run by their own configs, and nothing that is live is
     /// touched.
     pub(in crate::engine) fn new(
-        (shared, env): (&'a Shared, &'a ProcessEnv),
-        (workspace, logs): (&'a Workspace, &'a Logs),
+        EngineCall { shared, env }: EngineCall<'a>,
+        workspace: &'a Workspace,
+        logs: &'a Logs,
         guard: &Arc<Guard>,
         cancel: &'a CancelView,
         events: &'a Sender,
@@ -469,23 +463,33 @@ impl<'a> JobContext<'a> {
     }
 }
 
+/// What the steps of one commit are made of.
+pub(in crate::engine) struct StepInputs<'s, 'a> {
+    pub(in crate::engine) commit: &'a Commit,
+    pub(in crate::engine) loaded: &'s LoadedPipeline,
+    pub(in crate::engine) build: &'a Build,
+    pub(in crate::engine) source: JobSource<'a>,
+    /// What asks for the approval of a deployment.
+    pub(in crate::engine) desk: Option<ApprovalGate>,
+}
+
 impl JobContext<'_> {
+    /// The call that the job is a part of.
+    fn call(&self) -> EngineCall<'_> {
+        EngineCall { shared: self.shared, env: self.env }
+    }
+
     /// The same for one job, which can be stopped by itself.
     fn stopped_by<'s>(&'s self, cancel: &'s CancelView) -> JobContext<'s> {
         JobContext { executor: self.executor.clone(), cancel, ..*self }
     }
 
     /// The steps of a commit, to be done in earnest.
-    #[expect(clippy::too_many_arguments, reason = "a run and a deployment have all of it in hand")]
     pub(in crate::engine) fn steps<'s>(
         &self,
         repo: &Repo,
-        commit: &Commit,
-        (pipeline, scripts): (&'s Pipeline, &'s Scripts),
-        build: &Build,
-        source: JobSource<'_>,
-        desk: Option<ApprovalGate>,
         voice: &JobReporter,
+        StepInputs { commit, loaded, build, source, desk }: StepInputs<'s, '_>,
     ) -> Steps<'s> {
         let shared = self.shared;
         let effects = RealEffects {
@@ -509,16 +513,16 @@ impl JobContext<'_> {
             cancel: self.cancel.with_threshold(1),
         };
         let limits = JobLimits::from_now(shared.settings.timeout);
-        let (facts, run_pipeline) =
-            (source.facts(shared, repo, commit), Judge::new(pipeline, source.forced));
+        let (facts, judge) =
+            (source.facts(shared, repo, commit), Judge::new(&loaded.pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
         let target = build.dir().to_string_lossy().into_owned();
         let facts = Facts { export_dir, target, ..facts };
         let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
-            pipeline,
-            scripts,
-            info: JobInfo::new((shared, self.env), facts, limits, run_pipeline),
+            pipeline: &loaded.pipeline,
+            scripts: &loaded.scripts,
+            info: JobInfo::new(self.call(), facts, limits, judge),
             context,
             effects: Arc::new(effects),
             lookups: Arc::new(lookups),

@@ -1,22 +1,13 @@
 //! A run: passes of scan, plan and work, until nothing is due.
 
-use std::{collections::HashSet, sync::Arc};
-
-use super::{
-    active_jobs::ActiveJobs,
-    attempt::{JobContext, RunState, host_name, run_id},
-    interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
-    lock_wait::{self, WaitResult},
-    pending::{ResolvedSelection, left_out, settled_outcome, why_held},
-    workers::{self, StopConditions, is_wanted_between, lock_wanted},
-};
-use crate::engine::context::{
-    job_reporter::incomplete_log,
-    process_env::ProcessEnv,
-    pump::{self, Sender},
-    shared::Shared,
-};
 use crate::{
+    engine::context::{
+        engine_call::EngineCall,
+        job_reporter::incomplete_log,
+        process_env::ProcessEnv,
+        pump::{self, Sender},
+        shared::Shared,
+    },
     install,
     model::{
         cancel::CancelView,
@@ -32,6 +23,16 @@ use crate::{
     repo::Repo,
     rules::{plan::plan, retest::JudgedFor},
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
+};
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    active_jobs::ActiveJobs,
+    attempt::{JobContext, RunState, host_name, run_id},
+    interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
+    lock_wait::{self, WaitResult},
+    pending::{ResolvedSelection, left_out, settled_outcome, why_held},
+    workers::{self, StopConditions, is_wanted_between, lock_wanted},
 };
 
 /// One call of [`Engine::run`](crate::Engine::run), on its own thread.
@@ -483,11 +484,12 @@ impl<'a> RunDriver<'a> {
         prepare_builds(self.shared, &self.workspace, &self.repo)?;
         self.events.emit(EventKind::Planned { jobs: jobs.clone() });
         self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
-        let beside = (&self.workspace, &self.logs);
+        let call = EngineCall { shared: self.shared, env: self.env };
+        let (workspace, logs) = (&self.workspace, &self.logs);
         let site = JobContext {
             pipeline: self.wanted.pipeline.as_ref(),
             replaces_live: self.wanted.replaces_live,
-            ..JobContext::new((self.shared, self.env), beside, guard, &self.cancel, &self.events)
+            ..JobContext::new(call, workspace, logs, guard, &self.cancel, &self.events)
         };
         let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
         let books = RunState { attempts, lock, active: &active };

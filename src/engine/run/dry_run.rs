@@ -3,16 +3,14 @@
 //! The steps really run, over effects that write down what would be done. So predicates and loops
 //! come to what they would come to, as far as that does not depend on what a command writes.
 
-use std::sync::Arc;
-
-use super::attempt::JobSource;
-use crate::engine::{
-    context::{process_env::ProcessEnv, shared::Shared, threads::on_big_thread},
-    step::{
-        DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps, Walked, scripts::Scripts,
-    },
-};
 use crate::{
+    engine::{
+        context::{engine_call::EngineCall, shared::Shared, threads::on_big_thread},
+        step::{
+            DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps, Walked,
+            scripts::LoadedPipeline,
+        },
+    },
     model::{
         cancel::{CancelToken, CancelView},
         commit::{Commit, CommitId},
@@ -20,7 +18,7 @@ use crate::{
         forecast::{Act, Assumption, Forecast, StepForecast},
         job::{Job, Reason},
         outcome::Outcome,
-        pipeline::{Phase, Pipeline, StepName},
+        pipeline::{Phase, StepName},
         record::Record,
         request_context::RequestContext,
         step::{Denied, Facts, Failed, Progress, StepResult},
@@ -28,31 +26,34 @@ use crate::{
     repo::Repo,
     rules::mask::Masks,
 };
+use std::sync::Arc;
+
+use super::attempt::JobSource;
 
 /// What the job id of a plan is.
 const PLAN: &str = "plan";
 
 pub(in crate::engine) fn forecast(
-    (shared, env): (&Shared, &ProcessEnv),
+    call: EngineCall<'_>,
     revision: &str,
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
-    let repo = shared.repo()?;
+    let repo = call.shared.repo()?;
     let commit = repo.commit(repo.resolve(revision)?)?;
     let job = Job::new(commit, Reason::Named);
-    forecast_job((shared, env), &repo, &job, assume)
+    forecast_job(call, &repo, &job, assume)
 }
 
 /// What a job would do by the config of its commit.
 pub(in crate::engine) fn forecast_job(
-    (shared, env): (&Shared, &ProcessEnv),
+    call: EngineCall<'_>,
     repo: &Repo,
     job: &Job,
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
-    let error = match Scripts::load(shared, repo, &job.commit) {
-        Ok((pipeline, scripts)) => {
-            let (shared, pipeline) = ((shared, env), (&pipeline, &scripts));
+    let error = match LoadedPipeline::load(call.shared, repo, &job.commit) {
+        Ok(loaded) => {
+            let (shared, pipeline) = (call, &loaded);
             return match lacking_secret(shared, repo, job, pipeline)? {
                 Some((_, error)) => Ok(without_verdict(job, &error)),
                 None => self::job(shared, repo, job, pipeline, assume),
@@ -60,11 +61,10 @@ pub(in crate::engine) fn forecast_job(
         }
         Err(error) => error,
     };
-    let Some((pipeline, scripts)) = Scripts::after_invalid(shared, repo, &job.commit, &error)
-    else {
+    let Some(loaded) = LoadedPipeline::after_invalid(call.shared, repo, &job.commit, &error) else {
         return Err(error);
     };
-    let dry = DryJob::new((shared, env), repo, job, (&pipeline, &scripts), assume);
+    let dry = DryJob::new(call, repo, job, &loaded, assume);
     let forecast = dry.forecast(|steps| steps.walk_after(Outcome::Failure, &|_| {}));
     Ok(Forecast { reason: Some(error.report()), ..forecast })
 }
@@ -89,13 +89,13 @@ pub(in crate::engine) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
 
 /// What a job would do.
 pub(in crate::engine) fn job(
-    (shared, env): (&Shared, &ProcessEnv),
+    call: EngineCall<'_>,
     repo: &Repo,
     job: &Job,
-    (pipeline, scripts): (&Pipeline, &Scripts),
+    loaded: &LoadedPipeline,
     assume: &[(String, String)],
 ) -> Result<Forecast, Error> {
-    let dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), assume);
+    let dry = DryJob::new(call, repo, job, loaded, assume);
     Ok(dry.forecast(|steps| match steps.whole_commit_unmet() {
         None => steps.walk(&|_| {}),
         Some(unmet) => steps.left_out_whole(&unmet),
@@ -105,18 +105,18 @@ pub(in crate::engine) fn job(
 /// The first secret that a job would ask for and that the server certainly lacks, with what is said
 /// of it. Most configs name none, which costs nothing.
 pub(in crate::engine) fn lacking_secret(
-    (shared, env): (&Shared, &ProcessEnv),
+    call: EngineCall<'_>,
     repo: &Repo,
     job: &Job,
-    (pipeline, scripts): (&Pipeline, &Scripts),
+    loaded: &LoadedPipeline,
 ) -> Result<Option<(String, Error)>, Error> {
-    let secrets = shared.secrets(None);
-    let steps = pipeline.steps().filter(|step| step.name != Phase::Deploy.into());
-    let mut named = steps.flat_map(|step| &step.secrets).chain(scripts.secrets());
+    let secrets = call.shared.secrets(None);
+    let steps = loaded.pipeline.steps().filter(|step| step.name != Phase::Deploy.into());
+    let mut named = steps.flat_map(|step| &step.secrets).chain(loaded.scripts.secrets());
     if named.all(|name| secrets.check_there(name).is_ok()) {
         return Ok(None);
     }
-    let mut dry = DryJob::new((shared, env), repo, job, (pipeline, scripts), &[]);
+    let mut dry = DryJob::new(call, repo, job, loaded, &[]);
     if dry.steps.whole_commit_unmet().is_some() {
         return Ok(None);
     }
@@ -138,17 +138,17 @@ struct DryJob<'a> {
 
 impl<'a> DryJob<'a> {
     fn new(
-        (shared, env): (&Shared, &ProcessEnv),
+        call: EngineCall<'_>,
         repo: &Repo,
         job: &Job,
-        (pipeline, scripts): (&'a Pipeline, &'a Scripts),
+        loaded: &'a LoadedPipeline,
         assume: &[(String, String)],
     ) -> Self {
         let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
-        let facts = source.facts(shared, repo, commit);
-        let judge = Judge::new(pipeline, source.forced);
-        let dry = DryRun::new((shared, commit), &facts, assume, false);
-        let steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
+        let facts = source.facts(call.shared, repo, commit);
+        let judge = Judge::new(&loaded.pipeline, source.forced);
+        let dry = DryRun::new(call.shared, commit, &facts, assume, false);
+        let steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
         Self { commit: commit.id, dry, steps }
     }
 
@@ -176,17 +176,19 @@ pub(in crate::engine) struct DeployForecast {
 /// What the deployment of a commit would do if every command passed. `run` is the record of the
 /// run whose build it is.
 pub(in crate::engine) fn dry_deploy(
-    (shared, env): (&Shared, &ProcessEnv),
+    call: EngineCall<'_>,
     repo: &Repo,
-    (commit, pipeline, scripts): (&Commit, &Pipeline, &Scripts),
-    (environment, assume): (&str, &[(String, String)]),
+    commit: &Commit,
+    loaded: &LoadedPipeline,
+    environment: &str,
+    assume: &[(String, String)],
     run: Option<&Record>,
 ) -> Result<DeployForecast, Error> {
     let source = JobSource::of_deployment(PLAN, environment);
-    let facts = source.facts(shared, repo, commit);
-    let judge = Judge::new(pipeline, source.forced);
-    let dry = DryRun::new((shared, commit), &facts, assume, true);
-    let mut steps = dry.steps((shared, env), commit, (pipeline, scripts), (facts, judge));
+    let facts = source.facts(call.shared, repo, commit);
+    let judge = Judge::new(&loaded.pipeline, source.forced);
+    let dry = DryRun::new(call.shared, commit, &facts, assume, true);
+    let mut steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
     if let Some(run) = run {
         steps.recall(run);
     }
@@ -214,6 +216,12 @@ fn is_command(act: &Act) -> bool {
     matches!(act, Act::Command { .. })
 }
 
+/// What the steps of a plan know of their job.
+struct JobFacts {
+    facts: Facts,
+    judge: Judge,
+}
+
 /// What stands behind the steps of a plan.
 struct DryRun {
     effects: Arc<DryEffects>,
@@ -222,7 +230,8 @@ struct DryRun {
 
 impl DryRun {
     fn new(
-        (shared, commit): (&Shared, &Commit),
+        shared: &Shared,
+        commit: &Commit,
         facts: &Facts,
         assume: &[(String, String)],
         deploys: bool,
@@ -235,10 +244,10 @@ impl DryRun {
 
     fn steps<'a>(
         &self,
-        (shared, env): (&Shared, &ProcessEnv),
+        call: EngineCall<'_>,
         commit: &Commit,
-        (pipeline, scripts): (&'a Pipeline, &'a Scripts),
-        (facts, judge): (Facts, Judge),
+        loaded: &'a LoadedPipeline,
+        JobFacts { facts, judge }: JobFacts,
     ) -> Steps<'a> {
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -250,16 +259,16 @@ impl DryRun {
             cancel: CancelView::new(&CancelToken::new(), 1),
         };
         Steps {
-            pipeline,
-            scripts,
-            info: JobInfo::new((shared, env), facts, JobLimits::default(), judge),
+            pipeline: &loaded.pipeline,
+            scripts: &loaded.scripts,
+            info: JobInfo::new(call, facts, JobLimits::default(), judge),
             context,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),
             reporter: self.effects.clone(),
             memory: Arc::new(Memory::default()),
             masks: Masks::default(),
-            vars: shared.options.vars.clone(),
+            vars: call.shared.options.vars.clone(),
             progress: Progress::default(),
             command_timeout: None,
             nice: 0,

@@ -14,11 +14,11 @@ use super::{
     attempt::{host_name, run_id},
     pending::settled_outcome,
 };
-use crate::engine::{
-    context::{process_env::ProcessEnv, shared::Shared},
-    step::scripts::Scripts,
-};
 use crate::{
+    engine::{
+        context::{process_env::ProcessEnv, shared::Shared},
+        step::scripts::LoadedPipeline,
+    },
     model::{
         cancel::CancelView,
         commit::{Commit, CommitId},
@@ -248,7 +248,7 @@ fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKin
         InterventionKind::PushOption => LeftOutBy::PushOption,
         _ => LeftOutBy::Person,
     };
-    let pipeline = Scripts::load(shared, repo, commit).ok().map(|(pipeline, _)| pipeline);
+    let pipeline = LoadedPipeline::load(shared, repo, commit).ok().map(|it| it.pipeline);
     let is_there = |phase: &Phase| pipeline.as_ref().is_none_or(|it| it.step(*phase).is_some());
     let phases = [Phase::Build, Phase::Test].into_iter().filter(is_there);
     phases.map(|phase| LeftOut { step: phase.into(), by }).collect()

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::engine::context::shared::Shared;
 use crate::{
+    engine::context::shared::Shared,
     model::{
         commit::{Commit, CommitId},
         deployment::Deployment,
@@ -80,7 +80,8 @@ fn deployed(
 ///
 /// As [`live`], and what keeps links from being read.
 pub(in crate::engine) fn needed_elsewhere(
-    (shared, repo): (&Shared, &Repo),
+    shared: &Shared,
+    repo: &Repo,
     build: &Build,
     id: CommitId,
     environment: &str,
@@ -116,10 +117,12 @@ impl Ground {
     ///
     /// As [`live`].
     pub(in crate::engine) fn of_job(
-        (shared, repo): (&Shared, &Repo),
+        shared: &Shared,
+        repo: &Repo,
         build: Build,
         id: CommitId,
-        (run, replaces): (&str, bool),
+        run: &str,
+        replaces: bool,
     ) -> Result<Self, Error> {
         let mut kept = kept_exports(shared, repo, &build, id, run)?;
         let current = build.export_name().to_owned();
@@ -139,7 +142,8 @@ impl Ground {
     ///
     /// As [`live`].
     pub(in crate::engine) fn beside(
-        (shared, repo): (&Shared, &Repo),
+        shared: &Shared,
+        repo: &Repo,
         build: Build,
         id: CommitId,
         run: &str,

@@ -7,8 +7,8 @@ use super::{
     live::live,
     retest::{self, SecondLook},
 };
-use crate::engine::{context::shared::Shared, step::scripts::Scripts};
 use crate::{
+    engine::{context::shared::Shared, step::scripts::LoadedPipeline},
     model::{
         commit::{CommitId, Text},
         error::{Error, ErrorKind},
@@ -58,7 +58,7 @@ impl ResolvedSelection {
         selection: &Selection,
     ) -> Result<Self, Error> {
         // What cannot be run at all is the caller's mistake, and no commit's failure.
-        selection.pipeline.as_ref().map(|it| Scripts::of(shared, it)).transpose()?;
+        selection.pipeline.as_ref().map(|it| LoadedPipeline::of(shared, it)).transpose()?;
         let (mut named, mut refs) = (Vec::new(), HashMap::new());
         let mut pushed = Vec::new();
         for target in &selection.targets {
@@ -181,9 +181,8 @@ impl ResolvedSelection {
             Job { tag: tag.and_then(|it| it.tag().cloned()), ..Job::new(commit, reason) }
         });
         let due = jobs.chain(again).map(|job| {
-            let attempts = tried(shared, attempts, &job.commit.id);
-            let canceled = newest.get(&job.commit.id).is_some_and(Record::is_withdrawn);
-            Due { job, tip: true, own: true, attempts, canceled }
+            let last = newest.get(&job.commit.id);
+            due_job(shared, attempts, job, last)
         });
         Ok(due.collect())
     }
@@ -219,23 +218,16 @@ impl ResolvedSelection {
             let last = newest.get(&found.id);
             let reason = if last.is_some() { Reason::Interrupted } else { Reason::Pending };
             let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
-            Ok(Due {
-                job: Job { tag: tags.remove(&found.id), ..job },
-                tip: found.tip,
-                own: found.pushed || (self.pushed.is_empty() && !self.of_others),
-                attempts: tried(shared, attempts, &found.id),
-                canceled: last.is_some_and(Record::is_withdrawn),
-            })
+            let job = Job { tag: tags.remove(&found.id), ..job };
+            let own = found.pushed || (self.pushed.is_empty() && !self.of_others);
+            Ok(Due { tip: found.tip, own, ..due_job(shared, attempts, job, last) })
         });
         let mut due: Vec<Due> = due.collect::<Result<_, Error>>()?;
         let again = self.second_look(shared, repo, &pushes, &known)?;
         let newest = repo.newest_records(again.jobs.iter().map(|(job, _)| job.commit.id))?;
-        due.extend(again.jobs.into_iter().map(|(job, name)| Due {
-            own: self.is_own(&name),
-            attempts: tried(shared, attempts, &job.commit.id),
-            canceled: newest.get(&job.commit.id).is_some_and(Record::is_withdrawn),
-            tip: true,
-            job,
+        due.extend(again.jobs.into_iter().map(|(job, name)| {
+            let last = newest.get(&job.commit.id);
+            Due { own: self.is_own(&name), ..due_job(shared, attempts, job, last) }
         }));
         Ok(DueCommits { due, left: again.left })
     }
@@ -377,6 +369,13 @@ impl ResolvedSelection {
             attempts_max: shared.settings.attempts,
         }
     }
+}
+
+/// Returns a job as the caller asked for it by name. `last` is the newest record of its commit.
+fn due_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
+    let attempts = tried(shared, attempts, &job.commit.id);
+    let canceled = last.is_some_and(Record::is_withdrawn);
+    Due { job, tip: true, own: true, attempts, canceled }
 }
 
 /// How often a commit was tried. What was for want of a secret that is there by now does not count.

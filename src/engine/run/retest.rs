@@ -4,6 +4,24 @@
 //! What is decided here rests on the rules of [`crate::rules::retest`]. What would certainly run nothing
 //! new is decided once: see `looked-at`.
 
+use crate::{
+    engine::{
+        context::{engine_call::EngineCall, shared::Shared},
+        step::{left_out_of, scripts::LoadedPipeline, unmet, whole_commit_unmet},
+    },
+    model::{
+        commit::{CommitId, Text},
+        error::Error,
+        job::{Job, Reason},
+        outcome::Verdict,
+        pipeline::{Hook, Phase, Step, StepName},
+        selection::Update,
+    },
+    repo::{Line, Repo},
+    rules::retest::{JudgedFor, PastJobs},
+    util::version_order,
+    workspace::LookedAt,
+};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -12,24 +30,6 @@ use std::{
 use super::{
     attempt::JobSource,
     dry_run::{self, may_run},
-};
-use crate::engine::{
-    context::shared::Shared,
-    step::{left_out_of, scripts::Scripts, unmet, whole_commit_unmet},
-};
-use crate::{
-    model::{
-        commit::{CommitId, Text},
-        error::Error,
-        job::{Job, Reason},
-        outcome::Verdict,
-        pipeline::{Hook, Phase, Pipeline, Step, StepName},
-        selection::Update,
-    },
-    repo::{Line, Repo},
-    rules::retest::{JudgedFor, PastJobs},
-    util::version_order,
-    workspace::LookedAt,
 };
 
 /// A look at refs that may ask for a job though a scan has nothing for them.
@@ -247,8 +247,7 @@ struct Candidate<'a> {
     look: &'a SecondLook<'a>,
     id: CommitId,
     past: PastJobs,
-    pipeline: Pipeline,
-    scripts: Scripts,
+    loaded: LoadedPipeline,
     lacking: Vec<StepName>,
     /// The tag that was pushed for it, whichever ref asks.
     pushed_tag: Option<Text>,
@@ -269,12 +268,12 @@ impl<'a> Candidate<'a> {
         });
         let Some(past) = PastJobs::of(records) else { return Ok(None) };
         let commit = look.repo.commit_for(id, None)?;
-        let Ok((pipeline, scripts)) = Scripts::load(look.shared, look.repo, &commit) else {
+        let Ok(loaded) = LoadedPipeline::load(look.shared, look.repo, &commit) else {
             return Ok(None);
         };
-        let lacking = past.lacking(&pipeline);
+        let lacking = past.lacking(&loaded.pipeline);
         let pushed_tag = pushed_tag.cloned();
-        let candidate = Self { look, id, past, pipeline, scripts, lacking, pushed_tag };
+        let candidate = Self { look, id, past, loaded, lacking, pushed_tag };
         Ok((!candidate.lacking.is_empty()).then_some(candidate))
     }
 
@@ -294,7 +293,7 @@ impl<'a> Candidate<'a> {
             again: Some(self.past.why_again(&judged_for)),
             ..Job::new(self.look.repo.commit_for(self.id, branch)?, Reason::Again)
         };
-        let runs = if self.pipeline.script.is_some() {
+        let runs = if self.loaded.pipeline.script.is_some() {
             self.past.may_differ_for(&judged_for) && self.script_may_run(&job)?
         } else {
             self.conditions_hold(&job)?
@@ -307,7 +306,7 @@ impl<'a> Candidate<'a> {
     fn conditions_hold(&self, job: &Job) -> Result<bool, Error> {
         let (shared, repo) = (self.look.shared, self.look.repo);
         let facts = JobSource::of_job("plan", job).facts(shared, repo, &job.commit);
-        if whole_commit_unmet(&self.pipeline, &facts, false).is_some() {
+        if whole_commit_unmet(&self.loaded.pipeline, &facts, false).is_some() {
             return Ok(false);
         }
         let secrets = shared.secret_policy(&job.commit, &facts.tags);
@@ -317,11 +316,11 @@ impl<'a> Candidate<'a> {
                 StepName::Phase(Phase::Test) => Some(Hook::BeforeTest),
                 _ => None,
             };
-            let Some(step) = self.pipeline.step(*name) else { continue };
-            let steps = (step, before.and_then(|hook| self.pipeline.step(hook)));
+            let Some(step) = self.loaded.pipeline.step(*name) else { continue };
+            let before = before.and_then(|hook| self.loaded.pipeline.step(hook));
             // As if everything had changed.
             let unmet = |step: &Step| unmet(&facts, &step.when, false, &|_| Ok(true));
-            if left_out_of(steps, &unmet, &|secret| secrets.check(secret))?.is_none() {
+            if left_out_of(step, before, &unmet, &|secret| secrets.check(secret))?.is_none() {
                 return Ok(true);
             }
         }
@@ -332,7 +331,7 @@ impl<'a> Candidate<'a> {
     fn script_may_run(&self, job: &Job) -> Result<bool, Error> {
         let (shared, repo) = (self.look.shared, self.look.repo);
         let env = shared.process_env();
-        let dry = dry_run::job((shared, &env), repo, job, (&self.pipeline, &self.scripts), &[])?;
+        let dry = dry_run::job(EngineCall { shared, env: &env }, repo, job, &self.loaded, &[])?;
         Ok(may_run(&dry, &self.lacking))
     }
 }

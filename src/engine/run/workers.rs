@@ -3,12 +3,11 @@
 use std::{
     collections::{HashSet, VecDeque},
     io,
-    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Mutex, mpsc},
     thread,
 };
 
 use super::attempt::{self, JobContext, RunState};
-use crate::engine::context::threads::big_thread;
 use crate::{
     model::{
         commit::CommitId,
@@ -18,6 +17,10 @@ use crate::{
         record::Record,
     },
     repo::{Reachable, Repo},
+    util::{
+        lock::{lock, unpoisoned},
+        threads::big_thread,
+    },
     workspace::Workspace,
 };
 
@@ -58,7 +61,7 @@ impl StopConditions<'_> {
         if self.may_lend_lock && is_wanted_between(site.workspace) {
             return true;
         }
-        let own_left = || locked(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
+        let own_left = || lock(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
         self.may_hand_over && !own_left() && lock_wanted(site.workspace)
     }
 }
@@ -99,7 +102,7 @@ pub(in crate::engine) fn work(
         });
         drop(work);
     });
-    let queue = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let queue = unpoisoned(queue.into_inner());
     let Queue { jobs, taken, records, fault } = queue;
     WorkResult { taken, records, left: !jobs.is_empty(), fault }
 }
@@ -108,7 +111,7 @@ pub(in crate::engine) fn work(
 fn started(queue: &Mutex<Queue>, thread: io::Result<()>) {
     if let Err(source) = thread {
         let error = Error::new(ErrorKind::Spawn, "cannot start a thread for a job");
-        locked(queue).fault.get_or_insert(error.with_source(source));
+        lock(queue).fault.get_or_insert(error.with_source(source));
     }
 }
 
@@ -121,12 +124,8 @@ struct Queue {
     fault: Option<Error>,
 }
 
-fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn take(queue: &Mutex<Queue>) -> Option<Job> {
-    locked(queue).jobs.pop_front()
+    lock(queue).jobs.pop_front()
 }
 
 /// True if somebody has left the commit untested by now.
@@ -156,13 +155,13 @@ fn worker_loop(
     let repo = match site.shared.repo() {
         Ok(repo) => repo,
         Err(error) => {
-            locked(queue).fault.get_or_insert(error);
+            lock(queue).fault.get_or_insert(error);
             return;
         }
     };
     let mut reachable = repo.reachable(&site.shared.settings.refs);
     loop {
-        let stopped = site.cancel.is_canceled() || locked(queue).fault.is_some();
+        let stopped = site.cancel.is_canceled() || lock(queue).fault.is_some();
         if stopped || bounds.leaves(site, queue) {
             return;
         }
@@ -171,12 +170,12 @@ fn worker_loop(
         if is_settled_by_now(&repo, &job) {
             continue;
         }
-        locked(queue).taken.push(job.commit.id);
+        lock(queue).taken.push(job.commit.id);
         if bounds.drops(&mut reachable, &job) {
             continue;
         }
         let attempt = attempt::attempt(site, books, &repo, &job);
-        let mut queue = locked(queue);
+        let mut queue = lock(queue);
         queue.records.push(attempt.record);
         if let Some(fault) = attempt.fault {
             queue.fault.get_or_insert(fault);

@@ -52,6 +52,23 @@ pub(in crate::engine) fn whole_commit_unmet(
     unmet_beside_changed(facts, &pipeline.when, forced)
 }
 
+/// Finds out the same, and tells of the condition that a retry ignores.
+pub(in crate::engine) fn whole_commit_unmet_telling(
+    pipeline: &Pipeline,
+    facts: &Facts,
+    forced: bool,
+    tell_ignored: impl FnOnce(&str, &Unmet),
+) -> Option<Unmet> {
+    let found = whole_commit_unmet(pipeline, facts, forced);
+    if forced
+        && found.is_none()
+        && let Some(ignored) = whole_commit_unmet(pipeline, facts, false)
+    {
+        tell_ignored("the commit", &ignored);
+    }
+    found
+}
+
 /// Finds the tag that a step is for: the one that asks for the job, unless conditions say which tags
 /// count. Then it is of those: the one that asks for the job, else the newest.
 pub(super) fn step_tag(pipeline: &Pipeline, facts: &Facts, name: StepName) -> Option<String> {

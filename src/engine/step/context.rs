@@ -1,15 +1,8 @@
 //! [`StepContext`]: what a step sees. Pure, and made here alone, for YAML and for scripts, in real
 //! runs, dry runs and pipeline tests.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use super::conditions::step_tag;
 use crate::{
-    engine::context::{process_env::ProcessEnv, shared::Shared},
+    engine::context::engine_call::EngineCall,
     model::{
         error::{Error, ErrorKind},
         executor::EnvChange,
@@ -23,6 +16,13 @@ use crate::{
         interpolate::Vars,
     },
 };
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::conditions::step_tag;
 
 /// What all steps of a job have in common.
 pub(in crate::engine) struct JobInfo {
@@ -72,7 +72,7 @@ impl Judge {
 
 impl JobInfo {
     pub(in crate::engine) fn new(
-        (shared, env): (&Shared, &ProcessEnv),
+        EngineCall { shared, env }: EngineCall<'_>,
         facts: Facts,
         limits: JobLimits,
         judge: Judge,
@@ -127,8 +127,10 @@ impl StepContext {
     /// are the variables of the embedding program so far.
     pub(in crate::engine) fn new(
         info: &JobInfo,
-        (step, pipeline): (StepName, &Pipeline),
-        (progress, after): (&Progress, Option<AfterPhase>),
+        step: StepName,
+        pipeline: &Pipeline,
+        progress: &Progress,
+        after: Option<AfterPhase>,
         own: &Vars,
         now: Instant,
     ) -> Self {
@@ -194,7 +196,7 @@ mod tests {
         let step = StepName::from(Phase::Build);
         let pipeline = Pipeline::new(Format::Yaml, "x", [], Vec::new());
         let info = info(JobLimits::default());
-        let context = StepContext::new(&info, (step, &pipeline), (&progress, None), &own, now);
+        let context = StepContext::new(&info, step, &pipeline, &progress, None, &own, now);
         assert_eq!(context.vars.get("commit"), Some("c0ffee"));
         assert_eq!(context.vars.get("release"), Some("42"));
         assert_eq!(context.vars.get("environment"), None, "nothing is deployed");

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -36,6 +36,7 @@ use crate::{
         },
     },
     rules::glob::{self, ArtifactPattern, select},
+    util::lock::lock,
     workspace::{link_to_dir, no_file},
 };
 
@@ -102,7 +103,7 @@ impl DryEffects {
 
     /// Takes what was written down, by step.
     pub(in crate::engine) fn take_steps(&self) -> Vec<Vec<Act>> {
-        std::mem::take(&mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.steps))
     }
 
     /// True if an approval would be asked for.
@@ -110,22 +111,14 @@ impl DryEffects {
         self.asked.load(Ordering::SeqCst)
     }
 
-    fn acts(&self) -> MutexGuard<'_, Vec<Act>> {
-        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A text without what stands in it for things that are not known.
     pub(in crate::engine) fn shown(&self, text: &str) -> String {
         self.unknowns.shown(text)
     }
 
-    fn end(&self) -> MutexGuard<'_, Option<String>> {
-        self.end.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Says nothing further of the step.
     fn ends(&self, why: impl FnOnce() -> String) {
-        self.end().get_or_insert_with(why);
+        lock(&self.end).get_or_insert_with(why);
     }
 
     /// Writes something down, as people see it.
@@ -144,7 +137,7 @@ impl DryEffects {
             Act::Call(text) => Act::Call(shown(text)),
             Act::Note(text) => Act::Note(shown(text)),
         };
-        let mut acts = self.acts();
+        let mut acts = lock(&self.acts);
         if acts.len() >= STEP_ACTS_MAX {
             let sentence = |max| format!("more than {max} actions follow one another in this step");
             return self.ends(|| sentence(STEP_ACTS_MAX));
@@ -340,7 +333,7 @@ impl Effects for DryEffects {
 
     fn take_end(&self) -> Option<String> {
         self.is_over();
-        self.end().take()
+        lock(&self.end).take()
     }
 
     fn unknown_memory(&self, key: &str) -> Option<String> {
@@ -355,7 +348,7 @@ impl DryStage for DryEffects {
                 format!("the plan has taken {PLAN_LIMIT:?}, which is all that it may take")
             });
         }
-        self.end().is_some()
+        lock(&self.end).is_some()
     }
 
     fn is_plan(&self) -> bool {
@@ -395,7 +388,7 @@ impl Reporter for DryEffects {
     }
 
     fn finished(&self, _: &StepRecord) {
-        let acts = std::mem::take(&mut *self.acts());
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(acts);
+        let acts = std::mem::take(&mut *lock(&self.acts));
+        lock(&self.steps).push(acts);
     }
 }

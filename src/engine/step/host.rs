@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     model::{
-        answer::{blamed, panic_text},
+        answer::blamed,
         artifact::Artifact,
         cancel::CancelView,
         error::{Error, ErrorKind},
@@ -46,6 +46,7 @@ use crate::{
         glob::ArtifactPattern,
         mask::Masks,
     },
+    util::{lock::lock, threads::panic_text},
     workspace::ARTIFACTS_MAX,
 };
 
@@ -85,23 +86,23 @@ impl Memory {
 
     /// What was remembered.
     pub(in crate::engine) fn remembered(&self) -> BTreeMap<String, Value> {
-        locked(&self.remembered).clone()
+        lock(&self.remembered).clone()
     }
 
     /// Takes it that what was remembered so far is not known any more.
     pub(super) fn unsettle(&self) {
-        locked(&self.remembered).clear();
+        lock(&self.remembered).clear();
         self.is_unsure.store(true, Ordering::SeqCst);
     }
 
     /// What was kept, by path.
     pub(in crate::engine) fn artifacts(&self) -> Vec<Artifact> {
-        locked(&self.artifacts).values().cloned().collect()
+        lock(&self.artifacts).values().cloned().collect()
     }
 
     /// Notes what was kept, in the place of what it has overwritten.
     fn keep(&self, kept: Vec<Artifact>) -> Result<(), Denied> {
-        let mut artifacts = locked(&self.artifacts);
+        let mut artifacts = lock(&self.artifacts);
         for artifact in kept {
             let path = PathBuf::from(&artifact.path);
             path.ancestors().skip(1).for_each(|above| drop(artifacts.remove(above)));
@@ -137,12 +138,12 @@ impl Memory {
 
     /// The phases for which a script heard that nothing changed.
     pub(super) fn unchanged(&self) -> BTreeSet<Phase> {
-        locked(&self.unchanged).clone()
+        lock(&self.unchanged).clone()
     }
 
     /// The first secret that was asked for and that the server lacks.
     pub(in crate::engine) fn lacking(&self) -> Option<String> {
-        locked(&self.lacking).first().cloned()
+        lock(&self.lacking).first().cloned()
     }
 
     /// True if a script asked for the branch or the tags.
@@ -187,12 +188,12 @@ impl Ran {
     /// The records of the commands that are kept, in the order in which they ended, and how many are
     /// not.
     pub(super) fn records(&self) -> (Vec<CommandRecord>, usize) {
-        locked(&self.records).all()
+        lock(&self.records).all()
     }
 
     /// The last command, if a time limit of the step ended it.
     pub(super) fn cut_short(&self) -> Option<FailedCommand> {
-        locked(&self.cut_short).clone()
+        lock(&self.cut_short).clone()
     }
 }
 
@@ -255,7 +256,7 @@ impl Host for StepHost {
             if let Denied::Fault(error) = denied
                 && error.kind() == ErrorKind::NotFound
             {
-                locked(&self.memory.lacking).push(name.to_owned());
+                lock(&self.memory.lacking).push(name.to_owned());
             }
         })?;
         let message = format!(
@@ -314,7 +315,7 @@ impl Host for StepHost {
                 "what is to be remembered as `{key}` holds {what}, which a record cannot keep"
             )));
         }
-        let mut remembered = locked(&self.memory.remembered);
+        let mut remembered = lock(&self.memory.remembered);
         let old = remembered.insert(key.to_owned(), value);
         let bytes: usize = remembered.iter().map(|(key, value)| key.len() + size(value)).sum();
         if bytes <= REMEMBERED_BYTES_MAX {
@@ -331,7 +332,7 @@ impl Host for StepHost {
     }
 
     fn recall(&self, key: &str) -> Option<Value> {
-        let known = locked(&self.memory.remembered).get(key).cloned();
+        let known = lock(&self.memory.remembered).get(key).cloned();
         let is_unsure = self.memory.is_unsure.load(Ordering::SeqCst);
         let unknown = || self.effects.unknown_memory(key).filter(|_| is_unsure).map(Value::Text);
         known.or_else(unknown)
@@ -449,7 +450,7 @@ impl StepHost {
             Err(Error::new(ErrorKind::Panic, message))
         });
         let exit = ended.as_ref().ok().copied();
-        locked(&self.ran.records).push(CommandRecord {
+        lock(&self.ran.records).push(CommandRecord {
             command: prepared.program.to_string(),
             exit,
             allowed: exit.is_some_and(|exit| exit != Exit::Code(0) && command.passes_with(exit)),
@@ -463,7 +464,7 @@ impl StepHost {
         let label = command.label.as_ref().map(|label| self.label(label));
         let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
         let is_cut_short = exit == Exit::TimedOut && self.is_late(command.deadline);
-        *locked(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
+        *lock(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
         Ok((end, hidden))
     }
 
@@ -552,7 +553,7 @@ impl StepHost {
 impl Memory {
     /// True the first time that this is to be said.
     fn tells(&self, message: &str) -> bool {
-        locked(&self.told).insert(message.to_owned())
+        lock(&self.told).insert(message.to_owned())
     }
 
     /// Says once that a retry does what a condition would have left out.
@@ -566,7 +567,7 @@ impl Memory {
 
     /// Notes that a phase, or the hook before it, counts on an earlier build or test.
     pub(super) fn note_unchanged(&self, phase: Phase) {
-        locked(&self.unchanged).insert(phase);
+        lock(&self.unchanged).insert(phase);
     }
 }
 
@@ -611,8 +612,4 @@ fn size(value: &Value) -> usize {
         Value::Map(map) => map.iter().map(|(key, value)| key.len() + size(value) + 4).sum(),
         _ => 8,
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

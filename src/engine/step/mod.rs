@@ -14,11 +14,9 @@
 //! | `dry` | what stands in its place in a plan |
 //! | `unknown` | what a plan does not know |
 //! | `walk` | [`Steps`]: the one walk over the steps |
-//! | `scripts` | scripts of a commit, loaded and run; `no_scripts` in builds without rhai |
+//! | `scripts` | scripts of a commit, loaded and run |
 //!
 //! What stands in its place in a pipeline test is in `script/testing`.
-
-#![cfg_attr(not(feature = "rhai"), allow(dead_code, reason = "lists of commands ask for less"))]
 
 mod conditions;
 mod context;
@@ -30,10 +28,6 @@ mod lookups;
 mod output;
 mod paths;
 mod real;
-#[cfg(feature = "rhai")]
-pub(in crate::engine) mod scripts;
-#[cfg(not(feature = "rhai"))]
-#[path = "no_scripts.rs"]
 pub(in crate::engine) mod scripts;
 mod unknown;
 mod walk;
@@ -41,6 +35,7 @@ mod walk;
 pub(super) use self::{
     conditions::{
         Unmet, all_left_out, ignored, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
+        whole_commit_unmet_telling,
     },
     context::{JobInfo, JobLimits, Judge, StepContext},
     dry::DryEffects,

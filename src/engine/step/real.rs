@@ -3,7 +3,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
         step::{ApprovalAnswer, Denied, Effects, HookAnswer, OutputUse, Reporter},
     },
     rules::{glob::ArtifactPattern, interpolate::Vars},
+    util::lock::lock,
     workspace::{ArtifactStore, Wanted, given_up},
 };
 
@@ -117,35 +118,31 @@ impl StepReporter {
     pub(in crate::engine) fn new(voice: &JobReporter) -> Self {
         Self(Mutex::new(voice.clone()))
     }
-
-    fn voice(&self) -> MutexGuard<'_, JobReporter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Reporter for StepReporter {
     fn started(&self, step: StepName, opens: Option<Phase>) {
-        let mut voice = self.voice();
+        let mut voice = lock(&self.0);
         voice.enter(Some(step));
         voice.say(EventKind::StepStarted { opens });
     }
 
     fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>) {
-        self.voice().output_of(label, stream, bytes);
+        lock(&self.0).output_of(label, stream, bytes);
     }
 
     fn warn(&self, message: String) {
-        self.voice().warn(message);
+        lock(&self.0).warn(message);
     }
 
     fn flush(&self, context: &RequestContext) -> Result<(), Outcome> {
         // The other tasks of the step go on talking meanwhile.
-        let voice = self.voice().clone();
+        let voice = lock(&self.0).clone();
         voice.settle(context)
     }
 
     fn finished(&self, record: &StepRecord) {
-        let (mut voice, record) = (self.voice(), record.clone());
+        let (mut voice, record) = (lock(&self.0), record.clone());
         voice.say(EventKind::StepFinished { record });
         voice.enter(None);
     }

@@ -3,20 +3,27 @@
 use std::sync::Arc;
 
 use super::{StepContext, StepEnd, StepHost};
-use crate::engine::context::{options::Options, shared::Shared};
 use crate::{
     config::parse_after_all,
+    engine::context::{options::Options, shared::Shared},
     model::{
         commit::{Commit, CommitId},
         error::{Error, ErrorKind},
         function::HostFunction,
         outcome::Outcome,
         pipeline::{Format, Pipeline, ScriptText, StepName, Template},
+        script::{PhaseEnd, Tree, TreeFile},
         step::Host,
     },
-    repo::{CommitFile, Repo},
-    script::{self, PhaseCall, PhaseEnd, Script, Tree, TreeFile},
+    repo::Repo,
+    script::{self, PhaseCall, Script},
 };
+
+/// A pipeline that can be run.
+pub(in crate::engine) struct LoadedPipeline {
+    pub(in crate::engine) pipeline: Pipeline,
+    pub(in crate::engine) scripts: Scripts,
+}
 
 /// A config's script, if it is one, with the functions that it can call.
 pub(in crate::engine) struct Scripts {
@@ -24,19 +31,13 @@ pub(in crate::engine) struct Scripts {
     functions: Vec<HostFunction>,
 }
 
-impl Scripts {
-    /// Whether scripts can be run at all in this program, with the functions that it lends.
-    pub(in crate::engine) fn check_host(options: &Options) -> Result<(), Error> {
-        script::probe()?;
-        script::refuse_clashes(&options.functions)
-    }
-
-    /// The commit's pipeline, and its script if it has one.
+impl LoadedPipeline {
+    /// Loads the pipeline of a commit, and its script if it has one.
     pub(in crate::engine) fn load(
         shared: &Shared,
         repo: &Repo,
         commit: &Commit,
-    ) -> Result<(Pipeline, Self), Error> {
+    ) -> Result<Self, Error> {
         let config = repo.needed_config(commit.id)?;
         let functions = &shared.options.functions;
         let (pipeline, script) = match config.format {
@@ -48,42 +49,51 @@ impl Scripts {
             }
             format => (Pipeline::parse(&config.bytes, format, config.name)?, None),
         };
-        Ok((pipeline, Self::new(script, functions)))
+        Ok(Self { pipeline, scripts: Scripts::new(script, functions) })
     }
 
-    /// Of a config that is not valid, the pipeline of what cleans up all the same.
+    /// Loads what cleans up if the config is not valid: its `after_all`.
     pub(in crate::engine) fn after_invalid(
         shared: &Shared,
         repo: &Repo,
         commit: &Commit,
         error: &Error,
-    ) -> Option<(Pipeline, Self)> {
+    ) -> Option<Self> {
         let is_invalid = error.kind() == ErrorKind::Config;
         let config = is_invalid.then(|| repo.config(commit.id).ok().flatten()).flatten()?;
         let pipeline = match config.format {
             Format::Yaml => parse_after_all(&config.bytes, config.name)?,
             Format::Rhai => return None,
         };
-        Some((pipeline, Self::new(None, &shared.options.functions)))
+        Some(Self { pipeline, scripts: Scripts::new(None, &shared.options.functions) })
     }
 
-    /// What a pipeline of the caller's own needs to be run.
+    /// Loads a pipeline that the caller gave in place of a commit's own.
     pub(in crate::engine) fn of(shared: &Shared, pipeline: &Pipeline) -> Result<Self, Error> {
         let functions = &shared.options.functions;
         let load = |text: &Arc<ScriptText>| {
             Script::load(text.main.as_bytes(), &pipeline.name, &**text, functions)
         };
-        Ok(Self::new(pipeline.script.as_ref().map(load).transpose()?, functions))
+        let script = pipeline.script.as_ref().map(load).transpose()?;
+        Ok(Self { pipeline: pipeline.clone(), scripts: Scripts::new(script, functions) })
+    }
+}
+
+impl Scripts {
+    /// Whether scripts can be run at all in this program, with the functions that it lends.
+    pub(in crate::engine) fn check_host(options: &Options) -> Result<(), Error> {
+        script::probe()?;
+        script::refuse_clashes(&options.functions)
     }
 
-    /// The same for a script.
+    /// A script, if there is one, and the functions of the embedding program.
     pub(in crate::engine) fn new(script: Option<Script>, functions: &[HostFunction]) -> Self {
         Self { script, functions: functions.to_vec() }
     }
 
     /// The secrets that a script names; a config in YAML names them at its steps.
     pub(in crate::engine) fn secrets(&self) -> &[String] {
-        self.script.as_ref().map_or(&[], |script| &script.secrets)
+        self.script.as_ref().map_or(&[], |script| script.secrets())
     }
 
     /// Runs the function of a step.
@@ -137,10 +147,6 @@ pub(in crate::engine) struct CommitTree<'a> {
 
 impl Tree for CommitTree<'_> {
     fn entry(&self, path: &str) -> Result<TreeFile, Error> {
-        Ok(match self.repo.commit_file(self.id, path)? {
-            CommitFile::File(bytes) => TreeFile::File(bytes),
-            CommitFile::Link => TreeFile::Link,
-            CommitFile::Absent => TreeFile::Absent,
-        })
+        self.repo.commit_file(self.id, path)
     }
 }

@@ -5,9 +5,10 @@
 //! are found where somebody looks into one. Their letters are those of a script that nobody has
 //! written for 2,000 years, so that a piece of such a text is known as well.
 
+use crate::util::lock::lock;
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 
 /// A place in a text begins with this letter, and ends with that one.
@@ -108,13 +109,9 @@ impl Unknowns {
         Self { plan: digits(RandomState::new().hash_one(0), PLAN_DIGITS), all: Mutex::default() }
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Unknown>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The text that stands in the place of what is not known.
     pub(super) fn add(&self, unknown: Unknown) -> String {
-        let mut all = self.all();
+        let mut all = lock(&self.all);
         let known = all.iter().position(|other| *other == unknown);
         let number = known.unwrap_or(all.len());
         if known.is_none() {
@@ -128,7 +125,7 @@ impl Unknowns {
         if !text.contains(is_letter) {
             return None;
         }
-        let all = self.all();
+        let all = lock(&self.all);
         let found = places(text, &self.plan).find_map(|(_, number)| all.get(number));
         // Of a piece nobody knows what it was: most likely the last.
         found.or(all.last()).map(|unknown| unknown.ends.clone())
@@ -137,7 +134,7 @@ impl Unknowns {
     /// Why a forecast ends that met an error, if that may come of something unknown: an error of
     /// types only of that whose type is not known.
     pub(super) fn end_by_error(&self, is_of_types: bool) -> Option<String> {
-        let all = self.all();
+        let all = lock(&self.all);
         let mut unknowns = all.iter().rev();
         let found = unknowns.find(|unknown| !(is_of_types && unknown.is_text));
         found.map(|unknown| unknown.ends.clone())
@@ -148,7 +145,7 @@ impl Unknowns {
         if !text.contains(BEGIN) {
             return text.to_owned();
         }
-        let (all, mut shown, mut rest) = (self.all(), String::new(), 0);
+        let (all, mut shown, mut rest) = (lock(&self.all), String::new(), 0);
         for (at, number) in places(text, &self.plan) {
             let Some(unknown) = all.get(number) else { continue };
             shown.push_str(text.get(rest..at).unwrap_or_default());
@@ -184,8 +181,6 @@ fn places<'t>(text: &'t str, plan: &'t str) -> impl Iterator<Item = (usize, usiz
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

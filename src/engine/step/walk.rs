@@ -3,13 +3,13 @@
 use super::host::Ran;
 use super::scripts::Scripts;
 use super::{
-    conditions::{Unmet, all_left_out, left_out_sentence, unmet, whole_commit_unmet},
+    conditions::{Unmet, all_left_out, left_out_sentence, unmet, whole_commit_unmet_telling},
     context::{AfterPhase, JobInfo, StepContext},
     end::StepEnd,
     host::{Memory, StepHost},
 };
-use crate::engine::context::job_reporter::JobReporter;
 use crate::{
+    engine::context::job_reporter::JobReporter,
     model::{
         cancel::CancelView,
         error::Error,
@@ -207,8 +207,8 @@ impl Steps<'_> {
         let StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest) = name else { return None };
         let phase = StepName::from(name.decides()?);
         let step = self.pipeline.step(phase)?;
-        let steps = (step, self.pipeline.step(name));
-        let found = left_out_of(steps, &|step| self.unmet(step), &|secret| {
+        let before = self.pipeline.step(name);
+        let found = left_out_of(step, before, &|step| self.unmet(step), &|secret| {
             self.lookups.check_secret(secret)
         });
         match found {
@@ -220,14 +220,8 @@ impl Steps<'_> {
     /// What leaves the whole commit out, if anything does.
     pub(in crate::engine) fn whole_commit_unmet(&self) -> Option<Unmet> {
         let (facts, forced) = (&self.info.facts, self.info.judge.forced);
-        let found = whole_commit_unmet(self.pipeline, facts, forced);
-        if forced
-            && found.is_none()
-            && let Some(ignored) = whole_commit_unmet(self.pipeline, facts, false)
-        {
-            self.tell_ignored("the commit", &ignored);
-        }
-        found
+        let tell = |what: &str, unmet: &Unmet| self.tell_ignored(what, unmet);
+        whole_commit_unmet_telling(self.pipeline, facts, forced, tell)
     }
 
     /// What leaves a step out, if anything does.
@@ -495,8 +489,8 @@ impl Steps<'_> {
     }
 
     pub(super) fn step_context(&self, name: StepName, after: Option<AfterPhase>) -> StepContext {
-        let (step, progress) = ((name, self.pipeline), (&self.progress, after));
-        StepContext::new(&self.info, step, progress, &self.vars, self.effects.now())
+        let (pipeline, now) = (self.pipeline, self.effects.now());
+        StepContext::new(&self.info, name, pipeline, &self.progress, after, &self.vars, now)
     }
 
     /// What a hook that follows a phase knows beside the rest.
@@ -560,7 +554,8 @@ impl Steps<'_> {
 /// How a phase ends that is left out before its first hook: by its conditions, else for want of a
 /// right to a secret that it names, or its `before_*` hook if that would run.
 pub(in crate::engine) fn left_out_of(
-    (phase, before): (&Step, Option<&Step>),
+    phase: &Step,
+    before: Option<&Step>,
     unmet: &dyn Fn(&Step) -> Result<Option<Unmet>, Error>,
     check_secret: &dyn Fn(&str) -> Result<(), Denied>,
 ) -> Result<Option<StepEnd>, Error> {

@@ -1,7 +1,5 @@
 //! Exports beside `git archive | tar -x`, of ordinary and of hostile trees.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     collections::BTreeMap,
     fs,

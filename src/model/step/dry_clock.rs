@@ -1,7 +1,8 @@
 //! The clock of what is not done: it stands still but for the waits that a step asks for.
 
+use crate::util::lock::lock;
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -17,10 +18,6 @@ impl DryClock {
         Self { begun: Instant::now(), waited: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Duration> {
-        self.waited.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn now(&self) -> Instant {
         // Who waits for longer than a clock can tell waits beyond every limit that there is.
         let far = || self.begun + Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -28,18 +25,18 @@ impl DryClock {
     }
 
     pub(crate) fn waited(&self) -> Duration {
-        *self.lock()
+        *lock(&self.waited)
     }
 
     /// Lets time pass.
     pub(crate) fn wait(&self, time: Duration) {
-        let mut waited = self.lock();
+        let mut waited = lock(&self.waited);
         *waited = waited.saturating_add(time);
     }
 
     /// Sets how much time has passed: tasks wait at once.
     pub(crate) fn set_waited(&self, waited: Duration) {
-        *self.lock() = waited;
+        *lock(&self.waited) = waited;
     }
 
     /// How long this clock has been there, by the clock on the wall.

@@ -106,7 +106,6 @@ impl Facts {
     }
 
     /// The values that whoever pushes has a say in: no shell may read them as they are.
-    #[cfg(feature = "rhai")]
     pub(crate) fn untrusted(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let single = [
             ("subject", Some(&self.subject)),

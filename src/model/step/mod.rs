@@ -11,8 +11,6 @@
 //! The engine's `step/host.rs` is the one [`Host`]. Real runs, dry runs and pipeline tests differ
 //! in what stands behind it, and in nothing else.
 
-#![cfg_attr(not(feature = "rhai"), allow(dead_code, reason = "lists of commands ask for less"))]
-
 mod command;
 mod dry_clock;
 mod facts;
@@ -24,12 +22,10 @@ pub(crate) use self::{
         CommandEnd, OutputUse, Shown, StepCommand, in_one_line, shown_program, whole_program,
     },
     dry_clock::DryClock,
-    facts::{Facts, Progress},
-    result::{Failed, FailedCommand, StepResult},
+    facts::{Facts, FailureFacts, Progress},
+    result::{Failed, FailedCommand, StepResult, command_failure},
     seams::{
         ApprovalAnswer, ChangedPath, Changes, Denied, DryStage, Effects, HookAnswer, Host, Lookups,
         Reporter, RequestLimits, TreeEntry,
     },
 };
-#[cfg(feature = "rhai")]
-pub(crate) use self::{facts::FailureFacts, result::command_failure};

@@ -158,7 +158,6 @@ fn exactly(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

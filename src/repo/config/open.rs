@@ -166,7 +166,6 @@ fn unknown_extension(git_dir: &Path) -> Option<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use std::process::Command;
 
     use super::*;

@@ -62,7 +62,6 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{repo::config::settings::Settings, testing::TestRepo};
 

@@ -207,7 +207,6 @@ fn short(reference: &Text) -> Option<Text> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

@@ -147,7 +147,6 @@ fn full_id(text: &str) -> Option<Oid> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -53,7 +53,6 @@ fn in_head(git: &Repository, folder: &str) -> Result<bool, git2::Error> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

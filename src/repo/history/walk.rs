@@ -247,7 +247,6 @@ pub(in crate::repo) fn heads_of(git: &Repository, ids: &[Oid]) -> Result<Vec<Oid
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

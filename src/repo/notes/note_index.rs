@@ -125,8 +125,6 @@ impl Comparison<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{io::Write, process::Stdio};
 
     use git2::Repository;

@@ -76,8 +76,6 @@ impl<'repo> Notes<'repo> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{fs, io::Write, process::Stdio, thread, time::Duration};
 
     use super::*;

@@ -284,8 +284,6 @@ fn is_hex(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{collections::BTreeMap, io::Write, process::Stdio};
 
     use super::*;

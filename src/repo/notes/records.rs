@@ -110,8 +110,6 @@ fn parse_line(id: CommitId, line: &[u8]) -> Line {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::thread;
 
     use super::*;

@@ -108,8 +108,6 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 

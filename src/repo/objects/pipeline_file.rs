@@ -124,7 +124,6 @@ pub(in crate::repo) fn find(git: &Repository, tree: Oid) -> Result<Vec<(Format, 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

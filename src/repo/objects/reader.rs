@@ -120,8 +120,6 @@ fn parse_tree(bytes: &[u8]) -> Option<Vec<TreeEntry>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::io::Read;
 
     use super::*;

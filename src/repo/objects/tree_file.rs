@@ -4,26 +4,16 @@
 use git2::Oid;
 
 use super::tree::each_entry;
-use crate::model::{commit::CommitId, error::Error, step::TreeEntry};
-use crate::repo::{
-    history::walk,
-    repository::{Repo, git_error, oid},
+use crate::{
+    model::{commit::CommitId, error::Error, script::TreeFile, step::TreeEntry},
+    repo::{
+        history::walk,
+        repository::{Repo, git_error, oid},
+    },
 };
 
 /// The most bytes that are read.
 const SIZE_MAX: usize = 1 << 20;
-
-/// What a path of a commit's tree leads to.
-#[cfg(feature = "rhai")]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CommitFile {
-    /// A regular file.
-    File(Vec<u8>),
-    /// A symbolic link, at the end of the path or on the way.
-    Link,
-    /// Nothing, or nothing that can be read as a file: a folder, a submodule, more than 1 MiB.
-    Absent,
-}
 
 /// What a walk along a path ended at: at its end, or where it can go no further.
 enum Place {
@@ -36,11 +26,10 @@ enum Place {
 impl Repo {
     /// The file at a path whose names are separated by `/`. Nothing is resolved: a name is what
     /// stands in the tree, so that `..` is nowhere.
-    #[cfg(feature = "rhai")]
-    pub(crate) fn commit_file(&self, id: CommitId, path: &str) -> Result<CommitFile, Error> {
+    pub(crate) fn commit_file(&self, id: CommitId, path: &str) -> Result<TreeFile, Error> {
         match self.walk_path(id, path)? {
-            (Place::Link(_), _) => Ok(CommitFile::Link),
-            _ => Ok(self.tree_file(id, path)?.map_or(CommitFile::Absent, CommitFile::File)),
+            (Place::Link(_), _) => Ok(TreeFile::Link),
+            _ => Ok(self.tree_file(id, path)?.map_or(TreeFile::Absent, TreeFile::File)),
         }
     }
 
@@ -128,8 +117,6 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::testing::TestRepo;
 
@@ -147,18 +134,16 @@ mod tests {
         assert_eq!(entry("link"), TreeEntry::Link("ci".into()));
         assert_eq!((entry("ci/a.rhai"), entry("ci/a.rhai/x")), (TreeEntry::File, TreeEntry::File));
         assert_eq!((entry("ci/b"), entry("../ci")), (TreeEntry::Absent, TreeEntry::Absent));
-        #[cfg(feature = "rhai")]
         as_modules(&|path| open.commit_file(id, path).unwrap());
     }
 
-    #[cfg(feature = "rhai")]
-    fn as_modules(file: &dyn Fn(&str) -> CommitFile) {
-        assert_eq!(file("ci/a.rhai"), CommitFile::File(b"fn f() {}".to_vec()));
+    fn as_modules(file: &dyn Fn(&str) -> TreeFile) {
+        assert_eq!(file("ci/a.rhai"), TreeFile::File(b"fn f() {}".to_vec()));
         for link in ["link/a.rhai", "ci/l.rhai", "link"] {
-            assert_eq!(file(link), CommitFile::Link, "{link}");
+            assert_eq!(file(link), TreeFile::Link, "{link}");
         }
         for absent in ["ci", "ci/b.rhai", "ci/a.rhai/x", "../ci/a.rhai", "", "/ci", "large"] {
-            assert_eq!(file(absent), CommitFile::Absent, "{absent}");
+            assert_eq!(file(absent), TreeFile::Absent, "{absent}");
         }
     }
 }

@@ -290,8 +290,6 @@ fn entry_of(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::{thread, time::Duration};
 
     use super::*;

@@ -54,7 +54,6 @@ fn word(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

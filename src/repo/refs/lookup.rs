@@ -159,7 +159,6 @@ pub(in crate::repo) fn tip_of(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

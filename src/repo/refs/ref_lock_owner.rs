@@ -189,8 +189,6 @@ fn look(lock: &Path) -> io::Result<Option<Metadata>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use tempfile::TempDir;
 
     use super::*;

@@ -122,7 +122,6 @@ impl RefMemory {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn id(digit: &str) -> Oid {

@@ -126,7 +126,6 @@ fn star<'n>(pattern: &str, name: &'n str) -> Option<&'n str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::TestRepo;
 

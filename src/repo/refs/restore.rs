@@ -375,8 +375,6 @@ fn were(names: &[String]) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{
         fs,
         path::Path,

@@ -17,13 +17,11 @@ mod glob_fault;
 mod names;
 mod paths;
 
-#[cfg(any(feature = "rhai", test))]
-pub(crate) use self::paths::path_of_text;
 pub(crate) use self::{
     artifact_pattern::{ArtifactPattern, select},
     faults::{Names, names_fault, ref_fault, secret_ref_fault},
     names::{text_matches, text_matches_list, texts_are_disjoint},
-    paths::PathGlobs,
+    paths::{PathGlobs, path_of_text},
 };
 
 pub(crate) use self::glob_fault::GlobFault;

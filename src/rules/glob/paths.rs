@@ -137,7 +137,6 @@ impl PathGlob {
 }
 
 /// A path as scripts and commands write it, and whether that says that it is a directory: `./a/b/`.
-#[cfg(any(feature = "rhai", test))]
 pub(crate) fn path_of_text(text: &str) -> (String, bool) {
     let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     (parts.join("/"), text.ends_with('/'))

@@ -600,8 +600,6 @@ pub(crate) fn function(name: &str) -> Option<&'static Function> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::collections::BTreeSet;
 
     use super::*;

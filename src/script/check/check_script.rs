@@ -19,11 +19,12 @@ use crate::{
         check_report::{Finding, Severity},
         error::Error,
         function::HostFunction,
+        script::Tree,
     },
     rules::interpolate::Vars,
     script::{
         load::{constants, loading::Unknown},
-        syntax::{imports::Tree, script::Script},
+        syntax::script::Script,
         testing::suite::Suite,
     },
 };

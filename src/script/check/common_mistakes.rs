@@ -216,7 +216,7 @@ fn secrets(script: &Script, path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
         return;
     }
     if let Some(Expr::StringConstant(name, at)) = call.args.first()
-        && !script.secrets.iter().any(|known| *known == **name)
+        && !script.secrets().iter().any(|known| *known == **name)
     {
         let message = format!(
             "`const SECRETS` does not name `{name}`: write `const SECRETS = [\"{name}\"];`"

@@ -39,20 +39,18 @@ pub(super) struct Body<'a> {
 
 impl<'a> Body<'a> {
     fn top(unit: &'a Unit) -> Self {
-        let (contexts, variables, captured, closures) = Default::default();
         let ast = AST::new(unit.ast.statements().iter().cloned(), Module::new());
         let statement_count = ast.statements().len();
-        let (function, written_in) = (None, None);
         Self {
             unit,
-            function,
-            written_in,
+            function: None,
+            written_in: None,
             ast,
             statement_count,
-            contexts,
-            variables,
-            captured,
-            closures,
+            contexts: BTreeSet::new(),
+            variables: Vec::new(),
+            captured: BTreeSet::new(),
+            closures: BTreeMap::new(),
         }
     }
 
@@ -138,21 +136,16 @@ impl<'a> Maker<'a> {
         let declared = declared(&ast);
         let mut contexts = self.contexts(function);
         contexts.retain(|name| !declared.contains(name));
-        let captured = self.captured(function).map(str::to_owned).collect();
-        let variables = self.variables(function);
-        let written_in = self.written_in(function);
-        let function = Some(&**function);
-        let closures = closures_in(&ast);
         Body {
-            unit,
-            function,
-            written_in,
-            ast,
+            function: Some(&**function),
+            written_in: self.written_in(function),
             statement_count,
             contexts,
-            variables,
-            captured,
-            closures,
+            variables: self.variables(function),
+            captured: self.captured(function).map(str::to_owned).collect(),
+            closures: closures_in(&ast),
+            ast,
+            ..Body::top(unit)
         }
     }
 

@@ -153,8 +153,6 @@ fn docs(file: &mut String, doc: &str) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-
     use super::*;
 
     /// Those of the language server that a name could be by chance.

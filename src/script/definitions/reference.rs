@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::language;
 use crate::{
-    model::function::HostFunction,
+    model::{error::Error, function::HostFunction},
     script::api::{
         registry::{
             COMMAND_OPTIONS, CONSTANTS, Constant, FUNCTIONS, Function, OBJECTS, PROPERTIES, Param,
@@ -174,8 +174,13 @@ impl FunctionEntry {
     }
 }
 
+/// Returns the reference, which a build without scripts does not have.
+pub(crate) fn definitions(host: &[HostFunction]) -> Result<Definitions<'_>, Error> {
+    Ok(Definitions::new(host))
+}
+
 impl<'a> Definitions<'a> {
-    pub(crate) fn new(host: &'a [HostFunction]) -> Self {
+    pub(super) fn new(host: &'a [HostFunction]) -> Self {
         let own = FUNCTIONS.iter().map(FunctionEntry::of);
         Self {
             v: 1,
@@ -219,8 +224,6 @@ pub(super) fn signature(function: &HostFunction) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-
     use super::*;
     use crate::model::function::{Effect, Value};
 

@@ -121,8 +121,6 @@ pub(crate) fn refuse_clashes(functions: &[HostFunction]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::model::function::Value;
 

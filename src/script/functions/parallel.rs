@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -31,14 +31,15 @@ use crate::{
             thrown::{Thrown, throw},
         },
     },
+    util::{
+        lock::{lock, unpoisoned},
+        threads::big_thread,
+    },
 };
 
 /// How many tasks of a phase run on threads of their own, those of tasks included. Where all
 /// are taken, tasks run one after the other.
 const THREADS_MAX: usize = 32;
-
-/// As much as a worker has: scripts recurse in tasks too.
-const STACK_BYTES: usize = 32 << 20;
 
 /// One task before it runs.
 struct Task {
@@ -143,7 +144,7 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     let work = |context: &NativeCallContext<'_>| {
         while let Some((index, task, place)) = next_of(&next, &tasks, &ended) {
             let result = clock.during(|| run_task(call, context, (index, task), &outer));
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            *lock(place) = Some(result);
         }
     };
     // Where nothing is done nothing is gained by doing it at once, and one after the other what is
@@ -153,7 +154,7 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
     thread::scope(|scope| {
         for context in &contexts {
-            let builder = thread::Builder::new().name("tinyci task".into()).stack_size(STACK_BYTES);
+            let builder = big_thread("tinyci task");
             let work = || work(&context.create_context(call.engine()));
             if builder.spawn_scoped(scope, work).is_err() {
                 break;
@@ -184,14 +185,14 @@ impl<'d> TaskClock<'d> {
         let Some(dry) = self.dry else { return work() };
         dry.clock().set_waited(self.begun);
         let done = work();
-        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut longest = lock(&self.longest);
         *longest = dry.clock().waited().max(*longest);
         done
     }
 
     fn end(&self) {
         if let Some(dry) = self.dry {
-            dry.clock().set_waited(*self.longest.lock().unwrap_or_else(PoisonError::into_inner));
+            dry.clock().set_waited(*lock(&self.longest));
         }
     }
 }
@@ -231,7 +232,7 @@ fn collect(
     let (mut values, mut unfinished) = (Array::new(), Vec::new());
     let all = ended.len();
     for place in ended {
-        match place.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match unpoisoned(place.into_inner()) {
             Some(Ok(value)) => values.push(value),
             Some(Err(error)) => unfinished.push(error),
             None => {}

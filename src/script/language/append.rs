@@ -109,8 +109,6 @@ fn is_small(value: &Dynamic, rest: &mut usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::is_counted;
     use crate::script::language::engine;
 

@@ -387,8 +387,6 @@ fn divide_map(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use rhai::{Dynamic, Engine, packages::Package};
 
     /// Scripts that use each of the functions, in each of its forms.

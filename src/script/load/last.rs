@@ -1,10 +1,11 @@
 //! [`LastScript`]: a script that is not parsed twice.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::{
-    model::{error::Error, function::HostFunction},
-    script::syntax::{imports::Tree, script::Script},
+    model::{error::Error, function::HostFunction, script::Tree},
+    script::syntax::script::Script,
+    util::lock::lock,
 };
 
 /// The script that an engine parsed last: most commits have the files of the one before, and to parse
@@ -20,7 +21,7 @@ impl LastScript {
         tree: &dyn Tree,
         functions: &[HostFunction],
     ) -> Result<Script, Error> {
-        let last = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = || lock(&self.0);
         let known = last().clone();
         if let Some(script) = known
             && script.is_of(bytes, name, tree)

@@ -15,6 +15,7 @@ use crate::{
         error::{Error, Position},
         function::{HostFunction, Value},
         pipeline::{DeployRules, ENVIRONMENT_NAME, When, is_environment},
+        script::Tree,
     },
     rules::glob::{Names, names_fault},
     script::{
@@ -22,7 +23,7 @@ use crate::{
         errors::parse_message,
         language::engine,
         syntax::{
-            imports::{Importer, Tree},
+            imports::Importer,
             literal::literal,
             script::{PhaseFunction, Script, TIMEOUT},
             unit::{Unit, declared_at, place},

@@ -6,11 +6,11 @@
 
 #![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rhai::{Engine, LexError, Token};
 
-use crate::script::language::engine::own_word;
+use crate::{script::language::engine::own_word, util::lock::lock};
 
 /// Some thousand functions and closures that use what is around them: a tenth of a second, or two
 /// seconds where rhai is built without optimization.
@@ -73,7 +73,7 @@ impl Lookups {
         let seen = lookups.clone();
         engine.on_parse_token(move |token, _, _| {
             let token = own_word(token);
-            seen.count().see(&token);
+            lock(&seen.count).see(&token);
             if !seen.are_too_many() {
                 return token;
             }
@@ -84,17 +84,13 @@ impl Lookups {
 
     /// Begins to count anew: another file follows.
     pub(in crate::script) fn begin(&self) {
-        *self.count() = Count::default();
+        *lock(&self.count) = Count::default();
     }
 
     /// Whether this is why the file could not be parsed. The parser may give another reason, because
     /// it met the end where it waited for something.
     pub(in crate::script) fn are_too_many(&self) -> bool {
-        self.count().lookups > self.max
-    }
-
-    fn count(&self) -> MutexGuard<'_, Count> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.count).lookups > self.max
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{
         error::{Error, ErrorKind},
         function::HostFunction,
         outcome::Outcome,
-        record::LeftOutBy,
-        step::{Facts, Failed, Host},
+        script::PhaseEnd,
+        step::{Facts, Host},
     },
     rules::interpolate::Vars,
     script::{
@@ -41,22 +41,6 @@ pub(crate) struct PhaseCall<'a> {
     /// When it has to have ended.
     pub(crate) deadline: Option<Instant>,
     pub(crate) functions: &'a [HostFunction],
-}
-
-/// What became of a phase.
-#[derive(Debug)]
-pub(crate) struct PhaseEnd {
-    pub(crate) outcome: Outcome,
-    /// Why it failed.
-    pub(crate) error: Option<Error>,
-    /// Why it was skipped, or what it waits for.
-    pub(crate) reason: Option<String>,
-    /// Whether it waits for an approval.
-    pub(crate) waits: bool,
-    /// What left it out.
-    pub(crate) left_out: Option<LeftOutBy>,
-    /// What failed, the gravest first.
-    pub(crate) failures: Vec<Failed>,
 }
 
 /// Runs a phase on this thread, which needs a stack as large as a worker's. Whatever the script

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -20,6 +20,7 @@ use crate::{
         errors::{failure::Failure, trace::Trace},
         values::thrown::Thrown,
     },
+    util::lock::lock,
 };
 
 /// Why a step ends before its end. No script can catch it.
@@ -94,13 +95,9 @@ impl Ending {
         Arc::new(Self { deadline, ..Self::default() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Stops it. False if something as grave has before.
     pub(in crate::script) fn stop_with(&self, stop: Stop) -> bool {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         let rank = |stop: &Stop| stop.outcome().rank();
         let is_new = state.stop.as_ref().is_none_or(|known| rank(known) < rank(&stop));
         if is_new {
@@ -111,12 +108,12 @@ impl Ending {
     }
 
     pub(in crate::script) fn add(&self, failures: impl IntoIterator<Item = Failure>) {
-        self.state().failures.extend(failures);
+        lock(&self.state).failures.extend(failures);
     }
 
     /// Takes over what a deferred function came to.
     pub(in crate::script) fn take_over(&self, deferred: &Ending) {
-        let State { stop, failures } = std::mem::take(&mut *deferred.state());
+        let State { stop, failures } = std::mem::take(&mut *lock(&deferred.state));
         self.add(failures);
         if let Some(stop) = stop {
             self.stop_with(stop);
@@ -125,7 +122,7 @@ impl Ending {
 
     /// What stopped it, if anything did.
     pub(in crate::script) fn stop(&self) -> Option<Stop> {
-        if self.is_over.load(Ordering::SeqCst) { self.state().stop.clone() } else { None }
+        if self.is_over.load(Ordering::SeqCst) { lock(&self.state).stop.clone() } else { None }
     }
 
     /// True from the moment on that it was stopped.
@@ -140,7 +137,7 @@ impl Ending {
     /// What stopped it, and all that failed: that of tasks in the order of the tasks, whichever
     /// ended first.
     pub(in crate::script) fn take(&self) -> (Option<Stop>, Vec<Failure>) {
-        let State { stop, mut failures } = std::mem::take(&mut *self.state());
+        let State { stop, mut failures } = std::mem::take(&mut *lock(&self.state));
         failures.sort_by(|one, other| one.order.cmp(&other.order));
         (stop, failures)
     }

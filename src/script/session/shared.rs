@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
@@ -22,7 +22,6 @@ use super::{
 };
 use crate::{
     model::{
-        answer::panic_text,
         error::{Error, ErrorKind},
         function::Effect,
         record::LeftOutBy,
@@ -38,6 +37,7 @@ use crate::{
         syntax::script::Script,
         values::thrown::{Thrown, throw},
     },
+    util::{lock::lock, threads::panic_text},
 };
 
 /// How often the engine's own steps look at the clock and at the cancel.
@@ -306,13 +306,9 @@ impl Session {
         }
     }
 
-    fn frames(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<Arc<Frame>>>> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What holds for this thread now.
     pub(in crate::script) fn frame(&self) -> Arc<Frame> {
-        let frames = self.frames();
+        let frames = lock(&self.frames);
         let stack = frames.get(&thread::current().id());
         stack.and_then(|stack| stack.last()).cloned().unwrap_or_default()
     }
@@ -326,32 +322,32 @@ impl Session {
 
     /// Begins the work of a thread of its own.
     pub(in crate::script) fn enter_thread(&self, frame: Frame) {
-        self.frames().insert(thread::current().id(), vec![Arc::new(frame)]);
+        lock(&self.frames).insert(thread::current().id(), vec![Arc::new(frame)]);
     }
 
     /// Takes as many threads for tasks as are free, of so many that the phase may have; they
     /// are given back by [`release_threads`](Self::release_threads).
     pub(in crate::script) fn acquire_threads(&self, wanted: usize, max: usize) -> usize {
-        let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.threads);
         let threads = wanted.min(max.saturating_sub(*taken));
         *taken += threads;
         threads
     }
 
     pub(in crate::script) fn release_threads(&self, threads: usize) {
-        let mut taken = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.threads);
         *taken = taken.saturating_sub(threads);
     }
 
     pub(in crate::script) fn leave_thread(&self) {
-        self.frames().remove(&thread::current().id());
+        lock(&self.frames).remove(&thread::current().id());
     }
 
     /// Does something under other limits or another label.
     pub(in crate::script) fn within<T>(&self, frame: Frame, work: impl FnOnce() -> T) -> T {
         let id = thread::current().id();
         let outer = {
-            let mut frames = self.frames();
+            let mut frames = lock(&self.frames);
             let stack = frames.entry(id).or_default();
             stack.push(Arc::new(frame));
             stack.len() - 1
@@ -396,7 +392,7 @@ impl Session {
     /// Has a function called when the scope that it is called in ends.
     pub(in crate::script) fn defer(&self, deferred: Deferred) {
         let frame = self.frame();
-        frame.deferred.lock().unwrap_or_else(PoisonError::into_inner).push(deferred);
+        lock(&frame.deferred).push(deferred);
     }
 
     /// Calls what was deferred in this scope, last first, each whatever became of the others; gives
@@ -407,7 +403,7 @@ impl Session {
         let limit = self.script.as_ref().map_or(CLEANING_MAX, |script| script.timeout);
         let deadline = self.now().checked_add(limit);
         let mut failures = Vec::new();
-        let next = || outer.deferred.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let next = || lock(&outer.deferred).pop();
         while !matches!(outer.ending.stop(), Some(Stop::Waits(_)))
             && let Some(deferred) = next()
         {
@@ -500,7 +496,7 @@ struct Restored<'a> {
 
 impl Drop for Restored<'_> {
     fn drop(&mut self) {
-        let mut frames = self.session.frames();
+        let mut frames = lock(&self.session.frames);
         match self.outer {
             0 => drop(frames.remove(&self.id)),
             outer => frames.entry(self.id).or_default().truncate(outer),

@@ -5,10 +5,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
-use crate::{model::step::Facts, rules::interpolate::is_safe, script::text::needles::Needles};
+use crate::{
+    model::step::Facts, rules::interpolate::is_safe, script::text::needles::Needles,
+    util::lock::lock,
+};
 
 /// How much of a text an error shows on each side of what it is about.
 pub(in crate::script) const SHOWN_CHARACTERS: usize = 40;
@@ -74,7 +77,7 @@ impl Untrusted {
 
     /// Notes that the script has read the paths that changed.
     pub(in crate::script) fn read_changes(&self, paths: &[String]) {
-        if !std::mem::replace(&mut self.known().has_changes, true) {
+        if !std::mem::replace(&mut lock(&self.0).has_changes, true) {
             paths.iter().for_each(|path| self.know("changes", path));
         }
     }
@@ -91,7 +94,7 @@ impl Untrusted {
         let of_facts = || facts.untrusted().any(|(_, it)| !is_safe(it) && text.contains(it));
         let of_values = || self.search().is_some_and(|search| search.finds_any(text));
         if of_facts() || of_values() {
-            self.known().quoted.insert(quoted.to_owned());
+            lock(&self.0).quoted.insert(quoted.to_owned());
         }
     }
 
@@ -99,7 +102,7 @@ impl Untrusted {
         if value.is_empty() || is_safe(value) {
             return;
         }
-        let mut known = self.known();
+        let mut known = lock(&self.0);
         if !known.values.contains_key(value) {
             known.values.insert(value.to_owned(), property);
             known.search = None;
@@ -108,7 +111,7 @@ impl Untrusted {
 
     /// What looks for all values, if there are any.
     pub(in crate::script) fn search(&self) -> Option<Arc<Search>> {
-        let mut known = self.known();
+        let mut known = lock(&self.0);
         if known.search.is_none() && !known.values.is_empty() {
             known.search = Some(Arc::new(Search::new(&known.values)));
         }
@@ -117,7 +120,7 @@ impl Untrusted {
 
     /// The parts of a text that are what `q` made of others' words.
     pub(in crate::script) fn quoted_parts(&self, text: &str) -> Parts {
-        let known = self.known();
+        let known = lock(&self.0);
         let (mut parts, mut from) = (Vec::new(), 0);
         while let Some(begin) = text[from..].find('\'').map(|at| from + at) {
             let (end, has_quotes) = quoted_end(text, begin);
@@ -129,10 +132,6 @@ impl Untrusted {
             from = if is_known || has_quotes { end } else { begin + 1 };
         }
         Parts::new(parts)
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

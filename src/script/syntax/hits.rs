@@ -2,10 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
-use crate::model::error::Position;
+use crate::{model::error::Position, util::lock::lock};
 
 /// The places that were entered, by file.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Hits(Mutex<BTreeMap<String, BTreeSet<(usize, usize)>>>);
 
 impl Hits {
     pub(in crate::script) fn add(&self, file: &str, at: Position) {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = lock(&self.0);
         let at = (at.line, at.column);
         match files.get_mut(file) {
             Some(places) => places.insert(at),
@@ -22,7 +22,7 @@ impl Hits {
     }
 
     pub(in crate::script) fn of(&self, file: &str) -> BTreeSet<(usize, usize)> {
-        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = lock(&self.0);
         files.get(file).cloned().unwrap_or_default()
     }
 }

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use rhai::{
@@ -17,37 +17,19 @@ use rhai::{
 
 use super::unit::{Unit, place};
 use crate::{
-    model::error::{Error, Position},
+    model::{
+        error::{Error, Position},
+        script::{Tree, TreeFile},
+    },
     script::{
         text::{excerpt, source::Source},
         values::thrown::bare,
     },
+    util::lock::lock,
 };
 
 /// How many modules a script may import, directly or not.
 pub(in crate::script) const MODULES_MAX: usize = 32;
-
-/// The files of a commit.
-pub(crate) trait Tree {
-    /// What stands at a path, whose parts are separated by `/`.
-    fn entry(&self, path: &str) -> Result<TreeFile, Error>;
-
-    /// What is said of an import whose file is absent.
-    fn lacks(&self, path: &str) -> String {
-        format!("the commit has no file `{path}` to import")
-    }
-}
-
-/// What a path of a tree leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TreeFile {
-    /// A regular file.
-    File(Vec<u8>),
-    /// A symbolic link, at the end of the path or on the way.
-    Link,
-    /// Nothing, or nothing that can be read as a file.
-    Absent,
-}
 
 /// An `import` statement.
 struct Import {
@@ -169,7 +151,7 @@ impl ModuleResolver for Modules {
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         let absent = || Box::new(EvalAltResult::ErrorModuleNotFound(path.to_owned(), position));
         let path = module_path(path).map_err(|_| absent())?;
-        let ready = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let ready = || lock(&self.ready);
         if let Some(module) = ready().get(&path) {
             return Ok(module.clone());
         }

@@ -144,12 +144,10 @@ impl Cover {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
-    use crate::script::syntax::{
-        imports::{Tree, TreeFile},
-        script::Script,
+    use crate::{
+        model::script::{Tree, TreeFile},
+        script::syntax::script::Script,
     };
 
     struct Empty;

@@ -7,16 +7,12 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    hits::Hits,
-    imports::{Tree, TreeFile},
-    literals::Literals,
-    unit::Unit,
-};
+use super::{hits::Hits, literals::Literals, unit::Unit};
 use crate::{
     model::{
         error::Position,
         pipeline::{DeployRules, Format, Pipeline, ScriptText, Step, StepName, When},
+        script::{Tree, TreeFile},
     },
     script::text::source::Source,
 };
@@ -38,7 +34,7 @@ pub(crate) struct Script {
     /// `const TIMEOUT`, for each phase.
     pub(crate) timeout: Duration,
     /// `const SECRETS`: the names of what `secret` may be asked for.
-    pub(crate) secrets: Vec<String>,
+    pub(in crate::script) secrets: Vec<String>,
     /// `const WHEN`.
     pub(crate) when: When,
     /// `const DEPLOY`.
@@ -95,6 +91,11 @@ impl Script {
     /// The function of a phase.
     pub(in crate::script) fn phase(&self, name: &str) -> Option<PhaseFunction> {
         self.phases.get(name).copied()
+    }
+
+    /// The names of `const SECRETS`.
+    pub(crate) fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// Its steps, as every pipeline has them.

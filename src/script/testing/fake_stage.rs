@@ -2,25 +2,28 @@
 
 use std::{
     ffi::OsStr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
-use crate::model::{
-    artifact::Artifact,
-    cancel::CancelView,
-    error::{Error, ErrorKind},
-    executor::{Command, Output, Stream},
-    forecast::{Act, Assumption},
-    function::{Effect, FunctionCall, HostFunction, Value},
-    outcome::{Exit, Outcome},
-    pipeline::{Hook, Phase, StepName},
-    record::StepRecord,
-    request_context::RequestContext,
-    step::{
-        ApprovalAnswer, Changes, Denied, DryClock, DryStage, Effects, HookAnswer, Lookups,
-        OutputUse, Reporter, TreeEntry, shown_program, whole_program,
+use crate::{
+    model::{
+        artifact::Artifact,
+        cancel::CancelView,
+        error::{Error, ErrorKind},
+        executor::{Command, Output, Stream},
+        forecast::{Act, Assumption},
+        function::{Effect, FunctionCall, HostFunction, Value},
+        outcome::{Exit, Outcome},
+        pipeline::{Hook, Phase, StepName},
+        record::StepRecord,
+        request_context::RequestContext,
+        step::{
+            ApprovalAnswer, Changes, Denied, DryClock, DryStage, Effects, HookAnswer, Lookups,
+            OutputUse, Reporter, TreeEntry, shown_program, whole_program,
+        },
     },
+    util::lock::lock,
 };
 
 /// What stands behind the steps of one call of `t`.
@@ -43,11 +46,7 @@ impl FakeStage {
 
     /// What each step did.
     pub(super) fn take_steps(&self) -> Vec<Done> {
-        std::mem::take(&mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn done(&self) -> MutexGuard<'_, Done> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *lock(&self.steps))
     }
 
     /// How a command ends that no fake says anything about.
@@ -79,7 +78,7 @@ impl Effects for FakeStage {
         output(Output::stdout(answer.stdout.as_bytes()));
         output(Output::stderr(answer.stderr.as_bytes()));
         let label = command.context.as_ref().and_then(|it| it.label.as_deref());
-        let mut done = self.done();
+        let mut done = lock(&self.done);
         done.commands.push(text);
         done.acts.push(Act::Command {
             command: shown_program(&command.program),
@@ -197,15 +196,15 @@ impl Reporter for FakeStage {
     fn output(&self, _: Option<&str>, _: Stream, _: Vec<u8>) {}
 
     fn printed(&self, _: Option<&str>, lines: String) {
-        self.done().output.extend(lines.lines().map(str::to_owned));
+        lock(&self.done).output.extend(lines.lines().map(str::to_owned));
     }
 
     fn warn(&self, message: String) {
-        self.done().warnings.push(message);
+        lock(&self.done).warnings.push(message);
     }
 
     fn noted(&self, act: Act) {
-        self.done().acts.push(act);
+        lock(&self.done).acts.push(act);
     }
 
     fn flush(&self, _: &RequestContext) -> Result<(), Outcome> {
@@ -213,8 +212,8 @@ impl Reporter for FakeStage {
     }
 
     fn finished(&self, _: &StepRecord) {
-        let done = std::mem::take(&mut *self.done());
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+        let done = std::mem::take(&mut *lock(&self.done));
+        lock(&self.steps).push(done);
     }
 }
 

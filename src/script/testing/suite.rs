@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     model::{
-        answer::panic_text,
         error::{Error, Position},
         function::{HostFunction, Value},
+        script::Tree,
         test_report::TestResult,
     },
     script::{
@@ -27,17 +27,14 @@ use crate::{
         functions::texts,
         language::engine,
         load::loading::Unknown,
-        syntax::{
-            imports::{Modules, Tree},
-            script::Script,
-            unit::declared_at,
-        },
+        syntax::{imports::Modules, script::Script, unit::declared_at},
         text::excerpt,
         values::{
             conversion::dynamic_of,
             thrown::{Thrown, throw},
         },
     },
+    util::threads::panic_text,
 };
 
 /// What the name of a test begins with.

@@ -2,9 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    panic::resume_unwind,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Arc, Mutex, MutexGuard},
     time::Instant,
 };
 
@@ -23,8 +21,8 @@ use crate::{
         error::Error,
         function::{HostFunction, Value},
         outcome::Outcome,
-        pipeline::StepName,
         record::StepFailure,
+        script::{TestEnd, TestSteps},
         step::{Effects, Facts, Lookups, Reporter, StepResult},
     },
     script::{
@@ -32,22 +30,10 @@ use crate::{
         syntax::script::Script,
         values::thrown::{Thrown, throw},
     },
-    util::suggestion::did_you_mean,
+    util::{lock::lock, suggestion::did_you_mean, threads::on_big_thread},
 };
 
-/// As much as a worker has: phases recurse as deep as in a run, whatever the test did before.
-const STACK_BYTES: usize = 32 << 20;
-
 const TOO_LATE: &str = "the test takes longer than a minute, though nothing waits";
-
-/// The steps that a call of `t` runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum TestSteps {
-    /// One of them.
-    One(StepName),
-    /// All of a run, in their order.
-    All,
-}
 
 /// What a call of `t` asks to be run: steps of a script, with what stands behind them.
 pub(crate) struct TestJob<'a> {
@@ -63,15 +49,6 @@ pub(crate) struct TestJob<'a> {
     pub(crate) effects: Arc<dyn Effects>,
     pub(crate) lookups: Arc<dyn Lookups>,
     pub(crate) reporter: Arc<dyn Reporter>,
-}
-
-/// What came of it.
-pub(crate) struct TestEnd {
-    pub(crate) outcome: Outcome,
-    /// Of a run, why it is skipped.
-    pub(crate) reason: Option<String>,
-    /// Each step, with what was remembered when it had ended.
-    pub(crate) steps: Vec<(StepResult, BTreeMap<String, Value>)>,
 }
 
 /// Runs what tests ask for, as the steps of a real run are run.
@@ -128,7 +105,7 @@ impl Tester {
     }
 
     fn locked<'a, T>(&'a self, part: fn(&Stage) -> &Mutex<T>) -> MutexGuard<'a, T> {
-        part(&self.0).lock().unwrap_or_else(PoisonError::into_inner)
+        lock(part(&self.0))
     }
 
     pub(super) fn print(&self, text: &str) {
@@ -350,11 +327,6 @@ impl Tester {
 
 /// Runs a phase where it has as much room as in a run.
 fn on_a_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Thrown> {
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().name("tinyci test".to_owned()).stack_size(STACK_BYTES);
-        let started = builder.spawn_scoped(scope, work);
-        let started =
-            started.map_err(|error| throw(format!("a phase cannot be started: {error}")))?;
-        Ok(started.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
+    on_big_thread("tinyci test", work)
+        .map_err(|error| throw(format!("a phase cannot be started: {error}")))
 }

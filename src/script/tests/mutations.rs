@@ -2,12 +2,14 @@
 //! time. Whatever comes of it, reading, checking and running end, and what they say of a place is
 //! a place of the file.
 
-#![allow(clippy::unwrap_used)]
-
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::script::text::source::Source;
+use crate::{
+    model::script::{PhaseEnd, Tree, TreeFile},
+    script::text::source::Source,
+    util::threads::big_thread,
+};
 
 const EXAMPLES: [&str; 5] = [
     DEPLOY,
@@ -169,7 +171,7 @@ fn run_phase(script: &Script, phase: &'static str) -> PhaseEnd {
         let (script, functions) = (&script, &[]);
         run(PhaseCall { script, phase, facts, vars: Vars::new(), host, deadline, functions })
     };
-    thread::Builder::new().stack_size(32 << 20).spawn(work).unwrap().join().unwrap()
+    big_thread("tinyci test").spawn(work).unwrap().join().unwrap()
 }
 
 /// Reads, checks and runs a script; says how many of its phases ran.

@@ -84,8 +84,6 @@ fn is_combining(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn shown(text: &str, line: usize, column: usize) -> Vec<String> {

@@ -111,8 +111,6 @@ impl<'t> ShellQuotes<'t> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::process::Command;
 
     use super::*;

@@ -90,8 +90,6 @@ fn end_of(text: &str) -> Position {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

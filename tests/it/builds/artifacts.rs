@@ -1,8 +1,6 @@
 //! What jobs keep beyond their export: which files, what of them is on record, and how they are
 //! listed and fetched.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     collections::BTreeSet,
     env, fs,

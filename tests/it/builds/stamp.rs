@@ -1,7 +1,5 @@
 //! What a build says of the job that made it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, thread};
 
 use serde_json::Value;

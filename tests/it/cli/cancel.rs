@@ -1,7 +1,5 @@
 //! `tinyci cancel` and `tinyci skip`, as a person says them to a run in another process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

@@ -1,7 +1,5 @@
 //! `tinyci check`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, io::Write, process::Stdio};
 
 use tempfile::TempDir;

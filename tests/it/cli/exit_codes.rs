@@ -1,7 +1,5 @@
 //! The exit code of every way in which a command can end.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     io::{BufRead, BufReader},

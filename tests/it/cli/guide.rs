@@ -1,8 +1,6 @@
 //! What the guide and the README tell people to type is typed here, and what they tell people to
 //! write is read.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

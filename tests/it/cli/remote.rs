@@ -1,8 +1,6 @@
 //! `tinyci -r`: what goes over, what comes back, and what is refused. A program in place of ssh
 //! writes down its arguments.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     env,
     ffi::OsString,

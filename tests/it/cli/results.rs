@@ -1,7 +1,5 @@
 //! `tinyci results` and `tinyci log`: what is left of runs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,

@@ -1,7 +1,5 @@
 //! `tinyci run`: the lines, the codes, and who may hang up.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},

@@ -1,7 +1,5 @@
 //! What the program says of itself, and of a command line that it can't make sense of.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs::File,
     io::Write,

@@ -1,7 +1,5 @@
 //! A disk that is full, at every point of a run where something is written.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,8 +1,6 @@
 //! `kill -9` at every point of a run: nothing of it lives on, nothing is half, and the next run
 //! gives the commit its one verdict.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,8 +1,6 @@
 //! What a build prints and leaves behind, however much and whatever it is, under a limit of
 //! memory that a careless program would meet.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     process::{Child, Command, Stdio},

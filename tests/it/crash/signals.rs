@@ -1,8 +1,6 @@
 //! Signals to the program: the first stops and cleans up, the second kills, and neither leaves a
 //! word or a process behind.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     io::{BufRead, BufReader, Read},

@@ -1,7 +1,5 @@
 //! Many processes that write results at once: nothing is lost, nothing is written twice.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     path::{Path, PathBuf},
     process::{Child, Stdio},

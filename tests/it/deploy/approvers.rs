@@ -1,7 +1,5 @@
 //! Approvals that a server can rely on: which count, which do not, and who says so.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value;

@@ -1,7 +1,5 @@
 //! What is deployed is what a job built and tested, or nothing is.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,7 +1,5 @@
 //! Which commit is deployed if nobody names one: of histories of every kind, by real pushes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, path::PathBuf};
 
 use crate::support::{

@@ -1,7 +1,5 @@
 //! `deploy`, `rollback`, `approve` and `deploys` as a person types them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     io::{Read, Write},
     process::{Command, Stdio},

@@ -1,7 +1,5 @@
 //! Deployments through the library, of YAML configs and scripts alike.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 
 use tinyci::{

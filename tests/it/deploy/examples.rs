@@ -1,8 +1,6 @@
 //! The examples that deploy, one for each flavour, from the first push to the rollback: with programs
 //! that write down how they are called in place of docker and systemd.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     env, fs,
     path::{Path, PathBuf},

@@ -1,7 +1,5 @@
 //! Two clones and a server that push, judge, approve, deploy and fetch, all at once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,

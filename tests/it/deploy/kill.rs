@@ -1,7 +1,5 @@
 //! `kill -9` at every point of a deployment: nothing of it lives on, and it never counts as done.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::PathBuf,

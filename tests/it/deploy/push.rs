@@ -1,7 +1,5 @@
 //! Deployments on a server that is pushed to: the whole story, by real pushes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, path::PathBuf, process::Command};
 
 use crate::support::{

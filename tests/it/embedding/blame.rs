@@ -1,7 +1,5 @@
 //! Whose fault it is: a host that refuses fails the commit, one that fails itself leaves no verdict.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use tinyci::{
     CancelToken, CancelView, Command, DeployOutcome, EngineBuilder, Error, ErrorKind, Event,
     Executor, Exit, Hook, HookError, Outcome, Output, Selection,

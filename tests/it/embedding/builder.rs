@@ -1,7 +1,5 @@
 //! What a host sets before it opens an engine.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, time::Duration};
 
 use tinyci::{Engine, EngineBuilder, ErrorKind, Outcome, Selection};

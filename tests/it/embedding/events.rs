@@ -1,7 +1,5 @@
 //! What an observer is told, and what it may do.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     ops::ControlFlow,

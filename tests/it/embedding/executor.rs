@@ -1,7 +1,5 @@
 //! A host's own executor in the place of the local one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     ffi::OsStr,
     sync::{Arc, Mutex},

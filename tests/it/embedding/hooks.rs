@@ -1,7 +1,5 @@
 //! What a host's own hooks may do, and what becomes of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     sync::{Arc, Mutex},

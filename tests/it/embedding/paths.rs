@@ -1,7 +1,5 @@
 //! A program that changes its directory: what it named before stays what it was.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     env::set_current_dir,
     fs,

@@ -1,7 +1,5 @@
 //! The repositories that an engine opens, and what it leaves alone in them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
 use tinyci::{

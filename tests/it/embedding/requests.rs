@@ -1,8 +1,6 @@
 //! What holds of everything that a run asks its host: where it comes from, and that it overtakes
 //! no event.
 
-#![allow(clippy::unwrap_used)]
-
 use std::sync::{Arc, Mutex};
 
 use tinyci::{

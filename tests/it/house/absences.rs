@@ -1,6 +1,6 @@
 //! What only one place may do, or none.
 
-use super::sources::{module, sources};
+use super::sources::{files_below, module, sources};
 
 /// Outside things, and the only module that may name them.
 const ABSENCES: [(&str, &str); 6] = [
@@ -11,6 +11,18 @@ const ABSENCES: [(&str, &str); 6] = [
     ("tar::", "builds"),
     ("tracing::", "trace"),
 ];
+
+/// Words that only one file contains. Every other file calls what it defines.
+const ONCE: [(&str, &str); 4] = [
+    ("PoisonError", "util/lock.rs"),
+    ("STACK_BYTES", "util/threads.rs"),
+    ("fn panic_text", "util/threads.rs"),
+    ("downcast_ref::<&str>", "util/threads.rs"),
+];
+
+/// The files that differ between builds with scripts and those without: which of the two modules is
+/// mounted, and what C is told of it.
+const BUILD_DEPENDENT: [&str; 2] = ["lib.rs", "capi/version.rs"];
 
 /// What makes files that other accounts may have to use, and the files that may: everything else
 /// goes through `Sharing`, or `repo/objects/shared_write.rs`.
@@ -78,5 +90,23 @@ fn a_library_leaves_the_process_to_its_host() {
                 assert!(!line.contains(word), "src/{file} uses `{word}`: {}", line.trim());
             }
         }
+    }
+}
+
+#[test]
+fn what_util_has_is_written_nowhere_else() {
+    for (file, text) in sources() {
+        for (word, home) in ONCE {
+            assert!(file == home || !text.contains(word), "src/{file}: `{word}` is {home}'s");
+        }
+    }
+}
+
+#[test]
+fn only_the_stub_of_scripts_differs_between_builds() {
+    for (file, text) in files_below("src") {
+        let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let asks = code.any(|line| line.contains("feature = \"rhai\""));
+        assert_eq!(asks, BUILD_DEPENDENT.contains(&&*file), "src/{file} and the feature `rhai`");
     }
 }

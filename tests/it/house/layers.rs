@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 7] = [
     // Texts and data: configs, JSON.
     &["config", "wire"],
     // Adapters: one outside thing each.
-    &["process", "repo", "script", "trace", "workspace"],
+    &["process", "repo", "script", "script_stub", "trace", "workspace"],
     // Services: combine adapters.
     &["builds", "export", "install"],
     // Drives them all.
@@ -139,7 +139,7 @@ fn the_c_abi_sees_only_public_names() {
         {
             // Requests as JSON are C's alone, and written where all versioned JSON is.
             let is_json = name == "wire" && file == "capi/event.rs";
-            let allowed = public.contains(name) || is_json;
+            let allowed = public.contains(name) || is_json || name == "util";
             assert!(allowed, "src/{file} names `crate::{name}`, which is not public");
         }
     }

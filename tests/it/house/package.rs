@@ -1,7 +1,5 @@
 //! The package of the registry: it has what its readers and its tests need, and no stray file.
 
-#![allow(clippy::expect_used)]
-
 use std::process::Command;
 
 use super::sources::root;

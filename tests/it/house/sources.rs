@@ -1,7 +1,5 @@
 //! The source files of the library, read as text.
 
-#![allow(clippy::expect_used)]
-
 use std::{
     collections::BTreeMap,
     fs,

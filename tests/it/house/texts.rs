@@ -1,7 +1,5 @@
 //! What README and CHANGELOG have to say.
 
-#![allow(clippy::expect_used)]
-
 use std::fs;
 
 use super::sources::root;

@@ -1,7 +1,5 @@
 //! The hook among other hooks, in other places, and what it hands to a build.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 
 use crate::support::{

@@ -1,8 +1,6 @@
 //! The ancestor's example project and the walk-through of its README, step by step, and what an
 //! owner of one of its repositories meets who changes over.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,7 +1,5 @@
 //! Pushers who go away in the middle: the run stays.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,

@@ -1,7 +1,5 @@
 //! What a push brings, and which of it is run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 
 use crate::support::{

@@ -1,7 +1,5 @@
 //! `git push -o ci.skip`: what is pushed and has not begun is left untested.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{io::Write, process::Stdio};
 
 use crate::support::{

@@ -1,8 +1,6 @@
 //! The story that this project began with, over real ssh: pushes, verdicts, and a person who tags
 //! the newest green image and restarts the service.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, path::PathBuf, process::Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};

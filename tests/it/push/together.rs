@@ -1,8 +1,6 @@
 //! Several who want the repository at the same time: one runs, the others follow, nothing is run
 //! twice and nothing is missed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     io::{BufRead, BufReader, Read},

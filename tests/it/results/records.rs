@@ -1,7 +1,5 @@
 //! What can be asked afterwards: records and logs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, thread};
 
 use tinyci::{CancelToken, CommitId, Engine, ErrorKind, Filter, LogOptions, Outcome, Selection};

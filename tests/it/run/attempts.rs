@@ -1,7 +1,5 @@
 //! Attempts that leave no verdict: how often a commit is tried, and what stops a run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     sync::{

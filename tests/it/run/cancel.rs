@@ -1,7 +1,5 @@
 //! Canceling and skipping commits by name, from outside of the run that has them in hand.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::thread;
 
 use tinyci::{

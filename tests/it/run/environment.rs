@@ -1,7 +1,5 @@
 //! What commands get of the environment of the process that runs them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},

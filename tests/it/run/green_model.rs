@@ -3,8 +3,6 @@
 //! The model knows nothing of refs that moved or of caches: after every push it works out anew what
 //! each commit must have come to.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use tinyci::{CancelToken, DeployRequest, Engine, Event, Outcome, Record, Selection, StepName};

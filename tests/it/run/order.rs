@@ -1,7 +1,5 @@
 //! What a run leaves behind, and the order of its steps.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 
 use serde_json::Value;

@@ -1,7 +1,5 @@
 //! Commits that were skipped and are tested again, and tags that are pushed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::support::{

@@ -1,7 +1,5 @@
 //! Which commits a run takes: by name, by range, by push, or all that is pending.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::collections::HashSet;
 
 use tinyci::{

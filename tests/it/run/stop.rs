@@ -1,7 +1,5 @@
 //! Stopping a run: cancels from other threads, and time limits.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::PathBuf,

@@ -1,7 +1,5 @@
 //! One run at a time: who waits, who is served by whom, and several commits at once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{fs::File, sync::mpsc, thread, time::Duration};
 
 use tinyci::{

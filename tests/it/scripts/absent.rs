@@ -1,6 +1,9 @@
 //! A tinyci that was built without scripts.
 
-use tinyci::{CancelToken, Engine, Outcome, Selection};
+use tinyci::{
+    CancelToken, DefinitionsFormat, Engine, ErrorKind, Format, Outcome, Pipeline, Selection,
+    TestOptions,
+};
 
 use crate::support::TestRepo;
 
@@ -18,4 +21,40 @@ fn a_commit_that_needs_scripts_is_left_for_a_tinyci_that_has_them() {
         assert!(record.reason.as_deref().unwrap().contains("the feature `rhai`"), "{record:?}");
     }
     assert_eq!(repo.verdict(&id), None);
+}
+
+#[test]
+fn every_other_call_says_that_scripts_are_not_built_in() {
+    let repo = TestRepo::new();
+    repo.write(".tinyci.rhai", "fn build() {}");
+    repo.write(".tinyci.test.rhai", "fn test_build(t) { t.build(); }");
+    repo.commit("script");
+    let engine = Engine::open(repo.path()).unwrap();
+    let builder = Engine::builder(repo.path());
+    let name = ".tinyci.rhai";
+    let errors = [
+        Pipeline::parse("fn build() {}", Format::Rhai, name).map(drop),
+        builder.parse_config("fn build() {}", Format::Rhai, name).map(drop),
+        builder.check_config("fn build() {}", Format::Rhai, name).map(drop),
+        builder.definitions(DefinitionsFormat::Json).map(drop),
+        engine.check("HEAD").map(drop),
+        engine.test_pipeline(&TestOptions::revision("HEAD")).map(drop),
+        engine.pipeline("HEAD").map(drop),
+    ];
+    for (call, error) in errors.into_iter().enumerate() {
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{call}: {error}");
+        assert!(error.to_string().contains("built without"), "{call}: {error}");
+    }
+}
+
+#[test]
+fn a_placeholder_takes_a_plain_name_only() {
+    let name = ".tinyci.yml";
+    let pipeline = Pipeline::parse("build: make <%= commit + 1 %>\n", Format::Yaml, name).unwrap();
+    let found = pipeline.check_tags(&tinyci::Vars::new());
+    assert!(found[0].message.contains("is not a name"), "{found:?}");
+    let report =
+        Engine::builder(".").check_config("build: make <%= 1 + 1 %>\n", Format::Yaml, name);
+    assert!(report.unwrap().problems[0].message.contains("is not a name"));
 }

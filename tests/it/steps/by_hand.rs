@@ -1,7 +1,5 @@
 //! `tinyci run --step`: one step by hand, of which nothing is left.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

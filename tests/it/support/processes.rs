@@ -1,7 +1,5 @@
 //! Processes that a test did not start itself: found, and told whether they live.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,7 +1,5 @@
 //! The program `tinyci`, as a person runs it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     path::Path,
     process::{Child, Command, Output, Stdio},

@@ -1,7 +1,5 @@
 //! A server with the hook, a developer's clone, and real pushes between them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     env,
     ffi::OsString,

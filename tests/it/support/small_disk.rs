@@ -1,7 +1,5 @@
 //! A disk that is soon full.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     fs::{self, File},
     io::Write,

@@ -1,7 +1,5 @@
 //! A real sshd of the test's own: a high port of this machine, keys and a home that go with it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     env, fs, io,
     net::{TcpListener, TcpStream},

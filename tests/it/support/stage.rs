@@ -1,7 +1,5 @@
 //! A repository with an engine on it, and the one way in which these tests look at a run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     ffi::OsString,
     fs,

@@ -54,7 +54,6 @@ pub(crate) mod settings;
 pub(crate) mod setup_remote;
 pub(crate) mod skip;
 pub(crate) mod status;
-#[cfg(feature = "rhai")]
 pub(crate) mod test_pipeline;
 pub(crate) mod uninstall;
 pub(crate) mod version;

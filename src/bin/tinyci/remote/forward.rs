@@ -276,8 +276,6 @@ fn exit_code(status: ExitStatus, host: &str) -> Result<u8, Failure> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use clap::CommandFactory;
 
     use super::*;

@@ -1,7 +1,5 @@
 //! Builds compacted on a real disk and read back by the real `tar`.
 
-#![allow(clippy::unwrap_used)]
-
 use std::{
     io::Write,
     os::unix::{

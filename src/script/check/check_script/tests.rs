@@ -1,11 +1,9 @@
 //! What is found, where, and what is left alone.
 
-#![allow(clippy::unwrap_used)]
-
 use super::*;
-use crate::{
-    model::function::{Effect, Value},
-    script::syntax::imports::TreeFile,
+use crate::model::{
+    function::{Effect, Value},
+    script::TreeFile,
 };
 
 /// The files of a commit, as a list.

@@ -1,14 +1,9 @@
 //! What loads and what does not.
 
-#![allow(clippy::unwrap_used)]
-
 use std::time::Duration;
 
 use super::*;
-use crate::{
-    model::{error::ErrorKind, function::Effect},
-    script::syntax::imports::TreeFile,
-};
+use crate::model::{error::ErrorKind, function::Effect, script::TreeFile};
 
 /// The files of a commit, as a list.
 struct Files<'a>(&'a [(&'a str, &'a str)]);

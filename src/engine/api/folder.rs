@@ -1,0 +1,59 @@
+//! The files of a directory, as a commit of them would have them.
+
+use std::{fs, io, path::PathBuf};
+
+use crate::model::{
+    error::{Error, ErrorKind},
+    script::{Tree, TreeFile},
+};
+
+/// More than a module may have; what is longer is refused by its length.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// A directory on disk.
+#[derive(Debug)]
+pub(in crate::engine) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub(in crate::engine) fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+impl Tree for Folder {
+    fn entry(&self, path: &str) -> Result<TreeFile, Error> {
+        if !self.path.is_absolute() {
+            return Err(Error::nowhere(ErrorKind::Io, &self.path));
+        }
+        let mut whole = self.path.clone();
+        for part in path.split('/') {
+            whole.push(part);
+            match fs::symlink_metadata(&whole) {
+                Ok(meta) if meta.is_symlink() => return Ok(TreeFile::Link),
+                Ok(_) => {}
+                Err(error) if is_absence(&error) => return Ok(TreeFile::Absent),
+                Err(error) => return Err(Error::io("read", &whole, error)),
+            }
+        }
+        // A pipe or a device would never end.
+        if !whole.is_file() {
+            return Ok(TreeFile::Absent);
+        }
+        let read = fs::File::open(&whole).and_then(|file| {
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut io::Read::take(file, BYTES_MAX), &mut bytes)?;
+            Ok(bytes)
+        });
+        read.map(TreeFile::File).map_err(|error| Error::io("read", &whole, error))
+    }
+
+    fn lacks(&self, path: &str) -> String {
+        format!("there is no file `{path}` below `{}` to import", self.path.display())
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
