@@ -69,7 +69,7 @@ pub use crate::{
         prune::{Pinned, PruneOptions, Pruned, Pruning},
     },
     engine::{
-        ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
+        ApprovalCall, Checker, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
         LogOptions, StepOptions,
     },
     install::{InstallOptions, Installed, RemoteSetup},

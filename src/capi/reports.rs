@@ -121,8 +121,7 @@ pub extern "C" fn tinyci_check_text_json(
     guard::make(engine, out, err, |opened| {
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
-        let builder = opened.builder_with_functions();
-        Ok(c_text(&builder.check_config(text, format, name)?.to_json()))
+        Ok(c_text(&opened.checker().check(text, format, name)?.to_json()))
     })
 }
 

@@ -97,7 +97,7 @@ fn the_script_runs_what_the_config_ran_whichever_command_fails() {
         let pipeline = Pipeline::parse(config, Format::Yaml, ".tinyci.yml").unwrap();
         let script = pipeline.to_rhai().unwrap();
         let report =
-            Engine::builder(".").check_config(&script, Format::Rhai, ".tinyci.rhai").unwrap();
+            tinyci::Checker::new(".").check(&script, Format::Rhai, ".tinyci.rhai").unwrap();
         assert!(report.is_valid(), "{script}\n{:#?}", report.problems);
 
         // The same commit of both, so that no tag has another value.

@@ -1,19 +1,20 @@
 //! What is wrong with a config, found without running it: before it is committed, and in a commit.
 
-use super::{builder::EngineBuilder, check_warnings, handle::Engine};
-use crate::engine::context::{options::Options, shared::Shared, threads::on_big_thread};
+use super::{check_warnings, checker::Checker, handle::Engine};
+use crate::engine::context::{
+    registrations::Registrations, shared::Shared, threads::on_big_thread,
+};
 use crate::model::{
     check_report::{CheckReport, Finding},
     error::{Error, ErrorKind},
     pipeline::{Format, Pipeline, Warning},
 };
 
-impl EngineBuilder {
+impl Checker {
     /// Finds what is wrong with a config without running anything, in the order of its lines.
     ///
-    /// A script's imports are read below the builder's path, which need not be a repository. All
-    /// of it is looked at, whatever a run would come to: functions that do not exist or take other
-    /// arguments (those lent by [`function`](EngineBuilder::function) are known), members that
+    /// A script's imports are read below the checker's directory. All of it is looked at, whatever a run would come to: functions that do not exist or take other
+    /// arguments (those registered by [`function`](Checker::function) are known), members that
     /// `ctx` does not have, misspelled phases, constants and options, and what the language takes
     /// without a word and means otherwise than people do. In YAML it finds what
     /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
@@ -30,20 +31,21 @@ impl EngineBuilder {
     /// # Errors
     ///
     /// [`Io`](ErrorKind::Io) where what a script imports cannot be read,
-    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without.
+    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for the first mistake made in this checker.
     ///
     /// ```
-    /// use tinyci::{Engine, Format};
+    /// use tinyci::{Checker, Format};
     ///
     /// let script = "fn build(ctx) {\n    sh(`make ${ctx.sah}`);\n}\n";
     /// # if cfg!(feature = "rhai") {
-    /// let report = Engine::builder(".").check_config(script, Format::Rhai, ".tinyci.rhai")?;
+    /// let report = Checker::new(".").check(script, Format::Rhai, ".tinyci.rhai")?;
     /// let found = report.problems[0].to_string();
     /// assert_eq!(found, "2:20: `ctx` has nothing called `sah`; did you mean `sha`?");
     /// # }
     /// # Ok::<(), tinyci::Error>(())
     /// ```
-    pub fn check_config(
+    pub fn check(
         &self,
         text: impl AsRef<[u8]>,
         format: Format,
@@ -52,8 +54,8 @@ impl EngineBuilder {
         let text = text.as_ref();
         on_big_thread("tinyci check", || {
             let found = match format {
-                Format::Yaml => check_yaml(text, name, &self.options),
-                Format::Rhai => scripts::in_folder(text, name, self),
+                Format::Yaml => check_yaml(text, name, self.registrations()?),
+                Format::Rhai => scripts::in_directory(text, name, &self.dir, self.registrations()?),
             };
             CheckReport::new(name, found)
         })
@@ -62,7 +64,7 @@ impl EngineBuilder {
 
 impl Engine {
     /// Finds what is wrong with the config of a commit without running anything, as
-    /// [`EngineBuilder::check_config`] does for one that is not committed yet.
+    /// [`Checker::check`] does for one that is not committed yet.
     ///
     /// # Errors
     ///
@@ -93,10 +95,10 @@ impl Engine {
         on_big_thread("tinyci check", || {
             let repo = self.shared.repo()?;
             let commit = repo.resolve(revision)?;
-            let options = &self.shared.options;
+            let registered = &self.shared.options.registrations;
             let found = match format {
-                Format::Yaml => check_yaml(text, name, options),
-                Format::Rhai => scripts::in_commit((name, text), &repo, commit, options),
+                Format::Yaml => check_yaml(text, name, registered),
+                Format::Rhai => scripts::in_commit((name, text), &repo, commit, registered),
             };
             CheckReport::in_commit(revision, name, found)
         })
@@ -111,19 +113,19 @@ fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Finding>, Error> 
         Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![Finding::error(error)]),
         Err(error) => return Err(error),
     };
-    let options = &shared.options;
+    let registered = &shared.options.registrations;
     Ok(match config.format {
-        Format::Yaml => check_yaml(&config.bytes, config.name, options),
-        Format::Rhai => scripts::in_commit((config.name, &config.bytes), &repo, commit, options),
+        Format::Yaml => check_yaml(&config.bytes, config.name, registered),
+        Format::Rhai => scripts::in_commit((config.name, &config.bytes), &repo, commit, registered),
     })
 }
 
-fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Finding> {
+fn check_yaml(text: &[u8], name: &str, registered: &Registrations) -> Vec<Finding> {
     let pipeline = match Pipeline::parse(text, Format::Yaml, name) {
         Ok(pipeline) => pipeline,
         Err(error) => return vec![Finding::error(error)],
     };
-    let errors = scripts::in_tags(&pipeline, options);
+    let errors = scripts::in_tags(&pipeline, registered);
     let errors =
         errors.iter().chain(&pipeline.warnings).map(|it| Finding::error(located(it, name)));
     let warnings = check_warnings::of_pipeline(&pipeline);
@@ -141,7 +143,9 @@ fn located(it: &Warning, name: &str) -> Error {
 mod scripts {
     //! Scripts, with the files that they import, and expressions in the tags of YAML.
 
-    use super::{EngineBuilder, Finding, Options, Pipeline, Warning, folder::Folder};
+    use std::path::Path;
+
+    use super::{Finding, Pipeline, Registrations, Warning, folder::Folder};
     use crate::{
         engine::step::scripts::CommitTree,
         model::commit::CommitId,
@@ -152,30 +156,36 @@ mod scripts {
     /// What the names of scripts end with that test a pipeline.
     const TESTS_SUFFIX: &str = ".test.rhai";
 
-    pub(super) fn in_folder(text: &[u8], name: &str, builder: &EngineBuilder) -> Vec<Finding> {
-        check(text, name, &Folder::new(&builder.path), &builder.options)
+    pub(super) fn in_directory(
+        text: &[u8],
+        name: &str,
+        dir: &Path,
+        registered: &Registrations,
+    ) -> Vec<Finding> {
+        check(text, name, &Folder::new(dir), registered)
     }
 
-    fn check(text: &[u8], name: &str, tree: &dyn Tree, options: &Options) -> Vec<Finding> {
+    fn check(text: &[u8], name: &str, tree: &dyn Tree, registered: &Registrations) -> Vec<Finding> {
         let check = match name.ends_with(TESTS_SUFFIX) {
             true => script::check_tests,
             false => script::check,
         };
-        check(text, name, tree, &options.functions, &options.vars)
+        check(text, name, tree, &registered.functions, &registered.vars)
     }
 
     pub(super) fn in_commit(
         (name, text): (&str, &[u8]),
         repo: &Repo,
         id: CommitId,
-        options: &Options,
+        registered: &Registrations,
     ) -> Vec<Finding> {
-        check(text, name, &CommitTree { repo, id }, options)
+        check(text, name, &CommitTree { repo, id }, registered)
     }
 
-    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
-        let judge = script::ExpressionValidator::new(&options.functions);
-        pipeline.check_tags_with(&options.vars, &|expression, names| judge.check(expression, names))
+    pub(super) fn in_tags(pipeline: &Pipeline, registered: &Registrations) -> Vec<Warning> {
+        let judge = script::ExpressionValidator::new(&registered.functions);
+        pipeline
+            .check_tags_with(&registered.vars, &|expression, names| judge.check(expression, names))
     }
 }
 
@@ -183,10 +193,12 @@ mod scripts {
 mod scripts {
     //! What is said of scripts by a program that cannot read them.
 
-    use super::{EngineBuilder, Error, ErrorKind, Finding, Options, Pipeline, Warning};
+    use std::path::Path;
+
+    use super::{Error, ErrorKind, Finding, Pipeline, Registrations, Warning};
     use crate::{model::commit::CommitId, repo::Repo};
 
-    pub(super) fn in_folder(_: &[u8], name: &str, _: &EngineBuilder) -> Vec<Finding> {
+    pub(super) fn in_directory(_: &[u8], name: &str, _: &Path, _: &Registrations) -> Vec<Finding> {
         let message = "this program was built without the feature `rhai` and reads no scripts";
         vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
     }
@@ -195,14 +207,14 @@ mod scripts {
         (name, _): (&str, &[u8]),
         _: &Repo,
         _: CommitId,
-        _: &Options,
+        _: &Registrations,
     ) -> Vec<Finding> {
         let message = "this program was built without the feature `rhai` and reads no scripts";
         vec![Finding::error(Error::new(ErrorKind::Unsupported, message).with_path(name))]
     }
 
-    pub(super) fn in_tags(pipeline: &Pipeline, options: &Options) -> Vec<Warning> {
-        pipeline.check_tags(&options.vars)
+    pub(super) fn in_tags(pipeline: &Pipeline, registered: &Registrations) -> Vec<Warning> {
+        pipeline.check_tags(&registered.vars)
     }
 }
 

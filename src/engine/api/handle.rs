@@ -109,10 +109,10 @@ impl Engine {
         open: fn(&Path) -> Result<Repo, Error>,
     ) -> Result<Self, Error> {
         let EngineBuilder { path, mut options } = builder;
-        if let Some(mistake) = options.mistake.take() {
+        if let Some(mistake) = options.registrations.mistake.take() {
             return Err(mistake);
         }
-        Scripts::check_host(&options)?;
+        Scripts::check_host(&options.registrations)?;
         if !path.is_absolute() {
             return Err(Error::nowhere(ErrorKind::NotARepo, &path));
         }
@@ -151,7 +151,7 @@ impl Engine {
     #[cfg(feature = "capi")]
     pub(crate) fn answered_by(&self, builder: EngineBuilder) -> Result<Self, Error> {
         let EngineBuilder { mut options, .. } = builder;
-        if let Some(mistake) = options.mistake.take() {
+        if let Some(mistake) = options.registrations.mistake.take() {
             return Err(mistake);
         }
         let opened = &*self.shared;

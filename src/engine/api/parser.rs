@@ -1,6 +1,6 @@
 //! Pipelines from texts that stand in no commit: [`Pipeline::parse`].
 
-use super::builder::EngineBuilder;
+use super::checker::Checker;
 use crate::engine::context::threads::on_big_thread;
 use crate::{
     config::parse_yaml,
@@ -17,7 +17,7 @@ impl Pipeline {
     /// [`warnings`](Pipeline::warnings). Tags (`<%= … %>`) are left as they are.
     ///
     /// A script stands for itself here: it can neither import files nor call functions in a module
-    /// of the embedding program, which [`EngineBuilder::parse_config`] knows.
+    /// of the embedding program, which [`Checker::parse`] knows.
     ///
     /// ```
     /// use tinyci::{Format, Phase, Pipeline};
@@ -48,25 +48,26 @@ impl Pipeline {
     }
 }
 
-impl EngineBuilder {
-    /// Reads a config as [`Pipeline::parse`] does, and of a script what it imports too: below the
-    /// builder's path, which need not be a repository. The builder's functions can be called.
+impl Checker {
+    /// Parses a config as [`Pipeline::parse`] does. A script can import files below the checker's
+    /// directory, and call the functions that are registered.
     ///
     /// ```
-    /// use tinyci::{Effect, Engine, Format, Phase, Value};
+    /// use tinyci::{Checker, Effect, Format, Phase, Value};
     ///
-    /// let builder = Engine::builder(".")
+    /// let checker = Checker::new(".")
     ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::Nothing));
     /// let script = "fn build() { sh(\"make\"); chat::post(\"built\"); }";
-    /// let pipeline = builder.parse_config(script, Format::Rhai, "nightly.rhai")?;
+    /// let pipeline = checker.parse(script, Format::Rhai, "nightly.rhai")?;
     /// assert!(pipeline.step(Phase::Build).is_some());
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// As [`Pipeline::parse`]; [`Io`](crate::ErrorKind::Io) for a module that cannot be read.
-    pub fn parse_config(
+    /// As [`Pipeline::parse`]; [`Io`](crate::ErrorKind::Io) for a module that cannot be read;
+    /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake made in this checker.
+    pub fn parse(
         &self,
         text: impl AsRef<[u8]>,
         format: Format,
@@ -74,7 +75,7 @@ impl EngineBuilder {
     ) -> Result<Pipeline, Error> {
         let text = text.as_ref();
         on_big_thread("tinyci parse", || match format {
-            Format::Yaml => parse_yaml(text, name),
+            Format::Yaml => self.registrations().and_then(|_| parse_yaml(text, name)),
             Format::Rhai => scripts::in_folder(text, name, self),
         })
     }
@@ -85,7 +86,7 @@ mod scripts {
     //! Scripts, with or without the files that they import.
 
     use crate::{
-        engine::api::{builder::EngineBuilder, check::folder::Folder},
+        engine::api::{check::folder::Folder, checker::Checker},
         model::{error::Error, pipeline::Pipeline},
         script::{Script, Tree, TreeFile},
     };
@@ -94,13 +95,9 @@ mod scripts {
         Script::load(text, name, &NoFiles, &[]).map(|script| script.pipeline())
     }
 
-    pub(super) fn in_folder(
-        text: &[u8],
-        name: &str,
-        builder: &EngineBuilder,
-    ) -> Result<Pipeline, Error> {
-        let (folder, functions) = (Folder::new(&builder.path), &builder.options.functions);
-        Script::load(text, name, &folder, functions).map(|script| script.pipeline())
+    pub(super) fn in_folder(text: &[u8], name: &str, checker: &Checker) -> Result<Pipeline, Error> {
+        let (folder, registered) = (Folder::new(&checker.dir), checker.registrations()?);
+        Script::load(text, name, &folder, &registered.functions).map(|script| script.pipeline())
     }
 
     /// Around a text on its own there is nothing.
@@ -114,7 +111,7 @@ mod scripts {
         fn lacks(&self, path: &str) -> String {
             format!(
                 "`{path}` cannot be imported by a script that was given as text, without the files \
-                 around it; `EngineBuilder::parse_config` reads them from a folder"
+                 around it; `Checker::parse` reads them from a directory"
             )
         }
     }
@@ -125,7 +122,7 @@ mod scripts {
     //! What is said of scripts by a program that cannot read them.
 
     use crate::{
-        engine::api::builder::EngineBuilder,
+        engine::api::checker::Checker,
         model::{
             error::{Error, ErrorKind},
             pipeline::Pipeline,
@@ -137,7 +134,7 @@ mod scripts {
         Err(Error::new(ErrorKind::Unsupported, message).with_path(name))
     }
 
-    pub(super) fn in_folder(text: &[u8], name: &str, _: &EngineBuilder) -> Result<Pipeline, Error> {
+    pub(super) fn in_folder(text: &[u8], name: &str, _: &Checker) -> Result<Pipeline, Error> {
         alone(text, name)
     }
 }

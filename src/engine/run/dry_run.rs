@@ -259,7 +259,7 @@ impl DryRun {
             reporter: self.effects.clone(),
             memory: Arc::new(Memory::default()),
             masks: Masks::default(),
-            vars: shared.options.vars.clone(),
+            vars: shared.options.registrations.vars.clone(),
             progress: Progress::default(),
             command_timeout: None,
             nice: 0,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{StepContext, StepEnd, StepHost};
-use crate::engine::context::{options::Options, shared::Shared};
+use crate::engine::context::{registrations::Registrations, shared::Shared};
 use crate::{
     config::parse_after_all,
     model::{
@@ -21,7 +21,7 @@ use crate::{
 pub(in crate::engine) struct Scripts;
 
 impl Scripts {
-    pub(in crate::engine) fn check_host(_options: &Options) -> Result<(), Error> {
+    pub(in crate::engine) fn check_host(_: &Registrations) -> Result<(), Error> {
         Ok(())
     }
 

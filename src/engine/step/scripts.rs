@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{StepContext, StepEnd, StepHost};
-use crate::engine::context::{options::Options, shared::Shared};
+use crate::engine::context::{registrations::Registrations, shared::Shared};
 use crate::{
     config::parse_after_all,
     model::{
@@ -26,9 +26,9 @@ pub(in crate::engine) struct Scripts {
 
 impl Scripts {
     /// Whether scripts can be run at all in this program, with the functions that it lends.
-    pub(in crate::engine) fn check_host(options: &Options) -> Result<(), Error> {
+    pub(in crate::engine) fn check_host(registered: &Registrations) -> Result<(), Error> {
         script::probe()?;
-        script::refuse_clashes(&options.functions)
+        script::refuse_clashes(&registered.functions)
     }
 
     /// The commit's pipeline, and its script if it has one.
@@ -38,7 +38,7 @@ impl Scripts {
         commit: &Commit,
     ) -> Result<(Pipeline, Self), Error> {
         let config = repo.needed_config(commit.id)?;
-        let functions = &shared.options.functions;
+        let functions = &shared.options.registrations.functions;
         let (pipeline, script) = match config.format {
             Format::Rhai => {
                 let tree = CommitTree { repo, id: commit.id };
@@ -64,12 +64,12 @@ impl Scripts {
             Format::Yaml => parse_after_all(&config.bytes, config.name)?,
             Format::Rhai => return None,
         };
-        Some((pipeline, Self::new(None, &shared.options.functions)))
+        Some((pipeline, Self::new(None, &shared.options.registrations.functions)))
     }
 
     /// What a pipeline of the caller's own needs to be run.
     pub(in crate::engine) fn of(shared: &Shared, pipeline: &Pipeline) -> Result<Self, Error> {
-        let functions = &shared.options.functions;
+        let functions = &shared.options.registrations.functions;
         let load = |text: &Arc<ScriptText>| {
             Script::load(text.main.as_bytes(), &pipeline.name, &**text, functions)
         };
