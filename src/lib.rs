@@ -127,5 +127,4 @@ pub use crate::{
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[cfg(test)]
-#[path = "../tests/it/support.rs"]
 mod testing;

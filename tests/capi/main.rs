@@ -15,5 +15,5 @@ mod header;
 mod library;
 mod programs;
 mod runs;
-#[path = "../it/support.rs"]
+#[path = "../../src/testing/mod.rs"]
 mod support;

@@ -71,7 +71,8 @@ fn sources() -> BTreeMap<String, String> {
     files
         .into_iter()
         .map(|(path, text)| (name(&path), without_tests(&text)))
-        .filter(|(name, _)| !name.starts_with("bin/") && !name.ends_with("/tests.rs"))
+        .filter(|(name, _)| !name.starts_with("bin/") && !name.starts_with("testing/"))
+        .filter(|(name, _)| !name.ends_with("/tests.rs"))
         .collect()
 }
 

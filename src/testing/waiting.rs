@@ -1,0 +1,28 @@
+//! Waiting for what a test has started.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+/// Long enough for any machine, short enough to notice that something hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until a condition holds.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether this process runs. A zombie does not.
+pub(crate) fn is_alive(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.trim()));
+    stat.is_ok_and(|stat| {
+        let state = stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with(['Z', 'X']));
+        state == Some(false)
+    })
+}

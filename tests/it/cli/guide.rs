@@ -1,0 +1,189 @@
+//! What the guide and the README tell people to type is typed here, and what they tell people to
+//! write is read.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+use tinyci::{Format, Pipeline};
+
+use crate::support::{
+    server::{search_path, write_script},
+    sshd::SshServer,
+};
+
+/// A piece of code in a text, with the language that it is marked as.
+struct Block {
+    language: String,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The chapters of the guide, by name.
+fn chapters() -> Vec<(String, Vec<Block>)> {
+    let entries = fs::read_dir(root().join("src/guide")).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, blocks(&fs::read_to_string(path).unwrap()))
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn blocks(text: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in text.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(language), None) => {
+                let language = language.to_owned();
+                open = Some(Block { language, text: String::new() });
+            }
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (None, Some(block)) => block.text.extend([line, "\n"]),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is not closed");
+    found
+}
+
+fn of_language<'a>(blocks: &'a [Block], language: &str) -> Vec<&'a str> {
+    let found = blocks.iter().filter(|block| block.language == language);
+    found.map(|block| block.text.as_str()).collect()
+}
+
+/// A shell in this folder that stops at the first mistake, with the program at hand and a person's
+/// identity set.
+fn shell(dir: &Path) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-eu").current_dir(dir).env("PATH", search_path()).env("HOME", dir);
+    shell.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    for role in ["AUTHOR", "COMMITTER"] {
+        shell
+            .env(format!("GIT_{role}_NAME"), "Ada")
+            .env(format!("GIT_{role}_EMAIL"), "ada@example.org");
+    }
+    shell
+}
+
+/// Runs a script; panics with what it said if it fails. Returns what it said.
+#[track_caller]
+fn type_in(what: &str, dir: &Path, script: &str) -> String {
+    let output = shell(dir).arg("-c").arg(format!("exec 2>&1\n{script}")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{what}: {}\n{script}\nsaid:\n{said}", output.status);
+    said
+}
+
+#[test]
+fn the_commands_of_every_chapter_work_one_after_the_other() {
+    let mut scripts = 0;
+    for (name, blocks) in chapters() {
+        let script = of_language(&blocks, "sh").concat();
+        // That one needs a server: it has a test of its own.
+        if script.is_empty() || name == "vps.md" {
+            continue;
+        }
+        scripts += 1;
+        let dir = TempDir::new().unwrap();
+        type_in(&name, dir.path(), &script);
+    }
+    assert!(scripts >= 4, "only {scripts} chapters have commands");
+}
+
+/// On a real sshd; what only root may do, and systemd, are programs that write down their calls.
+#[test]
+fn the_way_from_a_bare_machine_to_push_to_deploy_works() {
+    let Some(server) = SshServer::start() else { return };
+    let calls = server.home().join("calls");
+    for name in ["apt-get", "adduser", "loginctl", "install", "systemctl"] {
+        let record = format!("#!/bin/sh\necho \"{name} $*\" >> '{}'\n", calls.display());
+        server.program(name, &record);
+    }
+    let (_, blocks) = chapters().into_iter().find(|(name, _)| name == "vps.md").unwrap();
+    let scripts = of_language(&blocks, "sh");
+    let (as_root, at_home) = scripts.split_first().unwrap();
+    server.run(as_root);
+    let root_did = fs::read_to_string(&calls).unwrap();
+    assert_eq!(root_did, as_root.replace("''", ""), "every line of root's");
+
+    let dir = TempDir::new().unwrap();
+    let mut shell = shell(dir.path());
+    shell.env("PATH", server.path()).arg("-c").arg(format!("exec 2>&1\n{}", at_home.concat()));
+    let output = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    for part in ["Notes (remotes/origin/tinyci-result)", "Deployed ", "Rolled production back"] {
+        assert!(said.contains(part), "no {part:?} in:\n{said}");
+    }
+    let served = fs::read_to_string(server.home().join("app/current/index.html")).unwrap();
+    assert_eq!(served, "<h1>Hello</h1>\n", "the first deployment is back");
+    let restarts = fs::read_to_string(&calls).unwrap().matches("--user restart app").count();
+    assert_eq!(restarts, 3);
+}
+
+#[test]
+fn every_config_that_is_shown_is_valid() {
+    let readme = blocks(&fs::read_to_string(root().join("README.md")).unwrap());
+    let texts = chapters().into_iter().chain([("README.md".to_owned(), readme)]);
+    let mut configs = 0;
+    for (name, blocks) in texts {
+        for text in of_language(&blocks, "yaml") {
+            let pipeline = Pipeline::parse(text, Format::Yaml, &name)
+                .unwrap_or_else(|error| panic!("{name}: {}\n{text}", error.report()));
+            assert!(pipeline.warnings.is_empty(), "{name}: {:?}\n{text}", pipeline.warnings);
+            configs += 1;
+        }
+    }
+    assert!(configs >= 5, "only {configs} configs are shown");
+}
+
+/// The screen "A server of your own" of the README, with the parts that a person has to bring.
+#[test]
+fn the_readme_leads_to_a_green_push() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, from_server) = text.split_once("\n## A server of your own").unwrap();
+    let screen = blocks(from_server.split("\n## ").next().unwrap());
+    let [server, questions] = of_language(&screen, "sh")[..] else { panic!("two blocks of sh") };
+    let (config, shown) = (of_language(&screen, "yaml")[0], of_language(&screen, "text")[0]);
+
+    let dir = TempDir::new().unwrap();
+    // The program is built already.
+    let without_cargo = |line: &&str| !line.starts_with("cargo ");
+    let server: Vec<&str> = server.lines().filter(without_cargo).collect();
+    type_in("README.md, on the server", dir.path(), &server.join("\n"));
+
+    let project = dir.path().join("project");
+    fs::create_dir(&project).unwrap();
+    fs::write(project.join(".tinyci.yml"), config).unwrap();
+    write_script(&project.join("deploy.sh"), "#!/bin/sh\ntest -d \"$1\"\n");
+    write_script(&dir.path().join("bin/make"), "#!/bin/sh\n");
+    let push = "git init -q -b main; git add .; git commit -q -m first\n\
+                PATH=$HOME/bin:$PATH git push ../app.git main";
+    let push = push.replace("$HOME", dir.path().to_str().unwrap());
+    let seen = type_in("README.md, a push", &project, &push);
+    let without_times = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("remote: "));
+        lines.map(|line| line.get(11..).unwrap().trim_end().to_owned()).collect()
+    };
+    let id = type_in("git", &project, "git rev-parse HEAD");
+    let expected =
+        without_times(&shown.replace("f40785cbc4422f39c36118fbae071932774cb5b6", id.trim()));
+    assert_eq!(without_times(&seen), expected, "{seen}");
+
+    let told = type_in("README.md, afterwards", &dir.path().join("app.git"), questions);
+    // The newest green commit by --format, and the word as git shows it.
+    assert!(told.lines().any(|line| line == id.trim()), "{told}");
+    assert!(told.contains("Notes (tinyci-result):\n    success\n"), "{told}");
+}
