@@ -41,86 +41,44 @@
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
-mod builds;
+pub mod builds;
 #[cfg(feature = "capi")]
 mod capi;
 mod config;
 mod engine;
 mod export;
 pub mod guide;
-mod install;
+pub mod install;
 mod model;
 mod process;
+mod public;
 mod repo;
 mod rules;
 #[cfg(feature = "rhai")]
-mod script;
+pub mod script;
 mod util;
 mod wire;
 mod workspace;
 
-#[cfg(feature = "rhai")]
-pub use crate::model::test_report::{
-    Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
-};
 pub use crate::{
-    builds::{
-        compact::{CompactOptions, Compacted, Compaction},
-        prune::{Pinned, PruneOptions, Pruned, Pruning},
-    },
-    engine::{
-        ApprovalCall, Checker, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
-        LogOptions, StepOptions,
-    },
-    install::{InstallOptions, Installed, RemoteSetup},
+    engine::{Engine, EngineBuilder, Filter},
     model::{
-        answer::HookError,
-        artifact::{
-            Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactTotal,
-        },
-        cancel::{CancelToken, CancelView},
-        check_report::{CheckReport, Problem, Severity},
-        commit::{Commit, CommitId, Text, TreeId},
-        deployment::{
-            Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan,
-            DeployRequest, Deployment, Deploys,
-        },
-        error::{Error, ErrorKind, Position},
-        event::{Event, EventKind, EventMeta, Flow, Observer},
-        executor::{Command, Executor, Output, OutputMode, Program, Stream},
-        forecast::{Act, Assumption, Forecast, StepForecast},
-        function::{Effect, FunctionCall, Value},
-        intervention::{
-            CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
-        },
-        job::{Job, Plan, Reason},
-        not_removed::NotRemoved,
-        outcome::{Exit, Outcome, Verdict},
-        pipeline::{
-            Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning,
-            When,
-        },
-        record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
-        request_context::RequestContext,
-        selection::{Selection, Target, Update, Wait},
-        setting::Setting,
-        status::{
-            BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
-        },
+        cancel::CancelToken,
+        commit::{Commit, CommitId},
+        error::{Error, ErrorKind},
+        event::{Event, EventKind},
+        function::Value,
+        outcome::{Outcome, Verdict},
+        pipeline::{Format, Hook, Pipeline},
+        record::{Record, Summary},
+        selection::Selection,
     },
-    process::local_executor::LocalExecutor,
-    repo::{Forgotten, MergedResults, tune_process},
-    rules::{
-        interpolate::{Vars, interpolate},
-        retention::PruneReason,
-        run::Run,
+    public::{
+        artifact, callback, check, commit, deploy, error, event, executor, format, intervention,
+        pipeline, plan, record, selection, settings, status,
     },
-    util::{
-        bytes::{parse_bytes, show_bytes},
-        clock::log_prefix,
-        duration::parse_duration,
-    },
-    workspace::artifact_writer::ArtifactWriter,
+    repo::tune_process,
+    rules::interpolate::{Vars, interpolate},
 };
 
 /// The version of this library.

@@ -11,7 +11,10 @@ use super::{
     status::tinyci_status,
     text::{CText, c_text},
 };
-use crate::{ArtifactOptions, ArtifactWriter, CancelToken, Error, ErrorKind};
+use crate::{
+    CancelToken, Error, ErrorKind,
+    artifact::{ArtifactOptions, ArtifactWriter},
+};
 
 /// Replace files that exist.
 pub const TINYCI_ARTIFACTS_FORCE: u32 = 1;

@@ -15,7 +15,7 @@ use super::{
     status::tinyci_status,
     text::{CText, borrowed, bytes_out, c_text, c_text_lossy},
 };
-use crate::{CancelToken, Commit, Selection, Text};
+use crate::{CancelToken, Commit, Selection, commit::Text};
 
 /// Commits, to be had one by one. Owned by the host.
 pub struct tinyci_commits(Sealed<Commits>);

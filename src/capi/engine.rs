@@ -15,7 +15,7 @@ use super::{
     status::tinyci_status,
     text::{CText, borrowed, c_path},
 };
-use crate::{Checker, Engine, EngineBuilder};
+use crate::{Engine, EngineBuilder, check::Checker};
 
 /// One repository's continuous integration: finds the commits without a verdict, runs them, and
 /// keeps what became of them in git notes.

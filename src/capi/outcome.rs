@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use crate::{DeployOutcome, Outcome};
+use crate::{Outcome, deploy::DeployOutcome};
 
 /// Everything that had to pass did: the only outcome that is green.
 pub const TINYCI_OUTCOME_SUCCESS: i32 = 1;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{ask::PendingRequest, notifier::Notifier};
-use crate::{Deployment, Error, Event, Record};
+use crate::{Error, Event, Record, deploy::Deployment};
 
 /// How many events may wait. One of output holds 64 KiB at most.
 const EVENTS_MAX: usize = 16;
@@ -187,7 +187,7 @@ mod tests {
     use std::{thread, time::SystemTime};
 
     use super::*;
-    use crate::{Event, EventKind, EventMeta, Outcome};
+    use crate::{Event, EventKind, Outcome, event::EventMeta};
 
     fn event() -> Event {
         let meta = EventMeta {

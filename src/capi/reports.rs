@@ -13,8 +13,11 @@ use super::{
     status::{TINYCI_OK, tinyci_status},
     text::{CText, c_text, lines},
 };
-use crate::{Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
-use crate::{Forecast, Plan, Target};
+use crate::{Engine, Error, ErrorKind, Record, Selection, deploy::Deployment, settings::Setting};
+use crate::{
+    plan::{Forecast, Plan},
+    selection::Target,
+};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
 /// are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function

@@ -14,7 +14,11 @@ use super::{
     status::{TINYCI_AGAIN, TINYCI_OK, tinyci_status},
     text::{CBytes, CText, borrowed, c_path, c_text},
 };
-use crate::{Error, ErrorKind, Exit, Output, StepName, Stream, Value, Vars};
+use crate::{
+    Error, ErrorKind, Value, Vars,
+    executor::{Exit, Output, Stream},
+    pipeline::StepName,
+};
 
 /// Nothing: `()` in a script, `null` in JSON.
 pub const TINYCI_VALUE_NULL: i32 = 1;

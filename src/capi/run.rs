@@ -24,7 +24,10 @@ use super::{
     status::tinyci_status,
     text::{CText, c_text},
 };
-use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection, StepOptions};
+use crate::{
+    CancelToken, Engine, Error, ErrorKind, Event, Selection, deploy::Deployment,
+    pipeline::StepOptions,
+};
 
 /// How much longer than its commands' grace a run that is freed may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);

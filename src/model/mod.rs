@@ -27,6 +27,7 @@
 //! | `status` | how the repository is doing |
 //! | `step` | one step as data, and the traits around it |
 //! | `test_report` | what tests of a pipeline came to |
+//! | `value` | what a value of scripts holds, and what it is made from |
 
 pub(crate) mod answer;
 pub(crate) mod artifact;
@@ -54,3 +55,4 @@ pub(crate) mod status;
 pub(crate) mod step;
 #[cfg(feature = "rhai")]
 pub(crate) mod test_report;
+pub(crate) mod value;

@@ -1,49 +1,63 @@
-//! Scripts: the only module that knows rhai. No type of rhai leaves it.
+//! Tests of scripts: which to run, and their results.
 //!
-//! | file | holds |
-//! |---|---|
-//! | `source` | bytes to text |
-//! | `imports` | what a script imports |
-//! | `load` | from bytes to a [`Script`] for which nothing more has to be read |
-//! | `last` | a script that is not parsed twice |
-//! | `constants` | those whose names are nearly right |
-//! | `registry` | all that a script finds beside the language, as tables |
-//! | `types` | what values can be |
-//! | `functions` | an engine that has them |
-//! | `call` | the arguments of a call |
-//! | `lists` | callbacks whose errors pass |
-//! | `append` | lists that grow in little time |
-//! | `context` | `ctx` |
-//! | `commands` | `sh` and its like |
-//! | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
-//! | `with` | `with` |
-//! | `parallel` | `parallel` and `matrix` |
-//! | `files` | the files of the commit |
-//! | `errors` | what `catch` gets |
-//! | `secret` | secrets, as a script holds them |
-//! | `literal` | values as literals |
-//! | `run` | one phase |
-//! | `session` | what its functions share |
-//! | `ending` | what stops it, and what counts |
-//! | `failure` | what failed in it |
-//! | `tags` | `<%= … %>` |
-//! | `untrusted` | what others chose is not run |
-//! | `shell_quotes` | what a text is within the quotes of a shell |
-//! | `literals` | what the script wrote itself |
-//! | `needles` | many texts looked for at once |
-//! | `message`, `report`, `excerpt` | errors |
-//! | `check` | what is wrong, before anything runs |
-//! | `definitions` | the reference |
-//! | `testing` | files of tests beside a script |
-//! | `coverage` | where scripts went |
-//! | `limits`, `parse_cost`, `nesting` | what all of it may cost |
-//! | `entry` | the call of a phase as a program |
-//! | `unknown` | outputs that a plan does not know |
-//! | `texts` | `matches` and `join` |
-//! | `steps` | how many steps a phase may take |
+//! [`Engine::test_pipeline`](crate::Engine::test_pipeline) and
+//! [`Checker::test`](crate::check::Checker::test) run them. Only in builds with the feature `rhai`.
 //!
-//! Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
-//! a [`Host`](crate::model::step::Host), both given by the caller.
+//! ```no_run
+//! use tinyci::{Engine, script::TestOptions};
+//!
+//! let engine = Engine::open("/srv/git/app.git")?;
+//! let report = engine.test_pipeline(&TestOptions::revision("main"))?;
+//! assert!(report.passed());
+//! # Ok::<(), tinyci::Error>(())
+//! ```
+
+// Scripts: the only module that knows rhai. No type of rhai leaves it.
+//
+// | file | holds |
+// |---|---|
+// | `source` | bytes to text |
+// | `imports` | what a script imports |
+// | `load` | from bytes to a [`Script`] for which nothing more has to be read |
+// | `last` | a script that is not parsed twice |
+// | `constants` | those whose names are nearly right |
+// | `registry` | all that a script finds beside the language, as tables |
+// | `types` | what values can be |
+// | `functions` | an engine that has them |
+// | `call` | the arguments of a call |
+// | `lists` | callbacks whose errors pass |
+// | `append` | lists that grow in little time |
+// | `context` | `ctx` |
+// | `commands` | `sh` and its like |
+// | `control` | `retry`, `timeout`, `defer`, `skip` and their like |
+// | `with` | `with` |
+// | `parallel` | `parallel` and `matrix` |
+// | `files` | the files of the commit |
+// | `errors` | what `catch` gets |
+// | `secret` | secrets, as a script holds them |
+// | `literal` | values as literals |
+// | `run` | one phase |
+// | `session` | what its functions share |
+// | `ending` | what stops it, and what counts |
+// | `failure` | what failed in it |
+// | `tags` | `<%= … %>` |
+// | `untrusted` | what others chose is not run |
+// | `shell_quotes` | what a text is within the quotes of a shell |
+// | `literals` | what the script wrote itself |
+// | `needles` | many texts looked for at once |
+// | `message`, `report`, `excerpt` | errors |
+// | `check` | what is wrong, before anything runs |
+// | `definitions` | the reference |
+// | `testing` | files of tests beside a script |
+// | `coverage` | where scripts went |
+// | `limits`, `parse_cost`, `nesting` | what all of it may cost |
+// | `entry` | the call of a phase as a program |
+// | `unknown` | outputs that a plan does not know |
+// | `texts` | `matches` and `join` |
+// | `steps` | how many steps a phase may take |
+//
+// Absent here: git, child processes, files. A script is loaded through a [`Tree`] and acts through
+// a [`Host`](crate::model::step::Host), both given by the caller.
 
 mod append;
 mod call;
@@ -101,6 +115,10 @@ pub(crate) use self::{
     run::{PhaseCall, PhaseEnd, run},
     tags::{ExpressionValidator, interpolate_template},
     testing::{StepRunner, Suite, TestEnd, TestJob, TestSteps},
+};
+
+pub use crate::model::test_report::{
+    Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
 };
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
 //! | `status` | settings, how the repository is doing, and what housekeeping passed over |
+//! | `value` | values of scripts |
 //! | `version` | the version of the JSON |
 
 mod artifact;
@@ -30,6 +31,7 @@ mod request;
 pub(in crate::wire) mod status;
 #[cfg(feature = "rhai")]
 mod test_report;
+mod value;
 mod version;
 
 #[cfg(feature = "capi")]

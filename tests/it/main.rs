@@ -19,6 +19,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod public_api;
 mod support;
 mod tidy;
 

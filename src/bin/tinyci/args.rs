@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt, path::PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use tinyci::{Engine, EngineBuilder, Selection, Target};
+use tinyci::{Engine, EngineBuilder, Selection, selection::Target};
 
 #[cfg(feature = "rhai")]
 use crate::test_pipeline::TestPipelineArgs;

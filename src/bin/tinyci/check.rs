@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tinyci::{CheckReport, Checker, Format, Problem, Severity};
+use tinyci::{
+    Format,
+    check::{CheckReport, Checker, Problem, Severity},
+};
 
 use crate::{
     args::Globals,
@@ -203,7 +206,7 @@ fn under(line: &str, column: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tinyci::{Checker, Format};
+    use tinyci::{Format, check::Checker};
 
     use super::show;
 

@@ -1,6 +1,6 @@
 //! `tinyci defs`: the reference of what scripts can use.
 
-use tinyci::{Checker, DefinitionsFormat};
+use tinyci::check::{Checker, DefinitionsFormat};
 
 use crate::{
     args::Globals,

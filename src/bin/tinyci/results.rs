@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tinyci::{Commit, Engine, Filter, Forgotten, Outcome, Record};
+use tinyci::{Commit, Engine, Filter, Outcome, Record, record::Forgotten};
 
 use crate::{
     args::{DEFAULT_REMOTE, Globals, is_range},

@@ -236,7 +236,7 @@ impl EngineBuilder {
     }
 
     /// Says who deploys, approves, unlocks, cancels and skips through this engine. Without it, that is whom git's
-    /// configuration names; [`DeployRequest::by`](crate::DeployRequest::by) says it of one
+    /// configuration names; [`DeployRequest::by`](crate::deploy::DeployRequest::by) says it of one
     /// deployment.
     ///
     /// It is this program's word: records keep it beside the account that the program runs as.
@@ -255,7 +255,7 @@ impl EngineBuilder {
     /// It is asked only where the config or the settings want an approval and the repository holds none
     /// that counts ([`Engine::approve`]), and where `tinyci.approvers` lists somebody only if this
     /// process runs as one of the accounts there. Without an answer the deployment ends as
-    /// [`Waiting`](crate::DeployOutcome::Waiting). Where the approval is wanted beforehand, an error keeps
+    /// [`Waiting`](crate::deploy::DeployOutcome::Waiting). Where the approval is wanted beforehand, an error keeps
     /// the deployment from beginning; where a script asks, it fails the deployment.
     ///
     /// ```no_run
@@ -287,7 +287,7 @@ impl EngineBuilder {
     /// a [`hook`](EngineBuilder::hook).
     ///
     /// ```no_run
-    /// use tinyci::{Effect, Engine, Value};
+    /// use tinyci::{Engine, Value, callback::Effect};
     ///
     /// let engine = Engine::builder("/srv/git/app.git")
     ///     .function("slack::post", 1..=2, Effect::External, "Posts a message.", |arguments| {

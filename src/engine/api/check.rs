@@ -20,7 +20,7 @@ impl Checker {
     /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
     /// wrong with the expressions in tags.
     ///
-    /// What is valid and perhaps not meant is a [`Warning`](crate::Severity::Warning): build and
+    /// What is valid and perhaps not meant is a [`Warning`](crate::check::Severity::Warning): build and
     /// test that can never run for one and the same ref, a placeholder `tag` where no condition
     /// asks for a tag, the first place of a script that reads the branch or the tags, so that its
     /// verdict holds for one ref, and a shell text of several lines that goes on after a command
@@ -35,7 +35,7 @@ impl Checker {
     /// [`InvalidArg`](ErrorKind::InvalidArg) for the first mistake made in this checker.
     ///
     /// ```
-    /// use tinyci::{Checker, Format};
+    /// use tinyci::{Format, check::Checker};
     ///
     /// let script = "fn build(ctx) {\n    sh(`make ${ctx.sah}`);\n}\n";
     /// # if cfg!(feature = "rhai") {

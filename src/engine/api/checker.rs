@@ -21,7 +21,7 @@ use crate::model::{
 /// engine has, so that the checker knows them; [`Engine::checker`] does so for you.
 ///
 /// ```
-/// use tinyci::{Checker, Effect, Format, Value};
+/// use tinyci::{Format, Value, callback::Effect, check::Checker};
 ///
 /// let checker = Checker::new(".")
 ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::from(())));

@@ -23,7 +23,7 @@ impl Checker {
     /// [`function`](Checker::function) registers, so that it is never behind either.
     ///
     /// ```
-    /// use tinyci::{Checker, DefinitionsFormat, Effect, Value};
+    /// use tinyci::{Value, callback::Effect, check::{Checker, DefinitionsFormat}};
     ///
     /// let checker = Checker::new(".").function("today", 0..=0, Effect::Pure, "The date.", |_| {
     ///     Ok(Value::from("2021-03-04"))

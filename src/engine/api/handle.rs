@@ -553,7 +553,7 @@ impl Engine {
     /// Options without a rule mean the rules of the repository's settings.
     ///
     /// ```no_run
-    /// use tinyci::{CancelToken, Engine, PruneOptions};
+    /// use tinyci::{CancelToken, Engine, builds::PruneOptions};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let done = engine.prune(&PruneOptions::new().keep(20), &CancelToken::new())?;

@@ -20,7 +20,7 @@ impl Pipeline {
     /// of the embedding program, which [`Checker::parse`] knows.
     ///
     /// ```
-    /// use tinyci::{Format, Phase, Pipeline};
+    /// use tinyci::{Format, Pipeline, pipeline::Phase};
     ///
     /// let text = "build: make\ntest: {run: [make check, make lint], timeout: 10m}\n";
     /// let pipeline = Pipeline::parse(text, Format::Yaml, ".tinyci.yml")?;
@@ -53,7 +53,7 @@ impl Checker {
     /// directory, and call the functions that are registered.
     ///
     /// ```
-    /// use tinyci::{Checker, Effect, Format, Phase, Value};
+    /// use tinyci::{Format, Value, callback::Effect, check::Checker, pipeline::Phase};
     ///
     /// let checker = Checker::new(".")
     ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::Nothing));

@@ -37,7 +37,7 @@ use crate::{
 /// Which steps [`Engine::run_step`] runs.
 ///
 /// ```
-/// use tinyci::StepOptions;
+/// use tinyci::pipeline::StepOptions;
 /// let options = StepOptions::new("HEAD").step("build").step("test");
 /// # let _ = options;
 /// ```
@@ -83,7 +83,7 @@ impl Engine {
     /// record of the summary says how the steps ended.
     ///
     /// ```no_run
-    /// use tinyci::{CancelToken, Engine, Event, StepOptions};
+    /// use tinyci::{CancelToken, Engine, Event, pipeline::StepOptions};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let options = StepOptions::new("main").step("build");

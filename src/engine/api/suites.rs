@@ -45,7 +45,7 @@ impl Engine {
     /// by no test and not by the plan of the commit either.
     ///
     /// ```no_run
-    /// use tinyci::{Engine, TestOptions};
+    /// use tinyci::{Engine, script::TestOptions};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let report = engine.test_pipeline(&TestOptions::revision("main").coverage(true))?;
@@ -77,7 +77,7 @@ impl Checker {
     /// [`Engine::test_pipeline`].
     ///
     /// ```
-    /// use tinyci::Checker;
+    /// use tinyci::check::Checker;
     ///
     /// let dir = tempfile::tempdir()?;
     /// std::fs::write(dir.path().join(".tinyci.rhai"), "fn build() { sh(\"make\"); }")?;

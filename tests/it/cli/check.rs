@@ -168,7 +168,7 @@ fn a_script_is_checked_with_what_it_imports() {
 #[cfg(feature = "rhai")]
 #[test]
 fn expressions_in_tags_are_read_and_not_run() {
-    use tinyci::{Checker, Effect, Format, Value};
+    use tinyci::{Format, Value, callback::Effect, check::Checker};
     let check = |tag: &str| {
         let config = format!("build:\n  - make\n  - echo <%= {tag} %>\n");
         let checker = Checker::new(".")

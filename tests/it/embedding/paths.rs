@@ -9,8 +9,10 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CompactOptions, DeployOutcome, DeployRequest, Engine, ErrorKind, Event, Hook,
-    InstallOptions, Outcome, Selection,
+    CancelToken, Engine, ErrorKind, Event, Hook, Outcome, Selection,
+    builds::CompactOptions,
+    deploy::{DeployOutcome, DeployRequest},
+    install::InstallOptions,
 };
 
 use crate::support::{
@@ -96,7 +98,7 @@ fn a_build_that_is_left_is_the_one_that_a_link_led_to() {
 #[test]
 #[ignore = "is run by another test, alone in its process"]
 fn move_away_from_scripts() {
-    use tinyci::{Checker, Format, TestOptions};
+    use tinyci::{Format, check::Checker, script::TestOptions};
 
     let stage = Stage::new();
     let script = "import \"ci/go\" as golang;\nfn build() { golang::build(); }\n";

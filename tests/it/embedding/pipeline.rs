@@ -3,8 +3,9 @@
 use std::thread;
 
 use tinyci::{
-    CancelToken, CheckReport, Checker, ErrorKind, Event, Format, Outcome, Pipeline, Reason,
-    Selection,
+    CancelToken, ErrorKind, Event, Format, Outcome, Pipeline, Selection,
+    check::{CheckReport, Checker},
+    plan::Reason,
 };
 
 use crate::support::stage::{GATE, Ran, Stage};
@@ -108,7 +109,11 @@ fn a_push_to_a_history_without_configs_runs_its_tip() {
 
 #[cfg(feature = "rhai")]
 mod scripts {
-    use tinyci::{Effect, Engine, FunctionCall, Phase, Value};
+    use tinyci::{
+        Engine, Value,
+        callback::{Effect, FunctionCall},
+        pipeline::Phase,
+    };
 
     use super::*;
 

@@ -1,8 +1,10 @@
 //! Tests of pipelines: `.tinyci.test.rhai` beside the script.
 
 use tinyci::{
-    Checker, Coverage, DefinitionsFormat, Effect, Engine, ErrorKind, Format, FunctionCall,
-    TestOptions, TestReport, TestResult, Value,
+    Engine, ErrorKind, Format, Value,
+    callback::{Effect, FunctionCall},
+    check::{Checker, DefinitionsFormat},
+    script::{Coverage, TestOptions, TestReport, TestResult},
 };
 
 use crate::support::TestRepo;
