@@ -23,15 +23,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The root of the crate has what a first program uses. Each public module has one subject, such as
+//! [`deploy`] or [`executor`].
+//!
 //! [`guide`] tells the whole story; here is where each step of a commit's path lives.
 //!
 //! | step | takes → gives | where |
 //! |---|---|---|
 //! | scan | [`Selection`] → commits due, oldest first | `repo` |
-//! | plan | those → [`Plan`] of [`Job`]s, each with its reason | `rules` |
+//! | plan | those → [`Plan`](plan::Plan) of [`Job`](plan::Job)s, each with its reason | `rules` |
 //! | load | the commit's config → [`Pipeline`] | `repo`, `config` |
 //! | export | its tree → build folder | `export` |
-//! | run | [`Run::step`] → commands through an [`Executor`] → [`StepRecord`] → [`Run::finish`] | `rules`, `engine` |
+//! | run | [`Run::step`](pipeline::Run::step) → commands through an [`Executor`](executor::Executor) → [`StepRecord`](record::StepRecord) → [`Run::finish`](pipeline::Run::finish) | `rules`, `engine` |
 //! | record | [`Record`] → a line of JSON, then the one-word verdict | `wire`, `repo` |
 //! | report | records → [`Summary`] | `engine` |
 //!
