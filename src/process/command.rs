@@ -186,10 +186,8 @@ mod tests {
             cancel::CancelToken,
             executor::{Program, Stream},
         },
-        process::{
-            pipe::QUIET,
-            testing::{is_alive, wait_until},
-        },
+        process::pipe::QUIET,
+        testing::{eventually, is_alive},
     };
 
     /// Longer than any test may take.
@@ -516,8 +514,9 @@ mod tests {
         let mut command = stage.shell("echo $$; yes");
         command.deadline = Some(Instant::now() + Duration::from_millis(500));
         let exit = stage.run_while(&command, |written| {
-            if let Some(process) = written.lines().next().and_then(|line| line.parse().ok()) {
-                wait_until(|| !is_alive(process));
+            if let Some(process) = written.lines().next().and_then(|line| line.parse::<i32>().ok())
+            {
+                eventually("it ends", || !is_alive(process));
             }
         });
         assert_eq!(exit.unwrap(), Exit::TimedOut);
@@ -530,7 +529,8 @@ mod tests {
         let mut command = stage.shell("echo $$");
         let deadline = Instant::now() + Duration::from_secs(2);
         command.deadline = Some(deadline);
-        let exit = stage.run_while(&command, |_| wait_until(|| Instant::now() > deadline));
+        let exit =
+            stage.run_while(&command, |_| eventually("the deadline", || Instant::now() > deadline));
         assert_eq!(exit.unwrap(), Exit::Code(0));
     }
 

@@ -246,8 +246,8 @@ mod tests {
         process::{
             command::{Context, run},
             program,
-            testing::{is_alive, wait_until},
         },
+        testing::{eventually, is_alive},
     };
 
     /// A process that leads a group and stays.
@@ -282,7 +282,7 @@ mod tests {
     }
 
     fn wait_for_death(child: &Child) {
-        wait_until(|| child.has_ended());
+        eventually("the child ends", || child.has_ended());
         child.reap();
     }
 
@@ -312,7 +312,7 @@ mod tests {
             let shell = || guard.state().shell.as_ref().unwrap().child.group();
             let lost = shell();
             // A stopped one is noticed only when the socket is full, a dead one at once.
-            wait_until(|| {
+            eventually("another shell", || {
                 (0..100).for_each(|_| guard.add(after.group()));
                 shell() != lost
             });
@@ -340,7 +340,9 @@ mod tests {
             guard.hang_up();
             wait_for_death(&first);
             wait_for_death(&last);
-            wait_until(|| guard.state().shell.as_ref().unwrap().child.has_ended());
+            eventually("the shell ends", || {
+                guard.state().shell.as_ref().unwrap().child.has_ended()
+            });
             for child in [left, removed] {
                 assert!(!child.has_ended(), "it was none of the guard's business any more");
                 child.group().signal(Signal::KILL);
@@ -373,7 +375,7 @@ mod tests {
         assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
         guard.finish();
         // A child that another test is just starting may share the lock for a moment.
-        wait_until(|| other.try_lock().is_ok());
+        eventually("the lock is free", || other.try_lock().is_ok());
         assert_eq!(fs::read(&path).unwrap(), b"", "nothing is ever written to it");
     }
 
@@ -394,13 +396,15 @@ mod tests {
         let mut builder = Builder::new(std::env::current_exe().unwrap());
         builder.args(["--exact", &format!("process::guard::tests::{engine}"), "--ignored"]);
         let mut engine = builder.env(FOLDER, dir.path()).stdout(Stdio::null()).spawn().unwrap();
-        wait_until(|| number_in(&leader).is_some() && number_in(&child).is_some());
+        eventually("both have begun", || {
+            number_in(&leader).is_some() && number_in(&child).is_some()
+        });
 
         let lock = File::open(dir.path().join("lock")).unwrap();
         assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
         let pid = Pid::from_child(&engine);
         kill_process(pid, Signal::KILL).unwrap();
-        wait_until(|| lock.try_lock().is_ok());
+        eventually("the lock is let go", || lock.try_lock().is_ok());
         for file in [leader, child] {
             let number = number_in(&file).unwrap();
             assert!(!is_alive(number), "{} lives on", file.display());

@@ -15,7 +15,6 @@
 //! | `helper` | a program that tinyci asks: git, ssh-keygen, id |
 //! | `account` | the accounts of this machine, by name and by number |
 //! | `reaper` | whether the host lets exit statuses be known at all, for C |
-//! | `testing` | what several tests need |
 //! | `local_executor` | [`LocalExecutor`](local_executor::LocalExecutor): commands on this machine |
 //!
 //! What is not here: no `fork` and no code between fork and exec (children start through
@@ -36,8 +35,6 @@ mod program;
 #[cfg(feature = "capi")]
 mod reaper;
 mod spawn;
-#[cfg(test)]
-mod testing;
 mod watch;
 
 #[cfg(feature = "capi")]

@@ -1,6 +1,7 @@
 //! Waiting for what a test has started.
 
 use std::{
+    fmt::Display,
     fs, thread,
     time::{Duration, Instant},
 };
@@ -18,10 +19,11 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Whether this process runs. A zombie does not.
-pub(crate) fn is_alive(process: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.trim()));
+/// Whether the process with this number runs. A zombie does not.
+pub(crate) fn is_alive(process: impl Display) -> bool {
+    let stat = fs::read(format!("/proc/{}/stat", process.to_string().trim()));
     stat.is_ok_and(|stat| {
+        let stat = String::from_utf8_lossy(&stat);
         let state = stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with(['Z', 'X']));
         state == Some(false)
     })

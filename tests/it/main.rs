@@ -19,10 +19,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod public_api;
-mod support;
-mod tidy;
-
 mod builds;
 #[cfg(feature = "cli")]
 mod cli;
@@ -30,6 +26,7 @@ mod cli;
 mod crash;
 mod deploy;
 mod embedding;
+mod house;
 #[cfg(feature = "cli")]
 mod install;
 #[cfg(feature = "cli")]
@@ -38,3 +35,4 @@ mod results;
 mod run;
 mod scripts;
 mod steps;
+mod support;

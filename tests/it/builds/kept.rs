@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, run, tinyci},
+    TestRepo, eventually,
+    program::{Said, run, tinyci},
     server::{Gate, builds_in},
 };
 

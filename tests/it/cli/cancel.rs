@@ -12,8 +12,8 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, run, signal, tinyci},
+    TestRepo, eventually,
+    program::{Said, run, signal, tinyci},
     server::{Gate, Pushed, Server, write_script},
 };
 

@@ -14,8 +14,8 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, run, run_in, signal, tinyci},
+    TestRepo, eventually,
+    program::{Said, run, run_in, signal, tinyci},
     server::{Gate, builds_in},
 };
 

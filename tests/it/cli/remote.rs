@@ -18,8 +18,8 @@ use rustix::{
 };
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, signal, tinyci},
+    TestRepo, eventually,
+    program::{Said, signal, tinyci},
 };
 
 /// A repository whose remote is reached through a program of the test's.

@@ -11,8 +11,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    TestRepo,
-    program::{eventually, run, signal, tinyci},
+    TestRepo, eventually,
+    program::{run, signal, tinyci},
 };
 
 /// A repository with a green, a red, and again a green commit, in this order.

@@ -13,8 +13,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, run, signal, tinyci},
+    TestRepo, eventually,
+    program::{Said, run, signal, tinyci},
 };
 
 /// A repository whose build says `started` and waits until the test lets it go on.

@@ -14,9 +14,9 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    TestRepo,
+    TestRepo, eventually,
     processes::{Process, below, send, with_command},
-    program::{eventually, run, tinyci},
+    program::{run, tinyci},
     server::{Gate, Server, builds_in},
 };
 

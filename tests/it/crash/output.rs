@@ -13,9 +13,9 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    TestRepo,
+    TestRepo, eventually,
     processes::{send, with_command},
-    program::{eventually, run, tinyci},
+    program::{run, tinyci},
 };
 
 const MIB: u64 = 1 << 20;

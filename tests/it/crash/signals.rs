@@ -13,9 +13,9 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    TestRepo,
+    TestRepo, eventually,
     processes::{send, with_command},
-    program::{Said, eventually, run, signal, tinyci},
+    program::{Said, run, signal, tinyci},
     server::{Gate, Server},
 };
 

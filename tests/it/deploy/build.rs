@@ -11,8 +11,8 @@ use std::{
 use serde_json::Value;
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, run, tinyci},
+    TestRepo, eventually,
+    program::{Said, run, tinyci},
     server::{Gate, is_running},
 };
 

@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::support::{
-    program::{Said, eventually, run_in, tinyci},
+    eventually,
+    program::{Said, run_in, tinyci},
     server::{Server, search_path},
     succeed,
 };

@@ -9,9 +9,9 @@ use std::{
 };
 
 use crate::support::{
-    TestRepo,
+    TestRepo, eventually,
     processes::with_command,
-    program::{eventually, run, tinyci},
+    program::{run, tinyci},
     server::Gate,
 };
 

@@ -203,7 +203,7 @@ fn a_push_waits_for_the_deployment_before_it() {
         let log = fs::read_to_string(server.repo.path().join("builds/tinyci.log"));
         log.is_ok_and(|log| log.contains(&format!("Finished {last}")))
     };
-    crate::support::program::eventually("the second push is judged", waits);
+    crate::support::eventually("the second push is judged", waits);
     gate.open();
     for push in [one, two] {
         let output = push.wait_with_output().unwrap();
@@ -281,7 +281,7 @@ fn a_deployment_that_pushes_what_deploys_by_itself_does_not_wait_for_itself() {
     let id = server.client.commit_config(&config);
     let mut push = server.start_push(&["main"]);
     let mut ended = None;
-    crate::support::program::eventually("the push ends", || {
+    crate::support::eventually("the push ends", || {
         ended = push.try_wait().unwrap();
         ended.is_some()
     });

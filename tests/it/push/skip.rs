@@ -5,8 +5,8 @@
 use std::{io::Write, process::Stdio};
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, run, tinyci},
+    TestRepo, eventually,
+    program::{Said, run, tinyci},
     server::{Gate, Pushed, Server},
 };
 

@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::os::unix::process::CommandExt;
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually},
+    TestRepo, eventually,
+    program::Said,
     server::{Gate, Pushed},
     sshd::SshServer,
     succeed,

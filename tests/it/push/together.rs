@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::support::{
-    TestRepo,
-    program::{Said, eventually, run},
+    TestRepo, eventually,
+    program::{Said, run},
     server::{Gate, Pushed, Server},
 };
 

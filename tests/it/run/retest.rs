@@ -5,7 +5,8 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::support::{
-    program::{eventually, run, run_in},
+    eventually,
+    program::{run, run_in},
     server::{Gate, Pushed, Server, remote_lines},
 };
 

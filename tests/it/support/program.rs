@@ -5,16 +5,11 @@
 use std::{
     path::Path,
     process::{Child, Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::TestRepo;
-
-/// Long enough for any machine, short enough to notice that something hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program in this folder, deaf to the machine's own git configuration.
 pub(crate) fn tinyci(dir: &Path) -> Command {
@@ -75,16 +70,6 @@ pub(crate) fn run_in(dir: &Path, args: &[&str]) -> Said {
 /// Runs the program in a repository with these arguments.
 pub(crate) fn run(repo: &TestRepo, args: &[&str]) -> Said {
     run_in(repo.path(), args)
-}
-
-/// Waits until a condition holds.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 pub(crate) fn signal(child: &Child, signal: Signal) {

@@ -12,8 +12,8 @@ use std::{
 };
 
 use crate::support::{
-    TestRepo,
-    program::{eventually, run, tinyci},
+    TestRepo, eventually,
+    program::{run, tinyci},
 };
 
 /// The search path on which the hook finds the program under test.

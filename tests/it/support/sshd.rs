@@ -12,7 +12,8 @@ use std::{
 use tempfile::TempDir;
 
 use crate::support::{
-    program::{eventually, tinyci},
+    eventually,
+    program::tinyci,
     server::{search_path, write_script},
     succeed,
 };

@@ -115,7 +115,7 @@ fn public_paths() -> BTreeSet<String> {
 
 #[test]
 fn the_list_of_public_names_is_up_to_date() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/public_api.txt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/house/public_api.txt");
     let found: String = public_paths().iter().map(|path| format!("{path}\n")).collect();
     let listed = fs::read_to_string(&file).unwrap_or_default();
     if found != listed {

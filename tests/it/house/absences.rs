@@ -1,0 +1,81 @@
+//! What only one place may do, or none.
+
+use super::sources::{module, sources};
+
+/// Outside things, and the only module that may name them.
+const ABSENCES: [(&str, &str); 5] = [
+    ("git2::", "repo"),
+    ("rhai::", "script"),
+    ("posix_spawn", "process"),
+    ("process::Command", "process"),
+    ("tar::", "builds"),
+];
+
+/// What makes files that other accounts may have to use, and the files that may: everything else
+/// goes through `Sharing`, or `repo/objects/shared_write.rs`.
+const MAKERS: [(&str, &[&str]); 4] = [
+    // What is fetched is no part of a repository.
+    ("fs::create_dir", &["util/sharing.rs", "workspace/artifact_writer.rs"]),
+    // Files without a name, and hooks, which are executable.
+    ("tempfile_in", &["util/sharing.rs", "process/input.rs", "install/hooks.rs"]),
+    ("treebuilder(", &[]),
+    ("odb()?.write(", &["repo/objects/shared_write.rs"]),
+];
+
+#[test]
+fn each_outside_thing_has_one_module() {
+    for (file, text) in sources() {
+        for (thing, home) in ABSENCES {
+            let names = text.lines().any(|line| {
+                let line = line.trim_start();
+                line.contains(thing) && !line.starts_with("//")
+            });
+            assert!(
+                !names || module(&file) == home,
+                "src/{file} names `{thing}`, which lives in {home}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_made_is_shared_as_the_repository_says() {
+    for (file, text) in sources() {
+        for (maker, homes) in MAKERS {
+            let makes = text.lines().any(|line| {
+                let line = line.trim_start();
+                line.contains(maker) && !line.starts_with("//")
+            });
+            assert!(
+                !makes || homes.contains(&&*file),
+                "src/{file} has `{maker}`, which knows nothing of core.sharedRepository"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_library_leaves_the_process_to_its_host() {
+    let forbidden = [
+        "println!",
+        "eprintln!",
+        "print!(",
+        "std::process::exit",
+        "set_current_dir",
+        "set_var(\"",
+        "env::set_var",
+        "remove_var",
+        "git2::opts",
+        "pre_exec",
+        "todo!(",
+        "unimplemented!(",
+        "dbg!(",
+    ];
+    for (file, text) in sources().iter().filter(|(file, _)| *file != "repo/config/libgit2.rs") {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for word in forbidden {
+                assert!(!line.contains(word), "src/{file} uses `{word}`: {}", line.trim());
+            }
+        }
+    }
+}
