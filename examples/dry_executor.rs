@@ -5,8 +5,8 @@
 use std::{env, io::Write};
 
 use tinyci::{
-    CancelToken, CancelView, Command, Engine, Error, Event, EventKind, Executor, Exit, Output,
-    Selection,
+    CancelToken, Engine, Error, Event, EventKind, Selection,
+    executor::{CancelView, Command, Executor, Exit, Output},
 };
 
 /// Lets every command pass.

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tinyci::{CancelToken, Effect, Engine, Event, EventKind, Selection, Value};
+use tinyci::{CancelToken, Engine, Event, EventKind, Selection, Value, callback::Effect};
 
 type Failure = Box<dyn std::error::Error>;
 

@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// until its answer is ready; only its own job waits.
 fn open(path: String, ask: mpsc::Sender<Question>) -> Result<Engine, tinyci::Error> {
     let runtime = Handle::current();
-    let hook = move |hook: &mut tinyci::HookCall<'_>| {
+    let hook = move |hook: &mut tinyci::callback::HookCall<'_>| {
         let (answer, answered) = oneshot::channel();
         let question = Question { commit: hook.commit().id, answer };
         let exchange = async {

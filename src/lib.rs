@@ -23,15 +23,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The root of the crate has what a first program uses. Each public module has one subject, such as
+//! [`deploy`] or [`executor`].
+//!
 //! [`guide`] tells the whole story; here is where each step of a commit's path lives.
 //!
 //! | step | takes → gives | where |
 //! |---|---|---|
 //! | scan | [`Selection`] → commits due, oldest first | `repo` |
-//! | plan | those → [`Plan`] of [`Job`]s, each with its reason | `rules` |
+//! | plan | those → [`Plan`](plan::Plan) of [`Job`](plan::Job)s, each with its reason | `rules` |
 //! | load | the commit's config → [`Pipeline`] | `repo`, `config` |
 //! | export | its tree → build folder | `export` |
-//! | run | [`Run::step`] → commands through an [`Executor`] → [`StepRecord`] → [`Run::finish`] | `rules`, `engine` |
+//! | run | [`Run::step`](pipeline::Run::step) → commands through an [`Executor`](executor::Executor) → [`StepRecord`](record::StepRecord) → [`Run::finish`](pipeline::Run::finish) | `rules`, `engine` |
 //! | record | [`Record`] → a line of JSON, then the one-word verdict | `wire`, `repo` |
 //! | report | records → [`Summary`] | `engine` |
 //!
@@ -46,89 +49,48 @@
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
-mod builds;
+pub mod builds;
 #[cfg(feature = "capi")]
 mod capi;
 mod config;
 mod engine;
 mod export;
 pub mod guide;
-mod install;
+pub mod install;
 mod model;
 mod process;
+mod public;
 mod repo;
 mod rules;
 #[cfg(feature = "rhai")]
-mod script;
+pub mod script;
 #[cfg(not(feature = "rhai"))]
 #[path = "script_stub/mod.rs"]
-mod script;
+pub mod script;
 mod trace;
 mod util;
 mod wire;
 mod workspace;
 
 pub use crate::{
-    builds::{
-        compact::{CompactOptions, Compacted, Compaction},
-        prune::{Pinned, PruneOptions, Pruned, Pruning},
-    },
-    engine::{
-        ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
-        LogOptions, StepOptions,
-    },
-    install::{InstallOptions, Installed, RemoteSetup},
+    engine::{Engine, EngineBuilder, Filter},
     model::{
-        answer::HookError,
-        artifact::{
-            Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactTotal,
-        },
-        cancel::{CancelToken, CancelView},
-        check_report::{CheckReport, Problem, Severity},
-        commit::{Commit, CommitId, Text, TreeId},
-        deployment::{
-            Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan,
-            DeployRequest, Deployment, Deploys,
-        },
-        error::{Error, ErrorKind, Position},
-        event::{Event, EventKind, EventMeta, Flow, Observer},
-        executor::{Command, Executor, Output, OutputMode, Program, Stream},
-        forecast::{Act, Assumption, Forecast, StepForecast},
-        function::{Effect, FunctionCall, Value},
-        intervention::{
-            CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
-        },
-        job::{Job, Plan, Reason},
-        not_removed::NotRemoved,
-        outcome::{Exit, Outcome, Verdict},
-        pipeline::{
-            Body, DeployRules, Format, Hook, Phase, Pipeline, Step, StepName, Template, Warning,
-            When,
-        },
-        record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
-        request_context::RequestContext,
-        selection::{Selection, Target, Update, Wait},
-        setting::Setting,
-        status::{
-            BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
-        },
-        test_report::{
-            Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
-        },
+        cancel::CancelToken,
+        commit::{Commit, CommitId},
+        error::{Error, ErrorKind},
+        event::{Event, EventKind},
+        function::Value,
+        outcome::{Outcome, Verdict},
+        pipeline::{Format, Hook, Pipeline},
+        record::{Record, Summary},
+        selection::Selection,
     },
-    process::local_executor::LocalExecutor,
-    repo::{Forgotten, MergedResults, tune_process},
-    rules::{
-        interpolate::{Vars, interpolate},
-        retention::PruneReason,
-        run::Run,
+    public::{
+        artifact, callback, check, commit, deploy, error, event, executor, format, intervention,
+        pipeline, plan, record, selection, settings, status,
     },
-    util::{
-        bytes::{parse_bytes, show_bytes},
-        clock::log_prefix,
-        duration::parse_duration,
-    },
-    workspace::artifact_writer::ArtifactWriter,
+    repo::tune_process,
+    rules::interpolate::{Vars, interpolate},
 };
 
 /// The version of this library.

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use tinyci::PruneOptions;
+/// use tinyci::builds::PruneOptions;
 ///
 /// let month = Duration::from_secs(30 * 24 * 3600);
 /// let options = PruneOptions::new().keep(20).max_age(month).dry_run(true);
@@ -121,7 +121,7 @@ impl Pruning {
     ///     r#"{"v":1,"dry_run":false,"removed":[],"in_use":[],"pinned":[],"not_removed":[],"#,
     ///     r#""freed_bytes":0,"warnings":[]}"#,
     /// );
-    /// assert_eq!(tinyci::Pruning::default().to_json(), expected);
+    /// assert_eq!(tinyci::builds::Pruning::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
         let removed = self.removed.iter().map(|build| PrunedMirror {

@@ -11,7 +11,10 @@ use super::{
     status::tinyci_status,
     text::{CText, c_text},
 };
-use crate::{ArtifactOptions, ArtifactWriter, CancelToken, Error, ErrorKind};
+use crate::{
+    CancelToken, Error, ErrorKind,
+    artifact::{ArtifactOptions, ArtifactWriter},
+};
 
 /// How `tinyci_artifacts_copy` writes files.
 pub type ArtifactsFlags = u32;

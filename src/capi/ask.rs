@@ -10,7 +10,10 @@ use std::{
 };
 
 use crate::{
-    Command, Error, ErrorKind, Exit, Hook, Outcome, Output, RequestContext, StepName, Value, Vars,
+    Error, ErrorKind, Hook, Outcome, Value, Vars,
+    callback::RequestContext,
+    executor::{Command, Exit, Output},
+    pipeline::StepName,
     util::lock::{lock, unpoisoned},
 };
 

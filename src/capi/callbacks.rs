@@ -10,8 +10,9 @@ use super::{
     queue::Queue,
 };
 use crate::{
-    ApprovalCall, CancelView, Command, EngineBuilder, Error, ErrorKind, Executor, Exit,
-    FunctionCall, HookCall, HookError, Output, RequestContext, Value,
+    EngineBuilder, Error, ErrorKind, Value,
+    callback::{ApprovalCall, FunctionCall, HookCall, HookError, RequestContext},
+    executor::{CancelView, Command, Executor, Exit, Output},
 };
 
 /// A builder whose engine asks through this queue for all that the options say.

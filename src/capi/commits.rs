@@ -16,7 +16,7 @@ use super::{
     status::tinyci_status,
     text::{CText, borrowed, bytes_out, c_text, c_text_lossy},
 };
-use crate::{CancelToken, Commit, Text};
+use crate::{CancelToken, Commit, commit::Text};
 
 /// Commits, to be had one by one. Owned by the host.
 pub struct tinyci_commits(Sealed<Commits>);

@@ -14,7 +14,10 @@ use super::{
     status::tinyci_status,
     text::{CText, c_text},
 };
-use crate::{CancelToken, DeployPlan, DeployRequest, DeployRules, Error, ErrorKind};
+use crate::{
+    CancelToken, Error, ErrorKind,
+    deploy::{DeployPlan, DeployRequest, DeployRules},
+};
 
 /// What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
 /// branch that contains what is deployed.

@@ -15,7 +15,7 @@ use super::{
     status::tinyci_status,
     text::{CText, borrowed, c_path, c_text, lines},
 };
-use crate::{Engine, EngineBuilder, Error};
+use crate::{Engine, EngineBuilder, Error, check::Checker};
 
 /// One repository's continuous integration: finds the commits without a verdict, runs them, and
 /// keeps what became of them in git notes.
@@ -59,9 +59,9 @@ impl Opened {
         self.options.builder(&self.path)
     }
 
-    /// The same for who has to know what scripts can call, and calls nothing.
-    pub(super) fn builder_with_functions(&self) -> EngineBuilder {
-        with_functions(self.builder(), &self.options)
+    /// A checker that knows which functions scripts can call.
+    pub(super) fn checker(&self) -> Checker {
+        self.engine.checker(&self.path)
     }
 }
 

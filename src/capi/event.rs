@@ -19,7 +19,9 @@ use super::{
     time::unix_ms,
 };
 use crate::{
-    Event, EventKind, StepName, Stream,
+    Event, EventKind,
+    executor::Stream,
+    pipeline::StepName,
     util::lock::lock,
     wire::{RequestBody, RequestMirror},
 };

@@ -13,8 +13,10 @@ use super::{
     text::{CText, c_text, lines},
 };
 use crate::{
-    CancelRequest, CancelToken, CompactOptions, Error, ErrorKind, InstallOptions, PruneOptions,
-    SkipRequest,
+    CancelToken, Error, ErrorKind,
+    builds::{CompactOptions, PruneOptions},
+    install::InstallOptions,
+    intervention::{CancelRequest, SkipRequest},
 };
 
 /// How `tinyci_install` installs.

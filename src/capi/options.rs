@@ -12,7 +12,11 @@ use super::{
     status::tinyci_status,
     text::CText,
 };
-use crate::{Effect, Engine, EngineBuilder, Error, ErrorKind, FunctionCall, Hook, StepName, Value};
+use crate::{
+    Engine, EngineBuilder, Error, ErrorKind, Hook, Value,
+    callback::{Effect, FunctionCall},
+    pipeline::StepName,
+};
 
 /// What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
 ///
@@ -439,7 +443,7 @@ pub extern "C" fn tinyci_options_add_function(
 }
 
 /// What a function says where nobody is there to answer: outside a run.
-pub(super) fn no_answer(_: &FunctionCall<'_>) -> Result<Value, crate::HookError> {
+pub(super) fn no_answer(_: &FunctionCall<'_>) -> Result<Value, crate::callback::HookError> {
     Err("the host answers for this function only while it reads the events of a run".into())
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use crate::{DeployOutcome, Outcome};
+use crate::{Outcome, deploy::DeployOutcome};
 
 /// How a step, a job or a deployment ended.
 pub type OutcomeNumber = i32;

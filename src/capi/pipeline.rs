@@ -110,7 +110,7 @@ pub extern "C" fn tinyci_pipeline_parse(
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
         let pipeline = match optional(engine)? {
-            Some(opened) => opened.builder_with_functions().parse_config(text, format, name)?,
+            Some(opened) => opened.checker().parse(text, format, name)?,
             None => Pipeline::parse(text, format, name)?,
         };
         Ok(tinyci_pipeline::new(PipelineText::new(pipeline)))

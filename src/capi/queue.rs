@@ -11,7 +11,8 @@ use std::{
 
 use super::{ask::PendingRequest, notifier::Notifier};
 use crate::{
-    Deployment, Error, Event, Summary,
+    Error, Event, Summary,
+    deploy::Deployment,
     util::lock::{lock, unpoisoned},
 };
 
@@ -184,7 +185,7 @@ mod tests {
     use std::{thread, time::SystemTime};
 
     use super::*;
-    use crate::{Event, EventKind, EventMeta, Outcome};
+    use crate::{Event, EventKind, Outcome, event::EventMeta};
 
     fn event() -> Event {
         let meta = EventMeta {

@@ -13,7 +13,7 @@ use super::{
     text::{borrowed, bytes_out, c_text, c_text_lossy},
     time::unix_ms,
 };
-use crate::{Exit, Record, StepRecord};
+use crate::{Record, executor::Exit, record::StepRecord};
 
 /// What remains of one attempt at one commit. It belongs to the records, or to the event, that it
 /// was taken from, and lives as long as they do, with all pointers taken from it.

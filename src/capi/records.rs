@@ -12,7 +12,7 @@ use super::{
     selection::tinyci_selection,
     status::tinyci_status,
 };
-use crate::{Error, ErrorKind, Filter, Record, Selection, Target};
+use crate::{Error, ErrorKind, Filter, Record, Selection, selection::Target};
 
 /// A list of records. Owned by the host; its records live as long as it does.
 pub struct tinyci_records(Sealed<RecordListHandle>);

@@ -14,10 +14,14 @@ use super::{
     status::{TINYCI_OK, tinyci_status},
     text::{CText, c_text, lines},
 };
-use crate::TestOptions;
 use crate::{
-    DefinitionsFormat, Deployment, Engine, Error, ErrorKind, Forecast, Plan, Record, Setting,
-    Target,
+    Engine, Error, ErrorKind, Record,
+    check::{Checker, DefinitionsFormat},
+    deploy::Deployment,
+    plan::{Forecast, Plan},
+    script::TestOptions,
+    selection::Target,
+    settings::Setting,
 };
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
@@ -135,7 +139,7 @@ pub extern "C" fn tinyci_check_text_json(
         let text = text.of_length(len, "text")?;
         let report = match rev.optional("rev")? {
             Some(rev) => opened.engine.check_text(rev, text, format, name)?,
-            None => opened.builder_with_functions().check_config(text, format, name)?,
+            None => opened.checker().check(text, format, name)?,
         };
         Ok(c_text(&report.to_json()))
     })
@@ -180,11 +184,11 @@ pub extern "C" fn tinyci_definitions(
                 return Err(Error::new(ErrorKind::InvalidArg, message).into());
             }
         };
-        let builder = match optional(engine)? {
-            Some(opened) => opened.builder_with_functions(),
-            None => Engine::builder(""),
+        let checker = match optional(engine)? {
+            Some(opened) => opened.checker(),
+            None => Checker::new(""),
         };
-        Ok(c_text(&builder.definitions(format)?))
+        Ok(c_text(&checker.definitions(format)?))
     })
 }
 

@@ -14,7 +14,11 @@ use super::{
     status::{TINYCI_AGAIN, TINYCI_OK, tinyci_status},
     text::{CBytes, CText, borrowed, c_path, c_text},
 };
-use crate::{Error, ErrorKind, Exit, Output, StepName, Stream, Value, Vars};
+use crate::{
+    Error, ErrorKind, Value, Vars,
+    executor::{Exit, Output, Stream},
+    pipeline::StepName,
+};
 
 /// The kind of a value that a script passes.
 pub type ValueNumber = i32;

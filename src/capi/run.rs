@@ -25,8 +25,9 @@ use super::{
     text::{CText, c_text},
 };
 use crate::{
-    CancelToken, Deployment, Engine, Error, ErrorKind, Event, EventKind, EventMeta, LogOptions,
-    StepOptions, Stream, Summary, util::threads::big_thread,
+    CancelToken, Engine, Error, ErrorKind, Event, EventKind, Summary, deploy::Deployment,
+    event::EventMeta, executor::Stream, pipeline::StepOptions, record::LogOptions,
+    util::threads::big_thread,
 };
 
 /// How much longer than its commands' grace a run that is freed may take to stop.

@@ -10,7 +10,10 @@ use super::{
     status::tinyci_status,
     text::CText,
 };
-use crate::{Error, ErrorKind, Filter, Selection, Target, Update, Wait};
+use crate::{
+    Error, ErrorKind, Filter, Selection,
+    selection::{Target, Update, Wait},
+};
 
 /// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
 ///

@@ -19,6 +19,7 @@ mod step;
 pub use self::{
     api::{
         builder::EngineBuilder,
+        checker::Checker,
         definitions::DefinitionsFormat,
         handle::{Engine, Export},
         run_step::StepOptions,

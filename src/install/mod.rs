@@ -1,15 +1,30 @@
-//! Installing the hook that starts a run, and taking it away again.
+//! Installing the git hook that starts a run, and setting up clones.
 //!
-//! | file | holds |
-//! |---|---|
-//! | `block` | what a hook script says, and where in a script it stands: pure text |
-//! | `hooks` | the files of a hooks folder |
-//! | `push_options` | what lets people say something with a push |
-//! | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
-//! | `refspecs` | what has fetches leave tinyci's refs alone |
-//! | `remote` | [`setup_remote`]: what has a clone fetch verdicts |
+//! [`Engine::install`](crate::Engine::install) and
+//! [`Engine::setup_remote`](crate::Engine::setup_remote) return what they changed.
 //!
-//! Absent on purpose: git's commands. The configuration is read and written in `repo`.
+//! ```no_run
+//! use tinyci::{Engine, install::InstallOptions};
+//!
+//! let report = Engine::open("/srv/git/app.git")?.install(&InstallOptions::new())?;
+//! for note in &report.notes {
+//!     println!("{note}");
+//! }
+//! # Ok::<(), tinyci::Error>(())
+//! ```
+
+// Installing the hook that starts a run, and taking it away again.
+//
+// | file | holds |
+// |---|---|
+// | `block` | what a hook script says, and where in a script it stands: pure text |
+// | `hooks` | the files of a hooks folder |
+// | `push_options` | what lets people say something with a push |
+// | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
+// | `refspecs` | what has fetches leave tinyci's refs alone |
+// | `remote` | [`setup_remote`]: what has a clone fetch verdicts |
+//
+// Absent on purpose: git's commands. The configuration is read and written in `repo`.
 
 mod block;
 mod hooks;

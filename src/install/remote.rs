@@ -17,7 +17,7 @@ impl RemoteSetup {
     /// As one line of JSON: `changes`.
     ///
     /// ```
-    /// assert_eq!(tinyci::RemoteSetup::default().to_json(), r#"{"v":1,"changes":[]}"#);
+    /// assert_eq!(tinyci::install::RemoteSetup::default().to_json(), r#"{"v":1,"changes":[]}"#);
     /// ```
     pub fn to_json(&self) -> String {
         wire::json(&SetupMirror { v: wire::VERSION, changes: &self.changes })

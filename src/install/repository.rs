@@ -22,7 +22,7 @@ pub(crate) const FORGEABLE: &str = "whoever can push can forge verdicts: `tinyci
 /// How [`Engine::install`](crate::Engine::install) goes about it.
 ///
 /// ```
-/// use tinyci::InstallOptions;
+/// use tinyci::install::InstallOptions;
 /// let options = InstallOptions::new().command("/usr/local/bin/tinyci").hide_refs(true);
 /// # let _ = options;
 /// ```

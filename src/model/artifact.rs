@@ -92,7 +92,7 @@ pub struct ArtifactList {
 /// Which artifacts are meant.
 ///
 /// ```
-/// use tinyci::ArtifactOptions;
+/// use tinyci::artifact::ArtifactOptions;
 /// let reports = ArtifactOptions::new("main").path("reports/**");
 /// # let _ = reports;
 /// ```

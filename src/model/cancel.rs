@@ -82,7 +82,7 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-/// What an [`Executor`](crate::Executor) sees of the token that can stop it.
+/// What an [`Executor`](crate::executor::Executor) sees of the token that can stop it.
 ///
 /// A step is canceled at level 1, `after_all` only at level 2. An executor looks at it at least
 /// every 50 ms.

@@ -5,13 +5,13 @@ use std::fmt;
 use super::error::{Error, ErrorKind, Position};
 
 /// What [`Engine::check`](crate::Engine::check) or
-/// [`EngineBuilder::check_config`](crate::EngineBuilder::check_config) found, as `tinyci check`
+/// [`Checker::check`](crate::check::Checker::check) found, as `tinyci check`
 /// tells it.
 ///
 /// ```
-/// use tinyci::{Engine, Format, Severity};
+/// use tinyci::{Format, check::{Checker, Severity}};
 ///
-/// let report = Engine::builder(".").check_config("build: 5\n", Format::Yaml, "ci.yml")?;
+/// let report = Checker::new(".").check("build: 5\n", Format::Yaml, "ci.yml")?;
 /// assert!(!report.is_valid());
 /// assert_eq!(report.problems[0].severity, Severity::Error);
 /// assert_eq!(report.problems[0].position.map(|at| (at.line, at.column)), Some((1, 8)));

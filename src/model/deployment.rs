@@ -214,7 +214,7 @@ pub struct Deploys {
 /// What [`Engine::deploy`](crate::Engine::deploy) is to do. A revision is one too.
 ///
 /// ```
-/// use tinyci::DeployRequest;
+/// use tinyci::deploy::DeployRequest;
 /// let newest_green = DeployRequest::newest();
 /// let at_any_price = DeployRequest::revision("hotfix").force(true).by("Ada", "ada@example.org");
 /// let back = DeployRequest::rollback();

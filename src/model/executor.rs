@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Instant};
 
 use super::{cancel::CancelView, error::Error, outcome::Exit, request_context::RequestContext};
 
-/// Runs commands. [`LocalExecutor`](crate::LocalExecutor) is the one that comes with the library;
+/// Runs commands. [`LocalExecutor`](crate::executor::LocalExecutor) is the one that comes with the library;
 /// [`EngineBuilder::executor`](crate::EngineBuilder::executor) takes another.
 ///
 /// It is called on a worker thread, several at once where the engine has several jobs.
 ///
 /// ```
-/// use tinyci::{CancelView, Command, Error, Executor, Exit, Output};
+/// use tinyci::{Error, executor::{CancelView, Command, Executor, Exit, Output}};
 ///
 /// /// Says what it was asked to run, and lets it pass.
 /// struct Pretend;

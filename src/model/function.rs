@@ -13,122 +13,41 @@ use super::{
     request_context::RequestContext,
 };
 
-/// What scripts and the functions of an embedding program exchange.
+/// A value that scripts and your functions exchange.
+///
+/// Each type has a conversion with `From`, an accessor `as_*` that borrows, and one `into_*` that
+/// takes. An accessor returns `None` for a value of another type. `TryFrom` returns an error instead,
+/// which `?` turns into a refusal of your function.
 ///
 /// ```
 /// use tinyci::Value;
-/// let value = Value::from("main");
-/// assert_eq!(value.as_str(), Some("main"));
-/// assert_eq!(Value::from(vec![1_i64, 2]), Value::List(vec![1.into(), 2.into()]));
+///
+/// let release: Value = [("version", Value::from(42)), ("final", true.into())].into_iter().collect();
+/// assert_eq!(release.get("version").and_then(Value::as_int), Some(42));
+/// assert_eq!(release.get("final").and_then(Value::as_bool), Some(true));
+/// assert_eq!(release.as_str(), None);
+///
+/// let error = String::try_from(Value::from(1.5)).unwrap_err();
+/// assert_eq!(error.to_string(), "expected a string, got a float");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
-    /// `()`
+    /// No value, `()` in scripts.
     #[default]
     Nothing,
-    /// `true` or `false`
+    /// `true` or `false`.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number with a fraction.
+    /// A floating point number.
     Float(f64),
-    /// A text.
+    /// A string.
     Text(String),
     /// An array.
     List(Vec<Value>),
-    /// An object map.
+    /// A map from strings to values, `#{ … }` in scripts.
     Map(BTreeMap<String, Value>),
-}
-
-impl Value {
-    /// The text, if it is one.
-    pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The whole number, if it is one.
-    pub fn as_int(&self) -> Option<i64> {
-        match self {
-            Value::Int(number) => Some(*number),
-            _ => None,
-        }
-    }
-
-    /// The truth value, if it is one.
-    pub fn as_bool(&self) -> Option<bool> {
-        match self {
-            Value::Bool(truth) => Some(*truth),
-            _ => None,
-        }
-    }
-
-    /// The elements, if it is an array.
-    pub fn as_list(&self) -> Option<&[Value]> {
-        match self {
-            Value::List(list) => Some(list),
-            _ => None,
-        }
-    }
-
-    /// The value under this key, if it is an object map that has it.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        match self {
-            Value::Map(map) => map.get(key),
-            _ => None,
-        }
-    }
-}
-
-impl From<()> for Value {
-    fn from((): ()) -> Self {
-        Value::Nothing
-    }
-}
-
-impl From<bool> for Value {
-    fn from(truth: bool) -> Self {
-        Value::Bool(truth)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Value::Int(number)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Value::Float(number)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Value::Text(text)
-    }
-}
-
-impl<T: Into<Value>> From<Vec<T>> for Value {
-    fn from(list: Vec<T>) -> Self {
-        Value::List(list.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<K: Into<String>, T: Into<Value>> FromIterator<(K, T)> for Value {
-    fn from_iter<I: IntoIterator<Item = (K, T)>>(entries: I) -> Self {
-        Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
-    }
 }
 
 impl Value {

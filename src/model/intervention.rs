@@ -88,7 +88,7 @@ fn one_line(text: &str) -> String {
 /// What [`Engine::cancel`](crate::Engine::cancel) is to end, and who says so.
 ///
 /// ```
-/// use tinyci::CancelRequest;
+/// use tinyci::intervention::CancelRequest;
 /// let job = CancelRequest::revision("main").reason("it hangs");
 /// let run = CancelRequest::run().kill(true);
 /// # let _ = (job, run);
@@ -151,7 +151,7 @@ impl CancelRequest {
 /// What [`Engine::skip`](crate::Engine::skip) is to leave untested, and who says so.
 ///
 /// ```
-/// use tinyci::SkipRequest;
+/// use tinyci::intervention::SkipRequest;
 /// let request = SkipRequest::revision("main").reason("it only changes the history file");
 /// # let _ = request;
 /// ```

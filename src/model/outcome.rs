@@ -25,7 +25,7 @@ impl Exit {
     /// What this exit means for the step that ran the command.
     ///
     /// ```
-    /// use tinyci::{Exit, Outcome};
+    /// use tinyci::{Outcome, executor::Exit};
     /// assert_eq!(Exit::Code(0).outcome(), Outcome::Success);
     /// assert_eq!(Exit::Signal(9).outcome(), Outcome::Failure);
     /// ```

@@ -7,7 +7,7 @@ use super::error::{Error, Position};
 /// Which tests to run, and what to find out.
 ///
 /// ```
-/// use tinyci::TestOptions;
+/// use tinyci::script::TestOptions;
 /// let edited = TestOptions::folder(".").filter("deploy");
 /// let committed = TestOptions::revision("main").coverage(true);
 /// # let _ = (edited, committed);

@@ -32,7 +32,7 @@ use crate::{
 /// Should this process be killed, a shell that watches it kills what it started.
 ///
 /// ```
-/// use tinyci::{CancelToken, CancelView, Command, Executor, Exit, LocalExecutor, Program};
+/// use tinyci::{CancelToken, executor::{CancelView, Command, Executor, Exit, LocalExecutor, Program}};
 ///
 /// let command = Command::new(Program::Shell("echo hello; exit 3".to_owned()), "/");
 /// let mut written = Vec::new();
@@ -62,7 +62,7 @@ impl LocalExecutor {
     ///
     /// ```
     /// use std::time::Duration;
-    /// let executor = tinyci::LocalExecutor::default().grace(Duration::from_secs(2));
+    /// let executor = tinyci::executor::LocalExecutor::default().grace(Duration::from_secs(2));
     /// ```
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {

@@ -13,7 +13,7 @@ use crate::model::{
 /// is left.
 ///
 /// ```
-/// use tinyci::{Hook, Outcome, Phase, Run};
+/// use tinyci::{Hook, Outcome, pipeline::{Phase, Run}};
 /// let mut run = Run::new();
 /// run.finish(Outcome::Success);
 /// assert_eq!(run.step(), Some(Phase::Build.into()));
@@ -75,7 +75,7 @@ impl Run {
     /// Unless it counts as passed, the commit cannot be green any more.
     ///
     /// ```
-    /// use tinyci::{Hook, Outcome, Phase, Run};
+    /// use tinyci::{Hook, Outcome, pipeline::{Phase, Run}};
     /// let mut run = Run::new();
     /// run.leave_out(false);
     /// assert_eq!(run.step(), Some(Hook::BeforeTest.into()));

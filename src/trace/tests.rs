@@ -13,8 +13,8 @@ use tracing::{Level, subscriber::with_default};
 use tracing_subscriber::{filter, fmt, layer::SubscriberExt, registry};
 
 use crate::{
-    CancelToken, DeployRequest, Engine, EngineBuilder, Event, EventKind, Hook, Observer, Outcome,
-    Selection, testing::TestRepo,
+    CancelToken, Engine, EngineBuilder, Event, EventKind, Hook, Outcome, Selection,
+    deploy::DeployRequest, event::Observer, testing::TestRepo,
 };
 
 /// What a subscriber writes.
@@ -182,7 +182,7 @@ fn a_job_without_an_outcome_is_an_error_and_a_warning_is_a_warning() {
     let repo = TestRepo::new();
     repo.commit_config("build: 'true'\nbuilt: 1\n");
     let ((), capture) = captured(Level::WARN, || {
-        let fault = |_: &mut crate::HookCall<'_>| {
+        let fault = |_: &mut crate::callback::HookCall<'_>| {
             Err(crate::Error::new(crate::ErrorKind::HostFault, "the vault is down").into())
         };
         let engine = builder(&repo).hook(Hook::BeforeBuild, fault).open().unwrap();

@@ -4,8 +4,8 @@
 /// options have it.
 ///
 /// ```
-/// assert_eq!(tinyci::parse_bytes("64m"), Some(64 * 1024 * 1024));
-/// assert_eq!(tinyci::parse_bytes("much"), None);
+/// assert_eq!(tinyci::format::parse_bytes("64m"), Some(64 * 1024 * 1024));
+/// assert_eq!(tinyci::format::parse_bytes("much"), None);
 /// ```
 pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
@@ -19,7 +19,7 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
 /// A number of bytes for people.
 ///
 /// ```
-/// assert_eq!(tinyci::show_bytes(1536), "1.5 KiB");
+/// assert_eq!(tinyci::format::show_bytes(1536), "1.5 KiB");
 /// ```
 pub fn show_bytes(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];

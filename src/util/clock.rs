@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 /// What a line of the log begins with: the local time of day, `[12:56:39] `.
 ///
 /// ```
-/// let prefix = tinyci::log_prefix(std::time::SystemTime::now());
+/// let prefix = tinyci::format::log_prefix(std::time::SystemTime::now());
 /// assert_eq!((prefix.len(), &prefix[..1], &prefix[9..]), (11, "[", "] "));
 /// ```
 pub fn log_prefix(time: SystemTime) -> String {

@@ -12,8 +12,8 @@ const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// ```
 /// use std::time::Duration;
-/// assert_eq!(tinyci::parse_duration("10m"), Some(Duration::from_secs(600)));
-/// assert_eq!(tinyci::parse_duration("soon"), None);
+/// assert_eq!(tinyci::format::parse_duration("10m"), Some(Duration::from_secs(600)));
+/// assert_eq!(tinyci::format::parse_duration("soon"), None);
 /// ```
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();

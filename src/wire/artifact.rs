@@ -82,7 +82,7 @@ impl ArtifactList {
     /// `blob` and, if it is true, `executable`.
     ///
     /// ```no_run
-    /// use tinyci::{ArtifactOptions, Engine};
+    /// use tinyci::{Engine, artifact::ArtifactOptions};
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// println!("{}", engine.artifacts(&ArtifactOptions::new("main"))?.to_json());
     /// # Ok::<(), tinyci::Error>(())
@@ -108,7 +108,7 @@ impl ArtifactList {
     ///     r#""outcome":"success","place":"build","files":1,"bytes":0,"artifacts":["#,
     ///     r#"{"path":"a","bytes":0,"blob":"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"}]}"#,
     /// );
-    /// assert_eq!(tinyci::ArtifactList::from_json(line)?.to_json(), line);
+    /// assert_eq!(tinyci::artifact::ArtifactList::from_json(line)?.to_json(), line);
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     ///

@@ -41,7 +41,7 @@ impl Deployment {
     ///     r#""started":"2026-11-24T19:49:58.000Z","finished":"2026-11-24T19:50:00.123Z","#,
     ///     r#""by":"Ada <ada@example.org>","v":1,"run":"d1","rollback":false,"config":"02ab"}"#,
     /// );
-    /// let deployment = tinyci::Deployment::from_json(line)?;
+    /// let deployment = tinyci::deploy::Deployment::from_json(line)?;
     /// assert!(deployment.passed());
     /// assert_eq!(deployment.to_json(), line);
     /// # Ok::<(), tinyci::Error>(())

@@ -65,7 +65,7 @@ impl Cancellation {
     /// As one line of JSON.
     ///
     /// ```
-    /// let nothing = tinyci::Cancellation::default();
+    /// let nothing = tinyci::intervention::Cancellation::default();
     /// assert_eq!(nothing.to_json(), r#"{"v":1,"whole_run":false,"jobs":[]}"#);
     /// ```
     pub fn to_json(&self) -> String {

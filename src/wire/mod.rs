@@ -18,6 +18,7 @@
 //! | `status` | settings, how the repository is doing, and what housekeeping passed over |
 //! | `state_format` | which versions of tinyci may use the state |
 //! | `unknown` | what only a newer version knows |
+//! | `value` | values of scripts |
 //! | `version` | the version of the JSON |
 
 mod artifact;
@@ -33,6 +34,7 @@ mod state_format;
 pub(in crate::wire) mod status;
 mod test_report;
 pub(crate) mod unknown;
+mod value;
 mod version;
 
 #[cfg(feature = "capi")]

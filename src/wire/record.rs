@@ -8,13 +8,16 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-use super::{unknown, version::VERSION};
+use super::{
+    unknown,
+    value::{read_value, value_json},
+    version::VERSION,
+};
 use crate::{model::forecast::Forecast, wire::forecast::ForecastMirror};
 use crate::{
     model::{
         commit::{Commit, CommitId, Text, cut},
         error::{Error, ErrorKind},
-        function::Value,
         job::{Job, Plan},
         outcome::{Exit, Outcome},
         pipeline::{Format, StepName},
@@ -124,7 +127,7 @@ impl Plan {
     /// As one line of JSON.
     ///
     /// ```
-    /// let plan = tinyci::Plan::default();
+    /// let plan = tinyci::plan::Plan::default();
     /// assert_eq!(plan.to_json(), r#"{"v":1,"jobs":[],"held":[],"baselined":[]}"#);
     /// ```
     pub fn to_json(&self) -> String {
@@ -132,10 +135,10 @@ impl Plan {
     }
 
     /// The same with `forecasts`: what running these commits would do, step by step, each without
-    /// its own `v` and otherwise as [`Forecast::to_json`](crate::Forecast::to_json) tells it.
+    /// its own `v` and otherwise as [`Forecast::to_json`](crate::plan::Forecast::to_json) tells it.
     ///
     /// ```
-    /// let plan = tinyci::Plan::default();
+    /// let plan = tinyci::plan::Plan::default();
     /// let json = plan.to_json_with(&[]);
     /// assert_eq!(json, r#"{"v":1,"jobs":[],"held":[],"baselined":[],"forecasts":[]}"#);
     /// ```
@@ -419,37 +422,6 @@ impl LeftOutMirror<'_> {
         let known = LeftOutBy::ALL.into_iter().find(|by| by.name() == self.by);
         let step = self.step.parse().ok()?;
         Some(LeftOut { step, by: known.unwrap_or(LeftOutBy::Person) })
-    }
-}
-
-/// A value as JSON. A number that JSON cannot write is nothing.
-pub(super) fn value_json(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Nothing => serde_json::Value::Null,
-        Value::Bool(truth) => (*truth).into(),
-        Value::Int(number) => (*number).into(),
-        Value::Float(number) => (*number).into(),
-        Value::Text(text) => text.clone().into(),
-        Value::List(list) => list.iter().map(value_json).collect(),
-        Value::Map(map) => {
-            map.iter().map(|(key, value)| (key.clone(), value_json(value))).collect()
-        }
-    }
-}
-
-pub(super) fn read_value(value: serde_json::Value) -> Value {
-    match value {
-        serde_json::Value::Null => Value::Nothing,
-        serde_json::Value::Bool(truth) => Value::Bool(truth),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(number) => Value::Int(number),
-            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        serde_json::Value::String(text) => Value::Text(text),
-        serde_json::Value::Array(list) => Value::List(list.into_iter().map(read_value).collect()),
-        serde_json::Value::Object(map) => {
-            Value::Map(map.into_iter().map(|(key, value)| (key, read_value(value))).collect())
-        }
     }
 }
 
@@ -773,7 +745,11 @@ mod tests {
             asked_for_ref: true,
             remembered: [
                 ("image".to_owned(), "app:1".into()),
-                ("list".to_owned(), vec![Value::Nothing, 1.into(), 1.5.into(), true.into()].into()),
+                (
+                    "list".to_owned(),
+                    vec![crate::model::function::Value::Nothing, 1.into(), 1.5.into(), true.into()]
+                        .into(),
+                ),
             ]
             .into(),
             artifacts: vec![Artifact {

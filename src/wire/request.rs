@@ -10,12 +10,12 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    record::{Time, hex_unless_utf8, json, read_value, value_json, whole_ms},
+    record::{Time, hex_unless_utf8, json, whole_ms},
+    value::value_json,
     version::VERSION,
 };
 use crate::{
     model::{
-        error::{Error, ErrorKind},
         executor::{Command, OutputMode, Program},
         function::Value,
         outcome::Outcome,
@@ -23,21 +23,6 @@ use crate::{
     },
     util::hex,
 };
-
-impl Value {
-    /// As JSON. A number that JSON cannot write is `null`.
-    pub(crate) fn to_json(&self) -> String {
-        json(&value_json(self))
-    }
-
-    /// Reads any JSON. A whole number that 64 bits do not hold becomes one with a fraction.
-    pub(crate) fn from_json(text: &str) -> Result<Self, Error> {
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|source| {
-            Error::new(ErrorKind::InvalidArg, "the value is not JSON").with_source(source)
-        })?;
-        Ok(read_value(value))
-    }
-}
 
 /// A request among the events of a run.
 #[derive(Serialize)]

@@ -50,7 +50,7 @@ impl Status {
     ///     r#"{"v":1,"due":[],"interrupted":[],"judged_by_remote":[],"held":[],"#,
     ///     r#""branches":[],"environments":[],"warnings":[]}"#,
     /// );
-    /// assert_eq!(tinyci::Status::default().to_json(), expected);
+    /// assert_eq!(tinyci::status::Status::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
         super::record::json(&StatusMirror {

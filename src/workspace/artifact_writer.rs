@@ -29,7 +29,7 @@ static UNFINISHED: AtomicU32 = AtomicU32::new(0);
 /// written beside its place first, so that it is there whole or not at all.
 ///
 /// ```
-/// use tinyci::ArtifactWriter;
+/// use tinyci::artifact::ArtifactWriter;
 /// let writer = ArtifactWriter::new("out").force(true);
 /// # let _ = writer;
 /// ```
@@ -75,7 +75,7 @@ impl ArtifactWriter {
     }
 
     /// Writes one file. The contents decide whether it stays: those of an
-    /// [`ArtifactReader`](crate::ArtifactReader) are what the job kept, or an error.
+    /// [`ArtifactReader`](crate::artifact::ArtifactReader) are what the job kept, or an error.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use tinyci::{Engine, EngineBuilder, Selection, Target};
+use tinyci::{Engine, EngineBuilder, Selection, selection::Target};
 
 use crate::console::{failure::Failure, terminal};
 

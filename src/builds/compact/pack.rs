@@ -79,7 +79,7 @@ impl Compaction {
     ///
     /// ```
     /// let expected = r#"{"v":1,"compacted":[],"unmatched":[],"not_removed":[]}"#;
-    /// assert_eq!(tinyci::Compaction::default().to_json(), expected);
+    /// assert_eq!(tinyci::builds::Compaction::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
         wire::json(&CompactionMirror {

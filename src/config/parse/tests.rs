@@ -13,7 +13,7 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Pipeline, Error> {
 
 /// Every command with its step, in the order of a run.
 fn commands(pipeline: &Pipeline) -> Vec<(&'static str, &str)> {
-    let commands = |step: &crate::Step| step.commands().len();
+    let commands = |step: &crate::pipeline::Step| step.commands().len();
     assert!(pipeline.steps().all(|step| commands(step) > 0), "no step is without a command");
     let steps = pipeline.steps();
     steps

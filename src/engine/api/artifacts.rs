@@ -29,7 +29,7 @@ impl Engine {
     /// lists them.
     ///
     /// ```no_run
-    /// use tinyci::{ArtifactOptions, Engine};
+    /// use tinyci::{Engine, artifact::ArtifactOptions};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// for artifact in engine.artifacts(&ArtifactOptions::new("main"))?.artifacts {
@@ -72,7 +72,7 @@ impl Engine {
     /// Copies files that a job kept to a directory. A file is written whole or not at all.
     ///
     /// ```no_run
-    /// use tinyci::{ArtifactOptions, ArtifactWriter, CancelToken, Engine};
+    /// use tinyci::{CancelToken, Engine, artifact::{ArtifactOptions, ArtifactWriter}};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let options = ArtifactOptions::new("main").path("reports");

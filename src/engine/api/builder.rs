@@ -17,9 +17,9 @@ use crate::engine::context::{
 use crate::{
     model::{
         answer::HookError,
-        error::{Error, ErrorKind},
+        error::Error,
         executor::Executor,
-        function::{Effect, FunctionCall, HostFunction, Value},
+        function::{Effect, FunctionCall, Value},
         pipeline::Hook,
         request_context::RequestContext,
     },
@@ -73,7 +73,7 @@ impl EngineBuilder {
 
     /// How many commits are worked on at once. The default is `tinyci.jobs`, else 1.
     pub fn jobs(mut self, jobs: usize) -> Self {
-        self.check(jobs > 0, || "the number of jobs must be at least 1".to_owned());
+        self.require(jobs > 0, || "the number of jobs must be at least 1".to_owned());
         self.options.settings.push(Given::Jobs(jobs));
         self
     }
@@ -104,9 +104,9 @@ impl EngineBuilder {
     /// `tinyci.buildsDir`, else `builds`.
     pub fn builds_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
-        self.check(!dir.as_os_str().is_empty(), || "the builds folder has no name".to_owned());
+        self.require(!dir.as_os_str().is_empty(), || "the builds folder has no name".to_owned());
         // No command could be told of it.
-        self.check(dir.to_str().is_some(), || {
+        self.require(dir.to_str().is_some(), || {
             format!("the path of the builds folder `{}` is not UTF-8", dir.display())
         });
         self.options.settings.push(Given::BuildsDir(dir));
@@ -116,7 +116,7 @@ impl EngineBuilder {
     /// How many bytes of one build's output its log keeps, beside the last 64 KiB. The default is
     /// `tinyci.logLimit`, else 128 MiB.
     pub fn log_limit_bytes(mut self, limit: u64) -> Self {
-        self.check(limit > 0, || "a log's limit must be above zero".to_owned());
+        self.require(limit > 0, || "a log's limit must be above zero".to_owned());
         self.options.settings.push(Given::LogLimit(limit));
         self
     }
@@ -136,7 +136,7 @@ impl EngineBuilder {
     pub fn setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let given = [Given::Text(key.into(), value.into())];
         if let Err(error) = Settings::default().with(&given, Path::new("")) {
-            self.mistake_made(error);
+            self.options.registrations.note(error);
         }
         self.options.settings.extend(given);
         self
@@ -169,7 +169,7 @@ impl EngineBuilder {
             let (name_bytes, value_bytes) = (name.as_bytes(), value.as_bytes());
             let valid = !name_bytes.is_empty() && !name_bytes.contains(&b'=');
             let valid = valid && ![name_bytes, value_bytes].concat().contains(&0);
-            self.check(valid, || format!("{name:?} cannot be an environment variable"));
+            self.require(valid, || format!("{name:?} cannot be an environment variable"));
         }
         self.options.process_env = Some(variables);
         self
@@ -177,26 +177,19 @@ impl EngineBuilder {
 
     /// Sets a variable in the environment of every command.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let (name, value) = (name.into(), value.into());
-        self.check_env_name(&name);
-        self.check(!value.contains('\0'), || format!("the value of `{name}` holds a NUL"));
-        self.options.env.push((name, Some(value)));
+        self.options.registrations.env(name.into(), Some(value.into()));
         self
     }
 
     /// Takes a variable out of the environment of every command.
     pub fn env_remove(mut self, name: impl Into<String>) -> Self {
-        let name = name.into();
-        self.check_env_name(&name);
-        self.options.env.push((name, None));
+        self.options.registrations.env(name.into(), None);
         self
     }
 
     /// Sets a variable that every command can use as `<%= name %>`.
     pub fn var(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
-        if let Err(error) = self.options.vars.set_own(name.as_ref(), value) {
-            self.mistake_made(error);
-        }
+        self.options.registrations.var(name.as_ref(), value.into());
         self
     }
 
@@ -204,7 +197,7 @@ impl EngineBuilder {
     ///
     /// Several hooks at one point are called in the order in which they were added, all of them
     /// before the config's own. An error fails the step, as a command that fails does; but one of the
-    /// kind [`HostFault`](ErrorKind::HostFault), or a panic, is no fault of the commit's: the attempt
+    /// kind [`HostFault`](crate::ErrorKind::HostFault), or a panic, is no fault of the commit's: the attempt
     /// ends without a verdict ([`Outcome::NoVerdict`](crate::Outcome::NoVerdict)), after its
     /// `after_all`. The observer has seen before what came earlier ([`RequestContext`]).
     pub fn hook(
@@ -220,7 +213,7 @@ impl EngineBuilder {
     /// the folder of `tinyci.secretsDir` is looked into.
     ///
     /// Only commits on refs that `tinyci.secretRefs` names are ever given any. An error fails the step;
-    /// a [`HostFault`](ErrorKind::HostFault) and a panic leave no verdict, as for a
+    /// a [`HostFault`](crate::ErrorKind::HostFault) and a panic leave no verdict, as for a
     /// [`hook`](EngineBuilder::hook).
     ///
     /// ```no_run
@@ -243,7 +236,7 @@ impl EngineBuilder {
     }
 
     /// Says who deploys, approves, unlocks, cancels and skips through this engine. Without it, that is whom git's
-    /// configuration names; [`DeployRequest::by`](crate::DeployRequest::by) says it of one
+    /// configuration names; [`DeployRequest::by`](crate::deploy::DeployRequest::by) says it of one
     /// deployment.
     ///
     /// It is this program's word: records keep it beside the account that the program runs as.
@@ -262,7 +255,7 @@ impl EngineBuilder {
     /// It is asked only where the config or the settings want an approval and the repository holds none
     /// that counts ([`Engine::approve`]), and where `tinyci.approvers` lists somebody only if this
     /// process runs as one of the accounts there. Without an answer the deployment ends as
-    /// [`Waiting`](crate::DeployOutcome::Waiting). Where the approval is wanted beforehand, an error keeps
+    /// [`Waiting`](crate::deploy::DeployOutcome::Waiting). Where the approval is wanted beforehand, an error keeps
     /// the deployment from beginning; where a script asks, it fails the deployment.
     ///
     /// ```no_run
@@ -290,11 +283,11 @@ impl EngineBuilder {
     /// may call the function; `doc` stands in the reference that `tinyci defs` writes. It is called
     /// on the worker that runs the commit, or on the thread of a `parallel` branch; an error fails the
     /// phase with the place of the call, unless the script catches it. A
-    /// [`HostFault`](ErrorKind::HostFault) and a panic cannot be caught, and leave no verdict, as for
+    /// [`HostFault`](crate::ErrorKind::HostFault) and a panic cannot be caught, and leave no verdict, as for
     /// a [`hook`](EngineBuilder::hook).
     ///
     /// ```no_run
-    /// use tinyci::{Effect, Engine, Value};
+    /// use tinyci::{Engine, Value, callback::Effect};
     ///
     /// let engine = Engine::builder("/srv/git/app.git")
     ///     .function("slack::post", 1..=2, Effect::External, "Posts a message.", |arguments| {
@@ -312,10 +305,7 @@ impl EngineBuilder {
         doc: &str,
         call: impl Fn(&FunctionCall<'_>) -> Result<Value, HookError> + Send + Sync + 'static,
     ) -> Self {
-        match HostFunction::new(name, arguments, effect, doc, call) {
-            Ok(function) => self.options.functions.push(function),
-            Err(error) => self.mistake_made(error),
-        }
+        self.options.registrations.function(name, arguments, effect, doc, call);
         self
     }
 
@@ -328,7 +318,7 @@ impl EngineBuilder {
     /// The first mistake made so far, which opening would report. Mistakes that only the repository
     /// can show are not among them.
     pub fn mistake(&self) -> Option<&Error> {
-        self.options.mistake.as_ref()
+        self.options.registrations.mistake.as_ref()
     }
 
     /// Opens exactly the repository at the builder's path.
@@ -354,23 +344,11 @@ impl EngineBuilder {
 
     /// A limit of nothing would make every commit red.
     fn check_limit(&mut self, limit: Duration, what: &str) {
-        self.check(!limit.is_zero(), || format!("the time limit of {what} must be above zero"));
+        self.require(!limit.is_zero(), || format!("the time limit of {what} must be above zero"));
     }
 
-    /// A name that the system does not take would make every command fail, and every commit red.
-    fn check_env_name(&mut self, name: &str) {
-        let valid = !name.is_empty() && !name.contains(['=', '\0']);
-        self.check(valid, || format!("{name:?} cannot be the name of an environment variable"));
-    }
-
-    fn check(&mut self, holds: bool, message: impl FnOnce() -> String) {
-        if !holds {
-            self.mistake_made(Error::new(ErrorKind::InvalidArg, message()));
-        }
-    }
-
-    fn mistake_made(&mut self, error: Error) {
-        self.options.mistake.get_or_insert(error);
+    fn require(&mut self, is_met: bool, message: impl FnOnce() -> String) {
+        self.options.registrations.require(is_met, message);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What is wrong with a config, found without running it: before it is committed, and in a commit.
 
-use super::{builder::EngineBuilder, check_warnings, folder::Folder, handle::Engine};
+use super::{check_warnings, checker::Checker, folder::Folder, handle::Engine};
 use crate::{
     engine::{
-        context::{options::Options, shared::Shared, threads::on_big_thread},
+        context::{registrations::Registrations, shared::Shared, threads::on_big_thread},
         step::scripts::CommitTree,
     },
     model::{
@@ -16,18 +16,17 @@ use crate::{
     script::{self, ExpressionValidator},
 };
 
-impl EngineBuilder {
+impl Checker {
     /// Finds what is wrong with a config without running anything, in the order of its lines.
     ///
-    /// A script's imports are read below the builder's path, which need not be a repository. All
-    /// of it is looked at, whatever a run would come to: functions that do not exist or take other
-    /// arguments (those lent by [`function`](EngineBuilder::function) are known), members that
+    /// A script's imports are read below the checker's directory. All of it is looked at, whatever a run would come to: functions that do not exist or take other
+    /// arguments (those registered by [`function`](Checker::function) are known), members that
     /// `ctx` does not have, misspelled phases, constants and options, and what the language takes
     /// without a word and means otherwise than people do. In YAML it finds what
     /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
     /// wrong with the expressions in tags.
     ///
-    /// What is valid and perhaps not meant is a [`Warning`](crate::Severity::Warning): build and
+    /// What is valid and perhaps not meant is a [`Warning`](crate::check::Severity::Warning): build and
     /// test that can never run for one and the same ref, a placeholder `tag` where no condition
     /// asks for a tag, the first place of a script that reads the branch or the tags, so that its
     /// verdict holds for one ref, and a shell text of several lines that goes on after a command
@@ -38,20 +37,21 @@ impl EngineBuilder {
     /// # Errors
     ///
     /// [`Io`](ErrorKind::Io) where what a script imports cannot be read,
-    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without.
+    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for the first mistake made in this checker.
     ///
     /// ```
-    /// use tinyci::{Engine, Format};
+    /// use tinyci::{Format, check::Checker};
     ///
     /// let script = "fn build(ctx) {\n    sh(`make ${ctx.sah}`);\n}\n";
     /// # if cfg!(feature = "rhai") {
-    /// let report = Engine::builder(".").check_config(script, Format::Rhai, ".tinyci.rhai")?;
+    /// let report = Checker::new(".").check(script, Format::Rhai, ".tinyci.rhai")?;
     /// let found = report.problems[0].to_string();
     /// assert_eq!(found, "2:20: `ctx` has nothing called `sah`; did you mean `sha`?");
     /// # }
     /// # Ok::<(), tinyci::Error>(())
     /// ```
-    pub fn check_config(
+    pub fn check(
         &self,
         text: impl AsRef<[u8]>,
         format: Format,
@@ -60,8 +60,10 @@ impl EngineBuilder {
         let text = text.as_ref();
         on_big_thread("tinyci check", || {
             let found = match format {
-                Format::Yaml => check_yaml(text, name, &self.options),
-                Format::Rhai => check_script(name, text, &Folder::new(&self.path), &self.options),
+                Format::Yaml => check_yaml(text, name, self.registrations()?),
+                Format::Rhai => {
+                    check_script(name, text, &Folder::new(&self.dir), self.registrations()?)
+                }
             };
             CheckReport::new(name, found)
         })
@@ -70,7 +72,7 @@ impl EngineBuilder {
 
 impl Engine {
     /// Finds what is wrong with the config of a commit without running anything, as
-    /// [`EngineBuilder::check_config`] does for one that is not committed yet.
+    /// [`Checker::check`] does for one that is not committed yet.
     ///
     /// # Errors
     ///
@@ -101,12 +103,12 @@ impl Engine {
         on_big_thread("tinyci check", || {
             let repo = self.shared.repo()?;
             let commit = repo.resolve(revision)?;
-            let options = &self.shared.options;
+            let registered = &self.shared.options.registrations;
             let found = match format {
-                Format::Yaml => check_yaml(text, name, options),
+                Format::Yaml => check_yaml(text, name, registered),
                 Format::Rhai => {
                     let tree = CommitTree { repo: &repo, id: commit };
-                    check_script(name, text, &tree, options)
+                    check_script(name, text, &tree, registered)
                 }
             };
             CheckReport::in_commit(revision, name, found)
@@ -122,24 +124,24 @@ fn check_commit(shared: &Shared, revision: &str) -> Result<Vec<Finding>, Error> 
         Err(error) if error.kind() == ErrorKind::Config => return Ok(vec![Finding::error(error)]),
         Err(error) => return Err(error),
     };
-    let options = &shared.options;
+    let registered = &shared.options.registrations;
     Ok(match config.format {
-        Format::Yaml => check_yaml(&config.bytes, config.name, options),
+        Format::Yaml => check_yaml(&config.bytes, config.name, registered),
         Format::Rhai => {
             let tree = CommitTree { repo: &repo, id: commit };
-            check_script(config.name, &config.bytes, &tree, options)
+            check_script(config.name, &config.bytes, &tree, registered)
         }
     })
 }
 
-fn check_yaml(text: &[u8], name: &str, options: &Options) -> Vec<Finding> {
+fn check_yaml(text: &[u8], name: &str, registered: &Registrations) -> Vec<Finding> {
     let pipeline = match Pipeline::parse(text, Format::Yaml, name) {
         Ok(pipeline) => pipeline,
         Err(error) => return vec![Finding::error(error)],
     };
-    let validator = ExpressionValidator::new(&options.functions);
+    let validator = ExpressionValidator::new(&registered.functions);
     let check = |expression: &str, names: &Vars| validator.check(expression, names);
-    let errors = pipeline.check_tags_with(&options.vars, &check);
+    let errors = pipeline.check_tags_with(&registered.vars, &check);
     let errors =
         errors.iter().chain(&pipeline.warnings).map(|it| Finding::error(located(it, name)));
     let warnings = check_warnings::of_pipeline(&pipeline);
@@ -156,10 +158,15 @@ fn located(it: &Warning, name: &str) -> Error {
 /// What the names of scripts end with that test a pipeline.
 const TESTS_SUFFIX: &str = ".test.rhai";
 
-fn check_script(name: &str, text: &[u8], tree: &dyn Tree, options: &Options) -> Vec<Finding> {
+fn check_script(
+    name: &str,
+    text: &[u8],
+    tree: &dyn Tree,
+    registered: &Registrations,
+) -> Vec<Finding> {
     let check = match name.ends_with(TESTS_SUFFIX) {
         true => script::check_tests,
         false => script::check,
     };
-    check(text, name, tree, &options.functions, &options.vars)
+    check(text, name, tree, &registered.functions, &registered.vars)
 }

@@ -1,6 +1,6 @@
-//! [`EngineBuilder::definitions`]: the reference of what scripts can use.
+//! [`Checker::definitions`]: the reference of what scripts can use.
 
-use super::builder::EngineBuilder;
+use super::checker::Checker;
 use crate::{model::error::Error, script::definitions};
 
 /// The forms that the reference of the script API has.
@@ -15,21 +15,21 @@ pub enum DefinitionsFormat {
     Rhai,
 }
 
-impl EngineBuilder {
+impl Checker {
     /// The reference of the script API: phases, constants, functions with what they take and give
     /// back, options, what `ctx` holds, the language's own functions, and what tests find.
     ///
     /// It is written from the tables that scripts run by, and holds what
-    /// [`function`](EngineBuilder::function) lends, so that it is never behind either.
+    /// [`function`](Checker::function) registers, so that it is never behind either.
     ///
     /// ```
-    /// use tinyci::{DefinitionsFormat, Effect, Engine, Value};
+    /// use tinyci::{Value, callback::Effect, check::{Checker, DefinitionsFormat}};
     ///
-    /// let builder = Engine::builder(".").function("today", 0..=0, Effect::Pure, "The date.", |_| {
+    /// let checker = Checker::new(".").function("today", 0..=0, Effect::Pure, "The date.", |_| {
     ///     Ok(Value::from("2021-03-04"))
     /// });
     /// # if cfg!(feature = "rhai") {
-    /// let page = builder.definitions(DefinitionsFormat::Markdown)?;
+    /// let page = checker.definitions(DefinitionsFormat::Markdown)?;
     /// assert!(page.contains("### `today()`\n\nThe date."));
     /// # }
     /// # Ok::<(), tinyci::Error>(())
@@ -38,9 +38,10 @@ impl EngineBuilder {
     /// # Errors
     ///
     /// [`Unsupported`](crate::ErrorKind::Unsupported) in a program that was built without the
-    /// feature `rhai`.
+    /// feature `rhai`, [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake made in this
+    /// checker.
     pub fn definitions(&self, format: DefinitionsFormat) -> Result<String, Error> {
-        let definitions = definitions(&self.options.functions)?;
+        let definitions = definitions(&self.registrations()?.functions)?;
         Ok(match format {
             DefinitionsFormat::Json => definitions.to_json(),
             DefinitionsFormat::Markdown => definitions.to_markdown(),

@@ -108,7 +108,7 @@ impl Engine {
     /// and only if nothing else was deployed meanwhile.
     ///
     /// ```no_run
-    /// use tinyci::{DeployRequest, Engine};
+    /// use tinyci::{Engine, deploy::DeployRequest};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let plan = engine.deploy_plan("production", DeployRequest::newest())?;

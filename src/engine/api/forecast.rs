@@ -41,7 +41,7 @@ impl Engine {
         })
     }
 
-    /// The same for a job of a [`Plan`](crate::Plan): for the tag that it is tested for, and as a
+    /// The same for a job of a [`Plan`](crate::plan::Plan): for the tag that it is tested for, and as a
     /// retry if it is one.
     ///
     /// # Errors

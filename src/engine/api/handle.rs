@@ -111,10 +111,10 @@ impl Engine {
         open: fn(&Path) -> Result<Repo, Error>,
     ) -> Result<Self, Error> {
         let EngineBuilder { path, mut options } = builder;
-        if let Some(mistake) = options.mistake.take() {
+        if let Some(mistake) = options.registrations.mistake.take() {
             return Err(mistake);
         }
-        Scripts::check_host(&options)?;
+        Scripts::check_host(&options.registrations)?;
         if !path.is_absolute() {
             return Err(Error::nowhere(ErrorKind::NotARepo, &path));
         }
@@ -158,7 +158,7 @@ impl Engine {
     #[cfg(feature = "capi")]
     pub(crate) fn answered_by(&self, builder: EngineBuilder) -> Result<Self, Error> {
         let EngineBuilder { mut options, .. } = builder;
-        if let Some(mistake) = options.mistake.take() {
+        if let Some(mistake) = options.registrations.mistake.take() {
             return Err(mistake);
         }
         let opened = &*self.shared;
@@ -559,7 +559,7 @@ impl Engine {
     /// Options without a rule mean the rules of the repository's settings.
     ///
     /// ```no_run
-    /// use tinyci::{CancelToken, Engine, PruneOptions};
+    /// use tinyci::{CancelToken, Engine, builds::PruneOptions};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let done = engine.prune(&PruneOptions::new().keep(20), &CancelToken::new())?;

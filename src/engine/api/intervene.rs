@@ -32,7 +32,7 @@ impl Engine {
     /// ([`CancelRequest::wait`]).
     ///
     /// ```no_run
-    /// use tinyci::{CancelRequest, CancelToken, Engine};
+    /// use tinyci::{CancelToken, Engine, intervention::CancelRequest};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let request = CancelRequest::revision("topic").reason("its test hangs");
@@ -70,7 +70,7 @@ impl Engine {
     /// A job of it that is in progress is ended first.
     ///
     /// ```no_run
-    /// use tinyci::{CancelToken, Engine, SkipRequest};
+    /// use tinyci::{CancelToken, Engine, intervention::SkipRequest};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// engine.skip(&SkipRequest::revision("topic").reason("only notes"), &CancelToken::new())?;

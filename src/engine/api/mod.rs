@@ -1,4 +1,4 @@
-//! The calls of an engine and of its builder.
+//! The calls of an engine, of its builder and of a checker.
 //!
 //! | file | holds |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `builder` | what a program sets before it opens an engine |
 //! | `check` | what is wrong with a config, found without running it |
 //! | `check_warnings` | what is valid and perhaps not meant |
+//! | `checker` | [`Checker`](checker::Checker): configs and scripts without a repository |
 //! | `definitions` | the reference of what scripts can use |
 //! | `deployments` | deployments, approvals, what is deployed |
 //! | `folder` | the files of a directory, for scripts |
@@ -23,6 +24,7 @@ pub(in crate::engine) mod artifacts;
 pub(in crate::engine) mod builder;
 pub(in crate::engine) mod check;
 pub(in crate::engine) mod check_warnings;
+pub(in crate::engine) mod checker;
 pub(in crate::engine) mod definitions;
 pub(in crate::engine) mod deployments;
 pub(in crate::engine) mod folder;

@@ -1,6 +1,6 @@
 //! Pipelines from texts that stand in no commit: [`Pipeline::parse`].
 
-use super::{builder::EngineBuilder, folder::Folder};
+use super::{checker::Checker, folder::Folder};
 use crate::{
     config::parse_yaml,
     engine::context::threads::on_big_thread,
@@ -21,10 +21,10 @@ impl Pipeline {
     /// [`warnings`](Pipeline::warnings). Tags (`<%= … %>`) are left as they are.
     ///
     /// A script stands for itself here: it can neither import files nor call functions in a module
-    /// of the embedding program, which [`EngineBuilder::parse_config`] knows.
+    /// of the embedding program, which [`Checker::parse`] knows.
     ///
     /// ```
-    /// use tinyci::{Format, Phase, Pipeline};
+    /// use tinyci::{Format, Pipeline, pipeline::Phase};
     ///
     /// let text = "build: make\ntest: {run: [make check, make lint], timeout: 10m}\n";
     /// let pipeline = Pipeline::parse(text, Format::Yaml, ".tinyci.yml")?;
@@ -71,25 +71,26 @@ impl Pipeline {
     }
 }
 
-impl EngineBuilder {
-    /// Reads a config as [`Pipeline::parse`] does, and of a script what it imports too: below the
-    /// builder's path, which need not be a repository. The builder's functions can be called.
+impl Checker {
+    /// Parses a config as [`Pipeline::parse`] does. A script can import files below the checker's
+    /// directory, and call the functions that are registered.
     ///
     /// ```
-    /// use tinyci::{Effect, Engine, Format, Phase, Value};
+    /// use tinyci::{Format, Value, callback::Effect, check::Checker, pipeline::Phase};
     ///
-    /// let builder = Engine::builder(".")
+    /// let checker = Checker::new(".")
     ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::Nothing));
     /// let script = "fn build() { sh(\"make\"); chat::post(\"built\"); }";
-    /// let pipeline = builder.parse_config(script, Format::Rhai, "nightly.rhai")?;
+    /// let pipeline = checker.parse(script, Format::Rhai, "nightly.rhai")?;
     /// assert!(pipeline.step(Phase::Build).is_some());
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// As [`Pipeline::parse`]; [`Io`](crate::ErrorKind::Io) for a module that cannot be read.
-    pub fn parse_config(
+    /// As [`Pipeline::parse`]; [`Io`](crate::ErrorKind::Io) for a module that cannot be read;
+    /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake made in this checker.
+    pub fn parse(
         &self,
         text: impl AsRef<[u8]>,
         format: Format,
@@ -97,10 +98,10 @@ impl EngineBuilder {
     ) -> Result<Pipeline, Error> {
         let text = text.as_ref();
         on_big_thread("tinyci parse", || match format {
-            Format::Yaml => parse_yaml(text, name),
+            Format::Yaml => self.registrations().and_then(|_| parse_yaml(text, name)),
             Format::Rhai => {
-                let folder = Folder::new(&self.path);
-                parse_script(text, name, &folder, &self.options.functions)
+                let folder = Folder::new(&self.dir);
+                parse_script(text, name, &folder, &self.registrations()?.functions)
             }
         })
     }
@@ -126,7 +127,7 @@ impl Tree for NoFiles {
     fn lacks(&self, path: &str) -> String {
         format!(
             "`{path}` cannot be imported by a script that was given as text, without the files \
-             around it; `EngineBuilder::parse_config` reads them from a folder"
+             around it; `Checker::parse` reads them from a directory"
         )
     }
 }

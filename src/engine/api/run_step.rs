@@ -40,7 +40,7 @@ use super::handle::Engine;
 /// Which steps [`Engine::run_step`] runs.
 ///
 /// ```
-/// use tinyci::StepOptions;
+/// use tinyci::pipeline::StepOptions;
 /// let options = StepOptions::new("HEAD").step("build").step("test");
 /// # let _ = options;
 /// ```
@@ -86,7 +86,7 @@ impl Engine {
     /// record of the summary says how the steps ended.
     ///
     /// ```no_run
-    /// use tinyci::{CancelToken, Engine, Event, StepOptions};
+    /// use tinyci::{CancelToken, Engine, Event, pipeline::StepOptions};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let options = StepOptions::new("main").step("build");

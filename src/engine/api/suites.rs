@@ -1,8 +1,11 @@
-//! [`Engine::test_pipeline`]: the tests beside a pipeline, of a commit or of a folder.
+//! [`Engine::test_pipeline`] and [`Checker::test`]: the tests beside a pipeline.
 
+use std::{cell::RefCell, sync::Arc};
+
+use super::{checker::Checker, folder::Folder, handle::Engine};
 use crate::{
     engine::{
-        context::{engine_call::EngineCall, shared::Shared, threads::on_big_thread},
+        context::{engine_call::EngineCall, registrations::Registrations, threads::on_big_thread},
         run::dry_run,
         step::{
             JobInfo, JobLimits, Judge, Memory, Steps,
@@ -20,17 +23,13 @@ use crate::{
         request_context::RequestContext,
         script::{TestEnd, TestSteps, Tree, TreeFile},
         step::{Progress, StepResult},
-        test_report::{TestOptions, TestReport, TestSource},
+        test_report::{TestOptions, TestReport, TestResult, TestSource},
     },
     repo::Repo,
     rules::{interpolate::Vars, mask::Masks},
     script::{Hits, Script, StepRunner, Suite, TestJob},
     util::suggestion::did_you_mean,
 };
-use std::{cell::RefCell, sync::Arc};
-
-use super::{folder::Folder, handle::Engine};
-
 /// The file of the tests, beside the script.
 const TESTS: &str = ".tinyci.test.rhai";
 
@@ -43,7 +42,7 @@ impl Engine {
     /// by no test and not by the plan of the commit either.
     ///
     /// ```no_run
-    /// use tinyci::{Engine, TestOptions};
+    /// use tinyci::{Engine, script::TestOptions};
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
     /// let report = engine.test_pipeline(&TestOptions::revision("main").coverage(true))?;
@@ -64,6 +63,42 @@ impl Engine {
         let env = self.shared.process_env();
         on_big_thread("tinyci test", || {
             test(EngineCall { shared: &self.shared, env: &env }, options)
+        })
+    }
+}
+
+impl Checker {
+    /// Runs the tests of the script in the checker's directory: the functions `test_*` of
+    /// `.tinyci.test.rhai`, with commits and commands that they make up. Nothing runs for real.
+    ///
+    /// Runs only tests whose names contain one of `filters`, or all tests if there is no filter.
+    /// For coverage, which also counts what the plan of a commit enters, use
+    /// [`Engine::test_pipeline`].
+    ///
+    /// ```
+    /// use tinyci::check::Checker;
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// std::fs::write(dir.path().join(".tinyci.rhai"), "fn build() { sh(\"make\"); }")?;
+    /// let tests = "fn test_build(t) { t.expect(t.build().ok); }";
+    /// std::fs::write(dir.path().join(".tinyci.test.rhai"), tests)?;
+    /// let report = Checker::new(dir.path()).test(&[])?;
+    /// assert!(report.passed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::test_pipeline`], and [`InvalidArg`](ErrorKind::InvalidArg) for the first mistake
+    /// made in this checker.
+    pub fn test(&self, filters: &[&str]) -> Result<TestReport, Error> {
+        on_big_thread("tinyci test", || {
+            let tree = Folder::new(&self.dir);
+            let whose = format!("the folder `{}`", self.dir.display());
+            let suites = Suites::load(self.registrations()?, &TestFiles { tree: &tree, whose })?;
+            let filters: Vec<String> = filters.iter().map(|it| (*it).to_owned()).collect();
+            let (tests, left_out) = suites.run(&suites.script, &filters)?;
+            Ok(TestReport { tests, left_out, coverage: None })
         })
     }
 }
@@ -143,28 +178,48 @@ fn run(
     files: &TestFiles<'_>,
     commit: Option<&Commit>,
 ) -> Result<TestReport, Error> {
-    let functions = &call.shared.options.functions;
-    let script = Script::load(&files.script()?, Format::Rhai.file_name(), files.tree, functions)?;
-    let suite = Suite::load(&files.tests()?, TESTS, files.tree, functions)?;
+    let suites = Suites::load(&call.shared.options.registrations, files)?;
     let hits = Arc::new(Hits::default());
+    let script = suites.script.clone();
     let script = if options.coverage { script.watched(&hits) } else { script };
-    let filters = &options.filters;
-    let is_wanted =
-        |name: &str| filters.is_empty() || filters.iter().any(|it| name.contains(it.as_str()));
-    if !suite.names().any(is_wanted) {
-        return Err(nothing_to_run(&suite, filters));
-    }
-    let runner: Arc<dyn StepRunner> = Arc::new(EngineRunner::new(call.shared));
-    let tests = suite.run(&runner, &script, functions, is_wanted);
-    let left_out = suite.names().count() - tests.len();
+    let (tests, left_out) = suites.run(&script, &options.filters)?;
     if let Some(commit) = commit.filter(|_| options.coverage) {
-        let scripts = Scripts::new(Some(script.clone()), functions);
+        let scripts = Scripts::new(Some(script.clone()), &suites.registered.functions);
         let loaded = LoadedPipeline { pipeline: script.pipeline(), scripts };
         let job = Job::new(commit.clone(), Reason::Named);
         dry_run::job(call, repo, &job, &loaded, &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
     Ok(TestReport { tests, left_out, coverage })
+}
+
+/// A script and the tests beside it, with what both can call.
+struct Suites<'a> {
+    script: Script,
+    tests: Suite,
+    registered: &'a Registrations,
+}
+
+impl<'a> Suites<'a> {
+    fn load(registered: &'a Registrations, files: &TestFiles<'_>) -> Result<Self, Error> {
+        let (name, functions) = (Format::Rhai.file_name(), &registered.functions);
+        let script = Script::load(&files.script()?, name, files.tree, functions)?;
+        let tests = Suite::load(&files.tests()?, TESTS, files.tree, functions)?;
+        Ok(Self { script, tests, registered })
+    }
+
+    /// Runs the tests that the filters name, and counts the others.
+    fn run(&self, script: &Script, filters: &[String]) -> Result<(Vec<TestResult>, usize), Error> {
+        let is_wanted =
+            |name: &str| filters.is_empty() || filters.iter().any(|it| name.contains(it.as_str()));
+        if !self.tests.names().any(is_wanted) {
+            return Err(nothing_to_run(&self.tests, filters));
+        }
+        let runner: Arc<dyn StepRunner> = Arc::new(EngineRunner::new(self.registered));
+        let tests = self.tests.run(&runner, script, &self.registered.functions, is_wanted);
+        let left_out = self.tests.names().count() - tests.len();
+        Ok((tests, left_out))
+    }
 }
 
 /// Runs the steps that tests ask for as those of a real run.
@@ -174,8 +229,8 @@ struct EngineRunner {
 }
 
 impl EngineRunner {
-    fn new(shared: &Shared) -> Self {
-        Self { env: shared.options.env.clone(), vars: shared.options.vars.clone() }
+    fn new(registered: &Registrations) -> Self {
+        Self { env: registered.env.clone(), vars: registered.vars.clone() }
     }
 }
 

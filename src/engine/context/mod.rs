@@ -11,6 +11,7 @@
 //! | `options` | what an embedding program set |
 //! | `process_env` | the environment of the process that makes a call, read once on its thread |
 //! | `pump` | events from the workers to the observer, in order |
+//! | `registrations` | what a program registers for scripts, to run them or to check them |
 //! | `secrets` | where secrets come from, and which commits may have them |
 //! | `shared` | what all clones of an engine have in common |
 //! | `signatures` | whose key signed |
@@ -25,6 +26,7 @@ pub(in crate::engine) mod job_reporter;
 pub(in crate::engine) mod options;
 pub(in crate::engine) mod process_env;
 pub(in crate::engine) mod pump;
+pub(in crate::engine) mod registrations;
 pub(in crate::engine) mod secrets;
 pub(in crate::engine) mod shared;
 pub(crate) mod signatures;

@@ -529,7 +529,7 @@ impl JobContext<'_> {
             reporter: Arc::new(StepReporter::new(voice)),
             memory: Arc::default(),
             masks: Masks::default(),
-            vars: shared.options.vars.clone(),
+            vars: shared.options.registrations.vars.clone(),
             progress: Progress::default(),
             command_timeout: shared.settings.command_timeout,
             nice: shared.settings.nice,

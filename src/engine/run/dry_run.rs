@@ -268,7 +268,7 @@ impl DryRun {
             reporter: self.effects.clone(),
             memory: Arc::new(Memory::default()),
             masks: Masks::default(),
-            vars: call.shared.options.vars.clone(),
+            vars: call.shared.options.registrations.vars.clone(),
             progress: Progress::default(),
             command_timeout: None,
             nice: 0,

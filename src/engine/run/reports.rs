@@ -18,7 +18,7 @@ use crate::{
 /// Which lines [`Engine::log`](crate::Engine::log) gives out.
 ///
 /// ```
-/// use tinyci::LogOptions;
+/// use tinyci::record::LogOptions;
 /// let last = LogOptions::new().lines(10).follow(true);
 /// # let _ = last;
 /// ```

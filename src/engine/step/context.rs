@@ -77,7 +77,7 @@ impl JobInfo {
         limits: JobLimits,
         judge: Judge,
     ) -> Self {
-        let (passed, env) = (env.passed.clone(), shared.options.env.clone());
+        let (passed, env) = (env.passed.clone(), shared.options.registrations.env.clone());
         Self { facts, passed, env, limits, judge: judge.into() }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{StepContext, StepEnd, StepHost};
 use crate::{
     config::parse_after_all,
-    engine::context::{options::Options, shared::Shared},
+    engine::context::{registrations::Registrations, shared::Shared},
     model::{
         commit::{Commit, CommitId},
         error::{Error, ErrorKind},
@@ -39,7 +39,7 @@ impl LoadedPipeline {
         commit: &Commit,
     ) -> Result<Self, Error> {
         let config = repo.needed_config(commit.id)?;
-        let functions = &shared.options.functions;
+        let functions = &shared.options.registrations.functions;
         let (pipeline, script) = match config.format {
             Format::Rhai => {
                 let tree = CommitTree { repo, id: commit.id };
@@ -65,12 +65,15 @@ impl LoadedPipeline {
             Format::Yaml => parse_after_all(&config.bytes, config.name)?,
             Format::Rhai => return None,
         };
-        Some(Self { pipeline, scripts: Scripts::new(None, &shared.options.functions) })
+        Some(Self {
+            pipeline,
+            scripts: Scripts::new(None, &shared.options.registrations.functions),
+        })
     }
 
     /// Loads a pipeline that the caller gave in place of a commit's own.
     pub(in crate::engine) fn of(shared: &Shared, pipeline: &Pipeline) -> Result<Self, Error> {
-        let functions = &shared.options.functions;
+        let functions = &shared.options.registrations.functions;
         let load = |text: &Arc<ScriptText>| {
             Script::load(text.main.as_bytes(), &pipeline.name, &**text, functions)
         };
@@ -81,9 +84,9 @@ impl LoadedPipeline {
 
 impl Scripts {
     /// Whether scripts can be run at all in this program, with the functions that it lends.
-    pub(in crate::engine) fn check_host(options: &Options) -> Result<(), Error> {
+    pub(in crate::engine) fn check_host(registered: &Registrations) -> Result<(), Error> {
         script::probe()?;
-        script::refuse_clashes(&options.functions)
+        script::refuse_clashes(&registered.functions)
     }
 
     /// A script, if there is one, and the functions of the embedding program.

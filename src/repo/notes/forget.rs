@@ -23,7 +23,7 @@ impl Forgotten {
     ///
     /// ```
     /// let expected = r#"{"v":1,"removed":[],"given_up":[]}"#;
-    /// assert_eq!(tinyci::Forgotten::default().to_json(), expected);
+    /// assert_eq!(tinyci::record::Forgotten::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
         wire::json(&ForgottenMirror {

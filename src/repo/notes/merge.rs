@@ -59,7 +59,7 @@ impl MergedResults {
     ///
     /// ```
     /// let expected = r#"{"v":1,"records":0,"settled":[],"overruled":[]}"#;
-    /// assert_eq!(tinyci::MergedResults::default().to_json(), expected);
+    /// assert_eq!(tinyci::record::MergedResults::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
         let ids = |ids: &[CommitId]| ids.iter().map(CommitId::to_string).collect();

@@ -11,8 +11,8 @@ use std::{
 };
 
 use tinyci::{
-    ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactWriter, CancelToken, Engine, ErrorKind,
-    Event, EventKind, Outcome, Record, Selection,
+    CancelToken, Engine, ErrorKind, Event, EventKind, Outcome, Record, Selection,
+    artifact::{ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactWriter},
 };
 
 use crate::support::{
@@ -168,7 +168,7 @@ fn of_many_files_the_record_has_the_first_and_the_list_is_beside_them() {
     assert_eq!(read.artifact_total, record.artifact_total);
 
     let packed = stage.engine();
-    packed.compact(&tinyci::CompactOptions::new().newest(0), &CancelToken::new()).unwrap();
+    packed.compact(&tinyci::builds::CompactOptions::new().newest(0), &CancelToken::new()).unwrap();
     let from_archive = list(&stage);
     assert_eq!(from_archive.place, ArtifactPlace::Archive);
     assert_eq!(from_archive.artifacts, whole.artifacts);
@@ -305,7 +305,7 @@ fn what_is_not_what_the_job_kept_is_an_error_and_writes_nothing() {
     assert_eq!(files(&out), BTreeSet::new());
 
     let engine = stage.engine();
-    let all = tinyci::PruneOptions::new().keep(0);
+    let all = tinyci::builds::PruneOptions::new().keep(0);
     engine.prune(&all, &CancelToken::new()).unwrap();
     let listed = said(&stage, &[]).with_code(0);
     assert!(

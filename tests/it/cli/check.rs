@@ -166,14 +166,14 @@ fn a_script_is_checked_with_what_it_imports() {
 #[cfg(feature = "rhai")]
 #[test]
 fn expressions_in_tags_are_read_and_not_run() {
-    use tinyci::{Effect, Engine, Format, Value};
+    use tinyci::{Format, Value, callback::Effect, check::Checker};
     let check = |tag: &str| {
         let config = format!("build:\n  - make\n  - echo <%= {tag} %>\n");
-        let builder = Engine::builder(".")
+        let checker = Checker::new(".")
             .var("release", "42")
             .function("host::today", 0..=0, Effect::Pure, "", |_| Ok(Value::from("x")))
             .function("wipe", 0..=0, Effect::External, "", |_| panic!("nothing is run"));
-        let report = builder.check_config(config, Format::Yaml, ".tinyci.yml").unwrap();
+        let report = checker.check(config, Format::Yaml, ".tinyci.yml").unwrap();
         report.problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     for fine in [

@@ -3,7 +3,10 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
-use tinyci::{ApprovalProof, CancelToken, DeployOutcome, Engine, Event};
+use tinyci::{
+    CancelToken, Engine, Event,
+    deploy::{ApprovalProof, DeployOutcome},
+};
 
 use crate::support::{
     program::{Said, run, tinyci},

@@ -3,8 +3,10 @@
 use std::fs;
 
 use tinyci::{
-    ApprovalState, CancelToken, CommitId, CompactOptions, DeployOutcome, DeployRequest, Deployment,
-    Engine, Error, ErrorKind, Event, EventKind, Outcome, Phase, StepName,
+    CancelToken, CommitId, Engine, Error, ErrorKind, Event, EventKind, Outcome,
+    builds::CompactOptions,
+    deploy::{ApprovalState, DeployOutcome, DeployRequest, Deployment},
+    pipeline::{Phase, StepName},
 };
 
 use crate::support::stage::{GATE, Stage};

@@ -1,8 +1,10 @@
 //! Whose fault it is: a host that refuses fails the commit, one that fails itself leaves no verdict.
 
 use tinyci::{
-    CancelToken, CancelView, Command, DeployOutcome, EngineBuilder, Error, ErrorKind, Event,
-    Executor, Exit, Hook, HookError, Outcome, Output, Selection,
+    CancelToken, EngineBuilder, Error, ErrorKind, Event, Hook, Outcome, Selection,
+    callback::HookError,
+    deploy::DeployOutcome,
+    executor::{CancelView, Command, Executor, Exit, Output},
 };
 
 use crate::support::stage::{Ran, Stage};
@@ -36,7 +38,7 @@ fn answering(builder: EngineBuilder, ending: Ending) -> EngineBuilder {
         .setting("secretRefs", "refs/heads/*")
         .secrets(move |_, _| end(ending))
         .approvals(move |_| end(ending))
-        .function("ask", 0..=0, tinyci::Effect::Pure, "", move |_| end(ending))
+        .function("ask", 0..=0, tinyci::callback::Effect::Pure, "", move |_| end(ending))
 }
 
 /// Checks what a run comes to, and that `after_all` was run.

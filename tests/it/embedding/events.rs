@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use tinyci::{CancelToken, Event, EventKind, Outcome, Phase, Selection, StepName};
+use tinyci::{
+    CancelToken, Event, EventKind, Outcome, Selection,
+    pipeline::{Phase, StepName},
+};
 
 use crate::support::{
     eventually, is_alive,
@@ -347,5 +350,5 @@ fn a_step_is_told_with_its_record() {
     assert_eq!(step, Some(StepName::Phase(Phase::Build)));
     assert_eq!(Some(&record), ran.record().step(Phase::Build));
     let exits: Vec<_> = record.commands.iter().map(|command| command.exit.unwrap()).collect();
-    assert_eq!(exits, [tinyci::Exit::Code(0), tinyci::Exit::Code(4)]);
+    assert_eq!(exits, [tinyci::executor::Exit::Code(0), tinyci::executor::Exit::Code(4)]);
 }

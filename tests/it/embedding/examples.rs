@@ -33,6 +33,24 @@ fn pending_shows_output_and_verdicts() {
 }
 
 #[test]
+fn one_liners_ask_and_deploy() {
+    let repo = TestRepo::new();
+    repo.write(".tinyci.yml", "build: 'true'\ntest: 'true'\ndeploy: echo released\n");
+    repo.commit("first");
+    let asked = example("one_liners").arg(repo.path()).output().expect("the example runs");
+    let text = succeed("one_liners", &asked);
+    assert!(text.starts_with("1 pending, 1 jobs\n1 files, steps: build test deploy\n"), "{text}");
+    assert!(text.contains("1 step, `make all`\ngreen: none"), "{text}");
+    succeed("pending", &example("pending").arg(repo.path()).output().expect("the example runs"));
+    let args = [repo.path().to_str().unwrap(), "production"];
+    let text = succeed("one_liners", &example("one_liners").args(args).output().unwrap());
+    assert!(
+        text.starts_with("0 pending, 0 jobs\n") && text.trim_end().ends_with("success"),
+        "{text}"
+    );
+}
+
+#[test]
 fn dry_executor_runs_nothing() {
     let repo = TestRepo::new();
     repo.commit_config("build: touch ran\ntest: 'false'\n");

@@ -7,8 +7,9 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CancelView, Command, Error, ErrorKind, EventKind, Executor, Exit, Hook, Outcome,
-    Output, Phase, Program, Selection,
+    CancelToken, Error, ErrorKind, EventKind, Hook, Outcome, Selection,
+    executor::{CancelView, Command, Executor, Exit, Output, Program},
+    pipeline::Phase,
 };
 
 use crate::support::stage::{Ran, Stage};

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tinyci::{EngineBuilder, ErrorKind, Hook, HookCall, HookError, Outcome, Selection};
+use tinyci::{
+    EngineBuilder, ErrorKind, Hook, Outcome, Selection,
+    callback::{HookCall, HookError},
+};
 
 use crate::support::stage::{Ran, Stage};
 
@@ -114,7 +117,7 @@ fn variables_reach_every_tag_that_comes_later() {
         .hook(Hook::BeforeBuild, set("release", "42"))
         .hook(Hook::BeforeTest, set("release", "43")));
     assert_eq!(ran.text(), "42 42 beta\n43\n");
-    let command = &ran.record().step(tinyci::Phase::Build).unwrap().commands[0].command;
+    let command = &ran.record().step(tinyci::pipeline::Phase::Build).unwrap().commands[0].command;
     assert_eq!(command, "/bin/sh -c 'echo 42 $R beta'", "on record as it was run");
 }
 

@@ -7,8 +7,10 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CompactOptions, DeployOutcome, DeployRequest, Engine, ErrorKind, Event, Hook,
-    InstallOptions, Outcome, Selection,
+    CancelToken, Engine, ErrorKind, Event, Hook, Outcome, Selection,
+    builds::CompactOptions,
+    deploy::{DeployOutcome, DeployRequest},
+    install::InstallOptions,
 };
 
 use crate::support::{
@@ -94,7 +96,7 @@ fn a_build_that_is_left_is_the_one_that_a_link_led_to() {
 #[test]
 #[ignore = "is run by another test, alone in its process"]
 fn move_away_from_scripts() {
-    use tinyci::{Format, TestOptions};
+    use tinyci::{Format, check::Checker, script::TestOptions};
 
     let stage = Stage::new();
     let script = "import \"ci/go\" as golang;\nfn build() { golang::build(); }\n";
@@ -102,10 +104,10 @@ fn move_away_from_scripts() {
     stage.write(".tinyci.rhai", script);
     stage.write(".tinyci.test.rhai", "fn test_build(t) { t.expect(t.build().ok); }\n");
     set_current_dir(stage.repo.path()).unwrap();
-    let (builder, tests) = (Engine::builder("."), TestOptions::folder("."));
+    let (checker, tests) = (Checker::new("."), TestOptions::folder("."));
     set_current_dir("/").unwrap();
-    assert!(builder.check_config(script, Format::Rhai, "x").unwrap().problems.is_empty());
-    builder.parse_config(script, Format::Rhai, "x").unwrap();
+    assert!(checker.check(script, Format::Rhai, "x").unwrap().problems.is_empty());
+    checker.parse(script, Format::Rhai, "x").unwrap();
     let report = stage.engine().test_pipeline(&tests).unwrap();
     assert!(report.tests.len() == 1 && report.tests[0].passed());
 }

@@ -3,8 +3,9 @@
 use std::thread;
 
 use tinyci::{
-    CancelToken, CheckReport, Engine, ErrorKind, Event, Format, Outcome, Pipeline, Reason,
-    Selection,
+    CancelToken, ErrorKind, Event, Format, Outcome, Pipeline, Selection,
+    check::{CheckReport, Checker},
+    plan::Reason,
 };
 
 use crate::support::stage::{GATE, Ran, Stage};
@@ -108,7 +109,11 @@ fn a_push_to_a_history_without_configs_runs_its_tip() {
 
 #[cfg(feature = "rhai")]
 mod scripts {
-    use tinyci::{Effect, Engine, Phase, Value};
+    use tinyci::{
+        Engine, Value,
+        callback::{Effect, FunctionCall},
+        pipeline::Phase,
+    };
 
     use super::*;
 
@@ -138,14 +143,14 @@ mod scripts {
         let script = "import \"ci/make\" as make;\nfn build() { make::all(); }\n";
         let error = parse(script);
         assert!(error.to_string().contains("given.rhai:1:1"), "{error}");
-        assert!(error.message().contains("EngineBuilder::parse_config"), "{error}");
+        assert!(error.message().contains("Checker::parse"), "{error}");
 
         let stage = Stage::new();
         let id = stage.commit_more("no module here");
         let folder = stage.path("folder");
         std::fs::create_dir_all(folder.join("ci")).unwrap();
         std::fs::write(folder.join("ci/make.rhai"), "fn all() { sh(\"true\"); }\n").unwrap();
-        let pipeline = Engine::builder(&folder).parse_config(script, Format::Rhai, "x").unwrap();
+        let pipeline = Checker::new(&folder).parse(script, Format::Rhai, "x").unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         Ran::of(&stage.engine(), &Selection::pending().pipeline(pipeline));
         assert_eq!(stage.word(id).as_deref(), Some("success"));
@@ -170,16 +175,18 @@ mod scripts {
     fn a_script_for_another_program_cannot_begin() {
         let stage = Stage::new();
         let id = stage.commit_more("first");
-        let builder = Engine::builder(stage.repo.path());
-        let builder =
-            builder.function("chat::post", 1..=1, Effect::External, "", |_| Ok(Value::Nothing));
+        let post = |_: &FunctionCall<'_>| Ok(Value::Nothing);
+        let engine = Engine::builder(stage.repo.path())
+            .function("chat::post", 1..=1, Effect::External, "", post)
+            .open()
+            .unwrap();
         let script = "fn build() { chat::post(\"hi\"); }\n";
-        let pipeline = builder.parse_config(script, Format::Rhai, "x").unwrap();
+        let pipeline = engine.checker(".").parse(script, Format::Rhai, "x").unwrap();
         let selection = Selection::pending().pipeline(pipeline);
         let error = stage.engine().plan(&selection).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Script, "{error}");
         assert_eq!(stage.word(id), None);
-        Ran::of(&builder.open().unwrap(), &selection);
+        Ran::of(&engine, &selection);
         assert_eq!(stage.word(id).as_deref(), Some("success"));
     }
 }
@@ -191,12 +198,12 @@ fn a_caller_needs_no_stack_for_what_a_config_holds() {
         format!("fn build() {{ {} sh(\"x\"); {} }}", "if true {".repeat(28), "}".repeat(28));
     let lists = format!("build: {}x{}\n", "[".repeat(60), "]".repeat(60));
     let read = move || {
-        let builder = Engine::builder(".");
+        let checker = Checker::new(".");
         for (text, format) in [(&blocks, Format::Rhai), (&lists, Format::Yaml)] {
             let parsed = Pipeline::parse(text, format, "deep");
-            let again = builder.parse_config(text, format, "deep");
+            let again = checker.parse(text, format, "deep");
             assert_eq!(parsed.is_ok(), again.is_ok());
-            let found = builder.check_config(text, format, "deep");
+            let found = checker.check(text, format, "deep");
             assert_eq!(
                 parsed.is_ok(),
                 found.as_ref().is_ok_and(CheckReport::is_valid),
@@ -211,9 +218,9 @@ fn a_caller_needs_no_stack_for_what_a_config_holds() {
 fn an_absent_import_is_said_to_be_missing_where_it_was_looked_for() {
     let dir = tempfile::tempdir().unwrap();
     let script = "import \"ci/go\" as golang;\nfn build() { golang::build(); }\n";
-    let builder = Engine::builder(dir.path());
-    let parsed = builder.parse_config(script, Format::Rhai, ".tinyci.rhai").unwrap_err();
-    let found = builder.check_config(script, Format::Rhai, ".tinyci.rhai");
+    let checker = Checker::new(dir.path());
+    let parsed = checker.parse(script, Format::Rhai, ".tinyci.rhai").unwrap_err();
+    let found = checker.check(script, Format::Rhai, ".tinyci.rhai");
     let place = format!("there is no file `ci/go.rhai` below `{}`", dir.path().display());
     if cfg!(feature = "rhai") {
         assert!(parsed.message().starts_with(&place), "{parsed}");

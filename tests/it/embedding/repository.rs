@@ -3,7 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
 use tinyci::{
-    CancelToken, CompactOptions, Engine, ErrorKind, InstallOptions, Outcome, Phase, Selection,
+    CancelToken, Engine, ErrorKind, Outcome, Selection, builds::CompactOptions,
+    install::InstallOptions, pipeline::Phase,
 };
 
 use crate::support::{

@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use tinyci::{
-    CancelToken, CancelView, Command, EngineBuilder, Error, Event, EventKind, Executor, Exit, Hook,
-    Output, RequestContext, Selection,
+    CancelToken, EngineBuilder, Error, Event, EventKind, Hook, Selection,
+    callback::RequestContext,
+    executor::{CancelView, Command, Executor, Exit, Output},
 };
 
 use crate::support::stage::Stage;
@@ -128,11 +129,12 @@ fn a_function_overtakes_no_event_and_knows_its_branch() {
     let seen = Seen::default();
     let asked = seen.clone();
     let builder = tinyci::Engine::builder(repo.path());
-    let ran = seen.run(builder.function("ask", 1..=1, tinyci::Effect::Pure, "", move |call| {
-        let label = call.context().label.as_deref().unwrap_or("no branch");
-        asked.asked(&format!("{:?} in {label}", call[0].as_int()), call.context());
-        Ok(().into())
-    }));
+    let ran =
+        seen.run(builder.function("ask", 1..=1, tinyci::callback::Effect::Pure, "", move |call| {
+            let label = call.context().label.as_deref().unwrap_or("no branch");
+            asked.asked(&format!("{:?} in {label}", call[0].as_int()), call.context());
+            Ok(().into())
+        }));
     let expected = [
         "begin build",
         "half",

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use tinyci::{CancelToken, Effect, Engine, Event, EventKind, Outcome, Selection, Value};
+use tinyci::{CancelToken, Engine, Event, EventKind, Outcome, Selection, Value, callback::Effect};
 
 use crate::support::{TestRepo, eventually};
 

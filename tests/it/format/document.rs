@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use tinyci::{DeployOutcome, Engine, LeftOutBy, Outcome};
+use tinyci::{Engine, Outcome, deploy::DeployOutcome, record::LeftOutBy};
 
 use crate::support::TestRepo;
 

@@ -8,6 +8,7 @@
 //! | `contents_pages` | a `mod.rs` names its files and has no code |
 //! | `layers` | imports only go down |
 //! | `package` | the package of the registry has what it needs, and no stray file |
+//! | `public_api` | every public name is listed, and has one path |
 //! | `texts` | what README and CHANGELOG have to say |
 //! | `words` | words that must not come back |
 //!
@@ -20,6 +21,7 @@ mod contents_pages;
 mod imports;
 mod layers;
 mod package;
+mod public_api;
 mod sources;
 mod texts;
 mod words;

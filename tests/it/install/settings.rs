@@ -30,7 +30,7 @@ fn documented() -> Vec<(String, String, String)> {
 fn the_guide_lists_every_setting_with_its_meaning_and_default() {
     let repo = TestRepo::bare();
     let listed: Vec<_> = Engine::open(repo.path()).unwrap().settings().unwrap();
-    let row = |setting: &tinyci::Setting| {
+    let row = |setting: &tinyci::settings::Setting| {
         (setting.key.to_owned(), setting.meaning.to_owned(), setting.default.to_owned())
     };
     assert_eq!(documented(), listed.iter().map(row).collect::<Vec<_>>());

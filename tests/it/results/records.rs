@@ -2,7 +2,9 @@
 
 use std::{fs, thread};
 
-use tinyci::{CancelToken, CommitId, Engine, ErrorKind, Filter, LogOptions, Outcome, Selection};
+use tinyci::{
+    CancelToken, CommitId, Engine, ErrorKind, Filter, Outcome, Selection, record::LogOptions,
+};
 
 use crate::support::stage::{Ran, Stage, without_time};
 
@@ -164,7 +166,7 @@ fn a_log_that_is_not_there_is_not_found_and_says_where_it_went() {
     let error = |options: LogOptions| {
         engine.log(&options, &CancelToken::new(), &mut |_: &[u8]| {}).unwrap_err()
     };
-    engine.compact(&tinyci::CompactOptions::new(), &CancelToken::new()).unwrap();
+    engine.compact(&tinyci::builds::CompactOptions::new(), &CancelToken::new()).unwrap();
     let packed = error(LogOptions::new().revision(ids[0].to_string()));
     assert_eq!(packed.kind(), ErrorKind::NotFound);
     let archive = format!("{}.tar.gz", stage.build_dir(ids[0]).display());

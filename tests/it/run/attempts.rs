@@ -9,8 +9,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CancelView, Command, Engine, Error, ErrorKind, Event, EventKind, Executor, Exit,
-    Outcome, Output, Selection,
+    CancelToken, Engine, Error, ErrorKind, Event, EventKind, Outcome, Selection,
+    executor::{CancelView, Command, Executor, Exit, Output},
 };
 
 use crate::support::stage::{Ran, Stage};

@@ -3,8 +3,9 @@
 use std::thread;
 
 use tinyci::{
-    CancelRequest, CancelToken, Cancellation, Engine, ErrorKind, InterventionKind, Outcome, Record,
-    Selection, SkipRequest, Wait,
+    CancelToken, Engine, ErrorKind, Outcome, Record, Selection,
+    intervention::{CancelRequest, Cancellation, InterventionKind, SkipRequest},
+    selection::Wait,
 };
 
 use crate::support::{
@@ -231,7 +232,7 @@ fn a_deployment_is_no_job_and_goes_on() {
         }
         stage.open_gate();
         let deployment = deploying.join().unwrap().unwrap();
-        assert_eq!(deployment.outcome, tinyci::DeployOutcome::Success);
+        assert_eq!(deployment.outcome, tinyci::deploy::DeployOutcome::Success);
     });
 }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelView, Command, EngineBuilder, Error, Event, EventKind, Executor, Exit, Outcome, Output,
-    Selection,
+    EngineBuilder, Error, Event, EventKind, Outcome, Selection,
+    executor::{CancelView, Command, Executor, Exit, Output},
 };
 
 use crate::support::stage::{Ran, Stage};

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tinyci::{CancelToken, DeployRequest, Engine, Event, Outcome, Record, Selection, StepName};
+use tinyci::{
+    CancelToken, Engine, Event, Outcome, Record, Selection, deploy::DeployRequest,
+    pipeline::StepName,
+};
 
 use crate::support::TestRepo;
 
@@ -323,8 +326,8 @@ impl Replay {
                 let last = records.last().unwrap();
                 for phase in ["build", "test"].map(|it| it.parse::<StepName>().unwrap()) {
                     let ran = last.step(phase).is_some_and(|it| it.outcome == Outcome::Success);
-                    let unchanged = |it: &tinyci::LeftOut| {
-                        it.step == phase && it.by == tinyci::LeftOutBy::Changed
+                    let unchanged = |it: &tinyci::record::LeftOut| {
+                        it.step == phase && it.by == tinyci::record::LeftOutBy::Changed
                     };
                     let counts = ran || last.left_out.iter().any(unchanged);
                     assert!(counts, "commit {number} is green without its {phase} {history}");

@@ -276,7 +276,7 @@ fn check_refused(command: &str, expected: &str) {
     assert_eq!(ran.outcome(), Outcome::Failure);
     let error = ran.step_error("build");
     assert!(error.starts_with(".tinyci.yml:1:") && error.contains(expected), "{error}");
-    assert!(ran.record().step(tinyci::Phase::Build).unwrap().commands.is_empty());
+    assert!(ran.record().step(tinyci::pipeline::Phase::Build).unwrap().commands.is_empty());
     assert_eq!(stage.trace(), ["failed"], "a refused command fails its step as any other");
     assert!(stage.log().iter().any(|line| *line == format!("build: {error}")));
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tinyci::{
-    CancelToken, CommitId, ErrorKind, Event, Outcome, Reason, Record, Selection, Summary,
+    CancelToken, CommitId, ErrorKind, Event, Outcome, Record, Selection, Summary, plan::Reason,
 };
 
 use crate::support::stage::{GATE, Ran, Stage};
@@ -193,7 +193,7 @@ fn a_shorter_one_is_run_whole_and_so_is_whatever_is_asked_for() {
 #[test]
 fn an_install_leaves_a_long_history_to_the_baseline() {
     let (stage, ids) = history(22);
-    let installed = stage.engine().install(&tinyci::InstallOptions::new()).unwrap();
+    let installed = stage.engine().install(&tinyci::install::InstallOptions::new()).unwrap();
     let told = installed.notes.iter().find(|note| note.contains("21 older commits"));
     assert!(told.is_some(), "{:?}", installed.notes);
     assert_eq!(stage.run().commits(), ids[21..]);

@@ -8,8 +8,11 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, Engine, EngineBuilder, Exit, Hook, HookCall, HookError, Outcome, Phase, Selection,
-    Wait,
+    CancelToken, Engine, EngineBuilder, Hook, Outcome, Selection,
+    callback::{HookCall, HookError},
+    executor::Exit,
+    pipeline::Phase,
+    selection::Wait,
 };
 
 use crate::support::{

@@ -3,7 +3,8 @@
 use std::{fs::File, sync::mpsc, thread, time::Duration};
 
 use tinyci::{
-    CancelToken, CommitId, Engine, ErrorKind, Event, EventKind, Outcome, Selection, Summary, Wait,
+    CancelToken, CommitId, Engine, ErrorKind, Event, EventKind, Outcome, Selection, Summary,
+    selection::Wait,
 };
 
 use crate::support::stage::{GATE, Ran, Stage, without_time};

@@ -1,8 +1,8 @@
 //! A tinyci that was built without scripts.
 
 use tinyci::{
-    CancelToken, DefinitionsFormat, Engine, ErrorKind, Format, Outcome, Pipeline, Selection,
-    TestOptions,
+    CancelToken, Engine, ErrorKind, Format, Outcome, Pipeline, Selection, check::DefinitionsFormat,
+    script::TestOptions,
 };
 
 use crate::support::TestRepo;

@@ -6,7 +6,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, Engine, Error, Event, EventKind, Outcome, Selection, TestOptions, TestResult,
+    CancelToken, Engine, Error, Event, EventKind, Outcome, Selection,
+    script::{TestOptions, TestResult},
 };
 
 use crate::{

@@ -6,8 +6,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CancelView, Command, Engine, Error, Executor, Exit, Format, Outcome, Output,
-    Pipeline, Program, Selection,
+    CancelToken, Engine, Error, Format, Outcome, Pipeline, Selection,
+    executor::{CancelView, Command, Executor, Exit, Output, Program},
 };
 
 use crate::support::TestRepo;
@@ -97,7 +97,7 @@ fn the_script_runs_what_the_config_ran_whichever_command_fails() {
         let pipeline = Pipeline::parse(config, Format::Yaml, ".tinyci.yml").unwrap();
         let script = pipeline.to_rhai().unwrap();
         let report =
-            Engine::builder(".").check_config(&script, Format::Rhai, ".tinyci.rhai").unwrap();
+            tinyci::check::Checker::new(".").check(&script, Format::Rhai, ".tinyci.rhai").unwrap();
         assert!(report.is_valid(), "{script}\n{:#?}", report.problems);
 
         // The same commit of both, so that no tag has another value.

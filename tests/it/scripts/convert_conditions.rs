@@ -10,8 +10,10 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, CancelView, Command, Engine, Error, Executor, Exit, Format, LeftOut, Output,
-    Pipeline, Record, Selection, StepName,
+    CancelToken, Engine, Error, Format, Pipeline, Record, Selection,
+    executor::{CancelView, Command, Executor, Exit, Output},
+    pipeline::StepName,
+    record::LeftOut,
 };
 
 use crate::support::TestRepo;

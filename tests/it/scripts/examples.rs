@@ -3,8 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use tinyci::{
-    CancelToken, DeployOutcome, DeployRequest, Deployment, Engine, Format, Outcome, Record,
-    Selection,
+    CancelToken, Engine, Format, Outcome, Record, Selection,
+    deploy::{DeployOutcome, DeployRequest, Deployment},
 };
 
 use crate::support::TestRepo;
@@ -93,7 +93,7 @@ fn nothing_is_wrong_with_any_of_them_nor_with_the_script_of_this_repository() {
     for path in scripts {
         let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
         let text = fs::read(&path).unwrap();
-        let report = Engine::builder(folder).check_config(text, Format::Rhai, name).unwrap();
+        let report = tinyci::check::Checker::new(folder).check(text, Format::Rhai, name).unwrap();
         assert!(report.is_valid(), "{}: {:?}", path.display(), report.problems);
     }
 }

@@ -2,8 +2,11 @@
 //! deferred functions run.
 
 use tinyci::{
-    CancelToken, DeployOutcome, DeployRequest, Deployment, Effect, Engine, Event, EventKind, Exit,
-    Outcome, Record, Selection, StepFailure, StepRecord, Value,
+    CancelToken, Engine, Event, EventKind, Outcome, Record, Selection, Value,
+    callback::Effect,
+    deploy::{DeployOutcome, DeployRequest, Deployment},
+    executor::Exit,
+    record::{StepFailure, StepRecord},
 };
 
 use crate::support::TestRepo;

@@ -14,8 +14,12 @@ use std::{
 };
 
 use tinyci::{
-    Act, CancelToken, CancelView, Command, DeployRequest, Engine, Error, Event, EventKind,
-    Executor, Exit, LocalExecutor, Outcome, Output, Program, Selection, StepRecord, TestOptions,
+    CancelToken, Engine, Error, Event, EventKind, Outcome, Selection,
+    deploy::DeployRequest,
+    executor::{CancelView, Command, Executor, Exit, LocalExecutor, Output, Program},
+    plan::Act,
+    record::StepRecord,
+    script::TestOptions,
 };
 
 use crate::support::{PATIENCE, TestRepo};

@@ -9,8 +9,11 @@ use std::{
 };
 
 use tinyci::{
-    Act, Assumption, CancelToken, CancelView, Command, Effect, Engine, Error, Executor, Exit,
-    Forecast, Hook, Outcome, Output, Phase, Program, Selection, Value,
+    CancelToken, Engine, Error, Hook, Outcome, Selection, Value,
+    callback::Effect,
+    executor::{CancelView, Command, Executor, Exit, Output, Program},
+    pipeline::Phase,
+    plan::{Act, Assumption, Forecast},
 };
 
 use crate::support::TestRepo;

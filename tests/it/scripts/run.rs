@@ -6,8 +6,8 @@ use std::{
 };
 
 use tinyci::{
-    CancelToken, Effect, Engine, EngineBuilder, Event, EventKind, Exit, Format, Outcome, Phase,
-    Record, Selection, Value,
+    CancelToken, Engine, EngineBuilder, Event, EventKind, Format, Outcome, Record, Selection,
+    Value, callback::Effect, executor::Exit, pipeline::Phase,
 };
 
 use crate::support::{
@@ -676,7 +676,7 @@ fn a_host_lends_functions_over_values_of_its_own() {
         builder
             .function("slack::post", 1..=2, Effect::External, "Posts.", |arguments| {
                 let options = arguments.get(1).ok_or("no options")?;
-                let to = options.get("to").and_then(Value::as_list).map_or(0, <[Value]>::len);
+                let to = options.get("to").and_then(Value::as_array).map_or(0, <[Value]>::len);
                 Ok(Value::from(format!("{} to {to}", arguments[0].as_str().unwrap_or_default())))
             })
             .function("shout", 1..=1, Effect::Pure, "Shouts.", |arguments| {

@@ -1,7 +1,10 @@
 //! Tests of pipelines: `.tinyci.test.rhai` beside the script.
 
 use tinyci::{
-    Coverage, Effect, Engine, ErrorKind, FunctionCall, TestOptions, TestReport, TestResult, Value,
+    Engine, ErrorKind, Format, Value,
+    callback::{Effect, FunctionCall},
+    check::{Checker, DefinitionsFormat},
+    script::{Coverage, TestOptions, TestReport, TestResult},
 };
 
 use crate::support::TestRepo;
@@ -432,4 +435,39 @@ fn the_program_shows_it() {
     repo.write(".tinyci.test.rhai", "fn test_bad(t) { t.expect(fal; }\n");
     let said = run(&repo, &["test-pipeline"]).with_code(1);
     assert!(said.err.contains("--> .tinyci.test.rhai:1:"), "{}", said.err);
+}
+
+#[test]
+fn a_checker_tests_a_script_without_a_repository() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(".tinyci.rhai"), "fn build() { sh(today()); }\n").unwrap();
+    let tests =
+        "fn test_build(t) { t.expect(t.build().ok); }\nfn test_other(t) { t.expect(false); }\n";
+    std::fs::write(dir.path().join(".tinyci.test.rhai"), tests).unwrap();
+    let today = |_: &FunctionCall<'_>| Ok(Value::from("date"));
+    let checker = Checker::new(dir.path()).function("today", 0..=0, Effect::Pure, "", today);
+    let report = checker.test(&["build"]).unwrap();
+    assert_eq!((report.tests.len(), report.left_out, report.passed()), (1, 1, true));
+    assert!(report.coverage.is_none());
+    assert!(!checker.test(&[]).unwrap().passed());
+    assert_eq!(checker.test(&["nothing"]).unwrap_err().kind(), ErrorKind::NotFound);
+    let unknown = Checker::new(dir.path()).test(&["build"]).unwrap();
+    assert!(!unknown.passed(), "`today` is registered with the other checker only");
+}
+
+/// Whatever a checker is asked, it reports what was registered wrongly.
+#[test]
+fn a_checker_reports_the_first_mistake_made_in_it() {
+    let none = |_: &FunctionCall<'_>| Ok(Value::from(()));
+    let checker = Checker::new(".").function("No Name", 0..=0, Effect::Pure, "", none).env("=", "");
+    let mistakes = [
+        checker.parse("build: make\n", Format::Yaml, "x").unwrap_err(),
+        checker.check("build: make\n", Format::Yaml, "x").unwrap_err(),
+        checker.definitions(DefinitionsFormat::Json).unwrap_err(),
+        checker.test(&[]).unwrap_err(),
+    ];
+    for mistake in mistakes {
+        assert_eq!(mistake.kind(), ErrorKind::InvalidArg);
+        assert!(mistake.message().contains("`No Name`"), "{mistake}");
+    }
 }

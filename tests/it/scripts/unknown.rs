@@ -1,6 +1,6 @@
 //! What a plan does not know: it says so, ends where that is looked at, and comes to an end itself.
 
-use tinyci::{Effect, Engine, Forecast, Outcome, Value};
+use tinyci::{Engine, Outcome, Value, callback::Effect, plan::Forecast};
 
 use crate::support::TestRepo;
 

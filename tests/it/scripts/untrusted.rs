@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use tinyci::{
     CancelToken, Engine, Event, EventKind, Format, Outcome, Pipeline, Record, Selection,
-    TestOptions,
+    script::TestOptions,
 };
 
 use crate::support::TestRepo;

@@ -9,7 +9,8 @@ use std::{
 
 use rustix::process::Signal;
 use tinyci::{
-    CancelToken, Engine, ErrorKind, Event, EventKind, Outcome, PruneOptions, Selection, StepOptions,
+    CancelToken, Engine, ErrorKind, Event, EventKind, Outcome, Selection, builds::PruneOptions,
+    pipeline::StepOptions,
 };
 
 use crate::support::{

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use tinyci::{CancelToken, Engine, Event, EventKind, LeftOutBy, Outcome, Phase, Record, Selection};
+use tinyci::{
+    CancelToken, Engine, Event, EventKind, Outcome, Record, Selection, pipeline::Phase,
+    record::LeftOutBy,
+};
 
 use crate::support::TestRepo;
 

@@ -1,7 +1,7 @@
 //! Globs: what they match in a real run, a plan and a pipeline test, and that what can never match
 //! is refused wherever something is narrowed by one.
 
-use tinyci::{CancelToken, Engine, Outcome, Position, Record, Selection, Severity};
+use tinyci::{CancelToken, Engine, Outcome, Record, Selection, check::Severity, error::Position};
 
 use crate::support::TestRepo;
 
@@ -138,7 +138,7 @@ fn a_computed_glob_that_can_never_match_fails_its_call() {
         repo.commit("script");
         let engine = Engine::open(repo.path()).unwrap();
         assert_eq!(engine.forecast("HEAD", &[]).unwrap().outcome, Some(Outcome::Failure), "{call}");
-        let report = engine.test_pipeline(&tinyci::TestOptions::revision("HEAD")).unwrap();
+        let report = engine.test_pipeline(&tinyci::script::TestOptions::revision("HEAD")).unwrap();
         assert!(report.passed(), "{call}: {report:?}");
         let record = run_head(&repo);
         let reason = failure(&record);
@@ -302,7 +302,7 @@ fn test_nothing(t) { t.expect_not_ran(t.build(#{ changes: ["a.c"] }), ""); }
     repo.write(".tinyci.test.rhai", tests);
     repo.commit("script");
     let engine = Engine::open(repo.path()).unwrap();
-    let report = engine.test_pipeline(&tinyci::TestOptions::revision("HEAD")).unwrap();
+    let report = engine.test_pipeline(&tinyci::script::TestOptions::revision("HEAD")).unwrap();
     let failed = report.tests.iter().filter_map(|it| it.failure.as_ref());
     let failed: Vec<String> = failed.map(|it| it.report()).collect();
     assert_eq!(failed.len(), 1, "{failed:?}");

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use tinyci::{CancelToken, DeployOutcome, Engine, Event, Filter, Outcome, Record};
+use tinyci::{CancelToken, Engine, Event, Filter, Outcome, Record, deploy::DeployOutcome};
 
 use crate::support::stage::{Ran, Stage};
 
@@ -412,6 +412,6 @@ fn a_secret_that_a_later_step_uses_is_taken_out_of_what_was_kept_before() {
     let record = ran.record();
     let kept = record.to_json();
     assert!(!kept.contains("hunter"), "{kept}");
-    assert_eq!(record.remembered["early"].get("a").unwrap().as_list().unwrap(), ["***".into()]);
+    assert_eq!(record.remembered["early"].get("a").unwrap().as_array().unwrap(), ["***".into()]);
     assert!(record.steps[0].commands[1].command.contains("***"), "{record:#?}");
 }

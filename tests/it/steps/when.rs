@@ -3,8 +3,10 @@
 //! planned, and tested.
 
 use tinyci::{
-    CancelToken, Engine, Event, EventKind, Job, LeftOut, LeftOutBy, Outcome, Phase, Plan, Record,
-    Selection,
+    CancelToken, Engine, Event, EventKind, Outcome, Record, Selection,
+    pipeline::Phase,
+    plan::{Job, Plan},
+    record::{LeftOut, LeftOutBy},
 };
 
 use crate::support::TestRepo;
@@ -35,7 +37,7 @@ fn run(repo: &TestRepo, retry: bool) -> Ran {
     Ran { record, output, warnings, exported }
 }
 
-fn plan(repo: &TestRepo, retry: bool) -> (Plan, tinyci::Forecast) {
+fn plan(repo: &TestRepo, retry: bool) -> (Plan, tinyci::plan::Forecast) {
     let engine = Engine::open(repo.path()).unwrap();
     let plan = engine.plan(&Selection::revision("HEAD").retry(retry)).unwrap();
     let job: &Job = plan.jobs.first().unwrap();
@@ -43,11 +45,11 @@ fn plan(repo: &TestRepo, retry: bool) -> (Plan, tinyci::Forecast) {
     (plan, forecast)
 }
 
-fn left_out(step: Phase, by: LeftOutBy) -> (tinyci::StepName, LeftOutBy) {
+fn left_out(step: Phase, by: LeftOutBy) -> (tinyci::pipeline::StepName, LeftOutBy) {
     (step.into(), by)
 }
 
-fn pairs(left_out: &[LeftOut]) -> Vec<(tinyci::StepName, LeftOutBy)> {
+fn pairs(left_out: &[LeftOut]) -> Vec<(tinyci::pipeline::StepName, LeftOutBy)> {
     left_out.iter().map(|it| (it.step, it.by)).collect()
 }
 
@@ -407,7 +409,7 @@ fn test_hook(t) {
     );
     repo.commit("with tests");
     let engine = Engine::open(repo.path()).unwrap();
-    let report = engine.test_pipeline(&tinyci::TestOptions::revision("HEAD")).unwrap();
+    let report = engine.test_pipeline(&tinyci::script::TestOptions::revision("HEAD")).unwrap();
     for test in &report.tests {
         assert!(test.passed(), "{}: {}", test.name, test.failure.as_ref().unwrap().report());
     }

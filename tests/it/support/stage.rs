@@ -204,7 +204,8 @@ impl Ran {
     /// The error that the step of this name has on record.
     #[track_caller]
     pub(crate) fn step_error(&self, name: &str) -> &str {
-        let step = self.record().step(name.parse::<tinyci::StepName>().expect("a step's name"));
+        let step =
+            self.record().step(name.parse::<tinyci::pipeline::StepName>().expect("a step's name"));
         let error = step.and_then(|step| step.error.as_deref());
         error.unwrap_or_else(|| panic!("{name} has no error: {:#?}", self.record()))
     }

@@ -1,6 +1,6 @@
 //! `tinyci approve`: lets a deployment go on that waits for a person.
 
-use tinyci::{Approval, ApprovalProof, DeployRules};
+use tinyci::deploy::{Approval, ApprovalProof, DeployRules};
 
 use crate::{
     console::{

@@ -6,8 +6,11 @@ use std::{
 };
 
 use tinyci::{
-    Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactWriter,
-    CancelToken, Error, ErrorKind, show_bytes,
+    CancelToken, Error, ErrorKind,
+    artifact::{
+        Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactWriter,
+    },
+    format::show_bytes,
 };
 
 use crate::{

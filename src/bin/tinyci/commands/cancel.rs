@@ -1,6 +1,10 @@
 //! `tinyci cancel`: ends a job, or a run, that is in progress in another process.
 
-use tinyci::{CancelRequest, CanceledJob, Cancellation, Outcome, Wait};
+use tinyci::{
+    Outcome,
+    intervention::{CancelRequest, CanceledJob, Cancellation},
+    selection::Wait,
+};
 
 use crate::{
     console::{

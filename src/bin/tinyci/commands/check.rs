@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tinyci::{CheckReport, Engine, Format, Problem, Severity};
+use tinyci::{
+    Format,
+    check::{CheckReport, Checker, Problem, Severity},
+};
 
 use crate::{
     console::{
@@ -54,8 +57,8 @@ pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure
         None => {
             let (name, text) = given(args, globals)?;
             warn_of_repository(globals);
-            let builder = Engine::builder(globals.dir());
-            (builder.check_config(&text, format_of(&name), &name)?, text)
+            let checker = Checker::new(globals.dir());
+            (checker.check(&text, format_of(&name), &name)?, text)
         }
     };
     let passes = report.is_valid() && !(args.strict && has_warnings(&report));
@@ -205,14 +208,14 @@ fn under(line: &str, column: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tinyci::{Engine, Format};
+    use tinyci::{Format, check::Checker};
 
     use super::show;
 
     #[test]
     fn a_problem_points_at_its_column() {
         let text = "build: x\n\té: \u{7}y\n";
-        let report = Engine::builder(".").check_config("build: x\nx: y\n", Format::Yaml, "f");
+        let report = Checker::new(".").check("build: x\nx: y\n", Format::Yaml, "f");
         let Ok(mut report) = report else { panic!("a report") };
         if let Some(at) = report.problems[0].position.as_mut() {
             at.column = 3;

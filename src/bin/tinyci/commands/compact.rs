@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use tinyci::{CompactOptions, Compacted};
+use tinyci::builds::{CompactOptions, Compacted};
 
 use crate::{
     console::{
@@ -72,7 +72,7 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
 
 fn tell(compacted: &[Compacted], stdout: &mut Stdout) {
     for build in compacted {
-        let time = tinyci::log_prefix(SystemTime::now());
+        let time = tinyci::format::log_prefix(SystemTime::now());
         stdout.line(format_args!("{time}Compacted {}", build.archive.display()));
         for skipped in &build.skipped {
             terminal::warn(format_args!(

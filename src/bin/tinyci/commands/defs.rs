@@ -1,6 +1,6 @@
 //! `tinyci defs`: the reference of what scripts can use.
 
-use tinyci::{DefinitionsFormat, Engine};
+use tinyci::check::{Checker, DefinitionsFormat};
 
 use crate::{
     console::{
@@ -36,7 +36,7 @@ pub(crate) fn execute(args: &DefsArgs, globals: &Globals) -> Result<u8, Failure>
         (_, true) => DefinitionsFormat::Rhai,
         _ => DefinitionsFormat::Markdown,
     };
-    let text = Engine::builder(globals.dir()).definitions(format)?;
+    let text = Checker::new(globals.dir()).definitions(format)?;
     let mut stdout = Stdout::new();
     stdout.line(text.trim_end());
     stdout.finish()?;

@@ -1,8 +1,11 @@
 //! `tinyci deploy`: from the newest green commit to where it runs, when a person says so.
 
 use tinyci::{
-    ApprovalProof, ApprovalState, BuildState, CancelToken, DeployOutcome, DeployPlan,
-    DeployRequest, DeployRules, Deployment, Engine, Event, Outcome,
+    CancelToken, Engine, Event, Outcome,
+    deploy::{
+        ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan, DeployRequest,
+        DeployRules, Deployment,
+    },
 };
 
 use crate::{

@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use tinyci::{ApprovalProof, DeployOutcome, Deployment, Outcome};
+use tinyci::{
+    Outcome,
+    deploy::{ApprovalProof, DeployOutcome, Deployment},
+};
 
 use crate::{
     commands::results::roughly,
@@ -75,7 +78,7 @@ fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failur
     match &entry {
         Some(entry) if json => stdout.line(entry.to_json()),
         Some(entry) if !globals.is_quiet() => {
-            let time = tinyci::log_prefix(SystemTime::now());
+            let time = tinyci::format::log_prefix(SystemTime::now());
             stdout.line(format_args!(
                 "{time}{}: nothing runs there any more, by {}",
                 entry.sentence(),

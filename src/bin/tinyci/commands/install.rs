@@ -2,7 +2,7 @@
 
 use std::{env, time::SystemTime};
 
-use tinyci::{InstallOptions, Installed};
+use tinyci::install::{InstallOptions, Installed};
 
 use crate::{
     console::{
@@ -54,7 +54,7 @@ pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failu
 pub(crate) fn tell(installed: &Installed, what: &str, globals: &Globals) -> Result<u8, Failure> {
     let mut stdout = Stdout::new();
     if !globals.is_quiet() {
-        let time = tinyci::log_prefix(SystemTime::now());
+        let time = tinyci::format::log_prefix(SystemTime::now());
         let hook = installed.hook.file_name().unwrap_or_default().display();
         stdout.line(format_args!("{time}tinyci {hook} hook {what}"));
         for note in &installed.notes {

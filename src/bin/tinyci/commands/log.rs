@@ -1,6 +1,6 @@
 //! `tinyci log`: what runs said, and say.
 
-use tinyci::LogOptions;
+use tinyci::record::LogOptions;
 
 use crate::{
     console::{

@@ -1,6 +1,9 @@
 //! `tinyci plan`: what a run would do, without doing it.
 
-use tinyci::{Engine, Forecast, Plan};
+use tinyci::{
+    Engine,
+    plan::{Forecast, Plan},
+};
 
 use crate::{
     console::{

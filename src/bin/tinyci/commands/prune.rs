@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use tinyci::{PruneOptions, PruneReason, Pruning, parse_bytes, parse_duration, show_bytes};
+use tinyci::{
+    builds::{PruneOptions, PruneReason, Pruning},
+    format::{parse_bytes, parse_duration, show_bytes},
+};
 
 use crate::{
     console::{
@@ -66,7 +69,7 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
 }
 
 fn tell(done: &Pruning, stdout: &mut Stdout) {
-    let time = tinyci::log_prefix(SystemTime::now());
+    let time = tinyci::format::log_prefix(SystemTime::now());
     let verb = if done.dry_run { "Would remove" } else { "Removed" };
     for build in &done.removed {
         let (size, reason) = (show_bytes(build.bytes), why(build.reason));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tinyci::{Commit, Engine, ErrorKind, Filter, Forgotten, Outcome, Record};
+use tinyci::{Commit, Engine, ErrorKind, Filter, Outcome, Record, record::Forgotten};
 
 use crate::{
     commands::format::{Format, PLACEHOLDERS},

@@ -1,6 +1,6 @@
 //! `tinyci rollback`: back to what was deployed before.
 
-use tinyci::DeployRequest;
+use tinyci::deploy::DeployRequest;
 
 use crate::{
     commands::deploy::{How, promote},

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tinyci::{Event, EventKind, Outcome, Selection, Summary, Wait};
+use tinyci::{Event, EventKind, Outcome, Selection, Summary, selection::Wait};
 
 use crate::{
     commands::run_step,

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use tinyci::{Event, EventKind, Record, StepOptions, Summary};
+use tinyci::{Event, EventKind, Record, Summary, pipeline::StepOptions};
 
 use crate::{
     commands::run::RunArgs,

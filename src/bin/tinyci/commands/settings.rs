@@ -1,6 +1,6 @@
 //! `tinyci settings`: every `tinyci.*` key of git's configuration, and what is set.
 
-use tinyci::Setting;
+use tinyci::settings::Setting;
 
 use crate::{
     console::{

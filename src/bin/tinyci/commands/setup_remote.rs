@@ -1,6 +1,6 @@
 //! `tinyci setup-remote`: a clone that fetches and shows what its server found.
 
-use tinyci::RemoteSetup;
+use tinyci::install::RemoteSetup;
 
 use crate::{
     console::{

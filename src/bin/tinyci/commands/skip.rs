@@ -1,6 +1,6 @@
 //! `tinyci skip`: leaves a commit untested.
 
-use tinyci::SkipRequest;
+use tinyci::intervention::SkipRequest;
 
 use crate::{
     console::{

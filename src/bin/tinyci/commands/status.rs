@@ -2,7 +2,11 @@
 
 use std::time::SystemTime;
 
-use tinyci::{BranchStatus, Deployment, EnvironmentStatus, RunningRun, Status, show_bytes};
+use tinyci::{
+    deploy::Deployment,
+    format::show_bytes,
+    status::{BranchStatus, EnvironmentStatus, RunningRun, Status},
+};
 
 use crate::{
     commands::results::roughly,

@@ -1,6 +1,9 @@
 //! `tinyci test-pipeline`: the tests beside a script.
 
-use tinyci::{ErrorKind, FileCoverage, Outcome, TestOptions, TestReport};
+use tinyci::{
+    ErrorKind, Outcome,
+    script::{FileCoverage, TestOptions, TestReport},
+};
 
 use crate::{
     console::{

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::builder::styling::{AnsiColor, Style};
-use tinyci::{NotRemoved, Outcome};
+use tinyci::{Outcome, builds::NotRemoved};
 
 use crate::console::failure::Failure;
 

@@ -103,7 +103,7 @@ impl Transcript {
         let second = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let text = match self.time.take() {
             Some((of, text)) if of == second => text,
-            _ => tinyci::log_prefix(time),
+            _ => tinyci::format::log_prefix(time),
         };
         shown.extend_from_slice(text.as_bytes());
         self.time = Some((second, text));
@@ -126,7 +126,7 @@ mod tests {
 
     /// What was shown, with `T ` in place of each time.
     fn text(shown: &[u8]) -> String {
-        let time = tinyci::log_prefix(UNIX_EPOCH);
+        let time = tinyci::format::log_prefix(UNIX_EPOCH);
         String::from_utf8_lossy(shown).replace(&time, "T ")
     }
 
@@ -157,6 +157,6 @@ mod tests {
         let later = UNIX_EPOCH + Duration::from_secs(61);
         transcript.line(UNIX_EPOCH, None, "a", &mut shown);
         transcript.line(later, None, "b", &mut shown);
-        assert_eq!(text(&shown), format!("T a\n{}b\n", tinyci::log_prefix(later)));
+        assert_eq!(text(&shown), format!("T a\n{}b\n", tinyci::format::log_prefix(later)));
     }
 }

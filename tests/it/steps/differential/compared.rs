@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, fmt, iter, ops::Range, sync::Mutex, thread};
 
-use tinyci::ApprovalState;
+use tinyci::deploy::ApprovalState;
 
 use crate::steps::differential::{
     cases::{Approver, Case},

@@ -12,9 +12,13 @@ use std::{
 
 use serde_json::{Value as Json, json};
 use tinyci::{
-    Act, ApprovalState, CancelToken, CancelView, Command, DeployOutcome, DeployRequest, Effect,
-    Engine, Error, Event, EventKind, Executor, Exit, LocalExecutor, Outcome, Output, Program,
-    Selection, StepRecord, TestOptions, Value,
+    CancelToken, Engine, Error, Event, EventKind, Outcome, Selection, Value,
+    callback::Effect,
+    deploy::{ApprovalState, DeployOutcome, DeployRequest},
+    executor::{CancelView, Command, Executor, Exit, LocalExecutor, Output, Program},
+    plan::Act,
+    record::StepRecord,
+    script::TestOptions,
 };
 
 use crate::{

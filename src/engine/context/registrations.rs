@@ -1,0 +1,74 @@
+//! [`Registrations`]: what a program registers for scripts, to run them or to check them.
+
+use std::ops::RangeInclusive;
+
+use crate::{
+    model::{
+        answer::HookError,
+        error::{Error, ErrorKind},
+        executor::EnvChange,
+        function::{Effect, FunctionCall, HostFunction, Value},
+    },
+    rules::interpolate::Vars,
+};
+
+/// What an engine and a checker both know of the embedding program.
+#[derive(Default)]
+pub(in crate::engine) struct Registrations {
+    pub(in crate::engine) functions: Vec<HostFunction>,
+    pub(in crate::engine) vars: Vars,
+    pub(in crate::engine) env: Vec<EnvChange>,
+    /// The first mistake made in a builder.
+    pub(in crate::engine) mistake: Option<Error>,
+}
+
+impl Registrations {
+    pub(in crate::engine) fn function(
+        &mut self,
+        name: &str,
+        arguments: RangeInclusive<usize>,
+        effect: Effect,
+        doc: &str,
+        call: impl Fn(&FunctionCall<'_>) -> Result<Value, HookError> + Send + Sync + 'static,
+    ) {
+        match HostFunction::new(name, arguments, effect, doc, call) {
+            Ok(function) => self.functions.push(function),
+            Err(error) => self.note(error),
+        }
+    }
+
+    pub(in crate::engine) fn var(&mut self, name: &str, value: String) {
+        if let Err(error) = self.vars.set_own(name, value) {
+            self.note(error);
+        }
+    }
+
+    /// Sets a variable of commands, or takes it away.
+    pub(in crate::engine) fn env(&mut self, name: String, value: Option<String>) {
+        // A name that the system does not take would make every command fail, and every commit red.
+        let valid = !name.is_empty() && !name.contains(['=', '\0']);
+        self.require(valid, || format!("{name:?} cannot be the name of an environment variable"));
+        let valid = !value.as_ref().is_some_and(|value| value.contains('\0'));
+        self.require(valid, || format!("the value of `{name}` holds a NUL"));
+        self.env.push((name, value));
+    }
+
+    /// Notes a mistake unless the condition is met.
+    pub(in crate::engine) fn require(&mut self, is_met: bool, message: impl FnOnce() -> String) {
+        if !is_met {
+            self.note(Error::new(ErrorKind::InvalidArg, message()));
+        }
+    }
+
+    /// Notes a mistake, of which the first counts.
+    pub(in crate::engine) fn note(&mut self, mistake: Error) {
+        self.mistake.get_or_insert(mistake);
+    }
+
+    /// The same registrations for another engine or checker. Only builders that were opened are
+    /// copied, and those made no mistake.
+    pub(in crate::engine) fn copy(&self) -> Self {
+        let (functions, vars) = (self.functions.clone(), self.vars.clone());
+        Self { functions, vars, env: self.env.clone(), mistake: None }
+    }
+}

@@ -1,0 +1,17 @@
+//! Parts of commits: text that may not be UTF-8, ids of trees, and exported files.
+//!
+//! [`Commit`](crate::Commit) and [`CommitId`](crate::CommitId) are at the root of the crate.
+//!
+//! ```
+//! use tinyci::{Commit, commit::Text};
+//!
+//! fn headline(commit: &Commit) -> String {
+//!     let subject: &Text = &commit.subject;
+//!     format!("{} {subject}", commit.id.short())
+//! }
+//! ```
+
+pub use crate::{
+    engine::Export,
+    model::commit::{Text, TreeId},
+};
