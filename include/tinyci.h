@@ -5,7 +5,7 @@
  * bindings/prototypes.h the prototypes on one line each. Everything that a binding has to know
  * stands in this file.
  *
- * STATUSES AND ERRORS. A function that can fail returns a tinyci_status and takes as its last
+ * STATUSES AND ERRORS. A function that can fail returns a tinyci_code and takes as its last
  * parameter `tinyci_error **err`. 0 is TINYCI_OK; 1 and 2, TINYCI_DONE and TINYCI_AGAIN, are no
  * errors; every negative number is one, known or not. `err` may be NULL. `*err` need not be
  * initialised: every call stores something there, NULL unless it returns a negative status, and
@@ -134,17 +134,17 @@
 /**
  * The host answers for secrets.
  */
-#define TINYCI_ANSWER_SECRET 1
+#define TINYCI_HANDLER_SECRET 1
 
 /**
  * The host answers for approvals.
  */
-#define TINYCI_ANSWER_APPROVAL 2
+#define TINYCI_HANDLER_APPROVAL 2
 
 /**
  * The host runs the commands, instead of the local machine.
  */
-#define TINYCI_ANSWER_COMMAND 4
+#define TINYCI_HANDLER_EXECUTOR 4
 
 /**
  * The config is YAML, as in `.tinyci.yml`.
@@ -324,7 +324,7 @@
 /**
  * The machinery failed, not the commit. Nothing is settled.
  */
-#define TINYCI_OUTCOME_NO_VERDICT 5
+#define TINYCI_OUTCOME_ERROR 5
 
 /**
  * Somebody canceled the run. Nothing is settled.
@@ -334,7 +334,7 @@
 /**
  * Of a deployment only: it did nothing, because a person has to approve first.
  */
-#define TINYCI_OUTCOME_WAITING 7
+#define TINYCI_OUTCOME_AWAITING_APPROVAL 7
 
 /**
  * Of a deployment only: it is under way.
@@ -503,7 +503,7 @@ typedef struct tinyci_vars tinyci_vars;
  * Numbers are never used again for something else. A later version may add errors: every negative
  * number is one.
  */
-typedef int32_t tinyci_status;
+typedef int32_t tinyci_code;
 
 /**
  * It is done; what was asked for is there.
@@ -656,7 +656,7 @@ int32_t tinyci_has_feature(const char *name);
  *
  * Any thread.
  */
-const char *tinyci_status_name(tinyci_status status);
+const char *tinyci_code_name(tinyci_code status);
 
 /**
  * What kind of error it is: what the call returned.
@@ -666,7 +666,7 @@ const char *tinyci_status_name(tinyci_status status);
  *
  * Any thread.
  */
-tinyci_status tinyci_error_status(const tinyci_error *error);
+tinyci_code tinyci_error_code(const tinyci_error *error);
 
 /**
  * The whole of it for a person: file, line and column as far as they are known, what went wrong,
@@ -770,7 +770,7 @@ tinyci_options *tinyci_options_new(void);
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_add_ref(tinyci_options *options,
+tinyci_code tinyci_options_add_ref(tinyci_options *options,
                                      const char *glob,
                                      tinyci_error **err);
 
@@ -784,10 +784,10 @@ tinyci_status tinyci_options_add_ref(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, tinyci_error **err);
+tinyci_code tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, tinyci_error **err);
 
 /**
- * Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.timeout` holds,
+ * Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.jobTimeout` holds,
  * else there is no limit.
  *
  * @param options     The options.
@@ -797,7 +797,7 @@ tinyci_status tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, ti
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_timeout_ms(tinyci_options *options,
+tinyci_code tinyci_options_set_job_timeout_ms(tinyci_options *options,
                                             int64_t timeout_ms,
                                             tinyci_error **err);
 
@@ -811,7 +811,7 @@ tinyci_status tinyci_options_set_timeout_ms(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_builds_dir(tinyci_options *options,
+tinyci_code tinyci_options_set_builds_dir(tinyci_options *options,
                                             const char *builds_dir,
                                             tinyci_error **err);
 
@@ -820,14 +820,14 @@ tinyci_status tinyci_options_set_builds_dir(tinyci_options *options,
  * `tinyci.logLimit` holds, else 128 MiB.
  *
  * @param options       The options.
- * @param output_limit  The number of bytes, above 0.
+ * @param log_limit  The number of bytes, above 0.
  * @param err           Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_output_limit(tinyci_options *options,
-                                              uint64_t output_limit,
+tinyci_code tinyci_options_set_log_limit(tinyci_options *options,
+                                              uint64_t log_limit,
                                               tinyci_error **err);
 
 /**
@@ -842,7 +842,7 @@ tinyci_status tinyci_options_set_output_limit(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_setting(tinyci_options *options,
+tinyci_code tinyci_options_set_setting(tinyci_options *options,
                                          const char *key,
                                          const char *value,
                                          tinyci_error **err);
@@ -863,7 +863,7 @@ tinyci_status tinyci_options_set_setting(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_env(tinyci_options *options,
+tinyci_code tinyci_options_set_env(tinyci_options *options,
                                      const char *name,
                                      const char *value,
                                      tinyci_error **err);
@@ -879,7 +879,7 @@ tinyci_status tinyci_options_set_env(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_var(tinyci_options *options,
+tinyci_code tinyci_options_set_var(tinyci_options *options,
                                      const char *name,
                                      const char *value,
                                      tinyci_error **err);
@@ -898,7 +898,7 @@ tinyci_status tinyci_options_set_var(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_set_by(tinyci_options *options,
+tinyci_code tinyci_options_set_by(tinyci_options *options,
                                     const char *name,
                                     const char *address,
                                     tinyci_error **err);
@@ -916,7 +916,7 @@ tinyci_status tinyci_options_set_by(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_add_hook(tinyci_options *options,
+tinyci_code tinyci_options_add_hook(tinyci_options *options,
                                       const char *point,
                                       tinyci_error **err);
 
@@ -936,7 +936,7 @@ tinyci_status tinyci_options_add_hook(tinyci_options *options,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_add_function(tinyci_options *options,
+tinyci_code tinyci_options_add_function(tinyci_options *options,
                                           const char *name,
                                           uint32_t min_args,
                                           uint32_t max_args,
@@ -949,13 +949,13 @@ tinyci_status tinyci_options_add_function(tinyci_options *options,
  * from the repository, and commands run on this machine.
  *
  * @param options  The options.
- * @param mask     A sum of `TINYCI_ANSWER_*`, in the place of an earlier one.
+ * @param mask     A sum of `TINYCI_HANDLER_*`, in the place of an earlier one.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
  *
  * One thread at a time.
  */
-tinyci_status tinyci_options_answer(tinyci_options *options, uint32_t mask, tinyci_error **err);
+tinyci_code tinyci_options_set_handlers(tinyci_options *options, uint32_t mask, tinyci_error **err);
 
 /**
  * Frees options. Engines that were opened with them keep what they copied.
@@ -982,7 +982,7 @@ void tinyci_options_free(tinyci_options *options);
  *
  * Any thread.
  */
-tinyci_status tinyci_engine_open(const char *path,
+tinyci_code tinyci_engine_open(const char *path,
                                  const tinyci_options *options,
                                  tinyci_engine **out,
                                  tinyci_error **err);
@@ -1026,7 +1026,7 @@ tinyci_selection *tinyci_selection_new(void);
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_add_revision(tinyci_selection *selection,
+tinyci_code tinyci_selection_add_revision(tinyci_selection *selection,
                                             const char *revision,
                                             tinyci_error **err);
 
@@ -1041,7 +1041,7 @@ tinyci_status tinyci_selection_add_revision(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_add_range(tinyci_selection *selection,
+tinyci_code tinyci_selection_add_range(tinyci_selection *selection,
                                          const char *range,
                                          tinyci_error **err);
 
@@ -1057,7 +1057,7 @@ tinyci_status tinyci_selection_add_range(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_add_update(tinyci_selection *selection,
+tinyci_code tinyci_selection_add_update(tinyci_selection *selection,
                                           const char *old_id,
                                           const char *new_id,
                                           const char *ref_name,
@@ -1076,7 +1076,7 @@ tinyci_status tinyci_selection_add_update(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
+tinyci_code tinyci_selection_add_hook_lines(tinyci_selection *selection,
                                               const char *text,
                                               size_t len,
                                               tinyci_error **err);
@@ -1093,7 +1093,7 @@ tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection,
+tinyci_code tinyci_selection_add_push_option(tinyci_selection *selection,
                                                const char *option,
                                                tinyci_error **err);
 
@@ -1110,7 +1110,7 @@ tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
+tinyci_code tinyci_selection_set_wait_ms(tinyci_selection *selection,
                                            int64_t wait_ms,
                                            tinyci_error **err);
 
@@ -1125,7 +1125,7 @@ tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
+tinyci_code tinyci_selection_set_retry(tinyci_selection *selection,
                                          int32_t retry,
                                          tinyci_error **err);
 
@@ -1140,7 +1140,7 @@ tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
+tinyci_code tinyci_selection_set_replace_live(tinyci_selection *selection,
                                                 int32_t replace_live,
                                                 tinyci_error **err);
 
@@ -1154,7 +1154,7 @@ tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection,
+tinyci_code tinyci_selection_set_all_history(tinyci_selection *selection,
                                                int32_t all_history,
                                                tinyci_error **err);
 
@@ -1170,7 +1170,7 @@ tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection,
+tinyci_code tinyci_selection_set_pipeline(tinyci_selection *selection,
                                             const tinyci_pipeline *pipeline,
                                             tinyci_error **err);
 
@@ -1196,7 +1196,7 @@ void tinyci_selection_free(tinyci_selection *selection);
  *
  * Any thread.
  */
-tinyci_status tinyci_scan(const tinyci_engine *engine,
+tinyci_code tinyci_pending_commits(const tinyci_engine *engine,
                           const tinyci_selection *selection,
                           tinyci_commits **out,
                           tinyci_error **err);
@@ -1212,7 +1212,7 @@ tinyci_status tinyci_scan(const tinyci_engine *engine,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_commits_next(tinyci_commits *commits,
+tinyci_code tinyci_commits_next(tinyci_commits *commits,
                                   const tinyci_commit **out,
                                   tinyci_error **err);
 
@@ -1317,7 +1317,7 @@ void tinyci_commits_free(tinyci_commits *commits);
  *
  * Any thread.
  */
-tinyci_status tinyci_export_commit(const tinyci_engine *engine,
+tinyci_code tinyci_export_commit(const tinyci_engine *engine,
                                    const char *rev,
                                    const char *dir,
                                    const tinyci_cancel *cancel,
@@ -1337,7 +1337,7 @@ tinyci_status tinyci_export_commit(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_pipeline_load(const tinyci_engine *engine,
+tinyci_code tinyci_pipeline_load(const tinyci_engine *engine,
                                    const char *rev,
                                    tinyci_pipeline **out,
                                    tinyci_error **err);
@@ -1361,7 +1361,7 @@ tinyci_status tinyci_pipeline_load(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_pipeline_parse(const tinyci_engine *engine,
+tinyci_code tinyci_pipeline_parse(const tinyci_engine *engine,
                                     const char *text,
                                     size_t len,
                                     int32_t format,
@@ -1419,7 +1419,7 @@ tinyci_vars *tinyci_vars_new(void);
  *
  * One thread at a time.
  */
-tinyci_status tinyci_vars_set(tinyci_vars *vars,
+tinyci_code tinyci_vars_set(tinyci_vars *vars,
                               const char *name,
                               const char *value,
                               tinyci_error **err);
@@ -1447,7 +1447,7 @@ void tinyci_vars_free(tinyci_vars *vars);
  *
  * Any thread.
  */
-tinyci_status tinyci_interpolate(const char *tmpl,
+tinyci_code tinyci_interpolate(const char *tmpl,
                                  const tinyci_vars *vars,
                                  char **out,
                                  tinyci_error **err);
@@ -1517,7 +1517,7 @@ void tinyci_cancel_free(tinyci_cancel *cancel);
  *
  * Any thread.
  */
-tinyci_status tinyci_run_start(const tinyci_engine *engine,
+tinyci_code tinyci_run_start(const tinyci_engine *engine,
                                const tinyci_selection *selection,
                                const tinyci_cancel *cancel,
                                tinyci_run **out,
@@ -1544,7 +1544,7 @@ tinyci_status tinyci_run_start(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_steps_start(const tinyci_engine *engine,
+tinyci_code tinyci_steps_start(const tinyci_engine *engine,
                                  const char *rev,
                                  const char *steps,
                                  uint32_t flags,
@@ -1566,7 +1566,7 @@ tinyci_status tinyci_steps_start(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_follow_start(const tinyci_engine *engine,
+tinyci_code tinyci_follow_start(const tinyci_engine *engine,
                                   const tinyci_selection *selection,
                                   const tinyci_cancel *cancel,
                                   tinyci_run **out,
@@ -1589,7 +1589,7 @@ tinyci_status tinyci_follow_start(const tinyci_engine *engine,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_run_next(tinyci_run *run,
+tinyci_code tinyci_run_next(tinyci_run *run,
                               int32_t timeout_ms,
                               tinyci_event **out,
                               tinyci_error **err);
@@ -1622,10 +1622,10 @@ int32_t tinyci_run_fd(const tinyci_run *run);
  *
  * One thread at a time.
  */
-tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
+tinyci_code tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
 
 /**
- * Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose
+ * Gives what became of a deployment that is over: its line of `tinyci deployments --json`, whose
  * `outcome` is `waiting` where a person has to approve first.
  *
  * @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
@@ -1637,14 +1637,14 @@ tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_e
  *
  * One thread at a time.
  */
-tinyci_status tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_error **err);
+tinyci_code tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_error **err);
 
 /**
  * What a deployment came to, once it is over.
  *
  * @param run  The run, or NULL.
  * @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
- *         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
+ *         deployed, `TINYCI_OUTCOME_AWAITING_APPROVAL` where nothing was done because a person has to approve
  *         first. 0 before its end, if it could not begin, for other runs and for NULL.
  *
  * One thread at a time.
@@ -1716,7 +1716,7 @@ const char *tinyci_event_commit(const tinyci_event *event);
  *
  * Any thread.
  */
-const char *tinyci_event_job(const tinyci_event *event);
+const char *tinyci_event_job_id(const tinyci_event *event);
 
 /**
  * The phase or hook that it belongs to.
@@ -1840,14 +1840,14 @@ const char *tinyci_request_name(const tinyci_request *request);
 const char *tinyci_request_commit(const tinyci_request *request);
 
 /**
- * The attempt that asks: what `tinyci_event_job` gives of its events.
+ * The attempt that asks: what `tinyci_event_job_id` gives of its events.
  *
  * @param request  The request, or NULL.
  * @return The name of the attempt, which lives as long as the request; NULL for NULL.
  *
  * Any thread.
  */
-const char *tinyci_request_job(const tinyci_request *request);
+const char *tinyci_request_job_id(const tinyci_request *request);
 
 /**
  * The phase or hook that asks.
@@ -1993,7 +1993,7 @@ const char *tinyci_request_command_json(const tinyci_request *request);
  *
  * One thread at a time.
  */
-tinyci_status tinyci_request_set_var(tinyci_request *request,
+tinyci_code tinyci_request_set_var(tinyci_request *request,
                                      const char *name,
                                      const char *value,
                                      tinyci_error **err);
@@ -2010,7 +2010,7 @@ tinyci_status tinyci_request_set_var(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
+tinyci_code tinyci_request_ok(tinyci_request *request, tinyci_error **err);
 
 /**
  * Answers a HOOK: it passed, and what the config has there is left out.
@@ -2022,7 +2022,7 @@ tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
  *
  * Any thread.
  */
-tinyci_status tinyci_request_skip(tinyci_request *request,
+tinyci_code tinyci_request_skip(tinyci_request *request,
                                   const char *reason,
                                   tinyci_error **err);
 
@@ -2041,7 +2041,7 @@ tinyci_status tinyci_request_skip(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_fail(tinyci_request *request,
+tinyci_code tinyci_request_fail(tinyci_request *request,
                                   const char *message,
                                   int32_t code,
                                   tinyci_error **err);
@@ -2051,7 +2051,7 @@ tinyci_status tinyci_request_fail(tinyci_request *request,
  * that is down, or a bug in its code.
  *
  * That says nothing about the commit: no script can catch it, only `after_all` still runs, and the
- * attempt ends with `TINYCI_OUTCOME_NO_VERDICT`, to be tried again by a later run as often as
+ * attempt ends with `TINYCI_OUTCOME_ERROR`, to be tried again by a later run as often as
  * attempts are allowed. `after_all` itself decides nothing, also by this. A deployment fails, and
  * says why; one that asks for an approval before it begins does not begin, and `tinyci_run_next`
  * gives `TINYCI_HOST_FAULT`.
@@ -2065,7 +2065,7 @@ tinyci_status tinyci_request_fail(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_abort(tinyci_request *request,
+tinyci_code tinyci_request_abort(tinyci_request *request,
                                    const char *message,
                                    int32_t code,
                                    tinyci_error **err);
@@ -2081,7 +2081,7 @@ tinyci_status tinyci_request_abort(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
+tinyci_code tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
 
 /**
  * Answers a FUNCTION with a truth value.
@@ -2093,7 +2093,7 @@ tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error *
  *
  * Any thread.
  */
-tinyci_status tinyci_request_return_bool(tinyci_request *request,
+tinyci_code tinyci_request_return_bool(tinyci_request *request,
                                          int32_t value,
                                          tinyci_error **err);
 
@@ -2107,7 +2107,7 @@ tinyci_status tinyci_request_return_bool(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_return_int(tinyci_request *request,
+tinyci_code tinyci_request_return_int(tinyci_request *request,
                                         int64_t value,
                                         tinyci_error **err);
 
@@ -2121,7 +2121,7 @@ tinyci_status tinyci_request_return_int(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_return_float(tinyci_request *request,
+tinyci_code tinyci_request_return_float(tinyci_request *request,
                                           double value,
                                           tinyci_error **err);
 
@@ -2137,7 +2137,7 @@ tinyci_status tinyci_request_return_float(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_return_string(tinyci_request *request,
+tinyci_code tinyci_request_return_string(tinyci_request *request,
                                            const char *value,
                                            tinyci_error **err);
 
@@ -2152,7 +2152,7 @@ tinyci_status tinyci_request_return_string(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_return_bytes(tinyci_request *request,
+tinyci_code tinyci_request_return_bytes(tinyci_request *request,
                                           const uint8_t *value,
                                           size_t len,
                                           tinyci_error **err);
@@ -2167,7 +2167,7 @@ tinyci_status tinyci_request_return_bytes(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_return_json(tinyci_request *request,
+tinyci_code tinyci_request_return_json(tinyci_request *request,
                                          const char *value,
                                          tinyci_error **err);
 
@@ -2187,7 +2187,7 @@ tinyci_status tinyci_request_return_json(tinyci_request *request,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_request_command_output(tinyci_request *request,
+tinyci_code tinyci_request_command_output(tinyci_request *request,
                                             int32_t stream,
                                             const uint8_t *data,
                                             size_t len,
@@ -2205,7 +2205,7 @@ tinyci_status tinyci_request_command_output(tinyci_request *request,
  *
  * Any thread.
  */
-tinyci_status tinyci_request_command_finish(tinyci_request *request,
+tinyci_code tinyci_request_command_finish(tinyci_request *request,
                                             int32_t exit_code,
                                             int32_t signal,
                                             tinyci_error **err);
@@ -2397,7 +2397,7 @@ const char *tinyci_record_step_error(const tinyci_record *record, size_t index);
  *
  * Any thread.
  */
-tinyci_status tinyci_records_query(const tinyci_engine *engine,
+tinyci_code tinyci_records_query(const tinyci_engine *engine,
                                    const tinyci_selection *selection,
                                    int32_t outcome,
                                    size_t limit,
@@ -2415,7 +2415,7 @@ tinyci_status tinyci_records_query(const tinyci_engine *engine,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_records_next(tinyci_records *records,
+tinyci_code tinyci_records_next(tinyci_records *records,
                                   const tinyci_record **out,
                                   tinyci_error **err);
 
@@ -2443,7 +2443,7 @@ void tinyci_records_free(tinyci_records *records);
  *
  * Any thread.
  */
-tinyci_status tinyci_plan_json(const tinyci_engine *engine,
+tinyci_code tinyci_plan_json(const tinyci_engine *engine,
                                const tinyci_selection *selection,
                                char **out,
                                tinyci_error **err);
@@ -2464,7 +2464,7 @@ tinyci_status tinyci_plan_json(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_check_json(const tinyci_engine *engine,
+tinyci_code tinyci_check_json(const tinyci_engine *engine,
                                 const char *rev,
                                 char **out,
                                 tinyci_error **err);
@@ -2487,7 +2487,7 @@ tinyci_status tinyci_check_json(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
+tinyci_code tinyci_check_text_json(const tinyci_engine *engine,
                                      const char *text,
                                      size_t len,
                                      int32_t format,
@@ -2511,7 +2511,7 @@ tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_results_json(const tinyci_engine *engine,
+tinyci_code tinyci_results_json(const tinyci_engine *engine,
                                   const tinyci_selection *selection,
                                   int32_t outcome,
                                   size_t limit,
@@ -2520,7 +2520,7 @@ tinyci_status tinyci_results_json(const tinyci_engine *engine,
                                   tinyci_error **err);
 
 /**
- * Tells what was deployed, newest first: what `tinyci deploys --json` prints.
+ * Tells what was deployed, newest first: what `tinyci deployments --json` prints.
  *
  * @param engine       The engine.
  * @param environment  Only deployments to this one; NULL for those to all.
@@ -2536,7 +2536,7 @@ tinyci_status tinyci_results_json(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
+tinyci_code tinyci_deployments_json(const tinyci_engine *engine,
                                   const char *environment,
                                   size_t limit,
                                   char **warnings,
@@ -2555,7 +2555,7 @@ tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_status_json(const tinyci_engine *engine, char **out, tinyci_error **err);
+tinyci_code tinyci_status_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
  * Tells every setting that a repository can have, and what is set: what `tinyci settings --json`
@@ -2569,7 +2569,7 @@ tinyci_status tinyci_status_json(const tinyci_engine *engine, char **out, tinyci
  *
  * Any thread.
  */
-tinyci_status tinyci_settings_json(const tinyci_engine *engine, char **out, tinyci_error **err);
+tinyci_code tinyci_settings_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
  * Makes a request for the newest commit that is green.
@@ -2592,7 +2592,7 @@ tinyci_deploy_request *tinyci_deploy_request_new(void);
  *
  * One thread at a time.
  */
-tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
+tinyci_code tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
                                                  const char *revision,
                                                  tinyci_error **err);
 
@@ -2606,7 +2606,7 @@ tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
+tinyci_code tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
                                                  int32_t rollback,
                                                  tinyci_error **err);
 
@@ -2621,7 +2621,7 @@ tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
+tinyci_code tinyci_deploy_request_set_force(tinyci_deploy_request *request,
                                               int32_t force,
                                               tinyci_error **err);
 
@@ -2636,7 +2636,7 @@ tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
+tinyci_code tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
                                              int32_t bare,
                                              tinyci_error **err);
 
@@ -2651,7 +2651,7 @@ tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request,
+tinyci_code tinyci_deploy_request_set_by(tinyci_deploy_request *request,
                                            const char *name,
                                            const char *address,
                                            tinyci_error **err);
@@ -2667,7 +2667,7 @@ tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request,
  *
  * One thread at a time.
  */
-tinyci_status tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
+tinyci_code tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
                                              const char *plan,
                                              tinyci_error **err);
 
@@ -2697,7 +2697,7 @@ void tinyci_deploy_request_free(tinyci_deploy_request *request);
  *
  * Any thread.
  */
-tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
+tinyci_code tinyci_deploy_plan_json(const tinyci_engine *engine,
                                       const char *environment,
                                       const tinyci_deploy_request *request,
                                       char **out,
@@ -2711,8 +2711,8 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  *
  * Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
  * config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
- * it said so with `TINYCI_ANSWER_APPROVAL`; without one that counts the deployment does nothing, and
- * is `TINYCI_OUTCOME_WAITING`. Where the setting `approvers` lists somebody, the host is asked only if
+ * it said so with `TINYCI_HANDLER_APPROVAL`; without one that counts the deployment does nothing, and
+ * is `TINYCI_OUTCOME_AWAITING_APPROVAL`. Where the setting `approvers` lists somebody, the host is asked only if
  * it runs as one of the accounts there.
  *
  * @param engine       The engine.
@@ -2728,14 +2728,14 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  *         branch that is deployed, or whose config knows no such environment, and where a commit has
  *         to be named: several are as new as each other, or what is deployed would be lost (the plan's
  *         `must_be_named`); `TINYCI_BUSY` while
- *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
+ *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deployments`),
  *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
  *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
  *         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
  *
  * Any thread.
  */
-tinyci_status tinyci_deploy_start(const tinyci_engine *engine,
+tinyci_code tinyci_deploy_start(const tinyci_engine *engine,
                                   const char *environment,
                                   const tinyci_deploy_request *request,
                                   const tinyci_cancel *cancel,
@@ -2758,7 +2758,7 @@ tinyci_status tinyci_deploy_start(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
+tinyci_code tinyci_rollback_start(const tinyci_engine *engine,
                                     const char *environment,
                                     const tinyci_cancel *cancel,
                                     tinyci_run **out,
@@ -2785,7 +2785,7 @@ tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_approve(const tinyci_engine *engine,
+tinyci_code tinyci_approve(const tinyci_engine *engine,
                              const char *environment,
                              const char *rev,
                              char **approval,
@@ -2804,7 +2804,7 @@ tinyci_status tinyci_approve(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
+tinyci_code tinyci_unlock_deployments(const tinyci_engine *engine,
                                     const char *environment,
                                     const char *reason,
                                     tinyci_error **err);
@@ -2821,7 +2821,7 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_retire(const tinyci_engine *engine,
+tinyci_code tinyci_retire(const tinyci_engine *engine,
                             const char *environment,
                             tinyci_error **err);
 
@@ -2843,7 +2843,7 @@ tinyci_status tinyci_retire(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_install(const tinyci_engine *engine,
+tinyci_code tinyci_install(const tinyci_engine *engine,
                              const char *command,
                              uint32_t flags,
                              char **notes,
@@ -2861,7 +2861,7 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_uninstall(const tinyci_engine *engine,
+tinyci_code tinyci_uninstall(const tinyci_engine *engine,
                                char **notes,
                                tinyci_error **err);
 
@@ -2885,7 +2885,7 @@ tinyci_status tinyci_uninstall(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_compact(const tinyci_engine *engine,
+tinyci_code tinyci_compact(const tinyci_engine *engine,
                              size_t newest,
                              const char *leave,
                              const tinyci_cancel *cancel,
@@ -2903,7 +2903,7 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
+tinyci_code tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 
 /**
  * Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has ended.
@@ -2933,7 +2933,7 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
  *
  * Any thread.
  */
-tinyci_status tinyci_job_cancel(const tinyci_engine *engine,
+tinyci_code tinyci_job_cancel(const tinyci_engine *engine,
                                 const char *rev,
                                 const char *reason,
                                 const char *name,
@@ -2963,7 +2963,7 @@ tinyci_status tinyci_job_cancel(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_skip(const tinyci_engine *engine,
+tinyci_code tinyci_skip(const tinyci_engine *engine,
                           const char *rev,
                           const char *reason,
                           const char *name,
@@ -2995,7 +2995,7 @@ tinyci_status tinyci_skip(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_prune(const tinyci_engine *engine,
+tinyci_code tinyci_prune(const tinyci_engine *engine,
                            int64_t keep,
                            int64_t max_age_ms,
                            int64_t max_bytes,
@@ -3018,7 +3018,7 @@ tinyci_status tinyci_prune(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_forget_all(const tinyci_engine *engine,
+tinyci_code tinyci_forget_all(const tinyci_engine *engine,
                                 char **report,
                                 tinyci_error **err);
 
@@ -3036,7 +3036,7 @@ tinyci_status tinyci_forget_all(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_setup_remote(const tinyci_engine *engine,
+tinyci_code tinyci_setup_remote(const tinyci_engine *engine,
                                   const char *remote,
                                   char **changes,
                                   tinyci_error **err);
@@ -3054,7 +3054,7 @@ tinyci_status tinyci_setup_remote(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
+tinyci_code tinyci_undo_setup_remote(const tinyci_engine *engine,
                                        const char *remote,
                                        char **changes,
                                        tinyci_error **err);
@@ -3072,7 +3072,7 @@ tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_merge_results(const tinyci_engine *engine,
+tinyci_code tinyci_merge_results(const tinyci_engine *engine,
                                    const char *remote,
                                    tinyci_error **err);
 
@@ -3093,7 +3093,7 @@ tinyci_status tinyci_merge_results(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_artifacts_json(const tinyci_engine *engine,
+tinyci_code tinyci_artifacts_json(const tinyci_engine *engine,
                                     const char *rev,
                                     const char *job,
                                     const char *paths,
@@ -3121,7 +3121,7 @@ tinyci_status tinyci_artifacts_json(const tinyci_engine *engine,
  *
  * Any thread.
  */
-tinyci_status tinyci_artifacts_copy(const tinyci_engine *engine,
+tinyci_code tinyci_artifacts_copy(const tinyci_engine *engine,
                                     const char *rev,
                                     const char *job,
                                     const char *paths,

@@ -61,18 +61,18 @@ mod workspace;
 
 #[cfg(feature = "rhai")]
 pub use crate::model::test_report::{
-    Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
+    Coverage, FileCoverage, TestOptions, TestReport, TestResult, TestSource, UncoveredLines,
 };
 pub use crate::{
     builds::{
-        compact::{CompactOptions, Compacted, Compaction},
-        prune::{Pinned, PruneOptions, Pruned, Pruning},
+        compact::{CompactOptions, CompactReport, CompactedBuild},
+        prune::{ProtectedBuild, PruneOptions, PruneReport, PrunedBuild},
     },
     engine::{
-        ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, Filter, HookCall,
-        LogOptions, StepOptions,
+        ApprovalCall, DefinitionsFormat, Engine, EngineBuilder, Export, HookCall, LogOptions,
+        RecordFilter, StepOptions,
     },
-    install::{InstallOptions, Installed, RemoteSetup},
+    install::{InstallOptions, InstallReport, RemoteSetup},
     model::{
         answer::HookError,
         artifact::{
@@ -80,20 +80,20 @@ pub use crate::{
         },
         cancel::{CancelToken, CancelView},
         check_report::{CheckReport, Problem, Severity},
-        commit::{Commit, CommitId, Text, TreeId},
+        commit::{Commit, CommitId, GitString, TreeId},
         deployment::{
             Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan,
-            DeployRequest, Deployment, Deploys,
+            DeployRequest, Deployment, DeploymentList,
         },
+        dry_run::{Action, Assumption, DryRun, StepDryRun},
         error::{Error, ErrorKind, Position},
-        event::{Event, EventKind, EventMeta, Flow, Observer},
+        event::{Event, EventKind, EventMeta, IntoControlFlow, Observer},
         executor::{Command, Executor, Output, OutputMode, Program, Stream},
-        forecast::{Act, Assumption, Forecast, StepForecast},
         function::{Effect, FunctionCall, Value},
         intervention::{
             CancelRequest, CanceledJob, Cancellation, Intervention, InterventionKind, SkipRequest,
         },
-        job::{Job, Plan, Reason},
+        job::{Job, Plan, Trigger},
         not_removed::NotRemoved,
         outcome::{Exit, Outcome, Verdict},
         pipeline::{
@@ -102,21 +102,21 @@ pub use crate::{
         },
         record::{CommandRecord, LeftOut, LeftOutBy, Record, StepFailure, StepRecord, Summary},
         request_context::RequestContext,
-        selection::{Selection, Target, Update, Wait},
+        selection::{RefUpdate, Selection, Selector, Wait},
         setting::Setting,
         status::{
-            BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
+            ActiveRun, BranchStatus, EnvironmentStatus, LatestVerdict, RunningCommit, Status,
         },
     },
     process::local_executor::LocalExecutor,
-    repo::{Forgotten, MergedResults, tune_process},
+    repo::{ForgetReport, MergeReport, tune_process},
     rules::{
         interpolate::{Vars, interpolate},
         retention::PruneReason,
-        run::Run,
+        run::StepSequence,
     },
     util::{
-        bytes::{parse_bytes, show_bytes},
+        bytes::{format_bytes, parse_bytes},
         clock::log_prefix,
         duration::parse_duration,
     },

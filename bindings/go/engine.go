@@ -28,8 +28,8 @@ func Open(path string, options ...Option) (*Engine, error) {
 	for _, option := range options {
 		option(s)
 	}
-	s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_status {
-		return C.tinyci_options_answer(s.c, s.answer, err)
+	s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
+		return C.tinyci_options_set_handlers(s.c, s.answer, err)
 	})
 	if s.err != nil {
 		return nil, s.err
@@ -37,7 +37,7 @@ func Open(path string, options ...Option) (*Engine, error) {
 	var t texts
 	var c *C.tinyci_engine
 	text := t.of("path", path)
-	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_engine_open(text, s.c, &c, err)
 	}); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (e *Engine) with(do func(c *C.tinyci_engine) error) error {
 func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return selection.with(func(s *C.tinyci_selection) error {
-			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+			_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_run_start(c, s, cancel, out, err)
 			})
 			return err
@@ -93,7 +93,7 @@ func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
 func (e *Engine) Follow(ctx context.Context, selection Selection) *Run {
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return selection.with(func(s *C.tinyci_selection) error {
-			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+			_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_follow_start(c, s, cancel, out, err)
 			})
 			return err
@@ -122,7 +122,7 @@ func (e *Engine) Export(ctx context.Context, revision, dir string) error {
 		return stoppable(ctx, func(cancel *C.tinyci_cancel) error {
 			var t texts
 			rev, path := t.of("revision", revision), t.of("path", dir)
-			_, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+			_, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_export_commit(c, rev, path, cancel, err)
 			})
 			return err

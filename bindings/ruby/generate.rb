@@ -15,7 +15,7 @@ module Generate
 
   # What a parameter or a result is, by its C type. Other pointers are handles.
   TYPES = {
-    "void" => :void, "tinyci_status" => :status, "int32_t" => :int32, "int64_t" => :int64,
+    "void" => :void, "tinyci_code" => :status, "int32_t" => :int32, "int64_t" => :int64,
     "uint32_t" => :uint32, "uint64_t" => :uint64, "size_t" => :size, "double" => :double,
     "const char *" => :text, "const uint8_t *" => :bytes, "const tinyci_engine *" => :engine,
     "tinyci_error **" => :error

@@ -12,10 +12,10 @@ use super::{
     guard::{self, Act, Step},
     handle::{Handle, Sealed, handle, optional},
     selection::tinyci_selection,
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, borrowed, bytes_out, c_text, c_text_lossy},
 };
-use crate::{CancelToken, Commit, Selection, Text};
+use crate::{CancelToken, Commit, GitString, Selection};
 
 /// Commits, to be had one by one. Owned by the host.
 pub struct tinyci_commits(Sealed<Commits>);
@@ -67,15 +67,15 @@ impl CommitText {
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_scan(
+pub extern "C" fn tinyci_pending_commits(
     engine: Option<&tinyci_engine>,
     selection: Option<&tinyci_selection>,
     out: Option<&mut MaybeUninit<*mut tinyci_commits>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let pending = Selection::pending();
-        let commits = opened.engine.scan(optional(selection)?.unwrap_or(&pending))?;
+        let commits = opened.engine.pending_commits(optional(selection)?.unwrap_or(&pending))?;
         let all = commits.into_iter().map(|commit| tinyci_commit::new(CommitText::new(commit)));
         Ok(tinyci_commits::new(Commits { all: all.collect(), given: 0 }))
     })
@@ -95,7 +95,7 @@ pub extern "C" fn tinyci_commits_next(
     commits: Option<&mut tinyci_commits>,
     out: Option<&mut MaybeUninit<*const tinyci_commit>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::step(commits, out, err, |commits| {
         let Some(commit) = commits.all.get(commits.given) else { return Ok(Step::Done) };
         commits.given += 1;
@@ -184,10 +184,10 @@ pub extern "C" fn tinyci_commit_subject_bytes(
 fn bytes(
     commit: Option<&tinyci_commit>,
     len: Option<&mut MaybeUninit<usize>>,
-    text: impl FnOnce(&Commit) -> Option<&Text>,
+    text: impl FnOnce(&Commit) -> Option<&GitString>,
 ) -> *const u8 {
     let usable = commit.and_then(|commit| commit.0.usable());
-    bytes_out(usable.and_then(|it| text(&it.commit)).map(Text::as_bytes), len)
+    bytes_out(usable.and_then(|it| text(&it.commit)).map(GitString::as_bytes), len)
 }
 
 /// The committer's time.
@@ -232,7 +232,7 @@ pub extern "C" fn tinyci_export_commit(
     dir: CText<'_>,
     cancel: Option<&tinyci_cancel>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::act(engine, err, |opened| {
         let never = CancelToken::new();
         let cancel = optional(cancel)?.unwrap_or(&never);

@@ -12,7 +12,7 @@ use super::{
     guard,
     handle::{Handle, Sealed, handle, optional},
     options::{Options, no_answer, tinyci_options},
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, borrowed, c_path},
 };
 use crate::{Engine, EngineBuilder};
@@ -87,7 +87,7 @@ pub extern "C" fn tinyci_engine_open(
     options: Option<&tinyci_options>,
     out: Option<&mut MaybeUninit<*mut tinyci_engine>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make_alone(out, err, || {
         let options = optional(options)?.cloned().unwrap_or_default();
         Ok(tinyci_engine::new(Arc::new(Opened::new(path.path("path")?, options)?)))

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Event, EventKind, StepName, Stream,
-    wire::{RequestBody, RequestMirror},
+    wire::{RequestBody, RequestJson},
 };
 
 /// It is known which commits are due, and in which order. Comes again when more became due.
@@ -162,8 +162,8 @@ impl EventHandle {
 
     fn job(&self) -> Option<&str> {
         match &self.what {
-            What::Event { event, .. } => event.meta.run.as_deref(),
-            What::Request { asked, .. } => Some(&asked.context.run),
+            What::Event { event, .. } => event.meta.job_id.as_deref(),
+            What::Request { asked, .. } => Some(&asked.context.job_id),
         }
     }
 
@@ -186,7 +186,7 @@ impl EventHandle {
             What::Event { event, .. } => event.to_json(),
             What::Request { sequence, asked, .. } => {
                 let (kind, body) = request_body(&asked.subject);
-                RequestMirror::of(kind, *sequence, asked.time, &asked.context, body).to_json()
+                RequestJson::of(kind, *sequence, asked.time, &asked.context, body).to_json()
             }
         }
     }
@@ -331,7 +331,7 @@ pub extern "C" fn tinyci_event_commit(event: Option<&tinyci_event>) -> *const c_
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_event_job(event: Option<&tinyci_event>) -> *const c_char {
+pub extern "C" fn tinyci_event_job_id(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| made(&happened.job, || happened.job().map(str::to_owned)))
 }
 

@@ -27,7 +27,7 @@ use std::{
 use super::{
     error::{ErrorOut, Failure},
     handle::{Handle, required},
-    status::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_status},
+    status::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_code},
 };
 use crate::{Error, ErrorKind};
 
@@ -102,7 +102,7 @@ pub(super) fn act<H: Handle>(
     handle: Option<&H>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&H::Value) -> Result<Act, Failure> + Send,
-) -> tinyci_status
+) -> tinyci_code
 where
     H::Value: Sync,
 {
@@ -119,7 +119,7 @@ pub(super) fn tell<H: Handle>(
     out: Out<'_, *mut c_char>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&H::Value) -> Result<CString, Failure> + Send,
-) -> tinyci_status
+) -> tinyci_code
 where
     H::Value: Sync,
 {
@@ -139,7 +139,7 @@ pub(super) fn make<H: Handle, T: Made + Send>(
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&H::Value) -> Result<T, Failure> + Send,
-) -> tinyci_status
+) -> tinyci_code
 where
     H::Value: Sync,
 {
@@ -155,7 +155,7 @@ pub(super) fn make_alone<T: Made + Send>(
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
     work: impl FnOnce() -> Result<T, Failure> + Send,
-) -> tinyci_status {
+) -> tinyci_code {
     let result = cleared(out).and_then(|out| {
         *out = caught(|| deep(work))?.into_pointer();
         Ok(TINYCI_OK)
@@ -168,7 +168,7 @@ pub(super) fn set<H: Handle>(
     handle: Option<&mut H>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&mut H::Value) -> Result<(), Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     err.store(entered_mut(handle, work).map(|()| TINYCI_OK))
 }
 
@@ -178,7 +178,7 @@ pub(super) fn step<H: Handle, P: Nothing>(
     out: Out<'_, P>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&mut H::Value) -> Result<Step<P>, Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     let result = cleared(out).and_then(|out| match entered_mut(handle, work)? {
         Step::Item(item) => {
             *out = item;
@@ -195,7 +195,7 @@ pub(super) fn consume<H: Handle>(
     handle: Option<Box<H>>,
     err: ErrorOut<'_>,
     work: impl FnOnce(H::Value) -> Result<(), Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     let value = handle.ok_or_else(|| Failure::null(H::NAME));
     let value = value.and_then(|handle| (*handle).into_sealed().take());
     err.store(value.and_then(|value| caught(|| work(value))).map(|()| TINYCI_OK))
@@ -296,7 +296,7 @@ mod tests {
     handle!(Thing, Vec<i32>, "thing");
 
     /// What a call returned, and the error that it stored.
-    fn outcome(call: impl FnOnce(ErrorOut<'_>) -> tinyci_status) -> (tinyci_status, String) {
+    fn outcome(call: impl FnOnce(ErrorOut<'_>) -> tinyci_code) -> (tinyci_code, String) {
         let mut place = MaybeUninit::new(ptr::dangling_mut());
         let status = call(ErrorOut::at(&mut place));
         (status, ErrorOut::taken(place).unwrap_or_default())

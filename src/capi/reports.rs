@@ -10,11 +10,11 @@ use super::{
     outcome::outcome_of,
     pipeline::format_of,
     selection::{filter_of, tinyci_selection},
-    status::{TINYCI_OK, tinyci_status},
+    status::{TINYCI_OK, tinyci_code},
     text::{CText, c_text, lines},
 };
 use crate::{Deployment, Engine, Error, ErrorKind, Record, Selection, Setting};
-use crate::{Forecast, Plan, Target};
+use crate::{DryRun, Plan, Selector};
 
 /// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
 /// are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
@@ -35,7 +35,7 @@ pub extern "C" fn tinyci_plan_json(
     selection: Option<&tinyci_selection>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let pending = Selection::pending();
         let selection = optional(selection)?.unwrap_or(&pending);
@@ -49,20 +49,20 @@ fn plan_json(engine: &Engine, selection: &Selection) -> Result<String, Error> {
     if selection.pipeline.is_some() {
         return Ok(plan.to_json());
     }
-    let named = selection.targets.iter().filter_map(|target| match target {
-        Target::Revision(revision) => Some(forecast(engine, &plan, revision)),
+    let named = selection.selectors.iter().filter_map(|target| match target {
+        Selector::Revision(revision) => Some(forecast(engine, &plan, revision)),
         _ => None,
     });
-    let forecasts: Vec<Forecast> = named.collect::<Result<_, _>>()?;
+    let forecasts: Vec<DryRun> = named.collect::<Result<_, _>>()?;
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
 }
 
 /// What a named commit would come to: as the plan has it, or as a first job if it is not due.
-fn forecast(engine: &Engine, plan: &Plan, revision: &str) -> Result<Forecast, Error> {
+fn forecast(engine: &Engine, plan: &Plan, revision: &str) -> Result<DryRun, Error> {
     let commit = engine.resolve(revision)?;
     match plan.jobs.iter().find(|job| job.commit.id == commit) {
-        Some(job) => engine.forecast_job(job, &[]),
-        None => engine.forecast(revision, &[]),
+        Some(job) => engine.dry_run_job(job, &[]),
+        None => engine.dry_run(revision, &[]),
     }
 }
 
@@ -86,7 +86,7 @@ pub extern "C" fn tinyci_check_json(
     rev: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         Ok(c_text(&opened.engine.check(rev.required("rev")?)?.to_json()))
     })
@@ -117,7 +117,7 @@ pub extern "C" fn tinyci_check_text_json(
     name: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
@@ -152,7 +152,7 @@ pub extern "C" fn tinyci_results_json(
     flags: u32,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let mut filter = filter_of(optional(selection)?).all_attempts(all_attempts(flags)?);
         if outcome != 0 {
@@ -166,7 +166,7 @@ pub extern "C" fn tinyci_results_json(
     })
 }
 
-/// Tells what was deployed, newest first: what `tinyci deploys --json` prints.
+/// Tells what was deployed, newest first: what `tinyci deployments --json` prints.
 ///
 /// @param engine       The engine.
 /// @param environment  Only deployments to this one; NULL for those to all.
@@ -182,18 +182,18 @@ pub extern "C" fn tinyci_results_json(
 ///
 /// Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_deploys_json(
+pub extern "C" fn tinyci_deployments_json(
     engine: Option<&tinyci_engine>,
     environment: CText<'_>,
     limit: usize,
     warnings: Option<&mut MaybeUninit<*mut c_char>>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     let warnings = warnings.map(|place| place.write(std::ptr::null_mut()));
     let mut warned = None;
     let status = guard::make(engine, out, err, |opened| {
-        let found = opened.engine.deploys(environment.optional("environment")?)?;
+        let found = opened.engine.deployments(environment.optional("environment")?)?;
         warned = Some(lines(&found.warnings));
         let limit = if limit == 0 { usize::MAX } else { limit };
         let shown = found.deployments.iter().take(limit);
@@ -220,7 +220,7 @@ pub extern "C" fn tinyci_status_json(
     engine: Option<&tinyci_engine>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| Ok(c_text(&opened.engine.status()?.to_json())))
 }
 
@@ -239,7 +239,7 @@ pub extern "C" fn tinyci_settings_json(
     engine: Option<&tinyci_engine>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let settings = opened.engine.settings()?;
         Ok(lines(&settings.iter().map(Setting::to_json).collect::<Vec<_>>()))

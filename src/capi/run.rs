@@ -21,7 +21,7 @@ use super::{
     queue::{End, Found, Next, Queue},
     records::tinyci_records,
     selection::tinyci_selection,
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, c_text},
 };
 use crate::{CancelToken, Deployment, Engine, Error, ErrorKind, Event, Selection, StepOptions};
@@ -188,7 +188,7 @@ pub extern "C" fn tinyci_run_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let selection = selected(selection)?;
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
@@ -249,7 +249,7 @@ pub extern "C" fn tinyci_steps_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         if flags & !TINYCI_STEPS_KEEP != 0 {
             let message = format!("{flags} is neither 0 nor TINYCI_STEPS_KEEP");
@@ -285,7 +285,7 @@ pub extern "C" fn tinyci_follow_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let selection = selected(selection)?;
         let queue = Arc::new(Queue::new()?);
@@ -326,7 +326,7 @@ pub extern "C" fn tinyci_run_next(
     timeout_ms: i32,
     out: Option<&mut MaybeUninit<*mut tinyci_event>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::step(run, out, err, |running| running.next(timeout_ms))
 }
 
@@ -362,11 +362,11 @@ pub extern "C" fn tinyci_run_records(
     run: Option<&mut tinyci_run>,
     out: Option<&mut MaybeUninit<*mut tinyci_records>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(run.as_deref(), out, err, Running::records)
 }
 
-/// Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose
+/// Gives what became of a deployment that is over: its line of `tinyci deployments --json`, whose
 /// `outcome` is `waiting` where a person has to approve first.
 ///
 /// @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
@@ -382,7 +382,7 @@ pub extern "C" fn tinyci_run_deployment_json(
     run: Option<&mut tinyci_run>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(run.as_deref(), out, err, |running| Ok(c_text(&running.deployment()?.to_json())))
 }
 
@@ -390,7 +390,7 @@ pub extern "C" fn tinyci_run_deployment_json(
 ///
 /// @param run  The run, or NULL.
 /// @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
-///         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
+///         deployed, `TINYCI_OUTCOME_AWAITING_APPROVAL` where nothing was done because a person has to approve
 ///         first. 0 before its end, if it could not begin, for other runs and for NULL.
 ///
 /// One thread at a time.

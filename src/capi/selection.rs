@@ -7,10 +7,10 @@ use super::{
     guard,
     handle::{Sealed, handle, required},
     pipeline::tinyci_pipeline,
-    status::tinyci_status,
+    status::tinyci_code,
     text::CText,
 };
-use crate::{Error, ErrorKind, Filter, Selection, Target, Update, Wait};
+use crate::{Error, ErrorKind, RecordFilter, RefUpdate, Selection, Selector, Wait};
 
 /// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
 ///
@@ -20,16 +20,16 @@ pub struct tinyci_selection(Sealed<Selection>);
 handle!(tinyci_selection, Selection, "selection");
 
 /// The records of what a selection names; of every commit where it names none.
-pub(super) fn filter_of(selection: Option<&Selection>) -> Filter {
-    let targets = selection.map(|selection| selection.targets.as_slice()).unwrap_or_default();
-    targets.iter().fold(Filter::new(), |filter, target| match target {
-        Target::Revision(revision) => filter.revision(revision),
-        Target::Range(range) => filter.range(range),
-        Target::Update(Update { old: Some(old), new: Some(new), .. }) => {
+pub(super) fn filter_of(selection: Option<&Selection>) -> RecordFilter {
+    let targets = selection.map(|selection| selection.selectors.as_slice()).unwrap_or_default();
+    targets.iter().fold(RecordFilter::new(), |filter, target| match target {
+        Selector::Revision(revision) => filter.revision(revision),
+        Selector::Range(range) => filter.range(range),
+        Selector::RefUpdate(RefUpdate { old: Some(old), new: Some(new), .. }) => {
             filter.range(format!("{old}..{new}"))
         }
-        Target::Update(Update { new: Some(new), .. }) => filter.range(new.to_string()),
-        Target::Update(_) => filter,
+        Selector::RefUpdate(RefUpdate { new: Some(new), .. }) => filter.range(new.to_string()),
+        Selector::RefUpdate(_) => filter,
     })
 }
 
@@ -57,10 +57,10 @@ pub extern "C" fn tinyci_selection_add_revision(
     selection: Option<&mut tinyci_selection>,
     revision: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         let revision = revision.required("revision")?.to_owned();
-        selection.targets.push(Target::Revision(revision));
+        selection.selectors.push(Selector::Revision(revision));
         Ok(())
     })
 }
@@ -79,9 +79,9 @@ pub extern "C" fn tinyci_selection_add_range(
     selection: Option<&mut tinyci_selection>,
     range: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
-        selection.targets.push(Target::Range(range.required("range")?.to_owned()));
+        selection.selectors.push(Selector::Range(range.required("range")?.to_owned()));
         Ok(())
     })
 }
@@ -103,7 +103,7 @@ pub extern "C" fn tinyci_selection_add_update(
     new_id: CText<'_>,
     ref_name: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         let (old, new) = (old_id.required("old_id")?, new_id.required("new_id")?);
         let name = ref_name.bytes().ok_or_else(|| Failure::null("ref_name"))?;
@@ -133,7 +133,7 @@ pub extern "C" fn tinyci_selection_add_hook_lines(
     text: CText<'_>,
     len: usize,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| add_updates(selection, text.of_length(len, "text")?))
 }
 
@@ -152,7 +152,7 @@ pub extern "C" fn tinyci_selection_add_push_option(
     selection: Option<&mut tinyci_selection>,
     option: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.push_options.push(option.required("option")?.to_owned());
         Ok(())
@@ -160,7 +160,7 @@ pub extern "C" fn tinyci_selection_add_push_option(
 }
 
 fn add_updates(selection: &mut Selection, lines: &[u8]) -> Result<(), Failure> {
-    selection.targets.extend(Selection::hook_lines(lines)?.targets);
+    selection.selectors.extend(Selection::hook_lines(lines)?.selectors);
     Ok(())
 }
 
@@ -180,7 +180,7 @@ pub extern "C" fn tinyci_selection_set_wait_ms(
     selection: Option<&mut tinyci_selection>,
     wait_ms: i64,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.wait = wait_of(wait_ms)?;
         Ok(())
@@ -191,7 +191,7 @@ pub extern "C" fn tinyci_selection_set_wait_ms(
 pub(super) fn wait_of(wait_ms: i64) -> Result<Wait, Failure> {
     match wait_ms {
         -1 => Ok(Wait::Forever),
-        0 => Ok(Wait::No),
+        0 => Ok(Wait::Never),
         _ => {
             let invalid = |_| {
                 let message = format!("`wait_ms` is {wait_ms}: it is -1, 0 or more");
@@ -216,7 +216,7 @@ pub extern "C" fn tinyci_selection_set_retry(
     selection: Option<&mut tinyci_selection>,
     retry: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.retry = retry != 0;
         Ok(())
@@ -237,7 +237,7 @@ pub extern "C" fn tinyci_selection_set_replace_live(
     selection: Option<&mut tinyci_selection>,
     replace_live: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.replace_live = replace_live != 0;
         Ok(())
@@ -257,7 +257,7 @@ pub extern "C" fn tinyci_selection_set_all_history(
     selection: Option<&mut tinyci_selection>,
     all_history: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.all_history = all_history != 0;
         Ok(())
@@ -279,7 +279,7 @@ pub extern "C" fn tinyci_selection_set_pipeline(
     selection: Option<&mut tinyci_selection>,
     pipeline: Option<&tinyci_pipeline>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.pipeline = Some(required(pipeline)?.pipeline.clone());
         Ok(())

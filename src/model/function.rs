@@ -19,14 +19,14 @@ use super::{
 /// use tinyci::Value;
 /// let value = Value::from("main");
 /// assert_eq!(value.as_str(), Some("main"));
-/// assert_eq!(Value::from(vec![1_i64, 2]), Value::List(vec![1.into(), 2.into()]));
+/// assert_eq!(Value::from(vec![1_i64, 2]), Value::Array(vec![1.into(), 2.into()]));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// `()`
     #[default]
-    Nothing,
+    Null,
     /// `true` or `false`
     Bool(bool),
     /// A whole number.
@@ -34,9 +34,9 @@ pub enum Value {
     /// A number with a fraction.
     Float(f64),
     /// A text.
-    Text(String),
+    String(String),
     /// An array.
-    List(Vec<Value>),
+    Array(Vec<Value>),
     /// An object map.
     Map(BTreeMap<String, Value>),
 }
@@ -45,7 +45,7 @@ impl Value {
     /// The text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Value::Text(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => None,
         }
     }
@@ -67,9 +67,9 @@ impl Value {
     }
 
     /// The elements, if it is an array.
-    pub fn as_list(&self) -> Option<&[Value]> {
+    pub fn as_array(&self) -> Option<&[Value]> {
         match self {
-            Value::List(list) => Some(list),
+            Value::Array(list) => Some(list),
             _ => None,
         }
     }
@@ -85,7 +85,7 @@ impl Value {
 
 impl From<()> for Value {
     fn from((): ()) -> Self {
-        Value::Nothing
+        Value::Null
     }
 }
 
@@ -109,19 +109,19 @@ impl From<f64> for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        Value::String(text.to_owned())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Text(text)
+        Value::String(text)
     }
 }
 
 impl<T: Into<Value>> From<Vec<T>> for Value {
     fn from(list: Vec<T>) -> Self {
-        Value::List(list.into_iter().map(Into::into).collect())
+        Value::Array(list.into_iter().map(Into::into).collect())
     }
 }
 
@@ -135,12 +135,12 @@ impl Value {
     /// The value as a script would write it.
     pub(crate) fn literal(&self) -> String {
         match self {
-            Value::Nothing => "()".to_owned(),
+            Value::Null => "()".to_owned(),
             Value::Bool(truth) => truth.to_string(),
             Value::Int(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
-            Value::Text(text) => format!("{text:?}"),
-            Value::List(list) => {
+            Value::String(text) => format!("{text:?}"),
+            Value::Array(list) => {
                 let items: Vec<String> = list.iter().map(Value::literal).collect();
                 format!("[{}]", items.join(", "))
             }
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn names_and_numbers_of_arguments_are_checked() {
         let new = |name, arguments| {
-            HostFunction::new(name, arguments, Effect::Pure, "", |_| Ok(Value::Nothing))
+            HostFunction::new(name, arguments, Effect::Pure, "", |_| Ok(Value::Null))
         };
         for good in ["post", "slack::post", "a_1"] {
             assert!(new(good, 0..=1).is_ok(), "{good}");

@@ -29,9 +29,9 @@ const IN_ENVIRONMENT: [&str; 15] = [
     "environment",
     "export",
     "message",
-    "phase",
+    "step",
     "repo",
-    "run",
+    "job_id",
     "short",
     "subject",
     "tag",
@@ -253,7 +253,7 @@ impl Pipeline {
     /// assert!(found[0].message.contains("did you mean `commit`?"));
     /// # Ok::<(), tinyci::Error>(())
     /// ```
-    pub fn check_tags(&self, own: &Vars) -> Vec<Warning> {
+    pub fn check_placeholders(&self, own: &Vars) -> Vec<Warning> {
         match cfg!(feature = "rhai") {
             true => self.check_tags_with(own, &|_, _| Ok(())),
             false => {
@@ -632,12 +632,12 @@ mod tests {
 
     #[test]
     fn each_step_has_names_of_its_own() {
-        let text = "build:\n  run: [echo <%= phase %>, echo <%= environment %>]\n  \
+        let text = "build:\n  run: [echo <%= step %>, echo <%= environment %>]\n  \
                     env: {A: 'x<%= environment %>'}\n  cwd: <%= environment %>\n\
                     deploy: {run: echo <%= environment %>, env: {A: <%= environment %>}}\n\
                     hooks: {after_all: echo <%= environment %>}\n";
         let pipeline = Pipeline::parse(text, crate::model::pipeline::Format::Yaml, "x").unwrap();
-        let found = pipeline.check_tags(&Vars::new());
+        let found = pipeline.check_placeholders(&Vars::new());
         let places: Vec<_> =
             found.iter().map(|it| (it.position.line, it.position.column)).collect();
         assert_eq!(places, [(2, 33), (4, 8), (3, 14), (6, 25)]);

@@ -346,8 +346,8 @@ fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
 /// Shows every text in a value.
 fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
     match value {
-        Value::Text(text) => see(text),
-        Value::List(list) => list.iter().for_each(|value| each_text(value, see)),
+        Value::String(text) => see(text),
+        Value::Array(list) => list.iter().for_each(|value| each_text(value, see)),
         Value::Map(map) => {
             for (key, value) in map {
                 see(key);
@@ -399,8 +399,7 @@ mod tests {
 
     #[test]
     fn a_host_cannot_take_a_name_that_has_a_meaning() {
-        let function =
-            |name| HostFunction::new(name, 0..=0, Effect::Pure, "", |_| Ok(Value::Nothing));
+        let function = |name| HostFunction::new(name, 0..=0, Effect::Pure, "", |_| Ok(Value::Null));
         for (name, fine) in
             [("sh", false), ("go::run", false), ("match", false), ("docker::sh", true)]
         {

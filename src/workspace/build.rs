@@ -511,7 +511,7 @@ mod tests {
         assert_eq!(entries(second.dir()), ["export", "export.2"]);
         let now = std::time::UNIX_EPOCH;
         let export = ExportPlace::named("export.2");
-        let stamp = JobStamp { run: "2".into(), started: now, finished: Some(now), export };
+        let stamp = JobStamp { job_id: "2".into(), started: now, finished: Some(now), export };
         second.write_stamp(&stamp).unwrap();
         assert_eq!(build(&repo).export_dir(), second.export_dir());
         let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();

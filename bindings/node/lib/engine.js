@@ -74,8 +74,8 @@ export class Engine {
     return this.#start(options.signal, (engine, cancel) => now.steps_start(engine, revision, names, how, cancel));
   }
 
-  scan(selected) {
-    return this.#select(selected, [], async (engine, selection) => readCommits(await later.scan(engine, selection)));
+  pendingCommits(selected) {
+    return this.#select(selected, [], async (engine, selection) => readCommits(await later.pendingCommits(engine, selection)));
   }
 
   records(filter) {
@@ -133,7 +133,7 @@ export class Engine {
     });
   }
 
-  deploys(filter = {}) {
+  deployments(filter = {}) {
     return this.#call(async (engine) => {
       known("word of a filter", filter, ["environment", "limit", "onWarning"]);
       const { environment, limit = 0, onWarning = () => {} } = filter;
@@ -147,8 +147,8 @@ export class Engine {
     return this.#call(async (engine) => JSON.parse(await later.approve(engine, environment, revision)));
   }
 
-  unlockDeploys(reason, environment) {
-    return this.#call(async (engine) => (await later.unlock_deploys(engine, environment, reason)) === constants.OK);
+  unlockDeployments(reason, environment) {
+    return this.#call(async (engine) => (await later.unlock_deployments(engine, environment, reason)) === constants.OK);
   }
 
   retire(environment) {

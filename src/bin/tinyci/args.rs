@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt, path::PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use tinyci::{Engine, EngineBuilder, Selection, Target};
+use tinyci::{Engine, EngineBuilder, Selection, Selector};
 
 #[cfg(feature = "rhai")]
 use crate::test_pipeline::TestPipelineArgs;
@@ -17,7 +17,7 @@ use crate::{
     convert::ConvertArgs,
     defs::DefsArgs,
     deploy::DeployArgs,
-    deploys::DeploysArgs,
+    deployments::DeploymentsArgs,
     export::ExportArgs,
     failure::{EXIT_CODES, Failure},
     install::InstallArgs,
@@ -155,8 +155,8 @@ pub(crate) enum Command {
     /// Let a deployment go on that waits for a person
     Approve(ApproveArgs),
     /// Show what was deployed
-    #[command(visible_alias = "deployments")]
-    Deploys(DeploysArgs),
+    #[command(visible_alias = "deploys")]
+    Deployments(DeploymentsArgs),
     /// Say whether a config is valid
     Check(CheckArgs),
     /// Print a YAML config as a script
@@ -190,7 +190,7 @@ impl Command {
         let of_deployment = matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Approve(_));
         of_deployment
             || matches!(self, Self::Cancel(_) | Self::Skip(_))
-            || matches!(self, Self::Deploys(args) if args.retires())
+            || matches!(self, Self::Deployments(args) if args.retires())
     }
 }
 
@@ -250,11 +250,11 @@ impl Globals {
 /// The commits that these words name; without words, all that is due.
 pub(crate) fn selection_of(revisions: &[String]) -> Selection {
     let mut selection = Selection::pending();
-    selection.targets = revisions
+    selection.selectors = revisions
         .iter()
         .map(|word| match is_range(word) {
-            true => Target::Range(word.clone()),
-            false => Target::Revision(word.clone()),
+            true => Selector::Range(word.clone()),
+            false => Selector::Revision(word.clone()),
         })
         .collect();
     selection
@@ -386,9 +386,9 @@ mod tests {
     #[test]
     fn words_become_revisions_and_ranges() {
         let words = ["HEAD~2", "a..b", "a...b", "^main"].map(String::from);
-        let targets = selection_of(&words).targets;
-        assert!(matches!(targets.first(), Some(Target::Revision(_))));
-        assert!(targets[1..].iter().all(|target| matches!(target, Target::Range(_))));
-        assert!(selection_of(&[]).targets.is_empty());
+        let targets = selection_of(&words).selectors;
+        assert!(matches!(targets.first(), Some(Selector::Revision(_))));
+        assert!(targets[1..].iter().all(|target| matches!(target, Selector::Range(_))));
+        assert!(selection_of(&[]).selectors.is_empty());
     }
 }

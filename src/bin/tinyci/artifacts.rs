@@ -7,7 +7,7 @@ use std::{
 
 use tinyci::{
     Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactWriter,
-    CancelToken, Error, ErrorKind, show_bytes,
+    CancelToken, Error, ErrorKind, format_bytes,
 };
 
 use crate::{
@@ -197,7 +197,7 @@ fn fetched(list: &ArtifactList, args: &ArtifactsArgs, globals: &Globals) -> Resu
             "Fetched {} of job {} to {to}: {}",
             files(list.artifacts.len() as u64),
             printable(&list.job_id),
-            show_bytes(bytes)
+            format_bytes(bytes)
         ));
     }
     stdout.finish()?;
@@ -216,7 +216,7 @@ fn show(list: &ArtifactList, args: &ArtifactsArgs, globals: &Globals) -> Result<
             list.commit.short(),
             palette.outcome(list.outcome, list.outcome.name()),
             files(list.files),
-            show_bytes(list.bytes)
+            format_bytes(list.bytes)
         ));
         list.artifacts.iter().for_each(|artifact| stdout.line(line(artifact, palette)));
         if !globals.is_quiet() {
@@ -231,7 +231,7 @@ fn line(artifact: &Artifact, palette: Palette) -> String {
     format!(
         "{}  {:>10}  {}",
         palette.faint(&printable(&artifact.blob)),
-        show_bytes(artifact.bytes),
+        format_bytes(artifact.bytes),
         printable(&artifact.path)
     )
 }
@@ -239,7 +239,7 @@ fn line(artifact: &Artifact, palette: Palette) -> String {
 /// What a list does not show.
 fn notes(list: &ArtifactList) -> Vec<String> {
     let short = list.commit.short();
-    let gone = (list.place == ArtifactPlace::Gone).then(|| {
+    let gone = (list.place == ArtifactPlace::Missing).then(|| {
         format!(
             "the build was removed, and these files with it: `tinyci run --retry {short}` makes \
              them again"

@@ -2,7 +2,7 @@
 
 use std::{env, time::SystemTime};
 
-use tinyci::{InstallOptions, Installed};
+use tinyci::{InstallOptions, InstallReport};
 
 use crate::{
     args::Globals,
@@ -49,7 +49,11 @@ pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failu
 }
 
 /// Tells what became of the hook, in the ancestor's words.
-pub(crate) fn tell(installed: &Installed, what: &str, globals: &Globals) -> Result<u8, Failure> {
+pub(crate) fn tell(
+    installed: &InstallReport,
+    what: &str,
+    globals: &Globals,
+) -> Result<u8, Failure> {
     let mut stdout = Stdout::new();
     if !globals.is_quiet() {
         let time = tinyci::log_prefix(SystemTime::now());

@@ -21,7 +21,7 @@ mod completions;
 mod convert;
 mod defs;
 mod deploy;
-mod deploys;
+mod deployments;
 mod export;
 mod failure;
 mod format;
@@ -106,7 +106,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Deploy(args) => deploy::execute(args, globals),
         Command::Rollback(args) => rollback::execute(args, globals),
         Command::Approve(args) => approve::execute(args, globals),
-        Command::Deploys(args) => deploys::execute(args, globals),
+        Command::Deployments(args) => deployments::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
         Command::Prune(args) => prune::execute(args, globals),
         Command::Settings(args) => settings::execute(args, globals),

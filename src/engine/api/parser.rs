@@ -56,7 +56,7 @@ impl EngineBuilder {
     /// use tinyci::{Effect, Engine, Format, Phase, Value};
     ///
     /// let builder = Engine::builder(".")
-    ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::Nothing));
+    ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::Null));
     /// let script = "fn build() { sh(\"make\"); chat::post(\"built\"); }";
     /// let pipeline = builder.parse_config(script, Format::Rhai, "nightly.rhai")?;
     /// assert!(pipeline.step(Phase::Build).is_some());

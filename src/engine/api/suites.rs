@@ -17,7 +17,7 @@ use crate::{
         commit::Commit,
         error::{Error, ErrorKind},
         executor::EnvChange,
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::Outcome,
         pipeline::{Format, Hook},
         request_context::RequestContext,
@@ -74,7 +74,7 @@ fn test((shared, env): (&Shared, &ProcessEnv), options: &TestOptions) -> Result<
             let tree = CommitTree { repo: &repo, id: commit.id };
             run((shared, env), &repo, options, &TestFiles { tree: &tree, whose }, Some(&commit))
         }
-        TestSource::Folder(folder) => {
+        TestSource::Directory(folder) => {
             // The field is public: it may hold a path that no constructor has seen.
             let folder = std::path::absolute(folder)
                 .map_err(|_| Error::nowhere(ErrorKind::NotFound, folder))?;
@@ -156,11 +156,11 @@ fn run(
     let left_out = suite.names().count() - tests.len();
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), functions);
-        let job = Job::new(commit.clone(), Reason::Named);
+        let job = Job::new(commit.clone(), Trigger::Named);
         dry_run::job((shared, env), repo, &job, (&script.pipeline(), &scripts), &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
-    Ok(TestReport { tests, left_out, coverage })
+    Ok(TestReport { tests, filtered_out: left_out, coverage })
 }
 
 /// Runs the steps that tests ask for as those of a real run.
@@ -181,7 +181,7 @@ impl StepRunner for EngineRunner {
             (job.script.pipeline(), Scripts::new(Some(job.script.clone()), job.functions));
         let context = RequestContext {
             commit: Arc::new(job.commit),
-            run: job.facts.run.as_str().into(),
+            job_id: job.facts.job_id.as_str().into(),
             step: Hook::BeforeBuild.into(),
             label: None,
             export_dir: job.facts.export_dir.clone().into(),
@@ -191,7 +191,7 @@ impl StepRunner for EngineRunner {
         let passed =
             job.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let progress = job.facts.progress.clone();
-        let is_retry = job.facts.trigger == Reason::Retry.name();
+        let is_retry = job.facts.trigger == Trigger::Retry.name();
         let mut steps = Steps {
             pipeline: &pipeline,
             scripts: &scripts,

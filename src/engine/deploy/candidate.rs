@@ -8,7 +8,7 @@ use crate::engine::{
 };
 use crate::{
     model::{
-        commit::{Commit, CommitId, Text},
+        commit::{Commit, CommitId, GitString},
         deployment::DeployRequest,
         error::{Error, ErrorKind},
         outcome::Outcome,
@@ -183,7 +183,7 @@ impl CandidateSearch<'_> {
         id: CommitId,
         rules: &DeployRules,
         branches: &[Branch],
-    ) -> Result<Option<Text>, Error> {
+    ) -> Result<Option<GitString>, Error> {
         for branch in branches {
             if deploys_from(rules, branch) && self.repo.reaches(branch.tip, id)? {
                 return Ok(Some(branch.name.clone()));
@@ -196,7 +196,7 @@ impl CandidateSearch<'_> {
         &self,
         id: CommitId,
         verdict: Option<Outcome>,
-        branch: Option<Text>,
+        branch: Option<GitString>,
         (pipeline, scripts, rules): (Pipeline, Scripts, DeployRules),
     ) -> Result<Candidate, Error> {
         let commit = self.repo.commit_for(id, branch)?;

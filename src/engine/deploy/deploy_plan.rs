@@ -7,7 +7,7 @@ use super::{
 use crate::engine::{
     context::{process_env::ProcessEnv, shared::Shared},
     run::{
-        dry_run::{DeployForecast, dry_deploy},
+        dry_run::{DeployDryRun, dry_deploy},
         reports,
     },
 };
@@ -53,7 +53,7 @@ pub(in crate::engine) fn forecast(
     repo: &Repo,
     candidate: &Candidate,
     planned: (&str, &[(String, String)]),
-) -> Result<DeployForecast, Error> {
+) -> Result<DeployDryRun, Error> {
     let Candidate { commit, pipeline, scripts, .. } = candidate;
     let run = reports::record_of(repo, commit.id)?;
     dry_deploy((shared, env), repo, (commit, pipeline, scripts), planned, run.as_ref())
@@ -62,7 +62,7 @@ pub(in crate::engine) fn forecast(
 pub(in crate::engine) fn plan(
     repo: &Repo,
     environment: &str,
-    (candidate, forecast, approvals, build): (Candidate, DeployForecast, Approvals, BuildState),
+    (candidate, forecast, approvals, build): (Candidate, DeployDryRun, Approvals, BuildState),
     ledger: &DeploymentHistory,
     interrupted: Option<Deployment>,
     rollback: bool,
@@ -78,17 +78,17 @@ pub(in crate::engine) fn plan(
     Ok(DeployPlan {
         environment: environment.to_owned(),
         verdict: candidate.verdict,
-        running,
-        coming,
-        leaving,
-        passed_over: candidate.passed_over,
+        deployed: running,
+        added: coming,
+        removed: leaving,
+        ineligible: candidate.passed_over,
         approval: approvals.state,
         uncounted: approvals.uncounted,
         approval_fault: approvals.fault,
         head_fault: repo.head_fault()?,
         must_be_named: candidate.loses,
         build,
-        acts: forecast.lines,
+        actions: forecast.lines,
         interrupted,
         forced,
         rollback,

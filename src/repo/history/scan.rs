@@ -15,9 +15,9 @@ use super::{
     walk::{Node, between, oldest_first},
 };
 use crate::model::{
-    commit::{CommitId, Text, TreeId},
+    commit::{CommitId, GitString, TreeId},
     error::Error,
-    selection::Update,
+    selection::RefUpdate,
 };
 use crate::repo::{
     notes::note_index::NoteIndex,
@@ -32,7 +32,7 @@ pub(crate) struct ScanRequest<'a> {
     /// never selected.
     pub(crate) refs: &'a [String],
     /// What the caller's push moved. It selects nothing: it only marks what the push brought.
-    pub(crate) pushed: &'a [Update],
+    pub(crate) pushed: &'a [RefUpdate],
     /// Whether to look under the baseline too.
     pub(crate) all_history: bool,
     /// Whether commits are due that have no config too.
@@ -63,7 +63,7 @@ pub(crate) struct DueCommit {
     /// Whether a pushed ref reaches it now and did not before.
     pub(crate) pushed: bool,
     /// The branch that it is judged for, without `refs/heads/`.
-    pub(crate) branch: Option<Text>,
+    pub(crate) branch: Option<GitString>,
 }
 
 impl Repo {
@@ -122,7 +122,7 @@ impl Repo {
             CacheKey { notes: noted, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
         let baseline = baseline.map(|(_, newest)| newest).unwrap_or_default();
 
-        let path = self.common_dir().join("tinyci/judged");
+        let path = self.common_dir().join("tinyci/tested-tips");
         let before = TestedTips::read(&path);
         let known = before.as_ref().filter(|judged| judged.holds(&self.git, &notes, &ground));
         // An object that is missing below a judged tip is no reason not to look without it.

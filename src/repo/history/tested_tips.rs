@@ -1,4 +1,4 @@
-//! The file `judged`: tips below which nothing is due, so that a scan looks at new commits only.
+//! The file `tested-tips`: tips below which nothing is due, so that a scan looks at new commits only.
 //!
 //! It is a cache and may only ever cost time: what cannot be read, or does not fit the repository
 //! any more, counts as absent; what cannot be written is not there the next time.
@@ -13,7 +13,7 @@ use crate::repo::{
 };
 use crate::util::sharing::Sharing;
 
-const HEADER: &str = "tinyci judged 1";
+const HEADER: &str = "tinyci tested-tips 1";
 
 /// What the answer "nothing is due below" rests on.
 ///
@@ -61,7 +61,7 @@ impl TestedTips {
     pub(in crate::repo) fn write(&self, path: &Path, sharing: Sharing) -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(path);
         sharing.create_dir_all(folder)?;
-        let mut file = sharing.new_file_in(folder, "judged.")?;
+        let mut file = sharing.new_file_in(folder, "tested-tips.")?;
         file.write_all(self.text().as_bytes())?;
         file.persist(path)?;
         Ok(())
@@ -153,7 +153,7 @@ mod tests {
         let ground = CacheKey { notes: Some(id("a")), baseline: None, edges: id("b") };
         let judged = TestedTips { ground, tips: vec![id("1"), id("2")] };
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tinyci/judged");
+        let path = folder.path().join("tinyci/tested-tips");
         assert_eq!(TestedTips::read(&path), None);
         judged.write(&path, Sharing::default()).unwrap();
         assert_eq!(TestedTips::read(&path), Some(judged.clone()));
@@ -166,7 +166,7 @@ mod tests {
             assert_eq!(TestedTips::read(&path), None, "{cut}");
         }
         let changed = [
-            text.replace("judged 1", "judged 2"),
+            text.replace("tested-tips 1", "tested-tips 2"),
             text.replace(".tinyci.yml", ".other"),
             text.replace("tip 1", "tip x"),
             text.replace(&"a".repeat(40), "aaaa"),

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 use git2::Oid;
 
-use super::deploys::DEPLOYS;
+use super::deployments::DEPLOYS;
 use crate::repo::repository::{BASELINE, RECORDS, VERDICTS};
 use crate::util::sharing::Sharing;
 
@@ -154,9 +154,9 @@ mod tests {
             (VERDICTS, true),
             (RECORDS, true),
             (BASELINE, true),
-            ("refs/tinyci/deploys/production", true),
+            ("refs/tinyci/deployments/production", true),
             ("refs/tinyci/approvals/production/1/2", false),
-            ("refs/tinyci/remotes/origin/deploys/production", false),
+            ("refs/tinyci/remotes/origin/deployments/production", false),
             ("refs/notes/remotes/origin/tinyci-result", false),
             ("refs/notes/tinyci-other", false),
             ("refs/tinyci/of-somebody", false),

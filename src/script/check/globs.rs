@@ -55,7 +55,7 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
 fn written(unit: &Unit, globs: &Expr, judge: Judge, findings: &mut Findings<'_>) {
     let globs = constant_value(unit, globs).unwrap_or(globs);
     let list = match literal(globs) {
-        Some(value) => match (value.as_str(), value.as_list()) {
+        Some(value) => match (value.as_str(), value.as_array()) {
             (Some(text), _) => vec![text.to_owned()],
             (_, Some(list)) => {
                 let texts = list.iter().map(|it| it.as_str().map(str::to_owned));

@@ -14,7 +14,7 @@ use std::{
 };
 
 use tinyci::{
-    Act, CancelToken, CancelView, Command, DeployRequest, Engine, Error, Event, EventKind,
+    Action, CancelToken, CancelView, Command, DeployRequest, Engine, Error, Event, EventKind,
     Executor, Exit, LocalExecutor, Outcome, Output, Program, Selection, StepRecord, TestOptions,
 };
 
@@ -245,7 +245,7 @@ fn rank(outcome: Outcome) -> u8 {
         Outcome::Skipped => 1,
         Outcome::Failure => 2,
         Outcome::TimedOut => 3,
-        Outcome::NoVerdict => 4,
+        Outcome::Error => 4,
         Outcome::Canceled => 5,
         other => panic!("an outcome that the model does not know: {other}"),
     }
@@ -429,7 +429,7 @@ impl Case {
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
         let local = self.real_processes.then(Arc::default);
         let executor = Scripted { local, ..Scripted::default() };
-        let mut builder = Engine::builder(repo.path()).timeout(PATIENCE).env("PATH", path);
+        let mut builder = Engine::builder(repo.path()).job_timeout(PATIENCE).env("PATH", path);
         if self.approved {
             builder = builder.approvals(|_| Ok(Some("the program".to_owned())));
         }
@@ -442,10 +442,10 @@ impl Case {
             return;
         }
         let told = Model::end(Model { all_pass: true, ..self.model() }, &self.nodes);
-        let forecast = engine.forecast("HEAD", &[]).unwrap();
-        let acts = forecast.steps.iter().flat_map(|step| &step.acts);
+        let forecast = engine.dry_run("HEAD", &[]).unwrap();
+        let acts = forecast.steps.iter().flat_map(|step| &step.actions);
         let commands = acts.filter_map(|act| match act {
-            Act::Command { command, .. } => Some(command.clone()),
+            Action::Command { command, .. } => Some(command.clone()),
             _ => None,
         });
         self.same("the commands of the plan", commands.collect::<Vec<_>>(), told.commands.clone());
@@ -466,7 +466,7 @@ impl Case {
             fakes.join(" ")
         );
         repo.write(".tinyci.test.rhai", test);
-        let report = engine.test_pipeline(&TestOptions::folder(repo.path())).unwrap();
+        let report = engine.test_pipeline(&TestOptions::directory(repo.path())).unwrap();
         let message = report.tests[0].failure.as_ref().unwrap().report();
         let json = message.split_once("<<<").and_then(|(_, it)| it.split_once(">>>"));
         let Some((json, _)) = json else {

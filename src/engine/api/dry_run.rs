@@ -1,9 +1,9 @@
-//! [`Engine::forecast`]: what a run would do.
+//! [`Engine::dry_run`]: what a run would do.
 
 use super::handle::Engine;
 use crate::engine::context::threads::on_big_thread;
 use crate::engine::run::dry_run::{forecast, forecast_job};
-use crate::model::{error::Error, forecast::Forecast, job::Job};
+use crate::model::{dry_run::DryRun, error::Error, job::Job};
 
 impl Engine {
     /// What a run of this commit would do, step by step, if every command passed: which commands,
@@ -17,10 +17,10 @@ impl Engine {
     /// use tinyci::Engine;
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
-    /// let forecast = engine.forecast("main", &[("git describe*".into(), "v1.2".into())])?;
+    /// let forecast = engine.dry_run("main", &[("git describe*".into(), "v1.2".into())])?;
     /// for step in &forecast.steps {
     ///     println!("{}", step.name);
-    ///     step.acts.iter().for_each(|act| println!("  {act}"));
+    ///     step.actions.iter().for_each(|act| println!("  {act}"));
     /// }
     /// # Ok::<(), tinyci::Error>(())
     /// ```
@@ -30,7 +30,7 @@ impl Engine {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a revision that names no commit or one without a
     /// config, [`Config`](crate::ErrorKind::Config) and [`Script`](crate::ErrorKind::Script) where that is not
     /// valid and has no `after_all` that would run all the same, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
-    pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
+    pub fn dry_run(&self, revision: &str, assume: &[(String, String)]) -> Result<DryRun, Error> {
         let env = self.shared.process_env();
         on_big_thread("tinyci plan", || forecast((&self.shared, &env), revision, assume))
     }
@@ -40,8 +40,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`forecast`](Engine::forecast).
-    pub fn forecast_job(&self, job: &Job, assume: &[(String, String)]) -> Result<Forecast, Error> {
+    /// As [`dry_run`](Engine::dry_run).
+    pub fn dry_run_job(&self, job: &Job, assume: &[(String, String)]) -> Result<DryRun, Error> {
         let (shared, env) = (&self.shared, self.shared.process_env());
         on_big_thread("tinyci plan", || forecast_job((shared, &env), &shared.repo()?, job, assume))
     }
