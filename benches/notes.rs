@@ -62,7 +62,7 @@ fn work(task: &str, engine: &Engine, _: &Path) {
         let summary = engine.run(&all, &cancel, &mut |_: &Event| {}).expect("the run begins");
         assert!(summary.records.iter().all(|record| record.outcome == Outcome::Failure));
     } else {
-        let records = engine.records(&tinyci::Filter::new()).expect("the notes can be read");
+        let records = engine.records(&tinyci::RecordFilter::new()).expect("the notes can be read");
         for record in records {
             assert!(engine.forget(&record.commit.to_string()).expect("the notes can be written"));
         }

@@ -69,7 +69,7 @@ fn main() {
 
 /// What a timed call does.
 fn scan(_: &str, engine: &Engine, _: &Path) {
-    engine.scan(&Selection::pending()).expect("the repository can be read");
+    engine.pending_commits(&Selection::pending()).expect("the repository can be read");
 }
 
 fn start(repository: &Repository, rounds: usize) {

@@ -5,7 +5,7 @@
 use std::{env, error::Error};
 
 use tinyci::{
-    CancelToken, Engine, Event, Filter, Format, Outcome, Pipeline, Selection, Vars,
+    CancelToken, Engine, Event, Format, Outcome, Pipeline, RecordFilter, Selection, Vars,
     deploy::DeployRequest,
 };
 
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = env::temp_dir().join(format!("tinyci-example-{}", std::process::id()));
 
     // The commits that the next run tests, and its jobs with their reasons.
-    let pending = engine.scan(&selection)?;
+    let pending = engine.pending_commits(&selection)?;
     let plan = engine.plan(&selection)?;
     println!("{} pending, {} jobs", pending.len(), plan.jobs.len());
 
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} step, `{command}`", nightly.steps().count());
 
     // The newest green commit, and its deployment.
-    let green = engine.records(&Filter::new().outcome(Outcome::Success).limit(1))?;
+    let green = engine.records(&RecordFilter::new().outcome(Outcome::Success).limit(1))?;
     println!("green: {}", green.first().map_or("none".to_owned(), |it| it.commit.to_string()));
     if let Some(environment) = env::args().nth(2) {
         let mut observer = |event: &Event| event.log_lines().iter().for_each(|it| println!("{it}"));

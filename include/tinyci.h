@@ -5,7 +5,7 @@
  * bindings/prototypes.h the prototypes on one line each. Everything that a binding has to know
  * stands in this file.
  *
- * STATUSES AND ERRORS. A function that can fail returns a tinyci_status and takes as its last
+ * STATUSES AND ERRORS. A function that can fail returns a tinyci_code and takes as its last
  * parameter `tinyci_error **err`. 0 is TINYCI_OK; 1 and 2, TINYCI_DONE and TINYCI_AGAIN, are no
  * errors; every negative number is one, known or not. `err` may be NULL. `*err` need not be
  * initialised: every call stores something there, NULL unless it returns a negative status, and
@@ -227,7 +227,7 @@ typedef struct tinyci_vars tinyci_vars;
  * Numbers are never used again for something else. A later version may add errors: every negative
  * number is one.
  */
-typedef int32_t tinyci_status;
+typedef int32_t tinyci_code;
 
 /**
  * The version of the ABI, which is the N in `libtinyci.so.N`: raised whenever a program that was
@@ -336,6 +336,12 @@ typedef int32_t tinyci_status;
 #define TINYCI_HOST_FAULT (-17)
 
 /**
+ * A newer version of tinyci wrote the repository's state, or what was read, in a form that this
+ * version must not read or change; the message says which version it needs.
+ */
+#define TINYCI_NEWER_FORMAT (-18)
+
+/**
  * The function computes or looks something up: a plan calls it.
  */
 #define TINYCI_EFFECT_PURE 1
@@ -353,17 +359,17 @@ typedef int32_t tinyci_status;
 /**
  * The host answers for secrets.
  */
-#define TINYCI_ANSWER_SECRET 1
+#define TINYCI_HANDLER_SECRET 1
 
 /**
  * The host answers for approvals.
  */
-#define TINYCI_ANSWER_APPROVAL 2
+#define TINYCI_HANDLER_APPROVAL 2
 
 /**
  * The host runs the commands, instead of the local machine.
  */
-#define TINYCI_ANSWER_COMMAND 4
+#define TINYCI_HANDLER_EXECUTOR 4
 
 /**
  * The config is YAML, as in `.tinyci.yml`.
@@ -548,7 +554,7 @@ typedef int32_t tinyci_status;
 /**
  * The machinery failed, not the commit. Nothing is settled.
  */
-#define TINYCI_OUTCOME_NO_VERDICT 5
+#define TINYCI_OUTCOME_ERROR 5
 
 /**
  * Somebody canceled the run. Nothing is settled.
@@ -558,7 +564,7 @@ typedef int32_t tinyci_status;
 /**
  * Of a deployment only: it did nothing, because a person has to approve first.
  */
-#define TINYCI_OUTCOME_WAITING 7
+#define TINYCI_OUTCOME_AWAITING_APPROVAL 7
 
 /**
  * Of a deployment only: it is under way.
@@ -681,7 +687,7 @@ int32_t tinyci_has_feature(const char *name);
  *
  * Any thread. Since 0.1.0.
  */
-const char *tinyci_status_name(tinyci_status status);
+const char *tinyci_code_name(tinyci_code status);
 
 /**
  * What kind of error it is: what the call returned.
@@ -691,7 +697,7 @@ const char *tinyci_status_name(tinyci_status status);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_error_status(const tinyci_error *error);
+tinyci_code tinyci_error_code(const tinyci_error *error);
 
 /**
  * The whole of it for a person: file, line and column as far as they are known, what went wrong,
@@ -795,9 +801,7 @@ tinyci_options *tinyci_options_new(void);
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_add_ref(tinyci_options *options,
-                                     const char *glob,
-                                     tinyci_error **err);
+tinyci_code tinyci_options_add_ref(tinyci_options *options, const char *glob, tinyci_error **err);
 
 /**
  * Sets how many commits are worked on at once. Without it, `tinyci.jobs` holds, else 1.
@@ -809,10 +813,10 @@ tinyci_status tinyci_options_add_ref(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, tinyci_error **err);
+tinyci_code tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, tinyci_error **err);
 
 /**
- * Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.timeout` holds,
+ * Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.jobTimeout` holds,
  * else there is no limit.
  *
  * @param options     The options.
@@ -822,9 +826,9 @@ tinyci_status tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, ti
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_timeout_ms(tinyci_options *options,
-                                            int64_t timeout_ms,
-                                            tinyci_error **err);
+tinyci_code tinyci_options_set_job_timeout_ms(tinyci_options *options,
+                                              int64_t timeout_ms,
+                                              tinyci_error **err);
 
 /**
  * Sets where build folders stand. Without it, `tinyci.buildsDir` holds, else `builds`.
@@ -836,24 +840,24 @@ tinyci_status tinyci_options_set_timeout_ms(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_builds_dir(tinyci_options *options,
-                                            const char *builds_dir,
-                                            tinyci_error **err);
+tinyci_code tinyci_options_set_builds_dir(tinyci_options *options,
+                                          const char *builds_dir,
+                                          tinyci_error **err);
 
 /**
  * Sets how many bytes of one build's output its log keeps, beside the last 64 KiB. Without it,
  * `tinyci.logLimit` holds, else 128 MiB.
  *
  * @param options       The options.
- * @param output_limit  The number of bytes, above 0.
+ * @param log_limit  The number of bytes, above 0.
  * @param err           Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_output_limit(tinyci_options *options,
-                                              uint64_t output_limit,
-                                              tinyci_error **err);
+tinyci_code tinyci_options_set_log_limit(tinyci_options *options,
+                                         uint64_t log_limit,
+                                         tinyci_error **err);
 
 /**
  * Sets what `git config tinyci.<key> <value>` would, for this engine only. Of a key with many
@@ -867,10 +871,10 @@ tinyci_status tinyci_options_set_output_limit(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_setting(tinyci_options *options,
-                                         const char *key,
-                                         const char *value,
-                                         tinyci_error **err);
+tinyci_code tinyci_options_set_setting(tinyci_options *options,
+                                       const char *key,
+                                       const char *value,
+                                       tinyci_error **err);
 
 /**
  * Sets a variable in the environment of every command, or takes one out of it.
@@ -888,10 +892,10 @@ tinyci_status tinyci_options_set_setting(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_env(tinyci_options *options,
-                                     const char *name,
-                                     const char *value,
-                                     tinyci_error **err);
+tinyci_code tinyci_options_set_env(tinyci_options *options,
+                                   const char *name,
+                                   const char *value,
+                                   tinyci_error **err);
 
 /**
  * Sets a variable that every command can use in a tag.
@@ -904,10 +908,10 @@ tinyci_status tinyci_options_set_env(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_var(tinyci_options *options,
-                                     const char *name,
-                                     const char *value,
-                                     tinyci_error **err);
+tinyci_code tinyci_options_set_var(tinyci_options *options,
+                                   const char *name,
+                                   const char *value,
+                                   tinyci_error **err);
 
 /**
  * Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
@@ -923,10 +927,10 @@ tinyci_status tinyci_options_set_var(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_set_by(tinyci_options *options,
-                                    const char *name,
-                                    const char *address,
-                                    tinyci_error **err);
+tinyci_code tinyci_options_set_by(tinyci_options *options,
+                                  const char *name,
+                                  const char *address,
+                                  tinyci_error **err);
 
 /**
  * Asks for a request at a point of every run, before the config's own hook of that name: an event
@@ -941,9 +945,9 @@ tinyci_status tinyci_options_set_by(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_add_hook(tinyci_options *options,
-                                      const char *point,
-                                      tinyci_error **err);
+tinyci_code tinyci_options_add_hook(tinyci_options *options,
+                                    const char *point,
+                                    tinyci_error **err);
 
 /**
  * Lends a function to scripts: a call of it is an event of kind `TINYCI_EVENT_FUNCTION`, which the
@@ -961,26 +965,28 @@ tinyci_status tinyci_options_add_hook(tinyci_options *options,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_add_function(tinyci_options *options,
-                                          const char *name,
-                                          uint32_t min_args,
-                                          uint32_t max_args,
-                                          int32_t effect,
-                                          const char *doc,
-                                          tinyci_error **err);
+tinyci_code tinyci_options_add_function(tinyci_options *options,
+                                        const char *name,
+                                        uint32_t min_args,
+                                        uint32_t max_args,
+                                        int32_t effect,
+                                        const char *doc,
+                                        tinyci_error **err);
 
 /**
  * Says what else the host answers for. Without it, nothing: secrets come from files, approvals
  * from the repository, and commands run on this machine.
  *
  * @param options  The options.
- * @param mask     A sum of `TINYCI_ANSWER_*`, in the place of an earlier one.
+ * @param mask     A sum of `TINYCI_HANDLER_*`, in the place of an earlier one.
  * @param err      Where the error is to be stored, or NULL.
  * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_options_answer(tinyci_options *options, uint32_t mask, tinyci_error **err);
+tinyci_code tinyci_options_set_handlers(tinyci_options *options,
+                                        uint32_t mask,
+                                        tinyci_error **err);
 
 /**
  * Frees options. Engines that were opened with them keep what they copied.
@@ -1007,10 +1013,10 @@ void tinyci_options_free(tinyci_options *options);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_engine_open(const char *path,
-                                 const tinyci_options *options,
-                                 tinyci_engine **out,
-                                 tinyci_error **err);
+tinyci_code tinyci_engine_open(const char *path,
+                               const tinyci_options *options,
+                               tinyci_engine **out,
+                               tinyci_error **err);
 
 /**
  * Opens the repository that a directory is in: the nearest one at the directory or above it.
@@ -1026,10 +1032,10 @@ tinyci_status tinyci_engine_open(const char *path,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_engine_discover(const char *path,
-                                     const tinyci_options *options,
-                                     tinyci_engine **out,
-                                     tinyci_error **err);
+tinyci_code tinyci_engine_discover(const char *path,
+                                   const tinyci_options *options,
+                                   tinyci_engine **out,
+                                   tinyci_error **err);
 
 /**
  * The folder that holds `builds/`: the bare repository, or the top of the main work tree.
@@ -1064,7 +1070,7 @@ int32_t tinyci_engine_is_bare(const tinyci_engine *engine);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_engine_warnings(const tinyci_engine *engine, char **out, tinyci_error **err);
+tinyci_code tinyci_engine_warnings(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
  * Returns the URL that pushes to a remote go to, as git's configuration has it.
@@ -1077,10 +1083,10 @@ tinyci_status tinyci_engine_warnings(const tinyci_engine *engine, char **out, ti
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_remote_url(const tinyci_engine *engine,
-                                const char *remote,
-                                char **out,
-                                tinyci_error **err);
+tinyci_code tinyci_remote_url(const tinyci_engine *engine,
+                              const char *remote,
+                              char **out,
+                              tinyci_error **err);
 
 /**
  * Frees an engine. What was made of it goes on.
@@ -1111,9 +1117,9 @@ tinyci_selection *tinyci_selection_new(void);
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_add_revision(tinyci_selection *selection,
-                                            const char *revision,
-                                            tinyci_error **err);
+tinyci_code tinyci_selection_add_revision(tinyci_selection *selection,
+                                          const char *revision,
+                                          tinyci_error **err);
 
 /**
  * Adds the commits of a range.
@@ -1126,9 +1132,9 @@ tinyci_status tinyci_selection_add_revision(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_add_range(tinyci_selection *selection,
-                                         const char *range,
-                                         tinyci_error **err);
+tinyci_code tinyci_selection_add_range(tinyci_selection *selection,
+                                       const char *range,
+                                       tinyci_error **err);
 
 /**
  * Adds a ref that was pushed: one line of what git tells a `post-receive` hook, in three parts.
@@ -1142,11 +1148,11 @@ tinyci_status tinyci_selection_add_range(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_add_update(tinyci_selection *selection,
-                                          const char *old_id,
-                                          const char *new_id,
-                                          const char *ref_name,
-                                          tinyci_error **err);
+tinyci_code tinyci_selection_add_update(tinyci_selection *selection,
+                                        const char *old_id,
+                                        const char *new_id,
+                                        const char *ref_name,
+                                        tinyci_error **err);
 
 /**
  * Adds what a `post-receive` hook reads on its standard input: lines of `old new ref`. The pushed
@@ -1161,10 +1167,10 @@ tinyci_status tinyci_selection_add_update(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
-                                              const char *text,
-                                              size_t len,
-                                              tinyci_error **err);
+tinyci_code tinyci_selection_add_hook_lines(tinyci_selection *selection,
+                                            const char *text,
+                                            size_t len,
+                                            tinyci_error **err);
 
 /**
  * Adds what was said with the push: `git push -o OPTION`, which git tells a `post-receive` hook in
@@ -1178,9 +1184,9 @@ tinyci_status tinyci_selection_add_hook_lines(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection,
-                                               const char *option,
-                                               tinyci_error **err);
+tinyci_code tinyci_selection_add_push_option(tinyci_selection *selection,
+                                             const char *option,
+                                             tinyci_error **err);
 
 /**
  * Sets what a call does that meets another run in the same repository.
@@ -1195,9 +1201,9 @@ tinyci_status tinyci_selection_add_push_option(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
-                                           int64_t wait_ms,
-                                           tinyci_error **err);
+tinyci_code tinyci_selection_set_wait_ms(tinyci_selection *selection,
+                                         int64_t wait_ms,
+                                         tinyci_error **err);
 
 /**
  * Says whether commits that are named run again though they have a verdict, and any that are out
@@ -1210,9 +1216,9 @@ tinyci_status tinyci_selection_set_wait_ms(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
-                                         int32_t retry,
-                                         tinyci_error **err);
+tinyci_code tinyci_selection_set_retry(tinyci_selection *selection,
+                                       int32_t retry,
+                                       tinyci_error **err);
 
 /**
  * Lets a retry make the build anew of a commit that is deployed, in the place of what an environment
@@ -1225,9 +1231,9 @@ tinyci_status tinyci_selection_set_retry(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
-                                                int32_t replace_live,
-                                                tinyci_error **err);
+tinyci_code tinyci_selection_set_replace_live(tinyci_selection *selection,
+                                              int32_t replace_live,
+                                              tinyci_error **err);
 
 /**
  * Says whether to look under the baseline too, which holds what was there before tinyci.
@@ -1239,9 +1245,9 @@ tinyci_status tinyci_selection_set_replace_live(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection,
-                                               int32_t all_history,
-                                               tinyci_error **err);
+tinyci_code tinyci_selection_set_all_history(tinyci_selection *selection,
+                                             int32_t all_history,
+                                             tinyci_error **err);
 
 /**
  * Judges every selected commit by this pipeline instead of its own config. What becomes of a
@@ -1255,9 +1261,9 @@ tinyci_status tinyci_selection_set_all_history(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection,
-                                            const tinyci_pipeline *pipeline,
-                                            tinyci_error **err);
+tinyci_code tinyci_selection_set_pipeline(tinyci_selection *selection,
+                                          const tinyci_pipeline *pipeline,
+                                          tinyci_error **err);
 
 /**
  * Assumes the output of a command: plans of named commits use it if a script asks for the output of
@@ -1272,10 +1278,10 @@ tinyci_status tinyci_selection_set_pipeline(tinyci_selection *selection,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_selection_add_assumption(tinyci_selection *selection,
-                                              const char *command,
-                                              const char *output,
-                                              tinyci_error **err);
+tinyci_code tinyci_selection_add_assumption(tinyci_selection *selection,
+                                            const char *command,
+                                            const char *output,
+                                            tinyci_error **err);
 
 /**
  * Frees a selection.
@@ -1299,10 +1305,10 @@ void tinyci_selection_free(tinyci_selection *selection);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_scan(const tinyci_engine *engine,
-                          const tinyci_selection *selection,
-                          tinyci_commits **out,
-                          tinyci_error **err);
+tinyci_code tinyci_pending_commits(const tinyci_engine *engine,
+                                   const tinyci_selection *selection,
+                                   tinyci_commits **out,
+                                   tinyci_error **err);
 
 /**
  * Finds the commit that a revision names.
@@ -1316,10 +1322,10 @@ tinyci_status tinyci_scan(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_resolve(const tinyci_engine *engine,
-                             const char *rev,
-                             char **out,
-                             tinyci_error **err);
+tinyci_code tinyci_resolve(const tinyci_engine *engine,
+                           const char *rev,
+                           char **out,
+                           tinyci_error **err);
 
 /**
  * Reads commits by their revisions, whether they are pending or not.
@@ -1335,10 +1341,10 @@ tinyci_status tinyci_resolve(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_commits_load(const tinyci_engine *engine,
-                                  const char *revs,
-                                  tinyci_commits **out,
-                                  tinyci_error **err);
+tinyci_code tinyci_commits_load(const tinyci_engine *engine,
+                                const char *revs,
+                                tinyci_commits **out,
+                                tinyci_error **err);
 
 /**
  * Gives the next commit.
@@ -1351,9 +1357,9 @@ tinyci_status tinyci_commits_load(const tinyci_engine *engine,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_commits_next(tinyci_commits *commits,
-                                  const tinyci_commit **out,
-                                  tinyci_error **err);
+tinyci_code tinyci_commits_next(tinyci_commits *commits,
+                                const tinyci_commit **out,
+                                tinyci_error **err);
 
 /**
  * The commit's full id.
@@ -1535,11 +1541,11 @@ void tinyci_commits_free(tinyci_commits *commits);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_export_commit(const tinyci_engine *engine,
-                                   const char *rev,
-                                   const char *dir,
-                                   const tinyci_cancel *cancel,
-                                   tinyci_error **err);
+tinyci_code tinyci_export_commit(const tinyci_engine *engine,
+                                 const char *rev,
+                                 const char *dir,
+                                 const tinyci_cancel *cancel,
+                                 tinyci_error **err);
 
 /**
  * Reads the pipeline that a commit's config asks for.
@@ -1555,10 +1561,10 @@ tinyci_status tinyci_export_commit(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_pipeline_load(const tinyci_engine *engine,
-                                   const char *rev,
-                                   tinyci_pipeline **out,
-                                   tinyci_error **err);
+tinyci_code tinyci_pipeline_load(const tinyci_engine *engine,
+                                 const char *rev,
+                                 tinyci_pipeline **out,
+                                 tinyci_error **err);
 
 /**
  * Reads a pipeline from a text that stands in no commit.
@@ -1579,13 +1585,13 @@ tinyci_status tinyci_pipeline_load(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_pipeline_parse(const tinyci_engine *engine,
-                                    const char *text,
-                                    size_t len,
-                                    int32_t format,
-                                    const char *name,
-                                    tinyci_pipeline **out,
-                                    tinyci_error **err);
+tinyci_code tinyci_pipeline_parse(const tinyci_engine *engine,
+                                  const char *text,
+                                  size_t len,
+                                  int32_t format,
+                                  const char *name,
+                                  tinyci_pipeline **out,
+                                  tinyci_error **err);
 
 /**
  * How many phases and hooks the pipeline has.
@@ -1620,9 +1626,9 @@ const char *tinyci_pipeline_step_name(const tinyci_pipeline *pipeline, size_t in
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_pipeline_to_rhai(const tinyci_pipeline *pipeline,
-                                      char **out,
-                                      tinyci_error **err);
+tinyci_code tinyci_pipeline_to_rhai(const tinyci_pipeline *pipeline,
+                                    char **out,
+                                    tinyci_error **err);
 
 /**
  * Frees a pipeline.
@@ -1653,10 +1659,10 @@ tinyci_vars *tinyci_vars_new(void);
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_vars_set(tinyci_vars *vars,
-                              const char *name,
-                              const char *value,
-                              tinyci_error **err);
+tinyci_code tinyci_vars_set(tinyci_vars *vars,
+                            const char *name,
+                            const char *value,
+                            tinyci_error **err);
 
 /**
  * Frees a set of variables.
@@ -1681,10 +1687,10 @@ void tinyci_vars_free(tinyci_vars *vars);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_interpolate(const char *tmpl,
-                                 const tinyci_vars *vars,
-                                 char **out,
-                                 tinyci_error **err);
+tinyci_code tinyci_interpolate(const char *tmpl,
+                               const tinyci_vars *vars,
+                               char **out,
+                               tinyci_error **err);
 
 /**
  * Makes a token at level 0.
@@ -1751,11 +1757,11 @@ void tinyci_cancel_free(tinyci_cancel *cancel);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_run_start(const tinyci_engine *engine,
-                               const tinyci_selection *selection,
-                               const tinyci_cancel *cancel,
-                               tinyci_run **out,
-                               tinyci_error **err);
+tinyci_code tinyci_run_start(const tinyci_engine *engine,
+                             const tinyci_selection *selection,
+                             const tinyci_cancel *cancel,
+                             tinyci_run **out,
+                             tinyci_error **err);
 
 /**
  * Starts steps of one commit by hand, in an export of their own, until one fails, as
@@ -1778,13 +1784,13 @@ tinyci_status tinyci_run_start(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_steps_start(const tinyci_engine *engine,
-                                 const char *rev,
-                                 const char *steps,
-                                 uint32_t flags,
-                                 const tinyci_cancel *cancel,
-                                 tinyci_run **out,
-                                 tinyci_error **err);
+tinyci_code tinyci_steps_start(const tinyci_engine *engine,
+                               const char *rev,
+                               const char *steps,
+                               uint32_t flags,
+                               const tinyci_cancel *cancel,
+                               tinyci_run **out,
+                               tinyci_error **err);
 
 /**
  * Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
@@ -1800,11 +1806,11 @@ tinyci_status tinyci_steps_start(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_follow_start(const tinyci_engine *engine,
-                                  const tinyci_selection *selection,
-                                  const tinyci_cancel *cancel,
-                                  tinyci_run **out,
-                                  tinyci_error **err);
+tinyci_code tinyci_follow_start(const tinyci_engine *engine,
+                                const tinyci_selection *selection,
+                                const tinyci_cancel *cancel,
+                                tinyci_run **out,
+                                tinyci_error **err);
 
 /**
  * Starts reading a log: its lines come as OUTPUT, each with its line end. Runs nothing.
@@ -1824,13 +1830,13 @@ tinyci_status tinyci_follow_start(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_log_start(const tinyci_engine *engine,
-                               const char *rev,
-                               int64_t lines,
-                               uint32_t flags,
-                               const tinyci_cancel *cancel,
-                               tinyci_run **out,
-                               tinyci_error **err);
+tinyci_code tinyci_log_start(const tinyci_engine *engine,
+                             const char *rev,
+                             int64_t lines,
+                             uint32_t flags,
+                             const tinyci_cancel *cancel,
+                             tinyci_run **out,
+                             tinyci_error **err);
 
 /**
  * Waits for the next thing that happens, or that the run asks for.
@@ -1849,10 +1855,10 @@ tinyci_status tinyci_log_start(const tinyci_engine *engine,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_run_next(tinyci_run *run,
-                              int32_t timeout_ms,
-                              tinyci_event **out,
-                              tinyci_error **err);
+tinyci_code tinyci_run_next(tinyci_run *run,
+                            int32_t timeout_ms,
+                            tinyci_event **out,
+                            tinyci_error **err);
 
 /**
  * A descriptor for `poll`, `epoll` and event loops, which is readable whenever `tinyci_run_next`
@@ -1882,7 +1888,7 @@ int32_t tinyci_run_fd(const tinyci_run *run);
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
+tinyci_code tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
 
 /**
  * Gives the summary of a run that is over as JSON: what `tinyci run --json` prints last. Beside the
@@ -1898,10 +1904,10 @@ tinyci_status tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_e
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_run_summary_json(tinyci_run *run, char **out, tinyci_error **err);
+tinyci_code tinyci_run_summary_json(tinyci_run *run, char **out, tinyci_error **err);
 
 /**
- * Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose
+ * Gives what became of a deployment that is over: its line of `tinyci deployments --json`, whose
  * `outcome` is `waiting` where a person has to approve first.
  *
  * @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
@@ -1913,14 +1919,14 @@ tinyci_status tinyci_run_summary_json(tinyci_run *run, char **out, tinyci_error 
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_error **err);
+tinyci_code tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_error **err);
 
 /**
  * What a deployment came to, once it is over.
  *
  * @param run  The run, or NULL.
  * @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
- *         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
+ *         deployed, `TINYCI_OUTCOME_AWAITING_APPROVAL` where nothing was done because a person has to approve
  *         first. 0 before its end, if it could not begin, for other runs and for NULL.
  *
  * One thread at a time. Since 0.1.0.
@@ -1992,7 +1998,7 @@ const char *tinyci_event_commit(const tinyci_event *event);
  *
  * Any thread. Since 0.1.0.
  */
-const char *tinyci_event_job(const tinyci_event *event);
+const char *tinyci_event_job_id(const tinyci_event *event);
 
 /**
  * The phase or hook that it belongs to.
@@ -2116,14 +2122,14 @@ const char *tinyci_request_name(const tinyci_request *request);
 const char *tinyci_request_commit(const tinyci_request *request);
 
 /**
- * The attempt that asks: what `tinyci_event_job` gives of its events.
+ * The attempt that asks: what `tinyci_event_job_id` gives of its events.
  *
  * @param request  The request, or NULL.
  * @return The name of the attempt, which lives as long as the request; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
-const char *tinyci_request_job(const tinyci_request *request);
+const char *tinyci_request_job_id(const tinyci_request *request);
 
 /**
  * The phase or hook that asks.
@@ -2269,10 +2275,10 @@ const char *tinyci_request_command_json(const tinyci_request *request);
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_request_set_var(tinyci_request *request,
-                                     const char *name,
-                                     const char *value,
-                                     tinyci_error **err);
+tinyci_code tinyci_request_set_var(tinyci_request *request,
+                                   const char *name,
+                                   const char *value,
+                                   tinyci_error **err);
 
 /**
  * Answers a HOOK: it passed, and the config's own hook of that name comes next; or an APPROVAL: the
@@ -2286,7 +2292,7 @@ tinyci_status tinyci_request_set_var(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
+tinyci_code tinyci_request_ok(tinyci_request *request, tinyci_error **err);
 
 /**
  * Answers a HOOK: it passed, and what the config has there is left out.
@@ -2298,9 +2304,7 @@ tinyci_status tinyci_request_ok(tinyci_request *request, tinyci_error **err);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_skip(tinyci_request *request,
-                                  const char *reason,
-                                  tinyci_error **err);
+tinyci_code tinyci_request_skip(tinyci_request *request, const char *reason, tinyci_error **err);
 
 /**
  * Answers any request: the host refuses. That is a decision about the commit, whose step fails,
@@ -2317,17 +2321,17 @@ tinyci_status tinyci_request_skip(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_fail(tinyci_request *request,
-                                  const char *message,
-                                  int32_t code,
-                                  tinyci_error **err);
+tinyci_code tinyci_request_fail(tinyci_request *request,
+                                const char *message,
+                                int32_t code,
+                                tinyci_error **err);
 
 /**
  * Answers any request: the host cannot answer it, since its own machinery failed, such as a vault
  * that is down, or a bug in its code.
  *
  * That says nothing about the commit: no script can catch it, only `after_all` still runs, and the
- * attempt ends with `TINYCI_OUTCOME_NO_VERDICT`, to be tried again by a later run as often as
+ * attempt ends with `TINYCI_OUTCOME_ERROR`, to be tried again by a later run as often as
  * attempts are allowed. `after_all` itself decides nothing, also by this. A deployment fails, and
  * says why; one that asks for an approval before it begins does not begin, and `tinyci_run_next`
  * gives `TINYCI_HOST_FAULT`.
@@ -2341,10 +2345,10 @@ tinyci_status tinyci_request_fail(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_abort(tinyci_request *request,
-                                   const char *message,
-                                   int32_t code,
-                                   tinyci_error **err);
+tinyci_code tinyci_request_abort(tinyci_request *request,
+                                 const char *message,
+                                 int32_t code,
+                                 tinyci_error **err);
 
 /**
  * Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
@@ -2357,7 +2361,7 @@ tinyci_status tinyci_request_abort(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
+tinyci_code tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
 
 /**
  * Answers a FUNCTION with a truth value.
@@ -2369,9 +2373,7 @@ tinyci_status tinyci_request_return_null(tinyci_request *request, tinyci_error *
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_return_bool(tinyci_request *request,
-                                         int32_t value,
-                                         tinyci_error **err);
+tinyci_code tinyci_request_return_bool(tinyci_request *request, int32_t value, tinyci_error **err);
 
 /**
  * Answers a FUNCTION with a whole number.
@@ -2383,9 +2385,7 @@ tinyci_status tinyci_request_return_bool(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_return_int(tinyci_request *request,
-                                        int64_t value,
-                                        tinyci_error **err);
+tinyci_code tinyci_request_return_int(tinyci_request *request, int64_t value, tinyci_error **err);
 
 /**
  * Answers a FUNCTION with a number with a fraction.
@@ -2397,9 +2397,7 @@ tinyci_status tinyci_request_return_int(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_return_float(tinyci_request *request,
-                                          double value,
-                                          tinyci_error **err);
+tinyci_code tinyci_request_return_float(tinyci_request *request, double value, tinyci_error **err);
 
 /**
  * Answers a FUNCTION or a SECRET with a text; or an APPROVAL with who approves, such as
@@ -2413,9 +2411,9 @@ tinyci_status tinyci_request_return_float(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_return_string(tinyci_request *request,
-                                           const char *value,
-                                           tinyci_error **err);
+tinyci_code tinyci_request_return_string(tinyci_request *request,
+                                         const char *value,
+                                         tinyci_error **err);
 
 /**
  * Answers a SECRET with any bytes.
@@ -2428,10 +2426,10 @@ tinyci_status tinyci_request_return_string(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_return_bytes(tinyci_request *request,
-                                          const uint8_t *value,
-                                          size_t len,
-                                          tinyci_error **err);
+tinyci_code tinyci_request_return_bytes(tinyci_request *request,
+                                        const uint8_t *value,
+                                        size_t len,
+                                        tinyci_error **err);
 
 /**
  * Answers a FUNCTION with any value, such as an array or a map.
@@ -2443,9 +2441,9 @@ tinyci_status tinyci_request_return_bytes(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_return_json(tinyci_request *request,
-                                         const char *value,
-                                         tinyci_error **err);
+tinyci_code tinyci_request_return_json(tinyci_request *request,
+                                       const char *value,
+                                       tinyci_error **err);
 
 /**
  * Passes on what a COMMAND writes. It comes back as OUTPUT events, masked.
@@ -2463,11 +2461,11 @@ tinyci_status tinyci_request_return_json(tinyci_request *request,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_request_command_output(tinyci_request *request,
-                                            int32_t stream,
-                                            const uint8_t *data,
-                                            size_t len,
-                                            tinyci_error **err);
+tinyci_code tinyci_request_command_output(tinyci_request *request,
+                                          int32_t stream,
+                                          const uint8_t *data,
+                                          size_t len,
+                                          tinyci_error **err);
 
 /**
  * Answers a COMMAND: it has ended.
@@ -2481,10 +2479,10 @@ tinyci_status tinyci_request_command_output(tinyci_request *request,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_request_command_finish(tinyci_request *request,
-                                            int32_t exit_code,
-                                            int32_t signal,
-                                            tinyci_error **err);
+tinyci_code tinyci_request_command_finish(tinyci_request *request,
+                                          int32_t exit_code,
+                                          int32_t signal,
+                                          tinyci_error **err);
 
 /**
  * Frees a request. Without an answer its step fails.
@@ -2673,12 +2671,12 @@ const char *tinyci_record_step_error(const tinyci_record *record, size_t index);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_records_query(const tinyci_engine *engine,
-                                   const tinyci_selection *selection,
-                                   int32_t outcome,
-                                   size_t limit,
-                                   tinyci_records **out,
-                                   tinyci_error **err);
+tinyci_code tinyci_records_query(const tinyci_engine *engine,
+                                 const tinyci_selection *selection,
+                                 int32_t outcome,
+                                 size_t limit,
+                                 tinyci_records **out,
+                                 tinyci_error **err);
 
 /**
  * Gives the next record of a list.
@@ -2691,9 +2689,9 @@ tinyci_status tinyci_records_query(const tinyci_engine *engine,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_records_next(tinyci_records *records,
-                                  const tinyci_record **out,
-                                  tinyci_error **err);
+tinyci_code tinyci_records_next(tinyci_records *records,
+                                const tinyci_record **out,
+                                tinyci_error **err);
 
 /**
  * Frees a list and its records.
@@ -2719,10 +2717,10 @@ void tinyci_records_free(tinyci_records *records);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_plan_json(const tinyci_engine *engine,
-                               const tinyci_selection *selection,
-                               char **out,
-                               tinyci_error **err);
+tinyci_code tinyci_plan_json(const tinyci_engine *engine,
+                             const tinyci_selection *selection,
+                             char **out,
+                             tinyci_error **err);
 
 /**
  * Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
@@ -2740,10 +2738,10 @@ tinyci_status tinyci_plan_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_check_json(const tinyci_engine *engine,
-                                const char *rev,
-                                char **out,
-                                tinyci_error **err);
+tinyci_code tinyci_check_json(const tinyci_engine *engine,
+                              const char *rev,
+                              char **out,
+                              tinyci_error **err);
 
 /**
  * Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
@@ -2765,14 +2763,14 @@ tinyci_status tinyci_check_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
-                                     const char *rev,
-                                     const char *text,
-                                     size_t len,
-                                     int32_t format,
-                                     const char *name,
-                                     char **out,
-                                     tinyci_error **err);
+tinyci_code tinyci_check_text_json(const tinyci_engine *engine,
+                                   const char *rev,
+                                   const char *text,
+                                   size_t len,
+                                   int32_t format,
+                                   const char *name,
+                                   char **out,
+                                   tinyci_error **err);
 
 /**
  * Gives the reference of the script API: what `tinyci defs` prints, with the functions that the host
@@ -2788,10 +2786,10 @@ tinyci_status tinyci_check_text_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_definitions(const tinyci_engine *engine,
-                                 int32_t format,
-                                 char **out,
-                                 tinyci_error **err);
+tinyci_code tinyci_definitions(const tinyci_engine *engine,
+                               int32_t format,
+                               char **out,
+                               tinyci_error **err);
 
 /**
  * Runs the tests of a pipeline: what `tinyci test-pipeline --json` prints. Nothing of the pipeline is run,
@@ -2815,13 +2813,13 @@ tinyci_status tinyci_definitions(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_test_pipeline_json(const tinyci_engine *engine,
-                                        const char *rev,
-                                        const char *dir,
-                                        const char *filters,
-                                        uint32_t flags,
-                                        char **out,
-                                        tinyci_error **err);
+tinyci_code tinyci_test_pipeline_json(const tinyci_engine *engine,
+                                      const char *rev,
+                                      const char *dir,
+                                      const char *filters,
+                                      uint32_t flags,
+                                      char **out,
+                                      tinyci_error **err);
 
 /**
  * Tells what became of commits, newest first: what `tinyci results --json` prints.
@@ -2839,16 +2837,16 @@ tinyci_status tinyci_test_pipeline_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_results_json(const tinyci_engine *engine,
-                                  const tinyci_selection *selection,
-                                  int32_t outcome,
-                                  size_t limit,
-                                  uint32_t flags,
-                                  char **out,
-                                  tinyci_error **err);
+tinyci_code tinyci_results_json(const tinyci_engine *engine,
+                                const tinyci_selection *selection,
+                                int32_t outcome,
+                                size_t limit,
+                                uint32_t flags,
+                                char **out,
+                                tinyci_error **err);
 
 /**
- * Tells what was deployed, newest first: what `tinyci deploys --json` prints.
+ * Tells what was deployed, newest first: what `tinyci deployments --json` prints.
  *
  * @param engine       The engine.
  * @param environment  Only deployments to this one; NULL for those to all.
@@ -2864,19 +2862,19 @@ tinyci_status tinyci_results_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
-                                  const char *environment,
-                                  size_t limit,
-                                  char **warnings,
-                                  char **out,
-                                  tinyci_error **err);
+tinyci_code tinyci_deployments_json(const tinyci_engine *engine,
+                                    const char *environment,
+                                    size_t limit,
+                                    char **warnings,
+                                    char **out,
+                                    tinyci_error **err);
 
 /**
  * Tells what is deployed to an environment now.
  *
  * @param engine       The engine.
  * @param environment  Which environment; NULL for `production`.
- * @param out          Where the deployment is stored, as a line of `tinyci_deploys_json` without its
+ * @param out          Where the deployment is stored, as a line of `tinyci_deployments_json` without its
  *                     end, to be freed with `tinyci_string_free`; NULL if nothing is deployed, and on
  *                     an error.
  * @param err          Where the error is to be stored, or NULL.
@@ -2885,10 +2883,10 @@ tinyci_status tinyci_deploys_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_deployed_json(const tinyci_engine *engine,
-                                   const char *environment,
-                                   char **out,
-                                   tinyci_error **err);
+tinyci_code tinyci_deployed_json(const tinyci_engine *engine,
+                                 const char *environment,
+                                 char **out,
+                                 tinyci_error **err);
 
 /**
  * Gives the lines among a commit's records that tinyci cannot read: damaged ones, another program's,
@@ -2904,10 +2902,10 @@ tinyci_status tinyci_deployed_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_unrecognized_lines(const tinyci_engine *engine,
-                                        const char *rev,
-                                        char **out,
-                                        tinyci_error **err);
+tinyci_code tinyci_unrecognized_lines(const tinyci_engine *engine,
+                                      const char *rev,
+                                      char **out,
+                                      tinyci_error **err);
 
 /**
  * Tells how the repository stands: what runs, what is due, the last verdicts, what is deployed
@@ -2921,7 +2919,7 @@ tinyci_status tinyci_unrecognized_lines(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_status_json(const tinyci_engine *engine, char **out, tinyci_error **err);
+tinyci_code tinyci_status_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
  * Tells every setting that a repository can have, and what is set: what `tinyci settings --json`
@@ -2935,7 +2933,7 @@ tinyci_status tinyci_status_json(const tinyci_engine *engine, char **out, tinyci
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_settings_json(const tinyci_engine *engine, char **out, tinyci_error **err);
+tinyci_code tinyci_settings_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
  * Makes a request for the newest commit that is green.
@@ -2958,9 +2956,9 @@ tinyci_deploy_request *tinyci_deploy_request_new(void);
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
-                                                 const char *revision,
-                                                 tinyci_error **err);
+tinyci_code tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
+                                               const char *revision,
+                                               tinyci_error **err);
 
 /**
  * Says whether to go back to what was deployed before the deployment that is there now.
@@ -2972,9 +2970,9 @@ tinyci_status tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
-                                                 int32_t rollback,
-                                                 tinyci_error **err);
+tinyci_code tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
+                                               int32_t rollback,
+                                               tinyci_error **err);
 
 /**
  * Says whether to deploy also what is not green, and to go back also to what is no longer on a branch
@@ -2987,9 +2985,9 @@ tinyci_status tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
-                                              int32_t force,
-                                              tinyci_error **err);
+tinyci_code tinyci_deploy_request_set_force(tinyci_deploy_request *request,
+                                            int32_t force,
+                                            tinyci_error **err);
 
 /**
  * Says whether to deploy the commit's files at once, without what a build adds, also if its build is
@@ -3002,9 +3000,9 @@ tinyci_status tinyci_deploy_request_set_force(tinyci_deploy_request *request,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
-                                             int32_t bare,
-                                             tinyci_error **err);
+tinyci_code tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
+                                           int32_t bare,
+                                           tinyci_error **err);
 
 /**
  * Assumes the output of a command: `tinyci_deploy_plan_json` uses it if a script asks for the output
@@ -3019,10 +3017,10 @@ tinyci_status tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_request_add_assumption(tinyci_deploy_request *request,
-                                                   const char *command,
-                                                   const char *output,
-                                                   tinyci_error **err);
+tinyci_code tinyci_deploy_request_add_assumption(tinyci_deploy_request *request,
+                                                 const char *command,
+                                                 const char *output,
+                                                 tinyci_error **err);
 
 /**
  * Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.
@@ -3035,10 +3033,10 @@ tinyci_status tinyci_deploy_request_add_assumption(tinyci_deploy_request *reques
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request,
-                                           const char *name,
-                                           const char *address,
-                                           tinyci_error **err);
+tinyci_code tinyci_deploy_request_set_by(tinyci_deploy_request *request,
+                                         const char *name,
+                                         const char *address,
+                                         tinyci_error **err);
 
 /**
  * Asks for exactly what was planned, in the place of everything but who deploys: that commit, to
@@ -3051,9 +3049,9 @@ tinyci_status tinyci_deploy_request_set_by(tinyci_deploy_request *request,
  *
  * One thread at a time. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
-                                             const char *plan,
-                                             tinyci_error **err);
+tinyci_code tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
+                                           const char *plan,
+                                           tinyci_error **err);
 
 /**
  * Frees a request.
@@ -3081,11 +3079,11 @@ void tinyci_deploy_request_free(tinyci_deploy_request *request);
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
-                                      const char *environment,
-                                      const tinyci_deploy_request *request,
-                                      char **out,
-                                      tinyci_error **err);
+tinyci_code tinyci_deploy_plan_json(const tinyci_engine *engine,
+                                    const char *environment,
+                                    const tinyci_deploy_request *request,
+                                    char **out,
+                                    tinyci_error **err);
 
 /**
  * Starts a deployment: the `deploy` of the commit's config, in its export. A build that is gone is
@@ -3095,8 +3093,8 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  *
  * Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
  * config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
- * it said so with `TINYCI_ANSWER_APPROVAL`; without one that counts the deployment does nothing, and
- * is `TINYCI_OUTCOME_WAITING`. Where the setting `approvers` lists somebody, the host is asked only if
+ * it said so with `TINYCI_HANDLER_APPROVAL`; without one that counts the deployment does nothing, and
+ * is `TINYCI_OUTCOME_AWAITING_APPROVAL`. Where the setting `approvers` lists somebody, the host is asked only if
  * it runs as one of the accounts there.
  *
  * @param engine       The engine.
@@ -3112,19 +3110,19 @@ tinyci_status tinyci_deploy_plan_json(const tinyci_engine *engine,
  *         branch that is deployed, or whose config knows no such environment, and where a commit has
  *         to be named: several are as new as each other, or what is deployed would be lost (the plan's
  *         `must_be_named`); `TINYCI_BUSY` while
- *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
+ *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deployments`),
  *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
  *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
  *         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_deploy_start(const tinyci_engine *engine,
-                                  const char *environment,
-                                  const tinyci_deploy_request *request,
-                                  const tinyci_cancel *cancel,
-                                  tinyci_run **out,
-                                  tinyci_error **err);
+tinyci_code tinyci_deploy_start(const tinyci_engine *engine,
+                                const char *environment,
+                                const tinyci_deploy_request *request,
+                                const tinyci_cancel *cancel,
+                                tinyci_run **out,
+                                tinyci_error **err);
 
 /**
  * Starts going back to what was deployed before the deployment that is there now, with the same
@@ -3142,11 +3140,11 @@ tinyci_status tinyci_deploy_start(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
-                                    const char *environment,
-                                    const tinyci_cancel *cancel,
-                                    tinyci_run **out,
-                                    tinyci_error **err);
+tinyci_code tinyci_rollback_start(const tinyci_engine *engine,
+                                  const char *environment,
+                                  const tinyci_cancel *cancel,
+                                  tinyci_run **out,
+                                  tinyci_error **err);
 
 /**
  * Approves of one commit, in one environment, with the config that it has, so that the next
@@ -3169,11 +3167,11 @@ tinyci_status tinyci_rollback_start(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_approve(const tinyci_engine *engine,
-                             const char *environment,
-                             const char *rev,
-                             char **approval,
-                             tinyci_error **err);
+tinyci_code tinyci_approve(const tinyci_engine *engine,
+                           const char *environment,
+                           const char *rev,
+                           char **approval,
+                           tinyci_error **err);
 
 /**
  * Says that somebody has looked at an environment whose last deployment was interrupted, and why
@@ -3188,10 +3186,10 @@ tinyci_status tinyci_approve(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
-                                    const char *environment,
-                                    const char *reason,
-                                    tinyci_error **err);
+tinyci_code tinyci_unlock_deployments(const tinyci_engine *engine,
+                                      const char *environment,
+                                      const char *reason,
+                                      tinyci_error **err);
 
 /**
  * Puts on record that nothing runs in an environment any more: its builds are no longer pinned, until
@@ -3205,9 +3203,9 @@ tinyci_status tinyci_unlock_deploys(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_retire(const tinyci_engine *engine,
-                            const char *environment,
-                            tinyci_error **err);
+tinyci_code tinyci_retire(const tinyci_engine *engine,
+                          const char *environment,
+                          tinyci_error **err);
 
 /**
  * Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
@@ -3227,11 +3225,11 @@ tinyci_status tinyci_retire(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_install(const tinyci_engine *engine,
-                             const char *command,
-                             uint32_t flags,
-                             char **notes,
-                             tinyci_error **err);
+tinyci_code tinyci_install(const tinyci_engine *engine,
+                           const char *command,
+                           uint32_t flags,
+                           char **notes,
+                           tinyci_error **err);
 
 /**
  * Takes the hook and the refspecs out again that an install added, and leaves every other byte as it
@@ -3245,9 +3243,9 @@ tinyci_status tinyci_install(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_uninstall(const tinyci_engine *engine,
-                               char **notes,
-                               tinyci_error **err);
+tinyci_code tinyci_uninstall(const tinyci_engine *engine,
+                             char **notes,
+                             tinyci_error **err);
 
 /**
  * Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
@@ -3269,12 +3267,12 @@ tinyci_status tinyci_uninstall(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_compact(const tinyci_engine *engine,
-                             size_t newest,
-                             const char *leave,
-                             const tinyci_cancel *cancel,
-                             char **report,
-                             tinyci_error **err);
+tinyci_code tinyci_compact(const tinyci_engine *engine,
+                           size_t newest,
+                           const char *leave,
+                           const tinyci_cancel *cancel,
+                           char **report,
+                           tinyci_error **err);
 
 /**
  * Takes a commit's verdict away, so that it is due again. Its records stay.
@@ -3287,7 +3285,7 @@ tinyci_status tinyci_compact(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
+tinyci_code tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
 
 /**
  * Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has ended.
@@ -3317,16 +3315,16 @@ tinyci_status tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_job_cancel(const tinyci_engine *engine,
-                                const char *rev,
-                                const char *reason,
-                                const char *name,
-                                const char *address,
-                                uint32_t flags,
-                                int64_t wait_ms,
-                                const tinyci_cancel *cancel,
-                                char **report,
-                                tinyci_error **err);
+tinyci_code tinyci_job_cancel(const tinyci_engine *engine,
+                              const char *rev,
+                              const char *reason,
+                              const char *name,
+                              const char *address,
+                              uint32_t flags,
+                              int64_t wait_ms,
+                              const tinyci_cancel *cancel,
+                              char **report,
+                              tinyci_error **err);
 
 /**
  * Gives a commit the verdict `skipped`, so that it is not tested. A job of it that is in progress is
@@ -3347,14 +3345,14 @@ tinyci_status tinyci_job_cancel(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_skip(const tinyci_engine *engine,
-                          const char *rev,
-                          const char *reason,
-                          const char *name,
-                          const char *address,
-                          const tinyci_cancel *cancel,
-                          char **record,
-                          tinyci_error **err);
+tinyci_code tinyci_skip(const tinyci_engine *engine,
+                        const char *rev,
+                        const char *reason,
+                        const char *name,
+                        const char *address,
+                        const tinyci_cancel *cancel,
+                        char **record,
+                        tinyci_error **err);
 
 /**
  * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
@@ -3379,14 +3377,14 @@ tinyci_status tinyci_skip(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_prune(const tinyci_engine *engine,
-                           int64_t keep,
-                           int64_t max_age_ms,
-                           int64_t max_bytes,
-                           uint32_t flags,
-                           const tinyci_cancel *cancel,
-                           char **report,
-                           tinyci_error **err);
+tinyci_code tinyci_prune(const tinyci_engine *engine,
+                         int64_t keep,
+                         int64_t max_age_ms,
+                         int64_t max_bytes,
+                         uint32_t flags,
+                         const tinyci_cancel *cancel,
+                         char **report,
+                         tinyci_error **err);
 
 /**
  * Forgets the verdicts and records of all commits, so that all are due again that the baseline does
@@ -3402,9 +3400,9 @@ tinyci_status tinyci_prune(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_forget_all(const tinyci_engine *engine,
-                                char **report,
-                                tinyci_error **err);
+tinyci_code tinyci_forget_all(const tinyci_engine *engine,
+                              char **report,
+                              tinyci_error **err);
 
 /**
  * Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
@@ -3420,10 +3418,10 @@ tinyci_status tinyci_forget_all(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_setup_remote(const tinyci_engine *engine,
-                                  const char *remote,
-                                  char **changes,
-                                  tinyci_error **err);
+tinyci_code tinyci_setup_remote(const tinyci_engine *engine,
+                                const char *remote,
+                                char **changes,
+                                tinyci_error **err);
 
 /**
  * Takes the lines of `tinyci_setup_remote` out again. What was fetched stays.
@@ -3438,10 +3436,10 @@ tinyci_status tinyci_setup_remote(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
-                                       const char *remote,
-                                       char **changes,
-                                       tinyci_error **err);
+tinyci_code tinyci_undo_setup_remote(const tinyci_engine *engine,
+                                     const char *remote,
+                                     char **changes,
+                                     tinyci_error **err);
 
 /**
  * Merges the verdicts and records that were last fetched of a remote into the repository's own: all
@@ -3456,9 +3454,9 @@ tinyci_status tinyci_undo_setup_remote(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_merge_results(const tinyci_engine *engine,
-                                   const char *remote,
-                                   tinyci_error **err);
+tinyci_code tinyci_merge_results(const tinyci_engine *engine,
+                                 const char *remote,
+                                 tinyci_error **err);
 
 /**
  * Lists the files that a job kept with `artifact`: what `tinyci artifacts --json` prints. A build
@@ -3477,12 +3475,12 @@ tinyci_status tinyci_merge_results(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_artifacts_json(const tinyci_engine *engine,
-                                    const char *rev,
-                                    const char *job,
-                                    const char *paths,
-                                    char **out,
-                                    tinyci_error **err);
+tinyci_code tinyci_artifacts_json(const tinyci_engine *engine,
+                                  const char *rev,
+                                  const char *job,
+                                  const char *paths,
+                                  char **out,
+                                  tinyci_error **err);
 
 /**
  * Copies files that a job kept to a directory, also from a packed build. Each file is checked
@@ -3505,15 +3503,15 @@ tinyci_status tinyci_artifacts_json(const tinyci_engine *engine,
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_status tinyci_artifacts_copy(const tinyci_engine *engine,
-                                    const char *rev,
-                                    const char *job,
-                                    const char *paths,
-                                    const char *dir,
-                                    uint32_t flags,
-                                    const tinyci_cancel *cancel,
-                                    char **report,
-                                    tinyci_error **err);
+tinyci_code tinyci_artifacts_copy(const tinyci_engine *engine,
+                                  const char *rev,
+                                  const char *job,
+                                  const char *paths,
+                                  const char *dir,
+                                  uint32_t flags,
+                                  const tinyci_cancel *cancel,
+                                  char **report,
+                                  tinyci_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -73,7 +73,7 @@ mod wire;
 mod workspace;
 
 pub use crate::{
-    engine::{Engine, EngineBuilder, Filter},
+    engine::{Engine, EngineBuilder, RecordFilter},
     model::{
         cancel::CancelToken,
         commit::{Commit, CommitId},

@@ -73,9 +73,9 @@ enum class outcome : std::int32_t {
     failure = TINYCI_OUTCOME_FAILURE,
     timed_out = TINYCI_OUTCOME_TIMED_OUT,
     skipped = TINYCI_OUTCOME_SKIPPED,
-    no_verdict = TINYCI_OUTCOME_NO_VERDICT,
+    error = TINYCI_OUTCOME_ERROR,
     canceled = TINYCI_OUTCOME_CANCELED,
-    waiting = TINYCI_OUTCOME_WAITING,          ///< Of a deployment: a person has to approve first.
+    waiting = TINYCI_OUTCOME_AWAITING_APPROVAL,          ///< Of a deployment: a person has to approve first.
     running = TINYCI_OUTCOME_RUNNING,          ///< Of a deployment: it is under way.
     interrupted = TINYCI_OUTCOME_INTERRUPTED,  ///< Of a deployment: nobody saw it end.
     retired = TINYCI_OUTCOME_RETIRED,          ///< Of an environment: nothing runs there any more.
@@ -152,7 +152,7 @@ inline constexpr std::chrono::milliseconds forever{-1};
 
 /// The name in small letters, such as `not_found`; `unknown` for a later library's.
 inline std::string_view to_string(status number) {
-    const char *name = tinyci_status_name(static_cast<std::int32_t>(number));
+    const char *name = tinyci_code_name(static_cast<std::int32_t>(number));
     return name == nullptr ? "unknown" : name;
 }
 
@@ -235,7 +235,7 @@ public:
     }
 
     /// What a call of the C library gave, and stored in its `err`.
-    error(tinyci_status number, const detail::handle<tinyci_error> &from)
+    error(tinyci_code number, const detail::handle<tinyci_error> &from)
         : error(static_cast<tinyci::status>(number), message_of(number, from.get())) {
         if (from == nullptr) return;
         details_->file = std::string(detail::view(tinyci_error_file(from.get())));
@@ -272,7 +272,7 @@ private:
         std::vector<std::string> causes;
     };
 
-    static std::string message_of(tinyci_status number, const tinyci_error *from) {
+    static std::string message_of(tinyci_code number, const tinyci_error *from) {
         const char *message = tinyci_error_message(from);
         if (message != nullptr) return message;
         return std::string(to_string(static_cast<tinyci::status>(number)));
@@ -321,7 +321,7 @@ inline std::string lines(const std::vector<std::string> &all) {
 template <class Function, class... Arguments>
 status call(Function *function, Arguments... arguments) {
     tinyci_error *err = nullptr;
-    const tinyci_status number = function(arguments..., &err);
+    const tinyci_code number = function(arguments..., &err);
     const handle<tinyci_error> owned(err);
     if (number < 0) throw error(number, owned);
     return static_cast<status>(number);
@@ -826,7 +826,7 @@ public:
     /// The commit in work, in full.
     std::string_view commit() const { return detail::view(tinyci_request_commit(handle_.get())); }
     /// The attempt at it that asks.
-    std::string_view job() const { return detail::view(tinyci_request_job(handle_.get())); }
+    std::string_view job() const { return detail::view(tinyci_request_job_id(handle_.get())); }
     /// The phase or hook that asks.
     std::string_view step() const { return detail::view(tinyci_request_step(handle_.get())); }
     /// The branch of a script's `parallel`, or its group, that asks; empty where there is none.
@@ -1045,15 +1045,15 @@ public:
     options &jobs(std::uint32_t count) { return set(tinyci_options_set_jobs, count); }
     /// How long one commit may take, `after_all` not counted.
     options &timeout(std::chrono::milliseconds limit) {
-        return set(tinyci_options_set_timeout_ms, static_cast<std::int64_t>(limit.count()));
+        return set(tinyci_options_set_job_timeout_ms, static_cast<std::int64_t>(limit.count()));
     }
     /// Where build folders stand, below the repository's unless absolute.
     options &builds_dir(const std::filesystem::path &folder) {
         return set(tinyci_options_set_builds_dir, detail::text(folder));
     }
     /// How many bytes of one build's output its log keeps, beside the last 64 KiB.
-    options &output_limit(std::uint64_t bytes) {
-        return set(tinyci_options_set_output_limit, bytes);
+    options &log_limit(std::uint64_t bytes) {
+        return set(tinyci_options_set_log_limit, bytes);
     }
     /// What `git config tinyci.<key> <text>` would set, for this engine only.
     options &setting(const std::string &key, const std::string &text) {
@@ -1091,17 +1091,17 @@ public:
     /// Answers for secrets.
     options &secrets(secret_function call = nullptr) {
         answers_.secrets = std::move(call);
-        return answer_for(TINYCI_ANSWER_SECRET);
+        return answer_for(TINYCI_HANDLER_SECRET);
     }
     /// Answers for approvals that nobody gave in the repository.
     options &approvals(approval_function call = nullptr) {
         answers_.approvals = std::move(call);
-        return answer_for(TINYCI_ANSWER_APPROVAL);
+        return answer_for(TINYCI_HANDLER_APPROVAL);
     }
     /// Runs the commands, instead of the local machine.
     options &commands(command_function call = nullptr) {
         answers_.commands = std::move(call);
-        return answer_for(TINYCI_ANSWER_COMMAND);
+        return answer_for(TINYCI_HANDLER_EXECUTOR);
     }
 
 private:
@@ -1114,7 +1114,7 @@ private:
     }
     options &answer_for(std::uint32_t bit) {
         mask_ |= bit;
-        return set(tinyci_options_answer, mask_);
+        return set(tinyci_options_set_handlers, mask_);
     }
 
     detail::handle<tinyci_options> handle_;
@@ -1341,7 +1341,7 @@ public:
     /// The commit that it is about, in full.
     std::string_view commit() const { return detail::view(tinyci_event_commit(from_)); }
     /// The attempt at it: tells the events of several jobs apart.
-    std::string_view job() const { return detail::view(tinyci_event_job(from_)); }
+    std::string_view job() const { return detail::view(tinyci_event_job_id(from_)); }
     /// The phase or hook.
     std::string_view step() const { return detail::view(tinyci_event_step(from_)); }
     /// The branch of a script's `parallel`, or its group.
@@ -1459,7 +1459,7 @@ public:
     value summary() {
         return value::parse(detail::make_text(tinyci_run_summary_json, handle_.get()));
     }
-    /// What became of a deployment that is over: its map of engine::deploys.
+    /// What became of a deployment that is over: its map of engine::deployments.
     value deployment() {
         return value::parse(detail::make_text(tinyci_run_deployment_json, handle_.get()));
     }
@@ -1597,9 +1597,9 @@ public:
     // -- What is there.
 
     /// The commits that are due, oldest first.
-    std::vector<tinyci::commit> scan(const selection &which = {}) const {
+    std::vector<tinyci::commit> pending_commits(const selection &which = {}) const {
         return detail::read_all(
-            detail::make<tinyci_commits>(tinyci_scan, handle_.get(), which.handle_.get()));
+            detail::make<tinyci_commits>(tinyci_pending_commits, handle_.get(), which.handle_.get()));
     }
     /// The full id of the commit that a revision names.
     std::string resolve(const std::string &revision) const {
@@ -1701,11 +1701,11 @@ public:
     }
     /// What was deployed, newest first, to one environment or to all. Lines that a person should
     /// see are added to `warnings`.
-    std::vector<value> deploys(const std::string &environment = "", std::size_t limit = 0,
+    std::vector<value> deployments(const std::string &environment = "", std::size_t limit = 0,
                                std::string *warnings = nullptr) const {
         char *lines = nullptr;
         const std::string found =
-            detail::make_text(tinyci_deploys_json, handle_.get(),
+            detail::make_text(tinyci_deployments_json, handle_.get(),
                               detail::optional_text(environment), limit, &lines);
         const detail::handle<char> owned(lines);
         if (warnings != nullptr) *warnings += detail::view(lines);
@@ -1789,8 +1789,8 @@ public:
     }
     /// Says why an environment whose last deployment was interrupted can go on. False where there
     /// was nothing to unlock.
-    bool unlock_deploys(const std::string &environment, const std::string &reason) const {
-        return is_done(tinyci_unlock_deploys, detail::optional_text(environment),
+    bool unlock_deployments(const std::string &environment, const std::string &reason) const {
+        return is_done(tinyci_unlock_deployments, detail::optional_text(environment),
                        detail::text(reason));
     }
     /// Puts on record that nothing runs in an environment any more, so that its builds are no longer

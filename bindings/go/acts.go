@@ -38,7 +38,7 @@ func (e *Engine) Install(installation Installation) (notes []string, err error) 
 	}
 	var t texts
 	command := t.optional("command", installation.Command)
-	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_install(c, command, flags, out, err)
 	})
 	return lines(text), err
@@ -47,7 +47,7 @@ func (e *Engine) Install(installation Installation) (notes []string, err error) 
 // Uninstall takes the hook out again, and leaves every other byte as it is. It returns lines that a
 // person should see.
 func (e *Engine) Uninstall() (notes []string, err error) {
-	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_uninstall(c, out, err)
 	})
 	return lines(text), err
@@ -65,7 +65,7 @@ func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (*Com
 	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
 		var t texts
 		left := t.optional("build", strings.Join(leave, "\n"))
-		packed.JSON, err = e.report(&t, packed, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		packed.JSON, err = e.report(&t, packed, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_compact(c, C.size_t(newest), left, cancel, out, err)
 		})
 		return err
@@ -111,7 +111,7 @@ type NotRemoved struct {
 func (e *Engine) Forget(revision string) (had bool, err error) {
 	var t texts
 	rev := t.of("revision", revision)
-	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_forget(c, rev, err)
 	})
 }
@@ -131,7 +131,7 @@ type ForgetReport struct {
 func (e *Engine) ForgetAll() (*ForgetReport, error) {
 	forgotten := new(ForgetReport)
 	var err error
-	forgotten.JSON, err = e.report(&texts{}, forgotten, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	forgotten.JSON, err = e.report(&texts{}, forgotten, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_forget_all(c, out, err)
 	})
 	if err != nil {
@@ -189,7 +189,7 @@ func (e *Engine) Cancel(ctx context.Context, request CancelRequest) (*Cancellati
 		var t texts
 		rev, reason := t.optional("revision", request.Revision), t.optional("reason", request.Reason)
 		name, address := t.optional("name", request.ByName), t.optional("address", request.ByAddress)
-		canceled.JSON, err = e.report(&t, canceled, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		canceled.JSON, err = e.report(&t, canceled, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_job_cancel(c, rev, reason, name, address, flags, wait, cancel, out, err)
 		})
 		return err
@@ -217,7 +217,7 @@ func (e *Engine) Skip(ctx context.Context, request SkipRequest) (record json.Raw
 		var t texts
 		rev, reason := t.of("revision", request.Revision), t.optional("reason", request.Reason)
 		name, address := t.optional("name", request.ByName), t.optional("address", request.ByAddress)
-		text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_skip(c, rev, reason, name, address, cancel, out, err)
 		})
 		record = json.RawMessage(text)
@@ -294,7 +294,7 @@ func (e *Engine) Prune(ctx context.Context, rules PruneRules) (*PruneReport, err
 	}
 	pruned := new(PruneReport)
 	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
-		pruned.JSON, err = e.report(&texts{}, pruned, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		pruned.JSON, err = e.report(&texts{}, pruned, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_prune(c, C.int64_t(keep), C.int64_t(age), C.int64_t(bytes), flags, cancel, out, err)
 		})
 		return err
@@ -310,7 +310,7 @@ func (e *Engine) Prune(ctx context.Context, rules PruneRules) (*PruneReport, err
 func (e *Engine) SetupRemote(remote string) (changes []string, err error) {
 	var t texts
 	name := t.optional("remote", remote)
-	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_setup_remote(c, name, out, err)
 	})
 	return lines(text), err
@@ -320,7 +320,7 @@ func (e *Engine) SetupRemote(remote string) (changes []string, err error) {
 func (e *Engine) UndoSetupRemote(remote string) (changes []string, err error) {
 	var t texts
 	name := t.optional("remote", remote)
-	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_undo_setup_remote(c, name, out, err)
 	})
 	return lines(text), err
@@ -331,15 +331,15 @@ func (e *Engine) UndoSetupRemote(remote string) (changes []string, err error) {
 func (e *Engine) MergeResults(remote string) (merged bool, err error) {
 	var t texts
 	name := t.optional("remote", remote)
-	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_merge_results(c, name, err)
 	})
 }
 
 // done makes a call that tells whether there was something to do.
-func (e *Engine) done(t *texts, do func(*C.tinyci_engine, **C.tinyci_error) C.tinyci_status) (done bool, err error) {
+func (e *Engine) done(t *texts, do func(*C.tinyci_engine, **C.tinyci_error) C.tinyci_code) (done bool, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
-		status, err := t.call(func(err **C.tinyci_error) C.tinyci_status { return do(c, err) })
+		status, err := t.call(func(err **C.tinyci_error) C.tinyci_code { return do(c, err) })
 		done = status == C.TINYCI_OK
 		return err
 	})
@@ -348,13 +348,13 @@ func (e *Engine) done(t *texts, do func(*C.tinyci_engine, **C.tinyci_error) C.ti
 }
 
 // A textCall stores a text for the caller.
-type textCall func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status
+type textCall func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code
 
 // text makes a call that stores a text for the caller.
 func (e *Engine) text(t *texts, do textCall) (text string, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		var out *C.char
-		_, err := t.call(func(err **C.tinyci_error) C.tinyci_status { return do(c, &out, err) })
+		_, err := t.call(func(err **C.tinyci_error) C.tinyci_code { return do(c, &out, err) })
 		text = taken(out)
 		return err
 	})

@@ -57,7 +57,7 @@ func (e *Engine) Artifacts(revision string, query ArtifactQuery) (*ArtifactList,
 	paths := t.optional("path", strings.Join(query.Paths, "\n"))
 	list := new(ArtifactList)
 	var err error
-	list.JSON, err = e.report(&t, list, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	list.JSON, err = e.report(&t, list, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_artifacts_json(c, rev, job, paths, out, err)
 	})
 	if err != nil {
@@ -78,7 +78,7 @@ func (e *Engine) CopyArtifacts(ctx context.Context, revision, dir string, query 
 		if query.Force {
 			flags = C.TINYCI_ARTIFACTS_FORCE
 		}
-		list.JSON, err = e.report(&t, list, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		list.JSON, err = e.report(&t, list, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_artifacts_copy(c, rev, job, paths, to, flags, cancel, out, err)
 		})
 		return err
@@ -104,7 +104,7 @@ func (e *Engine) runStep(ctx context.Context, revision string, flags C.uint32_t,
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		var t texts
 		rev, names := t.of("revision", revision), t.of("step", strings.Join(steps, "\n"))
-		_, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		_, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_steps_start(c, rev, names, flags, cancel, out, err)
 		})
 		return err

@@ -152,7 +152,7 @@ func (o *output) Write(data []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		status, err := o.asked.use(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		status, err := o.asked.use(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_command_output(c, o.stream, pointer(data), C.size_t(len(data)), err)
 		})
 		if err != nil {
@@ -184,7 +184,7 @@ func (d *desk) runCommand(request Request) {
 		err = nil
 	}
 	d.settle(request, err, func() error {
-		return request.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return request.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_command_finish(c, C.int32_t(exit.Code), C.int32_t(exit.Signal), err)
 		})
 	})

@@ -59,13 +59,13 @@ func exact(text *string, digits string) error {
 	return err
 }
 
-// Scan finds the commits that are due, oldest first. Nothing is run.
-func (e *Engine) Scan(selection Selection) (commits []Commit, err error) {
+// PendingCommits finds the commits that are due, oldest first. Nothing is run.
+func (e *Engine) PendingCommits(selection Selection) (commits []Commit, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		return selection.with(func(s *C.tinyci_selection) error {
 			var found *C.tinyci_commits
-			if _, err := call(func(err **C.tinyci_error) C.tinyci_status {
-				return C.tinyci_scan(c, s, &found, err)
+			if _, err := call(func(err **C.tinyci_error) C.tinyci_code {
+				return C.tinyci_pending_commits(c, s, &found, err)
 			}); err != nil {
 				return err
 			}
@@ -80,7 +80,7 @@ func (e *Engine) Scan(selection Selection) (commits []Commit, err error) {
 func commitsOf(found *C.tinyci_commits) (commits []Commit, err error) {
 	for {
 		var commit *C.tinyci_commit
-		status, err := call(func(err **C.tinyci_error) C.tinyci_status {
+		status, err := call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_commits_next(found, &commit, err)
 		})
 		if err != nil || status == C.TINYCI_DONE {

@@ -30,7 +30,7 @@ type Deployment struct {
 	Job string
 	// Started is when it began, Finished when it ended; zero where it has not.
 	Started, Finished time.Time
-	// JSON is all of it, as `tinyci deploys --json` prints it.
+	// JSON is all of it, as `tinyci deployments --json` prints it.
 	JSON json.RawMessage
 }
 
@@ -82,7 +82,7 @@ func (d DeployRequest) with(do func(c *C.tinyci_deploy_request) error) error {
 	if d.Plan != nil {
 		plan = t.of("plan", string(d.Plan.JSON))
 	}
-	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 		status := C.tinyci_deploy_request_set_revision(c, revision, err)
 		if status == C.TINYCI_OK {
 			status = C.tinyci_deploy_request_set_rollback(c, flag(d.Rollback), err)
@@ -103,7 +103,7 @@ func (d DeployRequest) with(do func(c *C.tinyci_deploy_request) error) error {
 	}); err != nil {
 		return err
 	}
-	if err := assume(d.Assume, func(command, output *C.char, err **C.tinyci_error) C.tinyci_status {
+	if err := assume(d.Assume, func(command, output *C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_deploy_request_add_assumption(c, command, output, err)
 	}); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (e *Engine) DeployPlan(environment string, request DeployRequest) (*DeployP
 	err := request.with(func(r *C.tinyci_deploy_request) (err error) {
 		var t texts
 		name := t.optional("environment", environment)
-		plan.JSON, err = e.report(&t, plan, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		plan.JSON, err = e.report(&t, plan, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_deploy_plan_json(c, name, r, out, err)
 		})
 		return err
@@ -164,7 +164,7 @@ func (e *Engine) Deploy(ctx context.Context, environment string, request DeployR
 	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char,
 		cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return request.with(func(r *C.tinyci_deploy_request) error {
-			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+			_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_deploy_start(c, name, r, cancel, out, err)
 			})
 			return err
@@ -177,7 +177,7 @@ func (e *Engine) Deploy(ctx context.Context, environment string, request DeployR
 func (e *Engine) Rollback(ctx context.Context, environment string) *Run {
 	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char,
 		cancel *C.tinyci_cancel, out **C.tinyci_run) error {
-		_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+		_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_rollback_start(c, name, cancel, out, err)
 		})
 		return err
@@ -202,7 +202,7 @@ func (e *Engine) deploy(ctx context.Context, environment string,
 // deploymentOf is what became of a deployment that is over. The library has the last word on how.
 func deploymentOf(run *C.tinyci_run) (*Deployment, error) {
 	var out *C.char
-	if _, err := call(func(err **C.tinyci_error) C.tinyci_status {
+	if _, err := call(func(err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_run_deployment_json(run, &out, err)
 	}); err != nil {
 		return nil, err
@@ -215,15 +215,15 @@ func deploymentOf(run *C.tinyci_run) (*Deployment, error) {
 
 // Deploys tells what was deployed, newest first: to one environment, or with "" to all; at most so
 // many, or with 0 all. The warnings are for a person: what stands among the deployments and is none.
-func (e *Engine) Deploys(environment string, limit int) (deployments []Deployment, warnings []string, err error) {
+func (e *Engine) Deployments(environment string, limit int) (deployments []Deployment, warnings []string, err error) {
 	var t texts
 	name := t.optional("environment", environment)
 	if limit < 0 {
 		limit = 0
 	}
-	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		var warned *C.char
-		status := C.tinyci_deploys_json(c, name, C.size_t(limit), &warned, out, err)
+		status := C.tinyci_deployments_json(c, name, C.size_t(limit), &warned, out, err)
 		warnings = lines(taken(warned))
 		return status
 	})
@@ -259,7 +259,7 @@ func (e *Engine) Approve(environment, revision string) (*Approval, error) {
 	var t texts
 	name, rev := t.optional("environment", environment), t.of("revision", revision)
 	approval := new(Approval)
-	_, err := e.report(&t, approval, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	_, err := e.report(&t, approval, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_approve(c, name, rev, out, err)
 	})
 	if err != nil {
@@ -268,13 +268,13 @@ func (e *Engine) Approve(environment, revision string) (*Approval, error) {
 	return approval, nil
 }
 
-// UnlockDeploys says that somebody has looked at an environment whose last deployment was interrupted,
+// UnlockDeployments says that somebody has looked at an environment whose last deployment was interrupted,
 // and why it can go on. It tells whether there was something to unlock.
-func (e *Engine) UnlockDeploys(environment, reason string) (unlocked bool, err error) {
+func (e *Engine) UnlockDeployments(environment, reason string) (unlocked bool, err error) {
 	var t texts
 	name, why := t.optional("environment", environment), t.of("reason", reason)
-	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
-		return C.tinyci_unlock_deploys(c, name, why, err)
+	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
+		return C.tinyci_unlock_deployments(c, name, why, err)
 	})
 }
 
@@ -283,7 +283,7 @@ func (e *Engine) UnlockDeploys(environment, reason string) (unlocked bool, err e
 func (e *Engine) Retire(environment string) (retired bool, err error) {
 	var t texts
 	name := t.optional("environment", environment)
-	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+	return e.done(&t, func(c *C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_retire(c, name, err)
 	})
 }
@@ -304,7 +304,7 @@ func (d *desk) callApproval(approval *ApprovalRequest) {
 	d.settle(approval.Request, err, func() error {
 		var t texts
 		text := t.optional("name", by)
-		return approval.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return approval.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			if text == nil {
 				return C.tinyci_request_return_null(c, err)
 			}

@@ -59,7 +59,7 @@ func TestADeploymentIsPlannedCarriedOutAndRolledBack(t *testing.T) {
 	run = engine.Rollback(context.Background(), "")
 	pull(run)
 	check(t, "rolled back", run.Deployment().Commit, first)
-	deployments, warnings, err := engine.Deploys("", 0)
+	deployments, warnings, err := engine.Deployments("", 0)
 	if err != nil || len(deployments) != 3 || len(warnings) != 0 || !deployments[0].Rollback {
 		t.Errorf("%+v %v %v", deployments, warnings, err)
 	}
@@ -67,7 +67,7 @@ func TestADeploymentIsPlannedCarriedOutAndRolledBack(t *testing.T) {
 	if err != nil || status.Environments[0].Deployed.Commit != first || !json.Valid(status.JSON) {
 		t.Errorf("%+v %v", status, err)
 	}
-	unlocked, err := engine.UnlockDeploys("", "looked at")
+	unlocked, err := engine.UnlockDeployments("", "looked at")
 	check(t, "unlocked", unlocked, false)
 	check(t, "error", err, nil)
 	for _, want := range []bool{true, false} {
@@ -75,7 +75,7 @@ func TestADeploymentIsPlannedCarriedOutAndRolledBack(t *testing.T) {
 		check(t, "retired", retired, want)
 		check(t, "error", err, nil)
 	}
-	deployments, _, err = engine.Deploys("", 1)
+	deployments, _, err = engine.Deployments("", 1)
 	check(t, "error", err, nil)
 	check(t, "the end", deployments[0].Outcome, tinyci.DeployRetired)
 }

@@ -21,19 +21,19 @@ type Engine struct {
 
 // Open opens exactly this repository: a bare one, the top of a work tree, or a .git folder.
 func Open(path string, options ...Option) (*Engine, error) {
-	return open(path, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+	return open(path, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_engine_open(path, set, out, err)
 	})
 }
 
 // Discover opens the repository that a directory is in: the nearest one at the directory or above it.
 func Discover(dir string, options ...Option) (*Engine, error) {
-	return open(dir, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_status {
+	return open(dir, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_engine_discover(path, set, out, err)
 	})
 }
 
-func open(path string, options []Option, do func(*C.char, *C.tinyci_options, **C.tinyci_engine, **C.tinyci_error) C.tinyci_status) (*Engine, error) {
+func open(path string, options []Option, do func(*C.char, *C.tinyci_options, **C.tinyci_engine, **C.tinyci_error) C.tinyci_code) (*Engine, error) {
 	if err := compatible(); err != nil {
 		return nil, err
 	}
@@ -42,8 +42,8 @@ func open(path string, options []Option, do func(*C.char, *C.tinyci_options, **C
 	for _, option := range options {
 		option(s)
 	}
-	s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_status {
-		return C.tinyci_options_answer(s.c, s.answer, err)
+	s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
+		return C.tinyci_options_set_handlers(s.c, s.answer, err)
 	})
 	if s.err != nil {
 		return nil, s.err
@@ -51,7 +51,7 @@ func open(path string, options []Option, do func(*C.char, *C.tinyci_options, **C
 	var t texts
 	var c *C.tinyci_engine
 	text := t.of("path", path)
-	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 		return do(text, s.c, &c, err)
 	}); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (e *Engine) with(do func(c *C.tinyci_engine) error) error {
 func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return selection.with(func(s *C.tinyci_selection) error {
-			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+			_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_run_start(c, s, cancel, out, err)
 			})
 			return err
@@ -108,7 +108,7 @@ func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
 func (e *Engine) Follow(ctx context.Context, selection Selection) *Run {
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return selection.with(func(s *C.tinyci_selection) error {
-			_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+			_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_follow_start(c, s, cancel, out, err)
 			})
 			return err
@@ -137,7 +137,7 @@ func (e *Engine) Export(ctx context.Context, revision, dir string) error {
 		return stoppable(ctx, func(cancel *C.tinyci_cancel) error {
 			var t texts
 			rev, path := t.of("revision", revision), t.of("path", dir)
-			_, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+			_, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_export_commit(c, rev, path, cancel, err)
 			})
 			return err

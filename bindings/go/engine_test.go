@@ -76,7 +76,7 @@ func TestTheFirstMistakeInOptionsIsReported(t *testing.T) {
 		"Jobs(0)":        tinyci.Jobs(0),
 		"Jobs(-1)":       tinyci.Jobs(-1),
 		"time limit":     tinyci.Timeout(-time.Second),
-		"OutputLimit":    tinyci.OutputLimit(0),
+		"LogLimit":    tinyci.LogLimit(0),
 		"noon":           tinyci.OnHook("noon", noHook),
 		"NUL":            tinyci.Env("A", "a\x00b"),
 		"=":              tinyci.Env("A=B", ""),
@@ -105,7 +105,7 @@ func TestOptionsReachTheRun(t *testing.T) {
 	repo.git("branch", "left-alone")
 	builds := t.TempDir()
 	engine := repo.open(tinyci.Refs("refs/heads/main"), tinyci.Jobs(1), tinyci.Timeout(time.Minute),
-		tinyci.BuildsDir(builds), tinyci.OutputLimit(1<<20), tinyci.Setting("grace", "1s"),
+		tinyci.BuildsDir(builds), tinyci.LogLimit(1<<20), tinyci.Setting("gracePeriod", "1s"),
 		tinyci.Env("WHO", "ada"), tinyci.Var("what", "lace"))
 	output := green(t, engine)
 	if !strings.HasPrefix(output, "ada lace\n"+builds) {
@@ -119,7 +119,7 @@ func TestAScanFindsWhatIsDue(t *testing.T) {
 	repo.git("commit", "-q", "--allow-empty", "-m", "naïve 'subject'")
 	head := repo.git("rev-parse", "HEAD")
 	engine := repo.open()
-	commits, err := engine.Scan(tinyci.Pending)
+	commits, err := engine.PendingCommits(tinyci.Pending)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestAScanFindsWhatIsDue(t *testing.T) {
 		"lines":  {HookLines: []byte(strings.Repeat("0", 40) + " " + head + " refs/heads/main\n")},
 		"all":    {AllHistory: true, Retry: true, Wait: time.Nanosecond},
 	} {
-		commits, err := engine.Scan(selection)
+		commits, err := engine.PendingCommits(selection)
 		if err != nil || len(commits) == 0 || commits[len(commits)-1].ID != head {
 			t.Errorf("%s: %v %v", name, commits, err)
 		}
@@ -148,7 +148,7 @@ func TestAScanFindsWhatIsDue(t *testing.T) {
 		"no lines":  {HookLines: []byte("nonsense\n")},
 		"no update": {Updates: []tinyci.Update{{Old: "x", New: "y", Ref: "z"}}},
 	} {
-		if _, err := engine.Scan(selection); err == nil {
+		if _, err := engine.PendingCommits(selection); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		if run := engine.Run(context.Background(), selection); run.Next() || run.Err() == nil {
@@ -225,7 +225,7 @@ func TestABranchThatIsNotUTF8ComesAsItIs(t *testing.T) {
 	repo.git("checkout", "-q", "-b", "caf\xe9")
 	repo.commit(".tinyci.yml", "build: ':'\n")
 	engine := repo.open()
-	commits, err := engine.Scan(tinyci.Pending)
+	commits, err := engine.PendingCommits(tinyci.Pending)
 	if err != nil || commits[0].Branch != "caf\xe9" {
 		t.Errorf("%+v %v", commits, err)
 	}
@@ -390,7 +390,7 @@ func TestAStepIsRunByHand(t *testing.T) {
 		}
 		check(t, "outcome", run.Records()[0].Outcome, tinyci.Failure)
 	}
-	commits, _ := engine.Scan(tinyci.Pending)
+	commits, _ := engine.PendingCommits(tinyci.Pending)
 	check(t, "commits that are due", len(commits), 1)
 	refused := engine.RunStep(context.Background(), "HEAD", "deploy")
 	for refused.Next() {
@@ -419,7 +419,7 @@ func TestOldBuildsArePackedAndVerdictsForgotten(t *testing.T) {
 		check(t, "had a verdict", had, want)
 		check(t, "error", err, nil)
 	}
-	commits, _ := engine.Scan(tinyci.Pending)
+	commits, _ := engine.PendingCommits(tinyci.Pending)
 	check(t, "due again", len(commits), 1)
 	if _, err = engine.Forget("no-such-thing"); !errors.Is(err, tinyci.ErrNotFound) {
 		t.Errorf("%v", err)

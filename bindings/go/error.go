@@ -57,7 +57,7 @@ const (
 
 // Error is the status's name, such as "not_found".
 func (s Status) Error() string {
-	if name := C.tinyci_status_name(C.tinyci_status(s)); name != nil {
+	if name := C.tinyci_code_name(C.tinyci_code(s)); name != nil {
 		return C.GoString(name)
 	}
 	return fmt.Sprintf("status %d", int32(s))
@@ -100,7 +100,7 @@ func closed(what string) error {
 }
 
 // call calls a function of the library, and makes its error one of Go's.
-func call(do func(err **C.tinyci_error) C.tinyci_status) (C.tinyci_status, error) {
+func call(do func(err **C.tinyci_error) C.tinyci_code) (C.tinyci_code, error) {
 	var raised *C.tinyci_error
 	status := do(&raised)
 	if status >= 0 {

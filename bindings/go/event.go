@@ -148,7 +148,7 @@ func metaOf(c *C.tinyci_event) EventMeta {
 		Sequence: uint64(C.tinyci_event_sequence(c)),
 		Time:     time.UnixMilli(int64(C.tinyci_event_time_ms(c))),
 		Commit:   C.GoString(C.tinyci_event_commit(c)),
-		Job:      C.GoString(C.tinyci_event_job(c)),
+		Job:      C.GoString(C.tinyci_event_job_id(c)),
 		Step:     C.GoString(C.tinyci_event_step(c)),
 		Label:    C.GoString(C.tinyci_event_label(c)),
 		LogLines: C.GoString(C.tinyci_event_log_lines(c)),

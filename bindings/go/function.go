@@ -22,7 +22,7 @@ type Call struct {
 	json []string
 }
 
-// Scan reads the arguments into what the pointers point to, as json.Unmarshal does. Where fewer were
+// PendingCommits reads the arguments into what the pointers point to, as json.Unmarshal does. Where fewer were
 // passed, the rest is left as it is; more is an error.
 func (c *Call) Scan(into ...any) error {
 	if len(c.json) > len(into) {
@@ -106,13 +106,13 @@ func (d *desk) callFunction(call *Call) {
 func (c *Call) give(value any) error {
 	switch v := reflect.ValueOf(value); {
 	case value == nil:
-		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_null(c, err)
 		})
 	case isMarshaler(value):
 		return c.giveJSON(value)
 	case v.Kind() == reflect.Bool:
-		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_bool(c, flag(v.Bool()), err)
 		})
 	case v.CanInt():
@@ -122,13 +122,13 @@ func (c *Call) give(value any) error {
 	case v.CanUint():
 		return fmt.Errorf("%s returned %d, which is more than a script's numbers hold", c.Name, v.Uint())
 	case v.CanFloat():
-		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_float(c, C.double(v.Float()), err)
 		})
 	case v.Kind() == reflect.String && strings.IndexByte(v.String(), 0) < 0:
 		var t texts
 		text := t.raw(v.String())
-		return c.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return c.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_string(c, text, err)
 		})
 	default:
@@ -137,7 +137,7 @@ func (c *Call) give(value any) error {
 }
 
 func (c *Call) giveInt(value int64) error {
-	return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+	return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_return_int(c, C.int64_t(value), err)
 	})
 }
@@ -149,7 +149,7 @@ func (c *Call) giveJSON(value any) error {
 	}
 	var t texts
 	text := t.raw(string(written))
-	return c.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+	return c.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_return_json(c, text, err)
 	})
 }

@@ -17,7 +17,7 @@ type Hook struct {
 func (h *Hook) SetVar(name, value string) error {
 	var t texts
 	key, text := t.of("variable", name), t.of("value", value)
-	_, err := h.asked.use(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+	_, err := h.asked.use(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_set_var(c, key, text, err)
 	})
 	return err
@@ -39,7 +39,7 @@ func (d *desk) callHook(hook *Hook) {
 	d.settle(hook.Request, err, func() error {
 		var t texts
 		reason := t.optional("reason", printable(hook.reason))
-		return hook.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return hook.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			if hook.skipped {
 				return C.tinyci_request_skip(c, reason, err)
 			}
@@ -57,7 +57,7 @@ func (d *desk) callSecret(secret *Secret) {
 	}
 	value, err := d.host.secret(secret)
 	d.settle(secret.Request, err, func() error {
-		return secret.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+		return secret.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			if value == nil {
 				return C.tinyci_request_return_null(c, err)
 			}

@@ -16,7 +16,7 @@ func (e *Engine) IsBare() bool { return e.bare }
 // Warnings are about the repository, for a person to read: settings that tinyci does not know, a
 // repository that was moved, paths that commands cannot use.
 func (e *Engine) Warnings() ([]string, error) {
-	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_engine_warnings(c, out, err)
 	})
 	return lines(text), err
@@ -26,7 +26,7 @@ func (e *Engine) Warnings() ([]string, error) {
 func (e *Engine) RemoteURL(remote string) (string, error) {
 	var t texts
 	name := t.optional("remote", remote)
-	return e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	return e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_remote_url(c, name, out, err)
 	})
 }
@@ -36,7 +36,7 @@ func (e *Engine) RemoteURL(remote string) (string, error) {
 func (e *Engine) Resolve(revision string) (string, error) {
 	var t texts
 	rev := t.of("revision", revision)
-	return e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	return e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_resolve(c, rev, out, err)
 	})
 }
@@ -60,7 +60,7 @@ func (e *Engine) Commits(revisions ...string) (commits []Commit, err error) {
 		var t texts
 		var found *C.tinyci_commits
 		revs := t.of("revision", strings.Join(revisions, "\n"))
-		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_commits_load(c, revs, &found, err)
 		}); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (e *Engine) Log(ctx context.Context, options LogOptions) *Run {
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		var t texts
 		rev := t.optional("revision", options.Revision)
-		_, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		_, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_log_start(c, rev, last, flags, cancel, out, err)
 		})
 		return err
@@ -109,7 +109,7 @@ func (e *Engine) Log(ctx context.Context, options LogOptions) *Run {
 func (e *Engine) CheckTextIn(revision, text string, format Format, name string) (*Check, error) {
 	var t texts
 	rev, config, called := t.of("revision", revision), t.raw(text), t.of("name", name)
-	return e.check(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	return e.check(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		length := C.size_t(len(text))
 		return C.tinyci_check_text_json(c, rev, config, length, C.int32_t(format), called, out, err)
 	})
@@ -133,7 +133,7 @@ func Definitions(format DefinitionsFormat) (string, error) {
 		return "", err
 	}
 	var out *C.char
-	_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+	_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_definitions(nil, C.int32_t(format), &out, err)
 	})
 	return taken(out), err
@@ -141,7 +141,7 @@ func Definitions(format DefinitionsFormat) (string, error) {
 
 // Definitions is the reference of the script API, with the functions of this engine.
 func (e *Engine) Definitions(format DefinitionsFormat) (string, error) {
-	return e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	return e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_definitions(c, C.int32_t(format), out, err)
 	})
 }
@@ -201,7 +201,7 @@ func (e *Engine) TestPipeline(options TestOptions) (*TestReport, error) {
 	filters := t.optional("filter", strings.Join(options.Filters, "\n"))
 	report := new(TestReport)
 	var err error
-	report.JSON, err = e.report(&t, report, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	report.JSON, err = e.report(&t, report, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_test_pipeline_json(c, rev, dir, filters, flags, out, err)
 	})
 	if err != nil {
@@ -213,7 +213,7 @@ func (e *Engine) TestPipeline(options TestOptions) (*TestReport, error) {
 // ToRhai is a script that does the same as a pipeline in YAML: what `tinyci convert` prints.
 func (p *Pipeline) ToRhai() (string, error) {
 	var out *C.char
-	_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+	_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_pipeline_to_rhai(p.c, &out, err)
 	})
 	runtime.KeepAlive(p)
@@ -225,7 +225,7 @@ func (p *Pipeline) ToRhai() (string, error) {
 func (e *Engine) UnrecognizedLines(revision string) ([]string, error) {
 	var t texts
 	rev := t.of("revision", revision)
-	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_unrecognized_lines(c, rev, out, err)
 	})
 	return lines(text), err
@@ -235,7 +235,7 @@ func (e *Engine) UnrecognizedLines(revision string) ([]string, error) {
 func (e *Engine) Deployed(environment string) (*Deployment, error) {
 	var t texts
 	name := t.optional("environment", environment)
-	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_deployed_json(c, name, out, err)
 	})
 	if err != nil || text == "" {
@@ -254,11 +254,11 @@ type Assumption struct {
 }
 
 // assume hands assumptions to one of the functions that add them.
-func assume(assumptions []Assumption, add func(command, output *C.char, err **C.tinyci_error) C.tinyci_status) error {
+func assume(assumptions []Assumption, add func(command, output *C.char, err **C.tinyci_error) C.tinyci_code) error {
 	for _, assumption := range assumptions {
 		var t texts
 		command, output := t.of("command", assumption.Command), t.of("output", assumption.Output)
-		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return add(command, output, err)
 		}); err != nil {
 			return err
@@ -270,7 +270,7 @@ func assume(assumptions []Assumption, add func(command, output *C.char, err **C.
 // summaryOf is the summary of a run that is over.
 func summaryOf(run *C.tinyci_run) (json.RawMessage, error) {
 	var out *C.char
-	_, err := call(func(err **C.tinyci_error) C.tinyci_status {
+	_, err := call(func(err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_run_summary_json(run, &out, err)
 	})
 	return json.RawMessage(taken(out)), err

@@ -22,7 +22,7 @@ type settings struct {
 }
 
 // set calls a setter. The library remembers the first mistake too, but does not see each.
-func (s *settings) set(t *texts, do func(err **C.tinyci_error) C.tinyci_status) {
+func (s *settings) set(t *texts, do func(err **C.tinyci_error) C.tinyci_code) {
 	if _, err := t.call(do); err != nil && s.err == nil {
 		s.err = err
 	}
@@ -41,7 +41,7 @@ func Refs(globs ...string) Option {
 		for _, glob := range globs {
 			var t texts
 			text := t.of("ref", glob)
-			s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+			s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_options_add_ref(s.c, text, err)
 			})
 		}
@@ -55,7 +55,7 @@ func Jobs(jobs int) Option {
 			s.refuse("Jobs(%d): the number of jobs is 1 or more", jobs)
 			return
 		}
-		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_jobs(s.c, C.uint32_t(jobs), err)
 		})
 	}
@@ -64,8 +64,8 @@ func Jobs(jobs int) Option {
 // Timeout sets how long one commit may take, after_all not counted.
 func Timeout(limit time.Duration) Option {
 	return func(s *settings) {
-		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_status {
-			return C.tinyci_options_set_timeout_ms(s.c, C.int64_t(milliseconds(limit)), err)
+		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
+			return C.tinyci_options_set_job_timeout_ms(s.c, C.int64_t(milliseconds(limit)), err)
 		})
 	}
 }
@@ -75,21 +75,21 @@ func BuildsDir(path string) Option {
 	return func(s *settings) {
 		var t texts
 		text := t.of("path", path)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_builds_dir(s.c, text, err)
 		})
 	}
 }
 
-// OutputLimit sets how many bytes of one build's output its log keeps, beside the last 64 KiB.
-func OutputLimit(bytes int64) Option {
+// LogLimit sets how many bytes of one build's output its log keeps, beside the last 64 KiB.
+func LogLimit(bytes int64) Option {
 	return func(s *settings) {
 		if bytes < 1 {
-			s.refuse("OutputLimit(%d): the limit is 1 byte or more", bytes)
+			s.refuse("LogLimit(%d): the limit is 1 byte or more", bytes)
 			return
 		}
-		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_status {
-			return C.tinyci_options_set_output_limit(s.c, C.uint64_t(bytes), err)
+		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
+			return C.tinyci_options_set_log_limit(s.c, C.uint64_t(bytes), err)
 		})
 	}
 }
@@ -100,7 +100,7 @@ func Setting(key, value string) Option {
 	return func(s *settings) {
 		var t texts
 		name, text := t.of("key", key), t.of("value", value)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_setting(s.c, name, text, err)
 		})
 	}
@@ -111,7 +111,7 @@ func By(name, address string) Option {
 	return func(s *settings) {
 		var t texts
 		who, where := t.of("name", name), t.of("address", address)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_by(s.c, who, where, err)
 		})
 	}
@@ -122,7 +122,7 @@ func Env(name, value string) Option {
 	return func(s *settings) {
 		var t texts
 		key, text := t.of("variable", name), t.of("value", value)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_env(s.c, key, text, err)
 		})
 	}
@@ -133,7 +133,7 @@ func UnsetEnv(name string) Option {
 	return func(s *settings) {
 		var t texts
 		key := t.of("variable", name)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_env(s.c, key, nil, err)
 		})
 	}
@@ -144,7 +144,7 @@ func Var(name, value string) Option {
 	return func(s *settings) {
 		var t texts
 		key, text := t.of("variable", name), t.of("value", value)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_var(s.c, key, text, err)
 		})
 	}
@@ -160,7 +160,7 @@ func OnHook(point string, hook func(*Hook) error) Option {
 	return func(s *settings) {
 		var t texts
 		text := t.of("hook", point)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_add_hook(s.c, text, err)
 		})
 		s.host.hooks[point] = append(s.host.hooks[point], hook)
@@ -192,7 +192,7 @@ func Function(name string, minArgs, maxArgs int, effect Effect, doc string, func
 		}
 		var t texts
 		called, text := t.of("function", name), t.optional("doc", doc)
-		s.set(&t, func(err **C.tinyci_error) C.tinyci_status {
+		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_add_function(s.c, called, C.uint32_t(minArgs), C.uint32_t(maxArgs),
 				C.int32_t(effect), text, err)
 		})
@@ -206,7 +206,7 @@ func Function(name string, minArgs, maxArgs int, effect Effect, doc string, func
 func OnSecret(secret func(*Secret) ([]byte, error)) Option {
 	return func(s *settings) {
 		s.host.secret = secret
-		s.answer |= C.TINYCI_ANSWER_SECRET
+		s.answer |= C.TINYCI_HANDLER_SECRET
 	}
 }
 
@@ -216,7 +216,7 @@ func OnSecret(secret func(*Secret) ([]byte, error)) Option {
 func OnApproval(approval func(*ApprovalRequest) (by string, err error)) Option {
 	return func(s *settings) {
 		s.host.approval = approval
-		s.answer |= C.TINYCI_ANSWER_APPROVAL
+		s.answer |= C.TINYCI_HANDLER_APPROVAL
 	}
 }
 
@@ -226,6 +226,6 @@ func OnApproval(approval func(*ApprovalRequest) (by string, err error)) Option {
 func OnCommand(command func(*Command) (Exit, error)) Option {
 	return func(s *settings) {
 		s.host.command = command
-		s.answer |= C.TINYCI_ANSWER_COMMAND
+		s.answer |= C.TINYCI_HANDLER_EXECUTOR
 	}
 }

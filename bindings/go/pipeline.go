@@ -47,7 +47,7 @@ func (e *Engine) Pipeline(revision string) (pipeline *Pipeline, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		var t texts
 		rev := t.of("revision", revision)
-		pipeline, err = newPipeline(&t, func(out **C.tinyci_pipeline, err **C.tinyci_error) C.tinyci_status {
+		pipeline, err = newPipeline(&t, func(out **C.tinyci_pipeline, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_pipeline_load(c, rev, out, err)
 		})
 		return err
@@ -58,15 +58,15 @@ func (e *Engine) Pipeline(revision string) (pipeline *Pipeline, err error) {
 func parsePipeline(engine *C.tinyci_engine, text string, format Format, name string) (*Pipeline, error) {
 	var t texts
 	config, called := t.raw(text), t.of("name", name)
-	return newPipeline(&t, func(out **C.tinyci_pipeline, err **C.tinyci_error) C.tinyci_status {
+	return newPipeline(&t, func(out **C.tinyci_pipeline, err **C.tinyci_error) C.tinyci_code {
 		length := C.size_t(len(text))
 		return C.tinyci_pipeline_parse(engine, config, length, C.int32_t(format), called, out, err)
 	})
 }
 
-func newPipeline(t *texts, do func(**C.tinyci_pipeline, **C.tinyci_error) C.tinyci_status) (*Pipeline, error) {
+func newPipeline(t *texts, do func(**C.tinyci_pipeline, **C.tinyci_error) C.tinyci_code) (*Pipeline, error) {
 	var c *C.tinyci_pipeline
-	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status { return do(&c, err) }); err != nil {
+	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code { return do(&c, err) }); err != nil {
 		return nil, err
 	}
 	pipeline := &Pipeline{c: c}
@@ -97,7 +97,7 @@ func Interpolate(template string, vars map[string]string) (string, error) {
 	for name, value := range vars {
 		var t texts
 		key, text := t.of("variable", name), t.of("value", value)
-		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_vars_set(c, key, text, err)
 		}); err != nil {
 			return "", err
@@ -106,7 +106,7 @@ func Interpolate(template string, vars map[string]string) (string, error) {
 	var t texts
 	var out *C.char
 	tmpl := t.of("template", template)
-	_, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+	_, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_interpolate(tmpl, c, &out, err)
 	})
 	return taken(out), err

@@ -23,11 +23,11 @@ const (
 	// Skipped: the pipeline said that there is nothing to do. Settled, but never green.
 	Skipped Outcome = C.TINYCI_OUTCOME_SKIPPED
 	// NoVerdict: the machinery failed, not the commit. Nothing is settled.
-	NoVerdict Outcome = C.TINYCI_OUTCOME_NO_VERDICT
+	NoVerdict Outcome = C.TINYCI_OUTCOME_ERROR
 	// Canceled: somebody canceled the run. Nothing is settled.
 	Canceled Outcome = C.TINYCI_OUTCOME_CANCELED
 	// DeployWaiting, of a deployment only: it did nothing, because a person has to approve first.
-	DeployWaiting Outcome = C.TINYCI_OUTCOME_WAITING
+	DeployWaiting Outcome = C.TINYCI_OUTCOME_AWAITING_APPROVAL
 	// DeployRunning, of a deployment only: it is under way.
 	DeployRunning Outcome = C.TINYCI_OUTCOME_RUNNING
 	// DeployInterrupted, of a deployment only: it began, and nobody saw it end. What runs there has
@@ -212,7 +212,7 @@ func (f Filter) with(do func(c *C.tinyci_selection) error) error {
 func (e *Engine) Records(filter Filter) (records []Record, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		return filter.with(func(s *C.tinyci_selection) error {
-			records, err = recordsFrom(func(out **C.tinyci_records, err **C.tinyci_error) C.tinyci_status {
+			records, err = recordsFrom(func(out **C.tinyci_records, err **C.tinyci_error) C.tinyci_code {
 				return C.tinyci_records_query(c, s, C.int32_t(filter.Outcome), filter.limit(), out, err)
 			})
 			return err
@@ -222,15 +222,15 @@ func (e *Engine) Records(filter Filter) (records []Record, err error) {
 }
 
 // recordsFrom copies a list that the library makes.
-func recordsFrom(do func(**C.tinyci_records, **C.tinyci_error) C.tinyci_status) (records []Record, err error) {
+func recordsFrom(do func(**C.tinyci_records, **C.tinyci_error) C.tinyci_code) (records []Record, err error) {
 	var list *C.tinyci_records
-	if _, err := call(func(err **C.tinyci_error) C.tinyci_status { return do(&list, err) }); err != nil {
+	if _, err := call(func(err **C.tinyci_error) C.tinyci_code { return do(&list, err) }); err != nil {
 		return nil, err
 	}
 	defer C.tinyci_records_free(list)
 	for {
 		var c *C.tinyci_record
-		status, err := call(func(err **C.tinyci_error) C.tinyci_status {
+		status, err := call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_records_next(list, &c, err)
 		})
 		if err != nil || status == C.TINYCI_DONE {

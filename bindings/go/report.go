@@ -29,7 +29,7 @@ type Job struct {
 func (e *Engine) Plan(selection Selection) (plan *Plan, err error) {
 	err = selection.with(func(s *C.tinyci_selection) error {
 		plan = new(Plan)
-		plan.JSON, err = e.report(&texts{}, plan, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		plan.JSON, err = e.report(&texts{}, plan, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_plan_json(c, s, out, err)
 		})
 		return err
@@ -68,7 +68,7 @@ type Problem struct {
 func (e *Engine) Check(revision string) (*Check, error) {
 	var t texts
 	rev := t.of("revision", revision)
-	return e.check(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	return e.check(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_check_json(c, rev, out, err)
 	})
 }
@@ -78,7 +78,7 @@ func (e *Engine) Check(revision string) (*Check, error) {
 func (e *Engine) CheckText(text string, format Format, name string) (*Check, error) {
 	var t texts
 	config, called := t.raw(text), t.of("name", name)
-	return e.check(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	return e.check(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		length := C.size_t(len(text))
 		return C.tinyci_check_text_json(c, nil, config, length, C.int32_t(format), called, out, err)
 	})
@@ -101,7 +101,7 @@ func (e *Engine) Results(filter Filter, allAttempts bool) (records []Record, err
 		flags |= C.TINYCI_RESULTS_ALL_ATTEMPTS
 	}
 	err = filter.with(func(s *C.tinyci_selection) error {
-		text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+		text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_results_json(c, s, C.int32_t(filter.Outcome), filter.limit(), flags, out, err)
 		})
 		for _, line := range lines(text) {
@@ -146,7 +146,7 @@ type EnvironmentStatus struct {
 func (e *Engine) Status() (*RepositoryStatus, error) {
 	status := new(RepositoryStatus)
 	var err error
-	status.JSON, err = e.report(&texts{}, status, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	status.JSON, err = e.report(&texts{}, status, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_status_json(c, out, err)
 	})
 	if err != nil {
@@ -171,7 +171,7 @@ type SettingInfo struct {
 
 // Settings tells every setting that a repository can have, and what is set.
 func (e *Engine) Settings() (settings []SettingInfo, err error) {
-	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_status {
+	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_settings_json(c, out, err)
 	})
 	for _, line := range lines(text) {

@@ -61,7 +61,7 @@ func requestOf(c *C.tinyci_request, ctx context.Context) Request {
 	return Request{
 		Name:      C.GoString(C.tinyci_request_name(c)),
 		Commit:    C.GoString(C.tinyci_request_commit(c)),
-		Job:       C.GoString(C.tinyci_request_job(c)),
+		Job:       C.GoString(C.tinyci_request_job_id(c)),
 		Step:      C.GoString(C.tinyci_request_step(c)),
 		Label:     C.GoString(C.tinyci_request_label(c)),
 		ExportDir: C.GoString(C.tinyci_request_export_dir(c)),
@@ -79,25 +79,25 @@ type asked struct {
 }
 
 // use makes a call of a request that goes on to be ours.
-func (a *asked) use(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_status) (C.tinyci_status, error) {
+func (a *asked) use(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_code) (C.tinyci_code, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.c == nil {
 		t.free()
 		return C.TINYCI_INVALID_ARG, closed("request")
 	}
-	return t.call(func(err **C.tinyci_error) C.tinyci_status { return do(a.c, err) })
+	return t.call(func(err **C.tinyci_error) C.tinyci_code { return do(a.c, err) })
 }
 
 // answer gives the request away, unless a text cannot be passed on. An answer that nobody waits for any
 // more is no error: the run itself says how it ended.
-func (a *asked) answer(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_status) error {
+func (a *asked) answer(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_code) error {
 	if t.err != nil {
 		t.free()
 		return t.err
 	}
 	defer a.leave()
-	_, err := a.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+	_, err := a.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		a.c = nil
 		return do(c, err)
 	})
@@ -217,7 +217,7 @@ func (r *Request) abort(why string) {
 	var t texts
 	text := t.raw(printable(why))
 	// If it was answered, or nobody waits any more, there is nothing left to say.
-	_ = r.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+	_ = r.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_abort(c, text, 0, err)
 	})
 }
@@ -239,7 +239,7 @@ func (d *desk) settle(request Request, err error, answer func() error) {
 	}
 	var t texts
 	text := t.raw(printable(err.Error()))
-	_ = request.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_status {
+	_ = request.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_fail(c, text, C.int32_t(refusal.Code), err)
 	})
 }

@@ -66,7 +66,7 @@ func (r *Run) Next() bool {
 func (r *Run) pull() bool {
 	for {
 		var event *C.tinyci_event
-		status, err := call(func(err **C.tinyci_error) C.tinyci_status {
+		status, err := call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_run_next(r.c, -1, &event, err)
 		})
 		switch {
@@ -94,7 +94,7 @@ func (r *Run) pull() bool {
 // finish keeps what there is to know of a run that is over, and frees it.
 func (r *Run) finish(err error) {
 	if err == nil {
-		r.records, err = recordsFrom(func(out **C.tinyci_records, err **C.tinyci_error) C.tinyci_status {
+		r.records, err = recordsFrom(func(out **C.tinyci_records, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_run_records(r.c, out, err)
 		})
 	}

@@ -20,7 +20,7 @@ const sleeping = "build: 'echo $$ > $TINYCI_REPO/pid; echo going; exec sleep 600
 
 func TestARunTellsItsEventsAndLeavesRecords(t *testing.T) {
 	repo := with(t, "build: echo built\ntest: exit 3\n")
-	engine := repo.open(tinyci.Jobs(2), tinyci.Setting("env", "*"))
+	engine := repo.open(tinyci.Jobs(2), tinyci.Setting("passEnv", "*"))
 	run := engine.Run(context.Background(), tinyci.Pending)
 	var kinds []string
 	var lines, output string
@@ -132,7 +132,7 @@ func TestLeavingTheLoopEarlyKillsAndFrees(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(repo.path, "cleaned")); err == nil {
 		t.Error("after_all ran")
 	}
-	if _, err := engine.Scan(tinyci.Pending); err != nil {
+	if _, err := engine.PendingCommits(tinyci.Pending); err != nil {
 		t.Error(err)
 	}
 }
@@ -293,7 +293,7 @@ func TestAnEngineCanBeUsedByManyGoroutinesAndClosedMeanwhile(t *testing.T) {
 	}
 	engine.Close()
 	all.Wait()
-	_, err := engine.Scan(tinyci.Pending)
+	_, err := engine.PendingCommits(tinyci.Pending)
 	check(t, "closed", errors.Is(err, os.ErrClosed), true)
 	run := engine.Run(context.Background(), tinyci.Pending)
 	check(t, "next", run.Next(), false)

@@ -71,7 +71,7 @@ func (s Selection) fill(c *C.tinyci_selection) error {
 	for _, revision := range s.Revisions {
 		var t texts
 		text := t.of("revision", revision)
-		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_selection_add_revision(c, text, err)
 		}); err != nil {
 			return err
@@ -80,7 +80,7 @@ func (s Selection) fill(c *C.tinyci_selection) error {
 	for _, commits := range s.Ranges {
 		var t texts
 		text := t.of("range", commits)
-		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_selection_add_range(c, text, err)
 		}); err != nil {
 			return err
@@ -89,7 +89,7 @@ func (s Selection) fill(c *C.tinyci_selection) error {
 	for _, update := range s.Updates {
 		var t texts
 		older, newer, ref := t.of("id", update.Old), t.of("id", update.New), t.of("ref", update.Ref)
-		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_selection_add_update(c, older, newer, ref, err)
 		}); err != nil {
 			return err
@@ -98,13 +98,13 @@ func (s Selection) fill(c *C.tinyci_selection) error {
 	for _, option := range s.PushOptions {
 		var t texts
 		text := t.of("option", option)
-		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
+		if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_selection_add_push_option(c, text, err)
 		}); err != nil {
 			return err
 		}
 	}
-	if err := assume(s.Assume, func(command, output *C.char, err **C.tinyci_error) C.tinyci_status {
+	if err := assume(s.Assume, func(command, output *C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_selection_add_assumption(c, command, output, err)
 	}); err != nil {
 		return err
@@ -115,8 +115,8 @@ func (s Selection) fill(c *C.tinyci_selection) error {
 func (s Selection) fillRest(c *C.tinyci_selection) error {
 	var t texts
 	hookLines := t.raw(string(s.HookLines))
-	_, err := t.call(func(err **C.tinyci_error) C.tinyci_status {
-		status := C.tinyci_status(C.TINYCI_OK)
+	_, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
+		status := C.tinyci_code(C.TINYCI_OK)
 		if len(s.HookLines) > 0 {
 			status = C.tinyci_selection_add_hook_lines(c, hookLines, C.size_t(len(s.HookLines)), err)
 		}

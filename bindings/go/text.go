@@ -43,7 +43,7 @@ func (t *texts) raw(text string) *C.char {
 }
 
 // call calls a function that was given these texts, and frees them.
-func (t *texts) call(do func(err **C.tinyci_error) C.tinyci_status) (C.tinyci_status, error) {
+func (t *texts) call(do func(err **C.tinyci_error) C.tinyci_code) (C.tinyci_code, error) {
 	defer t.free()
 	if t.err != nil {
 		return C.TINYCI_INVALID_ARG, t.err

@@ -34,13 +34,13 @@ export function interpolate(template: string, vars?: Record<string, string>): st
 export type Path = string | URL | Uint8Array;
 
 /** Only `success` is green. Read one that you do not know as not passed. */
-export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "no_verdict" | "canceled" | "unknown";
+export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "error" | "canceled" | "unknown";
 
 /**
  * Of a deployment: it waits for a person, is under way, or nobody saw it end; of an environment that it
  * was retired; or as any other.
  */
-export type DeployOutcome = Outcome | "waiting" | "running" | "interrupted" | "retired";
+export type DeployOutcome = Outcome | "awaiting_approval" | "running" | "interrupted" | "retired";
 
 export type HookPoint =
   | "before_build"
@@ -84,7 +84,7 @@ export interface Options {
   /** Where build folders stand. */
   buildsDir?: Path;
   /** How many bytes of one build's output its log keeps. */
-  outputLimit?: number;
+  logLimit?: number;
   /** What `git config tinyci.<key> <value>` would set, or the many values of one key. */
   settings?: Record<string, Setting | Setting[]>;
   /** Variables in the environment of every command; null takes one out of it. */
@@ -96,7 +96,7 @@ export interface Options {
   /** What is called at points of every run, before the config's own hook of that name. */
   hooks?: Partial<Record<HookPoint, (hook: Hook) => unknown>>;
   /** Functions that scripts can call, by `name` or `module::name`. */
-  functions?: Record<string, Lent | LentFunction>;
+  functions?: Record<string, HostCallable | HostFunction>;
   /** Answers for secrets; with null, the folder of `tinyci.secretsDir` is looked into. */
   secrets?: (name: string, request: Request) => Awaitable<string | Uint8Array | null | undefined>;
   /**
@@ -120,11 +120,11 @@ export type Value = null | undefined | boolean | number | bigint | string | Valu
  * A function that is lent to scripts. An error that it throws is a mistake of the host's: no script
  * catches it, and the commit gets no verdict. What it refuses by `this.fail()` a script can catch.
  */
-export type Lent = (this: Request, ...args: any[]) => Awaitable<Value>;
+export type HostCallable = (this: Request, ...args: any[]) => Awaitable<Value>;
 
 /** A function that is lent to scripts, with more than its code says. */
-export interface LentFunction {
-  call: Lent;
+export interface HostFunction {
+  call: HostCallable;
   /** How many arguments it takes, at least and at most; else as many as it names. */
   args?: [least: number, most: number];
   /** What calling it does to the world; `external` unless said, so that a plan does not call it. */
@@ -274,7 +274,7 @@ export interface DeployWords {
   by?: { name: string; address: string };
 }
 
-/** A line of `tinyci deploys --json`. */
+/** A line of `tinyci deployments --json`. */
 export interface Deployment {
   readonly commit: string;
   readonly environment: string;
@@ -325,7 +325,7 @@ export class Engine implements AsyncDisposable {
   /** Starts going back to what was deployed before; doing it again goes back further. */
   rollback(words?: { environment?: string; signal?: AbortSignal }): Run<Deployment>;
   /** The commits that are due, oldest first. */
-  scan(selected?: Selected): Promise<Commit[]>;
+  pendingCommits(selected?: Selected): Promise<Commit[]>;
   /** What is kept of earlier runs: of each commit what its verdict rests on, the newest first. */
   records(filter?: string | string[] | Filter): Promise<RunRecord[]>;
   /** The pipeline that a commit's config asks for. */
@@ -368,11 +368,11 @@ export class Engine implements AsyncDisposable {
   /** What is deployed to an environment now, `production` unless said; null for nothing. */
   deployed(environment?: string): Promise<Deployment | null>;
   /** What was deployed, newest first. `onWarning` gets lines that a person should see. */
-  deploys(filter?: { environment?: string; limit?: number; onWarning?: (line: string) => void }): Promise<Deployment[]>;
+  deployments(filter?: { environment?: string; limit?: number; onWarning?: (line: string) => void }): Promise<Deployment[]>;
   /** Approves of a commit in an environment. Its `reference` is the ref to push to the server. */
   approve(revision: string, environment?: string): Promise<any>;
   /** Says why an environment whose last deployment was interrupted can go on; false if none was. */
-  unlockDeploys(reason: string, environment?: string): Promise<boolean>;
+  unlockDeployments(reason: string, environment?: string): Promise<boolean>;
   /** Puts on record that nothing runs in an environment any more, so that its builds are no longer pinned; false if it was. */
   retire(environment?: string): Promise<boolean>;
   /** Has `git fetch` bring a remote's results; `origin` unless said. Gives the new lines of git's configuration. */

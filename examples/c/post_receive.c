@@ -55,7 +55,7 @@ static int exit_code(const tinyci_record *record) {
     if (tinyci_record_passed(record)) return 0;
     switch (tinyci_record_outcome(record)) {
     case TINYCI_OUTCOME_SKIPPED: return 0;
-    case TINYCI_OUTCOME_NO_VERDICT: return 4;
+    case TINYCI_OUTCOME_ERROR: return 4;
     case TINYCI_OUTCOME_CANCELED: return 130;
     default: return 1;
     }

@@ -64,7 +64,7 @@ int exit_code(const std::vector<tinyci::record> &records) {
     for (const tinyci::record &record : records) {
         int code = 1;
         if (record.passed || record.outcome == tinyci::outcome::skipped) code = 0;
-        if (record.outcome == tinyci::outcome::no_verdict) code = 4;
+        if (record.outcome == tinyci::outcome::error) code = 4;
         if (record.outcome == tinyci::outcome::canceled) code = 130;
         if (code > worst) worst = code;
     }

@@ -66,7 +66,7 @@ def table(records: tuple[tinyci.Record, ...], subjects: dict[str, str]) -> str:
 def main() -> int:
     options = arguments()
     with tinyci.open(options.repository, jobs=options.jobs) as engine:
-        subjects = {commit.id: commit.subject for commit in engine.scan()}
+        subjects = {commit.id: commit.subject for commit in engine.pending_commits()}
         with engine.run() as run:
 
             def stop(number: int, frame: FrameType | None) -> None:

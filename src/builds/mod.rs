@@ -23,7 +23,7 @@ pub(crate) mod compact;
 pub(crate) mod prune;
 
 pub use self::{
-    compact::{CompactOptions, Compacted, Compaction},
-    prune::{Pinned, PruneOptions, Pruned, Pruning},
+    compact::{CompactOptions, CompactReport, CompactedBuild},
+    prune::{ProtectedBuild, PruneOptions, PruneReport, PrunedBuild},
 };
 pub use crate::{model::not_removed::NotRemoved, rules::retention::PruneReason};

@@ -16,8 +16,8 @@ use crate::{
         not_removed::NotRemoved,
     },
     rules::retention::{BuildName, Kept, PruneReason, Rules, Stored, surplus},
-    util::bytes::show_bytes,
-    wire::{self, NotRemovedMirror},
+    util::bytes::format_bytes,
+    wire::{self, NotRemovedJson},
     workspace::{Build, BuildsFolder, Mounts, Workspace, remove_file},
 };
 
@@ -88,15 +88,15 @@ impl PruneOptions {
 /// What pruning did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Pruning {
+pub struct PruneReport {
     /// The builds that are gone, oldest first.
-    pub removed: Vec<Pruned>,
+    pub removed: Vec<PrunedBuild>,
     /// The names of builds that were to go, and stay because somebody works in them.
     pub in_use: Vec<String>,
     /// The builds that stay whatever the rules say: what is deployed, was before
     /// (`tinyci.keepReleases`), would be next or waits for an approval, and what a link in a folder of
     /// `tinyci.pin` leads into.
-    pub pinned: Vec<Pinned>,
+    pub protected: Vec<ProtectedBuild>,
     /// What a person should see: that those builds alone are more than a rule allows.
     pub warnings: Vec<String>,
     /// What was to go and is still there, and why. The rest went on. A dry run names only builds in
@@ -106,7 +106,7 @@ pub struct Pruning {
     pub dry_run: bool,
 }
 
-impl Pruning {
+impl PruneReport {
     /// How many bytes of the disk are free by it.
     pub fn freed_bytes(&self) -> u64 {
         self.removed.iter().map(|build| build.bytes).sum()
@@ -118,24 +118,24 @@ impl Pruning {
     ///
     /// ```
     /// let expected = concat!(
-    ///     r#"{"v":1,"dry_run":false,"removed":[],"in_use":[],"pinned":[],"not_removed":[],"#,
+    ///     r#"{"v":1,"dry_run":false,"removed":[],"in_use":[],"protected":[],"not_removed":[],"#,
     ///     r#""freed_bytes":0,"warnings":[]}"#,
     /// );
-    /// assert_eq!(tinyci::builds::Pruning::default().to_json(), expected);
+    /// assert_eq!(tinyci::builds::PruneReport::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
-        let removed = self.removed.iter().map(|build| PrunedMirror {
+        let removed = self.removed.iter().map(|build| PrunedJson {
             name: &build.name,
             bytes: build.bytes,
             reason: build.reason.name(),
         });
-        wire::json(&PruningMirror {
+        wire::json(&PruningJson {
             v: wire::VERSION,
             dry_run: self.dry_run,
             removed: removed.collect(),
             in_use: &self.in_use,
-            pinned: self.pinned.iter().map(PinnedMirror::of).collect(),
-            not_removed: NotRemovedMirror::list(&self.not_removed),
+            pinned: self.protected.iter().map(PinnedJson::of).collect(),
+            not_removed: NotRemovedJson::list(&self.not_removed),
             freed_bytes: self.freed_bytes(),
             warnings: &self.warnings,
         })
@@ -143,32 +143,32 @@ impl Pruning {
 }
 
 #[derive(Serialize)]
-struct PruningMirror<'a> {
+struct PruningJson<'a> {
     v: u32,
     dry_run: bool,
-    removed: Vec<PrunedMirror<'a>>,
+    removed: Vec<PrunedJson<'a>>,
     in_use: &'a [String],
-    pinned: Vec<PinnedMirror<'a>>,
-    not_removed: Vec<NotRemovedMirror<'a>>,
+    pinned: Vec<PinnedJson<'a>>,
+    not_removed: Vec<NotRemovedJson<'a>>,
     freed_bytes: u64,
     warnings: &'a [String],
 }
 
 #[derive(Serialize)]
-struct PinnedMirror<'a> {
+struct PinnedJson<'a> {
     name: &'a str,
     bytes: u64,
     why: &'a [String],
 }
 
-impl<'a> PinnedMirror<'a> {
-    fn of(build: &'a Pinned) -> Self {
+impl<'a> PinnedJson<'a> {
+    fn of(build: &'a ProtectedBuild) -> Self {
         Self { name: &build.name, bytes: build.bytes, why: &build.why }
     }
 }
 
 #[derive(Serialize)]
-struct PrunedMirror<'a> {
+struct PrunedJson<'a> {
     name: &'a str,
     bytes: u64,
     reason: &'static str,
@@ -177,7 +177,7 @@ struct PrunedMirror<'a> {
 /// A build that is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Pruned {
+pub struct PrunedBuild {
     /// The name of its folder.
     pub name: String,
     /// What it took on the disk.
@@ -189,7 +189,7 @@ pub struct Pruned {
 /// A build that stays whatever the rules say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Pinned {
+pub struct ProtectedBuild {
     /// The name of its folder.
     pub name: String,
     /// What it takes on the disk.
@@ -211,8 +211,8 @@ pub(crate) fn prune(
     options: &PruneOptions,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
-) -> Result<Pruning, Error> {
-    let mut done = Pruning { dry_run: options.dry_run, ..Pruning::default() };
+) -> Result<PruneReport, Error> {
+    let mut done = PruneReport { dry_run: options.dry_run, ..PruneReport::default() };
     let Some(folder) = workspace.builds_folder()? else { return Ok(done) };
     if !options.dry_run {
         done.not_removed = folder.clear_leftovers()?;
@@ -234,15 +234,15 @@ pub(crate) fn prune(
     let rules =
         Rules { keep: options.keep, max_age: options.max_age, max_bytes: options.max_bytes };
     let (stored, first) = (stored.collect::<Vec<_>>(), kept()?);
-    done.pinned = pinned(&stored, &first);
-    done.warnings.extend(too_many(&done.pinned, options));
+    done.protected = pinned(&stored, &first);
+    done.warnings.extend(too_many(&done.protected, options));
     for (build, reason) in surplus(stored, &rules, &first) {
         if cancel.is_canceled() {
             return Err(Error::new(ErrorKind::Canceled, "pruning was canceled"));
         }
         let name = build.name.as_str().to_owned();
         match remove(&folder, &workspace.build(&name), kept, options.dry_run)? {
-            Fate::Removed => done.removed.push(Pruned { name, bytes: build.bytes, reason }),
+            Fate::Removed => done.removed.push(PrunedBuild { name, bytes: build.bytes, reason }),
             Fate::InUse => done.in_use.push(name),
             Fate::Stays(left) => done.not_removed.push(left),
         }
@@ -251,31 +251,31 @@ pub(crate) fn prune(
 }
 
 /// The builds that are kept, the oldest commits' first.
-fn pinned(stored: &[Stored<'_>], kept: &Kept) -> Vec<Pinned> {
+fn pinned(stored: &[Stored<'_>], kept: &Kept) -> Vec<ProtectedBuild> {
     let pinned = stored.iter().filter_map(|build| {
         let why = kept.why(build.name)?.to_vec();
-        Some(Pinned { name: build.name.as_str().to_owned(), bytes: build.bytes, why })
+        Some(ProtectedBuild { name: build.name.as_str().to_owned(), bytes: build.bytes, why })
     });
     pinned.collect()
 }
 
 /// Says that kept builds alone are more than a rule allows, and which they are.
-fn too_many(pinned: &[Pinned], options: &PruneOptions) -> Option<String> {
+fn too_many(pinned: &[ProtectedBuild], options: &PruneOptions) -> Option<String> {
     let bytes: u64 = pinned.iter().map(|build| build.bytes).sum();
     let limit = match options {
-        PruneOptions { max_bytes: Some(most), .. } if bytes > *most => show_bytes(*most),
+        PruneOptions { max_bytes: Some(most), .. } if bytes > *most => format_bytes(*most),
         PruneOptions { keep: Some(most), .. } if pinned.len() > *most => format!("{most} builds"),
         _ => return None,
     };
     let each = pinned.iter().map(|build| {
-        format!("`{}` ({}, {})", build.name, show_bytes(build.bytes), build.why.join(", "))
+        format!("`{}` ({}, {})", build.name, format_bytes(build.bytes), build.why.join(", "))
     });
     let each: Vec<String> = each.collect();
     Some(format!(
         "the builds that are never removed are {} and take {}, more than the {limit} that may be \
          kept: {}",
         pinned.len(),
-        show_bytes(bytes),
+        format_bytes(bytes),
         each.join(", ")
     ))
 }

@@ -8,7 +8,7 @@ use super::{
     error::{ErrorOut, Failure},
     guard,
     handle::optional,
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, c_text},
 };
 use crate::{
@@ -45,7 +45,7 @@ pub extern "C" fn tinyci_artifacts_json(
     paths: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let options = options(rev, job, paths)?;
         Ok(c_text(&opened.engine.artifacts(&options)?.to_json()))
@@ -82,7 +82,7 @@ pub extern "C" fn tinyci_artifacts_copy(
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, report, err, |opened| {
         if flags & !TINYCI_ARTIFACTS_FORCE != 0 {
             let message = format!("{flags} is neither 0 nor TINYCI_ARTIFACTS_FORCE");

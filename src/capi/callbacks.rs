@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     ask::{Answer, PendingRequest, Subject},
     options::{
-        Function, Options, TINYCI_ANSWER_APPROVAL, TINYCI_ANSWER_COMMAND, TINYCI_ANSWER_SECRET,
+        Function, Options, TINYCI_HANDLER_APPROVAL, TINYCI_HANDLER_EXECUTOR, TINYCI_HANDLER_SECRET,
     },
     queue::Queue,
 };
@@ -30,15 +30,15 @@ pub(super) fn asking(
         let call = move |call: &FunctionCall<'_>| answer_function(&queue, &asked, call);
         builder = builder.function(name, *args_min..=*args_max, *effect, doc, call);
     }
-    if options.answers & TINYCI_ANSWER_SECRET != 0 {
+    if options.answers & TINYCI_HANDLER_SECRET != 0 {
         let queue = queue.clone();
         builder = builder.secrets(move |name, context| answer_secret(&queue, name, context));
     }
-    if options.answers & TINYCI_ANSWER_APPROVAL != 0 {
+    if options.answers & TINYCI_HANDLER_APPROVAL != 0 {
         let queue = queue.clone();
         builder = builder.approvals(move |call| answer_approval(&queue, call));
     }
-    if options.answers & TINYCI_ANSWER_COMMAND != 0 {
+    if options.answers & TINYCI_HANDLER_EXECUTOR != 0 {
         builder = builder.executor(HostExecutor { queue: queue.clone() });
     }
     builder
@@ -89,8 +89,8 @@ fn answer_secret(
     context: &RequestContext,
 ) -> Result<Option<Vec<u8>>, HookError> {
     match ask(queue, Subject::Secret(name.to_owned()), context)? {
-        Answer::Value(Value::Nothing) => Ok(None),
-        Answer::Value(Value::Text(text)) => Ok(Some(text.into_bytes())),
+        Answer::Value(Value::Null) => Ok(None),
+        Answer::Value(Value::String(text)) => Ok(Some(text.into_bytes())),
         Answer::Bytes(bytes) => Ok(Some(bytes)),
         _ => Err(unfit().into()),
     }
@@ -103,8 +103,8 @@ fn answer_approval(queue: &Queue, call: &ApprovalCall<'_>) -> Result<Option<Stri
     };
     match ask(queue, subject, call.context())? {
         Answer::Passed(_) => Ok(Some("the host".to_owned())),
-        Answer::Value(Value::Nothing) => Ok(None),
-        Answer::Value(Value::Text(who)) => Ok(Some(who)),
+        Answer::Value(Value::Null) => Ok(None),
+        Answer::Value(Value::String(who)) => Ok(Some(who)),
         _ => Err(unfit().into()),
     }
 }

@@ -13,10 +13,10 @@ use super::{
     guard::{self, Act, Step},
     handle::{Handle, Sealed, handle, optional},
     selection::{selection_of, tinyci_selection},
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, borrowed, bytes_out, c_text, c_text_lossy},
 };
-use crate::{CancelToken, Commit, commit::Text};
+use crate::{CancelToken, Commit, commit::GitString};
 
 /// Commits, to be had one by one. Owned by the host.
 pub struct tinyci_commits(Sealed<Commits>);
@@ -83,14 +83,14 @@ impl CommitText {
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_scan(
+pub extern "C" fn tinyci_pending_commits(
     engine: Option<&tinyci_engine>,
     selection: Option<&tinyci_selection>,
     out: Option<&mut MaybeUninit<*mut tinyci_commits>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let commits = opened.engine.scan(&selection_of(selection)?)?;
+        let commits = opened.engine.pending_commits(&selection_of(selection)?)?;
         Ok(tinyci_commits::of(commits))
     })
 }
@@ -111,7 +111,7 @@ pub extern "C" fn tinyci_resolve(
     rev: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         Ok(c_text(&opened.engine.resolve(rev.required("rev")?)?.to_string()))
     })
@@ -135,7 +135,7 @@ pub extern "C" fn tinyci_commits_load(
     revs: CText<'_>,
     out: Option<&mut MaybeUninit<*mut tinyci_commits>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let revs: Vec<&str> = revs.required("revs")?.lines().filter(|it| !it.is_empty()).collect();
         let engine = &opened.engine;
@@ -166,7 +166,7 @@ pub extern "C" fn tinyci_commits_next(
     commits: Option<&mut tinyci_commits>,
     out: Option<&mut MaybeUninit<*const tinyci_commit>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::step(commits, out, err, |commits| {
         let Some(commit) = commits.all.get(commits.given) else { return Ok(Step::Done) };
         commits.given += 1;
@@ -352,10 +352,10 @@ pub extern "C" fn tinyci_commit_json(commit: Option<&tinyci_commit>) -> *const c
 fn bytes(
     commit: Option<&tinyci_commit>,
     len: Option<&mut MaybeUninit<usize>>,
-    text: impl FnOnce(&Commit) -> Option<&Text>,
+    text: impl FnOnce(&Commit) -> Option<&GitString>,
 ) -> *const u8 {
     let usable = commit.and_then(|commit| commit.0.usable());
-    bytes_out(usable.and_then(|it| text(&it.commit)).map(Text::as_bytes), len)
+    bytes_out(usable.and_then(|it| text(&it.commit)).map(GitString::as_bytes), len)
 }
 
 /// The committer's time.
@@ -400,7 +400,7 @@ pub extern "C" fn tinyci_export_commit(
     dir: CText<'_>,
     cancel: Option<&tinyci_cancel>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::act(engine, err, |opened| {
         let never = CancelToken::new();
         let cancel = optional(cancel)?.unwrap_or(&never);

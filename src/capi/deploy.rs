@@ -11,7 +11,7 @@ use super::{
     queue::Found,
     run::{started, tinyci_run},
     selection::assumption,
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, c_text},
 };
 use crate::{
@@ -88,7 +88,7 @@ pub extern "C" fn tinyci_deploy_request_set_revision(
     request: Option<&mut tinyci_deploy_request>,
     revision: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |wanted| {
         wanted.request.revision = revision.optional("revision")?.map(str::to_owned);
         Ok(())
@@ -108,7 +108,7 @@ pub extern "C" fn tinyci_deploy_request_set_rollback(
     request: Option<&mut tinyci_deploy_request>,
     rollback: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |wanted| {
         wanted.request.rollback = rollback != 0;
         Ok(())
@@ -129,7 +129,7 @@ pub extern "C" fn tinyci_deploy_request_set_force(
     request: Option<&mut tinyci_deploy_request>,
     force: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |wanted| {
         wanted.request.force = force != 0;
         Ok(())
@@ -150,7 +150,7 @@ pub extern "C" fn tinyci_deploy_request_set_bare(
     request: Option<&mut tinyci_deploy_request>,
     bare: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |wanted| {
         wanted.request.bare = bare != 0;
         Ok(())
@@ -174,7 +174,7 @@ pub extern "C" fn tinyci_deploy_request_add_assumption(
     command: CText<'_>,
     output: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |wanted| {
         wanted.request.assume.push(assumption(command, output)?);
         Ok(())
@@ -196,7 +196,7 @@ pub extern "C" fn tinyci_deploy_request_set_by(
     name: CText<'_>,
     address: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |wanted| {
         let (name, address) = (name.required("name")?, address.required("address")?);
         wanted.request.by = Some((name.to_owned(), address.to_owned()));
@@ -218,7 +218,7 @@ pub extern "C" fn tinyci_deploy_request_set_plan(
     request: Option<&mut tinyci_deploy_request>,
     plan: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |wanted| {
         let (environment, request) = DeployPlan::request_from_json(plan.required("plan")?)?;
         let by = wanted.request.by.take();
@@ -262,7 +262,7 @@ pub extern "C" fn tinyci_deploy_plan_json(
     request: Option<&tinyci_deploy_request>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let (environment, request) = wanted(environment, request)?;
         Ok(c_text(&opened.engine.deploy_plan(&environment, request)?.to_json()))
@@ -276,8 +276,8 @@ pub extern "C" fn tinyci_deploy_plan_json(
 ///
 /// Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
 /// config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
-/// it said so with `TINYCI_ANSWER_APPROVAL`; without one that counts the deployment does nothing, and
-/// is `TINYCI_OUTCOME_WAITING`. Where the setting `approvers` lists somebody, the host is asked only if
+/// it said so with `TINYCI_HANDLER_APPROVAL`; without one that counts the deployment does nothing, and
+/// is `TINYCI_OUTCOME_AWAITING_APPROVAL`. Where the setting `approvers` lists somebody, the host is asked only if
 /// it runs as one of the accounts there.
 ///
 /// @param engine       The engine.
@@ -293,7 +293,7 @@ pub extern "C" fn tinyci_deploy_plan_json(
 ///         branch that is deployed, or whose config knows no such environment, and where a commit has
 ///         to be named: several are as new as each other, or what is deployed would be lost (the plan's
 ///         `must_be_named`); `TINYCI_BUSY` while
-///         another deployment runs there, after one that was interrupted (`tinyci_unlock_deploys`),
+///         another deployment runs there, after one that was interrupted (`tinyci_unlock_deployments`),
 ///         and where something else is deployed than was planned; `TINYCI_CANCELED`;
 ///         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
 ///         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
@@ -307,7 +307,7 @@ pub extern "C" fn tinyci_deploy_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let (environment, request) = wanted(environment, request)?;
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
@@ -337,7 +337,7 @@ pub extern "C" fn tinyci_rollback_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let environment = environment_of(environment)?.to_owned();
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
@@ -384,7 +384,7 @@ pub extern "C" fn tinyci_approve(
     rev: CText<'_>,
     approval: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, approval, err, |opened| {
         let rev = rev.required("rev")?;
         Ok(c_text(&opened.engine.approve(environment_of(environment)?, rev)?.to_json()))
@@ -403,15 +403,15 @@ pub extern "C" fn tinyci_approve(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_unlock_deploys(
+pub extern "C" fn tinyci_unlock_deployments(
     engine: Option<&tinyci_engine>,
     environment: CText<'_>,
     reason: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::act(engine, err, |opened| {
         let reason = reason.required("reason")?;
-        let unlocked = opened.engine.unlock_deploys(environment_of(environment)?, reason)?;
+        let unlocked = opened.engine.unlock_deployments(environment_of(environment)?, reason)?;
         Ok(if unlocked.is_some() { Act::Done } else { Act::Nothing })
     })
 }
@@ -431,7 +431,7 @@ pub extern "C" fn tinyci_retire(
     engine: Option<&tinyci_engine>,
     environment: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::act(engine, err, |opened| {
         let retired = opened.engine.retire(environment_of(environment)?)?;
         Ok(if retired.is_some() { Act::Done } else { Act::Nothing })

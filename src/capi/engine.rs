@@ -12,7 +12,7 @@ use super::{
     guard,
     handle::{Handle, Sealed, handle, optional},
     options::{Options, no_answer, tinyci_options},
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, borrowed, c_path, c_text, lines},
 };
 use crate::{Engine, EngineBuilder, Error, check::Checker};
@@ -91,7 +91,7 @@ pub extern "C" fn tinyci_engine_open(
     options: Option<&tinyci_options>,
     out: Option<&mut MaybeUninit<*mut tinyci_engine>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make_alone(out, err, || {
         let options = optional(options)?.cloned().unwrap_or_default();
         let opened = Opened::new(path.path("path")?, options, EngineBuilder::open)?;
@@ -117,7 +117,7 @@ pub extern "C" fn tinyci_engine_discover(
     options: Option<&tinyci_options>,
     out: Option<&mut MaybeUninit<*mut tinyci_engine>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make_alone(out, err, || {
         let options = optional(options)?.cloned().unwrap_or_default();
         let opened = Opened::new(path.path("path")?, options, EngineBuilder::discover)?;
@@ -163,7 +163,7 @@ pub extern "C" fn tinyci_engine_warnings(
     engine: Option<&tinyci_engine>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let engine = &opened.engine;
         let of_paths = [engine.path_warning(), engine.builds_warning()];
@@ -187,7 +187,7 @@ pub extern "C" fn tinyci_remote_url(
     remote: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let remote = remote.optional("remote")?.unwrap_or("origin");
         Ok(c_text(&opened.engine.remote_url(remote)?))

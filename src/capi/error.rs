@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    status::{status_of, tinyci_status},
+    status::{status_of, tinyci_code},
     text::{borrowed, c_path, c_text},
 };
 use crate::{Error, ErrorKind};
@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind};
 /// Why a call could not do what it was asked to do. Owned by the host, and plain data: it belongs
 /// to no other object, and can be read in any thread and in a forked child.
 pub struct tinyci_error {
-    status: tinyci_status,
+    status: tinyci_code,
     message: CString,
     causes: Vec<CString>,
     file: Option<CString>,
@@ -76,7 +76,7 @@ pub struct ErrorOut<'call>(Option<&'call mut MaybeUninit<*mut tinyci_error>>);
 
 impl ErrorOut<'_> {
     /// Stores what came of a call: the error, or NULL where there is none.
-    pub(super) fn store(self, result: Result<tinyci_status, Failure>) -> tinyci_status {
+    pub(super) fn store(self, result: Result<tinyci_code, Failure>) -> tinyci_code {
         let (status, error) = match result {
             Ok(status) => (status, None),
             Err(failure) => (status_of(failure.0.kind()), Some(failure)),
@@ -96,7 +96,7 @@ impl ErrorOut<'_> {
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_error_status(error: Option<&tinyci_error>) -> tinyci_status {
+pub extern "C" fn tinyci_error_code(error: Option<&tinyci_error>) -> tinyci_code {
     error.map_or(0, |error| error.status)
 }
 

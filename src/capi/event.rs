@@ -23,7 +23,7 @@ use crate::{
     executor::Stream,
     pipeline::StepName,
     util::lock::lock,
-    wire::{RequestBody, RequestMirror},
+    wire::{RequestBody, RequestJson},
 };
 
 /// The kind of an event. From 32 on it is a request.
@@ -171,8 +171,8 @@ impl EventHandle {
 
     fn job(&self) -> Option<&str> {
         match &self.what {
-            What::Event { event, .. } => event.meta.run.as_deref(),
-            What::Request { asked, .. } => Some(&asked.context.run),
+            What::Event { event, .. } => event.meta.job_id.as_deref(),
+            What::Request { asked, .. } => Some(&asked.context.job_id),
         }
     }
 
@@ -195,7 +195,7 @@ impl EventHandle {
             What::Event { event, .. } => event.to_json(),
             What::Request { sequence, asked, .. } => {
                 let (kind, body) = request_body(&asked.subject);
-                RequestMirror::of(kind, *sequence, asked.time, &asked.context, body).to_json()
+                RequestJson::of(kind, *sequence, asked.time, &asked.context, body).to_json()
             }
         }
     }
@@ -340,7 +340,7 @@ pub extern "C" fn tinyci_event_commit(event: Option<&tinyci_event>) -> *const c_
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_event_job(event: Option<&tinyci_event>) -> *const c_char {
+pub extern "C" fn tinyci_event_job_id(event: Option<&tinyci_event>) -> *const c_char {
     guard::peek(event, |happened| made(&happened.job, || happened.job().map(str::to_owned)))
 }
 

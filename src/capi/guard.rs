@@ -27,7 +27,7 @@ use std::{
 use super::{
     error::{ErrorOut, Failure},
     handle::{Handle, required},
-    status::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_status},
+    status::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_code},
 };
 use crate::{
     Error, ErrorKind,
@@ -101,7 +101,7 @@ pub(super) fn act<H: Handle>(
     handle: Option<&H>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&H::Value) -> Result<Act, Failure> + Send,
-) -> tinyci_status
+) -> tinyci_code
 where
     H::Value: Sync,
 {
@@ -118,7 +118,7 @@ pub(super) fn tell<H: Handle>(
     out: Out<'_, *mut c_char>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&H::Value) -> Result<CString, Failure> + Send,
-) -> tinyci_status
+) -> tinyci_code
 where
     H::Value: Sync,
 {
@@ -138,7 +138,7 @@ pub(super) fn make<H: Handle, T: Made + Send>(
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&H::Value) -> Result<T, Failure> + Send,
-) -> tinyci_status
+) -> tinyci_code
 where
     H::Value: Sync,
 {
@@ -155,7 +155,7 @@ pub(super) fn find<H: Handle, T: Made + Send>(
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&H::Value) -> Result<Option<T>, Failure> + Send,
-) -> tinyci_status
+) -> tinyci_code
 where
     H::Value: Sync,
 {
@@ -174,7 +174,7 @@ pub(super) fn make_alone<T: Made + Send>(
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
     work: impl FnOnce() -> Result<T, Failure> + Send,
-) -> tinyci_status {
+) -> tinyci_code {
     let result = cleared(out).and_then(|out| {
         *out = caught(|| deep(work))?.into_pointer();
         Ok(TINYCI_OK)
@@ -187,7 +187,7 @@ pub(super) fn set<H: Handle>(
     handle: Option<&mut H>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&mut H::Value) -> Result<(), Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     err.store(entered_mut(handle, work).map(|()| TINYCI_OK))
 }
 
@@ -197,7 +197,7 @@ pub(super) fn step<H: Handle, P: Nothing>(
     out: Out<'_, P>,
     err: ErrorOut<'_>,
     work: impl FnOnce(&mut H::Value) -> Result<Step<P>, Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     let result = cleared(out).and_then(|out| match entered_mut(handle, work)? {
         Step::Item(item) => {
             *out = item;
@@ -214,7 +214,7 @@ pub(super) fn consume<H: Handle>(
     handle: Option<Box<H>>,
     err: ErrorOut<'_>,
     work: impl FnOnce(H::Value) -> Result<(), Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     let value = handle.ok_or_else(|| Failure::null(H::NAME));
     let value = value.and_then(|handle| (*handle).into_sealed().take());
     err.store(value.and_then(|value| caught(|| work(value))).map(|()| TINYCI_OK))
@@ -308,7 +308,7 @@ mod tests {
     handle!(Thing, Vec<i32>, "thing");
 
     /// What a call returned, and the error that it stored.
-    fn outcome(call: impl FnOnce(ErrorOut<'_>) -> tinyci_status) -> (tinyci_status, String) {
+    fn outcome(call: impl FnOnce(ErrorOut<'_>) -> tinyci_code) -> (tinyci_code, String) {
         let mut place = MaybeUninit::new(ptr::dangling_mut());
         let status = call(ErrorOut::at(&mut place));
         (status, ErrorOut::taken(place).unwrap_or_default())

@@ -9,7 +9,7 @@ use super::{
     guard::{self, Act},
     handle::optional,
     selection::wait_of,
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, c_text, lines},
 };
 use crate::{
@@ -56,7 +56,7 @@ pub extern "C" fn tinyci_install(
     flags: InstallFlags,
     notes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, notes, err, |opened| {
         if flags & !INSTALL_FLAGS != 0 {
             let message = format!("{flags} is not a sum of TINYCI_INSTALL_*");
@@ -87,7 +87,7 @@ pub extern "C" fn tinyci_uninstall(
     engine: Option<&tinyci_engine>,
     notes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, notes, err, |opened| Ok(lines(&opened.engine.uninstall()?.notes)))
 }
 
@@ -117,13 +117,13 @@ pub extern "C" fn tinyci_compact(
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, report, err, |opened| {
         let never = CancelToken::new();
         let cancel = optional(cancel)?.unwrap_or(&never);
         let leave = leave.optional("leave")?.unwrap_or_default().lines();
         let leave = leave.filter(|line| !line.is_empty());
-        let options = leave.fold(CompactOptions::new().newest(newest), CompactOptions::leave);
+        let options = leave.fold(CompactOptions::new().keep(newest), CompactOptions::keep_build);
         let done = opened.engine.compact(&options, cancel)?;
         Ok(c_text(&done.to_json()))
     })
@@ -143,7 +143,7 @@ pub extern "C" fn tinyci_forget(
     engine: Option<&tinyci_engine>,
     rev: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::act(engine, err, |opened| {
         let had_one = opened.engine.forget(rev.required("rev")?)?;
         Ok(if had_one { Act::Done } else { Act::Nothing })
@@ -194,7 +194,7 @@ pub extern "C" fn tinyci_job_cancel(
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, report, err, |opened| {
         if flags & !TINYCI_JOB_CANCEL_KILL != 0 {
             let message = format!("{flags} is not a sum of TINYCI_JOB_CANCEL_*");
@@ -237,7 +237,7 @@ pub extern "C" fn tinyci_skip(
     cancel: Option<&tinyci_cancel>,
     record: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, record, err, |opened| {
         let mut request = SkipRequest::revision(rev.required("rev")?);
         request.reason = reason.optional("reason")?.map(str::to_owned);
@@ -294,7 +294,7 @@ pub extern "C" fn tinyci_prune(
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, report, err, |opened| {
         if flags & !TINYCI_PRUNE_DRY_RUN != 0 {
             let message = format!("{flags} is not a sum of TINYCI_PRUNE_*");
@@ -340,7 +340,7 @@ pub extern "C" fn tinyci_forget_all(
     engine: Option<&tinyci_engine>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, report, err, |opened| Ok(c_text(&opened.engine.forget_all()?.to_json())))
 }
 
@@ -362,7 +362,7 @@ pub extern "C" fn tinyci_setup_remote(
     remote: CText<'_>,
     changes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, changes, err, |opened| {
         Ok(lines(&opened.engine.setup_remote(remote_of(remote)?)?.changes))
     })
@@ -385,7 +385,7 @@ pub extern "C" fn tinyci_undo_setup_remote(
     remote: CText<'_>,
     changes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::tell(engine, changes, err, |opened| {
         Ok(lines(&opened.engine.undo_setup_remote(remote_of(remote)?)?.changes))
     })
@@ -407,10 +407,10 @@ pub extern "C" fn tinyci_merge_results(
     engine: Option<&tinyci_engine>,
     remote: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::act(engine, err, |opened| {
         let merged = opened.engine.merge_results(remote_of(remote)?)?;
-        let verdicts = merged.settled.len() + merged.overruled.len();
+        let verdicts = merged.added.len() + merged.replaced.len();
         Ok(if merged.records + verdicts > 0 { Act::Done } else { Act::Nothing })
     })
 }

@@ -9,7 +9,7 @@ use super::{
     error::{ErrorOut, Failure},
     guard,
     handle::{Sealed, handle},
-    status::tinyci_status,
+    status::tinyci_code,
     text::CText,
 };
 use crate::{
@@ -41,13 +41,13 @@ pub const TINYCI_EFFECT_EXTERNAL: EffectNumber = 3;
 pub type HandlerFlags = u32;
 
 /// The host answers for secrets.
-pub const TINYCI_ANSWER_SECRET: HandlerFlags = 1;
+pub const TINYCI_HANDLER_SECRET: HandlerFlags = 1;
 /// The host answers for approvals.
-pub const TINYCI_ANSWER_APPROVAL: HandlerFlags = 2;
+pub const TINYCI_HANDLER_APPROVAL: HandlerFlags = 2;
 /// The host runs the commands, instead of the local machine.
-pub const TINYCI_ANSWER_COMMAND: HandlerFlags = 4;
+pub const TINYCI_HANDLER_EXECUTOR: HandlerFlags = 4;
 
-const ANSWERS: u32 = TINYCI_ANSWER_SECRET | TINYCI_ANSWER_APPROVAL | TINYCI_ANSWER_COMMAND;
+const ANSWERS: u32 = TINYCI_HANDLER_SECRET | TINYCI_HANDLER_APPROVAL | TINYCI_HANDLER_EXECUTOR;
 
 /// Everything that was set.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +56,7 @@ pub(super) struct Options {
     jobs: Option<usize>,
     timeout: Option<Duration>,
     builds_dir: Option<PathBuf>,
-    output_limit: Option<u64>,
+    log_limit: Option<u64>,
     settings: Vec<(String, String)>,
     env: Vec<(String, Option<String>)>,
     vars: Vec<(String, String)>,
@@ -65,7 +65,7 @@ pub(super) struct Options {
     pub(super) hooks: Vec<Hook>,
     /// The functions that the host lends to scripts.
     pub(super) functions: Vec<Function>,
-    /// What else the host is asked for: a sum of `TINYCI_ANSWER_*`.
+    /// What else the host is asked for: a sum of `TINYCI_HANDLER_*`.
     pub(super) answers: u32,
     /// The first thing that could not be set.
     mistake: Option<(ErrorKind, String)>,
@@ -92,13 +92,13 @@ impl Options {
             builder = builder.jobs(jobs);
         }
         if let Some(timeout) = self.timeout {
-            builder = builder.timeout(timeout);
+            builder = builder.job_timeout(timeout);
         }
         if let Some(dir) = &self.builds_dir {
             builder = builder.builds_dir(dir);
         }
-        if let Some(bytes) = self.output_limit {
-            builder = builder.log_limit_bytes(bytes);
+        if let Some(bytes) = self.log_limit {
+            builder = builder.log_limit(bytes);
         }
         for (key, value) in &self.settings {
             builder = builder.setting(key, value);
@@ -129,7 +129,7 @@ fn set(
     options: Option<&mut tinyci_options>,
     err: ErrorOut<'_>,
     change: impl FnOnce(&mut Options) -> Result<(), Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(options, err, |options| {
         let mut changed = options.clone();
         let result = change(&mut changed).and_then(|()| judged(changed.builder("")));
@@ -180,7 +180,7 @@ pub extern "C" fn tinyci_options_add_ref(
     options: Option<&mut tinyci_options>,
     glob: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         options.refs.push(glob.required("glob")?.to_owned());
         Ok(())
@@ -200,14 +200,14 @@ pub extern "C" fn tinyci_options_set_jobs(
     options: Option<&mut tinyci_options>,
     jobs: u32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         options.jobs = Some(jobs as usize);
         Ok(())
     })
 }
 
-/// Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.timeout` holds,
+/// Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.jobTimeout` holds,
 /// else there is no limit.
 ///
 /// @param options     The options.
@@ -217,11 +217,11 @@ pub extern "C" fn tinyci_options_set_jobs(
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_options_set_timeout_ms(
+pub extern "C" fn tinyci_options_set_job_timeout_ms(
     options: Option<&mut tinyci_options>,
     timeout_ms: i64,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         let limit = u64::try_from(timeout_ms).map_err(|_| {
             invalid(format!("the time limit of a commit cannot be {timeout_ms} ms"))
@@ -244,7 +244,7 @@ pub extern "C" fn tinyci_options_set_builds_dir(
     options: Option<&mut tinyci_options>,
     builds_dir: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         options.builds_dir = Some(builds_dir.path("builds_dir")?.to_path_buf());
         Ok(())
@@ -255,19 +255,19 @@ pub extern "C" fn tinyci_options_set_builds_dir(
 /// `tinyci.logLimit` holds, else 128 MiB.
 ///
 /// @param options       The options.
-/// @param output_limit  The number of bytes, above 0.
+/// @param log_limit  The number of bytes, above 0.
 /// @param err           Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_options_set_output_limit(
+pub extern "C" fn tinyci_options_set_log_limit(
     options: Option<&mut tinyci_options>,
-    output_limit: u64,
+    log_limit: u64,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
-        options.output_limit = Some(output_limit);
+        options.log_limit = Some(log_limit);
         Ok(())
     })
 }
@@ -288,7 +288,7 @@ pub extern "C" fn tinyci_options_set_setting(
     key: CText<'_>,
     value: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         let (key, value) = (key.required("key")?, value.required("value")?);
         options.settings.push((key.to_owned(), value.to_owned()));
@@ -316,7 +316,7 @@ pub extern "C" fn tinyci_options_set_env(
     name: CText<'_>,
     value: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         let (name, value) = (name.required("name")?, value.optional("value")?);
         options.env.push((name.to_owned(), value.map(str::to_owned)));
@@ -339,7 +339,7 @@ pub extern "C" fn tinyci_options_set_var(
     name: CText<'_>,
     value: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         let (name, value) = (name.required("name")?, value.required("value")?);
         options.vars.push((name.to_owned(), value.to_owned()));
@@ -365,7 +365,7 @@ pub extern "C" fn tinyci_options_set_by(
     name: CText<'_>,
     address: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         let (name, address) = (name.required("name")?, address.required("address")?);
         options.by = Some((name.to_owned(), address.to_owned()));
@@ -389,7 +389,7 @@ pub extern "C" fn tinyci_options_add_hook(
     options: Option<&mut tinyci_options>,
     point: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         let point = point.required("point")?;
         let Ok(StepName::Hook(hook)) = point.parse() else {
@@ -425,7 +425,7 @@ pub extern "C" fn tinyci_options_add_function(
     effect: EffectNumber,
     doc: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         let effect = match effect {
             TINYCI_EFFECT_PURE => Effect::Pure,
@@ -451,20 +451,20 @@ pub(super) fn no_answer(_: &FunctionCall<'_>) -> Result<Value, crate::callback::
 /// from the repository, and commands run on this machine.
 ///
 /// @param options  The options.
-/// @param mask     A sum of `TINYCI_ANSWER_*`, in the place of an earlier one.
+/// @param mask     A sum of `TINYCI_HANDLER_*`, in the place of an earlier one.
 /// @param err      Where the error is to be stored, or NULL.
 /// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_options_answer(
+pub extern "C" fn tinyci_options_set_handlers(
     options: Option<&mut tinyci_options>,
     mask: HandlerFlags,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     set(options, err, |options| {
         if mask & !ANSWERS != 0 {
-            return Err(invalid(format!("{mask} is not a sum of TINYCI_ANSWER_*")));
+            return Err(invalid(format!("{mask} is not a sum of TINYCI_HANDLER_*")));
         }
         options.answers = mask;
         Ok(())

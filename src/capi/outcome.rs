@@ -16,11 +16,11 @@ pub const TINYCI_OUTCOME_TIMED_OUT: OutcomeNumber = 3;
 /// The pipeline said that there is nothing to do. Settled, but never green.
 pub const TINYCI_OUTCOME_SKIPPED: OutcomeNumber = 4;
 /// The machinery failed, not the commit. Nothing is settled.
-pub const TINYCI_OUTCOME_NO_VERDICT: OutcomeNumber = 5;
+pub const TINYCI_OUTCOME_ERROR: OutcomeNumber = 5;
 /// Somebody canceled the run. Nothing is settled.
 pub const TINYCI_OUTCOME_CANCELED: OutcomeNumber = 6;
 /// Of a deployment only: it did nothing, because a person has to approve first.
-pub const TINYCI_OUTCOME_WAITING: OutcomeNumber = 7;
+pub const TINYCI_OUTCOME_AWAITING_APPROVAL: OutcomeNumber = 7;
 /// Of a deployment only: it is under way.
 pub const TINYCI_OUTCOME_RUNNING: OutcomeNumber = 8;
 /// Of a deployment only: it began, and nobody saw it end. What runs there has to be looked at.
@@ -33,13 +33,13 @@ const NAMES: [(Outcome, i32, &CStr); 6] = [
     (Outcome::Failure, TINYCI_OUTCOME_FAILURE, c"failure"),
     (Outcome::TimedOut, TINYCI_OUTCOME_TIMED_OUT, c"timed_out"),
     (Outcome::Skipped, TINYCI_OUTCOME_SKIPPED, c"skipped"),
-    (Outcome::NoVerdict, TINYCI_OUTCOME_NO_VERDICT, c"no_verdict"),
+    (Outcome::Error, TINYCI_OUTCOME_ERROR, c"error"),
     (Outcome::Canceled, TINYCI_OUTCOME_CANCELED, c"canceled"),
 ];
 
 /// What only deployments can come to.
 const OF_DEPLOYMENTS: [(i32, &CStr); 4] = [
-    (TINYCI_OUTCOME_WAITING, c"waiting"),
+    (TINYCI_OUTCOME_AWAITING_APPROVAL, c"awaiting_approval"),
     (TINYCI_OUTCOME_RUNNING, c"running"),
     (TINYCI_OUTCOME_INTERRUPTED, c"interrupted"),
     (TINYCI_OUTCOME_RETIRED, c"retired"),
@@ -66,7 +66,7 @@ pub(super) fn number_of(outcome: Outcome) -> OutcomeNumber {
         Outcome::Failure => TINYCI_OUTCOME_FAILURE,
         Outcome::TimedOut => TINYCI_OUTCOME_TIMED_OUT,
         Outcome::Skipped => TINYCI_OUTCOME_SKIPPED,
-        Outcome::NoVerdict => TINYCI_OUTCOME_NO_VERDICT,
+        Outcome::Error => TINYCI_OUTCOME_ERROR,
         Outcome::Canceled => TINYCI_OUTCOME_CANCELED,
     }
 }
@@ -78,7 +78,7 @@ pub(super) fn number_of_deploy(outcome: DeployOutcome) -> OutcomeNumber {
         DeployOutcome::Failure => TINYCI_OUTCOME_FAILURE,
         DeployOutcome::Skipped => TINYCI_OUTCOME_SKIPPED,
         DeployOutcome::Canceled => TINYCI_OUTCOME_CANCELED,
-        DeployOutcome::Waiting => TINYCI_OUTCOME_WAITING,
+        DeployOutcome::AwaitingApproval => TINYCI_OUTCOME_AWAITING_APPROVAL,
         DeployOutcome::Running => TINYCI_OUTCOME_RUNNING,
         DeployOutcome::Interrupted => TINYCI_OUTCOME_INTERRUPTED,
         DeployOutcome::Retired => TINYCI_OUTCOME_RETIRED,

@@ -10,7 +10,7 @@ use super::{
     error::{ErrorOut, Failure},
     guard,
     handle::{Handle, Sealed, handle, optional},
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, borrowed, c_text},
 };
 use crate::{Error, ErrorKind, Format, Pipeline};
@@ -72,7 +72,7 @@ pub extern "C" fn tinyci_pipeline_load(
     rev: CText<'_>,
     out: Option<&mut MaybeUninit<*mut tinyci_pipeline>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let pipeline = opened.engine.pipeline(rev.required("rev")?)?;
         Ok(tinyci_pipeline::new(PipelineText::new(pipeline)))
@@ -105,7 +105,7 @@ pub extern "C" fn tinyci_pipeline_parse(
     name: CText<'_>,
     out: Option<&mut MaybeUninit<*mut tinyci_pipeline>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make_alone(out, err, || {
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
@@ -158,7 +158,7 @@ pub extern "C" fn tinyci_pipeline_to_rhai(
     pipeline: Option<&tinyci_pipeline>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(pipeline, out, err, |pipeline| Ok(c_text(&pipeline.pipeline.to_rhai()?)))
 }
 

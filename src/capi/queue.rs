@@ -192,7 +192,7 @@ mod tests {
             sequence: 0,
             time: SystemTime::UNIX_EPOCH,
             commit: None,
-            run: None,
+            job_id: None,
             step: None,
             label: None,
         };

@@ -10,9 +10,9 @@ use super::{
     outcome::{OutcomeNumber, outcome_of},
     record::tinyci_record,
     selection::tinyci_selection,
-    status::tinyci_status,
+    status::tinyci_code,
 };
-use crate::{Error, ErrorKind, Filter, Record, Selection, selection::Target};
+use crate::{Error, ErrorKind, Record, RecordFilter, Selection, selection::Selector};
 
 /// A list of records. Owned by the host; its records live as long as it does.
 pub struct tinyci_records(Sealed<RecordListHandle>);
@@ -33,12 +33,12 @@ impl tinyci_records {
 }
 
 /// What a selection means where records are asked for.
-fn filter(selection: &Selection) -> Result<Filter, Error> {
-    let mut filter = Filter::new();
-    for target in &selection.targets {
+fn filter(selection: &Selection) -> Result<RecordFilter, Error> {
+    let mut filter = RecordFilter::new();
+    for target in &selection.selectors {
         filter = match target {
-            Target::Revision(revision) => filter.revision(revision),
-            Target::Range(range) => filter.range(range),
+            Selector::Revision(revision) => filter.revision(revision),
+            Selector::Range(range) => filter.range(range),
             _ => {
                 let message = "records are asked for by revisions and ranges, not by pushed refs";
                 return Err(Error::new(ErrorKind::InvalidArg, message));
@@ -70,11 +70,11 @@ pub extern "C" fn tinyci_records_query(
     limit: usize,
     out: Option<&mut MaybeUninit<*mut tinyci_records>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let mut filter = match optional(selection)? {
             Some(handle) => filter(&handle.selection)?,
-            None => Filter::new(),
+            None => RecordFilter::new(),
         };
         if outcome != 0 {
             filter = filter.outcome(known_outcome(outcome)?);
@@ -107,7 +107,7 @@ pub extern "C" fn tinyci_records_next(
     records: Option<&mut tinyci_records>,
     out: Option<&mut MaybeUninit<*const tinyci_record>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::step(records, out, err, |list| {
         let Some(record) = list.records.get(list.next) else { return Ok(Step::Done) };
         list.next += 1;

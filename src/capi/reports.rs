@@ -11,16 +11,16 @@ use super::{
     outcome::{OutcomeNumber, outcome_of},
     pipeline::{FormatNumber, format_of},
     selection::{SelectionHandle, filter_of, tinyci_selection},
-    status::{TINYCI_OK, tinyci_status},
+    status::{TINYCI_OK, tinyci_code},
     text::{CText, c_text, lines},
 };
 use crate::{
     Engine, Error, ErrorKind, Record,
     check::{Checker, DefinitionsFormat},
     deploy::Deployment,
-    plan::{Forecast, Plan},
+    plan::{DryRun, Plan},
     script::TestOptions,
-    selection::Target,
+    selection::Selector,
     settings::Setting,
 };
 
@@ -43,7 +43,7 @@ pub extern "C" fn tinyci_plan_json(
     selection: Option<&tinyci_selection>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let handle = optional(selection)?.cloned().unwrap_or_default();
         Ok(c_text(&plan_json(&opened.engine, &handle)?))
@@ -57,11 +57,11 @@ fn plan_json(engine: &Engine, handle: &SelectionHandle) -> Result<String, Error>
     if selection.pipeline.is_some() {
         return Ok(plan.to_json());
     }
-    let named = selection.targets.iter().filter_map(|target| match target {
-        Target::Revision(revision) => Some(forecast(engine, &plan, revision, assumptions)),
+    let named = selection.selectors.iter().filter_map(|target| match target {
+        Selector::Revision(revision) => Some(forecast(engine, &plan, revision, assumptions)),
         _ => None,
     });
-    let forecasts: Vec<Forecast> = named.collect::<Result<_, _>>()?;
+    let forecasts: Vec<DryRun> = named.collect::<Result<_, _>>()?;
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
 }
 
@@ -71,11 +71,11 @@ fn forecast(
     plan: &Plan,
     revision: &str,
     assumptions: &[(String, String)],
-) -> Result<Forecast, Error> {
+) -> Result<DryRun, Error> {
     let commit = engine.resolve(revision)?;
     match plan.jobs.iter().find(|job| job.commit.id == commit) {
-        Some(job) => engine.forecast_job(job, assumptions),
-        None => engine.forecast(revision, assumptions),
+        Some(job) => engine.dry_run_job(job, assumptions),
+        None => engine.dry_run(revision, assumptions),
     }
 }
 
@@ -99,7 +99,7 @@ pub extern "C" fn tinyci_check_json(
     rev: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         Ok(c_text(&opened.engine.check(rev.required("rev")?)?.to_json()))
     })
@@ -133,7 +133,7 @@ pub extern "C" fn tinyci_check_text_json(
     name: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let (format, name) = (format_of(format)?, name.required("name")?);
         let text = text.of_length(len, "text")?;
@@ -173,7 +173,7 @@ pub extern "C" fn tinyci_definitions(
     format: DefinitionsNumber,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make_alone(out, err, || {
         let format = match format {
             TINYCI_DEFINITIONS_JSON => DefinitionsFormat::Json,
@@ -227,7 +227,7 @@ pub extern "C" fn tinyci_test_pipeline_json(
     flags: TestFlags,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         if flags & !TINYCI_TEST_COVERAGE != 0 {
             let message = format!("{flags} is neither 0 nor TINYCI_TEST_COVERAGE");
@@ -253,7 +253,7 @@ fn test_pipeline(
     filters: &[&str],
     coverage: bool,
 ) -> Result<String, Error> {
-    let options = rev.map_or_else(|| TestOptions::folder(dir), TestOptions::revision);
+    let options = rev.map_or_else(|| TestOptions::directory(dir), TestOptions::revision);
     let options = filters.iter().copied().fold(options.coverage(coverage), TestOptions::filter);
     Ok(engine.test_pipeline(&options)?.to_json())
 }
@@ -287,7 +287,7 @@ pub extern "C" fn tinyci_results_json(
     flags: ResultsFlags,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let mut filter = filter_of(optional(selection)?.map(|it| &it.selection))
             .all_attempts(all_attempts(flags)?);
@@ -302,7 +302,7 @@ pub extern "C" fn tinyci_results_json(
     })
 }
 
-/// Tells what was deployed, newest first: what `tinyci deploys --json` prints.
+/// Tells what was deployed, newest first: what `tinyci deployments --json` prints.
 ///
 /// @param engine       The engine.
 /// @param environment  Only deployments to this one; NULL for those to all.
@@ -318,18 +318,18 @@ pub extern "C" fn tinyci_results_json(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_deploys_json(
+pub extern "C" fn tinyci_deployments_json(
     engine: Option<&tinyci_engine>,
     environment: CText<'_>,
     limit: usize,
     warnings: Option<&mut MaybeUninit<*mut c_char>>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     let warnings = warnings.map(|place| place.write(std::ptr::null_mut()));
     let mut warned = None;
     let status = guard::make(engine, out, err, |opened| {
-        let found = opened.engine.deploys(environment.optional("environment")?)?;
+        let found = opened.engine.deployments(environment.optional("environment")?)?;
         warned = Some(lines(&found.warnings));
         let limit = if limit == 0 { usize::MAX } else { limit };
         let shown = found.deployments.iter().take(limit);
@@ -345,7 +345,7 @@ pub extern "C" fn tinyci_deploys_json(
 ///
 /// @param engine       The engine.
 /// @param environment  Which environment; NULL for `production`.
-/// @param out          Where the deployment is stored, as a line of `tinyci_deploys_json` without its
+/// @param out          Where the deployment is stored, as a line of `tinyci_deployments_json` without its
 ///                     end, to be freed with `tinyci_string_free`; NULL if nothing is deployed, and on
 ///                     an error.
 /// @param err          Where the error is to be stored, or NULL.
@@ -359,7 +359,7 @@ pub extern "C" fn tinyci_deployed_json(
     environment: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::find(engine, out, err, |opened| {
         let deployed = opened.engine.deployed(environment_of(environment)?)?;
         Ok(deployed.map(|deployment| c_text(&deployment.to_json())))
@@ -384,9 +384,9 @@ pub extern "C" fn tinyci_unrecognized_lines(
     rev: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let unread = opened.engine.foreign_lines(rev.required("rev")?)?;
+        let unread = opened.engine.unrecognized_lines(rev.required("rev")?)?;
         Ok(lines(&unread.iter().map(|line| line.to_string()).collect::<Vec<_>>()))
     })
 }
@@ -406,7 +406,7 @@ pub extern "C" fn tinyci_status_json(
     engine: Option<&tinyci_engine>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| Ok(c_text(&opened.engine.status()?.to_json())))
 }
 
@@ -425,7 +425,7 @@ pub extern "C" fn tinyci_settings_json(
     engine: Option<&tinyci_engine>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let settings = opened.engine.settings()?;
         Ok(lines(&settings.iter().map(Setting::to_json).collect::<Vec<_>>()))

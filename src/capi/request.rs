@@ -11,7 +11,7 @@ use super::{
     event::{StreamNumber, TINYCI_STREAM_STDERR, TINYCI_STREAM_STDOUT},
     guard,
     handle::{Handle, Sealed, handle},
-    status::{TINYCI_AGAIN, TINYCI_OK, tinyci_status},
+    status::{TINYCI_AGAIN, TINYCI_OK, tinyci_code},
     text::{CBytes, CText, borrowed, c_path, c_text},
 };
 use crate::{
@@ -129,10 +129,10 @@ impl Request {
             | (Subject::Hook(..), Answer::Passed(_) | Answer::Skipped { .. })
             | (Subject::Function { .. }, Answer::Value(_))
             | (Subject::Secret(_), Answer::Bytes(_))
-            | (Subject::Secret(_), Answer::Value(Value::Nothing | Value::Text(_)))
-            | (Subject::Approval { .. }, Answer::Passed(_) | Answer::Value(Value::Nothing))
+            | (Subject::Secret(_), Answer::Value(Value::Null | Value::String(_)))
+            | (Subject::Approval { .. }, Answer::Passed(_) | Answer::Value(Value::Null))
             | (Subject::Command(_), Answer::Exited(_)) => true,
-            (Subject::Approval { .. }, Answer::Value(Value::Text(who))) => !who.trim().is_empty(),
+            (Subject::Approval { .. }, Answer::Value(Value::String(who))) => !who.trim().is_empty(),
             _ => false,
         };
         if !fits {
@@ -149,7 +149,7 @@ fn answered(
     request: Option<Box<tinyci_request>>,
     err: ErrorOut<'_>,
     answer: impl FnOnce(&mut Request) -> Result<(), Failure>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::consume(request, err, |mut request| {
         answer(&mut request).inspect_err(|failure| {
             // If the answer came too late, this one does too.
@@ -170,12 +170,12 @@ fn what(subject: &Subject) -> &'static str {
 
 fn value_kind(value: &Value) -> i32 {
     match value {
-        Value::Nothing => TINYCI_VALUE_NULL,
+        Value::Null => TINYCI_VALUE_NULL,
         Value::Bool(_) => TINYCI_VALUE_BOOL,
         Value::Int(_) => TINYCI_VALUE_INT,
         Value::Float(_) => TINYCI_VALUE_FLOAT,
-        Value::Text(_) => TINYCI_VALUE_STRING,
-        Value::List(_) => TINYCI_VALUE_ARRAY,
+        Value::String(_) => TINYCI_VALUE_STRING,
+        Value::Array(_) => TINYCI_VALUE_ARRAY,
         Value::Map(_) => TINYCI_VALUE_MAP,
     }
 }
@@ -211,15 +211,15 @@ pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *co
     })
 }
 
-/// The attempt that asks: what `tinyci_event_job` gives of its events.
+/// The attempt that asks: what `tinyci_event_job_id` gives of its events.
 ///
 /// @param request  The request, or NULL.
 /// @return The name of the attempt, which lives as long as the request; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_request_job(request: Option<&tinyci_request>) -> *const c_char {
-    guard::peek(request, |request| made(&request.job, || request.asked.context.run.to_string()))
+pub extern "C" fn tinyci_request_job_id(request: Option<&tinyci_request>) -> *const c_char {
+    guard::peek(request, |request| made(&request.job, || request.asked.context.job_id.to_string()))
 }
 
 /// The phase or hook that asks.
@@ -421,7 +421,7 @@ pub extern "C" fn tinyci_request_set_var(
     name: CText<'_>,
     value: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(request, err, |request| {
         if !matches!(request.asked.subject, Subject::Hook(..)) {
             let message = "only a hook sets variables";
@@ -445,7 +445,7 @@ pub extern "C" fn tinyci_request_set_var(
 pub extern "C" fn tinyci_request_ok(
     request: Option<Box<tinyci_request>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let vars = std::mem::take(&mut request.vars);
         request.answer("tinyci_request_ok", Answer::Passed(vars))
@@ -465,7 +465,7 @@ pub extern "C" fn tinyci_request_skip(
     request: Option<Box<tinyci_request>>,
     reason: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let vars = std::mem::take(&mut request.vars);
         let reason = reason.optional("reason")?.unwrap_or("the host said so").to_owned();
@@ -492,7 +492,7 @@ pub extern "C" fn tinyci_request_fail(
     message: CText<'_>,
     code: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let message = message.lossy().unwrap_or_else(|| "the host failed the request".to_owned());
         request.answer("tinyci_request_fail", Answer::Failed { message, code })
@@ -503,7 +503,7 @@ pub extern "C" fn tinyci_request_fail(
 /// that is down, or a bug in its code.
 ///
 /// That says nothing about the commit: no script can catch it, only `after_all` still runs, and the
-/// attempt ends with `TINYCI_OUTCOME_NO_VERDICT`, to be tried again by a later run as often as
+/// attempt ends with `TINYCI_OUTCOME_ERROR`, to be tried again by a later run as often as
 /// attempts are allowed. `after_all` itself decides nothing, also by this. A deployment fails, and
 /// says why; one that asks for an approval before it begins does not begin, and `tinyci_run_next`
 /// gives `TINYCI_HOST_FAULT`.
@@ -522,7 +522,7 @@ pub extern "C" fn tinyci_request_abort(
     message: CText<'_>,
     code: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let message = message.lossy().unwrap_or_else(|| "the host did not say why".to_owned());
         request.answer("tinyci_request_abort", Answer::Aborted { message, code })
@@ -542,9 +542,9 @@ pub extern "C" fn tinyci_request_abort(
 pub extern "C" fn tinyci_request_return_null(
     request: Option<Box<tinyci_request>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
-        request.answer("tinyci_request_return_null", Answer::Value(Value::Nothing))
+        request.answer("tinyci_request_return_null", Answer::Value(Value::Null))
     })
 }
 
@@ -561,7 +561,7 @@ pub extern "C" fn tinyci_request_return_bool(
     request: Option<Box<tinyci_request>>,
     value: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         request.answer("tinyci_request_return_bool", Answer::Value(Value::Bool(value != 0)))
     })
@@ -580,7 +580,7 @@ pub extern "C" fn tinyci_request_return_int(
     request: Option<Box<tinyci_request>>,
     value: i64,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         request.answer("tinyci_request_return_int", Answer::Value(Value::Int(value)))
     })
@@ -599,7 +599,7 @@ pub extern "C" fn tinyci_request_return_float(
     request: Option<Box<tinyci_request>>,
     value: f64,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         request.answer("tinyci_request_return_float", Answer::Value(Value::Float(value)))
     })
@@ -620,7 +620,7 @@ pub extern "C" fn tinyci_request_return_string(
     request: Option<Box<tinyci_request>>,
     value: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let value = Value::from(value.required("value")?);
         request.answer("tinyci_request_return_string", Answer::Value(value))
@@ -642,7 +642,7 @@ pub extern "C" fn tinyci_request_return_bytes(
     value: CBytes<'_>,
     len: usize,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let value = value.of_length(len, "value")?.to_vec();
         request.answer("tinyci_request_return_bytes", Answer::Bytes(value))
@@ -662,7 +662,7 @@ pub extern "C" fn tinyci_request_return_json(
     request: Option<Box<tinyci_request>>,
     value: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let value = Value::from_json(value.required("value")?)?;
         request.answer("tinyci_request_return_json", Answer::Value(value))
@@ -690,7 +690,7 @@ pub extern "C" fn tinyci_request_command_output(
     data: CBytes<'_>,
     len: usize,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     let mut taken = true;
     let status = guard::set(request, err, |request| {
         taken = command_output(request, stream, data.of_length(len, "data")?)?;
@@ -731,7 +731,7 @@ pub extern "C" fn tinyci_request_command_finish(
     exit_code: i32,
     signal: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     answered(request, err, |request| {
         let exit = if signal == 0 { Exit::Code(exit_code) } else { Exit::Signal(signal) };
         request.answer("tinyci_request_command_finish", Answer::Exited(exit))

@@ -21,7 +21,7 @@ use super::{
     queue::{End, Found, Next, Queue},
     records::tinyci_records,
     selection::{selection_of, tinyci_selection},
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, c_text},
 };
 use crate::{
@@ -201,7 +201,7 @@ pub extern "C" fn tinyci_run_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let selection = selection_of(selection)?;
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
@@ -265,7 +265,7 @@ pub extern "C" fn tinyci_steps_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         if flags & !TINYCI_STEPS_KEEP != 0 {
             let message = format!("{flags} is neither 0 nor TINYCI_STEPS_KEEP");
@@ -301,7 +301,7 @@ pub extern "C" fn tinyci_follow_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let selection = selection_of(selection)?;
         reading(opened, optional(cancel)?, move |engine, cancel, observer| {
@@ -357,7 +357,7 @@ pub extern "C" fn tinyci_log_start(
     cancel: Option<&tinyci_cancel>,
     out: Option<&mut MaybeUninit<*mut tinyci_run>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let options = log_options(rev, lines, flags)?;
         reading(opened, optional(cancel)?, move |engine, cancel, observer| {
@@ -391,7 +391,7 @@ fn log_line(line: &[u8]) -> Event {
         sequence: 0,
         time: SystemTime::now(),
         commit: None,
-        run: None,
+        job_id: None,
         step: None,
         label: None,
     };
@@ -420,7 +420,7 @@ pub extern "C" fn tinyci_run_next(
     timeout_ms: i32,
     out: Option<&mut MaybeUninit<*mut tinyci_event>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::step(run, out, err, |running| running.next(timeout_ms))
 }
 
@@ -456,7 +456,7 @@ pub extern "C" fn tinyci_run_records(
     run: Option<&mut tinyci_run>,
     out: Option<&mut MaybeUninit<*mut tinyci_records>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(run.as_deref(), out, err, Running::records)
 }
 
@@ -477,11 +477,11 @@ pub extern "C" fn tinyci_run_summary_json(
     run: Option<&mut tinyci_run>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(run.as_deref(), out, err, |running| Ok(c_text(&running.summary()?.to_json())))
 }
 
-/// Gives what became of a deployment that is over: its line of `tinyci deploys --json`, whose
+/// Gives what became of a deployment that is over: its line of `tinyci deployments --json`, whose
 /// `outcome` is `waiting` where a person has to approve first.
 ///
 /// @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
@@ -497,7 +497,7 @@ pub extern "C" fn tinyci_run_deployment_json(
     run: Option<&mut tinyci_run>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make(run.as_deref(), out, err, |running| Ok(c_text(&running.deployment()?.to_json())))
 }
 
@@ -505,7 +505,7 @@ pub extern "C" fn tinyci_run_deployment_json(
 ///
 /// @param run  The run, or NULL.
 /// @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
-///         deployed, `TINYCI_OUTCOME_WAITING` where nothing was done because a person has to approve
+///         deployed, `TINYCI_OUTCOME_AWAITING_APPROVAL` where nothing was done because a person has to approve
 ///         first. 0 before its end, if it could not begin, for other runs and for NULL.
 ///
 /// One thread at a time. Since 0.1.0.

@@ -7,12 +7,12 @@ use super::{
     guard,
     handle::{Sealed, handle, optional, required},
     pipeline::tinyci_pipeline,
-    status::tinyci_status,
+    status::tinyci_code,
     text::CText,
 };
 use crate::{
-    Error, ErrorKind, Filter, Selection,
-    selection::{Target, Update, Wait},
+    Error, ErrorKind, RecordFilter, Selection,
+    selection::{RefUpdate, Selector, Wait},
 };
 
 /// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
@@ -37,16 +37,16 @@ pub(super) fn selection_of(selection: Option<&tinyci_selection>) -> Result<Selec
 }
 
 /// The records of what a selection names; of every commit where it names none.
-pub(super) fn filter_of(selection: Option<&Selection>) -> Filter {
-    let targets = selection.map(|selection| selection.targets.as_slice()).unwrap_or_default();
-    targets.iter().fold(Filter::new(), |filter, target| match target {
-        Target::Revision(revision) => filter.revision(revision),
-        Target::Range(range) => filter.range(range),
-        Target::Update(Update { old: Some(old), new: Some(new), .. }) => {
+pub(super) fn filter_of(selection: Option<&Selection>) -> RecordFilter {
+    let targets = selection.map(|selection| selection.selectors.as_slice()).unwrap_or_default();
+    targets.iter().fold(RecordFilter::new(), |filter, target| match target {
+        Selector::Revision(revision) => filter.revision(revision),
+        Selector::Range(range) => filter.range(range),
+        Selector::RefUpdate(RefUpdate { old: Some(old), new: Some(new), .. }) => {
             filter.range(format!("{old}..{new}"))
         }
-        Target::Update(Update { new: Some(new), .. }) => filter.range(new.to_string()),
-        Target::Update(_) => filter,
+        Selector::RefUpdate(RefUpdate { new: Some(new), .. }) => filter.range(new.to_string()),
+        Selector::RefUpdate(_) => filter,
     })
 }
 
@@ -74,10 +74,10 @@ pub extern "C" fn tinyci_selection_add_revision(
     selection: Option<&mut tinyci_selection>,
     revision: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         let revision = revision.required("revision")?.to_owned();
-        selection.selection.targets.push(Target::Revision(revision));
+        selection.selection.selectors.push(Selector::Revision(revision));
         Ok(())
     })
 }
@@ -96,9 +96,9 @@ pub extern "C" fn tinyci_selection_add_range(
     selection: Option<&mut tinyci_selection>,
     range: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
-        selection.selection.targets.push(Target::Range(range.required("range")?.to_owned()));
+        selection.selection.selectors.push(Selector::Range(range.required("range")?.to_owned()));
         Ok(())
     })
 }
@@ -120,7 +120,7 @@ pub extern "C" fn tinyci_selection_add_update(
     new_id: CText<'_>,
     ref_name: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         let (old, new) = (old_id.required("old_id")?, new_id.required("new_id")?);
         let name = ref_name.bytes().ok_or_else(|| Failure::null("ref_name"))?;
@@ -150,7 +150,7 @@ pub extern "C" fn tinyci_selection_add_hook_lines(
     text: CText<'_>,
     len: usize,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         add_updates(&mut selection.selection, text.of_length(len, "text")?)
     })
@@ -171,7 +171,7 @@ pub extern "C" fn tinyci_selection_add_push_option(
     selection: Option<&mut tinyci_selection>,
     option: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.selection.push_options.push(option.required("option")?.to_owned());
         Ok(())
@@ -179,7 +179,7 @@ pub extern "C" fn tinyci_selection_add_push_option(
 }
 
 fn add_updates(selection: &mut Selection, lines: &[u8]) -> Result<(), Failure> {
-    selection.targets.extend(Selection::hook_lines(lines)?.targets);
+    selection.selectors.extend(Selection::hook_lines(lines)?.selectors);
     Ok(())
 }
 
@@ -199,7 +199,7 @@ pub extern "C" fn tinyci_selection_set_wait_ms(
     selection: Option<&mut tinyci_selection>,
     wait_ms: i64,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.selection.wait = wait_of(wait_ms)?;
         Ok(())
@@ -210,7 +210,7 @@ pub extern "C" fn tinyci_selection_set_wait_ms(
 pub(super) fn wait_of(wait_ms: i64) -> Result<Wait, Failure> {
     match wait_ms {
         -1 => Ok(Wait::Forever),
-        0 => Ok(Wait::No),
+        0 => Ok(Wait::Never),
         _ => {
             let invalid = |_| {
                 let message = format!("`wait_ms` is {wait_ms}: it is -1, 0 or more");
@@ -235,7 +235,7 @@ pub extern "C" fn tinyci_selection_set_retry(
     selection: Option<&mut tinyci_selection>,
     retry: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.selection.retry = retry != 0;
         Ok(())
@@ -256,7 +256,7 @@ pub extern "C" fn tinyci_selection_set_replace_live(
     selection: Option<&mut tinyci_selection>,
     replace_live: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.selection.replace_live = replace_live != 0;
         Ok(())
@@ -276,7 +276,7 @@ pub extern "C" fn tinyci_selection_set_all_history(
     selection: Option<&mut tinyci_selection>,
     all_history: i32,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.selection.all_history = all_history != 0;
         Ok(())
@@ -298,7 +298,7 @@ pub extern "C" fn tinyci_selection_set_pipeline(
     selection: Option<&mut tinyci_selection>,
     pipeline: Option<&tinyci_pipeline>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.selection.pipeline = Some(required(pipeline)?.pipeline.clone());
         Ok(())
@@ -322,7 +322,7 @@ pub extern "C" fn tinyci_selection_add_assumption(
     command: CText<'_>,
     output: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(selection, err, |selection| {
         selection.assumptions.push(assumption(command, output)?);
         Ok(())

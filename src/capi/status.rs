@@ -9,55 +9,55 @@ use crate::ErrorKind;
 ///
 /// Numbers are never used again for something else. A later version may add errors: every negative
 /// number is one.
-pub type tinyci_status = i32;
+pub type tinyci_code = i32;
 
 /// It is done; what was asked for is there.
-pub const TINYCI_OK: tinyci_status = 0;
+pub const TINYCI_OK: tinyci_code = 0;
 /// There is nothing more to come. Not an error.
-pub const TINYCI_DONE: tinyci_status = 1;
+pub const TINYCI_DONE: tinyci_code = 1;
 /// Nothing has come within the time given. Not an error: ask again.
-pub const TINYCI_AGAIN: tinyci_status = 2;
+pub const TINYCI_AGAIN: tinyci_code = 2;
 /// An argument cannot be used: NULL, not UTF-8, a bad glob, an empty name, a malformed hook line.
-pub const TINYCI_INVALID_ARG: tinyci_status = -1;
+pub const TINYCI_INVALID_ARG: tinyci_code = -1;
 /// A revision, ref, build or file that was named does not exist.
-pub const TINYCI_NOT_FOUND: tinyci_status = -2;
+pub const TINYCI_NOT_FOUND: tinyci_code = -2;
 /// The path is not a git repository, or not one that can be read.
-pub const TINYCI_NOT_A_REPO: tinyci_status = -3;
+pub const TINYCI_NOT_A_REPO: tinyci_code = -3;
 /// A pipeline config is not valid.
-pub const TINYCI_CONFIG: tinyci_status = -4;
+pub const TINYCI_CONFIG: tinyci_code = -4;
 /// A pipeline script is not valid, or failed.
-pub const TINYCI_SCRIPT: tinyci_status = -5;
+pub const TINYCI_SCRIPT: tinyci_code = -5;
 /// A tag (`<%= name %>`) cannot be filled in.
-pub const TINYCI_INTERPOLATE: tinyci_status = -6;
+pub const TINYCI_INTERPOLATE: tinyci_code = -6;
 /// git's own data could not be read or written.
-pub const TINYCI_GIT: tinyci_status = -7;
+pub const TINYCI_GIT: tinyci_code = -7;
 /// The file system refused.
-pub const TINYCI_IO: tinyci_status = -8;
+pub const TINYCI_IO: tinyci_code = -8;
 /// A command or a thread could not be started.
-pub const TINYCI_SPAWN: tinyci_status = -9;
+pub const TINYCI_SPAWN: tinyci_code = -9;
 /// A child's exit status was taken by somebody else in this process.
-pub const TINYCI_CHILD_LOST: tinyci_status = -10;
+pub const TINYCI_CHILD_LOST: tinyci_code = -10;
 /// The work was canceled before it could begin.
-pub const TINYCI_CANCELED: tinyci_status = -11;
+pub const TINYCI_CANCELED: tinyci_code = -11;
 /// The host refused a request, or did not answer it.
-pub const TINYCI_HOST_ABORT: tinyci_status = -12;
+pub const TINYCI_HOST_ABORT: tinyci_code = -12;
 /// Another process or thread is running in this repository; it will look again before it ends.
-pub const TINYCI_BUSY: tinyci_status = -13;
+pub const TINYCI_BUSY: tinyci_code = -13;
 /// Something that tinyci does not do, named in the message with what asks for it.
-pub const TINYCI_UNSUPPORTED: tinyci_status = -14;
+pub const TINYCI_UNSUPPORTED: tinyci_code = -14;
 /// The handle was made by another process: this one was forked from it.
-pub const TINYCI_WRONG_PROCESS: tinyci_status = -15;
+pub const TINYCI_WRONG_PROCESS: tinyci_code = -15;
 /// tinyci itself is at fault. The handle that was used is failed for ever: only free it.
-pub const TINYCI_PANIC: tinyci_status = -16;
+pub const TINYCI_PANIC: tinyci_code = -16;
 /// The host aborted a request, since its own machinery failed.
-pub const TINYCI_HOST_FAULT: tinyci_status = -17;
+pub const TINYCI_HOST_FAULT: tinyci_code = -17;
 
 /// A newer version of tinyci wrote the repository's state, or what was read, in a form that this
 /// version must not read or change; the message says which version it needs.
-pub const TINYCI_NEWER_FORMAT: tinyci_status = -18;
+pub const TINYCI_NEWER_FORMAT: tinyci_code = -18;
 
 /// Every status with its name.
-const NAMES: [(tinyci_status, &CStr); 21] = [
+const NAMES: [(tinyci_code, &CStr); 21] = [
     (TINYCI_OK, c"ok"),
     (TINYCI_DONE, c"done"),
     (TINYCI_AGAIN, c"again"),
@@ -88,13 +88,13 @@ const NAMES: [(tinyci_status, &CStr); 21] = [
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_status_name(status: tinyci_status) -> *const c_char {
+pub extern "C" fn tinyci_code_name(status: tinyci_code) -> *const c_char {
     let named = NAMES.iter().find(|(known, _)| *known == status);
     named.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
 /// The status that stands for this kind of error.
-pub(super) fn status_of(kind: ErrorKind) -> tinyci_status {
+pub(super) fn status_of(kind: ErrorKind) -> tinyci_code {
     match kind {
         ErrorKind::InvalidArg => TINYCI_INVALID_ARG,
         ErrorKind::NotFound => TINYCI_NOT_FOUND,
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn unknown_numbers_have_no_name() {
         for unknown in [3, -19, i32::MIN, i32::MAX] {
-            assert!(tinyci_status_name(unknown).is_null());
+            assert!(tinyci_code_name(unknown).is_null());
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     error::ErrorOut,
     guard,
     handle::{Sealed, handle, optional},
-    status::tinyci_status,
+    status::tinyci_code,
     text::{CText, c_text},
 };
 use crate::{Vars, interpolate};
@@ -41,7 +41,7 @@ pub extern "C" fn tinyci_vars_set(
     name: CText<'_>,
     value: CText<'_>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::set(vars, err, |vars| Ok(vars.set(name.required("name")?, value.required("value")?)?))
 }
 
@@ -73,7 +73,7 @@ pub extern "C" fn tinyci_interpolate(
     vars: Option<&tinyci_vars>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
-) -> tinyci_status {
+) -> tinyci_code {
     guard::make_alone(out, err, || {
         let none = Vars::new();
         let vars = optional(vars)?.unwrap_or(&none);

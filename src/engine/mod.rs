@@ -25,5 +25,5 @@ pub use self::{
         run_step::StepOptions,
     },
     context::{approval_gate::ApprovalCall, host::HookCall},
-    run::reports::{Filter, LogOptions},
+    run::reports::{LogOptions, RecordFilter},
 };

@@ -40,5 +40,5 @@ pub(crate) use self::{
 };
 pub use self::{
     remote::RemoteSetup,
-    repository::{InstallOptions, Installed},
+    repository::{InstallOptions, InstallReport},
 };

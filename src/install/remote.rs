@@ -20,12 +20,12 @@ impl RemoteSetup {
     /// assert_eq!(tinyci::install::RemoteSetup::default().to_json(), r#"{"v":1,"changes":[]}"#);
     /// ```
     pub fn to_json(&self) -> String {
-        wire::json(&SetupMirror { v: wire::VERSION, changes: &self.changes })
+        wire::json(&SetupJson { v: wire::VERSION, changes: &self.changes })
     }
 }
 
 #[derive(Serialize)]
-struct SetupMirror<'a> {
+struct SetupJson<'a> {
     v: u32,
     changes: &'a [String],
 }
@@ -37,7 +37,7 @@ fn lines(remote: &str) -> [(String, String); 4] {
     [
         (fetch.clone(), format!("+refs/notes/tinyci*:refs/notes/remotes/{remote}/tinyci*")),
         (fetch.clone(), format!("+refs/notes/runs/*:refs/notes/remotes/{remote}/runs/*")),
-        (fetch, format!("+refs/tinyci/deploys/*:refs/tinyci/remotes/{remote}/deploys/*")),
+        (fetch, format!("+refs/tinyci/deployments/*:refs/tinyci/remotes/{remote}/deploys/*")),
         ("notes.displayRef".to_owned(), format!("refs/notes/remotes/{remote}/tinyci-result")),
     ]
 }

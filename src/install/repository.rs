@@ -11,7 +11,7 @@ use crate::{model::error::Error, repo::Repo};
 
 /// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
 const SERVER_REFS: [&str; 4] =
-    [refs::VERDICTS, refs::RECORDS, refs::BASELINE, "refs/tinyci/deploys"];
+    [refs::VERDICTS, refs::RECORDS, refs::BASELINE, "refs/tinyci/deployments"];
 
 const HIDE_REFS: &str = "receive.hideRefs";
 
@@ -88,7 +88,7 @@ impl InstallOptions {
 /// What an install or an uninstall did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Installed {
+pub struct InstallReport {
     /// The hook.
     pub hook: PathBuf,
     /// Whether anything is different now.
@@ -98,7 +98,7 @@ pub struct Installed {
 }
 
 /// Installs the hook, lets pushes say `-o ci.skip`, and hides the server's refs if that is wanted.
-pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed, Error> {
+pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallReport, Error> {
     let hook_options = HookOptions {
         tinyci: options.command.clone().into_os_string(),
         inside: vec![repo.common_dir().to_path_buf(), repo.root().to_path_buf()],
@@ -106,8 +106,11 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed
         sharing: repo.sharing()?,
     };
     let done = hooks::install(&repo.hooks_dir()?, &hook_options)?;
-    let mut installed =
-        Installed { hook: done.path, changed: done.change != Change::Unchanged, notes: done.notes };
+    let mut installed = InstallReport {
+        hook: done.path,
+        changed: done.change != Change::Unchanged,
+        notes: done.notes,
+    };
     if done.change == Change::Added {
         let hook = installed.hook.display();
         installed.notes.push(format!("`{hook}` was there and keeps its own lines"));
@@ -130,7 +133,7 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<Installed
 }
 
 /// Takes out what [`install`] put in.
-pub(crate) fn uninstall(repo: &Repo) -> Result<Installed, Error> {
+pub(crate) fn uninstall(repo: &Repo) -> Result<InstallReport, Error> {
     let hooks_dir = repo.hooks_dir()?;
     let done = hooks::uninstall(&hooks_dir)?;
     let mut changed = !done.removed.is_empty();
@@ -142,7 +145,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<Installed, Error> {
     let removed = refspecs::unprotect(repo)?;
     changed |= !removed.is_empty();
     let notes = done.notes.into_iter().chain(removed).collect();
-    Ok(Installed { hook, changed, notes })
+    Ok(InstallReport { hook, changed, notes })
 }
 
 fn hide(repo: &Repo) -> Result<bool, Error> {

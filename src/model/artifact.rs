@@ -55,7 +55,7 @@ pub enum ArtifactPlace {
     /// In the archive that `compact` made of it.
     Archive,
     /// Nowhere anymore: the build was removed.
-    Gone,
+    Missing,
 }
 
 impl ArtifactPlace {
@@ -64,7 +64,7 @@ impl ArtifactPlace {
         match self {
             Self::Build => "build",
             Self::Archive => "archive",
-            Self::Gone => "gone",
+            Self::Missing => "missing",
         }
     }
 }
@@ -75,7 +75,7 @@ impl ArtifactPlace {
 pub struct ArtifactList {
     /// The commit that the job tested.
     pub commit: CommitId,
-    /// The job's id: [`Record::run`](crate::Record::run).
+    /// The job's id: [`Record::job_id`](crate::Record::job_id).
     pub job_id: String,
     /// The job's outcome.
     pub outcome: Outcome,

@@ -78,9 +78,9 @@ object_id! {
 ///
 /// Shown with U+FFFD in place of what is not; [`as_bytes`](Text::as_bytes) gives what is there.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(Vec<u8>);
+pub struct GitString(Vec<u8>);
 
-impl Text {
+impl GitString {
     /// Text of these bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
@@ -103,31 +103,31 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
     (0..=most).rev().find_map(|end| text.get(..end)).unwrap_or_default()
 }
 
-impl fmt::Display for Text {
+impl fmt::Display for GitString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.to_str_lossy())
     }
 }
 
-impl fmt::Debug for Text {
+impl fmt::Debug for GitString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.to_str_lossy(), f)
     }
 }
 
-impl From<&str> for Text {
+impl From<&str> for GitString {
     fn from(text: &str) -> Self {
         Self(text.into())
     }
 }
 
-impl PartialEq<str> for Text {
+impl PartialEq<str> for GitString {
     fn eq(&self, other: &str) -> bool {
         self.0 == other.as_bytes()
     }
 }
 
-impl PartialEq<&str> for Text {
+impl PartialEq<&str> for GitString {
     fn eq(&self, other: &&str) -> bool {
         self.0 == other.as_bytes()
     }
@@ -146,14 +146,14 @@ pub struct Commit {
     /// The committer's time, in seconds since 1970.
     pub time: i64,
     /// `Name <address>` of the author.
-    pub author: Text,
+    pub author: GitString,
     /// The first paragraph of the message on one line.
-    pub subject: Text,
+    pub subject: GitString,
     /// The whole message.
-    pub message: Text,
+    pub message: GitString,
     /// The branch it is judged for, without `refs/heads/`: the pushed ref that brought it, else
     /// HEAD's branch if that contains it, else the first containing ref by name, else none.
-    pub branch: Option<Text>,
+    pub branch: Option<GitString>,
 }
 
 impl Commit {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn text_that_is_not_utf8_keeps_its_bytes() {
-        let text = Text::new(*b"caf\xe9");
+        let text = GitString::new(*b"caf\xe9");
         assert_eq!(text.to_string(), "caf\u{fffd}");
         assert_eq!(text.as_bytes(), b"caf\xe9");
     }

@@ -32,7 +32,7 @@ pub enum DeployOutcome {
     /// Somebody canceled it.
     Canceled,
     /// It did nothing: a person has to approve first.
-    Waiting,
+    AwaitingApproval,
     /// It began, and nobody saw it end. What runs there has to be looked at.
     Interrupted,
     /// No deployment, but the end of them: nothing runs there any more.
@@ -47,7 +47,7 @@ impl DeployOutcome {
         DeployOutcome::Failure,
         DeployOutcome::Skipped,
         DeployOutcome::Canceled,
-        DeployOutcome::Waiting,
+        DeployOutcome::AwaitingApproval,
         DeployOutcome::Interrupted,
         DeployOutcome::Retired,
     ];
@@ -65,7 +65,7 @@ impl DeployOutcome {
             DeployOutcome::Success | DeployOutcome::Retired => 0,
             DeployOutcome::Failure | DeployOutcome::Skipped => 1,
             DeployOutcome::Running | DeployOutcome::Interrupted => 4,
-            DeployOutcome::Waiting => 5,
+            DeployOutcome::AwaitingApproval => 5,
             DeployOutcome::Canceled => 130,
         }
     }
@@ -78,7 +78,7 @@ impl DeployOutcome {
             DeployOutcome::Failure => "failure",
             DeployOutcome::Skipped => "skipped",
             DeployOutcome::Canceled => "canceled",
-            DeployOutcome::Waiting => "waiting",
+            DeployOutcome::AwaitingApproval => "awaiting_approval",
             DeployOutcome::Interrupted => "interrupted",
             DeployOutcome::Retired => "retired",
         }
@@ -93,9 +93,9 @@ impl DeployOutcome {
             DeployOutcome::Skipped => Outcome::Skipped,
             DeployOutcome::Canceled => Outcome::Canceled,
             DeployOutcome::Running
-            | DeployOutcome::Waiting
+            | DeployOutcome::AwaitingApproval
             | DeployOutcome::Interrupted
-            | DeployOutcome::Retired => Outcome::NoVerdict,
+            | DeployOutcome::Retired => Outcome::Error,
         }
     }
 }
@@ -118,18 +118,18 @@ impl FromStr for DeployOutcome {
     }
 }
 
-/// One deployment, as it is kept on `refs/tinyci/deploys/<environment>`.
+/// One deployment, as it is kept on `refs/tinyci/deployments/<environment>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployment {
     /// The name of this attempt, which no other has.
-    pub run: String,
+    pub id: String,
     /// Where to.
     pub environment: String,
     /// What. Where the environment was retired, what was there last.
     pub commit: CommitId,
     /// What was deployed there before it.
-    pub from: Option<CommitId>,
+    pub previous: Option<CommitId>,
     /// What became of it.
     pub outcome: DeployOutcome,
     /// Why, where it did not succeed; of one that waits, the question.
@@ -151,13 +151,13 @@ pub struct Deployment {
     /// How it is known who approved.
     pub approval_proof: Option<ApprovalProof>,
     /// The blob of the config that said how, as hexadecimal digits.
-    pub config: String,
+    pub config_blob: String,
     /// When it began.
     pub started: SystemTime,
     /// When it ended; none while it runs, and where nobody saw it end.
     pub finished: Option<SystemTime>,
     /// Who deployed, by their own word: `Name <address>`.
-    pub by: String,
+    pub deployed_by: String,
     /// The account of the machine that did it, by its number there; none where it has no name.
     pub account: Option<String>,
     /// The remote whose deployment it is, as it was last fetched; none of one's own. Whether one
@@ -190,7 +190,7 @@ impl Deployment {
             DeployOutcome::Canceled => {
                 format!("Canceled the deployment of {short} to {environment}")
             }
-            DeployOutcome::Waiting => {
+            DeployOutcome::AwaitingApproval => {
                 format!("Waiting for an approval to deploy {short} to {environment}")
             }
             DeployOutcome::Interrupted => {
@@ -204,7 +204,7 @@ impl Deployment {
 /// What is deployed where, and everything that led there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Deploys {
+pub struct DeploymentList {
     /// The newest first, also those that were last fetched of remotes.
     pub deployments: Vec<Deployment>,
     /// What stands among them and was not written by tinyci, a sentence each.
@@ -311,7 +311,7 @@ impl From<&DeployPlan> for DeployRequest {
             bare: plan.build == BuildState::Bare,
             by: None,
             assume: Vec::new(),
-            expected: Some(plan.running.as_ref().map(|running| running.commit)),
+            expected: Some(plan.deployed.as_ref().map(|running| running.commit)),
         }
     }
 }
@@ -321,10 +321,10 @@ impl From<&DeployPlan> for DeployRequest {
 #[non_exhaustive]
 pub enum BuildState {
     /// It is there, as its job left it or packed.
-    There,
+    Present,
     /// It is gone, or was left out because nothing had changed: the commit is built and tested again
     /// before anything is deployed.
-    Gone {
+    Missing {
         /// How long its job took the last time, if that is known.
         took: Option<Duration>,
     },
@@ -345,14 +345,14 @@ pub enum BuildState {
 impl BuildState {
     /// Whether the commit is built and tested again before it is deployed.
     pub fn must_be_made(self) -> bool {
-        matches!(self, BuildState::Gone { .. } | BuildState::OtherBranch { .. })
+        matches!(self, BuildState::Missing { .. } | BuildState::OtherBranch { .. })
     }
 
     /// The name used in JSON.
     pub fn name(self) -> &'static str {
         match self {
-            BuildState::There => "there",
-            BuildState::Gone { .. } => "gone",
+            BuildState::Present => "present",
+            BuildState::Missing { .. } => "missing",
             BuildState::OtherBranch { .. } => "other_branch",
             BuildState::None => "none",
             BuildState::Discarded => "discarded",
@@ -372,19 +372,19 @@ pub struct DeployPlan {
     /// What became of that commit; none where it has no verdict.
     pub verdict: Option<Outcome>,
     /// The deployment that is there now.
-    pub running: Option<Deployment>,
+    pub deployed: Option<Deployment>,
     /// What it brings: commits that are not deployed now, the newest first. Empty where nothing is
     /// deployed: then it is all there is.
-    pub coming: Vec<Commit>,
+    pub added: Vec<Commit>,
     /// What it takes away: commits that are deployed now and not part of it, the newest first.
-    pub leaving: Vec<Commit>,
+    pub removed: Vec<Commit>,
     /// True if nobody named the commit and it does not contain what is deployed, which would be
     /// lost: a person has to say so. This plan as a request names it.
     pub must_be_named: bool,
     /// What there is of its build.
     pub build: BuildState,
     /// Newer commits that were passed over, the newest first, and why.
-    pub passed_over: Vec<(CommitId, String)>,
+    pub ineligible: Vec<(CommitId, String)>,
     /// Whether a person has to approve, and has.
     pub approval: ApprovalState,
     /// Approvals that do not count, the oldest first, each with its [`problem`](Approval::problem).
@@ -396,7 +396,7 @@ pub struct DeployPlan {
     pub head_fault: Option<String>,
     /// What it would do, one after the other, if every command passed: commands as `$ command`, of
     /// several lines where the config has them so, and what else a script would bring about.
-    pub acts: Vec<String>,
+    pub actions: Vec<String>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,
     /// True if it goes on although the commit is not green, or, going back, on no branch that
@@ -415,7 +415,7 @@ pub enum ApprovalState {
     /// Somebody has approved.
     Given(Box<Approval>),
     /// Nobody has yet.
-    Awaited,
+    Awaiting,
     /// Nobody has, and whether its script asks for one is not known: the plan ends before that.
     Unknown,
 }
@@ -431,9 +431,9 @@ pub struct Approval {
     /// What.
     pub commit: CommitId,
     /// The blob of its config, as hexadecimal digits.
-    pub config: String,
+    pub config_blob: String,
     /// Who, by their own word: `Name <address>`. Empty where nobody is named.
-    pub by: String,
+    pub approved_by: String,
     /// When.
     pub time: SystemTime,
     /// Whether it is signed with an ssh key. What that is worth, the proof tells.
@@ -449,11 +449,11 @@ impl Approval {
     pub fn approver(&self) -> &str {
         match &self.proof {
             Some(ApprovalProof::Signature { principal, .. })
-                if !address_of(&self.by).eq_ignore_ascii_case(principal) =>
+                if !address_of(&self.approved_by).eq_ignore_ascii_case(principal) =>
             {
                 principal
             }
-            _ => &self.by,
+            _ => &self.approved_by,
         }
     }
 }
@@ -469,7 +469,7 @@ pub(crate) fn address_of(by: &str) -> &str {
 #[non_exhaustive]
 pub enum ApprovalProof {
     /// By their own word, which is enough where `tinyci.approvers` lists nobody.
-    Word,
+    Unproven,
     /// By a signature.
     Signature {
         /// Whom the allowed signers file gives the key to.
@@ -487,7 +487,7 @@ impl fmt::Display for ApprovalProof {
     /// In a few words, for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ApprovalProof::Word => f.write_str("unproven"),
+            ApprovalProof::Unproven => f.write_str("unproven"),
             ApprovalProof::Signature { principal, key } => {
                 write!(f, "signed as {principal} with {key}")
             }

@@ -47,8 +47,8 @@ pub struct EventMeta {
     pub time: SystemTime,
     /// The commit that the event is about. None for events of the whole run.
     pub commit: Option<CommitId>,
-    /// The job that the event belongs to: [`Record::run`]. None for events of the whole run.
-    pub run: Option<Arc<str>>,
+    /// The job that the event belongs to: [`Record::job_id`]. None for events of the whole run.
+    pub job_id: Option<Arc<str>>,
     /// The step that the event belongs to. None between steps.
     pub step: Option<StepName>,
     /// The label of a script's `parallel` task or `group`. None outside of these.
@@ -71,7 +71,7 @@ pub enum EventKind {
         /// The commit that the job tests.
         commit: Box<Commit>,
         /// If the commit is tested again: for which ref, and why.
-        again: Option<String>,
+        retest_reason: Option<String>,
     },
     /// The commit's files are in its export directory.
     #[non_exhaustive]
@@ -150,7 +150,7 @@ impl Event {
     /// A terminal that shows these lines and the output shows what the Ruby gem showed.
     pub fn log_lines(&self) -> Vec<String> {
         match &self.kind {
-            EventKind::JobStarted { commit, again, .. } => {
+            EventKind::JobStarted { commit, retest_reason: again, .. } => {
                 let again = again.iter().map(|why| format!("{} again {why}", commit.id.short()));
                 let fixed = ["Cleaning...", "Exporting..."].map(str::to_owned);
                 again.chain([format!("Commit: {}", commit.id)]).chain(fixed).collect()
@@ -194,8 +194,8 @@ fn step_started_lines(step: Option<StepName>, opens: Option<Phase>) -> Vec<Strin
 /// What became of it, and what that leaves.
 fn deploy_finished_line(deployment: &Deployment) -> String {
     let sentence = deployment.sentence();
-    match (deployment.outcome, deployment.from) {
-        (DeployOutcome::Success | DeployOutcome::Waiting, _) => sentence,
+    match (deployment.outcome, deployment.previous) {
+        (DeployOutcome::Success | DeployOutcome::AwaitingApproval, _) => sentence,
         (_, Some(from)) => format!("{sentence}: {} is still deployed", from.short()),
         (_, None) => format!("{sentence}: nothing is deployed there"),
     }
@@ -237,7 +237,7 @@ fn job_finished_line(record: &Record) -> Option<String> {
         }
         (Outcome::Skipped, reason) => Some(with_reason("Skipped", record.commit, reason)),
         (Outcome::Canceled, reason) => Some(with_reason("Canceled", record.commit, reason)),
-        (Outcome::NoVerdict, reason) => Some(with_reason("No verdict for", record.commit, reason)),
+        (Outcome::Error, reason) => Some(with_reason("No verdict for", record.commit, reason)),
     }
 }
 
@@ -268,24 +268,24 @@ pub trait Observer {
 }
 
 /// What a closure that observes may return.
-pub trait Flow {
+pub trait IntoControlFlow {
     /// As a [`ControlFlow`].
     fn flow(self) -> ControlFlow<()>;
 }
 
-impl Flow for () {
+impl IntoControlFlow for () {
     fn flow(self) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-impl Flow for ControlFlow<()> {
+impl IntoControlFlow for ControlFlow<()> {
     fn flow(self) -> ControlFlow<()> {
         self
     }
 }
 
-impl<R: Flow, F: FnMut(&Event) -> R> Observer for F {
+impl<R: IntoControlFlow, F: FnMut(&Event) -> R> Observer for F {
     fn event(&mut self, event: &Event) -> ControlFlow<()> {
         self(event).flow()
     }

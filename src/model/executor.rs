@@ -37,7 +37,7 @@ pub trait Executor: Send + Sync {
     /// # Errors
     ///
     /// An error says that the machinery failed and not the commit: the run ends without a verdict
-    /// ([`Outcome::NoVerdict`](crate::Outcome::NoVerdict)). Errors of kind
+    /// ([`Outcome::Error`](crate::Outcome::Error)). Errors of kind
     /// [`HostAbort`](crate::ErrorKind::HostAbort) fail the step instead.
     fn execute(
         &self,

@@ -35,7 +35,7 @@ use super::{
 pub enum Value {
     /// No value, `()` in scripts.
     #[default]
-    Nothing,
+    Null,
     /// `true` or `false`.
     Bool(bool),
     /// An integer.
@@ -43,9 +43,9 @@ pub enum Value {
     /// A floating point number.
     Float(f64),
     /// A string.
-    Text(String),
+    String(String),
     /// An array.
-    List(Vec<Value>),
+    Array(Vec<Value>),
     /// A map from strings to values, `#{ … }` in scripts.
     Map(BTreeMap<String, Value>),
 }
@@ -54,12 +54,12 @@ impl Value {
     /// The value as a script would write it.
     pub(crate) fn literal(&self) -> String {
         match self {
-            Value::Nothing => "()".to_owned(),
+            Value::Null => "()".to_owned(),
             Value::Bool(truth) => truth.to_string(),
             Value::Int(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
-            Value::Text(text) => format!("{text:?}"),
-            Value::List(list) => {
+            Value::String(text) => format!("{text:?}"),
+            Value::Array(list) => {
                 let items: Vec<String> = list.iter().map(Value::literal).collect();
                 format!("[{}]", items.join(", "))
             }
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn names_and_numbers_of_arguments_are_checked() {
         let new = |name, arguments| {
-            HostFunction::new(name, arguments, Effect::Pure, "", |_| Ok(Value::Nothing))
+            HostFunction::new(name, arguments, Effect::Pure, "", |_| Ok(Value::Null))
         };
         for good in ["post", "slack::post", "a_1"] {
             assert!(new(good, 0..=1).is_ok(), "{good}");

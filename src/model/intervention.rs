@@ -203,8 +203,8 @@ pub struct Cancellation {
 pub struct CanceledJob {
     /// Its commit.
     pub commit: CommitId,
-    /// Its id: [`Record::run`](crate::Record::run).
-    pub run: String,
+    /// Its id: [`Record::job_id`](crate::Record::job_id).
+    pub job_id: String,
     /// What became of it: a job that is over before it meets the cancel has its verdict all the
     /// same. None where it has not ended yet, or left no record.
     pub outcome: Option<Outcome>,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::commit::{Commit, CommitId, Text};
+use super::commit::{Commit, CommitId, GitString};
 
 /// A commit that will be run, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,68 +11,68 @@ pub struct Job {
     /// The commit.
     pub commit: Commit,
     /// Why it was picked.
-    pub reason: Reason,
+    pub trigger: Trigger,
     /// The tag that it is tested for, without `refs/tags/`: one that was pushed or named.
-    pub tag: Option<Text>,
+    pub tag: Option<GitString>,
     /// Of a commit that is tested again: for which ref, and what was left out before.
-    pub again: Option<String>,
+    pub retest_reason: Option<String>,
 }
 
 impl Job {
     /// A job that no tag asks for.
-    pub(crate) fn new(commit: Commit, reason: Reason) -> Self {
-        Self { commit, reason, tag: None, again: None }
+    pub(crate) fn new(commit: Commit, reason: Trigger) -> Self {
+        Self { commit, trigger: reason, tag: None, retest_reason: None }
     }
 }
 
 /// Why a commit was picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum Trigger {
     /// It has no verdict.
     Pending,
     /// It has no verdict, though an attempt is on record: that one did not finish, was canceled, or
     /// its verdict was taken away.
-    Interrupted,
+    Unfinished,
     /// It was named, and has no verdict.
     Named,
     /// It was named for a retry.
     Retry,
     /// Its verdict is `skipped`, and a ref names it for which a build or test would run that never
     /// ran.
-    Again,
+    Retest,
     /// It has no verdict, and a tag was pushed that names it.
     Tag,
     /// It is to be deployed, and its build is gone or of another branch. Its verdict stays as it is.
     Rebuild,
 }
 
-impl Reason {
-    /// The name used in JSON and in `ctx.trigger`: `pending`, `interrupted`, `named`, `retry`,
-    /// `again`, `tag` or `rebuild`.
+impl Trigger {
+    /// The name used in JSON and in `ctx.trigger`: `pending`, `unfinished`, `named`, `retry`,
+    /// `retest`, `tag` or `rebuild`.
     pub fn name(self) -> &'static str {
         match self {
-            Reason::Pending => "pending",
-            Reason::Interrupted => "interrupted",
-            Reason::Named => "named",
-            Reason::Retry => "retry",
-            Reason::Again => "again",
-            Reason::Tag => "tag",
-            Reason::Rebuild => "rebuild",
+            Trigger::Pending => "pending",
+            Trigger::Unfinished => "unfinished",
+            Trigger::Named => "named",
+            Trigger::Retry => "retry",
+            Trigger::Retest => "retest",
+            Trigger::Tag => "tag",
+            Trigger::Rebuild => "rebuild",
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::Pending => "has no verdict",
-            Reason::Interrupted => "has no verdict, though an earlier attempt is on record",
-            Reason::Named => "was named",
-            Reason::Retry => "was named for a retry",
-            Reason::Rebuild => "is to be deployed, and has no build for that",
-            Reason::Again => "is tested again",
-            Reason::Tag => "was tagged",
+            Trigger::Pending => "has no verdict",
+            Trigger::Unfinished => "has no verdict, though an earlier attempt is on record",
+            Trigger::Named => "was named",
+            Trigger::Retry => "was named for a retry",
+            Trigger::Rebuild => "is to be deployed, and has no build for that",
+            Trigger::Retest => "is tested again",
+            Trigger::Tag => "was tagged",
         })
     }
 }
@@ -85,7 +85,7 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Commits left alone because they are out of attempts: tried too often without a
     /// verdict, or canceled by name.
-    pub held: Vec<CommitId>,
+    pub out_of_attempts: Vec<CommitId>,
     /// Commits that the backlog rule leaves to the baseline.
     pub baselined: Vec<CommitId>,
 }

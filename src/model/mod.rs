@@ -13,7 +13,7 @@
 //! | `error` | [`Error`](error::Error) and its kinds |
 //! | `event` | what a run tells an observer |
 //! | `executor` | the trait that runs commands |
-//! | `forecast` | what a run would do |
+//! | `dry_run` | what a run would do |
 //! | `function` | functions of the embedding program, and their values |
 //! | `intervention` | what people decide about a commit |
 //! | `job` | a job of a plan, and why it is started |
@@ -38,11 +38,11 @@ pub(crate) mod cancel;
 pub(crate) mod check_report;
 pub(crate) mod commit;
 pub(crate) mod deployment;
+pub(crate) mod dry_run;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod executor;
 pub(crate) mod failure;
-pub(crate) mod forecast;
 pub(crate) mod function;
 pub(crate) mod intervention;
 pub(crate) mod job;

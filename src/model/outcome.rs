@@ -65,7 +65,7 @@ pub enum Outcome {
     /// The pipeline said that there is nothing to do. Settled, but never green.
     Skipped,
     /// The machinery failed, not the commit. Nothing is settled.
-    NoVerdict,
+    Error,
     /// Somebody canceled the run. Nothing is settled.
     Canceled,
 }
@@ -77,7 +77,7 @@ impl Outcome {
         Outcome::Failure,
         Outcome::TimedOut,
         Outcome::Skipped,
-        Outcome::NoVerdict,
+        Outcome::Error,
         Outcome::Canceled,
     ];
 
@@ -92,7 +92,7 @@ impl Outcome {
             Outcome::Success => Some(Verdict::Success),
             Outcome::Failure | Outcome::TimedOut => Some(Verdict::Failure),
             Outcome::Skipped => Some(Verdict::Skipped),
-            Outcome::NoVerdict | Outcome::Canceled => None,
+            Outcome::Error | Outcome::Canceled => None,
         }
     }
 
@@ -101,7 +101,7 @@ impl Outcome {
         match self {
             Outcome::Success | Outcome::Skipped => 0,
             Outcome::Failure | Outcome::TimedOut => 1,
-            Outcome::NoVerdict => 4,
+            Outcome::Error => 4,
             Outcome::Canceled => 130,
         }
     }
@@ -113,20 +113,20 @@ impl Outcome {
             Outcome::Skipped => 1,
             Outcome::Failure => 2,
             Outcome::TimedOut => 3,
-            Outcome::NoVerdict => 4,
+            Outcome::Error => 4,
             Outcome::Canceled => 5,
         }
     }
 
     /// The name used in JSON and in tables: `success`, `failure`, `timed_out`, `skipped`,
-    /// `no_verdict` or `canceled`.
+    /// `error` or `canceled`.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Success => "success",
             Outcome::Failure => "failure",
             Outcome::TimedOut => "timed_out",
             Outcome::Skipped => "skipped",
-            Outcome::NoVerdict => "no_verdict",
+            Outcome::Error => "error",
             Outcome::Canceled => "canceled",
         }
     }
@@ -164,7 +164,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word itself.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Verdict::Success => "success",
             Verdict::Failure => "failure",
@@ -197,7 +197,7 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
+        f.pad(self.as_str())
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
         for outcome in Outcome::ALL {
             assert_eq!(outcome.passed(), outcome == Outcome::Success);
             if let Some(verdict) = outcome.verdict() {
-                assert_eq!(Verdict::from_note(verdict.word().as_bytes()), Some(verdict));
+                assert_eq!(Verdict::from_note(verdict.as_str().as_bytes()), Some(verdict));
                 assert_eq!(verdict.outcome().exit_code(), outcome.exit_code());
             }
         }

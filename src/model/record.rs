@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     artifact::{Artifact, ArtifactTotal},
-    commit::{Commit, CommitId, Text, TreeId},
+    commit::{Commit, CommitId, GitString, TreeId},
     deployment::{DeployOutcome, Deployment},
     failure::first_line,
     function::Value,
@@ -24,16 +24,16 @@ pub use super::failure::StepFailure;
 #[non_exhaustive]
 pub struct Record {
     /// Names this attempt among all others: `<UTC start>-<random hex>`, also its export's suffix.
-    pub run: String,
+    pub job_id: String,
     /// The commit.
     pub commit: CommitId,
     /// The tree it holds.
     pub tree: TreeId,
     /// The branch it was judged for.
-    pub branch: Option<Text>,
+    pub branch: Option<GitString>,
     /// The tags that named the commit when the job began, sorted.
-    pub tags: Vec<Text>,
-    /// Why the job was started, in a word: `pending`, `interrupted`, `named`, `retry`, `again` or
+    pub tags: Vec<GitString>,
+    /// Why the job was started, in a word: `pending`, `unfinished`, `named`, `retry`, `retest` or
     /// `tag`. None in records of older versions.
     pub trigger: Option<String>,
     /// What became of it.
@@ -49,9 +49,9 @@ pub struct Record {
     /// How long it took on the monotonic clock.
     pub duration: Duration,
     /// The machine it ran on.
-    pub host: String,
+    pub machine: String,
     /// The language of its config, where one could be read.
-    pub config: Option<Format>,
+    pub config_format: Option<Format>,
     /// The steps that ran or were left out, in order.
     pub steps: Vec<StepRecord>,
     /// The builds and tests that were left out, in order. Unless `changed` left them out, the
@@ -144,20 +144,20 @@ impl Record {
     /// The record of a commit of which nothing is known yet but whose job begins at this time.
     pub(crate) fn begun(run: String, commit: &Commit, started: SystemTime) -> Self {
         Self {
-            run,
+            job_id: run,
             commit: commit.id,
             tree: commit.tree,
             branch: commit.branch.clone(),
             tags: Vec::new(),
             trigger: None,
-            outcome: Outcome::NoVerdict,
+            outcome: Outcome::Error,
             reason: None,
             intervention: None,
             started,
             finished: started,
             duration: Duration::ZERO,
-            host: String::new(),
-            config: None,
+            machine: String::new(),
+            config_format: None,
             steps: Vec::new(),
             left_out: Vec::new(),
             asked_for_ref: false,
@@ -201,7 +201,7 @@ impl Record {
     ///
     /// ```
     /// let line = concat!(
-    ///     r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"failure","v":1,"run":"r1","#,
+    ///     r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"failure","v":1,"job_id":"r1","#,
     ///     r#""commit":"f40785cbc4422f39c36118fbae071932774cb5b6","#,
     ///     r#""tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","#,
     ///     r#""steps":[{"name":"test","outcome":"failure","failures":["#,
@@ -306,12 +306,12 @@ pub struct Summary {
     /// The attempts of this call, in the order in which they ended.
     pub records: Vec<Record>,
     /// Commits that were named or pushed and have a verdict which this call did not make.
-    pub settled: Vec<(CommitId, Outcome)>,
+    pub already_tested: Vec<(CommitId, Outcome)>,
     /// Commits that were named and have no config: nothing was run and nothing recorded.
     pub unconfigured: Vec<CommitId>,
     /// Commits left for `--retry` because they are out of attempts: tried too often without a
     /// verdict, or canceled by name.
-    pub held: Vec<CommitId>,
+    pub out_of_attempts: Vec<CommitId>,
     /// How many commits became part of the baseline, and so are not run.
     pub baselined: usize,
     /// Whether the run was canceled before it had done all that was due.
@@ -319,7 +319,7 @@ pub struct Summary {
     /// What followed the push by itself, because a config says `auto`.
     pub deployments: Vec<Deployment>,
     /// Why the run had to stop before it had done all that was due: nothing more could be stored.
-    pub fault: Option<String>,
+    pub error: Option<String>,
 }
 
 impl Summary {
@@ -328,7 +328,7 @@ impl Summary {
     pub fn worst(&self) -> Outcome {
         match self.exit_code() {
             130 => Outcome::Canceled,
-            4 => Outcome::NoVerdict,
+            4 => Outcome::Error,
             1 => Outcome::Failure,
             _ => Outcome::Success,
         }
@@ -339,14 +339,14 @@ impl Summary {
     /// were green.
     pub fn exit_code(&self) -> i32 {
         let records = self.records.iter().map(|record| record.outcome);
-        let settled = self.settled.iter().map(|(_, outcome)| *outcome);
+        let settled = self.already_tested.iter().map(|(_, outcome)| *outcome);
         let mut codes: Vec<i32> = records.chain(settled).map(Outcome::exit_code).collect();
         // One that waits for a person is nothing that went wrong.
         let deployments = self.deployments.iter().map(|it| it.outcome);
-        let failed = deployments.filter(|it| *it != DeployOutcome::Waiting);
+        let failed = deployments.filter(|it| *it != DeployOutcome::AwaitingApproval);
         codes.extend(failed.map(DeployOutcome::exit_code));
         codes.extend(self.canceled.then_some(130));
-        codes.extend((self.fault.is_some() || !self.held.is_empty()).then_some(4));
+        codes.extend((self.error.is_some() || !self.out_of_attempts.is_empty()).then_some(4));
         [130, 4, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
     }
 }

@@ -13,8 +13,8 @@ use super::{cancel::CancelView, commit::Commit, pipeline::StepName};
 pub struct RequestContext {
     /// The commit in work.
     pub commit: Arc<Commit>,
-    /// The attempt: [`Record::run`](crate::Record::run).
-    pub run: Arc<str>,
+    /// The attempt: [`Record::job_id`](crate::Record::job_id).
+    pub job_id: Arc<str>,
     /// The phase or hook.
     pub step: StepName,
     /// The branch of a script's `parallel`, or its group.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    commit::{CommitId, Text},
+    commit::{CommitId, GitString},
     error::{Error, ErrorKind},
     pipeline::Pipeline,
 };
@@ -21,7 +21,7 @@ use super::{
 #[non_exhaustive]
 pub struct Selection {
     /// What was named; empty means all that is pending.
-    pub targets: Vec<Target>,
+    pub selectors: Vec<Selector>,
     /// Runs named commits again that have a verdict, and any that are out of attempts.
     pub retry: bool,
     /// Lets a retry make the build anew of a commit that is deployed, in the place of what runs.
@@ -39,25 +39,25 @@ pub struct Selection {
 /// One thing that was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Target {
+pub enum Selector {
     /// One commit, in any of git's revision syntax.
     Revision(String),
     /// `a..b`, `a...b` or `^a b`: commits in git's range syntax.
     Range(String),
     /// A ref that was pushed.
-    Update(Update),
+    RefUpdate(RefUpdate),
 }
 
 /// One line of what git tells a `post-receive` hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Update {
+pub struct RefUpdate {
     /// What the ref named before; none for a new ref.
     pub old: Option<CommitId>,
     /// What it names now; none for a deleted one. Any object: tags are peeled by the engine.
     pub new: Option<CommitId>,
     /// The ref's full name.
-    pub reference: Text,
+    pub reference: GitString,
 }
 
 /// What a call does that meets another run in the same repository.
@@ -67,7 +67,7 @@ pub enum Wait {
     /// Returns an error of kind [`Busy`](ErrorKind::Busy) at once. The other run is told to look
     /// again before it ends, so that nothing is missed.
     #[default]
-    No,
+    Never,
     /// Follows the other run until the selected commits have a verdict, or for this long.
     AtMost(Duration),
     /// Follows the other run until the selected commits have a verdict.
@@ -83,12 +83,12 @@ impl Selection {
 
     /// One commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short id.
     pub fn revision(revision: impl Into<String>) -> Self {
-        Self { targets: vec![Target::Revision(revision.into())], ..Self::default() }
+        Self { selectors: vec![Selector::Revision(revision.into())], ..Self::default() }
     }
 
     /// The commits of a range in git's syntax, such as `v1.0..main`.
     pub fn range(range: impl Into<String>) -> Self {
-        Self { targets: vec![Target::Range(range.into())], ..Self::default() }
+        Self { selectors: vec![Selector::Range(range.into())], ..Self::default() }
     }
 
     /// What a `post-receive` hook reads on its standard input: lines of `old new ref`.
@@ -100,8 +100,8 @@ impl Selection {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) with the line number, where a line is not of that form.
     pub fn hook_lines(lines: impl AsRef<[u8]>) -> Result<Self, Error> {
-        let updates = parse_updates(lines.as_ref())?.into_iter().map(Target::Update);
-        Ok(Self { targets: updates.collect(), ..Self::default() })
+        let updates = parse_updates(lines.as_ref())?.into_iter().map(Selector::RefUpdate);
+        Ok(Self { selectors: updates.collect(), ..Self::default() })
     }
 
     /// What was said with the push, as git tells it a `post-receive` hook (`GIT_PUSH_OPTION_*`).
@@ -127,7 +127,7 @@ impl Selection {
     /// Adds a commit by its revision.
     #[must_use]
     pub fn and_revision(mut self, revision: impl Into<String>) -> Self {
-        self.targets.push(Target::Revision(revision.into()));
+        self.selectors.push(Selector::Revision(revision.into()));
         self
     }
 
@@ -193,7 +193,7 @@ impl Selection {
 }
 
 /// The lines that a `post-receive` hook reads.
-pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<Update>, Error> {
+pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<RefUpdate>, Error> {
     let lines = lines.split(|byte| *byte == b'\n').enumerate();
     let lines = lines.filter(|(_, line)| !line.is_empty());
     let updates = lines.map(|(index, line)| {
@@ -209,7 +209,7 @@ pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<Update>, Error> {
     updates.collect()
 }
 
-impl Update {
+impl RefUpdate {
     /// The line that a `post-receive` hook reads for it.
     pub(crate) fn line(&self) -> Vec<u8> {
         let id = |id: Option<CommitId>| id.map_or_else(|| "0".repeat(40), |id| id.to_string());
@@ -218,14 +218,18 @@ impl Update {
     }
 }
 
-fn parse_update(line: &[u8]) -> Option<Update> {
+fn parse_update(line: &[u8]) -> Option<RefUpdate> {
     let text = line.strip_suffix(b"\r").unwrap_or(line);
     let mut words = text.splitn(3, |byte| *byte == b' ');
     let (old, new, reference) = (words.next()?, words.next()?, words.next()?);
     if !reference.starts_with(b"refs/") {
         return None;
     }
-    Some(Update { old: parse_id(old)?, new: parse_id(new)?, reference: Text::new(reference) })
+    Some(RefUpdate {
+        old: parse_id(old)?,
+        new: parse_id(new)?,
+        reference: GitString::new(reference),
+    })
 }
 
 /// `Some(None)` for the all-zero id that stands for "no object".
@@ -244,10 +248,10 @@ mod tests {
         let zero = "0".repeat(40);
         let text = format!("{zero} {id} refs/heads/a b\n{id} {zero} refs/tags/x\n");
         let selection = Selection::hook_lines(&text).expect("both lines are well formed");
-        let Target::Update(first) = &selection.targets[0] else { panic!("an update") };
+        let Selector::RefUpdate(first) = &selection.selectors[0] else { panic!("an update") };
         assert_eq!((first.old, first.new), (None, id.parse().ok()));
         assert_eq!(first.reference, "refs/heads/a b");
-        let Target::Update(second) = &selection.targets[1] else { panic!("an update") };
+        let Selector::RefUpdate(second) = &selection.selectors[1] else { panic!("an update") };
         assert_eq!(second.new, None);
 
         let error = Selection::hook_lines(format!("{id} {id} refs/heads/a\nnonsense\n"));

@@ -15,5 +15,5 @@ pub struct Setting {
     /// What holds where nothing is set: a value, or a word about it.
     pub default: &'static str,
     /// What it is for.
-    pub meaning: &'static str,
+    pub description: &'static str,
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::{
-    commit::{Commit, CommitId, Text},
+    commit::{Commit, CommitId, GitString},
     deployment::{DeployOutcome, Deployment},
     outcome::Outcome,
 };
@@ -13,16 +13,16 @@ use super::{
 #[non_exhaustive]
 pub struct Status {
     /// The run that is in progress.
-    pub running: Option<RunningRun>,
+    pub running: Option<ActiveRun>,
     /// The commits that are due and not in hand, oldest first.
-    pub due: Vec<Commit>,
+    pub pending: Vec<Commit>,
     /// Of those, the ones whose last run left no verdict: it was killed, canceled or could not go on.
-    pub interrupted: Vec<CommitId>,
+    pub unfinished: Vec<CommitId>,
     /// Of those that are due, the ones that a remote has judged, as it was last fetched:
     /// [`Engine::merge_results`](crate::Engine::merge_results) makes that verdict one's own.
-    pub judged_by_remote: Vec<CommitId>,
+    pub tested_by_remote: Vec<CommitId>,
     /// The commits that are out of attempts, and wait for `tinyci run --retry`.
-    pub held: Vec<CommitId>,
+    pub out_of_attempts: Vec<CommitId>,
     /// Every branch, HEAD's first.
     pub branches: Vec<BranchStatus>,
     /// Every environment, by name.
@@ -36,11 +36,11 @@ pub struct Status {
 /// A run in progress, as far as it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RunningRun {
+pub struct ActiveRun {
     /// Its process, on its host.
     pub pid: u32,
     /// The machine.
-    pub host: String,
+    pub machine: String,
     /// When it took the repository.
     pub since: SystemTime,
     /// The commits in hand.
@@ -54,7 +54,7 @@ pub struct RunningCommit {
     /// The commit.
     pub commit: CommitId,
     /// The first line of its message; empty for one that is gone.
-    pub subject: Text,
+    pub subject: GitString,
     /// When it was begun.
     pub since: SystemTime,
     /// The step that is done now; none before the first.
@@ -66,21 +66,21 @@ pub struct RunningCommit {
 #[non_exhaustive]
 pub struct BranchStatus {
     /// Its name, without `refs/heads/`.
-    pub name: Text,
+    pub name: GitString,
     /// Its newest commit.
     pub tip: CommitId,
     /// Its newest commit that has a verdict; none where the newest thousand have none.
-    pub judged: Option<JudgedCommit>,
+    pub latest: Option<LatestVerdict>,
 }
 
 /// A commit with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct JudgedCommit {
+pub struct LatestVerdict {
     /// The commit.
     pub commit: CommitId,
     /// The first line of its message.
-    pub subject: Text,
+    pub subject: GitString,
     /// What became of it.
     pub outcome: Outcome,
     /// When its run ended; none where only the word is known.

@@ -14,7 +14,7 @@ pub(crate) mod refs {
     /// The history that is not tested.
     pub(crate) const BASELINE: &str = "refs/tinyci/baseline";
     /// The deployments of each environment.
-    pub(crate) const DEPLOYS: &str = "refs/tinyci/deploys/";
+    pub(crate) const DEPLOYS: &str = "refs/tinyci/deployments/";
     /// The deployments of a remote, as they were last fetched.
     pub(crate) const FETCHED_DEPLOYS: &str = "refs/tinyci/remotes/";
     /// Approvals.

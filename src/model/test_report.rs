@@ -8,7 +8,7 @@ use super::error::{Error, Position};
 ///
 /// ```
 /// use tinyci::script::TestOptions;
-/// let edited = TestOptions::folder(".").filter("deploy");
+/// let edited = TestOptions::directory(".").filter("deploy");
 /// let committed = TestOptions::revision("main").coverage(true);
 /// # let _ = (edited, committed);
 /// ```
@@ -31,7 +31,7 @@ pub enum TestSource {
     Revision(String),
     /// In a folder, while they are edited. The plan that counts for its coverage is that of `HEAD`
     /// by the folder's pipeline, where there is a commit.
-    Folder(PathBuf),
+    Directory(PathBuf),
 }
 
 impl TestOptions {
@@ -41,11 +41,11 @@ impl TestOptions {
     }
 
     /// All tests of a folder, without coverage. A relative path is made absolute here.
-    pub fn folder(folder: impl Into<PathBuf>) -> Self {
+    pub fn directory(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         // Without a current directory it stays what it is, and the tests say that they cannot be
         // found.
-        Self::of(TestSource::Folder(std::path::absolute(&folder).unwrap_or(folder)))
+        Self::of(TestSource::Directory(std::path::absolute(&folder).unwrap_or(folder)))
     }
 
     fn of(source: TestSource) -> Self {
@@ -74,7 +74,7 @@ pub struct TestReport {
     /// Each test that was run, in the order of the file.
     pub tests: Vec<TestResult>,
     /// How many tests the filters left out.
-    pub left_out: usize,
+    pub filtered_out: usize,
     /// Which lines were entered, where that was asked for.
     pub coverage: Option<Coverage>,
 }
@@ -125,9 +125,9 @@ pub struct FileCoverage {
     /// How many lines count.
     pub lines: usize,
     /// How many of them were entered.
-    pub entered: usize,
+    pub covered: usize,
     /// Those that were not, in their order.
-    pub missed: Vec<MissedLines>,
+    pub uncovered: Vec<UncoveredLines>,
 }
 
 impl FileCoverage {
@@ -135,14 +135,14 @@ impl FileCoverage {
     ///
     /// A file without a line that counts is entered as far as it can be.
     pub fn percent(&self) -> usize {
-        (self.entered * 100).checked_div(self.lines).unwrap_or(100)
+        (self.covered * 100).checked_div(self.lines).unwrap_or(100)
     }
 }
 
 /// Lines that were never entered, with none between them that was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct MissedLines {
+pub struct UncoveredLines {
     /// The first, from 1.
     pub first: usize,
     /// The last.

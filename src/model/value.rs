@@ -18,7 +18,7 @@ impl Value {
     /// assert!(tinyci::Value::from(None::<i64>).is_null());
     /// ```
     pub fn is_null(&self) -> bool {
-        matches!(self, Value::Nothing)
+        matches!(self, Value::Null)
     }
 
     /// Returns the truth value of a bool.
@@ -68,7 +68,7 @@ impl Value {
     /// ```
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Value::Text(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => None,
         }
     }
@@ -81,7 +81,7 @@ impl Value {
     /// ```
     pub fn as_array(&self) -> Option<&[Value]> {
         match self {
-            Value::List(items) => Some(items),
+            Value::Array(items) => Some(items),
             _ => None,
         }
     }
@@ -116,7 +116,7 @@ impl Value {
     /// ```
     pub fn into_string(self) -> Option<String> {
         match self {
-            Value::Text(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => None,
         }
     }
@@ -128,7 +128,7 @@ impl Value {
     /// ```
     pub fn into_array(self) -> Option<Vec<Value>> {
         match self {
-            Value::List(items) => Some(items),
+            Value::Array(items) => Some(items),
             _ => None,
         }
     }
@@ -153,20 +153,20 @@ impl Value {
     /// ```
     pub fn type_name(&self) -> &'static str {
         match self {
-            Value::Nothing => "null",
+            Value::Null => "null",
             Value::Bool(_) => "bool",
             Value::Int(_) => "int",
             Value::Float(_) => "float",
-            Value::Text(_) => "string",
-            Value::List(_) => "array",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
             Value::Map(_) => "map",
         }
     }
 
     fn is_not(&self, expected: &str) -> Error {
         let found = match self {
-            Value::Nothing => "null".to_owned(),
-            Value::Int(_) | Value::List(_) => format!("an {}", self.type_name()),
+            Value::Null => "null".to_owned(),
+            Value::Int(_) | Value::Array(_) => format!("an {}", self.type_name()),
             _ => format!("a {}", self.type_name()),
         };
         Error::new(ErrorKind::InvalidArg, format!("expected {expected}, got {found}"))
@@ -175,7 +175,7 @@ impl Value {
 
 impl From<()> for Value {
     fn from((): ()) -> Self {
-        Value::Nothing
+        Value::Null
     }
 }
 
@@ -195,49 +195,49 @@ from_numbers!(u8 => Int, u16 => Int, u32 => Int, f32 => Float, f64 => Float);
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        Value::String(text.to_owned())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Text(text)
+        Value::String(text)
     }
 }
 
 impl From<&String> for Value {
     fn from(text: &String) -> Self {
-        Value::Text(text.clone())
+        Value::String(text.clone())
     }
 }
 
 impl From<Cow<'_, str>> for Value {
     fn from(text: Cow<'_, str>) -> Self {
-        Value::Text(text.into_owned())
+        Value::String(text.into_owned())
     }
 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
-        value.map_or(Value::Nothing, Into::into)
+        value.map_or(Value::Null, Into::into)
     }
 }
 
 impl<T: Into<Value>> From<Vec<T>> for Value {
     fn from(items: Vec<T>) -> Self {
-        Value::List(items.into_iter().map(Into::into).collect())
+        Value::Array(items.into_iter().map(Into::into).collect())
     }
 }
 
 impl<T: Into<Value>, const N: usize> From<[T; N]> for Value {
     fn from(items: [T; N]) -> Self {
-        Value::List(items.into_iter().map(Into::into).collect())
+        Value::Array(items.into_iter().map(Into::into).collect())
     }
 }
 
 impl<T: Clone + Into<Value>> From<&[T]> for Value {
     fn from(items: &[T]) -> Self {
-        Value::List(items.iter().cloned().map(Into::into).collect())
+        Value::Array(items.iter().cloned().map(Into::into).collect())
     }
 }
 
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn a_value_of_another_type_is_named() {
         let text = |value: Value| String::try_from(value).map_err(|error| error.to_string());
-        assert_eq!(text(Value::Nothing), Err("expected a string, got null".to_owned()));
+        assert_eq!(text(Value::Null), Err("expected a string, got null".to_owned()));
         assert_eq!(text(1.into()), Err("expected a string, got an int".to_owned()));
         let error = i64::try_from(Value::from(1.0)).map_err(|error| error.kind());
         assert_eq!(error, Err(ErrorKind::InvalidArg));

@@ -13,5 +13,5 @@
 
 pub use crate::{
     engine::Export,
-    model::commit::{Text, TreeId},
+    model::commit::{GitString, TreeId},
 };

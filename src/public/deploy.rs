@@ -2,7 +2,7 @@
 //!
 //! The calls are those of an engine: [`deploy`](crate::Engine::deploy),
 //! [`deploy_plan`](crate::Engine::deploy_plan), [`approve`](crate::Engine::approve),
-//! [`rollback`](crate::Engine::rollback), [`deploys`](crate::Engine::deploys).
+//! [`rollback`](crate::Engine::rollback), [`deploys`](crate::Engine::deployments).
 //!
 //! ```no_run
 //! use tinyci::{CancelToken, Engine, Event, deploy::{DeployOutcome, DeployRequest}};
@@ -18,7 +18,7 @@
 pub use crate::model::{
     deployment::{
         Approval, ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan,
-        DeployRequest, Deployment, Deploys,
+        DeployRequest, Deployment, DeploymentList,
     },
     pipeline::DeployRules,
 };

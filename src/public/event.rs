@@ -20,4 +20,4 @@
 //! }
 //! ```
 
-pub use crate::model::event::{EventMeta, Flow, Observer};
+pub use crate::model::event::{EventMeta, IntoControlFlow, Observer};

@@ -11,7 +11,7 @@
 //! ```
 
 pub use crate::util::{
-    bytes::{parse_bytes, show_bytes},
+    bytes::{format_bytes, parse_bytes},
     clock::log_prefix,
     duration::parse_duration,
 };

@@ -15,5 +15,5 @@
 pub use crate::{
     engine::StepOptions,
     model::pipeline::{Body, Phase, Step, StepName, Template, Warning, When},
-    rules::run::Run,
+    rules::run::StepSequence,
 };

@@ -1,7 +1,7 @@
 //! What a run would do: its jobs, and the actions of their steps.
 //!
 //! [`Engine::plan`](crate::Engine::plan) returns a [`Plan`], and
-//! [`Engine::forecast`](crate::Engine::forecast) what the steps of one commit would do. Neither runs a
+//! [`Engine::dry_run`](crate::Engine::dry_run) what the steps of one commit would do. Neither runs a
 //! command.
 //!
 //! ```no_run
@@ -9,12 +9,12 @@
 //!
 //! let plan: Plan = Engine::open("/srv/git/app.git")?.plan(&Selection::pending())?;
 //! for job in &plan.jobs {
-//!     println!("{} {}", job.commit.id, job.reason.name());
+//!     println!("{} {}", job.commit.id, job.trigger.name());
 //! }
 //! # Ok::<(), tinyci::Error>(())
 //! ```
 
 pub use crate::model::{
-    forecast::{Act, Assumption, Forecast, StepForecast},
-    job::{Job, Plan, Reason},
+    dry_run::{Action, Assumption, DryRun, StepDryRun},
+    job::{Job, Plan, Trigger},
 };

@@ -15,5 +15,5 @@
 pub use crate::{
     engine::LogOptions,
     model::record::{CommandRecord, LeftOut, LeftOutBy, StepFailure, StepRecord},
-    repo::{Forgotten, MergedResults},
+    repo::{ForgetReport, MergeReport},
 };

@@ -10,4 +10,4 @@
 //! assert_eq!(selection.wait, Wait::AtMost(Duration::from_secs(60)));
 //! ```
 
-pub use crate::model::selection::{Target, Update, Wait};
+pub use crate::model::selection::{RefUpdate, Selector, Wait};

@@ -13,5 +13,5 @@
 //! ```
 
 pub use crate::model::status::{
-    BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
+    ActiveRun, BranchStatus, EnvironmentStatus, LatestVerdict, RunningCommit, Status,
 };

@@ -21,7 +21,7 @@ mod repository;
 
 pub use self::{
     config::libgit2::tune_process,
-    notes::{forget::Forgotten, merge::MergedResults},
+    notes::{forget::ForgetReport, merge::MergeReport},
 };
 pub(crate) use self::{
     config::settings::{Given, Settings},
@@ -41,7 +41,7 @@ pub(crate) use self::{
     },
     refs::{
         approvals::{CommitSignature, Signers, StoredApproval},
-        deploys::DeployHistory,
+        deployments::DeployHistory,
         lookup::Reachable,
         refspecs::TakingRefspec,
     },

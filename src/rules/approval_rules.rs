@@ -67,7 +67,8 @@ impl ApprovalRules {
     ///
     /// The reason, as the end of a sentence.
     pub(crate) fn judge(&self, known: &Evidence<'_>) -> Result<ApprovalProof, String> {
-        let proof = if self.approvers.is_empty() { Ok(ApprovalProof::Word) } else { known.proof() };
+        let proof =
+            if self.approvers.is_empty() { Ok(ApprovalProof::Unproven) } else { known.proof() };
         match proof {
             Ok(proof) if self.four_eyes && known.is_own(&proof) => Err(OWN.to_owned()),
             proof => proof,
@@ -244,7 +245,7 @@ mod tests {
     fn check(known: &Evidence<'_>) {
         let has = |address: &str| known.people.iter().any(|it| it.eq_ignore_ascii_case(address));
         let by_word = rules(&[], false).judge(known);
-        assert_eq!(by_word, Ok(ApprovalProof::Word), "nobody is listed: a word is enough");
+        assert_eq!(by_word, Ok(ApprovalProof::Unproven), "nobody is listed: a word is enough");
         let own_word = rules(&[], true).judge(known).is_err();
         assert_eq!(own_word, has(known.address), "{known:?}");
 

@@ -52,7 +52,7 @@ pub(crate) struct EnvFilter {
 }
 
 impl EnvFilter {
-    /// What the values of `tinyci.env` let through. Those with a `+` add to what passes without
+    /// What the values of `tinyci.passEnv` let through. Those with a `+` add to what passes without
     /// them: to the values without one, or else to everything where `pass_all` says so, or else to
     /// the few that always pass.
     pub(crate) fn new(pass_all: bool, values: &[String]) -> Self {
@@ -107,7 +107,7 @@ fn matches(pattern: &str, name: &[u8]) -> bool {
     }
 }
 
-/// Whether a value of `tinyci.env` is one: the name of a variable, or the beginning of names and a
+/// Whether a value of `tinyci.passEnv` is one: the name of a variable, or the beginning of names and a
 /// `*`, either after a `+` or not. An empty one is a list of nothing.
 pub(crate) fn is_pattern(text: &str) -> bool {
     let added = text.strip_prefix('+');
@@ -153,12 +153,13 @@ impl KeptBack {
             format!(
                 "not passed to commands: {}, {what} that all commits would share, so that a rollback \
                  could deploy another commit's build; to pass {one} all the same: `git config --add \
-                 tinyci.env +{first}`",
+                 tinyci.passEnv +{first}`",
                 listed(&self.output_dirs)
             )
         });
-        let others = (!self.others.is_empty())
-            .then(|| format!("not passed to commands (see tinyci.env): {}", listed(&self.others)));
+        let others = (!self.others.is_empty()).then(|| {
+            format!("not passed to commands (see tinyci.passEnv): {}", listed(&self.others))
+        });
         dirs.into_iter().chain(others).collect()
     }
 }
@@ -280,7 +281,7 @@ mod tests {
             assert_eq!(resolved.passed, variables(&["TINYCI_DEPLOYING"]));
             assert_eq!(resolved.kept_back.notices(), [""; 0]);
         }
-        for (fact, is_told) in [("environment", true), ("phase", false)] {
+        for (fact, is_told) in [("environment", true), ("step", false)] {
             let (passed, facts) = (&Variables::new(), &[(fact, "deploy".to_owned())]);
             let step_env = StepEnv { passed, build_dir: Path::new("/b"), facts, host: &[] };
             assert_eq!(step_env.variables().contains_key(OsStr::new(DEPLOYING)), is_told);
@@ -291,14 +292,14 @@ mod tests {
     fn what_was_kept_back_is_told_by_name() {
         let notices = resolved(true, &[]).kept_back.notices();
         let [dir] = notices.as_slice() else { panic!("{notices:?}") };
-        assert!(dir.contains("`git config --add tinyci.env +CARGO_TARGET_DIR`"), "{dir}");
+        assert!(dir.contains("`git config --add tinyci.passEnv +CARGO_TARGET_DIR`"), "{dir}");
         assert!(dir.contains(": CARGO_TARGET_DIR, an output directory that"), "{dir}");
         let two = variables(&["CARGO_TARGET_DIR", "KBUILD_OUTPUT"]);
         let notices = EnvFilter::new(true, &[]).resolve(&two).kept_back.notices().concat();
         assert!(notices.contains("KBUILD_OUTPUT, output directories that"), "{notices}");
         let notices = resolved(false, &["+CARGO_TARGET_DIR"]).kept_back.notices();
         let expected =
-            ["not passed to commands (see tinyci.env): DEPLOY, DEPLOY_KEY, GOCACHE, TOKEN"];
+            ["not passed to commands (see tinyci.passEnv): DEPLOY, DEPLOY_KEY, GOCACHE, TOKEN"];
         assert_eq!(notices, expected);
         assert_eq!(resolved(true, &["+CARGO_TARGET_DIR"]).kept_back.notices(), [""; 0]);
         let names: Vec<String> = (10..40).map(|number| format!("N{number}")).collect();

@@ -29,9 +29,9 @@ const IN_ENVIRONMENT: [&str; 15] = [
     "environment",
     "export",
     "message",
-    "phase",
+    "step",
     "repo",
-    "run",
+    "job_id",
     "short",
     "subject",
     "tag",
@@ -595,7 +595,7 @@ mod tests {
 
     #[test]
     fn each_step_has_names_of_its_own() {
-        let text = "build:\n  run: [echo <%= phase %>, echo <%= environment %>]\n  \
+        let text = "build:\n  run: [echo <%= step %>, echo <%= environment %>]\n  \
                     env: {A: 'x<%= environment %>'}\n  cwd: <%= environment %>\n\
                     deploy: {run: echo <%= environment %>, env: {A: <%= environment %>}}\n\
                     hooks: {after_all: echo <%= environment %>}\n";

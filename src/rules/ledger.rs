@@ -23,11 +23,12 @@ impl DeploymentHistory {
     pub(crate) fn new(entries: Vec<Deployment>) -> Self {
         let mut known = HashSet::new();
         let mut deployments: Vec<Deployment> = Vec::new();
-        for mut entry in entries.into_iter().filter(|entry| known.insert(entry.run.clone())) {
+        for mut entry in entries.into_iter().filter(|entry| known.insert(entry.id.clone())) {
             if entry.outcome == DeployOutcome::Running {
                 entry.outcome = DeployOutcome::Interrupted;
             }
-            let waits = |deployment: &Deployment| deployment.outcome == DeployOutcome::Waiting;
+            let waits =
+                |deployment: &Deployment| deployment.outcome == DeployOutcome::AwaitingApproval;
             if !(waits(&entry) && deployments.last().is_some_and(waits)) {
                 deployments.push(entry);
             }
@@ -64,7 +65,9 @@ impl DeploymentHistory {
     /// before they ended stands, such as a link that they turned.
     pub(crate) fn tried_since_running(&self) -> impl Iterator<Item = &Deployment> {
         let since = self.since_retired().iter().take_while(|deployment| !deployment.passed());
-        since.filter(|it| !matches!(it.outcome, DeployOutcome::Waiting | DeployOutcome::Skipped))
+        since.filter(|it| {
+            !matches!(it.outcome, DeployOutcome::AwaitingApproval | DeployOutcome::Skipped)
+        })
     }
 
     /// The deployment before the one that is there now.
@@ -85,7 +88,7 @@ impl DeploymentHistory {
     /// The newest deployment that waits for an approval, if nothing was deployed since.
     pub(crate) fn waiting(&self) -> Option<&Deployment> {
         let mut since = self.since_retired().iter().take_while(|deployment| !deployment.passed());
-        since.find(|deployment| deployment.outcome == DeployOutcome::Waiting)
+        since.find(|deployment| deployment.outcome == DeployOutcome::AwaitingApproval)
     }
 
     /// The releases that led to the one that is there now, which is the last. A rollback takes the
@@ -159,15 +162,15 @@ mod tests {
             let outcome = match kind {
                 "+" | "<" => DeployOutcome::Success,
                 "-" => DeployOutcome::Failure,
-                "w" => DeployOutcome::Waiting,
+                "w" => DeployOutcome::AwaitingApproval,
                 "x" => DeployOutcome::Retired,
                 _ => DeployOutcome::Running,
             };
             let begin = Deployment {
-                run: number.to_string(),
+                id: number.to_string(),
                 environment: "production".to_owned(),
                 commit: CommitId::from_bytes([byte; 20]),
-                from: None,
+                previous: None,
                 outcome: DeployOutcome::Running,
                 reason: None,
                 failures: Vec::new(),
@@ -177,10 +180,10 @@ mod tests {
                 export: "export".to_owned(),
                 approved_by: None,
                 approval_proof: None,
-                config: String::new(),
+                config_blob: String::new(),
                 started: UNIX_EPOCH,
                 finished: None,
-                by: String::new(),
+                deployed_by: String::new(),
                 account: None,
                 remote: None,
                 unknown_fields: Default::default(),
@@ -188,7 +191,7 @@ mod tests {
             let end = Deployment { outcome, finished: Some(UNIX_EPOCH), ..begin.clone() };
             match outcome {
                 DeployOutcome::Running => entries.push(begin),
-                DeployOutcome::Waiting | DeployOutcome::Retired => entries.push(end),
+                DeployOutcome::AwaitingApproval | DeployOutcome::Retired => entries.push(end),
                 _ => entries.extend([begin, end]),
             }
         }

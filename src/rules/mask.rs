@@ -55,12 +55,12 @@ impl Masks {
     /// Whether a value, or one inside of it, holds a secret in any form. Keys count as well.
     pub(crate) fn holds_in(&self, value: &Value) -> bool {
         match value {
-            Value::Nothing | Value::Bool(_) => false,
+            Value::Null | Value::Bool(_) => false,
             // A secret of digits may have been read as a number.
             Value::Int(number) => self.holds(&number.to_string()),
             Value::Float(number) => self.holds(&number.to_string()),
-            Value::Text(text) => self.holds(text),
-            Value::List(list) => list.iter().any(|item| self.holds_in(item)),
+            Value::String(text) => self.holds(text),
+            Value::Array(list) => list.iter().any(|item| self.holds_in(item)),
             Value::Map(map) => {
                 map.iter().any(|(key, value)| self.holds(key) || self.holds_in(value))
             }
@@ -73,16 +73,16 @@ impl Masks {
             return value;
         }
         match value {
-            Value::List(list) => {
-                Value::List(list.into_iter().map(|item| self.apply_in(item)).collect())
+            Value::Array(list) => {
+                Value::Array(list.into_iter().map(|item| self.apply_in(item)).collect())
             }
             Value::Map(map) => map
                 .into_iter()
                 .map(|(key, value)| (self.apply(&key), self.apply_in(value)))
                 .collect(),
-            Value::Text(text) => Value::Text(self.apply(&text)),
+            Value::String(text) => Value::String(self.apply(&text)),
             // A number that is a secret.
-            _ => Value::Text(String::from_utf8_lossy(MASK).into_owned()),
+            _ => Value::String(String::from_utf8_lossy(MASK).into_owned()),
         }
     }
 
@@ -520,18 +520,18 @@ mod tests {
     #[test]
     fn values_are_looked_through() {
         let masks = masks(&["hunter2222", "12345678"]);
-        let text = |text: &str| Value::Text(text.to_owned());
+        let text = |text: &str| Value::String(text.to_owned());
         let map = |key: &str, value| Value::Map([(key.to_owned(), value)].into());
         for value in [
             text("x hunter2222"),
             Value::Int(12_345_678),
             Value::Float(12_345_678.5),
-            Value::List(vec![Value::Nothing, text("aHVudGVyMjIyMg==")]),
-            map("a", Value::List(vec![map("hunter2222", Value::Bool(true))])),
+            Value::Array(vec![Value::Null, text("aHVudGVyMjIyMg==")]),
+            map("a", Value::Array(vec![map("hunter2222", Value::Bool(true))])),
         ] {
             assert!(masks.holds_in(&value), "{value:?}");
         }
-        for value in [text("hunter"), Value::Int(1234), map("a", Value::Nothing)] {
+        for value in [text("hunter"), Value::Int(1234), map("a", Value::Null)] {
             assert!(!masks.holds_in(&value), "{value:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! [`plan`]: of the commits that are due, which to run, and why. Pure.
 
-use crate::model::job::{Job, Plan, Reason};
+use crate::model::job::{Job, Plan, Trigger};
 
 /// A commit that is due, with what decides whether it is run.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Rules {
 pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let mut plan = Plan::default();
     // A second look has a limit of its own.
-    let first = due.iter().filter(|due| !matches!(due.job.reason, Reason::Again | Reason::Tag));
+    let first = due.iter().filter(|due| !matches!(due.job.trigger, Trigger::Retest | Trigger::Tag));
     let first = first.count();
     let too_many = rules.backlog.is_some_and(|most| first > most);
     for Due { job, tip, attempts, canceled, .. } in due {
@@ -39,7 +39,7 @@ pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
         if too_many && !tip {
             plan.baselined.push(job.commit.id);
         } else if is_out && !rules.retry {
-            plan.held.push(job.commit.id);
+            plan.out_of_attempts.push(job.commit.id);
         } else {
             plan.jobs.push(job);
         }
@@ -50,7 +50,7 @@ pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::commit::{Commit, CommitId, Text, TreeId};
+    use crate::model::commit::{Commit, CommitId, GitString, TreeId};
 
     fn due(number: u8, tip: bool, attempts: u32) -> Due {
         let commit = Commit {
@@ -58,12 +58,12 @@ mod tests {
             tree: TreeId::from_bytes([0; 20]),
             parents: Vec::new(),
             time: 0,
-            author: Text::default(),
-            subject: Text::default(),
-            message: Text::default(),
+            author: GitString::default(),
+            subject: GitString::default(),
+            message: GitString::default(),
             branch: None,
         };
-        let job = Job::new(commit, Reason::Pending);
+        let job = Job::new(commit, Trigger::Pending);
         Due { job, tip, own: true, attempts, canceled: false }
     }
 
@@ -73,7 +73,7 @@ mod tests {
 
     fn parts(plan: &Plan) -> [Vec<u8>; 3] {
         let jobs = plan.jobs.iter().map(|job| job.commit.id);
-        [numbers(jobs), numbers(plan.held.clone()), numbers(plan.baselined.clone())]
+        [numbers(jobs), numbers(plan.out_of_attempts.clone()), numbers(plan.baselined.clone())]
     }
 
     const RULES: Rules = Rules { retry: false, backlog: None, attempts_max: 3 };

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    commit::Text,
-    job::Reason,
+    commit::GitString,
+    job::Trigger,
     outcome::Outcome,
     pipeline::{Phase, Pipeline, StepName},
     record::{LeftOut, LeftOutBy, Record},
@@ -17,28 +17,28 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum JudgedFor {
     /// A branch, without `refs/heads/`.
-    Branch(Text),
+    Branch(GitString),
     /// A tag, without `refs/tags/`.
-    Tag(Text),
+    Tag(GitString),
 }
 
 impl JudgedFor {
     /// The branch or tag that a full ref name names; none for any other ref.
-    pub(crate) fn of_ref(name: &Text) -> Option<Self> {
-        let below = |prefix: &[u8]| name.as_bytes().strip_prefix(prefix).map(Text::new);
+    pub(crate) fn of_ref(name: &GitString) -> Option<Self> {
+        let below = |prefix: &[u8]| name.as_bytes().strip_prefix(prefix).map(GitString::new);
         let branch = below(b"refs/heads/").map(JudgedFor::Branch);
         branch.or_else(|| below(b"refs/tags/").map(JudgedFor::Tag))
     }
 
     /// The name without what it begins with.
-    pub(crate) fn short(&self) -> &Text {
+    pub(crate) fn short(&self) -> &GitString {
         match self {
             JudgedFor::Branch(name) | JudgedFor::Tag(name) => name,
         }
     }
 
     /// The tag, if it is one.
-    pub(crate) fn tag(&self) -> Option<&Text> {
+    pub(crate) fn tag(&self) -> Option<&GitString> {
         match self {
             JudgedFor::Branch(_) => None,
             JudgedFor::Tag(name) => Some(name),
@@ -54,7 +54,7 @@ pub(crate) struct PastJobs {
     /// True if what it does may depend on the ref though no condition says so.
     asked_for_ref: bool,
     /// The branch of the last one.
-    branch: Option<Text>,
+    branch: Option<GitString>,
     left_out: Vec<LeftOut>,
 }
 
@@ -67,9 +67,9 @@ impl PastJobs {
         let (mut last, mut jobs, mut is_over) = (None, 0, false);
         for record in records.into_iter().filter(|record| record.verdict().is_some()) {
             match record.trigger.as_deref() {
-                Some(again) if again == Reason::Again.name() => {}
+                Some(again) if again == Trigger::Retest.name() => {}
                 // A retry begins anew.
-                Some(retry) if retry == Reason::Retry.name() => (jobs, is_over) = (0, false),
+                Some(retry) if retry == Trigger::Retry.name() => (jobs, is_over) = (0, false),
                 // Of a commit without a verdict: what came before was taken away.
                 _ => (past, jobs, is_over) = (Self::default(), 0, false),
             }
@@ -97,7 +97,7 @@ impl PastJobs {
     }
 
     /// The branch that a re-test is for: that of the ref, or of the last job.
-    pub(crate) fn branch_for(&self, judged_for: &JudgedFor) -> Option<Text> {
+    pub(crate) fn branch_for(&self, judged_for: &JudgedFor) -> Option<GitString> {
         match judged_for {
             JudgedFor::Branch(name) => Some(name.clone()),
             JudgedFor::Tag(_) => self.branch.clone(),
@@ -105,7 +105,7 @@ impl PastJobs {
     }
 
     /// Whether the last job was for this branch.
-    pub(crate) fn is_of(&self, branch: &Text) -> bool {
+    pub(crate) fn is_of(&self, branch: &GitString) -> bool {
         self.branch.as_ref() == Some(branch)
     }
 
@@ -132,7 +132,7 @@ impl PastJobs {
         let skipped = self.left_out.iter().filter(|it| !it.by.counts_as_passed());
         let steps: Vec<&str> = skipped.map(|it| it.step.as_str()).collect();
         let was = if steps.len() == 1 { "was" } else { "were" };
-        let on = self.branch.as_ref().map_or("no branch".to_owned(), Text::to_string);
+        let on = self.branch.as_ref().map_or("no branch".to_owned(), GitString::to_string);
         format!("for {}: its {} {was} left out on {on}", judged_for.short(), steps.join(" and "))
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::model::{pipeline::Format, record::StepRecord};
 
-    const LINE: &str = r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"skipped","run":"r1","commit":"f40785cbc4422f39c36118fbae071932774cb5b6","tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","branch":"topic"}"#;
+    const LINE: &str = r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"skipped","job_id":"r1","commit":"f40785cbc4422f39c36118fbae071932774cb5b6","tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","branch":"topic"}"#;
 
     fn record(trigger: &str, ran: &[Phase], left_out: &[(Phase, LeftOutBy)]) -> Record {
         let step = |phase: &Phase| StepRecord {
@@ -180,10 +180,10 @@ mod tests {
         assert_eq!(lacking(&[first()]).as_deref(), Some("test"));
         let none = record("pending", &[], &[(Build, Branch), (Test, Branch)]);
         assert_eq!(lacking(std::slice::from_ref(&none)).as_deref(), Some("build test"));
-        let second = record("again", &[Build], &[(Test, Branch)]);
+        let second = record("retest", &[Build], &[(Test, Branch)]);
         assert_eq!(lacking(&[none.clone(), second.clone()]).as_deref(), Some("test"));
         assert_eq!(lacking(&[first(), second.clone()]), None, "it ran nothing new");
-        let other = record("again", &[Test], &[(Build, Branch)]);
+        let other = record("retest", &[Test], &[(Build, Branch)]);
         let all = [none, second.clone(), other];
         assert_eq!(lacking(&all).as_deref(), Some(""), "no ref runs both");
         let unchanged = record("pending", &[], &[(Build, Changed), (Test, Branch)]);
@@ -209,11 +209,11 @@ mod tests {
     #[test]
     fn the_sentence_names_the_ref_and_what_was_left_out() {
         let past = PastJobs::of(&[record("pending", &[Build], &[(Test, Branch)])]).unwrap();
-        let release = JudgedFor::of_ref(&Text::from("refs/heads/release/1")).unwrap();
+        let release = JudgedFor::of_ref(&GitString::from("refs/heads/release/1")).unwrap();
         assert_eq!(past.why_again(&release), "for release/1: its test was left out on topic");
         assert!(past.may_differ_for(&release));
         assert!(!past.may_differ_for(&JudgedFor::Branch("topic".into())));
         assert_eq!(past.branch_for(&JudgedFor::Tag("v1".into())), Some("topic".into()));
-        assert_eq!(JudgedFor::of_ref(&Text::from("refs/pull/1/head")), None);
+        assert_eq!(JudgedFor::of_ref(&GitString::from("refs/pull/1/head")), None);
     }
 }

@@ -21,18 +21,18 @@ use crate::model::{
 /// assert_eq!(run.step(), Some(Hook::AfterBuildFailure.into()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Run {
+pub struct StepSequence {
     step: Option<StepName>,
     outcome: Outcome,
 }
 
-impl Default for Run {
+impl Default for StepSequence {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Run {
+impl StepSequence {
     /// A run before its first step.
     pub fn new() -> Self {
         Self { step: Some(Hook::BeforeBuild.into()), outcome: Outcome::Success }
@@ -52,12 +52,12 @@ impl Run {
     ///
     /// `Skipped` from `before_build` leaves out build and test, from any other step of a phase that
     /// phase, as [`leave_out`](Run::leave_out) does; from a hook after a phase it changes nothing.
-    /// `Canceled` and `NoVerdict` leave only `after_all`.
+    /// `Canceled` and `Error` leave only `after_all`.
     pub fn finish(&mut self, outcome: Outcome) {
         let Some(step) = self.step else { return };
         if step == Hook::AfterAll.into() {
             self.step = None;
-        } else if matches!(outcome, Outcome::Canceled | Outcome::NoVerdict) {
+        } else if matches!(outcome, Outcome::Canceled | Outcome::Error) {
             self.stop(outcome);
         } else if outcome == Outcome::Skipped && step.decides().is_some() {
             self.leave_out(false);
@@ -165,11 +165,11 @@ mod tests {
         Finish(Outcome::Failure),
         Finish(Outcome::TimedOut),
         Finish(Outcome::Skipped),
-        Finish(Outcome::NoVerdict),
+        Finish(Outcome::Error),
         Finish(Outcome::Canceled),
         Stop(Outcome::TimedOut),
         Stop(Outcome::Canceled),
-        Stop(Outcome::NoVerdict),
+        Stop(Outcome::Error),
         LeaveOut { counts_as_passed: false },
         LeaveOut { counts_as_passed: true },
     ];
@@ -177,7 +177,7 @@ mod tests {
     type Ended = (StepName, Ending);
 
     /// Walks all sequences and hands each finished one over with its outcome.
-    fn walk(run: Run, path: &mut Vec<Ended>, check: &mut impl FnMut(&[Ended], Outcome)) {
+    fn walk(run: StepSequence, path: &mut Vec<Ended>, check: &mut impl FnMut(&[Ended], Outcome)) {
         let Some(step) = run.step() else { return check(path, run.outcome()) };
         assert!(path.len() < StepName::ALL.len(), "no step comes twice: {path:?}");
         for ending in ENDINGS {
@@ -203,7 +203,7 @@ mod tests {
 
     fn all_sequences(mut check: impl FnMut(&[Ended], Outcome)) {
         let mut count = 0;
-        walk(Run::new(), &mut Vec::new(), &mut |path, outcome| {
+        walk(StepSequence::new(), &mut Vec::new(), &mut |path, outcome| {
             count += 1;
             check(path, outcome);
         });
@@ -237,7 +237,7 @@ mod tests {
             let says = |(step, ending): &Ended| match (step, ending) {
                 (StepName::Hook(Hook::AfterAll), Finish(_)) => Outcome::Success,
                 (_, Stop(outcome)) => *outcome,
-                (_, Finish(outcome @ (Outcome::Canceled | Outcome::NoVerdict))) => *outcome,
+                (_, Finish(outcome @ (Outcome::Canceled | Outcome::Error))) => *outcome,
                 (_, LeaveOut { counts_as_passed: false }) => Outcome::Skipped,
                 (_, LeaveOut { counts_as_passed: true }) => Outcome::Success,
                 (step, Finish(outcome)) if step.decides().is_some() => *outcome,
@@ -257,7 +257,7 @@ mod tests {
                 let (step, ending) = pair[0];
                 let before = matches!(step, StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest));
                 let halts = match ending {
-                    Stop(_) | Finish(Outcome::Canceled | Outcome::NoVerdict) => true,
+                    Stop(_) | Finish(Outcome::Canceled | Outcome::Error) => true,
                     Finish(outcome) => before && failed(outcome),
                     LeaveOut { .. } => false,
                 };
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_finished_run_ignores_what_comes_late() {
-        let mut run = Run::new();
+        let mut run = StepSequence::new();
         run.stop(Outcome::Canceled);
         run.finish(Outcome::Success);
         let over = run.clone();

@@ -71,7 +71,7 @@ pub(crate) use self::{
 };
 
 pub use crate::model::test_report::{
-    Coverage, FileCoverage, MissedLines, TestOptions, TestReport, TestResult, TestSource,
+    Coverage, FileCoverage, TestOptions, TestReport, TestResult, TestSource, UncoveredLines,
 };
 
 #[cfg(test)]

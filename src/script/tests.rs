@@ -129,7 +129,7 @@ impl Host for Recorder {
 fn phase(text: &str, phase: &'static str, branch: &str, host: Arc<Recorder>) -> PhaseEnd {
     let script = Script::load(text.as_bytes(), ".tinyci.rhai", &Empty, &[]).unwrap();
     let facts = Facts {
-        phase: phase.to_owned(),
+        step: phase.to_owned(),
         branch: Some(branch.to_owned()),
         subject: "Ship it".to_owned(),
         ..Facts::default()
@@ -192,7 +192,7 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
 fn what_the_machinery_cannot_tell_is_no_fault_of_the_script_s() {
     let text = "fn build(ctx) { try { ctx.changed(\"x\") } catch { } }";
     let end = phase(text, "build", "main", Arc::default());
-    assert_eq!(end.outcome, Outcome::NoVerdict);
+    assert_eq!(end.outcome, Outcome::Error);
     assert_eq!(end.error.unwrap().message(), "the repository is gone");
 }
 
@@ -234,7 +234,7 @@ fn hostile_and_nested_scripts_end_within_their_stack() {
         "fn build() { parallel(#{ a: 1 }); }",
         "fn build() { matrix(#{ a: 1 }, |m| m); }",
         "fn build() { timeout(\"1s\", 5); }",
-        "fn build(ctx) { ctx.host.has(1); }",
+        "fn build(ctx) { ctx.machine.has(1); }",
         "fn build() { 1 / 0 }",
         "fn build() { \"x\"[7] }",
         "fn build() { let x = \"é\"; x.sub_string(-100, 5); throw x; }",

@@ -67,7 +67,7 @@ impl EventTracer {
         self.open_spans(event);
         let place = &self.place(meta);
         match &event.kind {
-            EventKind::JobStarted { again, .. } => {
+            EventKind::JobStarted { retest_reason: again, .. } => {
                 log_at!(place, TARGET, Level::INFO, again = again.as_deref(), "job started");
             }
             EventKind::JobFinished { record, .. } => job_finished(place, record),
@@ -99,7 +99,7 @@ impl EventTracer {
 
     fn open_spans(&mut self, event: &Event) {
         let meta = &event.meta;
-        let Some(id) = &meta.run else { return };
+        let Some(id) = &meta.job_id else { return };
         match &event.kind {
             EventKind::JobStarted { commit, .. } => self.open(id, job_span(id, commit)),
             EventKind::DeployStarted { deployment, .. } => {
@@ -120,7 +120,7 @@ impl EventTracer {
 
     /// A span gets its outcome last, so that no record inside it repeats the outcome.
     fn close_spans(&mut self, event: &Event) {
-        let Some(id) = &event.meta.run else { return };
+        let Some(id) = &event.meta.job_id else { return };
         match &event.kind {
             EventKind::StepFinished { record, .. } => {
                 let step = self.open.get_mut(id).and_then(|spans| spans.step.take());
@@ -139,13 +139,13 @@ impl EventTracer {
     }
 
     fn place<'a>(&self, meta: &'a EventMeta) -> Place<'a> {
-        let spans = meta.run.as_ref().and_then(|id| self.open.get(id));
+        let spans = meta.job_id.as_ref().and_then(|id| self.open.get(id));
         let is_on = |span: &&Span| !span.is_disabled();
         let whole = spans.map(|spans| &spans.whole).filter(is_on);
         let step = spans.and_then(|spans| spans.step.as_ref()).filter(is_on);
         Place {
             span: step.or(whole).cloned().unwrap_or_else(Span::none),
-            job_id: meta.run.as_deref().filter(|_| whole.is_none()),
+            job_id: meta.job_id.as_deref().filter(|_| whole.is_none()),
             commit: meta.commit.filter(|_| whole.is_none()).map(display),
             step: meta.step.filter(|_| step.is_none()).map(display),
             label: meta.label.as_deref(),
@@ -163,7 +163,7 @@ fn job_span(id: &str, commit: &Commit) -> Span {
 
 fn deployment_span(deployment: &Deployment) -> Span {
     info_span!(
-        target: TARGET, "deployment", job_id = deployment.run, commit = %deployment.commit,
+        target: TARGET, "deployment", job_id = deployment.id, commit = %deployment.commit,
         environment = deployment.environment, outcome = Empty, duration_ms = Empty
     )
 }
@@ -184,7 +184,7 @@ fn end(span: &Span, outcome: &str, duration: Option<Duration>) {
 fn job_finished(place: &Place<'_>, record: &Record) {
     let duration_ms = milliseconds(record.duration);
     let outcome = record.outcome.name();
-    if record.outcome == Outcome::NoVerdict {
+    if record.outcome == Outcome::Error {
         let reason = record.why();
         log_at!(place, TARGET, Level::ERROR, outcome, duration_ms, reason, "job finished");
     } else {

@@ -87,7 +87,7 @@ fn a_run_is_logged_in_spans_of_jobs_and_steps() {
         tracing::info_span!("request", id = 7).in_scope(|| {
             let engine = builder(&repo).open().unwrap();
             assert_eq!(run(&engine), Outcome::Failure);
-            engine.records(&crate::Filter::new()).unwrap().remove(0)
+            engine.records(&crate::RecordFilter::new()).unwrap().remove(0)
         })
     });
     let records = capture.records();
@@ -99,7 +99,7 @@ fn a_run_is_logged_in_spans_of_jobs_and_steps() {
     assert_eq!(finished["fields"]["reason"], record.why().unwrap());
     assert_eq!(spans(finished), ["request", "job"]);
     let job = &finished["spans"][1];
-    assert_eq!((&job["commit"], &job["job_id"]), (&commit.into(), &record.run.into()));
+    assert_eq!((&job["commit"], &job["job_id"]), (&commit.into(), &record.job_id.into()));
     assert_eq!(job["branch"], "main");
 
     let steps = with_message(&records, "step finished");
@@ -186,7 +186,7 @@ fn a_job_without_an_outcome_is_an_error_and_a_warning_is_a_warning() {
             Err(crate::Error::new(crate::ErrorKind::HostFault, "the vault is down").into())
         };
         let engine = builder(&repo).hook(Hook::BeforeBuild, fault).open().unwrap();
-        assert_eq!(run(&engine), Outcome::NoVerdict);
+        assert_eq!(run(&engine), Outcome::Error);
     });
     let records = capture.records();
     let finished = one(&records, "job finished");

@@ -19,9 +19,9 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
 /// A number of bytes for people.
 ///
 /// ```
-/// assert_eq!(tinyci::format::show_bytes(1536), "1.5 KiB");
+/// assert_eq!(tinyci::format::format_bytes(1536), "1.5 KiB");
 /// ```
-pub fn show_bytes(bytes: u64) -> String {
+pub fn format_bytes(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else {
         return format!("{bytes} bytes");
@@ -54,7 +54,7 @@ mod tests {
         for (bytes, text) in
             shown.into_iter().chain([(64 << 20, "64 MiB"), (u64::MAX, "17179869183 GiB")])
         {
-            assert_eq!(show_bytes(bytes), text);
+            assert_eq!(format_bytes(bytes), text);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct ArtifactMirror {
+pub(super) struct ArtifactJson {
     path: String,
     bytes: u64,
     blob: String,
@@ -24,7 +24,7 @@ pub(super) struct ArtifactMirror {
     executable: bool,
 }
 
-impl ArtifactMirror {
+impl ArtifactJson {
     pub(super) fn of(artifact: &Artifact) -> Self {
         let Artifact { path, bytes, blob, executable } = artifact.clone();
         Self { path, bytes, blob, executable }
@@ -37,13 +37,13 @@ impl ArtifactMirror {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct ArtifactTotalMirror {
+pub(super) struct ArtifactTotalJson {
     files: u64,
     bytes: u64,
     list: String,
 }
 
-impl ArtifactTotalMirror {
+impl ArtifactTotalJson {
     pub(super) fn of(total: &ArtifactTotal) -> Self {
         Self { files: total.files, bytes: total.bytes, list: total.list.clone() }
     }
@@ -55,17 +55,17 @@ impl ArtifactTotalMirror {
 
 /// The list of all that a job kept, a line for each file.
 pub(crate) fn artifact_lines(artifacts: &[Artifact]) -> String {
-    artifacts.iter().map(|artifact| json(&ArtifactMirror::of(artifact)) + "\n").collect()
+    artifacts.iter().map(|artifact| json(&ArtifactJson::of(artifact)) + "\n").collect()
 }
 
 /// Reads such a list. A line that is none is passed over.
 pub(crate) fn read_artifact_lines(text: &str) -> Vec<Artifact> {
     let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-    lines.map(ArtifactMirror::into_artifact).collect()
+    lines.map(ArtifactJson::into_artifact).collect()
 }
 
 #[derive(Serialize, Deserialize)]
-struct ArtifactListMirror {
+struct ArtifactListJson {
     v: u32,
     commit: String,
     job_id: String,
@@ -73,7 +73,7 @@ struct ArtifactListMirror {
     place: String,
     files: u64,
     bytes: u64,
-    artifacts: Vec<ArtifactMirror>,
+    artifacts: Vec<ArtifactJson>,
 }
 
 impl ArtifactList {
@@ -88,7 +88,7 @@ impl ArtifactList {
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn to_json(&self) -> String {
-        json(&ArtifactListMirror {
+        json(&ArtifactListJson {
             v: VERSION,
             commit: self.commit.to_string(),
             job_id: self.job_id.clone(),
@@ -96,7 +96,7 @@ impl ArtifactList {
             place: self.place.name().to_owned(),
             files: self.files,
             bytes: self.bytes,
-            artifacts: self.artifacts.iter().map(ArtifactMirror::of).collect(),
+            artifacts: self.artifacts.iter().map(ArtifactJson::of).collect(),
         })
     }
 
@@ -117,21 +117,21 @@ impl ArtifactList {
     /// [`InvalidArg`](ErrorKind::InvalidArg) for a text that is not such a line,
     /// [`NewerFormat`](ErrorKind::NewerFormat) for one of a later version (`v`).
     pub fn from_json(line: &str) -> Result<Self, Error> {
-        let read: ArtifactListMirror = serde_json::from_str(line).map_err(|source| {
+        let read: ArtifactListJson = serde_json::from_str(line).map_err(|source| {
             Error::new(ErrorKind::InvalidArg, "this is not a list of artifacts").with_source(source)
         })?;
         unknown::check_version("list of artifacts", read.v)?;
         let place = match read.place.as_str() {
             "build" => ArtifactPlace::Build,
             "archive" => ArtifactPlace::Archive,
-            _ => ArtifactPlace::Gone,
+            _ => ArtifactPlace::Missing,
         };
         Ok(Self {
             commit: CommitId::from_str(&read.commit)?,
             job_id: read.job_id,
             outcome: read_outcome(&read.outcome).0,
             place,
-            artifacts: read.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
+            artifacts: read.artifacts.into_iter().map(ArtifactJson::into_artifact).collect(),
             files: read.files,
             bytes: read.bytes,
         })

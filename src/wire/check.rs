@@ -12,25 +12,25 @@ impl CheckReport {
     /// As one line of JSON, which `tinyci check --json` prints: each of `problems` has a `severity`,
     /// `error` or `warning`. Excerpts are for people, and left out.
     pub fn to_json(&self) -> String {
-        json(&ReportMirror {
+        json(&ReportJson {
             v: VERSION,
             file: &self.file,
             valid: self.is_valid(),
-            problems: self.problems.iter().map(ProblemMirror::of).collect(),
+            problems: self.problems.iter().map(ProblemJson::of).collect(),
         })
     }
 }
 
 #[derive(Serialize)]
-struct ReportMirror<'a> {
+struct ReportJson<'a> {
     v: u32,
     file: &'a str,
     valid: bool,
-    problems: Vec<ProblemMirror<'a>>,
+    problems: Vec<ProblemJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct ProblemMirror<'a> {
+struct ProblemJson<'a> {
     severity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
@@ -41,7 +41,7 @@ struct ProblemMirror<'a> {
     message: &'a str,
 }
 
-impl<'a> ProblemMirror<'a> {
+impl<'a> ProblemJson<'a> {
     fn of(problem: &'a Problem) -> Self {
         Self {
             severity: problem.severity.as_str(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     record::{
-        CommitMirror, FailureMirror, Time, failure_mirrors, json, lenient, lenient_list, short,
+        CommitJson, FailureJson, Time, failure_mirrors, json, lenient, lenient_list, short,
         whole_ms,
     },
     unknown,
@@ -27,7 +27,7 @@ use crate::model::{
 const USUAL_EXPORT: &str = "export";
 
 impl Deployment {
-    /// As one line of JSON, the form in which `refs/tinyci/deploys/<environment>` keeps it.
+    /// As one line of JSON, the form in which `refs/tinyci/deployments/<environment>` keeps it.
     ///
     /// `from` and `approved_by` are null where there is none, `finished` where it has not ended.
     /// `approval_proof` says how it is known who approved: its `kind` is `signature` (with `principal`
@@ -36,10 +36,10 @@ impl Deployment {
     ///
     /// ```
     /// let line = concat!(
-    ///     r#"{"commit":"f40785cbc4422f39c36118fbae071932774cb5b6","from":null,"#,
+    ///     r#"{"commit":"f40785cbc4422f39c36118fbae071932774cb5b6","previous":null,"#,
     ///     r#""environment":"production","outcome":"success","forced":false,"approved_by":null,"#,
     ///     r#""started":"2026-11-24T19:49:58.000Z","finished":"2026-11-24T19:50:00.123Z","#,
-    ///     r#""by":"Ada <ada@example.org>","v":1,"run":"d1","rollback":false,"config":"02ab"}"#,
+    ///     r#""deployed_by":"Ada <ada@example.org>","v":1,"id":"d1","rollback":false,"config_blob":"02ab"}"#,
     /// );
     /// let deployment = tinyci::deploy::Deployment::from_json(line)?;
     /// assert!(deployment.passed());
@@ -47,7 +47,7 @@ impl Deployment {
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn to_json(&self) -> String {
-        json(&DeploymentMirror::of(self))
+        json(&DeploymentJson::of(self))
     }
 
     /// Reads a deployment, also one that a newer tinyci wrote: unknown fields are kept, an unknown
@@ -60,7 +60,7 @@ impl Deployment {
     /// deployed to where, when it began, and what came of it.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let read = serde_json::from_str(text).map_err(|source| foreign("deployment", source));
-        let mirror: DeploymentMirror<'_> = read?;
+        let mirror: DeploymentJson<'_> = read?;
         unknown::check_version("deployment", mirror.v)?;
         let id = |text: &str| text.parse::<CommitId>();
         let outcome = mirror.outcome.parse::<DeployOutcome>();
@@ -68,23 +68,23 @@ impl Deployment {
         let unknown = outcome.is_err().then(unknown);
         Ok(Self {
             commit: id(&mirror.commit)?,
-            from: mirror.from.as_deref().map(id).transpose()?,
+            previous: mirror.previous.as_deref().map(id).transpose()?,
             outcome: outcome.unwrap_or(DeployOutcome::Failure),
             reason: mirror.reason.map(Cow::into_owned).or(unknown),
-            failures: mirror.failures.into_iter().map(FailureMirror::into_failure).collect(),
+            failures: mirror.failures.into_iter().map(FailureJson::into_failure).collect(),
             environment: mirror.environment.into_owned(),
             forced: mirror.forced,
             rollback: mirror.rollback,
             bare: mirror.bare,
             export: mirror.export.map_or_else(|| USUAL_EXPORT.to_owned(), Cow::into_owned),
             approved_by: mirror.approved_by.map(Cow::into_owned),
-            approval_proof: mirror.approval_proof.and_then(ProofMirror::proof),
-            config: mirror.config.into_owned(),
+            approval_proof: mirror.approval_proof.and_then(ProofJson::proof),
+            config_blob: mirror.config_blob.into_owned(),
             started: mirror.started.0,
             finished: mirror.finished.map(|time| time.0),
-            by: mirror.by.into_owned(),
+            deployed_by: mirror.deployed_by.into_owned(),
             account: mirror.account.map(Cow::into_owned),
-            run: mirror.run.into_owned(),
+            id: mirror.id.into_owned(),
             remote: mirror.remote.map(Cow::into_owned),
             unknown_fields: unknown::kept(mirror.unknown),
         })
@@ -100,32 +100,34 @@ impl DeployPlan {
         let (approval, given) = match &self.approval {
             ApprovalState::NotNeeded => ("not_needed", None),
             ApprovalState::Given(approval) => ("given", Some(&**approval)),
-            ApprovalState::Awaited => ("awaited", None),
+            ApprovalState::Awaiting => ("awaiting_approval", None),
             ApprovalState::Unknown => ("unknown", None),
         };
-        json(&PlanMirror {
+        json(&PlanJson {
             v: VERSION,
             environment: &self.environment,
-            commit: CommitMirror::of(&self.commit),
+            commit: CommitJson::of(&self.commit),
             verdict: self.verdict.map(Outcome::name),
-            running: self.running.as_ref().map(DeploymentMirror::of),
-            coming: self.coming.iter().map(CommitMirror::of).collect(),
-            leaving: self.leaving.iter().map(CommitMirror::of).collect(),
+            deployed: self.deployed.as_ref().map(DeploymentJson::of),
+            added: self.added.iter().map(CommitJson::of).collect(),
+            removed: self.removed.iter().map(CommitJson::of).collect(),
             must_be_named: self.must_be_named,
             build: self.build.name(),
             build_took_ms: match self.build {
-                BuildState::Gone { took } | BuildState::OtherBranch { took } => took.map(whole_ms),
+                BuildState::Missing { took } | BuildState::OtherBranch { took } => {
+                    took.map(whole_ms)
+                }
                 _ => None,
             },
-            passed_over: self.passed_over.iter().map(PassedOverMirror::of).collect(),
+            ineligible: self.ineligible.iter().map(PassedOverJson::of).collect(),
             approval,
             approved_by: given.map(Approval::approver),
-            approval_proof: given.and_then(|it| it.proof.as_ref()).map(ProofMirror::of),
-            uncounted: self.uncounted.iter().map(ApprovalMirror::of).collect(),
+            approval_proof: given.and_then(|it| it.proof.as_ref()).map(ProofJson::of),
+            uncounted: self.uncounted.iter().map(ApprovalJson::of).collect(),
             approval_fault: self.approval_fault.as_deref(),
             head_fault: self.head_fault.as_deref(),
-            acts: &self.acts,
-            interrupted: self.interrupted.as_ref().map(DeploymentMirror::of),
+            actions: &self.actions,
+            interrupted: self.interrupted.as_ref().map(DeploymentJson::of),
             forced: self.forced,
             rollback: self.rollback,
         })
@@ -141,10 +143,10 @@ impl DeployPlan {
     /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is no plan.
     pub(crate) fn request_from_json(text: &str) -> Result<(String, DeployRequest), Error> {
         let read = serde_json::from_str(text).map_err(|source| foreign("plan", source));
-        let mirror: PlannedMirror = read?;
+        let mirror: PlannedJson = read?;
         unknown::check_version("plan", mirror.v)?;
         let id = |commit: &PlannedCommit| commit.id.parse::<CommitId>();
-        let running = mirror.running.as_ref().map(|it| it.commit.parse::<CommitId>());
+        let running = mirror.deployed.as_ref().map(|it| it.commit.parse::<CommitId>());
         let request = DeployRequest {
             revision: Some(id(&mirror.commit)?.to_string()),
             rollback: mirror.rollback,
@@ -162,13 +164,13 @@ impl DeployPlan {
 /// without `running` must not be taken for one that found nothing deployed.
 #[cfg(feature = "capi")]
 #[derive(Deserialize)]
-struct PlannedMirror {
+struct PlannedJson {
     #[serde(default)]
     v: u32,
     environment: String,
     commit: PlannedCommit,
     #[serde(deserialize_with = "Option::deserialize")]
-    running: Option<PlannedRunning>,
+    deployed: Option<PlannedRunning>,
     forced: bool,
     rollback: bool,
     build: String,
@@ -190,24 +192,24 @@ impl Approval {
     /// As one line of JSON: what is kept, and how it is known who gave it (`proof`), or why it does
     /// not count (`problem`).
     pub fn to_json(&self) -> String {
-        json(&ApprovalMirror::of(self))
+        json(&ApprovalJson::of(self))
     }
 
     /// As the commit of its ref has it. What it is worth is found out anew wherever it is looked at.
     pub(crate) fn to_stored_json(&self) -> String {
-        json(&StoredMirror::of(self))
+        json(&StoredJson::of(self))
     }
 
     /// Reads what the commit of an approval's ref says.
     pub(crate) fn from_json(text: &str, reference: &str) -> Result<Self, Error> {
         let read = serde_json::from_str(text).map_err(|source| foreign("approval", source));
-        let mirror: StoredMirror<'_> = read?;
+        let mirror: StoredJson<'_> = read?;
         Ok(Self {
             reference: reference.to_owned(),
             environment: mirror.environment.into_owned(),
             commit: mirror.commit.parse()?,
-            config: mirror.config.into_owned(),
-            by: mirror.by.into_owned(),
+            config_blob: mirror.config_blob.into_owned(),
+            approved_by: mirror.approved_by.into_owned(),
             time: mirror.time.0,
             signed: false,
             proof: None,
@@ -222,10 +224,10 @@ fn foreign(what: &str, source: serde_json::Error) -> Error {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct DeploymentMirror<'a> {
+pub(super) struct DeploymentJson<'a> {
     commit: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient")]
-    from: Option<Cow<'a, str>>,
+    previous: Option<Cow<'a, str>>,
     environment: Cow<'a, str>,
     outcome: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient")]
@@ -233,17 +235,17 @@ pub(super) struct DeploymentMirror<'a> {
     #[serde(default, deserialize_with = "lenient")]
     approved_by: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    approval_proof: Option<ProofMirror<'a>>,
+    approval_proof: Option<ProofJson<'a>>,
     started: Time,
     #[serde(default, deserialize_with = "lenient")]
     finished: Option<Time>,
     #[serde(default, deserialize_with = "lenient")]
-    by: Cow<'a, str>,
+    deployed_by: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     account: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient")]
     v: u32,
-    run: Cow<'a, str>,
+    id: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient")]
     rollback: bool,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
@@ -253,9 +255,9 @@ pub(super) struct DeploymentMirror<'a> {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
-    failures: Vec<FailureMirror<'a>>,
+    failures: Vec<FailureJson<'a>>,
     #[serde(default, deserialize_with = "lenient")]
-    config: Cow<'a, str>,
+    config_blob: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     remote: Option<Cow<'a, str>>,
     /// What a newer version wrote.
@@ -263,22 +265,22 @@ pub(super) struct DeploymentMirror<'a> {
     unknown: serde_json::Map<String, serde_json::Value>,
 }
 
-impl<'a> DeploymentMirror<'a> {
+impl<'a> DeploymentJson<'a> {
     pub(super) fn of(deployment: &'a Deployment) -> Self {
         Self {
             commit: deployment.commit.to_string().into(),
-            from: deployment.from.map(|id| id.to_string().into()),
+            previous: deployment.previous.map(|id| id.to_string().into()),
             environment: deployment.environment.as_str().into(),
             outcome: deployment.outcome.name().into(),
             forced: deployment.forced,
             approved_by: deployment.approved_by.as_deref().map(Cow::from),
-            approval_proof: deployment.approval_proof.as_ref().map(ProofMirror::of),
+            approval_proof: deployment.approval_proof.as_ref().map(ProofJson::of),
             started: Time(deployment.started),
             finished: deployment.finished.map(Time),
-            by: deployment.by.as_str().into(),
+            deployed_by: deployment.deployed_by.as_str().into(),
             account: deployment.account.as_deref().map(Cow::from),
             v: VERSION,
-            run: deployment.run.as_str().into(),
+            id: deployment.id.as_str().into(),
             rollback: deployment.rollback,
             bare: deployment.bare,
             export: Some(deployment.export.as_str())
@@ -286,7 +288,7 @@ impl<'a> DeploymentMirror<'a> {
                 .map(Cow::from),
             reason: deployment.reason.as_deref().map(short),
             failures: failure_mirrors(&deployment.failures),
-            config: deployment.config.as_str().into(),
+            config_blob: deployment.config_blob.as_str().into(),
             remote: deployment.remote.as_deref().map(Cow::from),
             unknown: unknown::written(&deployment.unknown_fields),
         }
@@ -294,41 +296,41 @@ impl<'a> DeploymentMirror<'a> {
 }
 
 #[derive(Serialize)]
-struct PlanMirror<'a> {
+struct PlanJson<'a> {
     v: u32,
     environment: &'a str,
-    commit: CommitMirror<'a>,
+    commit: CommitJson<'a>,
     verdict: Option<&'static str>,
-    running: Option<DeploymentMirror<'a>>,
-    coming: Vec<CommitMirror<'a>>,
-    leaving: Vec<CommitMirror<'a>>,
+    deployed: Option<DeploymentJson<'a>>,
+    added: Vec<CommitJson<'a>>,
+    removed: Vec<CommitJson<'a>>,
     must_be_named: bool,
     build: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     build_took_ms: Option<u64>,
-    passed_over: Vec<PassedOverMirror<'a>>,
+    ineligible: Vec<PassedOverJson<'a>>,
     approval: &'static str,
     approved_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    approval_proof: Option<ProofMirror<'a>>,
-    uncounted: Vec<ApprovalMirror<'a>>,
+    approval_proof: Option<ProofJson<'a>>,
+    uncounted: Vec<ApprovalJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval_fault: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     head_fault: Option<&'a str>,
-    acts: &'a [String],
-    interrupted: Option<DeploymentMirror<'a>>,
+    actions: &'a [String],
+    interrupted: Option<DeploymentJson<'a>>,
     forced: bool,
     rollback: bool,
 }
 
 #[derive(Serialize)]
-struct PassedOverMirror<'a> {
+struct PassedOverJson<'a> {
     commit: String,
     reason: &'a str,
 }
 
-impl<'a> PassedOverMirror<'a> {
+impl<'a> PassedOverJson<'a> {
     fn of((commit, reason): &'a (CommitId, String)) -> Self {
         Self { commit: commit.to_string(), reason }
     }
@@ -337,23 +339,23 @@ impl<'a> PassedOverMirror<'a> {
 /// What the commit of an approval says. Nothing more is ever read from there: whoever wrote it does
 /// not say what it is worth.
 #[derive(Serialize, Deserialize)]
-struct StoredMirror<'a> {
+struct StoredJson<'a> {
     commit: Cow<'a, str>,
     environment: Cow<'a, str>,
-    config: Cow<'a, str>,
-    by: Cow<'a, str>,
+    config_blob: Cow<'a, str>,
+    approved_by: Cow<'a, str>,
     time: Time,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reference: Option<Cow<'a, str>>,
 }
 
-impl<'a> StoredMirror<'a> {
+impl<'a> StoredJson<'a> {
     fn of(approval: &'a Approval) -> Self {
         Self {
             commit: approval.commit.to_string().into(),
             environment: approval.environment.as_str().into(),
-            config: approval.config.as_str().into(),
-            by: approval.by.as_str().into(),
+            config_blob: approval.config_blob.as_str().into(),
+            approved_by: approval.approved_by.as_str().into(),
             time: Time(approval.time),
             reference: Some(approval.reference.as_str().into()),
         }
@@ -361,22 +363,22 @@ impl<'a> StoredMirror<'a> {
 }
 
 #[derive(Serialize)]
-struct ApprovalMirror<'a> {
+struct ApprovalJson<'a> {
     #[serde(flatten)]
-    stored: StoredMirror<'a>,
+    stored: StoredJson<'a>,
     signed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    proof: Option<ProofMirror<'a>>,
+    proof: Option<ProofJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
 }
 
-impl<'a> ApprovalMirror<'a> {
+impl<'a> ApprovalJson<'a> {
     fn of(approval: &'a Approval) -> Self {
         Self {
-            stored: StoredMirror::of(approval),
+            stored: StoredJson::of(approval),
             signed: approval.signed,
-            proof: approval.proof.as_ref().map(ProofMirror::of),
+            proof: approval.proof.as_ref().map(ProofJson::of),
             problem: approval.problem.as_deref(),
         }
     }
@@ -384,7 +386,7 @@ impl<'a> ApprovalMirror<'a> {
 
 /// How it is known who approved.
 #[derive(Serialize, Deserialize)]
-struct ProofMirror<'a> {
+struct ProofJson<'a> {
     kind: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     principal: Option<Cow<'a, str>>,
@@ -394,11 +396,11 @@ struct ProofMirror<'a> {
     account: Option<Cow<'a, str>>,
 }
 
-impl<'a> ProofMirror<'a> {
+impl<'a> ProofJson<'a> {
     fn of(proof: &'a ApprovalProof) -> Self {
         let (mut principal, mut key, mut account) = (None, None, None);
         let kind = match proof {
-            ApprovalProof::Word => "word",
+            ApprovalProof::Unproven => "unproven",
             ApprovalProof::Signature { principal: who, key: of } => {
                 (principal, key) = (Some(who.as_str().into()), Some(of.as_str().into()));
                 "signature"
@@ -419,7 +421,7 @@ impl<'a> ProofMirror<'a> {
     fn proof(self) -> Option<ApprovalProof> {
         let account = self.account.map(Cow::into_owned);
         match &*self.kind {
-            "word" => Some(ApprovalProof::Word),
+            "unproven" => Some(ApprovalProof::Unproven),
             "signature" => Some(ApprovalProof::Signature {
                 principal: self.principal?.into_owned(),
                 key: self.key?.into_owned(),

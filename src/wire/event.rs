@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{
-    deployment::DeploymentMirror,
-    record::{CommitMirror, JobMirror, RecordMirror, StepMirror, Time, hex_unless_utf8},
+    deployment::DeploymentJson,
+    record::{CommitJson, JobJson, RecordJson, StepJson, Time, hex_unless_utf8},
     version::VERSION,
 };
 use crate::model::{
@@ -25,14 +25,14 @@ impl Event {
     /// `step_finished` and `job_finished`; `message` of `warning` and `waiting`; `deployment`
     /// of `deploy_started` and `deploy_finished`; `outcome` of `finished`.
     pub fn to_json(&self) -> String {
-        let mirror = EventMirror::of(self);
+        let mirror = EventJson::of(self);
         // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
         serde_json::to_string(&mirror).unwrap_or_default()
     }
 }
 
 #[derive(Serialize)]
-struct EventMirror<'a> {
+struct EventJson<'a> {
     event: &'static str,
     v: u32,
     sequence: u64,
@@ -40,7 +40,7 @@ struct EventMirror<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<&'a str>,
+    job_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,12 +53,12 @@ struct EventMirror<'a> {
 #[serde(untagged)]
 enum Body<'a> {
     Planned {
-        jobs: Vec<JobMirror<'a>>,
+        jobs: Vec<JobJson<'a>>,
     },
     JobStarted {
-        details: CommitMirror<'a>,
+        details: CommitJson<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        again: Option<&'a str>,
+        retest_reason: Option<&'a str>,
     },
     Exported {
         dir: String,
@@ -74,13 +74,13 @@ enum Body<'a> {
         text_hex: Option<String>,
     },
     StepFinished {
-        record: StepMirror<'a>,
+        record: StepJson<'a>,
     },
     JobFinished {
-        record: Box<RecordMirror<'a>>,
+        record: Box<RecordJson<'a>>,
     },
     Deployment {
-        deployment: Box<DeploymentMirror<'a>>,
+        deployment: Box<DeploymentJson<'a>>,
     },
     Message {
         message: &'a str,
@@ -90,16 +90,16 @@ enum Body<'a> {
     },
 }
 
-impl<'a> EventMirror<'a> {
+impl<'a> EventJson<'a> {
     fn of(event: &'a Event) -> Self {
-        let EventMeta { sequence, time, commit, run, step, label } = &event.meta;
+        let EventMeta { sequence, time, commit, job_id: run, step, label } = &event.meta;
         Self {
             event: kind(&event.kind),
             v: VERSION,
             sequence: *sequence,
             time: Time(*time),
             commit: commit.map(|id| id.to_string()),
-            run: run.as_deref(),
+            job_id: run.as_deref(),
             step: step.map(StepName::as_str),
             label: label.as_deref(),
             body: Body::of(&event.kind),
@@ -128,28 +128,29 @@ impl<'a> Body<'a> {
     fn of(kind: &'a EventKind) -> Self {
         match kind {
             EventKind::Planned { jobs, .. } => {
-                Body::Planned { jobs: jobs.iter().map(JobMirror::of).collect() }
+                Body::Planned { jobs: jobs.iter().map(JobJson::of).collect() }
             }
-            EventKind::JobStarted { commit, again, .. } => {
-                Body::JobStarted { details: CommitMirror::of(commit), again: again.as_deref() }
-            }
+            EventKind::JobStarted { commit, retest_reason: again, .. } => Body::JobStarted {
+                details: CommitJson::of(commit),
+                retest_reason: again.as_deref(),
+            },
             EventKind::Exported { dir, .. } => Body::Exported { dir: lossy(dir) },
             EventKind::StepStarted { opens, .. } => Body::StepStarted {
                 opens: opens.map(|phase: Phase| StepName::from(phase).as_str()),
             },
             EventKind::Output { stream, bytes, .. } => output(*stream, bytes),
             EventKind::StepFinished { record, .. } => {
-                Body::StepFinished { record: StepMirror::of(record) }
+                Body::StepFinished { record: StepJson::of(record) }
             }
             EventKind::JobFinished { record, .. } => {
-                Body::JobFinished { record: Box::new(RecordMirror::of(record)) }
+                Body::JobFinished { record: Box::new(RecordJson::of(record)) }
             }
             EventKind::Warning { message, .. } | EventKind::Waiting { message, .. } => {
                 Body::Message { message }
             }
             EventKind::DeployStarted { deployment, .. }
             | EventKind::DeployFinished { deployment, .. } => {
-                Body::Deployment { deployment: Box::new(DeploymentMirror::of(deployment)) }
+                Body::Deployment { deployment: Box::new(DeploymentJson::of(deployment)) }
             }
             EventKind::Finished { outcome, .. } => Body::Finished { outcome: outcome.name() },
         }
@@ -181,7 +182,7 @@ mod tests {
             sequence: 7,
             time: UNIX_EPOCH,
             commit: None,
-            run: None,
+            job_id: None,
             step: None,
             label: None,
         };

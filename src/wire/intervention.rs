@@ -11,7 +11,7 @@ use super::{
 use crate::model::intervention::{CanceledJob, Cancellation, Intervention, InterventionKind};
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct InterventionMirror<'a> {
+pub(super) struct InterventionJson<'a> {
     kind: Cow<'a, str>,
     by: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,7 @@ pub(super) struct InterventionMirror<'a> {
     reason: Option<Cow<'a, str>>,
 }
 
-impl<'a> InterventionMirror<'a> {
+impl<'a> InterventionJson<'a> {
     pub(super) fn of(intervention: &'a Intervention) -> Self {
         Self {
             kind: intervention.kind.name().into(),
@@ -40,24 +40,24 @@ impl<'a> InterventionMirror<'a> {
 }
 
 #[derive(Serialize)]
-struct CancellationMirror<'a> {
+struct CancellationJson<'a> {
     v: u32,
     whole_run: bool,
-    jobs: Vec<CanceledJobMirror<'a>>,
+    jobs: Vec<CanceledJobJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct CanceledJobMirror<'a> {
+struct CanceledJobJson<'a> {
     commit: String,
-    run: &'a str,
+    job_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
 }
 
-impl<'a> CanceledJobMirror<'a> {
+impl<'a> CanceledJobJson<'a> {
     fn of(job: &'a CanceledJob) -> Self {
         let outcome = job.outcome.map(|outcome| outcome.name());
-        Self { commit: job.commit.to_string(), run: &job.run, outcome }
+        Self { commit: job.commit.to_string(), job_id: &job.job_id, outcome }
     }
 }
 
@@ -69,7 +69,7 @@ impl Cancellation {
     /// assert_eq!(nothing.to_json(), r#"{"v":1,"whole_run":false,"jobs":[]}"#);
     /// ```
     pub fn to_json(&self) -> String {
-        let jobs = self.jobs.iter().map(CanceledJobMirror::of).collect();
-        json(&CancellationMirror { v: VERSION, whole_run: self.whole_run, jobs })
+        let jobs = self.jobs.iter().map(CanceledJobJson::of).collect();
+        json(&CancellationJson { v: VERSION, whole_run: self.whole_run, jobs })
     }
 }

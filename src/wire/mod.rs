@@ -12,7 +12,7 @@
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
 //! | `intervention` | what somebody decided about a commit, and what came of a cancel |
-//! | `forecast` | what running a commit would do |
+//! | `dry_run` | what running a commit would do |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `request` | requests to a host, for C |
 //! | `status` | settings, how the repository is doing, and what housekeeping passed over |
@@ -24,8 +24,8 @@
 mod artifact;
 mod check;
 mod deployment;
+mod dry_run;
 mod event;
-mod forecast;
 mod intervention;
 mod record;
 #[cfg(feature = "capi")]
@@ -38,13 +38,13 @@ mod value;
 mod version;
 
 #[cfg(feature = "capi")]
-pub(crate) use self::request::{RequestBody, RequestMirror};
+pub(crate) use self::request::{RequestBody, RequestJson};
 
 pub(crate) use self::{
     artifact::{artifact_lines, read_artifact_lines},
     record::{Time, json},
     state_format::StateFormat,
-    status::NotRemovedMirror,
+    status::NotRemovedJson,
 };
 
 pub(crate) use self::version::VERSION;

@@ -13,10 +13,10 @@ use super::{
     value::{read_value, value_json},
     version::VERSION,
 };
-use crate::{model::forecast::Forecast, wire::forecast::ForecastMirror};
+use crate::{model::dry_run::DryRun, wire::dry_run::DryRunJson};
 use crate::{
     model::{
-        commit::{Commit, CommitId, Text, cut},
+        commit::{Commit, CommitId, GitString, cut},
         error::{Error, ErrorKind},
         job::{Job, Plan},
         outcome::{Exit, Outcome},
@@ -26,9 +26,9 @@ use crate::{
     },
     util::hex,
     wire::{
-        artifact::{ArtifactMirror, ArtifactTotalMirror},
-        deployment::DeploymentMirror,
-        intervention::InterventionMirror,
+        artifact::{ArtifactJson, ArtifactTotalJson},
+        deployment::DeploymentJson,
+        intervention::InterventionJson,
     },
 };
 
@@ -48,10 +48,10 @@ impl Record {
     ///
     /// ```
     /// let line = concat!(
-    ///     r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"success","v":1,"run":"r1","#,
+    ///     r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"success","v":1,"job_id":"r1","#,
     ///     r#""commit":"f40785cbc4422f39c36118fbae071932774cb5b6","#,
     ///     r#""tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","branch":"main","#,
-    ///     r#""started":"2026-11-24T19:49:58.000Z","duration_ms":2123,"host":"ci","steps":[]}"#,
+    ///     r#""started":"2026-11-24T19:49:58.000Z","duration_ms":2123,"machine":"ci","steps":[]}"#,
     /// );
     /// let record = tinyci::Record::from_json(line)?;
     /// assert!(record.passed());
@@ -59,12 +59,12 @@ impl Record {
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn to_json(&self) -> String {
-        json(&RecordMirror::of(self))
+        json(&RecordJson::of(self))
     }
 
     /// Reads a record, also one that a newer tinyci wrote, as far as it can be understood: unknown
     /// steps and ends of commands are passed over, an unknown outcome is
-    /// [`NoVerdict`](Outcome::NoVerdict). Unknown fields are kept: [`to_json`](Record::to_json) writes
+    /// [`Error`](Outcome::Error). Unknown fields are kept: [`to_json`](Record::to_json) writes
     /// them again.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Record {
     /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object that says which run
     /// of which commit and tree had which outcome, and when it finished.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let mirror: RecordMirror = serde_json::from_str(text).map_err(|source| {
+        let mirror: RecordJson = serde_json::from_str(text).map_err(|source| {
             Error::new(ErrorKind::InvalidArg, "the text is not a record of tinyci")
                 .with_source(source)
         })?;
@@ -84,7 +84,7 @@ impl Record {
 impl StepRecord {
     /// As one line of JSON, as it stands in a [`Record`].
     pub fn to_json(&self) -> String {
-        json(&StepMirror::of(self))
+        json(&StepJson::of(self))
     }
 }
 
@@ -94,13 +94,13 @@ impl Summary {
     /// ```
     /// let summary = tinyci::Summary::default();
     /// let expected = concat!(
-    ///     r#"{"v":1,"exit_code":0,"records":[],"settled":[],"unconfigured":[],"held":[],"#,
+    ///     r#"{"v":1,"exit_code":0,"records":[],"already_tested":[],"unconfigured":[],"out_of_attempts":[],"#,
     ///     r#""baselined":0,"canceled":false}"#,
     /// );
     /// assert_eq!(summary.to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
-        json(&SummaryMirror::of(self))
+        json(&SummaryJson::of(self))
     }
 }
 
@@ -110,16 +110,16 @@ impl Commit {
     /// `time` is in seconds since 1970, as in the names of build folders. Text that is not UTF-8
     /// comes with U+FFFD; of a branch the bytes are given too, as `branch_hex`.
     pub fn to_json(&self) -> String {
-        json(&CommitMirror::of(self))
+        json(&CommitJson::of(self))
     }
 }
 
 impl Job {
-    /// As one line of JSON: the commit, as `reason` one of `pending`, `interrupted`, `named`,
-    /// `retry`, `again`, `tag` and `rebuild`, and, if it is tested for a tag, that `tag`. `again` says
+    /// As one line of JSON: the commit, as `reason` one of `pending`, `unfinished`, `named`,
+    /// `retry`, `retest`, `tag` and `rebuild`, and, if it is tested for a tag, that `tag`. `retest` says
     /// for which ref a commit is tested again, and why.
     pub fn to_json(&self) -> String {
-        json(&JobMirror::of(self))
+        json(&JobJson::of(self))
     }
 }
 
@@ -128,33 +128,33 @@ impl Plan {
     ///
     /// ```
     /// let plan = tinyci::plan::Plan::default();
-    /// assert_eq!(plan.to_json(), r#"{"v":1,"jobs":[],"held":[],"baselined":[]}"#);
+    /// assert_eq!(plan.to_json(), r#"{"v":1,"jobs":[],"out_of_attempts":[],"baselined":[]}"#);
     /// ```
     pub fn to_json(&self) -> String {
-        json(&PlanMirror::of(self))
+        json(&PlanJson::of(self))
     }
 
-    /// The same with `forecasts`: what running these commits would do, step by step, each without
-    /// its own `v` and otherwise as [`Forecast::to_json`](crate::plan::Forecast::to_json) tells it.
+    /// The same with `dry_runs`: what running these commits would do, step by step, each without
+    /// its own `v` and otherwise as [`DryRun::to_json`](crate::plan::DryRun::to_json) tells it.
     ///
     /// ```
     /// let plan = tinyci::plan::Plan::default();
     /// let json = plan.to_json_with(&[]);
-    /// assert_eq!(json, r#"{"v":1,"jobs":[],"held":[],"baselined":[],"forecasts":[]}"#);
+    /// assert_eq!(json, r#"{"v":1,"jobs":[],"out_of_attempts":[],"baselined":[],"dry_runs":[]}"#);
     /// ```
-    pub fn to_json_with(&self, forecasts: &[Forecast]) -> String {
-        let forecasts = forecasts.iter().map(ForecastMirror::of).collect();
-        json(&DetailedPlanMirror { plan: PlanMirror::of(self), forecasts })
+    pub fn to_json_with(&self, forecasts: &[DryRun]) -> String {
+        let forecasts = forecasts.iter().map(DryRunJson::of).collect();
+        json(&DetailedPlanJson { plan: PlanJson::of(self), dry_runs: forecasts })
     }
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct RecordMirror<'a> {
+pub(super) struct RecordJson<'a> {
     finished: Time,
     outcome: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient")]
     v: u32,
-    run: Cow<'a, str>,
+    job_id: Cow<'a, str>,
     commit: Cow<'a, str>,
     tree: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -168,19 +168,19 @@ pub(super) struct RecordMirror<'a> {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    intervention: Option<InterventionMirror<'a>>,
+    intervention: Option<InterventionJson<'a>>,
     #[serde(default, deserialize_with = "lenient")]
     started: Option<Time>,
     #[serde(default, deserialize_with = "lenient")]
     duration_ms: u64,
     #[serde(default, deserialize_with = "lenient")]
-    host: Cow<'a, str>,
+    machine: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    config: Option<Cow<'a, str>>,
+    config_format: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient_list")]
-    steps: Vec<StepMirror<'a>>,
+    steps: Vec<StepJson<'a>>,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
-    left_out: Vec<LeftOutMirror<'a>>,
+    left_out: Vec<LeftOutJson<'a>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
     asked_for_ref: bool,
     #[serde(
@@ -190,9 +190,9 @@ pub(super) struct RecordMirror<'a> {
     )]
     remembered: serde_json::Map<String, serde_json::Value>,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
-    artifacts: Vec<ArtifactMirror>,
+    artifacts: Vec<ArtifactJson>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    artifact_total: Option<ArtifactTotalMirror>,
+    artifact_total: Option<ArtifactTotalJson>,
     /// There only if it is false: most records are their commit's verdict.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     counts: Option<bool>,
@@ -202,13 +202,13 @@ pub(super) struct RecordMirror<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct LeftOutMirror<'a> {
+pub(super) struct LeftOutJson<'a> {
     step: Cow<'a, str>,
     by: Cow<'a, str>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct StepMirror<'a> {
+pub(super) struct StepJson<'a> {
     name: Cow<'a, str>,
     outcome: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -216,18 +216,18 @@ pub(super) struct StepMirror<'a> {
     #[serde(default, deserialize_with = "lenient")]
     duration_ms: u64,
     #[serde(default, deserialize_with = "lenient_list")]
-    commands: Vec<CommandMirror<'a>>,
+    commands: Vec<CommandJson<'a>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_zero")]
     omitted_commands: usize,
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
-    failures: Vec<FailureMirror<'a>>,
+    failures: Vec<FailureJson<'a>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_zero")]
     omitted_failures: usize,
 }
 
 /// One thing that failed in a step. What ended a command is said as of a command.
 #[derive(Serialize, Deserialize)]
-pub(super) struct FailureMirror<'a> {
+pub(super) struct FailureJson<'a> {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     label: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -236,14 +236,14 @@ pub(super) struct FailureMirror<'a> {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     command: Option<Cow<'a, str>>,
     #[serde(flatten)]
-    exit: ExitMirror,
+    exit: ExitJson,
 }
 
 #[derive(Serialize, Deserialize)]
-struct CommandMirror<'a> {
+struct CommandJson<'a> {
     command: Cow<'a, str>,
     #[serde(flatten)]
-    exit: ExitMirror,
+    exit: ExitJson,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "is_false")]
     allowed: bool,
     #[serde(default, deserialize_with = "lenient")]
@@ -252,7 +252,7 @@ struct CommandMirror<'a> {
 
 /// How a command ended: at most one of the four; none where it could not be started.
 #[derive(Serialize, Deserialize)]
-struct ExitMirror {
+struct ExitJson {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     exit_code: Option<i32>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -264,65 +264,65 @@ struct ExitMirror {
 }
 
 #[derive(Serialize)]
-struct SummaryMirror<'a> {
+struct SummaryJson<'a> {
     v: u32,
     exit_code: i32,
-    records: Vec<RecordMirror<'a>>,
-    settled: Vec<SettledMirror>,
+    records: Vec<RecordJson<'a>>,
+    already_tested: Vec<SettledJson>,
     unconfigured: Vec<String>,
-    held: Vec<String>,
+    out_of_attempts: Vec<String>,
     baselined: usize,
     canceled: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    deployments: Vec<DeploymentMirror<'a>>,
+    deployments: Vec<DeploymentJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct SettledMirror {
+struct SettledJson {
     commit: String,
     outcome: &'static str,
 }
 
 #[derive(Serialize)]
-struct PlanMirror<'a> {
+struct PlanJson<'a> {
     v: u32,
-    jobs: Vec<JobMirror<'a>>,
-    held: Vec<String>,
+    jobs: Vec<JobJson<'a>>,
+    out_of_attempts: Vec<String>,
     baselined: Vec<String>,
 }
 
-impl<'a> PlanMirror<'a> {
+impl<'a> PlanJson<'a> {
     fn of(plan: &'a Plan) -> Self {
         Self {
             v: VERSION,
-            jobs: plan.jobs.iter().map(JobMirror::of).collect(),
-            held: ids(&plan.held),
+            jobs: plan.jobs.iter().map(JobJson::of).collect(),
+            out_of_attempts: ids(&plan.out_of_attempts),
             baselined: ids(&plan.baselined),
         }
     }
 }
 
 #[derive(Serialize)]
-struct DetailedPlanMirror<'a> {
+struct DetailedPlanJson<'a> {
     #[serde(flatten)]
-    plan: PlanMirror<'a>,
-    forecasts: Vec<ForecastMirror<'a>>,
+    plan: PlanJson<'a>,
+    dry_runs: Vec<DryRunJson<'a>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct JobMirror<'a> {
-    reason: &'static str,
+pub(super) struct JobJson<'a> {
+    trigger: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    again: Option<&'a str>,
-    commit: CommitMirror<'a>,
+    retest_reason: Option<&'a str>,
+    commit: CommitJson<'a>,
 }
 
 #[derive(Serialize)]
-pub(super) struct CommitMirror<'a> {
+pub(super) struct CommitJson<'a> {
     id: String,
     tree: String,
     parents: Vec<String>,
@@ -336,35 +336,35 @@ pub(super) struct CommitMirror<'a> {
     branch_hex: Option<String>,
 }
 
-impl<'a> RecordMirror<'a> {
+impl<'a> RecordJson<'a> {
     pub(super) fn of(record: &'a Record) -> Self {
         Self {
             finished: Time(record.finished),
             outcome: record.outcome.name().into(),
             v: VERSION,
-            run: record.run.as_str().into(),
+            job_id: record.job_id.as_str().into(),
             commit: record.commit.to_string().into(),
             tree: record.tree.to_string().into(),
-            branch: record.branch.as_ref().map(Text::to_str_lossy),
-            branch_hex: record.branch.as_ref().map(Text::as_bytes).and_then(hex_unless_utf8),
-            tags: record.tags.iter().map(Text::to_str_lossy).collect(),
+            branch: record.branch.as_ref().map(GitString::to_str_lossy),
+            branch_hex: record.branch.as_ref().map(GitString::as_bytes).and_then(hex_unless_utf8),
+            tags: record.tags.iter().map(GitString::to_str_lossy).collect(),
             trigger: record.trigger.as_deref().map(Cow::from),
             reason: record.reason.as_deref().map(short),
-            intervention: record.intervention.as_ref().map(InterventionMirror::of),
+            intervention: record.intervention.as_ref().map(InterventionJson::of),
             started: Some(Time(record.started)),
             duration_ms: whole_ms(record.duration),
-            host: record.host.as_str().into(),
-            config: record.config.map(|format| format.name().into()),
-            steps: record.steps.iter().map(StepMirror::of).collect(),
-            left_out: record.left_out.iter().map(LeftOutMirror::of).collect(),
+            machine: record.machine.as_str().into(),
+            config_format: record.config_format.map(|format| format.name().into()),
+            steps: record.steps.iter().map(StepJson::of).collect(),
+            left_out: record.left_out.iter().map(LeftOutJson::of).collect(),
             asked_for_ref: record.asked_for_ref,
             remembered: record
                 .remembered
                 .iter()
                 .map(|(key, value)| (key.clone(), value_json(value)))
                 .collect(),
-            artifacts: record.artifacts.iter().map(ArtifactMirror::of).collect(),
-            artifact_total: record.artifact_total.as_ref().map(ArtifactTotalMirror::of),
+            artifacts: record.artifacts.iter().map(ArtifactJson::of).collect(),
+            artifact_total: record.artifact_total.as_ref().map(ArtifactTotalJson::of),
             counts: (!record.counts).then_some(false),
             unknown: unknown::written(&record.unknown_fields),
         }
@@ -380,39 +380,39 @@ impl<'a> RecordMirror<'a> {
             .branch_hex
             .as_deref()
             .and_then(|digits| hex::decode(digits.as_bytes()))
-            .map(Text::new);
+            .map(GitString::new);
         Ok(Record {
-            run: self.run.into_owned(),
+            job_id: self.job_id.into_owned(),
             commit: self.commit.parse()?,
             tree: self.tree.parse()?,
-            branch: branch.or_else(|| self.branch.map(|branch| Text::from(&*branch))),
-            tags: self.tags.iter().map(|tag| Text::from(&**tag)).collect(),
+            branch: branch.or_else(|| self.branch.map(|branch| GitString::from(&*branch))),
+            tags: self.tags.iter().map(|tag| GitString::from(&**tag)).collect(),
             trigger: self.trigger.map(Cow::into_owned),
             outcome,
             reason: self.reason.map(Cow::into_owned).or(unknown),
-            intervention: self.intervention.and_then(InterventionMirror::into_intervention),
+            intervention: self.intervention.and_then(InterventionJson::into_intervention),
             started: started.or_else(|| finished.checked_sub(duration)).unwrap_or(finished),
             finished,
             duration,
-            host: self.host.into_owned(),
-            config: self.config.and_then(|name| parse_format(&name)),
-            steps: self.steps.into_iter().filter_map(StepMirror::into_step).collect(),
-            left_out: self.left_out.iter().filter_map(LeftOutMirror::left_out).collect(),
+            machine: self.machine.into_owned(),
+            config_format: self.config_format.and_then(|name| parse_format(&name)),
+            steps: self.steps.into_iter().filter_map(StepJson::into_step).collect(),
+            left_out: self.left_out.iter().filter_map(LeftOutJson::left_out).collect(),
             asked_for_ref: self.asked_for_ref,
             remembered: self
                 .remembered
                 .into_iter()
                 .map(|(key, value)| (key, read_value(value)))
                 .collect(),
-            artifacts: self.artifacts.into_iter().map(ArtifactMirror::into_artifact).collect(),
-            artifact_total: self.artifact_total.map(ArtifactTotalMirror::into_total),
+            artifacts: self.artifacts.into_iter().map(ArtifactJson::into_artifact).collect(),
+            artifact_total: self.artifact_total.map(ArtifactTotalJson::into_total),
             counts: self.counts.unwrap_or(true),
             unknown_fields: unknown::kept(self.unknown),
         })
     }
 }
 
-impl LeftOutMirror<'_> {
+impl LeftOutJson<'_> {
     pub(super) fn of(left_out: &LeftOut) -> Self {
         Self { step: left_out.step.as_str().into(), by: left_out.by.name().into() }
     }
@@ -425,7 +425,7 @@ impl LeftOutMirror<'_> {
     }
 }
 
-impl<'a> StepMirror<'a> {
+impl<'a> StepJson<'a> {
     pub(super) fn of(step: &'a StepRecord) -> Self {
         Self {
             name: step.name.as_str().into(),
@@ -447,19 +447,19 @@ impl<'a> StepMirror<'a> {
             outcome,
             error: self.error.map(Cow::into_owned).or(unknown),
             duration: Duration::from_millis(self.duration_ms),
-            commands: self.commands.into_iter().map(CommandMirror::into_command).collect(),
+            commands: self.commands.into_iter().map(CommandJson::into_command).collect(),
             omitted_commands: self.omitted_commands,
-            failures: self.failures.into_iter().map(FailureMirror::into_failure).collect(),
+            failures: self.failures.into_iter().map(FailureJson::into_failure).collect(),
             omitted_failures: self.omitted_failures,
         })
     }
 }
 
-impl<'a> CommandMirror<'a> {
+impl<'a> CommandJson<'a> {
     fn of(command: &'a CommandRecord, bytes_max: usize) -> Self {
         Self {
             command: shortened(&command.command, bytes_max),
-            exit: ExitMirror::of(command.exit),
+            exit: ExitJson::of(command.exit),
             allowed: command.allowed,
             duration_ms: whole_ms(command.duration),
         }
@@ -472,7 +472,7 @@ impl<'a> CommandMirror<'a> {
     }
 }
 
-impl<'a> FailureMirror<'a> {
+impl<'a> FailureJson<'a> {
     fn of(failure: &'a StepFailure, bytes_max: usize) -> Self {
         let cut = |text: &'a Option<String>| Some(shortened(text.as_deref()?, bytes_max));
         Self {
@@ -480,7 +480,7 @@ impl<'a> FailureMirror<'a> {
             place: cut(&failure.place),
             message: shortened(&failure.message, bytes_max),
             command: cut(&failure.command),
-            exit: ExitMirror::of(failure.exit),
+            exit: ExitJson::of(failure.exit),
         }
     }
 
@@ -495,21 +495,21 @@ impl<'a> FailureMirror<'a> {
     }
 }
 
-fn command_mirrors(commands: &[CommandRecord]) -> Vec<CommandMirror<'_>> {
+fn command_mirrors(commands: &[CommandRecord]) -> Vec<CommandJson<'_>> {
     let share = share(commands.iter().map(|command| command.command.len()));
-    commands.iter().map(|command| CommandMirror::of(command, share)).collect()
+    commands.iter().map(|command| CommandJson::of(command, share)).collect()
 }
 
 /// Failures as they are kept.
-pub(super) fn failure_mirrors(failures: &[StepFailure]) -> Vec<FailureMirror<'_>> {
+pub(super) fn failure_mirrors(failures: &[StepFailure]) -> Vec<FailureJson<'_>> {
     let texts = failures.iter().flat_map(|it| {
         [&it.label, &it.place, &it.command].into_iter().flatten().chain([&it.message])
     });
     let share = share(texts.map(String::len));
-    failures.iter().map(|failure| FailureMirror::of(failure, share)).collect()
+    failures.iter().map(|failure| FailureJson::of(failure, share)).collect()
 }
 
-impl ExitMirror {
+impl ExitJson {
     fn of(exit: Option<Exit>) -> Self {
         let (exit_code, signal) = match exit {
             Some(Exit::Code(code)) => (Some(code), None),
@@ -530,39 +530,39 @@ impl ExitMirror {
     }
 }
 
-impl<'a> SummaryMirror<'a> {
+impl<'a> SummaryJson<'a> {
     fn of(summary: &'a Summary) -> Self {
-        let settled = summary.settled.iter().map(|(commit, outcome)| SettledMirror {
+        let settled = summary.already_tested.iter().map(|(commit, outcome)| SettledJson {
             commit: commit.to_string(),
             outcome: outcome.name(),
         });
         Self {
             v: VERSION,
             exit_code: summary.exit_code(),
-            records: summary.records.iter().map(RecordMirror::of).collect(),
-            settled: settled.collect(),
+            records: summary.records.iter().map(RecordJson::of).collect(),
+            already_tested: settled.collect(),
             unconfigured: ids(&summary.unconfigured),
-            held: ids(&summary.held),
+            out_of_attempts: ids(&summary.out_of_attempts),
             baselined: summary.baselined,
             canceled: summary.canceled,
-            deployments: summary.deployments.iter().map(DeploymentMirror::of).collect(),
-            fault: summary.fault.as_deref(),
+            deployments: summary.deployments.iter().map(DeploymentJson::of).collect(),
+            error: summary.error.as_deref(),
         }
     }
 }
 
-impl<'a> JobMirror<'a> {
+impl<'a> JobJson<'a> {
     pub(super) fn of(job: &'a Job) -> Self {
         Self {
-            reason: job.reason.name(),
-            tag: job.tag.as_ref().map(Text::to_str_lossy),
-            again: job.again.as_deref(),
-            commit: CommitMirror::of(&job.commit),
+            trigger: job.trigger.name(),
+            tag: job.tag.as_ref().map(GitString::to_str_lossy),
+            retest_reason: job.retest_reason.as_deref(),
+            commit: CommitJson::of(&job.commit),
         }
     }
 }
 
-impl<'a> CommitMirror<'a> {
+impl<'a> CommitJson<'a> {
     pub(super) fn of(commit: &'a Commit) -> Self {
         Self {
             id: commit.id.to_string(),
@@ -572,8 +572,8 @@ impl<'a> CommitMirror<'a> {
             author: commit.author.to_str_lossy(),
             subject: commit.subject.to_str_lossy(),
             message: commit.message.to_str_lossy(),
-            branch: commit.branch.as_ref().map(Text::to_str_lossy),
-            branch_hex: commit.branch.as_ref().map(Text::as_bytes).and_then(hex_unless_utf8),
+            branch: commit.branch.as_ref().map(GitString::to_str_lossy),
+            branch_hex: commit.branch.as_ref().map(GitString::as_bytes).and_then(hex_unless_utf8),
         }
     }
 }
@@ -627,7 +627,7 @@ pub(super) fn read_outcome(name: &str) -> (Outcome, Option<String>) {
         Ok(outcome) => (outcome, None),
         Err(_) => {
             let reason = format!("this version of tinyci does not know the outcome `{name}`");
-            (Outcome::NoVerdict, Some(reason))
+            (Outcome::Error, Some(reason))
         }
     }
 }
@@ -680,7 +680,7 @@ mod tests {
     use crate::model::{
         artifact::{Artifact, ArtifactTotal},
         intervention::{Intervention, InterventionKind},
-        job::Reason,
+        job::Trigger,
         pipeline::{Hook, Phase},
     };
 
@@ -701,12 +701,12 @@ mod tests {
             exits.into_iter().map(|exit| command("echo \"hé\u{1f}\"\nexit", Some(exit))).collect();
         commands.push(command("./missing", None));
         Record {
-            run: "20261124T194958Z-1f".to_owned(),
+            job_id: "20261124T194958Z-1f".to_owned(),
             commit: "f40785cbc4422f39c36118fbae071932774cb5b6".parse().unwrap(),
             tree: "4b825dc642cb6eb9a060e54bf8d69288fbee4904".parse().unwrap(),
             branch: Some("main".into()),
             tags: vec!["v1".into()],
-            trigger: Some("again".to_owned()),
+            trigger: Some("retest".to_owned()),
             outcome: Outcome::TimedOut,
             reason: Some("the run took\nlonger than 1 s".to_owned()),
             intervention: Some(Intervention::new(
@@ -717,8 +717,8 @@ mod tests {
             started,
             finished: started + Duration::from_secs(2),
             duration: Duration::from_millis(2001),
-            host: "ci".to_owned(),
-            config: Some(Format::Yaml),
+            machine: "ci".to_owned(),
+            config_format: Some(Format::Yaml),
             steps: vec![
                 StepRecord {
                     name: Phase::Build.into(),
@@ -747,7 +747,7 @@ mod tests {
                 ("image".to_owned(), "app:1".into()),
                 (
                     "list".to_owned(),
-                    vec![crate::model::function::Value::Nothing, 1.into(), 1.5.into(), true.into()]
+                    vec![crate::model::function::Value::Null, 1.into(), 1.5.into(), true.into()]
                         .into(),
                 ),
             ]
@@ -791,7 +791,7 @@ mod tests {
         assert!(!line.contains(|character: char| character.is_control()), "{line}");
         assert_eq!(read(&line), record);
         assert!(line.starts_with(
-            r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"timed_out","v":1,"run":"#
+            r#"{"finished":"2026-11-24T19:50:00.123Z","outcome":"timed_out","v":1,"job_id":"#
         ));
     }
 
@@ -804,7 +804,7 @@ mod tests {
                 outcome,
                 branch,
                 reason,
-                config,
+                config_format: config,
                 steps,
                 remembered,
                 artifacts,
@@ -821,7 +821,7 @@ mod tests {
 
     #[test]
     fn a_branch_that_is_not_utf8_keeps_its_bytes() {
-        let branch = Text::new(*b"caf\xe9");
+        let branch = GitString::new(*b"caf\xe9");
         let record = Record { branch: Some(branch), ..record() };
         let line = record.to_json();
         assert!(line.contains("\"branch\":\"caf\u{fffd}\",\"branch_hex\":\"636166e9\""), "{line}");
@@ -860,9 +860,9 @@ mod tests {
             .replace("\"v\":1", "\"v\":[2,1],\"mood\":{\"good\":true}")
             .replace("\"steps\":[", steps)
             .replace("\"yaml\"", "\"toml\"")
-            .replace("\"host\":\"ci\"", "\"host\":{\"name\":\"ci\"}")
+            .replace("\"machine\":\"ci\"", "\"machine\":{\"name\":\"ci\"}")
             .replace("\"exit_code\":-1", "\"exit_code\":\"minus one\"");
-        let mut expected = Record { config: None, host: String::new(), ..record() };
+        let mut expected = Record { config_format: None, machine: String::new(), ..record() };
         expected.unknown_fields.0.insert("mood".to_owned(), r#"{"good":true}"#.to_owned());
         expected.steps[0].commands[1].exit = None;
         assert_eq!(read(&newer), expected);
@@ -886,7 +886,7 @@ mod tests {
         let line = record().to_json().replace("timed_out\",\"v", "brilliant\",\"v");
         let line = line.replace("\"reason\"", "\"why\"");
         let record = read(&line);
-        assert_eq!(record.outcome, Outcome::NoVerdict);
+        assert_eq!(record.outcome, Outcome::Error);
         assert!(record.reason.unwrap().contains("`brilliant`"));
     }
 
@@ -916,18 +916,19 @@ mod tests {
             parents: vec![record.commit],
             time: 1_500_000_000,
             author: "Ada <ada@example.org>".into(),
-            subject: Text::new(*b"caf\xe9"),
+            subject: GitString::new(*b"caf\xe9"),
             message: "a\n\nb\n".into(),
             branch: None,
         };
-        let job = Job::new(commit, Reason::Retry);
-        let plan = Plan { jobs: vec![job], held: vec![record.commit], baselined: Vec::new() };
+        let job = Job::new(commit, Trigger::Retry);
+        let plan =
+            Plan { jobs: vec![job], out_of_attempts: vec![record.commit], baselined: Vec::new() };
         let id = record.commit;
         let expected = format!(
             concat!(
-                r#"{{"v":1,"jobs":[{{"reason":"retry","commit":{{"id":"{id}","tree":"{tree}","#,
+                r#"{{"v":1,"jobs":[{{"trigger":"retry","commit":{{"id":"{id}","tree":"{tree}","#,
                 r#""parents":["{id}"],"time":1500000000,"author":"Ada <ada@example.org>","#,
-                r#""subject":"caf{odd}","message":"a\n\nb\n"}}}}],"held":["{id}"],"baselined":[]}}"#,
+                r#""subject":"caf{odd}","message":"a\n\nb\n"}}}}],"out_of_attempts":["{id}"],"baselined":[]}}"#,
             ),
             id = id,
             tree = record.tree,
@@ -937,9 +938,10 @@ mod tests {
 
         let settled = vec![(id, Outcome::Success)];
         let line = record.to_json();
-        let summary = Summary { records: vec![record], settled, ..Summary::default() };
+        let summary =
+            Summary { records: vec![record], already_tested: settled, ..Summary::default() };
         let json = summary.to_json();
-        let rest = format!(r#""settled":[{{"commit":"{id}","outcome":"success"}}]"#);
+        let rest = format!(r#""already_tested":[{{"commit":"{id}","outcome":"success"}}]"#);
         let expected = format!(r#"{{"v":1,"exit_code":1,"records":[{line}],{rest},"unconfigured""#);
         assert!(json.starts_with(&expected), "{json}");
     }

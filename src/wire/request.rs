@@ -26,13 +26,13 @@ use crate::{
 
 /// A request among the events of a run.
 #[derive(Serialize)]
-pub(crate) struct RequestMirror<'a> {
+pub(crate) struct RequestJson<'a> {
     event: &'static str,
     v: u32,
     sequence: u64,
     time: Time,
     commit: String,
-    run: &'a str,
+    job_id: &'a str,
     step: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
@@ -52,7 +52,7 @@ pub(crate) enum RequestBody<'a> {
     Function { name: &'a str, arguments: Vec<serde_json::Value> },
     Secret { name: &'a str },
     Approval { environment: &'a str, question: Option<&'a str> },
-    Command { command: CommandMirror<'a> },
+    Command { command: CommandJson<'a> },
 }
 
 impl<'a> RequestBody<'a> {
@@ -65,11 +65,11 @@ impl<'a> RequestBody<'a> {
     }
 
     pub(crate) fn command(command: &'a Command) -> Self {
-        RequestBody::Command { command: CommandMirror::of(command) }
+        RequestBody::Command { command: CommandJson::of(command) }
     }
 }
 
-impl<'a> RequestMirror<'a> {
+impl<'a> RequestJson<'a> {
     pub(crate) fn of(
         event: &'static str,
         sequence: u64,
@@ -83,7 +83,7 @@ impl<'a> RequestMirror<'a> {
             sequence,
             time: Time(time),
             commit: context.commit.id.to_string(),
-            run: &context.run,
+            job_id: &context.job_id,
             step: context.step.as_str(),
             label: context.label.as_deref(),
             export_dir: context.export_dir.to_string_lossy().into_owned(),
@@ -100,7 +100,7 @@ impl<'a> RequestMirror<'a> {
 
 /// A command that a host is to run.
 #[derive(Serialize)]
-pub(crate) struct CommandMirror<'a> {
+pub(crate) struct CommandJson<'a> {
     /// A text for `/bin/sh -c`.
     #[serde(skip_serializing_if = "Option::is_none")]
     shell: Option<&'a str>,
@@ -124,7 +124,7 @@ pub(crate) struct CommandMirror<'a> {
     output: &'static str,
 }
 
-impl<'a> CommandMirror<'a> {
+impl<'a> CommandJson<'a> {
     fn of(command: &'a Command) -> Self {
         let (shell, argv) = match &command.program {
             Program::Shell(text) => (Some(text.as_str()), None),
@@ -161,7 +161,7 @@ fn is_zero(nice: &u8) -> bool {
 impl Command {
     /// As one line of JSON.
     pub(crate) fn to_json(&self) -> String {
-        json(&CommandMirror::of(self))
+        json(&CommandJson::of(self))
     }
 }
 

@@ -6,62 +6,62 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::{
-    deployment::DeploymentMirror,
-    record::{CommitMirror, Time, hex_unless_utf8, ids},
+    deployment::DeploymentJson,
+    record::{CommitJson, Time, hex_unless_utf8, ids},
     version::VERSION,
 };
 use crate::model::{
     not_removed::NotRemoved,
     setting::Setting,
-    status::{BranchStatus, EnvironmentStatus, RunningRun, Status},
+    status::{ActiveRun, BranchStatus, EnvironmentStatus, Status},
 };
 
 impl Setting {
     /// As one line of JSON: `key`, `values`, `origin` where something is set, `default`, `meaning`.
     pub fn to_json(&self) -> String {
-        super::record::json(&SettingMirror {
+        super::record::json(&SettingJson {
             v: VERSION,
             key: &self.key,
             values: &self.values,
             origin: self.origin.as_deref(),
             default: self.default,
-            meaning: self.meaning,
+            description: self.description,
         })
     }
 }
 
 #[derive(Serialize)]
-struct SettingMirror<'a> {
+struct SettingJson<'a> {
     v: u32,
     key: &'a str,
     values: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'a str>,
     default: &'a str,
-    meaning: &'a str,
+    description: &'a str,
 }
 
 impl Status {
-    /// As one line of JSON: `running`, `due`, `interrupted`, `judged_by_remote`, `held`, `branches`,
+    /// As one line of JSON: `running`, `due`, `interrupted`, `tested_by_remote`, `held`, `branches`,
     /// `environments`, `free_bytes` and `warnings`, as the fields are documented. Ids are full, times RFC 3339.
     ///
     /// ```
     /// let expected = concat!(
-    ///     r#"{"v":1,"due":[],"interrupted":[],"judged_by_remote":[],"held":[],"#,
+    ///     r#"{"v":1,"pending":[],"unfinished":[],"tested_by_remote":[],"out_of_attempts":[],"#,
     ///     r#""branches":[],"environments":[],"warnings":[]}"#,
     /// );
     /// assert_eq!(tinyci::status::Status::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
-        super::record::json(&StatusMirror {
+        super::record::json(&StatusJson {
             v: VERSION,
-            running: self.running.as_ref().map(RunningMirror::of),
-            due: self.due.iter().map(CommitMirror::of).collect(),
-            interrupted: ids(&self.interrupted),
-            judged_by_remote: ids(&self.judged_by_remote),
-            held: ids(&self.held),
-            branches: self.branches.iter().map(BranchMirror::of).collect(),
-            environments: self.environments.iter().map(EnvironmentMirror::of).collect(),
+            running: self.running.as_ref().map(RunningJson::of),
+            pending: self.pending.iter().map(CommitJson::of).collect(),
+            unfinished: ids(&self.unfinished),
+            tested_by_remote: ids(&self.tested_by_remote),
+            out_of_attempts: ids(&self.out_of_attempts),
+            branches: self.branches.iter().map(BranchJson::of).collect(),
+            environments: self.environments.iter().map(EnvironmentJson::of).collect(),
             free_bytes: self.free_bytes,
             warnings: &self.warnings,
         })
@@ -69,31 +69,31 @@ impl Status {
 }
 
 #[derive(Serialize)]
-struct StatusMirror<'a> {
+struct StatusJson<'a> {
     v: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    running: Option<RunningMirror<'a>>,
-    due: Vec<CommitMirror<'a>>,
-    interrupted: Vec<String>,
-    judged_by_remote: Vec<String>,
-    held: Vec<String>,
-    branches: Vec<BranchMirror<'a>>,
-    environments: Vec<EnvironmentMirror<'a>>,
+    running: Option<RunningJson<'a>>,
+    pending: Vec<CommitJson<'a>>,
+    unfinished: Vec<String>,
+    tested_by_remote: Vec<String>,
+    out_of_attempts: Vec<String>,
+    branches: Vec<BranchJson<'a>>,
+    environments: Vec<EnvironmentJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     free_bytes: Option<u64>,
     warnings: &'a [String],
 }
 
 #[derive(Serialize)]
-struct RunningMirror<'a> {
+struct RunningJson<'a> {
     pid: u32,
-    host: &'a str,
+    machine: &'a str,
     since: Time,
-    commits: Vec<RunningCommitMirror<'a>>,
+    commits: Vec<RunningCommitJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct RunningCommitMirror<'a> {
+struct RunningCommitJson<'a> {
     commit: String,
     subject: Cow<'a, str>,
     since: Time,
@@ -102,17 +102,17 @@ struct RunningCommitMirror<'a> {
 }
 
 #[derive(Serialize)]
-struct BranchMirror<'a> {
+struct BranchJson<'a> {
     name: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name_hex: Option<String>,
     tip: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    judged: Option<JudgedMirror<'a>>,
+    latest: Option<JudgedJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct JudgedMirror<'a> {
+struct JudgedJson<'a> {
     commit: String,
     subject: Cow<'a, str>,
     outcome: &'a str,
@@ -121,26 +121,26 @@ struct JudgedMirror<'a> {
 }
 
 #[derive(Serialize)]
-struct EnvironmentMirror<'a> {
+struct EnvironmentJson<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    deployed: Option<DeploymentMirror<'a>>,
+    deployed: Option<DeploymentJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    latest: Option<DeploymentMirror<'a>>,
+    latest: Option<DeploymentJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<CommitMirror<'a>>,
+    next: Option<CommitJson<'a>>,
 }
 
 /// What housekeeping passed over.
 #[derive(Serialize)]
-pub(crate) struct NotRemovedMirror<'a> {
+pub(crate) struct NotRemovedJson<'a> {
     path: Cow<'a, str>,
     reason: &'a str,
 }
 
-impl<'a> NotRemovedMirror<'a> {
+impl<'a> NotRemovedJson<'a> {
     pub(crate) fn list(all: &'a [NotRemoved]) -> Vec<Self> {
         let mirror =
             |it: &'a NotRemoved| Self { path: it.path.to_string_lossy(), reason: &it.reason };
@@ -148,21 +148,26 @@ impl<'a> NotRemovedMirror<'a> {
     }
 }
 
-impl<'a> RunningMirror<'a> {
-    fn of(run: &'a RunningRun) -> Self {
-        let commits = run.commits.iter().map(|it| RunningCommitMirror {
+impl<'a> RunningJson<'a> {
+    fn of(run: &'a ActiveRun) -> Self {
+        let commits = run.commits.iter().map(|it| RunningCommitJson {
             commit: it.commit.to_string(),
             subject: it.subject.to_str_lossy(),
             since: Time(it.since),
             step: it.step.as_deref(),
         });
-        Self { pid: run.pid, host: &run.host, since: Time(run.since), commits: commits.collect() }
+        Self {
+            pid: run.pid,
+            machine: &run.machine,
+            since: Time(run.since),
+            commits: commits.collect(),
+        }
     }
 }
 
-impl<'a> BranchMirror<'a> {
+impl<'a> BranchJson<'a> {
     fn of(branch: &'a BranchStatus) -> Self {
-        let judged = branch.judged.as_ref().map(|it| JudgedMirror {
+        let judged = branch.latest.as_ref().map(|it| JudgedJson {
             commit: it.commit.to_string(),
             subject: it.subject.to_str_lossy(),
             outcome: it.outcome.name(),
@@ -172,19 +177,19 @@ impl<'a> BranchMirror<'a> {
             name: branch.name.to_str_lossy(),
             name_hex: hex_unless_utf8(branch.name.as_bytes()),
             tip: branch.tip.to_string(),
-            judged,
+            latest: judged,
         }
     }
 }
 
-impl<'a> EnvironmentMirror<'a> {
+impl<'a> EnvironmentJson<'a> {
     fn of(environment: &'a EnvironmentStatus) -> Self {
         Self {
             name: &environment.name,
             remote: environment.remote.as_deref(),
-            deployed: environment.deployed.as_ref().map(DeploymentMirror::of),
-            latest: environment.latest.as_ref().map(DeploymentMirror::of),
-            next: environment.next.as_ref().map(CommitMirror::of),
+            deployed: environment.deployed.as_ref().map(DeploymentJson::of),
+            latest: environment.latest.as_ref().map(DeploymentJson::of),
+            next: environment.next.as_ref().map(CommitJson::of),
         }
     }
 }

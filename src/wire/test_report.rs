@@ -17,12 +17,12 @@ impl TestReport {
     /// `file`, `lines`, `entered`, `percent` and `missed`: ranges of lines with `first`, `last` and
     /// `source`.
     pub fn to_json(&self) -> String {
-        let mirror = ReportMirror {
+        let mirror = ReportJson {
             v: VERSION,
             passed: self.passed(),
-            tests: self.tests.iter().map(TestMirror::of).collect(),
-            left_out: self.left_out,
-            coverage: self.coverage.as_ref().map(CoverageMirror::of),
+            tests: self.tests.iter().map(TestJson::of).collect(),
+            filtered_out: self.filtered_out,
+            coverage: self.coverage.as_ref().map(CoverageJson::of),
         };
         // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
         serde_json::to_string(&mirror).unwrap_or_default()
@@ -30,27 +30,27 @@ impl TestReport {
 }
 
 #[derive(Serialize)]
-struct ReportMirror<'a> {
+struct ReportJson<'a> {
     v: u32,
     passed: bool,
-    tests: Vec<TestMirror<'a>>,
-    left_out: usize,
+    tests: Vec<TestJson<'a>>,
+    filtered_out: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    coverage: Option<CoverageMirror<'a>>,
+    coverage: Option<CoverageJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct TestMirror<'a> {
+struct TestJson<'a> {
     name: &'a str,
     line: usize,
     passed: bool,
     duration_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<FailureMirror<'a>>,
+    failure: Option<FailureJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct FailureMirror<'a> {
+struct FailureJson<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -62,39 +62,39 @@ struct FailureMirror<'a> {
 }
 
 #[derive(Serialize)]
-struct CoverageMirror<'a> {
-    files: Vec<FileMirror<'a>>,
+struct CoverageJson<'a> {
+    files: Vec<FileJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct FileMirror<'a> {
+struct FileJson<'a> {
     file: &'a str,
     lines: usize,
-    entered: usize,
+    covered: usize,
     percent: usize,
-    missed: Vec<MissedMirror<'a>>,
+    uncovered: Vec<MissedJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct MissedMirror<'a> {
+struct MissedJson<'a> {
     first: usize,
     last: usize,
     source: &'a str,
 }
 
-impl<'a> TestMirror<'a> {
+impl<'a> TestJson<'a> {
     fn of(test: &'a TestResult) -> Self {
         Self {
             name: &test.name,
             line: test.position.line,
             passed: test.passed(),
             duration_ms: u64::try_from(test.duration.as_millis()).unwrap_or(u64::MAX),
-            failure: test.failure.as_ref().map(FailureMirror::of),
+            failure: test.failure.as_ref().map(FailureJson::of),
         }
     }
 }
 
-impl<'a> FailureMirror<'a> {
+impl<'a> FailureJson<'a> {
     fn of(error: &'a Error) -> Self {
         Self {
             message: error.message(),
@@ -106,22 +106,22 @@ impl<'a> FailureMirror<'a> {
     }
 }
 
-impl<'a> CoverageMirror<'a> {
+impl<'a> CoverageJson<'a> {
     fn of(coverage: &'a Coverage) -> Self {
-        Self { files: coverage.files.iter().map(FileMirror::of).collect() }
+        Self { files: coverage.files.iter().map(FileJson::of).collect() }
     }
 }
 
-impl<'a> FileMirror<'a> {
+impl<'a> FileJson<'a> {
     fn of(file: &'a FileCoverage) -> Self {
-        let missed = file.missed.iter();
+        let missed = file.uncovered.iter();
         Self {
             file: &file.file,
             lines: file.lines,
-            entered: file.entered,
+            covered: file.covered,
             percent: file.percent(),
-            missed: missed
-                .map(|it| MissedMirror { first: it.first, last: it.last, source: &it.source })
+            uncovered: missed
+                .map(|it| MissedJson { first: it.first, last: it.last, source: &it.source })
                 .collect(),
         }
     }

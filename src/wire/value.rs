@@ -40,12 +40,12 @@ impl Value {
 /// A value as JSON. A number that JSON cannot write is nothing.
 pub(super) fn value_json(value: &Value) -> serde_json::Value {
     match value {
-        Value::Nothing => serde_json::Value::Null,
+        Value::Null => serde_json::Value::Null,
         Value::Bool(truth) => (*truth).into(),
         Value::Int(number) => (*number).into(),
         Value::Float(number) => (*number).into(),
-        Value::Text(text) => text.clone().into(),
-        Value::List(list) => list.iter().map(value_json).collect(),
+        Value::String(text) => text.clone().into(),
+        Value::Array(list) => list.iter().map(value_json).collect(),
         Value::Map(map) => {
             map.iter().map(|(key, value)| (key.clone(), value_json(value))).collect()
         }
@@ -54,14 +54,14 @@ pub(super) fn value_json(value: &Value) -> serde_json::Value {
 
 pub(super) fn read_value(value: serde_json::Value) -> Value {
     match value {
-        serde_json::Value::Null => Value::Nothing,
+        serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(truth) => Value::Bool(truth),
         serde_json::Value::Number(number) => match number.as_i64() {
             Some(number) => Value::Int(number),
             None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
-        serde_json::Value::String(text) => Value::Text(text),
-        serde_json::Value::Array(list) => Value::List(list.into_iter().map(read_value).collect()),
+        serde_json::Value::String(text) => Value::String(text),
+        serde_json::Value::Array(list) => Value::Array(list.into_iter().map(read_value).collect()),
         serde_json::Value::Object(map) => {
             Value::Map(map.into_iter().map(|(key, value)| (key, read_value(value))).collect())
         }

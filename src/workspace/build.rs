@@ -528,7 +528,7 @@ mod tests {
         let export = ExportPlace::named("export.2");
         let (started, finished) = (now, Some(now));
         let unknown_fields = Default::default();
-        let stamp = JobStamp { run: "2".into(), started, finished, export, unknown_fields };
+        let stamp = JobStamp { job_id: "2".into(), started, finished, export, unknown_fields };
         second.write_stamp(&stamp).unwrap();
         assert_eq!(build(&repo).export_dir(), second.export_dir());
         let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();

@@ -95,8 +95,8 @@ impl Workspace {
         let running = running.map_err(failed)?;
         let holder = Holder {
             pid: std::process::id(),
-            host: String::new(),
-            run: String::new(),
+            machine: String::new(),
+            id: String::new(),
             since: now(),
             commits: Vec::new(),
         };
@@ -201,8 +201,8 @@ impl RunLock {
     /// and requests to end a job, so that a failure to write it is none.
     pub(crate) fn introduce(&self, host: &str, run: &str) {
         self.tell(|holder| {
-            host.clone_into(&mut holder.host);
-            run.clone_into(&mut holder.run);
+            host.clone_into(&mut holder.machine);
+            run.clone_into(&mut holder.id);
         });
     }
 
@@ -210,7 +210,7 @@ impl RunLock {
     pub(crate) fn announce(&self, commit: CommitId, job: &str) {
         let job = job.to_owned();
         self.tell(|holder| {
-            holder.commits.push(ActiveJob { commit, job, since: now(), step: None })
+            holder.commits.push(ActiveJob { commit, job_id: job, since: now(), step: None })
         });
     }
 
@@ -306,9 +306,9 @@ pub(crate) struct Holder {
     /// Its process id, on its host.
     pub(crate) pid: u32,
     /// The machine it runs on.
-    pub(crate) host: String,
+    pub(crate) machine: String,
     /// The id of its run.
-    pub(crate) run: String,
+    pub(crate) id: String,
     /// Since when it has held the lock.
     pub(crate) since: SystemTime,
     /// The commits it works on.
@@ -319,8 +319,8 @@ pub(crate) struct Holder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ActiveJob {
     pub(crate) commit: CommitId,
-    /// The id of the job: [`Record::run`](crate::Record::run).
-    pub(crate) job: String,
+    /// The id of the job: [`Record::job_id`](crate::Record::job_id).
+    pub(crate) job_id: String,
     pub(crate) since: SystemTime,
     /// The step that is done now; none before the first.
     pub(crate) step: Option<String>,
@@ -328,9 +328,9 @@ pub(crate) struct ActiveJob {
 
 impl Holder {
     fn text(&self) -> String {
-        let Holder { pid, host, run, since, commits } = self;
+        let Holder { pid, machine: host, id: run, since, commits } = self;
         let mut text = format!("pid {pid}\nhost {host}\nrun {run}\nsince {}\n", stamp(*since));
-        for ActiveJob { commit, job, since, step } in commits {
+        for ActiveJob { commit, job_id: job, since, step } in commits {
             let step = step.as_deref().unwrap_or("-");
             text += &format!("commit {commit} {job} {} {step}\n", stamp(*since));
         }
@@ -345,15 +345,15 @@ impl Holder {
             let mut words = line.split(' ');
             Some(ActiveJob {
                 commit: words.next()?.parse().ok()?,
-                job: words.next()?.to_owned(),
+                job_id: words.next()?.to_owned(),
                 since: moment(words.next()?)?,
                 step: words.next().filter(|step| *step != "-").map(str::to_owned),
             })
         };
         Some(Holder {
             pid: values("pid").next()?.parse().ok()?,
-            host: values("host").next()?.to_owned(),
-            run: values("run").next()?.to_owned(),
+            machine: values("machine").next()?.to_owned(),
+            id: values("id").next()?.to_owned(),
             since: moment(values("since").next()?)?,
             commits: values("commit").filter_map(commit).collect(),
         })
@@ -583,12 +583,12 @@ mod tests {
         lock.announce(other, "j2");
         lock.announce_step(commit, "before_build");
         let holder = workspace.holder().unwrap();
-        assert_eq!((holder.pid, holder.host.as_str()), (std::process::id(), "ci.example.org"));
-        assert_eq!(holder.run, "r1");
+        assert_eq!((holder.pid, holder.machine.as_str()), (std::process::id(), "ci.example.org"));
+        assert_eq!(holder.id, "r1");
         let steps: Vec<_> = holder
             .commits
             .iter()
-            .map(|it| (it.commit, it.job.as_str(), it.step.as_deref()))
+            .map(|it| (it.commit, it.job_id.as_str(), it.step.as_deref()))
             .collect();
         assert_eq!(steps, [(commit, "j1", Some("before_build")), (other, "j2", None)]);
         assert!(holder.since <= holder.commits[0].since);

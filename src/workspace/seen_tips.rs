@@ -13,7 +13,7 @@ use std::{
 use super::{layout::Workspace, lock_file};
 use crate::model::stored_names::state;
 use crate::model::{
-    commit::{CommitId, Text},
+    commit::{CommitId, GitString},
     error::Error,
 };
 
@@ -26,7 +26,7 @@ impl Workspace {
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be written.
-    pub(crate) fn note_tips(&self, tips: &[(Text, CommitId)]) -> Result<(), Error> {
+    pub(crate) fn note_tips(&self, tips: &[(GitString, CommitId)]) -> Result<(), Error> {
         if tips.is_empty() {
             return Ok(());
         }
@@ -48,7 +48,7 @@ impl Workspace {
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
-    pub(crate) fn seen_tips(&self) -> Result<HashMap<Text, Vec<CommitId>>, Error> {
+    pub(crate) fn seen_tips(&self) -> Result<HashMap<GitString, Vec<CommitId>>, Error> {
         let path = self.state_path(state::TIPS);
         let read = || {
             let mut file = File::open(&path)?;
@@ -60,7 +60,7 @@ impl Workspace {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };
-        let mut tips: HashMap<Text, Vec<CommitId>> = HashMap::new();
+        let mut tips: HashMap<GitString, Vec<CommitId>> = HashMap::new();
         for (branch, id) in text.split(|byte| *byte == b'\n').filter_map(parse_line) {
             tips.entry(branch).or_default().push(id);
         }
@@ -85,11 +85,11 @@ fn append(mut file: File, lines: &[u8]) -> io::Result<()> {
 }
 
 /// A line's branch and commit; none for what is not a branch, or half a line.
-fn parse_line(line: &[u8]) -> Option<(Text, CommitId)> {
+fn parse_line(line: &[u8]) -> Option<(GitString, CommitId)> {
     let space = line.iter().position(|byte| *byte == b' ')?;
     let id = std::str::from_utf8(line.get(..space)?).ok()?.parse().ok()?;
     let branch = line.get(space + 1..)?.strip_prefix(b"refs/heads/")?;
-    Some((Text::new(branch), id))
+    Some((GitString::new(branch), id))
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
         let repo = TestRepo::bare();
         let workspace = Workspace::new(repo.path(), None, repo.path());
         assert!(workspace.seen_tips().unwrap().is_empty());
-        let name = |text: &str| Text::new(text.as_bytes());
+        let name = |text: &str| GitString::new(text.as_bytes());
         workspace.note_tips(&[(name("refs/heads/main"), id(1))]).unwrap();
         let more = [(name("refs/tags/v1"), id(2)), (name("refs/heads/a/b"), id(3))];
         workspace.note_tips(&more).unwrap();
@@ -125,7 +125,7 @@ mod tests {
         thread::scope(|scope| {
             for writer in 0..8_u8 {
                 let workspace = &workspace;
-                let name = Text::new(format!("refs/heads/{writer}"));
+                let name = GitString::new(format!("refs/heads/{writer}"));
                 scope.spawn(move || {
                     (0..20).for_each(|at| workspace.note_tips(&[(name.clone(), id(at))]).unwrap());
                 });
@@ -137,10 +137,10 @@ mod tests {
         let path = repo.path().join("tinyci/tips");
         let line = format!("{} refs/heads/old\n", id(7));
         fs::write(&path, line.repeat(BYTES_MAX / line.len())).unwrap();
-        workspace.note_tips(&[(Text::new("refs/heads/new"), id(9))]).unwrap();
+        workspace.note_tips(&[(GitString::new("refs/heads/new"), id(9))]).unwrap();
         assert!(fs::metadata(&path).unwrap().len() < 600_000);
         let tips = workspace.seen_tips().unwrap();
-        assert_eq!(tips.get(&Text::new("new")), Some(&vec![id(9)]));
-        assert!(tips.len() == 2 && !tips[&Text::new("old")].is_empty());
+        assert_eq!(tips.get(&GitString::new("new")), Some(&vec![id(9)]));
+        assert!(tips.len() == 2 && !tips[&GitString::new("old")].is_empty());
     }
 }

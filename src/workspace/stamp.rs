@@ -26,7 +26,7 @@ const STAMP_BYTES_MAX: u64 = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JobStamp {
     /// The job's id, as in its record.
-    pub(crate) run: String,
+    pub(crate) job_id: String,
     pub(crate) started: SystemTime,
     /// When it ended with a verdict, as in its record. None while it is at work, and of one that was
     /// canceled or killed, or that the machinery failed: what such a job left is no build.
@@ -77,7 +77,7 @@ fn is_export_name(name: &str) -> bool {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StampMirror {
+struct StampJson {
     v: u32,
     run: String,
     started: wire::Time,
@@ -100,9 +100,9 @@ impl JobStamp {
 
     /// As one line of JSON.
     pub(crate) fn to_json(&self) -> String {
-        wire::json(&StampMirror {
+        wire::json(&StampJson {
             v: wire::VERSION,
-            run: self.run.clone(),
+            run: self.job_id.clone(),
             started: wire::Time(self.started),
             finished: self.finished.map(wire::Time),
             export: match &self.export {
@@ -115,7 +115,7 @@ impl JobStamp {
     }
 
     fn from_json(text: &[u8]) -> Option<Self> {
-        let StampMirror { v, run, started, finished, export, discarded, unknown } =
+        let StampJson { v, run, started, finished, export, discarded, unknown } =
             serde_json::from_slice(text).ok()?;
         let known = v == wire::VERSION && export.as_deref().is_none_or(is_export_name);
         let export = match export {
@@ -125,7 +125,7 @@ impl JobStamp {
         };
         let finished = finished.map(|time| time.0);
         let unknown_fields = wire::unknown::kept(unknown);
-        known.then_some(Self { run, started: started.0, finished, export, unknown_fields })
+        known.then_some(Self { job_id: run, started: started.0, finished, export, unknown_fields })
     }
 
     /// The stamp in this file; none where there is none, or something else.
@@ -182,12 +182,12 @@ mod tests {
         let at = |ms| UNIX_EPOCH + Duration::from_millis(1_795_549_798_000 + ms);
         let (run, export) = ("r1".to_owned(), ExportPlace::Usual);
         let (started, finished) = (at(123), finished.map(at));
-        JobStamp { run, started, finished, export, unknown_fields: Default::default() }
+        JobStamp { job_id: run, started, finished, export, unknown_fields: Default::default() }
     }
 
     #[test]
     fn a_stamp_comes_back_as_it_was_written() {
-        let begun = r#"{"v":1,"run":"r1","started":"2026-11-24T19:49:58.123Z"}"#;
+        let begun = r#"{"v":1,"job_id":"r1","started":"2026-11-24T19:49:58.123Z"}"#;
         assert_eq!(stamp(None).to_json(), begun);
         let beside = ExportPlace::Beside("export.r1".to_owned());
         let others = [beside, ExportPlace::Discarded];
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_a_newer_version_wrote_is_kept() {
-        let newer = r#"{"v":1,"run":"r1","started":"2026-11-24T19:49:58.123Z","mood":[1]}"#;
+        let newer = r#"{"v":1,"job_id":"r1","started":"2026-11-24T19:49:58.123Z","mood":[1]}"#;
         let read = JobStamp::from_json(newer.as_bytes()).unwrap();
         assert_eq!(read.to_json(), newer);
 
@@ -221,7 +221,7 @@ mod tests {
         let padded = format!("{}{whole}", " ".repeat(1 << 20));
         let led_out = whole.replace('}', r#","export":"export.x/../../y"}"#);
         let other = whole.replace('}', r#","export":"tinyci.log"}"#);
-        let without = r#"{"v":1,"run":"r1"}"#;
+        let without = r#"{"v":1,"job_id":"r1"}"#;
         for text in ["", "job", cut, &newer, &padded, without, &led_out, &other] {
             fs::write(&path, text).unwrap();
             assert_eq!(JobStamp::read(&path), None, "{text}");

@@ -28,7 +28,7 @@ pub(crate) struct StopRequest {
     /// The run that it is for: [`Holder::run`](super::lock::Holder::run).
     pub(crate) run: String,
     /// The job that is to end; none for the whole run.
-    pub(crate) job: Option<String>,
+    pub(crate) job_id: Option<String>,
     /// Whether there is no time for a grace period and `after_all`.
     pub(crate) kill: bool,
     /// Who says so, and why.
@@ -106,7 +106,7 @@ pub(crate) fn dismiss(path: &Path) -> io::Result<()> {
 
 impl StopRequest {
     fn text(&self) -> String {
-        let Self { run, job, kill, intervention } = self;
+        let Self { run, job_id: job, kill, intervention } = self;
         let mut text = format!("run {run}\n");
         if let Some(job) = job {
             text += &format!("job {job}\n");
@@ -130,8 +130,8 @@ impl StopRequest {
         let kind = value("kind")?;
         let kind = InterventionKind::ALL.into_iter().find(|it| it.name() == kind)?;
         Some(StopRequest {
-            run: value("run")?.to_owned(),
-            job: value("job").map(str::to_owned),
+            run: value("id")?.to_owned(),
+            job_id: value("job").map(str::to_owned),
             kill: value("kill").is_some(),
             intervention: Intervention::new(kind, value("by")?, value("reason"))
                 .with_account(value("account")),
@@ -147,7 +147,7 @@ mod tests {
     fn request(job: Option<&str>, reason: Option<&str>) -> StopRequest {
         StopRequest {
             run: "r".to_owned(),
-            job: job.map(str::to_owned),
+            job_id: job.map(str::to_owned),
             kill: reason.is_some(),
             intervention: Intervention::new(InterventionKind::Cancel, "Ada <a@b>", reason)
                 .with_account(Some("git")),

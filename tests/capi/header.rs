@@ -235,7 +235,7 @@ fn who_frees_what_is_said_and_const_means_shareable() {
 fn nothing_calls_back_and_nothing_odd_crosses() {
     let header = committed();
     let scalars =
-        ["void", "int32_t", "int64_t", "uint32_t", "uint64_t", "size_t", "double", "tinyci_status"];
+        ["void", "int32_t", "int64_t", "uint32_t", "uint64_t", "size_t", "double", "tinyci_code"];
     let handles: BTreeSet<&str> = header.types.iter().map(|it| it.name.as_str()).collect();
     for it in &header.functions {
         let kinds = it.parameters.iter().map(|(kind, _)| kind).chain([&it.returns]);
@@ -250,9 +250,7 @@ fn nothing_calls_back_and_nothing_odd_crosses() {
             };
             assert!(known, "{} has a `{kind}`", it.name);
         }
-        assert!(
-            it.returns != "tinyci_status" || takes_error(&it.parameters) || reads_only(&it.name)
-        );
+        assert!(it.returns != "tinyci_code" || takes_error(&it.parameters) || reads_only(&it.name));
     }
 }
 
@@ -260,9 +258,9 @@ fn takes_error(parameters: &[(String, String)]) -> bool {
     parameters.last().is_some_and(|(kind, name)| kind == "tinyci_error **" && name == "err")
 }
 
-/// `tinyci_error_status` returns a status that is no result of its own.
+/// `tinyci_error_code` returns a status that is no result of its own.
 fn reads_only(name: &str) -> bool {
-    name == "tinyci_error_status"
+    name == "tinyci_error_code"
 }
 
 fn says(doc: &Doc, words: &[&str]) -> bool {

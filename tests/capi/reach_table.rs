@@ -16,14 +16,14 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     // What is set before an engine is opened.
     (&["EngineBuilder::refs"], &["tinyci_options_add_ref"]),
     (&["EngineBuilder::jobs"], &["tinyci_options_set_jobs"]),
-    (&["EngineBuilder::timeout"], &["tinyci_options_set_timeout_ms"]),
+    (&["EngineBuilder::job_timeout"], &["tinyci_options_set_job_timeout_ms"]),
     (&["EngineBuilder::builds_dir"], &["tinyci_options_set_builds_dir"]),
-    (&["EngineBuilder::log_limit_bytes"], &["tinyci_options_set_output_limit"]),
+    (&["EngineBuilder::log_limit"], &["tinyci_options_set_log_limit"]),
     (
         &[
             "EngineBuilder::setting",
             "EngineBuilder::command_timeout",
-            "EngineBuilder::grace",
+            "EngineBuilder::grace_period",
             "EngineBuilder::pass_all_env",
         ],
         &["tinyci_options_set_setting"],
@@ -35,7 +35,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["EngineBuilder::function"], &["tinyci_options_add_function"]),
     (
         &["EngineBuilder::secrets", "EngineBuilder::approvals", "EngineBuilder::executor"],
-        &["tinyci_options_answer"],
+        &["tinyci_options_set_handlers"],
     ),
     // Which commits.
     (&["Selection::pending"], &["tinyci_selection_new"]),
@@ -51,12 +51,12 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["Selection::replace_live"], &["tinyci_selection_set_replace_live"]),
     (&["Selection::all_history"], &["tinyci_selection_set_all_history"]),
     (&["Selection::pipeline"], &["tinyci_selection_set_pipeline"]),
-    (&["Engine::scan"], &["tinyci_scan", "tinyci_commits_next"]),
+    (&["Engine::pending_commits"], &["tinyci_pending_commits", "tinyci_commits_next"]),
     (&["Engine::resolve"], &["tinyci_resolve"]),
     (&["Engine::commit", "Engine::commits"], &["tinyci_commits_load"]),
     (&["Commit::to_json"], &["tinyci_commit_json"]),
     (
-        &["Text::as_bytes"],
+        &["GitString::as_bytes"],
         &[
             "tinyci_commit_author_bytes",
             "tinyci_commit_branch_bytes",
@@ -66,7 +66,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
-        &["Text::to_str_lossy"],
+        &["GitString::to_str_lossy"],
         &[
             "tinyci_commit_author",
             "tinyci_commit_branch",
@@ -90,7 +90,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
             "Engine::check_text",
             "EngineBuilder::check_config",
             "CheckReport::to_json",
-            "Pipeline::check_tags",
+            "Pipeline::check_placeholders",
         ],
         &["tinyci_check_text_json"],
     ),
@@ -100,7 +100,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
             "Engine::test_pipeline",
             "TestOptions::coverage",
             "TestOptions::filter",
-            "TestOptions::folder",
+            "TestOptions::directory",
             "TestOptions::revision",
             "TestReport::to_json",
         ],
@@ -109,11 +109,11 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (
         &[
             "Engine::plan",
-            "Engine::forecast",
-            "Engine::forecast_job",
+            "Engine::dry_run",
+            "Engine::dry_run_job",
             "Plan::to_json",
             "Plan::to_json_with",
-            "Forecast::to_json",
+            "DryRun::to_json",
             "Job::to_json",
         ],
         &["tinyci_plan_json", "tinyci_selection_add_assumption"],
@@ -122,7 +122,10 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["Vars::new"], &["tinyci_vars_new"]),
     (&["Vars::set"], &["tinyci_vars_set"]),
     // Runs and their events.
-    (&["Engine::run", "Observer::event", "Flow::flow"], &["tinyci_run_start", "tinyci_run_next"]),
+    (
+        &["Engine::run", "Observer::event", "IntoControlFlow::into_control_flow"],
+        &["tinyci_run_start", "tinyci_run_next"],
+    ),
     (&["Engine::follow"], &["tinyci_follow_start"]),
     (
         &["Engine::run_step", "StepOptions::new", "StepOptions::step", "StepOptions::keep"],
@@ -157,7 +160,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
         ],
         &[
             "tinyci_request_commit",
-            "tinyci_request_job",
+            "tinyci_request_job_id",
             "tinyci_request_label",
             "tinyci_request_step",
         ],
@@ -173,7 +176,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["ApprovalCall::question"], &["tinyci_request_question"]),
     (&["Value::as_bool", "Value::as_int"], &["tinyci_request_arg_kind", "tinyci_request_arg_int"]),
     (&["Value::as_str"], &["tinyci_request_arg_string"]),
-    (&["Value::as_list", "Value::get"], &["tinyci_request_arg_json"]),
+    (&["Value::as_array", "Value::get"], &["tinyci_request_arg_json"]),
     (
         &["Executor::execute", "Output::stdout", "Output::stderr"],
         &[
@@ -186,12 +189,12 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (
         &[
             "Engine::records",
-            "Filter::new",
-            "Filter::revision",
-            "Filter::range",
-            "Filter::outcome",
-            "Filter::limit",
-            "Filter::all_attempts",
+            "RecordFilter::new",
+            "RecordFilter::revision",
+            "RecordFilter::range",
+            "RecordFilter::outcome",
+            "RecordFilter::limit",
+            "RecordFilter::all_attempts",
         ],
         &["tinyci_records_query", "tinyci_records_next", "tinyci_results_json"],
     ),
@@ -207,10 +210,10 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
             "tinyci_record_step_outcome",
         ],
     ),
-    (&["Engine::foreign_lines"], &["tinyci_unrecognized_lines"]),
+    (&["Engine::unrecognized_lines"], &["tinyci_unrecognized_lines"]),
     (&["Outcome::name", "DeployOutcome::name"], &["tinyci_outcome_name"]),
     (&["Engine::forget"], &["tinyci_forget"]),
-    (&["Engine::forget_all", "Forgotten::to_json"], &["tinyci_forget_all"]),
+    (&["Engine::forget_all", "ForgetReport::to_json"], &["tinyci_forget_all"]),
     // Deployments.
     (&["DeployRequest::newest"], &["tinyci_deploy_request_new"]),
     (&["DeployRequest::revision"], &["tinyci_deploy_request_set_revision"]),
@@ -225,9 +228,9 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["Deployment::to_json"], &["tinyci_run_deployment_json"]),
     (&["Deployment::passed", "DeployOutcome::passed"], &["tinyci_run_deploy_outcome"]),
     (&["Engine::deployed"], &["tinyci_deployed_json"]),
-    (&["Engine::deploys"], &["tinyci_deploys_json"]),
+    (&["Engine::deployments"], &["tinyci_deployments_json"]),
     (&["Engine::approve", "Approval::to_json"], &["tinyci_approve"]),
-    (&["Engine::unlock_deploys"], &["tinyci_unlock_deploys"]),
+    (&["Engine::unlock_deployments"], &["tinyci_unlock_deployments"]),
     (&["Engine::retire"], &["tinyci_retire"]),
     // Maintenance.
     (
@@ -246,9 +249,9 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
         &[
             "Engine::compact",
             "CompactOptions::new",
-            "CompactOptions::newest",
-            "CompactOptions::leave",
-            "Compaction::to_json",
+            "CompactOptions::keep",
+            "CompactOptions::keep_build",
+            "CompactReport::to_json",
         ],
         &["tinyci_compact"],
     ),
@@ -260,8 +263,8 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
             "PruneOptions::max_age",
             "PruneOptions::max_bytes",
             "PruneOptions::dry_run",
-            "Pruning::to_json",
-            "Pruning::freed_bytes",
+            "PruneReport::to_json",
+            "PruneReport::freed_bytes",
         ],
         &["tinyci_prune"],
     ),
@@ -284,7 +287,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     ),
     (&["Engine::setup_remote", "RemoteSetup::to_json"], &["tinyci_setup_remote"]),
     (&["Engine::undo_setup_remote"], &["tinyci_undo_setup_remote"]),
-    (&["Engine::merge_results", "MergedResults::to_json"], &["tinyci_merge_results"]),
+    (&["Engine::merge_results", "MergeReport::to_json"], &["tinyci_merge_results"]),
     (
         &[
             "Engine::artifacts",
@@ -306,7 +309,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
         &["tinyci_artifacts_copy"],
     ),
     // Errors.
-    (&["Error::kind"], &["tinyci_error_status"]),
+    (&["Error::kind"], &["tinyci_error_code"]),
     (&["Error::message", "Error::report", "Error::excerpt"], &["tinyci_error_message"]),
     (&["Error::path"], &["tinyci_error_file"]),
     (&["Error::position"], &["tinyci_error_line", "tinyci_error_column"]),
@@ -328,7 +331,14 @@ pub(crate) const NOT_IN_C: &[(&[&str], &str)] = &[
         "it calls back for each file; tinyci_artifacts_copy writes the checked files",
     ),
     (
-        &["Run::new", "Run::step", "Run::finish", "Run::leave_out", "Run::stop", "Run::outcome"],
+        &[
+            "StepSequence::new",
+            "StepSequence::step",
+            "StepSequence::finish",
+            "StepSequence::leave_out",
+            "StepSequence::stop",
+            "StepSequence::outcome",
+        ],
         "the order of steps as pure data, for a runner in Rust; C starts runs, and tinyci_steps_start \
          single steps",
     ),
@@ -363,7 +373,7 @@ pub(crate) const NOT_IN_C: &[(&[&str], &str)] = &[
             "InterventionKind::name",
             "LeftOutBy::name",
             "LeftOutBy::counts_as_passed",
-            "Reason::name",
+            "Trigger::name",
             "Severity::as_str",
         ],
         "names of words that JSON has as text",
@@ -392,7 +402,7 @@ pub(crate) const NOT_IN_C: &[(&[&str], &str)] = &[
             "Record::verdict",
             "Verdict::from_note",
             "Verdict::outcome",
-            "Verdict::word",
+            "Verdict::as_str",
         ],
         "outcomes are numbers in C, of which TINYCI_OUTCOME_SUCCESS alone is green",
     ),
@@ -420,13 +430,13 @@ pub(crate) const NOT_IN_C: &[(&[&str], &str)] = &[
             "Error::with_position",
             "Error::with_source",
             "Position::new",
-            "Text::new",
+            "GitString::new",
         ],
         "makes values for callbacks in Rust; C answers with tinyci_request_fail and its like",
     ),
     (&["Vars::get", "Vars::names"], "the host has the variables that it sets"),
     (
-        &["log_prefix", "parse_bytes", "parse_duration", "show_bytes"],
+        &["log_prefix", "parse_bytes", "parse_duration", "format_bytes"],
         "how the command line writes times and sizes, which are numbers in C",
     ),
     (
@@ -461,7 +471,7 @@ pub(crate) const NOT_IN_RUST: &[(&[&str], &str)] = &[
         "Rust drops values",
     ),
     (&["tinyci_options_new"], "Engine::builder makes the builder with its path"),
-    (&["tinyci_status_name"], "ErrorKind implements Display"),
+    (&["tinyci_code_name"], "ErrorKind implements Display"),
     (&["tinyci_error_cause"], "std::error::Error::source"),
     (&["tinyci_error_host_code"], "a field of HookError"),
     (
@@ -488,7 +498,7 @@ pub(crate) const NOT_IN_RUST: &[(&[&str], &str)] = &[
         &[
             "tinyci_event_commit",
             "tinyci_event_data",
-            "tinyci_event_job",
+            "tinyci_event_job_id",
             "tinyci_event_kind",
             "tinyci_event_label",
             "tinyci_event_record",

@@ -72,7 +72,7 @@ TEST(options_reach_the_run) {
     repo.git("branch other");
     options set;
     set.ref("refs/heads/main").jobs(2).timeout(std::chrono::minutes(5)).builds_dir("ci-builds");
-    set.output_limit(1 << 20).setting("grace", "1s").env("COLOUR", "green");
+    set.log_limit(1 << 20).setting("gracePeriod", "1s").env("COLOUR", "green");
     set.env("HOME", std::nullopt).var("release", "42");
     set.function("host::now", 0, tinyci::effect::pure, nullptr, "The time.");
     const engine opened(repo.path(), set);
@@ -99,7 +99,7 @@ TEST(commits_are_found_and_exported) {
     const std::string first = repo.git("rev-parse HEAD");
     const std::string second = repo.commit("second");
     const engine opened(repo.path());
-    const std::vector<tinyci::commit> due = opened.scan();
+    const std::vector<tinyci::commit> due = opened.pending_commits();
     EQUAL(due.size(), 2u);
     EQUAL(due[0].id, first);
     EQUAL(due[0].tree, repo.git("rev-parse HEAD~1^{tree}"));
@@ -109,12 +109,12 @@ TEST(commits_are_found_and_exported) {
     EQUAL(due[1].branch_bytes, "main");
     EQUAL(std::to_string(std::chrono::system_clock::to_time_t(due[1].time)),
           repo.git("log -1 --format=%ct"));
-    EQUAL(opened.scan(selection().revision("HEAD~1")).size(), 1u);
-    EQUAL(opened.scan(selection().range("HEAD~1..HEAD")).at(0).id, second);
+    EQUAL(opened.pending_commits(selection().revision("HEAD~1")).size(), 1u);
+    EQUAL(opened.pending_commits(selection().range("HEAD~1..HEAD")).at(0).id, second);
     const std::string lines = first + " " + second + " refs/heads/main\n";
-    EQUAL(opened.scan(selection().hook_lines(lines)).size(), 2u);
-    EQUAL(opened.scan(selection().update(first, second, "refs/heads/main")).size(), 2u);
-    EQUAL(THROWN(tinyci::error, opened.scan(selection().revision("none"))).status(),
+    EQUAL(opened.pending_commits(selection().hook_lines(lines)).size(), 2u);
+    EQUAL(opened.pending_commits(selection().update(first, second, "refs/heads/main")).size(), 2u);
+    EQUAL(THROWN(tinyci::error, opened.pending_commits(selection().revision("none"))).status(),
           status::not_found);
     EQUAL(THROWN(tinyci::error, selection().hook_lines("not such lines")).status(),
           status::invalid_arg);
@@ -184,7 +184,7 @@ TEST(records_and_reports_tell_what_became_of_commits) {
 
     CHECK(opened.forget("HEAD"));
     CHECK(!opened.forget("HEAD"));
-    EQUAL(opened.scan().size(), 1u);
+    EQUAL(opened.pending_commits().size(), 1u);
 }
 
 TEST(commits_are_canceled_and_skipped_by_name) {
@@ -241,7 +241,7 @@ TEST(steps_run_by_hand) {
     tinyci::run run = opened.run_step("HEAD", {"build", "test"});
     for (const tinyci::event &event : run) (void)event;
     CHECK(!run.records().at(0).passed);
-    EQUAL(opened.scan().size(), 1u);
+    EQUAL(opened.pending_commits().size(), 1u);
     tinyci::run refused = opened.run_step("HEAD", {"deploy"}, tinyci::steps_keep);
     THROWN(tinyci::error, refused.next());
 }

@@ -131,7 +131,7 @@ TEST(a_hook_sets_variables_skips_refuses_or_throws) {
         }
         // The run ended as it should before.
         const record one = run.records().at(0);
-        EQUAL(one.outcome, outcome::no_verdict);
+        EQUAL(one.outcome, outcome::error);
         CHECK(!known || one.steps.at(0).error.find("a mistake of the host's") != std::string::npos);
         EQUAL(run.next(), status::done);
     }
@@ -215,7 +215,7 @@ TEST(no_script_catches_what_a_function_throws) {
     set.function("bad", 0, tinyci::effect::external, [](request &) { return value("\xff"); });
     tinyci::run run = engine(repo.path(), set).run();
     EQUAL(THROWN(tinyci::error, output_of(run)).status(), status::invalid_arg);
-    EQUAL(run.records().at(0).outcome, outcome::no_verdict);
+    EQUAL(run.records().at(0).outcome, outcome::error);
 }
 
 TEST(secrets_come_from_the_host_or_the_folder) {
@@ -292,7 +292,7 @@ TEST(a_command_of_the_hosts_can_fail_in_every_way) {
     const auto refused =
         build_of([](request &) { throw tinyci::refusal("no machine is free", 2); });
     CHECK(refused.error.find("no machine is free") != std::string::npos
-          || refused.outcome == outcome::no_verdict);
+          || refused.outcome == outcome::error);
     build_of([](request &command) { const request dropped = std::move(command); });
     THROWN(std::logic_error, build_of([](request &) { throw std::logic_error("a mistake"); }));
 }

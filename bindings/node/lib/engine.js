@@ -111,8 +111,8 @@ export class Engine {
     return this.#call(async (engine) => readCommits(await later.commits_load(engine, [revisions].flat().join("\n"))));
   }
 
-  scan(selected) {
-    return this.#select(selected, [], async (engine, selection) => readCommits(await later.scan(engine, selection)));
+  pendingCommits(selected) {
+    return this.#select(selected, [], async (engine, selection) => readCommits(await later.pendingCommits(engine, selection)));
   }
 
   records(filter) {
@@ -198,7 +198,7 @@ export class Engine {
     });
   }
 
-  deploys(filter = {}) {
+  deployments(filter = {}) {
     return this.#call(async (engine) => {
       known("word of a filter", filter, ["environment", "limit", "onWarning"]);
       const { environment, limit = 0, onWarning = () => {} } = filter;
@@ -212,8 +212,8 @@ export class Engine {
     return this.#call(async (engine) => JSON.parse(await later.approve(engine, environment, revision)));
   }
 
-  unlockDeploys(reason, environment) {
-    return this.#call(async (engine) => (await later.unlock_deploys(engine, environment, reason)) === constants.OK);
+  unlockDeployments(reason, environment) {
+    return this.#call(async (engine) => (await later.unlock_deployments(engine, environment, reason)) === constants.OK);
   }
 
   retire(environment) {

@@ -30,7 +30,7 @@ const TYPES = {
   uint32_t: "uint32_t",
   uint64_t: "uint64_t",
   size_t: "size_t",
-  tinyci_status: "int32_t",
+  tinyci_code: "int32_t",
   "const char *": "str",
   "size_t *": koffi.out(koffi.pointer("size_t")),
 };

@@ -49,9 +49,9 @@ const answering = (name, answer) => (to, handler, host) => {
 const OPTIONS = {
   refs: (to, refs) => refs.forEach((glob) => now.options_add_ref(to, glob)),
   jobs: now.options_set_jobs,
-  timeoutMs: now.options_set_timeout_ms,
+  timeoutMs: now.options_set_job_timeout_ms,
   buildsDir: (to, dir) => now.options_set_builds_dir(to, pathOf(dir)),
-  outputLimit: now.options_set_output_limit,
+  logLimit: now.options_set_log_limit,
   settings: (to, settings) =>
     each(settings, (key, values) =>
       [values].flat().forEach((value) => now.options_set_setting(to, key, String(value))),
@@ -70,9 +70,9 @@ const OPTIONS = {
       host.functions[name] = one;
       now.options_add_function(to, name, one.least, one.most, one.effect, one.doc);
     }),
-  secrets: answering("secrets", constants.ANSWER_SECRET),
-  approvals: answering("approvals", constants.ANSWER_APPROVAL),
-  executor: answering("executor", constants.ANSWER_COMMAND),
+  secrets: answering("secrets", constants.HANDLER_SECRET),
+  approvals: answering("approvals", constants.HANDLER_APPROVAL),
+  executor: answering("executor", constants.HANDLER_EXECUTOR),
 };
 
 /** Sets what was given, and tells which handlers were among it. */
@@ -82,6 +82,6 @@ export function setOptions(to, given) {
   each(given, (name, value) => {
     if (value !== undefined) OPTIONS[name](to, value, host);
   });
-  now.options_answer(to, host.answers);
+  now.options_set_handlers(to, host.answers);
   return host;
 }

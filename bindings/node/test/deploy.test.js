@@ -25,7 +25,7 @@ test("what is green is planned, deployed, listed, and rolled back", async (t) =>
   const { repository, engine, commit } = await green(t);
   const plan = await engine.deployPlan();
   assert.ok(JSON.stringify(plan).includes(commit));
-  assert.deepEqual(await engine.deploys(), []);
+  assert.deepEqual(await engine.deployments(), []);
 
   const run = engine.deploy({ plan, by: { name: "Grace", address: "grace@example.org" } });
   const events = await eventsOf(run);
@@ -45,18 +45,18 @@ test("what is green is planned, deployed, listed, and rolled back", async (t) =>
   assert.equal((await engine.deploy({ environment: "production", revision: second }).wait()).commit, second);
   assert.equal((await engine.rollback().wait()).commit, commit);
   const warned = [];
-  const deploys = await engine.deploys({ environment: "production", onWarning: (line) => warned.push(line) });
+  const deploys = await engine.deployments({ environment: "production", onWarning: (line) => warned.push(line) });
   assert.deepEqual(
     deploys.map((one) => one.commit),
     [commit, second, commit],
   );
   assert.deepEqual(warned, []);
-  assert.equal((await engine.deploys({ limit: 1 })).length, 1);
+  assert.equal((await engine.deployments({ limit: 1 })).length, 1);
 });
 
 test("a deployment waits for an approval, and goes on with it", async (t) => {
   const { repository, engine, commit } = await green(t, approving);
-  assert.equal((await engine.deploy().wait()).outcome, "waiting");
+  assert.equal((await engine.deploy().wait()).outcome, "awaiting_approval");
   const by = { name: "Joan", address: "joan@example.org" };
   const others = await open(repository.path, { by, settings: { approvers: "grace@example.org" } });
   const joans = await others.approve(commit);
@@ -81,7 +81,7 @@ test("the host approves, does not, refuses, and fails", async (t) => {
     answer = how;
     return await engine.deploy().wait();
   };
-  for (const none of [null, undefined, false]) assert.equal((await deploy(() => none)).outcome, "waiting");
+  for (const none of [null, undefined, false]) assert.equal((await deploy(() => none)).outcome, "awaiting_approval");
   await assert.rejects(
     deploy((request) => request.fail("not on Fridays", 5)),
     { status: "host_abort", message: /not on Fridays/ },
@@ -97,7 +97,7 @@ test("the host approves, does not, refuses, and fails", async (t) => {
     TypeError,
   );
   assert.equal((await deploy(() => "Ada <ada@example.org>")).outcome, "success");
-  assert.match(JSON.stringify(await engine.deploys({ limit: 1 })), /Ada <ada@example.org>/);
+  assert.match(JSON.stringify(await engine.deployments({ limit: 1 })), /Ada <ada@example.org>/);
   assert.deepEqual(asked[0], ["production", null]);
 });
 
@@ -111,8 +111,8 @@ test("what cannot be deployed is an error, and what fails is an outcome", async 
   assert.throws(() => engine.deploy({ env: "production" }), /unknown word of a deployment `env`/);
   assert.throws(() => engine.deploy({ plan: { no: "plan" } }), { status: "invalid_arg" });
   assert.throws(() => engine.rollback({ revision: "HEAD" }), TypeError);
-  assert.equal(await engine.unlockDeploys("nothing happened"), false);
-  await assert.rejects(engine.unlockDeploys(""), { status: "invalid_arg" });
+  assert.equal(await engine.unlockDeployments("nothing happened"), false);
+  await assert.rejects(engine.unlockDeployments(""), { status: "invalid_arg" });
   repository.commit({ ".tinyci.yml": "build: 'false'\ndeploy: 'true'\n" });
   const [red] = await engine.run().wait();
   await assert.rejects(engine.deploy({ revision: red.commit }).wait(), { status: "invalid_arg" });
@@ -125,13 +125,13 @@ test("an environment is retired once", async (t) => {
   await engine.deploy().wait();
   assert.equal(await engine.retire("production"), true);
   assert.equal(await engine.retire(), false);
-  assert.deepEqual((await engine.deploys()).map((it) => it.outcome), ["retired", "success"]);
+  assert.deepEqual((await engine.deployments()).map((it) => it.outcome), ["retired", "success"]);
 });
 
 test("a deployment that is left is interrupted or canceled, and others are possible after it", async (t) => {
   const { engine } = await green(t, "build: 'true'\ndeploy: echo began; sleep 1000\n");
   for await (const event of engine.deploy()) if (event.kind === "output") break;
-  const [deployment] = await engine.deploys();
+  const [deployment] = await engine.deployments();
   assert.equal(deployment.outcome, "canceled");
 });
 

@@ -23,7 +23,7 @@ async function assertGone(repository, pids) {
   assert.equal(repository.verdict(), null);
   const engine = await open(repository.path);
   assert.deepEqual(
-    (await engine.scan()).map(({ id }) => id),
+    (await engine.pendingCommits()).map(({ id }) => id),
     [repository.git("rev-parse", "HEAD")],
   );
   const pipeline = await engine.parsePipeline("build: 'true'\n");

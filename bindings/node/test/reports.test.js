@@ -80,7 +80,7 @@ test("an engine is opened by a path of any kind", async (t) => {
 
 test("a scan and a plan tell what is due", async (t) => {
   const { repository, engine, commits } = await history(t);
-  const [commit, ...rest] = await engine.scan();
+  const [commit, ...rest] = await engine.pendingCommits();
   assert.deepEqual(rest, []);
   assert.equal(commit.id, commits[2]);
   assert.equal(commit.tree, repository.git("rev-parse", "HEAD^{tree}"));
@@ -90,11 +90,11 @@ test("a scan and a plan tell what is due", async (t) => {
   assert.deepEqual(commit.subjectBytes, Buffer.from("mend it"));
   assert.equal(commit.time.getTime() / 1000, Number(repository.git("log", "-1", "--format=%ct")));
   assert.deepEqual(
-    (await engine.scan({ ranges: `${commits[1]}..main` })).map(({ id }) => id),
+    (await engine.pendingCommits({ ranges: `${commits[1]}..main` })).map(({ id }) => id),
     [commits[2]],
   );
   assert.equal((await engine.plan()).jobs[0].commit.id ?? (await engine.plan()).jobs[0].commit, commits[2]);
-  await assert.rejects(engine.scan("nothing"), { status: "not_found" });
+  await assert.rejects(engine.pendingCommits("nothing"), { status: "not_found" });
 });
 
 test("records and results are found by outcome and number", async (t) => {
@@ -162,7 +162,7 @@ test("artifacts are listed and copied, and steps run by hand", async (t) => {
   const output = outputOf(await eventsOf(step));
   assert.match(output, /^\+ false$/m);
   assert.equal(step.records[0].outcome, "failure");
-  assert.equal((await engine.scan()).length, 1);
+  assert.equal((await engine.pendingCommits()).length, 1);
   await assert.rejects(eventsOf(engine.runStep("HEAD", "deploy")), { status: "invalid_arg" });
   await assert.rejects(engine.artifacts("HEAD"), { status: "not_found" });
   await eventsOf(engine.run());

@@ -79,7 +79,7 @@ test("an error in a hook leaves no verdict, and comes out of the loop at the end
     oops = new Error("no release on Fridays");
     const { repository, error, record } = await run(t, yaml("build: touch ran\n"), { hooks: { before_build } });
     assert.equal(error, oops);
-    assert.equal(record.outcome, "no_verdict");
+    assert.equal(record.outcome, "error");
     assert.match(record.steps[0].error, /no release on Fridays/);
     assert.equal(oops.cause.status, "host_fault");
     assert.ok(oops.cause.message.endsWith(record.steps[0].error));
@@ -136,7 +136,7 @@ test("a hook that asks for nonsense leaves no verdict", async (t) => {
     assert.throws(() => {
       throw error;
     }, expected);
-    assert.equal(record.outcome, "no_verdict");
+    assert.equal(record.outcome, "error");
   }
 });
 
@@ -240,7 +240,7 @@ test(
       if (expected === null) assert.equal(error, null);
       else if (expected === oops) assert.equal(error, oops);
       else assert.ok(error instanceof expected, String(error));
-      assert.equal(record.outcome, expected === null ? "success" : "no_verdict");
+      assert.equal(record.outcome, expected === null ? "success" : "error");
     }
   },
 );
@@ -251,7 +251,7 @@ test("no script catches a mistake of the host's", scripts, async (t) => {
   const { error, record } = await run(t, script("fn build(ctx) { try { ask(); } catch { } }"), { functions });
   assert.equal(error, oops);
   assert.equal(oops.cause, "of my own");
-  assert.equal(record.outcome, "no_verdict");
+  assert.equal(record.outcome, "error");
 });
 
 test("a script may catch what a function refuses", scripts, async (t) => {
@@ -420,8 +420,8 @@ test("options are set", async (t) => {
     jobs: 1,
     timeoutMs: 60_000,
     buildsDir: "elsewhere",
-    outputLimit: 100_000,
-    settings: { grace: "1s", attempts: 2, refs: ["refs/heads/*", "refs/tags/*"] },
+    logLimit: 100_000,
+    settings: { gracePeriod: "1s", attempts: 2, refs: ["refs/heads/*", "refs/tags/*"] },
     env: { COLOR: "blue", HIDDEN: null },
     vars: { who: "me" },
     hooks: undefined,

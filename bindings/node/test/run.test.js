@@ -118,7 +118,7 @@ test("events that are there already leave other things their turn", async (t) =>
 
 test("a build that never stops writing is stopped", async (t) => {
   const repository = new Repository(t, config("build: yes\n"));
-  const engine = await open(repository.path, { settings: { grace: "100ms" } });
+  const engine = await open(repository.path, { settings: { gracePeriod: "100ms" } });
   t.after(() => engine.close());
   const stop = new AbortController();
   const run = engine.run({ signal: stop.signal });
@@ -199,7 +199,7 @@ test("cancel and close work from outside the loop", async (t) => {
   await engine.close();
   assert.ok(run.isOver);
   assert.throws(() => engine.run(), { name: "TinyciError", status: "invalid_arg" });
-  await assert.rejects(engine.scan(), { name: "TinyciError", status: "invalid_arg" });
+  await assert.rejects(engine.pendingCommits(), { name: "TinyciError", status: "invalid_arg" });
   await engine.close();
 });
 

@@ -19,7 +19,7 @@ function freeze(hook: Hook): void {
 async function main(stop: AbortController): Promise<Outcome | undefined> {
   await using engine = await open(new URL("file:///srv/git/app.git"), {
     jobs: 2,
-    settings: { grace: "2s", refs: ["refs/heads/*", "refs/tags/*"], backlog: 3 },
+    settings: { gracePeriod: "2s", refs: ["refs/heads/*", "refs/tags/*"], backlog: 3 },
     env: { LANG: "C", HOME: null },
     hooks: { before_build: freeze, after_all: async (hook) => void hook.fail("no", 3) },
     functions: {
@@ -46,7 +46,7 @@ async function main(stop: AbortController): Promise<Outcome | undefined> {
   }
   const plan = await engine.deployPlan({ environment: "staging" });
   const deployed = await engine.deploy({ plan, by: { name: "Ada", address: "ada@example.org" } }).wait();
-  if (deployed.outcome === "waiting") await engine.approve(deployed.commit, "staging");
+  if (deployed.outcome === "awaiting_approval") await engine.approve(deployed.commit, "staging");
   const records: RunRecord[] = run.records;
   const [green] = await engine.records({ outcome: "success", limit: 1 });
   try {

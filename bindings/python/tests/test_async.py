@@ -90,7 +90,7 @@ def test_a_coroutine_that_raises_comes_out_of_the_loop(repository: Repository) -
         return run
 
     run = asyncio.run(main())
-    assert run.outcome == "no_verdict" and not run.records[0].passed
+    assert run.outcome == "error" and not run.records[0].passed
 
 
 def test_commands_of_the_host_run_beside_the_loop(repository: Repository) -> None:

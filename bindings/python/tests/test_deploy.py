@@ -32,7 +32,7 @@ def test_a_deployment_is_planned_done_and_taken_back(repository: Repository, gre
     assert b"to production\n" in [event.data for event in events]
     assert (run.outcome, run.passed, run.records) == ("success", True, ())
     assert (run.deployment["commit"], run.deployment["outcome"]) == (green, "success")
-    assert "Grace" in str(run.deployment["by"])
+    assert "Grace" in str(run.deployment["deployed_by"])
 
     with pytest.raises(tinyci.Error) as raised:
         engine.deploy(plan=plan).wait()
@@ -47,8 +47,8 @@ def test_a_deployment_is_planned_done_and_taken_back(repository: Repository, gre
     back = engine.rollback()
     back.wait()
     assert back.deployment["commit"] == green
-    assert [deploy["commit"] for deploy in engine.deploys("production")] == [green, second, green]
-    assert len(engine.deploys(limit=1)) == 1
+    assert [deploy["commit"] for deploy in engine.deployments("production")] == [green, second, green]
+    assert len(engine.deployments(limit=1)) == 1
     assert green in str(engine.status())
 
 
@@ -80,11 +80,11 @@ def test_a_deployment_waits_for_an_approval(repository: Repository) -> None:
     engine.run().wait()
     run = engine.deploy()
     run.wait()
-    assert (run.outcome, run.passed, run.deployment["outcome"]) == ("waiting", False, "waiting")
+    assert (run.outcome, run.passed, run.deployment["outcome"]) == ("awaiting_approval", False, "awaiting_approval")
     settings = {"approvers": "grace@example.org"}
     others = tinyci.open(repository.path, by=("Joan", "joan@example.org"), settings=settings)
     joans = others.approve(None, commit)
-    assert joans["by"] == "Joan <joan@example.org>" and "does not list" in joans["problem"]
+    assert joans["approved_by"] == "Joan <joan@example.org>" and "does not list" in joans["problem"]
     repository.git("update-ref", "-d", joans["reference"])
     approval = engine.approve(None, commit)
     assert approval["reference"].startswith("refs/tinyci/approvals/production/")
@@ -98,7 +98,7 @@ def test_a_deployment_waits_for_an_approval(repository: Repository) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "outcome"),
-    [(None, "waiting"), (False, "waiting"), (True, "success"), ("Grace <g@h>", "success")],
+    [(None, "awaiting_approval"), (False, "awaiting_approval"), (True, "success"), ("Grace <g@h>", "success")],
 )
 def test_the_host_approves(repository: Repository, answer: object, outcome: str) -> None:
     commit = repository.commit(CONFIG)
@@ -158,14 +158,14 @@ def test_an_environment_is_retired_once(repository: Repository, green: str) -> N
     engine.deploy().wait()
     assert engine.retire("production") is True
     assert engine.retire() is False
-    assert [it["outcome"] for it in engine.deploys()] == ["retired", "success"]
+    assert [it["outcome"] for it in engine.deployments()] == ["retired", "success"]
 
 
 def test_unlocking_where_nothing_is_locked(repository: Repository, green: str) -> None:
     engine = tinyci.open(repository.path)
-    assert engine.unlock_deploys(None, "looked at it") is False
+    assert engine.unlock_deployments(None, "looked at it") is False
     with pytest.raises(tinyci.Error) as raised:
-        engine.unlock_deploys("production", "")
+        engine.unlock_deployments("production", "")
     assert raised.value.status == "invalid_arg"
 
 

@@ -29,7 +29,7 @@ def test_the_path_and_a_closed_engine(repository: Repository) -> None:
         assert engine.path == repository.path.resolve()
         assert str(repository.path.name) in repr(engine)
     with pytest.raises(ValueError, match="closed"):
-        engine.scan()
+        engine.pending_commits()
     assert "closed" in repr(engine)
 
 
@@ -37,7 +37,7 @@ def test_options_that_cannot_be_used(repository: Repository) -> None:
     mistakes: list[dict[str, Any]] = [
         {"jobs": 0},
         {"timeout": 0},
-        {"output_limit": 0},
+        {"log_limit": 0},
         {"settings": {"no-such-key": "1"}},
         {"vars": {"commit": "x"}},
         {"refs": [""]},
@@ -64,8 +64,8 @@ def test_options_take_effect(repository: Repository, tmp_path: pathlib.Path) -> 
         jobs=2,
         timeout=60.5,
         builds_dir=builds,
-        output_limit=1 << 20,
-        settings={"grace": "1s", "attempts": 2},
+        log_limit=1 << 20,
+        settings={"gracePeriod": "1s", "attempts": 2},
         env={"NAME": "value", "HOME": None},
         vars={"color": "red"},
     )
@@ -77,7 +77,7 @@ def test_options_take_effect(repository: Repository, tmp_path: pathlib.Path) -> 
 
 def test_a_timeout_is_an_outcome(repository: Repository) -> None:
     repository.commit("build: sleep 1000\n")
-    (record,) = tinyci.open(repository.path, timeout=0.2, settings={"grace": "1s"}).run().wait()
+    (record,) = tinyci.open(repository.path, timeout=0.2, settings={"gracePeriod": "1s"}).run().wait()
     assert (record.outcome, record.passed) == ("timed_out", False)
 
 
@@ -85,7 +85,7 @@ def test_scan_and_selections(repository: Repository) -> None:
     first = repository.commit("build: exit 0\n", message="First\nline\n\nBody")
     second = repository.commit("build: exit 1\n", message="Second")
     engine = tinyci.open(repository.path)
-    commits = engine.scan()
+    commits = engine.pending_commits()
     assert [commit.id for commit in commits] == [first, second]
     assert (commits[0].subject, commits[0].branch) == ("First line", "main")
     assert (commits[0].subject_bytes, commits[0].branch_bytes) == (b"First line", b"main")
@@ -101,7 +101,7 @@ def test_scan_and_selections(repository: Repository) -> None:
         tinyci.Selection(revisions=["HEAD"]),
         tinyci.Selection(ranges="HEAD~1..HEAD"),
     ):
-        assert [commit.id for commit in engine.scan(selection)] == [second]
+        assert [commit.id for commit in engine.pending_commits(selection)] == [second]
     for selection in (
         tinyci.Selection(updates=[(zeros, second, "refs/heads/main")]),
         tinyci.Selection(hook_lines=f"{zeros} {second} refs/heads/main\n"),
@@ -109,14 +109,14 @@ def test_scan_and_selections(repository: Repository) -> None:
         tinyci.Selection(all_history=True, wait=None),
         tinyci.Selection(wait=math.inf),
     ):
-        assert len(engine.scan(selection)) == 2
+        assert len(engine.pending_commits(selection)) == 2
     for selection, status in (
         (tinyci.Selection("no-such"), "not_found"),
         (tinyci.Selection(hook_lines="nonsense\n"), "invalid_arg"),
         (tinyci.Selection(wait=-7), "invalid_arg"),
     ):
         with pytest.raises(tinyci.Error) as raised:
-            engine.scan(selection)
+            engine.pending_commits(selection)
         assert raised.value.status == status
 
 
@@ -143,7 +143,7 @@ def test_records_and_results(repository: Repository) -> None:
     assert len(engine.results(limit=1)) == 1
 
     assert engine.forget("HEAD") is True and engine.forget("HEAD") is False
-    assert [commit.id for commit in engine.scan()] == [red]
+    assert [commit.id for commit in engine.pending_commits()] == [red]
     assert "refs/notes/runs/tinyci" in engine.forget_all()["removed"]
 
 
@@ -290,7 +290,7 @@ def test_any_number_of_threads_may_ask(repository: Repository) -> None:
 
     def ask() -> None:
         for _ in range(20):
-            found.append(len(engine.scan()))
+            found.append(len(engine.pending_commits()))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -353,7 +353,7 @@ def test_a_step_is_run_by_hand(repository: Repository) -> None:
     assert output.splitlines() == [b"+ echo built", b"built", b"+ false"]
     (record,) = run.records
     assert record.outcome == "failure"
-    assert len(engine.scan()) == 1, "nothing is recorded"
+    assert len(engine.pending_commits()) == 1, "nothing is recorded"
     with pytest.raises(tinyci.Error) as refused:
         engine.run_step("HEAD", "deploy").wait()
     assert refused.value.status == "invalid_arg"

@@ -24,11 +24,11 @@ def test_a_newer_version_stops_what_it_has_to(repository: Repository) -> None:
         with pytest.raises(tinyci.Error, match="needs tinyci 9.9.0 or later") as raised:
             list(engine.run())
         assert raised.value.status == "newer_format"
-        assert len(list(engine.scan())) == 1 and repository.verdict() is None
+        assert len(list(engine.pending_commits())) == 1 and repository.verdict() is None
 
         file.write_text(READ)
         with pytest.raises(tinyci.Error, match="cannot read"):
-            engine.scan()
+            engine.pending_commits()
     with pytest.raises(tinyci.Error, match="cannot read") as raised:
         tinyci.open(repository.path)
     assert raised.value.status == "newer_format"

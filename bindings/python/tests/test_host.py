@@ -92,13 +92,13 @@ def test_a_hook_that_raises_leaves_no_verdict_and_comes_out_of_the_loop(
     assert events[-1].kind == "finished"
     assert b"cleaned\n" in [event.data for event in events]
     (record,) = run.records
-    assert record.outcome == "no_verdict"
+    assert record.outcome == "error"
     error = record.steps[0].error or ""
     assert "ZeroDivisionError: of mine" in error
     assert [error in note for note in vars(raised.value)["__notes__"]] == [True]
     assert list(run) == []
     assert repository.verdict() is None
-    assert len(tinyci.open(repository.path).scan()) == 1, "it is due again"
+    assert len(tinyci.open(repository.path).pending_commits()) == 1, "it is due again"
 
 
 def test_an_exception_of_a_hook_is_not_lost_by_leaving(repository: Repository) -> None:
@@ -209,7 +209,7 @@ def test_what_no_script_can_hold_leaves_no_verdict(repository: Repository, value
     else:
         with pytest.raises((OverflowError, TypeError, ValueError)):
             run.wait()
-        assert run.records[0].outcome == "no_verdict"
+        assert run.records[0].outcome == "error"
 
 
 def test_functions_say_what_they_take(repository: Repository) -> None:
@@ -256,7 +256,7 @@ def test_a_script_may_catch_a_refusal_and_nothing_else(repository: Repository) -
     )
     with pytest.raises(LookupError):
         run.wait()
-    assert run.outcome == "no_verdict"
+    assert run.outcome == "error"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_an_unknown_secret_fails_its_step_and_a_strange_one_leaves_no_verdict(re
     run = engine.run(tinyci.Selection("HEAD", retry=True))
     with pytest.raises(TypeError):
         run.wait()
-    assert run.outcome == "no_verdict"
+    assert run.outcome == "error"
 
 
 def local(command: tinyci.Command) -> int:
@@ -316,7 +316,7 @@ def local(command: tinyci.Command) -> int:
 
 
 def test_the_host_runs_the_commands(repository: Repository) -> None:
-    repository.commit('build: echo "$TINYCI_PHASE in $(basename $PWD)"\ntest: kill -9 $$\n')
+    repository.commit('build: echo "$TINYCI_STEP in $(basename $PWD)"\ntest: kill -9 $$\n')
     run = tinyci.open(repository.path, executor=local).run()
     assert output_of(run) == "build in export\n"
     build, test = run.records[0].steps
@@ -378,7 +378,7 @@ def test_an_executor_that_raises_comes_out_of_the_loop(repository: Repository) -
     run = tinyci.open(repository.path, executor=executor).run()
     with pytest.raises(OSError, match="the machine is gone"):
         run.wait()
-    assert run.outcome == "no_verdict" and repository.verdict() is None
+    assert run.outcome == "error" and repository.verdict() is None
 
 
 @pytest.mark.parametrize("answer", [None, True, "0"])

@@ -20,7 +20,7 @@ module TinyCI
     # jobs::         how many commits are worked on at once
     # timeout::      how many seconds one commit may take
     # builds_dir::   where build folders stand
-    # output_limit:: how many bytes of one build's output its log keeps
+    # log_limit:: how many bytes of one build's output its log keeps
     # settings::     what `git config tinyci.<key>` would set; an Array for a key with many values
     # env::          variables in the environment of every command; nil takes one out
     # vars::         variables that every command can use in a tag

@@ -26,14 +26,14 @@ class DeployTest < Minitest::Test
       assert_equal ["deploying #{first[0, 7]}"], output.map { |text| text[0, 17] }
       assert run.passed?
       assert_equal [:success, "success", first, "Ada <ada@example.org>"],
-                   [run.outcome, *run.deployment.values_at("outcome", "commit", "by")]
+                   [run.outcome, *run.deployment.values_at("outcome", "commit", "deployed_by")]
       assert_empty run.records
       second = green("#{CONFIG}test: exit 0\n")
       run = engine.deploy("production", revision: second) { nil }
       assert_equal second, run.deployment["commit"]
       assert_equal first, engine.rollback { nil }.deployment["commit"]
       assert_equal [first, second, first], engine.deploys.map { |deployment| deployment["commit"] }
-      newest = engine.deploys("production", limit: 1) { |line| flunk line }
+      newest = engine.deployments("production", limit: 1) { |line| flunk line }
       assert_equal [first], newest.map { |deployment| deployment["commit"] }
       assert_kind_of Hash, engine.status
     end
@@ -76,7 +76,7 @@ class DeployTest < Minitest::Test
     git("config", "user.email", "ada@example.org")
     open_engine(by: ["Joan", "joan@example.org"], settings: { approvers: "grace" }) do |engine|
       joans = engine.approve(id)
-      assert_equal "Joan <joan@example.org>", joans["by"]
+      assert_equal "Joan <joan@example.org>", joans["approved_by"]
       assert_match(/does not list/, joans["problem"])
       git("update-ref", "-d", joans["reference"])
     end
@@ -101,7 +101,7 @@ class DeployTest < Minitest::Test
       pid = engine.deploy { |event| break Integer(event.text) if event.output? }
       refute alive?(pid)
       refute engine.deploys.any? { |deployment| deployment["outcome"] == "success" }
-      refute engine.unlock_deploys("looked at it")
+      refute engine.unlock_deployments("looked at it")
     end
   end
 

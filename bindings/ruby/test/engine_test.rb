@@ -8,7 +8,7 @@ class EngineTest < Minitest::Test
   def test_options_hold
     commit("build: echo <%= where %> $COLOR ${HOME-none}\n")
     options = { refs: "refs/heads/main", jobs: 2, timeout: 60.5, builds_dir: Pathname("#{@dir}/b"),
-                output_limit: 1 << 20, settings: { grace: "1s", refs: ["refs/heads/*"] },
+                log_limit: 1 << 20, settings: { gracePeriod: "1s", refs: ["refs/heads/*"] },
                 env: { COLOR: "red", HOME: nil }, vars: { where: "here" } }
     output = +""
     open_engine(**options) { |engine| engine.run { |event| output << event.text if event.output? } }
@@ -83,15 +83,15 @@ class EngineTest < Minitest::Test
     first = commit("build: exit 0\ntest: exit 0\n")
     second = commit("build: exit 0\ndeply: 1\n")
     open_engine do |engine|
-      commits = engine.scan
+      commits = engine.pending_commits
       assert_equal [first, second], commits.map(&:id)
       assert_equal ["main", "main".b], [commits[0].branch, commits[0].branch_bytes]
       subject = "Change .tinyci.yml"
       assert_equal [subject, subject.b], [commits[0].subject, commits[0].subject_bytes]
       assert_equal git("rev-parse", "#{first}^{tree}"), commits[0].tree
       assert_equal git("show", "--no-patch", "--format=%ct", first), commits[0].time.to_i.to_s
-      assert_equal [second], engine.scan(range: "#{first}..#{second}").map(&:id)
-      assert_equal [first], engine.scan(first).map(&:id)
+      assert_equal [second], engine.pending_commits(range: "#{first}..#{second}").map(&:id)
+      assert_equal [first], engine.pending_commits(first).map(&:id)
       assert_equal %w[build test], engine.pipeline(first).steps
       assert engine.check(first).fetch("valid")
       refute engine.check(second).fetch("valid")
@@ -114,8 +114,8 @@ class EngineTest < Minitest::Test
       assert_empty engine.run(second) { nil }.records
       assert_equal [second], engine.run(second, retry: true) { nil }.records.map(&:commit)
       updates = [[first, second, "refs/heads/main"]]
-      assert_empty engine.scan(updates: updates, all_history: true, wait: 0.5)
-      error = assert_raises(TinyCI::Error) { engine.scan(hook_lines: "odd") }
+      assert_empty engine.pending_commits(updates: updates, all_history: true, wait: 0.5)
+      error = assert_raises(TinyCI::Error) { engine.pending_commits(hook_lines: "odd") }
       assert_equal :invalid_arg, error.status
       assert_raises(ArgumentError) { engine.run(ranges: "x") }
     end
@@ -153,7 +153,7 @@ class EngineTest < Minitest::Test
       assert_equal engine.records(red)[0].to_h.fetch("run"), engine.results(red)[0].fetch("run")
       assert engine.forget(red)
       refute engine.forget(red)
-      assert_equal [red], engine.scan.map(&:id)
+      assert_equal [red], engine.pending_commits.map(&:id)
       assert_includes engine.forget_all.fetch("removed"), "refs/notes/runs/tinyci"
     end
   end
@@ -222,7 +222,7 @@ class EngineTest < Minitest::Test
       end
       assert_includes output, "+ false"
       refute run.records.fetch(0).passed?
-      assert_equal 1, engine.scan.size, "nothing is recorded"
+      assert_equal 1, engine.pending_commits.size, "nothing is recorded"
       assert_raises(TinyCI::Error) { engine.run_step("HEAD", "deploy") { nil } }
       assert_raises(TinyCI::Error) { engine.artifacts("HEAD") }
       engine.run { nil }
@@ -245,7 +245,7 @@ class EngineTest < Minitest::Test
     assert engine.closed?
     run.each { nil }
     assert run.records.fetch(0).passed?
-    assert_equal "this engine was closed", assert_raises(TinyCI::Error) { engine.scan }.message
+    assert_equal "this engine was closed", assert_raises(TinyCI::Error) { engine.pending_commits }.message
     assert_equal 5, open_engine { 5 }
   end
 
@@ -254,7 +254,7 @@ class EngineTest < Minitest::Test
     10.times do
       engine = open_engine
       threads = Array.new(4) do
-        Thread.new { engine.scan.size rescue $!.status }
+        Thread.new { engine.pending_commits.size rescue $!.status }
       end
       engine.close
       assert_empty threads.map(&:value) - [1, :invalid_arg]

@@ -25,7 +25,7 @@ class ExecutorTest < Minitest::Test
   end
 
   def test_the_host_runs_commands
-    commit("build: echo $TINYCI_PHASE in $PWD\ntest: kill -TERM $$\n")
+    commit("build: echo $TINYCI_STEP in $PWD\ntest: kill -TERM $$\n")
     seen = []
     executor = ->(command) { seen << command; RUN.call(command) }
     output = +""
@@ -35,7 +35,7 @@ class ExecutorTest < Minitest::Test
     assert_equal "build in #{seen[0].export_dir}\n", output
     assert_equal [0, 128 + 15], record.steps.map(&:exit_code)
     assert_equal :failure, record.outcome
-    assert_equal ["echo $TINYCI_PHASE in $PWD", ["/bin/sh", "-c", seen[0].shell], nil, false],
+    assert_equal ["echo $TINYCI_STEP in $PWD", ["/bin/sh", "-c", seen[0].shell], nil, false],
                  [seen[0].shell, seen[0].argv, seen[0].input, seen[0].split?]
     refute_includes seen.map(&:canceled?), false, "both are over"
   end
@@ -113,7 +113,7 @@ class ExecutorTest < Minitest::Test
       RangeError => ->(_) { 1 << 40 } }.each do |error, executor|
       open_engine(executor: executor) do |engine|
         assert_raises(error) { engine.run("HEAD", retry: true) { nil } }
-        assert_equal :no_verdict, engine.records("HEAD").fetch(0).outcome
+        assert_equal :error, engine.records("HEAD").fetch(0).outcome
       end
     end
   end

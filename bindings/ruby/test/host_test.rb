@@ -60,7 +60,7 @@ class HostTest < Minitest::Test
     assert_includes error.message, "no such"
     assert_equal "last\n", output
     record = open_engine { |engine| engine.records(id) }.fetch(0)
-    assert_equal :no_verdict, record.outcome
+    assert_equal :error, record.outcome
     said = step(record, "before_build").error
     assert_includes said, "KeyError: no such \uFFFD thing"
     assert_equal :host_fault, error.cause.status
@@ -109,7 +109,7 @@ class HostTest < Minitest::Test
       assert_raises(TypeError, RangeError, JSON::GeneratorError) do
         run_with(functions: { odd: -> { value } })
       end
-      assert_equal :no_verdict, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
+      assert_equal :error, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
     end
   end
 
@@ -118,7 +118,7 @@ class HostTest < Minitest::Test
     own = KeyError.new("mine")
     error = assert_raises(KeyError) { run_with(functions: { odd: -> { raise own } }) }
     assert_same own, error
-    assert_equal :no_verdict, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
+    assert_equal :error, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
     record, = run_with(functions: { odd: -> { raise TinyCI::Refused } })
     assert record.passed?, record.json
   end

@@ -205,7 +205,7 @@ class StopTest < Minitest::Test
   end
 
   def test_fork_in_mid_run_leaves_both_sides_alive
-    commit("build: echo $TINYCI_PHASE\n")
+    commit("build: echo $TINYCI_STEP\n")
     pid, log = program(<<~RUBY)
       TinyCI.open(ARGV[0]) do |engine|
         run = engine.run

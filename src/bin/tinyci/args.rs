@@ -8,7 +8,7 @@ use crate::{
     commands::{
         approve::ApproveArgs, artifacts::ArtifactsArgs, cancel::CancelArgs, check::CheckArgs,
         compact::CompactArgs, completions::CompletionsArgs, convert::ConvertArgs, defs::DefsArgs,
-        deploy::DeployArgs, deploys::DeploysArgs, export::ExportArgs, install::InstallArgs,
+        deploy::DeployArgs, deployments::DeploymentsArgs, export::ExportArgs, install::InstallArgs,
         log::LogArgs, plan::PlanArgs, prune::PruneArgs, results::ResultsArgs,
         rollback::RollbackArgs, run::RunArgs, settings::SettingsArgs,
         setup_remote::SetupRemoteArgs, skip::SkipArgs, status::StatusArgs,
@@ -74,8 +74,8 @@ pub(crate) enum Command {
     /// Let a deployment go on that waits for a person
     Approve(ApproveArgs),
     /// Show what was deployed
-    #[command(visible_alias = "deployments")]
-    Deploys(DeploysArgs),
+    #[command(visible_alias = "deploys")]
+    Deployments(DeploymentsArgs),
     /// Say whether a config is valid
     Check(CheckArgs),
     /// Print a YAML config as a script
@@ -108,7 +108,7 @@ impl Command {
         let of_deployment = matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Approve(_));
         of_deployment
             || matches!(self, Self::Cancel(_) | Self::Skip(_))
-            || matches!(self, Self::Deploys(args) if args.retires())
+            || matches!(self, Self::Deployments(args) if args.retires())
     }
 }
 

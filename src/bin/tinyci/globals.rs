@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use tinyci::{Engine, EngineBuilder, Selection, selection::Target};
+use tinyci::{Engine, EngineBuilder, Selection, selection::Selector};
 
 use crate::console::{failure::Failure, terminal};
 
@@ -34,7 +34,7 @@ pub(crate) struct Globals {
     pub(crate) remote: Option<String>,
     /// Whom records name, as `NAME <ADDRESS>`, in the place of whom git's configuration names
     ///
-    /// What deploys, rolls back or approves on another host with -r adds it by itself, so that it is
+    /// What deployments, rolls back or approves on another host with -r adds it by itself, so that it is
     /// known there who asked. It is a word, and no proof: records keep the account that acted, too.
     #[arg(
         long, global = true, value_name = "PERSON", value_parser = Person::parse,
@@ -127,11 +127,11 @@ impl Globals {
 /// The commits that these words name; without words, all that is due.
 pub(crate) fn selection_of(revisions: &[String]) -> Selection {
     let mut selection = Selection::pending();
-    selection.targets = revisions
+    selection.selectors = revisions
         .iter()
         .map(|word| match is_range(word) {
-            true => Target::Range(word.clone()),
-            false => Target::Revision(word.clone()),
+            true => Selector::Range(word.clone()),
+            false => Selector::Revision(word.clone()),
         })
         .collect();
     selection
@@ -160,9 +160,9 @@ mod tests {
     #[test]
     fn words_become_revisions_and_ranges() {
         let words = ["HEAD~2", "a..b", "a...b", "^main"].map(String::from);
-        let targets = selection_of(&words).targets;
-        assert!(matches!(targets.first(), Some(Target::Revision(_))));
-        assert!(targets[1..].iter().all(|target| matches!(target, Target::Range(_))));
-        assert!(selection_of(&[]).targets.is_empty());
+        let targets = selection_of(&words).selectors;
+        assert!(matches!(targets.first(), Some(Selector::Revision(_))));
+        assert!(targets[1..].iter().all(|target| matches!(target, Selector::Range(_))));
+        assert!(selection_of(&[]).selectors.is_empty());
     }
 }

@@ -23,9 +23,9 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::{
     args::{Args, Command},
     commands::{
-        approve, artifacts, cancel, check, compact, completions, convert, defs, deploy, deploys,
-        export, install, log, plan, prune, results, rollback, run, settings, setup_remote, skip,
-        status, test_pipeline, uninstall, version,
+        approve, artifacts, cancel, check, compact, completions, convert, defs, deploy,
+        deployments, export, install, log, plan, prune, results, rollback, run, settings,
+        setup_remote, skip, status, test_pipeline, uninstall, version,
     },
     console::{failure::Failure, signals, terminal},
     remote::forward,
@@ -79,7 +79,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Deploy(args) => deploy::execute(args, globals),
         Command::Rollback(args) => rollback::execute(args, globals),
         Command::Approve(args) => approve::execute(args, globals),
-        Command::Deploys(args) => deploys::execute(args, globals),
+        Command::Deployments(args) => deployments::execute(args, globals),
         Command::Compact(args) => compact::execute(args, globals),
         Command::Prune(args) => prune::execute(args, globals),
         Command::Settings(args) => settings::execute(args, globals),

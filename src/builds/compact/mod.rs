@@ -24,4 +24,4 @@ pub(crate) use self::{
 };
 
 pub(crate) use self::pack::compact;
-pub use self::pack::{CompactOptions, Compacted, Compaction};
+pub use self::pack::{CompactOptions, CompactReport, CompactedBuild};

@@ -8,7 +8,7 @@ use crate::{
         not_removed::NotRemoved,
     },
     rules::retention::{Kept, retention},
-    wire::{self, NotRemovedMirror},
+    wire::{self, NotRemovedJson},
     workspace::{Build, BuildsFolder, Workspace},
 };
 use serde::Serialize;
@@ -23,10 +23,10 @@ use std::{
 #[non_exhaustive]
 pub struct CompactOptions {
     /// How many of the newest builds to leave. 1 unless said.
-    pub newest: usize,
+    pub keep: usize,
     /// More builds to leave: each a folder's name, a path of or in such a folder, a link to one, or
     /// a commit's full or short id.
-    pub leave: Vec<String>,
+    pub keep_builds: Vec<String>,
 }
 
 impl CompactOptions {
@@ -37,78 +37,78 @@ impl CompactOptions {
 
     /// Leaves this many of the newest builds.
     #[must_use]
-    pub fn newest(mut self, newest: usize) -> Self {
-        self.newest = newest;
+    pub fn keep(mut self, newest: usize) -> Self {
+        self.keep = newest;
         self
     }
 
     /// Leaves this build too.
     #[must_use]
-    pub fn leave(mut self, build: impl Into<String>) -> Self {
+    pub fn keep_build(mut self, build: impl Into<String>) -> Self {
         let build = build.into();
         // A name alone is that of a build, wherever the program is.
         let path = build.contains('/').then(|| std::path::absolute(&build).ok()).flatten();
         let path = path.and_then(|path| path.to_str().map(str::to_owned));
-        self.leave.push(path.unwrap_or(build));
+        self.keep_builds.push(path.unwrap_or(build));
         self
     }
 }
 
 impl Default for CompactOptions {
     fn default() -> Self {
-        Self { newest: 1, leave: Vec::new() }
+        Self { keep: 1, keep_builds: Vec::new() }
     }
 }
 
 /// What compacting did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Compaction {
+pub struct CompactReport {
     /// The builds that are archives now, oldest first.
-    pub compacted: Vec<Compacted>,
-    /// Of [`CompactOptions::leave`], what names no build that is there.
+    pub compacted: Vec<CompactedBuild>,
+    /// Of [`CompactOptions::keep_builds`], what names no build that is there.
     pub unmatched: Vec<String>,
     /// What was to be packed, or was packed and then to go, and is still there, and why. The rest
     /// went on.
     pub not_removed: Vec<NotRemoved>,
 }
 
-impl Compaction {
+impl CompactReport {
     /// As one line of JSON: `compacted`, each with `name`, `archive` and `skipped`; `unmatched`,
     /// and `not_removed`, each with `path` and `reason`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"compacted":[],"unmatched":[],"not_removed":[]}"#;
-    /// assert_eq!(tinyci::builds::Compaction::default().to_json(), expected);
+    /// assert_eq!(tinyci::builds::CompactReport::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
-        wire::json(&CompactionMirror {
+        wire::json(&CompactionJson {
             v: wire::VERSION,
-            compacted: self.compacted.iter().map(CompactedMirror::of).collect(),
+            compacted: self.compacted.iter().map(CompactedJson::of).collect(),
             unmatched: &self.unmatched,
-            not_removed: NotRemovedMirror::list(&self.not_removed),
+            not_removed: NotRemovedJson::list(&self.not_removed),
         })
     }
 }
 
 #[derive(Serialize)]
-pub(super) struct CompactionMirror<'a> {
+pub(super) struct CompactionJson<'a> {
     pub(super) v: u32,
-    pub(super) compacted: Vec<CompactedMirror<'a>>,
+    pub(super) compacted: Vec<CompactedJson<'a>>,
     pub(super) unmatched: &'a [String],
-    pub(super) not_removed: Vec<NotRemovedMirror<'a>>,
+    pub(super) not_removed: Vec<NotRemovedJson<'a>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct CompactedMirror<'a> {
+pub(super) struct CompactedJson<'a> {
     pub(super) name: &'a str,
     pub(super) archive: Cow<'a, str>,
     pub(super) skipped: Vec<Cow<'a, str>>,
 }
 
-impl<'a> CompactedMirror<'a> {
-    pub(super) fn of(build: &'a Compacted) -> Self {
-        let skipped = build.skipped.iter().map(|path| path.to_string_lossy());
+impl<'a> CompactedJson<'a> {
+    pub(super) fn of(build: &'a CompactedBuild) -> Self {
+        let skipped = build.omitted.iter().map(|path| path.to_string_lossy());
         Self {
             name: &build.name,
             archive: build.archive.to_string_lossy(),
@@ -120,13 +120,13 @@ impl<'a> CompactedMirror<'a> {
 /// A build that is an archive now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Compacted {
+pub struct CompactedBuild {
     /// The name of the folder that it was.
     pub name: String,
     /// The archive.
     pub archive: PathBuf,
     /// Sockets and devices that the build held: no archive can.
-    pub skipped: Vec<PathBuf>,
+    pub omitted: Vec<PathBuf>,
 }
 
 /// Archives old builds and removes their folders. A builds folder that is not there holds none.
@@ -148,18 +148,18 @@ pub(crate) fn compact(
     options: &CompactOptions,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
-) -> Result<Compaction, Error> {
-    let leave: Vec<String> = options.leave.iter().map(|word| resolved(word)).collect();
+) -> Result<CompactReport, Error> {
+    let leave: Vec<String> = options.keep_builds.iter().map(|word| resolved(word)).collect();
     let Some(folder) = workspace.builds_folder()? else {
         let unmatched = leave.into_iter().filter(|word| !word.trim().is_empty()).collect();
-        return Ok(Compaction { unmatched, ..Compaction::default() });
+        return Ok(CompactReport { unmatched, ..CompactReport::default() });
     };
     let not_removed = folder.clear_leftovers()?;
     let names = folder.build_names()?;
     let dated = names.iter().map(|name| (name.as_str(), workspace.build(name).last_run()));
-    let retention = retention(dated, options.newest, &leave, &kept()?);
+    let retention = retention(dated, options.keep, &leave, &kept()?);
     let unmatched = retention.unmatched.into_iter().map(str::to_owned).collect();
-    let mut done = Compaction { compacted: Vec::new(), unmatched, not_removed };
+    let mut done = CompactReport { compacted: Vec::new(), unmatched, not_removed };
     for build in retention.old {
         let build = workspace.build(build.as_str());
         let left = replace(&folder, &build, kept, cancel, &mut done.compacted)?;
@@ -175,7 +175,7 @@ pub(super) fn replace(
     build: &Build,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
-    compacted: &mut Vec<Compacted>,
+    compacted: &mut Vec<CompactedBuild>,
 ) -> Result<Option<NotRemoved>, Error> {
     let stays = |error: &Error| Ok(Some(NotRemoved::new(build.dir(), error)));
     let _taken = match build.take() {
@@ -217,7 +217,7 @@ pub(super) fn pack(
     folder: &BuildsFolder<'_>,
     build: &Build,
     cancel: &CancelView,
-) -> Result<Compacted, Error> {
+) -> Result<CompactedBuild, Error> {
     let (archive, name) = (build.archive_path(), build.name());
     let unfinished = folder.unfinished_archive(name);
     let written = write(folder, build, &unfinished, cancel).and_then(|skipped| {
@@ -229,7 +229,7 @@ pub(super) fn pack(
         let _ = fs::remove_file(&unfinished);
     })?;
     folder.sync()?;
-    Ok(Compacted { name: name.to_owned(), archive, skipped })
+    Ok(CompactedBuild { name: name.to_owned(), archive, omitted: skipped })
 }
 
 /// Writes a build's archive to this path and brings it to disk. It is as old as the build: of one

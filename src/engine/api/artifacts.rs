@@ -110,7 +110,7 @@ fn found(shared: &Shared, options: &ArtifactOptions) -> Result<(ArtifactList, Bu
     let place = match () {
         () if build.artifacts().is_there() => ArtifactPlace::Build,
         () if build.archive_path().exists() => ArtifactPlace::Archive,
-        () => ArtifactPlace::Gone,
+        () => ArtifactPlace::Missing,
     };
     let (mut files, mut bytes) = size(&record.artifacts);
     let mut artifacts = record.artifacts;
@@ -119,14 +119,14 @@ fn found(shared: &Shared, options: &ArtifactOptions) -> Result<(ArtifactList, Bu
         let all = match place {
             ArtifactPlace::Build => build.artifacts().list(&total.list),
             ArtifactPlace::Archive => compact::packed_list(&build, &total.list),
-            ArtifactPlace::Gone => None,
+            ArtifactPlace::Missing => None,
         };
         artifacts = all.unwrap_or(artifacts);
     }
     artifacts.sort_by(|one, other| path_order(one).cmp(&path_order(other)));
     artifacts.dedup_by(|one, other| one.path == other.path);
     let artifacts = select(artifacts, &options.paths)?;
-    let (job_id, outcome) = (record.run, record.outcome);
+    let (job_id, outcome) = (record.job_id, record.outcome);
     let list = ArtifactList { commit: id, job_id, outcome, place, artifacts, files, bytes };
     Ok((list, build))
 }
@@ -140,12 +140,13 @@ fn path_order(artifact: &Artifact) -> Vec<&str> {
 fn job(repo: &Repo, id: CommitId, job_id: Option<&str>) -> Result<Record, Error> {
     let kept = |remotes: &[String]| {
         let records = records_of(repo, remotes, id, true)?.into_iter();
-        let kept = records.filter(|record| !record.run.is_empty() && !record.artifacts.is_empty());
+        let kept =
+            records.filter(|record| !record.job_id.is_empty() && !record.artifacts.is_empty());
         Ok::<Vec<Record>, Error>(kept.collect())
     };
     let own = kept(&[])?;
-    let ids: Vec<String> = own.iter().map(|record| record.run.clone()).collect();
-    let wanted = |record: &Record| job_id.is_none_or(|job_id| record.run == job_id);
+    let ids: Vec<String> = own.iter().map(|record| record.job_id.clone()).collect();
+    let wanted = |record: &Record| job_id.is_none_or(|job_id| record.job_id == job_id);
     if let Some(record) = own.into_iter().find(wanted) {
         return Ok(record);
     }
@@ -202,7 +203,7 @@ fn invalid(message: String) -> Error {
 /// Refuses a list whose files are not there, or lead elsewhere.
 fn readable(list: &ArtifactList) -> Result<(), Error> {
     let short = list.commit.short();
-    if list.place == ArtifactPlace::Gone {
+    if list.place == ArtifactPlace::Missing {
         let message = format!(
             "the build of commit {short} was removed, and its artifacts with it: `tinyci run \
              --retry {short}` makes them again"

@@ -78,9 +78,9 @@ impl EngineBuilder {
         self
     }
 
-    /// How long one commit may take, `after_all` not counted. The default is `tinyci.timeout`,
+    /// How long one commit may take, `after_all` not counted. The default is `tinyci.jobTimeout`,
     /// else no limit.
-    pub fn timeout(mut self, limit: Duration) -> Self {
+    pub fn job_timeout(mut self, limit: Duration) -> Self {
         self.check_limit(limit, "a commit");
         self.options.settings.push(Given::Timeout(limit));
         self
@@ -94,8 +94,8 @@ impl EngineBuilder {
     }
 
     /// How long a command that must end has between TERM and KILL. The default is
-    /// `tinyci.grace`, else 10 seconds.
-    pub fn grace(mut self, grace: Duration) -> Self {
+    /// `tinyci.gracePeriod`, else 10 seconds.
+    pub fn grace_period(mut self, grace: Duration) -> Self {
         self.options.settings.push(Given::Grace(grace));
         self
     }
@@ -115,7 +115,7 @@ impl EngineBuilder {
 
     /// How many bytes of one build's output its log keeps, beside the last 64 KiB. The default is
     /// `tinyci.logLimit`, else 128 MiB.
-    pub fn log_limit_bytes(mut self, limit: u64) -> Self {
+    pub fn log_limit(mut self, limit: u64) -> Self {
         self.require(limit > 0, || "a log's limit must be above zero".to_owned());
         self.options.settings.push(Given::LogLimit(limit));
         self
@@ -128,7 +128,7 @@ impl EngineBuilder {
     /// ```
     /// use tinyci::Engine;
     ///
-    /// let builder = Engine::builder("/srv/git/app.git").setting("grace", "30s");
+    /// let builder = Engine::builder("/srv/git/app.git").setting("gracePeriod", "30s");
     /// assert!(builder.mistake().is_none());
     /// let error = Engine::builder("/srv/git/app.git").setting("jobs", "many").open().unwrap_err();
     /// assert!(error.to_string().contains("whole number from 1"));
@@ -149,7 +149,7 @@ impl EngineBuilder {
     /// Without it commands get `PATH HOME USER LOGNAME SHELL TMPDIR TZ LANG LANGUAGE LC_*` and what
     /// [`env`](EngineBuilder::env) sets: an embedding program's environment may be full of secrets
     /// that are no business of whoever pushes. The setting `env` changes either, see
-    /// `git config tinyci.env`.
+    /// `git config tinyci.passEnv`.
     pub fn pass_all_env(mut self) -> Self {
         self.options.settings.push(Given::PassAllEnv);
         self
@@ -198,7 +198,7 @@ impl EngineBuilder {
     /// Several hooks at one point are called in the order in which they were added, all of them
     /// before the config's own. An error fails the step, as a command that fails does; but one of the
     /// kind [`HostFault`](crate::ErrorKind::HostFault), or a panic, is no fault of the commit's: the attempt
-    /// ends without a verdict ([`Outcome::NoVerdict`](crate::Outcome::NoVerdict)), after its
+    /// ends without a verdict ([`Outcome::Error`](crate::Outcome::Error)), after its
     /// `after_all`. The observer has seen before what came earlier ([`RequestContext`]).
     pub fn hook(
         mut self,
@@ -255,7 +255,7 @@ impl EngineBuilder {
     /// It is asked only where the config or the settings want an approval and the repository holds none
     /// that counts ([`Engine::approve`]), and where `tinyci.approvers` lists somebody only if this
     /// process runs as one of the accounts there. Without an answer the deployment ends as
-    /// [`Waiting`](crate::deploy::DeployOutcome::Waiting). Where the approval is wanted beforehand, an error keeps
+    /// [`AwaitingApproval`](crate::deploy::DeployOutcome::AwaitingApproval). Where the approval is wanted beforehand, an error keeps
     /// the deployment from beginning; where a script asks, it fails the deployment.
     ///
     /// ```no_run

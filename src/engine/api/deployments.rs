@@ -18,7 +18,8 @@ use crate::{
     model::{
         cancel::CancelToken,
         deployment::{
-            Approval, BuildState, DeployOutcome, DeployPlan, DeployRequest, Deployment, Deploys,
+            Approval, BuildState, DeployOutcome, DeployPlan, DeployRequest, Deployment,
+            DeploymentList,
         },
         error::{Error, ErrorKind},
         event::Observer,
@@ -31,13 +32,13 @@ use std::{cmp::Reverse, collections::HashSet};
 
 impl Engine {
     /// Deploys a commit: runs the `deploy` of its config in its export, and keeps what came of it
-    /// on `refs/tinyci/deploys/<environment>`.
+    /// on `refs/tinyci/deployments/<environment>`.
     ///
     /// A revision is a request; [`DeployRequest::newest`] takes the newest green commit of the
     /// environment's branch that contains what is deployed. The export is the one that the commit's run left; it is made
     /// again where it is gone. A deployment that fails leaves the environment's pointer where it
     /// was. One that needs an approval which nobody has given does nothing and is
-    /// [`Waiting`](DeployOutcome::Waiting).
+    /// [`Waiting`](DeployOutcome::AwaitingApproval).
     ///
     /// ```no_run
     /// use tinyci::{CancelToken, Engine, Event};
@@ -56,7 +57,7 @@ impl Engine {
     /// is deployed, or whose config knows no such environment, and if a commit has to be named:
     /// several are as new as each other, or what is deployed would be lost; [`Busy`](ErrorKind::Busy) while
     /// another deployment to this environment runs, and after one that was interrupted
-    /// ([`unlock_deploys`](Engine::unlock_deploys)). Only where its end cannot be recorded has
+    /// ([`unlock_deployments`](Engine::unlock_deployments)). Only where its end cannot be recorded has
     /// something happened.
     ///
     /// # Panics
@@ -151,7 +152,7 @@ impl Engine {
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
-    /// for deployment in engine.deploys(Some("production"))?.deployments {
+    /// for deployment in engine.deployments(Some("production"))?.deployments {
     ///     println!("{} by {}", deployment.sentence(), deployment.by);
     /// }
     /// # Ok::<(), tinyci::Error>(())
@@ -161,7 +162,7 @@ impl Engine {
     ///
     /// [`InvalidArg`](ErrorKind::InvalidArg) for what cannot be an environment's name,
     /// [`Git`](ErrorKind::Git) where the refs cannot be read.
-    pub fn deploys(&self, environment: Option<&str>) -> Result<Deploys, Error> {
+    pub fn deployments(&self, environment: Option<&str>) -> Result<DeploymentList, Error> {
         let repo = self.shared.repo()?;
         let environments = match environment {
             Some(name) => {
@@ -170,7 +171,7 @@ impl Engine {
             }
             None => repo.deploy_environments()?,
         };
-        let mut found = Deploys::default();
+        let mut found = DeploymentList::default();
         for name in &environments {
             let (mut history, is_live) = match self.history(&repo, name) {
                 // One environment that somebody spoiled does not hide the others.
@@ -186,7 +187,7 @@ impl Engine {
                     count => format!("{count} commits that are no deployments"),
                 };
                 found.warnings.push(format!(
-                    "`refs/tinyci/deploys/{name}` holds {what} of tinyci's: passed over"
+                    "`refs/tinyci/deployments/{name}` holds {what} of tinyci's: passed over"
                 ));
             }
             let newest = history.ledger.deployments.first_mut();
@@ -195,12 +196,12 @@ impl Engine {
             }
             found.deployments.extend(history.ledger.deployments);
         }
-        let known: HashSet<String> = found.deployments.iter().map(|it| it.run.clone()).collect();
+        let known: HashSet<String> = found.deployments.iter().map(|it| it.id.clone()).collect();
         let fetched = repo.fetched_deploys()?;
         found.warnings.extend(fetched.warnings);
         for (name, ledger) in fetched.histories {
             if environment.is_none_or(|wanted| wanted == name) {
-                let news = ledger.deployments.into_iter().filter(|it| !known.contains(&it.run));
+                let news = ledger.deployments.into_iter().filter(|it| !known.contains(&it.id));
                 found.deployments.extend(news);
             }
         }
@@ -212,7 +213,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`deploys`](Engine::deploys).
+    /// As [`deploys`](Engine::deployments).
     pub fn deployed(&self, environment: &str) -> Result<Option<Deployment>, Error> {
         check_environment(environment)?;
         Ok(self.shared.repo()?.deploy_history(environment)?.ledger.running().cloned())
@@ -268,7 +269,7 @@ impl Engine {
     ///
     /// [`Busy`](ErrorKind::Busy) while something is being deployed there,
     /// [`InvalidArg`](ErrorKind::InvalidArg) without a reason.
-    pub fn unlock_deploys(
+    pub fn unlock_deployments(
         &self,
         environment: &str,
         reason: &str,

@@ -2,8 +2,8 @@
 
 use crate::{
     builds::{
-        compact::{CompactOptions, Compaction},
-        prune::{PruneOptions, Pruning},
+        compact::{CompactOptions, CompactReport},
+        prune::{PruneOptions, PruneReport},
     },
     engine::{
         context::{
@@ -14,15 +14,15 @@ use crate::{
         run::{
             driver::RunDriver,
             lock_wait, pending,
-            reports::{self, Filter, LogOptions},
+            reports::{self, LogOptions, RecordFilter},
         },
         step::scripts::{LoadedPipeline, Scripts},
     },
     export::{self, ExportOptions},
-    install::{self, InstallOptions, Installed, RemoteSetup},
+    install::{self, InstallOptions, InstallReport, RemoteSetup},
     model::{
         cancel::{CancelToken, CancelView},
-        commit::{Commit, CommitId, Text},
+        commit::{Commit, CommitId, GitString},
         error::{Error, ErrorKind},
         event::Observer,
         job::Plan,
@@ -31,7 +31,7 @@ use crate::{
         selection::Selection,
         setting::Setting,
     },
-    repo::{Forgotten, MergedResults, Repo},
+    repo::{ForgetReport, MergeReport, Repo},
     rules::interpolate::path_fault,
     script::LastScript,
     trace,
@@ -196,7 +196,7 @@ impl Engine {
     /// How long a command that must end has between TERM and KILL.
     #[cfg(feature = "capi")]
     pub(crate) fn grace(&self) -> std::time::Duration {
-        self.shared.settings.grace
+        self.shared.settings.grace_period
     }
 
     /// Whether the repository has no work tree.
@@ -309,7 +309,7 @@ impl Engine {
     ///
     /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, [`Git`](ErrorKind::Git)
     /// where the repository cannot be read.
-    pub fn scan(&self, selection: &Selection) -> Result<Vec<Commit>, Error> {
+    pub fn pending_commits(&self, selection: &Selection) -> Result<Vec<Commit>, Error> {
         let due = pending::due(&self.shared, selection)?;
         Ok(due.into_iter().map(|due| due.job.commit).collect())
     }
@@ -318,7 +318,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`scan`](Engine::scan).
+    /// As [`scan`](Engine::pending_commits).
     pub fn plan(&self, selection: &Selection) -> Result<Plan, Error> {
         pending::plan_of(&self.shared, selection)
     }
@@ -361,7 +361,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`scan`](Engine::scan).
+    /// As [`scan`](Engine::pending_commits).
     pub fn follow(
         &self,
         selection: &Selection,
@@ -447,7 +447,7 @@ impl Engine {
     ///
     /// [`NotFound`](ErrorKind::NotFound) for a range that names no commit, [`Git`](ErrorKind::Git)
     /// where the notes cannot be read.
-    pub fn records(&self, filter: &Filter) -> Result<Vec<Record>, Error> {
+    pub fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error> {
         reports::records(&self.shared, filter)
     }
 
@@ -457,7 +457,7 @@ impl Engine {
     /// # Errors
     ///
     /// As [`forget`](Engine::forget).
-    pub fn foreign_lines(&self, revision: &str) -> Result<Vec<Text>, Error> {
+    pub fn unrecognized_lines(&self, revision: &str) -> Result<Vec<GitString>, Error> {
         reports::foreign_lines(&self.shared, revision)
     }
 
@@ -472,7 +472,7 @@ impl Engine {
     ///
     /// [`NotFound`](ErrorKind::NotFound) where there is no such remote, or nothing of it was
     /// fetched, [`Git`](ErrorKind::Git) where notes cannot be read or written.
-    pub fn merge_results(&self, remote: &str) -> Result<MergedResults, Error> {
+    pub fn merge_results(&self, remote: &str) -> Result<MergeReport, Error> {
         self.shared.writable_repo()?.merge_results(remote)
     }
 
@@ -526,14 +526,14 @@ impl Engine {
     ///
     /// [`Git`](ErrorKind::Git) where the refs cannot be removed, [`Io`](ErrorKind::Io) where the
     /// repository's state cannot be written.
-    pub fn forget_all(&self) -> Result<Forgotten, Error> {
+    pub fn forget_all(&self) -> Result<ForgetReport, Error> {
         self.shared.writable_repo()?.forget_results()
     }
 
     /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
-    /// ([`Pruning::pinned`]).
+    /// ([`PruneReport::protected`]).
     ///
-    /// A build that cannot be packed is left as it is; [`Compaction::not_removed`] names it, and the
+    /// A build that cannot be packed is left as it is; [`CompactReport::not_removed`] names it, and the
     /// rest goes on.
     ///
     /// # Errors
@@ -546,15 +546,15 @@ impl Engine {
         &self,
         options: &CompactOptions,
         cancel: &CancelToken,
-    ) -> Result<Compaction, Error> {
+    ) -> Result<CompactReport, Error> {
         retention::compact(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
     /// Removes old builds, folders and archives, never one that a run is working on or that is pinned
-    /// ([`Pruning::pinned`]). Verdicts and records stay.
+    /// ([`PruneReport::protected`]). Verdicts and records stay.
     ///
     /// A build in which something is mounted is left as it is, and of one that holds what this user
-    /// may not remove the rest goes. [`Pruning::not_removed`] names them.
+    /// may not remove the rest goes. [`PruneReport::not_removed`] names them.
     ///
     /// Options without a rule mean the rules of the repository's settings.
     ///
@@ -574,7 +574,11 @@ impl Engine {
     /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
     /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
     /// or a folder of `tinyci.pin` cannot be read: then nothing was removed.
-    pub fn prune(&self, options: &PruneOptions, cancel: &CancelToken) -> Result<Pruning, Error> {
+    pub fn prune(
+        &self,
+        options: &PruneOptions,
+        cancel: &CancelToken,
+    ) -> Result<PruneReport, Error> {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
@@ -587,7 +591,7 @@ impl Engine {
     /// [`Unsupported`](ErrorKind::Unsupported) for a hook that nothing can be added to, with the
     /// line to add by hand, and for builds to be taken over whose owner is not known to be gone;
     /// [`Io`](ErrorKind::Io) where the file cannot be written.
-    pub fn install(&self, options: &InstallOptions) -> Result<Installed, Error> {
+    pub fn install(&self, options: &InstallOptions) -> Result<InstallReport, Error> {
         let (repo, env) = (self.shared.writable_repo()?, self.shared.process_env());
         let workspace = self.shared.workspace();
         let adopted = if options.adopt_builds { workspace.adopt_builds()? } else { None };
@@ -613,7 +617,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Io`](ErrorKind::Io) where the file cannot be written.
-    pub fn uninstall(&self) -> Result<Installed, Error> {
+    pub fn uninstall(&self) -> Result<InstallReport, Error> {
         install::uninstall(&self.shared.writable_repo()?)
     }
 

@@ -11,7 +11,7 @@
 //! | `definitions` | the reference of what scripts can use |
 //! | `deployments` | deployments, approvals, what is deployed |
 //! | `folder` | the files of a directory, for scripts |
-//! | `forecast` | what a run would do |
+//! | `dry_run` | what a run would do |
 //! | `handle` | [`Engine`](handle::Engine): opening, scanning, running, results |
 //! | `intervene` | canceling and skipping |
 //! | `parser` | pipelines from text that is in no commit |
@@ -27,8 +27,8 @@ pub(in crate::engine) mod check_warnings;
 pub(in crate::engine) mod checker;
 pub(in crate::engine) mod definitions;
 pub(in crate::engine) mod deployments;
+pub(in crate::engine) mod dry_run;
 pub(in crate::engine) mod folder;
-pub(in crate::engine) mod forecast;
 pub(in crate::engine) mod handle;
 pub(in crate::engine) mod intervene;
 pub(in crate::engine) mod parser;

@@ -79,7 +79,7 @@ impl Checker {
     /// use tinyci::{Format, Value, callback::Effect, check::Checker, pipeline::Phase};
     ///
     /// let checker = Checker::new(".")
-    ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::Nothing));
+    ///     .function("chat::post", 1..=1, Effect::External, "Posts a line.", |_| Ok(Value::Null));
     /// let script = "fn build() { sh(\"make\"); chat::post(\"built\"); }";
     /// let pipeline = checker.parse(script, Format::Rhai, "nightly.rhai")?;
     /// assert!(pipeline.step(Phase::Build).is_some());

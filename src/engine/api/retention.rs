@@ -3,8 +3,8 @@
 use crate::engine::{context::shared::Shared, deploy::kept::Keeper};
 use crate::{
     builds::{
-        compact::{self, CompactOptions, Compaction},
-        prune::{self, PruneOptions, Pruning},
+        compact::{self, CompactOptions, CompactReport},
+        prune::{self, PruneOptions, PruneReport},
     },
     model::{
         cancel::CancelView,
@@ -18,7 +18,7 @@ pub(in crate::engine) fn compact(
     shared: &Shared,
     options: &CompactOptions,
     cancel: &CancelView,
-) -> Result<Compaction, Error> {
+) -> Result<CompactReport, Error> {
     shared.writable_repo()?;
     let mut keeper = Keeper::new(shared)?;
     compact::compact(&shared.workspace(), options, &mut || keeper.kept(), cancel)
@@ -29,7 +29,7 @@ pub(in crate::engine) fn prune(
     shared: &Shared,
     options: &PruneOptions,
     cancel: &CancelView,
-) -> Result<Pruning, Error> {
+) -> Result<PruneReport, Error> {
     let mut options = options.clone();
     if !options.has_rule() {
         let settings = by_settings(shared);
@@ -73,7 +73,7 @@ pub(in crate::engine) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<
     };
     tell("removed", pruned);
     if let Some(newest) = shared.settings.compact_keep {
-        let options = CompactOptions::new().newest(newest);
+        let options = CompactOptions::new().keep(newest);
         tell("packed", compact(shared, &options, cancel).map(|done| done.not_removed));
     }
     told.extend(warnings);

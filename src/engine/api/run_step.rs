@@ -19,7 +19,7 @@ use crate::{
         commit::Commit,
         error::{Error, ErrorKind},
         event::{EventKind, Observer},
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::Outcome,
         pipeline::{Phase, Pipeline, StepName},
         record::{Record, Summary},
@@ -192,7 +192,7 @@ fn job_of(repo: &Repo, revision: &str) -> Result<Job, Error> {
     let commit = repo.commit(repo.resolve(revision)?)?;
     let named = repo.ref_named(revision);
     let tag = named.as_ref().and_then(JudgedFor::of_ref).and_then(|it| it.tag().cloned());
-    Ok(Job { tag, ..Job::new(commit, Reason::Named) })
+    Ok(Job { tag, ..Job::new(commit, Trigger::Named) })
 }
 
 /// Whether a commit fails by this error before its first step.
@@ -246,9 +246,9 @@ impl ByHand<'_> {
 
     fn record(&self) -> Record {
         Record {
-            trigger: Some(self.job.reason.name().to_owned()),
+            trigger: Some(self.job.trigger.name().to_owned()),
             outcome: Outcome::Success,
-            host: host_name(),
+            machine: host_name(),
             counts: false,
             ..Record::begun(self.run.to_owned(), self.commit(), SystemTime::now())
         }
@@ -262,7 +262,7 @@ impl ByHand<'_> {
         loaded: &LoadedPipeline,
     ) -> Result<Record, Error> {
         let (clock, mut record, build) = (Instant::now(), self.record(), scratch.build());
-        record.config = Some(loaded.pipeline.format);
+        record.config_format = Some(loaded.pipeline.format);
         let mut voice = self.voice(site.events);
         voice.begin(self.job);
         self.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));

@@ -13,19 +13,19 @@ use crate::engine::{
 use crate::{
     install,
     model::{
-        commit::{CommitId, Text},
+        commit::{CommitId, GitString},
         deployment::{ApprovalState, DeployOutcome, DeployPlan, DeployRequest, Deployment},
         error::Error,
-        job::Reason,
+        job::Trigger,
         pipeline::DeployRules,
         selection::Selection,
         status::{
-            BranchStatus, EnvironmentStatus, JudgedCommit, RunningCommit, RunningRun, Status,
+            ActiveRun, BranchStatus, EnvironmentStatus, LatestVerdict, RunningCommit, Status,
         },
     },
     repo::Repo,
     rules::ledger::DeploymentHistory,
-    util::bytes::show_bytes,
+    util::bytes::format_bytes,
 };
 
 /// How far below a branch's tip a verdict is looked for.
@@ -61,7 +61,7 @@ impl Engine {
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
         let remotes = repo.tracked_remotes()?;
-        let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.held);
+        let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.out_of_attempts);
         for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
             status.warnings.push(format!(
                 "commit {} has no verdict because the server lacks the secret `{secret}`; once it \
@@ -71,17 +71,17 @@ impl Engine {
         }
         for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
             // What is tested again has a verdict of this repository's.
-            let is_unjudged = job.reason != Reason::Again;
+            let is_unjudged = job.trigger != Trigger::Retest;
             if is_unjudged && current_record(&repo, &remotes, job.commit.id)?.is_some() {
-                status.judged_by_remote.push(job.commit.id);
+                status.tested_by_remote.push(job.commit.id);
             }
             // One that was killed leaves no record, but it was counted.
-            if job.reason == Reason::Interrupted || attempts.get(&job.commit.id) > 0 {
-                status.interrupted.push(job.commit.id);
+            if job.trigger == Trigger::Unfinished || attempts.get(&job.commit.id) > 0 {
+                status.unfinished.push(job.commit.id);
             }
-            status.due.push(job.commit);
+            status.pending.push(job.commit);
         }
-        status.held = plan.held;
+        status.out_of_attempts = plan.out_of_attempts;
         status.running = running;
         self.environments(&repo, &mut status)?;
         self.warn(&repo, &mut status)?;
@@ -89,7 +89,7 @@ impl Engine {
     }
 
     fn environments(&self, repo: &Repo, status: &mut Status) -> Result<(), Error> {
-        let deploys = self.deploys(None)?;
+        let deploys = self.deployments(None)?;
         status.warnings.extend(deploys.warnings);
         let mut names = repo.deploy_environments()?;
         let default = DeployRules::PRODUCTION.to_owned();
@@ -144,19 +144,19 @@ impl Engine {
                  verdict: `git update-ref -d {name}` removes it"
             ));
         }
-        let wanted = self.shared.settings.min_free;
+        let wanted = self.shared.settings.min_free_space;
         if let Some(free) = status.free_bytes.filter(|free| *free < wanted) {
             warnings.push(format!(
                 "the disk of the builds has {} left, and no commit is begun with less than {} \
-                 (tinyci.minFree): `tinyci prune` makes room",
-                show_bytes(free),
-                show_bytes(wanted)
+                 (tinyci.minFreeSpace): `tinyci prune` makes room",
+                format_bytes(free),
+                format_bytes(wanted)
             ));
         }
-        for id in &status.held {
+        for id in &status.out_of_attempts {
             warnings.push(why_held(&self.shared, repo, *id)?);
         }
-        for id in &status.interrupted {
+        for id in &status.unfinished {
             let short = id.short();
             warnings.push(format!(
                 "the last run of {short} left no verdict; the next run tries it again"
@@ -178,7 +178,7 @@ impl Engine {
 
 /// What there is to say of approvals that were given and do not count, while one is waited for.
 fn uncounted(plan: &DeployPlan) -> Vec<String> {
-    let of_plan = plan.uncounted.iter().filter(|_| plan.approval == ApprovalState::Awaited);
+    let of_plan = plan.uncounted.iter().filter(|_| plan.approval == ApprovalState::Awaiting);
     let (short, environment) = (plan.commit.id.short(), &plan.environment);
     let problems = of_plan.filter_map(problem_of);
     problems.map(|problem| format!("{short} waits for {environment}: {problem}")).collect()
@@ -195,7 +195,7 @@ fn environment(
     EnvironmentStatus { name, remote, deployed, latest, next: None }
 }
 
-fn running(shared: &Shared, repo: &Repo) -> Result<Option<RunningRun>, Error> {
+fn running(shared: &Shared, repo: &Repo) -> Result<Option<ActiveRun>, Error> {
     let workspace = shared.workspace();
     if !workspace.is_running()? {
         return Ok(None);
@@ -208,7 +208,7 @@ fn running(shared: &Shared, repo: &Repo) -> Result<Option<RunningRun>, Error> {
         step: it.step,
     });
     let commits = commits.collect();
-    Ok(Some(RunningRun { pid: holder.pid, host: holder.host, since: holder.since, commits }))
+    Ok(Some(ActiveRun { pid: holder.pid, machine: holder.machine, since: holder.since, commits }))
 }
 
 /// Every branch with its newest verdict, of this repository or of a remote.
@@ -218,7 +218,7 @@ fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
     for branch in repo.branch_list()? {
         let (mut judged, mut left) = (None, COMMITS_MAX);
         repo.newest_first(&[], &[format!("refs/heads/{}", branch.name)], &mut |id| {
-            judged = current_record(repo, &remotes, id)?.map(|record| JudgedCommit {
+            judged = current_record(repo, &remotes, id)?.map(|record| LatestVerdict {
                 commit: id,
                 subject: subject(repo, id),
                 outcome: record.outcome,
@@ -228,12 +228,12 @@ fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
             let over = judged.is_some() || left == 0;
             Ok(if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        found.push(BranchStatus { name: branch.name, tip: branch.tip, judged });
+        found.push(BranchStatus { name: branch.name, tip: branch.tip, latest: judged });
     }
     Ok(found)
 }
 
 /// The first line of a commit's message; nothing of one that is gone.
-fn subject(repo: &Repo, id: CommitId) -> Text {
-    repo.commit_for(id, None).map_or_else(|_| Text::from(""), |commit| commit.subject)
+fn subject(repo: &Repo, id: CommitId) -> GitString {
+    repo.commit_for(id, None).map_or_else(|_| GitString::from(""), |commit| commit.subject)
 }

@@ -17,7 +17,7 @@ use crate::{
         commit::Commit,
         error::{Error, ErrorKind},
         executor::EnvChange,
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::Outcome,
         pipeline::{Format, Hook},
         request_context::RequestContext,
@@ -98,7 +98,7 @@ impl Checker {
             let suites = Suites::load(self.registrations()?, &TestFiles { tree: &tree, whose })?;
             let filters: Vec<String> = filters.iter().map(|it| (*it).to_owned()).collect();
             let (tests, left_out) = suites.run(&suites.script, &filters)?;
-            Ok(TestReport { tests, left_out, coverage: None })
+            Ok(TestReport { tests, filtered_out: left_out, coverage: None })
         })
     }
 }
@@ -112,7 +112,7 @@ fn test(call: EngineCall<'_>, options: &TestOptions) -> Result<TestReport, Error
             let tree = CommitTree { repo: &repo, id: commit.id };
             run(call, &repo, options, &TestFiles { tree: &tree, whose }, Some(&commit))
         }
-        TestSource::Folder(folder) => {
+        TestSource::Directory(folder) => {
             // The field is public: it may hold a path that no constructor has seen.
             let folder = std::path::absolute(folder)
                 .map_err(|_| Error::nowhere(ErrorKind::NotFound, folder))?;
@@ -186,11 +186,11 @@ fn run(
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), &suites.registered.functions);
         let loaded = LoadedPipeline { pipeline: script.pipeline(), scripts };
-        let job = Job::new(commit.clone(), Reason::Named);
+        let job = Job::new(commit.clone(), Trigger::Named);
         dry_run::job(call, repo, &job, &loaded, &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
-    Ok(TestReport { tests, left_out, coverage })
+    Ok(TestReport { tests, filtered_out: left_out, coverage })
 }
 
 /// A script and the tests beside it, with what both can call.
@@ -240,7 +240,7 @@ impl StepRunner for EngineRunner {
             (job.script.pipeline(), Scripts::new(Some(job.script.clone()), job.functions));
         let context = RequestContext {
             commit: Arc::new(job.commit),
-            run: job.facts.run.as_str().into(),
+            job_id: job.facts.job_id.as_str().into(),
             step: Hook::BeforeBuild.into(),
             label: None,
             export_dir: job.facts.export_dir.clone().into(),
@@ -250,7 +250,7 @@ impl StepRunner for EngineRunner {
         let passed =
             job.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let progress = job.facts.progress.clone();
-        let is_retry = job.facts.trigger == Reason::Retry.name();
+        let is_retry = job.facts.trigger == Trigger::Retry.name();
         let mut steps = Steps {
             pipeline: &pipeline,
             scripts: &scripts,

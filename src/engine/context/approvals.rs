@@ -101,7 +101,7 @@ impl Approvals {
             }
             account = self.account(id);
         }
-        let address = address_of(&approval.by);
+        let address = address_of(&approval.approved_by);
         let known = Evidence { address, signature: signed, account, people: &people };
         match self.rules.judge(&known) {
             Ok(proof) => approval.proof = Some(proof),
@@ -304,7 +304,7 @@ impl FoundApprovals {
 /// What there is to say of an approval that does not count.
 pub(in crate::engine) fn problem_of(approval: &Approval) -> Option<String> {
     let problem = approval.problem.as_ref()?;
-    let by = match approval.by.as_str() {
+    let by = match approval.approved_by.as_str() {
         "" => format!("at `{}`", approval.reference),
         by => format!("by {by}"),
     };

@@ -45,7 +45,7 @@ impl JobReporter {
             sequence: 0,
             time: SystemTime::now(),
             commit: Some(commit.id),
-            run: Some(Arc::from(run)),
+            job_id: Some(Arc::from(run)),
             step: None,
             label: None,
         };
@@ -59,8 +59,8 @@ impl JobReporter {
 
     /// Says that work on the commit begins.
     pub(in crate::engine) fn begin(&mut self, job: &Job) {
-        let (commit, again) = (Box::new(job.commit.clone()), job.again.clone());
-        self.say(EventKind::JobStarted { commit, again });
+        let (commit, again) = (Box::new(job.commit.clone()), job.retest_reason.clone());
+        self.say(EventKind::JobStarted { commit, retest_reason: again });
     }
 
     /// Says which step the events from here on belong to.

@@ -54,7 +54,7 @@ impl Shared {
         let user = text("LOGNAME").or_else(|| text("USER"));
         let account = text("REMOTE_USER").filter(|name| !name.is_empty()).or_else(|| user.clone());
         let is_of_deployment = variables.contains_key(OsStr::new(DEPLOYING));
-        let of_run = variables.contains_key(OsStr::new("TINYCI_RUN")) && !is_of_deployment;
+        let of_run = variables.contains_key(OsStr::new("TINYCI_JOB_ID")) && !is_of_deployment;
         let repo = variables.get(OsStr::new("TINYCI_REPO"));
         let is_of_run = of_run && repo.is_some_and(|repo| repo == self.root.as_os_str());
         let resolved = self.settings.env_filter().resolve(&variables);

@@ -70,7 +70,7 @@ impl Sender {
     /// what ended the wait before.
     pub(in crate::engine) fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
         let (seen, met) = sync_channel(1);
-        let mut marker = Item::Marker { run: context.run.clone(), seen };
+        let mut marker = Item::Marker { run: context.job_id.clone(), seen };
         while let Err(TrySendError::Full(item)) = self.0.try_send(marker) {
             marker = item;
             within_limits(context)?;
@@ -104,7 +104,7 @@ pub(in crate::engine) fn meta() -> EventMeta {
         sequence: 0,
         time: SystemTime::now(),
         commit: None,
-        run: None,
+        job_id: None,
         step: None,
         label: None,
     }
@@ -164,7 +164,7 @@ impl<'a> Pump<'a> {
         match item {
             Item::Event(event) if is_output(&event) => self.take_output(event),
             Item::Event(event) => {
-                self.flush_run(event.meta.run.as_deref());
+                self.flush_run(event.meta.job_id.as_deref());
                 self.deliver(event);
             }
             Item::Marker { run, seen } => {
@@ -218,7 +218,7 @@ impl<'a> Pump<'a> {
     fn flush_run(&mut self, run: Option<&str>) {
         let (of_run, others) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition(|held| held.meta.run.as_deref() == run);
+            .partition(|held| held.meta.job_id.as_deref() == run);
         self.held = others;
         let of_run: Vec<Event> = of_run;
         of_run.into_iter().for_each(|event| self.deliver(event));
@@ -266,7 +266,7 @@ fn same_source(one: &Event, other: &Event) -> bool {
     let (a, b) = (&one.meta, &other.meta);
     match (&one.kind, &other.kind) {
         (EventKind::Output { stream: x, .. }, EventKind::Output { stream: y, .. }) => {
-            a.run == b.run && a.step == b.step && a.label == b.label && x == y
+            a.job_id == b.job_id && a.step == b.step && a.label == b.label && x == y
         }
         _ => false,
     }
@@ -299,12 +299,12 @@ mod tests {
     use crate::model::{executor::Stream, outcome::Outcome};
 
     fn output(run: &str, text: &str) -> Event {
-        let meta = EventMeta { run: Some(Arc::from(run)), ..meta() };
+        let meta = EventMeta { job_id: Some(Arc::from(run)), ..meta() };
         Event::new(meta, EventKind::Output { stream: Stream::Stdout, bytes: text.into() })
     }
 
     fn finished(run: &str) -> Event {
-        let meta = EventMeta { run: Some(Arc::from(run)), ..meta() };
+        let meta = EventMeta { job_id: Some(Arc::from(run)), ..meta() };
         Event::new(meta, EventKind::Finished { outcome: Outcome::Success })
     }
 
@@ -312,7 +312,7 @@ mod tests {
     fn observe(events: Vec<Event>) -> Vec<String> {
         let mut seen = Vec::new();
         let mut observer = |event: &Event| {
-            let run = event.meta.run.as_deref().unwrap_or("-").to_owned();
+            let run = event.meta.job_id.as_deref().unwrap_or("-").to_owned();
             seen.push(match &event.kind {
                 EventKind::Output { bytes, .. } => {
                     format!("{run}:{}", String::from_utf8_lossy(bytes))

@@ -78,7 +78,7 @@ impl Shared {
         if let Some(inner) = self.options.executor.clone() {
             return Arc::new(HostExecutor { inner, events: events.clone() });
         }
-        Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.settings.grace))
+        Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.settings.grace_period))
     }
 
     /// The logs of a run or a deployment; `several` says that more than one build writes at once.

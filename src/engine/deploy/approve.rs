@@ -33,8 +33,8 @@ pub(in crate::engine) fn approve(
         reference: Repo::approval_ref(environment, commit, &attempt::run_id()),
         environment: environment.to_owned(),
         commit,
-        config: repo.config_blob(commit)?.unwrap_or_default(),
-        by: identity.to_string(),
+        config_blob: repo.config_blob(commit)?.unwrap_or_default(),
+        approved_by: identity.to_string(),
         time: clock::now_ms(),
         signed: false,
         proof: None,
@@ -75,7 +75,8 @@ pub(in crate::engine) fn state(
             fault: None,
         });
     }
-    let missing = if is_wanted.is_some() { ApprovalState::Awaited } else { ApprovalState::Unknown };
+    let missing =
+        if is_wanted.is_some() { ApprovalState::Awaiting } else { ApprovalState::Unknown };
     let approvals = shared.approvals(&shared.process_env());
     let found = approvals.find(repo, environment, candidate.commit.id, &candidate.config)?;
     let fault = match &found.counted {

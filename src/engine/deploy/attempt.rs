@@ -127,15 +127,15 @@ pub(super) fn provide(
     let Decision { repo, candidate, deployment, .. } = decision;
     let lacking = match request.bare {
         true => None,
-        false => build::lacking(shared, &repo, &candidate, &deployment.run, cancel)?,
+        false => build::lacking(shared, &repo, &candidate, &deployment.id, cancel)?,
     };
     let Some(lacking) = lacking else {
         return Ok(Provided { request: request.clone(), rebuilt: None, failed: None });
     };
-    let rebuilt = rebuild(shared, env, &candidate, &deployment.run, cancel, events)?;
+    let rebuilt = rebuild(shared, env, &candidate, &deployment.id, cancel, events)?;
     let request = DeployRequest {
         revision: Some(candidate.commit.id.to_string()),
-        expected: Some(deployment.from),
+        expected: Some(deployment.previous),
         ..request.clone()
     };
     let Some(rebuilt) = rebuilt else {
@@ -167,13 +167,13 @@ fn not_begun(
     };
     let was = match lacking {
         BuildState::OtherBranch { .. } => "of another branch",
-        _ => "gone",
+        _ => "missing",
     };
     let why = format!("its build was {was}, and building it again: {outcome}");
     deployment.reason = Some(why.clone());
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let mut voice = JobReporter::new(events, &logs, &candidate.commit, &deployment.run);
+    let mut voice = JobReporter::new(events, &logs, &candidate.commit, &deployment.id);
     voice.warn(why);
     let ended = Box::new(deployment.clone());
     voice.say(EventKind::DeployFinished { deployment: ended });
@@ -182,7 +182,7 @@ fn not_begun(
 
 pub(in crate::engine) fn busy(environment: &str) -> Error {
     let message = format!(
-        "something is being deployed to `{environment}` right now (`tinyci deploys` shows what); \
+        "something is being deployed to `{environment}` right now (`tinyci deployments` shows what); \
          try again when that is over"
     );
     Error::new(ErrorKind::Busy, message)
@@ -217,7 +217,7 @@ pub(in crate::engine) fn locked(open: &Deployment) -> Error {
          there: look, then go on with `tinyci deploy --to {} --unlock REASON`",
         open.commit.short(),
         open.environment,
-        open.by,
+        open.deployed_by,
         open.environment
     );
     Error::new(ErrorKind::Busy, message)
@@ -264,10 +264,10 @@ impl Decision {
         let identity = Identity::of(shared, &repo, request.by.as_ref(), env);
         let build = shared.workspace().build(&candidate.commit.build_name());
         let deployment = Deployment {
-            run: attempt::run_id(),
+            id: attempt::run_id(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
-            from,
+            previous: from,
             outcome: DeployOutcome::Running,
             reason: None,
             failures: Vec::new(),
@@ -277,10 +277,10 @@ impl Decision {
             export: build.export_name().to_owned(),
             approved_by: None,
             approval_proof: None,
-            config: candidate.config.clone(),
+            config_blob: candidate.config.clone(),
             started: clock::now_ms(),
             finished: None,
-            by: identity.to_string(),
+            deployed_by: identity.to_string(),
             account: Some(account_name(own_account(), &env.passed)),
             remote: None,
             unknown_fields: Default::default(),
@@ -343,7 +343,7 @@ impl<'a> Attempt<'a> {
 
     fn run(mut self) -> Result<Deployment, Error> {
         let (site, commit) = (self.site, self.candidate.commit.clone());
-        let run = self.deployment.run.clone();
+        let run = self.deployment.id.clone();
         let mut voice = JobReporter::new(site.events, site.logs, &commit, &run);
         let is_wanted = self.desk.is_wanted(&self.candidate.rules);
         if is_wanted && !self.desk.ask(None, &self.context())? {
@@ -387,7 +387,7 @@ impl<'a> Attempt<'a> {
 
     /// Removes the exports that nothing runs any more, of this commit and of the one before it.
     fn sweep(&self, voice: &mut JobReporter) {
-        let before = self.deployment.from.filter(|from| *from != self.deployment.commit);
+        let before = self.deployment.previous.filter(|from| *from != self.deployment.commit);
         let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
         let swept = before.and_then(|before| {
             let mut left = Vec::new();
@@ -408,7 +408,7 @@ impl<'a> Attempt<'a> {
         let commit = &self.candidate.commit;
         RequestContext {
             commit: Arc::new(commit.clone()),
-            run: self.deployment.run.as_str().into(),
+            job_id: self.deployment.id.as_str().into(),
             step: Phase::Deploy.into(),
             label: None,
             export_dir: self.build().export_dir(),
@@ -419,14 +419,15 @@ impl<'a> Attempt<'a> {
 
     /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
     fn wait(mut self, voice: &mut JobReporter) -> Result<Deployment, Error> {
-        self.deployment.outcome = DeployOutcome::Waiting;
+        self.deployment.outcome = DeployOutcome::AwaitingApproval;
         self.deployment.reason = self.why_it_waits(None, voice);
         self.deployment.finished = Some(self.deployment.started);
         let waits = self.deployment.clone();
         self.record(|ledger| {
             let known = ledger.deployments.first().is_some_and(|newest| {
-                let same = (newest.commit, &newest.config) == (waits.commit, &waits.config);
-                same && newest.outcome == DeployOutcome::Waiting
+                let same =
+                    (newest.commit, &newest.config_blob) == (waits.commit, &waits.config_blob);
+                same && newest.outcome == DeployOutcome::AwaitingApproval
             });
             Ok((!known).then(|| waits.clone()))
         })?;
@@ -468,7 +469,7 @@ impl<'a> Attempt<'a> {
         let (build, _occupied) = self.prepare(occupied, voice)?;
         build.export_name().clone_into(&mut self.deployment.export);
         let (site, candidate) = (self.site, &self.candidate);
-        let source = JobSource::of_deployment(&self.deployment.run, &self.deployment.environment);
+        let source = JobSource::of_deployment(&self.deployment.id, &self.deployment.environment);
         let mut steps = site.steps(
             &self.repo,
             voice,
@@ -526,12 +527,12 @@ impl<'a> Attempt<'a> {
     fn place(&self) -> Result<String, Error> {
         let build = self.build();
         Ok(match self.find()? {
-            Found::Here | Found::Not(BuildState::Gone { .. }) => build.export_name().to_owned(),
+            Found::Here | Found::Not(BuildState::Missing { .. }) => build.export_name().to_owned(),
             Found::Packed => match build.packed_stamp() {
                 Some(stamp) => stamp.export.name().to_owned(),
                 None => build.export_name().to_owned(),
             },
-            Found::Not(_) => Build::name_beside(&self.deployment.run),
+            Found::Not(_) => Build::name_beside(&self.deployment.id),
         })
     }
 
@@ -547,7 +548,7 @@ impl<'a> Attempt<'a> {
         if self.find()? != Found::Packed {
             return Ok(());
         }
-        let (site, id) = (self.site, &self.deployment.run);
+        let (site, id) = (self.site, &self.deployment.id);
         build::unpack(site.shared, &self.repo, &self.candidate.commit, id, site.cancel)
     }
 
@@ -585,7 +586,7 @@ impl<'a> Attempt<'a> {
     /// Makes an export of the commit's files, beside what is there.
     fn export_files(&self, voice: &mut JobReporter) -> Result<Build, Error> {
         build::check_room(self.site.shared)?;
-        let (commit, run) = (&self.candidate.commit, self.deployment.run.as_str());
+        let (commit, run) = (&self.candidate.commit, self.deployment.id.as_str());
         let ground = Ground::beside(self.site.shared, &self.repo, self.build(), commit.id, run)?;
         attempt::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
         Ok(ground.build)
@@ -617,11 +618,11 @@ impl<'a> Attempt<'a> {
             }
         };
         deployment.outcome = match record.outcome {
-            _ if waits => DeployOutcome::Waiting,
+            _ if waits => DeployOutcome::AwaitingApproval,
             Outcome::Success => DeployOutcome::Success,
             Outcome::Skipped => DeployOutcome::Skipped,
             Outcome::Canceled => DeployOutcome::Canceled,
-            Outcome::Failure | Outcome::TimedOut | Outcome::NoVerdict => DeployOutcome::Failure,
+            Outcome::Failure | Outcome::TimedOut | Outcome::Error => DeployOutcome::Failure,
         };
         if !deployment.outcome.passed() {
             deployment.reason = record.error.clone().or_else(|| record.failed_command());

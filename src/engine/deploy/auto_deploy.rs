@@ -16,7 +16,7 @@ use crate::{
         error::{Error, ErrorKind},
         event::EventKind,
         pipeline::DeployRules,
-        selection::Update,
+        selection::RefUpdate,
     },
     repo::{Branch, Repo},
     rules::ledger::DeploymentHistory,
@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(in crate::engine) fn deploy_pushed(
     shared: &Shared,
     env: &ProcessEnv,
-    pushed: &[Update],
+    pushed: &[RefUpdate],
     cancel: &CancelView,
     events: &Sender,
 ) -> Vec<Deployment> {
@@ -61,7 +61,7 @@ pub(in crate::engine) fn deploy_pushed(
 }
 
 /// The environments that a push's newest green commits deploy to by themselves.
-fn environments(shared: &Shared, pushed: &[Update]) -> Result<Vec<String>, Error> {
+fn environments(shared: &Shared, pushed: &[RefUpdate]) -> Result<Vec<String>, Error> {
     let repo = shared.repo()?;
     let (branches, ledger) = (repo.branch_list()?, DeploymentHistory::default());
     let choice = CandidateSearch { shared, repo: &repo, environment: "" };
@@ -92,7 +92,7 @@ enum Target<'a> {
 fn targets<'a>(
     repo: &Repo,
     branches: &'a [Branch],
-    pushed: &[Update],
+    pushed: &[RefUpdate],
 ) -> Result<Vec<Target<'a>>, Error> {
     let mut found = Vec::new();
     for update in pushed {
@@ -115,7 +115,7 @@ fn deploy(
     shared: &Shared,
     env: &ProcessEnv,
     environment: &str,
-    pushed: &[Update],
+    pushed: &[RefUpdate],
     cancel: &CancelView,
     events: &Sender,
 ) -> Result<Option<Deployment>, Error> {
@@ -169,7 +169,7 @@ fn due(
     env: &ProcessEnv,
     repo: &Repo,
     environment: &str,
-    pushed: &[Update],
+    pushed: &[RefUpdate],
 ) -> Result<Option<Candidate>, Error> {
     let ledger = repo.deploy_history(environment)?.ledger;
     let branches = repo.branch_list()?;

@@ -33,7 +33,7 @@ pub(in crate::engine) enum Found {
 impl Found {
     pub(in crate::engine) fn state(self) -> BuildState {
         match self {
-            Found::Here | Found::Packed => BuildState::There,
+            Found::Here | Found::Packed => BuildState::Present,
             Found::Not(state) => state,
         }
     }
@@ -75,7 +75,7 @@ pub(in crate::engine) fn find(
         return Ok(Found::Not(BuildState::None));
     }
     let took = counting.map(|record| record.duration);
-    Ok(Found::Not(BuildState::Gone { took }))
+    Ok(Found::Not(BuildState::Missing { took }))
 }
 
 /// Why a commit has to be built and tested again before it is deployed; none if it has not. A packed
@@ -96,7 +96,7 @@ pub(super) fn lacking(
         Found::Packed => {
             unpack(shared, repo, &candidate.commit, id, cancel)?;
             let is_empty = find(shared, repo, candidate, None)? == Found::Packed;
-            Ok(is_empty.then_some(BuildState::Gone { took: None }))
+            Ok(is_empty.then_some(BuildState::Missing { took: None }))
         }
         Found::Not(state) => Ok(Some(state).filter(|state| state.must_be_made())),
     }
@@ -148,7 +148,7 @@ fn lacks_build(record: &Record) -> bool {
 
 /// Whether a stamp is that of a job which finished with this record.
 fn is_of(stamp: &JobStamp, record: &Record) -> bool {
-    stamp.finished.is_some() && stamp.run == record.run
+    stamp.finished.is_some() && stamp.job_id == record.job_id
 }
 
 /// Whether anything but the commit's files can be in its export.

@@ -8,7 +8,7 @@ use crate::{
         step::scripts::LoadedPipeline,
     },
     model::{
-        commit::{Commit, CommitId, Text},
+        commit::{Commit, CommitId, GitString},
         deployment::DeployRequest,
         error::{Error, ErrorKind},
         outcome::Outcome,
@@ -181,7 +181,7 @@ impl CandidateSearch<'_> {
         id: CommitId,
         rules: &DeployRules,
         branches: &[Branch],
-    ) -> Result<Option<Text>, Error> {
+    ) -> Result<Option<GitString>, Error> {
         for branch in branches {
             if deploys_from(rules, branch) && self.repo.reaches(branch.tip, id)? {
                 return Ok(Some(branch.name.clone()));
@@ -194,7 +194,7 @@ impl CandidateSearch<'_> {
         &self,
         id: CommitId,
         verdict: Option<Outcome>,
-        branch: Option<Text>,
+        branch: Option<GitString>,
         loaded: LoadedPipeline,
         rules: DeployRules,
     ) -> Result<Candidate, Error> {

@@ -8,7 +8,7 @@ use crate::{
     engine::{
         context::{engine_call::EngineCall, shared::Shared},
         run::{
-            dry_run::{DeployForecast, dry_deploy},
+            dry_run::{DeployDryRun, dry_deploy},
             reports,
         },
     },
@@ -54,7 +54,7 @@ pub(in crate::engine) fn forecast(
     candidate: &Candidate,
     environment: &str,
     assume: &[(String, String)],
-) -> Result<DeployForecast, Error> {
+) -> Result<DeployDryRun, Error> {
     let run = reports::record_of(repo, candidate.commit.id)?;
     let Candidate { commit, loaded, .. } = candidate;
     dry_deploy(call, repo, commit, loaded, environment, assume, run.as_ref())
@@ -63,7 +63,7 @@ pub(in crate::engine) fn forecast(
 /// What a plan consists of, beside what the ledger of its environment says.
 pub(in crate::engine) struct PlanParts {
     pub(in crate::engine) candidate: Candidate,
-    pub(in crate::engine) forecast: DeployForecast,
+    pub(in crate::engine) forecast: DeployDryRun,
     pub(in crate::engine) approval: Approvals,
     pub(in crate::engine) build: BuildState,
     /// The deployment that began and has no end.
@@ -89,17 +89,17 @@ pub(in crate::engine) fn plan(
     Ok(DeployPlan {
         environment: environment.to_owned(),
         verdict: candidate.verdict,
-        running,
-        coming,
-        leaving,
-        passed_over: candidate.passed_over,
+        deployed: running,
+        added: coming,
+        removed: leaving,
+        ineligible: candidate.passed_over,
         approval: approval.state,
         uncounted: approval.uncounted,
         approval_fault: approval.fault,
         head_fault: repo.head_fault()?,
         must_be_named: candidate.loses,
         build,
-        acts: forecast.lines,
+        actions: forecast.lines,
         interrupted,
         forced,
         rollback,

@@ -15,7 +15,7 @@ use super::candidate::{Candidate, CandidateSearch, deploys_from};
 use crate::{
     engine::run::pending::settled_outcome,
     model::{
-        commit::{CommitId, Text},
+        commit::{CommitId, GitString},
         error::{Error, ErrorKind},
         outcome::Outcome,
         pipeline::DeployRules,
@@ -32,7 +32,7 @@ pub(super) struct Newest<'a> {
     rolled_back: HashSet<CommitId>,
     /// What a commit must contain to follow a rollback.
     left: Vec<CommitId>,
-    seen: HashMap<Text, Vec<CommitId>>,
+    seen: HashMap<GitString, Vec<CommitId>>,
     /// By tip: many branches may name one commit.
     deciding: RefCell<HashMap<CommitId, Option<CommitId>>>,
     rules: RefCell<HashMap<CommitId, Option<DeployRules>>>,

@@ -19,7 +19,7 @@ use crate::{
         commit::Commit,
         error::{Error, ErrorKind},
         event::EventKind,
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::Outcome,
         pipeline::{Hook, Phase, StepName},
         record::Record,
@@ -45,7 +45,7 @@ impl Rebuilt {
         let steps: [StepName; 2] = [Hook::BeforeBuild.into(), Phase::Build.into()];
         let passed = |name| self.record.step(name).is_none_or(|step| step.outcome.passed());
         let built = self.record.outcome == Outcome::Failure
-            && self.record.config.is_some()
+            && self.record.config_format.is_some()
             && steps.into_iter().all(passed);
         let is_green = candidate.verdict.is_some_and(Outcome::passed);
         self.record.outcome.passed() || (built && !is_green)
@@ -148,7 +148,7 @@ fn rebuild_under(
     prepare_builds(shared, &workspace, &repo)?;
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
     let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
-    let job = Job::new(commit.clone(), Reason::Rebuild);
+    let job = Job::new(commit.clone(), Trigger::Rebuild);
     events.emit(EventKind::Planned { jobs: vec![job.clone()] });
     let site =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);

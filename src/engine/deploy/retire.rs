@@ -38,10 +38,10 @@ fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> 
     let last = running.or_else(|| ledger.deployments.first())?;
     let now = clock::now_ms();
     Some(Deployment {
-        run: attempt::run_id(),
+        id: attempt::run_id(),
         environment: environment.to_owned(),
         commit: last.commit,
-        from: running.map(|running| running.commit),
+        previous: running.map(|running| running.commit),
         outcome: DeployOutcome::Retired,
         reason: None,
         failures: Vec::new(),
@@ -51,10 +51,10 @@ fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> 
         export: last.export.clone(),
         approved_by: None,
         approval_proof: None,
-        config: last.config.clone(),
+        config_blob: last.config_blob.clone(),
         started: now,
         finished: Some(now),
-        by: identity.to_string(),
+        deployed_by: identity.to_string(),
         account: None,
         remote: None,
         unknown_fields: Default::default(),

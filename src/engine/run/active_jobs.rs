@@ -94,7 +94,7 @@ impl<'a> ActiveJobs<'a> {
 
     fn obey(&self, state: &mut State, request: StopRequest) {
         let times = if request.kill { 2 } else { 1 };
-        let Some(id) = request.job else {
+        let Some(id) = request.job_id else {
             // The only job in progress counts as named: it is what keeps the run from its end.
             let named = state.jobs.len() == 1;
             let kind = if named { request.intervention.kind } else { InterventionKind::CancelRun };
@@ -121,7 +121,7 @@ mod tests {
     fn request(run: &str, job: Option<&str>, kill: bool) -> StopRequest {
         StopRequest {
             run: run.to_owned(),
-            job: job.map(str::to_owned),
+            job_id: job.map(str::to_owned),
             kill,
             intervention: Intervention::new(InterventionKind::Cancel, "Ada", None),
         }

@@ -15,12 +15,12 @@ use crate::{
     export::{self, ExportOptions},
     model::{
         cancel::CancelView,
-        commit::{Commit, CommitId, Text},
+        commit::{Commit, CommitId, GitString},
         error::{Error, ErrorKind},
         event::EventKind,
         executor::Executor,
         intervention::Intervention,
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::{Outcome, Verdict},
         pipeline::{Hook, Pipeline, StepName, When},
         record::Record,
@@ -30,7 +30,7 @@ use crate::{
     process::Guard,
     repo::{Replace, Repo, Written},
     rules::mask::Masks,
-    util::{bytes::show_bytes, clock},
+    util::{bytes::format_bytes, clock},
     workspace::{Attempts, Build, ExportPlace, JobStamp, Logs, RunLock, Workspace},
 };
 use std::{
@@ -87,9 +87,9 @@ pub(in crate::engine) fn attempt(
     books.lock.announce(job.commit.id, &run);
     let clock = Instant::now();
     let mut record = Record {
-        trigger: Some(job.reason.name().to_owned()),
-        host: host_name(),
-        counts: job.reason != Reason::Rebuild,
+        trigger: Some(job.trigger.name().to_owned()),
+        machine: host_name(),
+        counts: job.trigger != Trigger::Rebuild,
         ..Record::begun(run.clone(), &job.commit, SystemTime::now())
     };
     let mut voice = JobReporter::new(site.events, site.logs, &job.commit, &run);
@@ -131,7 +131,7 @@ pub(in crate::engine) fn attempt(
 /// What is built again has its verdict, and needs no more attempts at one.
 fn begin_attempt(site: &JobContext<'_>, books: RunState<'_>, job: &Job) -> Result<(), Error> {
     let id = &job.commit.id;
-    if job.reason == Reason::Rebuild {
+    if job.trigger == Trigger::Rebuild {
         return Ok(());
     }
     if lacks_no_more(site.shared, books.attempts, id) {
@@ -151,8 +151,8 @@ pub(in crate::engine) fn lacks_no_more(
 
 /// Who left a commit untested that is now tried again; of the newest record, where one can be read.
 fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
-    let newest = match job.reason {
-        Reason::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
+    let newest = match job.trigger {
+        Trigger::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
         _ => return None,
     };
     newest.intervention.filter(|_| newest.outcome == Outcome::Skipped)
@@ -190,7 +190,7 @@ impl From<&Error> for JobResult {
         let outcome = match error.kind() {
             ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script => Outcome::Failure,
             ErrorKind::Canceled => Outcome::Canceled,
-            _ => Outcome::NoVerdict,
+            _ => Outcome::Error,
         };
         let uncounted = error.kind() == ErrorKind::Unsupported;
         JobResult { uncounted, ..JobResult::without_build(outcome, Some(error.report())) }
@@ -208,7 +208,7 @@ fn run_pipeline(
 ) -> JobResult {
     if let Some(reason) = no_room(site.shared, site.workspace) {
         voice.begin(job);
-        let judged = JobResult::without_build(Outcome::NoVerdict, Some(reason));
+        let judged = JobResult::without_build(Outcome::Error, Some(reason));
         return JobResult { uncounted: true, ..judged };
     }
     let build = site.workspace.build(&job.commit.build_name());
@@ -218,14 +218,14 @@ fn run_pipeline(
     }
     voice.begin(job);
     let judged = occupied.and_then(|_occupied| {
-        let (run_id, replaces) = (record.run.as_str(), site.replaces_live);
+        let (run_id, replaces) = (record.job_id.as_str(), site.replaces_live);
         // Taken anew: another job may have finished since.
         let build = site.workspace.build(&job.commit.build_name());
         let ground = Ground::of_job(site.shared, repo, build, job.commit.id, run_id, replaces)?;
         let ran = run(site, books, repo, job, &ground, voice, record);
         let mut judged = ran.unwrap_or_else(|error| JobResult::from(&error));
         let green = is_green_already(repo, job)?;
-        record.counts = job.reason != Reason::Rebuild || (green && judged.outcome.passed());
+        record.counts = job.trigger != Trigger::Rebuild || (green && judged.outcome.passed());
         // What turned red is no build of a green commit.
         judged.built &= !green || judged.outcome.passed();
         if let Err(error) = stamp(&ground, record, &judged, voice) {
@@ -241,7 +241,7 @@ fn run_pipeline(
 /// nothing else.
 fn is_green_already(repo: &Repo, job: &Job) -> Result<bool, Error> {
     let green = || Ok(settled_outcome(repo, job.commit.id)?.is_some_and(Outcome::passed));
-    if job.reason == Reason::Rebuild { green() } else { Ok(false) }
+    if job.trigger == Trigger::Rebuild { green() } else { Ok(false) }
 }
 
 /// Writes into the build whose it is, before any verdict says that it is one. One that did not come
@@ -264,20 +264,20 @@ fn stamp(
         true => ExportPlace::Discarded,
         false => ExportPlace::named(ground.build.export_name()),
     };
-    let (run, started) = (record.run.clone(), record.started);
+    let (run, started) = (record.job_id.clone(), record.started);
     let finished = judged.built.then_some(judged.finished);
     let unknown_fields = Default::default();
-    ground.build.write_stamp(&JobStamp { run, started, finished, export, unknown_fields })
+    ground.build.write_stamp(&JobStamp { job_id: run, started, finished, export, unknown_fields })
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
 pub(in crate::engine) fn no_room(shared: &Shared, workspace: &Workspace) -> Option<String> {
-    let wanted = shared.settings.min_free;
+    let wanted = shared.settings.min_free_space;
     let free = workspace.free_bytes().ok().filter(|free| *free < wanted)?;
-    let (free, wanted) = (show_bytes(free), show_bytes(wanted));
+    let (free, wanted) = (format_bytes(free), format_bytes(wanted));
     Some(format!(
         "the disk of `{}` has {free} left, and nothing is begun with less than {wanted} \
-         (tinyci.minFree): make room, for instance with `tinyci prune --keep 5`",
+         (tinyci.minFreeSpace): make room, for instance with `tinyci prune --keep 5`",
         workspace.builds_dir().display()
     ))
 }
@@ -304,11 +304,11 @@ fn run(
         }
     };
     let pipeline = &loaded.pipeline;
-    record.config = Some(pipeline.format);
+    record.config_format = Some(pipeline.format);
     for warning in &pipeline.warnings {
         voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
     }
-    let source = JobSource::of_job(&record.run, job);
+    let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
     record.asked_for_ref = pipeline.asks_for_ref();
     if let Some(unmet) = left_out_whole(site, repo, job, pipeline, source, voice) {
@@ -320,7 +320,7 @@ fn run(
     if let Some((secret, error)) = lacking {
         return Ok(JobResult { lacks: Some(secret), ..JobResult::from(&error) });
     }
-    export_to(site, repo, &job.commit, ground, voice, &record.run)?;
+    export_to(site, repo, &job.commit, ground, voice, &record.job_id)?;
     let (commit, loaded, desk) = (&job.commit, &loaded, None);
     let mut steps = site.steps(repo, voice, StepInputs { commit, loaded, build, source, desk });
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
@@ -370,10 +370,10 @@ fn clean_up_after(
     let Some(loaded) = LoadedPipeline::after_invalid(site.shared, repo, &job.commit, &error) else {
         return Err(error);
     };
-    let source = JobSource::of_job(&record.run, job);
+    let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
     voice.warn("the config is not valid: only its `after_all` runs".to_owned());
-    if let Err(fault) = export_to(site, repo, &job.commit, ground, voice, &record.run) {
+    if let Err(fault) = export_to(site, repo, &job.commit, ground, voice, &record.job_id) {
         voice.warn(format!("`after_all` does not run: {}", fault.report()));
         return Err(error);
     }
@@ -397,7 +397,7 @@ pub(in crate::engine) struct JobSource<'a> {
     /// What is being deployed to.
     pub(in crate::engine) environment: Option<&'a str>,
     /// The tag that asks for it.
-    pub(in crate::engine) tag: Option<&'a Text>,
+    pub(in crate::engine) tag: Option<&'a GitString>,
     /// True if `changed` and `message` leave nothing out.
     pub(in crate::engine) forced: bool,
 }
@@ -406,10 +406,10 @@ impl<'a> JobSource<'a> {
     pub(in crate::engine) fn of_job(run: &'a str, job: &'a Job) -> Self {
         Self {
             run,
-            trigger: job.reason.name(),
+            trigger: job.trigger.name(),
             environment: None,
             tag: job.tag.as_ref(),
-            forced: matches!(job.reason, Reason::Retry | Reason::Rebuild),
+            forced: matches!(job.trigger, Trigger::Retry | Trigger::Rebuild),
         }
     }
 
@@ -420,9 +420,9 @@ impl<'a> JobSource<'a> {
     }
 
     /// The tags that name the commit, and the one that asks for the job, sorted.
-    pub(in crate::engine) fn tags(&self, repo: &Repo, commit: &Commit) -> Vec<Text> {
+    pub(in crate::engine) fn tags(&self, repo: &Repo, commit: &Commit) -> Vec<GitString> {
         let named = repo.tags_of(commit.id).unwrap_or_default().into_iter();
-        let mut tags: Vec<Text> = named.map(|tag| Text::from(tag.as_str())).collect();
+        let mut tags: Vec<GitString> = named.map(|tag| GitString::from(tag.as_str())).collect();
         tags.extend(self.tag.filter(|tag| !tags.contains(tag)).cloned());
         tags.sort();
         tags
@@ -432,15 +432,15 @@ impl<'a> JobSource<'a> {
     pub(in crate::engine) fn facts(&self, shared: &Shared, repo: &Repo, commit: &Commit) -> Facts {
         let build = shared.workspace().build(&commit.build_name());
         Facts {
-            tags: self.tags(repo, commit).iter().map(Text::to_string).collect(),
-            tag: self.tag.map(Text::to_string),
+            tags: self.tags(repo, commit).iter().map(GitString::to_string).collect(),
+            tag: self.tag.map(GitString::to_string),
             export_dir: build.export_dir().to_string_lossy().into_owned(),
-            target: build.dir().to_string_lossy().into_owned(),
+            build_dir: build.dir().to_string_lossy().into_owned(),
             repo: shared.root.to_string_lossy().into_owned(),
-            run: self.run.to_owned(),
+            job_id: self.run.to_owned(),
             trigger: self.trigger.to_owned(),
             environment: self.environment.map(str::to_owned),
-            host_name: host_name(),
+            machine: host_name(),
             ..Facts::of(commit)
         }
     }
@@ -505,19 +505,19 @@ impl JobContext<'_> {
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
-            run: source.run.into(),
+            job_id: source.run.into(),
             step: Hook::BeforeBuild.into(),
             label: None,
             export_dir: build.export_dir(),
             deadline: None,
             cancel: self.cancel.with_threshold(1),
         };
-        let limits = JobLimits::from_now(shared.settings.timeout);
+        let limits = JobLimits::from_now(shared.settings.job_timeout);
         let (facts, judge) =
             (source.facts(shared, repo, commit), Judge::new(&loaded.pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
         let target = build.dir().to_string_lossy().into_owned();
-        let facts = Facts { export_dir, target, ..facts };
+        let facts = Facts { export_dir, build_dir: target, ..facts };
         let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
             pipeline: &loaded.pipeline,
@@ -550,7 +550,7 @@ pub(in crate::engine) fn export_to(
     let (build, started) = (&ground.build, clock::now_ms());
     let export = ExportPlace::named(build.export_name());
     let stamp = JobStamp {
-        run: run.to_owned(),
+        job_id: run.to_owned(),
         started,
         finished: None,
         export,
@@ -594,7 +594,7 @@ fn lose(record: &mut Record, error: &Error) {
         (None, None) => format!("the record {fault}"),
     });
     if record.verdict().is_some() {
-        record.outcome = Outcome::NoVerdict;
+        record.outcome = Outcome::Error;
     }
 }
 
@@ -606,12 +606,12 @@ fn update_attempts(
     uncounted: bool,
 ) -> Result<(), Error> {
     let id = &record.commit;
-    if job.reason == Reason::Rebuild {
+    if job.trigger == Trigger::Rebuild {
         return Ok(());
     }
     match record.outcome {
-        Outcome::NoVerdict if !uncounted => Ok(()),
-        Outcome::NoVerdict | Outcome::Canceled => books.attempts.take_back(id),
+        Outcome::Error if !uncounted => Ok(()),
+        Outcome::Error | Outcome::Canceled => books.attempts.take_back(id),
         _ => books.attempts.clear(id),
     }
 }
@@ -627,13 +627,13 @@ enum VerdictWrite {
 /// Writes the word. One that somebody wrote during the run stands, and this attempt is not green
 /// unless that one is.
 fn write_verdict(repo: &Repo, job: &Job, record: &mut Record) -> Result<VerdictWrite, Error> {
-    if job.reason == Reason::Rebuild {
+    if job.trigger == Trigger::Rebuild {
         return Ok(VerdictWrite::Written);
     }
     let Some(verdict) = record.outcome.verdict() else { return Ok(VerdictWrite::Written) };
-    let replace = match job.reason {
-        Reason::Retry => Replace::Anything,
-        Reason::Again => Replace::Skipped,
+    let replace = match job.trigger {
+        Trigger::Retry => Replace::Anything,
+        Trigger::Retest => Replace::Skipped,
         _ => Replace::Nothing,
     };
     let note = match repo.write_verdict(job.commit.id, verdict, replace)? {

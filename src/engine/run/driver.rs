@@ -11,13 +11,13 @@ use crate::{
     install,
     model::{
         cancel::CancelView,
-        commit::{CommitId, Text},
+        commit::{CommitId, GitString},
         error::{Error, ErrorKind},
         event::{Event, EventKind, EventMeta},
-        job::{Job, Plan, Reason},
+        job::{Job, Plan, Trigger},
         outcome::Outcome,
         record::Summary,
-        selection::{Selection, Update, Wait, parse_updates},
+        selection::{RefUpdate, Selection, Wait, parse_updates},
     },
     process::Guard,
     repo::Repo,
@@ -48,7 +48,7 @@ pub(in crate::engine) struct RunDriver<'a> {
     logs: Logs,
     wanted: ResolvedSelection,
     /// What was pushed: its newest green commit may want to be deployed.
-    pub(in crate::engine) pushed: Vec<Update>,
+    pub(in crate::engine) pushed: Vec<RefUpdate>,
     wait: Wait,
     /// What the wake counter said before the last look.
     seen: u64,
@@ -65,7 +65,7 @@ pub(in crate::engine) struct RunDriver<'a> {
     /// Whether a deployment gets the lock between two commits, until one did not take it.
     may_lend_lock: bool,
     /// The refs of pushes that ask for more than they get.
-    left: HashSet<Text>,
+    left: HashSet<GitString>,
     /// What was said of refs that others deleted: each look finds the same missing.
     told: HashSet<String>,
     pub(in crate::engine) summary: Summary,
@@ -132,14 +132,14 @@ impl<'a> RunDriver<'a> {
             if self.attempted.is_empty() {
                 return Err(error);
             }
-            self.summary.fault = Some(error.report());
+            self.summary.error = Some(error.report());
         }
         Ok(())
     }
 
     /// True if what was pushed may be deployed now.
     pub(in crate::engine) fn may_deploy(&self) -> bool {
-        self.summary.fault.is_none() && !self.cancel.is_canceled()
+        self.summary.error.is_none() && !self.cancel.is_canceled()
     }
 
     /// True if a job left a build, so that old ones may have to go.
@@ -202,8 +202,8 @@ impl<'a> RunDriver<'a> {
             let commit = self.repo.commit_for(id, branch)?;
             let Some(record) = write_skip(self.shared, &self.repo, &commit, &by)? else { continue };
             self.attempted.insert(id);
-            let run = Some(record.run.as_str().into());
-            let meta = EventMeta { commit: Some(id), run, ..pump::meta() };
+            let run = Some(record.job_id.as_str().into());
+            let meta = EventMeta { commit: Some(id), job_id: run, ..pump::meta() };
             let kind = EventKind::JobFinished { record: Box::new(record.clone()) };
             self.events.send(Event::new(meta, kind));
             self.summary.records.push(record);
@@ -251,7 +251,7 @@ impl<'a> RunDriver<'a> {
     /// Takes the lock; none where there is nothing left to do with it.
     fn lock_or_wait(&mut self) -> Result<Option<RunLock>, Error> {
         if self.wanted.named.is_none() {
-            let lines: Vec<u8> = self.pushed.iter().flat_map(Update::line).collect();
+            let lines: Vec<u8> = self.pushed.iter().flat_map(RefUpdate::line).collect();
             if !lines.is_empty() {
                 self.workspace.leave_pushed(&lines)?;
                 self.wanted.push_is_left = true;
@@ -264,7 +264,7 @@ impl<'a> RunDriver<'a> {
         let Self { shared, wanted, wait, repo, cancel, events, .. } = self;
         match lock_wait::wait(shared, wanted, *wait, repo, cancel, events)? {
             WaitResult::Acquired(lock) => return Ok(Some(lock)),
-            WaitResult::Tested(settled) => self.summary.settled.extend(settled),
+            WaitResult::Tested(settled) => self.summary.already_tested.extend(settled),
             WaitResult::Canceled => self.summary.canceled = true,
         }
         Ok(None)
@@ -383,8 +383,9 @@ impl<'a> RunDriver<'a> {
         self.tell_left(found.left);
         let due = found.due;
         if self.wanted.named.is_some() {
-            told.settled.retain(|(id, _)| !self.attempted.contains(id));
-            (self.summary.settled, self.summary.unconfigured) = (told.settled, told.unconfigured);
+            told.already_tested.retain(|(id, _)| !self.attempted.contains(id));
+            (self.summary.already_tested, self.summary.unconfigured) =
+                (told.already_tested, told.unconfigured);
         }
         self.own = due.iter().filter(|due| due.own).map(|due| due.job.commit.id).collect();
         let mut plan = plan(due, self.wanted.rules(self.shared));
@@ -399,12 +400,12 @@ impl<'a> RunDriver<'a> {
     /// another ref as often as that adds anything: so several refs may be pushed at once.
     fn may_begin(&self, job: &Job) -> bool {
         let id = &job.commit.id;
-        let is_again = job.reason == Reason::Again && self.skipped.contains(id);
+        let is_again = job.trigger == Trigger::Retest && self.skipped.contains(id);
         is_again || !self.attempted.contains(id)
     }
 
     /// Says that a push asks for more than it gets.
-    fn tell_left(&mut self, left: Vec<Text>) {
+    fn tell_left(&mut self, left: Vec<GitString>) {
         let Some(example) = left.last().map(short_ref) else { return };
         let count = left.len();
         self.left.extend(left);
@@ -433,13 +434,13 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    fn is_over(&self, update: &Update, attempts: &Attempts) -> Result<bool, Error> {
+    fn is_over(&self, update: &RefUpdate, attempts: &Attempts) -> Result<bool, Error> {
         if !update.reference.as_bytes().starts_with(b"refs/tags/") {
             return Ok(true);
         }
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
         let tried = attempts.get(&id);
-        let is_held = tried >= self.shared.settings.attempts && attempts.lacks(&id).is_none();
+        let is_held = tried >= self.shared.settings.max_attempts && attempts.lacks(&id).is_none();
         // A re-test that came to no verdict leaves the one before.
         let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
         let is_settled = is_held || settled_outcome(&self.repo, id)?.is_some_and(is_done);
@@ -448,9 +449,9 @@ impl<'a> RunDriver<'a> {
 
     /// Reports the commits that a plan leaves out, and hides those that the backlog rule does.
     fn keep_aside(&mut self, plan: &Plan) -> Result<(), Error> {
-        for id in &plan.held {
-            if !self.summary.held.contains(id) {
-                self.summary.held.push(*id);
+        for id in &plan.out_of_attempts {
+            if !self.summary.out_of_attempts.contains(id) {
+                self.summary.out_of_attempts.push(*id);
                 self.warn(why_held(self.shared, &self.repo, *id)?);
             }
         }
@@ -523,9 +524,9 @@ impl<'a> RunDriver<'a> {
             let tip = update.new.map(|id| self.repo.peel(id)).transpose()?.flatten();
             let attempted = |id: &CommitId| self.attempted.contains(id);
             let Some(tip) = tip.filter(|id| !attempted(id)) else { continue };
-            let told = self.summary.settled.iter().any(|(id, _)| *id == tip);
+            let told = self.summary.already_tested.iter().any(|(id, _)| *id == tip);
             if let Some(outcome) = settled_outcome(&self.repo, tip)?.filter(|_| !told) {
-                self.summary.settled.push((tip, outcome));
+                self.summary.already_tested.push((tip, outcome));
             }
         }
         Ok(())
@@ -547,12 +548,12 @@ impl<'a> RunDriver<'a> {
             return Ok(false);
         }
         let mut own = self.wanted.own_due(self.shared, &self.repo)?.into_iter();
-        Ok(own.all(|id| self.attempted.contains(&id) || self.summary.held.contains(&id)))
+        Ok(own.all(|id| self.attempted.contains(&id) || self.summary.out_of_attempts.contains(&id)))
     }
 }
 
 /// A ref's name as a person types it.
-fn short_ref(name: &Text) -> String {
+fn short_ref(name: &GitString) -> String {
     JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
 

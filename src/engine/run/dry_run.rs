@@ -1,4 +1,4 @@
-//! [`Engine::forecast`]: a run of one commit in which everything is decided and nothing is done.
+//! [`Engine::dry_run`]: a run of one commit in which everything is decided and nothing is done.
 //!
 //! The steps really run, over effects that write down what would be done. So predicates and loops
 //! come to what they would come to, as far as that does not depend on what a command writes.
@@ -14,9 +14,9 @@ use crate::{
     model::{
         cancel::{CancelToken, CancelView},
         commit::{Commit, CommitId},
+        dry_run::{Action, Assumption, DryRun, StepDryRun},
         error::Error,
-        forecast::{Act, Assumption, Forecast, StepForecast},
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::Outcome,
         pipeline::{Phase, StepName},
         record::Record,
@@ -37,10 +37,10 @@ pub(in crate::engine) fn forecast(
     call: EngineCall<'_>,
     revision: &str,
     assume: &[(String, String)],
-) -> Result<Forecast, Error> {
+) -> Result<DryRun, Error> {
     let repo = call.shared.repo()?;
     let commit = repo.commit(repo.resolve(revision)?)?;
-    let job = Job::new(commit, Reason::Named);
+    let job = Job::new(commit, Trigger::Named);
     forecast_job(call, &repo, &job, assume)
 }
 
@@ -50,7 +50,7 @@ pub(in crate::engine) fn forecast_job(
     repo: &Repo,
     job: &Job,
     assume: &[(String, String)],
-) -> Result<Forecast, Error> {
+) -> Result<DryRun, Error> {
     let error = match LoadedPipeline::load(call.shared, repo, &job.commit) {
         Ok(loaded) => {
             let (shared, pipeline) = (call, &loaded);
@@ -66,25 +66,25 @@ pub(in crate::engine) fn forecast_job(
     };
     let dry = DryJob::new(call, repo, job, &loaded, assume);
     let forecast = dry.forecast(|steps| steps.walk_after(Outcome::Failure, &|_| {}));
-    Ok(Forecast { reason: Some(error.report()), ..forecast })
+    Ok(DryRun { reason: Some(error.report()), ..forecast })
 }
 
 /// A job that ends before its first step, since the machine lacks something.
-fn without_verdict(job: &Job, error: &Error) -> Forecast {
-    let (outcome, reason) = (Some(Outcome::NoVerdict), Some(error.report()));
-    Forecast { commit: job.commit.id, outcome, reason, left_out: Vec::new(), steps: Vec::new() }
+fn without_verdict(job: &Job, error: &Error) -> DryRun {
+    let (outcome, reason) = (Some(Outcome::Error), Some(error.report()));
+    DryRun { commit: job.commit.id, outcome, reason, left_out: Vec::new(), steps: Vec::new() }
 }
 
 /// True unless it is certain that none of these steps would run in a dry run's job.
-pub(in crate::engine) fn may_run(dry: &Forecast, steps: &[StepName]) -> bool {
+pub(in crate::engine) fn may_run(dry: &DryRun, steps: &[StepName]) -> bool {
     let runs =
-        |step: &StepForecast| steps.contains(&step.name) && step.outcome != Some(Outcome::Skipped);
-    let is_unknown = |act: &Act| matches!(act, Act::Command { output: Assumption::Unknown, .. });
-    let is_open = |step: &StepForecast| {
-        step.host_hooks > 0 || step.ends.is_some() || step.acts.iter().any(is_unknown)
+        |step: &StepDryRun| steps.contains(&step.name) && step.outcome != Some(Outcome::Skipped);
+    let is_unknown =
+        |act: &Action| matches!(act, Action::Command { output: Assumption::Unknown, .. });
+    let is_open = |step: &StepDryRun| {
+        step.hook_callbacks > 0 || step.ends.is_some() || step.actions.iter().any(is_unknown)
     };
-    dry.outcome == Some(Outcome::NoVerdict)
-        || dry.steps.iter().any(|step| runs(step) || is_open(step))
+    dry.outcome == Some(Outcome::Error) || dry.steps.iter().any(|step| runs(step) || is_open(step))
 }
 
 /// What a job would do.
@@ -94,7 +94,7 @@ pub(in crate::engine) fn job(
     job: &Job,
     loaded: &LoadedPipeline,
     assume: &[(String, String)],
-) -> Result<Forecast, Error> {
+) -> Result<DryRun, Error> {
     let dry = DryJob::new(call, repo, job, loaded, assume);
     Ok(dry.forecast(|steps| match steps.whole_commit_unmet() {
         None => steps.walk(&|_| {}),
@@ -132,7 +132,7 @@ pub(in crate::engine) fn lacking_secret(
 /// A job of which only a plan is made.
 struct DryJob<'a> {
     commit: CommitId,
-    dry: DryRun,
+    dry: DryStage,
     steps: Steps<'a>,
 }
 
@@ -147,24 +147,24 @@ impl<'a> DryJob<'a> {
         let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
         let facts = source.facts(call.shared, repo, commit);
         let judge = Judge::new(&loaded.pipeline, source.forced);
-        let dry = DryRun::new(call.shared, commit, &facts, assume, false);
+        let dry = DryStage::new(call.shared, commit, &facts, assume, false);
         let steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
         Self { commit: commit.id, dry, steps }
     }
 
-    fn forecast(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> Forecast {
+    fn forecast(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> DryRun {
         let walked = walk(&mut self.steps);
         let reason = walked.skip_reason();
         let left_out = walked.left_out;
         let steps = self.dry.forecasts(walked.steps);
         let is_known = steps.iter().all(|step| step.ends.is_none());
         let outcome = is_known.then_some(walked.outcome);
-        Forecast { commit: self.commit, outcome, reason, left_out, steps }
+        DryRun { commit: self.commit, outcome, reason, left_out, steps }
     }
 }
 
 /// What a deployment would do.
-pub(in crate::engine) struct DeployForecast {
+pub(in crate::engine) struct DeployDryRun {
     /// What the phase would do, a line each.
     pub(in crate::engine) lines: Vec<String>,
     /// Whether it would ask for an approval; none if the forecast ends before that is known.
@@ -183,11 +183,11 @@ pub(in crate::engine) fn dry_deploy(
     environment: &str,
     assume: &[(String, String)],
     run: Option<&Record>,
-) -> Result<DeployForecast, Error> {
+) -> Result<DeployDryRun, Error> {
     let source = JobSource::of_deployment(PLAN, environment);
     let facts = source.facts(call.shared, repo, commit);
     let judge = Judge::new(&loaded.pipeline, source.forced);
-    let dry = DryRun::new(call.shared, commit, &facts, assume, true);
+    let dry = DryStage::new(call.shared, commit, &facts, assume, true);
     let mut steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
     if let Some(run) = run {
         steps.recall(run);
@@ -197,11 +197,11 @@ pub(in crate::engine) fn dry_deploy(
     let asks = dry.effects.asks_for_approval();
     let (mut lines, mut skips, mut may_ask) = (Vec::new(), false, false);
     for step in dry.forecasts(step.into_iter().collect()) {
-        let decides = step.acts.iter().all(|act| matches!(act, Act::Decision { .. }));
+        let decides = step.actions.iter().all(|act| matches!(act, Action::Decision { .. }));
         skips = step.outcome == Some(Outcome::Skipped) && decides;
         // None is asked for behind a command.
-        may_ask = step.ends.is_some() && !step.acts.iter().any(is_command);
-        lines.extend(step.acts.iter().map(Act::to_string));
+        may_ask = step.ends.is_some() && !step.actions.iter().any(is_command);
+        lines.extend(step.actions.iter().map(Action::to_string));
         match step.outcome {
             None => lines.push(format!("unknown: {}", step.ends.unwrap_or_default())),
             Some(Outcome::Success) => {}
@@ -209,11 +209,11 @@ pub(in crate::engine) fn dry_deploy(
         }
     }
     let asks_for_approval = (asks || !may_ask).then_some(asks);
-    Ok(DeployForecast { lines, asks_for_approval, skips })
+    Ok(DeployDryRun { lines, asks_for_approval, skips })
 }
 
-fn is_command(act: &Act) -> bool {
-    matches!(act, Act::Command { .. })
+fn is_command(act: &Action) -> bool {
+    matches!(act, Action::Command { .. })
 }
 
 /// What the steps of a plan know of their job.
@@ -223,12 +223,12 @@ struct JobFacts {
 }
 
 /// What stands behind the steps of a plan.
-struct DryRun {
+struct DryStage {
     effects: Arc<DryEffects>,
     lookups: Arc<RepoLookups>,
 }
 
-impl DryRun {
+impl DryStage {
     fn new(
         shared: &Shared,
         commit: &Commit,
@@ -251,7 +251,7 @@ impl DryRun {
     ) -> Steps<'a> {
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
-            run: PLAN.into(),
+            job_id: PLAN.into(),
             step: Phase::Build.into(),
             label: None,
             export_dir: facts.export_dir.clone().into(),
@@ -277,21 +277,21 @@ impl DryRun {
     }
 
     /// What the steps would do.
-    fn forecasts(&self, steps: Vec<StepResult>) -> Vec<StepForecast> {
+    fn forecasts(&self, steps: Vec<StepResult>) -> Vec<StepDryRun> {
         let acts = self.effects.take_steps();
-        let forecast = |(step, acts): (StepResult, Vec<Act>)| {
+        let forecast = |(step, acts): (StepResult, Vec<Action>)| {
             let name: StepName = step.record.name;
             // The error itself still holds what was masked in the record.
             let report = step.record.error.filter(|_| step.error.is_some());
             let refused = step.failures.first().and_then(refusal);
             let reason = report.or(step.reason).or(refused);
-            StepForecast {
+            StepDryRun {
                 name,
-                host_hooks: self.effects.hooks.count(name),
+                hook_callbacks: self.effects.hooks.count(name),
                 outcome: step.ends.is_none().then_some(step.record.outcome),
                 reason: reason.map(|reason| self.effects.shown(&reason)),
                 ends: step.ends,
-                acts,
+                actions: acts,
             }
         };
         steps.into_iter().zip(acts).map(forecast).collect()

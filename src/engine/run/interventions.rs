@@ -61,14 +61,14 @@ impl Active {
         named: Option<CommitId>,
     ) -> Result<Option<Self>, Error> {
         let workspace = shared.workspace();
-        let Some(Holder { run, commits: mut jobs, .. }) = introduced(&workspace)? else {
+        let Some(Holder { id: run, commits: mut jobs, .. }) = introduced(&workspace)? else {
             return Ok(None);
         };
         let Some(id) = named else {
             return Ok(Some(Self { workspace, run, named: None, jobs }));
         };
         jobs.retain(|job| job.commit == id);
-        let named = jobs.first().map(|job| job.job.clone());
+        let named = jobs.first().map(|job| job.job_id.clone());
         Ok(named.map(|job| Self { workspace, run, named: Some(job), jobs }))
     }
 
@@ -82,14 +82,14 @@ impl Active {
     ) -> Result<(), Error> {
         let request = StopRequest {
             run: self.run.clone(),
-            job: self.named.clone(),
+            job_id: self.named.clone(),
             kill,
             intervention: intervention.clone(),
         };
         let sent = self.workspace.request_stop(&run_id(), &request)?;
         let begun = Instant::now();
         let patience = match wait {
-            Wait::No => Some(Duration::ZERO),
+            Wait::Never => Some(Duration::ZERO),
             Wait::AtMost(time) => Some(time),
             Wait::Forever => None,
         };
@@ -115,13 +115,13 @@ impl Active {
             return Ok(true);
         }
         let Some(holder) = self.workspace.holder() else { return Ok(false) };
-        let goes_on = |job: &String| holder.commits.iter().any(|it| it.job == *job);
-        Ok(holder.run != self.run || self.named.as_ref().is_some_and(|job| !goes_on(job)))
+        let goes_on = |job: &String| holder.commits.iter().any(|it| it.job_id == *job);
+        Ok(holder.id != self.run || self.named.as_ref().is_some_and(|job| !goes_on(job)))
     }
 
     fn unseen(&self) -> Error {
         let process = match self.workspace.holder() {
-            Some(holder) => format!("process {} on {}", holder.pid, holder.host),
+            Some(holder) => format!("process {} on {}", holder.pid, holder.machine),
             None => "the run".to_owned(),
         };
         let message = format!(
@@ -158,10 +158,10 @@ fn unawaited(is_seen: bool) -> Error {
 /// What became of a job, as far as it has ended.
 pub(in crate::engine) fn ended(repo: &Repo, job: &ActiveJob) -> Result<CanceledJob, Error> {
     let outcome = repo.records(job.commit)?.into_iter().find_map(|line| match line {
-        Line::Record(record) if record.run == job.job => Some(record.outcome),
+        Line::Record(record) if record.job_id == job.job_id => Some(record.outcome),
         _ => None,
     });
-    Ok(CanceledJob { commit: job.commit, run: job.job.clone(), outcome })
+    Ok(CanceledJob { commit: job.commit, job_id: job.job_id.clone(), outcome })
 }
 
 /// Why nothing can be ended, and what can be done instead.
@@ -268,7 +268,7 @@ pub(in crate::engine) fn write_skip(
         outcome: Outcome::Skipped,
         reason: Some(intervention.phrase()),
         intervention: Some(intervention.clone()),
-        host: host_name(),
+        machine: host_name(),
         left_out: left_out(shared, repo, commit, intervention.kind),
         ..Record::begun(run_id(), commit, clock::now_ms())
     };

@@ -44,7 +44,7 @@ pub(in crate::engine) fn live(
 fn maybe_live(repo: &Repo, build: &Build, id: CommitId, own: &str) -> Result<Vec<Live>, Error> {
     deployed(repo, build, id, |ledger| {
         let all = ledger.running().into_iter().chain(ledger.tried_since_running());
-        all.filter(|it| it.run != own).collect()
+        all.filter(|it| it.id != own).collect()
     })
 }
 

@@ -57,7 +57,7 @@ pub(in crate::engine) fn wait(
 ) -> Result<WaitResult, Error> {
     let workspace = shared.workspace();
     let limit = match wait {
-        Wait::No => return leave(&workspace),
+        Wait::Never => return leave(&workspace),
         Wait::AtMost(time) => Instant::now().checked_add(time),
         Wait::Forever => None,
     };
@@ -161,7 +161,7 @@ pub(in crate::engine) fn follow(
         thread::sleep(PAUSE);
     }
     let summary = Summary {
-        settled: own.verdicts(&repo)?,
+        already_tested: own.verdicts(&repo)?,
         canceled: cancel.is_canceled(),
         ..Summary::default()
     };
@@ -235,7 +235,7 @@ fn taken(workspace: &Workspace) -> String {
             let commit =
                 holder.commits.last().map(|it| format!(" at commit {}", it.commit.short()));
             let commit = commit.unwrap_or_default();
-            format!("another run (process {} on {}) is{commit}", holder.pid, holder.host)
+            format!("another run (process {} on {}) is{commit}", holder.pid, holder.machine)
         }
         None => "another run is in progress".to_owned(),
     }

@@ -10,13 +10,13 @@ use super::{
 use crate::{
     engine::{context::shared::Shared, step::scripts::LoadedPipeline},
     model::{
-        commit::{CommitId, Text},
+        commit::{CommitId, GitString},
         error::{Error, ErrorKind},
-        job::{Job, Plan, Reason},
+        job::{Job, Plan, Trigger},
         outcome::{Outcome, Verdict},
         pipeline::Pipeline,
         record::{Record, Summary},
-        selection::{Selection, Target, Update, parse_updates},
+        selection::{RefUpdate, Selection, Selector, parse_updates},
     },
     repo::{DueCommit, Repo, ScanRequest},
     rules::{
@@ -32,9 +32,9 @@ pub(in crate::engine) struct ResolvedSelection {
     /// The commits that were named; none where all that is pending is meant.
     pub(in crate::engine) named: Option<Vec<CommitId>>,
     /// The refs by which commits were named.
-    refs: HashMap<CommitId, Text>,
+    refs: HashMap<CommitId, GitString>,
     /// The refs that were pushed.
-    pub(in crate::engine) pushed: Vec<Update>,
+    pub(in crate::engine) pushed: Vec<RefUpdate>,
     /// True once word of the push is left for whoever holds the lock.
     pub(in crate::engine) push_is_left: bool,
     /// What was said with the push.
@@ -61,21 +61,21 @@ impl ResolvedSelection {
         selection.pipeline.as_ref().map(|it| LoadedPipeline::of(shared, it)).transpose()?;
         let (mut named, mut refs) = (Vec::new(), HashMap::new());
         let mut pushed = Vec::new();
-        for target in &selection.targets {
+        for target in &selection.selectors {
             match target {
-                Target::Revision(revision) => {
+                Selector::Revision(revision) => {
                     let id = repo.resolve(revision)?;
                     refs.extend(repo.ref_named(revision).map(|name| (id, name)));
                     named.push(id);
                 }
-                Target::Range(range) => named.extend(repo.resolve_range(range)?),
-                Target::Update(update) => pushed.push(update.clone()),
+                Selector::Range(range) => named.extend(repo.resolve_range(range)?),
+                Selector::RefUpdate(update) => pushed.push(update.clone()),
             }
         }
         let mut seen = HashSet::new();
         named.retain(|id| seen.insert(*id));
         let only_pushed =
-            selection.targets.iter().all(|target| matches!(target, Target::Update(_)));
+            selection.selectors.iter().all(|target| matches!(target, Selector::RefUpdate(_)));
         let named = (!only_pushed).then_some(named);
         let Selection { retry, replace_live: replaces_live, all_history, .. } = *selection;
         let (pipeline, push_options) = (selection.pipeline.clone(), selection.push_options.clone());
@@ -156,15 +156,15 @@ impl ResolvedSelection {
         let mut again = Vec::new();
         for id in named {
             let reason = match settled_outcome(repo, *id)? {
-                _ if self.retry => Reason::Retry,
+                _ if self.retry => Trigger::Retry,
                 Some(outcome) => {
                     match self.again_if_skipped(shared, repo, *id, outcome)? {
                         Some(job) => again.push(job),
-                        None => summary.settled.push((*id, outcome)),
+                        None => summary.already_tested.push((*id, outcome)),
                     }
                     continue;
                 }
-                None => Reason::Named,
+                None => Trigger::Named,
             };
             if !self.is_configured(repo, *id)? {
                 summary.unconfigured.push(*id);
@@ -216,7 +216,7 @@ impl ResolvedSelection {
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
         let due = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
-            let reason = if last.is_some() { Reason::Interrupted } else { Reason::Pending };
+            let reason = if last.is_some() { Trigger::Unfinished } else { Trigger::Pending };
             let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
             let job = Job { tag: tags.remove(&found.id), ..job };
             let own = found.pushed || (self.pushed.is_empty() && !self.of_others);
@@ -237,7 +237,7 @@ impl ResolvedSelection {
         &self,
         shared: &Shared,
         repo: &Repo,
-        pushes: &[Vec<Update>],
+        pushes: &[Vec<RefUpdate>],
         known: &HashSet<CommitId>,
     ) -> Result<retest::Found, Error> {
         // A pipeline of the caller's own is not what the records tell of.
@@ -249,11 +249,11 @@ impl ResolvedSelection {
     }
 
     /// The pushes that nobody has looked at, this caller's own among them until it was.
-    fn pushes(&self, shared: &Shared) -> Result<Vec<Vec<Update>>, Error> {
+    fn pushes(&self, shared: &Shared) -> Result<Vec<Vec<RefUpdate>>, Error> {
         let left = shared.workspace().pushed()?;
         // What is none of ours says nothing.
         let left = left.iter().map(|it| parse_updates(&it.lines).unwrap_or_default());
-        let mut pushes: Vec<Vec<Update>> = left.filter(|push| !push.is_empty()).collect();
+        let mut pushes: Vec<Vec<RefUpdate>> = left.filter(|push| !push.is_empty()).collect();
         if !self.push_is_left && !self.pushed.is_empty() {
             pushes.push(self.pushed.clone());
         }
@@ -261,7 +261,7 @@ impl ResolvedSelection {
     }
 
     /// True if a ref is what the caller came for.
-    fn is_own(&self, name: &Text) -> bool {
+    fn is_own(&self, name: &GitString) -> bool {
         match self.pushed.as_slice() {
             [] => !self.of_others,
             pushed => pushed.iter().any(|update| update.reference == *name),
@@ -288,10 +288,10 @@ impl ResolvedSelection {
         &self,
         shared: &Shared,
         repo: &Repo,
-    ) -> Result<Vec<(CommitId, Option<Text>)>, Error> {
+    ) -> Result<Vec<(CommitId, Option<GitString>)>, Error> {
         let is_part_of_push = repo.new_with_push(&self.pushed, &shared.settings.refs)?;
         let due = self.scan(shared, repo)?;
-        let mut left: Vec<(CommitId, Option<Text>)> = due
+        let mut left: Vec<(CommitId, Option<GitString>)> = due
             .iter()
             .filter(|due| is_part_of_push.contains(&due.id))
             .map(|due| (due.id, due.branch.clone()))
@@ -315,8 +315,8 @@ impl ResolvedSelection {
         &self,
         repo: &Repo,
         tip: CommitId,
-        name: &Text,
-    ) -> Result<Option<(CommitId, Option<Text>)>, Error> {
+        name: &GitString,
+    ) -> Result<Option<(CommitId, Option<GitString>)>, Error> {
         let last = repo.newest_records([tip])?.remove(&tip);
         let asks = match repo.verdict(tip)? {
             Some(note) => {
@@ -365,8 +365,8 @@ impl ResolvedSelection {
             || (self.named.is_none() && !self.pushed.is_empty() && !self.all_history);
         Rules {
             retry: self.retry,
-            backlog: by_hook.then_some(shared.settings.backlog),
-            attempts_max: shared.settings.attempts,
+            backlog: by_hook.then_some(shared.settings.backlog_limit),
+            attempts_max: shared.settings.max_attempts,
         }
     }
 }
@@ -387,7 +387,7 @@ fn tried(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
 pub(in crate::engine) struct DueCommits {
     pub(in crate::engine) due: Vec<Due>,
     /// The refs of pushes that ask for more second looks than one push may have.
-    pub(in crate::engine) left: Vec<Text>,
+    pub(in crate::engine) left: Vec<GitString>,
 }
 
 /// What became of a commit that has a verdict. A note with another text settles it, as a failure.
@@ -424,7 +424,7 @@ pub(in crate::engine) fn advance_baseline(
     repo: &Repo,
 ) -> Result<Option<String>, Error> {
     let due = ResolvedSelection::default().scan(shared, repo)?;
-    if due.len() <= shared.settings.backlog {
+    if due.len() <= shared.settings.backlog_limit {
         return Ok(None);
     }
     let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
@@ -441,7 +441,7 @@ pub(in crate::engine) fn why_held(
     let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_withdrawn);
     let why = match newest.and_then(|record| record.intervention) {
         Some(by) => format!("was canceled {}", by.phrase()),
-        None => format!("was tried {} times without a verdict", shared.settings.attempts),
+        None => format!("was tried {} times without a verdict", shared.settings.max_attempts),
     };
     let short = id.short();
     Ok(format!("commit {short} {why}; `tinyci run --retry {short}` runs it again"))

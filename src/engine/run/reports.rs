@@ -6,7 +6,7 @@ use crate::engine::context::shared::Shared;
 use crate::{
     model::{
         cancel::CancelView,
-        commit::{Commit, CommitId, Text},
+        commit::{Commit, CommitId, GitString},
         error::{Error, ErrorKind},
         outcome::Outcome,
         record::Record,
@@ -71,7 +71,7 @@ impl LogOptions {
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Filter {
+pub struct RecordFilter {
     /// Ranges, and revisions with all that they reach. Without any, and without single commits,
     /// everything that the selected refs reach.
     pub ranges: Vec<String>,
@@ -85,7 +85,7 @@ pub struct Filter {
     pub all_attempts: bool,
 }
 
-impl Filter {
+impl RecordFilter {
     /// The record that counts, of every commit that the selected refs reach.
     pub fn new() -> Self {
         Self::default()
@@ -130,7 +130,10 @@ impl Filter {
 
 /// The records of a filter: those of commits that were named, then newest commit first. No commit
 /// comes twice.
-pub(in crate::engine) fn records(shared: &Shared, filter: &Filter) -> Result<Vec<Record>, Error> {
+pub(in crate::engine) fn records(
+    shared: &Shared,
+    filter: &RecordFilter,
+) -> Result<Vec<Record>, Error> {
     let repo = shared.repo()?;
     let limit = filter.limit.unwrap_or(usize::MAX);
     let remotes = repo.tracked_remotes()?;
@@ -162,7 +165,7 @@ pub(in crate::engine) fn records(shared: &Shared, filter: &Filter) -> Result<Vec
 /// A word without a record does not say for which branch it was given: as far as can be told now.
 fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
     let mut unrecorded: Vec<&mut Record> =
-        records.iter_mut().filter(|record| record.run.is_empty()).collect();
+        records.iter_mut().filter(|record| record.job_id.is_empty()).collect();
     let ids: Vec<CommitId> = unrecorded.iter().map(|record| record.commit).collect();
     for (record, commit) in unrecorded.iter_mut().zip(repo.commits(&ids)?) {
         record.branch = commit.branch;
@@ -173,7 +176,7 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
 /// The record that a commit's verdict rests on, if it is kept, here and not only in a remote.
 pub(in crate::engine) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
     let records = records_of(repo, &[], id, false)?;
-    Ok(records.into_iter().find(|record| !record.run.is_empty()))
+    Ok(records.into_iter().find(|record| !record.job_id.is_empty()))
 }
 
 /// One commit's records: all, newest first, or the one that its verdict rests on. What was fetched
@@ -194,7 +197,7 @@ pub(in crate::engine) fn records_of(
             Line::Record(record) => Some(*record),
             Line::Foreign(_) => None,
         })
-        .filter(|record| runs.insert(record.run.clone()))
+        .filter(|record| runs.insert(record.job_id.clone()))
         .collect();
     // Newest first. Of two that ended in one millisecond the later line is the newer one.
     records.reverse();
@@ -235,7 +238,7 @@ pub(in crate::engine) fn current_record(
 
 /// What this repository says of a commit, and behind it what its remotes said.
 fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<SourceResults>, Error> {
-    let mut said = vec![SourceResults { word: repo.verdict(id)?, lines: repo.records(id)? }];
+    let mut said = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
     said.extend(repo.said_by(remotes, id)?);
     Ok(said)
 }
@@ -244,7 +247,7 @@ fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<Sour
 pub(in crate::engine) fn foreign_lines(
     shared: &Shared,
     revision: &str,
-) -> Result<Vec<Text>, Error> {
+) -> Result<Vec<GitString>, Error> {
     let repo = shared.repo()?;
     let id = repo.resolve(revision)?;
     let said = all_sources(&repo, &repo.tracked_remotes()?, id)?;
@@ -257,14 +260,14 @@ pub(in crate::engine) fn foreign_lines(
             _ => {}
         }
     }
-    Ok(lines.into_iter().map(Text::new).collect())
+    Ok(lines.into_iter().map(GitString::new).collect())
 }
 
 /// A record whose word is not there: its run was interrupted, or the word was taken away.
 fn as_unfinished(mut record: Record) -> Record {
     if record.verdict().is_some() {
         let was = record.outcome;
-        record.outcome = Outcome::NoVerdict;
+        record.outcome = Outcome::Error;
         record.reason = Some(format!(
             "the run found {was}, but the commit has no verdict: it was interrupted, or the verdict was taken away"
         ));

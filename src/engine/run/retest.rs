@@ -10,12 +10,12 @@ use crate::{
         step::{left_out_of, scripts::LoadedPipeline, unmet, whole_commit_unmet},
     },
     model::{
-        commit::{CommitId, Text},
+        commit::{CommitId, GitString},
         error::Error,
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::Verdict,
         pipeline::{Hook, Phase, Step, StepName},
-        selection::Update,
+        selection::RefUpdate,
     },
     repo::{Line, Repo},
     rules::retest::{JudgedFor, PastJobs},
@@ -37,7 +37,7 @@ pub(in crate::engine) struct SecondLook<'a> {
     pub(in crate::engine) shared: &'a Shared,
     pub(in crate::engine) repo: &'a Repo,
     /// What was pushed and not looked at before, push by push.
-    pub(in crate::engine) pushes: &'a [Vec<Update>],
+    pub(in crate::engine) pushes: &'a [Vec<RefUpdate>],
     /// How many such jobs one push may start; any number if it says nothing.
     pub(in crate::engine) limit: Option<usize>,
 }
@@ -46,7 +46,7 @@ pub(in crate::engine) struct SecondLook<'a> {
 struct Asked {
     job: Job,
     /// The ref's full name.
-    name: Text,
+    name: GitString,
     /// What is remembered if it is left alone; a commit without a verdict needs nothing.
     decision: Option<String>,
 }
@@ -55,9 +55,9 @@ struct Asked {
 #[derive(Default)]
 pub(in crate::engine) struct Found {
     /// The jobs, each with the full name of the ref that asks for it.
-    pub(in crate::engine) jobs: Vec<(Job, Text)>,
+    pub(in crate::engine) jobs: Vec<(Job, GitString)>,
     /// The refs of pushes that ask for too many.
-    pub(in crate::engine) left: Vec<Text>,
+    pub(in crate::engine) left: Vec<GitString>,
 }
 
 impl SecondLook<'_> {
@@ -86,7 +86,7 @@ impl SecondLook<'_> {
         let is_skipped = |tip: &CommitId| {
             settled.get(tip).is_some_and(|it| it.verdict == Some(Verdict::Skipped))
         };
-        let mut skipped: BTreeMap<CommitId, Vec<Text>> = BTreeMap::new();
+        let mut skipped: BTreeMap<CommitId, Vec<GitString>> = BTreeMap::new();
         for (name, tip) in refs.into_iter().filter(|(_, tip)| is_skipped(tip)) {
             skipped.entry(tip).or_default().push(name);
         }
@@ -105,7 +105,7 @@ impl SecondLook<'_> {
     pub(in crate::engine) fn at_commit(
         &self,
         id: CommitId,
-        named: Option<&Text>,
+        named: Option<&GitString>,
     ) -> Result<Option<Job>, Error> {
         let selected = self.repo.ref_tips(&self.shared.settings.refs)?.into_iter();
         let refs = named.cloned().into_iter();
@@ -116,7 +116,10 @@ impl SecondLook<'_> {
     }
 
     /// The tags that were pushed and are still there, but for those that are selected anyway.
-    fn pushed_tags(&self, selected: &[(Text, CommitId)]) -> Result<Vec<(Text, CommitId)>, Error> {
+    fn pushed_tags(
+        &self,
+        selected: &[(GitString, CommitId)],
+    ) -> Result<Vec<(GitString, CommitId)>, Error> {
         let mut tags = Vec::new();
         for update in self.pushes.iter().flatten().filter(|update| update.new.is_some()) {
             let name = &update.reference;
@@ -131,14 +134,14 @@ impl SecondLook<'_> {
     }
 
     /// What the answer "nothing" rests on: the refs, the results and the settings.
-    fn ground(&self, refs: &[(Text, CommitId)]) -> Result<String, Error> {
+    fn ground(&self, refs: &[(GitString, CommitId)]) -> Result<String, Error> {
         let mut hasher = DefaultHasher::new();
         refs.hash(&mut hasher);
         Ok(format!("{} {:016x} {}", self.repo.results_key()?, hasher.finish(), self.settings_key()))
     }
 
     /// Stands for a commit with its records, its tags and all else that decides over its refs.
-    fn decision_key(&self, id: CommitId, records: &[u8], tags: &[Text]) -> String {
+    fn decision_key(&self, id: CommitId, records: &[u8], tags: &[GitString]) -> String {
         let mut hasher = DefaultHasher::new();
         (records, tags).hash(&mut hasher);
         format!("{id} {:016x} {}", hasher.finish(), self.settings_key())
@@ -152,16 +155,16 @@ impl SecondLook<'_> {
         format!("{:016x}", hasher.finish())
     }
 
-    fn of_tag(&self, tip: CommitId, name: &Text) -> Result<Job, Error> {
+    fn of_tag(&self, tip: CommitId, name: &GitString) -> Result<Job, Error> {
         let tag = JudgedFor::of_ref(name).and_then(|it| it.tag().cloned());
-        Ok(Job { tag, ..Job::new(self.repo.commit(tip)?, Reason::Tag) })
+        Ok(Job { tag, ..Job::new(self.repo.commit(tip)?, Trigger::Tag) })
     }
 
     /// The jobs of commits that were skipped, for the first of the refs that would run something
     /// new.
     fn again(
         &self,
-        skipped: BTreeMap<CommitId, Vec<Text>>,
+        skipped: BTreeMap<CommitId, Vec<GitString>>,
         before: &LookedAt,
         after: &mut LookedAt,
     ) -> Result<Vec<Asked>, Error> {
@@ -209,7 +212,7 @@ impl SecondLook<'_> {
     fn limited(&self, mut asked: Vec<Asked>, after: &mut LookedAt) -> Result<Found, Error> {
         let mut left = Vec::new();
         for push in self.pushes {
-            let names: HashSet<&Text> = push.iter().map(|update| &update.reference).collect();
+            let names: HashSet<&GitString> = push.iter().map(|update| &update.reference).collect();
             let of_push = || asked.iter().filter(|it| names.contains(&it.name));
             if self.limit.is_none_or(|limit| of_push().count() <= limit) {
                 continue;
@@ -233,8 +236,8 @@ impl SecondLook<'_> {
     }
 
     /// All tags, by the commit that they name: a branch may ask for a job once its tip has one.
-    fn tags_by_commit(&self) -> Result<HashMap<CommitId, Vec<Text>>, Error> {
-        let mut tags: HashMap<CommitId, Vec<Text>> = HashMap::new();
+    fn tags_by_commit(&self) -> Result<HashMap<CommitId, Vec<GitString>>, Error> {
+        let mut tags: HashMap<CommitId, Vec<GitString>> = HashMap::new();
         for (name, commit) in self.repo.ref_tips(&["refs/tags/*".to_owned()])? {
             tags.entry(commit).or_default().push(name);
         }
@@ -250,7 +253,7 @@ struct Candidate<'a> {
     loaded: LoadedPipeline,
     lacking: Vec<StepName>,
     /// The tag that was pushed for it, whichever ref asks.
-    pushed_tag: Option<Text>,
+    pushed_tag: Option<GitString>,
 }
 
 impl<'a> Candidate<'a> {
@@ -259,7 +262,7 @@ impl<'a> Candidate<'a> {
         look: &'a SecondLook<'a>,
         id: CommitId,
         records: &[u8],
-        pushed_tag: Option<&Text>,
+        pushed_tag: Option<&GitString>,
     ) -> Result<Option<Self>, Error> {
         let lines = Repo::records_in(id, records);
         let records = lines.iter().filter_map(|line| match line {
@@ -279,19 +282,19 @@ impl<'a> Candidate<'a> {
 
     /// Whether a ref is the branch of the last job, to which only the tag has something to add that
     /// was pushed.
-    fn leaves_it_to_the_tag(&self, name: &Text) -> bool {
+    fn leaves_it_to_the_tag(&self, name: &GitString) -> bool {
         let branch = JudgedFor::of_ref(name).filter(|it| it.tag().is_none());
         self.pushed_tag.is_some() && branch.is_some_and(|it| self.past.is_of(it.short()))
     }
 
     /// The job that tests it again for a ref, if that would run something new.
-    fn job_for(&self, name: &Text) -> Result<Option<Job>, Error> {
+    fn job_for(&self, name: &GitString) -> Result<Option<Job>, Error> {
         let Some(judged_for) = JudgedFor::of_ref(name) else { return Ok(None) };
         let branch = self.past.branch_for(&judged_for);
         let job = Job {
             tag: judged_for.tag().or(self.pushed_tag.as_ref()).cloned(),
-            again: Some(self.past.why_again(&judged_for)),
-            ..Job::new(self.look.repo.commit_for(self.id, branch)?, Reason::Again)
+            retest_reason: Some(self.past.why_again(&judged_for)),
+            ..Job::new(self.look.repo.commit_for(self.id, branch)?, Trigger::Retest)
         };
         let runs = if self.loaded.pipeline.script.is_some() {
             self.past.may_differ_for(&judged_for) && self.script_may_run(&job)?
@@ -340,10 +343,10 @@ impl<'a> Candidate<'a> {
 /// selected, which nobody can have tested yet.
 pub(in crate::engine) fn tags_that_ask(
     repo: &Repo,
-    pushes: &[Vec<Update>],
+    pushes: &[Vec<RefUpdate>],
     selected: &[String],
     due: &HashSet<CommitId>,
-) -> Result<HashMap<CommitId, Text>, Error> {
+) -> Result<HashMap<CommitId, GitString>, Error> {
     if due.is_empty() {
         return Ok(HashMap::new());
     }
@@ -356,9 +359,9 @@ pub(in crate::engine) fn tags_that_ask(
 /// The tags that were pushed and still name one of some commits.
 fn pushed_tags(
     repo: &Repo,
-    pushes: &[Vec<Update>],
+    pushes: &[Vec<RefUpdate>],
     is_wanted: &dyn Fn(&CommitId) -> bool,
-) -> Result<HashMap<CommitId, Text>, Error> {
+) -> Result<HashMap<CommitId, GitString>, Error> {
     let mut pushed = Vec::new();
     for update in pushes.iter().flatten() {
         let commit = update.new.map(|new| repo.peel(new)).transpose()?.flatten();
@@ -371,13 +374,15 @@ fn pushed_tags(
 }
 
 /// What these tags have for a commit.
-fn of_commit(tags: &HashMap<CommitId, Vec<Text>>, id: CommitId) -> &[Text] {
+fn of_commit(tags: &HashMap<CommitId, Vec<GitString>>, id: CommitId) -> &[GitString] {
     tags.get(&id).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Of these refs the tags, by commit: of several on one commit the newest version.
-fn newest_tags(refs: impl IntoIterator<Item = (Text, CommitId)>) -> HashMap<CommitId, Text> {
-    let mut tags: HashMap<CommitId, Text> = HashMap::new();
+fn newest_tags(
+    refs: impl IntoIterator<Item = (GitString, CommitId)>,
+) -> HashMap<CommitId, GitString> {
+    let mut tags: HashMap<CommitId, GitString> = HashMap::new();
     for (name, commit) in refs {
         let Some(tag) = JudgedFor::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
         let known = tags.entry(commit).or_insert_with(|| tag.clone());

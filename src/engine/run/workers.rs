@@ -12,7 +12,7 @@ use crate::{
     model::{
         commit::CommitId,
         error::{Error, ErrorKind},
-        job::{Job, Reason},
+        job::{Job, Trigger},
         outcome::{Outcome, Verdict},
         record::Record,
     },
@@ -138,9 +138,9 @@ fn is_left_alone(repo: &Repo, job: &Job) -> bool {
 /// True if a commit has a verdict by now that its job would not replace.
 fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
     let note = repo.verdict(job.commit.id).ok().flatten();
-    note.is_some_and(|note| match job.reason {
-        Reason::Retry | Reason::Rebuild => false,
-        Reason::Again => note.verdict != Some(Verdict::Skipped) || is_left_alone(repo, job),
+    note.is_some_and(|note| match job.trigger {
+        Trigger::Retry | Trigger::Rebuild => false,
+        Trigger::Retest => note.verdict != Some(Verdict::Skipped) || is_left_alone(repo, job),
         _ => true,
     })
 }

@@ -136,7 +136,7 @@ impl StepContext {
     ) -> Self {
         let (outcome, previous) = after.map(|it| (it.so_far, it.previous)).unzip();
         let facts = Facts {
-            phase: step.to_string(),
+            step: step.to_string(),
             progress: progress.clone(),
             step_tag: step_tag(pipeline, &info.facts, step),
             outcome: outcome.map(|outcome| outcome.name().to_owned()),
@@ -149,7 +149,7 @@ impl StepContext {
         }
         let env = StepEnv {
             passed: &info.passed,
-            build_dir: Path::new(&facts.target),
+            build_dir: Path::new(&facts.build_dir),
             facts: &facts.variables(),
             host: &info.env,
         };
@@ -183,7 +183,7 @@ mod tests {
     use crate::model::pipeline::Phase;
 
     fn info(limits: JobLimits) -> JobInfo {
-        let facts = Facts { sha: "c0ffee".into(), target: "/b".into(), ..Facts::default() };
+        let facts = Facts { commit: "c0ffee".into(), build_dir: "/b".into(), ..Facts::default() };
         let env = vec![("CI".to_owned(), Some("builder".to_owned())), ("PAGER".to_owned(), None)];
         JobInfo { facts, passed: Variables::new(), env, limits, judge: Arc::default() }
     }
@@ -201,8 +201,8 @@ mod tests {
         assert_eq!(context.vars.get("release"), Some("42"));
         assert_eq!(context.vars.get("environment"), None, "nothing is deployed");
         let of = |name: &str| context.env.get(OsStr::new(name))?.to_str().map(str::to_owned);
-        assert_eq!(of("TINYCI_PHASE").as_deref(), Some("build"));
-        assert_eq!(context.facts.phase, "build");
+        assert_eq!(of("TINYCI_STEP").as_deref(), Some("build"));
+        assert_eq!(context.facts.step, "build");
         assert_eq!(of("GIT_CEILING_DIRECTORIES").as_deref(), Some("/b"));
         assert_eq!(of("CI").as_deref(), Some("builder"), "the embedding program has the last word");
     }

@@ -22,9 +22,9 @@ use crate::{
     model::{
         artifact::Artifact,
         cancel::CancelView,
+        dry_run::{Action, Assumption},
         error::Error,
         executor::{Command, Output, Stream},
-        forecast::{Act, Assumption},
         function::{Effect, FunctionCall, HostFunction, Value},
         outcome::{Exit, Outcome},
         pipeline::{Hook, Phase, StepName},
@@ -65,9 +65,9 @@ pub(in crate::engine) struct DryEffects {
     /// How many acts were written down in all.
     written: AtomicUsize,
     /// Of the step that is planned.
-    acts: Mutex<Vec<Act>>,
+    acts: Mutex<Vec<Action>>,
     /// Of the steps before it.
-    steps: Mutex<Vec<Vec<Act>>>,
+    steps: Mutex<Vec<Vec<Action>>>,
     /// True once something would have acted: from then on the export may hold anything.
     acted: AtomicBool,
     asked: AtomicBool,
@@ -102,7 +102,7 @@ impl DryEffects {
     }
 
     /// Takes what was written down, by step.
-    pub(in crate::engine) fn take_steps(&self) -> Vec<Vec<Act>> {
+    pub(in crate::engine) fn take_steps(&self) -> Vec<Vec<Action>> {
         std::mem::take(&mut *lock(&self.steps))
     }
 
@@ -122,20 +122,20 @@ impl DryEffects {
     }
 
     /// Writes something down, as people see it.
-    fn write(&self, act: Act) {
+    fn write(&self, act: Action) {
         if self.is_over() {
             return;
         }
         let shown = |text: String| self.shown(&text);
         let act = match act {
-            Act::Decision { question, answer, at } => {
-                Act::Decision { question: shown(question), answer, at }
+            Action::Decision { question, answer, at } => {
+                Action::Decision { question: shown(question), answer, at }
             }
-            Act::Command { command, label, output } => {
-                Act::Command { command: shown(command), label: label.map(shown), output }
+            Action::Command { command, label, output } => {
+                Action::Command { command: shown(command), label: label.map(shown), output }
             }
-            Act::Call(text) => Act::Call(shown(text)),
-            Act::Note(text) => Act::Note(shown(text)),
+            Action::Call(text) => Action::Call(shown(text)),
+            Action::Note(text) => Action::Note(shown(text)),
         };
         let mut acts = lock(&self.acts);
         if acts.len() >= STEP_ACTS_MAX {
@@ -259,7 +259,7 @@ impl Effects for DryEffects {
         }
         let text = if self.whole { whole_program } else { shown_program };
         let label = command.context.as_ref().and_then(|it| it.label.as_deref());
-        self.write(Act::Command {
+        self.write(Action::Command {
             command: text(&command.program),
             label: label.map(str::to_owned),
             output: assumption,
@@ -304,7 +304,7 @@ impl Effects for DryEffects {
     ) -> Result<Value, Error> {
         if function.effect == Effect::External {
             self.act();
-            return Ok(Value::Text(self.unknowns.add(Unknown::result(&function.name))));
+            return Ok(Value::String(self.unknowns.add(Unknown::result(&function.name))));
         }
         function.call(&FunctionCall::new(arguments, context))
     }
@@ -313,7 +313,7 @@ impl Effects for DryEffects {
         self.act();
         let name = StepName::from(hook);
         let call = format!("hook {name} of the embedding program (may skip, fail or set: unknown)");
-        self.write(Act::Call(call));
+        self.write(Action::Call(call));
         HookAnswer { may_set_more: true, ..HookAnswer::default() }
     }
 
@@ -379,7 +379,7 @@ impl Reporter for DryEffects {
 
     fn warn(&self, _: String) {}
 
-    fn noted(&self, act: Act) {
+    fn noted(&self, act: Action) {
         self.write(act);
     }
 

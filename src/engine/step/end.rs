@@ -72,7 +72,7 @@ impl StepEnd {
                 let reason = error.message().to_owned();
                 Self::left_out(Unmet { by: LeftOutBy::Secret, reason })
             }
-            Denied::Fault(error) => Self::error(Outcome::NoVerdict, error),
+            Denied::Fault(error) => Self::error(Outcome::Error, error),
         }
     }
 

@@ -26,9 +26,9 @@ use crate::{
         answer::blamed,
         artifact::Artifact,
         cancel::CancelView,
+        dry_run::Action,
         error::{Error, ErrorKind},
         executor::{Command, Output, OutputMode, Program},
-        forecast::Act,
         function::{Effect, HostFunction, Value},
         outcome::Exit,
         pipeline::Phase,
@@ -281,7 +281,7 @@ impl Host for StepHost {
         let name = &function.name;
         if function.effect == Effect::External {
             let arguments: Vec<String> = arguments.iter().map(Value::literal).collect();
-            self.note(Act::Call(format!("{name}({})", arguments.join(", "))));
+            self.note(Action::Call(format!("{name}({})", arguments.join(", "))));
         }
         let context = self.context_of(limits);
         let failed = |why: String| Denied::refused(format!("`{name}` failed: {why}"));
@@ -334,12 +334,12 @@ impl Host for StepHost {
     fn recall(&self, key: &str) -> Option<Value> {
         let known = lock(&self.memory.remembered).get(key).cloned();
         let is_unsure = self.memory.is_unsure.load(Ordering::SeqCst);
-        let unknown = || self.effects.unknown_memory(key).filter(|_| is_unsure).map(Value::Text);
+        let unknown = || self.effects.unknown_memory(key).filter(|_| is_unsure).map(Value::String);
         known.or_else(unknown)
     }
 
     fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied> {
-        self.note(Act::Call(format!("artifact({})", self.shown_paths(paths))));
+        self.note(Action::Call(format!("artifact({})", self.shown_paths(paths))));
         let patterns = ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
         let refuses = |path: &str| {
             let named =
@@ -359,7 +359,7 @@ impl Host for StepHost {
     }
 
     fn discard_export(&self) {
-        self.note(Act::Call("discard_export()".to_owned()));
+        self.note(Action::Call("discard_export()".to_owned()));
         self.memory.discards_export.store(true, Ordering::SeqCst);
     }
 
@@ -416,7 +416,7 @@ impl Host for StepHost {
 
     fn decided(&self, predicate: &str, answer: bool, at: &str) {
         let (question, at) = (self.masks.apply(predicate), at.to_owned());
-        self.note(Act::Decision { question, answer, at });
+        self.note(Action::Decision { question, answer, at });
     }
 
     fn dry(&self) -> Option<&dyn DryStage> {
@@ -534,7 +534,7 @@ impl StepHost {
         }
     }
 
-    fn note(&self, act: Act) {
+    fn note(&self, act: Action) {
         self.reporter.noted(act);
     }
 
@@ -546,7 +546,7 @@ impl StepHost {
     }
 
     fn note_call(&self, name: &str, argument: &str) {
-        self.note(Act::Call(format!("{name}({:?})", self.masks.apply(argument))));
+        self.note(Action::Call(format!("{name}({:?})", self.masks.apply(argument))));
     }
 }
 
@@ -560,7 +560,7 @@ impl Memory {
     pub(super) fn tell_ignored(&self, what: &str, unmet: &Unmet, reporter: &dyn Reporter) {
         let message = ignored(what, unmet);
         if self.tells(&message) {
-            reporter.noted(Act::Note(message.clone()));
+            reporter.noted(Action::Note(message.clone()));
             reporter.warn(message);
         }
     }
@@ -594,11 +594,11 @@ fn quoted_as_needed(word: &str) -> String {
 fn not_kept(value: &Value, depth: usize) -> Option<String> {
     let inner = |value: &Value| not_kept(value, depth + 1);
     match value {
-        Value::List(_) | Value::Map(_) if depth >= REMEMBERED_DEPTH_MAX => {
+        Value::Array(_) | Value::Map(_) if depth >= REMEMBERED_DEPTH_MAX => {
             Some(format!("lists or maps more than {REMEMBERED_DEPTH_MAX} deep in each other"))
         }
         Value::Float(number) if !number.is_finite() => Some(format!("the number {number}")),
-        Value::List(list) => list.iter().find_map(inner),
+        Value::Array(list) => list.iter().find_map(inner),
         Value::Map(map) => map.values().find_map(inner),
         _ => None,
     }
@@ -607,8 +607,8 @@ fn not_kept(value: &Value, depth: usize) -> Option<String> {
 /// About how many bytes a value takes where it is kept.
 fn size(value: &Value) -> usize {
     match value {
-        Value::Text(text) => text.len() + 2,
-        Value::List(list) => list.iter().map(|value| size(value) + 1).sum(),
+        Value::String(text) => text.len() + 2,
+        Value::Array(list) => list.iter().map(|value| size(value) + 1).sum(),
         Value::Map(map) => map.iter().map(|(key, value)| key.len() + size(value) + 4).sum(),
         _ => 8,
     }

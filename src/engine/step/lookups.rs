@@ -40,7 +40,7 @@ impl Lookups for RepoLookups {
     fn previous(&self) -> Result<Option<String>, Error> {
         let Some(parent) = self.commit.parents.first() else { return Ok(None) };
         let note = Repo::open(&self.root)?.verdict(*parent)?;
-        Ok(note.and_then(|note| note.verdict).map(|verdict| verdict.word().to_owned()))
+        Ok(note.and_then(|note| note.verdict).map(|verdict| verdict.as_str().to_owned()))
     }
 
     fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error> {

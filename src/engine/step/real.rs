@@ -66,7 +66,7 @@ impl Effects for RealEffects {
         let stop = || (context.is_canceled() || context.is_late()).then(given_up);
         let patterns = &ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
         let (export_dir, stop) = (self.export_dir.as_path(), &stop);
-        self.artifacts.keep(&context.run, &Wanted { export_dir, patterns, refuses, stop })
+        self.artifacts.keep(&context.job_id, &Wanted { export_dir, patterns, refuses, stop })
     }
 
     fn call(

@@ -23,7 +23,7 @@ use crate::{
             StepResult,
         },
     },
-    rules::{interpolate::Vars, mask::Masks, run::Run},
+    rules::{interpolate::Vars, mask::Masks, run::StepSequence},
     workspace::Build,
 };
 use std::{
@@ -101,7 +101,7 @@ impl Walked {
 impl Steps<'_> {
     /// Walks the pure [`Run`] to its end. `begins` hears of each step before it begins.
     pub(in crate::engine) fn walk(&mut self, begins: &dyn Fn(StepName)) -> Walked {
-        self.walk_on(Run::new(), begins)
+        self.walk_on(StepSequence::new(), begins)
     }
 
     /// Does what is left to do for a commit that has this outcome before its first step:
@@ -111,7 +111,7 @@ impl Steps<'_> {
         outcome: Outcome,
         begins: &dyn Fn(StepName),
     ) -> Walked {
-        let mut run = Run::new();
+        let mut run = StepSequence::new();
         run.stop(outcome);
         self.walk_on(run, begins)
     }
@@ -123,7 +123,7 @@ impl Steps<'_> {
         Walked { outcome: Outcome::Skipped, reason, steps: Vec::new(), left_out }
     }
 
-    pub(super) fn walk_on(&mut self, mut run: Run, begins: &dyn Fn(StepName)) -> Walked {
+    pub(super) fn walk_on(&mut self, mut run: StepSequence, begins: &dyn Fn(StepName)) -> Walked {
         let mut walked = Walked {
             outcome: Outcome::Success,
             reason: None,
@@ -166,7 +166,7 @@ impl Steps<'_> {
     /// Takes the run to the step after this one, and notes the phases that were left out.
     pub(super) fn advance(
         &self,
-        run: &mut Run,
+        run: &mut StepSequence,
         name: StepName,
         result: Option<&StepResult>,
         left_out: &mut Vec<LeftOut>,
@@ -213,7 +213,7 @@ impl Steps<'_> {
         });
         match found {
             Ok(end) => Some((phase, end?)),
-            Err(error) => Some((phase, StepEnd::error(Outcome::NoVerdict, error))),
+            Err(error) => Some((phase, StepEnd::error(Outcome::Error, error))),
         }
     }
 
@@ -416,11 +416,11 @@ impl Steps<'_> {
                 }
                 return StepEnd::left_out(unmet);
             }
-            Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
+            Err(error) => return StepEnd::error(Outcome::Error, error),
         }
         let after = match self.after_phase(step.name, so_far) {
             Ok(after) => after,
-            Err(error) => return StepEnd::error(Outcome::NoVerdict, error),
+            Err(error) => return StepEnd::error(Outcome::Error, error),
         };
         let context = self.step_context(step.name, after);
         let host = Arc::new(self.host(&context, cancel));
@@ -575,7 +575,7 @@ pub(in crate::engine) fn left_out_of(
 pub(super) fn end_of_hook(context: &RequestContext, error: &Error) -> Outcome {
     match () {
         () if context.is_canceled() => Outcome::Canceled,
-        () if error.is_host_fault() => Outcome::NoVerdict,
+        () if error.is_host_fault() => Outcome::Error,
         () if context.is_late() => Outcome::TimedOut,
         () => Outcome::Failure,
     }

@@ -17,7 +17,7 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// What a step can know. `ctx`, placeholders and the variables `TINYCI_*` are all made of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    pub(crate) sha: String,
+    pub(crate) commit: String,
     pub(crate) short: String,
     pub(crate) tree: String,
     pub(crate) branch: Option<String>,
@@ -33,11 +33,11 @@ pub(crate) struct Facts {
     pub(crate) time: i64,
     pub(crate) parents: Vec<String>,
     pub(crate) export_dir: String,
-    pub(crate) target: String,
+    pub(crate) build_dir: String,
     pub(crate) repo: String,
-    pub(crate) run: String,
+    pub(crate) job_id: String,
     /// The step that runs.
-    pub(crate) phase: String,
+    pub(crate) step: String,
     pub(crate) environment: Option<String>,
     pub(crate) trigger: String,
     /// What the steps so far came to.
@@ -46,14 +46,14 @@ pub(crate) struct Facts {
     pub(crate) outcome: Option<String>,
     /// In the same hooks, the verdict of the first parent, in a word.
     pub(crate) previous: Option<String>,
-    pub(crate) host_name: String,
+    pub(crate) machine: String,
 }
 
 impl Facts {
     /// What git knows of a commit, in texts that the operating system takes.
     pub(crate) fn of(commit: &Commit) -> Self {
         Self {
-            sha: commit.id.to_string(),
+            commit: commit.id.to_string(),
             short: commit.id.short(),
             tree: commit.tree.to_string(),
             branch: commit.branch.as_ref().map(|branch| clean(&branch.to_str_lossy())),
@@ -86,7 +86,7 @@ impl Facts {
     /// The facts by their names in placeholders.
     pub(crate) fn named(&self) -> Vec<(&'static str, String)> {
         let mut named = vec![
-            ("commit", self.sha.clone()),
+            ("commit", self.commit.clone()),
             ("short", self.short.clone()),
             ("tree", self.tree.clone()),
             ("subject", self.subject.clone()),
@@ -94,10 +94,10 @@ impl Facts {
             ("author", self.author.clone()),
             ("time", self.time.to_string()),
             ("export", self.export_dir.clone()),
-            ("target", self.target.clone()),
-            ("phase", self.phase.clone()),
+            ("target", self.build_dir.clone()),
+            ("step", self.step.clone()),
             ("repo", self.repo.clone()),
-            ("run", self.run.clone()),
+            ("job_id", self.job_id.clone()),
         ];
         named.extend(self.environment.clone().map(|name| ("environment", name)));
         named.extend(self.branch.clone().map(|branch| ("branch", branch)));

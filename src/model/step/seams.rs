@@ -11,9 +11,9 @@ use super::dry_clock::DryClock;
 use crate::model::{
     artifact::Artifact,
     cancel::CancelView,
+    dry_run::Action,
     error::{Error, ErrorKind},
     executor::{Command, Output, Stream},
-    forecast::Act,
     function::{HostFunction, Value},
     outcome::{Exit, Outcome},
     pipeline::{Hook, Phase, StepName},
@@ -344,7 +344,7 @@ pub(crate) trait Reporter: Send + Sync {
     fn warn(&self, message: String);
 
     /// Something is done beside a command, or was decided: for plans and tests.
-    fn noted(&self, _act: Act) {}
+    fn noted(&self, _act: Action) {}
 
     /// Waits until the observer has seen all of it, before an embedding program is asked for
     /// something. The error says what ended the wait before.

@@ -27,34 +27,34 @@ pub(crate) struct Settings {
     pub(crate) refs: Vec<String>,
     /// `tinyci.jobs`: how many commits are run at once.
     pub(crate) jobs: usize,
-    /// `tinyci.timeout`: how long the run of a commit may take, without `after_all`.
-    pub(crate) timeout: Option<Duration>,
+    /// `tinyci.jobTimeout`: how long the run of a commit may take, without `after_all`.
+    pub(crate) job_timeout: Option<Duration>,
     /// `tinyci.commandTimeout`: how long one command may take.
     pub(crate) command_timeout: Option<Duration>,
-    /// `tinyci.grace`: how long a command that was asked to end may take to do so.
-    pub(crate) grace: Duration,
-    /// `tinyci.backlog`: above how many due commits a push runs only the tips.
-    pub(crate) backlog: usize,
+    /// `tinyci.gracePeriod`: how long a command that was asked to end may take to do so.
+    pub(crate) grace_period: Duration,
+    /// `tinyci.backlogLimit`: above how many due commits a push runs only the tips.
+    pub(crate) backlog_limit: usize,
     /// `tinyci.buildsDir`, absolute: where builds are put instead of `builds/`.
     pub(crate) builds_dir: Option<PathBuf>,
     /// `tinyci.logLimit`: how many bytes a log may have.
     pub(crate) log_limit: u64,
-    /// `tinyci.attempts`: how often a commit is tried that gets no verdict.
-    pub(crate) attempts: u32,
+    /// `tinyci.maxAttempts`: how often a commit is tried that gets no verdict.
+    pub(crate) max_attempts: u32,
     /// `tinyci.secretsDir`, absolute: the folder that holds a file for each secret.
     pub(crate) secrets_dir: Option<PathBuf>,
     /// `tinyci.secretRefs`, any number of them: patterns of the refs whose commits may have
     /// secrets. Without any, none may.
     pub(crate) secret_refs: Vec<String>,
-    /// `tinyci.env`, any number of them: what commands get of the process's environment.
-    pub(crate) env: Vec<String>,
-    /// Whether commands get all but git's where `tinyci.env` is not set, and not only a short list.
+    /// `tinyci.passEnv`, any number of them: what commands get of the process's environment.
+    pub(crate) pass_env: Vec<String>,
+    /// Whether commands get all but git's where `tinyci.passEnv` is not set, and not only a short list.
     /// No key: it is the command line's default, and not that of embedding programs.
     pub(crate) pass_all_env: bool,
     /// `tinyci.nice`: how far commands stand back when others need the processor.
     pub(crate) nice: u8,
-    /// `tinyci.minFree`: how many free bytes there must be before a tree is exported.
-    pub(crate) min_free: u64,
+    /// `tinyci.minFreeSpace`: how many free bytes there must be before a tree is exported.
+    pub(crate) min_free_space: u64,
     /// `tinyci.compactKeep`: after a run, all builds but so many are packed.
     pub(crate) compact_keep: Option<usize>,
     /// `tinyci.pruneKeep`: after a run, all builds but so many are removed.
@@ -80,19 +80,19 @@ impl Default for Settings {
         Self {
             refs: vec!["refs/heads/*".to_owned()],
             jobs: 1,
-            timeout: None,
+            job_timeout: None,
             command_timeout: None,
-            grace: Duration::from_secs(10),
-            backlog: 20,
+            grace_period: Duration::from_secs(10),
+            backlog_limit: 20,
             builds_dir: None,
             log_limit: 128 << 20,
-            attempts: 3,
+            max_attempts: 3,
             secrets_dir: None,
             secret_refs: Vec::new(),
-            env: Vec::new(),
+            pass_env: Vec::new(),
             pass_all_env: false,
             nice: 0,
-            min_free: 64 << 20,
+            min_free_space: 64 << 20,
             compact_keep: None,
             prune_keep: None,
             prune_max_age: None,
@@ -112,7 +112,7 @@ pub(in crate::repo) struct Key {
     pub(in crate::repo) name: &'static str,
     /// Whether all of its values hold, and not only the last.
     pub(in crate::repo) several: bool,
-    pub(in crate::repo) meaning: &'static str,
+    pub(in crate::repo) description: &'static str,
     /// As a value of it would be written, or in words where no value says it.
     pub(in crate::repo) default: &'static str,
     takes: &'static str,
@@ -135,7 +135,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.refs",
         several: true,
-        meaning: "globs of the refs whose commits are run, one a value",
+        description: "globs of the refs whose commits are run, one a value",
         default: "refs/heads/*",
         takes: "takes full ref names such as `refs/heads/main` or `refs/heads/*`, and neither \
                 notes nor tinyci's own refs",
@@ -147,47 +147,47 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.jobs",
         several: false,
-        meaning: "how many commits are run at once",
+        description: "how many commits are run at once",
         default: "1",
         takes: COUNT,
         take: |settings, text| set(&mut settings.jobs, text.parse().ok().filter(|n| *n > 0)),
     },
     Key {
-        name: "tinyci.timeout",
+        name: "tinyci.jobTimeout",
         several: false,
-        meaning: "how long the run of a commit may take, and `after_all` as long again",
+        description: "how long the run of a commit may take, and `after_all` as long again",
         default: "no limit",
         takes: TIME,
-        take: |settings, text| set(&mut settings.timeout, limit(text).map(Some)),
+        take: |settings, text| set(&mut settings.job_timeout, limit(text).map(Some)),
     },
     Key {
         name: "tinyci.commandTimeout",
         several: false,
-        meaning: "how long one command may take",
+        description: "how long one command may take",
         default: "no limit",
         takes: TIME,
         take: |settings, text| set(&mut settings.command_timeout, limit(text).map(Some)),
     },
     Key {
-        name: "tinyci.grace",
+        name: "tinyci.gracePeriod",
         several: false,
-        meaning: "how long a command that has to end has between TERM and KILL",
+        description: "how long a command that has to end has between TERM and KILL",
         default: "10s",
         takes: "takes a time such as `10s` or `1m`, a year at most",
-        take: |settings, text| set(&mut settings.grace, parse_duration(text)),
+        take: |settings, text| set(&mut settings.grace_period, parse_duration(text)),
     },
     Key {
-        name: "tinyci.backlog",
+        name: "tinyci.backlogLimit",
         several: false,
-        meaning: "above how many due commits a push runs only the branch tips",
+        description: "above how many due commits a push runs only the branch tips",
         default: "20",
         takes: NUMBER,
-        take: |settings, text| set(&mut settings.backlog, text.parse().ok()),
+        take: |settings, text| set(&mut settings.backlog_limit, text.parse().ok()),
     },
     Key {
         name: "tinyci.buildsDir",
         several: false,
-        meaning: "the folder that builds stand in",
+        description: "the folder that builds stand in",
         default: "builds",
         takes: FOLDER,
         take: |settings, text| {
@@ -198,23 +198,25 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.logLimit",
         several: false,
-        meaning: "how much of one run a build's log keeps",
+        description: "how much of one run a build's log keeps",
         default: "128m",
         takes: "takes a number of bytes above zero such as `1048576`, `512k`, `64m` or `1g`",
         take: |settings, text| set(&mut settings.log_limit, parse_bytes(text).filter(|n| *n > 0)),
     },
     Key {
-        name: "tinyci.attempts",
+        name: "tinyci.maxAttempts",
         several: false,
-        meaning: "how often a commit is tried without a verdict before it waits for `--retry`",
+        description: "how often a commit is tried without a verdict before it waits for `--retry`",
         default: "3",
         takes: COUNT,
-        take: |settings, text| set(&mut settings.attempts, text.parse().ok().filter(|n| *n > 0)),
+        take: |settings, text| {
+            set(&mut settings.max_attempts, text.parse().ok().filter(|n| *n > 0))
+        },
     },
     Key {
         name: "tinyci.secretsDir",
         several: false,
-        meaning: "the folder that holds a file for each secret",
+        description: "the folder that holds a file for each secret",
         default: "none",
         takes: FOLDER,
         take: |settings, text| {
@@ -225,7 +227,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.secretRefs",
         several: true,
-        meaning: "globs of the refs whose commits may have secrets, one a value",
+        description: "globs of the refs whose commits may have secrets, one a value",
         default: "none",
         takes: "takes full ref names such as `refs/heads/main` or `refs/heads/release-*`",
         take: |settings, text| {
@@ -234,36 +236,36 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
         },
     },
     Key {
-        name: "tinyci.env",
+        name: "tinyci.passEnv",
         several: true,
-        meaning: "the variables of tinyci's own environment that commands get, as names or beginnings such as `DEPLOY_*`, one a value; with a `+` in front in addition to the default",
+        description: "the variables of tinyci's own environment that commands get, as names or beginnings such as `DEPLOY_*`, one a value; with a `+` in front in addition to the default",
         default: "all but `GIT_*`, `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`; for embedding programs `PATH` and its like",
         takes: "takes names of variables and beginnings such as `DEPLOY_*`, either also after a `+`, or nothing for none but `PATH` and its like",
         take: |settings, text| {
-            settings.env.push(text.to_owned());
+            settings.pass_env.push(text.to_owned());
             is_pattern(text).then_some(())
         },
     },
     Key {
         name: "tinyci.nice",
         several: false,
-        meaning: "how far commands stand back when others need the processor",
+        description: "how far commands stand back when others need the processor",
         default: "0",
         takes: "takes a whole number from 0 to 19",
         take: |settings, text| set(&mut settings.nice, text.parse().ok().filter(|n| *n <= 19)),
     },
     Key {
-        name: "tinyci.minFree",
+        name: "tinyci.minFreeSpace",
         several: false,
-        meaning: "how much of the disk must be free for a commit to be begun",
+        description: "how much of the disk must be free for a commit to be begun",
         default: "64m",
         takes: BYTES,
-        take: |settings, text| set(&mut settings.min_free, parse_bytes(text)),
+        take: |settings, text| set(&mut settings.min_free_space, parse_bytes(text)),
     },
     Key {
         name: "tinyci.compactKeep",
         several: false,
-        meaning: "after a run, pack all builds but the newest so many",
+        description: "after a run, pack all builds but the newest so many",
         default: "pack none",
         takes: NUMBER,
         take: |settings, text| set(&mut settings.compact_keep, text.parse().ok().map(Some)),
@@ -271,7 +273,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.pruneKeep",
         several: false,
-        meaning: "after a run, remove all builds but the newest so many",
+        description: "after a run, remove all builds but the newest so many",
         default: "remove none",
         takes: NUMBER,
         take: |settings, text| set(&mut settings.prune_keep, text.parse().ok().map(Some)),
@@ -279,7 +281,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.pruneMaxAge",
         several: false,
-        meaning: "after a run, remove builds that were last run longer ago",
+        description: "after a run, remove builds that were last run longer ago",
         default: "remove none",
         takes: TIME,
         take: |settings, text| set(&mut settings.prune_max_age, limit(text).map(Some)),
@@ -287,7 +289,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.pruneMaxSize",
         several: false,
-        meaning: "after a run, remove the oldest builds until the rest takes no more than this",
+        description: "after a run, remove the oldest builds until the rest takes no more than this",
         default: "remove none",
         takes: BYTES,
         take: |settings, text| set(&mut settings.prune_max_size, parse_bytes(text).map(Some)),
@@ -295,7 +297,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.keepReleases",
         several: false,
-        meaning: "for each environment, how many releases before the deployed one keep their builds",
+        description: "for each environment, how many releases before the deployed one keep their builds",
         default: "2",
         takes: NUMBER,
         take: |settings, text| set(&mut settings.keep_releases, text.parse().ok()),
@@ -303,7 +305,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.pin",
         several: true,
-        meaning: "folders with links of your own deploy scripts, one a value; a build that a link \
+        description: "folders with links of your own deploy scripts, one a value; a build that a link \
                   leads into is never packed or removed",
         default: "none",
         takes: FOLDER,
@@ -315,7 +317,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.approve",
         several: true,
-        meaning: "the environments that need an approval whatever the commit says, as names or beginnings such as `eu_*`, one a value; `tinyci.approve.ENV` says `true` or `false` for one",
+        description: "the environments that need an approval whatever the commit says, as names or beginnings such as `eu_*`, one a value; `tinyci.approve.ENV` says `true` or `false` for one",
         default: "no environment",
         takes: "takes names of environments such as `production`, and beginnings such as `eu_*`, or `*` for any",
         take: |settings, text| settings.approvals.add_environments(text),
@@ -323,7 +325,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.approvers",
         several: true,
-        meaning: "who may approve, one a value: principals of the file that `gpg.ssh.allowedSignersFile` names, by signed approvals, and accounts of this machine, by approvals that are given here",
+        description: "who may approve, one a value: principals of the file that `gpg.ssh.allowedSignersFile` names, by signed approvals, and accounts of this machine, by approvals that are given here",
         default: "anybody, unproven",
         takes: "takes one principal such as `grace@example.org`, or the name of one account",
         take: |settings, text| settings.approvals.add_approver(text),
@@ -331,7 +333,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.fourEyes",
         several: false,
-        meaning: "whether an approval by the author or the committer of the commit does not count",
+        description: "whether an approval by the author or the committer of the commit does not count",
         default: "false",
         takes: SWITCH,
         take: |settings, text| set(&mut settings.approvals.four_eyes, switch(text)),
@@ -391,9 +393,9 @@ impl Settings {
                 }
                 Given::Refs(globs) => self.refs = globs,
                 Given::Jobs(jobs) => self.jobs = jobs,
-                Given::Timeout(limit) => self.timeout = Some(limit),
+                Given::Timeout(limit) => self.job_timeout = Some(limit),
                 Given::CommandTimeout(limit) => self.command_timeout = Some(limit),
-                Given::Grace(grace) => self.grace = grace,
+                Given::Grace(grace) => self.grace_period = grace,
                 Given::BuildsDir(dir) => self.builds_dir = Some(dir),
                 Given::LogLimit(bytes) => self.log_limit = bytes,
                 Given::PassAllEnv => self.pass_all_env = true,
@@ -434,7 +436,7 @@ impl Settings {
 
     /// Which variables of the process's environment commands get.
     pub(crate) fn env_filter(&self) -> EnvFilter {
-        EnvFilter::new(self.pass_all_env, &self.env)
+        EnvFilter::new(self.pass_all_env, &self.pass_env)
     }
 
     /// What is set for a list takes the place of what the repository has.
@@ -445,7 +447,7 @@ impl Settings {
             "tinyci.pin" => self.pins.clear(),
             "tinyci.approve" => self.approvals.environments.clear(),
             "tinyci.approvers" => self.approvals.approvers.clear(),
-            _ => self.env.clear(),
+            _ => self.pass_env.clear(),
         }
     }
 }
@@ -590,18 +592,18 @@ mod tests {
         let repo = TestRepo::bare();
         for (key, value) in [
             ("tinyci.jobs", "4"),
-            ("tinyci.timeout", "90s"),
+            ("tinyci.jobTimeout", "90s"),
             ("tinyci.commandTimeout", "10m"),
             ("TinyCI.GRACE", "2h"),
-            ("tinyci.backlog", "0"),
+            ("tinyci.backlogLimit", "0"),
             ("tinyci.buildsdir", "../elsewhere"),
             ("tinyci.logLimit", "2M"),
-            ("tinyci.attempts", "5"),
+            ("tinyci.maxAttempts", "5"),
             ("tinyci.secretsDir", "/etc/secrets"),
             ("tinyci.secretRefs", "refs/heads/main"),
-            ("tinyci.env", "DEPLOY_*"),
+            ("tinyci.passEnv", "DEPLOY_*"),
             ("tinyci.nice", "10"),
-            ("tinyci.minFree", "1g"),
+            ("tinyci.minFreeSpace", "1g"),
             ("tinyci.compactKeep", "5"),
             ("tinyci.pruneKeep", "0"),
             ("tinyci.pruneMaxAge", "30d"),
@@ -626,19 +628,19 @@ mod tests {
         let expected = Settings {
             refs: vec!["refs/heads/*".into(), "refs/tags/*".into()],
             jobs: 4,
-            timeout: Some(Duration::from_secs(90)),
+            job_timeout: Some(Duration::from_secs(90)),
             command_timeout: Some(Duration::from_secs(600)),
-            grace: Duration::from_secs(7200),
-            backlog: 0,
+            grace_period: Duration::from_secs(7200),
+            backlog_limit: 0,
             builds_dir: Some(repo.path().join("../elsewhere")),
             log_limit: 2 << 20,
-            attempts: 5,
+            max_attempts: 5,
             secrets_dir: Some("/etc/secrets".into()),
             secret_refs: vec!["refs/heads/main".into()],
-            env: vec!["DEPLOY_*".into()],
+            pass_env: vec!["DEPLOY_*".into()],
             pass_all_env: false,
             nice: 10,
-            min_free: 1 << 30,
+            min_free_space: 1 << 30,
             compact_keep: Some(5),
             prune_keep: Some(0),
             prune_max_age: Some(Duration::from_secs(30 * 24 * 3600)),
@@ -656,7 +658,7 @@ mod tests {
     #[test]
     fn what_a_host_sets_wins_and_its_lists_replace() {
         let text = |key: &str, value: &str| Given::Text(key.to_owned(), value.to_owned());
-        let mut own = Settings { jobs: 7, attempts: 9, ..Settings::default() };
+        let mut own = Settings { jobs: 7, max_attempts: 9, ..Settings::default() };
         own.approvals.add_approver("grace").unwrap();
         let given = [
             text("JOBS", "2"),
@@ -672,14 +674,14 @@ mod tests {
             Given::Timeout(Duration::from_millis(5)),
         ];
         let settings = own.with(&given, Path::new("/r")).unwrap();
-        assert_eq!((settings.jobs, settings.attempts), (2, 9));
+        assert_eq!((settings.jobs, settings.max_attempts), (2, 9));
         assert_eq!(settings.refs, ["refs/heads/a", "refs/tags/*"]);
         assert_eq!(settings.builds_dir.unwrap(), Path::new("/r/../b"));
         assert_eq!(settings.secrets_dir.unwrap(), Path::new("/s"));
         assert_eq!(settings.pins, [Path::new("/r/links")]);
         assert!(settings.approvals.wants("staging") && !settings.approvals.wants("production"));
         assert_eq!(settings.approvals.approvers, ["deploy"], "those of the repository do not hold");
-        assert_eq!(settings.timeout, Some(Duration::from_millis(5)));
+        assert_eq!(settings.job_timeout, Some(Duration::from_millis(5)));
         for (key, value, right) in [
             ("jbos", "2", "did you mean `jobs`?"),
             ("jobs", "0", "whole number from 1"),
@@ -712,7 +714,7 @@ mod tests {
             ("env", "A=B", "names of variables"),
             ("nice", "20", "from 0 to 19"),
             ("nice", "-1", "from 0 to 19"),
-            ("minFree", "lots", "`64m`"),
+            ("minFreeSpace", "lots", "`64m`"),
             ("pruneKeep", "all", "whole number"),
             ("pruneMaxAge", "0", "above zero"),
             ("pruneMaxSize", "1.5g", "`10g`"),
@@ -768,6 +770,6 @@ mod tests {
         repo.git(&["config", "extensions.worktreeConfig", "true"]);
         repo.git(&["config", "--worktree", "tinyci.jobs", "3"]);
         let settings = settings(&repo).unwrap();
-        assert_eq!((settings.jobs, settings.attempts), (3, 7));
+        assert_eq!((settings.jobs, settings.max_attempts), (3, 7));
     }
 }

@@ -22,7 +22,7 @@ impl Repo {
                 values: Vec::new(),
                 origin: None,
                 default: key.default,
-                meaning: key.meaning,
+                description: key.description,
             })
             .collect();
         let mut of_environments = Vec::new();
@@ -38,7 +38,7 @@ impl Repo {
                     values: vec![String::from_utf8_lossy(value).into_owned()],
                     origin: Some(self.file_of(entry).trim_matches('`').to_owned()),
                     default: "what `tinyci.approve` says",
-                    meaning: "whether this environment needs an approval whatever the commit says",
+                    description: "whether this environment needs an approval whatever the commit says",
                 });
                 continue;
             }

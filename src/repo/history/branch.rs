@@ -6,9 +6,9 @@ use git2::Oid;
 
 use super::{reachability::Reachability, walk};
 use crate::model::{
-    commit::{Commit, CommitId, Text, TreeId},
+    commit::{Commit, CommitId, GitString, TreeId},
     error::Error,
-    selection::Update,
+    selection::RefUpdate,
 };
 use crate::repo::repository::{Repo, commit_id, git_error, id_bytes, oid};
 
@@ -41,7 +41,11 @@ impl Repo {
     /// # Errors
     ///
     /// As [`commit`](Repo::commit).
-    pub(crate) fn commit_for(&self, id: CommitId, branch: Option<Text>) -> Result<Commit, Error> {
+    pub(crate) fn commit_for(
+        &self,
+        id: CommitId,
+        branch: Option<GitString>,
+    ) -> Result<Commit, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         let author = commit.author();
         let author = [author.name_bytes(), b" <", author.email_bytes(), b">"].concat();
@@ -50,9 +54,9 @@ impl Repo {
             tree: TreeId::from_bytes(id_bytes(commit.tree_id())?),
             parents: commit.parent_ids().map(commit_id).collect::<Result<_, _>>()?,
             time: commit.time().seconds(),
-            author: Text::new(author),
-            subject: Text::new(commit.summary_bytes().unwrap_or_default()),
-            message: Text::new(commit.message_bytes()),
+            author: GitString::new(author),
+            subject: GitString::new(commit.summary_bytes().unwrap_or_default()),
+            message: GitString::new(commit.message_bytes()),
             branch,
         })
     }
@@ -61,7 +65,11 @@ impl Repo {
     ///
     /// The parents of the oldest are hidden, so that no walk goes deeper than there is need. Where
     /// clocks went wrong, that hides others with them, which are then looked at one by one.
-    fn branches_of(&self, ids: &[Oid], pushed: &[Update]) -> Result<HashMap<Oid, Text>, Error> {
+    fn branches_of(
+        &self,
+        ids: &[Oid],
+        pushed: &[RefUpdate],
+    ) -> Result<HashMap<Oid, GitString>, Error> {
         let mut hidden = None;
         for id in ids {
             let node = walk::read_node(&self.git, *id)?;
@@ -91,9 +99,9 @@ impl Repo {
     pub(in crate::repo) fn branches(
         &self,
         commits: &HashSet<Oid>,
-        pushed: &[Update],
+        pushed: &[RefUpdate],
         reach: &mut Reachability<'_>,
-    ) -> Result<HashMap<Oid, Text>, Error> {
+    ) -> Result<HashMap<Oid, GitString>, Error> {
         let mut choice = Choice { left: commits.clone(), branches: HashMap::new() };
         let (moved, created): (Vec<_>, Vec<_>) = pushed
             .iter()
@@ -116,7 +124,7 @@ impl Repo {
             reach.learn(all.values().copied())?;
             let mut met = HashSet::new();
             for (name, tip) in all {
-                choice.take(&reach.below(tip, &mut met)?, &Text::new(name));
+                choice.take(&reach.below(tip, &mut met)?, &GitString::new(name));
             }
         }
         Ok(choice.branches)
@@ -125,7 +133,7 @@ impl Repo {
     /// The commits that a pushed ref reaches now and did not before.
     pub(in crate::repo) fn brought(
         &self,
-        update: &Update,
+        update: &RefUpdate,
         reach: &mut Reachability<'_>,
     ) -> Result<Vec<Oid>, Error> {
         let Some(new) = self.peel_update(update.new)? else { return Ok(Vec::new()) };
@@ -145,7 +153,7 @@ impl Repo {
     /// [`Git`](crate::ErrorKind::Git) naming the object or ref that cannot be read.
     pub(crate) fn new_with_push(
         &self,
-        updates: &[Update],
+        updates: &[RefUpdate],
         refs: &[String],
     ) -> Result<HashSet<CommitId>, Error> {
         let (mut tips, mut before) = (Vec::new(), Vec::new());
@@ -166,7 +174,7 @@ impl Repo {
     }
 
     /// The ref of HEAD's branch, and the commit that it names.
-    fn head_branch_tip(&self) -> Result<Option<(Text, Oid)>, Error> {
+    fn head_branch_tip(&self) -> Result<Option<(GitString, Oid)>, Error> {
         let Some(name) = self.head_branch()? else { return Ok(None) };
         let tip = match self.git.head() {
             Ok(head) => head.target(),
@@ -176,14 +184,14 @@ impl Repo {
                 return Err(git_error(format!("HEAD of {self} cannot be read"), source));
             }
         };
-        Ok(tip.map(|tip| (Text::new(name), tip)))
+        Ok(tip.map(|tip| (GitString::new(name), tip)))
     }
 }
 
 /// Commits that get branches, one branch after the other.
 struct Choice {
     left: HashSet<Oid>,
-    branches: HashMap<Oid, Text>,
+    branches: HashMap<Oid, GitString>,
 }
 
 impl Choice {
@@ -193,7 +201,7 @@ impl Choice {
     }
 
     /// Gives this ref to those of the commits that have none, if it is a branch.
-    fn take(&mut self, commits: &[Oid], reference: &Text) {
+    fn take(&mut self, commits: &[Oid], reference: &GitString) {
         let Some(branch) = short(reference) else { return };
         let taken = commits.iter().filter(|id| self.left.remove(id));
         self.branches.extend(taken.map(|id| (*id, branch.clone())));
@@ -201,8 +209,8 @@ impl Choice {
 }
 
 /// A branch's name without `refs/heads/`; none for any other ref.
-fn short(reference: &Text) -> Option<Text> {
-    reference.as_bytes().strip_prefix(BRANCHES).map(Text::new)
+fn short(reference: &GitString) -> Option<GitString> {
+    reference.as_bytes().strip_prefix(BRANCHES).map(GitString::new)
 }
 
 #[cfg(test)]
@@ -210,16 +218,16 @@ mod tests {
     use super::*;
     use crate::testing::TestRepo;
 
-    fn update(old: Option<&str>, new: &str, branch: &str) -> Update {
+    fn update(old: Option<&str>, new: &str, branch: &str) -> RefUpdate {
         let id = |text: &str| text.parse().unwrap();
-        let reference = Text::from(format!("refs/heads/{branch}").as_str());
-        Update { old: old.map(id), new: Some(id(new)), reference }
+        let reference = GitString::from(format!("refs/heads/{branch}").as_str());
+        RefUpdate { old: old.map(id), new: Some(id(new)), reference }
     }
 
-    fn branch(repo: &TestRepo, id: &str, pushed: &[Update]) -> Option<String> {
+    fn branch(repo: &TestRepo, id: &str, pushed: &[RefUpdate]) -> Option<String> {
         let id = id.parse().unwrap();
         let branches = Repo::open(repo.path()).unwrap().branches_of(&[id], pushed).unwrap();
-        branches.get(&id).map(Text::to_string)
+        branches.get(&id).map(GitString::to_string)
     }
 
     #[test]
@@ -276,9 +284,9 @@ mod tests {
         let created = [update(None, &two, "side")];
         assert_eq!(branch(&repo, &one, &created).unwrap(), "main", "HEAD's branch has it");
         assert_eq!(branch(&repo, &two, &created).unwrap(), "side");
-        let tag = [Update { reference: "refs/tags/v1".into(), ..update(None, &two, "x") }];
+        let tag = [RefUpdate { reference: "refs/tags/v1".into(), ..update(None, &two, "x") }];
         assert_eq!(branch(&repo, &two, &tag).unwrap(), "another", "a tag is no branch");
-        let gone = [Update { new: None, ..update(Some(&two), &two, "side") }];
+        let gone = [RefUpdate { new: None, ..update(Some(&two), &two, "side") }];
         assert_eq!(branch(&repo, &two, &gone).unwrap(), "another");
 
         repo.git(&["branch", "-D", "another", "side"]);

@@ -1,7 +1,7 @@
 //! Branches as such: which there are, and what they hold.
 
 use crate::model::{
-    commit::{CommitId, Text},
+    commit::{CommitId, GitString},
     error::Error,
 };
 use crate::repo::repository::{Repo, commit_id, git_error, oid};
@@ -12,7 +12,7 @@ const BRANCHES: &[u8] = b"refs/heads/";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Branch {
     /// Without `refs/heads/`.
-    pub(crate) name: Text,
+    pub(crate) name: GitString,
     pub(crate) tip: CommitId,
     /// Whether it is HEAD's.
     pub(crate) is_head: bool,
@@ -30,7 +30,7 @@ impl Repo {
         let mut branches = Vec::new();
         for (full, tip) in tips {
             let is_head = head.as_deref() == Some(&full[..]);
-            let name = Text::new(full.strip_prefix(BRANCHES).unwrap_or(&full));
+            let name = GitString::new(full.strip_prefix(BRANCHES).unwrap_or(&full));
             branches.push(Branch { name, tip: commit_id(tip)?, is_head });
         }
         branches.sort_by_key(|branch| !branch.is_head);

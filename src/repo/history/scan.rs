@@ -16,9 +16,9 @@ use super::{
 };
 use crate::model::stored_names::state;
 use crate::model::{
-    commit::{CommitId, Text, TreeId},
+    commit::{CommitId, GitString, TreeId},
     error::Error,
-    selection::Update,
+    selection::RefUpdate,
 };
 use crate::repo::{
     notes::note_index::NoteIndex,
@@ -33,7 +33,7 @@ pub(crate) struct ScanRequest<'a> {
     /// never selected.
     pub(crate) refs: &'a [String],
     /// What the caller's push moved. It selects nothing: it only marks what the push brought.
-    pub(crate) pushed: &'a [Update],
+    pub(crate) pushed: &'a [RefUpdate],
     /// Whether to look under the baseline too.
     pub(crate) all_history: bool,
     /// Whether commits are due that have no config too.
@@ -64,7 +64,7 @@ pub(crate) struct DueCommit {
     /// Whether a pushed ref reaches it now and did not before.
     pub(crate) pushed: bool,
     /// The branch that it is judged for, without `refs/heads/`.
-    pub(crate) branch: Option<Text>,
+    pub(crate) branch: Option<GitString>,
 }
 
 impl Repo {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use git2::{ErrorCode, ObjectType, Oid, Sort};
 
 use crate::model::{
-    commit::{CommitId, Text},
+    commit::{CommitId, GitString},
     error::Error,
 };
 use crate::repo::{
@@ -22,10 +22,13 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) where the refs cannot be read,
     /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for a pattern that can select nothing.
-    pub(crate) fn ref_tips(&self, patterns: &[String]) -> Result<Vec<(Text, CommitId)>, Error> {
+    pub(crate) fn ref_tips(
+        &self,
+        patterns: &[String],
+    ) -> Result<Vec<(GitString, CommitId)>, Error> {
         let head = self.head_branch()?;
         let tips = self.selected(patterns)?.into_iter();
-        let tips = tips.map(|(name, tip)| Ok((Text::new(name), commit_id(tip)?)));
+        let tips = tips.map(|(name, tip)| Ok((GitString::new(name), commit_id(tip)?)));
         let mut tips: Vec<_> = tips.collect::<Result<_, Error>>()?;
         tips.sort_by_key(|(name, _)| Some(name.as_bytes()) != head.as_deref());
         Ok(tips)
@@ -36,7 +39,7 @@ impl Repo {
     /// # Errors
     ///
     /// [`Git`](crate::ErrorKind::Git) where it cannot be read.
-    pub(crate) fn ref_tip(&self, name: &Text) -> Result<Option<CommitId>, Error> {
+    pub(crate) fn ref_tip(&self, name: &GitString) -> Result<Option<CommitId>, Error> {
         // A name that is not UTF-8 cannot be asked for alone.
         let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(None) };
         match self.git.find_reference(text) {
@@ -50,9 +53,9 @@ impl Repo {
     }
 
     /// The full name of the ref that a revision is the name of; none if it is another revision.
-    pub(crate) fn ref_named(&self, revision: &str) -> Option<Text> {
+    pub(crate) fn ref_named(&self, revision: &str) -> Option<GitString> {
         let reference = self.git.resolve_reference_from_short_name(revision).ok()?;
-        Some(Text::new(reference.name_bytes()))
+        Some(GitString::new(reference.name_bytes()))
     }
 
     /// The notes of those of these commits that have a verdict.

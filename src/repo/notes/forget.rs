@@ -11,22 +11,22 @@ use crate::{model::error::Error, wire};
 /// What [`Engine::forget_all`](crate::Engine::forget_all) did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Forgotten {
+pub struct ForgetReport {
     /// The refs that are gone now: those of the verdicts and of the records.
     pub removed: Vec<String>,
     /// The refs that others had deleted or set back, and that no run restores any more.
     pub given_up: Vec<String>,
 }
 
-impl Forgotten {
+impl ForgetReport {
     /// As one line of JSON: `removed` and `given_up`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"removed":[],"given_up":[]}"#;
-    /// assert_eq!(tinyci::record::Forgotten::default().to_json(), expected);
+    /// assert_eq!(tinyci::record::ForgetReport::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
-        wire::json(&ForgottenMirror {
+        wire::json(&ForgottenJson {
             v: wire::VERSION,
             removed: &self.removed,
             given_up: &self.given_up,
@@ -35,7 +35,7 @@ impl Forgotten {
 }
 
 #[derive(Serialize)]
-struct ForgottenMirror<'a> {
+struct ForgottenJson<'a> {
     v: u32,
     removed: &'a [String],
     given_up: &'a [String],
@@ -49,12 +49,12 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) where refs cannot be read or removed,
     /// [`Io`](crate::ErrorKind::Io) where the state cannot be written.
-    pub(crate) fn forget_results(&self) -> Result<Forgotten, Error> {
+    pub(crate) fn forget_results(&self) -> Result<ForgetReport, Error> {
         let mut intent = self.intent()?;
         let mut memory = RefMemory::read(self.common_dir());
         let named = self.named()?;
         let mut forgotten =
-            Forgotten { given_up: self.lossy(&memory, &named), ..Forgotten::default() };
+            ForgetReport { given_up: self.lossy(&memory, &named), ..ForgetReport::default() };
         memory.refs.clear();
         self.learn(&mut memory, &named);
         [VERDICTS, RECORDS].iter().for_each(|name| drop(memory.refs.remove(*name)));

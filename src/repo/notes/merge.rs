@@ -38,42 +38,42 @@ const MESSAGE: &str = "Notes merged by 'tinyci'";
 /// What one source says of a commit: this repository, or a remote when it was last fetched.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SourceResults {
-    pub(crate) word: Option<Note>,
+    pub(crate) verdict: Option<Note>,
     pub(crate) lines: Vec<Line>,
 }
 
 /// What a merge brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct MergedResults {
+pub struct MergeReport {
     /// How many lines of records are new here.
     pub records: usize,
     /// The commits that have a verdict now and had none.
-    pub settled: Vec<CommitId>,
+    pub added: Vec<CommitId>,
     /// The commits whose verdict was another one, of a run that finished earlier.
-    pub overruled: Vec<CommitId>,
+    pub replaced: Vec<CommitId>,
 }
 
-impl MergedResults {
+impl MergeReport {
     /// As one line of JSON: `records`, and the full ids of `settled` and `overruled`.
     ///
     /// ```
-    /// let expected = r#"{"v":1,"records":0,"settled":[],"overruled":[]}"#;
-    /// assert_eq!(tinyci::record::MergedResults::default().to_json(), expected);
+    /// let expected = r#"{"v":1,"records":0,"added":[],"replaced":[]}"#;
+    /// assert_eq!(tinyci::record::MergeReport::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
         let ids = |ids: &[CommitId]| ids.iter().map(CommitId::to_string).collect();
-        wire::json(&MergedMirror {
+        wire::json(&MergedJson {
             v: wire::VERSION,
             records: self.records,
-            settled: ids(&self.settled),
-            overruled: ids(&self.overruled),
+            settled: ids(&self.added),
+            overruled: ids(&self.replaced),
         })
     }
 }
 
 #[derive(Serialize)]
-struct MergedMirror {
+struct MergedJson {
     v: u32,
     records: usize,
     settled: Vec<String>,
@@ -116,7 +116,7 @@ impl Repo {
         let said = |remote: &String| {
             let word = self.tracked(remote, VERDICTS).tree()?.get(id)?.map(Note::new);
             let text = self.tracked(remote, RECORDS).tree()?.get(id)?.unwrap_or_default();
-            Ok(SourceResults { word, lines: parse_lines(id, &text) })
+            Ok(SourceResults { verdict: word, lines: parse_lines(id, &text) })
         };
         remotes.iter().map(said).collect()
     }
@@ -127,7 +127,7 @@ impl Repo {
     ///
     /// [`NotFound`](ErrorKind::NotFound) where nothing of it was fetched, [`Git`](ErrorKind::Git)
     /// where notes cannot be read or written.
-    pub(crate) fn merge_results(&self, remote: &str) -> Result<MergedResults, Error> {
+    pub(crate) fn merge_results(&self, remote: &str) -> Result<MergeReport, Error> {
         if !self.tracked_remotes()?.iter().any(|known| known == remote) {
             self.remote_url(remote)?;
             let message = format!(
@@ -143,7 +143,7 @@ impl Repo {
             words.iter().filter(move |(_, it)| *it == overruled).map(|(id, _)| *id).collect()
         };
         let records = records.iter().map(|(_, lines)| lines).sum();
-        Ok(MergedResults { records, settled: of(false), overruled: of(true) })
+        Ok(MergeReport { records, added: of(false), replaced: of(true) })
     }
 
     fn tracked(&self, remote: &str, own: &str) -> Notes<'_> {
@@ -305,7 +305,7 @@ fn finished(note: &Note, lines: &[Line]) -> Option<SystemTime> {
 /// The word that holds among these: that of the run that finished last, the first of equals.
 pub(crate) fn word_that_holds(said: &[SourceResults]) -> Option<Note> {
     let lines: Vec<Line> = said.iter().flat_map(|it| it.lines.iter().cloned()).collect();
-    let words = said.iter().filter_map(|it| it.word.as_ref());
+    let words = said.iter().filter_map(|it| it.verdict.as_ref());
     let first = words.clone().next()?;
     let newest = words.fold(first, |best, word| {
         if finished(word, &lines) > finished(best, &lines) { word } else { best }

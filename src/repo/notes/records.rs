@@ -31,7 +31,8 @@ impl Repo {
         let json = record.to_json();
         self.record_notes().update("Notes added by 'tinyci'", |tree| {
             let mut text = tree.get(record.commit)?.unwrap_or_default();
-            let is_same = |line: &Line| matches!(line, Line::Record(old) if old.run == record.run);
+            let is_same =
+                |line: &Line| matches!(line, Line::Record(old) if old.job_id == record.job_id);
             if parse_lines(record.commit, &text).iter().any(is_same) {
                 return Ok(Edit::Keep(()));
             }
@@ -118,9 +119,9 @@ mod tests {
     fn record(commit: &str, run: &str) -> Record {
         let line = format!(
             concat!(
-                r#"{{"finished":"2026-11-24T19:50:00.123Z","outcome":"failure","v":1,"run":"{run}","#,
+                r#"{{"finished":"2026-11-24T19:50:00.123Z","outcome":"failure","v":1,"job_id":"{run}","#,
                 r#""commit":"{commit}","tree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904","#,
-                r#""started":"2026-11-24T19:49:58.000Z","duration_ms":2123,"host":"ci","steps":[]}}"#,
+                r#""started":"2026-11-24T19:49:58.000Z","duration_ms":2123,"machine":"ci","steps":[]}}"#,
             ),
             run = run,
             commit = commit,
@@ -136,7 +137,7 @@ mod tests {
         lines
             .iter()
             .filter_map(|line| match line {
-                Line::Record(record) => Some(record.run.as_str()),
+                Line::Record(record) => Some(record.job_id.as_str()),
                 Line::Foreign(_) => None,
             })
             .collect()

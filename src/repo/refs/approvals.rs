@@ -144,15 +144,15 @@ impl Repo {
             let Some(target) = reference.target() else { continue };
             let read = self.git.find_commit(target).ok().and_then(|it| self.read(&it, &name));
             let binds = |it: &Approval| {
-                (it.environment.as_str(), it.commit, it.config.as_str())
+                (it.environment.as_str(), it.commit, it.config_blob.as_str())
                     == (environment, commit, config)
             };
             let approval = read.filter(binds).unwrap_or_else(|| Approval {
                 reference: name,
                 environment: environment.to_owned(),
                 commit,
-                config: config.to_owned(),
-                by: String::new(),
+                config_blob: config.to_owned(),
+                approved_by: String::new(),
                 time: UNIX_EPOCH,
                 signed: false,
                 proof: None,
@@ -172,7 +172,8 @@ impl Repo {
         let text = std::str::from_utf8(commit.message_raw_bytes()).ok()?;
         let approval = Approval::from_json(text.trim_end().lines().next_back()?, reference).ok()?;
         let has_files = commit.tree().ok()?.iter().next().is_some();
-        let is_whole = text == format!("{}\n", message(&approval)) && !approval.by.is_empty();
+        let is_whole =
+            text == format!("{}\n", message(&approval)) && !approval.approved_by.is_empty();
         (is_whole && !has_files && commit.parent_count() == 0).then_some(approval)
     }
 

@@ -5,7 +5,7 @@
 //! | `approvals` | approvals, each a ref |
 //! | `atomic_ref` | [`AtomicRef`](atomic_ref::AtomicRef): a ref that is replaced as a whole |
 //! | `backoff` | how long to wait for a locked ref |
-//! | `deploys` | the history of each environment |
+//! | `deployments` | the history of each environment |
 //! | `head` | HEAD |
 //! | `ref_lock_owner` | whether a lock file of git has an owner |
 //! | `ref_memory` | where tinyci's refs pointed to, in case they are lost |
@@ -16,7 +16,7 @@
 pub(in crate::repo) mod approvals;
 pub(in crate::repo) mod atomic_ref;
 pub(in crate::repo) mod backoff;
-pub(in crate::repo) mod deploys;
+pub(in crate::repo) mod deployments;
 pub(in crate::repo) mod head;
 pub(in crate::repo) mod lookup;
 pub(in crate::repo) mod ref_lock_owner;

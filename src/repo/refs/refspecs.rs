@@ -17,7 +17,7 @@ const OURS: [&str; 5] = [
     VERDICTS,
     RECORDS,
     BASELINE,
-    "refs/tinyci/deploys/production",
+    "refs/tinyci/deployments/production",
     "refs/tinyci/approvals/production/commit/nonce",
 ];
 
@@ -152,7 +152,10 @@ mod tests {
             ("+refs/notes/tinyci-result:refs/notes/tinyci-result", &ALL[..1]),
             ("+refs/tinyci/*:refs/tinyci/*", &ALL[2..]),
             ("+refs/t*:refs/t*", &ALL[2..]),
-            ("+refs/tinyci/deploys/*:refs/tinyci/deploys/*", &["^refs/tinyci/deploys/*"]),
+            (
+                "+refs/tinyci/deployments/*:refs/tinyci/deployments/*",
+                &["^refs/tinyci/deployments/*"],
+            ),
             ("+refs/tinyci/baseline:refs/tinyci/baseline", &["^refs/tinyci/baseline"]),
             (
                 "+refs/theirs/*:refs/notes/*",
@@ -174,7 +177,7 @@ mod tests {
             "+refs/heads/*:refs/remotes/origin/*",
             "+refs/heads/*:refs/heads/*",
             "+refs/notes/tinyci*:refs/notes/remotes/origin/tinyci*",
-            "+refs/tinyci/deploys/*:refs/tinyci/remotes/origin/deploys/*",
+            "+refs/tinyci/deployments/*:refs/tinyci/remotes/origin/deployments/*",
             "+refs/*:refs/remotes/origin/*",
             "refs/notes/tinyci-result",
             "^refs/notes/*",

@@ -387,7 +387,7 @@ mod tests {
         testing::TestRepo,
     };
 
-    const DEPLOYS: &str = "refs/tinyci/deploys/production";
+    const DEPLOYS: &str = "refs/tinyci/deployments/production";
 
     fn open(test: &TestRepo) -> Repo {
         Repo::open(test.path()).unwrap()
@@ -416,7 +416,7 @@ mod tests {
         .unwrap();
         repo.extend_baseline(&[commit.parse().unwrap()]).unwrap();
         let line = format!(
-            r#"{{"commit":"{commit}","environment":"production","outcome":"failure","started":"2026-11-24T19:49:58.000Z","by":"Ada <a@b>","run":"1"}}"#
+            r#"{{"commit":"{commit}","environment":"production","outcome":"failure","started":"2026-11-24T19:49:58.000Z","deployed_by":"Ada <a@b>","id":"1"}}"#
         );
         let entry = Deployment::from_json(&line).unwrap();
         let author = ("Ada", "ada@example.org");
@@ -573,7 +573,8 @@ mod tests {
         // As in a repository that was copied without its state.
         fs::remove_file(test.path().join(".git/tinyci/refs")).unwrap();
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
-        let pushed = ["refs/tinyci/deploys/staging", "refs/tinyci/deploys/a/b", "refs/tinyci/x"];
+        let pushed =
+            ["refs/tinyci/deployments/staging", "refs/tinyci/deployments/a/b", "refs/tinyci/x"];
         pushed.iter().for_each(|name| drop(test.git(&["update-ref", name, "HEAD"])));
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
         pushed.iter().for_each(|name| drop(test.git(&["update-ref", "-d", name])));

@@ -459,7 +459,7 @@ pub(crate) const OBJECTS: [Property; 13] = [
 /// One property of `ctx`, or of an object that it holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Property {
-    /// Its path, such as `ctx.host.os`.
+    /// Its path, such as `ctx.machine.os`.
     pub(crate) path: &'static str,
     /// What it holds, or gives if it is a function.
     pub(crate) holds: Type,
@@ -488,7 +488,7 @@ pub(in crate::script) const fn method(
 
 /// What `ctx` knows. All of it is read-only.
 pub(crate) const PROPERTIES: [Property; 41] = [
-    property("ctx.sha", Type::Text, "The commit's full id."),
+    property("ctx.commit", Type::Text, "The commit's full id."),
     property("ctx.short", Type::Text, "Its first seven digits."),
     property("ctx.tree", Type::Text, "The id of the tree it holds."),
     property("ctx.branch", OPTIONAL_TEXT, "The branch it is judged for, if there is one."),
@@ -504,15 +504,15 @@ pub(crate) const PROPERTIES: [Property; 41] = [
     property("ctx.time", Type::Int, "When it was committed, in seconds since 1970."),
     property("ctx.parents", Type::Texts, "The full ids of its parents."),
     property("ctx.export_dir", Type::Text, "The folder that holds its files: where commands run."),
-    property("ctx.target", Type::Text, "The build's folder, around the export."),
+    property("ctx.build_dir", Type::Text, "The build's folder, around the export."),
     property("ctx.repo", Type::Text, "The repository's folder."),
-    property("ctx.run", Type::Text, "The name of this attempt."),
-    property("ctx.phase", Type::Text, "The phase or hook that runs: `build`, `after_all`, …"),
+    property("ctx.job_id", Type::Text, "The name of this attempt."),
+    property("ctx.step", Type::Text, "The phase or hook that runs: `build`, `after_all`, …"),
     property("ctx.environment", OPTIONAL_TEXT, "What is being deployed to; `()` in other phases."),
     property(
         "ctx.trigger",
         Type::Text,
-        "Why the commit runs: `pending`, `interrupted`, `named`, `retry`, `again`, `tag`, `deploy`.",
+        "Why the commit runs: `pending`, `unfinished`, `named`, `retry`, `retest`, `tag`, `deploy`.",
     ),
     property("ctx.base", OPTIONAL_TEXT, "The nearest green ancestor, if there is one."),
     property(
@@ -557,11 +557,11 @@ pub(crate) const PROPERTIES: [Property; 41] = [
         OPTIONAL_TEXT,
         "The verdict of its first parent: `success`, `failure`, `skipped`.",
     ),
-    property("ctx.host", Type::Object("ctx.host"), "The machine that this runs on."),
-    property("ctx.host.name", Type::Text, "Its name."),
-    property("ctx.host.os", Type::Text, "`linux`, `macos`, `freebsd`, …"),
-    property("ctx.host.arch", Type::Text, "`x86_64`, `aarch64`, …"),
-    property("ctx.host.cpus", Type::Int, "How many threads it runs at once."),
+    property("ctx.machine", Type::Object("ctx.machine"), "The machine that this runs on."),
+    property("ctx.machine.name", Type::Text, "Its name."),
+    property("ctx.machine.os", Type::Text, "`linux`, `macos`, `freebsd`, …"),
+    property("ctx.machine.arch", Type::Text, "`x86_64`, `aarch64`, …"),
+    property("ctx.machine.cpus", Type::Int, "How many threads it runs at once."),
     method(
         "ctx.changed(globs)",
         &[needs("globs", GLOBS)],
@@ -575,7 +575,7 @@ pub(crate) const PROPERTIES: [Property; 41] = [
         "The tag that matches a glob, or a list in which `!glob` takes matches away: the pushed one, else the newest. `v1.10` is newer than `v1.9`, `v1.0` newer than `v1.0-rc1`.",
     ),
     method(
-        "ctx.host.has(program)",
+        "ctx.machine.has(program)",
         &[needs("program", Type::Text)],
         Type::Bool,
         "Whether a program of this name is in `PATH`.",

@@ -122,7 +122,7 @@ pub(crate) const RESULT_KEYS: [ScriptOption; 4] = [
 
 /// The keys of a made-up commit.
 pub(crate) const COMMIT_KEYS: [ScriptOption; 25] = [
-    option("sha", Type::Text, "Its full id."),
+    option("commit", Type::Text, "Its full id."),
     option("tree", Type::Text, "The id of its tree."),
     option("branch", TEXT_OR_NOTHING, "Its branch; `main` unless said, `()` for none."),
     option("tags", Type::Texts, "The tags that name it."),
@@ -144,7 +144,7 @@ pub(crate) const COMMIT_KEYS: [ScriptOption; 25] = [
     option("secrets", Type::Map, "What `secret` finds, by name."),
     option("env", Type::Map, "What `env` finds, by name."),
     option("remembered", Type::Map, "What `recall` finds, by key."),
-    option("programs", Type::Texts, "The programs that `ctx.host.has` finds; any unless said."),
+    option("programs", Type::Texts, "The programs that `ctx.machine.has` finds; any unless said."),
     option("files", Type::Map, "What `exists` and `read` find: texts by paths."),
-    option("host", Type::Text, "The machine's name."),
+    option("machine", Type::Text, "The machine's name."),
 ];

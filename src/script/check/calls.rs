@@ -49,9 +49,9 @@ fn is_of_context(body: &Body<'_>, path: &[ASTNode<'_>]) -> bool {
         ASTNode::Expr(Expr::Dot(parts, ..)) => {
             let on_context = variable(&parts.lhs).is_some_and(|it| body.contexts.contains(it));
             let mut rest = &parts.rhs;
-            // `ctx.host.has`: the call may stand behind one of the context's objects.
+            // `ctx.machine.has`: the call may stand behind one of the context's objects.
             if let Expr::Dot(inner, ..) = rest
-                && matches!(&inner.lhs, Expr::Property(property, _) if &*property.2 == "host")
+                && matches!(&inner.lhs, Expr::Property(property, _) if &*property.2 == "machine")
             {
                 rest = &inner.rhs;
             }

@@ -230,7 +230,7 @@ pub(super) mod tests {
     pub(in crate::script::definitions) fn host() -> [HostFunction; 1] {
         let doc = "Posts a message.";
         let post =
-            HostFunction::new("slack::post", 1..=2, Effect::External, doc, |_| Ok(Value::Nothing));
+            HostFunction::new("slack::post", 1..=2, Effect::External, doc, |_| Ok(Value::Null));
         [post.unwrap()]
     }
 

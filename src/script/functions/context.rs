@@ -43,7 +43,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
         .register_type_with_name::<Context>("ctx")
         .register_type_with_name::<PhaseResults>("ctx.result")
         .register_type_with_name::<Failure>("ctx.failure")
-        .register_type_with_name::<Machine>("ctx.host");
+        .register_type_with_name::<Machine>("ctx.machine");
     register_commit(engine);
     engine
         .register_get("base", |ctx: &mut Context| {
@@ -68,7 +68,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
             let all = ctx.0.facts.progress.failures.clone().into_iter();
             all.map(|it| failure(ctx, it)).collect()
         })
-        .register_get("host", |ctx: &mut Context| Machine(ctx.0.clone()))
+        .register_get("machine", |ctx: &mut Context| Machine(ctx.0.clone()))
         .register_fn("changed", changed)
         .register_fn("newest_tag", newest_tag);
     engine
@@ -87,7 +87,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
         .register_get("message", |it: &mut Failure| it.0.message.clone())
         .register_get("tail", |it: &mut Failure| it.0.tail.clone());
     engine
-        .register_get("name", |it: &mut Machine| it.0.facts.host_name.clone())
+        .register_get("name", |it: &mut Machine| it.0.facts.machine.clone())
         .register_get("os", |_: &mut Machine| std::env::consts::OS)
         .register_get("arch", |_: &mut Machine| std::env::consts::ARCH)
         .register_get("cpus", |_: &mut Machine| {
@@ -100,7 +100,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
 fn register_commit(engine: &mut Engine) {
     type Get = fn(&Session) -> Dynamic;
     let properties: [(&str, Get); 18] = [
-        ("sha", |it| it.facts.sha.clone().into()),
+        ("commit", |it| it.facts.commit.clone().into()),
         ("short", |it| it.facts.short.clone().into()),
         ("tree", |it| it.facts.tree.clone().into()),
         ("branch", |it| {
@@ -133,10 +133,10 @@ fn register_commit(engine: &mut Engine) {
         ("time", |it| it.facts.time.into()),
         ("parents", |it| list(&it.facts.parents).into()),
         ("export_dir", |it| it.facts.export_dir.clone().into()),
-        ("target", |it| it.facts.target.clone().into()),
+        ("build_dir", |it| it.facts.build_dir.clone().into()),
         ("repo", |it| it.facts.repo.clone().into()),
-        ("run", |it| it.facts.run.clone().into()),
-        ("phase", |it| it.facts.phase.clone().into()),
+        ("job_id", |it| it.facts.job_id.clone().into()),
+        ("step", |it| it.facts.step.clone().into()),
         ("environment", |it| optional(it.facts.environment.as_deref())),
         ("trigger", |it| it.facts.trigger.clone().into()),
     ];

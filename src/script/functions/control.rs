@@ -167,7 +167,7 @@ pub(in crate::script) fn approve(
     let question = call.text("question", arguments.first().unwrap_or(&Dynamic::UNIT))?;
     let session = call.session;
     let refused = |message: &str| Err(session.fail_at(&call.context, Failure::new(message)));
-    if session.facts.phase != "deploy" {
+    if session.facts.step != "deploy" {
         return refused("only `deploy` can ask for an approval: a commit is judged without one");
     }
     refuse_inside(

@@ -92,8 +92,8 @@ pub(in crate::script) fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Resul
 /// Shows every text in a value.
 fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
     match value {
-        Value::Text(text) => see(text),
-        Value::List(list) => list.iter().for_each(|value| each_text(value, see)),
+        Value::String(text) => see(text),
+        Value::Array(list) => list.iter().for_each(|value| each_text(value, see)),
         Value::Map(map) => {
             for (key, value) in map {
                 see(key);

@@ -299,8 +299,8 @@ fn constants(ast: &AST) -> impl Iterator<Item = (&str, &Expr)> {
 /// A text or a list of texts.
 fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::Text(text) => Some(vec![text.clone()]),
-        Value::List(list) => list.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Array(list) => list.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
         _ => None,
     }
 }

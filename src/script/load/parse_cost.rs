@@ -113,7 +113,7 @@ mod tests {
             format!("fn build(ctx) {{ {body} }}")
         };
         for line in [
-            "defer(|| sh(ctx.sha));\n",
+            "defer(|| sh(ctx.commit));\n",
             "let f = || ctx;",
             "let v@ = ctx;",
             "f(|x| x);",
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn long_files_of_ordinary_functions_are_none() {
-        let lines = "    let x = ctx.sha; sh([\"make\", x, ctx.branch]);\n".repeat(10);
+        let lines = "    let x = ctx.commit; sh([\"make\", x, ctx.branch]);\n".repeat(10);
         let body = format!("{lines}    retry(3, || sh(x)); parallel([1], |y| sh(y));\n");
         let text: String = (0..360).map(|n| format!("fn f{n}(ctx) {{\n{body}}}\n")).collect();
         let mut engine = crate::script::language::engine::engine();

@@ -108,7 +108,7 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
         failures: failures.iter().map(Failure::failed).collect(),
     };
     match stop {
-        Some(Stop::Fault(fault)) if outcome == Outcome::NoVerdict => {
+        Some(Stop::Fault(fault)) if outcome == Outcome::Error => {
             PhaseEnd { error: Some(Error::new(fault.kind(), fault.report())), ..end }
         }
         Some(Stop::Skip { by, reason, .. }) if outcome == Outcome::Skipped => {
@@ -135,7 +135,7 @@ fn error_of(gravest: &Failure, count: usize, session: &Session, call: &PhaseCall
     match &gravest.trace {
         Some(trace) if !gravest.is_plain => {
             let whereabouts =
-                format!("phase {}, commit {} {:?}", facts.phase, facts.short, facts.subject);
+                format!("phase {}, commit {} {:?}", facts.step, facts.short, facts.subject);
             report::error(message, trace, call.script, call.phase, &whereabouts, &*session.host)
         }
         _ => Error::new(ErrorKind::Script, message),

@@ -68,7 +68,7 @@ impl Stop {
             Stop::TimedOut | Stop::BlockTimedOut(_) => Outcome::TimedOut,
             // Whatever it came to, the plan says that nothing further is known.
             Stop::Canceled | Stop::Unknown => Outcome::Canceled,
-            Stop::Fault(_) => Outcome::NoVerdict,
+            Stop::Fault(_) => Outcome::Error,
         }
     }
 }

@@ -76,7 +76,7 @@ impl Session {
         let is_limit = matches!(Stop::of(error)?, Stop::Failed | Stop::TimedOut);
         let script = self.script.as_ref()?;
         let file = &script.main.source.name;
-        let (trace, _) = report::trace(error, file, &self.facts.phase, Some(script));
+        let (trace, _) = report::trace(error, file, &self.facts.step, Some(script));
         (is_limit && !is_caught && trace.is_known()).then_some(trace)
     }
 

@@ -196,7 +196,7 @@ impl Session {
         let (frame, at) = (self.frame(), self.place(context));
         let error = EvalAltResult::ErrorRuntime(error.clone(), context.call_position());
         let mut failures = Failures::of(&error).unwrap_or_else(|| {
-            let begin = (context.call_source().unwrap_or_default(), &*self.facts.phase);
+            let begin = (context.call_source().unwrap_or_default(), &*self.facts.step);
             let failure = Failure::of(&error, begin, self.script.as_ref());
             vec![Failure { order: frame.order.clone(), ..failure.within(&frame.label) }]
         });
@@ -209,14 +209,14 @@ impl Session {
 
     pub(in crate::script) fn place(&self, context: &NativeCallContext<'_>) -> Trace {
         let file = context.call_source().unwrap_or_default();
-        Trace::at(file, &self.facts.phase, context.call_position(), self.script.as_ref())
+        Trace::at(file, &self.facts.step, context.call_position(), self.script.as_ref())
     }
 
     /// It is the limit of all tasks, and whichever sees it first says so.
     fn stop_late(&self) {
         let frame = self.frame();
         let what = if frame.in_defer { "what was deferred in the phase" } else { "the phase" };
-        let message = format!("the time limit of {what} `{}` has passed", self.facts.phase);
+        let message = format!("the time limit of {what} `{}` has passed", self.facts.step);
         if self.note(Stop::TimedOut) {
             let failure = Failure::new(message);
             frame.ending.add([Failure { is_timeout: true, is_plain: true, ..failure }]);
@@ -463,7 +463,7 @@ impl Session {
             None => self.look_at_error(error),
         }
         let file = self.script.as_ref().map_or("", |script| &*script.main.source.name);
-        let whole = Failure::of(error, (file, &self.facts.phase), self.script.as_ref());
+        let whole = Failure::of(error, (file, &self.facts.step), self.script.as_ref());
         if is_limit(error) {
             self.fail(whole);
             return Vec::new();

@@ -21,7 +21,7 @@ use super::{
     script::Script,
     unit::{Unit, declared_at, place},
 };
-use crate::model::test_report::{Coverage, FileCoverage, MissedLines};
+use crate::model::test_report::{Coverage, FileCoverage, UncoveredLines};
 
 /// Has an engine note where it goes.
 pub(in crate::script) fn watch(engine: &mut Engine, hits: &Arc<Hits>) {
@@ -63,7 +63,7 @@ fn statements(unit: &Unit) -> BTreeSet<(usize, usize)> {
 }
 
 /// The lines that were not entered, those in a row of one function together.
-fn missed(unit: &Unit, lines: &BTreeMap<usize, bool>) -> Vec<MissedLines> {
+fn missed(unit: &Unit, lines: &BTreeMap<usize, bool>) -> Vec<UncoveredLines> {
     // Closures are functions under names that nobody can write, and part of the one around them.
     let functions = unit.ast.iter_fn_def().filter(|function| !function.name.contains('$'));
     let begins: BTreeSet<usize> =
@@ -82,7 +82,8 @@ fn missed(unit: &Unit, lines: &BTreeMap<usize, bool>) -> Vec<MissedLines> {
     let text = |first: usize, last: usize| -> Vec<&str> {
         (first..=last).map(|line| unit.source.line(line).unwrap_or_default()).collect()
     };
-    let range = |(first, last)| MissedLines { first, last, source: text(first, last).join("\n") };
+    let range =
+        |(first, last)| UncoveredLines { first, last, source: text(first, last).join("\n") };
     ranges.into_iter().map(range).collect()
 }
 
@@ -102,6 +103,6 @@ impl Hits {
             *lines.entry(at.0).or_default() |= hits.contains(&at);
         }
         let entered = lines.values().filter(|entered| **entered).count();
-        FileCoverage { file, lines: lines.len(), entered, missed: missed(unit, &lines) }
+        FileCoverage { file, lines: lines.len(), covered: entered, uncovered: missed(unit, &lines) }
     }
 }

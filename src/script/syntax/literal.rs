@@ -12,10 +12,10 @@ pub(in crate::script) fn literal(expression: &Expr) -> Option<Value> {
         Expr::BoolConstant(truth, _) => Value::Bool(*truth),
         Expr::IntegerConstant(number, _) => Value::Int(*number),
         Expr::FloatConstant(number, _) => Value::Float(**number),
-        Expr::CharConstant(letter, _) => Value::Text(letter.to_string()),
-        Expr::StringConstant(text, _) => Value::Text(text.to_string()),
-        Expr::Unit(_) => Value::Nothing,
-        Expr::Array(items, _) => Value::List(items.iter().map(literal).collect::<Option<_>>()?),
+        Expr::CharConstant(letter, _) => Value::String(letter.to_string()),
+        Expr::StringConstant(text, _) => Value::String(text.to_string()),
+        Expr::Unit(_) => Value::Null,
+        Expr::Array(items, _) => Value::Array(items.iter().map(literal).collect::<Option<_>>()?),
         Expr::Map(map, _) => {
             let entries =
                 map.0.iter().map(|(key, value)| Some((key.name.to_string(), literal(value)?)));

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Map};
 
 use crate::{
     model::{
-        commit::{Commit, CommitId, Text, TreeId},
+        commit::{Commit, CommitId, GitString, TreeId},
         error::Error,
         function::Value,
         step::{ChangedPath, Changes, Facts, FailureFacts},
@@ -22,7 +22,7 @@ use crate::{
 
 /// Every key that can be given, in the order of the documentation.
 pub(super) const KEYS: [&str; 25] = [
-    "sha",
+    "commit",
     "tree",
     "branch",
     "tags",
@@ -46,7 +46,7 @@ pub(super) const KEYS: [&str; 25] = [
     "remembered",
     "programs",
     "files",
-    "host",
+    "machine",
 ];
 
 /// The commit of a test that names none.
@@ -78,7 +78,7 @@ impl FakeCommit {
         let facts = &self.facts;
         let parents = facts.parents.iter().map(|parent| parent.parse());
         Ok(Commit {
-            id: facts.sha.parse()?,
+            id: facts.commit.parse()?,
             tree: facts.tree.parse()?,
             parents: parents.collect::<Result<_, _>>()?,
             ..self.nameless()
@@ -93,10 +93,10 @@ impl FakeCommit {
             tree: TreeId::from_bytes([0; 20]),
             parents: Vec::new(),
             time: facts.time,
-            author: Text::new(facts.author.as_str()),
-            subject: Text::new(facts.subject.as_str()),
-            message: Text::new(facts.message.as_str()),
-            branch: facts.branch.as_deref().map(Text::new),
+            author: GitString::new(facts.author.as_str()),
+            subject: GitString::new(facts.subject.as_str()),
+            message: GitString::new(facts.message.as_str()),
+            branch: facts.branch.as_deref().map(GitString::new),
         }
     }
 }
@@ -104,7 +104,7 @@ impl FakeCommit {
 impl Default for FakeCommit {
     fn default() -> Self {
         let facts = Facts {
-            sha: SHA.to_owned(),
+            commit: SHA.to_owned(),
             tree: TREE.to_owned(),
             branch: Some("main".to_owned()),
             subject: "A commit".to_owned(),
@@ -112,11 +112,11 @@ impl Default for FakeCommit {
             time: 1_500_000_000,
             parents: vec![PARENT.to_owned()],
             export_dir: "/builds/export".to_owned(),
-            target: "/builds".to_owned(),
+            build_dir: "/builds".to_owned(),
             repo: "/repository".to_owned(),
-            run: "test".to_owned(),
+            job_id: "test".to_owned(),
             trigger: "pending".to_owned(),
-            host_name: "host".to_owned(),
+            machine: "host".to_owned(),
             ..Facts::default()
         };
         Self {
@@ -157,7 +157,7 @@ impl FakeCommit {
     fn set(&mut self, key: &str, value: &Dynamic) -> Result<(), Thrown> {
         let facts = &mut self.facts;
         match key {
-            "sha" => facts.sha = text(key, value)?,
+            "commit" => facts.commit = text(key, value)?,
             "tree" => facts.tree = text(key, value)?,
             "branch" => facts.branch = optional(key, value)?,
             "tags" => facts.tags = texts(key, value)?,
@@ -169,7 +169,7 @@ impl FakeCommit {
             "parents" => facts.parents = texts(key, value)?,
             "trigger" => facts.trigger = text(key, value)?,
             "environment" => facts.environment = optional(key, value)?,
-            "host" => facts.host_name = text(key, value)?,
+            "machine" => facts.machine = text(key, value)?,
             "result" => self.set_result(value)?,
             "failure" if value.is_unit() => {}
             "failure" => facts.progress.failures = vec![failure(value)?],
@@ -233,7 +233,7 @@ impl FakeCommit {
         let facts = &mut self.facts;
         facts.tags.extend(facts.tag.clone().filter(|tag| !facts.tags.contains(tag)));
         facts.tags.sort();
-        self.facts.short = self.facts.sha.chars().take(7).collect();
+        self.facts.short = self.facts.commit.chars().take(7).collect();
         if self.facts.message.is_empty() {
             self.facts.message = format!("{}\n", self.facts.subject);
         }

@@ -10,9 +10,9 @@ use crate::{
     model::{
         artifact::Artifact,
         cancel::CancelView,
+        dry_run::{Action, Assumption},
         error::{Error, ErrorKind},
         executor::{Command, Output, Stream},
-        forecast::{Act, Assumption},
         function::{Effect, FunctionCall, HostFunction, Value},
         outcome::{Exit, Outcome},
         pipeline::{Hook, Phase, StepName},
@@ -80,7 +80,7 @@ impl Effects for FakeStage {
         let label = command.context.as_ref().and_then(|it| it.label.as_deref());
         let mut done = lock(&self.done);
         done.commands.push(text);
-        done.acts.push(Act::Command {
+        done.acts.push(Action::Command {
             command: shown_program(&command.program),
             label: label.map(str::to_owned),
             output: Assumption::Passed,
@@ -112,7 +112,7 @@ impl Effects for FakeStage {
             return Ok(value);
         }
         if function.effect == Effect::External {
-            return Ok(Value::Nothing);
+            return Ok(Value::Null);
         }
         let commit = Arc::new(self.commit.commit()?);
         let context = RequestContext { commit, ..context.clone() };
@@ -203,7 +203,7 @@ impl Reporter for FakeStage {
         lock(&self.done).warnings.push(message);
     }
 
-    fn noted(&self, act: Act) {
+    fn noted(&self, act: Action) {
         lock(&self.done).acts.push(act);
     }
 

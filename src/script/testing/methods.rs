@@ -174,7 +174,7 @@ fn expect_equal(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic,
 
 /// `t.expect_outcome(result, word)`
 fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
-    const WORDS: [&str; 5] = ["success", "failure", "timed_out", "skipped", "waiting"];
+    const WORDS: [&str; 5] = ["success", "failure", "timed_out", "skipped", "awaiting_approval"];
     let result = result_in(&first(arguments))?;
     let word = text("an outcome", arguments.get(1))?;
     if !WORDS.contains(&word.as_str()) {

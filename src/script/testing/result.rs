@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rhai::{Array, Dynamic, Engine, Map};
 
 use crate::{
-    model::{forecast::Act, function::Value},
+    model::{dry_run::Action, function::Value},
     rules::glob,
     script::values::{
         conversion::dynamic_of,
@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Done {
     /// Its commands, whole.
     pub(super) commands: Vec<String>,
-    pub(super) acts: Vec<Act>,
+    pub(super) acts: Vec<Action>,
     pub(super) warnings: Vec<String>,
     pub(super) output: Vec<String>,
 }
@@ -104,8 +104,17 @@ pub(super) fn line(command: &str) -> String {
 pub(super) struct ResultObject(pub(super) Arc<PhaseResult>);
 
 /// The properties of a result, for "did you mean".
-pub(super) const PROPERTIES: [&str; 9] =
-    ["ok", "outcome", "reason", "failures", "commands", "acts", "warnings", "output", "remembered"];
+pub(super) const PROPERTIES: [&str; 9] = [
+    "ok",
+    "outcome",
+    "reason",
+    "failures",
+    "commands",
+    "actions",
+    "warnings",
+    "output",
+    "remembered",
+];
 
 pub(super) const METHODS: [&str; 2] = ["count", "step"];
 
@@ -120,7 +129,7 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_get("failures", move |it: &mut ResultObject| list(&it.0.failures))
         .register_get("commands", move |it: &mut ResultObject| list(&it.0.done.commands))
-        .register_get("acts", move |it: &mut ResultObject| {
+        .register_get("actions", move |it: &mut ResultObject| {
             let acts = it.0.done.acts.iter();
             acts.map(|act| Dynamic::from(act.to_string())).collect::<Array>()
         })

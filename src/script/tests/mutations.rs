@@ -78,7 +78,7 @@ const PIECES: [&str; 64] = [
     "this.",
     "global::",
     "ctx",
-    "ctx.sha",
+    "ctx.commit",
     "ctx.changed(\"*\")",
     "retry(2, || ",
     "parallel([1, 2], |x| ",
@@ -164,7 +164,7 @@ fn stands_in_its_file(error: &Error, text: &str) {
 fn run_phase(script: &Script, phase: &'static str) -> PhaseEnd {
     let mut script = script.clone();
     script.timeout = Duration::from_millis(100);
-    let facts = Facts { phase: phase.to_owned(), branch: Some("main".into()), ..Facts::default() };
+    let facts = Facts { step: phase.to_owned(), branch: Some("main".into()), ..Facts::default() };
     let deadline = Instant::now().checked_add(script.timeout);
     let host: Arc<dyn Host> = Arc::new(Recorder { approved: true, ..Recorder::default() });
     let work = move || {

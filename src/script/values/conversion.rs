@@ -10,7 +10,7 @@ use crate::model::function::Value;
 pub(in crate::script) fn value_of(value: &Dynamic) -> Option<Value> {
     let value = value.flatten_clone();
     if value.is_unit() {
-        return Some(Value::Nothing);
+        return Some(Value::Null);
     }
     if let Ok(truth) = value.as_bool() {
         return Some(Value::Bool(truth));
@@ -22,13 +22,13 @@ pub(in crate::script) fn value_of(value: &Dynamic) -> Option<Value> {
         return Some(Value::Float(number));
     }
     if let Ok(letter) = value.as_char() {
-        return Some(Value::Text(letter.to_string()));
+        return Some(Value::String(letter.to_string()));
     }
     if value.is_string() {
-        return value.into_string().ok().map(Value::Text);
+        return value.into_string().ok().map(Value::String);
     }
     if let Some(list) = value.read_lock::<rhai::Array>() {
-        return list.iter().map(value_of).collect::<Option<_>>().map(Value::List);
+        return list.iter().map(value_of).collect::<Option<_>>().map(Value::Array);
     }
     let map = value.read_lock::<rhai::Map>()?;
     let entries = map.iter().map(|(key, value)| Some((key.to_string(), value_of(value)?)));
@@ -38,12 +38,12 @@ pub(in crate::script) fn value_of(value: &Dynamic) -> Option<Value> {
 /// Our value as a script's.
 pub(in crate::script) fn dynamic_of(value: Value) -> Dynamic {
     match value {
-        Value::Nothing => Dynamic::UNIT,
+        Value::Null => Dynamic::UNIT,
         Value::Bool(truth) => truth.into(),
         Value::Int(number) => number.into(),
         Value::Float(number) => number.into(),
-        Value::Text(text) => text.into(),
-        Value::List(list) => Dynamic::from_array(list.into_iter().map(dynamic_of).collect()),
+        Value::String(text) => text.into(),
+        Value::Array(list) => Dynamic::from_array(list.into_iter().map(dynamic_of).collect()),
         Value::Map(map) => {
             let entries = map.into_iter().map(|(key, value)| (key.into(), dynamic_of(value)));
             Dynamic::from_map(entries.collect())
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn values_survive_the_way_there_and_back() {
-        let list = Value::List(vec![Value::Nothing, true.into(), 7.into(), 1.5.into()]);
+        let list = Value::Array(vec![Value::Null, true.into(), 7.into(), 1.5.into()]);
         let value: Value = [("a", list), ("b", "é".into())].into_iter().collect();
         assert_eq!(value_of(&dynamic_of(value.clone())), Some(value));
         let function = rhai::FnPtr::new("f").map(Dynamic::from);

@@ -421,7 +421,7 @@ fn mentions_null(function: &ItemFn) -> bool {
 
 /// Reads one function of made-up sources, and gives what it does not say.
 fn faults_of(rust: &str, c: &str) -> Vec<String> {
-    let common = "#[doc = \"A.\"] pub type tinyci_status = i32; pub const TINYCI_OK: tinyci_status = 0;
+    let common = "#[doc = \"A.\"] pub type tinyci_code = i32; pub const TINYCI_OK: tinyci_code = 0;
         #[doc = \"A.\"] pub type OutcomeNumber = i32; pub const TINYCI_OUTCOME_SUCCESS: OutcomeNumber = 1;
         pub fn required<H>(handle: Option<&H>) -> &H { handle.ok_or_else(fail) }
         pub extern \"C\" fn tinyci_a_free(a: Option<Box<tinyci_a>>) { drop(a); }";
@@ -441,7 +441,7 @@ fn what_is_not_known_for_sure_is_a_fault() {
         format!("/**\n{docs} * @return x\n */\ntinyci_status tinyci_x({parameters});\n")
     };
     let rust = |parameters: &str, body: &str| {
-        format!("pub extern \"C\" fn tinyci_x({parameters}) -> tinyci_status {{ {body} }}")
+        format!("pub extern \"C\" fn tinyci_x({parameters}) -> tinyci_code {{ {body} }}")
     };
     let faults = |docs: &str, in_c: &str, in_rust: &str, body: &str| {
         faults_of(&rust(in_rust, body), &c(docs, in_c)).join("; ")

@@ -19,16 +19,16 @@
 #define GIVES(expected, call)                                                         \
     do {                                                                              \
         tinyci_error *err = (tinyci_error *)1;                                        \
-        tinyci_status status = (call);                                                \
+        tinyci_code status = (call);                                                \
         if (status != (expected)) {                                                   \
-            const char *name = tinyci_status_name(status);                            \
+            const char *name = tinyci_code_name(status);                            \
             fprintf(stderr, "%s:%d: %s\ngave %d (%s): %s\n", __FILE__, __LINE__,      \
                     #call, (int)status, name ? name : "?",                            \
                     status < 0 ? tinyci_error_message(err) : "no error");             \
             exit(1);                                                                  \
         }                                                                             \
         CHECK((err != NULL) == (status < 0));                                         \
-        CHECK(tinyci_error_status(err) == (status < 0 ? status : TINYCI_OK));         \
+        CHECK(tinyci_error_code(err) == (status < 0 ? status : TINYCI_OK));         \
         CHECK(status >= 0 || strlen(tinyci_error_message(err)) > 0);                  \
         tinyci_error_free(err);                                                       \
     } while (0)

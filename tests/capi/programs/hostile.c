@@ -13,8 +13,8 @@ static const char unended[3] = {'a', 'b', 'c'};
 static void nothing_at_all(void) {
     size_t length = 7;
     CHECK(tinyci_has_feature(NULL) == 0 && tinyci_has_feature("") == 0 && !tinyci_has_feature(bad));
-    CHECK(tinyci_status_name(-9999) == NULL && tinyci_outcome_name(-9999) == NULL);
-    CHECK(tinyci_error_status(NULL) == TINYCI_OK && tinyci_error_message(NULL) == NULL);
+    CHECK(tinyci_code_name(-9999) == NULL && tinyci_outcome_name(-9999) == NULL);
+    CHECK(tinyci_error_code(NULL) == TINYCI_OK && tinyci_error_message(NULL) == NULL);
     CHECK(tinyci_error_cause(NULL, 0) == NULL && tinyci_error_file(NULL) == NULL);
     CHECK(tinyci_error_line(NULL) == 0 && tinyci_error_column(NULL) == 0);
     CHECK(tinyci_error_host_code(NULL) == 0);
@@ -53,16 +53,16 @@ static void no_object(void) {
     tinyci_run *run;
     REFUSED(tinyci_options_add_ref(NULL, "x", &err));
     REFUSED(tinyci_options_set_jobs(NULL, 1, &err));
-    REFUSED(tinyci_options_set_timeout_ms(NULL, 1, &err));
+    REFUSED(tinyci_options_set_job_timeout_ms(NULL, 1, &err));
     REFUSED(tinyci_options_set_builds_dir(NULL, "x", &err));
-    REFUSED(tinyci_options_set_output_limit(NULL, 1, &err));
+    REFUSED(tinyci_options_set_log_limit(NULL, 1, &err));
     REFUSED(tinyci_options_set_by(NULL, "Ada", "ada@example.org", &err));
     REFUSED(tinyci_options_set_setting(NULL, "jobs", "1", &err));
     REFUSED(tinyci_options_set_env(NULL, "A", "b", &err));
     REFUSED(tinyci_options_set_var(NULL, "a", "b", &err));
     REFUSED(tinyci_options_add_hook(NULL, "before_build", &err));
     REFUSED(tinyci_options_add_function(NULL, "f", 0, 0, TINYCI_EFFECT_PURE, NULL, &err));
-    REFUSED(tinyci_options_answer(NULL, 0, &err));
+    REFUSED(tinyci_options_set_handlers(NULL, 0, &err));
     REFUSED(tinyci_selection_add_revision(NULL, "x", &err));
     REFUSED(tinyci_selection_add_range(NULL, "x", &err));
     REFUSED(tinyci_selection_add_update(NULL, "x", "y", "z", &err));
@@ -71,7 +71,7 @@ static void no_object(void) {
     REFUSED(tinyci_selection_set_retry(NULL, 0, &err));
     REFUSED(tinyci_selection_set_all_history(NULL, 0, &err));
     REFUSED(tinyci_selection_set_pipeline(NULL, NULL, &err));
-    REFUSED(tinyci_scan(NULL, NULL, &commits, &err));
+    REFUSED(tinyci_pending_commits(NULL, NULL, &commits, &err));
     REFUSED(tinyci_commits_next(NULL, &commit, &err));
     CHECK(commit == NULL);
     REFUSED(tinyci_export_commit(NULL, "HEAD", "x", NULL, &err));
@@ -92,7 +92,7 @@ static void no_object(void) {
     REFUSED(tinyci_log_start(NULL, NULL, -1, 0, NULL, &run, &err));
     REFUSED(tinyci_run_summary_json(NULL, &text, &err));
     REFUSED(tinyci_results_json(NULL, NULL, 0, 0, 0, &text, &err));
-    REFUSED(tinyci_deploys_json(NULL, NULL, 0, NULL, &text, &err));
+    REFUSED(tinyci_deployments_json(NULL, NULL, 0, NULL, &text, &err));
     REFUSED(tinyci_status_json(NULL, &text, &err));
     REFUSED(tinyci_settings_json(NULL, &text, &err));
     REFUSED(tinyci_install(NULL, NULL, 0, &text, &err));
@@ -122,7 +122,7 @@ static void no_object_to_deploy_with(void) {
     REFUSED(tinyci_run_deployment_json(NULL, &text, &err));
     REFUSED(tinyci_approve(NULL, NULL, "HEAD", &text, &err));
     CHECK(text == NULL);
-    REFUSED(tinyci_unlock_deploys(NULL, NULL, "x", &err));
+    REFUSED(tinyci_unlock_deployments(NULL, NULL, "x", &err));
     REFUSED(tinyci_prune(NULL, 1, -1, -1, 0, NULL, NULL, &err));
     REFUSED(tinyci_setup_remote(NULL, NULL, &text, &err));
     REFUSED(tinyci_undo_setup_remote(NULL, NULL, &text, &err));
@@ -134,15 +134,15 @@ static void bad_options(void) {
     tinyci_engine *engine;
     tinyci_error *error;
     OK(tinyci_options_set_jobs(options, UINT32_MAX, &err));
-    REFUSED(tinyci_options_set_timeout_ms(options, -1, &err));
-    REFUSED(tinyci_options_set_timeout_ms(options, 0, &err));
+    REFUSED(tinyci_options_set_job_timeout_ms(options, -1, &err));
+    REFUSED(tinyci_options_set_job_timeout_ms(options, 0, &err));
     REFUSED(tinyci_options_set_jobs(options, 0, &err));
     REFUSED(tinyci_options_add_ref(options, NULL, &err));
     REFUSED(tinyci_options_add_ref(options, bad, &err));
     REFUSED(tinyci_options_set_builds_dir(options, NULL, &err));
     REFUSED(tinyci_options_set_builds_dir(options, "", &err));
     REFUSED(tinyci_options_set_builds_dir(options, bad, &err));
-    REFUSED(tinyci_options_set_output_limit(options, 0, &err));
+    REFUSED(tinyci_options_set_log_limit(options, 0, &err));
     REFUSED(tinyci_options_set_setting(options, NULL, NULL, &err));
     REFUSED(tinyci_options_set_setting(options, "jbos", "1", &err));
     REFUSED(tinyci_options_set_setting(options, "jobs", "many", &err));
@@ -160,7 +160,7 @@ static void bad_options(void) {
     REFUSED(tinyci_options_add_function(options, "f", 0, UINT32_MAX, TINYCI_EFFECT_PURE, "", &err));
     REFUSED(tinyci_options_add_function(options, "f", 0, 1, 0, NULL, &err));
     REFUSED(tinyci_options_add_function(options, NULL, 0, 1, TINYCI_EFFECT_PURE, NULL, &err));
-    REFUSED(tinyci_options_answer(options, UINT32_MAX, &err));
+    REFUSED(tinyci_options_set_handlers(options, UINT32_MAX, &err));
     /* The first mistake, however many followed. */
     CHECK(tinyci_engine_open(repo, options, &engine, &error) == TINYCI_INVALID_ARG);
     CHECK(engine == NULL && strstr(tinyci_error_message(error), "cannot be -1 ms"));
@@ -250,7 +250,7 @@ static void bad_texts(const tinyci_engine *engine) {
     OK(tinyci_results_json(engine, NULL, TINYCI_OUTCOME_SUCCESS, SIZE_MAX, 0, &text, &err));
     tinyci_string_free(text);
     REFUSED(tinyci_plan_json(engine, NULL, NULL, &err));
-    REFUSED(tinyci_scan(engine, NULL, NULL, &err));
+    REFUSED(tinyci_pending_commits(engine, NULL, NULL, &err));
     REFUSED(tinyci_install(engine, bad, 0, NULL, &err));
     REFUSED(tinyci_compact(engine, SIZE_MAX, bad, NULL, NULL, &err));
     REFUSED(tinyci_artifacts_json(engine, NULL, NULL, NULL, &text, &err));
@@ -273,7 +273,7 @@ static void bad_texts(const tinyci_engine *engine) {
 static void bad_deployments(const tinyci_engine *engine) {
     static const char *plans[] = {
         "", "null", "{}", "[1]", "not \xff UTF-8",
-        "{\"environment\":\"a\",\"commit\":{\"id\":\"5\"},\"running\":null,\"forced\":false,\"rollback\":false}",
+        "{\"environment\":\"a\",\"commit\":{\"id\":\"5\"},\"deployed\":null,\"forced\":false,\"rollback\":false}",
         /* Without `running` it would be one that found nothing deployed. */
         "{\"environment\":\"a\",\"commit\":{\"id\":\"0123456789012345678901234567890123456789\"},"
         "\"forced\":false,\"rollback\":false}",
@@ -304,12 +304,12 @@ static void bad_deployments(const tinyci_engine *engine) {
     CHECK(run == NULL);
     REFUSED(tinyci_approve(engine, NULL, NULL, &text, &err));
     REFUSED(tinyci_approve(engine, "", "HEAD", &text, &err));
-    REFUSED(tinyci_unlock_deploys(engine, NULL, NULL, &err));
-    REFUSED(tinyci_unlock_deploys(engine, NULL, "", &err));
+    REFUSED(tinyci_unlock_deployments(engine, NULL, NULL, &err));
+    REFUSED(tinyci_unlock_deployments(engine, NULL, "", &err));
     warnings = (char *)1;
-    REFUSED(tinyci_deploys_json(engine, "/", 0, &warnings, &text, &err));
+    REFUSED(tinyci_deployments_json(engine, "/", 0, &warnings, &text, &err));
     CHECK(warnings == NULL && text == NULL);
-    REFUSED(tinyci_deploys_json(engine, NULL, 0, &warnings, NULL, &err));
+    REFUSED(tinyci_deployments_json(engine, NULL, 0, &warnings, NULL, &err));
     CHECK(warnings == NULL);
     REFUSED(tinyci_status_json(engine, NULL, &err));
     REFUSED(tinyci_settings_json(engine, NULL, &err));
@@ -350,7 +350,7 @@ static void wrong_order(void) {
     const tinyci_commit *commit;
     OK(tinyci_engine_open(repo, options, &engine, &err));
     tinyci_options_free(options);
-    OK(tinyci_scan(engine, selection, &commits, &err));
+    OK(tinyci_pending_commits(engine, selection, &commits, &err));
     tinyci_engine_free(engine);
     tinyci_selection_free(selection);
     OK(tinyci_commits_next(commits, &commit, &err));

@@ -43,7 +43,7 @@ static void forking(tinyci_engine *engine) {
     char *json;
     int status;
     pid_t pid;
-    OK(tinyci_scan(engine, NULL, &commits, &err));
+    OK(tinyci_pending_commits(engine, NULL, &commits, &err));
     CHECK(tinyci_check_json(engine, "nowhere", &json, &error) == TINYCI_NOT_FOUND);
     pid = fork();
     CHECK(pid >= 0);

@@ -10,16 +10,16 @@ static tinyci_engine *opened(void) {
     tinyci_engine *engine;
     OK(tinyci_options_add_ref(options, "refs/heads/*", &err));
     OK(tinyci_options_set_jobs(options, 2, &err));
-    OK(tinyci_options_set_timeout_ms(options, 60000, &err));
+    OK(tinyci_options_set_job_timeout_ms(options, 60000, &err));
     OK(tinyci_options_set_builds_dir(options, "made/here", &err));
-    OK(tinyci_options_set_output_limit(options, 1 << 20, &err));
+    OK(tinyci_options_set_log_limit(options, 1 << 20, &err));
     OK(tinyci_options_set_setting(options, "commandtimeout", "30s", &err));
     OK(tinyci_options_set_env(options, "COLOUR", "blue", &err));
     OK(tinyci_options_set_env(options, "LANG", NULL, &err));
     OK(tinyci_options_set_var(options, "release", "42", &err));
     OK(tinyci_options_add_hook(options, "before_build", &err));
     OK(tinyci_options_add_function(options, "chat::post", 1, 2, TINYCI_EFFECT_EXTERNAL, NULL, &err));
-    OK(tinyci_options_answer(options, TINYCI_ANSWER_SECRET | TINYCI_ANSWER_APPROVAL, &err));
+    OK(tinyci_options_set_handlers(options, TINYCI_HANDLER_SECRET | TINYCI_HANDLER_APPROVAL, &err));
     OK(tinyci_engine_open(repo, options, &engine, &err));
     tinyci_options_free(options);
     CHECK(strstr(tinyci_engine_path(engine), "repo"));
@@ -31,7 +31,7 @@ static void scanning(const tinyci_engine *engine) {
     const tinyci_commit *commit;
     size_t length;
     const uint8_t *bytes;
-    OK(tinyci_scan(engine, NULL, &commits, &err));
+    OK(tinyci_pending_commits(engine, NULL, &commits, &err));
     OK(tinyci_commits_next(commits, &commit, &err));
     CHECK(strcmp(tinyci_commit_subject(commit), "first") == 0);
     CHECK(strcmp(tinyci_commit_branch(commit), "main") == 0);
@@ -97,7 +97,7 @@ static void selecting(const tinyci_engine *engine) {
     OK(tinyci_selection_set_wait_ms(selection, -1, &err));
     OK(tinyci_selection_set_retry(selection, 1, &err));
     OK(tinyci_selection_set_all_history(selection, 1, &err));
-    OK(tinyci_scan(engine, selection, &commits, &err));
+    OK(tinyci_pending_commits(engine, selection, &commits, &err));
     OK(tinyci_commits_next(commits, &commit, &err));
     CHECK(strcmp(tinyci_commit_subject(commit), "first") == 0);
     GIVES(TINYCI_DONE, tinyci_commits_next(commits, &commit, &err));
@@ -105,7 +105,7 @@ static void selecting(const tinyci_engine *engine) {
     OK(tinyci_selection_add_range(selection, "HEAD~1..HEAD", &err));
     OK(tinyci_selection_add_hook_lines(selection, line, strlen(line), &err));
     OK(tinyci_plan_json(engine, selection, &json, &err));
-    CHECK(!tinyci_has_feature("rhai") || strstr(json, "\"forecasts\":[{") != NULL);
+    CHECK(!tinyci_has_feature("rhai") || strstr(json, "\"dry_runs\":[{") != NULL);
     tinyci_string_free(json);
     OK(tinyci_pipeline_parse(engine, "build: make\n", 12, TINYCI_FORMAT_YAML, "p", &pipeline, &err));
     OK(tinyci_selection_set_pipeline(selection, pipeline, &err));
@@ -117,7 +117,7 @@ static void selecting(const tinyci_engine *engine) {
     GIVES(TINYCI_INVALID_ARG, tinyci_selection_add_hook_lines(selection, "x", 1, &err));
     GIVES(TINYCI_INVALID_ARG, tinyci_selection_add_update(selection, "1", "2", "refs/x", &err));
     OK(tinyci_selection_add_revision(selection, "nowhere", &err));
-    GIVES(TINYCI_NOT_FOUND, tinyci_scan(engine, selection, &commits, &err));
+    GIVES(TINYCI_NOT_FOUND, tinyci_pending_commits(engine, selection, &commits, &err));
     CHECK(commits == NULL);
     tinyci_selection_free(selection);
 }

@@ -39,9 +39,9 @@ int main(int argc, char **argv) {
                                          : TINYCI_EVENT_COMMAND;
     tinyci_engine *engine;
     OK(tinyci_options_add_function(options, "ask", 0, 0, TINYCI_EFFECT_EXTERNAL, NULL, &err));
-    OK(tinyci_options_answer(options, TINYCI_ANSWER_SECRET | TINYCI_ANSWER_COMMAND, &err));
+    OK(tinyci_options_set_handlers(options, TINYCI_HANDLER_SECRET | TINYCI_HANDLER_EXECUTOR, &err));
     engine = open_engine(argv[1], options);
-    finish(judge(engine, kind, 1), TINYCI_OUTCOME_NO_VERDICT, "build", TINYCI_OUTCOME_NO_VERDICT,
+    finish(judge(engine, kind, 1), TINYCI_OUTCOME_ERROR, "build", TINYCI_OUTCOME_ERROR,
            "the vault is down (code 7)");
     /* It is due again, and what is only refused is the script's to catch. */
     finish(judge(engine, kind, 0), TINYCI_OUTCOME_SUCCESS, "build", TINYCI_OUTCOME_SUCCESS, NULL);

@@ -19,7 +19,7 @@ static void write_all(tinyci_run *run, tinyci_request *command, size_t total, st
     memset(line, 'x', sizeof line - 1);
     line[sizeof line - 1] = '\n';
     for (sent = 0; sent < total; sent += sizeof line) {
-        tinyci_status status;
+        tinyci_code status;
         /* A host with one thread makes room by pulling. */
         while ((status = tinyci_request_command_output(command, TINYCI_STREAM_STDOUT,
                                                        (const uint8_t *)line, sizeof line, NULL))
@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
     (void)argc;
 
     OK(tinyci_options_set_jobs(options, 2, &err));
-    OK(tinyci_options_answer(options, TINYCI_ANSWER_COMMAND, &err));
+    OK(tinyci_options_set_handlers(options, TINYCI_HANDLER_EXECUTOR, &err));
     engine = open_engine(argv[1], options);
     run = start(engine, NULL);
     take_two(run, commands);

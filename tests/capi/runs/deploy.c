@@ -38,9 +38,9 @@ static void ends(tinyci_run *run, int32_t outcome, const char *part) {
 }
 
 /* A deployment that does not begin. */
-static void refused(tinyci_run *run, tinyci_status expected) {
+static void refused(tinyci_run *run, tinyci_code expected) {
     tinyci_event *event;
-    tinyci_status status;
+    tinyci_code status;
     char *json;
     while ((status = tinyci_run_next(run, -1, &event, NULL)) == TINYCI_OK)
         ;
@@ -54,7 +54,7 @@ static void refused(tinyci_run *run, tinyci_status expected) {
 static void aborted(tinyci_run *run, const char *message, int32_t code) {
     tinyci_event *event;
     tinyci_error *error;
-    tinyci_status status;
+    tinyci_code status;
     while ((status = tinyci_run_next(run, -1, &event, &error)) == TINYCI_OK)
         ;
     CHECK(status == TINYCI_HOST_FAULT && same(tinyci_error_message(error), message));
@@ -67,7 +67,7 @@ static void aborted(tinyci_run *run, const char *message, int32_t code) {
 static int32_t deploys(tinyci_engine *engine, const char *part) {
     char *json, *warnings;
     int32_t count;
-    OK(tinyci_deploys_json(engine, NULL, 0, &warnings, &json, &err));
+    OK(tinyci_deployments_json(engine, NULL, 0, &warnings, &json, &err));
     CHECK(same(warnings, ""));
     count = count_of(json, part);
     tinyci_string_free(warnings);
@@ -94,7 +94,7 @@ static void shows_its_events(tinyci_engine *engine, const tinyci_deploy_request 
         }
         if (kind == TINYCI_EVENT_DEPLOY_FINISHED) {
             CHECK(++finished == 1 && tinyci_event_outcome(event) == TINYCI_OUTCOME_SUCCESS);
-            CHECK(strstr(tinyci_event_json(event), "\"by\":\"Eve <eve@example.org>\"") != NULL);
+            CHECK(strstr(tinyci_event_json(event), "\"deployed_by\":\"Eve <eve@example.org>\"") != NULL);
         }
     }
     CHECK(started == 1 && finished == 1 && same(output.text, "deployed\n"));
@@ -114,7 +114,7 @@ static void reports(tinyci_engine *engine) {
     tinyci_string_free(json);
     FAILS(tinyci_prune(engine, -1, -1, -1, 0, NULL, NULL, &err), TINYCI_INVALID_ARG);
     OK(tinyci_prune(engine, -1, 3600 * 1000, INT64_MAX, 0, NULL, NULL, &err));
-    OK(tinyci_deploys_json(engine, "production", 1, NULL, &json, &err));
+    OK(tinyci_deployments_json(engine, "production", 1, NULL, &json, &err));
     CHECK(count_of(json, "\n") == 1);
     tinyci_string_free(json);
 }
@@ -153,10 +153,10 @@ static void story(const char *path) {
     OK(tinyci_deploy_request_set_by(request, "Eve", "eve@example.org", &err));
     shows_its_events(engine, request);
     OK(tinyci_deploy_plan_json(engine, NULL, NULL, &plan, &err));
-    CHECK(strstr(plan, "\"approval\":\"not_needed\"") && strstr(plan, "\"running\":{\"commit\":"));
+    CHECK(strstr(plan, "\"approval\":\"not_needed\"") && strstr(plan, "\"deployed\":{\"commit\":"));
     OK(tinyci_deploy_request_set_plan(request, plan, &err));
     FAILS(tinyci_deploy_start(engine, "staging", request, NULL, &run, &err), TINYCI_INVALID_ARG);
-    ends(begin(engine, request), TINYCI_OUTCOME_SUCCESS, "\"by\":\"Eve <eve@example.org>\"");
+    ends(begin(engine, request), TINYCI_OUTCOME_SUCCESS, "\"deployed_by\":\"Eve <eve@example.org>\"");
     refused(begin(engine, request), TINYCI_BUSY);
     tinyci_string_free(plan);
     tinyci_deploy_request_free(request);
@@ -176,7 +176,7 @@ static void story(const char *path) {
 
 static tinyci_engine *answering(const char *path) {
     tinyci_options *options = tinyci_options_new();
-    OK(tinyci_options_answer(options, TINYCI_ANSWER_APPROVAL, &err));
+    OK(tinyci_options_set_handlers(options, TINYCI_HANDLER_APPROVAL, &err));
     return open_engine(path, options);
 }
 
@@ -212,10 +212,10 @@ static void named_approver(const char *path) {
     OK(tinyci_options_set_setting(options, "approvers", "grace@example.org", &err));
     engine = open_engine(path, options);
     OK(tinyci_approve(engine, NULL, "HEAD", &json, &err));
-    CHECK(strstr(json, "\"by\":\"Joan <joan@example.org>\"") && strstr(json, "does not list"));
+    CHECK(strstr(json, "\"approved_by\":\"Joan <joan@example.org>\"") && strstr(json, "does not list"));
     tinyci_string_free(json);
     OK(tinyci_deploy_plan_json(engine, NULL, NULL, &json, &err));
-    CHECK(strstr(json, "\"approval\":\"awaited\"") && strstr(json, "every approval waits"));
+    CHECK(strstr(json, "\"approval\":\"awaiting_approval\"") && strstr(json, "every approval waits"));
     CHECK(strstr(json, "\"uncounted\":[{"));
     tinyci_string_free(json);
     tinyci_engine_free(engine);
@@ -234,8 +234,8 @@ static void approval(const char *path) {
 
     drain(run);
     tinyci_run_free(run);
-    ends(begin(silent, NULL), TINYCI_OUTCOME_WAITING, "\"outcome\":\"waiting\"");
-    CHECK(same(tinyci_outcome_name(TINYCI_OUTCOME_WAITING), "waiting"));
+    ends(begin(silent, NULL), TINYCI_OUTCOME_AWAITING_APPROVAL, "\"outcome\":\"awaiting_approval\"");
+    CHECK(same(tinyci_outcome_name(TINYCI_OUTCOME_AWAITING_APPROVAL), "awaiting_approval"));
     run = begin(engine, wanted);
     request = asked(run);
     child = fork();
@@ -243,7 +243,7 @@ static void approval(const char *path) {
     CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
     CHECK(tinyci_request_question(request) == NULL && tinyci_request_canceled(request) == 0);
     OK(tinyci_request_return_null(request, &err));
-    ends(run, TINYCI_OUTCOME_WAITING, "\"outcome\":\"waiting\"");
+    ends(run, TINYCI_OUTCOME_AWAITING_APPROVAL, "\"outcome\":\"awaiting_approval\"");
 
     run = begin(engine, NULL);
     OK(tinyci_request_fail(asked(run), "the desk is closed", 3, &err));
@@ -270,7 +270,7 @@ static void approval(const char *path) {
     FAILS(tinyci_request_ok(request, &err), TINYCI_CANCELED);
     refused(run, TINYCI_CANCELED);
     /* Nothing of that is a deployment. */
-    CHECK(deploys(silent, "\"outcome\":\"waiting\"") == deploys(silent, "\"outcome\":"));
+    CHECK(deploys(silent, "\"outcome\":\"awaiting_approval\"") == deploys(silent, "\"outcome\":"));
 
     run = begin(engine, NULL);
     OK(tinyci_request_return_string(asked(run), "Grace <grace@example.org>", &err));
@@ -282,7 +282,7 @@ static void approval(const char *path) {
     OK(tinyci_approve(silent, "production", "HEAD", &json, &err));
     CHECK(strstr(json, "\"reference\":\"refs/tinyci/approvals/production/") != NULL);
     tinyci_string_free(json);
-    ends(begin(silent, NULL), TINYCI_OUTCOME_SUCCESS, "\"approval_proof\":{\"kind\":\"word\"}");
+    ends(begin(silent, NULL), TINYCI_OUTCOME_SUCCESS, "\"approval_proof\":{\"kind\":\"unproven\"}");
     FAILS(tinyci_approve(silent, "staging", "HEAD", NULL, &err), TINYCI_INVALID_ARG);
     FAILS(tinyci_approve(silent, NULL, "nonsense", &json, &err), TINYCI_NOT_FOUND);
     tinyci_deploy_request_free(wanted);
@@ -302,7 +302,7 @@ static void question(const char *path) {
     request = asked(run);
     CHECK(same(tinyci_request_question(request), "Is it Friday?"));
     OK(tinyci_request_return_null(request, &err));
-    ends(run, TINYCI_OUTCOME_WAITING, "Is it Friday?");
+    ends(run, TINYCI_OUTCOME_AWAITING_APPROVAL, "Is it Friday?");
     run = begin(engine, NULL);
     OK(tinyci_request_fail(asked(run), "nobody answers", 0, &err));
     ends(run, TINYCI_OUTCOME_FAILURE, "nobody answers");
@@ -327,7 +327,7 @@ static void stop(const char *path) {
     next_of(run, TINYCI_EVENT_OUTPUT);
     OK(tinyci_deploy_start(engine, NULL, NULL, NULL, &other, &err));
     refused(other, TINYCI_BUSY);
-    FAILS(tinyci_unlock_deploys(engine, NULL, "no patience", &err), TINYCI_BUSY);
+    FAILS(tinyci_unlock_deployments(engine, NULL, "no patience", &err), TINYCI_BUSY);
     CHECK(deploys(engine, "\"outcome\":\"running\"") == 1);
     tinyci_cancel_trigger(cancel);
     ends(run, TINYCI_OUTCOME_CANCELED, "\"outcome\":\"canceled\"");
@@ -352,7 +352,7 @@ static void die_in_it(const char *path) {
 static void killed(const char *path) {
     const struct timespec pause = {0, 10 * 1000 * 1000};
     tinyci_engine *engine;
-    tinyci_status unlocked;
+    tinyci_code unlocked;
     int status, looks = 0;
     pid_t child = fork();
     if (child == 0) die_in_it(path);
@@ -363,14 +363,14 @@ static void killed(const char *path) {
         nanosleep(&pause, NULL);
     }
     refused(begin(engine, NULL), TINYCI_BUSY);
-    FAILS(tinyci_unlock_deploys(engine, NULL, " ", &err), TINYCI_INVALID_ARG);
+    FAILS(tinyci_unlock_deployments(engine, NULL, " ", &err), TINYCI_INVALID_ARG);
     /* What it had started goes with it, which may take a moment. */
-    while ((unlocked = tinyci_unlock_deploys(engine, NULL, "I looked", NULL)) == TINYCI_BUSY) {
+    while ((unlocked = tinyci_unlock_deployments(engine, NULL, "I looked", NULL)) == TINYCI_BUSY) {
         CHECK(looks++ < 6000);
         nanosleep(&pause, NULL);
     }
     CHECK(unlocked == TINYCI_OK);
-    CHECK(tinyci_unlock_deploys(engine, "production", "again", NULL) == TINYCI_DONE);
+    CHECK(tinyci_unlock_deployments(engine, "production", "again", NULL) == TINYCI_DONE);
     ends(begin(engine, NULL), TINYCI_OUTCOME_SUCCESS, "\"outcome\":\"success\"");
     CHECK(deploys(engine, "I looked") == 1 && deploys(engine, "\"outcome\":\"success\"") == 1);
     tinyci_engine_free(engine);

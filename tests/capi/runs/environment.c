@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
     tinyci_engine *engine;
     tinyci_run *run;
     tinyci_event *event;
-    tinyci_status status;
+    tinyci_code status;
     (void)argc;
 
     OK(tinyci_options_set_setting(options, "env", "+SEEN", &err));

@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
     }
     if (argc > 2) {
         /* A mistake of the host's, which is not the commit's, and which no script can catch. */
-        finish(run, TINYCI_OUTCOME_NO_VERDICT, "build", TINYCI_OUTCOME_NO_VERDICT,
+        finish(run, TINYCI_OUTCOME_ERROR, "build", TINYCI_OUTCOME_ERROR,
                "the host aborted the function `give`");
         tinyci_engine_free(engine);
         return 0;

@@ -10,7 +10,7 @@ static void answer(tinyci_event *event, const char *how) {
     CHECK(same(tinyci_request_name(hook), "before_build"));
     CHECK(same(tinyci_request_step(hook), "before_build"));
     CHECK(same(tinyci_request_commit(hook), tinyci_event_commit(event)));
-    CHECK(same(tinyci_request_job(hook), tinyci_event_job(event)));
+    CHECK(same(tinyci_request_job_id(hook), tinyci_event_job_id(event)));
     CHECK(strstr(tinyci_request_export_dir(hook), "/export") != NULL);
     CHECK(tinyci_request_label(hook) == NULL && tinyci_request_command_json(hook) == NULL);
     CHECK(tinyci_request_arg_count(hook) == 0 && tinyci_request_canceled(hook) == 0);
@@ -62,10 +62,10 @@ int main(int argc, char **argv) {
         finish(run, TINYCI_OUTCOME_FAILURE, "before_build", TINYCI_OUTCOME_FAILURE,
                "the moon is full (code 7)");
     if (same(how, "abort"))
-        finish(run, TINYCI_OUTCOME_NO_VERDICT, "before_build", TINYCI_OUTCOME_NO_VERDICT,
+        finish(run, TINYCI_OUTCOME_ERROR, "before_build", TINYCI_OUTCOME_ERROR,
                "the host aborted the hook `before_build`: the vault is down (code 7)");
     if (same(how, "unfit"))
-        finish(run, TINYCI_OUTCOME_NO_VERDICT, "before_build", TINYCI_OUTCOME_NO_VERDICT,
+        finish(run, TINYCI_OUTCOME_ERROR, "before_build", TINYCI_OUTCOME_ERROR,
                "the host aborted the hook `before_build`: `tinyci_request_return_int` does not "
                "answer a hook");
     if (same(how, "drop") || same(how, "untaken"))

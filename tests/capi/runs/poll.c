@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
     tinyci_engine *engine = open_engine(argv[1], NULL);
     tinyci_run *run = start(engine, NULL);
     int fd = tinyci_run_fd(run), waits = 0;
-    tinyci_status status;
+    tinyci_code status;
     tinyci_event *event;
 
     CHECK(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));

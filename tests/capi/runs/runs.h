@@ -31,8 +31,8 @@
 #define FAILS(call, expected)                                                             \
     do {                                                                                  \
         tinyci_error *err = NULL;                                                         \
-        tinyci_status found = (call);                                                     \
-        if (found != (expected) || tinyci_error_status(err) != (expected)) {              \
+        tinyci_code found = (call);                                                     \
+        if (found != (expected) || tinyci_error_code(err) != (expected)) {              \
             fprintf(stderr, "%s:%d: %s: status %d\n", __FILE__, __LINE__, #call, found);  \
             exit(1);                                                                      \
         }                                                                                 \
@@ -61,7 +61,7 @@ static inline tinyci_run *start(tinyci_engine *engine, const tinyci_cancel *canc
 static inline tinyci_event *next(tinyci_run *run) {
     tinyci_event *event;
     tinyci_error *err;
-    tinyci_status status = tinyci_run_next(run, -1, &event, &err);
+    tinyci_code status = tinyci_run_next(run, -1, &event, &err);
     if (status != TINYCI_OK && status != TINYCI_DONE) {
         fprintf(stderr, "the run failed: %s\n", tinyci_error_message(err));
         exit(1);

@@ -11,7 +11,7 @@ int main(int argc, char **argv) {
     int asked = 0;
     (void)argc;
 
-    OK(tinyci_options_answer(options, TINYCI_ANSWER_SECRET, &err));
+    OK(tinyci_options_set_handlers(options, TINYCI_HANDLER_SECRET, &err));
     engine = open_engine(argv[1], options);
     run = start(engine, NULL);
     while ((event = next(run)) != NULL) {

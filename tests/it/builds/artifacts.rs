@@ -168,7 +168,7 @@ fn of_many_files_the_record_has_the_first_and_the_list_is_beside_them() {
     assert_eq!(read.artifact_total, record.artifact_total);
 
     let packed = stage.engine();
-    packed.compact(&tinyci::builds::CompactOptions::new().newest(0), &CancelToken::new()).unwrap();
+    packed.compact(&tinyci::builds::CompactOptions::new().keep(0), &CancelToken::new()).unwrap();
     let from_archive = list(&stage);
     assert_eq!(from_archive.place, ArtifactPlace::Archive);
     assert_eq!(from_archive.artifacts, whole.artifacts);
@@ -227,9 +227,9 @@ fn a_full_disk_gives_no_verdict_and_nothing_is_half_kept() {
     };
     let builds = disk.path.join("builds");
     stage.repo.git(&["config", "tinyci.buildsDir", builds.to_str().unwrap()]);
-    stage.repo.git(&["config", "tinyci.minFree", "0"]);
+    stage.repo.git(&["config", "tinyci.minFreeSpace", "0"]);
     let record = run(&stage);
-    assert_eq!(record.outcome, Outcome::NoVerdict);
+    assert_eq!(record.outcome, Outcome::Error);
     let error = record.steps[0].error.clone().unwrap_or_default();
     assert!(error.contains("huge`") && error.contains("No space left"), "{error}");
     assert_eq!(record.artifacts, []);
@@ -257,14 +257,14 @@ fn the_newest_job_that_kept_anything_is_listed_and_fetched() {
     let again = again.args(["run", "--retry", "HEAD"]).env("KEEP", "no").output().unwrap();
     Said::of(&again).with_code(0);
     let shown = said(&stage, &[]).with_code(0).out;
-    assert!(shown.starts_with(&format!("job {} of commit ", first.run)), "{shown}");
+    assert!(shown.starts_with(&format!("job {} of commit ", first.job_id)), "{shown}");
     assert!(shown.contains("(success): 4 files, 11 bytes"), "{shown}");
     assert!(shown.contains(&first.artifacts[0].blob) && shown.contains("  dist/app\n"), "{shown}");
     let json = said(&stage, &["--json"]).with_code(0).out;
     assert_eq!(ArtifactList::from_json(&json).unwrap().artifacts, first.artifacts);
-    assert_eq!(said(&stage, &["HEAD", "--job", &first.run]).with_code(0).out, shown);
+    assert_eq!(said(&stage, &["HEAD", "--job", &first.job_id]).with_code(0).out, shown);
     let unknown = said(&stage, &["HEAD", "--job", "x"]).with_code(2);
-    assert!(unknown.err.contains(&first.run), "{}", unknown.err);
+    assert!(unknown.err.contains(&first.job_id), "{}", unknown.err);
     said(&stage, &["nowhere"]).with_code(2);
 
     let out = stage.path("out");
@@ -341,11 +341,11 @@ fn a_forged_record_and_links_in_the_target_lead_nowhere() {
     for path in ["../victim/x", "/tmp/x", "dist/../../victim/x", "", "dist//app"] {
         let mut forged = record.clone();
         forged.artifacts[0].path = path.to_owned();
-        forged.run = format!("forged-{}", path.len());
+        forged.job_id = format!("forged-{}", path.len());
         forged.finished += Duration::from_secs(60);
         let line = forged.to_json();
         stage.repo.git(&["notes", "--ref", "runs/tinyci", "append", "-m", &line, "HEAD"]);
-        let refused = said(&stage, &["HEAD", "--job", &forged.run, "-o", to, "-f"]).with_code(2);
+        let refused = said(&stage, &["HEAD", "--job", &forged.job_id, "-o", to, "-f"]).with_code(2);
         assert!(refused.err.contains("tinyci did not write it"), "{path}: {}", refused.err);
     }
     assert_eq!(files(&victim), ["r.xml".to_owned()].into());

@@ -204,7 +204,7 @@ fn what_the_links_of_deploy_scripts_lead_into() {
 
     let plan = place.tinyci(&["prune", "--keep", "0", "--dry-run", "--json"]).out;
     let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
-    let why = plan["pinned"][0]["why"][0].as_str().unwrap();
+    let why = plan["protected"][0]["why"][0].as_str().unwrap();
     assert!(why.ends_with("srv/current` leads into it"), "{why}");
 
     // A build that was packed before it was linked stays too.
@@ -252,7 +252,7 @@ fn a_folder_of_links_that_cannot_be_read_is_never_an_empty_one() {
 /// Also before the next run, which gives a ref back what it lost where that can be done.
 #[test]
 fn what_runs_by_a_history_that_others_set_back_or_replaced() {
-    const REF: &str = "refs/tinyci/deploys/production";
+    const REF: &str = "refs/tinyci/deployments/production";
     let (place, first) = Place::with(CONFIG);
     place.repo.git(&["config", "tinyci.keepReleases", "0"]);
     place.deploy(&first, "production");
@@ -282,7 +282,7 @@ fn what_runs_by_a_history_that_others_set_back_or_replaced() {
 
 #[test]
 fn everything_where_git_has_removed_a_history() {
-    const REF: &str = "refs/tinyci/deploys/production";
+    const REF: &str = "refs/tinyci/deployments/production";
     let (place, first) = Place::with(CONFIG);
     place.deploy(&first, "production");
     let second = place.commit();
@@ -340,25 +340,27 @@ fn an_environment_that_is_retired_keeps_nothing_until_it_is_deployed_to_again() 
 
     let said = place.tinyci(&["deployments", "--retire", "review-12"]);
     assert!(said.out.contains("Retired review-12") && said.out.contains("Ada"), "{}", said.out);
-    let again = place.tinyci(&["deploys", "--retire", "review-12"]);
+    let again = place.tinyci(&["deployments", "--retire", "review-12"]);
     assert!(again.err.contains("retired already"), "{}", again.err);
     // Who, and when, stand in the history.
-    let reference = "refs/tinyci/deploys/review-12";
+    let reference = "refs/tinyci/deployments/review-12";
     let entry = place.repo.git(&["log", "-1", "--format=%an %s %b", reference]);
     assert!(entry.starts_with("Ada Retired review-12 "), "{entry}");
     assert!(
         !place
             .repo
-            .try_git(&["rev-parse", "-q", "--verify", "refs/tinyci/deploys/review-12^2"])
+            .try_git(&["rev-parse", "-q", "--verify", "refs/tinyci/deployments/review-12^2"])
             .status
             .success(),
         "nothing is deployed there"
     );
-    let json = place.tinyci(&["deploys", "--to", "review-12", "-n", "1", "--json"]).out;
+    let json = place.tinyci(&["deployments", "--to", "review-12", "-n", "1", "--json"]).out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["outcome"], &json["from"]), (&"retired".into(), &second.clone().into()));
-    assert!(json["by"].as_str().unwrap().starts_with("Ada <") && json["finished"].is_string());
-    let list = place.tinyci(&["deploys", "--to", "review-12"]).out;
+    assert!(
+        json["deployed_by"].as_str().unwrap().starts_with("Ada <") && json["finished"].is_string()
+    );
+    let list = place.tinyci(&["deployments", "--to", "review-12"]).out;
     assert!(list.lines().next().unwrap().starts_with("retired "), "{list}");
     let status = place.tinyci(&["status"]).out;
     assert!(status.contains("retired   review-12"), "{status}");
@@ -375,10 +377,10 @@ fn an_environment_that_is_retired_keeps_nothing_until_it_is_deployed_to_again() 
 fn only_what_was_deployed_to_can_be_retired() {
     let (place, id) = Place::with(CONFIG);
     place.deploy(&id, "production");
-    let said = run(&place.repo, &["deploys", "--retire", "prodution"]).with_code(2);
+    let said = run(&place.repo, &["deployments", "--retire", "prodution"]).with_code(2);
     assert!(said.err.contains("did you mean `production`?"), "{}", said.err);
-    run(&place.repo, &["deploys", "--retire", "../x"]).with_code(2);
-    run(&place.repo, &["deploys", "--retire", "a", "--to", "b"]).with_code(2);
+    run(&place.repo, &["deployments", "--retire", "../x"]).with_code(2);
+    run(&place.repo, &["deployments", "--retire", "a", "--to", "b"]).with_code(2);
 }
 
 #[test]
@@ -391,16 +393,16 @@ fn an_environment_is_not_retired_during_a_deployment_and_may_be_after_one_that_w
     deploying.args(["deploy", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut deploying = deploying.spawn().unwrap();
     gate.reached_by(&id);
-    let said = run(&repo, &["deploys", "--retire", "production"]).with_code(3);
+    let said = run(&repo, &["deployments", "--retire", "production"]).with_code(3);
     assert!(said.err.contains("right now"), "{}", said.err);
     deploying.kill().unwrap();
     deploying.wait().unwrap();
     eventually("the guard lets go of the environment", || {
-        run(&repo, &["deploys", "--retire", "production"]).code == Some(0)
+        run(&repo, &["deployments", "--retire", "production"]).code == Some(0)
     });
     gate.open();
     run(&repo, &["deploy", "--yes"]).with_code(0);
-    let said = run(&repo, &["deploys", "--json"]).with_code(0);
+    let said = run(&repo, &["deployments", "--json"]).with_code(0);
     let outcomes = ["success", "retired", "interrupted"];
     for (line, outcome) in said.out.lines().zip(outcomes) {
         assert!(line.contains(&format!("\"outcome\":\"{outcome}\"")), "{line}");

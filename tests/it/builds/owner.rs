@@ -104,7 +104,7 @@ fn is_refused(dir: &Path, builds: &Path, owner: &str) {
         assert_ne!(said.code, Some(0), "{words:?}: {}", said.out);
         assert!(said.err.contains(owner), "{words:?} names no owner: {}", said.err);
     }
-    for words in [["results"], ["log"], ["status"], ["plan"], ["deploys"]] {
+    for words in [["results"], ["log"], ["status"], ["plan"], ["deployments"]] {
         let said = run_in(dir, &words).with_code(0);
         let told = format!("{}{}", said.out, said.err);
         assert!(told.contains(owner), "{words:?} does not say whose builds they are: {told}");
@@ -259,7 +259,7 @@ fn an_owner_on_another_machine_is_not_known_to_be_gone() {
     let mark = builds.join("tinyci.owner");
     let mut owner: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&mark).unwrap()).unwrap();
-    owner["host"] = "farm".into();
+    owner["machine"] = "farm".into();
     fs::write(&mark, owner.to_string()).unwrap();
     let next = unbuilt(&builds);
     let said = run(&next, &["install", "--adopt-builds"]).with_code(4);

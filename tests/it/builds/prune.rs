@@ -190,7 +190,7 @@ fn a_build_that_a_run_works_in_stays() {
 
 /// Records a deployment as the engine does: its commit is the second parent.
 fn deployed(repo: &TestRepo, environment: &str, commit: &str, number: u32) {
-    let reference = format!("refs/tinyci/deploys/{environment}");
+    let reference = format!("refs/tinyci/deployments/{environment}");
     let before = repo.try_git(&["rev-parse", "-q", "--verify", &reference]);
     let before = String::from_utf8(before.stdout).unwrap();
     let tree = repo.git(&["hash-object", "-t", "tree", "-w", "/dev/null"]);
@@ -201,7 +201,7 @@ fn deployed(repo: &TestRepo, environment: &str, commit: &str, number: u32) {
             "Deployed\n\n",
             r#"{{"commit":"{commit}","environment":"{environment}","outcome":"success","#,
             r#""started":"2026-11-24T19:49:58.000Z","finished":"2026-11-24T19:50:00.000Z","#,
-            r#""by":"Ada","run":"{number}"}}"#
+            r#""deployed_by":"Ada","job_id":"{number}"}}"#
         ),
         commit = commit,
         environment = environment,
@@ -225,12 +225,12 @@ fn what_is_deployed_and_what_a_rollback_leads_to_stays_a_folder() {
     assert_eq!(folders.len(), 3, "{folders:?}");
     let json = run(&repo, &["prune", "--keep", "1", "--json"]).with_code(0).out;
     let done: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(done["pinned"].as_array().unwrap().len(), 3, "{json}");
+    assert_eq!(done["protected"].as_array().unwrap().len(), 3, "{json}");
     assert_eq!(left(&repo), [&ids[1..4], &ids[5..]].concat());
 
     // What cannot be read might be deployed.
     let blob = repo.git(&["hash-object", "-w", "/dev/null"]);
-    repo.git(&["update-ref", "refs/tinyci/deploys/other", &blob]);
+    repo.git(&["update-ref", "refs/tinyci/deployments/other", &blob]);
     run(&repo, &["prune", "--keep", "0"]).with_code(4);
     assert_eq!(left(&repo).len(), 4);
 }

@@ -18,7 +18,7 @@ fn stamp(stage: &Stage, id: CommitId) -> Value {
 fn assert_stamped(stage: &Stage, record: &Record) {
     let (stamp, kept) = (stamp(stage, record.commit), record.to_json());
     let kept: Value = serde_json::from_str(&kept).unwrap();
-    assert_eq!(stamp["run"], kept["run"]);
+    assert_eq!(stamp["job_id"], kept["job_id"]);
     assert_eq!(stamp["started"], kept["started"]);
     assert_eq!(stamp["finished"], kept["finished"]);
 }
@@ -52,7 +52,7 @@ fn a_finished_job_writes_its_id_and_time_into_its_build() {
         assert_stamped(&stage, ran.record());
         let again = Selection::revision(stage.head().to_string()).retry(true);
         let again = Ran::of(&stage.engine(), &again);
-        assert_ne!(again.record().run, ran.record().run);
+        assert_ne!(again.record().job_id, ran.record().job_id);
         assert_stamped(&stage, again.record());
     }
 }
@@ -70,7 +70,7 @@ fn a_job_that_did_not_finish_takes_the_stamp_of_the_one_before() {
     let canceled = canceled_retry(&stage, &stage.engine());
     assert_eq!(canceled.outcome(), Outcome::Canceled);
     let stamp = stamp(&stage, stage.head());
-    assert_eq!(stamp["run"].as_str(), Some(&*canceled.record().run));
+    assert_eq!(stamp["job_id"].as_str(), Some(&*canceled.record().job_id));
     assert!(stamp.get("finished").is_none(), "{stamp}");
     assert_eq!(stage.word(stage.head()).as_deref(), Some("success"), "the verdict stands");
 }

@@ -96,7 +96,7 @@ fn programs_get_json_and_quiet_ones_nothing() {
     let run_in_progress = stage.start();
     let canceled = run(&stage.repo, &["cancel", &stage.hung, "--json"]).with_code(0).out;
     let (head, tail) = (
-        format!(r#"{{"v":1,"whole_run":false,"jobs":[{{"commit":"{}","run":""#, stage.hung),
+        format!(r#"{{"v":1,"whole_run":false,"jobs":[{{"commit":"{}","job_id":""#, stage.hung),
         "\"outcome\":\"canceled\"}]}\n",
     );
     assert!(canceled.starts_with(&head) && canceled.ends_with(tail), "{canceled}");

@@ -155,7 +155,7 @@ fn a_script_is_checked_with_what_it_imports() {
     assert_eq!(report["problems"][0]["file"], format!("{commit}:ci/a.rhai"));
     assert_eq!(report["problems"][0]["column"], 14);
 
-    repo.write("ci/a.rhai", "fn make(ctx) { sh(`make ${ctx.sha}`); }\n");
+    repo.write("ci/a.rhai", "fn make(ctx) { sh(`make ${ctx.commit}`); }\n");
     assert_eq!(run(&repo, &["check"]).with_code(0).out, ".tinyci.rhai is valid\n");
     repo.write(".tinyci.yml", "build: make\n");
     let said = run(&repo, &["check"]).with_code(2);
@@ -189,7 +189,7 @@ fn expressions_in_tags_are_read_and_not_run() {
     for (broken, words) in [
         ("ctx.parents[0", "`ctx.parents[0` is no expression that a tag can take"),
         ("ctx.brunch", "`ctx` has nothing called `brunch`; did you mean `branch`?"),
-        ("ctx.host.so", "did you mean `os`?"),
+        ("ctx.machine.so", "did you mean `os`?"),
         ("ctx.short + relaese", "there is no variable `relaese`"),
         ("ctx.short.lenn()", "nothing has a method `lenn`"),
         ("evn(\"A\")", "there is no function `evn`; did you mean `env`?"),

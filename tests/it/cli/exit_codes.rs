@@ -66,7 +66,7 @@ fn nothing_wrong_is_0() {
         assert_eq!(said.code, Some(0), "{args:?}\n{}{}", said.out, said.err);
         assert_eq!(said.err, "", "{args:?}");
     }
-    assert_eq!(run(&repo, &["results", "--status", "failure"]).with_code(0).out, "");
+    assert_eq!(run(&repo, &["results", "--outcome", "failure"]).with_code(0).out, "");
     let unconfigured = TestRepo::new();
     unconfigured.commit("no config");
     run(&unconfigured, &["run", "--all"]).with_code(0);
@@ -80,7 +80,7 @@ fn nothing_wrong_is_0() {
 fn a_red_commit_is_1_and_stays_so() {
     for config in [RED, "build: [\n", "build: echo <%= nothing %>\n", "test: sleep 60\n"] {
         let (repo, _) = repo_with(&[GREEN, config, GREEN]);
-        repo.git(&["config", "tinyci.timeout", "1s"]);
+        repo.git(&["config", "tinyci.jobTimeout", "1s"]);
         run(&repo, &["run", "--all"]).with_code(1);
         run(&repo, &["run", "HEAD~1"]).with_code(1);
         run(&repo, &["run", "HEAD~2..HEAD"]).with_code(1);
@@ -97,7 +97,7 @@ fn what_is_not_understood_is_2() {
     for args in [
         &[][..],
         &["frobnicate"],
-        &["run"],
+        &["job_id"],
         &["run", "--frobnicate"],
         &["run", "nothing"],
         &["run", "--commit", "nothing"],

@@ -204,11 +204,11 @@ fn who_asks_goes_over_with_what_is_kept_with_a_name() {
         &["approve", "HEAD"],
         &["cancel"],
         &["skip", "x"],
-        &["deploys", "--retire", "x"],
+        &["deployments", "--retire", "x"],
     ] {
         assert_eq!(asked(args).as_deref(), Some(ada), "{args:?}");
     }
-    for args in [&["log"][..], &["status"], &["run", "--all"], &["deploys"]] {
+    for args in [&["log"][..], &["status"], &["run", "--all"], &["deployments"]] {
         assert_eq!(asked(args), None, "{args:?}");
     }
     // Whoever says so speaks for somebody else.

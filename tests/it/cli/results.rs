@@ -48,7 +48,7 @@ fn the_table_has_the_newest_first() {
 #[test]
 fn the_ancestors_pipe_of_grep_and_cut_is_one_call() {
     let (repo, commits) = tested();
-    let args = ["results", "--status", "success", "-n", "1", "--format", "%H"];
+    let args = ["results", "--outcome", "success", "-n", "1", "--format", "%H"];
     assert_eq!(run(&repo, &args).with_code(0).out, format!("{}\n", commits[2]));
 }
 
@@ -73,8 +73,8 @@ fn ranges_and_outcomes_select() {
     };
     assert_eq!(ids(&["HEAD~2..HEAD"]), [commits[2].clone(), commits[1].clone()]);
     assert_eq!(ids(&["HEAD~2"]), [commits[0].clone()]);
-    assert_eq!(ids(&["--status", "failure"]), [commits[1].clone()]);
-    assert_eq!(ids(&["--status", "canceled"]), [""; 0]);
+    assert_eq!(ids(&["--outcome", "failure"]), [commits[1].clone()]);
+    assert_eq!(ids(&["--outcome", "canceled"]), [""; 0]);
     run(&repo, &["results", "nothing"]).with_code(2);
 }
 

@@ -32,9 +32,9 @@ fn a_run_in_progress_is_shown_with_commit_step_and_queue() {
     assert_eq!((&commit["commit"], &commit["step"]), (&first.clone().into(), &"test".into()));
     assert_eq!(commit["subject"], "config");
     let due: Vec<&str> =
-        now["due"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+        now["pending"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
     assert_eq!(due, [&second]);
-    assert_eq!(now["interrupted"], serde_json::json!([]), "the one in hand is not interrupted");
+    assert_eq!(now["unfinished"], serde_json::json!([]), "the one in hand is not interrupted");
     let screen = run(&server.repo, &["status"]).with_code(0);
     assert!(screen.out.contains(&format!("  {} test, ", &first[..7])), "{}", screen.out);
     assert!(screen.out.contains("queued    1 commit\n"), "{}", screen.out);
@@ -43,7 +43,7 @@ fn a_run_in_progress_is_shown_with_commit_step_and_queue() {
     push.wait_with_output().unwrap();
     server.until_idle();
     let now = status(&server.repo);
-    assert!(now.get("running").is_none() && now["due"] == serde_json::json!([]), "{now}");
+    assert!(now.get("running").is_none() && now["pending"] == serde_json::json!([]), "{now}");
     let screen = run(&server.repo, &["status"]).with_code(0).out;
     assert!(screen.starts_with("running   nothing\nqueued    nothing\nbranches\n"), "{screen}");
 }
@@ -66,7 +66,7 @@ fn every_branch_has_its_newest_verdict() {
         .unwrap()
         .iter()
         .map(|it| {
-            let judged = &it["judged"];
+            let judged = &it["latest"];
             let text =
                 |value: &'_ Value| -> &str { value.as_str().unwrap_or("-").to_owned().leak() };
             (text(&it["name"]), text(&judged["outcome"]), text(&judged["commit"]))
@@ -132,11 +132,11 @@ fn what_should_be_looked_at_is_a_warning() {
     assert!(warnings(&repo).contains("`refs/notes/tinyci-evil` is none of tinyci's"));
     repo.git(&["update-ref", "-d", "refs/notes/tinyci-evil"]);
     repo.git(&["config", "tinyci.jbos", "2"]);
-    repo.git(&["config", "tinyci.minFree", "10000000g"]);
+    repo.git(&["config", "tinyci.minFreeSpace", "10000000g"]);
     let said = run(&repo, &["status"]).with_code(0);
     assert!(said.err.contains("did you mean `tinyci.jobs`?"), "{}", said.err);
     assert_eq!(said.err.matches("did you mean").count(), 1, "{}", said.err);
-    assert!(said.err.contains("(tinyci.minFree)"), "{}", said.err);
+    assert!(said.err.contains("(tinyci.minFreeSpace)"), "{}", said.err);
     assert_eq!(run(&repo, &["status", "-q"]).with_code(0).err, "");
 }
 
@@ -153,7 +153,7 @@ fn a_killed_run_is_told() {
     child.kill().unwrap();
     child.wait().unwrap();
     eventually("its guard lets go", || status(&repo).get("running").is_none());
-    assert_eq!(status(&repo)["interrupted"], serde_json::json!([id]));
+    assert_eq!(status(&repo)["unfinished"], serde_json::json!([id]));
     let said = run(&repo, &["status"]).with_code(0);
     let told = format!("the last run of {} left no verdict", &id[..7]);
     assert!(said.err.contains(&told), "{}", said.err);

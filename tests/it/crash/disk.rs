@@ -33,7 +33,7 @@ impl Stage {
         let stage = Self { client, disk, server };
         stage.client.git(&["init", "-q", "--bare", stage.server.to_str().unwrap()]);
         // Without this nothing would be begun on a disk this small.
-        stage.git(&["config", "tinyci.minFree", "0"]);
+        stage.git(&["config", "tinyci.minFreeSpace", "0"]);
         Some(stage)
     }
 
@@ -141,7 +141,7 @@ fn a_build_that_fills_the_disk_is_judged_when_there_is_room() {
 #[test]
 fn a_disk_that_is_all_but_full_is_told_of_before_anything_is_written() {
     let Some(stage) = Stage::new("build: echo built\n") else { return };
-    stage.git(&["config", "tinyci.minFree", "3m"]);
+    stage.git(&["config", "tinyci.minFreeSpace", "3m"]);
     let id = stage.commit();
     stage.disk.fill_but(2 << 20);
     let said = stage.run().with_code(4);

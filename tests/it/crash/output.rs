@@ -134,8 +134,8 @@ fn a_fork_bomb_ends_with_its_time() {
     let repo = TestRepo::new();
     let mark = repo.outside().file_name().unwrap().to_str().unwrap().to_owned();
     let id = repo.commit_config(&format!("build: |\n  {}\n", bomb(5, &mark)));
-    repo.git(&["config", "tinyci.timeout", "2s"]);
-    repo.git(&["config", "tinyci.grace", "1s"]);
+    repo.git(&["config", "tinyci.jobTimeout", "2s"]);
+    repo.git(&["config", "tinyci.gracePeriod", "1s"]);
     let said = run(&repo, &["run", "--all"]).with_code(1);
     assert!(said.out.contains("timed out"), "{}", said.out);
     assert_eq!(repo.verdict(&id).as_deref(), Some("failure"));

@@ -85,7 +85,7 @@ fn the_second_kills_a_command_that_takes_its_time() {
             "build: |\n  trap 'touch {dir}/asked' TERM\n  touch {dir}/building\n  \
              while :; do sleep 0.01; done\nhooks:\n  after_all: touch {dir}/cleaned\n",
         );
-        stage.repo.git(&["config", "tinyci.grace", "1h"]);
+        stage.repo.git(&["config", "tinyci.gracePeriod", "1h"]);
         let child = stage.start();
         stage.until("building");
         signal(&child, stop);

@@ -111,7 +111,7 @@ impl Team {
         let said = self.says(&["deploy", "--yes"]).with_code(5);
         assert!(said.out.contains(reason), "{reason}: {}", said.out);
         let plan = self.plan(&[]);
-        assert_eq!(plan["approval"], "awaited");
+        assert_eq!(plan["approval"], "awaiting_approval");
         let status = self.says(&["status", "--json"]).with_code(0).out;
         assert!(plan.to_string().contains(reason) && status.contains(reason), "{plan}\n{status}");
         assert!(!self.server.outside("live").exists());
@@ -126,7 +126,7 @@ impl Team {
     #[track_caller]
     fn deploys(&self) -> Value {
         self.says(&["deploy", "--yes"]).with_code(0);
-        let said = self.says(&["deploys", "--json", "-n", "1"]).with_code(0);
+        let said = self.says(&["deployments", "--json", "-n", "1"]).with_code(0);
         serde_json::from_str(&said.out).unwrap()
     }
 
@@ -156,7 +156,7 @@ fn what_the_server_wants_no_commit_can_drop() {
             let words = [&["deploy", "--to", environment], more].concat();
             team.says(&words).with_code(5);
         }
-        assert_eq!(team.plan(&["--to", environment])["approval"], "awaited");
+        assert_eq!(team.plan(&["--to", environment])["approval"], "awaiting_approval");
     }
     assert_eq!(team.plan(&["--to", "staging"])["approval"], "not_needed");
     team.says(&["deploy", "--to", "staging", "--yes"]).with_code(0);
@@ -203,7 +203,7 @@ fn only_the_key_of_an_approver_counts() {
         (&"signature".into(), &"grace@example.org".into())
     );
     assert!(proof["key"].as_str().unwrap().starts_with("SHA256:"), "{proof}");
-    assert!(team.says(&["deploys"]).out.contains("(signed as grace@example.org with SHA256:"));
+    assert!(team.says(&["deployments"]).out.contains("(signed as grace@example.org with SHA256:"));
     // The plan still tells which do not count, and git says the same of each.
     assert_eq!(team.plan(&[])["uncounted"].as_array().unwrap().len(), 3);
     let of_git = [&unsigned, &stranger, &ada, &grace].map(|it| team.git_says(it));
@@ -274,7 +274,7 @@ fn a_key_counts_while_it_is_valid_and_not_revoked() {
         ("valid-after=\"20200101\",namespaces=\"git\"", true),
     ] {
         team.allow(&team.signer("grace", options));
-        let state = if is_good { "given" } else { "awaited" };
+        let state = if is_good { "given" } else { "awaiting_approval" };
         assert_eq!(team.plan(&[])["approval"], state, "{options}");
         if !is_good {
             team.waits("sign");
@@ -429,7 +429,7 @@ fn four_eyes_without_approvers_go_by_what_people_say() {
     team.waits("it is of the author or committer");
     team.approve_as("grace");
     let done = team.deploys();
-    assert_eq!(done["approval_proof"], serde_json::json!({"kind": "word"}));
+    assert_eq!(done["approval_proof"], serde_json::json!({"kind": "unproven"}));
 }
 
 /// Somebody who has a key that may sign as anybody, or says to be somebody else.
@@ -444,7 +444,7 @@ fn whom_a_key_proves_is_who_approved() {
     // A key of all people is a key of the committer too.
     team.set("tinyci.fourEyes", "true");
     team.allow(&team.signer("grace", "").replace("grace@example.org", "*"));
-    assert_eq!(team.plan(&[])["approval"], "awaited");
+    assert_eq!(team.plan(&[])["approval"], "awaiting_approval");
 }
 
 #[test]
@@ -461,7 +461,7 @@ fn an_embedding_program_approves_as_the_account_that_it_runs_as() {
         engine.deploy("production", "main", &CancelToken::new(), &mut |_: &Event| {}).unwrap()
     };
     let waits = deploy();
-    assert_eq!(waits.outcome, DeployOutcome::Waiting);
+    assert_eq!(waits.outcome, DeployOutcome::AwaitingApproval);
     let reason = waits.reason.unwrap();
     assert!(reason.contains(&format!("a program of the account `{}`", account())), "{reason}");
     assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 0, "nobody is asked in vain");
@@ -481,7 +481,7 @@ fn an_embedding_program_approves_as_the_account_that_it_runs_as() {
     succeed("git commit", &commit.args(words).output().unwrap());
     team.server.push(&["main"]);
     let waits = deploy();
-    assert_eq!(waits.outcome, DeployOutcome::Waiting);
+    assert_eq!(waits.outcome, DeployOutcome::AwaitingApproval);
     assert!(waits.reason.unwrap().contains("the approval by Grace"));
 }
 
@@ -519,7 +519,7 @@ fn a_script_is_answered_as_the_server_says() {
     team.server.push(&["main"]);
     team.approve_as("ada");
     team.waits("whom `tinyci.approvers` does not list");
-    let listed = team.says(&["deploys", "--json"]).with_code(0).out;
+    let listed = team.says(&["deployments", "--json"]).with_code(0).out;
     let newest: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
     let reason = newest["reason"].as_str().unwrap();
     assert!(reason.contains("Really?") && reason.contains("does not list"), "{reason}");

@@ -66,7 +66,7 @@ impl Site {
     }
 
     fn deployments(&self) -> Vec<Value> {
-        let said = self.says(&["deploys", "--json"]).with_code(0);
+        let said = self.says(&["deployments", "--json"]).with_code(0);
         said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -86,10 +86,10 @@ const BUILDS: &str = "build: test ! -e @/broken && date +%N > built\ndeploy: cp 
 #[test]
 fn a_build_that_is_gone_is_made_again_and_that_is_said_before() {
     let (site, id) = Site::green(BUILDS);
-    assert_eq!(site.plan(&["deploy"])["build"], "there");
+    assert_eq!(site.plan(&["deploy"])["build"], "present");
     site.lose(&id);
     let plan = site.plan(&["deploy"]);
-    assert_eq!(plan["build"], "gone");
+    assert_eq!(plan["build"], "missing");
     assert!(plan["build_took_ms"].is_u64(), "{plan}");
     let shown = site.says(&["deploy", "-n"]).with_code(0).out;
     assert!(shown.contains("build: gone: the commit is built and tested again"), "{shown}");
@@ -104,7 +104,7 @@ fn a_build_that_is_gone_is_made_again_and_that_is_said_before() {
     let outcomes: Vec<Value> =
         site.records(&id).into_iter().map(|it| it["outcome"].clone()).collect();
     assert_eq!(outcomes, ["success", "success"]);
-    assert_eq!(site.plan(&["deploy"])["build"], "there", "it is the commit's build now");
+    assert_eq!(site.plan(&["deploy"])["build"], "present", "it is the commit's build now");
     site.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(site.records(&id).len(), 2);
 }
@@ -165,7 +165,7 @@ fn a_green_commit_runs_first_for_the_branch_that_it_was_not_tested_for() {
     fs::remove_file(site.path("broken")).unwrap();
     site.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(site.read("live"), "main\n");
-    assert_eq!(site.plan(&["deploy"])["build"], "there");
+    assert_eq!(site.plan(&["deploy"])["build"], "present");
     assert_eq!(site.records(&id).len(), 3);
 }
 
@@ -187,7 +187,7 @@ fn what_a_canceled_retry_leaves_is_no_build() {
     assert_eq!(retry.wait().unwrap().code(), Some(130));
     assert_eq!(site.verdict(&id).as_deref(), Some("success"));
     assert!(site.build_dir(&id).join("export").is_dir());
-    assert_eq!(site.plan(&["deploy"])["build"], "gone");
+    assert_eq!(site.plan(&["deploy"])["build"], "missing");
     gate.open();
     site.says(&["deploy", "--yes"]).with_code(0);
     assert!(!site.read("live").is_empty());
@@ -198,7 +198,7 @@ fn what_a_canceled_retry_leaves_is_no_build() {
 fn builds_of_every_kind_that_lack_something_count_as_gone() {
     let (site, first) = Site::green(BUILDS);
     fs::remove_file(site.build_dir(&first).join("job.json")).unwrap();
-    assert_eq!(site.plan(&["deploy"])["build"], "gone", "nobody knows whose it is");
+    assert_eq!(site.plan(&["deploy"])["build"], "missing", "nobody knows whose it is");
     site.says(&["deploy", "--yes"]).with_code(0);
 
     let config = "build: {run: date +%N > built, when: {changed: 'src/**'}}\n\
@@ -211,14 +211,14 @@ fn builds_of_every_kind_that_lack_something_count_as_gone() {
     site.says(&["run", "--all"]).with_code(0);
     assert!(!site.build_dir(&third).join("export/built").exists());
     let plan = site.plan(&["deploy"]);
-    assert_eq!((&plan["build"], plan["commit"]["id"].as_str()), (&"gone".into(), Some(&*third)));
+    assert_eq!((&plan["build"], plan["commit"]["id"].as_str()), (&"missing".into(), Some(&*third)));
     site.says(&["deploy", "--yes"]).with_code(0);
     let built = fs::read_to_string(site.build_dir(&third).join("export/built")).unwrap();
     assert_eq!(site.read("live"), built, "a rebuild leaves out nothing for want of a change");
-    assert_eq!(site.plan(&["deploy", &second])["build"], "there");
+    assert_eq!(site.plan(&["deploy", &second])["build"], "present");
 
     site.lose(&first);
-    assert_eq!(site.plan(&["rollback"])["build"], "gone");
+    assert_eq!(site.plan(&["rollback"])["build"], "missing");
     site.says(&["rollback", "--yes"]).with_code(0);
     assert_eq!(site.verdict(&first).as_deref(), Some("success"));
 }
@@ -266,7 +266,7 @@ fn bare_deploys_the_files_at_once_and_says_so_on_record() {
     site.says(&["deploy", "--bare", "--yes"]).with_code(0);
     let newest = site.deployments().remove(0);
     assert_eq!((&newest["bare"], site.records(&id).len()), (&true.into(), 1));
-    assert!(site.says(&["deploys"]).with_code(0).out.contains(", bare"));
+    assert!(site.says(&["deployments"]).with_code(0).out.contains(", bare"));
     site.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(site.read("live"), "built\n");
     assert!(site.deployments()[0].get("bare").is_none());
@@ -356,7 +356,7 @@ fn exports(build: &Path) -> Vec<String> {
 }
 
 /// A config whose deployment turns a link to its export.
-const LINKS: &str = "build: test ! -e @/broken && echo $TINYCI_RUN > page\n\
+const LINKS: &str = "build: test ! -e @/broken && echo $TINYCI_JOB_ID > page\n\
                      deploy: {run: 'ln -sfn $TINYCI_EXPORT @/$TINYCI_ENVIRONMENT', \
                      environment: [staging, production]}\n";
 
@@ -420,7 +420,7 @@ fn what_is_built_again_stands_beside_what_is_live_until_nothing_runs_it() {
 #[test]
 fn the_export_of_a_deployment_that_failed_stays_until_another_one_succeeds() {
     let (site, id) = Site::green(
-        "build: echo $TINYCI_RUN > page\n\
+        "build: echo $TINYCI_JOB_ID > page\n\
          deploy: 'ln -sfn $TINYCI_EXPORT @/current; test -e @/fine'\n",
     );
     let leads_to_files = || site.path("current/.tinyci.yml").exists();
@@ -472,7 +472,7 @@ fn a_deployment_discards_no_export_that_another_environment_runs() {
     assert!(said.out.contains("not discarded: `staging` runs it too"), "{}{}", said.out, said.err);
     assert_eq!(site.read("staging/page"), "1\n");
 
-    site.says(&["deploys", "--retire", "staging"]).with_code(0);
+    site.says(&["deployments", "--retire", "staging"]).with_code(0);
     site.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(exports(&site.build_dir(&id)), Vec::<String>::new());
 }

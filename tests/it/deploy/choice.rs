@@ -73,7 +73,7 @@ impl Site {
 
     /// What each deployment came to, the newest first.
     fn outcomes(&self) -> Vec<String> {
-        let listed = self.says(&["deploys", "--json"]).with_code(0).out;
+        let listed = self.says(&["deployments", "--json"]).with_code(0).out;
         let json = listed.lines().map(serde_json::from_str::<serde_json::Value>);
         json.map(|json| json.unwrap()["outcome"].as_str().unwrap().to_owned()).collect()
     }
@@ -99,7 +99,7 @@ fn a_red_merge_does_not_deploy_the_topic_by_itself() {
     let merge = site.pushed("a red merge");
     assert_eq!(site.server.verdicts(&[&merge, &topic]), ["failure", "success"]);
     assert_eq!(site.candidate(), on_main);
-    let over = site.plan()["passed_over"].to_string();
+    let over = site.plan()["ineligible"].to_string();
     assert!(over.contains("it was never the tip of `main`"), "{over}");
 
     // Nor is it taken where something is deployed that it would contain.
@@ -210,7 +210,7 @@ fn what_was_rolled_back_does_not_come_back_by_itself() {
         site.says(&["deploy", &second, "--yes"]).with_code(0);
         site.says(&["rollback", "--yes"]).with_code(0);
         assert_eq!(site.candidate(), first, "what was deployed before stays");
-        let over = site.plan()["passed_over"].to_string();
+        let over = site.plan()["ineligible"].to_string();
         assert!(over.contains("it was rolled back"), "{over}");
         site.client().write("red", "");
         site.pushed("red");
@@ -279,7 +279,7 @@ fn after_a_force_push_nothing_is_lost_unless_a_person_names_what_comes() {
     assert!(plan.out.contains("on no branch that deploys, and is forced"), "{}", plan.out);
     site.says(&["rollback", "--force", "--yes"]).with_code(0);
     assert_eq!(site.live().last(), Some(&second));
-    let listed = site.says(&["deploys", "--json"]).with_code(0).out;
+    let listed = site.says(&["deployments", "--json"]).with_code(0).out;
     let newest: serde_json::Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
     assert_eq!((&newest["forced"], &newest["rollback"]), (&true.into(), &true.into()));
 
@@ -297,8 +297,8 @@ fn pushes_that_wait_for_an_approval_leave_one_entry() {
     for message in ["one", "two", "three"] {
         tip = site.pushed(message);
     }
-    assert_eq!(site.outcomes(), ["waiting"]);
-    let listed = site.says(&["deploys", "--json"]).with_code(0).out;
+    assert_eq!(site.outcomes(), ["awaiting_approval"]);
+    let listed = site.says(&["deployments", "--json"]).with_code(0).out;
     assert!(listed.contains(&tip), "the newest: {listed}");
     site.says(&["approve", &tip]).with_code(0);
     site.says(&["deploy", "--yes"]).with_code(0);

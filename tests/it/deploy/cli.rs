@@ -63,7 +63,7 @@ fn a_person_is_asked_and_nobody_agrees_for_them() {
     // Ctrl-C on the terminal: the signal, and the exit code that goes back over ssh.
     let said = on_terminal(&repo, "tinyci deploy", "\u{3}").with_code(130);
     assert!(said.out.contains("nothing was deployed"), "{}", said.out);
-    assert_eq!(run(&repo, &["deploys", "--json"]).with_code(0).out, "");
+    assert_eq!(run(&repo, &["deployments", "--json"]).with_code(0).out, "");
     let said = on_terminal(&repo, "tinyci deploy", "y\n").with_code(0);
     assert!(said.out.contains("live") && said.out.contains("Deployed"), "{}", said.out);
 }
@@ -89,7 +89,7 @@ fn a_rollback_that_builds_deploys_the_older_version() {
         repo.commit(version);
         deploy(&["run", "--all"]);
         let said = deploy(&["deploy", "--yes"]);
-        let remedy = "git config --add tinyci.env +CARGO_TARGET_DIR";
+        let remedy = "git config --add tinyci.passEnv +CARGO_TARGET_DIR";
         assert_eq!(said.out.matches(remedy).count() + said.err.matches(remedy).count(), 1);
     }
     deploy(&["rollback", "--yes"]);
@@ -108,7 +108,7 @@ fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
         &first[..7]
     );
     assert_eq!(said.out, expected);
-    assert_eq!(run(&repo, &["deploys"]).with_code(0).err, "tinyci: nothing was deployed yet\n");
+    assert_eq!(run(&repo, &["deployments"]).with_code(0).err, "tinyci: nothing was deployed yet\n");
     run(&repo, &["deploy", "--yes", "-q"]).with_code(0);
     let (second, third) = (repo.commit("second"), repo.commit("\u{1b}[2Jthird"));
     run(&repo, &["run", "--all"]).with_code(0);
@@ -129,9 +129,9 @@ fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
     let said = run(&repo, &["deploy", "-n", "--json"]).with_code(0);
     let plan: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(plan["commit"]["id"], third);
-    assert_eq!(plan["running"]["commit"], first);
-    assert_eq!(plan["coming"].as_array().unwrap().len(), 2);
-    assert_eq!(plan["passed_over"][0]["commit"], red);
+    assert_eq!(plan["deployed"]["commit"], first);
+    assert_eq!(plan["added"].as_array().unwrap().len(), 2);
+    assert_eq!(plan["ineligible"][0]["commit"], red);
 }
 
 #[test]
@@ -181,10 +181,10 @@ fn one_deployment_at_a_time_and_the_other_is_told() {
     assert!(busy.err.contains("is being deployed to `production` right now"), "{}", busy.err);
     run(&repo, &["deploy", "--unlock", "because", "--yes"]).with_code(3);
     run(&repo, &["deploy", "--yes", "--to", "staging"]).with_code(0);
-    assert!(run(&repo, &["deploys"]).with_code(0).out.contains("running     production"));
+    assert!(run(&repo, &["deployments"]).with_code(0).out.contains("running     production"));
     gate.open();
     assert!(first.wait().unwrap().success());
-    let lines = run(&repo, &["deploys", "--json", "--to", "production"]).with_code(0).out;
+    let lines = run(&repo, &["deployments", "--json", "--to", "production"]).with_code(0).out;
     assert_eq!(lines.lines().count(), 1, "{lines}");
 }
 
@@ -192,7 +192,7 @@ fn one_deployment_at_a_time_and_the_other_is_told() {
 #[test]
 fn a_deployment_may_push_and_run_and_look() {
     let (repo, _) = green(
-        "build: \"true\"\ndeploy: |\n  set -e\n  cd $TINYCI_REPO\n  tinyci deploys\n  \
+        "build: \"true\"\ndeploy: |\n  set -e\n  cd $TINYCI_REPO\n  tinyci deployments\n  \
          git commit -q --allow-empty -m nested\n  tinyci run --all\n  \
          tinyci deploy --yes && exit 1\n  tinyci approve HEAD\n  tinyci results -n 1\n",
     );
@@ -214,7 +214,7 @@ fn json_is_a_line_for_each_event_and_one_for_the_deployment() {
     let last = lines.last().unwrap();
     assert_eq!((&last["commit"], &last["outcome"]), (&id.into(), &"success".into()));
     assert!(last["from"].is_null() && last["approved_by"].is_null());
-    let listed = run(&repo, &["deploys", "--json"]).with_code(0).out;
+    let listed = run(&repo, &["deployments", "--json"]).with_code(0).out;
     assert_eq!(serde_json::from_str::<serde_json::Value>(&listed).unwrap(), *last);
     assert!(lines.iter().any(|line| line["event"] == "deploy_started"));
 }
@@ -233,11 +233,11 @@ fn an_export_is_not_made_again_where_it_would_fill_the_disk() {
     let (repo, _) = green(CONFIG);
     let build = repo.path().join("builds").join(&crate::support::server::builds_in(repo.path())[0]);
     std::fs::remove_dir_all(build.join("export")).unwrap();
-    repo.git(&["config", "tinyci.minFree", "10000000g"]);
+    repo.git(&["config", "tinyci.minFreeSpace", "10000000g"]);
     let failed = run(&repo, &["deploy", "--yes"]).with_code(1);
-    assert!(failed.out.contains("(tinyci.minFree)"), "{}{}", failed.out, failed.err);
+    assert!(failed.out.contains("(tinyci.minFreeSpace)"), "{}{}", failed.out, failed.err);
     assert!(!build.join("export").exists());
-    repo.git(&["config", "--unset", "tinyci.minFree"]);
+    repo.git(&["config", "--unset", "tinyci.minFreeSpace"]);
     run(&repo, &["deploy", "--yes"]).with_code(0);
 }
 
@@ -247,7 +247,7 @@ fn a_run_of_the_same_commit_waits_for_the_deployment() {
     let repo = TestRepo::new();
     let gate = Gate::new(repo.outside().join("gate"));
     let command = serde_json::to_string(&format!("{}; cat built", gate.command())).unwrap();
-    let config = format!("build: echo $TINYCI_RUN > built\ndeploy: {command}\n");
+    let config = format!("build: echo $TINYCI_JOB_ID > built\ndeploy: {command}\n");
     let id = repo.commit_config(&config);
     run(&repo, &["run", "--all"]).with_code(0);
     let start = |args: &[&str]| {

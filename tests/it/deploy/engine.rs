@@ -32,7 +32,7 @@ fn deployed(stage: &Stage) -> Option<CommitId> {
 
 /// What each deployment came to, the newest first.
 fn outcomes(stage: &Stage) -> Vec<DeployOutcome> {
-    let deploys = stage.engine().deploys(Some("production")).unwrap();
+    let deploys = stage.engine().deployments(Some("production")).unwrap();
     assert_eq!(deploys.warnings, [""; 0]);
     deploys.deployments.iter().map(|it| it.outcome).collect()
 }
@@ -47,11 +47,11 @@ fn the_build_of_the_run_is_deployed_and_recorded() {
     let deployment = newest(&stage).unwrap();
     assert_eq!(deployment.outcome, DeployOutcome::Success);
     assert_eq!(stage.trace(), [id.short()]);
-    assert_eq!((deployment.commit, deployment.from), (id, None));
-    let listed = stage.engine().deploys(None).unwrap().deployments;
+    assert_eq!((deployment.commit, deployment.previous), (id, None));
+    let listed = stage.engine().deployments(None).unwrap().deployments;
     assert_eq!(listed, std::slice::from_ref(&deployment));
-    assert_eq!(Deployment::from_json(&deployment.to_json()).unwrap().run, deployment.run);
-    let pointer = stage.repo.git(&["rev-parse", "refs/tinyci/deploys/production^2"]);
+    assert_eq!(Deployment::from_json(&deployment.to_json()).unwrap().id, deployment.id);
+    let pointer = stage.repo.git(&["rev-parse", "refs/tinyci/deployments/production^2"]);
     assert_eq!(pointer, id.to_string());
     let log = stage.log_of(id);
     let last = &log[log.len() - 2..];
@@ -81,7 +81,7 @@ fn events_of_a_deployment_are_those_of_a_phase() {
     ];
     assert_eq!(kinds, expected);
     let env = stage.read("env");
-    for line in ["TINYCI_ENVIRONMENT=production", "TINYCI_PHASE=deploy", "TINYCI_BRANCH=main"] {
+    for line in ["TINYCI_ENVIRONMENT=production", "TINYCI_STEP=deploy", "TINYCI_BRANCH=main"] {
         assert!(env.lines().any(|it| it == line), "{line}: {env}");
     }
 }
@@ -108,7 +108,7 @@ fn only_green_commits_of_deployable_branches_are_deployed() {
     let plan = engine.deploy_plan("production", DeployRequest::newest()).unwrap();
     assert_eq!(plan.commit.id, green);
     assert_eq!(plan.verdict, Some(Outcome::Success));
-    let over: Vec<_> = plan.passed_over.iter().map(|(id, why)| (*id, why.as_str())).collect();
+    let over: Vec<_> = plan.ineligible.iter().map(|(id, why)| (*id, why.as_str())).collect();
     let expected = [
         (bare, "it has no config"),
         (unjudged, "it has no verdict"),
@@ -173,7 +173,7 @@ fn a_failed_deployment_leaves_the_pointer_and_can_be_tried_again() {
     assert_eq!((failed.outcome, failed.commit), (DeployOutcome::Failure, second));
     assert!(failed.reason.as_deref().unwrap().contains("failed with status 1"));
     assert_eq!(deployed(&stage), Some(first));
-    let pointer = stage.repo.git(&["rev-parse", "refs/tinyci/deploys/production^2"]);
+    let pointer = stage.repo.git(&["rev-parse", "refs/tinyci/deployments/production^2"]);
     assert_eq!(pointer, first.to_string());
     let expected = format!("{}: {} is still deployed", failed.sentence(), first.short());
     let log = stage.log_of(second);
@@ -200,7 +200,7 @@ fn rollbacks_go_back_one_deployment_after_the_other() {
     }
     for expected in [ids[1], ids[0]] {
         let plan = stage.engine().deploy_plan("production", DeployRequest::rollback()).unwrap();
-        assert_eq!((plan.commit.id, plan.coming.len(), plan.leaving.len()), (expected, 0, 1));
+        assert_eq!((plan.commit.id, plan.added.len(), plan.removed.len()), (expected, 0, 1));
         let deployment = back(&stage).unwrap();
         assert!(deployment.passed() && deployment.rollback);
         assert_eq!(deployed(&stage), Some(expected));
@@ -235,7 +235,7 @@ fn what_is_deployed_is_never_compacted_and_a_packed_build_comes_back() {
         .collect();
     request(&engine, ids[1]).unwrap();
     request(&engine, ids[2]).unwrap();
-    let compaction = engine.compact(&CompactOptions::new().newest(0), &CancelToken::new()).unwrap();
+    let compaction = engine.compact(&CompactOptions::new().keep(0), &CancelToken::new()).unwrap();
     let packed: Vec<_> = compaction.compacted.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(packed.len(), 1, "nor what would be deployed next: {packed:?}");
     assert!(packed[0].ends_with(&ids[0].to_string()));
@@ -264,7 +264,7 @@ fn a_cancel_ends_a_deployment() {
         let deploy = scope
             .spawn(|| engine.deploy("production", "HEAD", &cancel, &mut |_: &Event| {}).unwrap());
         stage.await_gate();
-        let deployments = engine.deploys(None).unwrap().deployments;
+        let deployments = engine.deployments(None).unwrap().deployments;
         assert_eq!(deployments[0].outcome, DeployOutcome::Running);
         cancel.cancel();
         deploy.join().unwrap()
@@ -289,8 +289,8 @@ fn a_plan_is_deployed_as_it_was_shown_or_not_at_all() {
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(error.message().contains("by now"), "{error}");
     let plan = engine.deploy_plan("production", DeployRequest::newest()).unwrap();
-    assert_eq!((plan.coming.len(), plan.leaving.len()), (1, 0));
-    assert_eq!(plan.running.unwrap().commit, first);
+    assert_eq!((plan.added.len(), plan.removed.len()), (1, 0));
+    assert_eq!(plan.deployed.unwrap().commit, first);
 }
 
 /// A plan that ends before its script asks does not say that nobody is asked.
@@ -299,9 +299,9 @@ fn a_plan_that_ends_early_does_not_know_whether_an_approval_is_needed() {
     let looks = "for n in 0..2100 { ctx.changed(`a${n}`); }";
     for (body, approval) in [
         (format!("{looks} approve(\"?\");"), ApprovalState::Unknown),
-        (format!("approve(\"?\"); {looks}"), ApprovalState::Awaited),
+        (format!("approve(\"?\"); {looks}"), ApprovalState::Awaiting),
         (format!("sh(\"x\"); {looks}"), ApprovalState::NotNeeded),
-        ("sh(`x ${ctx.sha}`);".to_owned(), ApprovalState::NotNeeded),
+        ("sh(`x ${ctx.commit}`);".to_owned(), ApprovalState::NotNeeded),
     ] {
         let stage = Stage::new();
         let text = format!("fn build(ctx) {{ }}\nfn deploy(ctx) {{ {body} }}\n");
@@ -323,26 +323,29 @@ fn an_approval_binds_one_commit_with_one_config() {
     let engine = stage.engine();
     for _ in 0..2 {
         let waiting = newest(&stage).unwrap();
-        assert_eq!((waiting.outcome, waiting.outcome.exit_code()), (DeployOutcome::Waiting, 5));
+        assert_eq!(
+            (waiting.outcome, waiting.outcome.exit_code()),
+            (DeployOutcome::AwaitingApproval, 5)
+        );
     }
-    assert_eq!(outcomes(&stage), [DeployOutcome::Waiting], "it is told once");
+    assert_eq!(outcomes(&stage), [DeployOutcome::AwaitingApproval], "it is told once");
     let awaited = |stage: &Stage| {
         let plan = stage.engine().deploy_plan("production", DeployRequest::newest()).unwrap();
-        plan.approval == ApprovalState::Awaited
+        plan.approval == ApprovalState::Awaiting
     };
     assert!(awaited(&stage));
 
     // Of another environment, and a ref that was copied to another name.
     assert!(engine.approve("staging", &id.to_string()).is_err());
     let approval = engine.approve("production", &id.to_string()).unwrap();
-    assert_eq!((approval.commit, approval.by.as_str()), (id, "Grace <grace@example.org>"));
+    assert_eq!((approval.commit, approval.approved_by.as_str()), (id, "Grace <grace@example.org>"));
     stage.repo.git(&["commit", "-q", "--amend", "-m", "amended"]);
     let amended = stage.head();
     let copied = approval.reference.replace(&id.to_string(), &amended.to_string());
     stage.repo.git(&["update-ref", &copied, &approval.reference]);
     stage.run();
     assert!(awaited(&stage), "an amended commit waits again");
-    assert_eq!(newest(&stage).unwrap().outcome, DeployOutcome::Waiting);
+    assert_eq!(newest(&stage).unwrap().outcome, DeployOutcome::AwaitingApproval);
     assert!(stage.trace().is_empty());
 
     engine.approve("production", &amended.to_string()).unwrap();
@@ -357,7 +360,7 @@ fn a_host_approves_or_waits_or_fails() {
     let stage = Stage::with("build: \"true\"\ndeploy: {run: \"true\", approve: true}\n");
     stage.run();
     for (answer, expected) in [
-        (Some(None), Ok(DeployOutcome::Waiting)),
+        (Some(None), Ok(DeployOutcome::AwaitingApproval)),
         (Some(Some("the desk")), Ok(DeployOutcome::Success)),
         (None, Err(ErrorKind::HostAbort)),
     ] {
@@ -393,7 +396,7 @@ fn a_deployment_that_is_canceled_while_its_host_is_asked_does_nothing() {
     let engine = engine.open().unwrap();
     let done = engine.deploy("production", "HEAD", &cancel, &mut |_: &Event| {});
     assert_eq!(done.unwrap_err().kind(), ErrorKind::Canceled);
-    assert!(engine.deploys(None).unwrap().deployments.is_empty());
+    assert!(engine.deployments(None).unwrap().deployments.is_empty());
 }
 
 #[cfg(feature = "rhai")]
@@ -427,16 +430,16 @@ fn deploy(ctx) {
         stage.run();
         assert!(!stage.build_dir(id).join("export").exists(), "the script discards it");
         let waiting = newest(&stage).unwrap();
-        assert_eq!(waiting.outcome, DeployOutcome::Waiting);
+        assert_eq!(waiting.outcome, DeployOutcome::AwaitingApproval);
         let question = format!("waits for an approval: Tag {} for production?", id.short());
         assert_eq!(waiting.reason, Some(question));
         assert!(stage.trace().is_empty());
 
         let plan = stage.engine().deploy_plan("production", DeployRequest::newest()).unwrap();
         let asks = format!("approve(\"Tag {} for production?\")", id.short());
-        assert_eq!(plan.acts.first(), Some(&asks));
+        assert_eq!(plan.actions.first(), Some(&asks));
         let shows = format!("- app:{}", id.short());
-        assert!(plan.acts.iter().any(|act| act.ends_with(&shows)), "{:?}", plan.acts);
+        assert!(plan.actions.iter().any(|act| act.ends_with(&shows)), "{:?}", plan.actions);
         assert!(stage.trace().is_empty(), "a plan does nothing");
 
         let engine = stage.engine();
@@ -451,7 +454,7 @@ fn deploy(ctx) {
         assert_eq!(staging.outcome, DeployOutcome::Success, "{:?}", staging.reason);
         let expected = format!("app:{}\nartifact\n", id.short());
         assert_eq!(String::from_utf8_lossy(&output), expected);
-        let own = format!("deploy-artifacts/{}/kept", staging.run);
+        let own = format!("deploy-artifacts/{}/kept", staging.id);
         assert_eq!(fs::read_to_string(stage.build_dir(id).join(own)).unwrap(), "deployed\n");
 
         engine.approve("production", &id.to_string()).unwrap();

@@ -142,8 +142,8 @@ fn nothing_is_lost_or_doubled_when_everybody_acts_at_once() {
     assert_eq!(approvals(&server), all);
 
     for environment in ENVIRONMENTS {
-        let mut listed = json_lines(&server, &["deploys", "--json", "--to", environment]);
-        let runs: BTreeSet<String> = listed.iter().map(|it| it["run"].to_string()).collect();
+        let mut listed = json_lines(&server, &["deployments", "--json", "--to", environment]);
+        let runs: BTreeSet<String> = listed.iter().map(|it| it["job_id"].to_string()).collect();
         assert_eq!(runs.len(), listed.len(), "each once");
         listed.reverse();
         let done: Vec<&str> = listed
@@ -153,7 +153,7 @@ fn nothing_is_lost_or_doubled_when_everybody_acts_at_once() {
             .collect();
         assert_eq!(done, mixed);
         let others = listed.iter().filter(|it| it["outcome"] != "success");
-        assert!(others.clone().all(|it| it["outcome"] == "waiting"), "{listed:?}");
+        assert!(others.clone().all(|it| it["outcome"] == "awaiting_approval"), "{listed:?}");
         let waited: BTreeSet<String> = others.clone().map(|it| it["commit"].to_string()).collect();
         assert_eq!(waited.len(), others.count(), "a commit waits once");
     }
@@ -164,8 +164,8 @@ fn nothing_is_lost_or_doubled_when_everybody_acts_at_once() {
         clone.git(&["fetch", "-q", "origin"]);
         clone.git(&["fsck", "--strict"]);
         for environment in ENVIRONMENTS {
-            let theirs = format!("refs/tinyci/remotes/origin/deploys/{environment}");
-            let ours = format!("refs/tinyci/deploys/{environment}");
+            let theirs = format!("refs/tinyci/remotes/origin/deployments/{environment}");
+            let ours = format!("refs/tinyci/deployments/{environment}");
             assert_eq!(clone.git(&["rev-parse", &theirs]), server.repo.git(&["rev-parse", &ours]));
         }
         let fetched = clone.git(&["for-each-ref", "--format=%(refname)", "refs/tinyci/approvals"]);

@@ -20,7 +20,7 @@ struct Victim {
     gate: Gate,
 }
 
-const REFERENCE: &str = "refs/tinyci/deploys/production";
+const REFERENCE: &str = "refs/tinyci/deployments/production";
 
 impl Victim {
     /// `deploy` is what it does; `{gate}` in it holds it.
@@ -52,7 +52,7 @@ impl Victim {
     }
 
     fn outcomes(&self) -> Vec<String> {
-        let said = run(&self.repo, &["deploys", "--json"]).with_code(0);
+        let said = run(&self.repo, &["deployments", "--json"]).with_code(0);
         let outcome = |line: &str| {
             let json: serde_json::Value = serde_json::from_str(line).unwrap();
             json["outcome"].as_str().unwrap().to_owned()
@@ -78,7 +78,7 @@ impl Victim {
         let unlocked = ["deploy", "--yes", "--unlock", "nothing of it is there"];
         run(&self.repo, &unlocked).with_code(0);
         assert_eq!(self.outcomes(), ["success", "interrupted"]);
-        let table = run(&self.repo, &["deploys"]).with_code(0).out;
+        let table = run(&self.repo, &["deployments"]).with_code(0).out;
         assert!(table.contains("nothing of it is there"), "{table}");
         self.repo.git(&["fsck", "--strict"]);
         let pointer = self.repo.git(&["rev-parse", &format!("{REFERENCE}^2")]);

@@ -86,9 +86,9 @@ fn the_whole_story_of_a_small_server() {
     assert_eq!(lines(&live), [&green, &newest, &green, &newest].map(String::clone));
 
     // It travels by fetch, and says in a clone what it says here.
-    client.git(&["fetch", "-q", "origin", "refs/tinyci/deploys/*:refs/tinyci/deploys/*"]);
-    let here = server.says(&["deploys", "--json"]).with_code(0).out;
-    assert_eq!(run(client, &["deploys", "--json"]).with_code(0).out, here);
+    client.git(&["fetch", "-q", "origin", "refs/tinyci/deployments/*:refs/tinyci/deployments/*"]);
+    let here = server.says(&["deployments", "--json"]).with_code(0).out;
+    assert_eq!(run(client, &["deployments", "--json"]).with_code(0).out, here);
     assert_eq!(here.lines().count(), 4);
     client.git(&["fsck", "--strict"]);
 }
@@ -108,10 +108,10 @@ fn an_approval_is_pushed_from_a_clone_while_the_server_works() {
     assert_eq!(pushed.lines(), [""; 0], "an approval is nothing to run");
     server.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(lines(&live), [id.as_str()]);
-    let table = server.says(&["deploys"]).with_code(0).out;
+    let table = server.says(&["deployments"]).with_code(0).out;
     assert!(table.contains("approved by Grace <grace@example.org>"), "{table}");
     let outcomes: Vec<&str> = table.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(outcomes, ["success", "waiting"]);
+    assert_eq!(outcomes, ["success", "awaiting_approval"]);
 }
 
 #[test]
@@ -128,22 +128,22 @@ fn forged_refs_approve_of_nothing_and_hide_nothing() {
     }
     // Another deployment's history, a blob, and a name that is none.
     for name in ["production", "staging", "a..b"] {
-        let to = format!("{id}:refs/tinyci/deploys/{name}");
+        let to = format!("{id}:refs/tinyci/deployments/{name}");
         let pushed = server.push_command(&["-f", &to]).output().unwrap();
         assert_eq!(pushed.status.success(), name != "a..b");
     }
-    let said = server.says(&["deploys"]).with_code(0);
+    let said = server.says(&["deployments"]).with_code(0);
     assert!(said.err.contains("no deployment of tinyci's"), "{}", said.err);
     run(client, &["approve", &id]).with_code(0);
     server.push(&["refs/tinyci/approvals/*"]);
     server.says(&["deploy", "--yes"]).with_code(0);
     assert_eq!(lines(&live), [id.as_str()]);
-    let pointer = server.repo.git(&["rev-parse", "refs/tinyci/deploys/production^2"]);
+    let pointer = server.repo.git(&["rev-parse", "refs/tinyci/deployments/production^2"]);
     assert_eq!(pointer, id);
 
     // Where the server hides them, nobody can even try.
     server.says(&["install", "--hide-refs"]).with_code(0);
-    let to = format!("{id}:refs/tinyci/deploys/production");
+    let to = format!("{id}:refs/tinyci/deployments/production");
     assert!(!server.push_command(&["-f", &to]).output().unwrap().status.success());
     run(client, &["approve", &id]).with_code(0);
     server.push(&["refs/tinyci/approvals/*"]);
@@ -207,7 +207,7 @@ fn a_push_waits_for_the_deployment_before_it() {
         let output = push.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let listed = server.says(&["deploys", "--json"]).with_code(0).out;
+    let listed = server.says(&["deployments", "--json"]).with_code(0).out;
     let commits: Vec<String> = listed
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
@@ -261,7 +261,7 @@ fn approvals_of_many_clones_at_once_are_all_kept() {
     let refs = server.repo.git(&["for-each-ref", "--format=%(refname)", "refs/tinyci/approvals"]);
     assert_eq!(refs.lines().count(), 4, "{refs}");
     server.says(&["deploy", "--yes"]).with_code(0);
-    assert!(server.says(&["deploys"]).with_code(0).out.contains("approved by Person"));
+    assert!(server.says(&["deployments"]).with_code(0).out.contains("approved by Person"));
 }
 
 /// What it pushes would be deployed to the environment that it holds itself.
@@ -288,5 +288,5 @@ fn a_deployment_that_pushes_what_deploys_by_itself_does_not_wait_for_itself() {
     assert_eq!(lines(&server.outside("live")), [id]);
     let nested = server.repo.git(&["rev-parse", "nested"]);
     assert_eq!(server.verdicts(&[&nested]), ["success"]);
-    assert_eq!(server.says(&["deploys", "--json"]).with_code(0).out.lines().count(), 1);
+    assert_eq!(server.says(&["deployments", "--json"]).with_code(0).out.lines().count(), 1);
 }

@@ -20,8 +20,8 @@ enum Ending {
 /// With what the record says of it, beside the text.
 const ENDINGS: [(Ending, Outcome, &str); 3] = [
     (Ending::Refusal, Outcome::Failure, "not today"),
-    (Ending::Fault, Outcome::NoVerdict, "the host aborted"),
-    (Ending::Panic, Outcome::NoVerdict, "the host panicked in"),
+    (Ending::Fault, Outcome::Error, "the host aborted"),
+    (Ending::Panic, Outcome::Error, "the host panicked in"),
 ];
 
 fn end<T>(ending: Ending) -> Result<T, HookError> {
@@ -85,8 +85,8 @@ impl Executor for Answerless {
 fn an_executor_says_whose_fault_it_is() {
     for (ending, outcome, text) in [
         (Ending::Refusal, Outcome::Failure, "not today"),
-        (Ending::Fault, Outcome::NoVerdict, "the host aborted the command: not today"),
-        (Ending::Panic, Outcome::NoVerdict, "the executor panicked: not today"),
+        (Ending::Fault, Outcome::Error, "the host aborted the command: not today"),
+        (Ending::Panic, Outcome::Error, "the executor panicked: not today"),
     ] {
         let stage = Stage::with("build: 'true'\n");
         let engine = stage.builder().executor(Answerless(ending)).open().unwrap();
@@ -98,10 +98,10 @@ fn an_executor_says_whose_fault_it_is() {
 #[test]
 fn a_fault_counts_as_an_attempt_and_is_tried_again() {
     let stage = Stage::with(HOOKS);
-    let builder = || stage.builder().setting("attempts", "2");
+    let builder = || stage.builder().setting("maxAttempts", "2");
     for _ in 0..2 {
         let faulty = builder().hook(Hook::BeforeBuild, |_| end(Ending::Fault)).open().unwrap();
-        assert_eq!(Ran::of(&faulty, &Selection::pending()).outcome(), Outcome::NoVerdict);
+        assert_eq!(Ran::of(&faulty, &Selection::pending()).outcome(), Outcome::Error);
     }
     let mended = builder().open().unwrap();
     assert!(
@@ -118,13 +118,13 @@ fn a_fault_counts_as_an_attempt_and_is_tried_again() {
 #[test]
 fn a_fault_after_a_failed_build_leaves_no_verdict_and_in_after_all_it_changes_nothing() {
     for (hook, outcome) in
-        [(Hook::AfterBuildFailure, Outcome::NoVerdict), (Hook::AfterAll, Outcome::Failure)]
+        [(Hook::AfterBuildFailure, Outcome::Error), (Hook::AfterAll, Outcome::Failure)]
     {
         let stage = Stage::with("build: \"false\"\n");
         let engine = stage.builder().hook(hook, |_| end(Ending::Fault)).open().unwrap();
         let ran = Ran::of(&engine, &Selection::pending());
         assert_eq!(ran.outcome(), outcome, "{hook:?}");
-        assert_eq!(ran.record().step(hook).unwrap().outcome, Outcome::NoVerdict);
+        assert_eq!(ran.record().step(hook).unwrap().outcome, Outcome::Error);
     }
 }
 
@@ -168,7 +168,9 @@ fn a_deployment_that_has_to_be_approved_does_not_begin() {
         };
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(text), "{error}");
-        assert!(stage.trace().is_empty() && engine.deploys(None).unwrap().deployments.is_empty());
+        assert!(
+            stage.trace().is_empty() && engine.deployments(None).unwrap().deployments.is_empty()
+        );
     }
 }
 

@@ -20,9 +20,9 @@ fn the_first_mistake_is_reported_when_the_engine_is_opened() {
     check_mistake(|builder| builder.jobs(0), "the number of jobs");
     check_mistake(|builder| builder.var("commit", "x").jobs(0), "tinyci's own");
     check_mistake(|builder| builder.var("Release", "x"), "is not a variable's name");
-    check_mistake(|builder| builder.timeout(Duration::ZERO), "limit of a commit");
+    check_mistake(|builder| builder.job_timeout(Duration::ZERO), "limit of a commit");
     check_mistake(|builder| builder.command_timeout(Duration::ZERO), "limit of a command");
-    check_mistake(|builder| builder.log_limit_bytes(0), "a log's limit");
+    check_mistake(|builder| builder.log_limit(0), "a log's limit");
     check_mistake(|builder| builder.builds_dir(""), "the builds folder");
     check_mistake(|builder| builder.builds_dir(OsStr::from_bytes(b"\xff")), "is not UTF-8");
     check_mistake(|builder| builder.refs(["main"]), "takes full ref names");
@@ -48,7 +48,7 @@ fn what_the_builder_says_wins_over_the_repositorys_settings() {
     assert!(error.message().contains("tinyci.jobs = 0x"), "{error}");
     stage.repo.git(&["config", "tinyci.jobs", "2"]);
     assert!(stage.run().summary.records.is_empty(), "no ref of that name");
-    let builder = stage.builder().refs(["refs/heads/*"]).timeout(Duration::from_millis(100));
+    let builder = stage.builder().refs(["refs/heads/*"]).job_timeout(Duration::from_millis(100));
     let ran = Ran::of(&builder.open().unwrap(), &Selection::pending());
     assert_eq!(ran.outcome(), Outcome::TimedOut);
 }
@@ -67,7 +67,7 @@ fn builds_can_lie_elsewhere() {
 #[test]
 fn a_log_keeps_what_the_limit_says_and_the_end() {
     let stage = Stage::with("build: seq 1 300000; echo the end\n");
-    let engine = stage.builder().log_limit_bytes(100_000).open().unwrap();
+    let engine = stage.builder().log_limit(100_000).open().unwrap();
     let ran = Ran::of(&engine, &Selection::pending());
     assert!(ran.output().ends_with(b"300000\nthe end\n"), "the observer gets all");
     let log = std::fs::read_to_string(stage.build_dir(stage.head()).join("tinyci.log")).unwrap();

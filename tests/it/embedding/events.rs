@@ -73,7 +73,7 @@ fn events_come_in_order_and_without_gaps() {
     assert_no_gaps(&ran.events);
     for event in &ran.events[1..14] {
         assert_eq!(event.meta.commit, Some(id));
-        assert_eq!(event.meta.run.as_deref(), Some(ran.record().run.as_str()));
+        assert_eq!(event.meta.job_id.as_deref(), Some(ran.record().job_id.as_str()));
     }
     let EventKind::Planned { jobs, .. } = &ran.events[0].kind else {
         panic!("the plan comes first")
@@ -296,7 +296,7 @@ fn an_observers_panic_goes_on_once_the_run_has_ended() {
     assert_eq!(stage.trace(), ["last"]);
     assert!(!is_alive(&stage.read("pid")), "nothing runs on");
     assert_eq!(stage.word(stage.head()), None);
-    let due = engine.scan(&Selection::pending()).unwrap();
+    let due = engine.pending_commits(&Selection::pending()).unwrap();
     assert_eq!(due.len(), 1, "the commit is due again");
     cancel.cancel();
     let next = Ran::canceled_by(&engine, &Selection::pending(), &cancel);

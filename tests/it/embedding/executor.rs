@@ -81,7 +81,7 @@ fn its_output_reaches_the_log_and_the_observer() {
     for event in &ran.events {
         if let EventKind::Output { .. } = event.kind {
             assert_eq!(event.meta.step, Some(Phase::Build.into()));
-            assert_eq!(event.meta.run.as_deref(), Some(ran.record().run.as_str()));
+            assert_eq!(event.meta.job_id.as_deref(), Some(ran.record().job_id.as_str()));
         }
     }
 }
@@ -131,19 +131,19 @@ fn its_own_faults_leave_no_verdict() {
     for kind in [ErrorKind::Io, ErrorKind::Spawn, ErrorKind::ChildLost, ErrorKind::Config] {
         let stage = Stage::with("build: anything\n");
         let ran = run(&stage, move |_, _, _| Err(Error::new(kind, "the cable is cut")));
-        assert_eq!(ran.outcome(), Outcome::NoVerdict);
+        assert_eq!(ran.outcome(), Outcome::Error);
         assert_eq!(ran.summary.exit_code(), 4);
         assert_eq!(ran.step_error("build"), "the cable is cut");
         assert_eq!(stage.word(stage.head()), None);
-        let again = stage.engine().scan(&Selection::pending()).unwrap();
+        let again = stage.engine().pending_commits(&Selection::pending()).unwrap();
         assert_eq!(again.len(), 1, "the commit is due again");
     }
     check_answer(
         || Err(Error::new(ErrorKind::Io, "the cable is cut")),
-        Outcome::NoVerdict,
+        Outcome::Error,
         Some("the cable is cut"),
     );
-    check_answer(|| panic!("a bug of the host's"), Outcome::NoVerdict, Some("a bug of the host's"));
+    check_answer(|| panic!("a bug of the host's"), Outcome::Error, Some("a bug of the host's"));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn move_away_from_a_link() {
     assert_eq!(stage.run().outcome(), Outcome::Success);
     std::os::unix::fs::symlink(stage.build_dir(stage.head()), stage.path("live")).unwrap();
     set_current_dir(stage.repo.outside()).unwrap();
-    let left = CompactOptions::new().newest(0).leave("./live");
+    let left = CompactOptions::new().keep(0).keep_build("./live");
     set_current_dir("/").unwrap();
     let packed = stage.engine().compact(&left, &CancelToken::new()).unwrap();
     assert_eq!((packed.compacted.len(), packed.unmatched.len()), (0, 0));
@@ -104,7 +104,7 @@ fn move_away_from_scripts() {
     stage.write(".tinyci.rhai", script);
     stage.write(".tinyci.test.rhai", "fn test_build(t) { t.expect(t.build().ok); }\n");
     set_current_dir(stage.repo.path()).unwrap();
-    let (checker, tests) = (Checker::new("."), TestOptions::folder("."));
+    let (checker, tests) = (Checker::new("."), TestOptions::directory("."));
     set_current_dir("/").unwrap();
     assert!(checker.check(script, Format::Rhai, "x").unwrap().problems.is_empty());
     checker.parse(script, Format::Rhai, "x").unwrap();

@@ -5,7 +5,7 @@ use std::thread;
 use tinyci::{
     CancelToken, ErrorKind, Event, Format, Outcome, Pipeline, Selection,
     check::{CheckReport, Checker},
-    plan::Reason,
+    plan::Trigger,
 };
 
 use crate::support::stage::{GATE, Ran, Stage};
@@ -20,26 +20,27 @@ fn a_commit_without_a_config_is_judged_by_it() {
     let first = stage.commit_more("first");
     let second = stage.commit_more("second");
     let engine = stage.engine();
-    assert!(engine.scan(&Selection::pending()).unwrap().is_empty());
+    assert!(engine.pending_commits(&Selection::pending()).unwrap().is_empty());
 
     let text = format!("build: echo <%= short %> >> {}/trace\n", stage.repo.outside().display());
     let selection = Selection::revision("HEAD").pipeline(yaml(&text));
     let plan = engine.plan(&selection).unwrap();
-    assert_eq!((plan.jobs[0].commit.id, plan.jobs[0].reason), (second, Reason::Named));
+    assert_eq!((plan.jobs[0].commit.id, plan.jobs[0].trigger), (second, Trigger::Named));
     let ran = Ran::of(&engine, &selection);
     assert_eq!(ran.summary.records[0].outcome, Outcome::Success);
-    assert_eq!(ran.summary.records[0].config, Some(Format::Yaml));
+    assert_eq!(ran.summary.records[0].config_format, Some(Format::Yaml));
     assert_eq!(stage.trace(), [second.short().to_string()]);
     assert_eq!(stage.word(second).as_deref(), Some("success"));
 
     // Its verdict is one like any other: all that is left is the first commit.
     let pending = Selection::pending().pipeline(yaml(&text));
-    let due: Vec<_> = engine.scan(&pending).unwrap().into_iter().map(|it| it.id).collect();
+    let due: Vec<_> =
+        engine.pending_commits(&pending).unwrap().into_iter().map(|it| it.id).collect();
     assert_eq!(due, [first]);
     Ran::of(&engine, &pending);
     assert_eq!(stage.word(first).as_deref(), Some("success"));
-    assert!(engine.scan(&pending).unwrap().is_empty());
-    assert!(engine.scan(&Selection::pending()).unwrap().is_empty());
+    assert!(engine.pending_commits(&pending).unwrap().is_empty());
+    assert!(engine.pending_commits(&Selection::pending()).unwrap().is_empty());
 }
 
 #[test]
@@ -64,9 +65,9 @@ fn commits_that_were_hidden_as_unconfigured_are_seen() {
     let second = stage.commit("build: 'true'\n");
     let engine = stage.engine();
     Ran::of(&engine, &Selection::pending());
-    assert!(engine.scan(&Selection::pending()).unwrap().is_empty());
+    assert!(engine.pending_commits(&Selection::pending()).unwrap().is_empty());
     let given = Selection::pending().pipeline(yaml("build: 'true'\n"));
-    let due: Vec<_> = engine.scan(&given).unwrap().into_iter().map(|it| it.id).collect();
+    let due: Vec<_> = engine.pending_commits(&given).unwrap().into_iter().map(|it| it.id).collect();
     assert_eq!(due, [first], "{second} is settled");
 }
 
@@ -96,15 +97,15 @@ fn what_is_done_for_others_is_done_by_their_configs() {
 #[test]
 fn a_push_to_a_history_without_configs_runs_its_tip() {
     let stage = Stage::new();
-    stage.repo.git(&["config", "tinyci.backlog", "2"]);
+    stage.repo.git(&["config", "tinyci.backlogLimit", "2"]);
     let ids: Vec<_> = (0..4).map(|number| stage.commit_more(&format!("{number}"))).collect();
     let line = format!("{} {} refs/heads/main\n", "0".repeat(40), ids[3]);
     let pushed = Selection::hook_lines(line).unwrap().pipeline(yaml("build: 'true'\n"));
     let ran = Ran::of(&stage.engine(), &pushed);
     assert_eq!((ran.commits(), ran.summary.baselined), (vec![ids[3]], 3));
     let pending = Selection::pending().pipeline(yaml("build: 'true'\n"));
-    assert!(stage.engine().scan(&pending).unwrap().is_empty());
-    assert_eq!(stage.engine().scan(&pending.all_history(true)).unwrap().len(), 3);
+    assert!(stage.engine().pending_commits(&pending).unwrap().is_empty());
+    assert_eq!(stage.engine().pending_commits(&pending.all_history(true)).unwrap().len(), 3);
 }
 
 #[cfg(feature = "rhai")]
@@ -175,7 +176,7 @@ mod scripts {
     fn a_script_for_another_program_cannot_begin() {
         let stage = Stage::new();
         let id = stage.commit_more("first");
-        let post = |_: &FunctionCall<'_>| Ok(Value::Nothing);
+        let post = |_: &FunctionCall<'_>| Ok(Value::Null);
         let engine = Engine::builder(stage.repo.path())
             .function("chat::post", 1..=1, Effect::External, "", post)
             .open()

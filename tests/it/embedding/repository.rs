@@ -177,7 +177,7 @@ fn an_empty_repository_has_nothing_due() {
     for repo in [TestRepo::new(), TestRepo::bare()] {
         let engine = Engine::open(repo.path()).unwrap();
         assert!(Ran::of(&engine, &Selection::pending()).summary.records.is_empty());
-        assert!(engine.records(&tinyci::Filter::new()).unwrap().is_empty());
+        assert!(engine.records(&tinyci::RecordFilter::new()).unwrap().is_empty());
         let error = engine.resolve("HEAD").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.message().contains("has no commit yet"), "{error}");

@@ -73,7 +73,7 @@ fn neither_disturbs_the_other() {
         .function("asked", 0..=0, Effect::External, "", move |_| {
             use_rhai(&inside);
             use_git2(&path, "in-function");
-            Ok(Value::Nothing)
+            Ok(Value::Null)
         })
         .open()
         .unwrap();

@@ -151,7 +151,7 @@ fn every_word_is_in_the_document_and_no_other() {
     assert_eq!(names_of("Outcomes of deployments"), words(deployments));
     assert_eq!(names_of("Causes"), words(LeftOutBy::ALL.iter().map(|it| it.name()).collect()));
     assert_eq!(names_of("Triggers"), arms("job.rs", "name"));
-    let verdicts = Outcome::ALL.iter().filter_map(|it| it.verdict()).map(|it| it.word());
+    let verdicts = Outcome::ALL.iter().filter_map(|it| it.verdict()).map(|it| it.as_str());
     let mut verdicts = words(verdicts.collect());
     verdicts.dedup();
     let mut named = names_of("Verdict words");

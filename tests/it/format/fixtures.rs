@@ -112,7 +112,7 @@ fn shape(repo: &TestRepo) -> String {
             text += &format!("note {notes}\n{}", String::from_utf8_lossy(&note.stdout));
         }
     }
-    for name in ["refs/tinyci/deploys/production", "refs/tinyci/baseline"] {
+    for name in ["refs/tinyci/deployments/production", "refs/tinyci/baseline"] {
         let log = repo.try_git(&["log", "--first-parent", "--reverse", "--format=%an%n%B%P", name]);
         text += &format!("history of {name}\n{}", String::from_utf8_lossy(&log.stdout));
     }
@@ -154,7 +154,7 @@ fn normal(text: &str) -> String {
     }
     // Fields that depend on the machine that runs the tests, and on how fast it is.
     let lines = shape.lines().map(|line| {
-        let line = cut(&cut(line, "\"account\":\"", '"'), "\"host\":\"", '"');
+        let line = cut(&cut(line, "\"account\":\"", '"'), "\"machine\":\"", '"');
         cut(&cut(&line, "\"duration_ms\":", ','), "\"approved_by\":\"", '"')
     });
     let mut lines: Vec<String> = lines.collect();
@@ -208,7 +208,7 @@ fn write(server: &Server) {
         let mark = dir.join(mark);
         let text = fs::read_to_string(&mark).unwrap();
         let text = text.replace(repo.path().to_str().unwrap(), PLACE);
-        fs::write(&mark, cut(&text, "\"host\":\"", '"')).unwrap();
+        fs::write(&mark, cut(&text, "\"machine\":\"", '"')).unwrap();
     }
 }
 
@@ -241,7 +241,7 @@ fn every_version_is_read_whole() {
         let results = run(&repo, &["results", "--json", "--all-attempts"]).with_code(0).out;
         let read = results.lines().map(|line| Record::from_json(line).unwrap());
         // A verdict without a record is shown as one.
-        let read = read.filter(|record| !record.run.is_empty()).count();
+        let read = read.filter(|record| !record.job_id.is_empty()).count();
         assert_eq!(read, records, "{version}:\n{results}");
         let notes = repo.git(&["notes", "--ref", "tinyci-result", "list"]);
         assert_eq!(notes.lines().count(), verdicts, "{version}");
@@ -253,7 +253,9 @@ fn every_version_is_read_whole() {
             let said = run(&repo, &["results", id]).with_code(0).out;
             assert!(!said.contains("foreign"), "{version}: {said}");
         }
-        for words in [&["status"][..], &["plan"], &["log"], &["settings"], &["deploys", "--json"]] {
+        for words in
+            [&["status"][..], &["plan"], &["log"], &["settings"], &["deployments", "--json"]]
+        {
             let said = run(&repo, words).with_code(0);
             assert!(!said.err.contains("passed over"), "{version}: {}", said.err);
         }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tinyci::{CancelToken, Engine, ErrorKind, Event, Filter, Record, Selection};
+use tinyci::{CancelToken, Engine, ErrorKind, Event, Record, RecordFilter, Selection};
 
 use crate::support::{
     TestRepo,
@@ -29,7 +29,7 @@ const READERS: [(&[&str], bool); 17] = [
     (&["results"], true),
     (&["log"], true),
     (&["artifacts", "HEAD"], true),
-    (&["deploys"], true),
+    (&["deployments"], true),
     (&["deploy", "--dry-run"], true),
     (&["prune", "--keep", "9", "--dry-run"], true),
     (&["status"], true),
@@ -59,7 +59,7 @@ const WRITERS: [&[&str]; 22] = [
     &["results", "--merge", "origin"],
     &["deploy", "--yes"],
     &["deploy", "--unlock", "seen"],
-    &["deploys", "--retire", "production"],
+    &["deployments", "--retire", "production"],
     &["rollback", "--yes"],
     &["approve", "HEAD"],
     &["compact", "-n", "0"],
@@ -200,9 +200,12 @@ fn an_engine_that_was_opened_before_the_format_was_raised_stops_too() {
     let run = || engine.run(&Selection::pending(), &CancelToken::new(), &mut |_: &Event| {});
     raise(&repo, WRITE_2);
     assert_eq!(run().unwrap_err().kind(), ErrorKind::NewerFormat);
-    assert_eq!(engine.records(&Filter::default()).unwrap().len(), 2);
+    assert_eq!(engine.records(&RecordFilter::default()).unwrap().len(), 2);
     raise(&repo, READ_2);
-    assert_eq!(engine.records(&Filter::default()).unwrap_err().kind(), ErrorKind::NewerFormat);
+    assert_eq!(
+        engine.records(&RecordFilter::default()).unwrap_err().kind(),
+        ErrorKind::NewerFormat
+    );
     assert_eq!(Engine::open(repo.path()).unwrap_err().kind(), ErrorKind::NewerFormat);
 }
 
@@ -251,7 +254,7 @@ fn what_a_newer_version_wrote_beside_the_known_stays_byte_for_byte() {
     let known = note(&repo, "runs/tinyci", &old);
     let fields = known
         .replacen('{', r#"{"mood":{"good":[1,2.50]},"#, 1)
-        .replace("\"run\":\"", "\"run\":\"n");
+        .replace("\"job_id\":\"", "\"job_id\":\"n");
     let unknown = fields.replace(r#""v":1"#, r#""v":2"#).replace("success", "brilliant");
     append(&repo, "runs/tinyci", &old, &format!("{fields}\n{unknown}"));
     let lines = note(&repo, "runs/tinyci", &old);
@@ -274,7 +277,7 @@ fn what_a_newer_version_wrote_beside_the_known_stays_byte_for_byte() {
     // What a newer server wrote, as it was fetched.
     let fetched = "refs/notes/remotes/origin/runs/tinyci";
     repo.git(&["update-ref", fetched, "refs/notes/runs/tinyci"]);
-    let theirs = unknown.replace("\"run\":\"n", "\"run\":\"m");
+    let theirs = unknown.replace("\"job_id\":\"n", "\"job_id\":\"m");
     append(&repo, fetched, &old, &theirs);
 
     // This version tests, deploys, skips, forgets, tests again and merges.
@@ -372,7 +375,7 @@ fn words_that_only_a_newer_version_knows_settle_and_are_never_green() {
 #[test]
 fn a_deployment_of_a_newer_version_is_in_the_way_of_all_that_rests_on_what_is_deployed() {
     let repo = repository();
-    let reference = "refs/tinyci/deploys/production";
+    let reference = "refs/tinyci/deployments/production";
     let (tip, deployed) = (repo.git(&["rev-parse", reference]), repo.git(&["rev-parse", "HEAD^"]));
     let message = repo.git(&["log", "-1", "--format=%B", reference]);
     let entry = |message: &str| {
@@ -382,7 +385,7 @@ fn a_deployment_of_a_newer_version_is_in_the_way_of_all_that_rests_on_what_is_de
     };
     entry(&message.replace(r#""v":1"#, r#""v":2"#));
     let commands: [&[&str]; 4] = [
-        &["deploys", "--to", "production"],
+        &["deployments", "--to", "production"],
         &["deploy", "--yes", "HEAD^"],
         &["rollback", "--yes"],
         &["prune", "--keep", "0"],

@@ -212,7 +212,7 @@ fn deploy_scripts_over_git_log_go_on_working() {
     let newest_green = "git log --notes='tinyci*' --format='%H %N' | grep success | head -1 | \
                         cut -d' ' -f1";
     assert_eq!(example.shell(newest_green), example.first);
-    assert_eq!(example.shell("tinyci results --status success -n 1 --format '%H'"), example.first);
+    assert_eq!(example.shell("tinyci results --outcome success -n 1 --format '%H'"), example.first);
 }
 
 /// Where hooks speak after the step that failed, the verdict comes last all the same, which the

@@ -31,7 +31,7 @@ fn the_guide_lists_every_setting_with_its_meaning_and_default() {
     let repo = TestRepo::bare();
     let listed: Vec<_> = Engine::open(repo.path()).unwrap().settings().unwrap();
     let row = |setting: &tinyci::settings::Setting| {
-        (setting.key.to_owned(), setting.meaning.to_owned(), setting.default.to_owned())
+        (setting.key.to_owned(), setting.description.to_owned(), setting.default.to_owned())
     };
     assert_eq!(documented(), listed.iter().map(row).collect::<Vec<_>>());
 }
@@ -39,10 +39,10 @@ fn the_guide_lists_every_setting_with_its_meaning_and_default() {
 #[test]
 fn settings_are_listed_with_where_they_are_set() {
     let repo = TestRepo::bare();
-    repo.git(&["config", "tinyci.timeout", "30m"]);
+    repo.git(&["config", "tinyci.jobTimeout", "30m"]);
     let said = run(&repo, &["settings"]).with_code(0);
     let file = repo.path().join("config");
-    let timeout = said.out.lines().find(|line| line.starts_with("tinyci.timeout")).unwrap();
+    let timeout = said.out.lines().find(|line| line.starts_with("tinyci.jobTimeout")).unwrap();
     assert!(timeout.contains(" 30m ") && timeout.contains(file.to_str().unwrap()), "{timeout}");
     let jobs = said.out.lines().find(|line| line.starts_with("tinyci.jobs")).unwrap();
     assert!(jobs.contains(" 1 ") && jobs.ends_with("(default)"), "{jobs}");
@@ -53,8 +53,8 @@ fn settings_are_listed_with_where_they_are_set() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
         .map(|value| (value["key"].as_str().unwrap().to_owned(), value))
         .collect();
-    assert_eq!(lines["tinyci.timeout"]["values"][0], "30m");
-    assert_eq!(lines["tinyci.timeout"]["origin"], file.to_str().unwrap());
+    assert_eq!(lines["tinyci.jobTimeout"]["values"][0], "30m");
+    assert_eq!(lines["tinyci.jobTimeout"]["origin"], file.to_str().unwrap());
     assert!(lines["tinyci.jobs"].get("origin").is_none());
     assert_eq!(lines["tinyci.jobs"]["default"], "1");
 }
@@ -78,7 +78,7 @@ fn commands_and_scripts_get_the_variables_that_are_listed() {
     let repo = TestRepo::new();
     let commit =
         repo.commit_config("build: test \"$DEPLOY_KEY,${TOKEN-none},$TINYCI_SHORT\" = \"k,none,$(git --git-dir \"$TINYCI_REPO/.git\" rev-parse --short=7 $TINYCI_COMMIT)\"\n");
-    repo.git(&["config", "--add", "tinyci.env", "DEPLOY_*"]);
+    repo.git(&["config", "--add", "tinyci.passEnv", "DEPLOY_*"]);
     let output = tinyci(repo.path())
         .args(["run", "--all"])
         .envs([("DEPLOY_KEY", "k"), ("TOKEN", "t")])
@@ -94,7 +94,7 @@ fn a_script_sees_no_more_of_the_environment_than_a_command() {
     let script = "fn build(ctx) { if env(\"TOKEN\", \"none\") != \"none\" || env(\"DEPLOY_KEY\") != \"k\" { fail(\"seen\") } }\n";
     repo.write(".tinyci.rhai", script);
     let commit = repo.commit("script");
-    repo.git(&["config", "--add", "tinyci.env", "DEPLOY_*"]);
+    repo.git(&["config", "--add", "tinyci.passEnv", "DEPLOY_*"]);
     let output = tinyci(repo.path())
         .args(["run", "--all"])
         .envs([("DEPLOY_KEY", "k"), ("TOKEN", "t")])

@@ -65,7 +65,7 @@ impl Story {
 
     /// What the newest deployments came to, newest first.
     fn outcomes(&self) -> Vec<String> {
-        let said = self.tinyci(&["-r", "deploys", "--json"]).with_code(0).out;
+        let said = self.tinyci(&["-r", "deployments", "--json"]).with_code(0).out;
         let lines = said.lines().map(|line| serde_json::from_str(line).unwrap());
         let word = |json: serde_json::Value| json["outcome"].as_str().unwrap().to_owned();
         lines.map(word).collect()
@@ -162,7 +162,8 @@ fn five_pushes_a_deployment_a_rollback_and_another_one() {
     assert_eq!(story.calls(), done(&newest));
     story.tinyci(&["-r", "deploy", "--yes", &next]).with_code(0);
     assert_eq!(story.calls(), done(&next));
-    let outcomes = ["success", "success", "success", "waiting", "success", "waiting"];
+    let outcomes =
+        ["success", "success", "success", "awaiting_approval", "success", "awaiting_approval"];
     assert_eq!(story.outcomes(), outcomes);
 
     // Whoever fetches sees all of it.
@@ -184,7 +185,7 @@ struct Held {
     gate: Gate,
 }
 
-const REFERENCE: &str = "refs/tinyci/deploys/production";
+const REFERENCE: &str = "refs/tinyci/deployments/production";
 
 impl Held {
     /// `{gate}` in what it does holds it, `@` is the server's home.
@@ -302,7 +303,7 @@ fn who_asks_over_ssh_is_on_record_beside_the_account() {
     story.server.run("git -C app.git config tinyci.approve.production true");
     let account = story.server.run("id -un");
     let newest = || -> serde_json::Value {
-        let said = story.tinyci(&["-r", "deploys", "--json", "-n", "1"]).with_code(0).out;
+        let said = story.tinyci(&["-r", "deployments", "--json", "-n", "1"]).with_code(0).out;
         serde_json::from_str(&said).unwrap()
     };
     let people = ["Ada", "Grace", "Joan"].map(|name| format!("{name} <{}@x>", name.to_lowercase()));
@@ -314,20 +315,20 @@ fn who_asks_over_ssh_is_on_record_beside_the_account() {
     };
     ask_as(&people[0], &["deploy", "--yes"]).with_code(5);
     assert_eq!(
-        (newest()["by"].as_str(), newest()["outcome"].as_str()),
-        (Some(&*people[0]), Some("waiting"))
+        (newest()["deployed_by"].as_str(), newest()["outcome"].as_str()),
+        (Some(&*people[0]), Some("awaiting_approval"))
     );
     ask_as(&people[1], &["approve", &second]).with_code(0);
     ask_as(&people[2], &["deploy", "--yes"]).with_code(0);
     let done = newest();
     assert_eq!(
-        (done["by"].as_str(), done["approved_by"].as_str()),
+        (done["deployed_by"].as_str(), done["approved_by"].as_str()),
         (Some(&*people[2]), Some(&*people[1]))
     );
     assert_eq!(done["account"], account.as_str());
     let author = story
         .server
-        .run("git -C app.git log -1 --format='%an <%ae>' refs/tinyci/deploys/production");
+        .run("git -C app.git log -1 --format='%an <%ae>' refs/tinyci/deployments/production");
     assert_eq!(author, people[2]);
 
     // The account is what counts, whoever asks through it, and says who they are.
@@ -343,5 +344,5 @@ fn who_asks_over_ssh_is_on_record_beside_the_account() {
     assert_eq!(done["approval_proof"]["account"], account.as_str());
     story.tinyci(&["-r", "approve", "HEAD~1"]).with_code(0);
     ask_as(&people[0], &["rollback", "--yes"]).with_code(0);
-    assert_eq!(newest()["by"], people[0].as_str());
+    assert_eq!(newest()["deployed_by"], people[0].as_str());
 }

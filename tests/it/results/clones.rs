@@ -38,7 +38,7 @@ fn runs(server: &Server, dir: &Path, commit: &str) -> Vec<String> {
     let text = git(server, dir, &["notes", "--ref", RECORDS, "show", commit]);
     let run = |line: &str| {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
-        record["run"].as_str().unwrap().to_owned()
+        record["job_id"].as_str().unwrap().to_owned()
     };
     let mut runs: Vec<String> = text.lines().map(run).collect();
     runs.sort();
@@ -66,14 +66,14 @@ fn a_clone_fetches_and_shows_what_the_server_found() {
     let green = server.client.commit_config("build: 'true'\n");
     server.push(&["main"]);
     let entry = server.repo.git(&["commit-tree", "-m", "entry", "main^{tree}"]);
-    server.repo.git(&["update-ref", "refs/tinyci/deploys/production", &entry]);
+    server.repo.git(&["update-ref", "refs/tinyci/deployments/production", &entry]);
     git(&server, &dir, &["pull", "-q"]);
     let log = git(&server, &dir, &["log", "-1"]);
     assert!(log.contains("Notes (remotes/origin/tinyci-result):\n    success"), "{log}");
     let ours = tinyci(&dir, &["results", "--json"]).out;
     assert_eq!(ours, Said::of(&server.tinyci(&["results", "--json"]).output().unwrap()).out);
     assert!(ours.contains(&green));
-    let deployed = "refs/tinyci/remotes/origin/deploys/production";
+    let deployed = "refs/tinyci/remotes/origin/deployments/production";
     assert_eq!(git(&server, &dir, &["rev-parse", deployed]), entry);
 
     let said = tinyci(&dir, &["setup-remote", "--undo"]);
@@ -162,24 +162,24 @@ fn a_clone_shows_what_its_server_judged_and_deployed() {
     assert_eq!(setup["changes"].as_array().unwrap().len(), 4);
     git(&server, &dir, &["fetch", "-q"]);
 
-    let listed = tinyci(&dir, &["deploys"]).out;
+    let listed = tinyci(&dir, &["deployments"]).out;
     assert!(listed.starts_with("success     production of origin "), "{listed}");
-    let deployed = json(&tinyci(&dir, &["deploys", "--json", "--to", "production"]));
+    let deployed = json(&tinyci(&dir, &["deployments", "--json", "--to", "production"]));
     assert_eq!((&deployed["commit"], &deployed["remote"]), (&id.clone().into(), &"origin".into()));
-    assert_eq!(tinyci(&dir, &["deploys", "--to", "staging"]).out, "");
+    assert_eq!(tinyci(&dir, &["deployments", "--to", "staging"]).out, "");
     let status = tinyci(&dir, &["status"]).out;
     let queue = "queued    nothing\n  1 with a verdict of a remote's: `tinyci results --merge`";
     assert!(status.contains(queue), "{status}");
     assert!(!status.contains("deployed  production:"), "{status}");
-    assert_eq!(json(&tinyci(&dir, &["status", "--json"]))["judged_by_remote"][0], id);
+    assert_eq!(json(&tinyci(&dir, &["status", "--json"]))["tested_by_remote"][0], id);
 
     let merged = json(&tinyci(&dir, &["results", "--merge", "--json"]));
-    assert_eq!((&merged["records"], &merged["settled"][0]), (&1.into(), &id.clone().into()));
-    assert_eq!(json(&tinyci(&dir, &["status", "--json"]))["due"], serde_json::json!([]));
+    assert_eq!((&merged["records"], &merged["added"][0]), (&1.into(), &id.clone().into()));
+    assert_eq!(json(&tinyci(&dir, &["status", "--json"]))["pending"], serde_json::json!([]));
     // Fetched under the server's own name it is the same deployment, and not a second one.
-    let own = "refs/tinyci/deploys/*:refs/tinyci/deploys/*";
+    let own = "refs/tinyci/deployments/*:refs/tinyci/deployments/*";
     git(&server, &dir, &["fetch", "-q", "origin", own]);
-    assert_eq!(tinyci(&dir, &["deploys", "--json"]).out.lines().count(), 1);
+    assert_eq!(tinyci(&dir, &["deployments", "--json"]).out.lines().count(), 1);
     let undone = json(&tinyci(&dir, &["setup-remote", "--undo", "--json"]));
     assert_eq!(undone, setup);
 }
@@ -261,7 +261,7 @@ fn foreign_and_forged_lines_are_kept_shown_as_such_and_never_green() {
             said.out.lines().filter(|line| line.contains(" foreign ")).collect();
         assert_eq!(foreign.len(), 2, "{}", said.out);
         assert!(foreign[0].ends_with("ok \u{fffd}[2J") && foreign[1].contains("\"success\""));
-        let green = tinyci(&dir, &["results", "--status", "success"]);
+        let green = tinyci(&dir, &["results", "--outcome", "success"]);
         assert_eq!(green.out, "", "merged: {merge}");
     }
     let note = |dir: &Path| git(&server, dir, &["notes", "--ref", RECORDS, "show", &red]);
@@ -277,7 +277,7 @@ fn forged_verdicts_and_deployments_are_refused_where_the_refs_are_hidden() {
     let client: &TestRepo = &server.client;
     client.git(&["notes", "--ref", WORDS, "add", "-m", "success", &red]);
     client.git(&["update-ref", RECORDS, WORDS]);
-    let refs = [WORDS, RECORDS, "refs/tinyci/baseline", "refs/tinyci/deploys/production"];
+    let refs = [WORDS, RECORDS, "refs/tinyci/baseline", "refs/tinyci/deployments/production"];
     for (source, name) in [&red, &red].into_iter().cycle().zip(refs) {
         let source = if name.starts_with("refs/notes") { name } else { source };
         for to in [format!("+{source}:{name}"), format!(":{name}")] {

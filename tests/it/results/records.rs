@@ -3,7 +3,7 @@
 use std::{fs, thread};
 
 use tinyci::{
-    CancelToken, CommitId, Engine, ErrorKind, Filter, Outcome, Selection, record::LogOptions,
+    CancelToken, CommitId, Engine, ErrorKind, Outcome, RecordFilter, Selection, record::LogOptions,
 };
 
 use crate::support::stage::{Ran, Stage, without_time};
@@ -17,7 +17,7 @@ fn four() -> (Stage, [CommitId; 4]) {
 }
 
 /// The commits and outcomes that a filter finds.
-fn found(engine: &Engine, filter: &Filter) -> Vec<(CommitId, Outcome)> {
+fn found(engine: &Engine, filter: &RecordFilter) -> Vec<(CommitId, Outcome)> {
     let records = engine.records(filter).unwrap();
     records.into_iter().map(|record| (record.commit, record.outcome)).collect()
 }
@@ -28,33 +28,33 @@ fn records_are_found_by_range_outcome_and_number() {
     let engine = stage.engine();
     let (green, red) = (Outcome::Success, Outcome::Failure);
     for (filter, expected) in [
-        (Filter::new(), vec![(four, red), (three, green), (two, red), (one, green)]),
-        (Filter::new().limit(2), vec![(four, red), (three, green)]),
-        (Filter::new().limit(0), vec![]),
-        (Filter::new().outcome(green), vec![(three, green), (one, green)]),
-        (Filter::new().outcome(green).limit(1), vec![(three, green)]),
-        (Filter::new().outcome(Outcome::TimedOut), vec![]),
-        (Filter::new().range("HEAD~2..HEAD"), vec![(four, red), (three, green)]),
-        (Filter::new().range("HEAD~2"), vec![(two, red), (one, green)]),
-        (Filter::new().revision("HEAD~2"), vec![(two, red)]),
+        (RecordFilter::new(), vec![(four, red), (three, green), (two, red), (one, green)]),
+        (RecordFilter::new().limit(2), vec![(four, red), (three, green)]),
+        (RecordFilter::new().limit(0), vec![]),
+        (RecordFilter::new().outcome(green), vec![(three, green), (one, green)]),
+        (RecordFilter::new().outcome(green).limit(1), vec![(three, green)]),
+        (RecordFilter::new().outcome(Outcome::TimedOut), vec![]),
+        (RecordFilter::new().range("HEAD~2..HEAD"), vec![(four, red), (three, green)]),
+        (RecordFilter::new().range("HEAD~2"), vec![(two, red), (one, green)]),
+        (RecordFilter::new().revision("HEAD~2"), vec![(two, red)]),
         (
-            Filter::new().revision("HEAD~3").revision(three.short()),
+            RecordFilter::new().revision("HEAD~3").revision(three.short()),
             vec![(one, green), (three, green)],
         ),
-        (Filter::new().revision("HEAD~3").revision("HEAD").limit(1), vec![(one, green)]),
+        (RecordFilter::new().revision("HEAD~3").revision("HEAD").limit(1), vec![(one, green)]),
         (
-            Filter::new().range("HEAD~2..HEAD").revision("HEAD~3").revision("HEAD~1"),
+            RecordFilter::new().range("HEAD~2..HEAD").revision("HEAD~3").revision("HEAD~1"),
             vec![(one, green), (three, green), (four, red)],
         ),
-        (Filter::new().range("HEAD~1..HEAD").revision("HEAD~3").limit(1), vec![(one, green)]),
+        (RecordFilter::new().range("HEAD~1..HEAD").revision("HEAD~3").limit(1), vec![(one, green)]),
         (
-            Filter::new().range("HEAD~2..").range("HEAD~1..").limit(9),
+            RecordFilter::new().range("HEAD~2..").range("HEAD~1..").limit(9),
             vec![(four, red), (three, green)],
         ),
     ] {
         assert_eq!(found(&engine, &filter), expected, "{filter:?}");
     }
-    for filter in [Filter::new().range("v9"), Filter::new().revision("v9")] {
+    for filter in [RecordFilter::new().range("v9"), RecordFilter::new().revision("v9")] {
         assert_eq!(engine.records(&filter).unwrap_err().kind(), ErrorKind::NotFound);
     }
 }
@@ -64,8 +64,8 @@ fn only_what_selected_refs_reach_is_found_unless_it_is_named() {
     let (stage, [.., four]) = four();
     stage.repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     let engine = stage.engine();
-    assert_eq!(engine.records(&Filter::new()).unwrap().len(), 3);
-    let named = Filter::new().revision(four.to_string());
+    assert_eq!(engine.records(&RecordFilter::new()).unwrap().len(), 3);
+    let named = RecordFilter::new().revision(four.to_string());
     assert_eq!(found(&engine, &named), [(four, Outcome::Failure)]);
 }
 
@@ -84,11 +84,11 @@ fn the_record_that_counts_is_the_one_that_the_verdict_rests_on() {
     };
     engine.run(&retry, &canceled, &mut cancel).unwrap();
 
-    let counts = engine.records(&Filter::new()).unwrap();
-    assert_eq!((counts.len(), &counts[0].run), (1, &green.record().run));
-    let all = found(&engine, &Filter::new().all_attempts(true));
+    let counts = engine.records(&RecordFilter::new()).unwrap();
+    assert_eq!((counts.len(), &counts[0].job_id), (1, &green.record().job_id));
+    let all = found(&engine, &RecordFilter::new().all_attempts(true));
     assert_eq!(all, [(id, Outcome::Canceled), (id, Outcome::Success)], "the newest first");
-    let of_canceled = Filter::new().all_attempts(true).outcome(Outcome::Canceled);
+    let of_canceled = RecordFilter::new().all_attempts(true).outcome(Outcome::Canceled);
     assert_eq!(found(&engine, &of_canceled).len(), 1);
 }
 
@@ -98,9 +98,9 @@ fn a_record_without_its_word_is_no_verdict() {
     let (id, engine) = (stage.head(), stage.engine());
     stage.run();
     engine.forget("HEAD").unwrap();
-    assert_eq!(found(&engine, &Filter::new()), [(id, Outcome::NoVerdict)]);
-    assert!(found(&engine, &Filter::new().outcome(Outcome::Success)).is_empty());
-    let reason = engine.records(&Filter::new()).unwrap()[0].reason.clone().unwrap();
+    assert_eq!(found(&engine, &RecordFilter::new()), [(id, Outcome::Error)]);
+    assert!(found(&engine, &RecordFilter::new().outcome(Outcome::Success)).is_empty());
+    let reason = engine.records(&RecordFilter::new()).unwrap()[0].reason.clone().unwrap();
     assert!(reason.contains("the run found success"), "{reason}");
 }
 
@@ -113,10 +113,10 @@ fn check_note(text: &str, with_record: bool, expected: Outcome) {
     }
     stage.repo.git(&["notes", "--ref", "tinyci-result", "add", "-f", "-m", text]);
     let engine = stage.engine();
-    let records = engine.records(&Filter::new()).unwrap();
+    let records = engine.records(&RecordFilter::new()).unwrap();
     assert_eq!((records.len(), records[0].outcome), (1, expected), "{text:?}");
     assert_eq!(records[0].steps.is_empty(), !with_record || !expected.passed());
-    let green = engine.records(&Filter::new().outcome(Outcome::Success)).unwrap();
+    let green = engine.records(&RecordFilter::new().outcome(Outcome::Success)).unwrap();
     assert_eq!(green.len(), usize::from(expected.passed()), "{text:?}");
     let reason = records[0].reason.as_deref().unwrap_or_default();
     let known = ["success", "failure", "skipped"].contains(&text);

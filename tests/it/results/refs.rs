@@ -133,7 +133,7 @@ fn a_deployment_restores_too_and_goes_on_from_where_it_was() {
     fetch(&origin, &dir);
     let said = run_in(&dir, &["deploy", "--yes"]).with_code(0);
     assert!(said.out.contains(RESTORED), "{}", said.out);
-    assert_eq!(run_in(&dir, &["deploys"]).with_code(0).out.lines().count(), 2);
+    assert_eq!(run_in(&dir, &["deployments"]).with_code(0).out.lines().count(), 2);
     run_in(&dir, &["rollback", "--yes"]).with_code(0);
 }
 
@@ -184,16 +184,15 @@ fn forgetting_all_asks_and_is_final() {
     let said = run_in(&dir, &["results", "--forget-all", "--yes"]).with_code(0);
     let removed = "removed refs/notes/tinyci-result\nremoved refs/notes/runs/tinyci\n";
     assert_eq!(said.out, removed);
-    assert_eq!(refs(&origin, &dir), "refs/tinyci/deploys/production", "what is deployed stays");
+    assert_eq!(refs(&origin, &dir), "refs/tinyci/deployments/production", "what is deployed stays");
     assert_eq!(run_in(&dir, &["plan"]).with_code(0).out.lines().count(), 1);
 
     run_in(&dir, &["run", "--all"]).with_code(0);
     fetch(&origin, &dir);
     let said = run_in(&dir, &["results", "--forget-all", "-y", "--json"]).with_code(0);
-    let given_up =
-        r#"["refs/notes/runs/tinyci","refs/notes/tinyci-result","refs/tinyci/deploys/production"]"#;
+    let given_up = r#"["refs/notes/runs/tinyci","refs/notes/tinyci-result","refs/tinyci/deployments/production"]"#;
     assert_eq!(said.out, format!("{{\"v\":1,\"removed\":[],\"given_up\":{given_up}}}\n"));
-    assert_eq!(run_in(&dir, &["deploys"]).with_code(0).out, "");
+    assert_eq!(run_in(&dir, &["deployments"]).with_code(0).out, "");
     let said = run_in(&dir, &["run", "--all"]).with_code(0);
     assert!(!said.out.contains(RESTORED), "{}", said.out);
     assert_eq!(fs::read_to_string(built).unwrap().lines().count(), 3, "it was tested anew");
@@ -225,12 +224,12 @@ fn an_approval_that_is_taken_back_stays_so() {
 #[test]
 fn what_a_deployment_deletes_is_there_at_its_end() {
     let repo = TestRepo::new();
-    let delete = "git update-ref -d refs/tinyci/deploys/production; \
+    let delete = "git update-ref -d refs/tinyci/deployments/production; \
                   git update-ref -d refs/notes/tinyci-result";
     repo.commit_config(&format!("build: 'true'\ndeploy: cd \"$TINYCI_REPO\" && {delete}\n"));
     run(&repo, &["run", "--all"]).with_code(0);
     run(&repo, &["deploy", "--yes"]).with_code(0);
-    let deploys = run(&repo, &["deploys"]).with_code(0).out;
+    let deploys = run(&repo, &["deployments"]).with_code(0).out;
     assert!(deploys.starts_with("success ") && deploys.lines().count() == 1, "{deploys}");
     assert_eq!(run(&repo, &["run", "--all"]).with_code(0).out.matches(RESTORED).count(), 1);
     let next = run(&repo, &["deploy", "--yes"]).with_code(0).out;

@@ -47,21 +47,25 @@ fn a_commit_is_tried_three_times_and_then_waits_for_a_retry() {
     let (id, pending) = (stage.head(), Selection::pending());
     let (engine, asked) = broken(&stage, ErrorKind::Io);
     for _ in 0..3 {
-        assert_eq!(Ran::of(&engine, &pending).outcome(), Outcome::NoVerdict);
+        assert_eq!(Ran::of(&engine, &pending).outcome(), Outcome::Error);
     }
     let held = Ran::of(&engine, &pending);
-    assert_eq!(held.summary.held, [id]);
+    assert_eq!(held.summary.out_of_attempts, [id]);
     assert!(held.summary.records.is_empty() && held.summary.exit_code() == 4);
     let [warning] = held.warnings().try_into().unwrap();
     assert!(warning.contains(&format!("tinyci run --retry {}", id.short())), "{warning}");
     assert_eq!(stage.log().last(), Some(&format!("warning: {warning}")));
     assert_eq!(asked.load(Ordering::SeqCst), 3);
-    assert_eq!(engine.plan(&pending).unwrap().held, [id]);
-    assert_eq!(Ran::of(&engine, &Selection::revision("HEAD")).summary.held, [id]);
+    assert_eq!(engine.plan(&pending).unwrap().out_of_attempts, [id]);
+    assert_eq!(Ran::of(&engine, &Selection::revision("HEAD")).summary.out_of_attempts, [id]);
 
     let other = stage.commit("build: echo other\n");
     let ran = Ran::of(&stage.engine(), &pending);
-    assert_eq!((ran.commits(), ran.summary.held), (vec![other], vec![id]), "it blocks no other");
+    assert_eq!(
+        (ran.commits(), ran.summary.out_of_attempts),
+        (vec![other], vec![id]),
+        "it blocks no other"
+    );
     let retried = Ran::of(&stage.engine(), &Selection::pending().retry(true));
     assert_eq!(retried.commits(), [id]);
     assert_eq!(retried.outcome(), Outcome::Success);
@@ -77,9 +81,9 @@ fn a_verdict_forgets_the_attempts_before_it() {
     assert_eq!(stage.run().outcome(), Outcome::Success);
     assert!(engine.forget("HEAD").unwrap());
     for _ in 0..3 {
-        assert_eq!(Ran::of(&engine, &Selection::pending()).outcome(), Outcome::NoVerdict);
+        assert_eq!(Ran::of(&engine, &Selection::pending()).outcome(), Outcome::Error);
     }
-    assert_eq!(Ran::of(&engine, &Selection::pending()).summary.held, [stage.head()]);
+    assert_eq!(Ran::of(&engine, &Selection::pending()).summary.out_of_attempts, [stage.head()]);
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn what_is_not_supported_here_is_never_held() {
     let stage = Stage::with("build: \"true\"\n");
     let (engine, asked) = broken(&stage, ErrorKind::Unsupported);
     for _ in 0..4 {
-        assert_eq!(Ran::of(&engine, &Selection::pending()).outcome(), Outcome::NoVerdict);
+        assert_eq!(Ran::of(&engine, &Selection::pending()).outcome(), Outcome::Error);
     }
     assert_eq!(asked.load(Ordering::SeqCst), 4);
 }
@@ -117,8 +121,8 @@ fn a_build_folder_that_cannot_be_made_stops_only_its_commit() {
 
     let ran = stage.run();
     let outcomes: Vec<_> = ran.summary.records.iter().map(|it| (it.commit, it.outcome)).collect();
-    assert_eq!(outcomes, [(broken, Outcome::NoVerdict), (sound, Outcome::Success)]);
-    assert_eq!(ran.summary.fault, None);
+    assert_eq!(outcomes, [(broken, Outcome::Error), (sound, Outcome::Success)]);
+    assert_eq!(ran.summary.error, None);
     let reason = ran.summary.records[0].reason.as_deref().unwrap();
     assert!(reason.contains("symbolic link"), "{reason}");
     let log = stage.log();
@@ -155,9 +159,9 @@ fn a_verdict_that_cannot_be_stored_ends_the_run() {
     fs::create_dir_all(lock.parent().unwrap()).unwrap();
     fs::write(&lock, "").unwrap();
     let ran = stage.run();
-    assert_eq!((ran.commits(), ran.outcome()), (vec![first], Outcome::NoVerdict));
+    assert_eq!((ran.commits(), ran.outcome()), (vec![first], Outcome::Error));
     assert_eq!(ran.summary.exit_code(), 4);
-    let fault = ran.summary.fault.clone().unwrap();
+    let fault = ran.summary.error.clone().unwrap();
     assert!(fault.contains(&lock.display().to_string()), "{fault}");
 
     fs::remove_file(lock).unwrap();
@@ -170,17 +174,17 @@ fn a_verdict_that_cannot_be_stored_ends_the_run() {
 fn without_room_on_the_disk_no_commit_is_begun_and_no_attempt_counted() {
     let stage = Stage::with("build: \"true\"\n");
     let (id, pending) = (stage.head(), Selection::pending());
-    stage.repo.git(&["config", "tinyci.minFree", "10000000g"]);
+    stage.repo.git(&["config", "tinyci.minFreeSpace", "10000000g"]);
     let engine = stage.builder().open().unwrap();
     for _ in 0..4 {
         let ran = Ran::of(&engine, &pending);
-        assert_eq!(ran.outcome(), Outcome::NoVerdict);
+        assert_eq!(ran.outcome(), Outcome::Error);
         let reason = ran.summary.records[0].reason.clone().unwrap();
-        assert!(reason.contains("(tinyci.minFree)") && reason.contains("GiB"), "{reason}");
+        assert!(reason.contains("(tinyci.minFreeSpace)") && reason.contains("GiB"), "{reason}");
     }
     let name = engine.commit(&id.to_string()).unwrap().build_name();
     assert!(!stage.repo.path().join("builds").join(name).exists(), "nothing was begun");
-    stage.repo.git(&["config", "tinyci.minFree", "0"]);
+    stage.repo.git(&["config", "tinyci.minFreeSpace", "0"]);
     let engine = stage.builder().open().unwrap();
     assert_eq!(Ran::of(&engine, &pending).outcome(), Outcome::Success);
 }

@@ -77,7 +77,7 @@ fn a_job_is_canceled_by_name_wherever_it_stands_and_the_run_goes_on() {
         let was: Vec<String> =
             first.steps.iter().map(|step| format!("{} {}", step.name, step.outcome)).collect();
         assert_eq!(was, steps);
-        assert_eq!((first.outcome, &first.run), (Outcome::Canceled, &job.run));
+        assert_eq!((first.outcome, &first.job_id), (Outcome::Canceled, &job.job_id));
         assert_eq!(said(first), (InterventionKind::Cancel, ada(), Some("it hangs".to_owned())));
         assert_eq!(first.reason.as_deref(), Some("by Ada <ada@example.org>: it hangs"));
         assert_eq!((second.commit, second.outcome), (next, Outcome::Success));
@@ -96,7 +96,10 @@ fn a_commit_that_was_canceled_by_name_is_out_of_attempts_until_a_retry() {
     stage.open_gate();
     for selection in [Selection::pending(), Selection::revision("HEAD")] {
         let held = Ran::of(&engine, &selection);
-        assert_eq!((held.summary.held.as_slice(), held.summary.exit_code()), ([id].as_slice(), 4));
+        assert_eq!(
+            (held.summary.out_of_attempts.as_slice(), held.summary.exit_code()),
+            ([id].as_slice(), 4)
+        );
         assert!(held.summary.records.is_empty());
         let [warning] = held.warnings().try_into().unwrap();
         let expected = format!(
@@ -111,7 +114,7 @@ fn a_commit_that_was_canceled_by_name_is_out_of_attempts_until_a_retry() {
         Ran::of(&engine, &Selection::revision("HEAD").retry(true)).outcome(),
         Outcome::Success
     );
-    assert!(engine.status().unwrap().held.is_empty());
+    assert!(engine.status().unwrap().out_of_attempts.is_empty());
 }
 
 #[test]
@@ -146,9 +149,12 @@ fn a_run_ends_as_a_whole_and_its_only_job_counts_as_named() {
     for record in &ran.summary.records {
         assert_eq!(said(record).0, InterventionKind::CancelRun);
     }
-    let due = engine.scan(&Selection::pending()).unwrap();
+    let due = engine.pending_commits(&Selection::pending()).unwrap();
     assert_eq!(due.iter().map(|it| it.id).collect::<Vec<_>>(), [one, two]);
-    assert!(engine.plan(&Selection::pending()).unwrap().held.is_empty(), "both are due again");
+    assert!(
+        engine.plan(&Selection::pending()).unwrap().out_of_attempts.is_empty(),
+        "both are due again"
+    );
 
     std::fs::remove_file(stage.path("waiting")).unwrap();
     let engine = stage.engine();
@@ -156,7 +162,7 @@ fn a_run_ends_as_a_whole_and_its_only_job_counts_as_named() {
     assert_eq!(canceled.jobs[0].commit, one);
     assert!(ran.summary.canceled, "the second one is not begun");
     assert_eq!(said(ran.record()).0, InterventionKind::Cancel);
-    assert_eq!(engine.plan(&Selection::pending()).unwrap().held, [one]);
+    assert_eq!(engine.plan(&Selection::pending()).unwrap().out_of_attempts, [one]);
 }
 
 #[test]
@@ -166,9 +172,9 @@ fn the_second_cancel_kills_as_does_the_first_that_says_so() {
         let stage = Stage::new();
         stage.write("deaf.sh", &deaf);
         stage.commit("build: sh deaf.sh\nhooks:\n  after_all: touch @/last\n");
-        let engine = stage.builder().grace(crate::support::PATIENCE).open().unwrap();
+        let engine = stage.builder().grace_period(crate::support::PATIENCE).open().unwrap();
         let (ran, ()) = run_beside(&stage, &engine, || {
-            let request = |kill| CancelRequest::revision("HEAD").kill(kill).wait(Wait::No);
+            let request = |kill| CancelRequest::revision("HEAD").kill(kill).wait(Wait::Never);
             let canceled = cancel(&engine, request(first));
             if let Some(kill) = second {
                 assert_eq!(canceled.jobs[0].outcome, None, "it has its grace");
@@ -185,7 +191,7 @@ fn a_job_that_is_over_before_the_cancel_is_what_it_came_to() {
     let stage = Stage::with(&format!("build: 'true'\nhooks:\n  after_all: {GATE}\n"));
     let engine = stage.engine();
     let (ran, canceled) = run_beside(&stage, &engine, || {
-        let request = CancelRequest::revision("HEAD").wait(Wait::No);
+        let request = CancelRequest::revision("HEAD").wait(Wait::Never);
         let seen = cancel(&engine, request);
         stage.open_gate();
         seen
@@ -249,7 +255,7 @@ fn a_skipped_commit_has_its_verdict_and_who_gave_it_on_record() {
         record.left_out.iter().map(|it| format!("{} {}", it.step, it.by.name())).collect();
     assert_eq!(left_out, ["build person"], "its config has no test");
     assert_eq!(stage.word(id).as_deref(), Some("skipped"));
-    let kept = engine.records(&tinyci::Filter::new()).unwrap();
+    let kept = engine.records(&tinyci::RecordFilter::new()).unwrap();
     assert_eq!(kept, [record]);
     assert!(stage.run().summary.records.is_empty() && !stage.path("built").exists());
 
@@ -287,7 +293,7 @@ fn a_job_in_progress_is_canceled_before_its_commit_is_skipped() {
     assert_eq!(said(ran.record()).0, InterventionKind::Skip);
     assert!(stage.path("last").exists());
     assert_eq!(stage.word(stage.head()).as_deref(), Some("skipped"));
-    let kept = engine.records(&tinyci::Filter::new()).unwrap();
+    let kept = engine.records(&tinyci::RecordFilter::new()).unwrap();
     assert_eq!(kept, [skipped], "of both attempts this one counts");
 }
 
@@ -316,8 +322,8 @@ fn a_commit_that_waits_for_its_turn_is_skipped_in_time() {
         assert_eq!(ran.summary.records.len(), 1, "{:#?}", ran.summary);
         assert!(!stage.path("built").exists(), "nothing of it ran");
         assert!(!stage.build_dir(queued).exists(), "nothing was exported");
-        if !selection.targets.is_empty() {
-            assert_eq!(ran.summary.settled, [(queued, Outcome::Skipped)]);
+        if !selection.selectors.is_empty() {
+            assert_eq!(ran.summary.already_tested, [(queued, Outcome::Skipped)]);
         }
     }
 }
@@ -327,7 +333,7 @@ fn whoever_waits_no_longer_leaves_the_cancel_as_it_is() {
     let stage = Stage::new();
     stage.write("deaf.sh", &format!("trap '' TERM; {GATE}"));
     stage.commit("build: sh deaf.sh\n");
-    let engine = stage.builder().grace(crate::support::PATIENCE).open().unwrap();
+    let engine = stage.builder().grace_period(crate::support::PATIENCE).open().unwrap();
     let (ran, ()) = run_beside(&stage, &engine, || {
         let (token, engine) = (CancelToken::new(), &engine);
         thread::scope(|scope| {

@@ -87,7 +87,7 @@ fn what_is_kept_back_is_told_once_a_run_before_the_first_commit() {
     assert_eq!(ran.summary.records.len(), 2);
     let [dir, others] = ran.warnings().try_into().unwrap();
     assert!(dir.contains(": CARGO_TARGET_DIR,"), "{dir}");
-    assert!(dir.contains("`git config --add tinyci.env +CARGO_TARGET_DIR`"), "{dir}");
+    assert!(dir.contains("`git config --add tinyci.passEnv +CARGO_TARGET_DIR`"), "{dir}");
     assert!(others.ends_with(": TOKEN"), "{others}");
     let place = |wanted: fn(&Event) -> bool| ran.events.iter().position(wanted).unwrap();
     let warned = place(|event| matches!(event.kind, EventKind::Warning { .. }));
@@ -116,7 +116,7 @@ fn settings_replace_what_passes_or_add_to_it() {
     ] {
         let stage = Stage::with("build: 'true'\n");
         for value in setting {
-            stage.repo.git(&["config", "--add", "tinyci.env", value]);
+            stage.repo.git(&["config", "--add", "tinyci.passEnv", value]);
         }
         let (_, env) = kept(&stage, |builder| {
             let names = ["CARGO_TARGET_DIR", "DEPLOY_KEY", "GIT_DIR", "TOKEN"];
@@ -153,12 +153,12 @@ fn scripts_and_plans_see_what_commands_get() {
     let stage = Stage::new();
     stage.repo.write(
         ".tinyci.rhai",
-        "fn build(ctx) { sh(`echo ${env(\"CI\")} ${env(\"TOKEN\", \"none\")} ${ctx.host.has(\"sh\")}`) }\n",
+        "fn build(ctx) { sh(`echo ${env(\"CI\")} ${env(\"TOKEN\", \"none\")} ${ctx.machine.has(\"sh\")}`) }\n",
     );
     stage.commit_more("script");
     let engine = with_process(stage.builder(), &["TOKEN"]).open().unwrap();
-    let forecast = engine.forecast("HEAD", &[]).unwrap();
-    let acts: Vec<String> = forecast.steps[0].acts.iter().map(ToString::to_string).collect();
+    let forecast = engine.dry_run("HEAD", &[]).unwrap();
+    let acts: Vec<String> = forecast.steps[0].actions.iter().map(ToString::to_string).collect();
     assert!(acts.iter().any(|act| act.contains("echo true none true")), "{acts:?}");
     assert_eq!(Ran::of(&engine, &Selection::pending()).text(), "true none true\n");
 }
@@ -172,7 +172,8 @@ fn scripts_find_the_programs_that_commands_find() {
     stage.repo.write("tools/helper", "#!/bin/sh\necho helped\n");
     let helper = stage.repo.path().join("tools/helper");
     std::fs::set_permissions(helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let asks = "fn build(ctx) { print(`${ctx.host.has(\"helper\")} ${ctx.host.has(\"sh\")}`); ";
+    let asks =
+        "fn build(ctx) { print(`${ctx.machine.has(\"helper\")} ${ctx.machine.has(\"sh\")}`); ";
     for (path, then, expected) in [
         (Some("tools:/usr/bin:/bin"), "sh([\"helper\"]);", "true true\nhelped\n"),
         (Some("src:tests"), "", "false false\n"),

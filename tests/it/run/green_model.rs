@@ -224,7 +224,7 @@ impl Replay {
 
     fn run(&self, selection: &Selection) {
         let summary = self.engine.run(selection, &CancelToken::new(), &mut |_: &Event| {});
-        assert_eq!(summary.unwrap().fault, None);
+        assert_eq!(summary.unwrap().error, None);
     }
 
     /// Pushes a ref by both.
@@ -317,7 +317,7 @@ impl Replay {
         self.check_deployment(history);
         for (number, commit) in self.model.commits.iter().enumerate() {
             let word = self.server.verdict(&commit.id);
-            let expected = commit.verdict.unwrap().verdict().unwrap().word();
+            let expected = commit.verdict.unwrap().verdict().unwrap().as_str();
             assert_eq!(word.as_deref(), Some(expected), "commit {number} {history}");
             let records = self.records(&commit.id);
             let of_refs = records.iter().filter(|it| it.trigger.as_deref() != Some("retry"));

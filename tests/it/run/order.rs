@@ -73,7 +73,9 @@ fn the_record_is_a_line_of_json() {
     assert_eq!(step["commands"][0]["exit_code"], 0);
     assert_eq!(step["commands"][1]["exit_code"], 3);
     assert_eq!(step["commands"].as_array().unwrap().len(), 2, "the first failure ends the step");
-    assert!(json["duration_ms"].is_u64() && json["host"].is_string() && json["run"].is_string());
+    assert!(
+        json["duration_ms"].is_u64() && json["machine"].is_string() && json["job_id"].is_string()
+    );
 }
 
 const STEPS: [&str; 11] = [
@@ -162,7 +164,7 @@ fn an_invalid_config_is_red_and_says_where() {
     assert_eq!(ran.outcome(), Outcome::Failure);
     let reason = ran.record().reason.clone().unwrap();
     assert!(reason.starts_with(".tinyci.yml:2:7: expected a command"), "{reason}");
-    assert_eq!(ran.record().config, None);
+    assert_eq!(ran.record().config_format, None);
     assert_eq!(stage.log().last(), Some(&reason));
     assert_eq!(stage.word(stage.head()).as_deref(), Some("failure"));
     assert!(stage.path("trace").exists(), "what cleans up is valid");
@@ -185,7 +187,7 @@ fn a_command_gets_the_facts_of_its_commit() {
     assert_eq!(stage.run().outcome(), Outcome::Success);
     let (target, env) = (stage.build_dir(id), stage.read("env"));
     let export = target.join("export").display().to_string();
-    let run = env.lines().find_map(|line| line.strip_prefix("TINYCI_RUN=")).unwrap();
+    let run = env.lines().find_map(|line| line.strip_prefix("TINYCI_JOB_ID=")).unwrap();
     for (name, value) in [
         ("CI", "true"),
         ("TINYCI", "1"),
@@ -199,9 +201,9 @@ fn a_command_gets_the_facts_of_its_commit() {
         ("TINYCI_TIME", &stage.repo.git(&["show", "-s", "--format=%ct"])),
         ("TINYCI_EXPORT", &export),
         ("TINYCI_TARGET", &target.display().to_string()),
-        ("TINYCI_PHASE", "build"),
+        ("TINYCI_STEP", "build"),
         ("TINYCI_REPO", &stage.repo.path().display().to_string()),
-        ("TINYCI_RUN", run),
+        ("TINYCI_JOB_ID", run),
     ] {
         assert!(env.lines().any(|line| line == format!("{name}={value}")), "{name}: {env}");
     }

@@ -62,7 +62,7 @@ fn a_plan_says_what_is_tested_again_and_for_which_ref() {
     assert!(plan.starts_with(&tip[..7]) && plan.ends_with(again), "{plan}");
     let plan = run(&server.repo, &["plan", "--json"]).with_code(0).out;
     let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
-    assert_eq!(plan["jobs"][0]["reason"], "again");
+    assert_eq!(plan["jobs"][0]["trigger"], "retest");
     assert_eq!(plan["jobs"][0]["commit"]["branch"], "release/1");
     run(&server.repo, &["run", "--all"]).with_code(0);
     assert_eq!(server.verdicts(&[&tip]), ["success"]);
@@ -84,7 +84,7 @@ fn a_release_by_tag_runs_when_the_tag_comes_after_the_verdict() {
     assert!(pushed.err.contains("again for v1: its test was left out on main"), "{}", pushed.err);
     assert_eq!(server.verdicts(&[&commit]), ["success"]);
     let record = record(&server, &commit);
-    assert_eq!((&record["branch"], &record["trigger"]), (&"main".into(), &"again".into()));
+    assert_eq!((&record["branch"], &record["trigger"]), (&"main".into(), &"retest".into()));
     assert_eq!(record["tags"], serde_json::json!(["other", "v1"]));
 }
 
@@ -391,7 +391,7 @@ fn a_secret_that_the_server_lacks_is_found_before_the_export_and_named() {
         let export = server.repo.path().join("builds").join(&server.builds()[0]).join("export");
         assert!(!export.exists(), "nothing is exported");
         let plan = run(&server.repo, &["plan", "main"]).with_code(0).out;
-        assert!(plan.contains("no_verdict") && plan.contains("`TOKEN`"), "{plan}");
+        assert!(plan.contains("error") && plan.contains("`TOKEN`"), "{plan}");
         for _ in 0..3 {
             run(&server.repo, &["run", "--all"]).with_code(4);
         }

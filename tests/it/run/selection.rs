@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tinyci::{
-    CancelToken, CommitId, ErrorKind, Event, Outcome, Record, Selection, Summary, plan::Reason,
+    CancelToken, CommitId, ErrorKind, Event, Outcome, Record, Selection, Summary, plan::Trigger,
 };
 
 use crate::support::stage::{GATE, Ran, Stage};
@@ -59,7 +59,7 @@ fn a_revision_that_names_no_commit_is_not_found() {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{selection:?}");
         assert_eq!(engine.plan(&selection).unwrap_err().kind(), ErrorKind::NotFound);
     }
-    let error = stage.engine().scan(&empty).unwrap_err();
+    let error = stage.engine().pending_commits(&empty).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArg);
     assert!(!stage.path("trace").exists() && !stage.repo.path().join("pwn").exists());
 }
@@ -72,11 +72,11 @@ fn what_is_settled_is_reported_and_runs_again_only_for_a_retry() {
     assert_eq!(Ran::of(&engine, &named).outcome(), Outcome::Success);
     stage.touch("red");
     let settled = Ran::of(&engine, &named);
-    assert_eq!(settled.summary.settled, [(id, Outcome::Success)]);
+    assert_eq!(settled.summary.already_tested, [(id, Outcome::Success)]);
     assert!(settled.summary.records.is_empty() && settled.summary.exit_code() == 0);
 
     let plan = engine.plan(&named.clone().retry(true)).unwrap();
-    assert_eq!(plan.jobs[0].reason, Reason::Retry);
+    assert_eq!(plan.jobs[0].trigger, Trigger::Retry);
     assert_eq!(Ran::of(&engine, &named.clone().retry(true)).outcome(), Outcome::Failure);
     assert_eq!(stage.word(id).as_deref(), Some("failure"), "the word is the newest one");
     assert_eq!(Ran::of(&engine, &named).summary.exit_code(), 1, "it exits as its word says");
@@ -92,7 +92,7 @@ fn a_foreign_note_settles_a_commit_and_is_not_green() {
     let stage = Stage::with("build: \"true\"\n");
     stage.repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success, I think"]);
     let named = Ran::of(&stage.engine(), &Selection::revision("HEAD"));
-    assert_eq!(named.summary.settled, [(stage.head(), Outcome::Failure)]);
+    assert_eq!(named.summary.already_tested, [(stage.head(), Outcome::Failure)]);
     assert_eq!(named.summary.exit_code(), 1);
     assert!(stage.run().summary.records.is_empty());
 }
@@ -184,7 +184,7 @@ fn a_shorter_one_is_run_whole_and_so_is_whatever_is_asked_for() {
     assert_eq!(stage.run().commits(), ids, "all that is pending, however much");
 
     let (stage, ids) = history(3);
-    stage.repo.git(&["config", "tinyci.backlog", "2"]);
+    stage.repo.git(&["config", "tinyci.backlogLimit", "2"]);
     assert_eq!(Ran::of(&stage.engine(), &push(None, Some(ids[2]))).commits(), ids[2..]);
     let named = Ran::of(&stage.engine(), &Selection::range("HEAD"));
     assert_eq!(named.commits(), ids[..2], "a range that is named is run whole");
@@ -205,15 +205,15 @@ fn a_plan_says_why() {
     let engine = stage.engine();
     let reasons = |selection: &Selection| {
         let jobs = engine.plan(selection).unwrap().jobs;
-        jobs.into_iter().map(|job| (job.commit.id, job.reason)).collect::<Vec<_>>()
+        jobs.into_iter().map(|job| (job.commit.id, job.trigger)).collect::<Vec<_>>()
     };
     Ran::of(&engine, &Selection::revision(ids[0].to_string()));
     engine.forget(&ids[0].to_string()).unwrap();
-    let pending = Reason::Pending;
-    let expected = [(ids[0], Reason::Interrupted), (ids[1], pending), (ids[2], pending)];
+    let pending = Trigger::Pending;
+    let expected = [(ids[0], Trigger::Unfinished), (ids[1], pending), (ids[2], pending)];
     assert_eq!(reasons(&Selection::pending()), expected);
-    assert_eq!(reasons(&Selection::revision("HEAD")), [(ids[2], Reason::Named)]);
-    let scanned = engine.scan(&Selection::pending()).unwrap();
+    assert_eq!(reasons(&Selection::revision("HEAD")), [(ids[2], Trigger::Named)]);
+    let scanned = engine.pending_commits(&Selection::pending()).unwrap();
     assert!(scanned.iter().map(|commit| commit.id).eq(ids));
     let commit = engine.commit("HEAD~1").unwrap();
     assert_eq!(
@@ -262,8 +262,12 @@ fn refs_select_what_is_run() {
     stage.repo.git(&["tag", "-a", "v2", "-m", "tag", &ids[1].to_string()]);
     let taken = |glob: &str| {
         let engine = stage.builder().refs([glob]).open().unwrap();
-        let commits: HashSet<CommitId> =
-            engine.scan(&Selection::pending()).unwrap().into_iter().map(|it| it.id).collect();
+        let commits: HashSet<CommitId> = engine
+            .pending_commits(&Selection::pending())
+            .unwrap()
+            .into_iter()
+            .map(|it| it.id)
+            .collect();
         commits
     };
     assert_eq!(taken("refs/heads/release/*"), HashSet::from([ids[0]]));
@@ -274,7 +278,7 @@ fn refs_select_what_is_run() {
 /// A record of this outcome.
 fn record(outcome: Outcome) -> Record {
     let json = format!(
-        r#"{{"finished":"2026-11-24T19:50:00Z","outcome":"{outcome}","run":"r1","commit":"{}","tree":"{}"}}"#,
+        r#"{{"finished":"2026-11-24T19:50:00Z","outcome":"{outcome}","job_id":"r1","commit":"{}","tree":"{}"}}"#,
         "1".repeat(40),
         "2".repeat(40)
     );
@@ -294,10 +298,10 @@ fn a_summary_exits_with_the_worst_that_occurred() {
                     (flags & 1 > 0, flags & 2 > 0, flags & 4 > 0, flags & 8 > 0);
                 let mut summary = Summary::default();
                 summary.records.push(record(one));
-                summary.settled.push((id, other));
+                summary.already_tested.push((id, other));
                 summary.canceled = canceled;
-                summary.fault = fault.then(|| "the disk is full".to_owned());
-                summary.held.extend(held.then_some(id));
+                summary.error = fault.then(|| "the disk is full".to_owned());
+                summary.out_of_attempts.extend(held.then_some(id));
                 summary.unconfigured.extend(harmless.then_some(id));
                 summary.baselined = usize::from(harmless);
                 let mut expected = vec![first, second];

@@ -79,7 +79,7 @@ fn the_first_cancel_stops_the_command_and_runs_after_all() {
     assert_eq!(stage.word(stage.head()), None);
     let notes = ["notes", "--ref", "runs/tinyci", "show", "HEAD"];
     assert!(stage.repo.git(&notes).contains(r#""outcome":"canceled""#));
-    let due = stage.engine().scan(&Selection::pending()).unwrap();
+    let due = stage.engine().pending_commits(&Selection::pending()).unwrap();
     assert_eq!(due.len(), 1, "a canceled commit is due again");
 }
 
@@ -147,7 +147,7 @@ fn a_hook_of_the_hosts_sees_the_cancel_and_decides_nothing_any_more() {
 #[test]
 fn a_hook_of_the_hosts_that_outlasts_the_run_decides_nothing_any_more() {
     let stage = Stage::with("build: touch @/built\nhooks:\n  after_all: echo last >> @/trace\n");
-    let builder = stage.builder().timeout(SOON).hook(Hook::BeforeBuild, |_| {
+    let builder = stage.builder().job_timeout(SOON).hook(Hook::BeforeBuild, |_| {
         let begun = Instant::now();
         eventually("the limit passes", || begun.elapsed() > SOON);
         Ok(())
@@ -232,7 +232,7 @@ fn check_timeout(
     trace: &[&str],
 ) -> Ran {
     let stage = stage_with(build);
-    let builder = limit(stage.builder()).grace(Duration::from_millis(100));
+    let builder = limit(stage.builder()).grace_period(Duration::from_millis(100));
     let ran = Ran::of(&builder.open().unwrap(), &Selection::pending());
     assert_eq!(ran.outcome(), Outcome::TimedOut);
     assert_eq!(ran.summary.exit_code(), 1);
@@ -269,9 +269,9 @@ fn a_command_has_a_time_limit() {
 
 #[test]
 fn a_run_has_a_time_limit_after_which_only_after_all_runs() {
-    check_timeout("sh deaf.sh", |builder| builder.timeout(SOON), &["last"]);
+    check_timeout("sh deaf.sh", |builder| builder.job_timeout(SOON), &["last"]);
     // The nearest limit holds, and whose it is decides what runs.
-    let both = |builder: EngineBuilder| builder.timeout(SOON).command_timeout(SOON * 100);
+    let both = |builder: EngineBuilder| builder.job_timeout(SOON).command_timeout(SOON * 100);
     check_timeout("{run: sh endless.sh, timeout: 1h}", both, &["last"]);
 }
 

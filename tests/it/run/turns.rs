@@ -72,7 +72,7 @@ fn a_second_caller_is_told_who_runs() {
     let (stage, first) = gated();
     let engine = stage.engine();
     hold(&stage, &engine, &Selection::pending(), || {
-        let waits = [Wait::No, Wait::AtMost(Duration::from_millis(100))];
+        let waits = [Wait::Never, Wait::AtMost(Duration::from_millis(100))];
         for selection in [Selection::pending(), Selection::revision("HEAD")] {
             for wait in waits {
                 let again = engine.run(
@@ -136,7 +136,7 @@ fn a_waiting_caller_follows_and_gets_the_verdict() {
         stage.open_gate();
         let waited = waiter.join().unwrap();
         assert_eq!(holder.join().unwrap().outcome(), Outcome::Success);
-        assert_eq!(waited.summary.settled, [(first, Outcome::Success)]);
+        assert_eq!(waited.summary.already_tested, [(first, Outcome::Success)]);
         assert!(waited.summary.records.is_empty());
         let text = waited.text();
         let last = text.lines().map(without_time).next_back();
@@ -150,7 +150,7 @@ fn a_pusher_is_told_of_a_verdict_that_was_there_first() {
     let engine = stage.engine();
     Ran::of(&engine, &Selection::pending());
     let told = Ran::of(&engine, &push(None, stage.head(), "main")).summary;
-    assert_eq!(told.settled, [(stage.head(), Outcome::Failure)]);
+    assert_eq!(told.already_tested, [(stage.head(), Outcome::Failure)]);
     assert_eq!(told.exit_code(), 1);
 }
 
@@ -246,7 +246,7 @@ fn a_run_can_be_followed_without_taking_part() {
         };
         let summary = engine.follow(&Selection::pending(), &CancelToken::new(), &mut observer);
         let summary = summary.unwrap();
-        assert_eq!(summary.settled, [(first, Outcome::Success)]);
+        assert_eq!(summary.already_tested, [(first, Outcome::Success)]);
         assert!(summary.records.is_empty());
         assert_eq!(holder.join().unwrap(), Outcome::Success);
         assert_eq!(lines.last(), Some(&format!("Finished {first}")));

@@ -149,7 +149,7 @@ fn the_program_prints_it_and_says_what_cannot_be_converted() {
 fn the_reference_is_printed_for_people_and_programs() {
     use crate::support::program::run_in;
     let page = run_in("/".as_ref(), &["defs"]).with_code(0).out;
-    assert!(page.contains("### `sh(command, options?)`") && page.contains("| `ctx.host.os` |"));
+    assert!(page.contains("### `sh(command, options?)`") && page.contains("| `ctx.machine.os` |"));
     let json = run_in("/".as_ref(), &["defs", "--json"]).with_code(0).out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["v"], &json["functions"][0]["name"]), (&1.into(), &"sh".into()));

@@ -174,7 +174,7 @@ fn docker_is_deployed_once_approved_whichever_call_fails() {
     let id = stage.repo.commit("Deploy me");
     assert_eq!(stage.run().0.outcome, Outcome::Success);
     let (waiting, calls) = stage.deploy();
-    assert_eq!((waiting.outcome, calls.len()), (DeployOutcome::Waiting, 0));
+    assert_eq!((waiting.outcome, calls.len()), (DeployOutcome::AwaitingApproval, 0));
     let question = format!("Tag {} \"Deploy me\" as production?", &id[..7]);
     assert!(waiting.reason.unwrap().ends_with(&question));
 

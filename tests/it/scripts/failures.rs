@@ -128,7 +128,7 @@ fn a_failed_deployment_tells_what_failed() {
     lines(&repo);
     let said = run(&repo, &["deploy", "--yes"]).with_code(1);
     assert!(said.out.contains("deploy: eu: command exited with status 7"), "{}", said.out);
-    let listed = run(&repo, &["deploys", "--json"]).out;
+    let listed = run(&repo, &["deployments", "--json"]).out;
     let deployment: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
     assert_eq!(deployment["failures"][0]["label"], "eu", "{listed}");
 }

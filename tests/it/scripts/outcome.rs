@@ -13,8 +13,8 @@ use crate::support::TestRepo;
 
 fn engine(repo: &TestRepo) -> Engine {
     Engine::builder(repo.path())
-        .function("look", 0..=0, Effect::Pure, "", |_| Ok(Value::Nothing))
-        .function("act", 0..=0, Effect::External, "", |_| Ok(Value::Nothing))
+        .function("look", 0..=0, Effect::Pure, "", |_| Ok(Value::Null))
+        .function("act", 0..=0, Effect::External, "", |_| Ok(Value::Null))
         .open()
         .unwrap()
 }
@@ -128,7 +128,7 @@ fn an_approval_comes_before_anything_that_has_an_effect() {
         "defer(|| sh(\"true\")); try { approve(\"?\"); } catch { sh(\"true\"); }",
     ] {
         let (ended, step) = deployment(&format!("{body} approve(\"?\"); sh(\"true\");"));
-        assert_eq!(ended.outcome, DeployOutcome::Waiting, "{body}");
+        assert_eq!(ended.outcome, DeployOutcome::AwaitingApproval, "{body}");
         assert_eq!(ended.reason.as_deref(), Some("waits for an approval: ?"), "{body}");
         assert!(step.unwrap().commands.is_empty(), "{body}");
     }

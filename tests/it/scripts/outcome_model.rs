@@ -17,7 +17,7 @@ use tinyci::{
     CancelToken, Engine, Error, Event, EventKind, Outcome, Selection,
     deploy::DeployRequest,
     executor::{CancelView, Command, Executor, Exit, LocalExecutor, Output, Program},
-    plan::Act,
+    plan::Action,
     record::StepRecord,
     script::TestOptions,
 };
@@ -249,7 +249,7 @@ fn rank(outcome: Outcome) -> u8 {
         Outcome::Skipped => 1,
         Outcome::Failure => 2,
         Outcome::TimedOut => 3,
-        Outcome::NoVerdict => 4,
+        Outcome::Error => 4,
         Outcome::Canceled => 5,
         other => panic!("an outcome that the model does not know: {other}"),
     }
@@ -433,7 +433,7 @@ impl Case {
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
         let local = self.real_processes.then(Arc::default);
         let executor = Scripted { local, ..Scripted::default() };
-        let mut builder = Engine::builder(repo.path()).timeout(PATIENCE).env("PATH", path);
+        let mut builder = Engine::builder(repo.path()).job_timeout(PATIENCE).env("PATH", path);
         if self.approved {
             builder = builder.approvals(|_| Ok(Some("the program".to_owned())));
         }
@@ -446,10 +446,10 @@ impl Case {
             return;
         }
         let told = Model::end(Model { all_pass: true, ..self.model() }, &self.nodes);
-        let forecast = engine.forecast("HEAD", &[]).unwrap();
-        let acts = forecast.steps.iter().flat_map(|step| &step.acts);
+        let forecast = engine.dry_run("HEAD", &[]).unwrap();
+        let acts = forecast.steps.iter().flat_map(|step| &step.actions);
         let commands = acts.filter_map(|act| match act {
-            Act::Command { command, .. } => Some(command.clone()),
+            Action::Command { command, .. } => Some(command.clone()),
             _ => None,
         });
         self.same("the commands of the plan", commands.collect::<Vec<_>>(), told.commands.clone());
@@ -470,7 +470,7 @@ impl Case {
             fakes.join(" ")
         );
         repo.write(".tinyci.test.rhai", test);
-        let report = engine.test_pipeline(&TestOptions::folder(repo.path())).unwrap();
+        let report = engine.test_pipeline(&TestOptions::directory(repo.path())).unwrap();
         let message = report.tests[0].failure.as_ref().unwrap().report();
         let json = message.split_once("<<<").and_then(|(_, it)| it.split_once(">>>"));
         let Some((json, _)) = json else {

@@ -13,7 +13,7 @@ use tinyci::{
     callback::Effect,
     executor::{CancelView, Command, Executor, Exit, Output, Program},
     pipeline::Phase,
-    plan::{Act, Assumption, Forecast},
+    plan::{Action, Assumption, DryRun},
 };
 
 use crate::support::TestRepo;
@@ -41,10 +41,10 @@ impl Executor for Recorder {
     }
 }
 
-fn commands(forecast: &Forecast) -> Vec<String> {
-    let acts = forecast.steps.iter().flat_map(|step| &step.acts);
-    let command = |act: &Act| match act {
-        Act::Command { command, .. } => Some(command.clone()),
+fn commands(forecast: &DryRun) -> Vec<String> {
+    let acts = forecast.steps.iter().flat_map(|step| &step.actions);
+    let command = |act: &Action| match act {
+        Action::Command { command, .. } => Some(command.clone()),
         _ => None,
     };
     acts.filter_map(command).collect()
@@ -57,8 +57,8 @@ fn script(text: &str) -> TestRepo {
     repo
 }
 
-fn forecast(repo: &TestRepo) -> Forecast {
-    Engine::open(repo.path()).unwrap().forecast("HEAD", &[]).unwrap()
+fn forecast(repo: &TestRepo) -> DryRun {
+    Engine::open(repo.path()).unwrap().dry_run("HEAD", &[]).unwrap()
 }
 
 const MONOREPO: &str = r#"
@@ -86,7 +86,7 @@ fn after_all(ctx) { try_sh(["clean", recall("version", "none")]); }
 #[test]
 fn what_runs_equals_what_was_planned() {
     let repo = TestRepo::new();
-    repo.write("ci/service.rhai", "fn build(ctx, name) { sh([\"build\", name, ctx.sha]); }\n");
+    repo.write("ci/service.rhai", "fn build(ctx, name) { sh([\"build\", name, ctx.commit]); }\n");
     repo.write(".tinyci.rhai", MONOREPO);
     let ran = Arc::default();
     let engine = Engine::builder(repo.path()).executor(Recorder(Arc::clone(&ran))).open().unwrap();
@@ -104,7 +104,7 @@ fn what_runs_equals_what_was_planned() {
         if number % 25 == 24 {
             repo.git(&["tag", &format!("v{number}")]);
         }
-        let forecast = engine.forecast("HEAD", &assume).unwrap();
+        let forecast = engine.dry_run("HEAD", &assume).unwrap();
         let selection = Selection::revision("HEAD");
         let observer = &mut |_: &tinyci::Event| {};
         let summary = engine.run(&selection, &CancelToken::new(), observer).unwrap();
@@ -131,8 +131,8 @@ fn it_tells_which_questions_decided_and_what_it_assumed() {
          if it.ok { sh(\"yes\"); }\n}\n",
     );
     let engine = Engine::open(repo.path()).unwrap();
-    let lines = |forecast: &Forecast| -> Vec<String> {
-        forecast.steps[0].acts.iter().map(ToString::to_string).collect()
+    let lines = |forecast: &DryRun| -> Vec<String> {
+        forecast.steps[0].actions.iter().map(ToString::to_string).collect()
     };
     let unknown = "  (assuming success, output unknown)";
     let tag = "$ tag ⟨output of `git describe --tags`⟩".to_owned();
@@ -144,12 +144,12 @@ fn it_tells_which_questions_decided_and_what_it_assumed() {
         format!("$ a b{unknown}"),
         "$ yes".to_owned(),
     ];
-    assert_eq!(lines(&engine.forecast("HEAD", &[]).unwrap()), expected);
+    assert_eq!(lines(&engine.dry_run("HEAD", &[]).unwrap()), expected);
     let assume = [("git describe*".to_owned(), "v7".to_owned())];
-    let assumed = engine.forecast("HEAD", &assume).unwrap();
+    let assumed = engine.dry_run("HEAD", &assume).unwrap();
     assert_eq!(lines(&assumed)[2..4], ["$ git describe --tags  (assuming \"v7\")", "$ tag v7"]);
-    let given = |act: &Act| matches!(act, Act::Command { output: Assumption::Given(_), .. });
-    assert_eq!(assumed.steps[0].acts.iter().filter(|act| given(act)).count(), 1);
+    let given = |act: &Action| matches!(act, Action::Command { output: Assumption::Given(_), .. });
+    assert_eq!(assumed.steps[0].actions.iter().filter(|act| given(act)).count(), 1);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn nothing_is_done() {
     let engine = Engine::builder(repo.path())
         .function("slack::post", 1..=2, Effect::External, "", move |_| {
             posts.fetch_add(1, Ordering::SeqCst);
-            Ok(Value::Nothing)
+            Ok(Value::Null)
         })
         .function("today", 0..=0, Effect::Pure, "", |_| Ok(Value::from("Monday")))
         .hook(Hook::BeforeBuild, move |_| {
@@ -182,14 +182,14 @@ fn nothing_is_done() {
         .open()
         .unwrap();
     let before = repo.git(&["for-each-ref"]);
-    let forecast = engine.forecast("HEAD", &[]).unwrap();
+    let forecast = engine.dry_run("HEAD", &[]).unwrap();
     assert_eq!(forecast.outcome, Some(Outcome::Success), "{forecast:#?}");
     let [hook, build] = &forecast.steps[..] else { panic!("{forecast:#?}") };
-    assert_eq!((hook.name, hook.host_hooks), (Hook::BeforeBuild.into(), 1));
+    assert_eq!((hook.name, hook.hook_callbacks), (Hook::BeforeBuild.into(), 1));
     let unknown = "hook before_build of the embedding program (may skip, fail or set: unknown)";
-    assert_eq!(hook.acts, [Act::Call(unknown.to_owned())]);
+    assert_eq!(hook.actions, [Action::Call(unknown.to_owned())]);
     assert_eq!(build.name, Phase::Build.into());
-    let acts: Vec<_> = build.acts.iter().skip(1).map(ToString::to_string).collect();
+    let acts: Vec<_> = build.actions.iter().skip(1).map(ToString::to_string).collect();
     let expected = [
         "$ x",
         "secret(\"KEY\")",
@@ -215,11 +215,11 @@ fn a_plan_shows_no_more_of_a_secret_than_a_run() {
     repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
     let builder = Engine::builder(repo.path());
     let engine = builder.secrets(|_, _| Ok(Some(b"hunter2222".to_vec()))).open().unwrap();
-    let forecast = engine.forecast("HEAD", &[]).unwrap();
+    let forecast = engine.dry_run("HEAD", &[]).unwrap();
     let reasons: Vec<&str> = forecast.steps.iter().filter_map(|it| it.reason.as_deref()).collect();
     assert_eq!((reasons[0], reasons[2]), ("it is ***", "***"));
     assert!(reasons[1].starts_with("it is ***\n  --> .tinyci.rhai:3:"), "{reasons:?}");
-    let mut acts = forecast.steps[2].acts.iter().map(ToString::to_string);
+    let mut acts = forecast.steps[2].actions.iter().map(ToString::to_string);
     assert!(acts.any(|act| act == "[g ***] $ a"), "{forecast:#?}");
 }
 
@@ -236,7 +236,7 @@ fn scripts_that_fail_or_never_end_are_told_of() {
     assert_eq!((skipped.outcome, commands(&skipped).len()), (Some(Outcome::Skipped), 0));
     let repo = TestRepo::new();
     repo.commit("no config");
-    assert!(Engine::open(repo.path()).unwrap().forecast("HEAD", &[]).is_err());
+    assert!(Engine::open(repo.path()).unwrap().dry_run("HEAD", &[]).is_err());
 }
 
 #[test]
@@ -340,13 +340,13 @@ fn the_program_shows_it() {
     let said = run(&repo, &["plan", "HEAD", "--json", "--assume", "git*=v1"]).with_code(0);
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(json["jobs"][0]["reason"], "named");
-    let acts = &json["forecasts"][0]["steps"][0]["acts"];
+    let acts = &json["dry_runs"][0]["steps"][0]["actions"];
     assert_eq!(acts[0]["question"], "changed(\"x\")");
     assert_eq!((&acts[0]["file"], &acts[0]["line"]), (&".tinyci.rhai".into(), &2.into()));
     assert_eq!((&acts[1]["output"], &acts[1]["text"]), (&"given".into(), &"v1".into()));
     assert_eq!(acts[2]["command"], "v v1");
     let said = run(&repo, &["plan", "--json"]).with_code(0);
-    assert!(!said.out.contains("forecasts"), "{}", said.out);
+    assert!(!said.out.contains("dry_runs"), "{}", said.out);
     run(&repo, &["plan", "HEAD", "--assume", "x"]).with_code(2);
     repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success", "HEAD"]);
     let said = run(&repo, &["plan", "HEAD"]).with_code(0);

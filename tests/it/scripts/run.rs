@@ -77,7 +77,7 @@ fn the_smallest_script_runs_like_the_smallest_config() {
     let id = repo.commit("minimal");
     let ran = run_with(&repo, |builder| builder);
     assert_eq!(ran.record.outcome, Outcome::Success, "{:?}", ran.record);
-    assert_eq!(ran.record.config, Some(Format::Rhai));
+    assert_eq!(ran.record.config_format, Some(Format::Rhai));
     assert_eq!(ran.output, "building\ntesting\n");
     assert_eq!(repo.verdict(&id).as_deref(), Some("success"));
     assert_eq!(ran.record.step(Phase::Build).unwrap().commands[0].exit, Some(Exit::Code(0)));
@@ -136,9 +136,9 @@ pub(crate) fn build_output(body: &str) -> String {
 fn ctx_knows_the_commit_and_a_typo_is_an_error_with_its_place() {
     let repo = script(
         r#"fn build(ctx) {
-            print(`${ctx.sha == ctx.parents[0]} ${ctx.short} ${ctx.branch} ${ctx.tags} ${ctx.subject}`);
-            print(`${ctx.author} ${ctx.time} ${ctx.phase} ${ctx.trigger} ${ctx.base} ${ctx.changes}`);
-            print(`${ctx.host.cpus > 0} ${ctx.host.has("sh")} ${ctx.host.has("no-such")} ${ctx.host.os}`);
+            print(`${ctx.commit == ctx.parents[0]} ${ctx.short} ${ctx.branch} ${ctx.tags} ${ctx.subject}`);
+            print(`${ctx.author} ${ctx.time} ${ctx.step} ${ctx.trigger} ${ctx.base} ${ctx.changes}`);
+            print(`${ctx.machine.cpus > 0} ${ctx.machine.has("sh")} ${ctx.machine.has("no-such")} ${ctx.machine.os}`);
             print(`${ctx.environment}|${ctx.failure}|${ctx.result.build}|${ctx.previous}`);
             sh(["test", "-d", ctx.export_dir]);
         }"#,
@@ -163,12 +163,14 @@ fn ctx_knows_the_commit_and_a_typo_is_an_error_with_its_place() {
     );
     assert_eq!(lines[2], format!("true true false {os}"));
     assert_eq!(lines[3], "|||success");
-    let error = build_error("  sh(`echo ${ctx.shaa}`);");
+    let error = build_error("  sh(`echo ${ctx.comit}`);");
     assert!(
-        error.starts_with("ctx has no property `shaa`; did you mean `sha`?\n  --> .tinyci.rhai:2:"),
+        error.starts_with(
+            "ctx has no property `comit`; did you mean `commit`?\n  --> .tinyci.rhai:2:"
+        ),
         "{error}"
     );
-    assert!(build_error("ctx.sha = \"x\";").contains("`ctx.sha` is read-only"));
+    assert!(build_error("ctx.commit = \"x\";").contains("`ctx.commit` is read-only"));
     assert!(build_error("ctx.failure.code").contains("nothing (`()`) has no property `code`"));
 }
 
@@ -230,9 +232,9 @@ fn commands_take_their_options_and_give_back_how_they_ended() {
 fn a_program_is_looked_for_where_commands_find_it() {
     let repo = script(
         r#"fn build(ctx) {
-            print(`${ctx.host.has("own-tool")}`);
+            print(`${ctx.machine.has("own-tool")}`);
             sh("mkdir tools; printf '#!/bin/sh\necho ran\n' >tools/own-tool; chmod 755 tools/*");
-            print(`${ctx.host.has("own-tool")} ${ctx.host.has("Cargo.toml")}`);
+            print(`${ctx.machine.has("own-tool")} ${ctx.machine.has("Cargo.toml")}`);
             sh("own-tool");
         }"#,
     );
@@ -283,7 +285,7 @@ fn numbers_that_cross_the_border_are_numbers_of_the_language() {
             let ended = try_sh("exit 7");
             print(`${ended.code == 7} ${name(ended.code)} ${name(lent(0))} ${lent(0) == 7}`);
             remember("n", 7);
-            print(`${name(recall("n"))} ${ctx.time > 0} ${ctx.host.cpus >= 1} ${type_of(ctx.time)}`);
+            print(`${name(recall("n"))} ${ctx.time > 0} ${ctx.machine.cpus >= 1} ${type_of(ctx.time)}`);
             try { sh("exit 7") } catch (e) { print(`${name(e.code)} ${e.code + 1}`); }
             let m = #{ a: 1 };
             print(`${m.get("a") ?? 3} ${m.get("b") ?? 3}`);
@@ -383,7 +385,7 @@ fn many_branches_may_use_one_captured_object() {
         r#"let list = []; for i in 0..8 { list.push(i); }
         let counts = parallel(list, |i| {
             let n = 0;
-            for j in 0..500 { if ctx.host.has("sh") { n += 1; } }
+            for j in 0..500 { if ctx.machine.has("sh") { n += 1; } }
             n
         });
         print(counts.reduce(|sum, n| sum + n, 0));"#,
@@ -430,7 +432,7 @@ fn what_would_not_end_ends_and_the_process_lives() {
             builder.function("boom", 0..=0, Effect::External, "Panics.", |_| panic!("at the disco"))
         });
         // A panic is the program's own fault, and not the script's.
-        let outcome = if body.contains("boom") { Outcome::NoVerdict } else { Outcome::Failure };
+        let outcome = if body.contains("boom") { Outcome::Error } else { Outcome::Failure };
         assert_eq!(ran.record.outcome, outcome, "{body}");
         assert!(ran.error("build").contains(expected), "{body}: {}", ran.error("build"));
     }
@@ -452,7 +454,7 @@ fn a_deadline_holds_in_native_code_and_in_callbacks() {
         let ran = run_with(&repo, |builder| {
             builder.function("slow", 0..=0, Effect::External, "", |_| {
                 std::thread::sleep(Duration::from_millis(600));
-                Ok(Value::Nothing)
+                Ok(Value::Null)
             })
         });
         assert_eq!(ran.record.outcome, Outcome::TimedOut, "{body}: {:?}", ran.record.steps);
@@ -690,7 +692,7 @@ fn a_host_lends_functions_over_values_of_its_own() {
         ran.error("build")
     );
     let clash = Engine::builder(repo.path())
-        .function("sh", 0..=0, Effect::Pure, "", |_| Ok(Value::Nothing))
+        .function("sh", 0..=0, Effect::Pure, "", |_| Ok(Value::Null))
         .open()
         .unwrap_err();
     assert!(clash.message().contains("tinyci's own"));

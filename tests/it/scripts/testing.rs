@@ -43,7 +43,7 @@ const MODULE: &str = r#"fn build(ctx, name) {
     if !ctx.changed(`services/${name}/**`) {
         return;
     }
-    if ctx.host.has("go") { sh(["go", "build", name]); }
+    if ctx.machine.has("go") { sh(["go", "build", name]); }
     else {
         sh("never");
 
@@ -180,7 +180,7 @@ fn a_run_takes_the_steps_that_a_run_takes() {
     // What one phase remembers is there for the next.
     passes(
         r#"t.fake("git describe", "v1");
-        t.expect_equal(t.run(#{ sha: "feedfacefeed" }).remembered, #{ image: "app:feedfac" });
+        t.expect_equal(t.run(#{ commit: "feedfacefeed" }).remembered, #{ image: "app:feedfac" });
         t.expect_ran(t.deploy(#{ approved: true }), "docker tag app:feedfac app:production");"#,
     );
     passes(
@@ -316,7 +316,8 @@ fn the_same_on_every_machine() {
 
 fn missed(coverage: &Coverage) -> Vec<(String, usize, usize)> {
     let files = coverage.files.iter();
-    let ranges = files.flat_map(|it| it.missed.iter().map(|r| (it.file.clone(), r.first, r.last)));
+    let ranges =
+        files.flat_map(|it| it.uncovered.iter().map(|r| (it.file.clone(), r.first, r.last)));
     ranges.collect()
 }
 
@@ -334,9 +335,9 @@ fn coverage_is_of_tests_and_plan_together_modules_included() {
     // `remember` in `test` and the rest of `build` in the module only the plan enters.
     let expected = [(main.clone(), 21, 21), (main, 24, 27), (go.clone(), 7, 9), (go, 12, 12)];
     assert_eq!(missed(&coverage), expected, "{coverage:#?}");
-    assert_eq!((script.lines - script.entered, module.lines - module.entered), (5, 3));
-    assert_eq!(script.missed[0].source, "        skip(\"only main is deployed\");");
-    assert_eq!(module.missed[0].source, "        sh(\"never\");\n\n        sh(\"ever\");");
+    assert_eq!((script.lines - script.covered, module.lines - module.covered), (5, 3));
+    assert_eq!(script.uncovered[0].source, "        skip(\"only main is deployed\");");
+    assert_eq!(module.uncovered[0].source, "        sh(\"never\");\n\n        sh(\"ever\");");
 
     // Without the plan's commit there is only what the tests enter.
     let folder = tempfile::tempdir().unwrap();
@@ -347,7 +348,7 @@ fn coverage_is_of_tests_and_plan_together_modules_included() {
     std::fs::write(folder.path().join("ci/go.rhai"), MODULE).unwrap();
     let empty = TestRepo::new();
     let engine = Engine::open(empty.path()).unwrap();
-    let options = TestOptions::folder(folder.path()).coverage(true);
+    let options = TestOptions::directory(folder.path()).coverage(true);
     let coverage = engine.test_pipeline(&options).unwrap().coverage.unwrap();
     let places = missed(&coverage);
     assert!(places.contains(&(".tinyci.rhai".to_owned(), 14, 14)), "{places:?}");
@@ -363,25 +364,25 @@ fn the_files_are_those_of_the_commit_or_of_the_folder() {
         report.tests.iter().map(|it: &TestResult| it.name.clone()).collect()
     };
     assert_eq!(names(&TestOptions::revision("HEAD")), ["test_a"]);
-    assert_eq!(names(&TestOptions::folder(repo.path())), ["test_edited"]);
-    assert_eq!(names(&TestOptions::folder(repo.path()).filter("edi")), ["test_edited"]);
+    assert_eq!(names(&TestOptions::directory(repo.path())), ["test_edited"]);
+    assert_eq!(names(&TestOptions::directory(repo.path()).filter("edi")), ["test_edited"]);
     let kind = |options: &TestOptions| {
         let error = engine.test_pipeline(options).unwrap_err();
         (error.kind(), error.report())
     };
-    let (none, text) = kind(&TestOptions::folder(repo.path()).filter("test_edted"));
+    let (none, text) = kind(&TestOptions::directory(repo.path()).filter("test_edted"));
     assert_eq!(none, ErrorKind::NotFound);
     assert!(text.contains("; did you mean `test_edited`? (there are test_edited)"), "{text}");
     repo.git(&["rm", "-q", "--cached", ".tinyci.test.rhai"]);
     repo.git(&["commit", "-q", "-m", "none"]);
     assert_eq!(kind(&TestOptions::revision("HEAD")).0, ErrorKind::NotFound);
     repo.write(".tinyci.test.rhai", "fn test_two(a, b) { }\n");
-    let (kind_of_it, text) = kind(&TestOptions::folder(repo.path()));
+    let (kind_of_it, text) = kind(&TestOptions::directory(repo.path()));
     assert_eq!(kind_of_it, ErrorKind::Script);
     assert!(text.contains("a test takes one parameter: `fn test_two(t)`"), "{text}");
     std::fs::remove_file(repo.path().join(".tinyci.rhai")).unwrap();
     repo.write(".tinyci.yml", "build: make\n");
-    let (unsupported, text) = kind(&TestOptions::folder(repo.path()));
+    let (unsupported, text) = kind(&TestOptions::directory(repo.path()));
     assert_eq!(unsupported, ErrorKind::Unsupported);
     assert!(text.contains("tinyci convert"), "{text}");
 }
@@ -429,7 +430,7 @@ fn the_program_shows_it() {
     assert_eq!(json["tests"][1]["failure"]["line"], 2);
     assert_eq!(json["tests"][1]["failure"]["column"], 20);
     assert_eq!(json["coverage"]["files"][1]["file"], "ci/go.rhai");
-    assert_eq!(json["coverage"]["files"][1]["missed"][1]["first"], 7);
+    assert_eq!(json["coverage"]["files"][1]["uncovered"][1]["first"], 7);
     run(&repo, &["test-pipeline", "nothing-like-it"]).with_code(2);
     run(&repo, &["test-pipeline", "--commit", "nowhere"]).with_code(2);
     repo.write(".tinyci.test.rhai", "fn test_bad(t) { t.expect(fal; }\n");
@@ -447,7 +448,7 @@ fn a_checker_tests_a_script_without_a_repository() {
     let today = |_: &FunctionCall<'_>| Ok(Value::from("date"));
     let checker = Checker::new(dir.path()).function("today", 0..=0, Effect::Pure, "", today);
     let report = checker.test(&["build"]).unwrap();
-    assert_eq!((report.tests.len(), report.left_out, report.passed()), (1, 1, true));
+    assert_eq!((report.tests.len(), report.filtered_out, report.passed()), (1, 1, true));
     assert!(report.coverage.is_none());
     assert!(!checker.test(&[]).unwrap().passed());
     assert_eq!(checker.test(&["nothing"]).unwrap_err().kind(), ErrorKind::NotFound);

@@ -1,13 +1,13 @@
 //! What a plan does not know: it says so, ends where that is looked at, and comes to an end itself.
 
-use tinyci::{Engine, Outcome, Value, callback::Effect, plan::Forecast};
+use tinyci::{Engine, Outcome, Value, callback::Effect, plan::DryRun};
 
 use crate::support::TestRepo;
 
 const ENDS: &str = "from here on it depends on what `cat VERSION` prints; `--assume` says it";
 
 /// The plan of a build that has the output of a command in `v`.
-fn build(statement: &str, assume: &[(String, String)]) -> Forecast {
+fn build(statement: &str, assume: &[(String, String)]) -> DryRun {
     let text = format!(
         "fn build(ctx) {{\n    let v = capture(\"cat VERSION\");\n    {statement};\n    \
          sh(\"last\");\n}}\nfn test(ctx) {{ sh(\"make test\"); }}\n"
@@ -15,7 +15,7 @@ fn build(statement: &str, assume: &[(String, String)]) -> Forecast {
     let repo = TestRepo::new();
     repo.write(".tinyci.rhai", text);
     repo.commit("script");
-    engine(&repo).forecast("HEAD", assume).unwrap()
+    engine(&repo).dry_run("HEAD", assume).unwrap()
 }
 
 fn engine(repo: &TestRepo) -> Engine {
@@ -25,8 +25,8 @@ fn engine(repo: &TestRepo) -> Engine {
         .unwrap()
 }
 
-fn acts(forecast: &Forecast, step: usize) -> Vec<String> {
-    forecast.steps[step].acts.iter().map(ToString::to_string).collect()
+fn acts(forecast: &DryRun, step: usize) -> Vec<String> {
+    forecast.steps[step].actions.iter().map(ToString::to_string).collect()
 }
 
 /// Every kind of look, and some that a script or the language would swallow.
@@ -67,7 +67,7 @@ fn whoever_looks_at_what_is_unknown_ends_the_forecast_of_the_step() {
         "read(v)",
         "ctx.changed(v)",
         "ctx.newest_tag(v)",
-        "ctx.host.has(v)",
+        "ctx.machine.has(v)",
         "sleep(v)",
         "remember(v, 1)",
         "try { if v == \"1\" { } } catch { sh(\"caught\") }",
@@ -143,7 +143,7 @@ fn what_a_step_remembers_after_its_forecast_ended_is_unknown() {
          fn test(ctx) { sh(`x ${recall(\"k\", \"none\")}`); if recall(\"k\", 2) == 2 { sh(\"y\"); } }\n",
     );
     repo.commit("script");
-    let forecast = engine(&repo).forecast("HEAD", &[]).unwrap();
+    let forecast = engine(&repo).dry_run("HEAD", &[]).unwrap();
     assert_eq!(acts(&forecast, 1), ["$ x ⟨what is remembered as `k`⟩"]);
     let ends = "from here on it depends on what an earlier step remembers as `k`";
     assert_eq!(forecast.steps[1].ends.as_deref(), Some(ends));
@@ -169,7 +169,7 @@ fn a_plan_comes_to_an_end() {
         let step = &forecast.steps[0];
         let told = step.ends.as_ref().or(step.reason.as_ref()).cloned().unwrap_or_default();
         assert!(told.contains(sentence), "{statement}: {told}");
-        assert!(step.acts.len() <= 2_000, "{statement}");
+        assert!(step.actions.len() <= 2_000, "{statement}");
     }
 }
 
@@ -183,7 +183,7 @@ fn places_in_a_plan_are_those_of_the_file() {
     repo.write("ci/m.rhai", module);
     repo.write(".tinyci.rhai", text);
     repo.commit("script");
-    let step = engine(&repo).forecast("HEAD", &[]).unwrap().steps.remove(0);
+    let step = engine(&repo).dry_run("HEAD", &[]).unwrap().steps.remove(0);
     let reason = step.reason.unwrap();
     let column = |text: &str, part: &str| text.find(part).unwrap() + 1;
     let thrown = format!("ci/m.rhai:1:{}", column(module, "throw"));

@@ -254,7 +254,7 @@ fn a_placeholder_is_filled_only_if_the_script_has_written_it() {
         assert_eq!(output.lines().last(), Some(expected), "{body}");
         // Neither a plan nor a test fills in more.
         let engine = Engine::open(repo.path()).unwrap();
-        let dry = engine.forecast("HEAD", &[]).unwrap();
+        let dry = engine.dry_run("HEAD", &[]).unwrap();
         assert!(!format!("{dry:?}").contains(&std::env::var("HOME").unwrap()), "{dry:?}");
     }
 }
@@ -300,7 +300,7 @@ fn a_plan_and_a_test_refuse_what_a_run_refuses() {
     let ran = Ran::of(&repo);
     assert!(ran.error().contains("a path of `ctx.changes`"), "{}", ran.error());
     let engine = Engine::open(repo.path()).unwrap();
-    let dry = engine.forecast("HEAD", &[]).unwrap();
+    let dry = engine.dry_run("HEAD", &[]).unwrap();
     assert!(format!("{dry:?}").contains("a path of `ctx.changes`"), "{dry:#?}");
     let report = engine.test_pipeline(&TestOptions::revision("HEAD")).unwrap();
     assert!(report.tests.iter().all(|test| test.passed()), "{report:#?}");

@@ -26,7 +26,7 @@ const YAML: &str = "build: [echo made > made, \"echo built > \\\"$TINYCI_TARGET\
                     deploy: touch @/deployed\n";
 
 fn said(stage: &Stage, args: &[&str]) -> Said {
-    run_in(stage.repo.path(), &[&["run"], args].concat())
+    run_in(stage.repo.path(), &[&["job_id"], args].concat())
 }
 
 /// The scratch directories that are there.
@@ -225,7 +225,7 @@ fn a_bare_repository_and_a_host_have_it_too() {
     let last = events.last().map(|event| &event.kind);
     assert!(matches!(last, Some(EventKind::Finished { .. })), "{last:?}");
     assert_eq!(builds_in(&server), [""; 0]);
-    let pending = engine.scan(&Selection::pending()).unwrap();
+    let pending = engine.pending_commits(&Selection::pending()).unwrap();
     assert_eq!(pending.len(), 1, "it is as due as before");
 
     let mut quiet = |_: &Event| {};

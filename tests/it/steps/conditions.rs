@@ -102,5 +102,5 @@ fn secrets_are_variables_of_the_step_and_masked() {
     fs::set_permissions(dir.join("TOKEN"), fs::Permissions::from_mode(0o644)).unwrap();
     repo.commit("careless");
     let (record, _) = run(&repo);
-    assert_eq!(record.outcome, Outcome::NoVerdict, "{record:?}");
+    assert_eq!(record.outcome, Outcome::Error, "{record:?}");
 }

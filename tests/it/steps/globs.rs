@@ -101,7 +101,7 @@ fn assert_refused(file: &str, places: &[(&str, &str, (usize, usize))]) {
             let reason = failure(&record);
             assert!(reason.contains(right), "{config}: {reason}");
             let planned =
-                engine.forecast("HEAD", &[]).map_or(Some(Outcome::Failure), |it| it.outcome);
+                engine.dry_run("HEAD", &[]).map_or(Some(Outcome::Failure), |it| it.outcome);
             assert_eq!(planned, Some(Outcome::Failure), "{config}");
         }
     }
@@ -137,7 +137,7 @@ fn a_computed_glob_that_can_never_match_fails_its_call() {
         repo.write(".tinyci.test.rhai", test);
         repo.commit("script");
         let engine = Engine::open(repo.path()).unwrap();
-        assert_eq!(engine.forecast("HEAD", &[]).unwrap().outcome, Some(Outcome::Failure), "{call}");
+        assert_eq!(engine.dry_run("HEAD", &[]).unwrap().outcome, Some(Outcome::Failure), "{call}");
         let report = engine.test_pipeline(&tinyci::script::TestOptions::revision("HEAD")).unwrap();
         assert!(report.passed(), "{call}: {report:?}");
         let record = run_head(&repo);
@@ -251,7 +251,7 @@ fn texts_are_matched_and_joined() {
     ]) {
         assert!(line.contains(said), "{line}");
     }
-    assert_eq!(engine.forecast("HEAD", &[]).unwrap().outcome, Some(Outcome::Success));
+    assert_eq!(engine.dry_run("HEAD", &[]).unwrap().outcome, Some(Outcome::Success));
 }
 
 /// A script that brought its own helpers of these names keeps them.

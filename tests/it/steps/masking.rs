@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use tinyci::{CancelToken, Engine, Event, Filter, Outcome, Record, deploy::DeployOutcome};
+use tinyci::{CancelToken, Engine, Event, Outcome, Record, RecordFilter, deploy::DeployOutcome};
 
 use crate::support::stage::{Ran, Stage};
 
@@ -65,7 +65,7 @@ fn sinks(stage: &Stage, engine: &Engine, ran: &Ran) -> Vec<(String, String)> {
         ("the summary".to_owned(), ran.summary.to_json()),
         ("the summary's debug form".to_owned(), format!("{:?}", ran.summary)),
     ];
-    let records = engine.records(&Filter::new()).unwrap();
+    let records = engine.records(&RecordFilter::new()).unwrap();
     sinks.extend(records.iter().map(|it| ("a record".to_owned(), it.to_json())));
     sinks.extend(ran.events.iter().flat_map(|event| {
         let lines = event.log_lines().join("\n");
@@ -328,17 +328,17 @@ fn the_names_of_artifacts_hold_no_secret() {
 
 /// Everything of deployments that can be seen from outside.
 fn deploy_sinks(stage: &Stage, engine: &Engine, events: &[Event]) -> Vec<(String, String)> {
-    let kept = engine.deploys(None).unwrap().deployments;
+    let kept = engine.deployments(None).unwrap().deployments;
     let kept = kept.iter().flat_map(|it| [it.to_json(), it.sentence(), format!("{it:?}")]);
     let mut sinks: Vec<(String, String)> =
         kept.map(|text| ("a deployment".to_owned(), text)).collect();
     sinks.extend(events.iter().map(|it| ("an event".to_owned(), it.to_json())));
-    let on_ref = stage.repo.git(&["log", "--format=%B", "refs/tinyci/deploys/production"]);
+    let on_ref = stage.repo.git(&["log", "--format=%B", "refs/tinyci/deployments/production"]);
     sinks.push(("the ref".to_owned(), on_ref));
     sinks.push(("the build's log".to_owned(), stage.log_of(stage.head()).join("\n")));
     sinks.push(("the log of all runs".to_owned(), stage.log().join("\n")));
     #[cfg(feature = "cli")]
-    for args in [&["deploys", "--json"][..], &["deploys"], &["status", "--json"]] {
+    for args in [&["deployments", "--json"][..], &["deployments"], &["status", "--json"]] {
         let said = crate::support::program::run(&stage.repo, args);
         sinks.push((format!("{args:?}"), format!("{}{}", said.out, said.err)));
     }
@@ -390,7 +390,7 @@ fn the_question_of_an_approval_holds_no_secret() {
             // No command may come before this.
             approve(`Is it hunter\"2/2 ü22, or aHVudGVyIjIvMiDDvDIy?`);
         }"#;
-    deploy(".tinyci.rhai", &format!("{BEGIN}{text}"), DeployOutcome::Waiting);
+    deploy(".tinyci.rhai", &format!("{BEGIN}{text}"), DeployOutcome::AwaitingApproval);
 }
 
 /// What a step leaves on record is looked at again at the end: only a later step was given the

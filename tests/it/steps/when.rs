@@ -37,11 +37,11 @@ fn run(repo: &TestRepo, retry: bool) -> Ran {
     Ran { record, output, warnings, exported }
 }
 
-fn plan(repo: &TestRepo, retry: bool) -> (Plan, tinyci::plan::Forecast) {
+fn plan(repo: &TestRepo, retry: bool) -> (Plan, tinyci::plan::DryRun) {
     let engine = Engine::open(repo.path()).unwrap();
     let plan = engine.plan(&Selection::revision("HEAD").retry(retry)).unwrap();
     let job: &Job = plan.jobs.first().unwrap();
-    let forecast = engine.forecast_job(job, &[]).unwrap();
+    let forecast = engine.dry_run_job(job, &[]).unwrap();
     (plan, forecast)
 }
 
@@ -127,7 +127,7 @@ fn a_retry_ignores_the_message_of_a_whole_commit_and_says_so_but_not_its_branch(
             "the commit runs although its message is not *[full]*: a retry ignores `message`";
         let (_, forecast) = plan(&repo, true);
         assert_eq!(forecast.outcome, Some(Outcome::Success));
-        let acts = forecast.steps.iter().flat_map(|step| &step.acts);
+        let acts = forecast.steps.iter().flat_map(|step| &step.actions);
         assert_eq!(acts.filter(|act| act.to_string() == said).count(), 1, "{forecast:?}");
         let ran = run(&repo, true);
         assert_eq!((ran.record.outcome, ran.warnings), (Outcome::Success, vec![said.to_owned()]));
@@ -183,7 +183,7 @@ fn a_retry_says_of_each_step_once_what_it_ignores() {
         assert_eq!(ran.warnings, expected);
         assert_eq!((ran.record.outcome, &*ran.output), (Outcome::Success, "before\nb\nt\n"));
         let notes: Vec<String> =
-            forecast.steps.iter().flat_map(|it| &it.acts).map(ToString::to_string).collect();
+            forecast.steps.iter().flat_map(|it| &it.actions).map(ToString::to_string).collect();
         assert!(
             expected.iter().all(|it| notes.iter().filter(|note| note == it).count() == 1),
             "{notes:?}"
@@ -254,7 +254,7 @@ fn a_script_asks_for_tags_by_name() {
 
 #[test]
 fn hooks_behind_a_phase_know_the_outcome_so_far_and_that_of_the_parent() {
-    let show = "echo $TINYCI_PHASE ${TINYCI_OUTCOME-none} ${TINYCI_PREVIOUS-none}";
+    let show = "echo $TINYCI_STEP ${TINYCI_OUTCOME-none} ${TINYCI_PREVIOUS-none}";
     let config = |test: &str| {
         format!(
             "build: {show}\ntest: {test}\nhooks:\n  before_build: {show}\n  after_build_success: {show}\n  \
@@ -329,7 +329,7 @@ fn of_a_config_whose_after_all_is_not_valid_either_nothing_runs() {
         let ran = run(&repo, false);
         assert_eq!((ran.record.outcome, &*ran.output), (Outcome::Failure, ""), "{config}");
         assert!(!ran.exported && ran.record.steps.is_empty());
-        assert!(Engine::open(repo.path()).unwrap().forecast("HEAD", &[]).is_err(), "{config}");
+        assert!(Engine::open(repo.path()).unwrap().dry_run("HEAD", &[]).is_err(), "{config}");
     }
 }
 

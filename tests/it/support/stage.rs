@@ -60,7 +60,7 @@ impl Stage {
     pub(crate) fn builder(&self) -> EngineBuilder {
         let passing = |name: &OsString| ["PATH", "HOME"].iter().any(|passing| name == passing);
         let env = std::env::vars_os().filter(|(name, _)| passing(name));
-        Engine::builder(self.repo.path()).timeout(PATIENCE).process_env(env)
+        Engine::builder(self.repo.path()).job_timeout(PATIENCE).process_env(env)
     }
 
     pub(crate) fn engine(&self) -> Engine {

@@ -1,7 +1,7 @@
 // Drops a run in its midst, and waits until another one can have the repository.
 import { open } from "tinyci";
 
-const engine = await open(process.argv[2], { settings: { grace: "100ms" } });
+const engine = await open(process.argv[2], { settings: { gracePeriod: "100ms" } });
 
 async function drop() {
   const events = engine.run()[Symbol.asyncIterator]();

@@ -29,9 +29,9 @@ HOST_FAULT = -17
 EFFECT_PURE = 1
 EFFECT_CONTROL = 2
 EFFECT_EXTERNAL = 3
-ANSWER_SECRET = 1
-ANSWER_APPROVAL = 2
-ANSWER_COMMAND = 4
+HANDLER_SECRET = 1
+HANDLER_APPROVAL = 2
+HANDLER_EXECUTOR = 4
 FORMAT_YAML = 1
 FORMAT_RHAI = 2
 STEPS_KEEP = 1
@@ -124,7 +124,7 @@ NAMES: dict[str, dict[int, str]] = {
         2: "failure",
         3: "timed_out",
         4: "skipped",
-        5: "no_verdict",
+        5: "error",
         6: "canceled",
         7: "waiting",
         8: "running",

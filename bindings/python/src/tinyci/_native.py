@@ -91,7 +91,7 @@ def octets(function: Function, owner: Pointer) -> bytes | None:
 
 
 def _status_name(status: int) -> str:
-    return optional_string(lib.tinyci_status_name(status)) or f"unknown({status})"
+    return optional_string(lib.tinyci_code_name(status)) or f"unknown({status})"
 
 
 def _error(status: int, error: Pointer) -> Error:
@@ -100,7 +100,7 @@ def _error(status: int, error: Pointer) -> Error:
         causes.append(cause)
     file = lib.tinyci_error_file(error)
     return Error(
-        _status_name(lib.tinyci_error_status(error) or status),
+        _status_name(lib.tinyci_error_code(error) or status),
         string(lib.tinyci_error_message(error)),
         file=None if file == NULL else path_string(file),
         line=lib.tinyci_error_line(error) or None,

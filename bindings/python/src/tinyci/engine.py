@@ -61,7 +61,7 @@ class Engine:
         jobs: int | None = None,
         timeout: float | None = None,
         builds_dir: Path | None = None,
-        output_limit: int | None = None,
+        log_limit: int | None = None,
         settings: Mapping[str, Setting] | None = None,
         env: Mapping[str, str | None] | None = None,
         vars: Mapping[str, str] | None = None,
@@ -79,7 +79,7 @@ class Engine:
         jobs: how many commits are worked on at once.
         timeout: how many seconds one commit may take, ``after_all`` not counted.
         builds_dir: where build folders stand, below the repository's own folder unless absolute.
-        output_limit: how many bytes of one build's output its log keeps.
+        log_limit: how many bytes of one build's output its log keeps.
         settings: what ``git config tinyci.<key> <value>`` would set, for this engine only.
         env: the environment of every command; None takes a variable of the host's out.
         vars: what every command can use as ``<%= name %>``.
@@ -109,11 +109,11 @@ class Engine:
         if jobs is not None:
             call(lib.tinyci_options_set_jobs, options, jobs)
         if timeout is not None:
-            call(lib.tinyci_options_set_timeout_ms, options, milliseconds(timeout))
+            call(lib.tinyci_options_set_job_timeout_ms, options, milliseconds(timeout))
         if builds_dir is not None:
             call(lib.tinyci_options_set_builds_dir, options, path_bytes(builds_dir))
-        if output_limit is not None:
-            call(lib.tinyci_options_set_output_limit, options, output_limit)
+        if log_limit is not None:
+            call(lib.tinyci_options_set_log_limit, options, log_limit)
         for key, setting in (settings or {}).items():
             for value in _values(setting):
                 call(lib.tinyci_options_set_setting, options, text(key), text(value))
@@ -214,12 +214,12 @@ class Engine:
         flags = keep * c.STEPS_KEEP
         return self._start(lib.tinyci_steps_start, text(rev), text("\n".join(steps)), flags, cancel)
 
-    def scan(self, selection: Selection | str | None = None) -> list[Commit]:
+    def pending_commits(self, selection: Selection | str | None = None) -> list[Commit]:
         """The commits that are due, oldest first. Nothing is run."""
         commits = make(
             "tinyci_commits",
             lib.tinyci_commits_free,
-            lib.tinyci_scan,
+            lib.tinyci_pending_commits,
             self._open_handle(),
             selection_pointer(selection),
         )
@@ -377,15 +377,15 @@ class Engine:
         ``tinyci settings --json`` prints."""
         return self._report_lines(lib.tinyci_settings_json)
 
-    def deploys(self, environment: str | None = None, *, limit: int = 0) -> list[dict[str, Any]]:
-        """What was deployed, newest first: what ``tinyci deploys --json`` prints.
+    def deployments(self, environment: str | None = None, *, limit: int = 0) -> list[dict[str, Any]]:
+        """What was deployed, newest first: what ``tinyci deployments --json`` prints.
 
         What stands among the deployments and is none of tinyci's is told as a ``UserWarning``.
         """
         told = ffi.new("char **")
         try:
             deploys = self._report_lines(
-                lib.tinyci_deploys_json, optional_text(environment), limit, told
+                lib.tinyci_deployments_json, optional_text(environment), limit, told
             )
             for line in string(told[0]).splitlines():
                 warnings.warn(line, stacklevel=2)
@@ -457,10 +457,10 @@ class Engine:
         it has. Gives what ``tinyci approve --json`` prints."""
         return self._report(lib.tinyci_approve, optional_text(environment), text(rev))
 
-    def unlock_deploys(self, environment: str | None, reason: str) -> bool:
+    def unlock_deployments(self, environment: str | None, reason: str) -> bool:
         """Says that somebody has looked at an environment, ``production`` for None, whose last
         deployment was interrupted, and why it can go on. Says whether it was locked."""
-        return self._act(lib.tinyci_unlock_deploys, optional_text(environment), text(reason))
+        return self._act(lib.tinyci_unlock_deployments, optional_text(environment), text(reason))
 
     def retire(self, environment: str | None = None) -> bool:
         """Puts on record that nothing runs in an environment any more, ``production`` for None, so
@@ -695,9 +695,9 @@ def _ask_host(options: Pointer, host: Host) -> None:
         )
     mask = 0
     if host.secrets is not None:
-        mask |= c.ANSWER_SECRET
+        mask |= c.HANDLER_SECRET
     if host.approvals is not None:
-        mask |= c.ANSWER_APPROVAL
+        mask |= c.HANDLER_APPROVAL
     if host.executor is not None:
-        mask |= c.ANSWER_COMMAND
-    call(lib.tinyci_options_answer, options, mask)
+        mask |= c.HANDLER_EXECUTOR
+    call(lib.tinyci_options_set_handlers, options, mask)

@@ -101,7 +101,7 @@ def event_of(event: Pointer) -> Event:
         sequence=lib.tinyci_event_sequence(event),
         time=instant(lib.tinyci_event_time_ms(event)),
         commit=optional_string(lib.tinyci_event_commit(event)),
-        job=optional_string(lib.tinyci_event_job(event)),
+        job=optional_string(lib.tinyci_event_job_id(event)),
         step=optional_string(lib.tinyci_event_step(event)),
         label=optional_string(lib.tinyci_event_label(event)),
         data=octets(lib.tinyci_event_data, event) or b"",

@@ -97,7 +97,7 @@ class Record:
     branch: str | None
     #: The same as git holds it, in any encoding.
     branch_bytes: bytes | None = field(repr=False)
-    #: ``success``, ``failure``, ``timed_out``, ``skipped``, ``no_verdict`` or ``canceled``.
+    #: ``success``, ``failure``, ``timed_out``, ``skipped``, ``error`` or ``canceled``.
     #: To tell green from everything else use ``passed``.
     outcome: str
     #: Whether the commit is green: the one test for it.

@@ -48,7 +48,7 @@ class Request:
         #: The full id of the commit in work.
         self.commit = string(lib.tinyci_request_commit(pointer))
         #: The attempt that asks: the ``job`` of its events.
-        self.job = string(lib.tinyci_request_job(pointer))
+        self.job = string(lib.tinyci_request_job_id(pointer))
         #: The phase or hook that asks.
         self.step = string(lib.tinyci_request_step(pointer))
         #: The branch of a script's ``parallel``, or its group, that asks.

@@ -86,7 +86,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
 
     @property
     def deployment(self) -> dict[str, Any]:
-        """What became of a deployment, after the end: its line of ``tinyci deploys --json``, whose
+        """What became of a deployment, after the end: its line of ``tinyci deployments --json``, whose
         ``outcome`` is ``waiting`` where a person has to approve first."""
         if self._error is not None:
             raise self._error

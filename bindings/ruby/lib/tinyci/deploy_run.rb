@@ -6,7 +6,7 @@ require_relative "run"
 module TinyCI
   # A deployment under way. It has no records.
   class DeployRun < Run
-    # What became of it, once it is over: its line of `tinyci deploys --json`, parsed. Nil before.
+    # What became of it, once it is over: its line of `tinyci deployments --json`, parsed. Nil before.
     attr_reader :deployment
     # :success where the commit is deployed, :waiting where nothing was done because a person has to
     # approve first, and so on: see Outcome. Nil before the end.

@@ -83,8 +83,8 @@ module TinyCI
     end
 
     # The commits that are due, oldest first.
-    def scan(*revisions, **selection)
-      commits = selecting(revisions, selection) { |selected| ask(:make, :tinyci_scan, selected) }
+    def pending_commits(*revisions, **selection)
+      commits = selecting(revisions, selection) { |selected| ask(:make, :tinyci_pending_commits, selected) }
       Native.list(:commits, commits) { |commit| Commit.new(commit) }
     end
 
@@ -271,11 +271,11 @@ module TinyCI
       end)
     end
 
-    # What was deployed, newest first: the lines that `tinyci deploys --json` prints. Gives the
+    # What was deployed, newest first: the lines that `tinyci deployments --json` prints. Gives the
     # block lines that a person should see, about what stands there and is no deployment.
-    def deploys(environment = nil, limit: 0, &warned)
+    def deployments(environment = nil, limit: 0, &warned)
       warnings = Native.place
-      lines = ask(:text, :tinyci_deploys_json, Native.utf8(environment), Native.unsigned(limit, 64),
+      lines = ask(:text, :tinyci_deployments_json, Native.utf8(environment), Native.unsigned(limit, 64),
                   warnings)
       warnings = Native.taken_text(Native.stored(warnings))
       warnings.each_line(chomp: true, &warned) if warned
@@ -290,8 +290,8 @@ module TinyCI
 
     # Says why an environment whose last deployment was interrupted can be deployed to again. Says
     # whether there was something to unlock.
-    def unlock_deploys(reason, environment = nil)
-      status = ask(:call, :tinyci_unlock_deploys, Native.utf8(environment), Native.utf8(reason))
+    def unlock_deployments(reason, environment = nil)
+      status = ask(:call, :tinyci_unlock_deployments, Native.utf8(environment), Native.utf8(reason))
       status == Header::OK
     end
 

@@ -29,7 +29,7 @@ module TinyCI
     def self.read(address)
       line, column = %w[line column].map { |part| Native.value(:"tinyci_error_#{part}", address) }
       causes = (0..).lazy.map { |depth| Native.value(:tinyci_error_cause, address, depth) }
-      name = Native.value(:tinyci_status_name, Native.value(:tinyci_error_status, address))
+      name = Native.value(:tinyci_code_name, Native.value(:tinyci_error_code, address))
       new(Native.value(:tinyci_error_message, address),
           status: name ? name.to_sym : :unknown,
           file: Native.value(:tinyci_error_file, address),

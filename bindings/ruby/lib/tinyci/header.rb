@@ -34,9 +34,9 @@ module TinyCI
     EFFECT_PURE = 1
     EFFECT_CONTROL = 2
     EFFECT_EXTERNAL = 3
-    ANSWER_SECRET = 1
-    ANSWER_APPROVAL = 2
-    ANSWER_COMMAND = 4
+    HANDLER_SECRET = 1
+    HANDLER_APPROVAL = 2
+    HANDLER_EXECUTOR = 4
     FORMAT_YAML = 1
     FORMAT_RHAI = 2
     STEPS_KEEP = 1
@@ -129,7 +129,7 @@ module TinyCI
         2 => :failure,
         3 => :timed_out,
         4 => :skipped,
-        5 => :no_verdict,
+        5 => :error,
         6 => :canceled,
         7 => :waiting,
         8 => :running,
@@ -157,8 +157,8 @@ module TinyCI
       tinyci_version_number: %i[uint32],
       tinyci_abi: %i[uint32],
       tinyci_has_feature: %i[int32 text],
-      tinyci_status_name: %i[text status],
-      tinyci_error_status: %i[status handle],
+      tinyci_code_name: %i[text status],
+      tinyci_error_code: %i[status handle],
       tinyci_error_message: %i[text handle],
       tinyci_error_cause: %i[text handle size],
       tinyci_error_file: %i[text handle],
@@ -170,16 +170,16 @@ module TinyCI
       tinyci_options_new: %i[handle],
       tinyci_options_add_ref: %i[status handle text error],
       tinyci_options_set_jobs: %i[status handle uint32 error],
-      tinyci_options_set_timeout_ms: %i[status handle int64 error],
+      tinyci_options_set_job_timeout_ms: %i[status handle int64 error],
       tinyci_options_set_builds_dir: %i[status handle text error],
-      tinyci_options_set_output_limit: %i[status handle uint64 error],
+      tinyci_options_set_log_limit: %i[status handle uint64 error],
       tinyci_options_set_setting: %i[status handle text text error],
       tinyci_options_set_env: %i[status handle text text error],
       tinyci_options_set_var: %i[status handle text text error],
       tinyci_options_set_by: %i[status handle text text error],
       tinyci_options_add_hook: %i[status handle text error],
       tinyci_options_add_function: %i[status handle text uint32 uint32 int32 text error],
-      tinyci_options_answer: %i[status handle uint32 error],
+      tinyci_options_set_handlers: %i[status handle uint32 error],
       tinyci_options_free: %i[void handle],
       tinyci_engine_open: %i[status text handle out error],
       tinyci_engine_discover: %i[status text handle out error],
@@ -201,7 +201,7 @@ module TinyCI
       tinyci_selection_set_pipeline: %i[status handle handle error],
       tinyci_selection_add_assumption: %i[status handle text text error],
       tinyci_selection_free: %i[void handle],
-      tinyci_scan: %i[status engine handle out error],
+      tinyci_pending_commits: %i[status engine handle out error],
       tinyci_resolve: %i[status engine text out error],
       tinyci_commits_load: %i[status engine text out error],
       tinyci_commits_next: %i[status handle out error],
@@ -251,7 +251,7 @@ module TinyCI
       tinyci_event_sequence: %i[uint64 handle],
       tinyci_event_time_ms: %i[uint64 handle],
       tinyci_event_commit: %i[text handle],
-      tinyci_event_job: %i[text handle],
+      tinyci_event_job_id: %i[text handle],
       tinyci_event_step: %i[text handle],
       tinyci_event_label: %i[text handle],
       tinyci_event_data: %i[bytes handle out],
@@ -263,7 +263,7 @@ module TinyCI
       tinyci_event_take_request: %i[handle handle],
       tinyci_request_name: %i[text handle],
       tinyci_request_commit: %i[text handle],
-      tinyci_request_job: %i[text handle],
+      tinyci_request_job_id: %i[text handle],
       tinyci_request_step: %i[text handle],
       tinyci_request_label: %i[text handle],
       tinyci_request_question: %i[text handle],
@@ -315,7 +315,7 @@ module TinyCI
       tinyci_definitions: %i[status engine int32 out error],
       tinyci_test_pipeline_json: %i[status engine text text text uint32 out error],
       tinyci_results_json: %i[status engine handle int32 size uint32 out error],
-      tinyci_deploys_json: %i[status engine text size out out error],
+      tinyci_deployments_json: %i[status engine text size out out error],
       tinyci_deployed_json: %i[status engine text out error],
       tinyci_unrecognized_lines: %i[status engine text out error],
       tinyci_status_json: %i[status engine out error],
@@ -333,7 +333,7 @@ module TinyCI
       tinyci_deploy_start: %i[status engine text handle handle out error],
       tinyci_rollback_start: %i[status engine text handle out error],
       tinyci_approve: %i[status engine text text out error],
-      tinyci_unlock_deploys: %i[status engine text text error],
+      tinyci_unlock_deployments: %i[status engine text text error],
       tinyci_retire: %i[status engine text error],
       tinyci_install: %i[status engine text uint32 out error],
       tinyci_uninstall: %i[status engine out error],

@@ -41,14 +41,14 @@ module TinyCI
     def announce(options)
       hooks.each_key { |point| Native.call(:tinyci_options_add_hook, options, Native.utf8(point)) }
       functions.each { |name, function| function.add(options, name) }
-      Native.call(:tinyci_options_answer, options, answers)
+      Native.call(:tinyci_options_set_handlers, options, answers)
     end
 
     private
 
     def answers
-      (secrets ? Header::ANSWER_SECRET : 0) | (approvals ? Header::ANSWER_APPROVAL : 0) |
-        (executor ? Header::ANSWER_COMMAND : 0)
+      (secrets ? Header::HANDLER_SECRET : 0) | (approvals ? Header::HANDLER_APPROVAL : 0) |
+        (executor ? Header::HANDLER_EXECUTOR : 0)
     end
 
     def callable(handler, what)

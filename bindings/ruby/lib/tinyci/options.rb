@@ -8,14 +8,14 @@ module TinyCI
   module Options
     class << self
       # Gives the block the options' address, which hold what the host answers too.
-      def with(host, refs: [], jobs: nil, timeout: nil, builds_dir: nil, output_limit: nil,
+      def with(host, refs: [], jobs: nil, timeout: nil, builds_dir: nil, log_limit: nil,
                settings: {}, env: {}, vars: {}, by: nil)
         Native.with_new(:options) do |options|
           Array(refs).each { |glob| set(:add_ref, options, Native.utf8(glob)) }
           set(:set_jobs, options, Native.unsigned(jobs, 32)) if jobs
           set(:set_timeout_ms, options, Native.milliseconds(timeout)) if timeout
           set(:set_builds_dir, options, Native.utf8(builds_dir)) if builds_dir
-          set(:set_output_limit, options, Native.unsigned(output_limit, 64)) if output_limit
+          set(:set_log_limit, options, Native.unsigned(log_limit, 64)) if log_limit
           settings.each do |key, values|
             Array(values).each { |value| pair(:set_setting, options, key, value) }
           end

@@ -6,7 +6,7 @@ require_relative "native"
 module TinyCI
   # What became of a commit, of a step or of a run, as a Symbol.
   module Outcome
-    # :success, :failure, :timed_out, :skipped, :no_verdict or :canceled; of a deployment also
+    # :success, :failure, :timed_out, :skipped, :error or :canceled; of a deployment also
     # :waiting, :running, :interrupted or :retired; :unknown for what the library does not know, nil for 0.
     # Only :success is green.
     def self.of(number)

@@ -47,11 +47,11 @@ pub(crate) fn execute(args: &ApproveArgs, globals: &Globals) -> Result<u8, Failu
         stdout.line(approval.to_json());
     } else if !globals.is_quiet() {
         let subject = printable(&commit.subject.to_str_lossy());
-        let config = approval.config.get(..7).unwrap_or(&approval.config);
+        let config = approval.config_blob.get(..7).unwrap_or(&approval.config_blob);
         stdout.line(format_args!("Approved {} for {}", commit.id, approval.environment));
         stdout.line(format_args!("  subject: {subject}"));
         stdout.line(format_args!("  config:  {config}"));
-        stdout.line(format_args!("  by:      {}", printable(&approval.by)));
+        stdout.line(format_args!("  by:      {}", printable(&approval.approved_by)));
         stdout.line(format_args!("  signed:  {}", signed(&approval)));
         if !engine.is_bare() {
             stdout.line(format_args!(

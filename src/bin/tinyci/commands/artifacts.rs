@@ -10,7 +10,7 @@ use tinyci::{
     artifact::{
         Artifact, ArtifactList, ArtifactOptions, ArtifactPlace, ArtifactReader, ArtifactWriter,
     },
-    format::show_bytes,
+    format::format_bytes,
 };
 
 use crate::{
@@ -203,7 +203,7 @@ fn fetched(list: &ArtifactList, args: &ArtifactsArgs, globals: &Globals) -> Resu
             "Fetched {} of job {} to {to}: {}",
             files(list.artifacts.len() as u64),
             printable(&list.job_id),
-            show_bytes(bytes)
+            format_bytes(bytes)
         ));
     }
     stdout.finish()?;
@@ -222,7 +222,7 @@ fn show(list: &ArtifactList, args: &ArtifactsArgs, globals: &Globals) -> Result<
             list.commit.short(),
             palette.outcome(list.outcome, list.outcome.name()),
             files(list.files),
-            show_bytes(list.bytes)
+            format_bytes(list.bytes)
         ));
         list.artifacts.iter().for_each(|artifact| stdout.line(line(artifact, palette)));
         if !globals.is_quiet() {
@@ -237,7 +237,7 @@ fn line(artifact: &Artifact, palette: Palette) -> String {
     format!(
         "{}  {:>10}  {}",
         palette.faint(&printable(&artifact.blob)),
-        show_bytes(artifact.bytes),
+        format_bytes(artifact.bytes),
         printable(&artifact.path)
     )
 }
@@ -245,7 +245,7 @@ fn line(artifact: &Artifact, palette: Palette) -> String {
 /// What a list does not show.
 fn notes(list: &ArtifactList) -> Vec<String> {
     let short = list.commit.short();
-    let gone = (list.place == ArtifactPlace::Gone).then(|| {
+    let gone = (list.place == ArtifactPlace::Missing).then(|| {
         format!(
             "the build was removed, and these files with it: `tinyci run --retry {short}` makes \
              them again"

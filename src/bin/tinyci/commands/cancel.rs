@@ -84,7 +84,7 @@ impl CancelArgs {
             None => CancelRequest::run(),
         };
         request.reason.clone_from(&self.reason);
-        request.kill(self.kill).wait(if self.no_wait { Wait::No } else { Wait::Forever })
+        request.kill(self.kill).wait(if self.no_wait { Wait::Never } else { Wait::Forever })
     }
 }
 

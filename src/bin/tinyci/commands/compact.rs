@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use tinyci::builds::{CompactOptions, Compacted};
+use tinyci::builds::{CompactOptions, CompactedBuild};
 
 use crate::{
     console::{
@@ -44,9 +44,9 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
     let mut options = args
         .builds
         .iter()
-        .fold(CompactOptions::new(), |options, build| options.leave(build.to_string_lossy()));
+        .fold(CompactOptions::new(), |options, build| options.keep_build(build.to_string_lossy()));
     if let Some(number) = args.num_builds {
-        options = options.newest(number);
+        options = options.keep(number);
     }
     let engine = globals.engine()?;
     let cancel = signals::cancel_on_interrupt()?;
@@ -70,11 +70,11 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
     Ok(if done.not_removed.is_empty() { OK } else { BROKEN })
 }
 
-fn tell(compacted: &[Compacted], stdout: &mut Stdout) {
+fn tell(compacted: &[CompactedBuild], stdout: &mut Stdout) {
     for build in compacted {
         let time = tinyci::format::log_prefix(SystemTime::now());
         stdout.line(format_args!("{time}Compacted {}", build.archive.display()));
-        for skipped in &build.skipped {
+        for skipped in &build.omitted {
             terminal::warn(format_args!(
                 "`{}` is a socket or a device and is not packed",
                 skipped.display()

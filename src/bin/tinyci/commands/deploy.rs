@@ -95,7 +95,7 @@ fn unlock(
     if args.how.dry_run {
         return Err(Failure::usage("--dry-run does nothing, and so cannot --unlock anything"));
     }
-    let unlocked = engine.unlock_deploys(&args.how.to, reason)?;
+    let unlocked = engine.unlock_deployments(&args.how.to, reason)?;
     if !globals.is_quiet() && !args.how.json {
         let line = match unlocked {
             Some(open) => {
@@ -158,7 +158,7 @@ pub(crate) fn promote(
 /// `--yes` agrees to a step forward, and not to losing what is deployed.
 fn unnamed(plan: &DeployPlan) -> Failure {
     let (id, environment) = (plan.commit.id.short(), &plan.environment);
-    let deployed = plan.running.as_ref().map(|running| running.commit.short());
+    let deployed = plan.deployed.as_ref().map(|running| running.commit.short());
     let message = format!(
         "{}, which is deployed to {environment}, is not part of {id} and would be lost",
         deployed.unwrap_or_default()
@@ -187,7 +187,7 @@ fn advise(deployment: &Deployment) {
     let Deployment { commit, environment, .. } = deployment;
     let short = commit.short();
     match deployment.outcome {
-        DeployOutcome::Waiting => terminal::complain(format_args!(
+        DeployOutcome::AwaitingApproval => terminal::complain(format_args!(
             "hint: `tinyci approve {commit} --to {environment}` lets the next `tinyci deploy` go on"
         )),
         DeployOutcome::Failure | DeployOutcome::Canceled => terminal::complain(format_args!(
@@ -206,37 +206,37 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     }
     stdout.line(format_args!("  now:  {}", now(plan)));
     stdout.line(format_args!("  then: {} {subject}", id.short()));
-    if plan.running.as_ref().is_some_and(|running| running.commit == id) {
+    if plan.deployed.as_ref().is_some_and(|running| running.commit == id) {
         stdout.line("        which is deployed already, and would be once more");
     }
     if plan.forced {
         let verdict = plan.verdict.map_or("no verdict".to_owned(), |it| format!("verdict {it}"));
         stdout.line(match plan.verdict.is_some_and(Outcome::passed) {
-            true => "        which is on no branch that deploys, and is forced".to_owned(),
+            true => "        which is on no branch that deployments, and is forced".to_owned(),
             false => format!("        which has {verdict}, and is forced"),
         });
     }
     let line = |commit: &tinyci::Commit| {
         format!("{} {}", commit.id.short(), printable(&commit.subject.to_str_lossy()))
     };
-    list("brings", &plan.coming.iter().map(line).collect::<Vec<_>>(), stdout);
+    list("brings", &plan.added.iter().map(line).collect::<Vec<_>>(), stdout);
     if let Some(build) = build(plan) {
         stdout.line(format_args!("  build: {build}"));
     }
     if plan.must_be_named {
         stdout.line("        which lacks what is deployed: that is on no branch that deploys");
     }
-    list("takes away", &plan.leaving.iter().map(line).collect::<Vec<_>>(), stdout);
-    let over = plan.passed_over.iter().map(|(id, why)| format!("{} {why}", id.short()));
+    list("takes away", &plan.removed.iter().map(line).collect::<Vec<_>>(), stdout);
+    let over = plan.ineligible.iter().map(|(id, why)| format!("{} {why}", id.short()));
     list("passes over", &over.collect::<Vec<_>>(), stdout);
     match &plan.approval {
         ApprovalState::Given(approval) => {
-            let proof = approval.proof.iter().filter(|proof| **proof != ApprovalProof::Word);
+            let proof = approval.proof.iter().filter(|proof| **proof != ApprovalProof::Unproven);
             let proof: String = proof.map(|proof| format!(" ({proof})")).collect();
             let by = format!("{}{proof}", approval.approver());
             stdout.line(format_args!("  approved by {}", printable(&by)));
         }
-        ApprovalState::Awaited => stdout.line(format_args!(
+        ApprovalState::Awaiting => stdout.line(format_args!(
             "  waits for an approval: `tinyci approve {id} --to {}`",
             plan.environment
         )),
@@ -247,7 +247,11 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     }
     for uncounted in &plan.uncounted {
         let problem = uncounted.problem.as_deref().unwrap_or_default();
-        let by = if uncounted.by.is_empty() { &uncounted.reference } else { &uncounted.by };
+        let by = if uncounted.approved_by.is_empty() {
+            &uncounted.reference
+        } else {
+            &uncounted.approved_by
+        };
         let line = format!("  does not count: the approval by {by}, since {problem}");
         stdout.line(printable(&line));
     }
@@ -257,7 +261,7 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     if let Some(fault) = &plan.head_fault {
         stdout.line(format_args!("  {}", printable(fault)));
     }
-    let acts: Vec<String> = plan.acts.iter().flat_map(|act| indented(act)).collect();
+    let acts: Vec<String> = plan.actions.iter().flat_map(|act| indented(act)).collect();
     list("does", &acts, stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
@@ -270,7 +274,7 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
 /// What there is to say of the build; nothing if it is simply there.
 fn build(plan: &DeployPlan) -> Option<String> {
     let text = match plan.build {
-        BuildState::Gone { took: Some(took) } => format!(
+        BuildState::Missing { took: Some(took) } => format!(
             "gone: the commit is built and tested again first, which took {} the last time",
             precisely(took)
         ),
@@ -282,7 +286,7 @@ fn build(plan: &DeployPlan) -> Option<String> {
                 "of another branch: the commit is built and tested{branch} first{took}"
             ))
         }
-        BuildState::Gone { took: None } => {
+        BuildState::Missing { took: None } => {
             "gone: the commit is built and tested again first".to_owned()
         }
         BuildState::None => {
@@ -305,9 +309,9 @@ fn indented(act: &str) -> impl Iterator<Item = String> {
 }
 
 fn now(plan: &DeployPlan) -> String {
-    match &plan.running {
+    match &plan.deployed {
         Some(running) => {
-            format!("{}, deployed by {}", running.commit.short(), printable(&running.by))
+            format!("{}, deployed by {}", running.commit.short(), printable(&running.deployed_by))
         }
         None => "nothing is deployed".to_owned(),
     }

@@ -105,7 +105,7 @@ impl Piece {
             Self::Text(text) => owned(text.clone()),
             Self::Id => owned(record.commit.to_string()),
             Self::ShortId => owned(record.commit.short()),
-            Self::Word => owned(record.verdict().map_or("", |word| word.word()).to_owned()),
+            Self::Word => owned(record.verdict().map_or("", |word| word.as_str()).to_owned()),
             Self::Branch => match &record.branch {
                 Some(branch) => branch.as_bytes().to_vec(),
                 None => Vec::new(),

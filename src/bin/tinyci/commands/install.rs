@@ -2,7 +2,7 @@
 
 use std::{env, time::SystemTime};
 
-use tinyci::install::{InstallOptions, Installed};
+use tinyci::install::{InstallOptions, InstallReport};
 
 use crate::{
     console::{
@@ -51,7 +51,11 @@ pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failu
 }
 
 /// Tells what became of the hook, in the ancestor's words.
-pub(crate) fn tell(installed: &Installed, what: &str, globals: &Globals) -> Result<u8, Failure> {
+pub(crate) fn tell(
+    installed: &InstallReport,
+    what: &str,
+    globals: &Globals,
+) -> Result<u8, Failure> {
     let mut stdout = Stdout::new();
     if !globals.is_quiet() {
         let time = tinyci::format::log_prefix(SystemTime::now());

@@ -11,7 +11,7 @@
 //! | `convert` | `tinyci convert` |
 //! | `defs` | `tinyci defs` |
 //! | `deploy` | `tinyci deploy` |
-//! | `deploys` | `tinyci deploys` |
+//! | `deploys` | `tinyci deployments` |
 //! | `export` | `tinyci export` |
 //! | `format` | the placeholders of `results --format` |
 //! | `install` | `tinyci install` |
@@ -39,7 +39,7 @@ pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod defs;
 pub(crate) mod deploy;
-pub(crate) mod deploys;
+pub(crate) mod deployments;
 pub(crate) mod export;
 pub(crate) mod format;
 pub(crate) mod install;

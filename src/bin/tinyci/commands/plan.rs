@@ -2,7 +2,7 @@
 
 use tinyci::{
     Engine,
-    plan::{Forecast, Plan},
+    plan::{DryRun, Plan},
 };
 
 use crate::{
@@ -71,13 +71,13 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
             job.commit.id.short(),
             printable(&branch.unwrap_or_default()),
             printable(&subject),
-            palette.faint(&match &job.again {
+            palette.faint(&match &job.retest_reason {
                 Some(why) => format!("(again {})", printable(why)),
-                None => format!("({})", job.reason),
+                None => format!("({})", job.trigger),
             }),
         ));
     }
-    for commit in &plan.held {
+    for commit in &plan.out_of_attempts {
         stdout.line(format_args!("{} waits for `run --retry`: out of attempts", commit.short()));
     }
     if !plan.baselined.is_empty() {
@@ -115,11 +115,11 @@ fn forecast(
     plan: &Plan,
     revision: &str,
     assume: &[(String, String)],
-) -> Result<Forecast, Failure> {
+) -> Result<DryRun, Failure> {
     let commit = engine.resolve(revision)?;
     Ok(match plan.jobs.iter().find(|job| job.commit.id == commit) {
-        Some(job) => engine.forecast_job(job, assume)?,
-        None => engine.forecast(revision, assume)?,
+        Some(job) => engine.dry_run_job(job, assume)?,
+        None => engine.dry_run(revision, assume)?,
     })
 }
 
@@ -144,10 +144,11 @@ fn steps(
     stdout.line(format_args!("{}{due}: {becomes}", commit.short()));
     for step in &forecast.steps {
         stdout.line(format_args!("  {}", step.name));
-        if step.host_hooks > 0 {
-            stdout.line(format_args!("    hooks of the embedding program: {}", step.host_hooks));
+        if step.hook_callbacks > 0 {
+            stdout
+                .line(format_args!("    hooks of the embedding program: {}", step.hook_callbacks));
         }
-        for act in &step.acts {
+        for act in &step.actions {
             stdout.line(format_args!("    {}", printable(&act.to_string())));
         }
         if let Some(outcome) = step.outcome {

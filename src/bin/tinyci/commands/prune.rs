@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use tinyci::{
-    builds::{PruneOptions, PruneReason, Pruning},
-    format::{parse_bytes, parse_duration, show_bytes},
+    builds::{PruneOptions, PruneReason, PruneReport},
+    format::{format_bytes, parse_bytes, parse_duration},
 };
 
 use crate::{
@@ -68,11 +68,11 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
     Ok(if failed { BROKEN } else { OK })
 }
 
-fn tell(done: &Pruning, stdout: &mut Stdout) {
+fn tell(done: &PruneReport, stdout: &mut Stdout) {
     let time = tinyci::format::log_prefix(SystemTime::now());
     let verb = if done.dry_run { "Would remove" } else { "Removed" };
     for build in &done.removed {
-        let (size, reason) = (show_bytes(build.bytes), why(build.reason));
+        let (size, reason) = (format_bytes(build.bytes), why(build.reason));
         stdout.line(format_args!("{time}{verb} {} ({size}): {reason}", build.name));
     }
     for name in &done.in_use {
@@ -82,16 +82,16 @@ fn tell(done: &Pruning, stdout: &mut Stdout) {
         1 => "1 build".to_owned(),
         number => format!("{number} builds"),
     };
-    for build in done.pinned.iter().filter(|_| done.dry_run) {
-        let (size, why) = (show_bytes(build.bytes), printable(&build.why.join(", ")));
+    for build in done.protected.iter().filter(|_| done.dry_run) {
+        let (size, why) = (format_bytes(build.bytes), printable(&build.why.join(", ")));
         stdout.line(format_args!("{time}Would keep {} ({size}): {why}", build.name));
     }
-    let pinned = match done.pinned.len() {
+    let pinned = match done.protected.len() {
         0 => String::new(),
         1 => "; 1 that is pinned stays".to_owned(),
         number => format!("; {number} that are pinned stay"),
     };
-    let freed = show_bytes(done.freed_bytes());
+    let freed = format_bytes(done.freed_bytes());
     stdout.line(format_args!("{time}{verb} {builds}, {freed}{pinned}"));
 }
 

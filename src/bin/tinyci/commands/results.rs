@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tinyci::{Commit, Engine, ErrorKind, Filter, Outcome, Record, record::Forgotten};
+use tinyci::{Commit, Engine, ErrorKind, Outcome, Record, RecordFilter, record::ForgetReport};
 
 use crate::{
     commands::format::{Format, PLACEHOLDERS},
@@ -17,7 +17,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   tinyci results -n 10              the newest ten
-  tinyci results --status success -n 1 --format '%H'
+  tinyci results --outcome success -n 1 --format '%H'
                                     the newest commit that passed
   tinyci results main..topic        the commits of a branch
   tinyci results --forget HEAD      have HEAD tested again
@@ -33,7 +33,7 @@ pub(crate) struct ResultsArgs {
     revisions: Vec<String>,
     /// Show only this outcome: success, failure, timed_out, skipped, no_verdict or canceled
     #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
-    status: Option<Outcome>,
+    outcome: Option<Outcome>,
     /// Show the newest N only
     #[arg(short, long = "limit", value_name = "N")]
     number: Option<usize>,
@@ -51,7 +51,7 @@ pub(crate) struct ResultsArgs {
     /// Take this commit's verdict away, so that it is tested again
     #[arg(
         long, value_name = "REV",
-        conflicts_with_all = ["revisions", "status", "number", "all_attempts", "format", "json"]
+        conflicts_with_all = ["revisions", "outcome", "number", "all_attempts", "format", "json"]
     )]
     forget: Option<String>,
     /// Forget the verdicts and records of all commits, so that they are tested again
@@ -61,7 +61,7 @@ pub(crate) struct ResultsArgs {
     /// the baseline stay where they are there, and so does what was fetched of remotes.
     #[arg(
         long,
-        conflicts_with_all = ["revisions", "status", "number", "all_attempts", "format", "forget"]
+        conflicts_with_all = ["revisions", "outcome", "number", "all_attempts", "format", "forget"]
     )]
     forget_all: bool,
     /// With --forget-all, do not ask
@@ -74,7 +74,7 @@ pub(crate) struct ResultsArgs {
     #[arg(
         long, value_name = "REMOTE", num_args = 0..=1, default_missing_value = DEFAULT_REMOTE,
         conflicts_with_all =
-            ["revisions", "status", "number", "all_attempts", "format", "forget", "forget_all"]
+            ["revisions", "outcome", "number", "all_attempts", "format", "forget", "forget_all"]
     )]
     merge: Option<String>,
 }
@@ -118,12 +118,12 @@ pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failu
 }
 
 impl ResultsArgs {
-    fn filter(&self) -> Filter {
-        let mut filter = Filter::new().all_attempts(self.all_attempts);
+    fn filter(&self) -> RecordFilter {
+        let mut filter = RecordFilter::new().all_attempts(self.all_attempts);
         for word in &self.revisions {
             filter = if is_range(word) { filter.range(word) } else { filter.revision(word) };
         }
-        if let Some(outcome) = self.status {
+        if let Some(outcome) = self.outcome {
             filter = filter.outcome(outcome);
         }
         if let Some(number) = self.number {
@@ -162,7 +162,7 @@ fn forget_all(engine: &Engine, args: &ResultsArgs, globals: &Globals) -> Result<
     if args.json {
         stdout.line(forgotten.to_json());
     } else if !globals.is_quiet() {
-        let Forgotten { removed, given_up, .. } = &forgotten;
+        let ForgetReport { removed, given_up, .. } = &forgotten;
         removed.iter().for_each(|name| stdout.line(format_args!("removed {name}")));
         given_up.iter().for_each(|name| stdout.line(format_args!("gave up what {name} had lost")));
         if removed.is_empty() && given_up.is_empty() {
@@ -179,11 +179,11 @@ fn merge(engine: &Engine, remote: &str, json: bool, globals: &Globals) -> Result
     if json {
         stdout.line(merged.to_json());
     } else if !globals.is_quiet() {
-        for id in &merged.overruled {
+        for id in &merged.replaced {
             stdout
                 .line(format_args!("{} has the verdict of `{remote}`, the newer one", id.short()));
         }
-        let (records, settled) = (merged.records, merged.settled.len());
+        let (records, settled) = (merged.records, merged.added.len());
         stdout.line(format_args!("{records} records and {settled} verdicts of `{remote}` are new"));
     }
     stdout.finish()?;
@@ -198,7 +198,7 @@ fn foreign_lines(
 ) -> Result<(), Failure> {
     for revision in revisions.iter().filter(|word| !is_range(word)) {
         let short = engine.resolve(revision)?.short();
-        for line in engine.foreign_lines(revision)? {
+        for line in engine.unrecognized_lines(revision)? {
             let text = line.to_str_lossy();
             let what = match Record::from_json(&text) {
                 Err(error) if error.kind() == ErrorKind::NewerFormat => error.to_string(),
@@ -253,7 +253,7 @@ fn table(records: &[Record], commits: &[Option<Commit>], stdout: &mut Stdout) {
 
 /// How long ago it ended and how long it took; dashes where only the verdict is known.
 fn times(record: &Record, now: SystemTime) -> (String, String) {
-    if record.run.is_empty() || record.finished <= UNIX_EPOCH {
+    if record.job_id.is_empty() || record.finished <= UNIX_EPOCH {
         return ("-".to_owned(), "-".to_owned());
     }
     let age = now.duration_since(record.finished).unwrap_or_default();

@@ -74,7 +74,7 @@ pub(crate) struct RunArgs {
     /// Test this many commits at once [default: git config tinyci.jobs, else 1]
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<usize>,
-    /// How long one commit may take: 90s, 10m, 1h30m [default: git config tinyci.timeout, else no limit]
+    /// How long one commit may take: 90s, 10m, 1h30m [default: git config tinyci.jobTimeout, else no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Give up at once (exit code 3) where another run is in progress, instead of following it
@@ -88,7 +88,7 @@ pub(crate) struct RunArgs {
 /// Whether a command of a run in this repository started us: it would wait for us, and we for it.
 /// The run looks again before it ends, so that nothing is missed.
 fn is_nested(root: &Path) -> bool {
-    env::var_os("TINYCI_RUN").is_some()
+    env::var_os("TINYCI_JOB_ID").is_some()
         && env::var_os("TINYCI_REPO").is_some_and(|repo| Path::new(&repo) == root)
 }
 
@@ -103,12 +103,12 @@ pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> 
             builder = builder.jobs(jobs);
         }
         if let Some(timeout) = args.timeout {
-            builder = builder.timeout(timeout);
+            builder = builder.job_timeout(timeout);
         }
         builder
     })?;
     let selection = match is_nested(engine.path()) {
-        true => selection.wait(Wait::No),
+        true => selection.wait(Wait::Never),
         false => selection,
     };
     let cancel = match args.hook {
@@ -136,10 +136,10 @@ impl RunArgs {
             selection_of(&self.revisions)
         };
         let everything = self.all || self.all_history;
-        if selection.targets.is_empty() && !everything {
+        if selection.selectors.is_empty() && !everything {
             return if self.hook { Ok(None) } else { Err(nothing_selected()) };
         }
-        let wait = if self.no_wait { Wait::No } else { Wait::Forever };
+        let wait = if self.no_wait { Wait::Never } else { Wait::Forever };
         let selection = selection.retry(self.retry).replace_live(self.replace_live);
         Ok(Some(selection.all_history(self.all_history).wait(wait)))
     }
@@ -197,7 +197,7 @@ impl View {
         } else if !self.quiet {
             self.told_of_commits(summary);
         }
-        match &summary.fault {
+        match &summary.error {
             Some(fault) => terminal::complain(Failure::broken(fault)),
             None if self.quiet => without_verdict(summary),
             None => {}
@@ -206,7 +206,7 @@ impl View {
 
     fn told_of_commits(&mut self, summary: &Summary) {
         let hint = if self.named { " (`--retry` tests it again)" } else { "" };
-        let settled = summary.settled.iter().filter(|_| self.named || !self.followed);
+        let settled = summary.already_tested.iter().filter(|_| self.named || !self.followed);
         let settled =
             settled.map(|(commit, outcome)| format!("{commit} has a verdict: {outcome}{hint}"));
         let unconfigured =
@@ -217,10 +217,10 @@ impl View {
             self.transcript.line(SystemTime::now(), None, line, &mut shown);
         }
         let idle = summary.records.is_empty()
-            && summary.settled.is_empty()
+            && summary.already_tested.is_empty()
             && lines.is_empty()
-            && summary.held.is_empty();
-        if idle && !summary.canceled && summary.fault.is_none() && io::stdout().is_terminal() {
+            && summary.out_of_attempts.is_empty();
+        if idle && !summary.canceled && summary.error.is_none() && io::stdout().is_terminal() {
             self.transcript.line(SystemTime::now(), None, "Nothing is due", &mut shown);
         }
         self.stdout.write(&shown);
@@ -229,12 +229,12 @@ impl View {
 
 /// That there is no verdict is an error, which is said in all quiet.
 fn without_verdict(summary: &Summary) {
-    for record in summary.records.iter().filter(|record| record.outcome == Outcome::NoVerdict) {
+    for record in summary.records.iter().filter(|record| record.outcome == Outcome::Error) {
         let of_a_step = record.steps.iter().find_map(|step| step.error.as_deref());
         let why = record.reason.as_deref().or(of_a_step).unwrap_or("the run could not go on");
         terminal::complain(Failure::broken(format!("no verdict for {}: {why}", record.commit)));
     }
-    for commit in &summary.held {
+    for commit in &summary.out_of_attempts {
         let why = format!("no verdict for {commit}: it is out of attempts");
         terminal::complain(
             Failure::broken(why)

@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> {
     let options = options(args)?;
     let engine = globals.engine_with(|builder| match args.timeout {
-        Some(timeout) => builder.timeout(timeout),
+        Some(timeout) => builder.job_timeout(timeout),
         None => builder,
     })?;
     let cancel = signals::cancel_on_interrupt()?;

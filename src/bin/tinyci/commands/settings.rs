@@ -13,7 +13,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   tinyci settings                   what is set, and what holds where nothing is
-  git config tinyci.timeout 30m     set one; `git config --unset` takes it away
+  git config tinyci.jobTimeout 30m     set one; `git config --unset` takes it away
   git config --add tinyci.refs 'refs/tags/v*'
                                     add a value to a key that takes several";
 
@@ -51,6 +51,6 @@ fn table(settings: &[Setting], stdout: &mut Stdout) {
             false => printable(&setting.values.join(", ")),
         };
         stdout.line(format_args!("{key}  {value}{}", palette.faint(&origin)));
-        stdout.line(palette.faint(&format!("{:key_width$}  {}", "", setting.meaning)));
+        stdout.line(palette.faint(&format!("{:key_width$}  {}", "", setting.description)));
     }
 }

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use tinyci::{
     deploy::Deployment,
-    format::show_bytes,
-    status::{BranchStatus, EnvironmentStatus, RunningRun, Status},
+    format::format_bytes,
+    status::{ActiveRun, BranchStatus, EnvironmentStatus, Status},
 };
 
 use crate::{
@@ -69,12 +69,12 @@ impl Screen {
             self.environment(environment, stdout);
         }
         if let Some(free) = status.free_bytes {
-            stdout.line(format_args!("disk      {} free", show_bytes(free)));
+            stdout.line(format_args!("disk      {} free", format_bytes(free)));
         }
     }
 
-    fn running(&self, run: &RunningRun, stdout: &mut Stdout) {
-        let (pid, host, age) = (run.pid, printable(&run.host), self.age(run.since));
+    fn running(&self, run: &ActiveRun, stdout: &mut Stdout) {
+        let (pid, host, age) = (run.pid, printable(&run.machine), self.age(run.since));
         stdout.line(format_args!("running   process {pid} on {host}, for {age}"));
         for it in &run.commits {
             let step = it.step.as_deref().unwrap_or("export");
@@ -88,8 +88,8 @@ impl Screen {
     }
 
     fn due(&self, status: &Status, stdout: &mut Stdout) {
-        let judged = &status.judged_by_remote;
-        let due: Vec<_> = status.due.iter().filter(|it| !judged.contains(&it.id)).collect();
+        let judged = &status.tested_by_remote;
+        let due: Vec<_> = status.pending.iter().filter(|it| !judged.contains(&it.id)).collect();
         stdout.line(match due.len() {
             0 => "queued    nothing".to_owned(),
             1 => "queued    1 commit".to_owned(),
@@ -117,7 +117,7 @@ impl Screen {
         let width = shown().map(|it| name(it).chars().count()).max().unwrap_or_default();
         for branch in shown() {
             let name = name(branch);
-            let Some(judged) = &branch.judged else {
+            let Some(judged) = &branch.latest else {
                 stdout.line(format_args!("  {name:width$} {}", self.faint("no verdict yet")));
                 continue;
             };
@@ -147,7 +147,7 @@ impl Screen {
             None => stdout.line(format_args!("deployed  {name}: nothing")),
         }
         if let Some(end) = environment.latest.as_ref().filter(|_| environment.is_retired()) {
-            let (age, by) = (self.age(end.started), printable(&end.by));
+            let (age, by) = (self.age(end.started), printable(&end.deployed_by));
             let detail = self.faint(&format!("{age}, by {by}, with {}", end.commit.short()));
             stdout.line(format_args!("retired   {name} {detail}"));
         } else if let Some(latest) = &environment.latest {
@@ -162,7 +162,7 @@ impl Screen {
 
     fn deployment(&self, deployment: &Deployment) -> String {
         let time = deployment.finished.unwrap_or(deployment.started);
-        let detail = format!("{}, by {}", self.age(time), printable(&deployment.by));
+        let detail = format!("{}, by {}", self.age(time), printable(&deployment.deployed_by));
         format!("{} {}", deployment.commit.short(), self.faint(&detail))
     }
 

@@ -56,7 +56,7 @@ pub(crate) struct TestPipelineArgs {
 pub(crate) fn execute(args: &TestPipelineArgs, globals: &Globals) -> Result<u8, Failure> {
     let options = match &args.commit {
         Some(revision) => TestOptions::revision(revision),
-        None => TestOptions::folder(globals.dir()),
+        None => TestOptions::directory(globals.dir()),
     };
     let options = args.names.iter().fold(options.coverage(args.coverage), TestOptions::filter);
     let report = globals.engine()?.test_pipeline(&options).map_err(|error| match error.kind() {
@@ -89,7 +89,7 @@ fn show(report: &TestReport, quiet: bool, stdout: &mut Stdout) {
     }
     let passed = report.tests.iter().filter(|test| test.passed()).count();
     let failed = report.tests.len() - passed;
-    let left_out = match report.left_out {
+    let left_out = match report.filtered_out {
         0 => String::new(),
         count => format!(", {count} left out"),
     };
@@ -104,7 +104,7 @@ fn show(report: &TestReport, quiet: bool, stdout: &mut Stdout) {
 
 /// The file, how much of it was entered, and the lines that were not.
 fn show_coverage(file: &FileCoverage, palette: Palette, stdout: &mut Stdout) {
-    let FileCoverage { file: name, lines, entered, missed, .. } = file;
+    let FileCoverage { file: name, lines, covered: entered, uncovered: missed, .. } = file;
     stdout.line(format_args!(
         "\n{}: {} % of its lines entered ({entered} of {lines})",
         printable(name),

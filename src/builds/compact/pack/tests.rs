@@ -41,7 +41,7 @@ fn workspace(builds_dir: &Path) -> Workspace {
 }
 
 fn leave(newest: usize, leave: &[&str]) -> CompactOptions {
-    CompactOptions { newest, leave: leave.iter().map(|&word| word.into()).collect() }
+    CompactOptions { keep: newest, keep_builds: leave.iter().map(|&word| word.into()).collect() }
 }
 
 fn nothing() -> Result<Kept, Error> {
@@ -52,7 +52,7 @@ fn never() -> CancelView {
     CancelView::new(&CancelToken::new(), 1)
 }
 
-fn compact_all(dir: &Path) -> Result<Vec<Compacted>, Error> {
+fn compact_all(dir: &Path) -> Result<Vec<CompactedBuild>, Error> {
     compact(&workspace(dir), &leave(0, &[]), &mut nothing, &never()).map(|done| done.compacted)
 }
 
@@ -100,7 +100,7 @@ fn a_build_comes_out_of_its_archive_as_it_went_in() {
     let before = describe(dir.path());
     let done = compact_all(dir.path()).unwrap();
     let archive = dir.path().join(format!("{}.tar.gz", name(1)));
-    let expected = Compacted { name: name(1), archive: archive.clone(), skipped: vec![] };
+    let expected = CompactedBuild { name: name(1), archive: archive.clone(), omitted: vec![] };
     assert_eq!(done, [expected]);
     assert_eq!(listing(dir.path()), [format!("{}.tar.gz", name(1))]);
 
@@ -128,7 +128,7 @@ fn sockets_are_skipped_and_told() {
     let _listener = UnixListener::bind(&socket).unwrap();
     assert!(fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
     let done = compact_all(dir.path()).unwrap();
-    assert_eq!(done[0].skipped, [socket]);
+    assert_eq!(done[0].omitted, [socket]);
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
     let place = workspace(dir.path());
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
     let stamp = |run: &str, finished| JobStamp {
-        run: run.to_owned(),
+        job_id: run.to_owned(),
         started: at(5),
         finished,
         export: ExportPlace::Usual,
@@ -317,7 +317,7 @@ fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
     let place = workspace(dir.path());
     let build = place.build(&name(1));
     let stamp = |run: &str, finished| JobStamp {
-        run: run.to_owned(),
+        job_id: run.to_owned(),
         started: UNIX_EPOCH,
         finished,
         export: ExportPlace::Usual,

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::{
-    model::{commit::Text, error::ErrorKind},
+    model::{commit::GitString, error::ErrorKind},
     repo::repository::VERDICTS,
     testing::{TestRepo, succeed},
 };
@@ -42,7 +42,7 @@ impl Case {
         names.iter().map(|name| self.repo.commit(name)).collect()
     }
 
-    fn full(&self, path: &Path, pushed: &[Update], all_history: bool) -> Result<Scan, Error> {
+    fn full(&self, path: &Path, pushed: &[RefUpdate], all_history: bool) -> Result<Scan, Error> {
         let request = ScanRequest { refs: &self.refs, pushed, all_history, unconfigured: false };
         Repo::open(path)?.scan(&request)
     }
@@ -400,8 +400,8 @@ fn a_push_marks_what_it_brought() {
     let all = case.commits(&["one", "two", "three"]);
     let brought = |old: Option<&str>, new: Option<&str>| {
         let id = |text: &str| text.parse().unwrap();
-        let reference = Text::from("refs/heads/main");
-        let pushed = [Update { old: old.map(id), new: new.map(id), reference }];
+        let reference = GitString::from("refs/heads/main");
+        let pushed = [RefUpdate { old: old.map(id), new: new.map(id), reference }];
         let scan = case.full(case.repo.path(), &pushed, false).unwrap();
         scan.due.iter().map(|due| due.pushed).collect::<Vec<_>>()
     };
@@ -421,7 +421,7 @@ fn a_force_push_brings_what_its_old_end_did_not_have() {
     let other = case.repo.commit("other");
     let id = |text: &str| text.parse().ok();
     let (old, new) = (id(&all[2]), id(&other));
-    let pushed = [Update { old, new, reference: Text::from("refs/heads/main") }];
+    let pushed = [RefUpdate { old, new, reference: GitString::from("refs/heads/main") }];
     let scan = case.full(case.repo.path(), &pushed, false).unwrap();
     assert_eq!(scan.due.iter().map(|due| due.pushed).collect::<Vec<_>>(), [false, false, true]);
 }
@@ -437,15 +437,15 @@ fn due_commits_know_their_branches() {
     case.repo.git(&["branch", "zebra"]);
     case.repo.git(&["checkout", "-q", "main"]);
     case.repo.commit("three");
-    let branches = |pushed: &[Update]| {
+    let branches = |pushed: &[RefUpdate]| {
         let scan = case.full(case.repo.path(), pushed, false).unwrap();
         let names = scan.due.into_iter().map(|due| due.branch.map(|name| name.to_string()));
         names.collect::<Option<Vec<String>>>().unwrap()
     };
     assert_eq!(branches(&[]), ["side", "main"]);
     let (old, new) = (one.parse().ok(), two.parse().ok());
-    let reference = Text::from("refs/heads/zebra");
-    let pushed = [Update { old, new, reference }];
+    let reference = GitString::from("refs/heads/zebra");
+    let pushed = [RefUpdate { old, new, reference }];
     assert_eq!(branches(&pushed), ["zebra", "main"], "it brought the commit");
 }
 

@@ -20,9 +20,8 @@ const GO: &str =
     "export const N = 1; const OWN = 2; fn build(name) { } private fn own() { } fn two(a, b) { }";
 
 fn found(text: &str) -> Vec<String> {
-    let post =
-        HostFunction::new("slack::post", 1..=2, Effect::External, "", |_| Ok(Value::Nothing));
-    let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Nothing));
+    let post = HostFunction::new("slack::post", 1..=2, Effect::External, "", |_| Ok(Value::Null));
+    let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Null));
     let functions = [post.unwrap(), notify.unwrap()];
     let mut vars = Vars::new();
     vars.set("own", "x").unwrap();
@@ -169,23 +168,23 @@ fn modules_are_known_by_what_they_hold() {
 
 #[test]
 fn the_context_is_asked_only_for_what_it_has() {
-    one("sh(ctx.sah);", 8, "`ctx` has nothing called `sah`; did you mean `sha`?");
+    one("sh(ctx.comit);", 8, "`ctx` has nothing called `comit`; did you mean `commit`?");
     one("sh(`a ${ctx.brunch}`);", 13, "did you mean `branch`?");
-    one("sh(ctx.host.so);", 13, "`ctx.host` has nothing called `so`; did you mean `os`?");
-    one("retry(2, || retry(2, || sh(ctx.xyzzy)));", 32, "it has sha, short, tree");
+    one("sh(ctx.machine.so);", 13, "`ctx.machine` has nothing called `so`; did you mean `os`?");
+    one("retry(2, || retry(2, || sh(ctx.xyzzy)));", 32, "it has commit, short, tree");
     one("if ctx.changed { sh(\"a\"); }", 8, "`ctx.changed` is a function");
     one("if ctx.chnaged(\"a\") { sh(\"a\"); }", 8, "did you mean `changed`?");
     one("if ctx.changed() { sh(\"a\"); }", 8, "takes 1 argument, not 0");
-    one("sh(ctx.sha());", 8, "`ctx.sha` is no function");
-    one("if ctx.host.hsa(\"go\") { }", 13, "did you mean `has`?");
+    one("sh(ctx.commit());", 8, "`ctx.commit` is no function");
+    one("if ctx.machine.hsa(\"go\") { }", 13, "did you mean `has`?");
     one("ctx.branch = \"x\";", 1, "read-only");
     whole("fn build(c) { sh(c.sah) }", 1, 20, "`sah`");
-    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.sah) }", 1, 45, "`sah`");
+    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`sah`");
     nothing(
         "fn build(ctx) { sh(ctx.branch.to_upper()); ctx.tags[0].len(); ctx.failure?.code ?? 1; }",
     );
     nothing(
-        "fn build(ctx) { ctx.host.has(\"go\"); ctx.tags.map(|t| t.len()); ctx.changed([\"a\"]); }",
+        "fn build(ctx) { ctx.machine.has(\"go\"); ctx.tags.map(|t| t.len()); ctx.changed([\"a\"]); }",
     );
     nothing("fn f(x) { x.anything } fn build() { let ctx = #{ own: 1 }; print(ctx.own); f(ctx) }");
     nothing("fn build() { [#{ a: 1 }].map(|ctx| ctx.a); }");
@@ -306,7 +305,7 @@ fn literals_that_every_run_refuses_are_errors() {
         ("ctx.changed(1);", 13, "a text or a list of texts"),
         ("ctx.changed([\"a\", 1]);", 13, "a text or a list of texts"),
         ("ctx.newest_tag(#{});", 16, "a text or a list of texts"),
-        ("ctx.host.has([]);", 14, "`ctx.host.has` takes a text"),
+        ("ctx.machine.has([]);", 14, "`ctx.machine.has` takes a text"),
     ] {
         one(body, column, words);
     }
@@ -392,10 +391,10 @@ fn all_unknown_names_are_told_at_once() {
 
 #[test]
 fn back_quotes_fill_in_and_double_quotes_do_not() {
-    one("sh(\"make ${ctx.sha}\");", 4, "`${ctx.sha}` is not filled in between double quotes");
+    one("sh(\"make ${ctx.commit}\");", 4, "`${ctx.commit}` is not filled in between double quotes");
     one("let name = 1; sh(\"a ${name}\");", 18, "`${name}`");
-    one("retry(2, || sh(\"${ctx.sha}\"));", 16, "`${ctx.sha}`");
-    nothing("fn build(ctx) { sh(\"echo ${HOME} ${1} ${x:-y} $PATH\"); sh(`a ${ctx.sha}`); }");
+    one("retry(2, || sh(\"${ctx.commit}\"));", 16, "`${ctx.commit}`");
+    nothing("fn build(ctx) { sh(\"echo ${HOME} ${1} ${x:-y} $PATH\"); sh(`a ${ctx.commit}`); }");
 }
 
 #[test]
@@ -453,7 +452,9 @@ fn statements_that_do_nothing_are_named() {
     one("\"make\"", 1, "a text alone does nothing");
     one("if true { \"a\"; sh(\"b\"); }", 11, "a text alone");
     one("let a = 1; a == 2; sh(\"x\");", 12, "`==` compares");
-    nothing("fn build(ctx) { sh(image(ctx)); } fn image(ctx) { `fml:${ctx.sha}` } fn f(x) { x }");
+    nothing(
+        "fn build(ctx) { sh(image(ctx)); } fn image(ctx) { `fml:${ctx.commit}` } fn f(x) { x }",
+    );
     nothing("fn build(ctx) { let x = if true { \"a\" } else { \"b\" }; sh(x); }");
 }
 
@@ -592,13 +593,13 @@ fn a_placeholder_that_can_never_be_text_is_refused() {
         ("#{ a: 1 }", "it gives a map"),
         ("()", "it gives nothing"),
         ("ctx.tags", "it gives a list"),
-        ("ctx.host", "it gives an object"),
+        ("ctx.machine", "it gives an object"),
         ("ctx.failure", "it gives an object"),
     ] {
         one(&format!("sh(\"echo <%= {tag} %>\");"), 4, words);
     }
     nothing(
-        "fn build(ctx) { sh(\"<%= ctx.tag %> <%= ctx.host.os %> <%= ctx.tags[0] %> <%= 1 + 1 %>\"); }",
+        "fn build(ctx) { sh(\"<%= ctx.tag %> <%= ctx.machine.os %> <%= ctx.tags[0] %> <%= 1 + 1 %>\"); }",
     );
 }
 
@@ -656,7 +657,7 @@ fn long_and_hostile_scripts_end_soon() {
 #[test]
 fn damaged_scripts_never_panic() {
     let text = "import \"ci/go\" as golang;\nconst SECRETS = [\"A\"];\nfn build(ctx) {\n  let l = [];\n  \
-                for i in 0..3 { l.push(|| sh(`a ${ctx.sha} ${i}`)); }\n  golang::build(l[0]);\n  \
+                for i in 0..3 { l.push(|| sh(`a ${ctx.commit} ${i}`)); }\n  golang::build(l[0]);\n  \
                 switch ctx.branch { \"a\" => 1, _ => loop { break l.len(); } }\n}\n";
     for (index, letter) in text.char_indices() {
         for patch in ["", "`", "}", "|x| "] {
@@ -669,7 +670,7 @@ fn damaged_scripts_never_panic() {
 
 /// What is found in the file of tests `x`, without the place of what is in it.
 fn found_in_tests(text: &str) -> Vec<String> {
-    let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Nothing));
+    let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Null));
     let functions = [notify.unwrap()];
     let errors =
         check_tests(text.as_bytes(), "x", &Files(&[("ci/go.rhai", GO)]), &functions, &Vars::new());

@@ -20,9 +20,8 @@ impl Tree for Files<'_> {
 }
 
 fn load(text: &str, files: &[(&str, &str)]) -> Result<Script, Error> {
-    let post =
-        HostFunction::new("slack::post", 1..=2, Effect::External, "", |_| Ok(Value::Nothing));
-    let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Nothing));
+    let post = HostFunction::new("slack::post", 1..=2, Effect::External, "", |_| Ok(Value::Null));
+    let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Null));
     let functions = [post.unwrap(), notify.unwrap()];
     Script::load(text.as_bytes(), ".tinyci.rhai", &Files(files), &functions)
 }
@@ -110,7 +109,7 @@ fn what_is_wrong_is_told_in_plain_words_and_with_its_place() {
         ("fn build() {} fn notify() {}", "`notify` is a function of the embedding program"),
         ("fn build() { let export = 1; }", "the folder of the export is `ctx.export_dir`"),
         ("fn build() { let match = 1; }", "the word `match` is reserved"),
-        ("fn build() { sh(ctx.sha); }", "give it `ctx` as one"),
+        ("fn build() { sh(ctx.commit); }", "give it `ctx` as one"),
         ("const X = 1; fn build() { sh(X); }", "write `global::X`"),
         ("fn build() { slakc::post(1); }", "there is no module `slakc`"),
         ("fn build() { sh('make'); }", "texts stand in double quotes"),
@@ -200,7 +199,7 @@ fn imports_that_leave_the_tree_or_turn_in_circles_are_refused() {
 /// The parser needs time that grows with the square of what stands in one file.
 #[test]
 fn a_file_of_very_many_closures_is_refused_with_its_place() {
-    let text = format!("fn build(ctx) {{\n{}}}\n", "defer(|| sh(ctx.sha));\n".repeat(9_500));
+    let text = format!("fn build(ctx) {{\n{}}}\n", "defer(|| sh(ctx.commit));\n".repeat(9_500));
     let text = error(&text);
     let place = text.split(':').nth(1).and_then(|line| line.parse::<usize>().ok());
     assert!(place.is_some_and(|line| (2_000..9_500).contains(&line)), "{text}");

@@ -131,7 +131,7 @@ fn same_approval(case: &Case, planned: &ApprovalState, asked: bool) -> Result<()
     let expected = match (asked, case.approver) {
         (false, _) => matches!(planned, ApprovalState::NotNeeded),
         (true, Approver::Person) => matches!(planned, ApprovalState::Given(_)),
-        (true, _) => matches!(planned, ApprovalState::Awaited),
+        (true, _) => matches!(planned, ApprovalState::Awaiting),
     };
     expected.then_some(()).ok_or_else(|| format!("whether it asks: {asked} and {planned:?}"))
 }

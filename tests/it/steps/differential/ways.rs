@@ -16,7 +16,7 @@ use tinyci::{
     callback::Effect,
     deploy::{ApprovalState, DeployOutcome, DeployRequest},
     executor::{CancelView, Command, Executor, Exit, LocalExecutor, Output, Program},
-    plan::Act,
+    plan::Action,
     record::StepRecord,
     script::TestOptions,
 };
@@ -182,13 +182,13 @@ pub(crate) fn engine(case: &Case, repo: &TestRepo, executor: Scripted) -> Engine
         builder = builder.var("release", "42").var("odd", "a b");
     }
     builder
-        .timeout(PATIENCE)
+        .job_timeout(PATIENCE)
         .function("same", 1..=2, Effect::Pure, "", |call| match &call[..] {
-            [Value::Text(text)] if text == "refused" => Err("as it was asked to".into()),
+            [Value::String(text)] if text == "refused" => Err("as it was asked to".into()),
             [value, ..] => Ok(value.clone()),
-            [] => Ok(Value::Nothing),
+            [] => Ok(Value::Null),
         })
-        .function("told", 1..=1, Effect::External, "", |_| Ok(Value::Nothing))
+        .function("told", 1..=1, Effect::External, "", |_| Ok(Value::Null))
         .env("DIFF_SET", "yes")
         .env("PATH", programs)
         .setting("secretsDir", secrets.to_str().unwrap())
@@ -366,7 +366,8 @@ pub(crate) fn deploy(engine: &Engine, case: &Case, scripted: &Scripted) -> (Seen
     let ended = engine.deploy(ENVIRONMENT, request(case), &CancelToken::new(), &mut observer);
     let (outcome, asked) = match ended {
         Ok(ended) => {
-            let asked = ended.approved_by.is_some() || ended.outcome == DeployOutcome::Waiting;
+            let asked =
+                ended.approved_by.is_some() || ended.outcome == DeployOutcome::AwaitingApproval;
             (ended.outcome.to_string(), asked)
         }
         Err(error) => (error.report(), false),
@@ -404,12 +405,12 @@ fn facts<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 fn json_of(value: &Value) -> Json {
     match value {
-        Value::Nothing => Json::Null,
+        Value::Null => Json::Null,
         Value::Bool(truth) => json!(truth),
         Value::Int(number) => json!(number),
         Value::Float(number) => json!(number),
-        Value::Text(text) => json!(text),
-        Value::List(list) => list.iter().map(json_of).collect(),
+        Value::String(text) => json!(text),
+        Value::Array(list) => list.iter().map(json_of).collect(),
         Value::Map(map) => {
             Json::Object(map.iter().map(|(key, value)| (key.clone(), json_of(value))).collect())
         }
@@ -420,10 +421,10 @@ fn json_of(value: &Value) -> Json {
 /// A dry run.
 pub(crate) fn plan(engine: &Engine) -> Seen {
     let said = ["alpha", "beta"].map(|word| (format!("say {word} *"), format!("{word}\n")));
-    let forecast = engine.forecast("HEAD", &said).unwrap();
+    let forecast = engine.dry_run("HEAD", &said).unwrap();
     let steps = forecast.steps.iter().map(|step| {
-        let commands = step.acts.iter().filter_map(|act| match act {
-            Act::Command { command, label, .. } => Some(SeenCommand {
+        let commands = step.actions.iter().filter_map(|act| match act {
+            Action::Command { command, label, .. } => Some(SeenCommand {
                 text: command.clone(),
                 label: label.clone(),
                 exit: None,
@@ -436,7 +437,7 @@ pub(crate) fn plan(engine: &Engine) -> Seen {
             outcome: outcome_word(step.outcome),
             sentence: step.reason.as_deref().filter(|it| !is_of_command(it)).map(sentence),
             commands: last_attempts(commands),
-            warnings: step.acts.iter().filter_map(|act| warning(&act.to_string())).collect(),
+            warnings: step.actions.iter().filter_map(|act| warning(&act.to_string())).collect(),
             facts: None,
         }
     });
@@ -461,7 +462,7 @@ pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState)
             return (Seen { outcome: error.report(), ..Seen::default() }, ApprovalState::NotNeeded);
         }
     };
-    let ended = plan.acts.last().and_then(|last| {
+    let ended = plan.actions.last().and_then(|last| {
         let (word, reason) = last.split_once(": ")?;
         if word == UNKNOWN {
             return Some((None, None));
@@ -470,7 +471,7 @@ pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState)
     });
     let (outcome, sentence) = ended.unwrap_or((Some(Outcome::Success), None));
     let outcome = outcome_word(outcome);
-    let mut commands = last_attempts(plan.acts.iter().filter_map(|act| command(act)));
+    let mut commands = last_attempts(plan.actions.iter().filter_map(|act| command(act)));
     // No plan of a deployment assumes what they write.
     commands.iter_mut().for_each(|it| it.decides = it.text.starts_with("say "));
     let step = SeenStep {
@@ -478,7 +479,7 @@ pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState)
         outcome: outcome.clone(),
         sentence,
         commands,
-        warnings: plan.acts.iter().filter_map(|act| warning(act)).collect(),
+        warnings: plan.actions.iter().filter_map(|act| warning(act)).collect(),
         facts: None,
     };
     let outcome = of_deployment(&outcome);
@@ -521,7 +522,7 @@ pub(crate) fn test_deploy(engine: &Engine, case: &Case, repo: &TestRepo, run: &S
     seen.remembered = None;
     for step in &mut seen.steps {
         step.name = DEPLOY.to_owned();
-        if step.outcome == DeployOutcome::Waiting.to_string() {
+        if step.outcome == DeployOutcome::AwaitingApproval.to_string() {
             step.outcome = Outcome::Skipped.to_string();
         }
     }
@@ -531,7 +532,7 @@ pub(crate) fn test_deploy(engine: &Engine, case: &Case, repo: &TestRepo, run: &S
 /// What a test saw of what it calls: of each step in turn, or of the only one.
 fn tested(engine: &Engine, case: &Case, repo: &TestRepo, call: &str, step: &str) -> Seen {
     repo.write(".tinyci.test.rhai", test_script(case, call, step));
-    let report = engine.test_pipeline(&TestOptions::folder(repo.path())).unwrap();
+    let report = engine.test_pipeline(&TestOptions::directory(repo.path())).unwrap();
     let failure = report.tests[0].failure.as_ref().expect("it always fails");
     let message = failure.message();
     let told = message.split_once("<<<").and_then(|(_, it)| it.split_once(">>>"));
@@ -540,7 +541,7 @@ fn tested(engine: &Engine, case: &Case, repo: &TestRepo, call: &str, step: &str)
     };
     let told: Json = serde_json::from_str(told).unwrap();
     let steps = told["steps"].as_array().unwrap().iter().map(|step| {
-        let acts = texts(&step["acts"]);
+        let acts = texts(&step["actions"]);
         SeenStep {
             name: step["name"].as_str().unwrap().to_owned(),
             outcome: step["outcome"].as_str().unwrap().to_owned(),
@@ -608,7 +609,7 @@ fn commit_map(case: &Case, repo: &TestRepo, more: Vec<String>) -> String {
     };
     let world = &case.world;
     let mut entries = vec![
-        format!("sha: {}", literal(id)),
+        format!("commit: {}", literal(id)),
         format!("tree: {}", literal(tree)),
         "author: \"Ada <ada@example.org>\"".to_owned(),
         "time: 1500000060".to_owned(),

@@ -1,4 +1,4 @@
-//! [`Engine::forecast`]: what a run would do.
+//! [`Engine::dry_run`]: what a run would do.
 
 use super::handle::Engine;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
         context::{engine_call::EngineCall, threads::on_big_thread},
         run::dry_run::{forecast, forecast_job},
     },
-    model::{error::Error, forecast::Forecast, job::Job},
+    model::{dry_run::DryRun, error::Error, job::Job},
 };
 
 impl Engine {
@@ -21,10 +21,10 @@ impl Engine {
     /// use tinyci::Engine;
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
-    /// let forecast = engine.forecast("main", &[("git describe*".into(), "v1.2".into())])?;
+    /// let forecast = engine.dry_run("main", &[("git describe*".into(), "v1.2".into())])?;
     /// for step in &forecast.steps {
     ///     println!("{}", step.name);
-    ///     step.acts.iter().for_each(|act| println!("  {act}"));
+    ///     step.actions.iter().for_each(|act| println!("  {act}"));
     /// }
     /// # Ok::<(), tinyci::Error>(())
     /// ```
@@ -34,7 +34,7 @@ impl Engine {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a revision that names no commit or one without a
     /// config, [`Config`](crate::ErrorKind::Config) and [`Script`](crate::ErrorKind::Script) where that is not
     /// valid and has no `after_all` that would run all the same, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
-    pub fn forecast(&self, revision: &str, assume: &[(String, String)]) -> Result<Forecast, Error> {
+    pub fn dry_run(&self, revision: &str, assume: &[(String, String)]) -> Result<DryRun, Error> {
         let env = self.shared.process_env();
         on_big_thread("tinyci plan", || {
             forecast(EngineCall { shared: &self.shared, env: &env }, revision, assume)
@@ -46,8 +46,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`forecast`](Engine::forecast).
-    pub fn forecast_job(&self, job: &Job, assume: &[(String, String)]) -> Result<Forecast, Error> {
+    /// As [`dry_run`](Engine::dry_run).
+    pub fn dry_run_job(&self, job: &Job, assume: &[(String, String)]) -> Result<DryRun, Error> {
         let (shared, env) = (&self.shared, self.shared.process_env());
         on_big_thread("tinyci plan", || {
             forecast_job(EngineCall { shared, env: &env }, &shared.repo()?, job, assume)

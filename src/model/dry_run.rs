@@ -1,4 +1,4 @@
-//! What running one commit would do: [`Forecast`].
+//! What running one commit would do: [`DryRun`].
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use super::{commit::CommitId, outcome::Outcome, pipeline::StepName, record::Left
 /// What a run of one commit would do, step by step, if every command passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Forecast {
+pub struct DryRun {
     /// The commit.
     pub commit: CommitId,
     /// What would become of it: success, skipped, or a failure that needs no command to fail. None
-    /// if that is not known, since the forecast of a step [`ends`](StepForecast::ends).
+    /// if that is not known, since the forecast of a step [`ends`](StepDryRun::ends).
     pub outcome: Option<Outcome>,
     /// Why, where the steps do not say it: what would be left out and by what, or what is wrong
     /// with its config, of which then only `after_all` would run.
@@ -20,17 +20,17 @@ pub struct Forecast {
     pub left_out: Vec<LeftOut>,
     /// The steps that would be taken, in their order. Hooks that follow a failure are not among
     /// them.
-    pub steps: Vec<StepForecast>,
+    pub steps: Vec<StepDryRun>,
 }
 
 /// What one step would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct StepForecast {
+pub struct StepDryRun {
     /// Which phase or hook.
     pub name: StepName,
     /// How many hooks of the embedding program would be called first. What they do is not known.
-    pub host_hooks: usize,
+    pub hook_callbacks: usize,
     /// What would become of it, unless its forecast [`ends`](Self::ends). The steps that follow
     /// are then what would be done if it passed.
     pub outcome: Option<Outcome>,
@@ -40,13 +40,13 @@ pub struct StepForecast {
     /// `assume` can say, or on what a function gives back; or it would go on for too long.
     pub ends: Option<String>,
     /// What it would do, in order; of branches that run at once, one after the other.
-    pub acts: Vec<Act>,
+    pub actions: Vec<Action>,
 }
 
 /// One thing that a step would do, or what it would decide by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Act {
+pub enum Action {
     /// A question was asked of the commit, and really answered.
     Decision {
         /// The question, such as `changed("src/**")`.
@@ -84,11 +84,11 @@ pub enum Assumption {
     Given(String),
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Act::Decision { question, answer, at } => write!(f, "{at} {question} = {answer}"),
-            Act::Command { command, label, output } => {
+            Action::Decision { question, answer, at } => write!(f, "{at} {question} = {answer}"),
+            Action::Command { command, label, output } => {
                 if let Some(label) = label {
                     write!(f, "[{label}] ")?;
                 }
@@ -99,7 +99,7 @@ impl fmt::Display for Act {
                     Assumption::Given(text) => write!(f, "  (assuming {text:?})"),
                 }
             }
-            Act::Call(text) | Act::Note(text) => f.write_str(text),
+            Action::Call(text) | Action::Note(text) => f.write_str(text),
         }
     }
 }
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn acts_are_lines() {
         let decision =
-            Act::Decision { question: "changed(\"a\")".into(), answer: false, at: "x:5".into() };
+            Action::Decision { question: "changed(\"a\")".into(), answer: false, at: "x:5".into() };
         assert_eq!(decision.to_string(), "x:5 changed(\"a\") = false");
-        let command = |output| Act::Command {
+        let command = |output| Action::Command {
             command: "git describe".into(),
             label: Some("a".into()),
             output,

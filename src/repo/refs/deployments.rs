@@ -1,8 +1,8 @@
 //! What is deployed where: one ref for each environment, whose commits are its history.
 //!
-//! `refs/tinyci/deploys/<environment>` only ever grows, by compare-and-swap. The first parent of
+//! `refs/tinyci/deployments/<environment>` only ever grows, by compare-and-swap. The first parent of
 //! an entry is the entry before it; the second is the commit that is deployed now, so that
-//! `git rev-parse refs/tinyci/deploys/production^2` names it and no gc takes it. An entry that
+//! `git rev-parse refs/tinyci/deployments/production^2` names it and no gc takes it. An entry that
 //! deployed nothing carries the second parent on, and one that retires the environment has none. What happened stands in the message: a line for
 //! people, then one of JSON. Below the first entry lies a commit that says nothing.
 
@@ -130,7 +130,8 @@ impl Repo {
         for reference in references {
             let reference = reference.map_err(unlisted)?;
             let name = reference.name().ok().and_then(|name| name.strip_prefix(FETCHED_DEPLOYS));
-            let Some((remote, environment)) = name.and_then(|name| name.rsplit_once("/deploys/"))
+            let Some((remote, environment)) =
+                name.and_then(|name| name.rsplit_once("/deployments/"))
             else {
                 continue;
             };
@@ -297,7 +298,7 @@ mod tests {
 
     fn deployment(commit: &str, run: &str, outcome: DeployOutcome) -> Deployment {
         let line = format!(
-            r#"{{"commit":"{commit}","environment":"production","outcome":"{outcome}","started":"2026-11-24T19:49:58.000Z","by":"Ada <a@b>","run":"{run}"}}"#
+            r#"{{"commit":"{commit}","environment":"production","outcome":"{outcome}","started":"2026-11-24T19:49:58.000Z","deployed_by":"Ada <a@b>","id":"{run}"}}"#
         );
         let finished = UNIX_EPOCH + Duration::from_secs(1_500_000_000);
         let finished = (outcome != DeployOutcome::Running).then_some(finished);
@@ -309,7 +310,7 @@ mod tests {
         repo.record_deployment("production", author, |_| Ok(Some(entry.clone()))).unwrap();
     }
 
-    const REFERENCE: &str = "refs/tinyci/deploys/production";
+    const REFERENCE: &str = "refs/tinyci/deployments/production";
 
     #[test]
     fn the_history_reads_as_a_log_and_names_what_is_deployed() {
@@ -339,9 +340,9 @@ mod tests {
         assert_eq!(log, expected);
         assert_eq!(test.git(&["rev-parse", &format!("{REFERENCE}^2")]), one);
         let history = repo.deploy_history("production").unwrap();
-        let runs: Vec<_> = history.ledger.deployments.iter().map(|it| it.run.as_str()).collect();
+        let runs: Vec<_> = history.ledger.deployments.iter().map(|it| it.id.as_str()).collect();
         assert_eq!((runs, history.foreign), (vec!["3", "2", "1"], 0));
-        assert_eq!(history.ledger.interrupted().unwrap().run, "3");
+        assert_eq!(history.ledger.interrupted().unwrap().id, "3");
         assert_eq!(repo.deploy_environments().unwrap(), ["production"]);
         test.git(&["fsck", "--strict"]);
         assert_eq!(repo.deploy_history("staging").unwrap().ledger, DeploymentHistory::default());
@@ -370,7 +371,7 @@ mod tests {
         assert_eq!(test.git(&["rev-parse", &format!("{REFERENCE}^2")]), two);
 
         let blob = test.git(&["hash-object", "-w", "--stdin"]);
-        test.git(&["update-ref", "refs/tinyci/deploys/staging", &blob]);
+        test.git(&["update-ref", "refs/tinyci/deployments/staging", &blob]);
         let error = repo.deploy_history("staging").unwrap_err().to_string();
         assert!(error.contains("names a blob") && error.contains("update-ref -d"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! `tinyci deploys`: what was deployed, when and by whom; and the end of an environment.
+//! `tinyci deployments`: what was deployed, when and by whom; and the end of an environment.
 
 use std::time::SystemTime;
 
@@ -18,16 +18,16 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci deploys                    of every environment, the newest first
-  tinyci deploys --to production -n 5
-  tinyci deploys --json             one JSON object per line
-  tinyci deploys --retire review-12 the review is over: nothing runs there any more
-  git log --first-parent refs/tinyci/deploys/production
+  tinyci deployments                    of every environment, the newest first
+  tinyci deployments --to production -n 5
+  tinyci deployments --json             one JSON object per line
+  tinyci deployments --retire review-12 the review is over: nothing runs there any more
+  git log --first-parent refs/tinyci/deployments/production
                                     the same as git tells it";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct DeploysArgs {
+pub(crate) struct DeploymentsArgs {
     /// Only deployments to this environment
     #[arg(long, value_name = "ENV")]
     to: Option<String>,
@@ -42,18 +42,18 @@ pub(crate) struct DeploysArgs {
     json: bool,
 }
 
-impl DeploysArgs {
+impl DeploymentsArgs {
     /// Whether an environment is to end, and nothing to be shown.
     pub(crate) fn retires(&self) -> bool {
         self.retire.is_some()
     }
 }
 
-pub(crate) fn execute(args: &DeploysArgs, globals: &Globals) -> Result<u8, Failure> {
+pub(crate) fn execute(args: &DeploymentsArgs, globals: &Globals) -> Result<u8, Failure> {
     if let Some(environment) = &args.retire {
         return retire(environment, args.json, globals);
     }
-    let found = globals.reading_engine()?.deploys(args.to.as_deref())?;
+    let found = globals.reading_engine()?.deployments(args.to.as_deref())?;
     found.warnings.iter().for_each(warn);
     let shown = found.deployments.iter().take(args.number.unwrap_or(usize::MAX));
     let mut stdout = Stdout::new();
@@ -82,7 +82,7 @@ fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failur
             stdout.line(format_args!(
                 "{time}{}: nothing runs there any more, by {}",
                 entry.sentence(),
-                printable(&entry.by)
+                printable(&entry.deployed_by)
             ));
         }
         None if !globals.is_quiet() => {
@@ -111,7 +111,7 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
     };
     let age = roughly(now.duration_since(deployment.started).unwrap_or_default());
     let nothing = || "-      ".to_owned();
-    let from = deployment.from.map_or_else(nothing, |from| from.short());
+    let from = deployment.previous.map_or_else(nothing, |from| from.short());
     let is_end = deployment.outcome == DeployOutcome::Retired;
     let to = if is_end { nothing() } else { deployment.commit.short() };
     let mut line = format!(
@@ -121,7 +121,7 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
         palette.faint(&format!("{age:>4}")),
         from,
         to,
-        printable(&deployment.by),
+        printable(&deployment.deployed_by),
     );
     if let Some(account) = &deployment.account {
         line += &format!(" as {}", printable(account));
@@ -129,7 +129,7 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
     if let Some(by) = &deployment.approved_by {
         line += &format!(", approved by {}", printable(by));
         let proof = deployment.approval_proof.as_ref();
-        if let Some(proof) = proof.filter(|proof| **proof != ApprovalProof::Word) {
+        if let Some(proof) = proof.filter(|proof| **proof != ApprovalProof::Unproven) {
             line += &format!(" ({})", printable(&proof.to_string()));
         }
     }

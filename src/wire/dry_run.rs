@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
-use super::{record::LeftOutMirror, version::VERSION};
+use super::{record::LeftOutJson, version::VERSION};
 use crate::model::{
-    forecast::{Act, Assumption, Forecast, StepForecast},
+    dry_run::{Action, Assumption, DryRun, StepDryRun},
     outcome::Outcome,
 };
 
-impl Forecast {
+impl DryRun {
     /// As one line of JSON.
     ///
     /// It has `v`, `commit`, `outcome`, `reason` where it would be skipped or its config is not
-    /// valid, `left_out` as in a record, and `steps`, each with `name`, `outcome`, `host_hooks` (how
+    /// valid, `left_out` as in a record, and `steps`, each with `name`, `outcome`, `hook_callbacks` (how
     /// many hooks of the embedding program come first), `reason` where it would be skipped or fail,
     /// `ends` where nothing is known of it from some point on, and why, and `acts`, in their order. An act is a `decision`, with `question`, `answer` and the `file`
     /// and `line` that ask; a `command`, with `command`, perhaps `label`, what the script is told of
@@ -22,11 +22,11 @@ impl Forecast {
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
-    /// println!("{}", engine.forecast("main", &[])?.to_json());
+    /// println!("{}", engine.dry_run("main", &[])?.to_json());
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn to_json(&self) -> String {
-        let mirror = Versioned { v: VERSION, forecast: ForecastMirror::of(self) };
+        let mirror = Versioned { v: VERSION, forecast: DryRunJson::of(self) };
         // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
         serde_json::to_string(&mirror).unwrap_or_default()
     }
@@ -36,35 +36,35 @@ impl Forecast {
 struct Versioned<'a> {
     v: u32,
     #[serde(flatten)]
-    forecast: ForecastMirror<'a>,
+    forecast: DryRunJson<'a>,
 }
 
 #[derive(Serialize)]
-pub(super) struct ForecastMirror<'a> {
+pub(super) struct DryRunJson<'a> {
     commit: String,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    left_out: Vec<LeftOutMirror<'static>>,
-    steps: Vec<StepMirror<'a>>,
+    left_out: Vec<LeftOutJson<'static>>,
+    steps: Vec<StepJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct StepMirror<'a> {
+struct StepJson<'a> {
     name: &'static str,
     outcome: &'static str,
-    host_hooks: usize,
+    hook_callbacks: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ends: Option<&'a str>,
-    acts: Vec<ActMirror<'a>>,
+    actions: Vec<ActJson<'a>>,
 }
 
 #[derive(Serialize)]
-#[serde(tag = "act", rename_all = "snake_case")]
-enum ActMirror<'a> {
+#[serde(tag = "action", rename_all = "snake_case")]
+enum ActJson<'a> {
     Decision {
         question: &'a str,
         answer: bool,
@@ -88,14 +88,14 @@ enum ActMirror<'a> {
     },
 }
 
-impl<'a> ForecastMirror<'a> {
-    pub(super) fn of(forecast: &'a Forecast) -> Self {
+impl<'a> DryRunJson<'a> {
+    pub(super) fn of(forecast: &'a DryRun) -> Self {
         Self {
             commit: forecast.commit.to_string(),
             outcome: outcome_name(forecast.outcome),
             reason: forecast.reason.as_deref(),
-            left_out: forecast.left_out.iter().map(LeftOutMirror::of).collect(),
-            steps: forecast.steps.iter().map(StepMirror::of).collect(),
+            left_out: forecast.left_out.iter().map(LeftOutJson::of).collect(),
+            steps: forecast.steps.iter().map(StepJson::of).collect(),
         }
     }
 }
@@ -105,36 +105,36 @@ fn outcome_name(outcome: Option<Outcome>) -> &'static str {
     outcome.map_or("unknown", Outcome::name)
 }
 
-impl<'a> StepMirror<'a> {
-    fn of(step: &'a StepForecast) -> Self {
+impl<'a> StepJson<'a> {
+    fn of(step: &'a StepDryRun) -> Self {
         Self {
             name: step.name.as_str(),
             outcome: outcome_name(step.outcome),
-            host_hooks: step.host_hooks,
+            hook_callbacks: step.hook_callbacks,
             reason: step.reason.as_deref(),
             ends: step.ends.as_deref(),
-            acts: step.acts.iter().map(ActMirror::of).collect(),
+            actions: step.actions.iter().map(ActJson::of).collect(),
         }
     }
 }
 
-impl<'a> ActMirror<'a> {
-    fn of(act: &'a Act) -> Self {
+impl<'a> ActJson<'a> {
+    fn of(act: &'a Action) -> Self {
         match act {
-            Act::Decision { question, answer, at } => {
+            Action::Decision { question, answer, at } => {
                 let (file, line) = at.rsplit_once(':').unwrap_or((at, ""));
-                ActMirror::Decision { question, answer: *answer, file, line: line.parse().ok() }
+                ActJson::Decision { question, answer: *answer, file, line: line.parse().ok() }
             }
-            Act::Command { command, label, output } => {
+            Action::Command { command, label, output } => {
                 let (output, text) = match output {
                     Assumption::Passed => ("passed", None),
                     Assumption::Unknown => ("unknown", None),
                     Assumption::Given(text) => ("given", Some(text.as_str())),
                 };
-                ActMirror::Command { command, label: label.as_deref(), output, text }
+                ActJson::Command { command, label: label.as_deref(), output, text }
             }
-            Act::Call(call) => ActMirror::Call { call },
-            Act::Note(note) => ActMirror::Note { note },
+            Action::Call(call) => ActJson::Call { call },
+            Action::Note(note) => ActJson::Note { note },
         }
     }
 }
@@ -149,12 +149,12 @@ mod tests {
 
     #[test]
     fn every_kind_of_act_has_its_keys() {
-        let decision = Act::Decision {
+        let decision = Action::Decision {
             question: "changed(\"a\")".into(),
             answer: true,
             at: ".tinyci.rhai:5".into(),
         };
-        let command = |label: Option<&str>, output| Act::Command {
+        let command = |label: Option<&str>, output| Action::Command {
             command: "make".into(),
             label: label.map(str::to_owned),
             output,
@@ -163,17 +163,17 @@ mod tests {
             decision,
             command(Some("api"), Assumption::Passed),
             command(None, Assumption::Given("v1".into())),
-            Act::Call("warn(\"w\")".into()),
+            Action::Call("warn(\"w\")".into()),
         ];
-        let step = |name, outcome, reason: Option<&str>, acts| StepForecast {
+        let step = |name, outcome, reason: Option<&str>, acts| StepDryRun {
             name,
-            host_hooks: 1,
+            hook_callbacks: 1,
             outcome: Some(outcome),
             reason: reason.map(str::to_owned),
             ends: None,
-            acts,
+            actions: acts,
         };
-        let forecast = Forecast {
+        let forecast = DryRun {
             commit: CommitId::from_bytes([0; 20]),
             outcome: Some(Outcome::Success),
             reason: None,
@@ -186,14 +186,14 @@ mod tests {
         let expected = format!(
             concat!(
                 r#"{{"v":1,"commit":"{}","outcome":"success","steps":["#,
-                r#"{{"name":"build","outcome":"success","host_hooks":1,"acts":["#,
-                r#"{{"act":"decision","question":"changed(\"a\")","answer":true,"#,
+                r#"{{"name":"build","outcome":"success","hook_callbacks":1,"actions":["#,
+                r#"{{"action":"decision","question":"changed(\"a\")","answer":true,"#,
                 r#""file":".tinyci.rhai","line":5}},"#,
-                r#"{{"act":"command","command":"make","label":"api","output":"passed"}},"#,
-                r#"{{"act":"command","command":"make","output":"given","text":"v1"}},"#,
-                r#"{{"act":"call","call":"warn(\"w\")"}}]}},"#,
-                r#"{{"name":"after_all","outcome":"skipped","host_hooks":1,"#,
-                r#""reason":"no need","acts":[]}}]}}"#
+                r#"{{"action":"command","command":"make","label":"api","output":"passed"}},"#,
+                r#"{{"action":"command","command":"make","output":"given","text":"v1"}},"#,
+                r#"{{"action":"call","call":"warn(\"w\")"}}]}},"#,
+                r#"{{"name":"after_all","outcome":"skipped","hook_callbacks":1,"#,
+                r#""reason":"no need","actions":[]}}]}}"#
             ),
             "0".repeat(40)
         );
