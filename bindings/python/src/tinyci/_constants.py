@@ -26,6 +26,7 @@ UNSUPPORTED = -14
 WRONG_PROCESS = -15
 PANIC = -16
 HOST_FAULT = -17
+NEWER_FORMAT = -18
 EFFECT_PURE = 1
 EFFECT_CONTROL = 2
 EFFECT_EXTERNAL = 3
@@ -66,9 +67,9 @@ OUTCOME_SUCCESS = 1
 OUTCOME_FAILURE = 2
 OUTCOME_TIMED_OUT = 3
 OUTCOME_SKIPPED = 4
-OUTCOME_NO_VERDICT = 5
+OUTCOME_ERROR = 5
 OUTCOME_CANCELED = 6
-OUTCOME_WAITING = 7
+OUTCOME_AWAITING_APPROVAL = 7
 OUTCOME_RUNNING = 8
 OUTCOME_INTERRUPTED = 9
 OUTCOME_RETIRED = 10
@@ -126,7 +127,7 @@ NAMES: dict[str, dict[int, str]] = {
         4: "skipped",
         5: "error",
         6: "canceled",
-        7: "waiting",
+        7: "awaiting_approval",
         8: "running",
         9: "interrupted",
         10: "retired",
