@@ -97,7 +97,7 @@ fn what_is_not_understood_is_2() {
     for args in [
         &[][..],
         &["frobnicate"],
-        &["job_id"],
+        &["run"],
         &["run", "--frobnicate"],
         &["run", "nothing"],
         &["run", "--commit", "nothing"],

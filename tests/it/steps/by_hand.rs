@@ -26,7 +26,7 @@ const YAML: &str = "build: [echo made > made, \"echo built > \\\"$TINYCI_TARGET\
                     deploy: touch @/deployed\n";
 
 fn said(stage: &Stage, args: &[&str]) -> Said {
-    run_in(stage.repo.path(), &[&["job_id"], args].concat())
+    run_in(stage.repo.path(), &[&["run"], args].concat())
 }
 
 /// The scratch directories that are there.
