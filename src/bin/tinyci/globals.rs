@@ -26,7 +26,7 @@ pub(crate) struct Globals {
     ///
     /// NAME is a remote of the repository or an ssh URL, and `origin` where it is left out. A NAME
     /// that is also a command is taken for the command: write `-r=log` for a remote called `log`.
-    /// GIT_SSH_COMMAND and GIT_SSH are honoured.
+    /// GIT_SSH_COMMAND and GIT_SSH are honored.
     #[arg(
         short, long, global = true, value_name = "NAME",
         num_args = 0..=1, default_missing_value = DEFAULT_REMOTE

@@ -115,7 +115,7 @@ fn a_red_rebuild_ends_the_deployment_and_is_no_verdict() {
     site.lose(&id);
     fs::write(site.path("broken"), "").unwrap();
     let said = site.says(&["deploy", "--yes"]).with_code(1);
-    assert!(said.out.contains("its build was gone"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("its build was missing"), "{}{}", said.out, said.err);
     assert_eq!((site.read("live"), site.deployments().len()), (String::new(), 0));
     assert_eq!(site.verdict(&id).as_deref(), Some("success"));
     let records = site.records(&id);

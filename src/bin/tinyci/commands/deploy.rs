@@ -212,7 +212,7 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     if plan.forced {
         let verdict = plan.verdict.map_or("no verdict".to_owned(), |it| format!("verdict {it}"));
         stdout.line(match plan.verdict.is_some_and(Outcome::passed) {
-            true => "        which is on no branch that deployments, and is forced".to_owned(),
+            true => "        which is on no branch that deploys, and is forced".to_owned(),
             false => format!("        which has {verdict}, and is forced"),
         });
     }

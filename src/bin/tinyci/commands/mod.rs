@@ -11,7 +11,7 @@
 //! | `convert` | `tinyci convert` |
 //! | `defs` | `tinyci defs` |
 //! | `deploy` | `tinyci deploy` |
-//! | `deploys` | `tinyci deployments` |
+//! | `deployments` | `tinyci deployments` |
 //! | `export` | `tinyci export` |
 //! | `format` | the placeholders of `results --format` |
 //! | `install` | `tinyci install` |
