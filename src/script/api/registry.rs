@@ -673,7 +673,8 @@ pub(crate) const PROPERTIES: [Property; 41] = [
         &[needs("globs", GLOBS)],
         Type::Bool,
         "Returns true if a path that differs from the base matches the globs: a glob, or an array \
-         in which `!glob` removes matches. Always true if there is no base, and in a retry.",
+         in which `!glob` removes matches. Always true if there is no base, in a retry, and if the \
+         script or a file that it imports has changed.",
     ),
     method(
         "ctx.newest_tag(globs)",
