@@ -620,7 +620,7 @@ mod tests {
             ("tinyci.jobs", "4"),
             ("tinyci.jobTimeout", "90s"),
             ("tinyci.commandTimeout", "10m"),
-            ("TinyCI.GRACE", "2h"),
+            ("TinyCI.GRACEPERIOD", "2h"),
             ("tinyci.backlogLimit", "0"),
             ("tinyci.buildsdir", "../elsewhere"),
             ("tinyci.logLimit", "2M"),
@@ -696,7 +696,7 @@ mod tests {
             text("pin", "links"),
             text("approve.staging", "yes"),
             text("approvers", "deploy"),
-            text("timeout", "1h"),
+            text("jobTimeout", "1h"),
             Given::Timeout(Duration::from_millis(5)),
         ];
         let settings = own.with(&given, Path::new("/r")).unwrap();
@@ -726,18 +726,18 @@ mod tests {
             ("jobs", "0", "an integer of at least 1"),
             ("jobs", "many", "an integer of at least 1"),
             ("jobs", "+1 ", "an integer of at least 1"),
-            ("attempts", "-1", "an integer of at least 1"),
-            ("backlog", "", "an integer of at least 0"),
-            ("timeout", "0", "above zero"),
-            ("timeout", "1w", "`90s`"),
-            ("timeout", "+5", "`90s`"),
-            ("timeout", "s", "`90s`"),
+            ("maxAttempts", "-1", "an integer of at least 1"),
+            ("backlogLimit", "", "an integer of at least 0"),
+            ("jobTimeout", "0", "above zero"),
+            ("jobTimeout", "1w", "`90s`"),
+            ("jobTimeout", "+5", "`90s`"),
+            ("jobTimeout", "s", "`90s`"),
             ("commandTimeout", "99999999999999999999h", "at most a year"),
-            ("grace", "18446744073709551615h", "at most a year"),
+            ("gracePeriod", "18446744073709551615h", "at most a year"),
             ("logLimit", "0", "above zero"),
             ("logLimit", "99999999999999g", "`64m`"),
             ("buildsDir", "", "the path of a directory"),
-            ("env", "A=B", "the name of a variable"),
+            ("passEnv", "A=B", "the name of a variable"),
             ("nice", "20", "from 0 to 19"),
             ("nice", "-1", "from 0 to 19"),
             ("minFreeSpace", "lots", "`64m`"),
@@ -793,10 +793,10 @@ mod tests {
         let repo = TestRepo::new();
         repo.git(&["config", "tinyci.jobs", "2"]);
         repo.git(&["config", "include.path", "more"]);
-        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = x\n").unwrap();
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tmaxAttempts = x\n").unwrap();
         let error = settings(&repo).unwrap_err().to_string();
         assert!(error.contains("a file that `"), "{error}");
-        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = 7\n").unwrap();
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tmaxAttempts = 7\n").unwrap();
         repo.git(&["config", "extensions.worktreeConfig", "true"]);
         repo.git(&["config", "--worktree", "tinyci.jobs", "3"]);
         let settings = settings(&repo).unwrap();
