@@ -1,4 +1,4 @@
-//! The commands: each has its options, and `execute`.
+//! The commands. Each file has the options of a command, and `execute`.
 //!
 //! | file | contents |
 //! |---|---|
