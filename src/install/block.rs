@@ -20,7 +20,7 @@ const END: &[u8] = b"# <<< tinyci <<<";
 
 /// What a script of our own begins with, before the block.
 const OWN_SCRIPT: &str = "#!/bin/sh
-# Made by `tinyci install`. Lines of your own belong below the block.
+# Made by `tinyci install`. Add your own lines below the block.
 ";
 
 /// Shells whose scripts can hold the block.
@@ -34,10 +34,10 @@ pub(super) fn block(tinyci: &OsStr) -> Vec<u8> {
     let lines: [&[u8]; 6] = [
         BEGIN,
         b"
-# Runs what was pushed. `tinyci uninstall` takes these lines away and no others.
+# Runs tinyci for the push. `tinyci uninstall` removes only these lines.
 tinyci_updates=$(cat)
 ( (
-\t# The pusher sees the run live, and may hang up at any time: the run goes on.
+\t# You see the run live; if you disconnect, it continues.
 \ttrap '' HUP INT QUIT
 \tcd \"$(git rev-parse --git-common-dir)\" || exit
 \tunset $(git rev-parse --local-env-vars)
@@ -48,7 +48,7 @@ tinyci_updates=$(cat)
         b") <<tinyci_updates & )
 $tinyci_updates
 tinyci_updates
-# What follows gets the same lines.
+# The rest of the hook reads the same input.
 exec <<tinyci_updates
 $tinyci_updates
 tinyci_updates

@@ -179,7 +179,7 @@ impl Deployment {
         match self.outcome {
             DeployOutcome::Running => format!("Deploying {short} to {environment}"),
             DeployOutcome::Success if self.bare => {
-                format!("Deployed {short} to {environment}, its files alone")
+                format!("Deployed the files of {short} to {environment}, without a build")
             }
             DeployOutcome::Success if self.rollback => {
                 format!("Rolled {environment} back to {short}")

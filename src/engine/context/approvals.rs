@@ -226,7 +226,7 @@ impl Approvals {
     ) -> Result<Result<ApprovalProof, String>, Error> {
         let people = repo.people_of(commit)?;
         let (address, signature) = (address_of(by), Signature::Absent);
-        let problem = |problem| format!("the approval by {by} is not valid: {problem}");
+        let problem = |problem| format!("the approval by {by} does not count: {problem}");
         Ok(self
             .rules
             .judge(&Evidence { address, signature, account, people: &people })
@@ -251,7 +251,7 @@ impl Approvals {
             Ok(keyring) => format!("no keys in `{}`", keyring.path().display()),
         };
         Ok(Some(format!(
-            "no approval can be valid: {} in `tinyci.approvers` are not accounts of this machine, \
+            "no approval can count: {} in `tinyci.approvers` are not accounts of this machine, \
              and have no usable keys ({fault})",
             named(approvers)
         )))
@@ -275,7 +275,7 @@ impl Approvals {
             Ok(keyring) => keyring,
             Err(fault) => {
                 let who = named(&others);
-                return Ok(vec![format!("approvals by {who} are not valid: {fault}")]);
+                return Ok(vec![format!("approvals by {who} do not count: {fault}")]);
             }
         };
         let unknown = others.iter().filter(|name| !keyring.lists(name).unwrap_or(true));
@@ -308,7 +308,7 @@ pub(in crate::engine) fn problem_of(approval: &Approval) -> Option<String> {
         "" => format!("at `{}`", approval.reference),
         by => format!("by {by}"),
     };
-    Some(format!("the approval {by} is not valid: {problem}"))
+    Some(format!("the approval {by} does not count: {problem}"))
 }
 
 const UNLISTED: &str = "which `tinyci.approvers` does not list";

@@ -306,7 +306,7 @@ fn an_account_of_the_server_counts_where_it_approves_there() {
     team.approve();
     team.waits("nor given on this machine");
     let said = team.says(&["approve", "main", "--json"]).with_code(0);
-    assert!(!said.err.contains("is not valid"), "{}", said.err);
+    assert!(!said.err.contains("does not count"), "{}", said.err);
     let approval: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(approval["proof"]["account"], account().as_str());
     let done = team.deploys();
@@ -338,7 +338,7 @@ fn an_account_that_is_not_listed_is_told_at_once() {
     }
     let said = team.says(&["approve", "main"]).with_code(0);
     let reason = format!("it was given here by the account `{}`, which", account());
-    assert!(said.err.contains("is not valid") && said.err.contains(&reason), "{}", said.err);
+    assert!(said.err.contains("does not count") && said.err.contains(&reason), "{}", said.err);
     let json = team.says(&["approve", "main", "--json"]).with_code(0);
     let approval: Value = serde_json::from_str(&json.out).unwrap();
     assert!(approval["problem"].as_str().unwrap().contains(&reason) && approval["proof"].is_null());
@@ -366,12 +366,12 @@ fn where_nobody_can_approve_everybody_is_told_why() {
         team.waits(reason);
         let said = team.says(&["install"]).with_code(0);
         assert!(
-            said.out.contains("no approval can be valid") && said.out.contains(reason),
+            said.out.contains("no approval can count") && said.out.contains(reason),
             "{}",
             said.out
         );
         let status = team.says(&["status"]).with_code(0);
-        assert!(status.err.contains("no approval can be valid"), "{}", status.err);
+        assert!(status.err.contains("no approval can count"), "{}", status.err);
     };
     told("`gpg.ssh.allowedSignersFile` is not set");
     team.set("gpg.ssh.allowedSignersFile", "/nowhere/signers");

@@ -107,7 +107,14 @@ impl Palette {
 
 /// A text from a repository, without the control characters that would steer a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
+    let plain = |text: &str| -> String {
+        text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
+    };
+    // A hint of the library stays on a line of its own.
+    match text.rsplit_once("\nhint: ") {
+        Some((message, hint)) => format!("{}\nhint: {}", plain(message), plain(hint)),
+        None => plain(text),
+    }
 }
 
 /// A line that says what takes so long, while this value lives, where a person is watching.
@@ -148,5 +155,10 @@ mod tests {
     #[test]
     fn a_subject_cannot_steer_the_terminal() {
         assert_eq!(printable("a\tb\u{1b}[2Jc\r"), "a\tb\u{fffd}[2Jc\u{fffd}");
+    }
+
+    #[test]
+    fn a_hint_keeps_its_line() {
+        assert_eq!(printable("a\nb\nhint: `c`\r"), "a\u{fffd}b\nhint: `c`\u{fffd}");
     }
 }
