@@ -335,7 +335,7 @@ fn globs_of_names_that_can_never_match_are_told_with_what_is_right() {
         (Tags, "v1 beta", "has a space"),
         (Tags, "", "write `*`"),
         (Messages, "Release ", "write `Release`"),
-        (Messages, "\n*", "blank space"),
+        (Messages, "\n*", "whitespace"),
     ] {
         let message = name_fault(names, glob);
         assert!(message.starts_with(&format!("`{glob}` can never match: ")), "{glob}: {message}");

@@ -394,7 +394,7 @@ fn an_environment_is_not_retired_during_a_deployment_and_may_be_after_one_that_w
     let mut deploying = deploying.spawn().unwrap();
     gate.reached_by(&id);
     let said = run(&repo, &["deployments", "--retire", "production"]).with_code(3);
-    assert!(said.err.contains("right now"), "{}", said.err);
+    assert!(said.err.contains("a deployment to `production` is in progress"), "{}", said.err);
     deploying.kill().unwrap();
     deploying.wait().unwrap();
     eventually("the guard lets go of the environment", || {

@@ -178,7 +178,7 @@ fn a_repository_of_another_user_is_4_and_the_remedy_works() {
             println!("skipped: this user cannot give a repository away, or trusts them all");
             return;
         }
-        assert_eq!((said.code, said.err.lines().count()), (Some(4), 1), "{}", said.err);
+        assert_eq!((said.code, said.err.lines().count()), (Some(4), 2), "{}", said.err);
         let mut remedy = Command::new("/bin/sh");
         remedy.args(["-c", said.err.split('`').nth(3).unwrap()]);
         at_home(remedy).with_code(0);

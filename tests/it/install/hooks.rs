@@ -37,7 +37,7 @@ fn a_hook_that_is_no_shell_script_is_left_alone_and_the_way_around_works() {
     let theirs = repo.path().join("hooks/post-receive");
     write_script(&theirs, "#!/usr/bin/perl\nprint 'theirs';\n");
     let said = run(&repo, &["install"]).with_code(4);
-    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert_eq!(said.err.lines().count(), 2, "{}", said.err);
     // What the message says to run, run by a hook of the owner's own.
     let line = said.err.split('`').nth(3).unwrap();
     write_script(&theirs, &format!("#!/bin/sh\n{line}\n"));
