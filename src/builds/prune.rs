@@ -272,8 +272,7 @@ fn too_many(pinned: &[ProtectedBuild], options: &PruneOptions) -> Option<String>
     });
     let each: Vec<String> = each.collect();
     Some(format!(
-        "the builds that are never removed are {} and take {}, more than the {limit} that may be \
-         kept: {}",
+        "{} builds with {} are protected, more than the limit of {limit}: {}",
         pinned.len(),
         format_bytes(bytes),
         each.join(", ")

@@ -112,7 +112,7 @@ fn the_ancestors_spellings_are_understood() {
     for args in cases {
         // It got as far as looking for a repository.
         let said = run_in(dir.path(), args).with_code(4);
-        assert!(said.err.contains("is a git repository"), "{args:?}: {}", said.err);
+        assert!(said.err.contains("not a git repository"), "{args:?}: {}", said.err);
     }
 }
 
