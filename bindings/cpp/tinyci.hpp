@@ -1523,7 +1523,9 @@ private:
             settle(asked, [&] { asked.abort(thrown.what()); });
         } catch (...) {
             if (!failure_) failure_ = std::current_exception();
-            settle(asked, [&] { asked.abort("a callback threw something not an exception"); });
+            settle(asked, [&] {
+                asked.abort("a callback threw an object that is not a std::exception");
+            });
         }
     }
 

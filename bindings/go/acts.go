@@ -230,7 +230,7 @@ func (e *Engine) Skip(ctx context.Context, request SkipRequest) (record json.Raw
 type PruneRules struct {
 	// Keep keeps the N builds that ran last and the protected ones, and removes the others.
 	Keep int
-	// MaxAge removes builds that ran last before this time.
+	// MaxAge removes builds that last ran longer ago than this.
 	MaxAge time.Duration
 	// MaxBytes removes the oldest builds until the others, protected ones included, fit.
 	MaxBytes int64

@@ -458,7 +458,7 @@ export class Engine implements AsyncDisposable {
   prune(options?: {
     /** Keeps the N builds that ran last. */
     keep?: number;
-    /** Removes builds that ran last before this time. */
+    /** Removes builds that last ran longer ago than this. */
     maxAgeMs?: number;
     /** Removes the oldest builds until the others fit. */
     maxBytes?: number;

@@ -530,7 +530,7 @@ class Engine:
         builds that could not be removed. Without a rule, the repository's settings apply.
 
         keep: keep the N builds that ran last.
-        max_age: remove builds that ran last more than this many seconds ago.
+        max_age: remove builds that last ran more than this many seconds ago.
         max_bytes: remove the oldest builds until the others fit.
         dry_run: remove nothing, and report what would be removed.
         """

@@ -240,7 +240,7 @@ module TinyCI
       JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_skip, *words, token) })
     end
 
-    # Removes old builds: all but the `keep` that ran last, those that ran last more than `max_age`
+    # Removes old builds: all but the `keep` that ran last, those that last ran more than `max_age`
     # seconds ago, the oldest until the others fit into `max_bytes`. Without a rule, the settings
     # apply. Returns what was removed, or would be with `dry_run`, as `tinyci prune --json` does.
     def prune(keep: nil, max_age: nil, max_bytes: nil, dry_run: false, cancel: nil)
