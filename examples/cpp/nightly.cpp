@@ -27,7 +27,7 @@ void on_interrupt(int) { stop->cancel(); }
 
 std::string read_file(const std::string &path) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) throw tinyci::error(tinyci::status::not_found, path + ": cannot be read");
+    if (!file) throw tinyci::error(tinyci::code::not_found, path + ": cannot be read");
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -74,7 +74,7 @@ int exit_code(const std::vector<tinyci::record> &records) {
 int judge(const std::string &repository, const std::string &file,
           const std::vector<std::string> &branches, const tinyci::cancel_token &cancel) {
     tinyci::options options;
-    options.jobs(2).timeout(std::chrono::hours(4));
+    options.jobs(2).job_timeout(std::chrono::hours(4));
     options.hook("before_build", [](tinyci::request &hook) { hook.set_var("night", today()); });
     const tinyci::engine engine(repository, options);
 

@@ -30,7 +30,7 @@ async function build() {
     }
   } catch (error) {
     // A run that is under way looks again before it ends: this push will not be missed.
-    if (error.status === "busy") return;
+    if (error.code === "busy") return;
     console.error(error.message);
     tell(`${error.message}\n`);
   }

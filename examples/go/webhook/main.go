@@ -163,7 +163,7 @@ func (s *server) results(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	records, err := s.engine.Records(tinyci.Filter{Limit: 20})
+	records, err := s.engine.Records(tinyci.RecordFilter{Limit: 20})
 	if err != nil {
 		log.Print(err)
 		http.Error(w, "the results cannot be read", http.StatusInternalServerError)
