@@ -19,7 +19,7 @@ fn main() -> Result<(), Failure> {
     let rules = Arc::new(Mutex::new(rules()));
     let asked = rules.clone();
     let engine = Engine::builder(&path)
-        .function("program::shout", 1..=1, Effect::Pure, "Converts a string to capitals.", move |arguments| {
+        .function("program::shout", 1..=1, Effect::Pure, "Uppercases.", move |arguments| {
             let text = arguments.first().and_then(Value::as_str).unwrap_or_default().to_owned();
             let rules = asked.lock().map_err(|_| "the rules are gone")?;
             let mut scope = rhai::Scope::new();
