@@ -212,7 +212,7 @@ mod tests {
         }
         let error = |word: &str| word.parse::<Outcome>().unwrap_err().to_string();
         assert!(error("sucess").ends_with("; did you mean `success`?"), "{}", error("sucess"));
-        assert!(error("green").ends_with("skipped, no_verdict, canceled)"), "{}", error("green"));
+        assert!(error("green").ends_with("skipped, error, canceled)"), "{}", error("green"));
     }
 
     #[test]

@@ -603,7 +603,7 @@ mod tests {
         let found = pipeline.check_tags_with(&Vars::new(), &|_, _| Ok(()));
         let places: Vec<_> =
             found.iter().map(|it| (it.position.line, it.position.column)).collect();
-        assert_eq!(places, [(2, 33), (4, 8), (3, 14), (6, 25)]);
+        assert_eq!(places, [(2, 32), (4, 8), (3, 14), (6, 25)]);
         for warning in &found {
             let expected = "`environment` exists in `deploy` only (there are author, branch, ";
             assert!(warning.message.starts_with(expected), "{warning:?}");

@@ -897,7 +897,7 @@ mod tests {
         {
             assert!(Record::from_json(bad).is_err(), "{bad}");
         }
-        for key in ["finished", "outcome", "run", "commit", "tree"] {
+        for key in ["finished", "outcome", "job_id", "commit", "tree"] {
             let bad = line.replacen(&format!("\"{key}\""), "\"other\"", 1);
             assert!(Record::from_json(&bad).is_err(), "{key}");
         }

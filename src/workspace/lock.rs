@@ -328,11 +328,11 @@ pub(crate) struct ActiveJob {
 
 impl Holder {
     fn text(&self) -> String {
-        let Holder { pid, machine: host, id: run, since, commits } = self;
-        let mut text = format!("pid {pid}\nhost {host}\nrun {run}\nsince {}\n", stamp(*since));
-        for ActiveJob { commit, job_id: job, since, step } in commits {
+        let Holder { pid, machine, id, since, commits } = self;
+        let mut text = format!("pid {pid}\nmachine {machine}\nid {id}\nsince {}\n", stamp(*since));
+        for ActiveJob { commit, job_id, since, step } in commits {
             let step = step.as_deref().unwrap_or("-");
-            text += &format!("commit {commit} {job} {} {step}\n", stamp(*since));
+            text += &format!("commit {commit} {job_id} {} {step}\n", stamp(*since));
         }
         text
     }

@@ -44,7 +44,7 @@ struct Mark {
     repository: String,
     /// The git directory, which holds its own mark.
     git_dir: String,
-    host: String,
+    machine: String,
     /// What a newer version wrote.
     #[serde(flatten)]
     unknown: Map<String, Value>,
@@ -322,11 +322,11 @@ impl Workspace {
         let builds = self.builds_dir().display();
         let owner = &mark.repository;
         let is_gone = !self.is_another(mark);
-        let is_elsewhere = is_gone && mark.host != host_name() && !self.is_at(mark);
+        let is_elsewhere = is_gone && mark.machine != host_name() && !self.is_at(mark);
         let advice = if is_elsewhere {
             format!(
                 "; if that one, on the machine `{}`, is gone for good, remove `{builds}/{}`",
-                mark.host,
+                mark.machine,
                 builds::OWNER
             )
         } else if is_gone {
@@ -353,7 +353,7 @@ impl Workspace {
             id: claim.id.clone().unwrap_or_else(new_id),
             repository: self.root().to_string_lossy().into_owned(),
             git_dir: self.common_dir().to_string_lossy().into_owned(),
-            host: host_name(),
+            machine: host_name(),
             unknown: claim.unknown.clone(),
         };
         let (replaces_builds, replaces_own) = claim.replaces;

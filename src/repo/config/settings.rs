@@ -594,7 +594,7 @@ mod tests {
             ("tinyci.jobs", "4"),
             ("tinyci.jobTimeout", "90s"),
             ("tinyci.commandTimeout", "10m"),
-            ("TinyCI.GRACE", "2h"),
+            ("TinyCI.GRACEPERIOD", "2h"),
             ("tinyci.backlogLimit", "0"),
             ("tinyci.buildsdir", "../elsewhere"),
             ("tinyci.logLimit", "2M"),
@@ -670,7 +670,7 @@ mod tests {
             text("pin", "links"),
             text("approve.staging", "yes"),
             text("approvers", "deploy"),
-            text("timeout", "1h"),
+            text("jobTimeout", "1h"),
             Given::Timeout(Duration::from_millis(5)),
         ];
         let settings = own.with(&given, Path::new("/r")).unwrap();
@@ -700,18 +700,18 @@ mod tests {
             ("jobs", "0", "whole number from 1"),
             ("jobs", "many", "whole number from 1"),
             ("jobs", "+1 ", "whole number from 1"),
-            ("attempts", "-1", "whole number from 1"),
-            ("backlog", "", "whole number"),
-            ("timeout", "0", "above zero"),
-            ("timeout", "1w", "`90s`"),
-            ("timeout", "+5", "`90s`"),
-            ("timeout", "s", "`90s`"),
+            ("maxAttempts", "-1", "whole number from 1"),
+            ("backlogLimit", "", "whole number"),
+            ("jobTimeout", "0", "above zero"),
+            ("jobTimeout", "1w", "`90s`"),
+            ("jobTimeout", "+5", "`90s`"),
+            ("jobTimeout", "s", "`90s`"),
             ("commandTimeout", "99999999999999999999h", "a year at most"),
-            ("grace", "18446744073709551615h", "a year at most"),
+            ("gracePeriod", "18446744073709551615h", "a year at most"),
             ("logLimit", "0", "above zero"),
             ("logLimit", "99999999999999g", "`64m`"),
             ("buildsDir", "", "path of a folder"),
-            ("env", "A=B", "names of variables"),
+            ("passEnv", "A=B", "names of variables"),
             ("nice", "20", "from 0 to 19"),
             ("nice", "-1", "from 0 to 19"),
             ("minFreeSpace", "lots", "`64m`"),
@@ -763,10 +763,10 @@ mod tests {
         let repo = TestRepo::new();
         repo.git(&["config", "tinyci.jobs", "2"]);
         repo.git(&["config", "include.path", "more"]);
-        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = x\n").unwrap();
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tmaxAttempts = x\n").unwrap();
         let error = settings(&repo).unwrap_err().to_string();
         assert!(error.contains("a file that `"), "{error}");
-        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = 7\n").unwrap();
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tmaxAttempts = 7\n").unwrap();
         repo.git(&["config", "extensions.worktreeConfig", "true"]);
         repo.git(&["config", "--worktree", "tinyci.jobs", "3"]);
         let settings = settings(&repo).unwrap();

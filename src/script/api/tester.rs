@@ -94,7 +94,7 @@ pub(crate) const RESULT: [Property; 11] = [
     property("result.reason", TEXT_OR_NOTHING, "Why it is not `success`."),
     property("result.failures", Type::Texts, "All that failed, each as a line."),
     property("result.commands", Type::Texts, "The commands that ran, in order."),
-    property("result.acts", Type::Texts, "All that it did and asked, as lines of a plan."),
+    property("result.actions", Type::Texts, "All that it did and asked, as lines of a plan."),
     property("result.warnings", Type::Texts, "What `warn` showed."),
     property("result.output", Type::Texts, "The lines that `print` showed."),
     property("result.remembered", Type::Map, "What was remembered so far."),

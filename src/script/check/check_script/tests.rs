@@ -170,13 +170,13 @@ fn modules_are_known_by_what_they_hold() {
 fn the_context_is_asked_only_for_what_it_has() {
     one("sh(ctx.comit);", 8, "`ctx` has nothing called `comit`; did you mean `commit`?");
     one("sh(`a ${ctx.brunch}`);", 13, "did you mean `branch`?");
-    one("sh(ctx.machine.so);", 13, "`ctx.machine` has nothing called `so`; did you mean `os`?");
+    one("sh(ctx.machine.so);", 16, "`ctx.machine` has nothing called `so`; did you mean `os`?");
     one("retry(2, || retry(2, || sh(ctx.xyzzy)));", 32, "it has commit, short, tree");
     one("if ctx.changed { sh(\"a\"); }", 8, "`ctx.changed` is a function");
     one("if ctx.chnaged(\"a\") { sh(\"a\"); }", 8, "did you mean `changed`?");
     one("if ctx.changed() { sh(\"a\"); }", 8, "takes 1 argument, not 0");
     one("sh(ctx.commit());", 8, "`ctx.commit` is no function");
-    one("if ctx.machine.hsa(\"go\") { }", 13, "did you mean `has`?");
+    one("if ctx.machine.hsa(\"go\") { }", 16, "did you mean `has`?");
     one("ctx.branch = \"x\";", 1, "read-only");
     whole("fn build(c) { sh(c.sah) }", 1, 20, "`sah`");
     whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`sah`");
@@ -305,7 +305,7 @@ fn literals_that_every_run_refuses_are_errors() {
         ("ctx.changed(1);", 13, "a text or a list of texts"),
         ("ctx.changed([\"a\", 1]);", 13, "a text or a list of texts"),
         ("ctx.newest_tag(#{});", 16, "a text or a list of texts"),
-        ("ctx.machine.has([]);", 14, "`ctx.machine.has` takes a text"),
+        ("ctx.machine.has([]);", 17, "`ctx.machine.has` takes a text"),
     ] {
         one(body, column, words);
     }
