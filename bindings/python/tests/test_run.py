@@ -20,10 +20,10 @@ PROGRAM = """
 import sys, threading, tinyci
 
 def freeze(hook):
-    hook.vars["release"] = "42"      # raising leaves no verdict, and re-raises out of the loop
+    hook.vars["release"] = "42"      # if this raises, the commit gets no verdict
 
 with tinyci.open(sys.argv[1], jobs=2, hooks={"before_build": freeze}) as engine:
-    with engine.run() as run:        # all that is pending; leaving the block cancels and waits
+    with engine.run() as run:        # all pending commits; leaving the block cancels and waits
         timer = threading.Timer(600, run.cancel)
         timer.daemon = True
         timer.start()

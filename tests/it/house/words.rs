@@ -12,7 +12,7 @@ use super::sources::root;
 /// Where a word can stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Area {
-    /// README.md.
+    /// README.md, and those of the bindings.
     Readme,
     /// The chapters of the guide.
     Guide,
@@ -303,6 +303,10 @@ fn parts() -> BTreeMap<Area, Vec<Part>> {
     }
     let read = |file: &str| fs::read_to_string(root().join(file)).expect("a file");
     add(Readme, "README.md", &read("README.md"));
+    for language in ["cpp", "go", "node", "python", "ruby"] {
+        let file = format!("bindings/{language}/README.md");
+        add(Readme, &file, &read(&file));
+    }
     add(Header, "include/tinyci.h", &Source::of(&read("include/tinyci.h")).comments);
     parts
 }
