@@ -129,14 +129,14 @@ fn what_should_be_looked_at_is_a_warning() {
     // No pattern of receive.hideRefs keeps such a name out.
     let blob = repo.git(&["hash-object", "-w", "/dev/null"]);
     repo.git(&["update-ref", "refs/notes/tinyci-evil", &blob]);
-    assert!(warnings(&repo).contains("`refs/notes/tinyci-evil` is none of tinyci's"));
+    assert!(warnings(&repo).contains("tinyci did not write `refs/notes/tinyci-evil`"));
     repo.git(&["update-ref", "-d", "refs/notes/tinyci-evil"]);
     repo.git(&["config", "tinyci.jbos", "2"]);
     repo.git(&["config", "tinyci.minFreeSpace", "10000000g"]);
     let said = run(&repo, &["status"]).with_code(0);
     assert!(said.err.contains("did you mean `tinyci.jobs`?"), "{}", said.err);
     assert_eq!(said.err.matches("did you mean").count(), 1, "{}", said.err);
-    assert!(said.err.contains("(tinyci.minFreeSpace)"), "{}", said.err);
+    assert!(said.err.contains("(`tinyci.minFreeSpace`)"), "{}", said.err);
     assert_eq!(run(&repo, &["status", "-q"]).with_code(0).err, "");
 }
 
@@ -155,6 +155,6 @@ fn a_killed_run_is_told() {
     eventually("its guard lets go", || status(&repo).get("running").is_none());
     assert_eq!(status(&repo)["unfinished"], serde_json::json!([id]));
     let said = run(&repo, &["status"]).with_code(0);
-    let told = format!("the last run of {} left no verdict", &id[..7]);
+    let told = format!("the last job of {} ended without a verdict", &id[..7]);
     assert!(said.err.contains(&told), "{}", said.err);
 }

@@ -72,7 +72,7 @@ fn what_git_calls_is_documented_but_not_in_the_way() {
 #[test]
 fn a_run_of_nothing_in_particular_is_refused_and_names_all() {
     let repo = TestRepo::new();
-    let said = run_in(repo.path(), &["job_id"]).with_code(2);
+    let said = run_in(repo.path(), &["run"]).with_code(2);
     assert!(said.err.contains("--all"), "{}", said.err);
     assert_eq!(said.out, "");
 }
@@ -112,7 +112,7 @@ fn the_ancestors_spellings_are_understood() {
     for args in cases {
         // It got as far as looking for a repository.
         let said = run_in(dir.path(), args).with_code(4);
-        assert!(said.err.contains("is a git repository"), "{args:?}: {}", said.err);
+        assert!(said.err.contains("not a git repository"), "{args:?}: {}", said.err);
     }
 }
 

@@ -117,7 +117,7 @@ fn a_red_rebuild_ends_the_deployment_and_is_no_verdict() {
     site.lose(&id);
     fs::write(site.path("broken"), "").unwrap();
     let said = site.says(&["deploy", "--yes"]).with_code(1);
-    assert!(said.out.contains("its build was gone"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("its build was missing"), "{}{}", said.out, said.err);
     assert_eq!((site.read("live"), site.deployments().len()), (String::new(), 0));
     assert_eq!(site.verdict(&id).as_deref(), Some("success"));
     let records = site.records(&id);
@@ -318,12 +318,12 @@ fn a_rebuild_takes_the_lock_between_two_commits_and_the_run_goes_on() {
     let mut deploy = deploy.spawn().unwrap();
     eventually("it says what it waits for", || {
         let said = site.read("log");
-        said.contains(&held[..7]) && said.contains("is built again, which is to be deployed")
+        said.contains(&held[..7]) && said.contains("is rebuilt for its deployment")
     });
     gate.open();
     assert_eq!(deploy.wait().unwrap().code(), Some(0));
     let said = Said::of(&all.wait_with_output().unwrap()).with_code(0);
-    assert!(said.out.contains("this run goes on after that"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("this run continues after that"), "{}{}", said.out, said.err);
     assert_eq!(site.verdict(&last).as_deref(), Some("success"), "the build came before it");
 }
 
@@ -471,7 +471,12 @@ fn a_deployment_discards_no_export_that_another_environment_runs() {
     site.says(&["run", "--all"]).with_code(0);
     site.says(&["deploy", "--to", "staging", "--yes"]).with_code(0);
     let said = site.says(&["deploy", "--yes"]).with_code(0);
-    assert!(said.out.contains("not discarded: `staging` runs it too"), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("keeping the export: it is also deployed to `staging`"),
+        "{}{}",
+        said.out,
+        said.err
+    );
     assert_eq!(site.read("staging/page"), "1\n");
 
     site.says(&["deployments", "--retire", "staging"]).with_code(0);

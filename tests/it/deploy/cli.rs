@@ -178,7 +178,7 @@ fn one_deployment_at_a_time_and_the_other_is_told() {
     let mut first = first.args(["deploy", "--yes"]).stdout(Stdio::null()).spawn().unwrap();
     gate.reached_by(&id);
     let busy = run(&repo, &["deploy", "--yes"]).with_code(3);
-    assert!(busy.err.contains("is being deployed to `production` right now"), "{}", busy.err);
+    assert!(busy.err.contains("a deployment to `production` is in progress"), "{}", busy.err);
     run(&repo, &["deploy", "--unlock", "because", "--yes"]).with_code(3);
     run(&repo, &["deploy", "--yes", "--to", "staging"]).with_code(0);
     assert!(run(&repo, &["deployments"]).with_code(0).out.contains("running     production"));
@@ -202,7 +202,7 @@ fn a_deployment_may_push_and_run_and_look() {
         deploy.env(format!("GIT_{role}_NAME"), "Ada").env(format!("GIT_{role}_EMAIL"), "a@b");
     }
     let said = Said::of(&deploy.output().unwrap()).with_code(0);
-    assert!(said.out.contains("nested") && said.out.contains("right now"), "{}", said.out);
+    assert!(said.out.contains("nested") && said.out.contains("a deployment to `production` is in progress"), "{}", said.out);
 }
 
 #[test]

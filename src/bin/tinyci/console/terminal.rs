@@ -106,7 +106,14 @@ impl Palette {
 
 /// Replaces control characters, which could change the state of the terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
+    let plain = |text: &str| -> String {
+        text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
+    };
+    // A hint of the library stays on a line of its own.
+    match text.rsplit_once("\nhint: ") {
+        Some((message, hint)) => format!("{}\nhint: {}", plain(message), plain(hint)),
+        None => plain(text),
+    }
 }
 
 /// A progress line on a terminal, shown until this value is dropped.
@@ -147,5 +154,10 @@ mod tests {
     #[test]
     fn a_subject_cannot_control_the_terminal() {
         assert_eq!(printable("a\tb\u{1b}[2Jc\r"), "a\tb\u{fffd}[2Jc\u{fffd}");
+    }
+
+    #[test]
+    fn a_hint_keeps_its_line() {
+        assert_eq!(printable("a\nb\nhint: `c`\r"), "a\u{fffd}b\nhint: `c`\u{fffd}");
     }
 }
