@@ -303,9 +303,8 @@ fn what_a_newer_version_wrote_beside_the_known_stays_byte_for_byte() {
     let json = run_in(repo.path(), &["results", "--json", &old]).with_code(0).out;
     let said = run_in(repo.path(), &["results", "--all-attempts", &old]).with_code(0);
     assert!(
-        said.out.contains(
-            "unrecognized cannot read this record: a newer tinyci wrote it (version 2;"
-        ),
+        said.out
+            .contains("unrecognized cannot read this record: a newer tinyci wrote it (version 2;"),
         "{}",
         said.out
     );
