@@ -133,7 +133,7 @@ impl EngineBuilder {
     /// let builder = Engine::builder("/srv/git/app.git").setting("gracePeriod", "30s");
     /// assert!(builder.mistake().is_none());
     /// let error = Engine::builder("/srv/git/app.git").setting("jobs", "many").open().unwrap_err();
-    /// assert!(error.to_string().contains("whole number from 1"));
+    /// assert!(error.to_string().contains("expected an integer of at least 1"));
     /// ```
     pub fn setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let given = [Given::Text(key.into(), value.into())];

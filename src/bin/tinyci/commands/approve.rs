@@ -20,7 +20,7 @@ Examples:
   git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519
                                     sign your approvals
 
-If the server sets `tinyci.approvers`, an approval counts only if it is signed, or if it was given on
+If the server sets `tinyci.approvers`, an approval counts only if it is signed, or if it was given on \
 the server by a listed account.";
 
 #[derive(Debug, clap::Args)]

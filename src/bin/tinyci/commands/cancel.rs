@@ -23,9 +23,9 @@ Examples:
   tinyci cancel                     cancel the active run
   tinyci -r cancel topic --kill     kill it, on the server of the remote `origin`
 
-A commit whose job was canceled has no verdict; `tinyci run --retry` tests it again. If you cancel a
-run, its commits are pending again. If only one job was active, that commit counts as canceled and
-needs `--retry`. A second cancel kills the commands. Deployments are not jobs: cancel one with Ctrl-C
+A commit whose job was canceled has no verdict; `tinyci run --retry` tests it again. If you cancel a \
+run, its commits are pending again. If only one job was active, that commit counts as canceled and \
+needs `--retry`. A second cancel kills the commands. Deployments are not jobs: cancel one with Ctrl-C \
 where it was started.";
 
 #[derive(Debug, clap::Args)]

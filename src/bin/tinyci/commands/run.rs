@@ -30,7 +30,7 @@ Examples:
   tinyci run --step test HEAD       run one step by hand and show each command
   tinyci run --all --json           print one JSON event per line, then the summary
 
-A commit is pending if a branch contains it, it has no verdict, and it has a config file. The setting
+A commit is pending if a branch contains it, it has no verdict, and it has a config file. The setting \
 `tinyci.refs` selects other refs than the branches.";
 
 #[derive(Debug, clap::Args)]

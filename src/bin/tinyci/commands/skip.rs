@@ -20,8 +20,8 @@ Examples:
   tinyci run --retry f40785c        test it anyway
   git push -o ci.skip               push commits and skip them
 
-The commit gets the verdict `skipped`: it is not tested, and it is not green. If a job of the commit is
-active, tinyci cancels it first. A commit that already has a verdict cannot be skipped until you delete
+The commit gets the verdict `skipped`: it is not tested, and it is not green. If a job of the commit is \
+active, tinyci cancels it first. A commit that already has a verdict cannot be skipped until you delete \
 the verdict with `tinyci results --forget`.";
 
 #[derive(Debug, clap::Args)]

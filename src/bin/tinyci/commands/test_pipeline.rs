@@ -23,8 +23,8 @@ Tests are functions named `test_*` in `.tinyci.test.rhai`, next to `.tinyci.rhai
       t.expect(deployed.ok);
   }
 
-Tests do not run commands: each test sets the results of its commands. For everything that `t` can do,
-see `tinyci defs`.
+Tests do not run commands: each test sets the results of its commands. `tinyci defs` lists everything \
+that `t` can do.
 
 Examples:
   tinyci test-pipeline                  run the tests in the current directory
