@@ -188,7 +188,7 @@ func TestResultsComeFromARemote(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	settings, err := engine.Settings()
-	if err != nil || len(settings) == 0 || settings[0].Key == "" || settings[0].Meaning == "" {
+	if err != nil || len(settings) == 0 || settings[0].Key == "" || settings[0].Description == "" {
 		t.Errorf("%+v %v", settings, err)
 	}
 }

@@ -155,18 +155,21 @@ func (e *Engine) Status() (*RepositoryStatus, error) {
 	return status, nil
 }
 
-// A SettingInfo is what a repository can set, and what is set.
+// A SettingInfo is a setting of a repository, with its values.
 type SettingInfo struct {
-	// Key is the setting's, without `tinyci.`.
+	// Key is the name as `git config` takes it: `tinyci.jobs`.
 	Key string
-	// Values are what is set; none where the default holds.
+	// Values are the values that are set. It is empty if the default applies.
 	Values []string
-	// Origin is where it is set.
+	// Origin is the file that sets the last of them.
 	Origin string
-	// Default is what holds otherwise.
-	Default string
-	// Meaning is a sentence about it.
-	Meaning string
+	// Default is the default as a value that `git config` takes. It is nil if no value has the same
+	// effect.
+	Default *string
+	// DefaultDescription is the default for people: the value, or words such as `no limit`.
+	DefaultDescription string `json:"default_description"`
+	// Description is the purpose of the setting, with units.
+	Description string
 }
 
 // Settings tells every setting that a repository can have, and what is set.

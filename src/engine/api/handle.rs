@@ -249,12 +249,11 @@ impl Engine {
         self.shared.workspace().builds_warning()
     }
 
-    /// Every setting that a repository can have, with what is set in this one: `git config
-    /// tinyci.KEY VALUE` sets it.
+    /// Lists every setting, with its values in this repository. `git config tinyci.KEY VALUE` sets one.
     ///
     /// ```no_run
     /// for setting in tinyci::Engine::open("/srv/git/app.git")?.settings()? {
-    ///     println!("{}: {:?}, else {}", setting.key, setting.values, setting.default);
+    ///     println!("{}: {:?}, default {}", setting.key, setting.values, setting.default_description);
     /// }
     /// # Ok::<(), tinyci::Error>(())
     /// ```

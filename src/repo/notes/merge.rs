@@ -55,7 +55,7 @@ pub struct MergeReport {
 }
 
 impl MergeReport {
-    /// As one line of JSON: `records`, and the full ids of `settled` and `overruled`.
+    /// As one line of JSON: `records`, and the full ids of `added` and `replaced`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"records":0,"added":[],"replaced":[]}"#;
@@ -66,8 +66,8 @@ impl MergeReport {
         wire::json(&MergedJson {
             v: wire::VERSION,
             records: self.records,
-            settled: ids(&self.added),
-            overruled: ids(&self.replaced),
+            added: ids(&self.added),
+            replaced: ids(&self.replaced),
         })
     }
 }
@@ -76,8 +76,8 @@ impl MergeReport {
 struct MergedJson {
     v: u32,
     records: usize,
-    settled: Vec<String>,
-    overruled: Vec<String>,
+    added: Vec<String>,
+    replaced: Vec<String>,
 }
 
 impl Repo {

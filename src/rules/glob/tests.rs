@@ -438,7 +438,7 @@ fn rows(heading: &str, columns: &str) -> Vec<Vec<Vec<String>>> {
 fn the_guide_says_what_globs_match() {
     let (paths, names) = ("Paths", "Branches, tags, messages");
     let mut tried = 0;
-    for (heading, first) in [(paths, "glob"), (paths, "list"), (names, "glob"), (names, "list")] {
+    for (heading, first) in [(paths, "glob"), (paths, "array"), (names, "glob"), (names, "array")] {
         for row in rows(heading, &format!("{first} | matches | does not match")) {
             let globs: Vec<&str> = row[0].iter().map(String::as_str).collect();
             for (texts, expected) in [(&row[1], true), (&row[2], false)] {
@@ -453,7 +453,7 @@ fn the_guide_says_what_globs_match() {
             }
         }
     }
-    for row in rows("Globs that can never match", "of | written | right") {
+    for row in rows("Globs that can never match", "kind | wrong | right") {
         let written = row[1][0].as_str();
         let fault = match row[0][0].as_str() {
             "paths" => path_fault(&["ok", written]),

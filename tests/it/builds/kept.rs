@@ -341,7 +341,7 @@ fn an_environment_that_is_retired_keeps_nothing_until_it_is_deployed_to_again() 
     let said = place.tinyci(&["deployments", "--retire", "review-12"]);
     assert!(said.out.contains("Retired review-12") && said.out.contains("Ada"), "{}", said.out);
     let again = place.tinyci(&["deployments", "--retire", "review-12"]);
-    assert!(again.err.contains("retired already"), "{}", again.err);
+    assert!(again.err.contains("is already retired"), "{}", again.err);
     // Who, and when, stand in the history.
     let reference = "refs/tinyci/deployments/review-12";
     let entry = place.repo.git(&["log", "-1", "--format=%an %s %b", reference]);
@@ -356,7 +356,7 @@ fn an_environment_that_is_retired_keeps_nothing_until_it_is_deployed_to_again() 
     );
     let json = place.tinyci(&["deployments", "--to", "review-12", "-n", "1", "--json"]).out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&json["outcome"], &json["from"]), (&"retired".into(), &second.clone().into()));
+    assert_eq!((&json["outcome"], &json["previous"]), (&"retired".into(), &second.clone().into()));
     assert!(
         json["deployed_by"].as_str().unwrap().starts_with("Ada <") && json["finished"].is_string()
     );

@@ -34,6 +34,29 @@ fn lose_blob(repo: &TestRepo, commit: &str, file: &str) {
     fs::remove_file(repo.path().join(".git/objects").join(folder).join(name)).unwrap();
 }
 
+/// The rows of a table with a code and its meaning.
+fn rows<'a>(
+    text: &'a str,
+    row: impl Fn(&'a str) -> Option<(&'a str, &'a str)>,
+) -> Vec<(u8, &'a str)> {
+    let rows = text.lines().filter_map(row);
+    rows.filter_map(|(code, meaning)| Some((code.trim().parse().ok()?, meaning.trim()))).collect()
+}
+
+#[test]
+fn the_guide_has_the_table_of_the_help() {
+    let help = run_in(Path::new("/"), &["--help"]).with_code(0).out;
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let in_help = rows(codes, |line| line.trim_start().split_once(' '));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/results.md");
+    let guide = fs::read_to_string(path).unwrap();
+    let (_, table) = guide.split_once("# Exit codes\n").unwrap();
+    let in_guide =
+        rows(table, |line| line.strip_prefix('|')?.trim_end_matches('|').split_once('|'));
+    assert_eq!(in_guide, in_help);
+    assert_eq!(in_help.len(), 7, "{in_help:?}");
+}
+
 #[test]
 fn nothing_wrong_is_0() {
     let (repo, _) = repo_with(&[GREEN]);
@@ -97,7 +120,7 @@ fn what_is_not_understood_is_2() {
     for args in [
         &[][..],
         &["frobnicate"],
-        &["job_id"],
+        &["run"],
         &["run", "--frobnicate"],
         &["run", "nothing"],
         &["run", "--commit", "nothing"],

@@ -100,6 +100,42 @@ fn the_commands_of_every_chapter_work_one_after_the_other() {
     assert!(scripts >= 4, "only {scripts} chapters have commands");
 }
 
+/// The output that these chapters show is what their commands print, but for times and ids.
+#[test]
+fn the_output_that_is_shown_is_printed() {
+    for (name, blocks) in chapters() {
+        if !["getting_started.md", "deploy.md"].contains(&name.as_str()) {
+            continue;
+        }
+        let dir = TempDir::new().unwrap();
+        let printed = type_in(&name, dir.path(), &of_language(&blocks, "sh").concat());
+        let printed: Vec<String> = printed.lines().map(without_times_and_ids).collect();
+        let mut lines = 0;
+        // A command that is only shown begins with its program.
+        let shown = of_language(&blocks, "text").into_iter().filter(|it| !is_command(it));
+        for line in shown.flat_map(str::lines) {
+            assert!(printed.contains(&without_times_and_ids(line)), "{name}: {line}\n{printed:#?}");
+            lines += 1;
+        }
+        assert!(lines > 8, "{name} shows only {lines} lines");
+    }
+}
+
+fn is_command(block: &str) -> bool {
+    ["git ", "tinyci "].iter().any(|program| block.starts_with(program))
+}
+
+/// A line without the words that differ from one run to the next.
+fn without_times_and_ids(line: &str) -> String {
+    let is_id = |word: &&str| word.len() >= 7 && word.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_time = |word: &&str| {
+        let number = word.trim_matches(['[', ']']).trim_end_matches(['s', 'm']);
+        *word == "now" || number.bytes().all(|it| it.is_ascii_digit() || b":.".contains(&it))
+    };
+    let words = line.split_whitespace().filter(|word| !is_id(word) && !is_time(word));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// On a real sshd; what only root may do, and systemd, are programs that write down their calls.
 #[test]
 fn the_way_from_a_bare_machine_to_push_to_deploy_works() {

@@ -37,7 +37,7 @@ fn a_run_in_progress_is_shown_with_commit_step_and_queue() {
     assert_eq!(now["unfinished"], serde_json::json!([]), "the one in hand is not interrupted");
     let screen = run(&server.repo, &["status"]).with_code(0);
     assert!(screen.out.contains(&format!("  {} test, ", &first[..7])), "{}", screen.out);
-    assert!(screen.out.contains("queued    1 commit\n"), "{}", screen.out);
+    assert!(screen.out.contains("pending   1 commit\n"), "{}", screen.out);
 
     gate.open();
     push.wait_with_output().unwrap();
@@ -45,7 +45,7 @@ fn a_run_in_progress_is_shown_with_commit_step_and_queue() {
     let now = status(&server.repo);
     assert!(now.get("running").is_none() && now["pending"] == serde_json::json!([]), "{now}");
     let screen = run(&server.repo, &["status"]).with_code(0).out;
-    assert!(screen.starts_with("running   nothing\nqueued    nothing\nbranches\n"), "{screen}");
+    assert!(screen.starts_with("running   nothing\npending   nothing\nbranches\n"), "{screen}");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use super::sources::root;
 use crate::support::succeed;
 
 /// The endings of what belongs to it.
-const ENDINGS: [&str; 17] = [
-    "c", "cmake", "cpp", "go", "h", "hpp", "js", "json", "md", "mod", "py", "rb", "rhai", "rs",
+const ENDINGS: [&str; 18] = [
+    "c", "cmake", "cpp", "go", "h", "hpp", "js", "json", "lua", "md", "mod", "py", "rb", "rhai", "rs",
     "sh", "toml", "txt",
 ];
 

@@ -260,10 +260,10 @@ fn a_build_that_nothing_changed_for_uses_up_no_re_test() {
     let pushed = server.push(&["topic:release/1"]);
     assert_eq!(jobs(&pushed), 0, "{}", pushed.err);
     let status = run(&server.repo, &["status"]).with_code(0).out;
-    assert!(status.contains("queued    nothing"), "{status}");
+    assert!(status.contains("pending   nothing"), "{status}");
     server.repo.git(&["update-ref", "refs/heads/main", &tip]);
     let status = run(&server.repo, &["status"]).with_code(0).out;
-    assert!(status.contains("queued    1 commit") && !status.contains("remote's"), "{status}");
+    assert!(status.contains("pending   1 commit") && !status.contains("of a remote"), "{status}");
     run(&server.repo, &["run", "--all"]).with_code(0);
     assert_eq!(server.verdicts(&[&tip]), ["success"]);
 }

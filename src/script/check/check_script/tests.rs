@@ -179,7 +179,7 @@ fn the_context_is_asked_only_for_what_it_has() {
     one("if ctx.machine.hsa(\"go\") { }", 16, "did you mean `has`?");
     one("ctx.branch = \"x\";", 1, "read-only");
     whole("fn build(c) { sh(c.sah) }", 1, 20, "`sah`");
-    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`sah`");
+    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`comit`");
     nothing(
         "fn build(ctx) { sh(ctx.branch.to_upper()); ctx.tags[0].len(); ctx.failure?.code ?? 1; }",
     );
