@@ -202,7 +202,12 @@ fn a_deployment_may_push_and_run_and_look() {
         deploy.env(format!("GIT_{role}_NAME"), "Ada").env(format!("GIT_{role}_EMAIL"), "a@b");
     }
     let said = Said::of(&deploy.output().unwrap()).with_code(0);
-    assert!(said.out.contains("nested") && said.out.contains("a deployment to `production` is in progress"), "{}", said.out);
+    assert!(
+        said.out.contains("nested")
+            && said.out.contains("a deployment to `production` is in progress"),
+        "{}",
+        said.out
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::support::succeed;
 
 /// The endings of what belongs to it.
 const ENDINGS: [&str; 18] = [
-    "c", "cmake", "cpp", "go", "h", "hpp", "js", "json", "lua", "md", "mod", "py", "rb", "rhai", "rs",
-    "sh", "toml", "txt",
+    "c", "cmake", "cpp", "go", "h", "hpp", "js", "json", "lua", "md", "mod", "py", "rb", "rhai",
+    "rs", "sh", "toml", "txt",
 ];
 
 /// What has another ending, or none.
