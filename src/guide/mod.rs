@@ -48,7 +48,27 @@ pub mod results {}
 pub mod operating {}
 
 #[doc = include_str!("embedding.md")]
-pub mod embedding {}
+pub mod embedding {
+    #[doc = include_str!("../../bindings/cpp/README.md")]
+    pub mod cpp {}
+
+    #[doc = include_str!("../../bindings/python/README.md")]
+    pub mod python {}
+
+    #[doc = include_str!("../../bindings/ruby/README.md")]
+    pub mod ruby {}
+
+    #[doc = include_str!("../../bindings/go/README.md")]
+    pub mod go {}
+
+    #[doc = include_str!("../../bindings/node/README.md")]
+    pub mod node {}
+}
 
 #[doc = include_str!("moving_over.md")]
 pub mod moving_over {}
+
+// Compiles the program in it.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

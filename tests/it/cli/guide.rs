@@ -183,41 +183,61 @@ fn every_config_that_is_shown_is_valid() {
     assert!(configs >= 5, "only {configs} configs are shown");
 }
 
-/// The screen "A server of your own" of the README, with the parts that a person has to bring.
+/// The quick start of the README, with a project that has what its config names.
 #[test]
-fn the_readme_leads_to_a_green_push() {
+fn the_quick_start_of_the_readme_leads_to_a_green_push_and_a_deployment() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, from_server) = text.split_once("\n## A server of your own").unwrap();
-    let screen = blocks(from_server.split("\n## ").next().unwrap());
-    let [server, questions] = of_language(&screen, "sh")[..] else { panic!("two blocks of sh") };
-    let (config, shown) = (of_language(&screen, "yaml")[0], of_language(&screen, "text")[0]);
+    let (_, from_start) = text.split_once("\n## Quick start").unwrap();
+    let section = blocks(from_start.split("\n## ").next().unwrap());
+    let [server, questions, deployment] = of_language(&section, "sh")[..] else {
+        panic!("three blocks of sh")
+    };
+    let [config, with_deployment] = of_language(&section, "yaml")[..] else {
+        panic!("two configs")
+    };
+    let readme = blocks(&text);
+    let shown = of_language(&readme, "text")[0];
 
     let dir = TempDir::new().unwrap();
-    // The program is built already.
-    let without_cargo = |line: &&str| !line.starts_with("cargo ");
-    let server: Vec<&str> = server.lines().filter(without_cargo).collect();
-    type_in("README.md, on the server", dir.path(), &server.join("\n"));
+    type_in("README.md, on the server", dir.path(), server);
 
     let project = dir.path().join("project");
     fs::create_dir(&project).unwrap();
     fs::write(project.join(".tinyci.yml"), config).unwrap();
-    write_script(&project.join("deploy.sh"), "#!/bin/sh\ntest -d \"$1\"\n");
+    write_script(&project.join("release.sh"), "#!/bin/sh\necho released\n");
     write_script(&dir.path().join("bin/make"), "#!/bin/sh\n");
-    let push = "git init -q -b main; git add .; git commit -q -m first\n\
-                PATH=$HOME/bin:$PATH git push ../app.git main";
-    let push = push.replace("$HOME", dir.path().to_str().unwrap());
-    let seen = type_in("README.md, a push", &project, &push);
+    type_in("git", &project, "git init -q -b main; git remote add origin ../app.git");
+    let push = |subject: &str| {
+        let script = format!(
+            "git add .; git commit -q -m {subject}\nPATH={}/bin:$PATH git push origin main",
+            dir.path().display()
+        );
+        type_in("README.md, a push", &project, &script)
+    };
+    let seen = push("first");
     let without_times = |text: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|line| line.strip_prefix("remote: "));
         lines.map(|line| line.get(11..).unwrap().trim_end().to_owned()).collect()
     };
     let id = type_in("git", &project, "git rev-parse HEAD");
     let expected =
-        without_times(&shown.replace("f40785cbc4422f39c36118fbae071932774cb5b6", id.trim()));
+        without_times(&shown.replace("3ac17ede9c81108779bb2e7161b73c834b731881", id.trim()));
+    assert!(expected.len() > 5, "{shown}");
     assert_eq!(without_times(&seen), expected, "{seen}");
 
-    let told = type_in("README.md, afterwards", &dir.path().join("app.git"), questions);
-    // The newest green commit by --format, and the word as git shows it.
+    let server = dir.path().join("app.git");
+    let told = type_in("README.md, afterwards", &server, questions);
+    // The newest green commit by --format, and the verdict as git shows it.
     assert!(told.lines().any(|line| line == id.trim()), "{told}");
     assert!(told.contains("Notes (tinyci-result):\n    success\n"), "{told}");
+
+    fs::write(project.join(".tinyci.yml"), with_deployment).unwrap();
+    push("second");
+    type_in("git", &server, "git config user.name Ada; git config user.email ada@example.org");
+    // There is no terminal to ask on, and one deployment has nothing to roll back to.
+    let commands = deployment.lines().filter(|line| !line.starts_with("tinyci rollback"));
+    let commands: Vec<String> =
+        commands.map(|line| line.replace("tinyci deploy ", "tinyci deploy --yes ")).collect();
+    let told = type_in("README.md, a deployment", &server, &commands.join("\n"));
+    assert!(told.contains("released\n") && told.contains("success     production"), "{told}");
 }

@@ -302,8 +302,12 @@ fn what_a_newer_version_wrote_beside_the_known_stays_byte_for_byte() {
     // What it shows of them: fields as they are, a version that it does not know as such.
     let json = run_in(repo.path(), &["results", "--json", &old]).with_code(0).out;
     let said = run_in(repo.path(), &["results", "--all-attempts", &old]).with_code(0);
-    let told = "unrecognized cannot read this record: a newer tinyci wrote it (version 2;";
-    assert!(said.out.contains(told), "{}", said.out);
+    assert!(
+        said.out
+            .contains("unrecognized cannot read this record: a newer tinyci wrote it (version 2;"),
+        "{}",
+        said.out
+    );
     assert!(!json.contains("brilliant"), "{json}");
     let again = Record::from_json(&fields).unwrap().to_json();
     assert!(again.ends_with(r#""mood":{"good":[1,2.5]}}"#), "{again}");

@@ -12,7 +12,7 @@ use super::sources::root;
 /// Where a word can stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Area {
-    /// README.md.
+    /// README.md, and those of the bindings.
     Readme,
     /// The chapters of the guide.
     Guide,
@@ -156,6 +156,41 @@ const NAMES: &[(&str, &str)] = &[
     ("yields", "may_hand_over"),
 ];
 
+/// Phrases that must not come back in the bindings: in their code, comments and messages. One with a
+/// capital letter is a name, and matched as it is written.
+const BINDINGS: &[(&str, &str)] = &[
+    ("anybody", "the actor, or anyone"),
+    ("nobody", "the actor, or no one"),
+    ("somebody", "the actor, or a person"),
+    ("whoever", "the actor: tinyci, the run, git, your program"),
+    ("any more", "no longer"),
+    ("anymore", "no longer"),
+    ("in the midst", "while, during"),
+    ("is told", "gets"),
+    ("lends", "registers"),
+    ("lent", "registered"),
+    ("one's own", "your own"),
+    ("so many", "N"),
+    ("speaks for", "is"),
+    ("stands in", "is in"),
+    ("what became of", "the outcome of, the record of"),
+    ("what came of", "the outcome of, the result of"),
+    ("what remains of", "the record of"),
+    ("a text", "a string"),
+    ("desk", "dispatcher"),
+    ("due", "pending"),
+    ("folder", "directory"),
+    ("judged", "tested"),
+    ("judges", "tests"),
+    ("no_verdict", "error"),
+    ("NoVerdict", "OutcomeError"),
+    ("OnCommand", "Executor"),
+    ("passed_over", "ineligible"),
+    ("Refused", "Refusal"),
+    ("work tree", "working tree"),
+    ("attempt at", "job of"),
+];
+
 /// Files that keep a word.
 const APART: &[(&str, &str)] = &[];
 
@@ -177,6 +212,39 @@ fn words_that_are_gone_stay_gone() {
         find(&parts, CODE, name, instead, |word, wanted| word == wanted, &mut found);
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn words_that_are_gone_stay_gone_in_the_bindings() {
+    let sources: Vec<String> =
+        files("bindings").into_iter().filter(|file| is_binding(file)).collect();
+    assert!(sources.len() > 50, "where are the bindings? {sources:?}");
+    let mut found = Vec::new();
+    for file in sources {
+        let text = fs::read_to_string(root().join(&file)).expect("a source of a binding");
+        let part = Part { words: words(&text), file };
+        let parts = BTreeMap::from([(Identifiers, vec![part])]);
+        for (phrase, instead) in BINDINGS {
+            let is_name = phrase.contains(char::is_uppercase);
+            let is_one = |word: &str, wanted: &str| {
+                if is_name { word == wanted } else { word.eq_ignore_ascii_case(wanted) }
+            };
+            find(&parts, CODE, phrase, instead, is_one, &mut found);
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Whether a file is the source of a binding that its users read, neither a test nor generated.
+fn is_binding(file: &str) -> bool {
+    let generated = ["/_constants.py", "/_ffi.py", "/abi.js", "/header.rb"];
+    let ends = [".hpp", ".go", ".js", ".d.ts", ".py", ".rb"];
+    let is_test = file.contains("/test") || file.ends_with("_test.go");
+    let is_installed = file.contains("/node_modules/");
+    ends.iter().any(|end| file.ends_with(end))
+        && !generated.iter().any(|end| file.ends_with(end))
+        && !is_test
+        && !is_installed
 }
 
 #[test]
@@ -235,6 +303,10 @@ fn parts() -> BTreeMap<Area, Vec<Part>> {
     }
     let read = |file: &str| fs::read_to_string(root().join(file)).expect("a file");
     add(Readme, "README.md", &read("README.md"));
+    for language in ["cpp", "go", "node", "python", "ruby"] {
+        let file = format!("bindings/{language}/README.md");
+        add(Readme, &file, &read(&file));
+    }
     add(Header, "include/tinyci.h", &Source::of(&read("include/tinyci.h")).comments);
     parts
 }
