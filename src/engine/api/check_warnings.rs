@@ -51,8 +51,8 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
     let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
     let named = texts.into_iter().find(|text| names_tag(&text.text))?;
     let message = format!(
-        "`{}` uses the placeholder `tag`, which has a value only for pushed tags; add a condition \
-         such as `when: {{tag: 'v*'}}`",
+        "`{}` uses the placeholder `tag` and fails if no tag was pushed; add a condition such as \
+         `when: {{tag: 'v*'}}`",
         step.name
     );
     Some(Warning::new(message, named.position))
@@ -145,6 +145,10 @@ mod tests {
             "build: {run: a, when: {tag: v*}}\nhooks: {after_build: 'echo <%= tag %>'}\n";
         assert_eq!(found(of_phase), [""; 0]);
         let none = "build: a\nhooks:\n  after_all:\n    run: b\n    env: {T: <%=tag%>}\n";
-        assert!(found(none)[0].starts_with("5:14 `after_all` names `tag`"), "{:?}", found(none));
+        assert!(
+            found(none)[0].starts_with("5:14 `after_all` uses the placeholder `tag`"),
+            "{:?}",
+            found(none)
+        );
     }
 }

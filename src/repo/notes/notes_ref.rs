@@ -138,7 +138,7 @@ mod tests {
         let edit = |tree: &NotesTree| Ok(Edit::Replace(tree.with(id(2), b"success\n")?, ()));
         let error = notes.update("Notes added by 'tinyci'", edit).unwrap_err();
         assert_eq!((error.kind(), error.path()), (ErrorKind::Git, Some(lock.as_path())));
-        assert!(error.to_string().contains("tinyci-result.lock`; if no git process"), "{error}");
+        assert!(error.report().contains("tinyci-result.lock`\nhint: if no git process"), "{error}");
         assert_eq!(test.git(&["rev-parse", VERDICTS]), before);
         assert!(lock.exists(), "nobody declared to have made it");
         assert_eq!(fs::read(test.path().join("tinyci/intent")).unwrap(), b"");

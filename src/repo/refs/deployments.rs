@@ -372,8 +372,8 @@ mod tests {
 
         let blob = test.git(&["hash-object", "-w", "--stdin"]);
         test.git(&["update-ref", "refs/tinyci/deployments/staging", &blob]);
-        let error = repo.deploy_history("staging").unwrap_err().to_string();
-        assert!(error.contains("names a blob") && error.contains("update-ref -d"), "{error}");
+        let error = repo.deploy_history("staging").unwrap_err().report();
+        assert!(error.contains("it is a blob") && error.contains("update-ref -d"), "{error}");
     }
 
     #[test]

@@ -497,7 +497,7 @@ mod tests {
         .unwrap();
         assert_eq!(test.git(&["notes", "--ref", VERDICTS, "list"]).lines().count(), 3);
         let told = repo.restore_refs().unwrap();
-        let both = format!("`{VERDICTS}` and `{DEPLOYS}` were missing");
+        let both = format!("restored `{VERDICTS}` and `{DEPLOYS}`, which were missing");
         assert!(told[0].starts_with(&both), "{told:?}");
     }
 

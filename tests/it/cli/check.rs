@@ -251,7 +251,9 @@ fn what_is_perhaps_not_meant_is_a_warning_and_no_error() {
     let said = run_in(dir.path(), &["check"]).with_code(0);
     let lines: Vec<_> = said.out.lines().collect();
     assert!(lines[0].starts_with("warning: .tinyci.yml:2:13: no commit can be green"));
-    assert!(lines[3].starts_with("warning: .tinyci.yml:3:20: `after_all` names `tag`"));
+    assert!(
+        lines[3].starts_with("warning: .tinyci.yml:3:20: `after_all` uses the placeholder `tag`")
+    );
     assert_eq!(lines.last(), Some(&".tinyci.yml is valid"));
     assert_eq!(run_in(dir.path(), &["check", "-q"]).with_code(0).out, "");
     let json = run_in(dir.path(), &["check", "--json"]).with_code(0).out;

@@ -103,8 +103,8 @@ fn a_commit_that_was_canceled_by_name_is_out_of_attempts_until_a_retry() {
         assert!(held.summary.records.is_empty());
         let [warning] = held.warnings().try_into().unwrap();
         let expected = format!(
-            "commit {0} was canceled by Ada <ada@example.org>: it hangs; `tinyci run --retry {0}` \
-             runs it again",
+            "commit {0} was canceled by Ada <ada@example.org>: it hangs\nhint: `tinyci run \
+             --retry {0}`",
             id.short()
         );
         assert_eq!(warning, expected);

@@ -484,7 +484,7 @@ fn a_secret_that_came_back_from_a_command_gets_nowhere() {
     engine.run(&selection, &CancelToken::new(), &mut observer).unwrap();
     let all = events.join("\n");
     assert!(all.contains("16\n") && !all.contains("kept"), "{all}");
-    assert_eq!(all.matches("holds a secret").count(), 4, "{all}");
+    assert_eq!(all.matches("contains a secret").count(), 4, "{all}");
     let notes = repo.git(&["notes", "--ref", "runs/tinyci", "show", "HEAD"]);
     let log = repo.git(&["cat-file", "--batch-all-objects", "--batch", "--buffer"]);
     for (what, text) in [("events", all), ("record", notes), ("objects", log)] {
