@@ -67,7 +67,7 @@ module Generate
 
     def value(type)
       number = data.fetch("types").find { |it| it["name"] == type }
-      return :status if number && number["group"] == "status"
+      return :status if number && number["group"] == "code"
 
       TYPES.fetch(type) do
         type.end_with?(" *") ? :handle : raise("unknown type: #{type}")

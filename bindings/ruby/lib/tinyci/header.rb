@@ -31,6 +31,7 @@ module TinyCI
     WRONG_PROCESS = -15
     PANIC = -16
     HOST_FAULT = -17
+    NEWER_FORMAT = -18
     EFFECT_PURE = 1
     EFFECT_CONTROL = 2
     EFFECT_EXTERNAL = 3
@@ -71,9 +72,9 @@ module TinyCI
     OUTCOME_FAILURE = 2
     OUTCOME_TIMED_OUT = 3
     OUTCOME_SKIPPED = 4
-    OUTCOME_NO_VERDICT = 5
+    OUTCOME_ERROR = 5
     OUTCOME_CANCELED = 6
-    OUTCOME_WAITING = 7
+    OUTCOME_AWAITING_APPROVAL = 7
     OUTCOME_RUNNING = 8
     OUTCOME_INTERRUPTED = 9
     OUTCOME_RETIRED = 10
@@ -131,7 +132,7 @@ module TinyCI
         4 => :skipped,
         5 => :error,
         6 => :canceled,
-        7 => :waiting,
+        7 => :awaiting_approval,
         8 => :running,
         9 => :interrupted,
         10 => :retired
