@@ -71,7 +71,7 @@ impl Workspace {
             .and_then(|()| fs::write(&unfinished, request.text()))
             .and_then(|()| sharing.adjust(&unfinished))
             .and_then(|()| fs::rename(&unfinished, &path));
-        written.map_err(|source| Error::io("ask for a cancel in", &path, source))?;
+        written.map_err(|source| Error::io("request a cancellation in", &path, source))?;
         Ok(SentRequest(path))
     }
 

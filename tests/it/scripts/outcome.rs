@@ -129,7 +129,7 @@ fn an_approval_comes_before_anything_that_has_an_effect() {
     ] {
         let (ended, step) = deployment(&format!("{body} approve(\"?\"); sh(\"true\");"));
         assert_eq!(ended.outcome, DeployOutcome::AwaitingApproval, "{body}");
-        assert_eq!(ended.reason.as_deref(), Some("waits for an approval: ?"), "{body}");
+        assert_eq!(ended.reason.as_deref(), Some("awaiting approval: ?"), "{body}");
         assert!(step.unwrap().commands.is_empty(), "{body}");
     }
 }

@@ -350,5 +350,5 @@ fn the_program_shows_it() {
     run(&repo, &["plan", "HEAD", "--assume", "x"]).with_code(2);
     repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success", "HEAD"]);
     let said = run(&repo, &["plan", "HEAD"]).with_code(0);
-    assert!(said.out.starts_with(&format!("{short} (not due: `--retry`")), "{}", said.out);
+    assert!(said.out.starts_with(&format!("{short} (not pending; `--retry`")), "{}", said.out);
 }

@@ -412,7 +412,7 @@ fn the_program_shows_it() {
         "fn test_good(t) { t.expect(t.test().ok); }\nfn test_bad(t) { t.expect(false); }\n",
     );
     let said = run(&repo, &["test-pipeline", "good"]).with_code(0);
-    assert_eq!(said.out, "test_good ... ok\n1 passed, 0 failed, 1 left out\n");
+    assert_eq!(said.out, "test_good ... ok\n1 passed, 0 failed, 1 filtered out\n");
     let said = run(&repo, &["test-pipeline"]).with_code(1);
     let expected = "test_good ... ok\ntest_bad ... failed\n\nexpected this to hold\n  --> \
                     .tinyci.test.rhai:2:20 in test_bad\n   |\n 2 | fn test_bad(t) { \
@@ -420,7 +420,7 @@ fn the_program_shows_it() {
     assert_eq!(said.out, expected);
     let said =
         run(&repo, &["test-pipeline", "--commit", "HEAD", "good", "--coverage"]).with_code(0);
-    let expected = "\nci/go.rhai: 33 % of its lines entered (2 of 6)\n  3 |         return;\n    ⋮\n  \
+    let expected = "\nci/go.rhai: 33 % of lines covered (2 of 6)\n  3 |         return;\n    ⋮\n  \
                     7 |         sh(\"never\");\n  8 | \n  9 |         sh(\"ever\");\n    ⋮\n \
                     12 | fn unused() { 42 }\n";
     assert!(said.out.ends_with(expected), "{}", said.out);

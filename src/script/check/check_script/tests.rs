@@ -105,7 +105,7 @@ fn tags_in_commands_are_read() {
     one("sh(\"echo <%= comit %>\");", 4, "did you mean `commit`?");
     one("retry(3, || try_sh(`echo <%= ctx.sjbect %>`));", 20, "did you mean `subject`?");
     one("let v = capture(\"echo <%= sh(1) %>\");", 17, "`sh` acts, and a tag only looks things up");
-    one("sh(\"echo <%= commit\");", 4, "is not closed by `%>`");
+    one("sh(\"echo <%= commit\");", 4, "`%>` is missing");
     nothing(
         "fn build(ctx) { sh(\"echo <%= own %> <%= ctx.short + 1 %> <%%\"); print(\"<%= x %>\"); }",
     );
@@ -179,7 +179,7 @@ fn the_context_is_asked_only_for_what_it_has() {
     one("if ctx.machine.hsa(\"go\") { }", 16, "did you mean `has`?");
     one("ctx.branch = \"x\";", 1, "read-only");
     whole("fn build(c) { sh(c.sah) }", 1, 20, "`sah`");
-    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`sah`");
+    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`comit`");
     nothing(
         "fn build(ctx) { sh(ctx.branch.to_upper()); ctx.tags[0].len(); ctx.failure?.code ?? 1; }",
     );
@@ -219,7 +219,7 @@ fn arguments_that_are_written_out_are_judged() {
     one("artifact(\"/etc/passwd\");", 10, "below the export");
     one("artifact([\"a\", \"../*\"]);", 16, "below the export");
     one("artifact(\"./dist/*\");", 10, "write `dist/*`");
-    one("artifact([\"!*.map\", \"dist\"]);", 10, "begin with what to keep");
+    one("artifact([\"!*.map\", \"dist\"]);", 10, "begin with the files to keep");
     one("artifact([]);", 10, "empty");
     one("capture(\" \");", 9, "`capture` has no command");
     one("sh([]);", 4, "`sh` has no command");

@@ -299,7 +299,7 @@ fn shown(text: &str) -> String {
 /// The first line of a reason, without the place that tests put behind it.
 fn sentence(reason: &str) -> String {
     let first = reason.lines().next().unwrap_or_default();
-    let intros = ["skipped: ", "waits for an approval: "];
+    let intros = ["skipped: ", "awaiting approval: "];
     let first = intros.iter().find_map(|intro| first.strip_prefix(intro)).unwrap_or(first);
     match first.rsplit_once(" (.tinyci.rhai:") {
         Some((sentence, place)) if place.ends_with(')') => sentence.to_owned(),
