@@ -23,7 +23,7 @@ use crate::support::{
 #[track_caller]
 fn alone(test: &str) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &format!("engine_paths::{test}"), "--ignored"]);
+    command.args(["--exact", &format!("embedding::paths::{test}"), "--ignored"]);
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
     assert!(status.success() && text.contains("1 passed"), "{text}");

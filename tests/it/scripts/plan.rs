@@ -339,7 +339,7 @@ fn the_program_shows_it() {
     assert_eq!(said.out, expected);
     let said = run(&repo, &["plan", "HEAD", "--json", "--assume", "git*=v1"]).with_code(0);
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!(json["jobs"][0]["reason"], "named");
+    assert_eq!(json["jobs"][0]["trigger"], "named");
     let acts = &json["dry_runs"][0]["steps"][0]["actions"];
     assert_eq!(acts[0]["question"], "changed(\"x\")");
     assert_eq!((&acts[0]["file"], &acts[0]["line"]), (&".tinyci.rhai".into(), &2.into()));

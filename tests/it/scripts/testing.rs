@@ -114,7 +114,7 @@ fn phases_are_called_with_made_up_commits_and_commands() {
         t.expect_equal(r.output[-1], "v1.2");
         t.expect_commands(r, ["docker login -u ci", "docker tag app:1 *", "docker push *",
             "docker push *", "docker push *", "git describe"]);
-        t.expect(r.acts.contains("approve(\"Deploy 1234567 to production?\")"));"#,
+        t.expect(r.actions.contains("approve(\"Deploy 1234567 to production?\")"));"#,
     );
     passes(
         "t.expect_outcome(t.deploy(), \"waiting\");
@@ -303,7 +303,7 @@ fn the_same_on_every_machine() {
         "fn test_it(t) {\n    let r = t.build(#{ branch: \"b\", env: #{ DEPTH: \"1\" }, previous: \"failure\", base: \"c0ffee\" });\n    \
          t.expect_equal(r.output, [\"no path\", \"b\", \"1\"]);\n    \
          t.expect_equal(r.commands, [\"touch /repository/made 1234567\"]);\n    \
-         t.expect(r.acts.contains(\"chat::post(\\\"hi\\\")\"));\n    \
+         t.expect(r.actions.contains(\"chat::post(\\\"hi\\\")\"));\n    \
          t.expect_equal(r.warnings, [\"again c0ffee\"]);\n}\n",
     );
     repo.commit("script");

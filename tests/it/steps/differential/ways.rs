@@ -589,7 +589,7 @@ fn test_script(case: &Case, call: &str, step: &str) -> String {
     format!(
         "fn test_it(t) {{\n{fakes}    let run = {call};\n    let steps = [];\n    \
          for name in [{}] {{\n        try {{\n            let it = {step};\n            \
-         steps.push(#{{ name: name, outcome: it.outcome, reason: it.reason, acts: it.acts, \
+         steps.push(#{{ name: name, outcome: it.outcome, reason: it.reason, actions: it.actions, \
          output: it.output, warnings: it.warnings }});\n        }} catch {{ }}\n    }}\n    \
          let told = #{{ outcome: run.outcome, steps: steps, remembered: run.remembered }};\n    \
          t.expect(false, \"<<<\" + told.to_json() + \">>>\");\n}}\n",
