@@ -1,81 +1,89 @@
 /*
- * tinyci: continuous integration as a library. No daemon; state inside the git repository.
+ * tinyci: continuous integration as a library. There is no daemon: all state is in the git
+ * repository.
  *
- * Written from src/capi/ by a test; include/tinyci.json holds the same as data, and
- * bindings/prototypes.h the prototypes on one line each. Everything that a binding has to know
- * stands in this file.
+ * This file is complete: a binding needs nothing else. A test generates it from src/capi/.
+ * include/tinyci.json contains the same as data, and bindings/prototypes.h contains the prototypes,
+ * one per line.
  *
- * STATUSES AND ERRORS. A function that can fail returns a tinyci_code and takes as its last
- * parameter `tinyci_error **err`. 0 is TINYCI_OK; 1 and 2, TINYCI_DONE and TINYCI_AGAIN, are no
- * errors; every negative number is one, known or not. `err` may be NULL. `*err` need not be
- * initialised: every call stores something there, NULL unless it returns a negative status, and
- * otherwise an error that the caller owns and frees with tinyci_error_free. There is no "last
- * error" elsewhere. An output (`out`) is set to NULL first, and to a result only with TINYCI_OK. A
- * call that fails has changed nothing that is not said.
+ * OBJECTS. All types are opaque. You own every object returned by a `*_new` function or stored
+ * through a `T **out` parameter; free it with the matching `*_free` function. A `const T *` result
+ * is borrowed: do not free it. It is valid until its parent is freed (for events: until the next
+ * `tinyci_run_next`). Objects keep alive what they depend on, so you may free them in any order and
+ * from any thread. Exception: a `tinyci_request` is consumed by the call that answers it; do not
+ * use or free it afterwards.
  *
- * A status says whether tinyci could work. What became of a build is an outcome, and a red build is
- * no error. Only TINYCI_OUTCOME_SUCCESS is green; read an outcome that you do not know as not
- * passed.
+ * ERRORS. A function that can fail returns a `tinyci_code`. Its last parameter is
+ * `tinyci_error **err`. TINYCI_OK is 0. TINYCI_DONE and TINYCI_AGAIN are positive and are not
+ * errors. Every negative code is an error, also one that you do not know. `err` may be NULL.
+ * Otherwise the call always sets `*err`: to NULL if the code is not negative, else to an error that
+ * you own; free it with `tinyci_error_free`. You need not initialize `*err`. There is no global
+ * "last error".
  *
- * NULL never crashes. *_free does nothing; a function that returns no status gives 0 or NULL; an
- * optional argument (options, selection, cancel, and where it says so) means the default; every
- * other function that returns a status gives TINYCI_INVALID_ARG. Other pointers have to be good:
- * to an object of that type that was not freed, to a text that ends with NUL, to as many bytes as
- * the length beside it says.
+ * A failing call sets `*out` to NULL. It changes nothing else, unless its documentation says so.
+ * TINYCI_DONE and TINYCI_AGAIN also leave `*out` NULL.
  *
- * OBJECTS are opaque and reached by functions only. What a function stores in `T **out`, or returns
- * from *_new, is owned by the caller and freed with the *_free of its type; what comes as `const T *`
- * belongs to the object it came from, and dies with it. An object keeps alive what it needs: they
- * can be freed in any order and from any thread.
+ * A code says whether the call worked; an outcome says how a step, a job or a deployment ended. A
+ * failed build is not an error. Check the outcome: only TINYCI_OUTCOME_SUCCESS is green. Treat an
+ * outcome that you do not know as not passed.
  *
- * TEXT is UTF-8 and ends with NUL; where a length stands beside it, NUL is not needed. Text that is
- * not UTF-8 is refused with TINYCI_INVALID_ARG on the way in. On the way out U+FFFD stands for what
- * is not UTF-8, and for NUL; functions named *_bytes give the bytes as they are. Paths are the
- * system's bytes. `const char *` that is returned belongs to the object it was asked of, or is
- * static; `char **` is owned by the caller and freed with tinyci_string_free. What is passed in is
- * copied, if it is kept.
+ * NULL. A null pointer never crashes. `*_free` ignores it. Functions that do not return a code
+ * return 0 or NULL. For optional arguments, NULL means the default. All other functions return
+ * TINYCI_INVALID_ARG. Any other pointer must be valid: an object that was not freed, a string that
+ * ends with NUL, or as many bytes as the length parameter says.
  *
- * THREADS. An object that a function takes as `const T *` may be used by any number of threads at
- * once. One that it takes as `T *` may be used by no other thread during the call; *_free besides
- * must be the last use. Objects belong to no thread: any may use them, one after the other. Every
- * function says so once more: "Any thread", or "One thread at a time".
+ * STRINGS are UTF-8 and end with NUL. If a length is passed as well, the final NUL is optional. A
+ * string argument that is not UTF-8 gives TINYCI_INVALID_ARG. In results, U+FFFD replaces NUL
+ * characters and what is not UTF-8; functions named `*_bytes` return the original bytes. Paths are
+ * bytes, as the system has them. A `const char *` result belongs to its object or is static. A
+ * `char **` result is yours: free it with `tinyci_string_free`. Arguments are copied if they are
+ * needed after the call.
  *
- * NOTHING CALLS BACK. No function takes a function, and no code of the host runs inside a call. What
- * a run has to tell or to ask is an event that the host pulls. A call may be made from anywhere but
- * a signal handler, where only tinyci_cancel_trigger is safe.
+ * THREADS. Objects are not tied to a thread. Functions that take `const T *` may be called on the
+ * same object from several threads at once. Functions that take `T *` need exclusive access during
+ * the call. `*_free` must be the last use. Each function repeats its rule: "Any thread" or "One
+ * thread at a time".
  *
- * STACK. A call needs at most 32 KiB of the caller's stack: deeper work is done by a thread of the
- * library's while the call waits.
+ * CALLBACKS AND REQUESTS. There are no callbacks: no function takes a function pointer, and your
+ * code never runs inside a call. Instead, register hooks, functions and handlers in the options.
+ * When a run reaches one, `tinyci_run_next` returns an event that is a request. Take it with
+ * `tinyci_event_take_request` and answer it with one of the `tinyci_request_*` functions.
  *
- * FORK. An object belongs to the process that made it. In a forked child it gives
- * TINYCI_WRONG_PROCESS, or 0 or NULL where no status is returned, and *_free leaves it alone: what
- * it holds is the parent's. The child opens an engine of its own. Errors can be read and freed in
- * both, since they are plain data.
+ * SIGNAL HANDLERS may call only `tinyci_cancel_trigger`.
  *
- * PANICS. If tinyci itself is at fault, a call gives TINYCI_PANIC, and the object that it was about
- * is failed: each later call gives the same, and all that can be done with it is to free it.
+ * STACK. A call needs at most 32 KiB of the caller's stack. Calls that need more do their work in a
+ * thread of the library, and wait for it.
  *
- * THE ENVIRONMENT of the process is read by functions that start or describe a run, during that call
- * and by no thread of the library's afterwards. So a host may call setenv() while a run goes on,
- * between its calls, and commands get what was set when their run was started. What no program may
- * do is to call setenv(), putenv() or unsetenv() in one thread while another is in a call.
+ * FORK. An object belongs to the process that created it. In a forked child, functions return
+ * TINYCI_WRONG_PROCESS, or 0 or NULL if they do not return a code. `*_free` does nothing there,
+ * because the parent still uses the object's contents. Open a new engine in the child. Errors are
+ * plain data: you can read and free them in both processes.
  *
- * CHILDREN. A run starts commands and waits for each of them. Meanwhile the host must take nobody
- * else's exit status: no wait(), no waitpid(-1) or waitid(P_ALL), and neither SIG_IGN nor
- * SA_NOCLDWAIT for SIGCHLD. To wait for a child of its own by its number is safe.
+ * PANICS. If tinyci has a bug, a call may return TINYCI_PANIC. Every later call with the same
+ * object then returns TINYCI_PANIC too. The only thing left to do is to free the object.
  *
- * THE PROCESS is the host's. tinyci sets no signal handler, changes neither directory nor
- * environment, writes neither to stdout nor to stderr (but for the one line with which Rust reports
- * a panic), and never exits. Threads of its own end with the object that they work for.
+ * ENVIRONMENT. Functions that start or describe a run read the environment variables of the
+ * process, during that call only. Commands get the variables as they were when their run started.
+ * You may call setenv() between calls, also while a run is active. Never call setenv(), putenv() or
+ * unsetenv() in one thread while another thread is in a call.
  *
- * NUMBERS. Durations are milliseconds unless a name says otherwise; 0 does not wait, -1 waits for
- * as long as it takes. Flags are 0 for no and anything else for yes. No bool, enum, struct or
- * function crosses this border: only int32_t, int64_t, uint32_t, uint64_t, size_t, double and
- * pointers. Numbers of statuses, outcomes and kinds are never used again for something else.
+ * CHILD PROCESSES. A run starts commands and waits for each of them. During a run, do not wait for
+ * all children: no wait(), waitpid(-1) or waitid(P_ALL). Do not set SIGCHLD to SIG_IGN or use
+ * SA_NOCLDWAIT. Waiting for your own child by its process id is safe.
  *
- * VERSIONS. Functions and constants are added, never changed, as long as TINYCI_ABI is the same;
- * the shared library is libtinyci.so.<TINYCI_ABI>. Who loads it at run time refuses another
- * tinyci_abi(), and a tinyci_version_number() below the TINYCI_VERSION_NUMBER of the header.
+ * THE PROCESS. tinyci sets no signal handlers, does not change the working directory or the
+ * environment, and never exits. It writes nothing to stdout or stderr, except for the line that
+ * Rust prints on a panic. Threads of the library end with the object that they work for.
+ *
+ * NUMBERS. Durations are in milliseconds unless a name says otherwise. A timeout of 0 does not
+ * wait, and -1 waits without a limit. Booleans are integers: 0 is false, any other number is true.
+ * The only types of parameters and results are int32_t, int64_t, uint32_t, uint64_t, size_t, double
+ * and pointers. The numbers of codes, outcomes and kinds are never reused.
+ *
+ * VERSIONS. As long as TINYCI_ABI stays the same, functions and constants are added but never
+ * changed or removed. The shared library is libtinyci.so.<TINYCI_ABI>. If you load it at run time,
+ * refuse a library with another tinyci_abi(), or with a tinyci_version_number() below the
+ * TINYCI_VERSION_NUMBER of your header.
  */
 
 #ifndef TINYCI_H
@@ -85,183 +93,182 @@
 #include <stdint.h>
 
 /**
- * The version of this header; `tinyci_version()` tells the library's.
+ * The version of this header. `tinyci_version()` returns that of the library.
  */
 #define TINYCI_VERSION "0.1.0"
 
 /**
- * The first number of the version.
+ * The major version.
  */
 #define TINYCI_VERSION_MAJOR 0
 
 /**
- * The second number of the version.
+ * The minor version.
  */
 #define TINYCI_VERSION_MINOR 1
 
 /**
- * The third number of the version.
+ * The patch version.
  */
 #define TINYCI_VERSION_PATCH 0
 
 /**
- * The version as a number that rises with it: 1.2.3 is 1002003.
+ * The version as a number that increases with it: 1.2.3 is 1002003.
  */
 #define TINYCI_VERSION_NUMBER 1000
 
 
 /**
- * A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
- * 2 kills and stops. It never falls, so one token serves any number of calls, each of which stops.
+ * A cancel token with a level: 0 does nothing. 1 ends the running command and still runs
+ * `after_all`. 2 kills everything and stops. The level never decreases. You can pass one token to
+ * several calls; it stops all of them.
  *
- * Owned by the host. Whatever it was given to holds a reference of its own, so that it can be
- * freed at any time, even before a run that it was given to.
+ * You own it. Calls that use it keep their own reference, so you may free it at any time, even
+ * while a run uses it.
  */
 typedef struct tinyci_cancel tinyci_cancel;
 
 /**
- * What git knows of a commit. It belongs to the `tinyci_commits` that it came from, and lives as
- * long as that does.
+ * A commit as git stores it. It belongs to the `tinyci_commits` that it came from, and is valid as
+ * long as that is.
  */
 typedef struct tinyci_commit tinyci_commit;
 
 /**
- * Commits, to be had one by one. Owned by the host.
+ * A list of commits, read one by one. You own it.
  */
 typedef struct tinyci_commits tinyci_commits;
 
 /**
- * What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
- * branch that contains what is deployed.
+ * The commit to deploy, and how. If you pass NULL for a request, that is the newest green commit
+ * on the environment's branch that contains the deployed commit.
  *
- * Owned by the host. What it is given to copies it.
+ * You own it. Calls that use it copy it.
  */
 typedef struct tinyci_deploy_request tinyci_deploy_request;
 
 /**
- * One repository's continuous integration: finds the commits without a verdict, runs them, and
- * keeps what became of them in git notes.
+ * An engine for one repository: it finds the commits without a verdict, tests them, and stores the
+ * results in git notes.
  *
- * Owned by the host. Runs and whatever else is made of it hold a reference of their own, so that
- * it can be freed at any time. It holds no lock and no open file between calls.
+ * You own it. Runs and other objects that you create from it keep it alive, so you may free it at
+ * any time. Between calls, it holds no lock and no open file.
  */
 typedef struct tinyci_engine tinyci_engine;
 
 /**
- * Why a call could not do what it was asked to do. Owned by the host, and plain data: it belongs
- * to no other object, and can be read in any thread and in a forked child.
+ * The reason why a call failed. You own it. It is plain data and depends on no other object: you
+ * can read it in any thread and in a forked child.
  */
 typedef struct tinyci_error tinyci_error;
 
 /**
- * One thing that happened in a run, or that the run asks the host for. It belongs to its run and
- * lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
+ * An event of a run, or a request. It belongs to its run: it is valid, with all pointers taken
+ * from it, until the next `tinyci_run_next` or `tinyci_run_free`.
  */
 typedef struct tinyci_event tinyci_event;
 
 /**
- * What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
+ * The options of an engine: `git config tinyci.*` and more, for one engine.
  *
- * Owned by the host. `tinyci_engine_open` copies it, so it can be changed, used again or freed
- * afterwards. A setter that fails leaves it as it is, and the first failure is remembered:
- * `tinyci_engine_open` reports it, so that nobody has to look at what each setter returns.
+ * You own it. `tinyci_engine_open` copies it: you may change, reuse or free it afterwards. A
+ * setter that fails changes nothing. `tinyci_engine_open` reports the first failure, so you need
+ * not check each setter.
  */
 typedef struct tinyci_options tinyci_options;
 
 /**
- * What one config says: phases and hooks, in the order of a run. Owned by the host; it belongs to
- * no other object.
+ * A pipeline: the steps that one config defines, in the order in which they run. You own it. It
+ * depends on no other object.
  */
 typedef struct tinyci_pipeline tinyci_pipeline;
 
 /**
- * What remains of one attempt at one commit. It belongs to the records, or to the event, that it
- * was taken from, and lives as long as they do, with all pointers taken from it.
+ * The record of one job. It belongs to the records or to the event that it was taken from. It is
+ * valid, with all pointers taken from it, as long as they are.
  */
 typedef struct tinyci_record tinyci_record;
 
 /**
- * A list of records. Owned by the host; its records live as long as it does.
+ * A list of records, read one by one. You own it. Its records are valid as long as the list.
  */
 typedef struct tinyci_records tinyci_records;
 
 /**
- * Something that a run asks its host for. Owned by the host once it was taken; only the job that
- * asked waits for the answer, as long as its limits and cancels let it.
+ * A request of a run to your program. You own it after you take it. Only the job that made the
+ * request waits for the answer, until it is canceled or its time limit is over.
  *
- * It is answered once, from any thread, now or later. The functions that answer it take it for
- * good, also if they give an error: it must not be used or freed after them.
+ * Answer it once, from any thread, now or later. The functions that answer it consume it, also if
+ * they return an error: do not use or free it afterwards.
  *
- * There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
- * and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
- * no verdict, and the commit is tried again; an answer that gives `TINYCI_INVALID_ARG` says the same.
- * One that is freed without an answer fails its step, so that nothing turns green by an oversight.
+ * There are three ways not to give an answer. `tinyci_request_fail` refuses: the step and the
+ * commit fail. `tinyci_request_abort` says that your program itself failed: the commit gets no
+ * verdict and is tested again. An answer that returns `TINYCI_INVALID_ARG` also aborts. If you
+ * free a request without an answer, its step fails, so that no commit becomes green by mistake.
  */
 typedef struct tinyci_request tinyci_request;
 
 /**
- * A run, or something else that takes its time, on threads of the library's. Owned by the host,
- * who pulls what happens with `tinyci_run_next`, and must: a run whose events nobody pulls stands
- * still once a few wait.
+ * A run, a deployment, or another long operation, in threads of the library. You own it, and you
+ * must keep calling `tinyci_run_next`: when the event buffer is full, the run waits.
  *
- * It holds a reference to its engine, selection and token, which can be freed at any time.
+ * It keeps its engine, selection and cancel token alive. You may free them at any time.
  */
 typedef struct tinyci_run tinyci_run;
 
 /**
- * Which commits to look at. Where a selection is asked for, NULL is all that is pending.
+ * The commits that a call is about. If you pass NULL for a selection, that is all pending commits.
  *
- * Owned by the host. What it is given to copies it.
+ * You own it. Calls that use it copy it.
  */
 typedef struct tinyci_selection tinyci_selection;
 
 /**
- * Names and values for `tinyci_interpolate`. Owned by the host.
+ * Placeholder names and values for `tinyci_interpolate`. You own it.
  */
 typedef struct tinyci_vars tinyci_vars;
 
 /**
- * Whether tinyci could do what it was asked to do: `TINYCI_OK`, `TINYCI_DONE`, `TINYCI_AGAIN`, or
- * a negative error. What became of a build is no status but an outcome.
+ * What a call returns: `TINYCI_OK`, `TINYCI_DONE`, `TINYCI_AGAIN`, or a negative number for an
+ * error. It says whether the call worked. How a build ended is an outcome.
  *
- * Numbers are never used again for something else. A later version may add errors: every negative
- * number is one.
+ * Numbers are never reused. A later version may add errors: every negative number is one.
  */
 typedef int32_t tinyci_code;
 
 /**
- * The version of the ABI, which is the N in `libtinyci.so.N`: raised whenever a program that was
- * built against an earlier header would not run any more, and only then.
+ * The version of the ABI: the N in `libtinyci.so.N`. It increases only when programs built with an
+ * earlier header would no longer run.
  */
 #define TINYCI_ABI 1
 
 /**
- * It is done; what was asked for is there.
+ * Success: the result is available.
  */
 #define TINYCI_OK 0
 
 /**
- * There is nothing more to come. Not an error.
+ * There is nothing more to read, or nothing to do. Not an error.
  */
 #define TINYCI_DONE 1
 
 /**
- * Nothing has come within the time given. Not an error: ask again.
+ * Nothing came within the given time. Not an error: call again.
  */
 #define TINYCI_AGAIN 2
 
 /**
- * An argument cannot be used: NULL, not UTF-8, a bad glob, an empty name, a malformed hook line.
+ * An argument is not valid: NULL, not UTF-8, a bad glob, an empty name, a malformed line.
  */
 #define TINYCI_INVALID_ARG (-1)
 
 /**
- * A revision, ref, build or file that was named does not exist.
+ * The named revision, ref, build or file does not exist.
  */
 #define TINYCI_NOT_FOUND (-2)
 
 /**
- * The path is not a git repository, or not one that can be read.
+ * The path is not a git repository, or the repository cannot be read.
  */
 #define TINYCI_NOT_A_REPO (-3)
 
@@ -271,22 +278,22 @@ typedef int32_t tinyci_code;
 #define TINYCI_CONFIG (-4)
 
 /**
- * A pipeline script is not valid, or failed.
+ * A pipeline script is not valid, or it failed.
  */
 #define TINYCI_SCRIPT (-5)
 
 /**
- * A tag (`<%= name %>`) cannot be filled in.
+ * A placeholder (`<%= name %>`) cannot be replaced.
  */
 #define TINYCI_INTERPOLATE (-6)
 
 /**
- * git's own data could not be read or written.
+ * git's data could not be read or written.
  */
 #define TINYCI_GIT (-7)
 
 /**
- * The file system refused.
+ * A file operation failed.
  */
 #define TINYCI_IO (-8)
 
@@ -296,78 +303,80 @@ typedef int32_t tinyci_code;
 #define TINYCI_SPAWN (-9)
 
 /**
- * A child's exit status was taken by somebody else in this process.
+ * Other code in this process waited for a command that tinyci started, so its exit code is lost.
  */
 #define TINYCI_CHILD_LOST (-10)
 
 /**
- * The work was canceled before it could begin.
+ * The call was canceled, or the answer to a request is no longer needed.
  */
 #define TINYCI_CANCELED (-11)
 
 /**
- * The host refused a request, or did not answer it.
+ * Your program refused a request, or did not answer it.
  */
 #define TINYCI_HOST_ABORT (-12)
 
 /**
- * Another process or thread is running in this repository; it will look again before it ends.
+ * Another run, deployment or cleanup is active in this repository. A run checks for new commits
+ * before it ends.
  */
 #define TINYCI_BUSY (-13)
 
 /**
- * Something that tinyci does not do, named in the message with what asks for it.
+ * tinyci does not support this. The message says what and where.
  */
 #define TINYCI_UNSUPPORTED (-14)
 
 /**
- * The handle was made by another process: this one was forked from it.
+ * The object was created by another process, from which this one was forked.
  */
 #define TINYCI_WRONG_PROCESS (-15)
 
 /**
- * tinyci itself is at fault. The handle that was used is failed for ever: only free it.
+ * tinyci has a bug. The object that the call used is unusable: only free it.
  */
 #define TINYCI_PANIC (-16)
 
 /**
- * The host aborted a request, since its own machinery failed.
+ * Your program aborted a request, because the program itself failed.
  */
 #define TINYCI_HOST_FAULT (-17)
 
 /**
- * A newer version of tinyci wrote the repository's state, or what was read, in a form that this
- * version must not read or change; the message says which version it needs.
+ * A newer version of tinyci wrote this data in a format that this version must not read or change.
+ * The message says which version is needed.
  */
 #define TINYCI_NEWER_FORMAT (-18)
 
 /**
- * The function computes or looks something up: a plan calls it.
+ * The function only computes or looks something up. A dry run that needs its result fails.
  */
 #define TINYCI_EFFECT_PURE 1
 
 /**
- * The function directs the script: a plan calls it.
+ * The function controls how the script continues. A dry run that needs its result fails.
  */
 #define TINYCI_EFFECT_CONTROL 2
 
 /**
- * The function acts: a plan lists the call and does not make it.
+ * The function changes something outside the script. A dry run lists the call and does not make
+ * it.
  */
 #define TINYCI_EFFECT_EXTERNAL 3
 
 /**
- * The host answers for secrets.
+ * Your program provides secrets.
  */
 #define TINYCI_HANDLER_SECRET 1
 
 /**
- * The host answers for approvals.
+ * Your program approves deployments.
  */
 #define TINYCI_HANDLER_APPROVAL 2
 
 /**
- * The host runs the commands, instead of the local machine.
+ * Your program runs the commands, instead of the local machine.
  */
 #define TINYCI_HANDLER_EXECUTOR 4
 
@@ -382,122 +391,122 @@ typedef int32_t tinyci_code;
 #define TINYCI_FORMAT_RHAI 2
 
 /**
- * Leave the export for a day.
+ * Keep the export directory for one day.
  */
 #define TINYCI_STEPS_KEEP 1
 
 /**
- * Continue with lines as they are written, until the job of the commit is over, or canceled.
+ * Continue with new lines, until the job of the commit ends or the run is canceled.
  */
 #define TINYCI_LOG_FOLLOW 1
 
 /**
- * It is known which commits are due, and in which order. Comes again when more became due.
+ * The run has found its pending commits and their order. Comes again if there are new ones.
  */
 #define TINYCI_EVENT_PLANNED 1
 
 /**
- * A commit is being worked on.
+ * A job begins: tinyci tests a commit.
  */
 #define TINYCI_EVENT_JOB_STARTED 2
 
 /**
- * Its tree stands in the export folder.
+ * The commit's files are in the export directory.
  */
 #define TINYCI_EVENT_EXPORTED 3
 
 /**
- * A phase or hook begins.
+ * A step begins.
  */
 #define TINYCI_EVENT_STEP_STARTED 4
 
 /**
- * A command wrote: `tinyci_event_data` has the bytes.
+ * A command wrote output: `tinyci_event_data` returns the bytes.
  */
 #define TINYCI_EVENT_OUTPUT 5
 
 /**
- * A phase or hook ended: `tinyci_event_outcome` says how.
+ * A step ended: `tinyci_event_outcome` returns its outcome.
  */
 #define TINYCI_EVENT_STEP_FINISHED 6
 
 /**
- * A commit's attempt is over: `tinyci_event_record` is what remains of it.
+ * A job ended: `tinyci_event_record` returns its record.
  */
 #define TINYCI_EVENT_JOB_FINISHED 7
 
 /**
- * The last event of a run: `tinyci_event_outcome` is the worst of its commits, or what its
- * deployment is worth as one: one that waits is no verdict.
+ * The last event of a run. `tinyci_event_outcome` returns the worst outcome of its jobs, or the
+ * outcome of its deployment; a deployment that awaits approval counts as `TINYCI_OUTCOME_ERROR`.
  */
 #define TINYCI_EVENT_FINISHED 8
 
 /**
- * Something that changes no verdict and should be seen: `tinyci_event_data` has the message.
+ * A warning that does not affect a verdict: `tinyci_event_data` returns the message.
  */
 #define TINYCI_EVENT_WARNING 9
 
 /**
- * The run waits for another process: `tinyci_event_data` has the message.
+ * The run waits for another process: `tinyci_event_data` returns the message.
  */
 #define TINYCI_EVENT_WAITING 10
 
 /**
- * A deployment begins, and is on record: `tinyci_event_json` has it as `deployment`.
+ * A deployment begins and has been recorded: `tinyci_event_json` contains it as `deployment`.
  */
 #define TINYCI_EVENT_DEPLOY_STARTED 11
 
 /**
- * A deployment is over, or waits for a person: `tinyci_event_outcome` says how, and
- * `tinyci_event_json` has it as `deployment`.
+ * A deployment ended or awaits approval. `tinyci_event_outcome` returns its outcome, and
+ * `tinyci_event_json` contains it as `deployment`.
  */
 #define TINYCI_EVENT_DEPLOY_FINISHED 12
 
 /**
  * Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
- * `tinyci_request_skip` or `tinyci_request_fail`; and this and every other request with
- * `tinyci_request_abort` where the host itself failed.
+ * `tinyci_request_skip` or `tinyci_request_fail`. If your program itself fails, answer this and
+ * every other request with `tinyci_request_abort`.
  */
 #define TINYCI_EVENT_HOOK 32
 
 /**
  * Request: a script calls a function that was added with `tinyci_options_add_function`. Answer
- * with one of `tinyci_request_return_*`, or with `tinyci_request_fail`.
+ * with one of `tinyci_request_return_*` or with `tinyci_request_fail`.
  */
 #define TINYCI_EVENT_FUNCTION 33
 
 /**
- * Request: the value of a secret. Answer with `tinyci_request_return_string` or
- * `tinyci_request_return_bytes`; with `tinyci_request_return_null`, which has the folder of
- * `tinyci.secretsDir` looked into; or with `tinyci_request_fail`.
+ * Request: the value of a secret. Answer with `tinyci_request_return_string`,
+ * `tinyci_request_return_bytes` or `tinyci_request_fail`. If you do not have it, answer with
+ * `tinyci_request_return_null`: tinyci then looks in the directory `tinyci.secretsDir`.
  */
 #define TINYCI_EVENT_SECRET 34
 
 /**
- * Request: whether a deployment may go on, which nobody approved of in the repository. Answer with
- * `tinyci_request_return_string`, saying who approves, or `tinyci_request_ok`; with
- * `tinyci_request_return_null`, so that it waits; or with `tinyci_request_fail`.
+ * Request: the approval of a deployment that has none in the repository. To approve, answer with
+ * `tinyci_request_return_string` and the approver, or with `tinyci_request_ok`. To let it wait,
+ * answer with `tinyci_request_return_null`; to refuse, with `tinyci_request_fail`.
  */
 #define TINYCI_EVENT_APPROVAL 35
 
 /**
- * Request: a command to run. Answer with `tinyci_request_command_output` as it writes, and with
- * `tinyci_request_command_finish` or `tinyci_request_fail` at the end.
+ * Request: a command to run. Pass on its output with `tinyci_request_command_output`. When it
+ * ends, answer with `tinyci_request_command_finish` or `tinyci_request_fail`.
  */
 #define TINYCI_EVENT_COMMAND 36
 
 /**
- * Standard output, or both streams where they are merged.
+ * Standard output, or both streams if they are merged.
  */
 #define TINYCI_STREAM_STDOUT 1
 
 /**
- * Standard error, where it is kept apart.
+ * Standard error, if the streams are separate.
  */
 #define TINYCI_STREAM_STDERR 2
 
 /**
- * Nothing: `()` in a script, `null` in JSON.
+ * `()` in a script, `null` in JSON.
  */
 #define TINYCI_VALUE_NULL 1
 
@@ -507,77 +516,77 @@ typedef int32_t tinyci_code;
 #define TINYCI_VALUE_BOOL 2
 
 /**
- * A whole number of 64 bits.
+ * A 64-bit integer.
  */
 #define TINYCI_VALUE_INT 3
 
 /**
- * A number with a fraction.
+ * A floating-point number.
  */
 #define TINYCI_VALUE_FLOAT 4
 
 /**
- * A text.
+ * A string.
  */
 #define TINYCI_VALUE_STRING 5
 
 /**
- * An array, to be read as JSON.
+ * An array, which you read as JSON.
  */
 #define TINYCI_VALUE_ARRAY 6
 
 /**
- * An object map, to be read as JSON.
+ * A map, which you read as JSON.
  */
 #define TINYCI_VALUE_MAP 7
 
 /**
- * Everything that had to pass did: the only outcome that is green.
+ * It passed. This is the only outcome that is green.
  */
 #define TINYCI_OUTCOME_SUCCESS 1
 
 /**
- * A command of the commit failed, or its config is not valid.
+ * A command failed, or the config is not valid.
  */
 #define TINYCI_OUTCOME_FAILURE 2
 
 /**
- * A time limit passed. Recorded as a failure.
+ * A time limit was exceeded. The verdict is `failure`.
  */
 #define TINYCI_OUTCOME_TIMED_OUT 3
 
 /**
- * The pipeline said that there is nothing to do. Settled, but never green.
+ * The pipeline or a person decided not to run it. Final, but not green.
  */
 #define TINYCI_OUTCOME_SKIPPED 4
 
 /**
- * The machinery failed, not the commit. Nothing is settled.
+ * tinyci could not run the job. The commit gets no verdict.
  */
 #define TINYCI_OUTCOME_ERROR 5
 
 /**
- * Somebody canceled the run. Nothing is settled.
+ * The job was canceled. The commit gets no verdict.
  */
 #define TINYCI_OUTCOME_CANCELED 6
 
 /**
- * Of a deployment only: it did nothing, because a person has to approve first.
+ * Deployments only: nothing was done, because a person must approve first.
  */
 #define TINYCI_OUTCOME_AWAITING_APPROVAL 7
 
 /**
- * Of a deployment only: it is under way.
+ * Deployments only: it is in progress.
  */
 #define TINYCI_OUTCOME_RUNNING 8
 
 /**
- * Of a deployment only: it began, and nobody saw it end. What runs there has to be looked at.
+ * Deployments only: it began and was interrupted, so its result is unknown. Check the environment.
  */
 #define TINYCI_OUTCOME_INTERRUPTED 9
 
 /**
- * Of an environment's history only: it was retired, and nothing runs there any more.
+ * Deployments only: the environment was retired, and nothing is deployed there.
  */
 #define TINYCI_OUTCOME_RETIRED 10
 
@@ -592,32 +601,32 @@ typedef int32_t tinyci_code;
 #define TINYCI_DEFINITIONS_MARKDOWN 2
 
 /**
- * A file of definitions, `.d.rhai`, for the language server of Rhai.
+ * A definition file, `.d.rhai`, for the language server of Rhai.
  */
 #define TINYCI_DEFINITIONS_RHAI 3
 
 /**
- * Find out which lines of the script no test runs.
+ * Find the lines of the script that no test runs.
  */
 #define TINYCI_TEST_COVERAGE 1
 
 /**
- * Every attempt of a commit, not only the one that its verdict rests on.
+ * Every job of a commit, not only the one that its verdict comes from.
  */
 #define TINYCI_RESULTS_ALL_ATTEMPTS 1
 
 /**
- * Have pushes to the refs that hold verdicts refused (`receive.hideRefs`).
+ * Refuse pushes to the refs that contain verdicts (`receive.hideRefs`).
  */
 #define TINYCI_INSTALL_HIDE_REFS 1
 
 /**
- * Install even into a folder that other repositories use too (`core.hooksPath`).
+ * Install also into a hooks directory that other repositories use (`core.hooksPath`).
  */
 #define TINYCI_INSTALL_SHARED_HOOKS 2
 
 /**
- * Take the builds in `tinyci.buildsDir` over from a repository that is gone.
+ * Adopt the builds in `tinyci.buildsDir` of a repository that no longer exists.
  */
 #define TINYCI_INSTALL_ADOPT_BUILDS 4
 
@@ -627,12 +636,12 @@ typedef int32_t tinyci_code;
 #define TINYCI_JOB_CANCEL_KILL 1
 
 /**
- * Remove nothing, and tell what would go.
+ * Remove nothing, and report what would be removed.
  */
 #define TINYCI_PRUNE_DRY_RUN 1
 
 /**
- * Replace files that exist.
+ * Replace existing files.
  */
 #define TINYCI_ARTIFACTS_FORCE 1
 
@@ -641,7 +650,8 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The version of the library, such as `0.1.0`. The header's own is `TINYCI_VERSION`.
+ * Returns the version of the library, such as `0.1.0`. The version of the header is
+ * `TINYCI_VERSION`.
  *
  * @return The version. Static: do not free it.
  *
@@ -650,8 +660,9 @@ extern "C" {
 const char *tinyci_version(void);
 
 /**
- * The version of the library as a number that rises with it: 1.2.3 is 1002003. The header's own
- * is `TINYCI_VERSION_NUMBER`; a library that is older than the header may lack functions.
+ * Returns the version of the library as a number that increases with it: 1.2.3 is 1002003. The
+ * version of the header is `TINYCI_VERSION_NUMBER`. If the library is older than the header,
+ * functions may be missing.
  *
  * @return The number.
  *
@@ -660,8 +671,8 @@ const char *tinyci_version(void);
 uint32_t tinyci_version_number(void);
 
 /**
- * The version of the library's ABI. A program must not use a library whose ABI is not the
- * `TINYCI_ABI` of the header it was written for.
+ * Returns the ABI version of the library. Do not use a library whose ABI version differs from the
+ * `TINYCI_ABI` of your header.
  *
  * @return The number.
  *
@@ -670,159 +681,160 @@ uint32_t tinyci_version_number(void);
 uint32_t tinyci_abi(void);
 
 /**
- * Whether the library was built with a feature.
+ * Returns whether the library was built with a feature.
  *
- * @param name  The feature, or NULL: `rhai` for pipelines that are scripts.
- * @return 1 for yes; 0 for no, for a name that the library does not know, and for NULL.
+ * @param name  The feature, or NULL. The only one today is `rhai`: pipelines that are scripts.
+ * @return 1 if it was; 0 if not, for an unknown feature, and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_has_feature(const char *name);
 
 /**
- * The name of a status in small letters, such as `not_found`, for logs.
+ * Returns the name of a code in lower case, such as `not_found`, for logs.
  *
- * @param status  Any status.
+ * @param code  Any code.
  * @return The name, or NULL for a number that this version does not know. Static: do not free it.
  *
  * Any thread. Since 0.1.0.
  */
-const char *tinyci_code_name(tinyci_code status);
+const char *tinyci_code_name(tinyci_code code);
 
 /**
- * What kind of error it is: what the call returned.
+ * Returns the code of an error: the code that the failed call returned.
  *
  * @param error  The error, or NULL.
- * @return A negative status; `TINYCI_OK` for NULL.
+ * @return A negative code; `TINYCI_OK` for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_error_code(const tinyci_error *error);
 
 /**
- * The whole of it for a person: file, line and column as far as they are known, what went wrong,
- * and the causes, joined by `: `. An error in a script has the lines that show its place below.
+ * Returns the complete message for a person: file, line and column if known, what failed, and the
+ * causes, joined by `: `. For an error in a script, further lines show the source.
  *
  * @param error  The error, or NULL.
- * @return The text, which lives as long as the error; NULL for NULL.
+ * @return The message, valid as long as the error; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_error_message(const tinyci_error *error);
 
 /**
- * One of the causes, which the message ends with.
+ * Returns one of the causes of an error. The message contains them too.
  *
  * @param error  The error, or NULL.
- * @param depth  0 for the nearest cause, then further down.
- * @return The text, which lives as long as the error; NULL where there is none at that depth.
+ * @param depth  The index of the cause: 0 for the direct cause, 1 for the cause of that, and so
+ *               on.
+ * @return The message of the cause, valid as long as the error; NULL if there is no such cause.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_error_cause(const tinyci_error *error, size_t depth);
 
 /**
- * The file or repository that the error met.
+ * Returns the file or repository that the error is about.
  *
  * @param error  The error, or NULL.
- * @return The path, which lives as long as the error; NULL where no file was met.
+ * @return The path, valid as long as the error; NULL if the error is not about a file.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_error_file(const tinyci_error *error);
 
 /**
- * The line of the config, script or template that the error met.
+ * Returns the line of the config, script or template that the error is about.
  *
  * @param error  The error, or NULL.
- * @return The line, from 1; 0 where there is no position.
+ * @return The line, from 1; 0 if the position is unknown.
  *
  * Any thread. Since 0.1.0.
  */
 uint32_t tinyci_error_line(const tinyci_error *error);
 
 /**
- * The column in that line.
+ * Returns the column in the line that `tinyci_error_line` returns.
  *
  * @param error  The error, or NULL.
- * @return The column in characters, from 1; 0 where there is no position.
+ * @return The column in characters, from 1; 0 if the position is unknown.
  *
  * Any thread. Since 0.1.0.
  */
 uint32_t tinyci_error_column(const tinyci_error *error);
 
 /**
- * The number that the host gave when it failed a request, where that is what went wrong.
+ * Returns the number that your program passed to `tinyci_request_fail` or `tinyci_request_abort`,
+ * if that caused the error.
  *
  * @param error  The error, or NULL.
- * @return The number; 0 where there is none.
+ * @return The number; 0 if there is none.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_error_host_code(const tinyci_error *error);
 
 /**
- * Frees an error.
+ * Frees an error and all strings taken from it.
  *
- * @param error  The error, which is gone then with all its texts, or NULL.
+ * @param error  The error, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_error_free(tinyci_error *error);
 
 /**
- * Frees a text that a function stored in a `char **`.
+ * Frees a string that a function stored in a `char **`. Do not free strings that were returned as
+ * `const char *`: they belong to the object they came from.
  *
- * @param string  The text, which is gone then, or NULL. Texts that were returned as `const char *`
- *                belong to the object they came from: do not free them.
+ * @param string  The string, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_string_free(char *string);
 
 /**
- * Makes options that set nothing.
+ * Creates options that set nothing.
  *
- * @return The options, to be freed with `tinyci_options_free`; NULL only where memory is short.
+ * @return The options; free them with `tinyci_options_free`. NULL only if out of memory.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_options *tinyci_options_new(void);
 
 /**
- * Adds a pattern of the refs whose commits are run. Without any, `tinyci.refs` holds, else all
- * branches.
+ * Adds a pattern for the refs whose commits are tested. Default: the setting `tinyci.refs`, else
+ * all branches.
  *
  * @param options  The options.
- * @param glob     A full ref name; `*` stands for any letters, slashes included. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the pattern can be used,
- *         `tinyci_engine_open` tells.
+ * @param glob     A full ref name; `*` matches any characters, including slashes. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`. `tinyci_engine_open` reports an invalid pattern.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_options_add_ref(tinyci_options *options, const char *glob, tinyci_error **err);
 
 /**
- * Sets how many commits are worked on at once. Without it, `tinyci.jobs` holds, else 1.
+ * Sets how many commits are tested at the same time. Default: the setting `tinyci.jobs`, else 1.
  *
  * @param options  The options.
- * @param jobs     The number, from 1.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param jobs     The number of jobs, at least 1.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_options_set_jobs(tinyci_options *options, uint32_t jobs, tinyci_error **err);
 
 /**
- * Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.jobTimeout` holds,
- * else there is no limit.
+ * Sets the time limit of one job, not counting `after_all`. Default: the setting
+ * `tinyci.jobTimeout`, else no limit.
  *
  * @param options     The options.
  * @param timeout_ms  The limit in milliseconds, above 0.
- * @param err         Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param err         Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -831,12 +843,13 @@ tinyci_code tinyci_options_set_job_timeout_ms(tinyci_options *options,
                                               tinyci_error **err);
 
 /**
- * Sets where build folders stand. Without it, `tinyci.buildsDir` holds, else `builds`.
+ * Sets the directory that contains the build directories. Default: the setting `tinyci.buildsDir`,
+ * else `builds`.
  *
  * @param options     The options.
- * @param builds_dir  The folder, below the repository's unless absolute. Copied.
- * @param err         Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param builds_dir  The directory. A relative path is relative to the repository. Copied.
+ * @param err         Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -845,13 +858,13 @@ tinyci_code tinyci_options_set_builds_dir(tinyci_options *options,
                                           tinyci_error **err);
 
 /**
- * Sets how many bytes of one build's output its log keeps, beside the last 64 KiB. Without it,
- * `tinyci.logLimit` holds, else 128 MiB.
+ * Sets how many bytes of output are kept per job, in addition to the last 64 KiB. Default: the
+ * setting `tinyci.logLimit`, else 128 MiB.
  *
- * @param options       The options.
+ * @param options    The options.
  * @param log_limit  The number of bytes, above 0.
- * @param err           Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -860,14 +873,14 @@ tinyci_code tinyci_options_set_log_limit(tinyci_options *options,
                                          tinyci_error **err);
 
 /**
- * Sets what `git config tinyci.<key> <value>` would, for this engine only. Of a key with many
- * values, such as `refs`, each call adds one, and those of the repository do not hold.
+ * Sets a setting for this engine only, like `git config tinyci.<key> <value>`. If a key can have
+ * several values, such as `refs`, each call adds one; the repository's own values are ignored.
  *
  * @param options  The options.
- * @param key      Any of the keys, in any case: `grace`, `commandTimeout`, `attempts`, ...
- * @param value    The value, as it would stand in git's configuration. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param key      The key in any case: `gracePeriod`, `commandTimeout`, `maxAttempts`, ...
+ * @param value    The value, written as in git's configuration. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -877,18 +890,19 @@ tinyci_code tinyci_options_set_setting(tinyci_options *options,
                                        tinyci_error **err);
 
 /**
- * Sets a variable in the environment of every command, or takes one out of it.
+ * Sets an environment variable for every command, or removes one.
  *
- * Of the host's own environment, as it was when the run was started, commands get `PATH`, `HOME`,
- * `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `LANG`, `LANGUAGE` and `LC_*`, and more where the
- * setting `env` says so: `tinyci_options_set_setting` with `env` and `*` passes all but `GIT_*`,
- * `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`, with `+NAME` one more.
+ * When a run starts, tinyci reads the environment variables of your program. Commands inherit
+ * `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `LANG`, `LANGUAGE` and `LC_*`. To
+ * pass more, set the setting `passEnv` with `tinyci_options_set_setting`. `*` passes all variables
+ * except `GIT_*`, `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`. `+NAME` adds one
+ * variable.
  *
  * @param options  The options.
- * @param name     The variable's name. Copied.
- * @param value    Its value, which is copied; NULL takes the host's own out.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param name     The name of the variable. Copied.
+ * @param value    The value, which is copied; NULL removes the inherited variable.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -898,13 +912,14 @@ tinyci_code tinyci_options_set_env(tinyci_options *options,
                                    tinyci_error **err);
 
 /**
- * Sets a variable that every command can use in a tag.
+ * Sets the value of a placeholder for every command: `<%= name %>`.
  *
  * @param options  The options.
- * @param name     Its name: `a`-`z`, digits and `_`, and none of tinyci's own. Copied.
- * @param value    Its value: any text. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param name     The name: `a`-`z`, digits and `_`. Names that tinyci uses itself are refused.
+ *                 Copied.
+ * @param value    The value: any string. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -914,16 +929,17 @@ tinyci_code tinyci_options_set_var(tinyci_options *options,
                                    tinyci_error **err);
 
 /**
- * Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
- * that is whom git's configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
+ * Sets the person who acts through the engine: who deploys, approves, unlocks, cancels and skips.
+ * Default: the person in git's configuration. `tinyci_deploy_request_set_by` sets the person for
+ * one deployment.
  *
- * It is the host's word: records keep it beside the account that the host runs as.
+ * tinyci does not verify the person. Records also contain the account that your program runs as.
  *
  * @param options  The options.
  * @param name     The person's name. Copied.
- * @param address  The person's mail address. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param address  The person's email address. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -933,15 +949,16 @@ tinyci_code tinyci_options_set_by(tinyci_options *options,
                                   tinyci_error **err);
 
 /**
- * Asks for a request at a point of every run, before the config's own hook of that name: an event
- * of kind `TINYCI_EVENT_HOOK`, which the host answers.
+ * Registers a hook. When a job reaches this point, the run sends an event of kind
+ * `TINYCI_EVENT_HOOK`, which your program answers. The config's own hook of that name runs
+ * afterwards.
  *
  * @param options  The options.
  * @param point    `before_build`, `after_build_success`, `after_build_failure`, `after_build`,
  *                 `before_test`, `after_test_success`, `after_test_failure`, `after_test` or
  *                 `after_all`.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -950,18 +967,18 @@ tinyci_code tinyci_options_add_hook(tinyci_options *options,
                                     tinyci_error **err);
 
 /**
- * Lends a function to scripts: a call of it is an event of kind `TINYCI_EVENT_FUNCTION`, which the
- * host answers.
+ * Registers a function that scripts can call. Each call is an event of kind
+ * `TINYCI_EVENT_FUNCTION`, which your program answers.
  *
  * @param options   The options.
  * @param name      `name` or `module::name`, of `a`-`z`, digits and `_`. Copied.
- * @param min_args  How many arguments it takes at least.
- * @param max_args  How many it takes at most: 8 or fewer.
- * @param effect    One of `TINYCI_EFFECT_*`: what calling it does to the world.
- * @param doc       A sentence for the reference of the script language; NULL for none. Copied.
- * @param err       Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the name is one that scripts have already,
- *         `tinyci_engine_open` tells.
+ * @param min_args  The minimum number of arguments.
+ * @param max_args  The maximum number of arguments, at most 8.
+ * @param effect    One of `TINYCI_EFFECT_*`.
+ * @param doc       A sentence for the script API reference; NULL for none. Copied.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`. `tinyci_engine_open` reports a name that is already
+ *         in use.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -974,42 +991,44 @@ tinyci_code tinyci_options_add_function(tinyci_options *options,
                                         tinyci_error **err);
 
 /**
- * Says what else the host answers for. Without it, nothing: secrets come from files, approvals
- * from the repository, and commands run on this machine.
+ * Sets which other requests your program answers. Default: none. Secrets then come from files,
+ * approvals from the repository, and commands run on this machine.
  *
- * @param options  The options.
- * @param mask     A sum of `TINYCI_HANDLER_*`, in the place of an earlier one.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
+ * @param options   The options.
+ * @param handlers  A sum of `TINYCI_HANDLER_*`. It replaces an earlier one.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for an unknown flag.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_options_set_handlers(tinyci_options *options,
-                                        uint32_t mask,
+                                        uint32_t handlers,
                                         tinyci_error **err);
 
 /**
- * Frees options. Engines that were opened with them keep what they copied.
+ * Frees options. Engines that were opened with them have a copy.
  *
- * @param options  The options, which are gone then, or NULL.
+ * @param options  The options, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_options_free(tinyci_options *options);
 
 /**
- * Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
+ * Opens the repository at a path: a bare repository, the top of a working tree, or a `.git`
+ * directory. It does not search parent directories; `tinyci_engine_discover` does.
  *
- * @param path     The repository's path. A relative one is made absolute by this call: the engine
- *                 stays that repository's wherever the process goes, and all that is made of it.
- *                 The repository's settings are read now, and hold for this engine from here on.
- * @param options  What to set, which is copied; NULL for nothing.
- * @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
- *                 error.
- * @param err      Where the error is to be stored, or NULL.
+ * The call reads the repository's settings. Later changes of the settings do not affect this
+ * engine.
+ *
+ * @param path     The path of the repository. A relative path is made absolute by this call, so
+ *                 you may change the working directory later.
+ * @param options  The options, which are copied; NULL for the defaults.
+ * @param out      Where to store the engine; free it with `tinyci_engine_free`. NULL on an error.
+ * @param err      Where to store the error, or NULL.
  * @return `TINYCI_OK`; `TINYCI_NOT_A_REPO`; `TINYCI_UNSUPPORTED` for SHA-256 and reftable
- *         repositories; `TINYCI_INVALID_ARG` for the first mistake made in the options, or one in
- *         the repository's own settings.
+ *         repositories; `TINYCI_INVALID_ARG` for the first mistake in the options or in the
+ *         repository's settings.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1019,16 +1038,15 @@ tinyci_code tinyci_engine_open(const char *path,
                                tinyci_error **err);
 
 /**
- * Opens the repository that a directory is in: the nearest one at the directory or above it.
+ * Opens the repository that contains a directory: the nearest one at the directory or above it.
  *
  * @param path     The directory. A relative path is made absolute by this call. Scripts that are
  *                 not committed import from this directory.
- * @param options  What to set, which is copied; NULL for nothing.
- * @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
- *                 error.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_engine_open`; `TINYCI_NOT_A_REPO` if neither the directory nor one above it is
- *         a repository.
+ * @param options  The options, which are copied; NULL for the defaults.
+ * @param out      Where to store the engine; free it with `tinyci_engine_free`. NULL on an error.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_engine_open`. `TINYCI_NOT_A_REPO` if neither the directory nor one above
+ *         it is a repository.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1038,10 +1056,11 @@ tinyci_code tinyci_engine_discover(const char *path,
                                    tinyci_error **err);
 
 /**
- * The folder that holds `builds/`: the bare repository, or the top of the main work tree.
+ * Returns the directory that contains `builds/` by default: the bare repository, or the top of the
+ * main working tree.
  *
  * @param engine  The engine, or NULL.
- * @return The path, which lives as long as the engine; NULL for NULL.
+ * @return The path, valid as long as the engine; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1051,21 +1070,21 @@ const char *tinyci_engine_path(const tinyci_engine *engine);
  * Returns whether the repository is bare: one without a working tree.
  *
  * @param engine  The engine, or NULL.
- * @return 1 if it is bare, 0 if it is not and for NULL.
+ * @return 1 if it is bare; 0 if it is not, and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_engine_is_bare(const tinyci_engine *engine);
 
 /**
- * Gives the warnings about a repository, for a person to read: settings that tinyci does not know,
- * a repository that was moved, a path that placeholders cannot put into a command, and a directory
- * of builds that belongs to another repository.
+ * Returns warnings about a repository, for a person to read. They are about unknown settings and a
+ * repository that was moved. They are also about a path that placeholders cannot put into a
+ * command, and a builds directory of another repository.
  *
  * @param engine  The engine.
- * @param out     Where the warnings are stored, each a line with its end, to be freed with
- *                `tinyci_string_free`; the text is empty without warnings, NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
+ * @param out     Where to store the warnings, each a line that ends with a newline; free them with
+ *                `tinyci_string_free`. Empty if there are no warnings; NULL on an error.
+ * @param err     Where to store the error, or NULL.
  * @return `TINYCI_OK`, with and without warnings.
  *
  * Any thread. Since 0.1.0.
@@ -1073,12 +1092,12 @@ int32_t tinyci_engine_is_bare(const tinyci_engine *engine);
 tinyci_code tinyci_engine_warnings(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
- * Returns the URL that pushes to a remote go to, as git's configuration has it.
+ * Returns the URL that git pushes to for a remote, from git's configuration.
  *
  * @param engine  The engine.
- * @param remote  The remote's name; NULL for `origin`.
- * @param out     Where the URL is stored, to be freed with `tinyci_string_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
+ * @param remote  The name of the remote; NULL for `origin`.
+ * @param out     Where to store the URL; free it with `tinyci_string_free`. NULL on an error.
+ * @param err     Where to store the error, or NULL.
  * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if the repository has no such remote.
  *
  * Any thread. Since 0.1.0.
@@ -1089,31 +1108,32 @@ tinyci_code tinyci_remote_url(const tinyci_engine *engine,
                               tinyci_error **err);
 
 /**
- * Frees an engine. What was made of it goes on.
+ * Frees an engine. Objects created from it stay usable.
  *
- * @param engine  The engine, which is gone then, or NULL.
+ * @param engine  The engine, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_engine_free(tinyci_engine *engine);
 
 /**
- * Makes a selection of all that is pending.
+ * Creates a selection of all pending commits.
  *
- * @return The selection, to be freed with `tinyci_selection_free`; NULL only where memory is short.
+ * @return The selection; free it with `tinyci_selection_free`. NULL only if out of memory.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_selection *tinyci_selection_new(void);
 
 /**
- * Adds one commit. What is named is due whatever refs and baseline say.
+ * Adds one commit. A commit that you name is tested even if it is below the baseline or no
+ * selected ref reaches it.
  *
  * @param selection  The selection.
- * @param revision   The commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short
- *                   id. Copied; looked up when the selection is used.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param revision   The commit, in any git revision syntax: `HEAD`, `main~3`, a tag, a short id.
+ *                   Copied, and resolved when the selection is used.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1125,10 +1145,10 @@ tinyci_code tinyci_selection_add_revision(tinyci_selection *selection,
  * Adds the commits of a range.
  *
  * @param selection  The selection.
- * @param range      The range in git's syntax, such as `v1.0..main`. Copied; looked up when the
+ * @param range      The range in git's syntax, such as `v1.0..main`. Copied, and resolved when the
  *                   selection is used.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1137,14 +1157,15 @@ tinyci_code tinyci_selection_add_range(tinyci_selection *selection,
                                        tinyci_error **err);
 
 /**
- * Adds a ref that was pushed: one line of what git tells a `post-receive` hook, in three parts.
+ * Adds a ref that was pushed: the three parts of one line that git passes to a `post-receive`
+ * hook.
  *
  * @param selection  The selection.
- * @param old_id     The full id that the ref had; forty zeros for a new ref.
- * @param new_id     The full id that it has now; forty zeros for a deleted one.
- * @param ref_name   The ref's full name, in any encoding.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param old_id     The full id before the push; forty zeros for a new ref.
+ * @param new_id     The full id after the push; forty zeros for a deleted ref.
+ * @param ref_name   The full name of the ref, in any encoding.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1155,32 +1176,35 @@ tinyci_code tinyci_selection_add_update(tinyci_selection *selection,
                                         tinyci_error **err);
 
 /**
- * Adds what a `post-receive` hook reads on its standard input: lines of `old new ref`. The pushed
- * refs say whose verdicts the caller waits for; the run covers all selected refs.
+ * Adds the standard input of a `post-receive` hook: lines of `old new ref`. The pushed refs
+ * determine whose verdicts the caller waits for. The run itself tests the pending commits of all
+ * selected refs.
  *
  * @param selection  The selection.
  * @param text       The lines. Copied.
- * @param len        Their length in bytes.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the line that is not of that
- *         form; nothing is added then.
+ * @param length     The length of `text` in bytes.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the first invalid line. On an
+ *         error, nothing is added.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_selection_add_hook_lines(tinyci_selection *selection,
                                             const char *text,
-                                            size_t len,
+                                            size_t length,
                                             tinyci_error **err);
 
 /**
- * Adds what was said with the push: `git push -o OPTION`, which git tells a `post-receive` hook in
- * `GIT_PUSH_OPTION_*`. `ci.skip` gives the commits that the push brought the verdict `skipped`, as
- * far as they have none and no job of theirs has begun.
+ * Adds a push option: `git push -o OPTION`. git passes push options to a `post-receive` hook in
+ * `GIT_PUSH_OPTION_*`.
+ *
+ * With `ci.skip`, the pushed commits get the verdict `skipped`, unless they already have a verdict
+ * or a job of theirs has begun.
  *
  * @param selection  The selection.
- * @param option     The option. Copied. One that tinyci does not know means nothing.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param option     The option. Unknown options are ignored. Copied.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1189,15 +1213,15 @@ tinyci_code tinyci_selection_add_push_option(tinyci_selection *selection,
                                              tinyci_error **err);
 
 /**
- * Sets what a call does that meets another run in the same repository.
+ * Sets what a call does if another run is active in the same repository.
  *
  * @param selection  The selection.
- * @param wait_ms    0 gives `TINYCI_BUSY` at once, which is how a selection begins; the other run
- *                   looks again before it ends, so nothing is missed. Above 0, the call follows
- *                   the other run for so many milliseconds at most, or until the selected commits
- *                   have a verdict; -1 for as long as that takes.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` below -1.
+ * @param wait_ms    0, the default: return `TINYCI_BUSY` at once; the other run checks for new
+ *                   commits before it ends, so none is missed. Above 0: follow the other run for
+ *                   at most this many milliseconds, or until the selected commits have a verdict.
+ *                   -1: follow it without a time limit.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a number below -1.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1206,12 +1230,12 @@ tinyci_code tinyci_selection_set_wait_ms(tinyci_selection *selection,
                                          tinyci_error **err);
 
 /**
- * Says whether commits that are named run again though they have a verdict, and any that are out
- * of attempts.
+ * Sets whether to test named commits again that have a verdict, and all commits that are out of
+ * attempts.
  *
  * @param selection  The selection.
- * @param retry      0 for no, which is how a selection begins; anything else for yes.
- * @param err        Where the error is to be stored, or NULL.
+ * @param retry      0 for no, the default; any other number for yes.
+ * @param err        Where to store the error, or NULL.
  * @return `TINYCI_OK`.
  *
  * One thread at a time. Since 0.1.0.
@@ -1221,12 +1245,12 @@ tinyci_code tinyci_selection_set_retry(tinyci_selection *selection,
                                        tinyci_error **err);
 
 /**
- * Lets a retry make the build anew of a commit that is deployed, in the place of what an environment
- * runs. Without it such a retry is refused.
+ * Sets whether a retry may replace the build of a commit that is deployed. Without it, tinyci
+ * refuses such a retry.
  *
  * @param selection     The selection.
- * @param replace_live  0 for no, which is how a selection begins; anything else for yes.
- * @param err           Where the error is to be stored, or NULL.
+ * @param replace_live  0 for no, the default; any other number for yes.
+ * @param err           Where to store the error, or NULL.
  * @return `TINYCI_OK`.
  *
  * One thread at a time. Since 0.1.0.
@@ -1236,11 +1260,11 @@ tinyci_code tinyci_selection_set_replace_live(tinyci_selection *selection,
                                               tinyci_error **err);
 
 /**
- * Says whether to look under the baseline too, which holds what was there before tinyci.
+ * Sets whether to include commits below the baseline: history from before tinyci was installed.
  *
  * @param selection    The selection.
- * @param all_history  0 for no, which is how a selection begins; anything else for yes.
- * @param err          Where the error is to be stored, or NULL.
+ * @param all_history  0 for no, the default; any other number for yes.
+ * @param err          Where to store the error, or NULL.
  * @return `TINYCI_OK`.
  *
  * One thread at a time. Since 0.1.0.
@@ -1250,14 +1274,14 @@ tinyci_code tinyci_selection_set_all_history(tinyci_selection *selection,
                                              tinyci_error **err);
 
 /**
- * Judges every selected commit by this pipeline instead of its own config. What becomes of a
- * commit is its verdict as any other is.
+ * Tests every selected commit with this pipeline instead of its own config. The verdict is
+ * recorded like any other.
  *
  * @param selection  The selection.
  * @param pipeline   The pipeline. Copied.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, for NULL too: nothing is to be run by the wrong
- *         pipeline because another one could not be read.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, also for a null pointer. This keeps commits from
+ *         being tested with the wrong pipeline if a pipeline could not be read.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1266,15 +1290,15 @@ tinyci_code tinyci_selection_set_pipeline(tinyci_selection *selection,
                                           tinyci_error **err);
 
 /**
- * Assumes the output of a command: plans of named commits use it if a script asks for the output of
- * a command, since plans run nothing. Only `tinyci_plan_json` reads it.
+ * Assumes the output of a command. Plans run no commands: if a script of a named commit asks for
+ * the output of one, the plan uses the assumed output. Only `tinyci_plan_json` uses assumptions.
  *
  * @param selection  The selection.
- * @param command    A glob over the command, as one line, such as `git describe*`; the first that
- *                   matches applies. Copied.
- * @param output     The output that the command is assumed to write. Copied.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param command    A glob that matches the command as one line, such as `git describe*`. The
+ *                   first match applies. Copied.
+ * @param output     The output of the command. Copied.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1286,22 +1310,22 @@ tinyci_code tinyci_selection_add_assumption(tinyci_selection *selection,
 /**
  * Frees a selection.
  *
- * @param selection  The selection, which is gone then, or NULL.
+ * @param selection  The selection, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_selection_free(tinyci_selection *selection);
 
 /**
- * Finds the commits that are due, oldest first. Nothing is run.
+ * Finds the pending commits, oldest first. Runs nothing.
  *
  * @param engine     The engine.
- * @param selection  Which commits to look at; NULL for all that is pending.
- * @param out        Where the commits are stored, to be freed with `tinyci_commits_free`; NULL on
- *                   an error.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
- *         the repository cannot be read.
+ * @param selection  The commits to check; NULL for all pending commits.
+ * @param out        Where to store the commits; free them with `tinyci_commits_free`. NULL on an
+ *                   error.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the
+ *         repository cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1311,49 +1335,49 @@ tinyci_code tinyci_pending_commits(const tinyci_engine *engine,
                                    tinyci_error **err);
 
 /**
- * Finds the commit that a revision names.
+ * Resolves a revision to the full id of its commit.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param out     Where the commit's full id is stored, forty hexadecimal digits, to be freed with
- *                `tinyci_string_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param out       Where to store the id, forty hexadecimal digits; free it with
+ *                  `tinyci_string_free`. NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_resolve(const tinyci_engine *engine,
-                           const char *rev,
+                           const char *revision,
                            char **out,
                            tinyci_error **err);
 
 /**
- * Reads commits by their revisions, whether they are pending or not.
+ * Reads commits by their revisions, whether they are pending or not. One call for many commits is
+ * much faster than one call for each.
  *
- * @param engine  The engine.
- * @param revs    The revisions, one a line, in any of git's revision syntax. Many in one call are
- *                far cheaper than a call for each.
- * @param out     Where the commits are stored, in the order of the revisions, to be freed with
- *                `tinyci_commits_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
+ * @param engine     The engine.
+ * @param revisions  The revisions, one per line, in any git revision syntax.
+ * @param out        Where to store the commits, in the order of the revisions; free them with
+ *                   `tinyci_commits_free`. NULL on an error.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the
  *         repository cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_commits_load(const tinyci_engine *engine,
-                                const char *revs,
+                                const char *revisions,
                                 tinyci_commits **out,
                                 tinyci_error **err);
 
 /**
- * Gives the next commit.
+ * Returns the next commit of a list.
  *
  * @param commits  The commits.
- * @param out      Where the commit is stored, which belongs to `commits`: do not free it. NULL
- *                 where there is none.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_DONE` when all were given.
+ * @param out      Where to store the commit. It belongs to `commits`: do not free it. NULL if
+ *                 there is none.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_DONE` after the last commit.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1362,27 +1386,27 @@ tinyci_code tinyci_commits_next(tinyci_commits *commits,
                                 tinyci_error **err);
 
 /**
- * The commit's full id.
+ * Returns the full id of a commit.
  *
  * @param commit  The commit, or NULL.
- * @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+ * @return Forty hexadecimal digits, valid as long as the commit; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_id(const tinyci_commit *commit);
 
 /**
- * The full id of the commit's tree: two commits with one tree hold the same files.
+ * Returns the full id of a commit's tree. Commits with the same tree contain the same files.
  *
  * @param commit  The commit, or NULL.
- * @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+ * @return Forty hexadecimal digits, valid as long as the commit; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_tree(const tinyci_commit *commit);
 
 /**
- * Returns how many parents the commit has.
+ * Returns how many parents a commit has.
  *
  * @param commit  The commit, or NULL.
  * @return The number: 0 for a first commit, 2 or more for a merge; 0 for NULL.
@@ -1392,23 +1416,23 @@ const char *tinyci_commit_tree(const tinyci_commit *commit);
 size_t tinyci_commit_parent_count(const tinyci_commit *commit);
 
 /**
- * Returns the full id of one of the commit's parents.
+ * Returns the full id of one of a commit's parents.
  *
  * @param commit  The commit, or NULL.
- * @param index   Which parent, from 0, in git's order.
- * @return Forty hexadecimal digits, which live as long as the commit; NULL if it has no such
- *         parent, and for NULL.
+ * @param index   The index of the parent, from 0, in git's order.
+ * @return Forty hexadecimal digits, valid as long as the commit; NULL if there is no such parent,
+ *         and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_parent(const tinyci_commit *commit, size_t index);
 
 /**
- * Returns the commit's author.
+ * Returns the author of a commit.
  *
  * @param commit  The commit, or NULL.
- * @return `Name <address>`, with U+FFFD in place of what is not UTF-8; it lives as long as the
- *         commit. NULL for NULL.
+ * @return `Name <address>`, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL
+ *         for NULL.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1418,66 +1442,66 @@ const char *tinyci_commit_author(const tinyci_commit *commit);
  * Returns the author as git stores it, in any encoding.
  *
  * @param commit  The commit, or NULL.
- * @param len     Where the number of bytes is stored, or NULL.
- * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+ * @param length  Where to store the number of bytes, or NULL.
+ * @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, for
  *         NULL.
  *
  * Any thread. Since 0.1.0.
  */
-const uint8_t *tinyci_commit_author_bytes(const tinyci_commit *commit, size_t *len);
+const uint8_t *tinyci_commit_author_bytes(const tinyci_commit *commit, size_t *length);
 
 /**
- * The branch that the commit is judged for, without `refs/heads/`.
+ * Returns the branch that the commit is tested for, without `refs/heads/`.
  *
  * @param commit  The commit, or NULL.
- * @return The branch, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
- *         NULL where no branch holds the commit, and for NULL.
+ * @return The branch, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL if no
+ *         branch contains the commit, and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_branch(const tinyci_commit *commit);
 
 /**
- * The same as git holds it, in any encoding.
+ * Returns the branch as git stores it, in any encoding.
  *
  * @param commit  The commit, or NULL.
- * @param len     Where the number of bytes is stored, or NULL.
- * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 where
- *         no branch holds the commit, and for NULL.
+ * @param length  Where to store the number of bytes, or NULL.
+ * @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, if no
+ *         branch contains the commit, and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
-const uint8_t *tinyci_commit_branch_bytes(const tinyci_commit *commit, size_t *len);
+const uint8_t *tinyci_commit_branch_bytes(const tinyci_commit *commit, size_t *length);
 
 /**
- * The first paragraph of the commit's message, on one line.
+ * Returns the subject of a commit: the first paragraph of its message, on one line.
  *
  * @param commit  The commit, or NULL.
- * @return The text, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
- *         NULL for NULL.
+ * @return The subject, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL for
+ *         NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_subject(const tinyci_commit *commit);
 
 /**
- * The same as git holds it, in any encoding.
+ * Returns the subject as git stores it, in any encoding.
  *
  * @param commit  The commit, or NULL.
- * @param len     Where the number of bytes is stored, or NULL.
- * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+ * @param length  Where to store the number of bytes, or NULL.
+ * @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, for
  *         NULL.
  *
  * Any thread. Since 0.1.0.
  */
-const uint8_t *tinyci_commit_subject_bytes(const tinyci_commit *commit, size_t *len);
+const uint8_t *tinyci_commit_subject_bytes(const tinyci_commit *commit, size_t *length);
 
 /**
- * Returns the commit's whole message.
+ * Returns the complete message of a commit.
  *
  * @param commit  The commit, or NULL.
- * @return The message, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
- *         NULL for NULL.
+ * @return The message, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL for
+ *         NULL.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1487,114 +1511,114 @@ const char *tinyci_commit_message(const tinyci_commit *commit);
  * Returns the message as git stores it, in any encoding.
  *
  * @param commit  The commit, or NULL.
- * @param len     Where the number of bytes is stored, or NULL.
- * @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+ * @param length  Where to store the number of bytes, or NULL.
+ * @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, for
  *         NULL.
  *
  * Any thread. Since 0.1.0.
  */
-const uint8_t *tinyci_commit_message_bytes(const tinyci_commit *commit, size_t *len);
+const uint8_t *tinyci_commit_message_bytes(const tinyci_commit *commit, size_t *length);
 
 /**
- * Returns all of the commit as one line of JSON: `id`, `tree`, `parents`, `time` in seconds since
- * 1970, `author`, `subject`, `message`, and `branch` if it has one.
+ * Returns a commit as one line of JSON: `id`, `tree`, `parents`, `time` in seconds since 1970,
+ * `author`, `subject`, `message`, and `branch` if it has one.
  *
  * @param commit  The commit, or NULL.
- * @return The JSON, which lives as long as the commit; NULL for NULL.
+ * @return The JSON, valid as long as the commit; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_commit_json(const tinyci_commit *commit);
 
 /**
- * The committer's time.
+ * Returns the committer time of a commit.
  *
  * @param commit  The commit, or NULL.
- * @return Seconds since 1970 in UTC; 0 for NULL.
+ * @return Seconds since 1970-01-01 00:00 UTC; 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int64_t tinyci_commit_time(const tinyci_commit *commit);
 
 /**
- * Frees commits.
+ * Frees a list of commits and each `tinyci_commit` in it.
  *
- * @param commits  The commits, which are gone then with every `tinyci_commit` of theirs, or NULL.
+ * @param commits  The commits, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_commits_free(tinyci_commits *commits);
 
 /**
- * Writes a commit's tree to a folder: what `git archive` packs, except that `export-ignore` leaves
- * nothing out.
+ * Writes the files of a commit to a directory, like `git archive`, but without honoring
+ * `export-ignore`.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param dir     The folder, which must not exist or be empty.
- * @param cancel  What can stop it from another thread; NULL for nothing.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
- *         `TINYCI_INVALID_ARG` for a folder that is not empty; `TINYCI_GIT` for a tree that cannot
- *         be read or must not be written; `TINYCI_IO` where the folder cannot be made or the disk
- *         is full; `TINYCI_CANCELED`. On an error nothing of it is left behind.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param dir       The directory, which must be empty or not exist.
+ * @param cancel    A token that stops the export from another thread; NULL for none.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` for a
+ *         directory that is not empty; `TINYCI_GIT` for a tree that cannot be read or is not safe
+ *         to write; `TINYCI_IO` if the directory cannot be created or the disk is full;
+ *         `TINYCI_CANCELED`. On an error, the files already written are removed.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_export_commit(const tinyci_engine *engine,
-                                 const char *rev,
+                                 const char *revision,
                                  const char *dir,
                                  const tinyci_cancel *cancel,
                                  tinyci_error **err);
 
 /**
- * Reads the pipeline that a commit's config asks for.
+ * Reads the pipeline from the config of a commit.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param out     Where the pipeline is stored, to be freed with `tinyci_pipeline_free`; NULL on an
- *                error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, and where the
- *         commit has no config; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where it is not valid, with
- *         file, line and column.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param out       Where to store the pipeline; free it with `tinyci_pipeline_free`. NULL on an
+ *                  error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit or it has no config;
+ *         `TINYCI_CONFIG` or `TINYCI_SCRIPT` with file, line and column if the config is not
+ *         valid.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_pipeline_load(const tinyci_engine *engine,
-                                 const char *rev,
+                                 const char *revision,
                                  tinyci_pipeline **out,
                                  tinyci_error **err);
 
 /**
- * Reads a pipeline from a text that stands in no commit.
+ * Reads a pipeline from a string instead of a commit.
  *
- * @param engine  Where a script imports from, and which functions it can call: the engine's path
- *                as it was opened, and the functions of its options. NULL for nowhere and none;
- *                YAML needs neither.
- * @param text    The text, in UTF-8.
- * @param len     Its length in bytes.
+ * @param engine  The engine whose functions a script can call. Its imports are relative to the
+ *                path that the engine was opened with. NULL for no functions and no imports; YAML
+ *                needs neither.
+ * @param text    The config, in UTF-8.
+ * @param length  The length of `text` in bytes.
  * @param format  One of `TINYCI_FORMAT_*`.
- * @param name    What errors call it, such as `nightly.yml`.
- * @param out     Where the pipeline is stored, to be freed with `tinyci_pipeline_free`; NULL on an
+ * @param name    The file name that errors show, such as `nightly.yml`.
+ * @param out     Where to store the pipeline; free it with `tinyci_pipeline_free`. NULL on an
  *                error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where the text is not valid, with file,
- *         line and column; `TINYCI_UNSUPPORTED` for scripts where the library was built without;
- *         `TINYCI_INVALID_ARG`.
+ * @param err     Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CONFIG` or `TINYCI_SCRIPT` with file, line and column if the config
+ *         is not valid; `TINYCI_UNSUPPORTED` for a script if the library was built without
+ *         scripts; `TINYCI_INVALID_ARG`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_pipeline_parse(const tinyci_engine *engine,
                                   const char *text,
-                                  size_t len,
+                                  size_t length,
                                   int32_t format,
                                   const char *name,
                                   tinyci_pipeline **out,
                                   tinyci_error **err);
 
 /**
- * How many phases and hooks the pipeline has.
+ * Returns how many steps a pipeline has.
  *
  * @param pipeline  The pipeline, or NULL.
  * @return The number; 0 for NULL.
@@ -1604,25 +1628,24 @@ tinyci_code tinyci_pipeline_parse(const tinyci_engine *engine,
 size_t tinyci_pipeline_step_count(const tinyci_pipeline *pipeline);
 
 /**
- * The name of one of the phases and hooks, such as `before_build` or `build`.
+ * Returns the name of a step, such as `before_build` or `build`.
  *
  * @param pipeline  The pipeline, or NULL.
- * @param index     Which one, from 0, in the order of a run.
- * @return The name, which lives as long as the pipeline; NULL where there is none.
+ * @param index     The index of the step, from 0, in the order in which they run.
+ * @return The name, valid as long as the pipeline; NULL if there is no such step.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_pipeline_step_name(const tinyci_pipeline *pipeline, size_t index);
 
 /**
- * Writes a pipeline as a script that does the same: what `tinyci convert` prints.
+ * Converts a pipeline to an equivalent script: the output of `tinyci convert`.
  *
- * @param pipeline  The pipeline, which was read from YAML.
- * @param out       Where the script is stored, to be freed with `tinyci_string_free`; NULL on an
- *                  error.
- * @param err       Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_CONFIG`, with line and column, for a placeholder or a pattern that a
- *         script cannot have; `TINYCI_INVALID_ARG` for a pipeline that is a script.
+ * @param pipeline  The pipeline, which must be YAML.
+ * @param out       Where to store the script; free it with `tinyci_string_free`. NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CONFIG` with line and column for a placeholder or a pattern that
+ *         scripts do not support; `TINYCI_INVALID_ARG` for a pipeline that is already a script.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1633,29 +1656,29 @@ tinyci_code tinyci_pipeline_to_rhai(const tinyci_pipeline *pipeline,
 /**
  * Frees a pipeline.
  *
- * @param pipeline  The pipeline, which is gone then, or NULL.
+ * @param pipeline  The pipeline, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_pipeline_free(tinyci_pipeline *pipeline);
 
 /**
- * Makes an empty set of variables.
+ * Creates an empty set of variables.
  *
- * @return The set, to be freed with `tinyci_vars_free`; NULL only where memory is short.
+ * @return The variables; free them with `tinyci_vars_free`. NULL only if out of memory.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_vars *tinyci_vars_new(void);
 
 /**
- * Sets a variable, in the place of an older value.
+ * Sets a variable, replacing an earlier value.
  *
- * @param vars   The set.
- * @param name   Its name: `a`-`z`, digits and `_`, not beginning with a digit.
- * @param value  Its value: any text. Copied.
- * @param err    Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param vars   The variables.
+ * @param name   The name: `a`-`z`, digits and `_`, not beginning with a digit.
+ * @param value  The value: any string. Copied.
+ * @param err    Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1667,47 +1690,47 @@ tinyci_code tinyci_vars_set(tinyci_vars *vars,
 /**
  * Frees a set of variables.
  *
- * @param vars  The set, which is gone then, or NULL.
+ * @param vars  The variables, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_vars_free(tinyci_vars *vars);
 
 /**
- * Fills the tags of a template in: `<%= name %>` becomes the variable's value, `<%%` becomes `<%`.
+ * Replaces the placeholders of a template: `<%= name %>` becomes the value of the variable, `<%%`
+ * becomes `<%`.
  *
- * A value goes in only if a shell can take it for no more than a word: nothing is quoted here, and
- * what would have to be is refused.
+ * tinyci never quotes values. It refuses a value that a shell could take for more than one word.
  *
- * @param tmpl  The template.
+ * @param text  The template.
  * @param vars  The variables; NULL for none.
- * @param out   Where the text is stored, to be freed with `tinyci_string_free`; NULL on an error.
- * @param err   Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, `TINYCI_INVALID_ARG`, or `TINYCI_INTERPOLATE` with line and column.
+ * @param out   Where to store the result; free it with `tinyci_string_free`. NULL on an error.
+ * @param err   Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG`; `TINYCI_INTERPOLATE` with line and column.
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_code tinyci_interpolate(const char *tmpl,
+tinyci_code tinyci_interpolate(const char *text,
                                const tinyci_vars *vars,
                                char **out,
                                tinyci_error **err);
 
 /**
- * Makes a token at level 0.
+ * Creates a token at level 0.
  *
- * @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short.
+ * @return The token; free it with `tinyci_cancel_free`. NULL only if out of memory.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_cancel *tinyci_cancel_new(void);
 
 /**
- * Makes a token that is canceled when another one is, or on its own: its level is the higher of the
- * two. Triggering it leaves the other one as it is, so that one token can stop all of a host's runs,
- * and each run can still be stopped alone.
+ * Creates a token that also follows another one: its level is the higher of the two. Triggering
+ * the child does not change the parent. One parent token can stop all runs, and each child one
+ * run.
  *
- * @param parent  The other token, which can be freed at any time; NULL for none.
- * @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short, and in a
+ * @param parent  The other token, which you may free at any time; NULL for none.
+ * @return The token; free it with `tinyci_cancel_free`. NULL only if out of memory, and in a
  *         forked child.
  *
  * Any thread. Since 0.1.0.
@@ -1715,16 +1738,17 @@ tinyci_cancel *tinyci_cancel_new(void);
 tinyci_cancel *tinyci_cancel_child(const tinyci_cancel *parent);
 
 /**
- * Raises the level by one, up to 2. A token that was made of another one keeps that as it is.
+ * Raises the level by one, up to 2. Triggering a child token does not change its parent. In a
+ * forked child, this does nothing.
  *
- * @param cancel  The token, or NULL. In a forked child nothing happens.
+ * @param cancel  The token, or NULL.
  *
  * Any thread, and any signal handler: it is async-signal-safe. Since 0.1.0.
  */
 void tinyci_cancel_trigger(const tinyci_cancel *cancel);
 
 /**
- * The level now.
+ * Returns the current level.
  *
  * @param cancel  The token, or NULL.
  * @return 0, 1 or 2; 0 for NULL.
@@ -1734,26 +1758,26 @@ void tinyci_cancel_trigger(const tinyci_cancel *cancel);
 int32_t tinyci_cancel_level(const tinyci_cancel *cancel);
 
 /**
- * Frees a token. What it was given to goes on.
+ * Frees a token. Runs that use it continue. A signal handler must not use it afterwards.
  *
- * @param cancel  The token, which is gone then, or NULL. No signal handler may use it any more.
+ * @param cancel  The token, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_cancel_free(tinyci_cancel *cancel);
 
 /**
- * Starts a run of the commits that are due. It goes on in threads of the library's, and its events
- * wait to be pulled.
+ * Starts a run of the pending commits in threads of the library. Read its events with
+ * `tinyci_run_next`.
  *
  * @param engine     The engine.
- * @param selection  Which commits; NULL for all that is pending.
- * @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
- * @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, so that no command's
- *         end could be known: set it to SIG_DFL before. What keeps the run from beginning, such as
- *         `TINYCI_BUSY`, comes out of `tinyci_run_next`.
+ * @param selection  The commits to test; NULL for all pending commits.
+ * @param cancel     A token that stops the run, which keeps it alive; NULL for none.
+ * @param out        Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, because tinyci could
+ *         not learn how commands end: set it to SIG_DFL first. Other errors that prevent the run
+ *         from beginning, such as `TINYCI_BUSY`, are returned by `tinyci_run_next`.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1764,28 +1788,32 @@ tinyci_code tinyci_run_start(const tinyci_engine *engine,
                              tinyci_error **err);
 
 /**
- * Starts steps of one commit by hand, in an export of their own, until one fails, as
- * `tinyci run --step` does. Each command comes as OUTPUT before it runs. Conditions leave nothing
- * out. Nothing is recorded: what the steps came to is in the one record of the run alone.
+ * Starts some steps of one commit, like `tinyci run --step`. The steps run in an export directory
+ * of their own, until one fails.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param steps   The names of the steps, one a line, in the order in which they run: phases and
- *                hooks, but not `deploy`.
- * @param flags   0 or `TINYCI_STEPS_KEEP`.
- * @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
- * @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags; `TINYCI_UNSUPPORTED` if this process
- *         ignores SIGCHLD, as `tinyci_run_start`. What keeps the steps from beginning comes out of
- *         `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names no commit, or one without
- *         a config; `TINYCI_INVALID_ARG` for a step that its config does not have, and for `deploy`;
- *         `TINYCI_IO` if the export cannot be written; `TINYCI_CANCELED`.
+ * Each command line comes as an OUTPUT event before the command runs. Conditions of steps are
+ * ignored. Nothing is written to the repository: the results are only in the one record of this
+ * run.
+ *
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param steps     The names of the steps, one per line, in the order in which to run them.
+ *                  `deploy` is not allowed.
+ * @param flags     0 or `TINYCI_STEPS_KEEP`.
+ * @param cancel    A token that stops the run, which keeps it alive; NULL for none.
+ * @param out       Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for an unknown flag; `TINYCI_UNSUPPORTED` if this
+ *         process ignores SIGCHLD, because tinyci could not learn how commands end: set it to
+ *         SIG_DFL first. Other errors are returned by `tinyci_run_next`: `TINYCI_NOT_FOUND` if
+ *         there is no such commit or it has no config; `TINYCI_INVALID_ARG` for `deploy` and for a
+ *         step that the config does not have; `TINYCI_IO` if the files cannot be written;
+ *         `TINYCI_CANCELED`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_steps_start(const tinyci_engine *engine,
-                               const char *rev,
+                               const char *revision,
                                const char *steps,
                                uint32_t flags,
                                const tinyci_cancel *cancel,
@@ -1793,16 +1821,16 @@ tinyci_code tinyci_steps_start(const tinyci_engine *engine,
                                tinyci_error **err);
 
 /**
- * Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
- * until that run ends or the selected commits have a verdict. Runs nothing itself.
+ * Starts following the run of another process or thread. Its log comes as OUTPUT events, until
+ * that run ends or the selected commits have a verdict. Runs nothing itself.
  *
  * @param engine     The engine.
- * @param selection  Which commits to wait for; NULL for all that is pending.
- * @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
- * @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
- *                   It has no records.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`. What goes wrong later comes out of `tinyci_run_next`.
+ * @param selection  The commits to wait for; NULL for all pending commits.
+ * @param cancel     A token that stops the run, which keeps it alive; NULL for none.
+ * @param out        Where to store the run; free it with `tinyci_run_free`. NULL on an error. It
+ *                   has no records.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`. Later errors are returned by `tinyci_run_next`.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1813,25 +1841,25 @@ tinyci_code tinyci_follow_start(const tinyci_engine *engine,
                                 tinyci_error **err);
 
 /**
- * Starts reading a log: its lines come as OUTPUT, each with its line end. Runs nothing.
+ * Starts reading a log. Its lines come as OUTPUT events, each with its newline. Runs nothing.
  *
- * @param engine  The engine.
- * @param rev     The commit whose last job's log is read, in any of git's revision syntax; NULL for
- *                the log of all runs.
- * @param lines   How many of the last lines to begin with; -1 for all.
- * @param flags   0 or `TINYCI_LOG_FOLLOW`.
- * @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
- * @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error. It
- *                has no records.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags, and for fewer than -1 lines. What goes
- *         wrong later comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names
- *         no commit, and for a commit without a log; `TINYCI_IO` if the log cannot be read.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax, to read the log of its last job; NULL
+ *                  for the log of all runs.
+ * @param lines     How many of the last lines to begin with; -1 for all.
+ * @param flags     0 or `TINYCI_LOG_FOLLOW`.
+ * @param cancel    A token that stops the run, which keeps it alive; NULL for none.
+ * @param out       Where to store the run; free it with `tinyci_run_free`. NULL on an error. It
+ *                  has no records.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for an unknown flag, and for `lines` below -1. Later
+ *         errors are returned by `tinyci_run_next`: `TINYCI_NOT_FOUND` if there is no such commit
+ *         or it has no log; `TINYCI_IO` if the log cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_log_start(const tinyci_engine *engine,
-                             const char *rev,
+                             const char *revision,
                              int64_t lines,
                              uint32_t flags,
                              const tinyci_cancel *cancel,
@@ -1839,19 +1867,19 @@ tinyci_code tinyci_log_start(const tinyci_engine *engine,
                              tinyci_error **err);
 
 /**
- * Waits for the next thing that happens, or that the run asks for.
+ * Waits for the next event or request of a run.
  *
- * The event before, and every pointer taken from it, is gone then; if it was a request that was
- * not taken, its step fails.
+ * This ends the previous event: do not use it, or pointers taken from it, afterwards. If it was a
+ * request that you did not take, its step fails.
  *
  * @param run         The run.
- * @param timeout_ms  How long to wait: 0 does not wait, -1 waits for ever.
- * @param out         Where the event is stored, which belongs to the run: do not free it; NULL where
+ * @param timeout_ms  How long to wait in milliseconds: 0 does not wait, -1 waits without a limit.
+ * @param out         Where to store the event. It belongs to the run: do not free it. NULL if
  *                    there is none.
- * @param err         Where the error is to be stored, or NULL.
- * @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came in that time; `TINYCI_DONE` after
- *         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
- *         A build that fails is no error.
+ * @param err         Where to store the error, or NULL.
+ * @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came within the time; `TINYCI_DONE`
+ *         after the last event; or the error that kept the run from beginning, such as
+ *         `TINYCI_BUSY` or `TINYCI_NOT_FOUND`. A failed build is not an error.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1861,115 +1889,117 @@ tinyci_code tinyci_run_next(tinyci_run *run,
                             tinyci_error **err);
 
 /**
- * A descriptor for `poll`, `epoll` and event loops, which is readable whenever `tinyci_run_next`
- * would not wait: something happened, or the run has ended.
+ * Returns a file descriptor for `poll`, `epoll` and event loops. It is readable when
+ * `tinyci_run_next` would not wait: there is an event, or the run has ended.
  *
- * Call `tinyci_run_next` with 0 until it gives `TINYCI_AGAIN`, then poll again. Reading from the
- * descriptor is not needed and does no harm: it gives one byte each time that there is something
- * where there was nothing, and its end once the run has ended.
+ * When it is readable, call `tinyci_run_next` with a timeout of 0 until it returns `TINYCI_AGAIN`,
+ * then poll again. You need not read from the descriptor, but you may. It contains one byte while
+ * events wait, and is at its end after the run has ended.
  *
  * @param run  The run, or NULL.
- * @return The descriptor, which belongs to the run: do not close it, and do not use it after
- *         `tinyci_run_free`. -1 for NULL. It is not inherited by programs that are started.
+ * @return The descriptor; -1 for NULL. It belongs to the run: do not close it, and do not use it
+ *         after `tinyci_run_free`. Child processes do not inherit it.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_run_fd(const tinyci_run *run);
 
 /**
- * Gives the records of a run that is over, in the order in which its commits were finished. A
- * deployment has none.
+ * Returns the records of a run that has ended, in the order in which its jobs ended. A deployment
+ * has none.
  *
  * @param run  The run.
- * @param out  Where the list is stored, to be freed with `tinyci_records_free`; NULL on an error.
- * @param err  Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`; the run's
- *         own error if it could not begin.
+ * @param out  Where to store the records; free them with `tinyci_records_free`. NULL on an error.
+ * @param err  Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` returned `TINYCI_DONE`; the
+ *         run's own error if it could not begin.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_run_records(tinyci_run *run, tinyci_records **out, tinyci_error **err);
 
 /**
- * Gives the summary of a run that is over as JSON: what `tinyci run --json` prints last. Beside the
- * records it has the commits that were not run, the deployments that followed, and as `fault` why
- * the run had to stop.
+ * Returns the summary of a run that has ended: the last line of `tinyci run --json`. Besides the
+ * records, it contains the commits that were not tested, the deployments that followed, and
+ * `error` if the run had to stop.
  *
  * @param run  The run.
- * @param out  Where the JSON is stored, one line without its end, to be freed with
- *             `tinyci_string_free`; NULL on an error.
- * @param err  Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`, and for
- *         deployments; the run's own error if it could not begin.
+ * @param out  Where to store the JSON, one line without a newline; free it with
+ *             `tinyci_string_free`. NULL on an error.
+ * @param err  Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` returned `TINYCI_DONE`, and
+ *         for deployments; the run's own error if it could not begin.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_run_summary_json(tinyci_run *run, char **out, tinyci_error **err);
 
 /**
- * Gives what became of a deployment that is over: its line of `tinyci deployments --json`, whose
- * `outcome` is `waiting` where a person has to approve first.
+ * Returns a deployment that has ended, as a line of `tinyci deployments --json`. Its `outcome` is
+ * `awaiting_approval` if a person must approve first.
  *
  * @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
- * @param out  Where the JSON is stored, to be freed with `tinyci_string_free`; NULL on an error.
- * @param err  Where the error is to be stored, or NULL.
+ * @param out  Where to store the JSON, one line without a newline; free it with
+ *             `tinyci_string_free`. NULL on an error.
+ * @param err  Where to store the error, or NULL.
  * @return `TINYCI_OK`, also for a deployment that failed; `TINYCI_INVALID_ARG` before
- *         `tinyci_run_next` gave `TINYCI_DONE`, and for other runs; the run's own error if it could
- *         not begin.
+ *         `tinyci_run_next` returned `TINYCI_DONE`, and for other runs; the run's own error if it
+ *         could not begin.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_run_deployment_json(tinyci_run *run, char **out, tinyci_error **err);
 
 /**
- * What a deployment came to, once it is over.
+ * Returns the outcome of a deployment that has ended.
  *
  * @param run  The run, or NULL.
- * @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
- *         deployed, `TINYCI_OUTCOME_AWAITING_APPROVAL` where nothing was done because a person has to approve
- *         first. 0 before its end, if it could not begin, for other runs and for NULL.
+ * @return One of `TINYCI_OUTCOME_*`: `TINYCI_OUTCOME_SUCCESS` if the commit is deployed,
+ *         `TINYCI_OUTCOME_AWAITING_APPROVAL` if nothing was done because a person must approve
+ *         first. 0 before the end, if the deployment could not begin, for other runs, and for
+ *         NULL.
  *
  * One thread at a time. Since 0.1.0.
  */
 int32_t tinyci_run_deploy_outcome(tinyci_run *run);
 
 /**
- * Frees a run. One that is not over is stopped first, at once and without `after_all`; the token
- * that it was given is left as it is. Requests that were taken and not answered can still be
- * answered, which gives `TINYCI_CANCELED`.
+ * Frees a run. If the run has not ended, it is stopped first, at once and without `after_all`. The
+ * cancel token that you passed does not change. You can still answer requests that you took, which
+ * returns `TINYCI_CANCELED`.
  *
- * It waits for the run's threads and commands to end: for the grace time of commands and 5 seconds
- * more at most.
+ * This waits for the threads and commands of the run: at most for the grace period of commands
+ * plus 5 seconds.
  *
- * @param run  The run, which is gone then with its last event, or NULL.
+ * @param run  The run with its last event, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_run_free(tinyci_run *run);
 
 /**
- * Which kind of event it is.
+ * Returns the kind of an event.
  *
  * @param event  The event, or NULL.
- * @return One of the `TINYCI_EVENT_*` numbers, or one that a later version knows: pass over those
- *         that you do not. From 32 on it is a request. 0 for NULL.
+ * @return One of `TINYCI_EVENT_*`; requests have numbers from 32. A later version may add kinds:
+ *         ignore those that you do not know. 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_event_kind(const tinyci_event *event);
 
 /**
- * Its place among the events and requests of its run.
+ * Returns the number of an event among the events and requests of its run.
  *
  * @param event  The event, or NULL.
- * @return 1 for the first, and so on without gaps; 0 for NULL.
+ * @return 1 for the first event, and so on without gaps; 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 uint64_t tinyci_event_sequence(const tinyci_event *event);
 
 /**
- * When it happened.
+ * Returns the time of an event.
  *
  * @param event  The event, or NULL.
  * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
@@ -1979,299 +2009,305 @@ uint64_t tinyci_event_sequence(const tinyci_event *event);
 uint64_t tinyci_event_time_ms(const tinyci_event *event);
 
 /**
- * The commit that it is about.
+ * Returns the commit that an event is about.
  *
  * @param event  The event, or NULL.
- * @return The full id in hexadecimal digits, which lives as long as the event; NULL where the event
- *         is about none.
+ * @return The full id in hexadecimal digits, valid as long as the event; NULL if the event is not
+ *         about a commit.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_commit(const tinyci_event *event);
 
 /**
- * The attempt at that commit: what its record and JSON call `run`. Where several jobs work at
- * once it tells their events apart.
+ * Returns the id of the job that an event belongs to. Records and JSON contain the same id as
+ * `job_id`. If several jobs run at the same time, use it to tell their events apart.
  *
  * @param event  The event, or NULL.
- * @return The name of the attempt, which lives as long as the event; NULL where there is none.
+ * @return The job id, valid as long as the event; NULL if the event does not belong to a job.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_job_id(const tinyci_event *event);
 
 /**
- * The phase or hook that it belongs to.
+ * Returns the step that an event belongs to.
  *
  * @param event  The event, or NULL.
- * @return Its name, such as `build` or `after_test`, which lives as long as the event; NULL where
- *         the event belongs to none.
+ * @return The name, such as `build` or `after_test`, valid as long as the event; NULL if the event
+ *         does not belong to a step.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_step(const tinyci_event *event);
 
 /**
- * The branch of a script's `parallel`, or its group, that it comes from.
+ * Returns the label of the `parallel` task or group of a script that an event comes from.
  *
  * @param event  The event, or NULL.
- * @return The label, which lives as long as the event; NULL where there is none.
+ * @return The label, valid as long as the event; NULL if there is none.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_label(const tinyci_event *event);
 
 /**
- * The bytes of an OUTPUT, as the command wrote them: whole lines where it writes lines, at most
- * 64 KiB, any bytes. The message of a WARNING or WAITING, in UTF-8.
+ * Returns the bytes of an OUTPUT event as the command wrote them, in any encoding: at most 64 KiB,
+ * cut at the end of a line if possible. For WARNING and WAITING, returns the message in UTF-8.
  *
  * @param event   The event, or NULL.
- * @param length  Where the number of bytes is stored, or NULL.
- * @return The bytes, which live as long as the event; NULL, and length 0, where the kind has none.
+ * @param length  Where to store the number of bytes, or NULL.
+ * @return The bytes, valid as long as the event; NULL, and length 0, for other kinds and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const uint8_t *tinyci_event_data(const tinyci_event *event, size_t *length);
 
 /**
- * The stream that an OUTPUT came from.
+ * Returns the stream that an OUTPUT event came from.
  *
  * @param event  The event, or NULL.
- * @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and NULL.
+ * @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_event_stream(const tinyci_event *event);
 
 /**
- * The outcome of a STEP_FINISHED, of a JOB_FINISHED, of a DEPLOY_FINISHED, or of FINISHED, the
- * worst of all; of a HOOK what is known of the commit so far.
+ * Returns the outcome that STEP_FINISHED, JOB_FINISHED, DEPLOY_FINISHED and FINISHED report. For a
+ * HOOK, returns the outcome of the job so far.
  *
  * @param event  The event, or NULL.
- * @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
+ * @return One of `TINYCI_OUTCOME_*`; 0 for other kinds and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_event_outcome(const tinyci_event *event);
 
 /**
- * The record of a JOB_FINISHED.
+ * Returns the record of a JOB_FINISHED event.
  *
  * @param event  The event, or NULL.
- * @return The record, which lives as long as the event; NULL for other kinds.
+ * @return The record, valid as long as the event; NULL for other kinds and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const tinyci_record *tinyci_event_record(const tinyci_event *event);
 
 /**
- * What the log has for this event, without the time in front. A terminal that shows these lines
- * and the data of every OUTPUT shows what `tinyci run` shows.
+ * Returns the lines that the log contains for an event, without timestamps. To show what
+ * `tinyci run` shows, print these lines and the data of OUTPUT events.
  *
  * @param event  The event, or NULL.
- * @return Lines that all end with a newline, which live as long as the event; NULL where there are
- *         none.
+ * @return Lines that each end with a newline, valid as long as the event; NULL if there are none.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_log_lines(const tinyci_event *event);
 
 /**
- * All of it, as the line of JSON that `tinyci run --json` prints; a request has `name` and
- * `arguments`, or `command`, or `environment` and `question`, beside what every event has.
+ * Returns an event as the line of JSON that `tinyci run --json` prints. Depending on its kind, a
+ * request also has `name` and `arguments`, `command`, or `environment` and `question`.
  *
  * @param event  The event, or NULL.
- * @return The JSON, which lives as long as the event; NULL for NULL.
+ * @return The JSON, valid as long as the event; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_event_json(const tinyci_event *event);
 
 /**
- * Makes the request the host's own, to be answered now or later and from any thread. A request
- * that was not taken by the next `tinyci_run_next` is failed.
+ * Takes the request out of an event, to answer it now or later, from any thread. A request that
+ * you do not take before the next `tinyci_run_next` fails.
  *
  * @param event  The event, or NULL.
- * @return The request, to be answered exactly once, or else to be freed with
- *         `tinyci_request_free`; NULL where the event is no request or it was taken before.
+ * @return The request. Answer it exactly once, or free it with `tinyci_request_free`. NULL if the
+ *         event is not a request, or the request was already taken.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_request *tinyci_event_take_request(const tinyci_event *event);
 
 /**
- * What is asked for: the hook's name, the function's, the secret's, the environment that is to be
- * approved of, or the command in one line as people read it; `tinyci_request_command_json` has it
- * as it is to be run.
+ * Returns the name that a request is about: the hook, the function, the secret, or the environment
+ * to approve. For a COMMAND, returns the command as one line for people; to run it, use
+ * `tinyci_request_command_json`.
  *
  * @param request  The request, or NULL.
- * @return The name, which lives as long as the request; NULL for NULL.
+ * @return The name, valid as long as the request; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_name(const tinyci_request *request);
 
 /**
- * The commit in work.
+ * Returns the commit that is being tested or deployed.
  *
  * @param request  The request, or NULL.
- * @return The full id in hexadecimal digits, which lives as long as the request; NULL for NULL.
+ * @return The full id in hexadecimal digits, valid as long as the request; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_commit(const tinyci_request *request);
 
 /**
- * The attempt that asks: what `tinyci_event_job_id` gives of its events.
+ * Returns the id of the job that made the request. `tinyci_event_job_id` returns the same for its
+ * events.
  *
  * @param request  The request, or NULL.
- * @return The name of the attempt, which lives as long as the request; NULL for NULL.
+ * @return The job id, valid as long as the request; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_job_id(const tinyci_request *request);
 
 /**
- * The phase or hook that asks.
+ * Returns the step that made the request.
  *
  * @param request  The request, or NULL.
- * @return Its name, such as `build`, which lives as long as the request; NULL for NULL.
+ * @return The name, such as `build`, valid as long as the request; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_step(const tinyci_request *request);
 
 /**
- * The branch of a script's `parallel`, or its group, that asks.
+ * Returns the label of the `parallel` task or group of a script that made the request.
  *
  * @param request  The request, or NULL.
- * @return The label, which lives as long as the request; NULL where there is none.
+ * @return The label, valid as long as the request; NULL if there is none.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_label(const tinyci_request *request);
 
 /**
- * What a script asks in an APPROVAL, for the person who decides.
+ * Returns the question of a script for the person who approves.
  *
  * @param request  The request, or NULL.
- * @return The question, which lives as long as the request; NULL where the config only says that
- *         somebody has to approve, for other requests and NULL.
+ * @return The question, valid as long as the request; NULL if the config only requires an
+ *         approval, for other kinds of requests, and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_question(const tinyci_request *request);
 
 /**
- * The folder that holds the commit's tree; of an APPROVAL, the one that will.
+ * Returns the export directory, which contains the commit's files. For an APPROVAL, it may not
+ * exist yet.
  *
  * @param request  The request, or NULL.
- * @return The path, which lives as long as the request; NULL for NULL.
+ * @return The path, valid as long as the request; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_export_dir(const tinyci_request *request);
 
 /**
- * Whether nobody waits for the answer any more, so that long work can end early: the run was
- * canceled, its time is over, or it was freed.
+ * Returns whether the answer is no longer needed, so that you can stop long work early: the run
+ * was canceled or freed, or a time limit is over.
  *
  * @param request  The request, or NULL.
- * @return 1 if so, else 0; 0 for NULL.
+ * @return 1 if it is no longer needed, else 0; 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_request_canceled(const tinyci_request *request);
 
 /**
- * How many arguments a function was called with.
+ * Returns how many arguments a function was called with.
  *
  * @param request  The request, or NULL.
- * @return Their number; 0 for other requests and NULL.
+ * @return The number of arguments; 0 for other kinds of requests and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 size_t tinyci_request_arg_count(const tinyci_request *request);
 
 /**
- * What kind of value an argument is.
+ * Returns the type of an argument.
  *
  * @param request  The request, or NULL.
- * @param index    Which argument, from 0.
- * @return One of `TINYCI_VALUE_*`; 0 where there is none.
+ * @param index    The index of the argument, from 0.
+ * @return One of `TINYCI_VALUE_*`; 0 if there is no such argument.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_request_arg_kind(const tinyci_request *request, size_t index);
 
 /**
- * The number that an INT argument is, or 1 and 0 for a BOOL.
+ * Returns the value of an INT argument; for a BOOL, 1 or 0.
  *
  * @param request  The request, or NULL.
- * @param index    Which argument, from 0.
- * @return The number; 0 where the argument is neither or there is none.
+ * @param index    The index of the argument, from 0.
+ * @return The value; 0 for other types, and if there is no such argument.
  *
  * Any thread. Since 0.1.0.
  */
 int64_t tinyci_request_arg_int(const tinyci_request *request, size_t index);
 
 /**
- * The number that a FLOAT argument is, or an INT.
+ * Returns the value of a FLOAT or INT argument.
  *
  * @param request  The request, or NULL.
- * @param index    Which argument, from 0.
- * @return The number; 0 where the argument is neither or there is none.
+ * @param index    The index of the argument, from 0.
+ * @return The value; 0 for other types, and if there is no such argument.
  *
  * Any thread. Since 0.1.0.
  */
 double tinyci_request_arg_float(const tinyci_request *request, size_t index);
 
 /**
- * The text that a STRING argument is.
+ * Returns the value of a STRING argument.
  *
  * @param request  The request, or NULL.
- * @param index    Which argument, from 0.
- * @return The text, which lives as long as the request; NULL where the argument is none. A NUL in
- *         it is U+FFFD here, and `\u0000` in the JSON.
+ * @param index    The index of the argument, from 0.
+ * @return The string, valid as long as the request; NULL for other types, and if there is no such
+ *         argument. U+FFFD replaces NUL characters; in `tinyci_request_arg_json`, they are
+ *         `\u0000`.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_arg_string(const tinyci_request *request, size_t index);
 
 /**
- * An argument of any kind, as JSON.
+ * Returns an argument of any type as JSON.
  *
  * @param request  The request, or NULL.
- * @param index    Which argument, from 0.
- * @return The JSON, which lives as long as the request; NULL where there is no such argument.
+ * @param index    The index of the argument, from 0.
+ * @return The JSON, valid as long as the request; NULL if there is no such argument.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_arg_json(const tinyci_request *request, size_t index);
 
 /**
- * The command of a COMMAND, as one object of JSON: `shell`, a text for `/bin/sh -c`, or `argv`;
- * `cwd`; `env`, the whole environment that it is to have, and `env_hex`, if there are any, those of
- * its variables whose name or value is not UTF-8, as pairs in hex that take the place of what `env`
- * has; `nice`, how far it is to stand back when others need the processor, if at all; `input`, and
- * `input_hex` where that is not UTF-8, for its standard input, which is empty without; `timeout_ms`,
- * how long it may still take; `output`, `merged` or `split`: whether the two streams are told apart.
+ * Returns the command of a COMMAND request as a JSON object:
+ *
+ * `shell` is a string for `/bin/sh -c`; a command has either it or `argv`. `cwd` is the working
+ * directory. `env` is the complete environment. `env_hex` contains the variables whose name or
+ * value is not UTF-8, as pairs of hexadecimal strings; they replace those in `env`. `nice` is the
+ * niceness, 0 if absent. `input` is the standard input, or `input_hex` if it is not UTF-8; without
+ * both, it is empty. `timeout_ms` is the time left for the command; without it, there is no limit.
+ * `output` is `merged` or `split`: whether to report the two streams separately.
  *
  * @param request  The request, or NULL.
- * @return The JSON, which lives as long as the request; NULL for other requests and NULL.
+ * @return The JSON, valid as long as the request; NULL for other kinds of requests and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_request_command_json(const tinyci_request *request);
 
 /**
- * Sets a variable that the commands from here on can use in a tag, once the hook has passed.
+ * Sets the value of a placeholder for the commands that follow a hook. It takes effect if the hook
+ * passes.
  *
- * @param request  The request of a HOOK, which goes on to be the host's.
- * @param name     The variable's name: `a`-`z`, digits and `_`, and none of tinyci's own. Copied.
- * @param value    Its value: any text. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param request  The HOOK request. You still have to answer it.
+ * @param name     The name: `a`-`z`, digits and `_`. Names that tinyci uses itself are refused.
+ *                 Copied.
+ * @param value    The value: any string. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2281,43 +2317,42 @@ tinyci_code tinyci_request_set_var(tinyci_request *request,
                                    tinyci_error **err);
 
 /**
- * Answers a HOOK: it passed, and the config's own hook of that name comes next; or an APPROVAL: the
- * deployment may go on, and its record says that the host approved. To have it say who, answer with
- * `tinyci_request_return_string`.
+ * Answers a HOOK: it passed, and the config's own hook of that name runs next. Answers an
+ * APPROVAL: the deployment may continue, and its record has `the host` as approver. To name a
+ * person, use `tinyci_request_return_string`.
  *
- * @param request  The request, which is gone then.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more; `TINYCI_INVALID_ARG` if
- *         this is no answer to that request, which fails then.
+ * @param request  The request; consumed.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if the answer is no longer needed; `TINYCI_INVALID_ARG`
+ *         if this function cannot answer this request. The request is then aborted.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_request_ok(tinyci_request *request, tinyci_error **err);
 
 /**
- * Answers a HOOK: it passed, and what the config has there is left out.
+ * Answers a HOOK: it passed, and the config's own hook of that name is skipped.
  *
- * @param request  The request, which is gone then.
- * @param reason   Why, for the record; NULL for no reason. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`.
+ * @param request  The request; consumed.
+ * @param reason   The reason, for the record; NULL for none. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_request_skip(tinyci_request *request, const char *reason, tinyci_error **err);
 
 /**
- * Answers any request: the host refuses. That is a decision about the commit, whose step fails,
- * unless a script catches the error of a function, a secret or a command.
+ * Answers any request with a refusal: a decision about the commit. Its step fails, unless a script
+ * catches the error of a function, a secret or a command.
  *
- * Where the host's own machinery failed, `tinyci_request_abort` is the answer.
+ * If your program itself failed, use `tinyci_request_abort` instead.
  *
- * @param request  The request, which is gone then.
- * @param message  Why, for the record; NULL for no reason. Copied.
- * @param code     A number of the host's own, which stands in the record behind the message; 0 for
- *                 none.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+ * @param request  The request; consumed.
+ * @param message  The reason, for the record; NULL for none. Copied.
+ * @param code     A number of your choice, added to the message in the record; 0 for none.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if the answer is no longer needed.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2327,21 +2362,22 @@ tinyci_code tinyci_request_fail(tinyci_request *request,
                                 tinyci_error **err);
 
 /**
- * Answers any request: the host cannot answer it, since its own machinery failed, such as a vault
- * that is down, or a bug in its code.
+ * Aborts any request: your program cannot answer because it failed itself. Examples are a vault
+ * that is down and a bug.
  *
- * That says nothing about the commit: no script can catch it, only `after_all` still runs, and the
- * attempt ends with `TINYCI_OUTCOME_ERROR`, to be tried again by a later run as often as
- * attempts are allowed. `after_all` itself decides nothing, also by this. A deployment fails, and
- * says why; one that asks for an approval before it begins does not begin, and `tinyci_run_next`
- * gives `TINYCI_HOST_FAULT`.
+ * This is not a decision about the commit. Scripts cannot catch it, and of the remaining steps
+ * only `after_all` runs. The outcome of the job is `TINYCI_OUTCOME_ERROR`, and a later run tests
+ * the commit again until it is out of attempts. If `after_all` itself made the request, the
+ * outcome does not change.
  *
- * @param request  The request, which is gone then.
- * @param message  What failed, for the record; NULL for no reason. Copied.
- * @param code     A number of the host's own, which stands in the record behind the message; 0 for
- *                 none.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+ * A deployment fails with this reason. If the request was for an approval before the deployment
+ * began, it does not begin, and `tinyci_run_next` returns `TINYCI_HOST_FAULT`.
+ *
+ * @param request  The request; consumed.
+ * @param message  The reason, for the record; NULL for none. Copied.
+ * @param code     A number of your choice, added to the message in the record; 0 for none.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_CANCELED` if the answer is no longer needed.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2351,63 +2387,63 @@ tinyci_code tinyci_request_abort(tinyci_request *request,
                                  tinyci_error **err);
 
 /**
- * Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
- * `tinyci.secretsDir` is looked into; or an APPROVAL: nobody has approved yet, and the deployment
- * waits.
+ * Answers a FUNCTION with null. Answers a SECRET: your program does not have it, and tinyci looks
+ * in the directory `tinyci.secretsDir`. Answers an APPROVAL: there is no decision yet, and the
+ * deployment awaits approval.
  *
- * @param request  The request, which is gone then.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`.
+ * @param request  The request; consumed.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_request_return_null(tinyci_request *request, tinyci_error **err);
 
 /**
- * Answers a FUNCTION with a truth value.
+ * Answers a FUNCTION with a bool.
  *
- * @param request  The request, which is gone then.
- * @param value    0 for false, anything else for true.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`.
+ * @param request  The request; consumed.
+ * @param value    0 for false, any other number for true.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_request_return_bool(tinyci_request *request, int32_t value, tinyci_error **err);
 
 /**
- * Answers a FUNCTION with a whole number.
+ * Answers a FUNCTION with an integer.
  *
- * @param request  The request, which is gone then.
- * @param value    The number.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`.
+ * @param request  The request; consumed.
+ * @param value    The value.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_request_return_int(tinyci_request *request, int64_t value, tinyci_error **err);
 
 /**
- * Answers a FUNCTION with a number with a fraction.
+ * Answers a FUNCTION with a floating-point number.
  *
- * @param request  The request, which is gone then.
- * @param value    The number.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`.
+ * @param request  The request; consumed.
+ * @param value    The value.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_request_return_float(tinyci_request *request, double value, tinyci_error **err);
 
 /**
- * Answers a FUNCTION or a SECRET with a text; or an APPROVAL with who approves, such as
- * `Ada <ada@example.org>`, which the record keeps.
+ * Answers a FUNCTION or a SECRET with a string. Answers an APPROVAL with the person who approves,
+ * such as `Ada <ada@example.org>`, for the record.
  *
- * @param request  The request, which is gone then.
- * @param value    The text. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8, and for
- *         an approval by nobody.
+ * @param request  The request; consumed.
+ * @param value    The string. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`. Also `TINYCI_INVALID_ARG` for NULL, for a string that is not
+ *         UTF-8, and for an empty approver.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2416,28 +2452,28 @@ tinyci_code tinyci_request_return_string(tinyci_request *request,
                                          tinyci_error **err);
 
 /**
- * Answers a SECRET with any bytes.
+ * Answers a SECRET with bytes in any encoding.
  *
- * @param request  The request, which is gone then.
+ * @param request  The request; consumed.
  * @param value    The bytes. Copied.
- * @param len      Their number.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL with a number above 0.
+ * @param length   The number of bytes.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`. Also `TINYCI_INVALID_ARG` for NULL with a length above 0.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_request_return_bytes(tinyci_request *request,
                                         const uint8_t *value,
-                                        size_t len,
+                                        size_t length,
                                         tinyci_error **err);
 
 /**
- * Answers a FUNCTION with any value, such as an array or a map.
+ * Answers a FUNCTION with a value of any type, such as an array or a map.
  *
- * @param request  The request, which is gone then.
+ * @param request  The request; consumed.
  * @param value    The value as JSON. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for what is not JSON.
+ * @param err      Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`. Also `TINYCI_INVALID_ARG` for invalid JSON.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2446,36 +2482,36 @@ tinyci_code tinyci_request_return_json(tinyci_request *request,
                                        tinyci_error **err);
 
 /**
- * Passes on what a COMMAND writes. It comes back as OUTPUT events, masked.
+ * Passes on the output of a COMMAND. It comes back as OUTPUT events, with secrets masked.
  *
- * It never waits. Where much of it is still to be passed on nothing is taken, and the host pulls
- * events with `tinyci_run_next` before it tries again.
+ * This never waits. If the buffer is full, it takes nothing and returns `TINYCI_AGAIN`: read
+ * events with `tinyci_run_next`, then try again.
  *
- * @param request  The request, which goes on to be the host's.
- * @param stream   `TINYCI_STREAM_STDOUT`, also for both at once, or `TINYCI_STREAM_STDERR`.
- * @param data     Any bytes, cut anywhere. Copied.
- * @param len      Their number.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if nobody waits for
- *         the command any more: end it; `TINYCI_INVALID_ARG` for other requests.
+ * @param request  The COMMAND request. You still have to answer it.
+ * @param stream   `TINYCI_STREAM_STDOUT`, also for merged streams, or `TINYCI_STREAM_STDERR`.
+ * @param data     Bytes in any encoding, cut anywhere. Copied.
+ * @param length   The number of bytes.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if the command is no
+ *         longer needed: stop it; `TINYCI_INVALID_ARG` for other kinds of requests.
  *
  * One thread at a time. Since 0.1.0.
  */
 tinyci_code tinyci_request_command_output(tinyci_request *request,
                                           int32_t stream,
                                           const uint8_t *data,
-                                          size_t len,
+                                          size_t length,
                                           tinyci_error **err);
 
 /**
- * Answers a COMMAND: it has ended.
+ * Answers a COMMAND that has ended.
  *
- * @param request    The request, which is gone then.
- * @param exit_code  Its exit code; not looked at if a signal ended it.
+ * @param request    The request; consumed.
+ * @param exit_code  The exit code; ignored if a signal ended the command.
  * @param signal     The number of the signal that ended it; 0 for none.
- * @param err        Where the error is to be stored, or NULL.
- * @return As `tinyci_request_ok`. One that was ended because the run was canceled, or late, may be
- *         answered in any way.
+ * @param err        Where to store the error, or NULL.
+ * @return As for `tinyci_request_ok`. If you stopped the command because the run was canceled or a
+ *         time limit was over, any exit code will do.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2485,89 +2521,91 @@ tinyci_code tinyci_request_command_finish(tinyci_request *request,
                                           tinyci_error **err);
 
 /**
- * Frees a request. Without an answer its step fails.
+ * Frees a request. If it was not answered, its step fails.
  *
- * @param request  The request, which is gone then, or NULL.
+ * @param request  The request, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_request_free(tinyci_request *request);
 
 /**
- * The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
+ * Returns the name of an outcome in lower case, as in JSON: `success`, `timed_out`, ...
  *
  * @param outcome  One of `TINYCI_OUTCOME_*`.
- * @return The name, or NULL for a number that this version does not know: read such a one as not
- *         passed. Static: do not free it.
+ * @return The name, or NULL for a number that this version does not know: treat it as not passed.
+ *         Static: do not free it.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_outcome_name(int32_t outcome);
 
 /**
- * The commit.
+ * Returns the commit of a record.
  *
  * @param record  The record, or NULL.
- * @return The full id in hexadecimal digits, which lives as long as the record; NULL for NULL.
+ * @return The full id in hexadecimal digits, valid as long as the record; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_commit(const tinyci_record *record);
 
 /**
- * The branch that the commit was judged for. What is not UTF-8 in it comes as U+FFFD.
+ * Returns the branch that the commit was tested for, without `refs/heads/`.
  *
  * @param record  The record, or NULL.
- * @return The branch's short name, which lives as long as the record; NULL where there is none.
+ * @return The branch, valid as long as the record; U+FFFD replaces what is not UTF-8. NULL if
+ *         there is none.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_branch(const tinyci_record *record);
 
 /**
- * The branch's own bytes.
+ * Returns the branch as git stores it, in any encoding.
  *
  * @param record  The record, or NULL.
- * @param length  Where the number of bytes is stored, or NULL.
- * @return The bytes, which live as long as the record; NULL, and length 0, where there is none.
+ * @param length  Where to store the number of bytes, or NULL.
+ * @return The bytes without a final NUL, valid as long as the record; NULL, and length 0, if there
+ *         is none.
  *
  * Any thread. Since 0.1.0.
  */
 const uint8_t *tinyci_record_branch_bytes(const tinyci_record *record, size_t *length);
 
 /**
- * What became of the commit.
+ * Returns the outcome of a job. To check for green, use `tinyci_record_passed`.
  *
  * @param record  The record, or NULL.
- * @return One of `TINYCI_OUTCOME_*`, or a number that a later version knows; 0 for NULL. To tell
- *         green from everything else use `tinyci_record_passed`.
+ * @return One of `TINYCI_OUTCOME_*`, or a number that a later version adds; 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_outcome(const tinyci_record *record);
 
 /**
- * Whether the commit is green: the one test for it.
+ * Returns whether the commit is green. Use this to check whether it passed.
  *
  * @param record  The record, or NULL.
- * @return 1 if it is, 0 for everything else and for NULL.
+ * @return 1 if it is green; 0 if not, and for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_passed(const tinyci_record *record);
 
 /**
- * Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
+ * Returns the reason for the outcome if the steps do not contain it: an invalid config, a broken
+ * executor, a cancellation.
  *
  * @param record  The record, or NULL.
- * @return The text, which lives as long as the record; NULL where there is none.
+ * @return The reason, valid as long as the record; NULL if there is none.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_reason(const tinyci_record *record);
 
 /**
- * When the attempt began.
+ * Returns when the job started.
  *
  * @param record  The record, or NULL.
  * @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
@@ -2577,97 +2615,99 @@ const char *tinyci_record_reason(const tinyci_record *record);
 int64_t tinyci_record_started_ms(const tinyci_record *record);
 
 /**
- * How long the attempt took.
+ * Returns how long the job took.
  *
  * @param record  The record, or NULL.
- * @return Milliseconds on a clock that is never set back; 0 for NULL.
+ * @return Milliseconds on a monotonic clock; 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 uint64_t tinyci_record_duration_ms(const tinyci_record *record);
 
 /**
- * All of it, as the line of JSON that `refs/notes/runs/tinyci` keeps.
+ * Returns a record as the line of JSON that is stored in `refs/notes/runs/tinyci`.
  *
- * It alone has everything that failed: `steps` have `failures`, each with its `message` and, if they
- * are known, its `label`, its `place` in the script, its `command` and how that ended.
+ * Only the JSON contains every failure of a step. Each entry of `failures` has a `message` and, if
+ * known, a `label`, its `place` in the script, the `command`, and how that ended.
  *
  * @param record  The record, or NULL.
- * @return The JSON, which lives as long as the record; NULL for NULL.
+ * @return The JSON, valid as long as the record; NULL for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_json(const tinyci_record *record);
 
 /**
- * How many phases and hooks ran, or were skipped.
+ * Returns how many steps ran or were skipped.
  *
  * @param record  The record, or NULL.
- * @return Their number; 0 for NULL.
+ * @return The number; 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 size_t tinyci_record_step_count(const tinyci_record *record);
 
 /**
- * The name of a step.
+ * Returns the name of a step.
  *
  * @param record  The record, or NULL.
- * @param index   Which step, from 0, in the order in which they ran.
- * @return Its name, such as `build`, which lives as long as the record; NULL where there is none.
+ * @param index   The index of the step, from 0, in the order in which they ran.
+ * @return The name, such as `build`, valid as long as the record; NULL if there is no such step.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_step_name(const tinyci_record *record, size_t index);
 
 /**
- * What became of a step.
+ * Returns the outcome of a step.
  *
  * @param record  The record, or NULL.
- * @param index   Which step, from 0.
- * @return One of `TINYCI_OUTCOME_*`; 0 where there is none.
+ * @param index   The index of the step, from 0.
+ * @return One of `TINYCI_OUTCOME_*`; 0 if there is no such step.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_step_outcome(const tinyci_record *record, size_t index);
 
 /**
- * How the last command of a step ended, which is the one that failed if one did.
+ * Returns the exit code of a step: that of the command that failed, else that of the last command.
  *
  * @param record  The record, or NULL.
- * @param index   Which step, from 0.
- * @return The exit code; 128 and the signal's number where a signal ended it, as a shell has it; -1
- *         where no command ended by itself. 0 for NULL.
+ * @param index   The index of the step, from 0.
+ * @return The exit code; 128 plus the signal number if a signal ended the command; -1 if there is
+ *         no such step or no command ended by itself. 0 for NULL.
  *
  * Any thread. Since 0.1.0.
  */
 int32_t tinyci_record_step_exit_code(const tinyci_record *record, size_t index);
 
 /**
- * Why a step failed or was skipped, where no command says it: a host's refusal, a tag that could
- * not be filled in, the error of a script. Of a step that was skipped it begins with `skipped: `.
+ * Returns why a step failed or was skipped, if its commands do not show it: a refusal, a
+ * placeholder that could not be replaced, an error in a script. For a skipped step, it begins with
+ * `skipped: `.
  *
  * @param record  The record, or NULL.
- * @param index   Which step, from 0.
- * @return The text, which lives as long as the record; NULL where there is none.
+ * @param index   The index of the step, from 0.
+ * @return The reason, valid as long as the record; NULL if there is none.
  *
  * Any thread. Since 0.1.0.
  */
 const char *tinyci_record_step_error(const tinyci_record *record, size_t index);
 
 /**
- * Asks for what is kept of earlier runs: of each commit the record that its verdict rests on, the
- * newest commit first.
+ * Reads the records of earlier jobs: for each commit the record of its verdict, newest commit
+ * first.
  *
  * @param engine     The engine.
- * @param selection  Revisions or ranges; NULL for every commit that the selected refs reach.
- * @param outcome    Only records of this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
- * @param limit      At most so many records; 0 for all.
- * @param out        Where the list is stored, to be freed with `tinyci_records_free`; NULL on an
+ * @param selection  Revisions or ranges; NULL for all commits that are reachable from a selected
+ *                   ref.
+ * @param outcome    Only records with this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
+ * @param limit      The maximum number of records; 0 for all.
+ * @param out        Where to store the records; free them with `tinyci_records_free`. NULL on an
  *                   error.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there is none; `TINYCI_NOT_FOUND` for a revision that names no
- *         commit; `TINYCI_INVALID_ARG` for an unknown outcome, or a selection of pushed refs.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if there are none; `TINYCI_NOT_FOUND` if there is no such commit;
+ *         `TINYCI_INVALID_ARG` for an unknown outcome, and for a selection of pushed refs.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2679,13 +2719,13 @@ tinyci_code tinyci_records_query(const tinyci_engine *engine,
                                  tinyci_error **err);
 
 /**
- * Gives the next record of a list.
+ * Returns the next record of a list.
  *
- * @param records  The list.
- * @param out      Where the record is stored, which belongs to the list: do not free it; NULL where
+ * @param records  The records.
+ * @param out      Where to store the record. It belongs to `records`: do not free it. NULL if
  *                 there is none.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_DONE` after the last.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_DONE` after the last record.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2696,24 +2736,26 @@ tinyci_code tinyci_records_next(tinyci_records *records,
 /**
  * Frees a list and its records.
  *
- * @param records  The list, which is gone then, or NULL.
+ * @param records  The records, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_records_free(tinyci_records *records);
 
 /**
- * Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
- * are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
- * of the host which computes (not `TINYCI_EFFECT_EXTERNAL`) fails there.
+ * Returns what a run would do, without doing it: the output of `tinyci plan --json`. For named
+ * commits, it includes a dry run of their steps, unless the selection has a pipeline of its own.
+ *
+ * Plans send no requests: a dry run fails if a script calls a function of yours, unless you
+ * registered it with `TINYCI_EFFECT_EXTERNAL`.
  *
  * @param engine     The engine.
- * @param selection  Which commits to look at; NULL for all that is pending.
- * @param out        Where the JSON is stored, one line without its end, to be freed with
- *                   `tinyci_string_free`; NULL on an error.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
- *         the repository cannot be read.
+ * @param selection  The commits to plan for; NULL for all pending commits.
+ * @param out        Where to store the JSON, one line without a newline; free it with
+ *                   `tinyci_string_free`. NULL on an error.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the
+ *         repository cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2723,66 +2765,65 @@ tinyci_code tinyci_plan_json(const tinyci_engine *engine,
                              tinyci_error **err);
 
 /**
- * Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
- * Each of its `problems` has a `severity`: `error`, or `warning` for what is valid and perhaps not
- * meant.
+ * Validates the config of a commit: the output of `tinyci check --commit REV --json`. Each entry
+ * of `problems` has a `severity`: `error`, or `warning` for valid code that is probably a mistake.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param out     Where the JSON is stored, one line without its end, to be freed with
- *                `tinyci_string_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
- *         revision that names no commit or one without a config; `TINYCI_UNSUPPORTED` for scripts
- *         where the library was built without.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param out       Where to store the JSON, one line without a newline; free it with
+ *                  `tinyci_string_free`. NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also for an invalid config: check `valid` in the JSON. `TINYCI_NOT_FOUND`
+ *         if there is no such commit or it has no config; `TINYCI_UNSUPPORTED` for a script if the
+ *         library was built without scripts.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_check_json(const tinyci_engine *engine,
-                              const char *rev,
+                              const char *revision,
                               char **out,
                               tinyci_error **err);
 
 /**
- * Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
- * prints, as `tinyci_check_json` does for a commit.
+ * Validates a config that is not committed: the output of `tinyci check FILE --json`. The JSON is
+ * that of `tinyci_check_json`.
  *
- * @param engine  The engine, with the functions that a script can call.
- * @param rev     The commit that a script imports from, in any of git's revision syntax; NULL for
- *                the files below the path that the engine was opened with.
- * @param text    The config.
- * @param len     Its length in bytes.
- * @param format  One of `TINYCI_FORMAT_*`.
- * @param name    What the report calls it, such as `.tinyci.yml`.
- * @param out     Where the JSON is stored, one line without its end, to be freed with
- *                `tinyci_string_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
- *         revision that names no commit; `TINYCI_UNSUPPORTED` for scripts where the library was
- *         built without; `TINYCI_INVALID_ARG`.
+ * @param engine    The engine, whose functions a script can call.
+ * @param revision  The commit that a script imports from, in any git revision syntax; NULL to
+ *                  import from the path that the engine was opened with.
+ * @param text      The config.
+ * @param length    The length of `text` in bytes.
+ * @param format    One of `TINYCI_FORMAT_*`.
+ * @param name      The file name that the report shows, such as `.tinyci.yml`.
+ * @param out       Where to store the JSON, one line without a newline; free it with
+ *                  `tinyci_string_free`. NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also for an invalid config: check `valid` in the JSON. `TINYCI_NOT_FOUND`
+ *         if there is no such commit; `TINYCI_UNSUPPORTED` for a script if the library was built
+ *         without scripts; `TINYCI_INVALID_ARG`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_check_text_json(const tinyci_engine *engine,
-                                   const char *rev,
+                                   const char *revision,
                                    const char *text,
-                                   size_t len,
+                                   size_t length,
                                    int32_t format,
                                    const char *name,
                                    char **out,
                                    tinyci_error **err);
 
 /**
- * Gives the reference of the script API: what `tinyci defs` prints, with the functions that the host
- * registers.
+ * Returns the script API reference: the output of `tinyci defs`, with the functions that you
+ * registered.
  *
- * @param engine  The engine whose functions are in it; NULL for no functions of a host.
+ * @param engine  The engine whose functions to include; NULL for no functions.
  * @param format  One of `TINYCI_DEFINITIONS_*`.
- * @param out     Where the reference is stored, to be freed with `tinyci_string_free`; NULL on an
+ * @param out     Where to store the reference; free it with `tinyci_string_free`. NULL on an
  *                error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for another format; `TINYCI_UNSUPPORTED` if the library
- *         was built without scripts.
+ * @param err     Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for an unknown format; `TINYCI_UNSUPPORTED` if the
+ *         library was built without scripts.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2792,29 +2833,29 @@ tinyci_code tinyci_definitions(const tinyci_engine *engine,
                                tinyci_error **err);
 
 /**
- * Runs the tests of a pipeline: what `tinyci test-pipeline --json` prints. Nothing of the pipeline is run,
- * written or sent.
+ * Runs the tests of a pipeline script: the output of `tinyci test-pipeline --json`. Commands of
+ * the pipeline do not run, and nothing is written or sent.
  *
- * @param engine   The engine.
- * @param rev      The commit whose script and tests are meant, in any of git's revision syntax; NULL
- *                 for the files of a directory.
- * @param dir      The directory, if there is no `rev`; NULL for the path that the engine was opened
- *                 with.
- * @param filters  Parts of the names of the tests to run, one a line; NULL for all tests.
- * @param flags    0 or `TINYCI_TEST_COVERAGE`.
- * @param out      Where the JSON is stored, one line without its end, to be freed with
- *                 `tinyci_string_free`; NULL on an error.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also if tests fail: each has its `failure`; `TINYCI_NOT_FOUND` for a revision
- *         that names no commit, if there is no script or no test, and if no name matches a filter;
- *         `TINYCI_SCRIPT` for a file that is not valid; `TINYCI_UNSUPPORTED` for a pipeline in YAML,
- *         and if the library was built without scripts; `TINYCI_INVALID_ARG` for other flags, and for
- *         both `rev` and `dir`; `TINYCI_IO` for files that cannot be read.
+ * @param engine    The engine.
+ * @param revision  The commit with the script and its tests, in any git revision syntax; NULL for
+ *                  the files of a directory.
+ * @param dir       The directory, if `revision` is NULL; NULL for the path that the engine was
+ *                  opened with.
+ * @param filters   Parts of the names of the tests to run, one per line; NULL for all tests.
+ * @param flags     0 or `TINYCI_TEST_COVERAGE`.
+ * @param out       Where to store the JSON, one line without a newline; free it with
+ *                  `tinyci_string_free`. NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if tests fail: check `failure` of each test. `TINYCI_NOT_FOUND` if
+ *         there is no such commit, no script or no test, or no name matches a filter;
+ *         `TINYCI_SCRIPT` for a file that is not valid; `TINYCI_UNSUPPORTED` for a YAML pipeline,
+ *         and if the library was built without scripts; `TINYCI_INVALID_ARG` for an unknown flag,
+ *         and for both `revision` and `dir`; `TINYCI_IO` for files that cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_test_pipeline_json(const tinyci_engine *engine,
-                                      const char *rev,
+                                      const char *revision,
                                       const char *dir,
                                       const char *filters,
                                       uint32_t flags,
@@ -2822,18 +2863,18 @@ tinyci_code tinyci_test_pipeline_json(const tinyci_engine *engine,
                                       tinyci_error **err);
 
 /**
- * Tells what became of commits, newest first: what `tinyci results --json` prints.
+ * Returns test results, newest commit first: the output of `tinyci results --json`.
  *
  * @param engine     The engine.
- * @param selection  Whose results; NULL for those of every commit that was run.
- * @param outcome    Only this one of `TINYCI_OUTCOME_*`; 0 for any.
- * @param limit      At most so many; 0 for all.
+ * @param selection  The commits; NULL for all commits that were tested.
+ * @param outcome    Only results with this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
+ * @param limit      The maximum number of results; 0 for all.
  * @param flags      A sum of `TINYCI_RESULTS_*`.
- * @param out        Where the results are stored, each a line of JSON with its end, to be freed
- *                   with `tinyci_string_free`; NULL on an error.
- * @param err        Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
- *         `TINYCI_INVALID_ARG` for a number that stands for no outcome, or a flag for nothing.
+ * @param out        Where to store the results, each a line of JSON that ends with a newline; free
+ *                   them with `tinyci_string_free`. NULL on an error.
+ * @param err        Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` for an
+ *         unknown outcome or flag.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2846,19 +2887,18 @@ tinyci_code tinyci_results_json(const tinyci_engine *engine,
                                 tinyci_error **err);
 
 /**
- * Tells what was deployed, newest first: what `tinyci deployments --json` prints.
+ * Returns deployments, newest first: the output of `tinyci deployments --json`.
  *
  * @param engine       The engine.
- * @param environment  Only deployments to this one; NULL for those to all.
- * @param limit        At most so many; 0 for all.
- * @param warnings     Where lines are stored that a person should see, to be freed with
- *                     `tinyci_string_free`, or NULL: what stands among the deployments and is none
- *                     of tinyci's.
- * @param out          Where the deployments are stored, each a line of JSON with its end, to be
- *                     freed with `tinyci_string_free`; NULL on an error.
- * @param err          Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there is none; `TINYCI_INVALID_ARG` for what cannot be an
- *         environment's name; `TINYCI_GIT` where the refs cannot be read.
+ * @param environment  Only deployments to this environment; NULL for all.
+ * @param limit        The maximum number of deployments; 0 for all.
+ * @param warnings     Where to store warnings for a person about refs that tinyci does not
+ *                     recognize as deployments, or NULL; free them with `tinyci_string_free`.
+ * @param out          Where to store the deployments, each a line of JSON that ends with a
+ *                     newline; free them with `tinyci_string_free`. NULL on an error.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if there are none; `TINYCI_INVALID_ARG` for an invalid environment
+ *         name; `TINYCI_GIT` if the refs cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2870,16 +2910,16 @@ tinyci_code tinyci_deployments_json(const tinyci_engine *engine,
                                     tinyci_error **err);
 
 /**
- * Tells what is deployed to an environment now.
+ * Returns the deployment that is live in an environment now, as a line of
+ * `tinyci_deployments_json`.
  *
  * @param engine       The engine.
- * @param environment  Which environment; NULL for `production`.
- * @param out          Where the deployment is stored, as a line of `tinyci_deployments_json` without its
- *                     end, to be freed with `tinyci_string_free`; NULL if nothing is deployed, and on
- *                     an error.
- * @param err          Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_DONE` if nothing is deployed there; `TINYCI_INVALID_ARG` for what
- *         cannot be an environment's name; `TINYCI_GIT` if the refs cannot be read.
+ * @param environment  The environment; NULL for `production`.
+ * @param out          Where to store the JSON, one line without a newline; free it with
+ *                     `tinyci_string_free`. NULL if nothing is deployed, and on an error.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` if nothing is deployed there; `TINYCI_INVALID_ARG` for an
+ *         invalid environment name; `TINYCI_GIT` if the refs cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2889,70 +2929,68 @@ tinyci_code tinyci_deployed_json(const tinyci_engine *engine,
                                  tinyci_error **err);
 
 /**
- * Gives the lines among a commit's records that tinyci cannot read: damaged ones, another program's,
- * or forged ones. tinyci keeps them, and they count for nothing.
+ * Returns the lines among a commit's records that tinyci does not recognize: damaged or forged
+ * ones, or those of another program. tinyci keeps these lines but ignores them.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param out     Where the lines are stored, each with its end, to be freed with
- *                `tinyci_string_free`; the text is empty without such lines, NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
- *         notes cannot be read.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param out       Where to store the lines, each with a newline; free them with
+ *                  `tinyci_string_free`. Empty if there are no such lines; NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the notes
+ *         cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_unrecognized_lines(const tinyci_engine *engine,
-                                      const char *rev,
+                                      const char *revision,
                                       char **out,
                                       tinyci_error **err);
 
 /**
- * Tells how the repository stands: what runs, what is due, the last verdicts, what is deployed
- * where, and what should be looked at. What `tinyci status --json` prints.
+ * Returns the status of the repository: the output of `tinyci status --json`. It contains the
+ * active run, the pending commits, the latest verdicts, what is deployed, and problems to check.
  *
  * @param engine  The engine.
- * @param out     Where the JSON is stored, one line without its end, to be freed with
- *                `tinyci_string_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_GIT` where the repository cannot be read.
+ * @param out     Where to store the JSON, one line without a newline; free it with
+ *                `tinyci_string_free`. NULL on an error.
+ * @param err     Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_GIT` if the repository cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_status_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
- * Tells every setting that a repository can have, and what is set: what `tinyci settings --json`
- * prints.
+ * Returns all settings of a repository with their values: the output of `tinyci settings --json`.
  *
  * @param engine  The engine.
- * @param out     Where the settings are stored, each a line of JSON with its end, to be freed with
- *                `tinyci_string_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_GIT` where git's configuration cannot be read.
+ * @param out     Where to store the settings, each a line of JSON that ends with a newline; free
+ *                them with `tinyci_string_free`. NULL on an error.
+ * @param err     Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_GIT` if git's configuration cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_settings_json(const tinyci_engine *engine, char **out, tinyci_error **err);
 
 /**
- * Makes a request for the newest commit that is green.
+ * Creates a request to deploy the newest green commit.
  *
- * @return The request, to be freed with `tinyci_deploy_request_free`; NULL only where memory is
- *         short.
+ * @return The request; free it with `tinyci_deploy_request_free`. NULL only if out of memory.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_deploy_request *tinyci_deploy_request_new(void);
 
 /**
- * Names the commit to deploy.
+ * Sets the commit to deploy.
  *
  * @param request   The request.
- * @param revision  The commit, in any of git's revision syntax; NULL for the newest that is green.
- *                  Copied; looked up when the request is used.
- * @param err       Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param revision  The commit, in any git revision syntax; NULL for the newest green commit.
+ *                  Copied, and resolved when the request is used.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2961,11 +2999,11 @@ tinyci_code tinyci_deploy_request_set_revision(tinyci_deploy_request *request,
                                                tinyci_error **err);
 
 /**
- * Says whether to go back to what was deployed before the deployment that is there now.
+ * Sets whether to roll back: to deploy the commit that was deployed before the current one.
  *
  * @param request   The request.
- * @param rollback  0 for no, which is how a request begins; anything else for yes.
- * @param err       Where the error is to be stored, or NULL.
+ * @param rollback  0 for no, the default; any other number for yes.
+ * @param err       Where to store the error, or NULL.
  * @return `TINYCI_OK`.
  *
  * One thread at a time. Since 0.1.0.
@@ -2975,12 +3013,12 @@ tinyci_code tinyci_deploy_request_set_rollback(tinyci_deploy_request *request,
                                                tinyci_error **err);
 
 /**
- * Says whether to deploy also what is not green, and to go back also to what is no longer on a branch
- * that deploys. The record keeps it.
+ * Sets whether to deploy a commit that is not green, or to roll back to a commit that is no longer
+ * on a deployable branch. The record says that the deployment was forced.
  *
  * @param request  The request.
- * @param force    0 for no, which is how a request begins; anything else for yes.
- * @param err      Where the error is to be stored, or NULL.
+ * @param force    0 for no, the default; any other number for yes.
+ * @param err      Where to store the error, or NULL.
  * @return `TINYCI_OK`.
  *
  * One thread at a time. Since 0.1.0.
@@ -2990,12 +3028,12 @@ tinyci_code tinyci_deploy_request_set_force(tinyci_deploy_request *request,
                                             tinyci_error **err);
 
 /**
- * Says whether to deploy the commit's files at once, without what a build adds, also if its build is
- * gone: for emergencies. The record keeps it.
+ * Sets whether to deploy the commit's files only, without its build, also if the build was
+ * removed. For emergencies. The record says so.
  *
  * @param request  The request.
- * @param bare     0 for no, which is how a request begins; anything else for yes.
- * @param err      Where the error is to be stored, or NULL.
+ * @param bare     0 for no, the default; any other number for yes.
+ * @param err      Where to store the error, or NULL.
  * @return `TINYCI_OK`.
  *
  * One thread at a time. Since 0.1.0.
@@ -3005,15 +3043,15 @@ tinyci_code tinyci_deploy_request_set_bare(tinyci_deploy_request *request,
                                            tinyci_error **err);
 
 /**
- * Assumes the output of a command: `tinyci_deploy_plan_json` uses it if a script asks for the output
- * of a command, since plans run nothing. A deployment runs the command.
+ * Assumes the output of a command. Plans run no commands: if a script asks for the output of one,
+ * `tinyci_deploy_plan_json` uses the assumed output. A deployment runs the command.
  *
  * @param request  The request.
- * @param command  A glob over the command, as one line, such as `git describe*`; the first that
- *                 matches applies. Copied.
- * @param output   The output that the command is assumed to write. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param command  A glob that matches the command as one line, such as `git describe*`. The first
+ *                 match applies. Copied.
+ * @param output   The output of the command. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -3023,13 +3061,14 @@ tinyci_code tinyci_deploy_request_add_assumption(tinyci_deploy_request *request,
                                                  tinyci_error **err);
 
 /**
- * Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.
+ * Sets the person who deploys. Default: the person in the engine's options, else the one in git's
+ * configuration.
  *
  * @param request  The request.
  * @param name     The person's name. Copied.
- * @param address  The person's mail address. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+ * @param address  The person's email address. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -3039,13 +3078,13 @@ tinyci_code tinyci_deploy_request_set_by(tinyci_deploy_request *request,
                                          tinyci_error **err);
 
 /**
- * Asks for exactly what was planned, in the place of everything but who deploys: that commit, to
- * that environment, and only if nothing else is deployed there by then.
+ * Sets a plan to carry out: its commit, to its environment, only if what is deployed there has not
+ * changed since. It replaces everything in the request except the person who deploys.
  *
  * @param request  The request.
- * @param plan     What `tinyci_deploy_plan_json` gave. Copied.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for what is no plan; nothing is changed then.
+ * @param plan     The JSON from `tinyci_deploy_plan_json`. Copied.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for an invalid plan. On an error, nothing changes.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -3056,26 +3095,26 @@ tinyci_code tinyci_deploy_request_set_plan(tinyci_deploy_request *request,
 /**
  * Frees a request.
  *
- * @param request  The request, which is gone then, or NULL.
+ * @param request  The request, or NULL; consumed.
  *
  * Any thread. Since 0.1.0.
  */
 void tinyci_deploy_request_free(tinyci_deploy_request *request);
 
 /**
- * Tells what a deployment would do, without doing it: what `tinyci deploy --dry-run --json`
- * prints. To be shown to a person, and then to be carried out as it is, see
+ * Returns what a deployment would do, without doing it: the output of
+ * `tinyci deploy --dry-run --json`. You can show the plan to a person, then carry it out with
  * `tinyci_deploy_request_set_plan`.
  *
  * @param engine       The engine.
- * @param environment  Where to; NULL for the plan's that the request has, else `production`.
- * @param request      What; NULL for the newest commit that is green.
- * @param out          Where the JSON is stored, one line without its end, to be freed with
- *                     `tinyci_string_free`; NULL on an error.
- * @param err          Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where the deployment would wait for an approval: its `approval` tells;
- *         else as `tinyci_run_next` of `tinyci_deploy_start`, except that a plan can be made while
- *         something is deployed.
+ * @param environment  The environment; NULL for that of the request's plan, else `production`.
+ * @param request      The request; NULL for the newest green commit.
+ * @param out          Where to store the JSON, one line without a newline; free it with
+ *                     `tinyci_string_free`. NULL on an error.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if the deployment would await approval: check `approval` in the JSON.
+ *         Otherwise the errors of `tinyci_deploy_start` and its `tinyci_run_next`, except that you
+ *         can plan during a deployment.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3086,34 +3125,37 @@ tinyci_code tinyci_deploy_plan_json(const tinyci_engine *engine,
                                     tinyci_error **err);
 
 /**
- * Starts a deployment: the `deploy` of the commit's config, in its export. A build that is gone is
- * made again first, which takes the run lock between two commits. It goes on in threads of
- * the library's, and its events wait to be pulled. What came of it, `tinyci_run_deployment_json`
- * and `tinyci_run_deploy_outcome` tell.
+ * Starts a deployment: the step `deploy` of the commit's config, in its export directory. It runs
+ * in threads of the library. Read its events with `tinyci_run_next`, and its result with
+ * `tinyci_run_deployment_json` or `tinyci_run_deploy_outcome`. If the build of the commit was
+ * removed, tinyci builds it again first, and takes the run lock for that when another run is
+ * between two commits.
  *
- * Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
- * config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
- * it said so with `TINYCI_HANDLER_APPROVAL`; without one that counts the deployment does nothing, and
- * is `TINYCI_OUTCOME_AWAITING_APPROVAL`. Where the setting `approvers` lists somebody, the host is asked only if
- * it runs as one of the accounts there.
+ * It does not ask for confirmation: to let a person confirm, show a plan first.
+ *
+ * The config or the setting `approve` can require an approval. tinyci looks for it in the
+ * repository, then asks your program if you set `TINYCI_HANDLER_APPROVAL`. If the setting
+ * `approvers` has values, tinyci asks your program only if it runs as one of the listed accounts.
+ * Without a valid approval nothing is deployed, and the outcome is
+ * `TINYCI_OUTCOME_AWAITING_APPROVAL`.
  *
  * @param engine       The engine.
- * @param environment  Where to; NULL for the plan's that the request has, else `production`.
- * @param request      What; NULL for the newest commit that is green.
- * @param cancel       What stops it from outside, of which it keeps a reference; NULL for nothing.
- * @param out          Where the run is stored, to be freed with `tinyci_run_free`; NULL on an
- *                     error.
- * @param err          Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, as `tinyci_run_start`.
- *         What keeps it from beginning comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` where
- *         there is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, not on a
- *         branch that is deployed, or whose config knows no such environment, and where a commit has
- *         to be named: several are as new as each other, or what is deployed would be lost (the plan's
- *         `must_be_named`); `TINYCI_BUSY` while
- *         another deployment runs there, after one that was interrupted (`tinyci_unlock_deployments`),
- *         and where something else is deployed than was planned; `TINYCI_CANCELED`;
- *         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
- *         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
+ * @param environment  The environment; NULL for that of the request's plan, else `production`.
+ * @param request      The request; NULL for the newest green commit.
+ * @param cancel       A token that stops the run, which keeps it alive; NULL for none.
+ * @param out          Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, because tinyci could
+ *         not learn how commands end: set it to SIG_DFL first. Other errors that prevent the
+ *         deployment from beginning are returned by `tinyci_run_next`: `TINYCI_NOT_FOUND` if there
+ *         is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, is not on a
+ *         deployable branch, or whose config does not define the environment; also if you must
+ *         name a commit (`must_be_named` in the plan), because several are equally new or deployed
+ *         changes would be lost; `TINYCI_BUSY` during another deployment there, after an
+ *         interrupted one (see `tinyci_unlock_deployments`), and if the deployed commit differs
+ *         from the plan; `TINYCI_CANCELED`; `TINYCI_HOST_ABORT` if your program refused or did not
+ *         answer a request for an approval; `TINYCI_HOST_FAULT` if it aborted one. A failed
+ *         deployment is not an error.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3125,17 +3167,16 @@ tinyci_code tinyci_deploy_start(const tinyci_engine *engine,
                                 tinyci_error **err);
 
 /**
- * Starts going back to what was deployed before the deployment that is there now, with the same
- * checks and the same record. Doing it again goes back further. A request with
- * `tinyci_deploy_request_set_rollback` can say more about it.
+ * Starts a rollback: it deploys the commit that was deployed before the current one, with the same
+ * checks and the same kind of record. A second rollback goes back one further deployment. For more
+ * options, use `tinyci_deploy_start` with `tinyci_deploy_request_set_rollback`.
  *
  * @param engine       The engine.
- * @param environment  Where; NULL for `production`.
- * @param cancel       What stops it from outside, of which it keeps a reference; NULL for nothing.
- * @param out          Where the run is stored, to be freed with `tinyci_run_free`; NULL on an
- *                     error.
- * @param err          Where the error is to be stored, or NULL.
- * @return As `tinyci_deploy_start`; `TINYCI_NOT_FOUND` comes out of `tinyci_run_next` where nothing
+ * @param environment  The environment; NULL for `production`.
+ * @param cancel       A token that stops the run, which keeps it alive; NULL for none.
+ * @param out          Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+ * @param err          Where to store the error, or NULL.
+ * @return As for `tinyci_deploy_start`. `tinyci_run_next` returns `TINYCI_NOT_FOUND` if nothing
  *         was deployed before.
  *
  * Any thread. Since 0.1.0.
@@ -3147,42 +3188,43 @@ tinyci_code tinyci_rollback_start(const tinyci_engine *engine,
                                   tinyci_error **err);
 
 /**
- * Approves of one commit, in one environment, with the config that it has, so that the next
- * deployment can go on. The approver is whom the engine's options name, else git's configuration.
+ * Approves the deployment of one commit with its current config to one environment, so that the
+ * next deployment can continue. The approver is the person in the engine's options, else the one
+ * in git's configuration.
  *
- * Where git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), it is signed, by a
- * `git` that is started for it and may ask for a passphrase.
+ * If git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), the approval is
+ * signed. For that, tinyci runs `git`, which may ask for a passphrase.
  *
  * @param engine       The engine.
- * @param environment  Where the commit may be deployed to; NULL for `production`.
- * @param rev          The commit, in any of git's revision syntax: better its id, since names move.
- * @param approval     Where the approval is stored, what `tinyci approve --json` prints, to be
- *                     freed with `tinyci_string_free`, or NULL. Its `reference` is the ref that is
- *                     pushed to carry it to the server; its `problem` says why it does not count
- *                     here, where that is so.
- * @param err          Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
- *         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where nobody says who
- *         approves; `TINYCI_GIT` or `TINYCI_SPAWN` where it cannot be signed.
+ * @param environment  The environment; NULL for `production`.
+ * @param revision     The commit, in any git revision syntax. Prefer its id, because branches and
+ *                     tags can move.
+ * @param approval     Where to store the approval, the output of `tinyci approve --json`, or NULL;
+ *                     free it with `tinyci_string_free`. Its `reference` is the ref to push to the
+ *                     server. Its `problem`, if any, says why the approval does not count here.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` if the
+ *         commit's config does not deploy there; `TINYCI_UNSUPPORTED` if the approver is not
+ *         configured; `TINYCI_GIT` or `TINYCI_SPAWN` if the approval cannot be signed.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_approve(const tinyci_engine *engine,
                            const char *environment,
-                           const char *rev,
+                           const char *revision,
                            char **approval,
                            tinyci_error **err);
 
 /**
- * Says that somebody has looked at an environment whose last deployment was interrupted, and why
- * it can go on.
+ * Allows deployments to an environment again after an interrupted one. Check the environment
+ * first.
  *
  * @param engine       The engine.
- * @param environment  Which; NULL for `production`.
- * @param reason       Why, for the record. Copied.
- * @param err          Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_DONE` where there was nothing to unlock; `TINYCI_BUSY` while
- *         something is being deployed there; `TINYCI_INVALID_ARG` without a reason.
+ * @param environment  The environment; NULL for `production`.
+ * @param reason       Why deployments can continue, for the record. Copied.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` if there was nothing to unlock; `TINYCI_BUSY` during a
+ *         deployment there; `TINYCI_INVALID_ARG` without a reason.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3192,14 +3234,14 @@ tinyci_code tinyci_unlock_deployments(const tinyci_engine *engine,
                                       tinyci_error **err);
 
 /**
- * Puts on record that nothing runs in an environment any more: its builds are no longer pinned, until
- * the next deployment revives it. Runs nothing.
+ * Records that an environment is no longer in use. Its builds are no longer protected. The next
+ * deployment puts it in use again. Runs nothing: what is deployed there stays.
  *
  * @param engine       The engine.
- * @param environment  Which; NULL for `production`.
- * @param err          Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
- *         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
+ * @param environment  The environment; NULL for `production`.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` if it is already retired; `TINYCI_NOT_FOUND` if nothing was
+ *         ever deployed there; `TINYCI_BUSY` during a deployment there.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3208,20 +3250,20 @@ tinyci_code tinyci_retire(const tinyci_engine *engine,
                           tinyci_error **err);
 
 /**
- * Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
- * refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
+ * Installs the git hook that tests what is pushed, in addition to existing hooks. If a fetch would
+ * replace or delete tinyci's refs, as in a mirror, it also adds negative refspecs.
  *
  * @param engine   The engine.
- * @param command  What the hook runs: a name to be found in `PATH` on the server, or an absolute
- *                 path; NULL for `tinyci`.
+ * @param command  The command that the hook runs: a name in the `PATH` of the server, or an
+ *                 absolute path; NULL for `tinyci`.
  * @param flags    A sum of `TINYCI_INSTALL_*`.
- * @param notes    Where lines are stored that a person should see, to be freed with
- *                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out, what
+ * @param notes    Where to store notes for a person, one per line, or NULL; free them with
+ *                 `tinyci_string_free`. They say what the hook needs, what it leaves out, and what
  *                 else was added.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
- *         nothing can be added to, with the line to add by hand, and for builds whose owner is
- *         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if it was already installed; `TINYCI_UNSUPPORTED` for a hook that
+ *         tinyci cannot extend, with the line to add by hand, and for builds of another repository
+ *         that may still exist; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3232,91 +3274,95 @@ tinyci_code tinyci_install(const tinyci_engine *engine,
                            tinyci_error **err);
 
 /**
- * Takes the hook and the refspecs out again that an install added, and leaves every other byte as it
- * is.
+ * Removes the git hook and the refspecs that `tinyci_install` added. Everything else in these
+ * files stays the same.
  *
  * @param engine  The engine.
- * @param notes   Where lines are stored that a person should see, to be freed with
- *                `tinyci_string_free`, or NULL.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where none was installed; `TINYCI_IO` where the file cannot be written.
+ * @param notes   Where to store notes for a person, one per line, or NULL; free them with
+ *                `tinyci_string_free`.
+ * @param err     Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if it was not installed; `TINYCI_IO` if a file cannot be written.
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_code tinyci_uninstall(const tinyci_engine *engine,
-                             char **notes,
-                             tinyci_error **err);
+tinyci_code tinyci_uninstall(const tinyci_engine *engine, char **notes, tinyci_error **err);
 
 /**
- * Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
- * deployed, was before, would be next or waits for an approval, and what a link in a folder of
- * `tinyci.pin` leads into. A build that cannot be packed is left as it is, and the rest goes on.
+ * Packs old builds into `.tar.gz` files. Builds in use by a run stay as they are, and so do
+ * protected ones: builds that are deployed, were deployed before, would be deployed next or await
+ * approval, and those that a link in a directory of `tinyci.pin` points into. If a build cannot be
+ * packed, it stays, and the call continues with the next one.
  *
- * @param engine  The engine.
- * @param newest  How many of the newest builds to leave as they are.
- * @param leave   More builds to leave, one a line: names, paths of or in builds, links to them,
- *                commits' ids. NULL for none.
- * @param cancel  What can stop it from another thread; NULL for nothing.
- * @param report  Where is stored what was packed, what `tinyci compact --json` prints, to be freed
- *                with `tinyci_string_free`, or NULL. Its `not_removed` names what could not be
- *                packed, and folders that are packed and do not go.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
- *         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
- *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
+ * @param engine       The engine.
+ * @param keep         How many of the newest builds to keep unpacked.
+ * @param keep_builds  More builds to keep unpacked, one per line: names, paths of or in builds,
+ *                     links to them, or commit ids. NULL for none.
+ * @param cancel       A token that stops the call from another thread; NULL for none.
+ * @param report       Where to store the report, the output of `tinyci compact --json`, or NULL;
+ *                     free it with `tinyci_string_free`. Its `not_removed` lists the builds that
+ *                     could not be packed, and the packed ones whose directory could not be
+ *                     removed.
+ * @param err          Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if there was nothing to pack or some builds could not be packed;
+ *         `TINYCI_BUSY` if another call is packing builds; `TINYCI_UNSUPPORTED` if the builds
+ *         belong to another repository; `TINYCI_CANCELED`; `TINYCI_IO` if the builds cannot be
+ *         listed.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_compact(const tinyci_engine *engine,
-                           size_t newest,
-                           const char *leave,
+                           size_t keep,
+                           const char *keep_builds,
                            const tinyci_cancel *cancel,
                            char **report,
                            tinyci_error **err);
 
 /**
- * Takes a commit's verdict away, so that it is due again. Its records stay.
+ * Deletes a commit's verdict, so that it is pending again. Its records stay.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_DONE` where it had none; `TINYCI_NOT_FOUND` for a revision that
- *         names no commit; `TINYCI_GIT` where the notes cannot be written.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` if it had no verdict; `TINYCI_NOT_FOUND` if there is no such
+ *         commit; `TINYCI_GIT` if the notes cannot be written.
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_code tinyci_forget(const tinyci_engine *engine, const char *rev, tinyci_error **err);
+tinyci_code tinyci_forget(const tinyci_engine *engine, const char *revision, tinyci_error **err);
 
 /**
- * Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has ended.
- * The commit of a job that ends so has no verdict and is out of attempts: only a retry tests it again.
- * The commits of a run that is ended as a whole are due again, unless there is just one in progress,
- * which counts as named. A second call kills. A deployment is no job, and is never ended by this.
+ * Cancels the job of a commit, or a whole run, in any process, and waits until it has ended. If
+ * you call it again, it kills. It never ends a deployment.
  *
- * A run that this process pulls has to be pulled on meanwhile: its events have to go somewhere. Do so
- * on another thread, or wait for 0 milliseconds.
+ * A canceled job leaves its commit without a verdict and out of attempts: only a retry tests it
+ * again. If you cancel a whole run, its commits are pending again. Exception: if only one job is
+ * in progress, it is treated as if you had named its commit.
  *
- * @param engine   The engine.
- * @param rev      The commit, in any of git's revision syntax; NULL for the whole run.
- * @param reason   Why, which the record keeps; NULL for no reason.
- * @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
- * @param address  The person's mail address; NULL where `name` is.
- * @param flags    A sum of `TINYCI_JOB_CANCEL_*`.
- * @param wait_ms  How many milliseconds to wait until it has ended; -1 for as long as that takes.
- * @param cancel   What can stop the wait from another thread; NULL for nothing.
- * @param report   Where is stored what was ended, what `tinyci cancel --json` prints, to be freed
- *                 with `tinyci_string_free`, or NULL. A job that was over before it met the cancel has
- *                 its own `outcome`, one that has not ended yet has none.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, and where nothing of
- *         the kind is in progress; `TINYCI_BUSY` where the run does not see the request;
- *         `TINYCI_CANCELED` where the wait was stopped; `TINYCI_IO` where this account may not ask
- *         for it; `TINYCI_INVALID_ARG`.
+ * If your program reads the events of that run, it must keep calling `tinyci_run_next` during this
+ * call. Call this function in another thread, or with `wait_ms` 0.
+ *
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax; NULL for the whole run.
+ * @param reason    The reason, for the record; NULL for none.
+ * @param name      The name of the person who acts; NULL for the person in git's configuration,
+ *                  else the account.
+ * @param address   The person's email address; NULL if `name` is NULL.
+ * @param flags     A sum of `TINYCI_JOB_CANCEL_*`.
+ * @param wait_ms   How long to wait for the end, in milliseconds; 0 does not wait, -1 waits
+ *                  without a limit.
+ * @param cancel    A token that stops waiting from another thread; NULL for none.
+ * @param report    Where to store the report, the output of `tinyci cancel --json`, or NULL; free
+ *                  it with `tinyci_string_free`. A job that ended before it was canceled has its
+ *                  own `outcome`; a job that has not ended yet has none.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit, or no such job or run is in
+ *         progress; `TINYCI_BUSY` if the run does not respond; `TINYCI_CANCELED` if the wait was
+ *         stopped; `TINYCI_IO` if this account has no permission; `TINYCI_INVALID_ARG`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_job_cancel(const tinyci_engine *engine,
-                              const char *rev,
+                              const char *revision,
                               const char *reason,
                               const char *name,
                               const char *address,
@@ -3327,26 +3373,27 @@ tinyci_code tinyci_job_cancel(const tinyci_engine *engine,
                               tinyci_error **err);
 
 /**
- * Gives a commit the verdict `skipped`, so that it is not tested. A job of it that is in progress is
- * ended first.
+ * Gives a commit the verdict `skipped`, so that it is not tested. If a job of the commit is in
+ * progress, it is canceled first.
  *
- * @param engine   The engine.
- * @param rev      The commit, in any of git's revision syntax.
- * @param reason   Why, which the record keeps; NULL for no reason.
- * @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
- * @param address  The person's mail address; NULL where `name` is.
- * @param cancel   What can stop the wait for a job from another thread; NULL for nothing.
- * @param record   Where the record is stored, what `tinyci skip --json` prints, to be freed with
- *                 `tinyci_string_free`, or NULL.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
- *         for a commit that has a verdict, which `tinyci_forget` takes away; `TINYCI_GIT` where the
- *         notes cannot be written; and as `tinyci_job_cancel` where a job is in progress.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param reason    The reason, for the record; NULL for none.
+ * @param name      The name of the person who acts; NULL for the person in git's configuration,
+ *                  else the account.
+ * @param address   The person's email address; NULL if `name` is NULL.
+ * @param cancel    A token that stops waiting for a job from another thread; NULL for none.
+ * @param record    Where to store the record, the output of `tinyci skip --json`, or NULL; free it
+ *                  with `tinyci_string_free`.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` for a
+ *         commit that has a verdict, which `tinyci_forget` deletes; `TINYCI_GIT` if the notes
+ *         cannot be written. If a job is in progress, also the errors of `tinyci_job_cancel`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_skip(const tinyci_engine *engine,
-                        const char *rev,
+                        const char *revision,
                         const char *reason,
                         const char *name,
                         const char *address,
@@ -3355,25 +3402,31 @@ tinyci_code tinyci_skip(const tinyci_engine *engine,
                         tinyci_error **err);
 
 /**
- * Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
- * before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
- * into. Verdicts and records stay. Without any rule those of the repository's settings
- * hold, `tinyci.pruneKeep` and its like. A build that does not go is passed over.
+ * Deletes old builds. Builds in use by a run stay, and so do protected ones: builds that are
+ * deployed, were deployed before, would be deployed next or await approval, and those that a link
+ * in a directory of `tinyci.pin` points into. Verdicts and records stay. If a build cannot be
+ * removed, the call continues with the next one.
+ *
+ * A build is removed if one of the rules selects it. Without any rule, the repository's settings
+ * apply: `tinyci.pruneKeep`, `tinyci.pruneMaxAge` and `tinyci.pruneMaxSize`.
  *
  * @param engine      The engine.
- * @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
- * @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
- * @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
+ * @param keep        Remove all but this number of builds, those that ran last; -1 for no such
+ *                    rule.
+ * @param max_age_ms  Remove builds that last ran more than this number of milliseconds ago; -1 for
+ *                    no such rule.
+ * @param max_bytes   Remove the oldest builds until the rest uses at most this number of bytes; -1
+ *                    for no such rule.
  * @param flags       A sum of `TINYCI_PRUNE_*`.
- * @param cancel      What can stop it from another thread; NULL for nothing.
- * @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
- *                    freed with `tinyci_string_free`, or NULL. Its `not_removed` names what does
- *                    not go.
- * @param err         Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
- *         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
- *         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
- *         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
+ * @param cancel      A token that stops the call from another thread; NULL for none.
+ * @param report      Where to store the report, the output of `tinyci prune --json`, or NULL; free
+ *                    it with `tinyci_string_free`. Its `not_removed` lists the builds that could
+ *                    not be removed.
+ * @param err         Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if there was nothing to remove or some builds could not be removed;
+ *         `TINYCI_INVALID_ARG` if neither the call nor the settings have a rule; `TINYCI_BUSY` if
+ *         another call is packing or removing builds; `TINYCI_UNSUPPORTED` if the builds belong to
+ *         another repository; `TINYCI_CANCELED`; `TINYCI_IO` if the builds cannot be listed.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3387,34 +3440,34 @@ tinyci_code tinyci_prune(const tinyci_engine *engine,
                          tinyci_error **err);
 
 /**
- * Forgets the verdicts and records of all commits, so that all are due again that the baseline does
- * not hide. What others deleted of tinyci's refs, which each run restores, is given up for good.
- * Deployments, approvals and the baseline that are there stay, and so does what was fetched.
+ * Deletes the verdicts and records of all commits, so that all commits above the baseline are
+ * pending again. Deployments, approvals, the baseline and fetched results stay.
+ *
+ * Each run restores refs of tinyci that others deleted. This call also gives up those, including
+ * deployments.
  *
  * @param engine  The engine.
- * @param report  Where is stored what was removed and given up, what `tinyci results --forget-all
- *                --json` prints, to be freed with `tinyci_string_free`, or NULL.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
- *         removed; `TINYCI_IO` where the repository's state cannot be written.
+ * @param report  Where to store the report, the output of `tinyci results --forget-all --json`, or
+ *                NULL; free it with `tinyci_string_free`.
+ * @param err     Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if there was nothing to delete; `TINYCI_GIT` if the refs cannot be
+ *         removed; `TINYCI_IO` if the repository's state cannot be written.
  *
  * Any thread. Since 0.1.0.
  */
-tinyci_code tinyci_forget_all(const tinyci_engine *engine,
-                              char **report,
-                              tinyci_error **err);
+tinyci_code tinyci_forget_all(const tinyci_engine *engine, char **report, tinyci_error **err);
 
 /**
- * Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
- * verdicts, by lines in the repository's own git configuration.
+ * Configures git in this repository: `git fetch` then also fetches a remote's verdicts, records
+ * and deployments, and `git log` shows the verdicts.
  *
  * @param engine   The engine.
- * @param remote   The remote's name; NULL for `origin`.
- * @param changes  Where the lines are stored that are new, to be freed with `tinyci_string_free`,
- *                 or NULL.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where it was set up already; `TINYCI_NOT_FOUND` where there is no such
- *         remote; `TINYCI_GIT` where the configuration cannot be written.
+ * @param remote   The name of the remote; NULL for `origin`.
+ * @param changes  Where to store the new lines of the configuration, or NULL; free them with
+ *                 `tinyci_string_free`.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if it was already configured; `TINYCI_NOT_FOUND` if there is no such
+ *         remote; `TINYCI_GIT` if the configuration cannot be written.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3424,15 +3477,15 @@ tinyci_code tinyci_setup_remote(const tinyci_engine *engine,
                                 tinyci_error **err);
 
 /**
- * Takes the lines of `tinyci_setup_remote` out again. What was fetched stays.
+ * Removes the lines that `tinyci_setup_remote` added. Fetched results stay.
  *
  * @param engine   The engine.
- * @param remote   The remote's name, which need not be there any more; NULL for `origin`.
- * @param changes  Where the lines are stored that are gone, to be freed with `tinyci_string_free`,
- *                 or NULL.
- * @param err      Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`, also where nothing was set up; `TINYCI_NOT_FOUND` where nothing was, and
- *         there is no such remote either; `TINYCI_GIT` where the configuration cannot be written.
+ * @param remote   The name of the remote, which may no longer exist; NULL for `origin`.
+ * @param changes  Where to store the removed lines, or NULL; free them with `tinyci_string_free`.
+ * @param err      Where to store the error, or NULL.
+ * @return `TINYCI_OK`, also if there was nothing to remove; `TINYCI_NOT_FOUND` if there was
+ *         nothing to remove and there is no such remote; `TINYCI_GIT` if the configuration cannot
+ *         be written.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3442,14 +3495,14 @@ tinyci_code tinyci_undo_setup_remote(const tinyci_engine *engine,
                                      tinyci_error **err);
 
 /**
- * Merges the verdicts and records that were last fetched of a remote into the repository's own: all
- * records are kept, and of two verdicts the one holds whose run finished last.
+ * Merges the verdicts and records that were last fetched from a remote. All records are kept. If
+ * two verdicts differ, the run that finished last wins.
  *
  * @param engine  The engine.
- * @param remote  The remote's name; NULL for `origin`.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_DONE` where nothing was new; `TINYCI_NOT_FOUND` where there is no
- *         such remote, or nothing of it was fetched; `TINYCI_GIT` where notes cannot be read or
+ * @param remote  The name of the remote; NULL for `origin`.
+ * @param err     Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_DONE` if there was nothing new; `TINYCI_NOT_FOUND` if there is no
+ *         such remote or nothing was fetched from it; `TINYCI_GIT` if notes cannot be read or
  *         written.
  *
  * Any thread. Since 0.1.0.
@@ -3459,53 +3512,54 @@ tinyci_code tinyci_merge_results(const tinyci_engine *engine,
                                  tinyci_error **err);
 
 /**
- * Lists the files that a job kept with `artifact`: what `tinyci artifacts --json` prints. A build
- * that was removed has no files anymore, which `place` says; its record still lists them.
+ * Lists the files that a job kept with `artifact`: the output of `tinyci artifacts --json`. If the
+ * build was removed, the record still lists its files, and `place` says that they no longer exist.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param job     The job's id; NULL for the newest job of the commit that kept anything.
- * @param paths   Paths of files or directories and globs, one a line; NULL for everything.
- * @param out     Where the JSON is stored, one line without its end, to be freed with
- *                `tinyci_string_free`; NULL on an error.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, a commit or job that
- *         kept nothing, and a path that matches nothing; `TINYCI_INVALID_ARG` for a path that is not
- *         valid; `TINYCI_GIT` if the records cannot be read.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param job_id    The job id; NULL for the newest job of the commit that kept files.
+ * @param paths     Paths of files or directories, and globs, one per line; NULL for all files.
+ * @param out       Where to store the JSON, one line without a newline; free it with
+ *                  `tinyci_string_free`. NULL on an error.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit, the commit or job kept no
+ *         files, or a path matches none; `TINYCI_INVALID_ARG` for an invalid path; `TINYCI_GIT` if
+ *         the records cannot be read.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_artifacts_json(const tinyci_engine *engine,
-                                  const char *rev,
-                                  const char *job,
+                                  const char *revision,
+                                  const char *job_id,
                                   const char *paths,
                                   char **out,
                                   tinyci_error **err);
 
 /**
  * Copies files that a job kept to a directory, also from a packed build. Each file is checked
- * against the record, and written whole or not at all; nothing is written outside the directory.
+ * against the record, and written completely or not at all. Nothing is written outside the
+ * directory.
  *
- * @param engine  The engine.
- * @param rev     The commit, in any of git's revision syntax.
- * @param job     The job's id; NULL for the newest job of the commit that kept anything.
- * @param paths   Paths of files or directories and globs, one a line; NULL for everything.
- * @param dir     The directory, which is made if it does not exist.
- * @param flags   0 or `TINYCI_ARTIFACTS_FORCE`.
- * @param cancel  What can stop it from another thread; NULL for nothing.
- * @param report  Where the list of the copied files is stored, as `tinyci_artifacts_json` has it, to
- *                be freed with `tinyci_string_free`, or NULL.
- * @param err     Where the error is to be stored, or NULL.
- * @return `TINYCI_OK`; as `tinyci_artifacts_json`, and `TINYCI_NOT_FOUND` if the build was removed;
- *         `TINYCI_INVALID_ARG` for a file that exists, and for a record whose paths lead elsewhere:
- *         then nothing is written; `TINYCI_IO` for a file that cannot be read or written, or is not
- *         what the job kept; `TINYCI_CANCELED`.
+ * @param engine    The engine.
+ * @param revision  The commit, in any git revision syntax.
+ * @param job_id    The job id; NULL for the newest job of the commit that kept files.
+ * @param paths     Paths of files or directories, and globs, one per line; NULL for all files.
+ * @param dir       The directory, which is created if it does not exist.
+ * @param flags     0 or `TINYCI_ARTIFACTS_FORCE`.
+ * @param cancel    A token that stops the call from another thread; NULL for none.
+ * @param report    Where to store the list of copied files, as in `tinyci_artifacts_json`, or
+ *                  NULL; free it with `tinyci_string_free`.
+ * @param err       Where to store the error, or NULL.
+ * @return `TINYCI_OK`; the errors of `tinyci_artifacts_json`; `TINYCI_NOT_FOUND` if the build was
+ *         removed; `TINYCI_INVALID_ARG` for a file that exists, and for a record with a path
+ *         outside the directory, and then nothing is written; `TINYCI_IO` for a file that cannot
+ *         be read or written, or that differs from what the job kept; `TINYCI_CANCELED`.
  *
  * Any thread. Since 0.1.0.
  */
 tinyci_code tinyci_artifacts_copy(const tinyci_engine *engine,
-                                  const char *rev,
-                                  const char *job,
+                                  const char *revision,
+                                  const char *job_id,
                                   const char *paths,
                                   const char *dir,
                                   uint32_t flags,

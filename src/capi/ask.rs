@@ -1,7 +1,7 @@
-//! [`PendingRequest`]: one request, between the worker that waits for the answer and the host that gives it.
+//! [`PendingRequest`]: a request between the worker that waits for the answer and the host program.
 //!
-//! It is answered once. A worker that stops waiting, for its limits or a cancel, leaves it, and so
-//! does a host that drops it: whoever comes second learns that.
+//! It is answered once. Both sides can leave it: the worker when it is canceled or its time limit is
+//! over, the host program when it frees the request. The other side then gets an error.
 
 use std::{
     collections::VecDeque,
@@ -17,13 +17,13 @@ use crate::{
     util::lock::{lock, unpoisoned},
 };
 
-/// How often a worker that waits looks at its limits.
+/// How often a waiting worker checks its limits.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// How much of a command's output may wait for its worker.
+/// The maximum number of bytes of a command's output that may wait for its worker.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
 
-/// What the host is asked for.
+/// What the request is for.
 pub(super) enum Subject {
     Hook(Hook, Outcome),
     Function {
@@ -31,7 +31,7 @@ pub(super) enum Subject {
         arguments: Vec<Value>,
     },
     Secret(String),
-    /// What is deployed to, and what a script asks.
+    /// The environment, and the question of a script.
     Approval {
         environment: String,
         question: Option<String>,
@@ -39,25 +39,25 @@ pub(super) enum Subject {
     Command(Box<Command>),
 }
 
-/// What the host says.
+/// The answer of the host program.
 pub(super) enum Answer {
-    /// The hook passed, and set these variables; or somebody approves.
+    /// The hook passed, and set these variables; or the deployment is approved.
     Passed(Vars),
-    /// The hook leaves out what the config has there.
+    /// The hook passed, and the config's own hook is skipped.
     Skipped { reason: String, vars: Vars },
-    /// What a function returns, or a secret is; or who approves, nothing for nobody yet.
+    /// The result of a function or a secret; or the approver, null if there is none yet.
     Value(Value),
-    /// A secret that is not text.
+    /// A secret that may not be UTF-8.
     Bytes(Vec<u8>),
-    /// How a command ended.
+    /// The exit of a command.
     Exited(Exit),
-    /// The host refuses, with a number of its own.
+    /// The host program refuses, with a number of its choice.
     Failed { message: String, code: i32 },
-    /// The host could not find an answer, since it failed itself.
+    /// The host program could not answer, because it failed itself.
     Aborted { message: String, code: i32 },
 }
 
-/// One request.
+/// A request that is not answered yet.
 pub(super) struct PendingRequest {
     pub(super) subject: Subject,
     pub(super) context: RequestContext,
@@ -71,7 +71,7 @@ struct State {
     answer: Option<Answer>,
     output: VecDeque<Output>,
     output_bytes: usize,
-    /// Whether one side has gone: no answer is taken any more.
+    /// True if one side has left: answers are refused.
     left: bool,
 }
 
@@ -81,19 +81,19 @@ impl PendingRequest {
         Self { subject, context, time: SystemTime::now(), state, changed }
     }
 
-    /// Waits for the host's answer, and passes on the output that it sends before.
+    /// Waits for the answer, and passes on the output that comes before it.
     ///
     /// # Errors
     ///
-    /// [`HostAbort`](ErrorKind::HostAbort) where the host refuses or gives none,
-    /// [`HostFault`](ErrorKind::HostFault) where it fails itself,
-    /// [`Canceled`](ErrorKind::Canceled) where nobody waits for it any more.
+    /// [`HostAbort`](ErrorKind::HostAbort) if the host program refuses or does not answer,
+    /// [`HostFault`](ErrorKind::HostFault) if it failed itself,
+    /// [`Canceled`](ErrorKind::Canceled) if the answer is no longer needed.
     pub(super) fn wait(&self, output: &mut dyn FnMut(Output)) -> Result<Answer, Error> {
         let mut state = lock(&self.state);
         loop {
             while let Some(piece) = state.output.pop_front() {
                 state.output_bytes -= piece.bytes.len();
-                // A slow observer must not hold up the host that is to serve it.
+                // Unlocked, because a slow observer must not block the host program.
                 drop(state);
                 output(piece);
                 state = lock(&self.state);
@@ -102,10 +102,10 @@ impl PendingRequest {
                 state.left = true;
                 return settled(answer);
             }
-            // First, since a host that learns of it may drop what it cannot answer any more.
+            // Checked first: a host program that notices it may free the request unanswered.
             if self.is_over() {
                 state.left = true;
-                let message = "nobody waits for the host's answer any more";
+                let message = "the answer of the host program is no longer needed";
                 return Err(Error::new(ErrorKind::Canceled, message));
             }
             if state.left {
@@ -120,7 +120,7 @@ impl PendingRequest {
     ///
     /// # Errors
     ///
-    /// [`Canceled`](ErrorKind::Canceled) where nobody waits for it any more.
+    /// [`Canceled`](ErrorKind::Canceled) if the answer is no longer needed.
     pub(super) fn answer(&self, answer: Answer) -> Result<(), Error> {
         let mut state = lock(&self.state);
         if state.left || self.is_over() {
@@ -131,11 +131,11 @@ impl PendingRequest {
         Ok(())
     }
 
-    /// Adds to a command's output. Says whether there was room for it.
+    /// Adds to a command's output. Returns false if there is no room for it.
     ///
     /// # Errors
     ///
-    /// [`Canceled`](ErrorKind::Canceled) where nobody waits for it any more.
+    /// [`Canceled`](ErrorKind::Canceled) if the answer is no longer needed.
     pub(super) fn add_output(&self, piece: Output) -> Result<bool, Error> {
         let mut state = lock(&self.state);
         if state.left || self.is_over() {
@@ -156,7 +156,7 @@ impl PendingRequest {
         self.changed.notify_all();
     }
 
-    /// Whether nobody waits for the answer any more.
+    /// Returns whether the answer is no longer needed.
     pub(super) fn is_canceled(&self) -> bool {
         self.is_over() || lock(&self.state).left
     }
@@ -173,11 +173,11 @@ impl PendingRequest {
             Subject::Approval { environment, .. } => format!("an approval for `{environment}`"),
             Subject::Command(command) => format!("the command `{}`", command.program),
         };
-        format!("the host did not answer the request for {what}")
+        format!("the host program did not answer the request for {what}")
     }
 }
 
-/// A refusal is an error, and a fault of the host's is another.
+/// Turns a refusal and an abort into errors of their own kinds.
 fn settled(answer: Answer) -> Result<Answer, Error> {
     let (kind, message, code) = match answer {
         Answer::Failed { message, code } => (ErrorKind::HostAbort, message, code),
@@ -189,7 +189,6 @@ fn settled(answer: Answer) -> Result<Answer, Error> {
 }
 
 fn too_late() -> Error {
-    let message =
-        "nobody waits for this answer any more: the step was canceled or its time is over";
+    let message = "the answer is no longer needed: the step was canceled or timed out";
     Error::new(ErrorKind::Canceled, message)
 }

@@ -1,4 +1,4 @@
-//! What a host answers in a run, as closures that ask through the run's queue.
+//! The callbacks of an engine in C: closures that send requests through the run's queue.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     executor::{CancelView, Command, Executor, Exit, Output},
 };
 
-/// A builder whose engine asks through this queue for all that the options say.
+/// Registers callbacks for everything that the options name: each sends a request to the queue.
 pub(super) fn asking(
     options: &Options,
     queue: &Arc<Queue>,
@@ -109,7 +109,7 @@ fn answer_approval(queue: &Queue, call: &ApprovalCall<'_>) -> Result<Option<Stri
     }
 }
 
-/// Has the host run the commands.
+/// Has the host program run the commands.
 struct HostExecutor {
     queue: Arc<Queue>,
 }
@@ -135,7 +135,7 @@ impl Executor for HostExecutor {
     }
 }
 
-/// The calls that answer a request hold who may be given which answer: this is never seen.
+/// The functions that answer a request check that the answer fits, so this never happens.
 fn unfit() -> Error {
-    Error::new(ErrorKind::HostAbort, "the host gave an answer that does not fit the request")
+    Error::new(ErrorKind::HostAbort, "the answer of the host program does not fit the request")
 }

@@ -1,23 +1,24 @@
 //! [`tinyci_cancel`]: stopping a run from any thread, and from a signal handler.
 
 use super::{
-    guard::{self, Made},
+    guard::{self, IntoOwned},
     handle::{Handle, Sealed, handle},
 };
 use crate::CancelToken;
 
-/// A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
-/// 2 kills and stops. It never falls, so one token serves any number of calls, each of which stops.
+/// A cancel token with a level: 0 does nothing. 1 ends the running command and still runs
+/// `after_all`. 2 kills everything and stops. The level never decreases. You can pass one token to
+/// several calls; it stops all of them.
 ///
-/// Owned by the host. Whatever it was given to holds a reference of its own, so that it can be
-/// freed at any time, even before a run that it was given to.
+/// You own it. Calls that use it keep their own reference, so you may free it at any time, even
+/// while a run uses it.
 pub struct tinyci_cancel(Sealed<CancelToken>);
 
 handle!(tinyci_cancel, CancelToken, "cancel");
 
-/// Makes a token at level 0.
+/// Creates a token at level 0.
 ///
-/// @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short.
+/// @return The token; free it with `tinyci_cancel_free`. NULL only if out of memory.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -25,12 +26,12 @@ pub extern "C" fn tinyci_cancel_new() -> *mut tinyci_cancel {
     guard::fresh(CancelToken::new)
 }
 
-/// Makes a token that is canceled when another one is, or on its own: its level is the higher of the
-/// two. Triggering it leaves the other one as it is, so that one token can stop all of a host's runs,
-/// and each run can still be stopped alone.
+/// Creates a token that also follows another one: its level is the higher of the two. Triggering
+/// the child does not change the parent. One parent token can stop all runs, and each child one
+/// run.
 ///
-/// @param parent  The other token, which can be freed at any time; NULL for none.
-/// @return The token, to be freed with `tinyci_cancel_free`; NULL only where memory is short, and in a
+/// @param parent  The other token, which you may free at any time; NULL for none.
+/// @return The token; free it with `tinyci_cancel_free`. NULL only if out of memory, and in a
 ///         forked child.
 ///
 /// Any thread. Since 0.1.0.
@@ -42,21 +43,21 @@ pub extern "C" fn tinyci_cancel_child(parent: Option<&tinyci_cancel>) -> *mut ti
     }
 }
 
-/// Raises the level by one, up to 2. A token that was made of another one keeps that as it is.
+/// Raises the level by one, up to 2. Triggering a child token does not change its parent. In a
+/// forked child, this does nothing.
 ///
-/// @param cancel  The token, or NULL. In a forked child nothing happens.
+/// @param cancel  The token, or NULL.
 ///
 /// Any thread, and any signal handler: it is async-signal-safe. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_cancel_trigger(cancel: Option<&tinyci_cancel>) {
-    // An atomic loop and getpid(): nothing here takes a lock or asks for memory, and nothing
-    // panics.
+    // An atomic loop and getpid(): no locks, no allocation, no panic.
     if let Some(token) = cancel.and_then(|cancel| cancel.0.usable()) {
         token.cancel();
     }
 }
 
-/// The level now.
+/// Returns the current level.
 ///
 /// @param cancel  The token, or NULL.
 /// @return 0, 1 or 2; 0 for NULL.
@@ -67,9 +68,9 @@ pub extern "C" fn tinyci_cancel_level(cancel: Option<&tinyci_cancel>) -> i32 {
     guard::peek(cancel, |token| i32::from(token.level()))
 }
 
-/// Frees a token. What it was given to goes on.
+/// Frees a token. Runs that use it continue. A signal handler must not use it afterwards.
 ///
-/// @param cancel  The token, which is gone then, or NULL. No signal handler may use it any more.
+/// @param cancel  The token, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

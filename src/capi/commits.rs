@@ -1,4 +1,4 @@
-//! [`tinyci_commits`]: what is due; and a commit's tree, written to a folder.
+//! [`tinyci_commits`]: pending commits, and exporting a commit to a directory.
 
 use std::{
     ffi::{CString, c_char},
@@ -8,17 +8,17 @@ use std::{
 
 use super::{
     cancel::tinyci_cancel,
+    code::tinyci_code,
     engine::tinyci_engine,
     error::ErrorOut,
-    guard::{self, Act, Step},
+    guard::{self, Completion, Step},
     handle::{Handle, Sealed, handle, optional},
     selection::{selection_of, tinyci_selection},
-    status::tinyci_code,
     text::{CText, borrowed, bytes_out, c_text, c_text_lossy},
 };
 use crate::{CancelToken, Commit, commit::GitString};
 
-/// Commits, to be had one by one. Owned by the host.
+/// A list of commits, read one by one. You own it.
 pub struct tinyci_commits(Sealed<Commits>);
 
 handle!(tinyci_commits, Commits, "commits");
@@ -30,19 +30,19 @@ impl tinyci_commits {
     }
 }
 
-/// The commits, and how many were given out.
+/// The commits, and how many of them were returned.
 pub(super) struct Commits {
     all: Vec<tinyci_commit>,
     given: usize,
 }
 
-/// What git knows of a commit. It belongs to the `tinyci_commits` that it came from, and lives as
-/// long as that does.
+/// A commit as git stores it. It belongs to the `tinyci_commits` that it came from, and is valid as
+/// long as that is.
 pub struct tinyci_commit(Sealed<CommitText>);
 
 handle!(tinyci_commit, CommitText, "commit");
 
-/// A commit, and its texts as C reads them.
+/// A commit, and its strings for C.
 pub(super) struct CommitText {
     id: CString,
     tree: CString,
@@ -71,15 +71,15 @@ impl CommitText {
     }
 }
 
-/// Finds the commits that are due, oldest first. Nothing is run.
+/// Finds the pending commits, oldest first. Runs nothing.
 ///
 /// @param engine     The engine.
-/// @param selection  Which commits to look at; NULL for all that is pending.
-/// @param out        Where the commits are stored, to be freed with `tinyci_commits_free`; NULL on
-///                   an error.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
-///         the repository cannot be read.
+/// @param selection  The commits to check; NULL for all pending commits.
+/// @param out        Where to store the commits; free them with `tinyci_commits_free`. NULL on an
+///                   error.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the
+///         repository cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -95,56 +95,57 @@ pub extern "C" fn tinyci_pending_commits(
     })
 }
 
-/// Finds the commit that a revision names.
+/// Resolves a revision to the full id of its commit.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit, in any of git's revision syntax.
-/// @param out     Where the commit's full id is stored, forty hexadecimal digits, to be freed with
-///                `tinyci_string_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param out       Where to store the id, forty hexadecimal digits; free it with
+///                  `tinyci_string_free`. NULL on an error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_resolve(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        Ok(c_text(&opened.engine.resolve(rev.required("rev")?)?.to_string()))
+        Ok(c_text(&opened.engine.resolve(revision.required("revision")?)?.to_string()))
     })
 }
 
-/// Reads commits by their revisions, whether they are pending or not.
+/// Reads commits by their revisions, whether they are pending or not. One call for many commits is
+/// much faster than one call for each.
 ///
-/// @param engine  The engine.
-/// @param revs    The revisions, one a line, in any of git's revision syntax. Many in one call are
-///                far cheaper than a call for each.
-/// @param out     Where the commits are stored, in the order of the revisions, to be freed with
-///                `tinyci_commits_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
+/// @param engine     The engine.
+/// @param revisions  The revisions, one per line, in any git revision syntax.
+/// @param out        Where to store the commits, in the order of the revisions; free them with
+///                   `tinyci_commits_free`. NULL on an error.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the
 ///         repository cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commits_load(
     engine: Option<&tinyci_engine>,
-    revs: CText<'_>,
+    revisions: CText<'_>,
     out: Option<&mut MaybeUninit<*mut tinyci_commits>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let revs: Vec<&str> = revs.required("revs")?.lines().filter(|it| !it.is_empty()).collect();
+        let revisions: Vec<&str> =
+            revisions.required("revisions")?.lines().filter(|it| !it.is_empty()).collect();
         let engine = &opened.engine;
-        let commits = match revs[..] {
-            // The one way that fails if the commit is damaged.
-            [rev] => vec![engine.commit(rev)?],
+        let commits = match revisions[..] {
+            // Only this call fails if the commit is damaged.
+            [revision] => vec![engine.commit(revision)?],
             _ => {
                 let ids: Result<Vec<_>, _> =
-                    revs.into_iter().map(|it| engine.resolve(it)).collect();
+                    revisions.into_iter().map(|it| engine.resolve(it)).collect();
                 engine.commits(&ids?)?.into_iter().flatten().collect()
             }
         };
@@ -152,13 +153,13 @@ pub extern "C" fn tinyci_commits_load(
     })
 }
 
-/// Gives the next commit.
+/// Returns the next commit of a list.
 ///
 /// @param commits  The commits.
-/// @param out      Where the commit is stored, which belongs to `commits`: do not free it. NULL
-///                 where there is none.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_DONE` when all were given.
+/// @param out      Where to store the commit. It belongs to `commits`: do not free it. NULL if
+///                 there is none.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_DONE` after the last commit.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -174,10 +175,10 @@ pub extern "C" fn tinyci_commits_next(
     })
 }
 
-/// The commit's full id.
+/// Returns the full id of a commit.
 ///
 /// @param commit  The commit, or NULL.
-/// @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+/// @return Forty hexadecimal digits, valid as long as the commit; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -185,10 +186,10 @@ pub extern "C" fn tinyci_commit_id(commit: Option<&tinyci_commit>) -> *const c_c
     guard::peek(commit, |commit| borrowed(Some(&commit.id)))
 }
 
-/// The full id of the commit's tree: two commits with one tree hold the same files.
+/// Returns the full id of a commit's tree. Commits with the same tree contain the same files.
 ///
 /// @param commit  The commit, or NULL.
-/// @return Forty hexadecimal digits, which live as long as the commit; NULL for NULL.
+/// @return Forty hexadecimal digits, valid as long as the commit; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -196,7 +197,7 @@ pub extern "C" fn tinyci_commit_tree(commit: Option<&tinyci_commit>) -> *const c
     guard::peek(commit, |commit| borrowed(Some(&commit.tree)))
 }
 
-/// Returns how many parents the commit has.
+/// Returns how many parents a commit has.
 ///
 /// @param commit  The commit, or NULL.
 /// @return The number: 0 for a first commit, 2 or more for a merge; 0 for NULL.
@@ -207,12 +208,12 @@ pub extern "C" fn tinyci_commit_parent_count(commit: Option<&tinyci_commit>) -> 
     guard::peek(commit, |commit| commit.parents.len())
 }
 
-/// Returns the full id of one of the commit's parents.
+/// Returns the full id of one of a commit's parents.
 ///
 /// @param commit  The commit, or NULL.
-/// @param index   Which parent, from 0, in git's order.
-/// @return Forty hexadecimal digits, which live as long as the commit; NULL if it has no such
-///         parent, and for NULL.
+/// @param index   The index of the parent, from 0, in git's order.
+/// @return Forty hexadecimal digits, valid as long as the commit; NULL if there is no such parent,
+///         and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -223,11 +224,11 @@ pub extern "C" fn tinyci_commit_parent(
     guard::peek(commit, |commit| borrowed(commit.parents.get(index)))
 }
 
-/// Returns the commit's author.
+/// Returns the author of a commit.
 ///
 /// @param commit  The commit, or NULL.
-/// @return `Name <address>`, with U+FFFD in place of what is not UTF-8; it lives as long as the
-///         commit. NULL for NULL.
+/// @return `Name <address>`, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL
+///         for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -238,24 +239,24 @@ pub extern "C" fn tinyci_commit_author(commit: Option<&tinyci_commit>) -> *const
 /// Returns the author as git stores it, in any encoding.
 ///
 /// @param commit  The commit, or NULL.
-/// @param len     Where the number of bytes is stored, or NULL.
-/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+/// @param length  Where to store the number of bytes, or NULL.
+/// @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, for
 ///         NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_author_bytes(
     commit: Option<&tinyci_commit>,
-    len: Option<&mut MaybeUninit<usize>>,
+    length: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
-    bytes(commit, len, |commit| Some(&commit.author))
+    bytes(commit, length, |commit| Some(&commit.author))
 }
 
-/// The branch that the commit is judged for, without `refs/heads/`.
+/// Returns the branch that the commit is tested for, without `refs/heads/`.
 ///
 /// @param commit  The commit, or NULL.
-/// @return The branch, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
-///         NULL where no branch holds the commit, and for NULL.
+/// @return The branch, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL if no
+///         branch contains the commit, and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -263,27 +264,27 @@ pub extern "C" fn tinyci_commit_branch(commit: Option<&tinyci_commit>) -> *const
     guard::peek(commit, |commit| borrowed(commit.branch.as_ref()))
 }
 
-/// The same as git holds it, in any encoding.
+/// Returns the branch as git stores it, in any encoding.
 ///
 /// @param commit  The commit, or NULL.
-/// @param len     Where the number of bytes is stored, or NULL.
-/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 where
-///         no branch holds the commit, and for NULL.
+/// @param length  Where to store the number of bytes, or NULL.
+/// @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, if no
+///         branch contains the commit, and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_branch_bytes(
     commit: Option<&tinyci_commit>,
-    len: Option<&mut MaybeUninit<usize>>,
+    length: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
-    bytes(commit, len, |commit| commit.branch.as_ref())
+    bytes(commit, length, |commit| commit.branch.as_ref())
 }
 
-/// The first paragraph of the commit's message, on one line.
+/// Returns the subject of a commit: the first paragraph of its message, on one line.
 ///
 /// @param commit  The commit, or NULL.
-/// @return The text, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
-///         NULL for NULL.
+/// @return The subject, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL for
+///         NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -291,27 +292,27 @@ pub extern "C" fn tinyci_commit_subject(commit: Option<&tinyci_commit>) -> *cons
     guard::peek(commit, |commit| borrowed(Some(&commit.subject)))
 }
 
-/// The same as git holds it, in any encoding.
+/// Returns the subject as git stores it, in any encoding.
 ///
 /// @param commit  The commit, or NULL.
-/// @param len     Where the number of bytes is stored, or NULL.
-/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+/// @param length  Where to store the number of bytes, or NULL.
+/// @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, for
 ///         NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_subject_bytes(
     commit: Option<&tinyci_commit>,
-    len: Option<&mut MaybeUninit<usize>>,
+    length: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
-    bytes(commit, len, |commit| Some(&commit.subject))
+    bytes(commit, length, |commit| Some(&commit.subject))
 }
 
-/// Returns the commit's whole message.
+/// Returns the complete message of a commit.
 ///
 /// @param commit  The commit, or NULL.
-/// @return The message, with U+FFFD in place of what is not UTF-8; it lives as long as the commit.
-///         NULL for NULL.
+/// @return The message, valid as long as the commit; U+FFFD replaces what is not UTF-8. NULL for
+///         NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -322,24 +323,24 @@ pub extern "C" fn tinyci_commit_message(commit: Option<&tinyci_commit>) -> *cons
 /// Returns the message as git stores it, in any encoding.
 ///
 /// @param commit  The commit, or NULL.
-/// @param len     Where the number of bytes is stored, or NULL.
-/// @return The bytes, without a NUL behind them, which live as long as the commit; NULL and 0 for
+/// @param length  Where to store the number of bytes, or NULL.
+/// @return The bytes without a final NUL, valid as long as the commit; NULL, and length 0, for
 ///         NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_commit_message_bytes(
     commit: Option<&tinyci_commit>,
-    len: Option<&mut MaybeUninit<usize>>,
+    length: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
-    bytes(commit, len, |commit| Some(&commit.message))
+    bytes(commit, length, |commit| Some(&commit.message))
 }
 
-/// Returns all of the commit as one line of JSON: `id`, `tree`, `parents`, `time` in seconds since
-/// 1970, `author`, `subject`, `message`, and `branch` if it has one.
+/// Returns a commit as one line of JSON: `id`, `tree`, `parents`, `time` in seconds since 1970,
+/// `author`, `subject`, `message`, and `branch` if it has one.
 ///
 /// @param commit  The commit, or NULL.
-/// @return The JSON, which lives as long as the commit; NULL for NULL.
+/// @return The JSON, valid as long as the commit; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -351,17 +352,17 @@ pub extern "C" fn tinyci_commit_json(commit: Option<&tinyci_commit>) -> *const c
 
 fn bytes(
     commit: Option<&tinyci_commit>,
-    len: Option<&mut MaybeUninit<usize>>,
+    length: Option<&mut MaybeUninit<usize>>,
     text: impl FnOnce(&Commit) -> Option<&GitString>,
 ) -> *const u8 {
     let usable = commit.and_then(|commit| commit.0.usable());
-    bytes_out(usable.and_then(|it| text(&it.commit)).map(GitString::as_bytes), len)
+    bytes_out(usable.and_then(|it| text(&it.commit)).map(GitString::as_bytes), length)
 }
 
-/// The committer's time.
+/// Returns the committer time of a commit.
 ///
 /// @param commit  The commit, or NULL.
-/// @return Seconds since 1970 in UTC; 0 for NULL.
+/// @return Seconds since 1970-01-01 00:00 UTC; 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -369,9 +370,9 @@ pub extern "C" fn tinyci_commit_time(commit: Option<&tinyci_commit>) -> i64 {
     guard::peek(commit, |commit| commit.commit.time)
 }
 
-/// Frees commits.
+/// Frees a list of commits and each `tinyci_commit` in it.
 ///
-/// @param commits  The commits, which are gone then with every `tinyci_commit` of theirs, or NULL.
+/// @param commits  The commits, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -379,24 +380,24 @@ pub extern "C" fn tinyci_commits_free(commits: Option<Box<tinyci_commits>>) {
     guard::free(commits);
 }
 
-/// Writes a commit's tree to a folder: what `git archive` packs, except that `export-ignore` leaves
-/// nothing out.
+/// Writes the files of a commit to a directory, like `git archive`, but without honoring
+/// `export-ignore`.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit, in any of git's revision syntax.
-/// @param dir     The folder, which must not exist or be empty.
-/// @param cancel  What can stop it from another thread; NULL for nothing.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
-///         `TINYCI_INVALID_ARG` for a folder that is not empty; `TINYCI_GIT` for a tree that cannot
-///         be read or must not be written; `TINYCI_IO` where the folder cannot be made or the disk
-///         is full; `TINYCI_CANCELED`. On an error nothing of it is left behind.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param dir       The directory, which must be empty or not exist.
+/// @param cancel    A token that stops the export from another thread; NULL for none.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` for a
+///         directory that is not empty; `TINYCI_GIT` for a tree that cannot be read or is not safe
+///         to write; `TINYCI_IO` if the directory cannot be created or the disk is full;
+///         `TINYCI_CANCELED`. On an error, the files already written are removed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_export_commit(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     dir: CText<'_>,
     cancel: Option<&tinyci_cancel>,
     err: ErrorOut<'_>,
@@ -404,7 +405,7 @@ pub extern "C" fn tinyci_export_commit(
     guard::act(engine, err, |opened| {
         let never = CancelToken::new();
         let cancel = optional(cancel)?.unwrap_or(&never);
-        opened.engine.export(rev.required("rev")?, dir.path("dir")?, cancel)?;
-        Ok(Act::Done)
+        opened.engine.export(revision.required("revision")?, dir.path("dir")?, cancel)?;
+        Ok(Completion::Done)
     })
 }

@@ -1,17 +1,17 @@
-//! Deployments: what is wanted, what it would do, doing it, and what a person says to it.
+//! Deployments: requests, plans, deploying, rolling back, approving and unlocking.
 
 use std::{ffi::c_char, mem::MaybeUninit};
 
 use super::{
     cancel::tinyci_cancel,
+    code::tinyci_code,
     engine::tinyci_engine,
     error::{ErrorOut, Failure},
-    guard::{self, Act},
+    guard::{self, Completion},
     handle::{Sealed, handle, optional},
-    queue::Found,
+    queue::RunResult,
     run::{started, tinyci_run},
     selection::assumption,
-    status::tinyci_code,
     text::{CText, c_text, environment_of},
 };
 use crate::{
@@ -19,28 +19,28 @@ use crate::{
     deploy::{DeployPlan, DeployRequest, DeployRules},
 };
 
-/// What is to be deployed. Where one is asked for, NULL is the newest green commit of the environment's
-/// branch that contains what is deployed.
+/// The commit to deploy, and how. If you pass NULL for a request, that is the newest green commit
+/// on the environment's branch that contains the deployed commit.
 ///
-/// Owned by the host. What it is given to copies it.
+/// You own it. Calls that use it copy it.
 pub struct tinyci_deploy_request(Sealed<DeployRequestHandle>);
 
 handle!(tinyci_deploy_request, DeployRequestHandle, "request");
 
-/// What is behind it.
+/// The contents of a [`tinyci_deploy_request`].
 #[derive(Clone, Default)]
 pub struct DeployRequestHandle {
     request: DeployRequest,
-    /// Where the plan leads to that it carries out.
+    /// The environment of the plan to carry out.
     planned: Option<String>,
 }
 
 impl DeployRequestHandle {
-    /// Where to: what the host says, else the plan, else where everybody deploys to.
+    /// The environment: that of the call, else that of the plan, else `production`.
     fn environment(&self, said: Option<&str>) -> Result<String, Failure> {
         match (&self.planned, said) {
             (Some(planned), Some(said)) if planned != said => {
-                let message = format!("the plan is one for `{planned}`, and not for `{said}`");
+                let message = format!("cannot deploy to `{said}`: the plan is for `{planned}`");
                 Err(Error::new(ErrorKind::InvalidArg, message).into())
             }
             (Some(planned), _) => Ok(planned.clone()),
@@ -49,7 +49,7 @@ impl DeployRequestHandle {
     }
 }
 
-/// The request and the environment that a call is about.
+/// The environment and the request of a call.
 fn wanted(
     environment: CText<'_>,
     request: Option<&tinyci_deploy_request>,
@@ -59,10 +59,9 @@ fn wanted(
     Ok((environment, wanted.request))
 }
 
-/// Makes a request for the newest commit that is green.
+/// Creates a request to deploy the newest green commit.
 ///
-/// @return The request, to be freed with `tinyci_deploy_request_free`; NULL only where memory is
-///         short.
+/// @return The request; free it with `tinyci_deploy_request_free`. NULL only if out of memory.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -70,13 +69,13 @@ pub extern "C" fn tinyci_deploy_request_new() -> *mut tinyci_deploy_request {
     guard::fresh(DeployRequestHandle::default)
 }
 
-/// Names the commit to deploy.
+/// Sets the commit to deploy.
 ///
 /// @param request   The request.
-/// @param revision  The commit, in any of git's revision syntax; NULL for the newest that is green.
-///                  Copied; looked up when the request is used.
-/// @param err       Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param revision  The commit, in any git revision syntax; NULL for the newest green commit.
+///                  Copied, and resolved when the request is used.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -91,11 +90,11 @@ pub extern "C" fn tinyci_deploy_request_set_revision(
     })
 }
 
-/// Says whether to go back to what was deployed before the deployment that is there now.
+/// Sets whether to roll back: to deploy the commit that was deployed before the current one.
 ///
 /// @param request   The request.
-/// @param rollback  0 for no, which is how a request begins; anything else for yes.
-/// @param err       Where the error is to be stored, or NULL.
+/// @param rollback  0 for no, the default; any other number for yes.
+/// @param err       Where to store the error, or NULL.
 /// @return `TINYCI_OK`.
 ///
 /// One thread at a time. Since 0.1.0.
@@ -111,12 +110,12 @@ pub extern "C" fn tinyci_deploy_request_set_rollback(
     })
 }
 
-/// Says whether to deploy also what is not green, and to go back also to what is no longer on a branch
-/// that deploys. The record keeps it.
+/// Sets whether to deploy a commit that is not green, or to roll back to a commit that is no longer
+/// on a deployable branch. The record says that the deployment was forced.
 ///
 /// @param request  The request.
-/// @param force    0 for no, which is how a request begins; anything else for yes.
-/// @param err      Where the error is to be stored, or NULL.
+/// @param force    0 for no, the default; any other number for yes.
+/// @param err      Where to store the error, or NULL.
 /// @return `TINYCI_OK`.
 ///
 /// One thread at a time. Since 0.1.0.
@@ -132,12 +131,12 @@ pub extern "C" fn tinyci_deploy_request_set_force(
     })
 }
 
-/// Says whether to deploy the commit's files at once, without what a build adds, also if its build is
-/// gone: for emergencies. The record keeps it.
+/// Sets whether to deploy the commit's files only, without its build, also if the build was
+/// removed. For emergencies. The record says so.
 ///
 /// @param request  The request.
-/// @param bare     0 for no, which is how a request begins; anything else for yes.
-/// @param err      Where the error is to be stored, or NULL.
+/// @param bare     0 for no, the default; any other number for yes.
+/// @param err      Where to store the error, or NULL.
 /// @return `TINYCI_OK`.
 ///
 /// One thread at a time. Since 0.1.0.
@@ -153,15 +152,15 @@ pub extern "C" fn tinyci_deploy_request_set_bare(
     })
 }
 
-/// Assumes the output of a command: `tinyci_deploy_plan_json` uses it if a script asks for the output
-/// of a command, since plans run nothing. A deployment runs the command.
+/// Assumes the output of a command. Plans run no commands: if a script asks for the output of one,
+/// `tinyci_deploy_plan_json` uses the assumed output. A deployment runs the command.
 ///
 /// @param request  The request.
-/// @param command  A glob over the command, as one line, such as `git describe*`; the first that
-///                 matches applies. Copied.
-/// @param output   The output that the command is assumed to write. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param command  A glob that matches the command as one line, such as `git describe*`. The first
+///                 match applies. Copied.
+/// @param output   The output of the command. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -177,13 +176,14 @@ pub extern "C" fn tinyci_deploy_request_add_assumption(
     })
 }
 
-/// Says who deploys. Without it, whom the engine's options name, else whom git's configuration names.
+/// Sets the person who deploys. Default: the person in the engine's options, else the one in git's
+/// configuration.
 ///
 /// @param request  The request.
 /// @param name     The person's name. Copied.
-/// @param address  The person's mail address. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param address  The person's email address. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -200,13 +200,13 @@ pub extern "C" fn tinyci_deploy_request_set_by(
     })
 }
 
-/// Asks for exactly what was planned, in the place of everything but who deploys: that commit, to
-/// that environment, and only if nothing else is deployed there by then.
+/// Sets a plan to carry out: its commit, to its environment, only if what is deployed there has not
+/// changed since. It replaces everything in the request except the person who deploys.
 ///
 /// @param request  The request.
-/// @param plan     What `tinyci_deploy_plan_json` gave. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for what is no plan; nothing is changed then.
+/// @param plan     The JSON from `tinyci_deploy_plan_json`. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for an invalid plan. On an error, nothing changes.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -228,7 +228,7 @@ pub extern "C" fn tinyci_deploy_request_set_plan(
 
 /// Frees a request.
 ///
-/// @param request  The request, which is gone then, or NULL.
+/// @param request  The request, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -236,19 +236,19 @@ pub extern "C" fn tinyci_deploy_request_free(request: Option<Box<tinyci_deploy_r
     guard::free(request);
 }
 
-/// Tells what a deployment would do, without doing it: what `tinyci deploy --dry-run --json`
-/// prints. To be shown to a person, and then to be carried out as it is, see
+/// Returns what a deployment would do, without doing it: the output of
+/// `tinyci deploy --dry-run --json`. You can show the plan to a person, then carry it out with
 /// `tinyci_deploy_request_set_plan`.
 ///
 /// @param engine       The engine.
-/// @param environment  Where to; NULL for the plan's that the request has, else `production`.
-/// @param request      What; NULL for the newest commit that is green.
-/// @param out          Where the JSON is stored, one line without its end, to be freed with
-///                     `tinyci_string_free`; NULL on an error.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where the deployment would wait for an approval: its `approval` tells;
-///         else as `tinyci_run_next` of `tinyci_deploy_start`, except that a plan can be made while
-///         something is deployed.
+/// @param environment  The environment; NULL for that of the request's plan, else `production`.
+/// @param request      The request; NULL for the newest green commit.
+/// @param out          Where to store the JSON, one line without a newline; free it with
+///                     `tinyci_string_free`. NULL on an error.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if the deployment would await approval: check `approval` in the JSON.
+///         Otherwise the errors of `tinyci_deploy_start` and its `tinyci_run_next`, except that you
+///         can plan during a deployment.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -265,34 +265,37 @@ pub extern "C" fn tinyci_deploy_plan_json(
     })
 }
 
-/// Starts a deployment: the `deploy` of the commit's config, in its export. A build that is gone is
-/// made again first, which takes the run lock between two commits. It goes on in threads of
-/// the library's, and its events wait to be pulled. What came of it, `tinyci_run_deployment_json`
-/// and `tinyci_run_deploy_outcome` tell.
+/// Starts a deployment: the step `deploy` of the commit's config, in its export directory. It runs
+/// in threads of the library. Read its events with `tinyci_run_next`, and its result with
+/// `tinyci_run_deployment_json` or `tinyci_run_deploy_outcome`. If the build of the commit was
+/// removed, tinyci builds it again first, and takes the run lock for that when another run is
+/// between two commits.
 ///
-/// Nobody is asked whether it may begin: a host shows a plan first, and asks. An approval that the
-/// config wants, or the setting `approve`, is looked for in the repository, and asked of the host where
-/// it said so with `TINYCI_HANDLER_APPROVAL`; without one that counts the deployment does nothing, and
-/// is `TINYCI_OUTCOME_AWAITING_APPROVAL`. Where the setting `approvers` lists somebody, the host is asked only if
-/// it runs as one of the accounts there.
+/// It does not ask for confirmation: to let a person confirm, show a plan first.
+///
+/// The config or the setting `approve` can require an approval. tinyci looks for it in the
+/// repository, then asks your program if you set `TINYCI_HANDLER_APPROVAL`. If the setting
+/// `approvers` has values, tinyci asks your program only if it runs as one of the listed accounts.
+/// Without a valid approval nothing is deployed, and the outcome is
+/// `TINYCI_OUTCOME_AWAITING_APPROVAL`.
 ///
 /// @param engine       The engine.
-/// @param environment  Where to; NULL for the plan's that the request has, else `production`.
-/// @param request      What; NULL for the newest commit that is green.
-/// @param cancel       What stops it from outside, of which it keeps a reference; NULL for nothing.
-/// @param out          Where the run is stored, to be freed with `tinyci_run_free`; NULL on an
-///                     error.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, as `tinyci_run_start`.
-///         What keeps it from beginning comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` where
-///         there is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, not on a
-///         branch that is deployed, or whose config knows no such environment, and where a commit has
-///         to be named: several are as new as each other, or what is deployed would be lost (the plan's
-///         `must_be_named`); `TINYCI_BUSY` while
-///         another deployment runs there, after one that was interrupted (`tinyci_unlock_deployments`),
-///         and where something else is deployed than was planned; `TINYCI_CANCELED`;
-///         `TINYCI_HOST_ABORT` where the host refused or left a request for an approval, and
-///         `TINYCI_HOST_FAULT` where it aborted one. A deployment that fails is no error.
+/// @param environment  The environment; NULL for that of the request's plan, else `production`.
+/// @param request      The request; NULL for the newest green commit.
+/// @param cancel       A token that stops the run, which keeps it alive; NULL for none.
+/// @param out          Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, because tinyci could
+///         not learn how commands end: set it to SIG_DFL first. Other errors that prevent the
+///         deployment from beginning are returned by `tinyci_run_next`: `TINYCI_NOT_FOUND` if there
+///         is nothing to deploy; `TINYCI_INVALID_ARG` for a commit that is not green, is not on a
+///         deployable branch, or whose config does not define the environment; also if you must
+///         name a commit (`must_be_named` in the plan), because several are equally new or deployed
+///         changes would be lost; `TINYCI_BUSY` during another deployment there, after an
+///         interrupted one (see `tinyci_unlock_deployments`), and if the deployed commit differs
+///         from the plan; `TINYCI_CANCELED`; `TINYCI_HOST_ABORT` if your program refused or did not
+///         answer a request for an approval; `TINYCI_HOST_FAULT` if it aborted one. A failed
+///         deployment is not an error.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -312,17 +315,16 @@ pub extern "C" fn tinyci_deploy_start(
     })
 }
 
-/// Starts going back to what was deployed before the deployment that is there now, with the same
-/// checks and the same record. Doing it again goes back further. A request with
-/// `tinyci_deploy_request_set_rollback` can say more about it.
+/// Starts a rollback: it deploys the commit that was deployed before the current one, with the same
+/// checks and the same kind of record. A second rollback goes back one further deployment. For more
+/// options, use `tinyci_deploy_start` with `tinyci_deploy_request_set_rollback`.
 ///
 /// @param engine       The engine.
-/// @param environment  Where; NULL for `production`.
-/// @param cancel       What stops it from outside, of which it keeps a reference; NULL for nothing.
-/// @param out          Where the run is stored, to be freed with `tinyci_run_free`; NULL on an
-///                     error.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return As `tinyci_deploy_start`; `TINYCI_NOT_FOUND` comes out of `tinyci_run_next` where nothing
+/// @param environment  The environment; NULL for `production`.
+/// @param cancel       A token that stops the run, which keeps it alive; NULL for none.
+/// @param out          Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+/// @param err          Where to store the error, or NULL.
+/// @return As for `tinyci_deploy_start`. `tinyci_run_next` returns `TINYCI_NOT_FOUND` if nothing
 ///         was deployed before.
 ///
 /// Any thread. Since 0.1.0.
@@ -348,54 +350,55 @@ fn deploy(
     request: &DeployRequest,
     cancel: &CancelToken,
     observer: &mut dyn FnMut(&crate::Event),
-) -> Result<Found, Error> {
+) -> Result<RunResult, Error> {
     let mut observer = |event: &crate::Event| observer(event);
     let deployment = engine.deploy(environment, request.clone(), cancel, &mut observer)?;
-    Ok(Found::Deployment(Box::new(deployment)))
+    Ok(RunResult::Deployment(Box::new(deployment)))
 }
 
-/// Approves of one commit, in one environment, with the config that it has, so that the next
-/// deployment can go on. The approver is whom the engine's options name, else git's configuration.
+/// Approves the deployment of one commit with its current config to one environment, so that the
+/// next deployment can continue. The approver is the person in the engine's options, else the one
+/// in git's configuration.
 ///
-/// Where git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), it is signed, by a
-/// `git` that is started for it and may ask for a passphrase.
+/// If git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), the approval is
+/// signed. For that, tinyci runs `git`, which may ask for a passphrase.
 ///
 /// @param engine       The engine.
-/// @param environment  Where the commit may be deployed to; NULL for `production`.
-/// @param rev          The commit, in any of git's revision syntax: better its id, since names move.
-/// @param approval     Where the approval is stored, what `tinyci approve --json` prints, to be
-///                     freed with `tinyci_string_free`, or NULL. Its `reference` is the ref that is
-///                     pushed to carry it to the server; its `problem` says why it does not count
-///                     here, where that is so.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
-///         for one whose config does not deploy there; `TINYCI_UNSUPPORTED` where nobody says who
-///         approves; `TINYCI_GIT` or `TINYCI_SPAWN` where it cannot be signed.
+/// @param environment  The environment; NULL for `production`.
+/// @param revision     The commit, in any git revision syntax. Prefer its id, because branches and
+///                     tags can move.
+/// @param approval     Where to store the approval, the output of `tinyci approve --json`, or NULL;
+///                     free it with `tinyci_string_free`. Its `reference` is the ref to push to the
+///                     server. Its `problem`, if any, says why the approval does not count here.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` if the
+///         commit's config does not deploy there; `TINYCI_UNSUPPORTED` if the approver is not
+///         configured; `TINYCI_GIT` or `TINYCI_SPAWN` if the approval cannot be signed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_approve(
     engine: Option<&tinyci_engine>,
     environment: CText<'_>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     approval: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::tell(engine, approval, err, |opened| {
-        let rev = rev.required("rev")?;
-        Ok(c_text(&opened.engine.approve(environment_of(environment)?, rev)?.to_json()))
+        let revision = revision.required("revision")?;
+        Ok(c_text(&opened.engine.approve(environment_of(environment)?, revision)?.to_json()))
     })
 }
 
-/// Says that somebody has looked at an environment whose last deployment was interrupted, and why
-/// it can go on.
+/// Allows deployments to an environment again after an interrupted one. Check the environment
+/// first.
 ///
 /// @param engine       The engine.
-/// @param environment  Which; NULL for `production`.
-/// @param reason       Why, for the record. Copied.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_DONE` where there was nothing to unlock; `TINYCI_BUSY` while
-///         something is being deployed there; `TINYCI_INVALID_ARG` without a reason.
+/// @param environment  The environment; NULL for `production`.
+/// @param reason       Why deployments can continue, for the record. Copied.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` if there was nothing to unlock; `TINYCI_BUSY` during a
+///         deployment there; `TINYCI_INVALID_ARG` without a reason.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -408,18 +411,18 @@ pub extern "C" fn tinyci_unlock_deployments(
     guard::act(engine, err, |opened| {
         let reason = reason.required("reason")?;
         let unlocked = opened.engine.unlock_deployments(environment_of(environment)?, reason)?;
-        Ok(if unlocked.is_some() { Act::Done } else { Act::Nothing })
+        Ok(if unlocked.is_some() { Completion::Done } else { Completion::NothingToDo })
     })
 }
 
-/// Puts on record that nothing runs in an environment any more: its builds are no longer pinned, until
-/// the next deployment revives it. Runs nothing.
+/// Records that an environment is no longer in use. Its builds are no longer protected. The next
+/// deployment puts it in use again. Runs nothing: what is deployed there stays.
 ///
 /// @param engine       The engine.
-/// @param environment  Which; NULL for `production`.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_DONE` where it is retired already; `TINYCI_NOT_FOUND` where nothing
-///         was ever deployed to; `TINYCI_BUSY` while something is being deployed there.
+/// @param environment  The environment; NULL for `production`.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` if it is already retired; `TINYCI_NOT_FOUND` if nothing was
+///         ever deployed there; `TINYCI_BUSY` during a deployment there.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -430,6 +433,6 @@ pub extern "C" fn tinyci_retire(
 ) -> tinyci_code {
     guard::act(engine, err, |opened| {
         let retired = opened.engine.retire(environment_of(environment)?)?;
-        Ok(if retired.is_some() { Act::Done } else { Act::Nothing })
+        Ok(if retired.is_some() { Completion::Done } else { Completion::NothingToDo })
     })
 }

@@ -1,4 +1,4 @@
-//! [`tinyci_engine`]: one repository, opened.
+//! [`tinyci_engine`]: an open repository.
 
 use std::{
     ffi::{CString, c_char},
@@ -8,30 +8,30 @@ use std::{
 };
 
 use super::{
+    code::tinyci_code,
     error::{ErrorOut, Failure},
     guard,
     handle::{Handle, Sealed, handle, optional},
     options::{Options, no_answer, tinyci_options},
-    status::tinyci_code,
     text::{CText, borrowed, c_path, c_text, lines},
 };
 use crate::{Engine, EngineBuilder, Error, check::Checker};
 
-/// One repository's continuous integration: finds the commits without a verdict, runs them, and
-/// keeps what became of them in git notes.
+/// An engine for one repository: it finds the commits without a verdict, tests them, and stores the
+/// results in git notes.
 ///
-/// Owned by the host. Runs and whatever else is made of it hold a reference of their own, so that
-/// it can be freed at any time. It holds no lock and no open file between calls.
+/// You own it. Runs and other objects that you create from it keep it alive, so you may free it at
+/// any time. Between calls, it holds no lock and no open file.
 pub struct tinyci_engine(Sealed<Arc<Opened>>);
 
 handle!(tinyci_engine, Arc<Opened>, "engine");
 
-/// An engine with what is needed to make another one like it, whose hooks belong to one run.
+/// An engine, and what is needed to create another one whose callbacks belong to one run.
 pub(super) struct Opened {
-    /// For everything that asks the host nothing.
+    /// Used by calls that do not send requests.
     pub(super) engine: Engine,
     pub(super) options: Options,
-    /// As it was given, but absolute: where the scripts that it checks import from.
+    /// The path that was passed, made absolute. Scripts that are not committed import from it.
     pub(super) path: PathBuf,
     c_path: CString,
 }
@@ -45,21 +45,23 @@ impl Opened {
         options.mistake()?;
         let mut builder = with_functions(options.builder(path), &options);
         let path = builder.path().to_path_buf();
-        // Plans tell of them.
+        // Plans list them.
         for hook in &options.hooks {
-            builder = builder.hook(*hook, |_| Err("no run asks for this hook".into()));
+            builder = builder.hook(*hook, |_| {
+                Err("the host program answers this hook only during a run".into())
+            });
         }
         let engine = open(builder)?;
         let c_path = c_path(engine.path());
         Ok(Self { engine, options, path, c_path })
     }
 
-    /// A builder of the same engine, without what has to be asked for.
+    /// A builder of the same engine, without callbacks.
     pub(super) fn builder(&self) -> EngineBuilder {
         self.options.builder(&self.path)
     }
 
-    /// A checker that knows which functions scripts can call.
+    /// A checker that knows the registered functions.
     pub(super) fn checker(&self) -> Checker {
         self.engine.checker(&self.path)
     }
@@ -71,18 +73,20 @@ fn with_functions(builder: EngineBuilder, options: &Options) -> EngineBuilder {
     })
 }
 
-/// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
+/// Opens the repository at a path: a bare repository, the top of a working tree, or a `.git`
+/// directory. It does not search parent directories; `tinyci_engine_discover` does.
 ///
-/// @param path     The repository's path. A relative one is made absolute by this call: the engine
-///                 stays that repository's wherever the process goes, and all that is made of it.
-///                 The repository's settings are read now, and hold for this engine from here on.
-/// @param options  What to set, which is copied; NULL for nothing.
-/// @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
-///                 error.
-/// @param err      Where the error is to be stored, or NULL.
+/// The call reads the repository's settings. Later changes of the settings do not affect this
+/// engine.
+///
+/// @param path     The path of the repository. A relative path is made absolute by this call, so
+///                 you may change the working directory later.
+/// @param options  The options, which are copied; NULL for the defaults.
+/// @param out      Where to store the engine; free it with `tinyci_engine_free`. NULL on an error.
+/// @param err      Where to store the error, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_NOT_A_REPO`; `TINYCI_UNSUPPORTED` for SHA-256 and reftable
-///         repositories; `TINYCI_INVALID_ARG` for the first mistake made in the options, or one in
-///         the repository's own settings.
+///         repositories; `TINYCI_INVALID_ARG` for the first mistake in the options or in the
+///         repository's settings.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -99,16 +103,15 @@ pub extern "C" fn tinyci_engine_open(
     })
 }
 
-/// Opens the repository that a directory is in: the nearest one at the directory or above it.
+/// Opens the repository that contains a directory: the nearest one at the directory or above it.
 ///
 /// @param path     The directory. A relative path is made absolute by this call. Scripts that are
 ///                 not committed import from this directory.
-/// @param options  What to set, which is copied; NULL for nothing.
-/// @param out      Where the engine is stored, to be freed with `tinyci_engine_free`; NULL on an
-///                 error.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_engine_open`; `TINYCI_NOT_A_REPO` if neither the directory nor one above it is
-///         a repository.
+/// @param options  The options, which are copied; NULL for the defaults.
+/// @param out      Where to store the engine; free it with `tinyci_engine_free`. NULL on an error.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_engine_open`. `TINYCI_NOT_A_REPO` if neither the directory nor one above
+///         it is a repository.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -125,10 +128,11 @@ pub extern "C" fn tinyci_engine_discover(
     })
 }
 
-/// The folder that holds `builds/`: the bare repository, or the top of the main work tree.
+/// Returns the directory that contains `builds/` by default: the bare repository, or the top of the
+/// main working tree.
 ///
 /// @param engine  The engine, or NULL.
-/// @return The path, which lives as long as the engine; NULL for NULL.
+/// @return The path, valid as long as the engine; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -139,7 +143,7 @@ pub extern "C" fn tinyci_engine_path(engine: Option<&tinyci_engine>) -> *const c
 /// Returns whether the repository is bare: one without a working tree.
 ///
 /// @param engine  The engine, or NULL.
-/// @return 1 if it is bare, 0 if it is not and for NULL.
+/// @return 1 if it is bare; 0 if it is not, and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -147,14 +151,14 @@ pub extern "C" fn tinyci_engine_is_bare(engine: Option<&tinyci_engine>) -> i32 {
     guard::peek(engine, |opened| i32::from(opened.engine.is_bare()))
 }
 
-/// Gives the warnings about a repository, for a person to read: settings that tinyci does not know,
-/// a repository that was moved, a path that placeholders cannot put into a command, and a directory
-/// of builds that belongs to another repository.
+/// Returns warnings about a repository, for a person to read. They are about unknown settings and a
+/// repository that was moved. They are also about a path that placeholders cannot put into a
+/// command, and a builds directory of another repository.
 ///
 /// @param engine  The engine.
-/// @param out     Where the warnings are stored, each a line with its end, to be freed with
-///                `tinyci_string_free`; the text is empty without warnings, NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
+/// @param out     Where to store the warnings, each a line that ends with a newline; free them with
+///                `tinyci_string_free`. Empty if there are no warnings; NULL on an error.
+/// @param err     Where to store the error, or NULL.
 /// @return `TINYCI_OK`, with and without warnings.
 ///
 /// Any thread. Since 0.1.0.
@@ -172,12 +176,12 @@ pub extern "C" fn tinyci_engine_warnings(
     })
 }
 
-/// Returns the URL that pushes to a remote go to, as git's configuration has it.
+/// Returns the URL that git pushes to for a remote, from git's configuration.
 ///
 /// @param engine  The engine.
-/// @param remote  The remote's name; NULL for `origin`.
-/// @param out     Where the URL is stored, to be freed with `tinyci_string_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
+/// @param remote  The name of the remote; NULL for `origin`.
+/// @param out     Where to store the URL; free it with `tinyci_string_free`. NULL on an error.
+/// @param err     Where to store the error, or NULL.
 /// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if the repository has no such remote.
 ///
 /// Any thread. Since 0.1.0.
@@ -194,9 +198,9 @@ pub extern "C" fn tinyci_remote_url(
     })
 }
 
-/// Frees an engine. What was made of it goes on.
+/// Frees an engine. Objects created from it stay usable.
 ///
-/// @param engine  The engine, which is gone then, or NULL.
+/// @param engine  The engine, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

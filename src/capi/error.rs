@@ -1,4 +1,4 @@
-//! [`tinyci_error`]: what went wrong, owned by the host, and where it is stored.
+//! [`tinyci_error`]: errors, and the output parameter `err`.
 
 use std::{
     error::Error as StdError,
@@ -9,15 +9,15 @@ use std::{
 };
 
 use super::{
-    status::{status_of, tinyci_code},
+    code::{code_of, tinyci_code},
     text::{borrowed, c_path, c_text},
 };
 use crate::{Error, ErrorKind};
 
-/// Why a call could not do what it was asked to do. Owned by the host, and plain data: it belongs
-/// to no other object, and can be read in any thread and in a forked child.
+/// The reason why a call failed. You own it. It is plain data and depends on no other object: you
+/// can read it in any thread and in a forked child.
 pub struct tinyci_error {
-    status: tinyci_code,
+    code: tinyci_code,
     message: CString,
     causes: Vec<CString>,
     file: Option<CString>,
@@ -26,12 +26,12 @@ pub struct tinyci_error {
     host_code: i32,
 }
 
-/// An error on its way out.
+/// The error of a call, before it is stored for C.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Error);
 
 impl Failure {
-    /// An argument that must be there is NULL.
+    /// The error for a required argument that is NULL.
     pub(super) fn null(name: &str) -> Self {
         Error::new(ErrorKind::InvalidArg, format!("`{name}` is NULL")).into()
     }
@@ -53,7 +53,7 @@ impl From<Failure> for tinyci_error {
         }
         let place = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Self {
-            status: status_of(error.kind()),
+            code: code_of(error.kind()),
             message: c_text(&error.report()),
             causes,
             file: error.path().map(c_path),
@@ -70,41 +70,41 @@ impl Display for Failure {
     }
 }
 
-/// Where the host wants an error: the last parameter of every function that returns a status.
+/// The parameter `err`: the last one of every function that returns a code.
 #[repr(transparent)]
 pub struct ErrorOut<'call>(Option<&'call mut MaybeUninit<*mut tinyci_error>>);
 
 impl ErrorOut<'_> {
-    /// Stores what came of a call: the error, or NULL where there is none.
+    /// Stores the error of a call, or NULL if there is none.
     pub(super) fn store(self, result: Result<tinyci_code, Failure>) -> tinyci_code {
-        let (status, error) = match result {
-            Ok(status) => (status, None),
-            Err(failure) => (status_of(failure.0.kind()), Some(failure)),
+        let (code, error) = match result {
+            Ok(code) => (code, None),
+            Err(failure) => (code_of(failure.0.kind()), Some(failure)),
         };
         if let Some(place) = self.0 {
             let error = error.map(|failure| Box::into_raw(Box::new(tinyci_error::from(failure))));
             place.write(error.unwrap_or(ptr::null_mut()));
         }
-        status
+        code
     }
 }
 
-/// What kind of error it is: what the call returned.
+/// Returns the code of an error: the code that the failed call returned.
 ///
 /// @param error  The error, or NULL.
-/// @return A negative status; `TINYCI_OK` for NULL.
+/// @return A negative code; `TINYCI_OK` for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_error_code(error: Option<&tinyci_error>) -> tinyci_code {
-    error.map_or(0, |error| error.status)
+    error.map_or(0, |error| error.code)
 }
 
-/// The whole of it for a person: file, line and column as far as they are known, what went wrong,
-/// and the causes, joined by `: `. An error in a script has the lines that show its place below.
+/// Returns the complete message for a person: file, line and column if known, what failed, and the
+/// causes, joined by `: `. For an error in a script, further lines show the source.
 ///
 /// @param error  The error, or NULL.
-/// @return The text, which lives as long as the error; NULL for NULL.
+/// @return The message, valid as long as the error; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -112,11 +112,12 @@ pub extern "C" fn tinyci_error_message(error: Option<&tinyci_error>) -> *const c
     borrowed(error.map(|error| &error.message))
 }
 
-/// One of the causes, which the message ends with.
+/// Returns one of the causes of an error. The message contains them too.
 ///
 /// @param error  The error, or NULL.
-/// @param depth  0 for the nearest cause, then further down.
-/// @return The text, which lives as long as the error; NULL where there is none at that depth.
+/// @param depth  The index of the cause: 0 for the direct cause, 1 for the cause of that, and so
+///               on.
+/// @return The message of the cause, valid as long as the error; NULL if there is no such cause.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -124,10 +125,10 @@ pub extern "C" fn tinyci_error_cause(error: Option<&tinyci_error>, depth: usize)
     borrowed(error.and_then(|error| error.causes.get(depth)))
 }
 
-/// The file or repository that the error met.
+/// Returns the file or repository that the error is about.
 ///
 /// @param error  The error, or NULL.
-/// @return The path, which lives as long as the error; NULL where no file was met.
+/// @return The path, valid as long as the error; NULL if the error is not about a file.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -135,10 +136,10 @@ pub extern "C" fn tinyci_error_file(error: Option<&tinyci_error>) -> *const c_ch
     borrowed(error.and_then(|error| error.file.as_ref()))
 }
 
-/// The line of the config, script or template that the error met.
+/// Returns the line of the config, script or template that the error is about.
 ///
 /// @param error  The error, or NULL.
-/// @return The line, from 1; 0 where there is no position.
+/// @return The line, from 1; 0 if the position is unknown.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -146,10 +147,10 @@ pub extern "C" fn tinyci_error_line(error: Option<&tinyci_error>) -> u32 {
     error.map_or(0, |error| error.line)
 }
 
-/// The column in that line.
+/// Returns the column in the line that `tinyci_error_line` returns.
 ///
 /// @param error  The error, or NULL.
-/// @return The column in characters, from 1; 0 where there is no position.
+/// @return The column in characters, from 1; 0 if the position is unknown.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -157,10 +158,11 @@ pub extern "C" fn tinyci_error_column(error: Option<&tinyci_error>) -> u32 {
     error.map_or(0, |error| error.column)
 }
 
-/// The number that the host gave when it failed a request, where that is what went wrong.
+/// Returns the number that your program passed to `tinyci_request_fail` or `tinyci_request_abort`,
+/// if that caused the error.
 ///
 /// @param error  The error, or NULL.
-/// @return The number; 0 where there is none.
+/// @return The number; 0 if there is none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -168,9 +170,9 @@ pub extern "C" fn tinyci_error_host_code(error: Option<&tinyci_error>) -> i32 {
     error.map_or(0, |error| error.host_code)
 }
 
-/// Frees an error.
+/// Frees an error and all strings taken from it.
 ///
-/// @param error  The error, which is gone then with all its texts, or NULL.
+/// @param error  The error, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -180,7 +182,7 @@ pub extern "C" fn tinyci_error_free(error: Option<Box<tinyci_error>>) {
 
 #[cfg(test)]
 impl<'call> ErrorOut<'call> {
-    /// A place as C has it.
+    /// A place as C passes it.
     pub(super) fn at(place: &'call mut MaybeUninit<*mut tinyci_error>) -> Self {
         Self(Some(place))
     }

@@ -1,4 +1,4 @@
-//! [`tinyci_event`]: one thing that happened, or that the host is asked for.
+//! [`tinyci_event`]: an event or a request.
 
 use std::{
     ffi::{CString, c_char},
@@ -26,69 +26,69 @@ use crate::{
     wire::{RequestBody, RequestJson},
 };
 
-/// The kind of an event. From 32 on it is a request.
+/// The kind of an event. Requests have numbers from 32.
 pub type EventNumber = i32;
 
-/// It is known which commits are due, and in which order. Comes again when more became due.
+/// The run has found its pending commits and their order. Comes again if there are new ones.
 pub const TINYCI_EVENT_PLANNED: EventNumber = 1;
-/// A commit is being worked on.
+/// A job begins: tinyci tests a commit.
 pub const TINYCI_EVENT_JOB_STARTED: EventNumber = 2;
-/// Its tree stands in the export folder.
+/// The commit's files are in the export directory.
 pub const TINYCI_EVENT_EXPORTED: EventNumber = 3;
-/// A phase or hook begins.
+/// A step begins.
 pub const TINYCI_EVENT_STEP_STARTED: EventNumber = 4;
-/// A command wrote: `tinyci_event_data` has the bytes.
+/// A command wrote output: `tinyci_event_data` returns the bytes.
 pub const TINYCI_EVENT_OUTPUT: EventNumber = 5;
-/// A phase or hook ended: `tinyci_event_outcome` says how.
+/// A step ended: `tinyci_event_outcome` returns its outcome.
 pub const TINYCI_EVENT_STEP_FINISHED: EventNumber = 6;
-/// A commit's attempt is over: `tinyci_event_record` is what remains of it.
+/// A job ended: `tinyci_event_record` returns its record.
 pub const TINYCI_EVENT_JOB_FINISHED: EventNumber = 7;
-/// The last event of a run: `tinyci_event_outcome` is the worst of its commits, or what its
-/// deployment is worth as one: one that waits is no verdict.
+/// The last event of a run. `tinyci_event_outcome` returns the worst outcome of its jobs, or the
+/// outcome of its deployment; a deployment that awaits approval counts as `TINYCI_OUTCOME_ERROR`.
 pub const TINYCI_EVENT_FINISHED: EventNumber = 8;
-/// Something that changes no verdict and should be seen: `tinyci_event_data` has the message.
+/// A warning that does not affect a verdict: `tinyci_event_data` returns the message.
 pub const TINYCI_EVENT_WARNING: EventNumber = 9;
-/// The run waits for another process: `tinyci_event_data` has the message.
+/// The run waits for another process: `tinyci_event_data` returns the message.
 pub const TINYCI_EVENT_WAITING: EventNumber = 10;
-/// A deployment begins, and is on record: `tinyci_event_json` has it as `deployment`.
+/// A deployment begins and has been recorded: `tinyci_event_json` contains it as `deployment`.
 pub const TINYCI_EVENT_DEPLOY_STARTED: EventNumber = 11;
-/// A deployment is over, or waits for a person: `tinyci_event_outcome` says how, and
-/// `tinyci_event_json` has it as `deployment`.
+/// A deployment ended or awaits approval. `tinyci_event_outcome` returns its outcome, and
+/// `tinyci_event_json` contains it as `deployment`.
 pub const TINYCI_EVENT_DEPLOY_FINISHED: EventNumber = 12;
 /// Request: a hook that was added with `tinyci_options_add_hook`. Answer with `tinyci_request_ok`,
-/// `tinyci_request_skip` or `tinyci_request_fail`; and this and every other request with
-/// `tinyci_request_abort` where the host itself failed.
+/// `tinyci_request_skip` or `tinyci_request_fail`. If your program itself fails, answer this and
+/// every other request with `tinyci_request_abort`.
 pub const TINYCI_EVENT_HOOK: EventNumber = 32;
 /// Request: a script calls a function that was added with `tinyci_options_add_function`. Answer
-/// with one of `tinyci_request_return_*`, or with `tinyci_request_fail`.
+/// with one of `tinyci_request_return_*` or with `tinyci_request_fail`.
 pub const TINYCI_EVENT_FUNCTION: EventNumber = 33;
-/// Request: the value of a secret. Answer with `tinyci_request_return_string` or
-/// `tinyci_request_return_bytes`; with `tinyci_request_return_null`, which has the folder of
-/// `tinyci.secretsDir` looked into; or with `tinyci_request_fail`.
+/// Request: the value of a secret. Answer with `tinyci_request_return_string`,
+/// `tinyci_request_return_bytes` or `tinyci_request_fail`. If you do not have it, answer with
+/// `tinyci_request_return_null`: tinyci then looks in the directory `tinyci.secretsDir`.
 pub const TINYCI_EVENT_SECRET: EventNumber = 34;
-/// Request: whether a deployment may go on, which nobody approved of in the repository. Answer with
-/// `tinyci_request_return_string`, saying who approves, or `tinyci_request_ok`; with
-/// `tinyci_request_return_null`, so that it waits; or with `tinyci_request_fail`.
+/// Request: the approval of a deployment that has none in the repository. To approve, answer with
+/// `tinyci_request_return_string` and the approver, or with `tinyci_request_ok`. To let it wait,
+/// answer with `tinyci_request_return_null`; to refuse, with `tinyci_request_fail`.
 pub const TINYCI_EVENT_APPROVAL: EventNumber = 35;
-/// Request: a command to run. Answer with `tinyci_request_command_output` as it writes, and with
-/// `tinyci_request_command_finish` or `tinyci_request_fail` at the end.
+/// Request: a command to run. Pass on its output with `tinyci_request_command_output`. When it
+/// ends, answer with `tinyci_request_command_finish` or `tinyci_request_fail`.
 pub const TINYCI_EVENT_COMMAND: EventNumber = 36;
 
 /// The stream that a command wrote to.
 pub type StreamNumber = i32;
 
-/// Standard output, or both streams where they are merged.
+/// Standard output, or both streams if they are merged.
 pub const TINYCI_STREAM_STDOUT: StreamNumber = 1;
-/// Standard error, where it is kept apart.
+/// Standard error, if the streams are separate.
 pub const TINYCI_STREAM_STDERR: StreamNumber = 2;
 
-/// One thing that happened in a run, or that the run asks the host for. It belongs to its run and
-/// lives, with all pointers taken from it, until the next `tinyci_run_next` or `tinyci_run_free`.
+/// An event of a run, or a request. It belongs to its run: it is valid, with all pointers taken
+/// from it, until the next `tinyci_run_next` or `tinyci_run_free`.
 pub struct tinyci_event(Sealed<EventHandle>);
 
 handle!(tinyci_event, EventHandle, "event");
 
-/// What is behind it. Texts are made when they are asked for.
+/// The contents of a [`tinyci_event`]. Strings are created on first use.
 pub struct EventHandle {
     what: What,
     commit: OnceLock<Option<CString>>,
@@ -278,16 +278,16 @@ fn request_body(subject: &Subject) -> (&'static str, RequestBody<'_>) {
     }
 }
 
-/// A text that is made once.
+/// A string that is created once.
 fn made(cell: &OnceLock<Option<CString>>, text: impl FnOnce() -> Option<String>) -> *const c_char {
     borrowed(cell.get_or_init(|| text().map(|text| c_text(&text))).as_ref())
 }
 
-/// Which kind of event it is.
+/// Returns the kind of an event.
 ///
 /// @param event  The event, or NULL.
-/// @return One of the `TINYCI_EVENT_*` numbers, or one that a later version knows: pass over those
-///         that you do not. From 32 on it is a request. 0 for NULL.
+/// @return One of `TINYCI_EVENT_*`; requests have numbers from 32. A later version may add kinds:
+///         ignore those that you do not know. 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -295,10 +295,10 @@ pub extern "C" fn tinyci_event_kind(event: Option<&tinyci_event>) -> EventNumber
     guard::peek(event, EventHandle::kind)
 }
 
-/// Its place among the events and requests of its run.
+/// Returns the number of an event among the events and requests of its run.
 ///
 /// @param event  The event, or NULL.
-/// @return 1 for the first, and so on without gaps; 0 for NULL.
+/// @return 1 for the first event, and so on without gaps; 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -309,7 +309,7 @@ pub extern "C" fn tinyci_event_sequence(event: Option<&tinyci_event>) -> u64 {
     })
 }
 
-/// When it happened.
+/// Returns the time of an event.
 ///
 /// @param event  The event, or NULL.
 /// @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
@@ -320,11 +320,11 @@ pub extern "C" fn tinyci_event_time_ms(event: Option<&tinyci_event>) -> u64 {
     guard::peek(event, |happened| unix_ms(happened.time()))
 }
 
-/// The commit that it is about.
+/// Returns the commit that an event is about.
 ///
 /// @param event  The event, or NULL.
-/// @return The full id in hexadecimal digits, which lives as long as the event; NULL where the event
-///         is about none.
+/// @return The full id in hexadecimal digits, valid as long as the event; NULL if the event is not
+///         about a commit.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -332,11 +332,11 @@ pub extern "C" fn tinyci_event_commit(event: Option<&tinyci_event>) -> *const c_
     guard::peek(event, |happened| made(&happened.commit, || happened.commit()))
 }
 
-/// The attempt at that commit: what its record and JSON call `run`. Where several jobs work at
-/// once it tells their events apart.
+/// Returns the id of the job that an event belongs to. Records and JSON contain the same id as
+/// `job_id`. If several jobs run at the same time, use it to tell their events apart.
 ///
 /// @param event  The event, or NULL.
-/// @return The name of the attempt, which lives as long as the event; NULL where there is none.
+/// @return The job id, valid as long as the event; NULL if the event does not belong to a job.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -344,11 +344,11 @@ pub extern "C" fn tinyci_event_job_id(event: Option<&tinyci_event>) -> *const c_
     guard::peek(event, |happened| made(&happened.job, || happened.job().map(str::to_owned)))
 }
 
-/// The phase or hook that it belongs to.
+/// Returns the step that an event belongs to.
 ///
 /// @param event  The event, or NULL.
-/// @return Its name, such as `build` or `after_test`, which lives as long as the event; NULL where
-///         the event belongs to none.
+/// @return The name, such as `build` or `after_test`, valid as long as the event; NULL if the event
+///         does not belong to a step.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -358,10 +358,10 @@ pub extern "C" fn tinyci_event_step(event: Option<&tinyci_event>) -> *const c_ch
     })
 }
 
-/// The branch of a script's `parallel`, or its group, that it comes from.
+/// Returns the label of the `parallel` task or group of a script that an event comes from.
 ///
 /// @param event  The event, or NULL.
-/// @return The label, which lives as long as the event; NULL where there is none.
+/// @return The label, valid as long as the event; NULL if there is none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -369,12 +369,12 @@ pub extern "C" fn tinyci_event_label(event: Option<&tinyci_event>) -> *const c_c
     guard::peek(event, |happened| made(&happened.label, || happened.label().map(str::to_owned)))
 }
 
-/// The bytes of an OUTPUT, as the command wrote them: whole lines where it writes lines, at most
-/// 64 KiB, any bytes. The message of a WARNING or WAITING, in UTF-8.
+/// Returns the bytes of an OUTPUT event as the command wrote them, in any encoding: at most 64 KiB,
+/// cut at the end of a line if possible. For WARNING and WAITING, returns the message in UTF-8.
 ///
 /// @param event   The event, or NULL.
-/// @param length  Where the number of bytes is stored, or NULL.
-/// @return The bytes, which live as long as the event; NULL, and length 0, where the kind has none.
+/// @param length  Where to store the number of bytes, or NULL.
+/// @return The bytes, valid as long as the event; NULL, and length 0, for other kinds and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -386,10 +386,10 @@ pub extern "C" fn tinyci_event_data(
     bytes_out(happened.and_then(EventHandle::data), length)
 }
 
-/// The stream that an OUTPUT came from.
+/// Returns the stream that an OUTPUT event came from.
 ///
 /// @param event  The event, or NULL.
-/// @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and NULL.
+/// @return `TINYCI_STREAM_STDOUT` or `TINYCI_STREAM_STDERR`; 0 for other kinds and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -401,11 +401,11 @@ pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> StreamNum
     })
 }
 
-/// The outcome of a STEP_FINISHED, of a JOB_FINISHED, of a DEPLOY_FINISHED, or of FINISHED, the
-/// worst of all; of a HOOK what is known of the commit so far.
+/// Returns the outcome that STEP_FINISHED, JOB_FINISHED, DEPLOY_FINISHED and FINISHED report. For a
+/// HOOK, returns the outcome of the job so far.
 ///
 /// @param event  The event, or NULL.
-/// @return One of the `TINYCI_OUTCOME_*` numbers; 0 for other kinds and NULL.
+/// @return One of `TINYCI_OUTCOME_*`; 0 for other kinds and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -413,10 +413,10 @@ pub extern "C" fn tinyci_event_outcome(event: Option<&tinyci_event>) -> OutcomeN
     guard::peek(event, EventHandle::outcome)
 }
 
-/// The record of a JOB_FINISHED.
+/// Returns the record of a JOB_FINISHED event.
 ///
 /// @param event  The event, or NULL.
-/// @return The record, which lives as long as the event; NULL for other kinds.
+/// @return The record, valid as long as the event; NULL for other kinds and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -427,12 +427,11 @@ pub extern "C" fn tinyci_event_record(event: Option<&tinyci_event>) -> *const ti
     })
 }
 
-/// What the log has for this event, without the time in front. A terminal that shows these lines
-/// and the data of every OUTPUT shows what `tinyci run` shows.
+/// Returns the lines that the log contains for an event, without timestamps. To show what
+/// `tinyci run` shows, print these lines and the data of OUTPUT events.
 ///
 /// @param event  The event, or NULL.
-/// @return Lines that all end with a newline, which live as long as the event; NULL where there are
-///         none.
+/// @return Lines that each end with a newline, valid as long as the event; NULL if there are none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -440,11 +439,11 @@ pub extern "C" fn tinyci_event_log_lines(event: Option<&tinyci_event>) -> *const
     guard::peek(event, |happened| made(&happened.lines, || happened.lines()))
 }
 
-/// All of it, as the line of JSON that `tinyci run --json` prints; a request has `name` and
-/// `arguments`, or `command`, or `environment` and `question`, beside what every event has.
+/// Returns an event as the line of JSON that `tinyci run --json` prints. Depending on its kind, a
+/// request also has `name` and `arguments`, `command`, or `environment` and `question`.
 ///
 /// @param event  The event, or NULL.
-/// @return The JSON, which lives as long as the event; NULL for NULL.
+/// @return The JSON, valid as long as the event; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -452,12 +451,12 @@ pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_ch
     guard::peek(event, |happened| made(&happened.json, || Some(happened.json())))
 }
 
-/// Makes the request the host's own, to be answered now or later and from any thread. A request
-/// that was not taken by the next `tinyci_run_next` is failed.
+/// Takes the request out of an event, to answer it now or later, from any thread. A request that
+/// you do not take before the next `tinyci_run_next` fails.
 ///
 /// @param event  The event, or NULL.
-/// @return The request, to be answered exactly once, or else to be freed with
-///         `tinyci_request_free`; NULL where the event is no request or it was taken before.
+/// @return The request. Answer it exactly once, or free it with `tinyci_request_free`. NULL if the
+///         event is not a request, or the request was already taken.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,19 +1,19 @@
-//! The one way in: what holds for every function is done here, once.
+//! The rules that apply to every function of the header.
 //!
 //! | a function that | goes through |
 //! |---|---|
-//! | does something | [`act`], or [`tell`] where there is something to be said of it |
-//! | makes something | [`make`], or [`make_alone`] where it has no handle |
-//! | makes something that may not exist | [`find`] |
+//! | does something | [`act`], or [`tell`] if it also returns a report |
+//! | creates something | [`make`], or [`make_alone`] without a handle |
+//! | returns something that may not exist | [`find`] |
 //! | sets something in a handle | [`set`] |
-//! | gives the next of many | [`step`] |
-//! | takes its handle for good | [`consume`] |
-//! | looks something up | [`peek`], or [`answer`] where it has no handle |
-//! | makes an empty handle | [`fresh`] |
+//! | returns the next of many | [`step`] |
+//! | consumes its handle | [`consume`] |
+//! | returns a value | [`peek`], or [`answer`] without a handle |
+//! | creates an empty handle | [`fresh`] |
 //! | frees a handle | [`free`] |
 //!
-//! The first five run on a thread with a big stack, if what they do can be deep; the others only
-//! move data, and stay far below 32 KiB.
+//! The first five run in a thread with a big stack, because their work can be deep. The others only
+//! move data, and need far less than 32 KiB.
 
 use std::{
     any::Any,
@@ -25,49 +25,49 @@ use std::{
 };
 
 use super::{
+    code::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_code},
     error::{ErrorOut, Failure},
     handle::{Handle, required},
-    status::{TINYCI_AGAIN, TINYCI_DONE, TINYCI_OK, tinyci_code},
 };
 use crate::{
     Error, ErrorKind,
     util::threads::{on_big_thread, panic_text},
 };
 
-/// Where the host wants what a function makes.
+/// An output parameter.
 type Out<'call, P> = Option<&'call mut MaybeUninit<P>>;
 
-/// The place, holding NULL for now.
-fn cleared<P: Nothing>(out: Out<'_, P>) -> Result<&mut P, Failure> {
+/// Sets an output parameter to NULL.
+fn cleared<P: NullValue>(out: Out<'_, P>) -> Result<&mut P, Failure> {
     let place = out.ok_or_else(|| Failure::null("out"))?;
-    Ok(place.write(P::NOTHING))
+    Ok(place.write(P::NULL))
 }
 
-/// What an accessor returns where there is nothing: 0 or NULL.
-pub(super) trait Nothing {
-    const NOTHING: Self;
+/// The value that an accessor returns without a result: 0 or NULL.
+pub(super) trait NullValue {
+    const NULL: Self;
 }
 
-impl<T> Nothing for *const T {
-    const NOTHING: Self = ptr::null();
+impl<T> NullValue for *const T {
+    const NULL: Self = ptr::null();
 }
 
-impl<T> Nothing for *mut T {
-    const NOTHING: Self = ptr::null_mut();
+impl<T> NullValue for *mut T {
+    const NULL: Self = ptr::null_mut();
 }
 
-macro_rules! nothing_is_zero {
-    ($($number:ty),*) => { $(impl Nothing for $number { const NOTHING: Self = 0 as $number; })* };
+macro_rules! null_is_zero {
+    ($($number:ty),*) => { $(impl NullValue for $number { const NULL: Self = 0 as $number; })* };
 }
-nothing_is_zero!(i32, i64, u32, u64, usize, f64);
+null_is_zero!(i32, i64, u32, u64, usize, f64);
 
-/// What a function makes and the host owns from then on.
-pub(super) trait Made {
-    type Pointer: Nothing;
+/// A result that the caller owns.
+pub(super) trait IntoOwned {
+    type Pointer: NullValue;
     fn into_pointer(self) -> Self::Pointer;
 }
 
-impl<H: Handle> Made for H {
+impl<H: Handle> IntoOwned for H {
     type Pointer = *mut H;
 
     fn into_pointer(self) -> *mut H {
@@ -75,7 +75,7 @@ impl<H: Handle> Made for H {
     }
 }
 
-impl Made for CString {
+impl IntoOwned for CString {
     type Pointer = *mut c_char;
 
     fn into_pointer(self) -> *mut c_char {
@@ -83,36 +83,36 @@ impl Made for CString {
     }
 }
 
-/// What a function finds that gives the next of many.
+/// The result of a function that returns the next of many.
 pub(super) enum Step<P> {
     Item(P),
     Done,
     Again,
 }
 
-/// What an act comes to: it is done, or it found nothing to do.
-pub(super) enum Act {
+/// The result of [`act`]: done, or there was nothing to do.
+pub(super) enum Completion {
     Done,
-    Nothing,
+    NothingToDo,
 }
 
 /// Does something with a handle, on a big stack.
 pub(super) fn act<H: Handle>(
     handle: Option<&H>,
     err: ErrorOut<'_>,
-    work: impl FnOnce(&H::Value) -> Result<Act, Failure> + Send,
+    work: impl FnOnce(&H::Value) -> Result<Completion, Failure> + Send,
 ) -> tinyci_code
 where
     H::Value: Sync,
 {
     let result = entered(handle, |value| deep(|| work(value)));
-    err.store(result.map(|act| match act {
-        Act::Done => TINYCI_OK,
-        Act::Nothing => TINYCI_DONE,
+    err.store(result.map(|completion| match completion {
+        Completion::Done => TINYCI_OK,
+        Completion::NothingToDo => TINYCI_DONE,
     }))
 }
 
-/// Does something with a handle, on a big stack, and tells of it where somebody listens.
+/// Does something with a handle, on a big stack, and stores its report if the caller wants it.
 pub(super) fn tell<H: Handle>(
     handle: Option<&H>,
     out: Out<'_, *mut c_char>,
@@ -132,8 +132,8 @@ where
     }))
 }
 
-/// Makes something of a handle, on a big stack.
-pub(super) fn make<H: Handle, T: Made + Send>(
+/// Creates something from a handle, on a big stack.
+pub(super) fn make<H: Handle, T: IntoOwned + Send>(
     handle: Option<&H>,
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
@@ -149,8 +149,8 @@ where
     err.store(result)
 }
 
-/// Makes something of a handle if it exists, on a big stack.
-pub(super) fn find<H: Handle, T: Made + Send>(
+/// Creates something from a handle if it exists, on a big stack.
+pub(super) fn find<H: Handle, T: IntoOwned + Send>(
     handle: Option<&H>,
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
@@ -169,8 +169,8 @@ where
     err.store(result)
 }
 
-/// Makes something without a handle, on a big stack.
-pub(super) fn make_alone<T: Made + Send>(
+/// Creates something without a handle, on a big stack.
+pub(super) fn make_alone<T: IntoOwned + Send>(
     out: Out<'_, T::Pointer>,
     err: ErrorOut<'_>,
     work: impl FnOnce() -> Result<T, Failure> + Send,
@@ -182,7 +182,7 @@ pub(super) fn make_alone<T: Made + Send>(
     err.store(result)
 }
 
-/// Changes what a handle holds.
+/// Changes the value behind a handle.
 pub(super) fn set<H: Handle>(
     handle: Option<&mut H>,
     err: ErrorOut<'_>,
@@ -191,8 +191,8 @@ pub(super) fn set<H: Handle>(
     err.store(entered_mut(handle, work).map(|()| TINYCI_OK))
 }
 
-/// Gives the next of many, which the handle keeps.
-pub(super) fn step<H: Handle, P: Nothing>(
+/// Returns the next of many, which belongs to the handle.
+pub(super) fn step<H: Handle, P: NullValue>(
     handle: Option<&mut H>,
     out: Out<'_, P>,
     err: ErrorOut<'_>,
@@ -209,7 +209,7 @@ pub(super) fn step<H: Handle, P: Nothing>(
     err.store(result)
 }
 
-/// Takes a handle for good, whatever comes of it.
+/// Consumes a handle, also if the call fails.
 pub(super) fn consume<H: Handle>(
     handle: Option<Box<H>>,
     err: ErrorOut<'_>,
@@ -220,33 +220,33 @@ pub(super) fn consume<H: Handle>(
     err.store(value.and_then(|value| caught(|| work(value))).map(|()| TINYCI_OK))
 }
 
-/// Looks something up. A handle that cannot be used has nothing.
-pub(super) fn peek<H: Handle, R: Nothing>(
+/// Reads from a handle. The result is 0 or NULL if the handle is unusable.
+pub(super) fn peek<H: Handle, R: NullValue>(
     handle: Option<&H>,
     look: impl FnOnce(&H::Value) -> R,
 ) -> R {
-    entered(handle, |value| Ok(look(value))).unwrap_or(R::NOTHING)
+    entered(handle, |value| Ok(look(value))).unwrap_or(R::NULL)
 }
 
-/// Answers a question that is about no handle.
-pub(super) fn answer<R: Nothing>(look: impl FnOnce() -> R) -> R {
-    caught(|| Ok(look())).unwrap_or(R::NOTHING)
+/// Returns a value without a handle.
+pub(super) fn answer<R: NullValue>(look: impl FnOnce() -> R) -> R {
+    caught(|| Ok(look())).unwrap_or(R::NULL)
 }
 
-/// Makes a handle that needs nothing to be made.
+/// Creates a handle with an initial value.
 pub(super) fn fresh<H: Handle>(make: impl FnOnce() -> H::Value) -> *mut H {
-    caught(|| Ok(H::new(make()))).map_or(ptr::null_mut(), Made::into_pointer)
+    caught(|| Ok(H::new(make()))).map_or(ptr::null_mut(), IntoOwned::into_pointer)
 }
 
-/// Frees a handle. In a forked child it is left alone: what it holds, threads, locks and children,
-/// is the parent's.
+/// Frees a handle. Does nothing in a forked child: the threads, locks and commands behind the handle
+/// are the parent's.
 pub(super) fn free<H: Handle>(handle: Option<Box<H>>) {
     let Some(handle) = handle else { return };
     if handle.sealed().is_foreign() {
         std::mem::forget(handle);
         return;
     }
-    // A panic of a destructor ends here; there is nobody to tell.
+    // A panic of a destructor ends here, because this call returns no error.
     let _ = caught(|| {
         drop(handle);
         Ok(())
@@ -280,7 +280,7 @@ fn caught<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
-/// Does the work on a thread of ours, and waits for it.
+/// Does the work in a thread with a big stack, and waits for it.
 fn deep<R: Send>(work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, Failure> {
     on_big_thread("tinyci", work).map_err(|source| {
         let message = "cannot start a thread for the call";
@@ -289,7 +289,7 @@ fn deep<R: Send>(work: impl FnOnce() -> Result<R, Failure> + Send) -> Result<R, 
 }
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let message = format!("tinyci panicked, which is a fault of its own: {}", panic_text(panic));
+    let message = format!("tinyci has a bug and panicked: {}", panic_text(panic));
     Error::new(ErrorKind::Panic, message).into()
 }
 
@@ -299,29 +299,29 @@ mod tests {
 
     use super::*;
     use crate::capi::{
+        code::{TINYCI_INVALID_ARG, TINYCI_PANIC, code_of},
         handle::{Sealed, handle},
-        status::{TINYCI_INVALID_ARG, TINYCI_PANIC, status_of},
         text::c_text,
     };
 
     struct Thing(Sealed<Vec<i32>>);
     handle!(Thing, Vec<i32>, "thing");
 
-    /// What a call returned, and the error that it stored.
+    /// The code that a call returned, and the message of its error.
     fn outcome(call: impl FnOnce(ErrorOut<'_>) -> tinyci_code) -> (tinyci_code, String) {
         let mut place = MaybeUninit::new(ptr::dangling_mut());
-        let status = call(ErrorOut::at(&mut place));
-        (status, ErrorOut::taken(place).unwrap_or_default())
+        let code = call(ErrorOut::at(&mut place));
+        (code, ErrorOut::taken(place).unwrap_or_default())
     }
 
     #[test]
     fn a_panic_is_an_error_and_the_handle_stays_failed() {
         let thing = Thing::new(vec![1]);
-        let (status, text) = outcome(|err| act(Some(&thing), err, |_| panic!("at the disco")));
-        assert_eq!(status, TINYCI_PANIC);
+        let (code, text) = outcome(|err| act(Some(&thing), err, |_| panic!("at the disco")));
+        assert_eq!(code, TINYCI_PANIC);
         assert!(text.contains("at the disco"), "{text}");
-        let (status, text) = outcome(|err| act(Some(&thing), err, |_| Ok(Act::Done)));
-        assert_eq!(status, TINYCI_PANIC);
+        let (code, text) = outcome(|err| act(Some(&thing), err, |_| Ok(Completion::Done)));
+        assert_eq!(code, TINYCI_PANIC);
         assert!(text.contains("can only be freed"), "{text}");
         assert_eq!(peek(Some(&thing), |numbers| numbers.len()), 0);
     }
@@ -329,8 +329,8 @@ mod tests {
     #[test]
     fn a_panic_of_a_setter_or_an_accessor_fails_the_handle_too() {
         let mut thing = Thing::new(Vec::new());
-        let (status, _) = outcome(|err| set(Some(&mut thing), err, |_| panic!("no")));
-        assert_eq!(status, TINYCI_PANIC);
+        let (code, _) = outcome(|err| set(Some(&mut thing), err, |_| panic!("no")));
+        assert_eq!(code, TINYCI_PANIC);
         assert_eq!(outcome(|err| set(Some(&mut thing), err, |_| Ok(()))).0, TINYCI_PANIC);
         let thing = Thing::new(vec![7]);
         assert_eq!(peek(Some(&thing), |numbers| numbers[0]), 7);
@@ -342,14 +342,17 @@ mod tests {
     fn outputs_are_cleared_and_success_clears_the_error() {
         let mut out = MaybeUninit::new(ptr::dangling_mut());
         let failing = || Err(Error::new(ErrorKind::Busy, "busy").into());
-        let (status, text) = outcome(|err| make_alone::<CString>(Some(&mut out), err, failing));
-        assert_eq!((status, text.as_str()), (status_of(ErrorKind::Busy), "busy"));
+        let (code, text) = outcome(|err| make_alone::<CString>(Some(&mut out), err, failing));
+        assert_eq!((code, text.as_str()), (code_of(ErrorKind::Busy), "busy"));
         // SAFETY: every call stores something.
         assert!(unsafe { out.assume_init() }.is_null());
-        let (status, text) = outcome(|err| make_alone(None, err, || Ok(c_text("x"))));
-        assert_eq!((status, text.as_str()), (TINYCI_INVALID_ARG, "`out` is NULL"));
+        let (code, text) = outcome(|err| make_alone(None, err, || Ok(c_text("x"))));
+        assert_eq!((code, text.as_str()), (TINYCI_INVALID_ARG, "`out` is NULL"));
         let thing = Thing::new(Vec::new());
-        assert_eq!(outcome(|err| act(Some(&thing), err, |_| Ok(Act::Done))), (0, String::new()));
+        assert_eq!(
+            outcome(|err| act(Some(&thing), err, |_| Ok(Completion::Done))),
+            (0, String::new())
+        );
     }
 
     #[test]
@@ -363,18 +366,18 @@ mod tests {
             outcome(|err| {
                 act(Some(&thing), err, |_| {
                     assert_eq!(depth(10_000), 10_000);
-                    Ok(Act::Done)
+                    Ok(Completion::Done)
                 })
             })
         });
-        assert!(small.is_ok_and(|thread| thread.join().is_ok_and(|(status, _)| status == 0)));
+        assert!(small.is_ok_and(|thread| thread.join().is_ok_and(|(code, _)| code == 0)));
         let taken = Box::new(Thing::new(vec![1, 2]));
-        let (status, _) = outcome(|err| {
+        let (code, _) = outcome(|err| {
             consume(Some(taken), err, |numbers| {
                 assert_eq!(numbers, [1, 2]);
                 Ok(())
             })
         });
-        assert_eq!(status, TINYCI_OK);
+        assert_eq!(code, TINYCI_OK);
     }
 }

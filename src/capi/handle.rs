@@ -1,7 +1,7 @@
-//! What every pointer that C holds points to: a value that knows its process, and whether a panic
-//! has left it in pieces.
+//! The objects that pointers in C point to. Each knows the process that created it, and whether a
+//! call with it panicked.
 //!
-//! The value cannot be had without asking both.
+//! Every access checks both.
 
 use std::{
     process,
@@ -11,7 +11,7 @@ use std::{
 use super::error::Failure;
 use crate::{Error, ErrorKind};
 
-/// A value behind a handle.
+/// The value behind a handle.
 pub(super) struct Sealed<T> {
     value: T,
     pid: u32,
@@ -23,25 +23,25 @@ impl<T> Sealed<T> {
         Self { value, pid: process::id(), failed: AtomicBool::new(false) }
     }
 
-    /// The value, if it can be used here and now. Takes no lock and asks for no memory.
+    /// The value, if it is usable in this process. Takes no lock and does not allocate.
     pub(super) fn usable(&self) -> Option<&T> {
         let usable = !self.is_foreign() && !self.failed.load(Ordering::SeqCst);
         usable.then_some(&self.value)
     }
 
-    /// The same, with the reason why it cannot be used.
+    /// The value, or the reason why it is not usable.
     pub(super) fn get(&self) -> Result<&T, Failure> {
         self.check()?;
         Ok(&self.value)
     }
 
-    /// The same for a call that has the handle to itself.
+    /// The value for a call with exclusive access, or the reason why it is not usable.
     pub(super) fn get_mut(&mut self) -> Result<(&mut T, &AtomicBool), Failure> {
         self.check()?;
         Ok((&mut self.value, &self.failed))
     }
 
-    /// The value of a handle that the call takes for good. One that cannot be used is leaked.
+    /// The value of a handle that the call consumes. A value that is not usable is leaked.
     pub(super) fn take(self) -> Result<T, Failure> {
         match self.check() {
             Ok(()) => Ok(self.value),
@@ -52,35 +52,35 @@ impl<T> Sealed<T> {
         }
     }
 
-    /// Ends the use of the value: its last call panicked.
+    /// Makes the value unusable, because a call with it panicked.
     pub(super) fn fail(&self) {
         self.failed.store(true, Ordering::SeqCst);
     }
 
-    /// Whether this process was forked from the one that made the handle.
+    /// Returns whether another process created the handle, from which this one was forked.
     pub(super) fn is_foreign(&self) -> bool {
         self.pid != process::id()
     }
 
     fn check(&self) -> Result<(), Failure> {
         if self.is_foreign() {
-            let message = "this handle was made by another process, from which this one was \
-                           forked: open an engine of its own";
+            let message = "cannot use an object of the parent process after a fork: open a new \
+                           engine";
             return Err(Error::new(ErrorKind::WrongProcess, message).into());
         }
         if self.failed.load(Ordering::SeqCst) {
-            let message = "an earlier call on this handle panicked: it can only be freed";
+            let message = "an earlier call with this object panicked: it can only be freed";
             return Err(Error::new(ErrorKind::Panic, message).into());
         }
         Ok(())
     }
 }
 
-/// A type that C holds pointers to.
+/// A type that C has pointers to.
 pub(super) trait Handle: Sized {
-    /// What is behind it.
+    /// The value behind the handle.
     type Value;
-    /// What it is called in errors.
+    /// The name of the parameter in errors.
     const NAME: &'static str;
 
     fn new(value: Self::Value) -> Self;
@@ -89,7 +89,7 @@ pub(super) trait Handle: Sized {
     fn into_sealed(self) -> Sealed<Self::Value>;
 }
 
-/// Makes a handle of a `struct tinyci_x(Sealed<X>)`.
+/// Implements [`Handle`] for a `struct tinyci_x(Sealed<X>)`.
 macro_rules! handle {
     ($handle:ty, $value:ty, $name:literal) => {
         impl $crate::capi::handle::Handle for $handle {
@@ -116,7 +116,7 @@ macro_rules! handle {
 }
 pub(super) use handle;
 
-/// The value of a handle that must be there.
+/// The value of a required handle.
 pub(super) fn required<H: Handle>(handle: Option<&H>) -> Result<&H::Value, Failure> {
     handle.ok_or_else(|| Failure::null(H::NAME))?.sealed().get()
 }

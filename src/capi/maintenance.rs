@@ -1,15 +1,15 @@
-//! Acts that are over when the call returns: the hook, old builds, verdicts, jobs, remotes.
+//! Calls that change the repository: the git hook, old builds, verdicts, jobs, remotes.
 
 use std::{ffi::c_char, mem::MaybeUninit, time::Duration};
 
 use super::{
     cancel::tinyci_cancel,
+    code::tinyci_code,
     engine::tinyci_engine,
     error::{ErrorOut, Failure},
-    guard::{self, Act},
+    guard::{self, Completion},
     handle::optional,
     selection::wait_of,
-    status::tinyci_code,
     text::{CText, c_text, lines},
 };
 use crate::{
@@ -22,31 +22,31 @@ use crate::{
 /// How `tinyci_install` installs.
 pub type InstallFlags = u32;
 
-/// Have pushes to the refs that hold verdicts refused (`receive.hideRefs`).
+/// Refuse pushes to the refs that contain verdicts (`receive.hideRefs`).
 pub const TINYCI_INSTALL_HIDE_REFS: InstallFlags = 1;
-/// Install even into a folder that other repositories use too (`core.hooksPath`).
+/// Install also into a hooks directory that other repositories use (`core.hooksPath`).
 pub const TINYCI_INSTALL_SHARED_HOOKS: InstallFlags = 2;
 
-/// Take the builds in `tinyci.buildsDir` over from a repository that is gone.
+/// Adopt the builds in `tinyci.buildsDir` of a repository that no longer exists.
 pub const TINYCI_INSTALL_ADOPT_BUILDS: InstallFlags = 4;
 
 const INSTALL_FLAGS: u32 =
     TINYCI_INSTALL_HIDE_REFS | TINYCI_INSTALL_SHARED_HOOKS | TINYCI_INSTALL_ADOPT_BUILDS;
 
-/// Installs the git hook that runs what is pushed, beside hooks that are there. Where a remote's
-/// refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones.
+/// Installs the git hook that tests what is pushed, in addition to existing hooks. If a fetch would
+/// replace or delete tinyci's refs, as in a mirror, it also adds negative refspecs.
 ///
 /// @param engine   The engine.
-/// @param command  What the hook runs: a name to be found in `PATH` on the server, or an absolute
-///                 path; NULL for `tinyci`.
+/// @param command  The command that the hook runs: a name in the `PATH` of the server, or an
+///                 absolute path; NULL for `tinyci`.
 /// @param flags    A sum of `TINYCI_INSTALL_*`.
-/// @param notes    Where lines are stored that a person should see, to be freed with
-///                 `tinyci_string_free`, or NULL: what the hook needs, what it leaves out, what
+/// @param notes    Where to store notes for a person, one per line, or NULL; free them with
+///                 `tinyci_string_free`. They say what the hook needs, what it leaves out, and what
 ///                 else was added.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where it was installed already; `TINYCI_UNSUPPORTED` for a hook that
-///         nothing can be added to, with the line to add by hand, and for builds whose owner is
-///         not known to be gone; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if it was already installed; `TINYCI_UNSUPPORTED` for a hook that
+///         tinyci cannot extend, with the line to add by hand, and for builds of another repository
+///         that may still exist; `TINYCI_IO`; `TINYCI_INVALID_ARG`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -59,7 +59,7 @@ pub extern "C" fn tinyci_install(
 ) -> tinyci_code {
     guard::tell(engine, notes, err, |opened| {
         if flags & !INSTALL_FLAGS != 0 {
-            let message = format!("{flags} is not a sum of TINYCI_INSTALL_*");
+            let message = format!("invalid `flags` {flags}: expected a sum of TINYCI_INSTALL_*");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         let mut options = InstallOptions::new().hide_refs(flags & TINYCI_INSTALL_HIDE_REFS != 0);
@@ -72,14 +72,14 @@ pub extern "C" fn tinyci_install(
     })
 }
 
-/// Takes the hook and the refspecs out again that an install added, and leaves every other byte as it
-/// is.
+/// Removes the git hook and the refspecs that `tinyci_install` added. Everything else in these
+/// files stays the same.
 ///
 /// @param engine  The engine.
-/// @param notes   Where lines are stored that a person should see, to be freed with
-///                `tinyci_string_free`, or NULL.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where none was installed; `TINYCI_IO` where the file cannot be written.
+/// @param notes   Where to store notes for a person, one per line, or NULL; free them with
+///                `tinyci_string_free`.
+/// @param err     Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if it was not installed; `TINYCI_IO` if a file cannot be written.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -91,29 +91,32 @@ pub extern "C" fn tinyci_uninstall(
     guard::tell(engine, notes, err, |opened| Ok(lines(&opened.engine.uninstall()?.notes)))
 }
 
-/// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned: what is
-/// deployed, was before, would be next or waits for an approval, and what a link in a folder of
-/// `tinyci.pin` leads into. A build that cannot be packed is left as it is, and the rest goes on.
+/// Packs old builds into `.tar.gz` files. Builds in use by a run stay as they are, and so do
+/// protected ones: builds that are deployed, were deployed before, would be deployed next or await
+/// approval, and those that a link in a directory of `tinyci.pin` points into. If a build cannot be
+/// packed, it stays, and the call continues with the next one.
 ///
-/// @param engine  The engine.
-/// @param newest  How many of the newest builds to leave as they are.
-/// @param leave   More builds to leave, one a line: names, paths of or in builds, links to them,
-///                commits' ids. NULL for none.
-/// @param cancel  What can stop it from another thread; NULL for nothing.
-/// @param report  Where is stored what was packed, what `tinyci compact --json` prints, to be freed
-///                with `tinyci_string_free`, or NULL. Its `not_removed` names what could not be
-///                packed, and folders that are packed and do not go.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where there was nothing to pack, or something could not be; `TINYCI_BUSY`
-///         where another call packs already; `TINYCI_UNSUPPORTED` where the builds are another
-///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
+/// @param engine       The engine.
+/// @param keep         How many of the newest builds to keep unpacked.
+/// @param keep_builds  More builds to keep unpacked, one per line: names, paths of or in builds,
+///                     links to them, or commit ids. NULL for none.
+/// @param cancel       A token that stops the call from another thread; NULL for none.
+/// @param report       Where to store the report, the output of `tinyci compact --json`, or NULL;
+///                     free it with `tinyci_string_free`. Its `not_removed` lists the builds that
+///                     could not be packed, and the packed ones whose directory could not be
+///                     removed.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if there was nothing to pack or some builds could not be packed;
+///         `TINYCI_BUSY` if another call is packing builds; `TINYCI_UNSUPPORTED` if the builds
+///         belong to another repository; `TINYCI_CANCELED`; `TINYCI_IO` if the builds cannot be
+///         listed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_compact(
     engine: Option<&tinyci_engine>,
-    newest: usize,
-    leave: CText<'_>,
+    keep: usize,
+    keep_builds: CText<'_>,
     cancel: Option<&tinyci_cancel>,
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
@@ -121,32 +124,33 @@ pub extern "C" fn tinyci_compact(
     guard::tell(engine, report, err, |opened| {
         let never = CancelToken::new();
         let cancel = optional(cancel)?.unwrap_or(&never);
-        let leave = leave.optional("leave")?.unwrap_or_default().lines();
-        let leave = leave.filter(|line| !line.is_empty());
-        let options = leave.fold(CompactOptions::new().keep(newest), CompactOptions::keep_build);
+        let keep_builds = keep_builds.optional("keep_builds")?.unwrap_or_default().lines();
+        let keep_builds = keep_builds.filter(|line| !line.is_empty());
+        let options =
+            keep_builds.fold(CompactOptions::new().keep(keep), CompactOptions::keep_build);
         let done = opened.engine.compact(&options, cancel)?;
         Ok(c_text(&done.to_json()))
     })
 }
 
-/// Takes a commit's verdict away, so that it is due again. Its records stay.
+/// Deletes a commit's verdict, so that it is pending again. Its records stay.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit, in any of git's revision syntax.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_DONE` where it had none; `TINYCI_NOT_FOUND` for a revision that
-///         names no commit; `TINYCI_GIT` where the notes cannot be written.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` if it had no verdict; `TINYCI_NOT_FOUND` if there is no such
+///         commit; `TINYCI_GIT` if the notes cannot be written.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_forget(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::act(engine, err, |opened| {
-        let had_one = opened.engine.forget(rev.required("rev")?)?;
-        Ok(if had_one { Act::Done } else { Act::Nothing })
+        let had_one = opened.engine.forget(revision.required("revision")?)?;
+        Ok(if had_one { Completion::Done } else { Completion::NothingToDo })
     })
 }
 
@@ -156,36 +160,39 @@ pub type JobCancelFlags = u32;
 /// Kill commands at once, without a grace period and without `after_all`.
 pub const TINYCI_JOB_CANCEL_KILL: JobCancelFlags = 1;
 
-/// Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has ended.
-/// The commit of a job that ends so has no verdict and is out of attempts: only a retry tests it again.
-/// The commits of a run that is ended as a whole are due again, unless there is just one in progress,
-/// which counts as named. A second call kills. A deployment is no job, and is never ended by this.
+/// Cancels the job of a commit, or a whole run, in any process, and waits until it has ended. If
+/// you call it again, it kills. It never ends a deployment.
 ///
-/// A run that this process pulls has to be pulled on meanwhile: its events have to go somewhere. Do so
-/// on another thread, or wait for 0 milliseconds.
+/// A canceled job leaves its commit without a verdict and out of attempts: only a retry tests it
+/// again. If you cancel a whole run, its commits are pending again. Exception: if only one job is
+/// in progress, it is treated as if you had named its commit.
 ///
-/// @param engine   The engine.
-/// @param rev      The commit, in any of git's revision syntax; NULL for the whole run.
-/// @param reason   Why, which the record keeps; NULL for no reason.
-/// @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
-/// @param address  The person's mail address; NULL where `name` is.
-/// @param flags    A sum of `TINYCI_JOB_CANCEL_*`.
-/// @param wait_ms  How many milliseconds to wait until it has ended; -1 for as long as that takes.
-/// @param cancel   What can stop the wait from another thread; NULL for nothing.
-/// @param report   Where is stored what was ended, what `tinyci cancel --json` prints, to be freed
-///                 with `tinyci_string_free`, or NULL. A job that was over before it met the cancel has
-///                 its own `outcome`, one that has not ended yet has none.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, and where nothing of
-///         the kind is in progress; `TINYCI_BUSY` where the run does not see the request;
-///         `TINYCI_CANCELED` where the wait was stopped; `TINYCI_IO` where this account may not ask
-///         for it; `TINYCI_INVALID_ARG`.
+/// If your program reads the events of that run, it must keep calling `tinyci_run_next` during this
+/// call. Call this function in another thread, or with `wait_ms` 0.
+///
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax; NULL for the whole run.
+/// @param reason    The reason, for the record; NULL for none.
+/// @param name      The name of the person who acts; NULL for the person in git's configuration,
+///                  else the account.
+/// @param address   The person's email address; NULL if `name` is NULL.
+/// @param flags     A sum of `TINYCI_JOB_CANCEL_*`.
+/// @param wait_ms   How long to wait for the end, in milliseconds; 0 does not wait, -1 waits
+///                  without a limit.
+/// @param cancel    A token that stops waiting from another thread; NULL for none.
+/// @param report    Where to store the report, the output of `tinyci cancel --json`, or NULL; free
+///                  it with `tinyci_string_free`. A job that ended before it was canceled has its
+///                  own `outcome`; a job that has not ended yet has none.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit, or no such job or run is in
+///         progress; `TINYCI_BUSY` if the run does not respond; `TINYCI_CANCELED` if the wait was
+///         stopped; `TINYCI_IO` if this account has no permission; `TINYCI_INVALID_ARG`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_job_cancel(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     reason: CText<'_>,
     name: CText<'_>,
     address: CText<'_>,
@@ -197,11 +204,11 @@ pub extern "C" fn tinyci_job_cancel(
 ) -> tinyci_code {
     guard::tell(engine, report, err, |opened| {
         if flags & !TINYCI_JOB_CANCEL_KILL != 0 {
-            let message = format!("{flags} is not a sum of TINYCI_JOB_CANCEL_*");
+            let message = format!("invalid `flags` {flags}: expected a sum of TINYCI_JOB_CANCEL_*");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         let mut request = CancelRequest::run().kill(flags != 0).wait(wait_of(wait_ms)?);
-        request.revision = rev.optional("rev")?.map(str::to_owned);
+        request.revision = revision.optional("revision")?.map(str::to_owned);
         request.reason = reason.optional("reason")?.map(str::to_owned);
         request.by = person(name, address)?;
         let never = CancelToken::new();
@@ -210,27 +217,28 @@ pub extern "C" fn tinyci_job_cancel(
     })
 }
 
-/// Gives a commit the verdict `skipped`, so that it is not tested. A job of it that is in progress is
-/// ended first.
+/// Gives a commit the verdict `skipped`, so that it is not tested. If a job of the commit is in
+/// progress, it is canceled first.
 ///
-/// @param engine   The engine.
-/// @param rev      The commit, in any of git's revision syntax.
-/// @param reason   Why, which the record keeps; NULL for no reason.
-/// @param name     Who: a person's name; NULL for whom git's configuration names, else the account.
-/// @param address  The person's mail address; NULL where `name` is.
-/// @param cancel   What can stop the wait for a job from another thread; NULL for nothing.
-/// @param record   Where the record is stored, what `tinyci skip --json` prints, to be freed with
-///                 `tinyci_string_free`, or NULL.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_INVALID_ARG`
-///         for a commit that has a verdict, which `tinyci_forget` takes away; `TINYCI_GIT` where the
-///         notes cannot be written; and as `tinyci_job_cancel` where a job is in progress.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param reason    The reason, for the record; NULL for none.
+/// @param name      The name of the person who acts; NULL for the person in git's configuration,
+///                  else the account.
+/// @param address   The person's email address; NULL if `name` is NULL.
+/// @param cancel    A token that stops waiting for a job from another thread; NULL for none.
+/// @param record    Where to store the record, the output of `tinyci skip --json`, or NULL; free it
+///                  with `tinyci_string_free`.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` for a
+///         commit that has a verdict, which `tinyci_forget` deletes; `TINYCI_GIT` if the notes
+///         cannot be written. If a job is in progress, also the errors of `tinyci_job_cancel`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_skip(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     reason: CText<'_>,
     name: CText<'_>,
     address: CText<'_>,
@@ -239,7 +247,7 @@ pub extern "C" fn tinyci_skip(
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::tell(engine, record, err, |opened| {
-        let mut request = SkipRequest::revision(rev.required("rev")?);
+        let mut request = SkipRequest::revision(revision.required("revision")?);
         request.reason = reason.optional("reason")?.map(str::to_owned);
         request.by = person(name, address)?;
         let never = CancelToken::new();
@@ -248,7 +256,7 @@ pub extern "C" fn tinyci_skip(
     })
 }
 
-/// A person, by name and address; nobody where the name is NULL.
+/// A person by name and address, or none if the name is NULL.
 fn person(name: CText<'_>, address: CText<'_>) -> Result<Option<(String, String)>, Failure> {
     match (name.optional("name")?, address.optional("address")?) {
         (None, _) => Ok(None),
@@ -260,28 +268,34 @@ fn person(name: CText<'_>, address: CText<'_>) -> Result<Option<(String, String)
 /// How `tinyci_prune` removes builds.
 pub type PruneFlags = u32;
 
-/// Remove nothing, and tell what would go.
+/// Remove nothing, and report what would be removed.
 pub const TINYCI_PRUNE_DRY_RUN: PruneFlags = 1;
 
-/// Removes old builds, never one that a run is working on or that is pinned: what is deployed, was
-/// before, would be next or waits for an approval, and what a link in a folder of `tinyci.pin` leads
-/// into. Verdicts and records stay. Without any rule those of the repository's settings
-/// hold, `tinyci.pruneKeep` and its like. A build that does not go is passed over.
+/// Deletes old builds. Builds in use by a run stay, and so do protected ones: builds that are
+/// deployed, were deployed before, would be deployed next or await approval, and those that a link
+/// in a directory of `tinyci.pin` points into. Verdicts and records stay. If a build cannot be
+/// removed, the call continues with the next one.
+///
+/// A build is removed if one of the rules selects it. Without any rule, the repository's settings
+/// apply: `tinyci.pruneKeep`, `tinyci.pruneMaxAge` and `tinyci.pruneMaxSize`.
 ///
 /// @param engine      The engine.
-/// @param keep        Removes all but so many builds, those that were run last; -1 for no such rule.
-/// @param max_age_ms  Removes builds that were last run longer ago; -1 for no such rule.
-/// @param max_bytes   Removes the oldest builds until the rest takes no more; -1 for no such rule.
+/// @param keep        Remove all but this number of builds, those that ran last; -1 for no such
+///                    rule.
+/// @param max_age_ms  Remove builds that last ran more than this number of milliseconds ago; -1 for
+///                    no such rule.
+/// @param max_bytes   Remove the oldest builds until the rest uses at most this number of bytes; -1
+///                    for no such rule.
 /// @param flags       A sum of `TINYCI_PRUNE_*`.
-/// @param cancel      What can stop it from another thread; NULL for nothing.
-/// @param report      Where is stored what was removed, what `tinyci prune --json` prints, to be
-///                    freed with `tinyci_string_free`, or NULL. Its `not_removed` names what does
-///                    not go.
-/// @param err         Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where there was nothing to remove, or something does not go;
-///         `TINYCI_INVALID_ARG` where neither the call nor the settings have a rule; `TINYCI_BUSY`
-///         where another call packs or removes builds; `TINYCI_UNSUPPORTED` where they are another
-///         repository's; `TINYCI_CANCELED`; `TINYCI_IO` where the builds cannot be listed.
+/// @param cancel      A token that stops the call from another thread; NULL for none.
+/// @param report      Where to store the report, the output of `tinyci prune --json`, or NULL; free
+///                    it with `tinyci_string_free`. Its `not_removed` lists the builds that could
+///                    not be removed.
+/// @param err         Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if there was nothing to remove or some builds could not be removed;
+///         `TINYCI_INVALID_ARG` if neither the call nor the settings have a rule; `TINYCI_BUSY` if
+///         another call is packing or removing builds; `TINYCI_UNSUPPORTED` if the builds belong to
+///         another repository; `TINYCI_CANCELED`; `TINYCI_IO` if the builds cannot be listed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -297,7 +311,7 @@ pub extern "C" fn tinyci_prune(
 ) -> tinyci_code {
     guard::tell(engine, report, err, |opened| {
         if flags & !TINYCI_PRUNE_DRY_RUN != 0 {
-            let message = format!("{flags} is not a sum of TINYCI_PRUNE_*");
+            let message = format!("invalid `flags` {flags}: expected a sum of TINYCI_PRUNE_*");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         let mut options = PruneOptions::new().dry_run(flags & TINYCI_PRUNE_DRY_RUN != 0);
@@ -311,28 +325,30 @@ pub extern "C" fn tinyci_prune(
     })
 }
 
-/// A rule's number; none for -1.
+/// The number of a rule, or none for -1.
 fn rule(name: &str, number: i64) -> Result<Option<u64>, Failure> {
     match u64::try_from(number) {
         Ok(number) => Ok(Some(number)),
         Err(_) if number == -1 => Ok(None),
         Err(_) => {
-            let message = format!("`{name}` is {number}: it is -1, 0 or more");
+            let message = format!("invalid `{name}` {number}: expected -1 or more");
             Err(Error::new(ErrorKind::InvalidArg, message).into())
         }
     }
 }
 
-/// Forgets the verdicts and records of all commits, so that all are due again that the baseline does
-/// not hide. What others deleted of tinyci's refs, which each run restores, is given up for good.
-/// Deployments, approvals and the baseline that are there stay, and so does what was fetched.
+/// Deletes the verdicts and records of all commits, so that all commits above the baseline are
+/// pending again. Deployments, approvals, the baseline and fetched results stay.
+///
+/// Each run restores refs of tinyci that others deleted. This call also gives up those, including
+/// deployments.
 ///
 /// @param engine  The engine.
-/// @param report  Where is stored what was removed and given up, what `tinyci results --forget-all
-///                --json` prints, to be freed with `tinyci_string_free`, or NULL.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where there was nothing to forget; `TINYCI_GIT` where the refs cannot be
-///         removed; `TINYCI_IO` where the repository's state cannot be written.
+/// @param report  Where to store the report, the output of `tinyci results --forget-all --json`, or
+///                NULL; free it with `tinyci_string_free`.
+/// @param err     Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if there was nothing to delete; `TINYCI_GIT` if the refs cannot be
+///         removed; `TINYCI_IO` if the repository's state cannot be written.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -344,16 +360,16 @@ pub extern "C" fn tinyci_forget_all(
     guard::tell(engine, report, err, |opened| Ok(c_text(&opened.engine.forget_all()?.to_json())))
 }
 
-/// Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
-/// verdicts, by lines in the repository's own git configuration.
+/// Configures git in this repository: `git fetch` then also fetches a remote's verdicts, records
+/// and deployments, and `git log` shows the verdicts.
 ///
 /// @param engine   The engine.
-/// @param remote   The remote's name; NULL for `origin`.
-/// @param changes  Where the lines are stored that are new, to be freed with `tinyci_string_free`,
-///                 or NULL.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where it was set up already; `TINYCI_NOT_FOUND` where there is no such
-///         remote; `TINYCI_GIT` where the configuration cannot be written.
+/// @param remote   The name of the remote; NULL for `origin`.
+/// @param changes  Where to store the new lines of the configuration, or NULL; free them with
+///                 `tinyci_string_free`.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if it was already configured; `TINYCI_NOT_FOUND` if there is no such
+///         remote; `TINYCI_GIT` if the configuration cannot be written.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -368,15 +384,15 @@ pub extern "C" fn tinyci_setup_remote(
     })
 }
 
-/// Takes the lines of `tinyci_setup_remote` out again. What was fetched stays.
+/// Removes the lines that `tinyci_setup_remote` added. Fetched results stay.
 ///
 /// @param engine   The engine.
-/// @param remote   The remote's name, which need not be there any more; NULL for `origin`.
-/// @param changes  Where the lines are stored that are gone, to be freed with `tinyci_string_free`,
-///                 or NULL.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where nothing was set up; `TINYCI_NOT_FOUND` where nothing was, and
-///         there is no such remote either; `TINYCI_GIT` where the configuration cannot be written.
+/// @param remote   The name of the remote, which may no longer exist; NULL for `origin`.
+/// @param changes  Where to store the removed lines, or NULL; free them with `tinyci_string_free`.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if there was nothing to remove; `TINYCI_NOT_FOUND` if there was
+///         nothing to remove and there is no such remote; `TINYCI_GIT` if the configuration cannot
+///         be written.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -391,14 +407,14 @@ pub extern "C" fn tinyci_undo_setup_remote(
     })
 }
 
-/// Merges the verdicts and records that were last fetched of a remote into the repository's own: all
-/// records are kept, and of two verdicts the one holds whose run finished last.
+/// Merges the verdicts and records that were last fetched from a remote. All records are kept. If
+/// two verdicts differ, the run that finished last wins.
 ///
 /// @param engine  The engine.
-/// @param remote  The remote's name; NULL for `origin`.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_DONE` where nothing was new; `TINYCI_NOT_FOUND` where there is no
-///         such remote, or nothing of it was fetched; `TINYCI_GIT` where notes cannot be read or
+/// @param remote  The name of the remote; NULL for `origin`.
+/// @param err     Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` if there was nothing new; `TINYCI_NOT_FOUND` if there is no
+///         such remote or nothing was fetched from it; `TINYCI_GIT` if notes cannot be read or
 ///         written.
 ///
 /// Any thread. Since 0.1.0.
@@ -411,7 +427,7 @@ pub extern "C" fn tinyci_merge_results(
     guard::act(engine, err, |opened| {
         let merged = opened.engine.merge_results(remote_of(remote)?)?;
         let verdicts = merged.added.len() + merged.replaced.len();
-        Ok(if merged.records + verdicts > 0 { Act::Done } else { Act::Nothing })
+        Ok(if merged.records + verdicts > 0 { Completion::Done } else { Completion::NothingToDo })
     })
 }
 

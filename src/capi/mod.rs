@@ -1,41 +1,41 @@
-//! The C ABI: what `include/tinyci.h` declares, over the public names of this library.
+//! The C ABI: the functions of `include/tinyci.h`, built on the public API of this library.
 //!
-//! Every function is a few lines that hand its arguments to [`guard`], which holds the rules of
-//! the header for all of them: nothing panics outwards, nothing is used in a forked child, NULL is
-//! an error and not a crash, outputs are cleared first, and deep work has a stack of its own.
+//! Every function is a few lines that pass its arguments to [`guard`], which implements the rules of
+//! the header: panics do not cross the border, a forked child cannot use the parent's objects, NULL
+//! is an error and not a crash, outputs are cleared first, and deep work gets a stack of its own.
 //!
-//! No host code is ever called from here, and there is no `unsafe` outside [`text`]: pointers come
+//! No code of the host program is called from here, and `unsafe` is only in [`text`]: pointers come
 //! in as `Option<&T>`, `Option<Box<T>>`, or as one of the transparent types of [`text`] and
 //! [`error`], all of which are plain pointers to C, and may be NULL.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `artifacts` | files that jobs kept |
 //! | `engine` | opening and closing |
-//! | `options` | what is set before that |
+//! | `options` | options of an engine |
 //! | `selection` | which commits a run is for |
 //! | `run` | runs, and reading their events |
-//! | `queue` | events and requests that wait |
-//! | `notifier` | the descriptor that says so |
+//! | `queue` | the queue of events and requests of a run |
+//! | `notifier` | the file descriptor that is readable if the queue is not empty |
 //! | `event` | events |
 //! | `request` | requests, and how they are answered |
 //! | `ask` | putting a request into the queue, and waiting for its answer |
-//! | `callbacks` | the functions, hooks and executors of the host, each a request |
+//! | `callbacks` | hooks, functions, secrets, approvals and the executor as requests |
 //! | `deploy` | deployments |
-//! | `maintenance` | installing, packing, forgetting |
-//! | `reports` | what is told as JSON |
-//! | `records` | many records |
-//! | `record` | one record |
+//! | `maintenance` | installing, packing, pruning, canceling, forgetting |
+//! | `reports` | reports as JSON |
+//! | `records` | lists of records |
+//! | `record` | records |
 //! | `commits` | commits |
 //! | `pipeline` | configs |
 //! | `vars` | placeholders |
 //! | `cancel` | cancel tokens |
 //! | `outcome` | outcomes |
-//! | `status` | codes |
+//! | `code` | codes |
 //! | `error` | errors |
-//! | `guard` | what holds for every function |
-//! | `handle` | objects that C owns |
-//! | `text` | text in and out: the only `unsafe` |
+//! | `guard` | the rules for all functions |
+//! | `handle` | the objects behind pointers in C |
+//! | `text` | strings and bytes in and out: the only `unsafe` |
 //! | `time` | times |
 //! | `version` | versions and features |
 
@@ -44,8 +44,9 @@
 
 mod artifacts;
 mod ask;
-pub(in crate::capi) mod callbacks;
+mod callbacks;
 mod cancel;
+mod code;
 mod commits;
 mod deploy;
 mod engine;
@@ -53,8 +54,8 @@ mod error;
 mod event;
 mod guard;
 mod handle;
-pub(in crate::capi) mod maintenance;
-pub(in crate::capi) mod notifier;
+mod maintenance;
+mod notifier;
 mod options;
 mod outcome;
 mod pipeline;
@@ -65,7 +66,6 @@ mod reports;
 mod request;
 mod run;
 mod selection;
-mod status;
 mod text;
 mod time;
 mod vars;

@@ -1,7 +1,7 @@
-//! [`Notifier`]: a descriptor that is readable whenever something waits to be pulled.
+//! [`Notifier`]: a file descriptor that is readable while the queue of a run is not empty.
 //!
-//! It is one end of a pair of sockets: unlike a pipe, it raises no SIGPIPE if a host closes its
-//! end, and its end of file comes through even where a forked child holds a copy of ours.
+//! It is one end of a socket pair. Unlike a pipe, it raises no SIGPIPE if the host program closes its
+//! end, and its end of file arrives even if a forked child has a copy of our end.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -12,7 +12,7 @@ use rustix::net::{
 
 use crate::{Error, ErrorKind};
 
-/// Rings with one byte.
+/// Sends one byte to notify.
 pub(super) struct Notifier {
     ours: OwnedFd,
     hosts: OwnedFd,
@@ -23,29 +23,30 @@ impl Notifier {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None);
         let (ours, hosts) = pair.map_err(|source| {
-            Error::new(ErrorKind::Io, "cannot make the descriptor of a run").with_source(source)
+            Error::new(ErrorKind::Io, "cannot create the file descriptor of a run")
+                .with_source(source)
         })?;
         Ok(Self { ours, hosts })
     }
 
-    /// What the host may poll, and read from.
+    /// The descriptor that the host program may poll and read.
     pub(super) fn fd(&self) -> i32 {
         self.hosts.as_raw_fd()
     }
 
-    /// There is something now, where there was nothing.
-    pub(super) fn ring(&self) {
-        // An error means that the host closed its end, or never took what was sent: it knows.
+    /// Makes the descriptor readable: the queue is no longer empty.
+    pub(super) fn notify(&self) {
+        // An error means that the host program closed its end, or that it is readable already.
         let _ = send(&self.ours, b"!", SendFlags::NOSIGNAL);
     }
 
-    /// There is nothing any more. A host may have read the byte itself.
-    pub(super) fn silence(&self) {
+    /// Makes the descriptor unreadable: the queue is empty. The host program may have read the byte.
+    pub(super) fn clear(&self) {
         let mut bytes = [0; 16];
         while recv(&self.hosts, &mut bytes, RecvFlags::DONTWAIT).is_ok_and(|(_, read)| read > 0) {}
     }
 
-    /// Nothing will ever come again: readable for good.
+    /// Makes the descriptor readable from now on: the run has ended.
     pub(super) fn end(&self) {
         let _ = shutdown(&self.ours, Shutdown::Write);
     }
@@ -57,32 +58,32 @@ mod tests {
 
     use super::*;
 
-    fn is_readable(bell: &Notifier) -> bool {
+    fn is_readable(notifier: &Notifier) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut [PollFd::new(&bell.hosts, PollFlags::IN)], Some(&now)).unwrap() > 0
+        poll(&mut [PollFd::new(&notifier.hosts, PollFlags::IN)], Some(&now)).unwrap() > 0
     }
 
     #[test]
     fn it_is_readable_from_ring_to_silence_and_from_the_end_on() {
-        let bell = Notifier::new().unwrap();
-        assert!(!is_readable(&bell));
-        bell.ring();
-        assert!(is_readable(&bell));
-        bell.silence();
-        assert!(!is_readable(&bell));
-        bell.end();
-        bell.silence();
-        assert!(is_readable(&bell));
+        let notifier = Notifier::new().unwrap();
+        assert!(!is_readable(&notifier));
+        notifier.notify();
+        assert!(is_readable(&notifier));
+        notifier.clear();
+        assert!(!is_readable(&notifier));
+        notifier.end();
+        notifier.clear();
+        assert!(is_readable(&notifier));
     }
 
     #[test]
     fn a_host_may_read_the_byte_itself() {
-        let bell = Notifier::new().unwrap();
-        bell.ring();
+        let notifier = Notifier::new().unwrap();
+        notifier.notify();
         let mut byte = [0; 1];
-        assert_eq!(rustix::io::read(&bell.hosts, &mut byte).unwrap(), 1);
-        bell.silence();
-        bell.ring();
-        assert!(is_readable(&bell));
+        assert_eq!(rustix::io::read(&notifier.hosts, &mut byte).unwrap(), 1);
+        notifier.clear();
+        notifier.notify();
+        assert!(is_readable(&notifier));
     }
 }

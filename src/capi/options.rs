@@ -1,15 +1,15 @@
-//! [`tinyci_options`]: what a host sets before it opens an engine.
+//! [`tinyci_options`]: the options of an engine.
 //!
-//! They are data, and only data: which hooks, functions and answers a host wants to be asked for.
-//! A run makes requests of them; see `run`.
+//! They only contain data: the hooks, functions and handlers to register. A run turns them into
+//! requests; see `run`.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    code::tinyci_code,
     error::{ErrorOut, Failure},
     guard,
     handle::{Sealed, handle},
-    status::tinyci_code,
     text::CText,
 };
 use crate::{
@@ -18,38 +18,39 @@ use crate::{
     pipeline::StepName,
 };
 
-/// What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
+/// The options of an engine: `git config tinyci.*` and more, for one engine.
 ///
-/// Owned by the host. `tinyci_engine_open` copies it, so it can be changed, used again or freed
-/// afterwards. A setter that fails leaves it as it is, and the first failure is remembered:
-/// `tinyci_engine_open` reports it, so that nobody has to look at what each setter returns.
+/// You own it. `tinyci_engine_open` copies it: you may change, reuse or free it afterwards. A
+/// setter that fails changes nothing. `tinyci_engine_open` reports the first failure, so you need
+/// not check each setter.
 pub struct tinyci_options(Sealed<Options>);
 
 handle!(tinyci_options, Options, "options");
 
-/// What calling a function does to the world.
+/// The effect of calling a function.
 pub type EffectNumber = i32;
 
-/// The function computes or looks something up: a plan calls it.
+/// The function only computes or looks something up. A dry run that needs its result fails.
 pub const TINYCI_EFFECT_PURE: EffectNumber = 1;
-/// The function directs the script: a plan calls it.
+/// The function controls how the script continues. A dry run that needs its result fails.
 pub const TINYCI_EFFECT_CONTROL: EffectNumber = 2;
-/// The function acts: a plan lists the call and does not make it.
+/// The function changes something outside the script. A dry run lists the call and does not make
+/// it.
 pub const TINYCI_EFFECT_EXTERNAL: EffectNumber = 3;
 
-/// What the host handles beside hooks and functions.
+/// The requests that your program answers, in addition to hooks and functions.
 pub type HandlerFlags = u32;
 
-/// The host answers for secrets.
+/// Your program provides secrets.
 pub const TINYCI_HANDLER_SECRET: HandlerFlags = 1;
-/// The host answers for approvals.
+/// Your program approves deployments.
 pub const TINYCI_HANDLER_APPROVAL: HandlerFlags = 2;
-/// The host runs the commands, instead of the local machine.
+/// Your program runs the commands, instead of the local machine.
 pub const TINYCI_HANDLER_EXECUTOR: HandlerFlags = 4;
 
 const ANSWERS: u32 = TINYCI_HANDLER_SECRET | TINYCI_HANDLER_APPROVAL | TINYCI_HANDLER_EXECUTOR;
 
-/// Everything that was set.
+/// The contents of a [`tinyci_options`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {
     refs: Vec<String>,
@@ -61,17 +62,17 @@ pub(super) struct Options {
     env: Vec<(String, Option<String>)>,
     vars: Vec<(String, String)>,
     by: Option<(String, String)>,
-    /// The points of a run at which the host is asked, each once.
+    /// The hooks that the host program answers, each once.
     pub(super) hooks: Vec<Hook>,
-    /// The functions that the host lends to scripts.
+    /// The functions that the host program registers.
     pub(super) functions: Vec<Function>,
-    /// What else the host is asked for: a sum of `TINYCI_HANDLER_*`.
+    /// The other requests that the host program answers: a sum of `TINYCI_HANDLER_*`.
     pub(super) answers: u32,
-    /// The first thing that could not be set.
+    /// The first failure of a setter.
     mistake: Option<(ErrorKind, String)>,
 }
 
-/// A function that scripts can call and the host answers for.
+/// A function that scripts can call and the host program answers.
 #[derive(Clone, Debug)]
 pub(super) struct Function {
     pub(super) name: String,
@@ -82,7 +83,7 @@ pub(super) struct Function {
 }
 
 impl Options {
-    /// A builder with all of this but what has to be asked for.
+    /// A builder with these options, without callbacks.
     pub(super) fn builder(&self, path: impl Into<PathBuf>) -> EngineBuilder {
         let mut builder = Engine::builder(path);
         if !self.refs.is_empty() {
@@ -115,7 +116,7 @@ impl Options {
         self.vars.iter().fold(builder, |builder, (name, value)| builder.var(name, value))
     }
 
-    /// What a setter could not set, once for all calls.
+    /// Returns the first failure of a setter as an error.
     pub(super) fn mistake(&self) -> Result<(), Failure> {
         match &self.mistake {
             Some((kind, message)) => Err(Error::new(*kind, message).into()),
@@ -124,7 +125,7 @@ impl Options {
     }
 }
 
-/// Sets something that an engine's builder judges, or remembers that it could not be set.
+/// Changes the options if the engine's builder accepts the change; otherwise remembers the failure.
 fn set(
     options: Option<&mut tinyci_options>,
     err: ErrorOut<'_>,
@@ -155,9 +156,9 @@ fn invalid(message: String) -> Failure {
     Error::new(ErrorKind::InvalidArg, message).into()
 }
 
-/// Makes options that set nothing.
+/// Creates options that set nothing.
 ///
-/// @return The options, to be freed with `tinyci_options_free`; NULL only where memory is short.
+/// @return The options; free them with `tinyci_options_free`. NULL only if out of memory.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -165,14 +166,13 @@ pub extern "C" fn tinyci_options_new() -> *mut tinyci_options {
     guard::fresh(Options::default)
 }
 
-/// Adds a pattern of the refs whose commits are run. Without any, `tinyci.refs` holds, else all
-/// branches.
+/// Adds a pattern for the refs whose commits are tested. Default: the setting `tinyci.refs`, else
+/// all branches.
 ///
 /// @param options  The options.
-/// @param glob     A full ref name; `*` stands for any letters, slashes included. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the pattern can be used,
-///         `tinyci_engine_open` tells.
+/// @param glob     A full ref name; `*` matches any characters, including slashes. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`. `tinyci_engine_open` reports an invalid pattern.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -187,12 +187,12 @@ pub extern "C" fn tinyci_options_add_ref(
     })
 }
 
-/// Sets how many commits are worked on at once. Without it, `tinyci.jobs` holds, else 1.
+/// Sets how many commits are tested at the same time. Default: the setting `tinyci.jobs`, else 1.
 ///
 /// @param options  The options.
-/// @param jobs     The number, from 1.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param jobs     The number of jobs, at least 1.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -207,13 +207,13 @@ pub extern "C" fn tinyci_options_set_jobs(
     })
 }
 
-/// Sets how long one commit may take, `after_all` not counted. Without it, `tinyci.jobTimeout` holds,
-/// else there is no limit.
+/// Sets the time limit of one job, not counting `after_all`. Default: the setting
+/// `tinyci.jobTimeout`, else no limit.
 ///
 /// @param options     The options.
 /// @param timeout_ms  The limit in milliseconds, above 0.
-/// @param err         Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param err         Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -224,19 +224,20 @@ pub extern "C" fn tinyci_options_set_job_timeout_ms(
 ) -> tinyci_code {
     set(options, err, |options| {
         let limit = u64::try_from(timeout_ms).map_err(|_| {
-            invalid(format!("the time limit of a commit cannot be {timeout_ms} ms"))
+            invalid(format!("invalid `timeout_ms` {timeout_ms}: expected a number above 0"))
         })?;
         options.timeout = Some(Duration::from_millis(limit));
         Ok(())
     })
 }
 
-/// Sets where build folders stand. Without it, `tinyci.buildsDir` holds, else `builds`.
+/// Sets the directory that contains the build directories. Default: the setting `tinyci.buildsDir`,
+/// else `builds`.
 ///
 /// @param options     The options.
-/// @param builds_dir  The folder, below the repository's unless absolute. Copied.
-/// @param err         Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param builds_dir  The directory. A relative path is relative to the repository. Copied.
+/// @param err         Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -251,13 +252,13 @@ pub extern "C" fn tinyci_options_set_builds_dir(
     })
 }
 
-/// Sets how many bytes of one build's output its log keeps, beside the last 64 KiB. Without it,
-/// `tinyci.logLimit` holds, else 128 MiB.
+/// Sets how many bytes of output are kept per job, in addition to the last 64 KiB. Default: the
+/// setting `tinyci.logLimit`, else 128 MiB.
 ///
-/// @param options       The options.
+/// @param options    The options.
 /// @param log_limit  The number of bytes, above 0.
-/// @param err           Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -272,14 +273,14 @@ pub extern "C" fn tinyci_options_set_log_limit(
     })
 }
 
-/// Sets what `git config tinyci.<key> <value>` would, for this engine only. Of a key with many
-/// values, such as `refs`, each call adds one, and those of the repository do not hold.
+/// Sets a setting for this engine only, like `git config tinyci.<key> <value>`. If a key can have
+/// several values, such as `refs`, each call adds one; the repository's own values are ignored.
 ///
 /// @param options  The options.
-/// @param key      Any of the keys, in any case: `grace`, `commandTimeout`, `attempts`, ...
-/// @param value    The value, as it would stand in git's configuration. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param key      The key in any case: `gracePeriod`, `commandTimeout`, `maxAttempts`, ...
+/// @param value    The value, written as in git's configuration. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -296,18 +297,19 @@ pub extern "C" fn tinyci_options_set_setting(
     })
 }
 
-/// Sets a variable in the environment of every command, or takes one out of it.
+/// Sets an environment variable for every command, or removes one.
 ///
-/// Of the host's own environment, as it was when the run was started, commands get `PATH`, `HOME`,
-/// `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `LANG`, `LANGUAGE` and `LC_*`, and more where the
-/// setting `env` says so: `tinyci_options_set_setting` with `env` and `*` passes all but `GIT_*`,
-/// `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`, with `+NAME` one more.
+/// When a run starts, tinyci reads the environment variables of your program. Commands inherit
+/// `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `TMPDIR`, `TZ`, `LANG`, `LANGUAGE` and `LC_*`. To
+/// pass more, set the setting `passEnv` with `tinyci_options_set_setting`. `*` passes all variables
+/// except `GIT_*`, `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`. `+NAME` adds one
+/// variable.
 ///
 /// @param options  The options.
-/// @param name     The variable's name. Copied.
-/// @param value    Its value, which is copied; NULL takes the host's own out.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param name     The name of the variable. Copied.
+/// @param value    The value, which is copied; NULL removes the inherited variable.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -324,13 +326,14 @@ pub extern "C" fn tinyci_options_set_env(
     })
 }
 
-/// Sets a variable that every command can use in a tag.
+/// Sets the value of a placeholder for every command: `<%= name %>`.
 ///
 /// @param options  The options.
-/// @param name     Its name: `a`-`z`, digits and `_`, and none of tinyci's own. Copied.
-/// @param value    Its value: any text. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param name     The name: `a`-`z`, digits and `_`. Names that tinyci uses itself are refused.
+///                 Copied.
+/// @param value    The value: any string. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -347,16 +350,17 @@ pub extern "C" fn tinyci_options_set_var(
     })
 }
 
-/// Says who acts through the engine: who deploys, approves, unlocks, cancels and skips. Without it,
-/// that is whom git's configuration names; `tinyci_deploy_request_set_by` says it of one deployment.
+/// Sets the person who acts through the engine: who deploys, approves, unlocks, cancels and skips.
+/// Default: the person in git's configuration. `tinyci_deploy_request_set_by` sets the person for
+/// one deployment.
 ///
-/// It is the host's word: records keep it beside the account that the host runs as.
+/// tinyci does not verify the person. Records also contain the account that your program runs as.
 ///
 /// @param options  The options.
 /// @param name     The person's name. Copied.
-/// @param address  The person's mail address. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param address  The person's email address. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -373,15 +377,16 @@ pub extern "C" fn tinyci_options_set_by(
     })
 }
 
-/// Asks for a request at a point of every run, before the config's own hook of that name: an event
-/// of kind `TINYCI_EVENT_HOOK`, which the host answers.
+/// Registers a hook. When a job reaches this point, the run sends an event of kind
+/// `TINYCI_EVENT_HOOK`, which your program answers. The config's own hook of that name runs
+/// afterwards.
 ///
 /// @param options  The options.
 /// @param point    `before_build`, `after_build_success`, `after_build_failure`, `after_build`,
 ///                 `before_test`, `after_test_success`, `after_test_failure`, `after_test` or
 ///                 `after_all`.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -393,7 +398,7 @@ pub extern "C" fn tinyci_options_add_hook(
     set(options, err, |options| {
         let point = point.required("point")?;
         let Ok(StepName::Hook(hook)) = point.parse() else {
-            return Err(invalid(format!("`{point}` is not a hook")));
+            return Err(invalid(format!("unknown hook `{point}`")));
         };
         if !options.hooks.contains(&hook) {
             options.hooks.push(hook);
@@ -402,18 +407,18 @@ pub extern "C" fn tinyci_options_add_hook(
     })
 }
 
-/// Lends a function to scripts: a call of it is an event of kind `TINYCI_EVENT_FUNCTION`, which the
-/// host answers.
+/// Registers a function that scripts can call. Each call is an event of kind
+/// `TINYCI_EVENT_FUNCTION`, which your program answers.
 ///
 /// @param options   The options.
 /// @param name      `name` or `module::name`, of `a`-`z`, digits and `_`. Copied.
-/// @param min_args  How many arguments it takes at least.
-/// @param max_args  How many it takes at most: 8 or fewer.
-/// @param effect    One of `TINYCI_EFFECT_*`: what calling it does to the world.
-/// @param doc       A sentence for the reference of the script language; NULL for none. Copied.
-/// @param err       Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`. Whether the name is one that scripts have already,
-///         `tinyci_engine_open` tells.
+/// @param min_args  The minimum number of arguments.
+/// @param max_args  The maximum number of arguments, at most 8.
+/// @param effect    One of `TINYCI_EFFECT_*`.
+/// @param doc       A sentence for the script API reference; NULL for none. Copied.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`. `tinyci_engine_open` reports a name that is already
+///         in use.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -431,7 +436,11 @@ pub extern "C" fn tinyci_options_add_function(
             TINYCI_EFFECT_PURE => Effect::Pure,
             TINYCI_EFFECT_CONTROL => Effect::Control,
             TINYCI_EFFECT_EXTERNAL => Effect::External,
-            _ => return Err(invalid(format!("{effect} is not one of TINYCI_EFFECT_*"))),
+            _ => {
+                return Err(invalid(format!(
+                    "invalid `effect` {effect}: expected one of TINYCI_EFFECT_*"
+                )));
+            }
         };
         let (name, doc) = (name.required("name")?, doc.optional("doc")?.unwrap_or_default());
         let (args_min, args_max) = (min_args as usize, max_args as usize);
@@ -442,38 +451,40 @@ pub extern "C" fn tinyci_options_add_function(
     })
 }
 
-/// What a function says where nobody is there to answer: outside a run.
+/// The callback of a function outside a run: there is no queue for its request.
 pub(super) fn no_answer(_: &FunctionCall<'_>) -> Result<Value, crate::callback::HookError> {
-    Err("the host answers for this function only while it reads the events of a run".into())
+    Err("the host program answers calls of this function only during a run".into())
 }
 
-/// Says what else the host answers for. Without it, nothing: secrets come from files, approvals
-/// from the repository, and commands run on this machine.
+/// Sets which other requests your program answers. Default: none. Secrets then come from files,
+/// approvals from the repository, and commands run on this machine.
 ///
-/// @param options  The options.
-/// @param mask     A sum of `TINYCI_HANDLER_*`, in the place of an earlier one.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a bit that means nothing.
+/// @param options   The options.
+/// @param handlers  A sum of `TINYCI_HANDLER_*`. It replaces an earlier one.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for an unknown flag.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_options_set_handlers(
     options: Option<&mut tinyci_options>,
-    mask: HandlerFlags,
+    handlers: HandlerFlags,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     set(options, err, |options| {
-        if mask & !ANSWERS != 0 {
-            return Err(invalid(format!("{mask} is not a sum of TINYCI_HANDLER_*")));
+        if handlers & !ANSWERS != 0 {
+            return Err(invalid(format!(
+                "invalid `handlers` {handlers}: expected a sum of TINYCI_HANDLER_*"
+            )));
         }
-        options.answers = mask;
+        options.answers = handlers;
         Ok(())
     })
 }
 
-/// Frees options. Engines that were opened with them keep what they copied.
+/// Frees options. Engines that were opened with them have a copy.
 ///
-/// @param options  The options, which are gone then, or NULL.
+/// @param options  The options, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -4,28 +4,28 @@ use std::ffi::{CStr, c_char};
 
 use crate::{Outcome, deploy::DeployOutcome};
 
-/// How a step, a job or a deployment ended.
+/// How a step, job or deployment ended.
 pub type OutcomeNumber = i32;
 
-/// Everything that had to pass did: the only outcome that is green.
+/// It passed. This is the only outcome that is green.
 pub const TINYCI_OUTCOME_SUCCESS: OutcomeNumber = 1;
-/// A command of the commit failed, or its config is not valid.
+/// A command failed, or the config is not valid.
 pub const TINYCI_OUTCOME_FAILURE: OutcomeNumber = 2;
-/// A time limit passed. Recorded as a failure.
+/// A time limit was exceeded. The verdict is `failure`.
 pub const TINYCI_OUTCOME_TIMED_OUT: OutcomeNumber = 3;
-/// The pipeline said that there is nothing to do. Settled, but never green.
+/// The pipeline or a person decided not to run it. Final, but not green.
 pub const TINYCI_OUTCOME_SKIPPED: OutcomeNumber = 4;
-/// The machinery failed, not the commit. Nothing is settled.
+/// tinyci could not run the job. The commit gets no verdict.
 pub const TINYCI_OUTCOME_ERROR: OutcomeNumber = 5;
-/// Somebody canceled the run. Nothing is settled.
+/// The job was canceled. The commit gets no verdict.
 pub const TINYCI_OUTCOME_CANCELED: OutcomeNumber = 6;
-/// Of a deployment only: it did nothing, because a person has to approve first.
+/// Deployments only: nothing was done, because a person must approve first.
 pub const TINYCI_OUTCOME_AWAITING_APPROVAL: OutcomeNumber = 7;
-/// Of a deployment only: it is under way.
+/// Deployments only: it is in progress.
 pub const TINYCI_OUTCOME_RUNNING: OutcomeNumber = 8;
-/// Of a deployment only: it began, and nobody saw it end. What runs there has to be looked at.
+/// Deployments only: it began and was interrupted, so its result is unknown. Check the environment.
 pub const TINYCI_OUTCOME_INTERRUPTED: OutcomeNumber = 9;
-/// Of an environment's history only: it was retired, and nothing runs there any more.
+/// Deployments only: the environment was retired, and nothing is deployed there.
 pub const TINYCI_OUTCOME_RETIRED: OutcomeNumber = 10;
 
 const NAMES: [(Outcome, i32, &CStr); 6] = [
@@ -37,7 +37,7 @@ const NAMES: [(Outcome, i32, &CStr); 6] = [
     (Outcome::Canceled, TINYCI_OUTCOME_CANCELED, c"canceled"),
 ];
 
-/// What only deployments can come to.
+/// The outcomes that only deployments have.
 const OF_DEPLOYMENTS: [(i32, &CStr); 4] = [
     (TINYCI_OUTCOME_AWAITING_APPROVAL, c"awaiting_approval"),
     (TINYCI_OUTCOME_RUNNING, c"running"),
@@ -45,11 +45,11 @@ const OF_DEPLOYMENTS: [(i32, &CStr); 4] = [
     (TINYCI_OUTCOME_RETIRED, c"retired"),
 ];
 
-/// The name of an outcome in small letters, as JSON has it: `success`, `timed_out`, ...
+/// Returns the name of an outcome in lower case, as in JSON: `success`, `timed_out`, ...
 ///
 /// @param outcome  One of `TINYCI_OUTCOME_*`.
-/// @return The name, or NULL for a number that this version does not know: read such a one as not
-///         passed. Static: do not free it.
+/// @return The name, or NULL for a number that this version does not know: treat it as not passed.
+///         Static: do not free it.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -59,7 +59,7 @@ pub extern "C" fn tinyci_outcome_name(outcome: OutcomeNumber) -> *const c_char {
     named.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
-/// The number that stands for an outcome.
+/// The number of an outcome.
 pub(super) fn number_of(outcome: Outcome) -> OutcomeNumber {
     match outcome {
         Outcome::Success => TINYCI_OUTCOME_SUCCESS,
@@ -71,7 +71,7 @@ pub(super) fn number_of(outcome: Outcome) -> OutcomeNumber {
     }
 }
 
-/// The number that stands for what a deployment came to.
+/// The number of a deployment's outcome.
 pub(super) fn number_of_deploy(outcome: DeployOutcome) -> OutcomeNumber {
     match outcome {
         DeployOutcome::Success => TINYCI_OUTCOME_SUCCESS,
@@ -85,7 +85,7 @@ pub(super) fn number_of_deploy(outcome: DeployOutcome) -> OutcomeNumber {
     }
 }
 
-/// The outcome of a commit that a number stands for.
+/// The outcome that has this number.
 pub(super) fn outcome_of(number: i32) -> Option<Outcome> {
     NAMES.iter().find(|(_, known, _)| *known == number).map(|(outcome, _, _)| *outcome)
 }

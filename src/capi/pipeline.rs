@@ -1,4 +1,4 @@
-//! [`tinyci_pipeline`]: what a config says.
+//! [`tinyci_pipeline`]: the steps of a config.
 
 use std::{
     ffi::{CString, c_char},
@@ -6,22 +6,22 @@ use std::{
 };
 
 use super::{
+    code::tinyci_code,
     engine::tinyci_engine,
     error::{ErrorOut, Failure},
     guard,
     handle::{Handle, Sealed, handle, optional},
-    status::tinyci_code,
     text::{CText, borrowed, c_text},
 };
 use crate::{Error, ErrorKind, Format, Pipeline};
 
-/// What one config says: phases and hooks, in the order of a run. Owned by the host; it belongs to
-/// no other object.
+/// A pipeline: the steps that one config defines, in the order in which they run. You own it. It
+/// depends on no other object.
 pub struct tinyci_pipeline(Sealed<PipelineText>);
 
 handle!(tinyci_pipeline, PipelineText, "pipeline");
 
-/// A pipeline, and its texts as C reads them.
+/// A pipeline, and its strings for C.
 pub(super) struct PipelineText {
     pub(super) pipeline: Pipeline,
     step_names: Vec<CString>,
@@ -42,65 +42,65 @@ pub const TINYCI_FORMAT_YAML: FormatNumber = 1;
 /// The config is a script, as in `.tinyci.rhai`.
 pub const TINYCI_FORMAT_RHAI: FormatNumber = 2;
 
-/// The language that a number stands for.
+/// The format that has this number.
 pub(super) fn format_of(number: i32) -> Result<Format, Failure> {
     match number {
         TINYCI_FORMAT_YAML => Ok(Format::Yaml),
         TINYCI_FORMAT_RHAI => Ok(Format::Rhai),
         _ => {
-            let message = format!("{number} is not one of TINYCI_FORMAT_*");
+            let message = format!("invalid `format` {number}: expected one of TINYCI_FORMAT_*");
             Err(Error::new(ErrorKind::InvalidArg, message).into())
         }
     }
 }
 
-/// Reads the pipeline that a commit's config asks for.
+/// Reads the pipeline from the config of a commit.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit, in any of git's revision syntax.
-/// @param out     Where the pipeline is stored, to be freed with `tinyci_pipeline_free`; NULL on an
-///                error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit, and where the
-///         commit has no config; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where it is not valid, with
-///         file, line and column.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param out       Where to store the pipeline; free it with `tinyci_pipeline_free`. NULL on an
+///                  error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit or it has no config;
+///         `TINYCI_CONFIG` or `TINYCI_SCRIPT` with file, line and column if the config is not
+///         valid.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_load(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     out: Option<&mut MaybeUninit<*mut tinyci_pipeline>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let pipeline = opened.engine.pipeline(rev.required("rev")?)?;
+        let pipeline = opened.engine.pipeline(revision.required("revision")?)?;
         Ok(tinyci_pipeline::new(PipelineText::new(pipeline)))
     })
 }
 
-/// Reads a pipeline from a text that stands in no commit.
+/// Reads a pipeline from a string instead of a commit.
 ///
-/// @param engine  Where a script imports from, and which functions it can call: the engine's path
-///                as it was opened, and the functions of its options. NULL for nowhere and none;
-///                YAML needs neither.
-/// @param text    The text, in UTF-8.
-/// @param len     Its length in bytes.
+/// @param engine  The engine whose functions a script can call. Its imports are relative to the
+///                path that the engine was opened with. NULL for no functions and no imports; YAML
+///                needs neither.
+/// @param text    The config, in UTF-8.
+/// @param length  The length of `text` in bytes.
 /// @param format  One of `TINYCI_FORMAT_*`.
-/// @param name    What errors call it, such as `nightly.yml`.
-/// @param out     Where the pipeline is stored, to be freed with `tinyci_pipeline_free`; NULL on an
+/// @param name    The file name that errors show, such as `nightly.yml`.
+/// @param out     Where to store the pipeline; free it with `tinyci_pipeline_free`. NULL on an
 ///                error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_CONFIG` or `TINYCI_SCRIPT` where the text is not valid, with file,
-///         line and column; `TINYCI_UNSUPPORTED` for scripts where the library was built without;
-///         `TINYCI_INVALID_ARG`.
+/// @param err     Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_CONFIG` or `TINYCI_SCRIPT` with file, line and column if the config
+///         is not valid; `TINYCI_UNSUPPORTED` for a script if the library was built without
+///         scripts; `TINYCI_INVALID_ARG`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_pipeline_parse(
     engine: Option<&tinyci_engine>,
     text: CText<'_>,
-    len: usize,
+    length: usize,
     format: FormatNumber,
     name: CText<'_>,
     out: Option<&mut MaybeUninit<*mut tinyci_pipeline>>,
@@ -108,7 +108,7 @@ pub extern "C" fn tinyci_pipeline_parse(
 ) -> tinyci_code {
     guard::make_alone(out, err, || {
         let (format, name) = (format_of(format)?, name.required("name")?);
-        let text = text.of_length(len, "text")?;
+        let text = text.of_length(length, "text")?;
         let pipeline = match optional(engine)? {
             Some(opened) => opened.checker().parse(text, format, name)?,
             None => Pipeline::parse(text, format, name)?,
@@ -117,7 +117,7 @@ pub extern "C" fn tinyci_pipeline_parse(
     })
 }
 
-/// How many phases and hooks the pipeline has.
+/// Returns how many steps a pipeline has.
 ///
 /// @param pipeline  The pipeline, or NULL.
 /// @return The number; 0 for NULL.
@@ -128,11 +128,11 @@ pub extern "C" fn tinyci_pipeline_step_count(pipeline: Option<&tinyci_pipeline>)
     guard::peek(pipeline, |pipeline| pipeline.step_names.len())
 }
 
-/// The name of one of the phases and hooks, such as `before_build` or `build`.
+/// Returns the name of a step, such as `before_build` or `build`.
 ///
 /// @param pipeline  The pipeline, or NULL.
-/// @param index     Which one, from 0, in the order of a run.
-/// @return The name, which lives as long as the pipeline; NULL where there is none.
+/// @param index     The index of the step, from 0, in the order in which they run.
+/// @return The name, valid as long as the pipeline; NULL if there is no such step.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -143,14 +143,13 @@ pub extern "C" fn tinyci_pipeline_step_name(
     guard::peek(pipeline, |pipeline| borrowed(pipeline.step_names.get(index)))
 }
 
-/// Writes a pipeline as a script that does the same: what `tinyci convert` prints.
+/// Converts a pipeline to an equivalent script: the output of `tinyci convert`.
 ///
-/// @param pipeline  The pipeline, which was read from YAML.
-/// @param out       Where the script is stored, to be freed with `tinyci_string_free`; NULL on an
-///                  error.
-/// @param err       Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_CONFIG`, with line and column, for a placeholder or a pattern that a
-///         script cannot have; `TINYCI_INVALID_ARG` for a pipeline that is a script.
+/// @param pipeline  The pipeline, which must be YAML.
+/// @param out       Where to store the script; free it with `tinyci_string_free`. NULL on an error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_CONFIG` with line and column for a placeholder or a pattern that
+///         scripts do not support; `TINYCI_INVALID_ARG` for a pipeline that is already a script.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -164,7 +163,7 @@ pub extern "C" fn tinyci_pipeline_to_rhai(
 
 /// Frees a pipeline.
 ///
-/// @param pipeline  The pipeline, which is gone then, or NULL.
+/// @param pipeline  The pipeline, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,7 +1,7 @@
-//! [`Queue`]: what waits to be pulled, from the library's threads to the host's.
+//! [`Queue`]: the events and requests of a run, from the library's threads to the host program.
 //!
-//! Events fill it up to a bound and then wait, which slows the build and costs no memory. Requests
-//! do not count: who asks waits anyway, so that there are never more than there are workers.
+//! If it is full of events, the run waits, which slows the build but limits memory. Requests do not
+//! count: a worker waits for its answer, so there are never more requests than workers.
 
 use std::{
     collections::VecDeque,
@@ -16,45 +16,45 @@ use crate::{
     util::lock::{lock, unpoisoned},
 };
 
-/// How many events may wait. One of output holds 64 KiB at most.
+/// The maximum number of events in the queue. An event has at most 64 KiB of output.
 const EVENTS_MAX: usize = 16;
 
-/// Something to be pulled.
+/// An entry of the queue.
 pub(super) enum Item {
     Event(Box<Event>),
-    /// With its number and the time among the events.
+    /// A request, with its sequence number among the events.
     Request {
         sequence: u64,
         asked: Arc<PendingRequest>,
     },
 }
 
-/// What remains of a run.
-pub(super) enum Found {
+/// The result of a run.
+pub(super) enum RunResult {
     Summary(Box<Summary>),
     Deployment(Box<Deployment>),
 }
 
 /// How a run ended.
-pub(super) type End = Result<Found, Error>;
+pub(super) type End = Result<RunResult, Error>;
 
-/// What a look into the queue finds.
+/// The next entry, if there is one.
 pub(super) enum Next {
     Item(Item),
-    /// Nothing within the time.
-    Nothing,
-    /// The run has ended and all of it was pulled.
+    /// No entry came within the time.
+    TimedOut,
+    /// The run has ended, and the queue is empty.
     Ended,
 }
 
-/// What waits to be pulled.
+/// A bounded queue of events and requests.
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Something came, or the end.
+    /// Signals an entry, or the end.
     filled: Condvar,
-    /// Room for an event, or nobody pulls any more.
+    /// Signals room for an event, or that the queue is closed.
     drained: Condvar,
-    bell: Notifier,
+    notifier: Notifier,
 }
 
 #[derive(Default)]
@@ -62,7 +62,7 @@ struct State {
     items: VecDeque<Item>,
     sequence: u64,
     events: usize,
-    /// Nobody pulls any more.
+    /// True if the host program no longer reads.
     closed: bool,
     ended: bool,
     end: Option<End>,
@@ -71,15 +71,15 @@ struct State {
 impl Queue {
     pub(super) fn new() -> Result<Self, Error> {
         let (filled, drained) = (Condvar::new(), Condvar::new());
-        Ok(Self { state: Mutex::default(), filled, drained, bell: Notifier::new()? })
+        Ok(Self { state: Mutex::default(), filled, drained, notifier: Notifier::new()? })
     }
 
     /// The descriptor that is readable whenever [`next`](Queue::next) would not wait.
     pub(super) fn fd(&self) -> i32 {
-        self.bell.fd()
+        self.notifier.fd()
     }
 
-    /// Adds an event, and waits for room first.
+    /// Waits for room, then adds an event.
     pub(super) fn push_event(&self, mut event: Event) {
         let mut state = lock(&self.state);
         while state.events >= EVENTS_MAX && !state.closed {
@@ -93,7 +93,7 @@ impl Queue {
         self.push(&mut state, Item::Event(Box::new(event)));
     }
 
-    /// Adds a request. Where nobody pulls any more it stays unanswered.
+    /// Adds a request. If the queue is closed, the request stays unanswered.
     pub(super) fn push_request(&self, asked: &Arc<PendingRequest>) {
         let mut state = lock(&self.state);
         if state.closed {
@@ -105,22 +105,22 @@ impl Queue {
 
     fn push(&self, state: &mut State, item: Item) {
         if state.items.is_empty() {
-            self.bell.ring();
+            self.notifier.notify();
         }
         state.items.push_back(item);
         self.filled.notify_all();
     }
 
-    /// Says how the run ended: nothing comes any more.
+    /// Sets the result of the run: nothing is added afterwards.
     pub(super) fn end(&self, end: End) {
         let mut state = lock(&self.state);
         state.end = Some(end);
         state.ended = true;
-        self.bell.end();
+        self.notifier.end();
         self.filled.notify_all();
     }
 
-    /// The next thing, waited for until then; for ever without a limit.
+    /// Waits for the next entry until the limit; without a limit, until there is one.
     pub(super) fn next(&self, limit: Option<Instant>) -> Next {
         let mut state = lock(&self.state);
         loop {
@@ -128,7 +128,7 @@ impl Queue {
                 state.events -= usize::from(matches!(item, Item::Event(_)));
                 self.drained.notify_all();
                 if state.items.is_empty() {
-                    self.bell.silence();
+                    self.notifier.clear();
                 }
                 return Next::Item(item);
             }
@@ -136,7 +136,7 @@ impl Queue {
                 return Next::Ended;
             }
             state = match limit.map(|limit| limit.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Next::Nothing,
+                Some(Duration::ZERO) => return Next::TimedOut,
                 Some(rest) => {
                     let waited = self.filled.wait_timeout(state, rest);
                     unpoisoned(waited).0
@@ -146,12 +146,12 @@ impl Queue {
         }
     }
 
-    /// Takes how it ended, once.
+    /// Takes the result of the run, once.
     pub(super) fn take_end(&self) -> Option<End> {
         lock(&self.state).end.take()
     }
 
-    /// Drops all that waits, and whatever comes: nobody pulls any more.
+    /// Drops all entries, and those that are added later.
     pub(super) fn close(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
@@ -165,7 +165,7 @@ impl Queue {
         }
     }
 
-    /// Waits for the end, no longer than this.
+    /// Waits for the end of the run, at most for this time.
     pub(super) fn await_end(&self, time: Duration) -> bool {
         let state = lock(&self.state);
         let waited = self.filled.wait_timeout_while(state, time, |state| !state.ended);
@@ -213,7 +213,7 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| {
                 (0..count).for_each(|_| queue.push_event(event()));
-                queue.end(Ok(Found::Summary(Box::default())));
+                queue.end(Ok(RunResult::Summary(Box::default())));
             });
             for expected in 1..=count {
                 let Next::Item(Item::Event(event)) = queue.next(None) else { panic!("too few") };
@@ -222,7 +222,9 @@ mod tests {
             }
             assert!(matches!(queue.next(None), Next::Ended));
         });
-        assert!(matches!(queue.take_end(), Some(Ok(Found::Summary(it))) if it.records.is_empty()));
+        assert!(
+            matches!(queue.take_end(), Some(Ok(RunResult::Summary(it))) if it.records.is_empty())
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`tinyci_record`]: what remains of one attempt at one commit.
+//! [`tinyci_record`]: the record of one job.
 
 use std::{
     ffi::{CString, c_char},
@@ -15,13 +15,13 @@ use super::{
 };
 use crate::{Record, executor::Exit, record::StepRecord};
 
-/// What remains of one attempt at one commit. It belongs to the records, or to the event, that it
-/// was taken from, and lives as long as they do, with all pointers taken from it.
+/// The record of one job. It belongs to the records or to the event that it was taken from. It is
+/// valid, with all pointers taken from it, as long as they are.
 pub struct tinyci_record(Sealed<RecordHandle>);
 
 handle!(tinyci_record, RecordHandle, "record");
 
-/// What is behind it. JSON is made when it is asked for.
+/// The contents of a [`tinyci_record`]. JSON is created on first use.
 pub struct RecordHandle {
     record: Record,
     commit: CString,
@@ -59,7 +59,7 @@ impl RecordHandle {
     }
 }
 
-/// How the last command of a step ended: where one failed it is that one, also if others ran beside it.
+/// The exit code of a step: that of the first command that failed, else that of the last command.
 fn exit_code(step: &StepRecord) -> i32 {
     let failed = step.failures.iter().find_map(|failure| failure.exit);
     match failed.or_else(|| step.commands.last().and_then(|command| command.exit)) {
@@ -69,10 +69,10 @@ fn exit_code(step: &StepRecord) -> i32 {
     }
 }
 
-/// The commit.
+/// Returns the commit of a record.
 ///
 /// @param record  The record, or NULL.
-/// @return The full id in hexadecimal digits, which lives as long as the record; NULL for NULL.
+/// @return The full id in hexadecimal digits, valid as long as the record; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -80,10 +80,11 @@ pub extern "C" fn tinyci_record_commit(record: Option<&tinyci_record>) -> *const
     guard::peek(record, |kept| borrowed(Some(&kept.commit)))
 }
 
-/// The branch that the commit was judged for. What is not UTF-8 in it comes as U+FFFD.
+/// Returns the branch that the commit was tested for, without `refs/heads/`.
 ///
 /// @param record  The record, or NULL.
-/// @return The branch's short name, which lives as long as the record; NULL where there is none.
+/// @return The branch, valid as long as the record; U+FFFD replaces what is not UTF-8. NULL if
+///         there is none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -91,11 +92,12 @@ pub extern "C" fn tinyci_record_branch(record: Option<&tinyci_record>) -> *const
     guard::peek(record, |kept| borrowed(kept.branch.as_ref()))
 }
 
-/// The branch's own bytes.
+/// Returns the branch as git stores it, in any encoding.
 ///
 /// @param record  The record, or NULL.
-/// @param length  Where the number of bytes is stored, or NULL.
-/// @return The bytes, which live as long as the record; NULL, and length 0, where there is none.
+/// @param length  Where to store the number of bytes, or NULL.
+/// @return The bytes without a final NUL, valid as long as the record; NULL, and length 0, if there
+///         is none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -108,11 +110,10 @@ pub extern "C" fn tinyci_record_branch_bytes(
     bytes_out(branch.map(|branch| branch.as_bytes()), length)
 }
 
-/// What became of the commit.
+/// Returns the outcome of a job. To check for green, use `tinyci_record_passed`.
 ///
 /// @param record  The record, or NULL.
-/// @return One of `TINYCI_OUTCOME_*`, or a number that a later version knows; 0 for NULL. To tell
-///         green from everything else use `tinyci_record_passed`.
+/// @return One of `TINYCI_OUTCOME_*`, or a number that a later version adds; 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -120,10 +121,10 @@ pub extern "C" fn tinyci_record_outcome(record: Option<&tinyci_record>) -> Outco
     guard::peek(record, |kept| number_of(kept.record.outcome))
 }
 
-/// Whether the commit is green: the one test for it.
+/// Returns whether the commit is green. Use this to check whether it passed.
 ///
 /// @param record  The record, or NULL.
-/// @return 1 if it is, 0 for everything else and for NULL.
+/// @return 1 if it is green; 0 if not, and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -131,10 +132,11 @@ pub extern "C" fn tinyci_record_passed(record: Option<&tinyci_record>) -> i32 {
     guard::peek(record, |kept| i32::from(kept.record.passed()))
 }
 
-/// Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
+/// Returns the reason for the outcome if the steps do not contain it: an invalid config, a broken
+/// executor, a cancellation.
 ///
 /// @param record  The record, or NULL.
-/// @return The text, which lives as long as the record; NULL where there is none.
+/// @return The reason, valid as long as the record; NULL if there is none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -142,7 +144,7 @@ pub extern "C" fn tinyci_record_reason(record: Option<&tinyci_record>) -> *const
     guard::peek(record, |kept| borrowed(kept.reason.as_ref()))
 }
 
-/// When the attempt began.
+/// Returns when the job started.
 ///
 /// @param record  The record, or NULL.
 /// @return Milliseconds since 1970-01-01 00:00 UTC; 0 for NULL.
@@ -153,10 +155,10 @@ pub extern "C" fn tinyci_record_started_ms(record: Option<&tinyci_record>) -> i6
     guard::peek(record, |kept| i64::try_from(unix_ms(kept.record.started)).unwrap_or(i64::MAX))
 }
 
-/// How long the attempt took.
+/// Returns how long the job took.
 ///
 /// @param record  The record, or NULL.
-/// @return Milliseconds on a clock that is never set back; 0 for NULL.
+/// @return Milliseconds on a monotonic clock; 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -164,13 +166,13 @@ pub extern "C" fn tinyci_record_duration_ms(record: Option<&tinyci_record>) -> u
     guard::peek(record, |kept| u64::try_from(kept.record.duration.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// All of it, as the line of JSON that `refs/notes/runs/tinyci` keeps.
+/// Returns a record as the line of JSON that is stored in `refs/notes/runs/tinyci`.
 ///
-/// It alone has everything that failed: `steps` have `failures`, each with its `message` and, if they
-/// are known, its `label`, its `place` in the script, its `command` and how that ended.
+/// Only the JSON contains every failure of a step. Each entry of `failures` has a `message` and, if
+/// known, a `label`, its `place` in the script, the `command`, and how that ended.
 ///
 /// @param record  The record, or NULL.
-/// @return The JSON, which lives as long as the record; NULL for NULL.
+/// @return The JSON, valid as long as the record; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -180,10 +182,10 @@ pub extern "C" fn tinyci_record_json(record: Option<&tinyci_record>) -> *const c
     })
 }
 
-/// How many phases and hooks ran, or were skipped.
+/// Returns how many steps ran or were skipped.
 ///
 /// @param record  The record, or NULL.
-/// @return Their number; 0 for NULL.
+/// @return The number; 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -191,11 +193,11 @@ pub extern "C" fn tinyci_record_step_count(record: Option<&tinyci_record>) -> us
     guard::peek(record, |kept| kept.steps.len())
 }
 
-/// The name of a step.
+/// Returns the name of a step.
 ///
 /// @param record  The record, or NULL.
-/// @param index   Which step, from 0, in the order in which they ran.
-/// @return Its name, such as `build`, which lives as long as the record; NULL where there is none.
+/// @param index   The index of the step, from 0, in the order in which they ran.
+/// @return The name, such as `build`, valid as long as the record; NULL if there is no such step.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -206,11 +208,11 @@ pub extern "C" fn tinyci_record_step_name(
     guard::peek(record, |kept| borrowed(kept.step(index).map(|(_, texts)| &texts.name)))
 }
 
-/// What became of a step.
+/// Returns the outcome of a step.
 ///
 /// @param record  The record, or NULL.
-/// @param index   Which step, from 0.
-/// @return One of `TINYCI_OUTCOME_*`; 0 where there is none.
+/// @param index   The index of the step, from 0.
+/// @return One of `TINYCI_OUTCOME_*`; 0 if there is no such step.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -221,12 +223,12 @@ pub extern "C" fn tinyci_record_step_outcome(
     guard::peek(record, |kept| kept.step(index).map_or(0, |(step, _)| number_of(step.outcome)))
 }
 
-/// How the last command of a step ended, which is the one that failed if one did.
+/// Returns the exit code of a step: that of the command that failed, else that of the last command.
 ///
 /// @param record  The record, or NULL.
-/// @param index   Which step, from 0.
-/// @return The exit code; 128 and the signal's number where a signal ended it, as a shell has it; -1
-///         where no command ended by itself. 0 for NULL.
+/// @param index   The index of the step, from 0.
+/// @return The exit code; 128 plus the signal number if a signal ended the command; -1 if there is
+///         no such step or no command ended by itself. 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -237,12 +239,13 @@ pub extern "C" fn tinyci_record_step_exit_code(
     guard::peek(record, |kept| kept.step(index).map_or(-1, |(step, _)| exit_code(step)))
 }
 
-/// Why a step failed or was skipped, where no command says it: a host's refusal, a tag that could
-/// not be filled in, the error of a script. Of a step that was skipped it begins with `skipped: `.
+/// Returns why a step failed or was skipped, if its commands do not show it: a refusal, a
+/// placeholder that could not be replaced, an error in a script. For a skipped step, it begins with
+/// `skipped: `.
 ///
 /// @param record  The record, or NULL.
-/// @param index   Which step, from 0.
-/// @return The text, which lives as long as the record; NULL where there is none.
+/// @param index   The index of the step, from 0.
+/// @return The reason, valid as long as the record; NULL if there is none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,8 +1,9 @@
-//! [`tinyci_records`]: a list of records, of one run or asked for.
+//! [`tinyci_records`]: a list of records, of one run or from a query.
 
 use std::mem::MaybeUninit;
 
 use super::{
+    code::tinyci_code,
     engine::tinyci_engine,
     error::{ErrorOut, Failure},
     guard::{self, Step},
@@ -10,16 +11,15 @@ use super::{
     outcome::{OutcomeNumber, outcome_of},
     record::tinyci_record,
     selection::tinyci_selection,
-    status::tinyci_code,
 };
 use crate::{Error, ErrorKind, Record, RecordFilter, Selection, selection::Selector};
 
-/// A list of records. Owned by the host; its records live as long as it does.
+/// A list of records, read one by one. You own it. Its records are valid as long as the list.
 pub struct tinyci_records(Sealed<RecordListHandle>);
 
 handle!(tinyci_records, RecordListHandle, "records");
 
-/// The records, and how many were given out.
+/// The records, and the index of the next one.
 pub struct RecordListHandle {
     records: Vec<tinyci_record>,
     next: usize,
@@ -32,7 +32,7 @@ impl tinyci_records {
     }
 }
 
-/// What a selection means where records are asked for.
+/// Turns a selection into a filter of records.
 fn filter(selection: &Selection) -> Result<RecordFilter, Error> {
     let mut filter = RecordFilter::new();
     for target in &selection.selectors {
@@ -40,7 +40,7 @@ fn filter(selection: &Selection) -> Result<RecordFilter, Error> {
             Selector::Revision(revision) => filter.revision(revision),
             Selector::Range(range) => filter.range(range),
             _ => {
-                let message = "records are asked for by revisions and ranges, not by pushed refs";
+                let message = "cannot query records by pushed refs: expected revisions or ranges";
                 return Err(Error::new(ErrorKind::InvalidArg, message));
             }
         };
@@ -48,18 +48,19 @@ fn filter(selection: &Selection) -> Result<RecordFilter, Error> {
     Ok(filter)
 }
 
-/// Asks for what is kept of earlier runs: of each commit the record that its verdict rests on, the
-/// newest commit first.
+/// Reads the records of earlier jobs: for each commit the record of its verdict, newest commit
+/// first.
 ///
 /// @param engine     The engine.
-/// @param selection  Revisions or ranges; NULL for every commit that the selected refs reach.
-/// @param outcome    Only records of this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
-/// @param limit      At most so many records; 0 for all.
-/// @param out        Where the list is stored, to be freed with `tinyci_records_free`; NULL on an
+/// @param selection  Revisions or ranges; NULL for all commits that are reachable from a selected
+///                   ref.
+/// @param outcome    Only records with this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
+/// @param limit      The maximum number of records; 0 for all.
+/// @param out        Where to store the records; free them with `tinyci_records_free`. NULL on an
 ///                   error.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where there is none; `TINYCI_NOT_FOUND` for a revision that names no
-///         commit; `TINYCI_INVALID_ARG` for an unknown outcome, or a selection of pushed refs.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if there are none; `TINYCI_NOT_FOUND` if there is no such commit;
+///         `TINYCI_INVALID_ARG` for an unknown outcome, and for a selection of pushed refs.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -88,18 +89,18 @@ pub extern "C" fn tinyci_records_query(
 
 fn known_outcome(number: i32) -> Result<crate::Outcome, Failure> {
     outcome_of(number).ok_or_else(|| {
-        let message = format!("`outcome` is {number}, which is none of TINYCI_OUTCOME_*");
+        let message = format!("invalid `outcome` {number}: expected one of TINYCI_OUTCOME_*");
         Error::new(ErrorKind::InvalidArg, message).into()
     })
 }
 
-/// Gives the next record of a list.
+/// Returns the next record of a list.
 ///
-/// @param records  The list.
-/// @param out      Where the record is stored, which belongs to the list: do not free it; NULL where
+/// @param records  The records.
+/// @param out      Where to store the record. It belongs to `records`: do not free it. NULL if
 ///                 there is none.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_DONE` after the last.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_DONE` after the last record.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -117,7 +118,7 @@ pub extern "C" fn tinyci_records_next(
 
 /// Frees a list and its records.
 ///
-/// @param records  The list, which is gone then, or NULL.
+/// @param records  The records, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,8 +1,9 @@
-//! Reports: what the command line prints for `--json`, to the byte.
+//! Reports: exactly what the command line prints with `--json`.
 
 use std::{ffi::c_char, mem::MaybeUninit, path::Path};
 
 use super::{
+    code::{TINYCI_OK, tinyci_code},
     engine::tinyci_engine,
     error::{ErrorOut, Failure},
     guard,
@@ -10,7 +11,6 @@ use super::{
     outcome::{OutcomeNumber, outcome_of},
     pipeline::{FormatNumber, format_of},
     selection::{SelectionHandle, filter_of, tinyci_selection},
-    status::{TINYCI_OK, tinyci_code},
     text::{CText, c_text, environment_of, lines},
 };
 use crate::{
@@ -23,17 +23,19 @@ use crate::{
     settings::Setting,
 };
 
-/// Tells what a run would do, without doing it: what `tinyci plan --json` prints. Of commits that
-/// are named it tells what each step of their own configs would do, too. Nothing is asked: a script that calls a function
-/// of the host which computes (not `TINYCI_EFFECT_EXTERNAL`) fails there.
+/// Returns what a run would do, without doing it: the output of `tinyci plan --json`. For named
+/// commits, it includes a dry run of their steps, unless the selection has a pipeline of its own.
+///
+/// Plans send no requests: a dry run fails if a script calls a function of yours, unless you
+/// registered it with `TINYCI_EFFECT_EXTERNAL`.
 ///
 /// @param engine     The engine.
-/// @param selection  Which commits to look at; NULL for all that is pending.
-/// @param out        Where the JSON is stored, one line without its end, to be freed with
-///                   `tinyci_string_free`; NULL on an error.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` where
-///         the repository cannot be read.
+/// @param selection  The commits to plan for; NULL for all pending commits.
+/// @param out        Where to store the JSON, one line without a newline; free it with
+///                   `tinyci_string_free`. NULL on an error.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the
+///         repository cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -49,7 +51,7 @@ pub extern "C" fn tinyci_plan_json(
     })
 }
 
-/// The plan, with what the steps of named commits would do.
+/// The plan, with dry runs of named commits.
 fn plan_json(engine: &Engine, handle: &SelectionHandle) -> Result<String, Error> {
     let SelectionHandle { selection, assumptions } = handle;
     let plan = engine.plan(selection)?;
@@ -64,7 +66,7 @@ fn plan_json(engine: &Engine, handle: &SelectionHandle) -> Result<String, Error>
     Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
 }
 
-/// What a named commit would come to: as the plan has it, or as a first job if it is not due.
+/// The dry run of a named commit: of its job in the plan, or of a first job if it is not pending.
 fn forecast(
     engine: &Engine,
     plan: &Plan,
@@ -78,56 +80,55 @@ fn forecast(
     }
 }
 
-/// Tells what is wrong with the config of a commit: what `tinyci check --commit REV --json` prints.
-/// Each of its `problems` has a `severity`: `error`, or `warning` for what is valid and perhaps not
-/// meant.
+/// Validates the config of a commit: the output of `tinyci check --commit REV --json`. Each entry
+/// of `problems` has a `severity`: `error`, or `warning` for valid code that is probably a mistake.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit, in any of git's revision syntax.
-/// @param out     Where the JSON is stored, one line without its end, to be freed with
-///                `tinyci_string_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
-///         revision that names no commit or one without a config; `TINYCI_UNSUPPORTED` for scripts
-///         where the library was built without.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param out       Where to store the JSON, one line without a newline; free it with
+///                  `tinyci_string_free`. NULL on an error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also for an invalid config: check `valid` in the JSON. `TINYCI_NOT_FOUND`
+///         if there is no such commit or it has no config; `TINYCI_UNSUPPORTED` for a script if the
+///         library was built without scripts.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_check_json(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        Ok(c_text(&opened.engine.check(rev.required("rev")?)?.to_json()))
+        Ok(c_text(&opened.engine.check(revision.required("revision")?)?.to_json()))
     })
 }
 
-/// Tells what is wrong with a config that is not committed yet: what `tinyci check FILE --json`
-/// prints, as `tinyci_check_json` does for a commit.
+/// Validates a config that is not committed: the output of `tinyci check FILE --json`. The JSON is
+/// that of `tinyci_check_json`.
 ///
-/// @param engine  The engine, with the functions that a script can call.
-/// @param rev     The commit that a script imports from, in any of git's revision syntax; NULL for
-///                the files below the path that the engine was opened with.
-/// @param text    The config.
-/// @param len     Its length in bytes.
-/// @param format  One of `TINYCI_FORMAT_*`.
-/// @param name    What the report calls it, such as `.tinyci.yml`.
-/// @param out     Where the JSON is stored, one line without its end, to be freed with
-///                `tinyci_string_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, whatever the config is like: its `valid` tells; `TINYCI_NOT_FOUND` for a
-///         revision that names no commit; `TINYCI_UNSUPPORTED` for scripts where the library was
-///         built without; `TINYCI_INVALID_ARG`.
+/// @param engine    The engine, whose functions a script can call.
+/// @param revision  The commit that a script imports from, in any git revision syntax; NULL to
+///                  import from the path that the engine was opened with.
+/// @param text      The config.
+/// @param length    The length of `text` in bytes.
+/// @param format    One of `TINYCI_FORMAT_*`.
+/// @param name      The file name that the report shows, such as `.tinyci.yml`.
+/// @param out       Where to store the JSON, one line without a newline; free it with
+///                  `tinyci_string_free`. NULL on an error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also for an invalid config: check `valid` in the JSON. `TINYCI_NOT_FOUND`
+///         if there is no such commit; `TINYCI_UNSUPPORTED` for a script if the library was built
+///         without scripts; `TINYCI_INVALID_ARG`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_check_text_json(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     text: CText<'_>,
-    len: usize,
+    length: usize,
     format: FormatNumber,
     name: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
@@ -135,35 +136,35 @@ pub extern "C" fn tinyci_check_text_json(
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         let (format, name) = (format_of(format)?, name.required("name")?);
-        let text = text.of_length(len, "text")?;
-        let report = match rev.optional("rev")? {
-            Some(rev) => opened.engine.check_text(rev, text, format, name)?,
+        let text = text.of_length(length, "text")?;
+        let report = match revision.optional("revision")? {
+            Some(revision) => opened.engine.check_text(revision, text, format, name)?,
             None => opened.checker().check(text, format, name)?,
         };
         Ok(c_text(&report.to_json()))
     })
 }
 
-/// The form of the script API reference.
+/// The format of the script API reference.
 pub type DefinitionsNumber = i32;
 
 /// One line of JSON, for editors and other programs.
 pub const TINYCI_DEFINITIONS_JSON: DefinitionsNumber = 1;
 /// A page of Markdown, for people.
 pub const TINYCI_DEFINITIONS_MARKDOWN: DefinitionsNumber = 2;
-/// A file of definitions, `.d.rhai`, for the language server of Rhai.
+/// A definition file, `.d.rhai`, for the language server of Rhai.
 pub const TINYCI_DEFINITIONS_RHAI: DefinitionsNumber = 3;
 
-/// Gives the reference of the script API: what `tinyci defs` prints, with the functions that the host
-/// registers.
+/// Returns the script API reference: the output of `tinyci defs`, with the functions that you
+/// registered.
 ///
-/// @param engine  The engine whose functions are in it; NULL for no functions of a host.
+/// @param engine  The engine whose functions to include; NULL for no functions.
 /// @param format  One of `TINYCI_DEFINITIONS_*`.
-/// @param out     Where the reference is stored, to be freed with `tinyci_string_free`; NULL on an
+/// @param out     Where to store the reference; free it with `tinyci_string_free`. NULL on an
 ///                error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for another format; `TINYCI_UNSUPPORTED` if the library
-///         was built without scripts.
+/// @param err     Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for an unknown format; `TINYCI_UNSUPPORTED` if the
+///         library was built without scripts.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -179,7 +180,8 @@ pub extern "C" fn tinyci_definitions(
             TINYCI_DEFINITIONS_MARKDOWN => DefinitionsFormat::Markdown,
             TINYCI_DEFINITIONS_RHAI => DefinitionsFormat::Rhai,
             _ => {
-                let message = format!("{format} is not one of TINYCI_DEFINITIONS_*");
+                let message =
+                    format!("invalid `format` {format}: expected one of TINYCI_DEFINITIONS_*");
                 return Err(Error::new(ErrorKind::InvalidArg, message).into());
             }
         };
@@ -194,33 +196,33 @@ pub extern "C" fn tinyci_definitions(
 /// How `tinyci_test_pipeline_json` runs tests.
 pub type TestFlags = u32;
 
-/// Find out which lines of the script no test runs.
+/// Find the lines of the script that no test runs.
 pub const TINYCI_TEST_COVERAGE: TestFlags = 1;
 
-/// Runs the tests of a pipeline: what `tinyci test-pipeline --json` prints. Nothing of the pipeline is run,
-/// written or sent.
+/// Runs the tests of a pipeline script: the output of `tinyci test-pipeline --json`. Commands of
+/// the pipeline do not run, and nothing is written or sent.
 ///
-/// @param engine   The engine.
-/// @param rev      The commit whose script and tests are meant, in any of git's revision syntax; NULL
-///                 for the files of a directory.
-/// @param dir      The directory, if there is no `rev`; NULL for the path that the engine was opened
-///                 with.
-/// @param filters  Parts of the names of the tests to run, one a line; NULL for all tests.
-/// @param flags    0 or `TINYCI_TEST_COVERAGE`.
-/// @param out      Where the JSON is stored, one line without its end, to be freed with
-///                 `tinyci_string_free`; NULL on an error.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also if tests fail: each has its `failure`; `TINYCI_NOT_FOUND` for a revision
-///         that names no commit, if there is no script or no test, and if no name matches a filter;
-///         `TINYCI_SCRIPT` for a file that is not valid; `TINYCI_UNSUPPORTED` for a pipeline in YAML,
-///         and if the library was built without scripts; `TINYCI_INVALID_ARG` for other flags, and for
-///         both `rev` and `dir`; `TINYCI_IO` for files that cannot be read.
+/// @param engine    The engine.
+/// @param revision  The commit with the script and its tests, in any git revision syntax; NULL for
+///                  the files of a directory.
+/// @param dir       The directory, if `revision` is NULL; NULL for the path that the engine was
+///                  opened with.
+/// @param filters   Parts of the names of the tests to run, one per line; NULL for all tests.
+/// @param flags     0 or `TINYCI_TEST_COVERAGE`.
+/// @param out       Where to store the JSON, one line without a newline; free it with
+///                  `tinyci_string_free`. NULL on an error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if tests fail: check `failure` of each test. `TINYCI_NOT_FOUND` if
+///         there is no such commit, no script or no test, or no name matches a filter;
+///         `TINYCI_SCRIPT` for a file that is not valid; `TINYCI_UNSUPPORTED` for a YAML pipeline,
+///         and if the library was built without scripts; `TINYCI_INVALID_ARG` for an unknown flag,
+///         and for both `revision` and `dir`; `TINYCI_IO` for files that cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_test_pipeline_json(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     dir: CText<'_>,
     filters: CText<'_>,
     flags: TestFlags,
@@ -229,52 +231,52 @@ pub extern "C" fn tinyci_test_pipeline_json(
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         if flags & !TINYCI_TEST_COVERAGE != 0 {
-            let message = format!("{flags} is neither 0 nor TINYCI_TEST_COVERAGE");
+            let message = format!("invalid `flags` {flags}: expected 0 or TINYCI_TEST_COVERAGE");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
-        let (rev, has_dir) = (rev.optional("rev")?, dir.bytes().is_some());
-        if rev.is_some() && has_dir {
-            let message = "`rev` and `dir` exclude each other";
+        let (revision, has_dir) = (revision.optional("revision")?, dir.bytes().is_some());
+        if revision.is_some() && has_dir {
+            let message = "`revision` and `dir` cannot be combined";
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         let dir = if has_dir { dir.path("dir")? } else { &opened.path };
         let filters = filters.optional("filters")?.unwrap_or_default().lines();
         let filters: Vec<&str> = filters.filter(|filter| !filter.is_empty()).collect();
         let coverage = flags & TINYCI_TEST_COVERAGE != 0;
-        Ok(c_text(&test_pipeline(&opened.engine, rev, dir, &filters, coverage)?))
+        Ok(c_text(&test_pipeline(&opened.engine, revision, dir, &filters, coverage)?))
     })
 }
 
 fn test_pipeline(
     engine: &Engine,
-    rev: Option<&str>,
+    revision: Option<&str>,
     dir: &Path,
     filters: &[&str],
     coverage: bool,
 ) -> Result<String, Error> {
-    let options = rev.map_or_else(|| TestOptions::directory(dir), TestOptions::revision);
+    let options = revision.map_or_else(|| TestOptions::directory(dir), TestOptions::revision);
     let options = filters.iter().copied().fold(options.coverage(coverage), TestOptions::filter);
     Ok(engine.test_pipeline(&options)?.to_json())
 }
 
-/// Which results `tinyci_results_json` gives.
+/// The results that `tinyci_results_json` returns.
 pub type ResultsFlags = u32;
 
-/// Every attempt of a commit, not only the one that its verdict rests on.
+/// Every job of a commit, not only the one that its verdict comes from.
 pub const TINYCI_RESULTS_ALL_ATTEMPTS: ResultsFlags = 1;
 
-/// Tells what became of commits, newest first: what `tinyci results --json` prints.
+/// Returns test results, newest commit first: the output of `tinyci results --json`.
 ///
 /// @param engine     The engine.
-/// @param selection  Whose results; NULL for those of every commit that was run.
-/// @param outcome    Only this one of `TINYCI_OUTCOME_*`; 0 for any.
-/// @param limit      At most so many; 0 for all.
+/// @param selection  The commits; NULL for all commits that were tested.
+/// @param outcome    Only results with this outcome, one of `TINYCI_OUTCOME_*`; 0 for all.
+/// @param limit      The maximum number of results; 0 for all.
 /// @param flags      A sum of `TINYCI_RESULTS_*`.
-/// @param out        Where the results are stored, each a line of JSON with its end, to be freed
-///                   with `tinyci_string_free`; NULL on an error.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit;
-///         `TINYCI_INVALID_ARG` for a number that stands for no outcome, or a flag for nothing.
+/// @param out        Where to store the results, each a line of JSON that ends with a newline; free
+///                   them with `tinyci_string_free`. NULL on an error.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_INVALID_ARG` for an
+///         unknown outcome or flag.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -301,19 +303,18 @@ pub extern "C" fn tinyci_results_json(
     })
 }
 
-/// Tells what was deployed, newest first: what `tinyci deployments --json` prints.
+/// Returns deployments, newest first: the output of `tinyci deployments --json`.
 ///
 /// @param engine       The engine.
-/// @param environment  Only deployments to this one; NULL for those to all.
-/// @param limit        At most so many; 0 for all.
-/// @param warnings     Where lines are stored that a person should see, to be freed with
-///                     `tinyci_string_free`, or NULL: what stands among the deployments and is none
-///                     of tinyci's.
-/// @param out          Where the deployments are stored, each a line of JSON with its end, to be
-///                     freed with `tinyci_string_free`; NULL on an error.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, also where there is none; `TINYCI_INVALID_ARG` for what cannot be an
-///         environment's name; `TINYCI_GIT` where the refs cannot be read.
+/// @param environment  Only deployments to this environment; NULL for all.
+/// @param limit        The maximum number of deployments; 0 for all.
+/// @param warnings     Where to store warnings for a person about refs that tinyci does not
+///                     recognize as deployments, or NULL; free them with `tinyci_string_free`.
+/// @param out          Where to store the deployments, each a line of JSON that ends with a
+///                     newline; free them with `tinyci_string_free`. NULL on an error.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`, also if there are none; `TINYCI_INVALID_ARG` for an invalid environment
+///         name; `TINYCI_GIT` if the refs cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -327,29 +328,29 @@ pub extern "C" fn tinyci_deployments_json(
 ) -> tinyci_code {
     let warnings = warnings.map(|place| place.write(std::ptr::null_mut()));
     let mut warned = None;
-    let status = guard::make(engine, out, err, |opened| {
+    let code = guard::make(engine, out, err, |opened| {
         let found = opened.engine.deployments(environment.optional("environment")?)?;
         warned = Some(lines(&found.warnings));
         let limit = if limit == 0 { usize::MAX } else { limit };
         let shown = found.deployments.iter().take(limit);
         Ok(lines(&shown.map(Deployment::to_json).collect::<Vec<_>>()))
     });
-    if let (Some(place), Some(text)) = (warnings, warned.filter(|_| status == TINYCI_OK)) {
+    if let (Some(place), Some(text)) = (warnings, warned.filter(|_| code == TINYCI_OK)) {
         *place = text.into_raw();
     }
-    status
+    code
 }
 
-/// Tells what is deployed to an environment now.
+/// Returns the deployment that is live in an environment now, as a line of
+/// `tinyci_deployments_json`.
 ///
 /// @param engine       The engine.
-/// @param environment  Which environment; NULL for `production`.
-/// @param out          Where the deployment is stored, as a line of `tinyci_deployments_json` without its
-///                     end, to be freed with `tinyci_string_free`; NULL if nothing is deployed, and on
-///                     an error.
-/// @param err          Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_DONE` if nothing is deployed there; `TINYCI_INVALID_ARG` for what
-///         cannot be an environment's name; `TINYCI_GIT` if the refs cannot be read.
+/// @param environment  The environment; NULL for `production`.
+/// @param out          Where to store the JSON, one line without a newline; free it with
+///                     `tinyci_string_free`. NULL if nothing is deployed, and on an error.
+/// @param err          Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_DONE` if nothing is deployed there; `TINYCI_INVALID_ARG` for an
+///         invalid environment name; `TINYCI_GIT` if the refs cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -365,39 +366,39 @@ pub extern "C" fn tinyci_deployed_json(
     })
 }
 
-/// Gives the lines among a commit's records that tinyci cannot read: damaged ones, another program's,
-/// or forged ones. tinyci keeps them, and they count for nothing.
+/// Returns the lines among a commit's records that tinyci does not recognize: damaged or forged
+/// ones, or those of another program. tinyci keeps these lines but ignores them.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit, in any of git's revision syntax.
-/// @param out     Where the lines are stored, each with its end, to be freed with
-///                `tinyci_string_free`; the text is empty without such lines, NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` for a revision that names no commit; `TINYCI_GIT` if the
-///         notes cannot be read.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param out       Where to store the lines, each with a newline; free them with
+///                  `tinyci_string_free`. Empty if there are no such lines; NULL on an error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_NOT_FOUND` if there is no such commit; `TINYCI_GIT` if the notes
+///         cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_unrecognized_lines(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let unread = opened.engine.unrecognized_lines(rev.required("rev")?)?;
+        let unread = opened.engine.unrecognized_lines(revision.required("revision")?)?;
         Ok(lines(&unread.iter().map(|line| line.to_string()).collect::<Vec<_>>()))
     })
 }
 
-/// Tells how the repository stands: what runs, what is due, the last verdicts, what is deployed
-/// where, and what should be looked at. What `tinyci status --json` prints.
+/// Returns the status of the repository: the output of `tinyci status --json`. It contains the
+/// active run, the pending commits, the latest verdicts, what is deployed, and problems to check.
 ///
 /// @param engine  The engine.
-/// @param out     Where the JSON is stored, one line without its end, to be freed with
-///                `tinyci_string_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_GIT` where the repository cannot be read.
+/// @param out     Where to store the JSON, one line without a newline; free it with
+///                `tinyci_string_free`. NULL on an error.
+/// @param err     Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_GIT` if the repository cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -409,14 +410,13 @@ pub extern "C" fn tinyci_status_json(
     guard::make(engine, out, err, |opened| Ok(c_text(&opened.engine.status()?.to_json())))
 }
 
-/// Tells every setting that a repository can have, and what is set: what `tinyci settings --json`
-/// prints.
+/// Returns all settings of a repository with their values: the output of `tinyci settings --json`.
 ///
 /// @param engine  The engine.
-/// @param out     Where the settings are stored, each a line of JSON with its end, to be freed with
-///                `tinyci_string_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_GIT` where git's configuration cannot be read.
+/// @param out     Where to store the settings, each a line of JSON that ends with a newline; free
+///                them with `tinyci_string_free`. NULL on an error.
+/// @param err     Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_GIT` if git's configuration cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -433,13 +433,13 @@ pub extern "C" fn tinyci_settings_json(
 
 fn all_attempts(flags: u32) -> Result<bool, Failure> {
     if flags & !TINYCI_RESULTS_ALL_ATTEMPTS != 0 {
-        let message = format!("{flags} is not a sum of TINYCI_RESULTS_*");
+        let message = format!("invalid `flags` {flags}: expected a sum of TINYCI_RESULTS_*");
         return Err(Error::new(ErrorKind::InvalidArg, message).into());
     }
     Ok(flags & TINYCI_RESULTS_ALL_ATTEMPTS != 0)
 }
 
 fn no_outcome(number: i32) -> Failure {
-    let message = format!("{number} is not one of TINYCI_OUTCOME_*");
+    let message = format!("invalid `outcome` {number}: expected one of TINYCI_OUTCOME_*");
     Error::new(ErrorKind::InvalidArg, message).into()
 }

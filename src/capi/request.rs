@@ -1,4 +1,4 @@
-//! [`tinyci_request`]: something that a run asks its host for, and the answer.
+//! [`tinyci_request`]: a request to the host program, and its answer.
 
 use std::{
     ffi::{CString, c_char},
@@ -7,11 +7,11 @@ use std::{
 
 use super::{
     ask::{Answer, PendingRequest, Subject},
+    code::{TINYCI_AGAIN, TINYCI_OK, tinyci_code},
     error::{ErrorOut, Failure},
     event::{StreamNumber, TINYCI_STREAM_STDERR, TINYCI_STREAM_STDOUT},
     guard,
     handle::{Handle, Sealed, handle},
-    status::{TINYCI_AGAIN, TINYCI_OK, tinyci_code},
     text::{CBytes, CText, borrowed, c_path, c_text},
 };
 use crate::{
@@ -20,39 +20,39 @@ use crate::{
     pipeline::StepName,
 };
 
-/// The kind of a value that a script passes.
+/// The type of a value that a script passes.
 pub type ValueNumber = i32;
 
-/// Nothing: `()` in a script, `null` in JSON.
+/// `()` in a script, `null` in JSON.
 pub const TINYCI_VALUE_NULL: ValueNumber = 1;
 /// `true` or `false`.
 pub const TINYCI_VALUE_BOOL: ValueNumber = 2;
-/// A whole number of 64 bits.
+/// A 64-bit integer.
 pub const TINYCI_VALUE_INT: ValueNumber = 3;
-/// A number with a fraction.
+/// A floating-point number.
 pub const TINYCI_VALUE_FLOAT: ValueNumber = 4;
-/// A text.
+/// A string.
 pub const TINYCI_VALUE_STRING: ValueNumber = 5;
-/// An array, to be read as JSON.
+/// An array, which you read as JSON.
 pub const TINYCI_VALUE_ARRAY: ValueNumber = 6;
-/// An object map, to be read as JSON.
+/// A map, which you read as JSON.
 pub const TINYCI_VALUE_MAP: ValueNumber = 7;
 
-/// Something that a run asks its host for. Owned by the host once it was taken; only the job that
-/// asked waits for the answer, as long as its limits and cancels let it.
+/// A request of a run to your program. You own it after you take it. Only the job that made the
+/// request waits for the answer, until it is canceled or its time limit is over.
 ///
-/// It is answered once, from any thread, now or later. The functions that answer it take it for
-/// good, also if they give an error: it must not be used or freed after them.
+/// Answer it once, from any thread, now or later. The functions that answer it consume it, also if
+/// they return an error: do not use or free it afterwards.
 ///
-/// There are three ways not to give what is asked for. `tinyci_request_fail` refuses: the step fails,
-/// and so does the commit, for good. `tinyci_request_abort` says that the host itself failed: there is
-/// no verdict, and the commit is tried again; an answer that gives `TINYCI_INVALID_ARG` says the same.
-/// One that is freed without an answer fails its step, so that nothing turns green by an oversight.
+/// There are three ways not to give an answer. `tinyci_request_fail` refuses: the step and the
+/// commit fail. `tinyci_request_abort` says that your program itself failed: the commit gets no
+/// verdict and is tested again. An answer that returns `TINYCI_INVALID_ARG` also aborts. If you
+/// free a request without an answer, its step fails, so that no commit becomes green by mistake.
 pub struct tinyci_request(Sealed<Request>);
 
 handle!(tinyci_request, Request, "request");
 
-/// What is behind it. Texts are made when they are asked for.
+/// The contents of a [`tinyci_request`]. Strings are created on first use.
 pub struct Request {
     asked: Arc<PendingRequest>,
     vars: Vars,
@@ -67,7 +67,7 @@ pub struct Request {
     arguments: Vec<Argument>,
 }
 
-/// One argument's texts.
+/// The strings of an argument.
 #[derive(Default)]
 struct Argument {
     text: OnceLock<Option<CString>>,
@@ -97,7 +97,7 @@ impl tinyci_request {
 }
 
 impl Drop for Request {
-    /// Without an answer the step fails.
+    /// If there was no answer, the step fails.
     fn drop(&mut self) {
         self.asked.leave();
     }
@@ -122,7 +122,7 @@ impl Request {
         }
     }
 
-    /// Answers, if that is an answer to what was asked.
+    /// Answers the request, if this kind of answer fits.
     fn answer(&self, function: &str, answer: Answer) -> Result<(), Failure> {
         let fits = match (&self.asked.subject, &answer) {
             (_, Answer::Failed { .. } | Answer::Aborted { .. })
@@ -136,15 +136,15 @@ impl Request {
             _ => false,
         };
         if !fits {
-            let message = format!("`{function}` does not answer {}", what(&self.asked.subject));
+            let message = format!("`{function}` cannot answer {}", what(&self.asked.subject));
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         Ok(self.asked.answer(answer)?)
     }
 }
 
-/// Has a request answered, and takes it for good. An answer that cannot be used is a mistake of the
-/// host's, not the commit's.
+/// Answers and consumes a request. An invalid answer is a mistake of the host program, not of the
+/// commit, so it aborts the request.
 fn answered(
     request: Option<Box<tinyci_request>>,
     err: ErrorOut<'_>,
@@ -152,7 +152,7 @@ fn answered(
 ) -> tinyci_code {
     guard::consume(request, err, |mut request| {
         answer(&mut request).inspect_err(|failure| {
-            // If the answer came too late, this one does too.
+            // If the first answer came too late, so does this one.
             let _ = request.asked.answer(Answer::Aborted { message: failure.to_string(), code: 0 });
         })
     })
@@ -180,17 +180,17 @@ fn value_kind(value: &Value) -> i32 {
     }
 }
 
-/// A text that is made once.
+/// A string that is created once.
 fn made(cell: &OnceLock<CString>, text: impl FnOnce() -> String) -> *const c_char {
     borrowed(Some(cell.get_or_init(|| c_text(&text()))))
 }
 
-/// What is asked for: the hook's name, the function's, the secret's, the environment that is to be
-/// approved of, or the command in one line as people read it; `tinyci_request_command_json` has it
-/// as it is to be run.
+/// Returns the name that a request is about: the hook, the function, the secret, or the environment
+/// to approve. For a COMMAND, returns the command as one line for people; to run it, use
+/// `tinyci_request_command_json`.
 ///
 /// @param request  The request, or NULL.
-/// @return The name, which lives as long as the request; NULL for NULL.
+/// @return The name, valid as long as the request; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -198,10 +198,10 @@ pub extern "C" fn tinyci_request_name(request: Option<&tinyci_request>) -> *cons
     guard::peek(request, |request| made(&request.name, || request.name()))
 }
 
-/// The commit in work.
+/// Returns the commit that is being tested or deployed.
 ///
 /// @param request  The request, or NULL.
-/// @return The full id in hexadecimal digits, which lives as long as the request; NULL for NULL.
+/// @return The full id in hexadecimal digits, valid as long as the request; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -211,10 +211,11 @@ pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *co
     })
 }
 
-/// The attempt that asks: what `tinyci_event_job_id` gives of its events.
+/// Returns the id of the job that made the request. `tinyci_event_job_id` returns the same for its
+/// events.
 ///
 /// @param request  The request, or NULL.
-/// @return The name of the attempt, which lives as long as the request; NULL for NULL.
+/// @return The job id, valid as long as the request; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -222,10 +223,10 @@ pub extern "C" fn tinyci_request_job_id(request: Option<&tinyci_request>) -> *co
     guard::peek(request, |request| made(&request.job, || request.asked.context.job_id.to_string()))
 }
 
-/// The phase or hook that asks.
+/// Returns the step that made the request.
 ///
 /// @param request  The request, or NULL.
-/// @return Its name, such as `build`, which lives as long as the request; NULL for NULL.
+/// @return The name, such as `build`, valid as long as the request; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -233,10 +234,10 @@ pub extern "C" fn tinyci_request_step(request: Option<&tinyci_request>) -> *cons
     guard::peek(request, |request| made(&request.step, || request.asked.context.step.to_string()))
 }
 
-/// The branch of a script's `parallel`, or its group, that asks.
+/// Returns the label of the `parallel` task or group of a script that made the request.
 ///
 /// @param request  The request, or NULL.
-/// @return The label, which lives as long as the request; NULL where there is none.
+/// @return The label, valid as long as the request; NULL if there is none.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -247,11 +248,11 @@ pub extern "C" fn tinyci_request_label(request: Option<&tinyci_request>) -> *con
     })
 }
 
-/// What a script asks in an APPROVAL, for the person who decides.
+/// Returns the question of a script for the person who approves.
 ///
 /// @param request  The request, or NULL.
-/// @return The question, which lives as long as the request; NULL where the config only says that
-///         somebody has to approve, for other requests and NULL.
+/// @return The question, valid as long as the request; NULL if the config only requires an
+///         approval, for other kinds of requests, and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -264,10 +265,11 @@ pub extern "C" fn tinyci_request_question(request: Option<&tinyci_request>) -> *
     })
 }
 
-/// The folder that holds the commit's tree; of an APPROVAL, the one that will.
+/// Returns the export directory, which contains the commit's files. For an APPROVAL, it may not
+/// exist yet.
 ///
 /// @param request  The request, or NULL.
-/// @return The path, which lives as long as the request; NULL for NULL.
+/// @return The path, valid as long as the request; NULL for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -278,11 +280,11 @@ pub extern "C" fn tinyci_request_export_dir(request: Option<&tinyci_request>) ->
     })
 }
 
-/// Whether nobody waits for the answer any more, so that long work can end early: the run was
-/// canceled, its time is over, or it was freed.
+/// Returns whether the answer is no longer needed, so that you can stop long work early: the run
+/// was canceled or freed, or a time limit is over.
 ///
 /// @param request  The request, or NULL.
-/// @return 1 if so, else 0; 0 for NULL.
+/// @return 1 if it is no longer needed, else 0; 0 for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -290,10 +292,10 @@ pub extern "C" fn tinyci_request_canceled(request: Option<&tinyci_request>) -> i
     guard::peek(request, |request| i32::from(request.asked.is_canceled()))
 }
 
-/// How many arguments a function was called with.
+/// Returns how many arguments a function was called with.
 ///
 /// @param request  The request, or NULL.
-/// @return Their number; 0 for other requests and NULL.
+/// @return The number of arguments; 0 for other kinds of requests and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -301,11 +303,11 @@ pub extern "C" fn tinyci_request_arg_count(request: Option<&tinyci_request>) -> 
     guard::peek(request, |request| request.arguments.len())
 }
 
-/// What kind of value an argument is.
+/// Returns the type of an argument.
 ///
 /// @param request  The request, or NULL.
-/// @param index    Which argument, from 0.
-/// @return One of `TINYCI_VALUE_*`; 0 where there is none.
+/// @param index    The index of the argument, from 0.
+/// @return One of `TINYCI_VALUE_*`; 0 if there is no such argument.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -318,11 +320,11 @@ pub extern "C" fn tinyci_request_arg_kind(
     })
 }
 
-/// The number that an INT argument is, or 1 and 0 for a BOOL.
+/// Returns the value of an INT argument; for a BOOL, 1 or 0.
 ///
 /// @param request  The request, or NULL.
-/// @param index    Which argument, from 0.
-/// @return The number; 0 where the argument is neither or there is none.
+/// @param index    The index of the argument, from 0.
+/// @return The value; 0 for other types, and if there is no such argument.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -334,11 +336,11 @@ pub extern "C" fn tinyci_request_arg_int(request: Option<&tinyci_request>, index
     })
 }
 
-/// The number that a FLOAT argument is, or an INT.
+/// Returns the value of a FLOAT or INT argument.
 ///
 /// @param request  The request, or NULL.
-/// @param index    Which argument, from 0.
-/// @return The number; 0 where the argument is neither or there is none.
+/// @param index    The index of the argument, from 0.
+/// @return The value; 0 for other types, and if there is no such argument.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -350,12 +352,13 @@ pub extern "C" fn tinyci_request_arg_float(request: Option<&tinyci_request>, ind
     })
 }
 
-/// The text that a STRING argument is.
+/// Returns the value of a STRING argument.
 ///
 /// @param request  The request, or NULL.
-/// @param index    Which argument, from 0.
-/// @return The text, which lives as long as the request; NULL where the argument is none. A NUL in
-///         it is U+FFFD here, and `\u0000` in the JSON.
+/// @param index    The index of the argument, from 0.
+/// @return The string, valid as long as the request; NULL for other types, and if there is no such
+///         argument. U+FFFD replaces NUL characters; in `tinyci_request_arg_json`, they are
+///         `\u0000`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -369,11 +372,11 @@ pub extern "C" fn tinyci_request_arg_string(
     })
 }
 
-/// An argument of any kind, as JSON.
+/// Returns an argument of any type as JSON.
 ///
 /// @param request  The request, or NULL.
-/// @param index    Which argument, from 0.
-/// @return The JSON, which lives as long as the request; NULL where there is no such argument.
+/// @param index    The index of the argument, from 0.
+/// @return The JSON, valid as long as the request; NULL if there is no such argument.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -387,15 +390,17 @@ pub extern "C" fn tinyci_request_arg_json(
     })
 }
 
-/// The command of a COMMAND, as one object of JSON: `shell`, a text for `/bin/sh -c`, or `argv`;
-/// `cwd`; `env`, the whole environment that it is to have, and `env_hex`, if there are any, those of
-/// its variables whose name or value is not UTF-8, as pairs in hex that take the place of what `env`
-/// has; `nice`, how far it is to stand back when others need the processor, if at all; `input`, and
-/// `input_hex` where that is not UTF-8, for its standard input, which is empty without; `timeout_ms`,
-/// how long it may still take; `output`, `merged` or `split`: whether the two streams are told apart.
+/// Returns the command of a COMMAND request as a JSON object:
+///
+/// `shell` is a string for `/bin/sh -c`; a command has either it or `argv`. `cwd` is the working
+/// directory. `env` is the complete environment. `env_hex` contains the variables whose name or
+/// value is not UTF-8, as pairs of hexadecimal strings; they replace those in `env`. `nice` is the
+/// niceness, 0 if absent. `input` is the standard input, or `input_hex` if it is not UTF-8; without
+/// both, it is empty. `timeout_ms` is the time left for the command; without it, there is no limit.
+/// `output` is `merged` or `split`: whether to report the two streams separately.
 ///
 /// @param request  The request, or NULL.
-/// @return The JSON, which lives as long as the request; NULL for other requests and NULL.
+/// @return The JSON, valid as long as the request; NULL for other kinds of requests and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -406,13 +411,15 @@ pub extern "C" fn tinyci_request_command_json(request: Option<&tinyci_request>) 
     })
 }
 
-/// Sets a variable that the commands from here on can use in a tag, once the hook has passed.
+/// Sets the value of a placeholder for the commands that follow a hook. It takes effect if the hook
+/// passes.
 ///
-/// @param request  The request of a HOOK, which goes on to be the host's.
-/// @param name     The variable's name: `a`-`z`, digits and `_`, and none of tinyci's own. Copied.
-/// @param value    Its value: any text. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param request  The HOOK request. You still have to answer it.
+/// @param name     The name: `a`-`z`, digits and `_`. Names that tinyci uses itself are refused.
+///                 Copied.
+/// @param value    The value: any string. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -424,21 +431,21 @@ pub extern "C" fn tinyci_request_set_var(
 ) -> tinyci_code {
     guard::set(request, err, |request| {
         if !matches!(request.asked.subject, Subject::Hook(..)) {
-            let message = "only a hook sets variables";
+            let message = "cannot set a variable: the request is not for a hook";
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         Ok(request.vars.set_own(name.required("name")?, value.required("value")?)?)
     })
 }
 
-/// Answers a HOOK: it passed, and the config's own hook of that name comes next; or an APPROVAL: the
-/// deployment may go on, and its record says that the host approved. To have it say who, answer with
-/// `tinyci_request_return_string`.
+/// Answers a HOOK: it passed, and the config's own hook of that name runs next. Answers an
+/// APPROVAL: the deployment may continue, and its record has `the host` as approver. To name a
+/// person, use `tinyci_request_return_string`.
 ///
-/// @param request  The request, which is gone then.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more; `TINYCI_INVALID_ARG` if
-///         this is no answer to that request, which fails then.
+/// @param request  The request; consumed.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_CANCELED` if the answer is no longer needed; `TINYCI_INVALID_ARG`
+///         if this function cannot answer this request. The request is then aborted.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -452,12 +459,12 @@ pub extern "C" fn tinyci_request_ok(
     })
 }
 
-/// Answers a HOOK: it passed, and what the config has there is left out.
+/// Answers a HOOK: it passed, and the config's own hook of that name is skipped.
 ///
-/// @param request  The request, which is gone then.
-/// @param reason   Why, for the record; NULL for no reason. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`.
+/// @param request  The request; consumed.
+/// @param reason   The reason, for the record; NULL for none. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -468,22 +475,21 @@ pub extern "C" fn tinyci_request_skip(
 ) -> tinyci_code {
     answered(request, err, |request| {
         let vars = std::mem::take(&mut request.vars);
-        let reason = reason.optional("reason")?.unwrap_or("the host said so").to_owned();
+        let reason = reason.optional("reason")?.unwrap_or("the host program skipped it").to_owned();
         request.answer("tinyci_request_skip", Answer::Skipped { reason, vars })
     })
 }
 
-/// Answers any request: the host refuses. That is a decision about the commit, whose step fails,
-/// unless a script catches the error of a function, a secret or a command.
+/// Answers any request with a refusal: a decision about the commit. Its step fails, unless a script
+/// catches the error of a function, a secret or a command.
 ///
-/// Where the host's own machinery failed, `tinyci_request_abort` is the answer.
+/// If your program itself failed, use `tinyci_request_abort` instead.
 ///
-/// @param request  The request, which is gone then.
-/// @param message  Why, for the record; NULL for no reason. Copied.
-/// @param code     A number of the host's own, which stands in the record behind the message; 0 for
-///                 none.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+/// @param request  The request; consumed.
+/// @param message  The reason, for the record; NULL for none. Copied.
+/// @param code     A number of your choice, added to the message in the record; 0 for none.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_CANCELED` if the answer is no longer needed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -494,26 +500,28 @@ pub extern "C" fn tinyci_request_fail(
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     answered(request, err, |request| {
-        let message = message.lossy().unwrap_or_else(|| "the host failed the request".to_owned());
+        let message =
+            message.lossy().unwrap_or_else(|| "the host program refused the request".to_owned());
         request.answer("tinyci_request_fail", Answer::Failed { message, code })
     })
 }
 
-/// Answers any request: the host cannot answer it, since its own machinery failed, such as a vault
-/// that is down, or a bug in its code.
+/// Aborts any request: your program cannot answer because it failed itself. Examples are a vault
+/// that is down and a bug.
 ///
-/// That says nothing about the commit: no script can catch it, only `after_all` still runs, and the
-/// attempt ends with `TINYCI_OUTCOME_ERROR`, to be tried again by a later run as often as
-/// attempts are allowed. `after_all` itself decides nothing, also by this. A deployment fails, and
-/// says why; one that asks for an approval before it begins does not begin, and `tinyci_run_next`
-/// gives `TINYCI_HOST_FAULT`.
+/// This is not a decision about the commit. Scripts cannot catch it, and of the remaining steps
+/// only `after_all` runs. The outcome of the job is `TINYCI_OUTCOME_ERROR`, and a later run tests
+/// the commit again until it is out of attempts. If `after_all` itself made the request, the
+/// outcome does not change.
 ///
-/// @param request  The request, which is gone then.
-/// @param message  What failed, for the record; NULL for no reason. Copied.
-/// @param code     A number of the host's own, which stands in the record behind the message; 0 for
-///                 none.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_CANCELED` if nobody waits for it any more.
+/// A deployment fails with this reason. If the request was for an approval before the deployment
+/// began, it does not begin, and `tinyci_run_next` returns `TINYCI_HOST_FAULT`.
+///
+/// @param request  The request; consumed.
+/// @param message  The reason, for the record; NULL for none. Copied.
+/// @param code     A number of your choice, added to the message in the record; 0 for none.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_CANCELED` if the answer is no longer needed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -524,18 +532,18 @@ pub extern "C" fn tinyci_request_abort(
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     answered(request, err, |request| {
-        let message = message.lossy().unwrap_or_else(|| "the host did not say why".to_owned());
+        let message = message.lossy().unwrap_or_else(|| "the host program failed".to_owned());
         request.answer("tinyci_request_abort", Answer::Aborted { message, code })
     })
 }
 
-/// Answers a FUNCTION with nothing; or a SECRET: the host has none of this name, and the folder of
-/// `tinyci.secretsDir` is looked into; or an APPROVAL: nobody has approved yet, and the deployment
-/// waits.
+/// Answers a FUNCTION with null. Answers a SECRET: your program does not have it, and tinyci looks
+/// in the directory `tinyci.secretsDir`. Answers an APPROVAL: there is no decision yet, and the
+/// deployment awaits approval.
 ///
-/// @param request  The request, which is gone then.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`.
+/// @param request  The request; consumed.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -548,12 +556,12 @@ pub extern "C" fn tinyci_request_return_null(
     })
 }
 
-/// Answers a FUNCTION with a truth value.
+/// Answers a FUNCTION with a bool.
 ///
-/// @param request  The request, which is gone then.
-/// @param value    0 for false, anything else for true.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`.
+/// @param request  The request; consumed.
+/// @param value    0 for false, any other number for true.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -567,12 +575,12 @@ pub extern "C" fn tinyci_request_return_bool(
     })
 }
 
-/// Answers a FUNCTION with a whole number.
+/// Answers a FUNCTION with an integer.
 ///
-/// @param request  The request, which is gone then.
-/// @param value    The number.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`.
+/// @param request  The request; consumed.
+/// @param value    The value.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -586,12 +594,12 @@ pub extern "C" fn tinyci_request_return_int(
     })
 }
 
-/// Answers a FUNCTION with a number with a fraction.
+/// Answers a FUNCTION with a floating-point number.
 ///
-/// @param request  The request, which is gone then.
-/// @param value    The number.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`.
+/// @param request  The request; consumed.
+/// @param value    The value.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -605,14 +613,14 @@ pub extern "C" fn tinyci_request_return_float(
     })
 }
 
-/// Answers a FUNCTION or a SECRET with a text; or an APPROVAL with who approves, such as
-/// `Ada <ada@example.org>`, which the record keeps.
+/// Answers a FUNCTION or a SECRET with a string. Answers an APPROVAL with the person who approves,
+/// such as `Ada <ada@example.org>`, for the record.
 ///
-/// @param request  The request, which is gone then.
-/// @param value    The text. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL and what is not UTF-8, and for
-///         an approval by nobody.
+/// @param request  The request; consumed.
+/// @param value    The string. Copied.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`. Also `TINYCI_INVALID_ARG` for NULL, for a string that is not
+///         UTF-8, and for an empty approver.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -627,34 +635,34 @@ pub extern "C" fn tinyci_request_return_string(
     })
 }
 
-/// Answers a SECRET with any bytes.
+/// Answers a SECRET with bytes in any encoding.
 ///
-/// @param request  The request, which is gone then.
+/// @param request  The request; consumed.
 /// @param value    The bytes. Copied.
-/// @param len      Their number.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for NULL with a number above 0.
+/// @param length   The number of bytes.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`. Also `TINYCI_INVALID_ARG` for NULL with a length above 0.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_return_bytes(
     request: Option<Box<tinyci_request>>,
     value: CBytes<'_>,
-    len: usize,
+    length: usize,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     answered(request, err, |request| {
-        let value = value.of_length(len, "value")?.to_vec();
+        let value = value.of_length(length, "value")?.to_vec();
         request.answer("tinyci_request_return_bytes", Answer::Bytes(value))
     })
 }
 
-/// Answers a FUNCTION with any value, such as an array or a map.
+/// Answers a FUNCTION with a value of any type, such as an array or a map.
 ///
-/// @param request  The request, which is gone then.
+/// @param request  The request; consumed.
 /// @param value    The value as JSON. Copied.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`; also `TINYCI_INVALID_ARG` for what is not JSON.
+/// @param err      Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`. Also `TINYCI_INVALID_ARG` for invalid JSON.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -669,18 +677,18 @@ pub extern "C" fn tinyci_request_return_json(
     })
 }
 
-/// Passes on what a COMMAND writes. It comes back as OUTPUT events, masked.
+/// Passes on the output of a COMMAND. It comes back as OUTPUT events, with secrets masked.
 ///
-/// It never waits. Where much of it is still to be passed on nothing is taken, and the host pulls
-/// events with `tinyci_run_next` before it tries again.
+/// This never waits. If the buffer is full, it takes nothing and returns `TINYCI_AGAIN`: read
+/// events with `tinyci_run_next`, then try again.
 ///
-/// @param request  The request, which goes on to be the host's.
-/// @param stream   `TINYCI_STREAM_STDOUT`, also for both at once, or `TINYCI_STREAM_STDERR`.
-/// @param data     Any bytes, cut anywhere. Copied.
-/// @param len      Their number.
-/// @param err      Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if nobody waits for
-///         the command any more: end it; `TINYCI_INVALID_ARG` for other requests.
+/// @param request  The COMMAND request. You still have to answer it.
+/// @param stream   `TINYCI_STREAM_STDOUT`, also for merged streams, or `TINYCI_STREAM_STDERR`.
+/// @param data     Bytes in any encoding, cut anywhere. Copied.
+/// @param length   The number of bytes.
+/// @param err      Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_AGAIN` if nothing was taken; `TINYCI_CANCELED` if the command is no
+///         longer needed: stop it; `TINYCI_INVALID_ARG` for other kinds of requests.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -688,41 +696,41 @@ pub extern "C" fn tinyci_request_command_output(
     request: Option<&mut tinyci_request>,
     stream: StreamNumber,
     data: CBytes<'_>,
-    len: usize,
+    length: usize,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     let mut taken = true;
-    let status = guard::set(request, err, |request| {
-        taken = command_output(request, stream, data.of_length(len, "data")?)?;
+    let code = guard::set(request, err, |request| {
+        taken = command_output(request, stream, data.of_length(length, "data")?)?;
         Ok(())
     });
-    if status == TINYCI_OK && !taken { TINYCI_AGAIN } else { status }
+    if code == TINYCI_OK && !taken { TINYCI_AGAIN } else { code }
 }
 
 fn command_output(request: &Request, stream: i32, data: &[u8]) -> Result<bool, Failure> {
     if !matches!(request.asked.subject, Subject::Command(_)) {
-        let message = "only a command has output";
+        let message = "cannot pass on output: the request is not for a command";
         return Err(Error::new(ErrorKind::InvalidArg, message).into());
     }
     let stream = match stream {
         TINYCI_STREAM_STDOUT => Stream::Stdout,
         TINYCI_STREAM_STDERR => Stream::Stderr,
         _ => {
-            let message = format!("`stream` is {stream}, which is none of TINYCI_STREAM_*");
+            let message = format!("invalid `stream` {stream}: expected one of TINYCI_STREAM_*");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
     };
     Ok(request.asked.add_output(Output { stream, bytes: data.to_vec() })?)
 }
 
-/// Answers a COMMAND: it has ended.
+/// Answers a COMMAND that has ended.
 ///
-/// @param request    The request, which is gone then.
-/// @param exit_code  Its exit code; not looked at if a signal ended it.
+/// @param request    The request; consumed.
+/// @param exit_code  The exit code; ignored if a signal ended the command.
 /// @param signal     The number of the signal that ended it; 0 for none.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return As `tinyci_request_ok`. One that was ended because the run was canceled, or late, may be
-///         answered in any way.
+/// @param err        Where to store the error, or NULL.
+/// @return As for `tinyci_request_ok`. If you stopped the command because the run was canceled or a
+///         time limit was over, any exit code will do.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -738,9 +746,9 @@ pub extern "C" fn tinyci_request_command_finish(
     })
 }
 
-/// Frees a request. Without an answer its step fails.
+/// Frees a request. If it was not answered, its step fails.
 ///
-/// @param request  The request, which is gone then, or NULL.
+/// @param request  The request, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! [`tinyci_run`]: a run under way, pulled by its host.
+//! [`tinyci_run`]: a run whose events the host program reads.
 
 use std::{
     ffi::c_char,
@@ -12,16 +12,16 @@ use std::{
 use super::{
     callbacks::asking,
     cancel::tinyci_cancel,
+    code::tinyci_code,
     engine::{Opened, tinyci_engine},
     error::{ErrorOut, Failure},
     event::tinyci_event,
     guard::{self, Step, panicked},
     handle::{Handle, Sealed, handle, optional},
     outcome::{OutcomeNumber, number_of_deploy},
-    queue::{End, Found, Next, Queue},
+    queue::{End, Next, Queue, RunResult},
     records::tinyci_records,
     selection::{selection_of, tinyci_selection},
-    status::tinyci_code,
     text::{CText, c_text},
 };
 use crate::{
@@ -30,42 +30,41 @@ use crate::{
     util::threads::big_thread,
 };
 
-/// How much longer than its commands' grace a run that is freed may take to stop.
+/// How long a freed run may take to stop, in addition to the grace period of its commands.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
-/// A run, or something else that takes its time, on threads of the library's. Owned by the host,
-/// who pulls what happens with `tinyci_run_next`, and must: a run whose events nobody pulls stands
-/// still once a few wait.
+/// A run, a deployment, or another long operation, in threads of the library. You own it, and you
+/// must keep calling `tinyci_run_next`: when the event buffer is full, the run waits.
 ///
-/// It holds a reference to its engine, selection and token, which can be freed at any time.
+/// It keeps its engine, selection and cancel token alive. You may free them at any time.
 pub struct tinyci_run(Sealed<Running>);
 
 handle!(tinyci_run, Running, "run");
 
-/// What is behind it.
+/// The contents of a [`tinyci_run`].
 pub struct Running {
     queue: Arc<Queue>,
-    /// A child of the host's token, for this run alone.
+    /// A child of the caller's token, only for this run.
     cancel: CancelToken,
-    /// How long its commands may take to end.
+    /// The grace period of its commands.
     grace: Duration,
     thread: Option<JoinHandle<()>>,
-    /// What was pulled last. Shared, because the host looks at it while it has the run.
+    /// The current event. Shared, because the host program uses it together with the run.
     current: Option<Arc<tinyci_event>>,
     end: Option<Ended>,
 }
 
-/// How it ended, as often as it is asked for.
+/// The result of the run, kept for repeated calls.
 enum Ended {
-    Done(Found),
+    Done(RunResult),
     Failed(ErrorKind, String),
 }
 
-/// What a run does on its own thread.
+/// The work that a run does in its thread.
 type Work = dyn FnOnce(&CancelToken, &mut dyn FnMut(&Event)) -> End + Send;
 
 impl Running {
-    /// Starts the work on a thread of its own, stopped by the host's token or with the run.
+    /// Starts the work in a new thread. The caller's token stops it, and so does freeing the run.
     fn start(
         host: Option<&CancelToken>,
         grace: Duration,
@@ -90,18 +89,18 @@ impl Running {
             Ok(timeout) => Some(Instant::now() + Duration::from_millis(timeout)),
             Err(_) if timeout_ms == -1 => None,
             Err(_) => {
-                let message = format!("`timeout_ms` is {timeout_ms}: it is -1, 0 or more");
+                let message = format!("invalid `timeout_ms` {timeout_ms}: expected -1 or more");
                 return Err(Error::new(ErrorKind::InvalidArg, message).into());
             }
         };
-        // A request that was not taken is failed by this.
+        // This fails a request that was not taken.
         self.current = None;
         match self.queue.next(limit) {
             Next::Item(item) => {
                 let event = self.current.insert(Arc::new(tinyci_event::of(item)));
                 Ok(Step::Item(Arc::as_ptr(event).cast_mut()))
             }
-            Next::Nothing => Ok(Step::Again),
+            Next::TimedOut => Ok(Step::Again),
             Next::Ended => self.ended(),
         }
     }
@@ -121,13 +120,13 @@ impl Running {
         }
     }
 
-    /// What remains of it.
-    fn found(&self) -> Result<&Found, Failure> {
+    /// The result, if the run has ended.
+    fn found(&self) -> Result<&RunResult, Failure> {
         match &self.end {
             Some(Ended::Done(found)) => Ok(found),
             Some(Ended::Failed(kind, report)) => Err(Error::new(*kind, report.as_str()).into()),
             None => {
-                let message = "the run is not over: pull it until `tinyci_run_next` says \
+                let message = "the run has not ended: call `tinyci_run_next` until it returns \
                                TINYCI_DONE";
                 Err(Error::new(ErrorKind::InvalidArg, message).into())
             }
@@ -136,16 +135,17 @@ impl Running {
 
     fn records(&self) -> Result<tinyci_records, Failure> {
         Ok(tinyci_records::of(match self.found()? {
-            Found::Summary(summary) => summary.records.clone(),
-            Found::Deployment(_) => Vec::new(),
+            RunResult::Summary(summary) => summary.records.clone(),
+            RunResult::Deployment(_) => Vec::new(),
         }))
     }
 
     fn summary(&self) -> Result<&Summary, Failure> {
         match self.found()? {
-            Found::Summary(summary) => Ok(summary),
-            Found::Deployment(_) => {
-                let message = "a deployment has no summary: call `tinyci_run_deployment_json`";
+            RunResult::Summary(summary) => Ok(summary),
+            RunResult::Deployment(_) => {
+                let message =
+                    "a deployment has no summary: call `tinyci_run_deployment_json` instead";
                 Err(Error::new(ErrorKind::InvalidArg, message).into())
             }
         }
@@ -153,10 +153,9 @@ impl Running {
 
     fn deployment(&self) -> Result<&Deployment, Failure> {
         match self.found()? {
-            Found::Deployment(deployment) => Ok(deployment),
-            Found::Summary(_) => {
-                let message =
-                    "the run is no deployment: `tinyci_run_records` has what became of it";
+            RunResult::Deployment(deployment) => Ok(deployment),
+            RunResult::Summary(_) => {
+                let message = "the run is not a deployment: call `tinyci_run_records` instead";
                 Err(Error::new(ErrorKind::InvalidArg, message).into())
             }
         }
@@ -164,7 +163,7 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// Stops what still runs, and waits for it within bounds.
+    /// Stops the run if it has not ended, and waits for it for a limited time.
     fn drop(&mut self) {
         self.current = None;
         if self.end.is_none() {
@@ -173,7 +172,7 @@ impl Drop for Running {
         }
         self.queue.close();
         let stopped = self.queue.await_end(self.grace.saturating_add(STOP_TIME));
-        // A thread that does not stop is left behind: a host that frees a run goes on.
+        // A thread that does not stop is left behind, so that freeing a run always returns.
         if let Some(thread) = self.thread.take().filter(|_| stopped) {
             // It catches its own panics.
             let _ = thread.join();
@@ -181,17 +180,17 @@ impl Drop for Running {
     }
 }
 
-/// Starts a run of the commits that are due. It goes on in threads of the library's, and its events
-/// wait to be pulled.
+/// Starts a run of the pending commits in threads of the library. Read its events with
+/// `tinyci_run_next`.
 ///
 /// @param engine     The engine.
-/// @param selection  Which commits; NULL for all that is pending.
-/// @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
-/// @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, so that no command's
-///         end could be known: set it to SIG_DFL before. What keeps the run from beginning, such as
-///         `TINYCI_BUSY`, comes out of `tinyci_run_next`.
+/// @param selection  The commits to test; NULL for all pending commits.
+/// @param cancel     A token that stops the run, which keeps it alive; NULL for none.
+/// @param out        Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_UNSUPPORTED` if this process ignores SIGCHLD, because tinyci could
+///         not learn how commands end: set it to SIG_DFL first. Other errors that prevent the run
+///         from beginning, such as `TINYCI_BUSY`, are returned by `tinyci_run_next`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -207,20 +206,20 @@ pub extern "C" fn tinyci_run_start(
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
             let mut observer = |event: &Event| observer(event);
             let summary = engine.run(&selection, cancel, &mut observer)?;
-            Ok(Found::Summary(Box::new(summary)))
+            Ok(RunResult::Summary(Box::new(summary)))
         })
     })
 }
 
-/// Starts what runs commands, and asks the host through the run's queue. It is given an engine for
-/// that, the run's token, and whom to tell.
+/// Starts work that runs commands. It gets an engine whose callbacks send requests to the run's queue,
+/// the run's token, and an observer.
 pub(super) fn started(
     opened: &Opened,
     cancel: Option<&CancelToken>,
     work: impl FnOnce(&Engine, &CancelToken, &mut dyn FnMut(&Event)) -> End + Send + 'static,
 ) -> Result<tinyci_run, Failure> {
     let queue = Arc::new(Queue::new()?);
-    // Now: the host may change it as soon as this call has returned.
+    // Read now, because the host program may change it as soon as this call returns.
     let answers = asking(&opened.options, &queue, opened.builder());
     let engine = opened.engine.answered_by(answers.process_env(std::env::vars_os()))?;
     engine.check_statuses()?;
@@ -234,32 +233,36 @@ pub(super) fn started(
 /// How `tinyci_steps_start` runs steps.
 pub type StepsFlags = u32;
 
-/// Leave the export for a day.
+/// Keep the export directory for one day.
 pub const TINYCI_STEPS_KEEP: StepsFlags = 1;
 
-/// Starts steps of one commit by hand, in an export of their own, until one fails, as
-/// `tinyci run --step` does. Each command comes as OUTPUT before it runs. Conditions leave nothing
-/// out. Nothing is recorded: what the steps came to is in the one record of the run alone.
+/// Starts some steps of one commit, like `tinyci run --step`. The steps run in an export directory
+/// of their own, until one fails.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit, in any of git's revision syntax.
-/// @param steps   The names of the steps, one a line, in the order in which they run: phases and
-///                hooks, but not `deploy`.
-/// @param flags   0 or `TINYCI_STEPS_KEEP`.
-/// @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
-/// @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags; `TINYCI_UNSUPPORTED` if this process
-///         ignores SIGCHLD, as `tinyci_run_start`. What keeps the steps from beginning comes out of
-///         `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names no commit, or one without
-///         a config; `TINYCI_INVALID_ARG` for a step that its config does not have, and for `deploy`;
-///         `TINYCI_IO` if the export cannot be written; `TINYCI_CANCELED`.
+/// Each command line comes as an OUTPUT event before the command runs. Conditions of steps are
+/// ignored. Nothing is written to the repository: the results are only in the one record of this
+/// run.
+///
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax.
+/// @param steps     The names of the steps, one per line, in the order in which to run them.
+///                  `deploy` is not allowed.
+/// @param flags     0 or `TINYCI_STEPS_KEEP`.
+/// @param cancel    A token that stops the run, which keeps it alive; NULL for none.
+/// @param out       Where to store the run; free it with `tinyci_run_free`. NULL on an error.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for an unknown flag; `TINYCI_UNSUPPORTED` if this
+///         process ignores SIGCHLD, because tinyci could not learn how commands end: set it to
+///         SIG_DFL first. Other errors are returned by `tinyci_run_next`: `TINYCI_NOT_FOUND` if
+///         there is no such commit or it has no config; `TINYCI_INVALID_ARG` for `deploy` and for a
+///         step that the config does not have; `TINYCI_IO` if the files cannot be written;
+///         `TINYCI_CANCELED`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_steps_start(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     steps: CText<'_>,
     flags: StepsFlags,
     cancel: Option<&tinyci_cancel>,
@@ -268,30 +271,31 @@ pub extern "C" fn tinyci_steps_start(
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
         if flags & !TINYCI_STEPS_KEEP != 0 {
-            let message = format!("{flags} is neither 0 nor TINYCI_STEPS_KEEP");
+            let message = format!("invalid `flags` {flags}: expected 0 or TINYCI_STEPS_KEEP");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
-        let options = StepOptions::new(rev.required("rev")?).keep(flags & TINYCI_STEPS_KEEP != 0);
+        let options =
+            StepOptions::new(revision.required("revision")?).keep(flags & TINYCI_STEPS_KEEP != 0);
         let names = steps.required("steps")?.lines().filter(|name| !name.is_empty());
         let options = names.fold(options, StepOptions::step);
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
             let mut observer = |event: &Event| observer(event);
             let summary = engine.run_step(&options, cancel, &mut observer)?;
-            Ok(Found::Summary(Box::new(summary)))
+            Ok(RunResult::Summary(Box::new(summary)))
         })
     })
 }
 
-/// Starts following a run of another process or thread: what it writes to the log comes as OUTPUT,
-/// until that run ends or the selected commits have a verdict. Runs nothing itself.
+/// Starts following the run of another process or thread. Its log comes as OUTPUT events, until
+/// that run ends or the selected commits have a verdict. Runs nothing itself.
 ///
 /// @param engine     The engine.
-/// @param selection  Which commits to wait for; NULL for all that is pending.
-/// @param cancel     What stops it from outside, of which it keeps a reference; NULL for nothing.
-/// @param out        Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error.
-///                   It has no records.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`. What goes wrong later comes out of `tinyci_run_next`.
+/// @param selection  The commits to wait for; NULL for all pending commits.
+/// @param cancel     A token that stops the run, which keeps it alive; NULL for none.
+/// @param out        Where to store the run; free it with `tinyci_run_free`. NULL on an error. It
+///                   has no records.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`. Later errors are returned by `tinyci_run_next`.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -307,12 +311,12 @@ pub extern "C" fn tinyci_follow_start(
         reading(opened, optional(cancel)?, move |engine, cancel, observer| {
             let mut observer = |event: &Event| observer(event);
             let summary = engine.follow(&selection, cancel, &mut observer)?;
-            Ok(Found::Summary(Box::new(summary)))
+            Ok(RunResult::Summary(Box::new(summary)))
         })
     })
 }
 
-/// Starts what only reads, and asks the host nothing.
+/// Starts work that only reads, and sends no requests.
 fn reading(
     opened: &Opened,
     cancel: Option<&CancelToken>,
@@ -326,32 +330,32 @@ fn reading(
     Ok(tinyci_run::new(Running::start(cancel, grace, queue, Box::new(work))?))
 }
 
-/// How a log is read.
+/// How `tinyci_log_start` reads a log.
 pub type LogFlags = u32;
 
-/// Continue with lines as they are written, until the job of the commit is over, or canceled.
+/// Continue with new lines, until the job of the commit ends or the run is canceled.
 pub const TINYCI_LOG_FOLLOW: LogFlags = 1;
 
-/// Starts reading a log: its lines come as OUTPUT, each with its line end. Runs nothing.
+/// Starts reading a log. Its lines come as OUTPUT events, each with its newline. Runs nothing.
 ///
-/// @param engine  The engine.
-/// @param rev     The commit whose last job's log is read, in any of git's revision syntax; NULL for
-///                the log of all runs.
-/// @param lines   How many of the last lines to begin with; -1 for all.
-/// @param flags   0 or `TINYCI_LOG_FOLLOW`.
-/// @param cancel  What stops it from outside, of which it keeps a reference; NULL for nothing.
-/// @param out     Where the run is stored, to be freed with `tinyci_run_free`; NULL on an error. It
-///                has no records.
-/// @param err     Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for other flags, and for fewer than -1 lines. What goes
-///         wrong later comes out of `tinyci_run_next`: `TINYCI_NOT_FOUND` for a revision that names
-///         no commit, and for a commit without a log; `TINYCI_IO` if the log cannot be read.
+/// @param engine    The engine.
+/// @param revision  The commit, in any git revision syntax, to read the log of its last job; NULL
+///                  for the log of all runs.
+/// @param lines     How many of the last lines to begin with; -1 for all.
+/// @param flags     0 or `TINYCI_LOG_FOLLOW`.
+/// @param cancel    A token that stops the run, which keeps it alive; NULL for none.
+/// @param out       Where to store the run; free it with `tinyci_run_free`. NULL on an error. It
+///                  has no records.
+/// @param err       Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` for an unknown flag, and for `lines` below -1. Later
+///         errors are returned by `tinyci_run_next`: `TINYCI_NOT_FOUND` if there is no such commit
+///         or it has no log; `TINYCI_IO` if the log cannot be read.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_log_start(
     engine: Option<&tinyci_engine>,
-    rev: CText<'_>,
+    revision: CText<'_>,
     lines: i64,
     flags: LogFlags,
     cancel: Option<&tinyci_cancel>,
@@ -359,33 +363,33 @@ pub extern "C" fn tinyci_log_start(
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let options = log_options(rev, lines, flags)?;
+        let options = log_options(revision, lines, flags)?;
         reading(opened, optional(cancel)?, move |engine, cancel, observer| {
             engine.log(&options, cancel, &mut |line| observer(&log_line(line)))?;
-            Ok(Found::Summary(Box::default()))
+            Ok(RunResult::Summary(Box::default()))
         })
     })
 }
 
-fn log_options(rev: CText<'_>, lines: i64, flags: u32) -> Result<LogOptions, Failure> {
+fn log_options(revision: CText<'_>, lines: i64, flags: u32) -> Result<LogOptions, Failure> {
     if flags & !TINYCI_LOG_FOLLOW != 0 {
-        let message = format!("{flags} is neither 0 nor TINYCI_LOG_FOLLOW");
+        let message = format!("invalid `flags` {flags}: expected 0 or TINYCI_LOG_FOLLOW");
         return Err(Error::new(ErrorKind::InvalidArg, message).into());
     }
     let mut options = LogOptions::new().follow(flags & TINYCI_LOG_FOLLOW != 0);
-    options.revision = rev.optional("rev")?.map(str::to_owned);
+    options.revision = revision.optional("revision")?.map(str::to_owned);
     options.lines = match usize::try_from(lines) {
         Ok(lines) => Some(lines),
         Err(_) if lines == -1 => None,
         Err(_) => {
-            let message = format!("`lines` is {lines}: expected -1, 0 or more");
+            let message = format!("invalid `lines` {lines}: expected -1 or more");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
     };
     Ok(options)
 }
 
-/// A line of a log, with its end, as the event that C reads.
+/// A line of a log as an OUTPUT event, with its newline.
 fn log_line(line: &[u8]) -> Event {
     let meta = EventMeta {
         sequence: 0,
@@ -399,19 +403,19 @@ fn log_line(line: &[u8]) -> Event {
     Event { meta, kind: EventKind::Output { stream: Stream::Stdout, bytes } }
 }
 
-/// Waits for the next thing that happens, or that the run asks for.
+/// Waits for the next event or request of a run.
 ///
-/// The event before, and every pointer taken from it, is gone then; if it was a request that was
-/// not taken, its step fails.
+/// This ends the previous event: do not use it, or pointers taken from it, afterwards. If it was a
+/// request that you did not take, its step fails.
 ///
 /// @param run         The run.
-/// @param timeout_ms  How long to wait: 0 does not wait, -1 waits for ever.
-/// @param out         Where the event is stored, which belongs to the run: do not free it; NULL where
+/// @param timeout_ms  How long to wait in milliseconds: 0 does not wait, -1 waits without a limit.
+/// @param out         Where to store the event. It belongs to the run: do not free it. NULL if
 ///                    there is none.
-/// @param err         Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came in that time; `TINYCI_DONE` after
-///         the last; or why the run could not begin, such as `TINYCI_BUSY` or `TINYCI_NOT_FOUND`.
-///         A build that fails is no error.
+/// @param err         Where to store the error, or NULL.
+/// @return `TINYCI_OK` with an event; `TINYCI_AGAIN` if none came within the time; `TINYCI_DONE`
+///         after the last event; or the error that kept the run from beginning, such as
+///         `TINYCI_BUSY` or `TINYCI_NOT_FOUND`. A failed build is not an error.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -424,16 +428,16 @@ pub extern "C" fn tinyci_run_next(
     guard::step(run, out, err, |running| running.next(timeout_ms))
 }
 
-/// A descriptor for `poll`, `epoll` and event loops, which is readable whenever `tinyci_run_next`
-/// would not wait: something happened, or the run has ended.
+/// Returns a file descriptor for `poll`, `epoll` and event loops. It is readable when
+/// `tinyci_run_next` would not wait: there is an event, or the run has ended.
 ///
-/// Call `tinyci_run_next` with 0 until it gives `TINYCI_AGAIN`, then poll again. Reading from the
-/// descriptor is not needed and does no harm: it gives one byte each time that there is something
-/// where there was nothing, and its end once the run has ended.
+/// When it is readable, call `tinyci_run_next` with a timeout of 0 until it returns `TINYCI_AGAIN`,
+/// then poll again. You need not read from the descriptor, but you may. It contains one byte while
+/// events wait, and is at its end after the run has ended.
 ///
 /// @param run  The run, or NULL.
-/// @return The descriptor, which belongs to the run: do not close it, and do not use it after
-///         `tinyci_run_free`. -1 for NULL. It is not inherited by programs that are started.
+/// @return The descriptor; -1 for NULL. It belongs to the run: do not close it, and do not use it
+///         after `tinyci_run_free`. Child processes do not inherit it.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -441,14 +445,14 @@ pub extern "C" fn tinyci_run_fd(run: Option<&tinyci_run>) -> i32 {
     run.and_then(|run| run.sealed().get().ok()).map_or(-1, |running| running.queue.fd())
 }
 
-/// Gives the records of a run that is over, in the order in which its commits were finished. A
-/// deployment has none.
+/// Returns the records of a run that has ended, in the order in which its jobs ended. A deployment
+/// has none.
 ///
 /// @param run  The run.
-/// @param out  Where the list is stored, to be freed with `tinyci_records_free`; NULL on an error.
-/// @param err  Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`; the run's
-///         own error if it could not begin.
+/// @param out  Where to store the records; free them with `tinyci_records_free`. NULL on an error.
+/// @param err  Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` returned `TINYCI_DONE`; the
+///         run's own error if it could not begin.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -460,16 +464,16 @@ pub extern "C" fn tinyci_run_records(
     guard::make(run.as_deref(), out, err, Running::records)
 }
 
-/// Gives the summary of a run that is over as JSON: what `tinyci run --json` prints last. Beside the
-/// records it has the commits that were not run, the deployments that followed, and as `fault` why
-/// the run had to stop.
+/// Returns the summary of a run that has ended: the last line of `tinyci run --json`. Besides the
+/// records, it contains the commits that were not tested, the deployments that followed, and
+/// `error` if the run had to stop.
 ///
 /// @param run  The run.
-/// @param out  Where the JSON is stored, one line without its end, to be freed with
-///             `tinyci_string_free`; NULL on an error.
-/// @param err  Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` gave `TINYCI_DONE`, and for
-///         deployments; the run's own error if it could not begin.
+/// @param out  Where to store the JSON, one line without a newline; free it with
+///             `tinyci_string_free`. NULL on an error.
+/// @param err  Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG` before `tinyci_run_next` returned `TINYCI_DONE`, and
+///         for deployments; the run's own error if it could not begin.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -481,15 +485,16 @@ pub extern "C" fn tinyci_run_summary_json(
     guard::make(run.as_deref(), out, err, |running| Ok(c_text(&running.summary()?.to_json())))
 }
 
-/// Gives what became of a deployment that is over: its line of `tinyci deployments --json`, whose
-/// `outcome` is `waiting` where a person has to approve first.
+/// Returns a deployment that has ended, as a line of `tinyci deployments --json`. Its `outcome` is
+/// `awaiting_approval` if a person must approve first.
 ///
 /// @param run  The run of `tinyci_deploy_start` or `tinyci_rollback_start`.
-/// @param out  Where the JSON is stored, to be freed with `tinyci_string_free`; NULL on an error.
-/// @param err  Where the error is to be stored, or NULL.
+/// @param out  Where to store the JSON, one line without a newline; free it with
+///             `tinyci_string_free`. NULL on an error.
+/// @param err  Where to store the error, or NULL.
 /// @return `TINYCI_OK`, also for a deployment that failed; `TINYCI_INVALID_ARG` before
-///         `tinyci_run_next` gave `TINYCI_DONE`, and for other runs; the run's own error if it could
-///         not begin.
+///         `tinyci_run_next` returned `TINYCI_DONE`, and for other runs; the run's own error if it
+///         could not begin.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -501,12 +506,13 @@ pub extern "C" fn tinyci_run_deployment_json(
     guard::make(run.as_deref(), out, err, |running| Ok(c_text(&running.deployment()?.to_json())))
 }
 
-/// What a deployment came to, once it is over.
+/// Returns the outcome of a deployment that has ended.
 ///
 /// @param run  The run, or NULL.
-/// @return One of the `TINYCI_OUTCOME_*` numbers: `TINYCI_OUTCOME_SUCCESS` where the commit is
-///         deployed, `TINYCI_OUTCOME_AWAITING_APPROVAL` where nothing was done because a person has to approve
-///         first. 0 before its end, if it could not begin, for other runs and for NULL.
+/// @return One of `TINYCI_OUTCOME_*`: `TINYCI_OUTCOME_SUCCESS` if the commit is deployed,
+///         `TINYCI_OUTCOME_AWAITING_APPROVAL` if nothing was done because a person must approve
+///         first. 0 before the end, if the deployment could not begin, for other runs, and for
+///         NULL.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -516,14 +522,14 @@ pub extern "C" fn tinyci_run_deploy_outcome(run: Option<&mut tinyci_run>) -> Out
     })
 }
 
-/// Frees a run. One that is not over is stopped first, at once and without `after_all`; the token
-/// that it was given is left as it is. Requests that were taken and not answered can still be
-/// answered, which gives `TINYCI_CANCELED`.
+/// Frees a run. If the run has not ended, it is stopped first, at once and without `after_all`. The
+/// cancel token that you passed does not change. You can still answer requests that you took, which
+/// returns `TINYCI_CANCELED`.
 ///
-/// It waits for the run's threads and commands to end: for the grace time of commands and 5 seconds
-/// more at most.
+/// This waits for the threads and commands of the run: at most for the grace period of commands
+/// plus 5 seconds.
 ///
-/// @param run  The run, which is gone then with its last event, or NULL.
+/// @param run  The run with its last event, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,13 +1,13 @@
-//! [`tinyci_selection`]: which commits a host means.
+//! [`tinyci_selection`]: the commits that a call is about.
 
 use std::time::Duration;
 
 use super::{
+    code::tinyci_code,
     error::{ErrorOut, Failure},
     guard,
     handle::{Sealed, handle, optional, required},
     pipeline::tinyci_pipeline,
-    status::tinyci_code,
     text::CText,
 };
 use crate::{
@@ -15,28 +15,28 @@ use crate::{
     selection::{RefUpdate, Selector, Wait},
 };
 
-/// Which commits to look at. Where a selection is asked for, NULL is all that is pending.
+/// The commits that a call is about. If you pass NULL for a selection, that is all pending commits.
 ///
-/// Owned by the host. What it is given to copies it.
+/// You own it. Calls that use it copy it.
 pub struct tinyci_selection(Sealed<SelectionHandle>);
 
 handle!(tinyci_selection, SelectionHandle, "selection");
 
-/// What is behind it.
+/// The contents of a [`tinyci_selection`].
 #[derive(Clone, Default)]
 pub struct SelectionHandle {
     pub(super) selection: Selection,
-    /// What plans take for the output of commands: globs over commands, and texts.
+    /// The assumed output of commands in plans: pairs of a glob and the output.
     pub(super) assumptions: Vec<(String, String)>,
 }
 
-/// The selection that a call is about: all that is pending without one.
+/// The selection of a call; all pending commits for NULL.
 pub(super) fn selection_of(selection: Option<&tinyci_selection>) -> Result<Selection, Failure> {
     let given = optional(selection)?.map(|it| it.selection.clone());
     Ok(given.unwrap_or_else(Selection::pending))
 }
 
-/// The records of what a selection names; of every commit where it names none.
+/// A filter for the records of the named commits; of all commits if none is named.
 pub(super) fn filter_of(selection: Option<&Selection>) -> RecordFilter {
     let targets = selection.map(|selection| selection.selectors.as_slice()).unwrap_or_default();
     targets.iter().fold(RecordFilter::new(), |filter, target| match target {
@@ -50,9 +50,9 @@ pub(super) fn filter_of(selection: Option<&Selection>) -> RecordFilter {
     })
 }
 
-/// Makes a selection of all that is pending.
+/// Creates a selection of all pending commits.
 ///
-/// @return The selection, to be freed with `tinyci_selection_free`; NULL only where memory is short.
+/// @return The selection; free it with `tinyci_selection_free`. NULL only if out of memory.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -60,13 +60,14 @@ pub extern "C" fn tinyci_selection_new() -> *mut tinyci_selection {
     guard::fresh(SelectionHandle::default)
 }
 
-/// Adds one commit. What is named is due whatever refs and baseline say.
+/// Adds one commit. A commit that you name is tested even if it is below the baseline or no
+/// selected ref reaches it.
 ///
 /// @param selection  The selection.
-/// @param revision   The commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short
-///                   id. Copied; looked up when the selection is used.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param revision   The commit, in any git revision syntax: `HEAD`, `main~3`, a tag, a short id.
+///                   Copied, and resolved when the selection is used.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -85,10 +86,10 @@ pub extern "C" fn tinyci_selection_add_revision(
 /// Adds the commits of a range.
 ///
 /// @param selection  The selection.
-/// @param range      The range in git's syntax, such as `v1.0..main`. Copied; looked up when the
+/// @param range      The range in git's syntax, such as `v1.0..main`. Copied, and resolved when the
 ///                   selection is used.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -103,14 +104,15 @@ pub extern "C" fn tinyci_selection_add_range(
     })
 }
 
-/// Adds a ref that was pushed: one line of what git tells a `post-receive` hook, in three parts.
+/// Adds a ref that was pushed: the three parts of one line that git passes to a `post-receive`
+/// hook.
 ///
 /// @param selection  The selection.
-/// @param old_id     The full id that the ref had; forty zeros for a new ref.
-/// @param new_id     The full id that it has now; forty zeros for a deleted one.
-/// @param ref_name   The ref's full name, in any encoding.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param old_id     The full id before the push; forty zeros for a new ref.
+/// @param new_id     The full id after the push; forty zeros for a deleted ref.
+/// @param ref_name   The full name of the ref, in any encoding.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -126,44 +128,47 @@ pub extern "C" fn tinyci_selection_add_update(
         let name = ref_name.bytes().ok_or_else(|| Failure::null("ref_name"))?;
         let line = [old.as_bytes(), new.as_bytes(), name].join(&b' ');
         if line.contains(&b'\n') {
-            let message = "a ref's name and its ids hold no line break";
+            let message = "invalid ref update: a line break in an id or in the ref name";
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
         add_updates(&mut selection.selection, &line)
     })
 }
 
-/// Adds what a `post-receive` hook reads on its standard input: lines of `old new ref`. The pushed
-/// refs say whose verdicts the caller waits for; the run covers all selected refs.
+/// Adds the standard input of a `post-receive` hook: lines of `old new ref`. The pushed refs
+/// determine whose verdicts the caller waits for. The run itself tests the pending commits of all
+/// selected refs.
 ///
 /// @param selection  The selection.
 /// @param text       The lines. Copied.
-/// @param len        Their length in bytes.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the line that is not of that
-///         form; nothing is added then.
+/// @param length     The length of `text` in bytes.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` with the number of the first invalid line. On an
+///         error, nothing is added.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_selection_add_hook_lines(
     selection: Option<&mut tinyci_selection>,
     text: CText<'_>,
-    len: usize,
+    length: usize,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::set(selection, err, |selection| {
-        add_updates(&mut selection.selection, text.of_length(len, "text")?)
+        add_updates(&mut selection.selection, text.of_length(length, "text")?)
     })
 }
 
-/// Adds what was said with the push: `git push -o OPTION`, which git tells a `post-receive` hook in
-/// `GIT_PUSH_OPTION_*`. `ci.skip` gives the commits that the push brought the verdict `skipped`, as
-/// far as they have none and no job of theirs has begun.
+/// Adds a push option: `git push -o OPTION`. git passes push options to a `post-receive` hook in
+/// `GIT_PUSH_OPTION_*`.
+///
+/// With `ci.skip`, the pushed commits get the verdict `skipped`, unless they already have a verdict
+/// or a job of theirs has begun.
 ///
 /// @param selection  The selection.
-/// @param option     The option. Copied. One that tinyci does not know means nothing.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param option     The option. Unknown options are ignored. Copied.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -183,15 +188,15 @@ fn add_updates(selection: &mut Selection, lines: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sets what a call does that meets another run in the same repository.
+/// Sets what a call does if another run is active in the same repository.
 ///
 /// @param selection  The selection.
-/// @param wait_ms    0 gives `TINYCI_BUSY` at once, which is how a selection begins; the other run
-///                   looks again before it ends, so nothing is missed. Above 0, the call follows
-///                   the other run for so many milliseconds at most, or until the selected commits
-///                   have a verdict; -1 for as long as that takes.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` below -1.
+/// @param wait_ms    0, the default: return `TINYCI_BUSY` at once; the other run checks for new
+///                   commits before it ends, so none is missed. Above 0: follow the other run for
+///                   at most this many milliseconds, or until the selected commits have a verdict.
+///                   -1: follow it without a time limit.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG` for a number below -1.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -206,14 +211,14 @@ pub extern "C" fn tinyci_selection_set_wait_ms(
     })
 }
 
-/// How long to wait: -1 for as long as it takes.
+/// Converts a number of milliseconds; -1 waits without a limit.
 pub(super) fn wait_of(wait_ms: i64) -> Result<Wait, Failure> {
     match wait_ms {
         -1 => Ok(Wait::Forever),
         0 => Ok(Wait::Never),
         _ => {
             let invalid = |_| {
-                let message = format!("`wait_ms` is {wait_ms}: it is -1, 0 or more");
+                let message = format!("invalid `wait_ms` {wait_ms}: expected -1 or more");
                 Error::new(ErrorKind::InvalidArg, message)
             };
             Ok(Wait::AtMost(Duration::from_millis(u64::try_from(wait_ms).map_err(invalid)?)))
@@ -221,12 +226,12 @@ pub(super) fn wait_of(wait_ms: i64) -> Result<Wait, Failure> {
     }
 }
 
-/// Says whether commits that are named run again though they have a verdict, and any that are out
-/// of attempts.
+/// Sets whether to test named commits again that have a verdict, and all commits that are out of
+/// attempts.
 ///
 /// @param selection  The selection.
-/// @param retry      0 for no, which is how a selection begins; anything else for yes.
-/// @param err        Where the error is to be stored, or NULL.
+/// @param retry      0 for no, the default; any other number for yes.
+/// @param err        Where to store the error, or NULL.
 /// @return `TINYCI_OK`.
 ///
 /// One thread at a time. Since 0.1.0.
@@ -242,12 +247,12 @@ pub extern "C" fn tinyci_selection_set_retry(
     })
 }
 
-/// Lets a retry make the build anew of a commit that is deployed, in the place of what an environment
-/// runs. Without it such a retry is refused.
+/// Sets whether a retry may replace the build of a commit that is deployed. Without it, tinyci
+/// refuses such a retry.
 ///
 /// @param selection     The selection.
-/// @param replace_live  0 for no, which is how a selection begins; anything else for yes.
-/// @param err           Where the error is to be stored, or NULL.
+/// @param replace_live  0 for no, the default; any other number for yes.
+/// @param err           Where to store the error, or NULL.
 /// @return `TINYCI_OK`.
 ///
 /// One thread at a time. Since 0.1.0.
@@ -263,11 +268,11 @@ pub extern "C" fn tinyci_selection_set_replace_live(
     })
 }
 
-/// Says whether to look under the baseline too, which holds what was there before tinyci.
+/// Sets whether to include commits below the baseline: history from before tinyci was installed.
 ///
 /// @param selection    The selection.
-/// @param all_history  0 for no, which is how a selection begins; anything else for yes.
-/// @param err          Where the error is to be stored, or NULL.
+/// @param all_history  0 for no, the default; any other number for yes.
+/// @param err          Where to store the error, or NULL.
 /// @return `TINYCI_OK`.
 ///
 /// One thread at a time. Since 0.1.0.
@@ -283,14 +288,14 @@ pub extern "C" fn tinyci_selection_set_all_history(
     })
 }
 
-/// Judges every selected commit by this pipeline instead of its own config. What becomes of a
-/// commit is its verdict as any other is.
+/// Tests every selected commit with this pipeline instead of its own config. The verdict is
+/// recorded like any other.
 ///
 /// @param selection  The selection.
 /// @param pipeline   The pipeline. Copied.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, for NULL too: nothing is to be run by the wrong
-///         pipeline because another one could not be read.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`, also for a null pointer. This keeps commits from
+///         being tested with the wrong pipeline if a pipeline could not be read.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -305,15 +310,15 @@ pub extern "C" fn tinyci_selection_set_pipeline(
     })
 }
 
-/// Assumes the output of a command: plans of named commits use it if a script asks for the output of
-/// a command, since plans run nothing. Only `tinyci_plan_json` reads it.
+/// Assumes the output of a command. Plans run no commands: if a script of a named commit asks for
+/// the output of one, the plan uses the assumed output. Only `tinyci_plan_json` uses assumptions.
 ///
 /// @param selection  The selection.
-/// @param command    A glob over the command, as one line, such as `git describe*`; the first that
-///                   matches applies. Copied.
-/// @param output     The output that the command is assumed to write. Copied.
-/// @param err        Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param command    A glob that matches the command as one line, such as `git describe*`. The
+///                   first match applies. Copied.
+/// @param output     The output of the command. Copied.
+/// @param err        Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -329,7 +334,7 @@ pub extern "C" fn tinyci_selection_add_assumption(
     })
 }
 
-/// What a plan takes for the output of a command.
+/// The assumed output of a command.
 pub(super) fn assumption(
     command: CText<'_>,
     output: CText<'_>,
@@ -339,7 +344,7 @@ pub(super) fn assumption(
 
 /// Frees a selection.
 ///
-/// @param selection  The selection, which is gone then, or NULL.
+/// @param selection  The selection, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

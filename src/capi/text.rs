@@ -1,4 +1,4 @@
-//! Text and bytes on their way in and out: what is checked, what is replaced, who frees it.
+//! Strings and bytes in and out: checks, replacements and ownership.
 
 use std::{
     borrow::Cow,
@@ -13,55 +13,53 @@ use std::{
 use super::error::Failure;
 use crate::{Error, ErrorKind, deploy::DeployRules};
 
-/// A C string that the host hands in: NULL, or bytes up to a NUL that stay as they are for as long
-/// as the call lasts.
+/// A string argument: NULL, or bytes up to a NUL that do not change during the call.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct CText<'call>(*const c_char, PhantomData<&'call c_char>);
 
-// SAFETY: the text is only read, and the call that it came with waits for whoever reads it.
+// SAFETY: the string is only read, and its call waits for every thread that reads it.
 unsafe impl Send for CText<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for CText<'_> {}
 
 impl<'call> CText<'call> {
-    /// The text of an argument that must be there, named so in the error.
+    /// The string of a required argument. The name is for the error.
     pub(super) fn required(self, name: &str) -> Result<&'call str, Failure> {
         self.optional(name)?.ok_or_else(|| Failure::null(name))
     }
 
-    /// The text of an argument that may be NULL.
+    /// The string of an optional argument.
     pub(super) fn optional(self, name: &str) -> Result<Option<&'call str>, Failure> {
         let text = self.bytes().map(|bytes| utf8(bytes, name));
         text.transpose()
     }
 
-    /// The text whatever its bytes are, for messages: what is not UTF-8 is U+FFFD.
+    /// The string for messages: U+FFFD replaces what is not UTF-8.
     pub(super) fn lossy(self) -> Option<String> {
         self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
-    /// The path that an argument names: any bytes.
+    /// The path of an argument: any bytes.
     pub(super) fn path(self, name: &str) -> Result<&'call Path, Failure> {
         let bytes = self.bytes().ok_or_else(|| Failure::null(name))?;
         Ok(Path::new(OsStr::from_bytes(bytes)))
     }
 
-    /// So many bytes, with or without a NUL behind them or among them. NULL is none, and stands only
-    /// for none.
+    /// The given number of bytes, which may contain NULs. NULL is allowed only for a length of 0.
     pub(super) fn of_length(self, length: usize, name: &str) -> Result<&'call [u8], Failure> {
         CBytes(self.0.cast(), PhantomData).of_length(length, name)
     }
 
-    /// The bytes of an argument that may be NULL.
+    /// The bytes of an optional argument.
     pub(super) fn bytes(self) -> Option<&'call [u8]> {
-        // SAFETY: such a value comes only from a host, whose strings end with a NUL and live as
-        // long as the call.
+        // SAFETY: such a value comes only from a caller in C, whose strings end with a NUL and are
+        // valid during the call.
         (!self.0.is_null()).then(|| unsafe { CStr::from_ptr(self.0) }.to_bytes())
     }
 }
 
-/// Bytes that the host hands in with their number beside them.
+/// An argument of bytes that comes with a length.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct CBytes<'call>(*const u8, PhantomData<&'call u8>);
@@ -72,7 +70,7 @@ unsafe impl Send for CBytes<'_> {}
 unsafe impl Sync for CBytes<'_> {}
 
 impl<'call> CBytes<'call> {
-    /// So many bytes. NULL is none, and stands only for none.
+    /// The given number of bytes. NULL is allowed only for a length of 0.
     pub(super) fn of_length(self, length: usize, name: &str) -> Result<&'call [u8], Failure> {
         if length == 0 {
             return Ok(&[]);
@@ -81,23 +79,23 @@ impl<'call> CBytes<'call> {
             return Err(Failure::null(name));
         }
         if isize::try_from(length).is_err() {
-            let message = format!("{length} bytes of `{name}` are more than there can be");
+            let message = format!("invalid length {length} of `{name}`: no object is that large");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
-        // SAFETY: such a value comes only from a host, which says how many bytes are there; it is
-        // not NULL and the number is one that an object can have.
+        // SAFETY: such a value comes only from a caller in C, which passes its length. It is not
+        // NULL, and an object can have this length.
         Ok(unsafe { slice::from_raw_parts(self.0, length) })
     }
 }
 
 fn utf8<'call>(bytes: &'call [u8], name: &str) -> Result<&'call str, Failure> {
     std::str::from_utf8(bytes).map_err(|fault| {
-        let message = format!("`{name}` is not UTF-8 from byte {} on", fault.valid_up_to());
+        let message = format!("`{name}` is not valid UTF-8 at byte {}", fault.valid_up_to());
         Error::new(ErrorKind::InvalidArg, message).into()
     })
 }
 
-/// A text for C. What C cannot have in a text, a NUL, is U+FFFD there.
+/// A string for C. U+FFFD replaces NUL characters.
 pub(super) fn c_text(text: &str) -> CString {
     let text = match text.contains('\0') {
         true => Cow::Owned(text.replace('\0', "\u{fffd}")),
@@ -106,12 +104,12 @@ pub(super) fn c_text(text: &str) -> CString {
     CString::new(text.as_bytes()).unwrap_or_default()
 }
 
-/// Texts for C, each a line with its end.
+/// Lines for C, each with its newline.
 pub(super) fn lines(lines: &[String]) -> CString {
     c_text(&lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>())
 }
 
-/// The same of bytes: what is not UTF-8 is U+FFFD too.
+/// Bytes as a string for C. U+FFFD replaces NUL characters and what is not UTF-8.
 pub(super) fn c_text_lossy(bytes: &[u8]) -> CString {
     c_text(&String::from_utf8_lossy(bytes))
 }
@@ -121,13 +119,12 @@ pub(super) fn c_path(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
 }
 
-/// A pointer that C may follow for as long as the text is kept; NULL for none.
+/// A pointer that is valid as long as the string is kept; NULL for none.
 pub(super) fn borrowed(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
 }
 
-/// Stores how many bytes there are, where the host wants to know it, and gives their address: NULL
-/// for none.
+/// Stores the number of bytes if the caller wants it, and returns their address; NULL for none.
 pub(super) fn bytes_out(
     bytes: Option<&[u8]>,
     length: Option<&mut MaybeUninit<usize>>,
@@ -138,10 +135,10 @@ pub(super) fn bytes_out(
     bytes.map_or(ptr::null(), <[u8]>::as_ptr)
 }
 
-/// Frees a text that a function stored in a `char **`.
+/// Frees a string that a function stored in a `char **`. Do not free strings that were returned as
+/// `const char *`: they belong to the object they came from.
 ///
-/// @param string  The text, which is gone then, or NULL. Texts that were returned as `const char *`
-///                belong to the object they came from: do not free them.
+/// @param string  The string, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -149,14 +146,14 @@ pub extern "C" fn tinyci_string_free(string: Owned) {
     drop(string.into_text());
 }
 
-/// A text of ours that comes back.
+/// A string of this library that the caller returns to be freed.
 #[repr(transparent)]
 pub struct Owned(*mut c_char);
 
 impl Owned {
     fn into_text(self) -> Option<CString> {
-        // SAFETY: such a value comes only from a host, which got it from `CString::into_raw` and
-        // does not use it again.
+        // SAFETY: such a value comes only from a caller in C, which got it from
+        // `CString::into_raw` and does not use it again.
         (!self.0.is_null()).then(|| unsafe { CString::from_raw(self.0) })
     }
 }

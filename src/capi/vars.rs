@@ -1,24 +1,24 @@
-//! [`tinyci_vars`] and what they are filled into.
+//! [`tinyci_vars`], and replacing placeholders.
 
 use std::{ffi::c_char, mem::MaybeUninit};
 
 use super::{
+    code::tinyci_code,
     error::ErrorOut,
     guard,
     handle::{Sealed, handle, optional},
-    status::tinyci_code,
     text::{CText, c_text},
 };
 use crate::{Vars, interpolate};
 
-/// Names and values for `tinyci_interpolate`. Owned by the host.
+/// Placeholder names and values for `tinyci_interpolate`. You own it.
 pub struct tinyci_vars(Sealed<Vars>);
 
 handle!(tinyci_vars, Vars, "vars");
 
-/// Makes an empty set of variables.
+/// Creates an empty set of variables.
 ///
-/// @return The set, to be freed with `tinyci_vars_free`; NULL only where memory is short.
+/// @return The variables; free them with `tinyci_vars_free`. NULL only if out of memory.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -26,13 +26,13 @@ pub extern "C" fn tinyci_vars_new() -> *mut tinyci_vars {
     guard::fresh(Vars::new)
 }
 
-/// Sets a variable, in the place of an older value.
+/// Sets a variable, replacing an earlier value.
 ///
-/// @param vars   The set.
-/// @param name   Its name: `a`-`z`, digits and `_`, not beginning with a digit.
-/// @param value  Its value: any text. Copied.
-/// @param err    Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, or `TINYCI_INVALID_ARG`.
+/// @param vars   The variables.
+/// @param name   The name: `a`-`z`, digits and `_`, not beginning with a digit.
+/// @param value  The value: any string. Copied.
+/// @param err    Where to store the error, or NULL.
+/// @return `TINYCI_OK` or `TINYCI_INVALID_ARG`.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -47,7 +47,7 @@ pub extern "C" fn tinyci_vars_set(
 
 /// Frees a set of variables.
 ///
-/// @param vars  The set, which is gone then, or NULL.
+/// @param vars  The variables, or NULL; consumed.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -55,21 +55,21 @@ pub extern "C" fn tinyci_vars_free(vars: Option<Box<tinyci_vars>>) {
     guard::free(vars);
 }
 
-/// Fills the tags of a template in: `<%= name %>` becomes the variable's value, `<%%` becomes `<%`.
+/// Replaces the placeholders of a template: `<%= name %>` becomes the value of the variable, `<%%`
+/// becomes `<%`.
 ///
-/// A value goes in only if a shell can take it for no more than a word: nothing is quoted here, and
-/// what would have to be is refused.
+/// tinyci never quotes values. It refuses a value that a shell could take for more than one word.
 ///
-/// @param tmpl  The template.
+/// @param text  The template.
 /// @param vars  The variables; NULL for none.
-/// @param out   Where the text is stored, to be freed with `tinyci_string_free`; NULL on an error.
-/// @param err   Where the error is to be stored, or NULL.
-/// @return `TINYCI_OK`, `TINYCI_INVALID_ARG`, or `TINYCI_INTERPOLATE` with line and column.
+/// @param out   Where to store the result; free it with `tinyci_string_free`. NULL on an error.
+/// @param err   Where to store the error, or NULL.
+/// @return `TINYCI_OK`; `TINYCI_INVALID_ARG`; `TINYCI_INTERPOLATE` with line and column.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_interpolate(
-    tmpl: CText<'_>,
+    text: CText<'_>,
     vars: Option<&tinyci_vars>,
     out: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
@@ -77,6 +77,6 @@ pub extern "C" fn tinyci_interpolate(
     guard::make_alone(out, err, || {
         let none = Vars::new();
         let vars = optional(vars)?.unwrap_or(&none);
-        Ok(c_text(&interpolate(tmpl.required("tmpl")?, vars)?))
+        Ok(c_text(&interpolate(text.required("text")?, vars)?))
     })
 }

@@ -1,4 +1,4 @@
-//! Which library this is: what a host asks before anything else.
+//! The version and the features of the library.
 
 use std::ffi::{CStr, c_char};
 
@@ -7,8 +7,8 @@ use super::{guard, text::CText};
 /// The version of the header and of its ABI.
 pub type VersionConstant = u32;
 
-/// The version of the ABI, which is the N in `libtinyci.so.N`: raised whenever a program that was
-/// built against an earlier header would not run any more, and only then.
+/// The version of the ABI: the N in `libtinyci.so.N`. It increases only when programs built with an
+/// earlier header would no longer run.
 pub const TINYCI_ABI: VersionConstant = 1;
 
 const VERSION: &CStr =
@@ -21,7 +21,7 @@ const VERSION_NUMBER: u32 = number(env!("CARGO_PKG_VERSION_MAJOR")) * 1_000_000
     + number(env!("CARGO_PKG_VERSION_MINOR")) * 1_000
     + number(env!("CARGO_PKG_VERSION_PATCH"));
 
-/// A number in decimal digits, while compiling.
+/// Parses a decimal number at compile time.
 #[expect(clippy::panic, reason = "it ends the compilation and not a program")]
 const fn number(digits: &str) -> u32 {
     match u32::from_str_radix(digits, 10) {
@@ -30,7 +30,8 @@ const fn number(digits: &str) -> u32 {
     }
 }
 
-/// The version of the library, such as `0.1.0`. The header's own is `TINYCI_VERSION`.
+/// Returns the version of the library, such as `0.1.0`. The version of the header is
+/// `TINYCI_VERSION`.
 ///
 /// @return The version. Static: do not free it.
 ///
@@ -40,8 +41,9 @@ pub extern "C" fn tinyci_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The version of the library as a number that rises with it: 1.2.3 is 1002003. The header's own
-/// is `TINYCI_VERSION_NUMBER`; a library that is older than the header may lack functions.
+/// Returns the version of the library as a number that increases with it: 1.2.3 is 1002003. The
+/// version of the header is `TINYCI_VERSION_NUMBER`. If the library is older than the header,
+/// functions may be missing.
 ///
 /// @return The number.
 ///
@@ -51,8 +53,8 @@ pub extern "C" fn tinyci_version_number() -> VersionConstant {
     VERSION_NUMBER
 }
 
-/// The version of the library's ABI. A program must not use a library whose ABI is not the
-/// `TINYCI_ABI` of the header it was written for.
+/// Returns the ABI version of the library. Do not use a library whose ABI version differs from the
+/// `TINYCI_ABI` of your header.
 ///
 /// @return The number.
 ///
@@ -62,10 +64,10 @@ pub extern "C" fn tinyci_abi() -> VersionConstant {
     TINYCI_ABI
 }
 
-/// Whether the library was built with a feature.
+/// Returns whether the library was built with a feature.
 ///
-/// @param name  The feature, or NULL: `rhai` for pipelines that are scripts.
-/// @return 1 for yes; 0 for no, for a name that the library does not know, and for NULL.
+/// @param name  The feature, or NULL. The only one today is `rhai`: pipelines that are scripts.
+/// @return 1 if it was; 0 if not, for an unknown feature, and for NULL.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

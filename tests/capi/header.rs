@@ -13,10 +13,10 @@ use crate::{
     facts::describe::description,
 };
 
-/// The files that hold what C sees, in the order in which a person reads the header.
+/// The files with what C sees, in the order of the header.
 const SOURCES: [&str; 21] = [
     "version",
-    "status",
+    "code",
     "error",
     "text",
     "options",
@@ -38,7 +38,7 @@ const SOURCES: [&str; 21] = [
     "artifacts",
 ];
 
-/// Writes the files instead of comparing them, where it is set.
+/// If this variable is set, the test writes the files instead of comparing them.
 const WRITE: &str = "TINYCI_WRITE_HEADER";
 
 pub(crate) fn root() -> PathBuf {
@@ -50,7 +50,7 @@ pub(crate) fn committed() -> Declarations {
     Declarations::parse(&text)
 }
 
-/// The header that the sources ask for.
+/// Generates the header from the sources.
 fn header() -> String {
     let capi = root().join("src/capi");
     let mut config = cbindgen::Config::from_file(capi.join("cbindgen.toml")).expect("a config");
@@ -63,7 +63,7 @@ fn header() -> String {
     finished(&String::from_utf8(text).expect("the header is text"))
 }
 
-/// What a program can ask while it is compiled, from the version in Cargo.toml.
+/// The version macros, from the version in Cargo.toml.
 fn version_macros() -> String {
     let (version, number) = version();
     let [major, minor, patch] = version.split('.').collect::<Vec<_>>()[..] else {
@@ -74,15 +74,15 @@ fn version_macros() -> String {
     };
     [
         define(
-            "The version of this header; `tinyci_version()` tells the library's.",
+            "The version of this header. `tinyci_version()` returns that of the library.",
             "",
             &format!("\"{version}\""),
         ),
-        define("The first number of the version.", "_MAJOR", major),
-        define("The second number of the version.", "_MINOR", minor),
-        define("The third number of the version.", "_PATCH", patch),
+        define("The major version.", "_MAJOR", major),
+        define("The minor version.", "_MINOR", minor),
+        define("The patch version.", "_PATCH", patch),
         define(
-            "The version as a number that rises with it: 1.2.3 is 1002003.",
+            "The version as a number that increases with it: 1.2.3 is 1002003.",
             "_NUMBER",
             &number.to_string(),
         ),
@@ -101,7 +101,7 @@ fn version() -> (String, u32) {
     (version, number)
 }
 
-/// The little that cbindgen cannot be told.
+/// Fixes what cbindgen has no option for.
 fn finished(header: &str) -> String {
     let line = |text: &str| {
         let negative = text.strip_prefix("#define ").and_then(|it| it.split_once(" -"));
@@ -169,19 +169,19 @@ fn every_item_is_documented() {
     let header = committed();
     for it in &header.constants {
         assert!(it.name.starts_with("TINYCI_"), "{}", it.name);
-        assert!(!it.doc.purpose.is_empty(), "{} says nothing", it.name);
+        assert!(!it.doc.purpose.is_empty(), "{} has no documentation", it.name);
     }
     for it in &header.types {
         assert!(it.name.starts_with("tinyci_"), "{}", it.name);
-        assert!(!it.doc.purpose.is_empty(), "{} says nothing", it.name);
+        assert!(!it.doc.purpose.is_empty(), "{} has no documentation", it.name);
         let is_handle = it.meaning.is_none();
-        let owner = ["Owned by the host", "belongs to", "lives", "live "];
+        let owner = ["You own it", "belongs to"];
         assert!(!is_handle || says(&it.doc, &owner), "whose is a {}?", it.name);
     }
     for it in &header.functions {
         let Doc { purpose, parameters, returns, threads, since } = &it.doc;
         assert!(it.name.starts_with("tinyci_"), "{}", it.name);
-        assert!(!purpose.is_empty(), "{} says nothing", it.name);
+        assert!(!purpose.is_empty(), "{} has no documentation", it.name);
         let documented: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
         let declared: Vec<&str> = it.parameters.iter().map(|(_, name)| name.as_str()).collect();
         assert_eq!(documented, declared, "@param of {}", it.name);
@@ -210,13 +210,14 @@ fn who_frees_what_is_said_and_const_means_shareable() {
     for it in &header.functions {
         let returns = it.doc.returns.as_deref().unwrap_or_default();
         if it.returns.ends_with('*') {
-            let owner = ["live", "Static", "to be freed with", "belongs to"];
+            let owner = ["valid as long as the ", "Static", "free it with `", "free them with `"];
             assert!(owner.iter().any(|word| returns.contains(word)), "{}: {returns}", it.name);
         }
         for (kind, name) in it.parameters.iter().filter(|(kind, _)| kind.ends_with("**")) {
             let doc = it.doc.parameters.iter().find(|(it, _)| it == name).map(|(_, text)| text);
             let doc = doc.map(String::as_str).unwrap_or_default();
-            let said = name == "err" || doc.contains("freed with") || doc.contains("do not free");
+            let words = ["free it with `", "free them with `", "do not free it"];
+            let said = name == "err" || words.iter().any(|words| doc.contains(words));
             assert!(said, "{}: who frees {kind}{name}? {doc}", it.name);
         }
         // The object that a function is about; the others are only read.
@@ -226,7 +227,7 @@ fn who_frees_what_is_said_and_const_means_shareable() {
         let one = it.doc.threads.as_deref().unwrap_or_default().starts_with("One thread");
         // What takes its object for good is the last use of it, and so needs no rule.
         let object = it.doc.parameters.first().map(|(_, text)| text.as_str()).unwrap_or_default();
-        let is_last = object.contains("gone then");
+        let is_last = object.contains("consumed");
         assert!(is_last || exclusive == one, "{}: `const` and the thread rule differ", it.name);
     }
 }
@@ -258,7 +259,7 @@ fn takes_error(parameters: &[(String, String)]) -> bool {
     parameters.last().is_some_and(|(kind, name)| kind == "tinyci_error **" && name == "err")
 }
 
-/// `tinyci_error_code` returns a status that is no result of its own.
+/// `tinyci_error_code` returns a code of another call.
 fn reads_only(name: &str) -> bool {
     name == "tinyci_error_code"
 }
@@ -267,7 +268,7 @@ fn says(doc: &Doc, words: &[&str]) -> bool {
     words.iter().any(|word| doc.purpose.contains(word))
 }
 
-/// Compiles a text, and says what the compiler says.
+/// Compiles sources, and fails with the output of the compiler.
 fn compile(compiler: &str, standard: &str, sources: &[(&str, &str)]) {
     let dir = tempfile::tempdir().expect("a folder");
     for (name, text) in sources {

@@ -150,7 +150,7 @@ fn invented(parameters: Value, returns: &str) -> Value {
         "threads": "Any thread.",
         "since": "0.2.0",
         "parameters": parameters,
-        "returns": { "type": returns, "ownership": null, "nullable": false, "group": "status" },
+        "returns": { "type": returns, "ownership": null, "nullable": false, "group": "code" },
     })
 }
 

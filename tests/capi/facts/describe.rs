@@ -11,81 +11,91 @@ use super::{
 };
 use crate::declarations::{Declarations, Function, Type};
 
-/// What each key of the file means, by its path.
+/// The description of each key of the file, by its path.
 const KEYS: [(&str, &str); 46] = [
-    ("$schema", "What each key of this file means. `[]` stands for each element of an array."),
-    ("abi", "The number N of `libtinyci.so.N`. A binding refuses a library with another."),
+    ("$schema", "Describes each key of this file. `[]` stands for each element of an array."),
+    ("abi", "The N in `libtinyci.so.N`. A binding refuses a library with another ABI version."),
     ("version", "The version of tinyci that this file describes."),
-    ("handles", "The opaque types. C has pointers to them, and reaches them by functions only."),
+    (
+        "handles",
+        "The opaque types. C programs have pointers to them and use them through functions.",
+    ),
     ("handles[].name", "The type's name in C."),
-    ("handles[].doc", "What such an object is, and how long it lives."),
-    ("handles[].free", "The function that frees one; null if it belongs to another object."),
-    ("handles[].owners", "The types that it belongs to; empty if the caller owns it."),
+    ("handles[].doc", "The documentation of the type."),
+    (
+        "handles[].free",
+        "The function that frees an object; null if the object belongs to another one.",
+    ),
+    (
+        "handles[].owners",
+        "The types of the objects that it belongs to; empty if the caller owns it.",
+    ),
     (
         "handles[].until",
-        "The function whose next call on its owner ends it; null if it lives as long as its owner.",
+        "The function whose next call on the owner ends the object; null if it is valid as long \
+         as its owner.",
     ),
     ("types", "The other types that the header defines."),
     ("types[].name", "The type's name in C."),
-    ("types[].type", "The number that it is."),
-    ("types[].doc", "What it is for."),
+    ("types[].type", "Its numeric type."),
+    ("types[].doc", "The documentation of the type."),
     ("types[].group", "The group of its constants."),
-    ("groups", "The groups of the constants."),
+    ("groups", "The groups of constants."),
     ("groups[].name", "The group's name."),
     (
         "groups[].kind",
-        "`choice`: a value is one of the constants, and a later version may add more. `flags`: a \
-         value is a sum of them, 0 for none. `status`: a value is a result, negative for errors, \
-         and a later version may add more. `constant`: facts of the header.",
+        "`choice`: a value is one of the constants; a later version may add more. `flags`: a \
+         value is a sum of constants, 0 for none. `code`: a value is what a call returns, \
+         negative for errors; a later version may add more. `constant`: facts about the header.",
     ),
-    ("groups[].type", "The C type of its numbers."),
-    ("groups[].prefix", "What the names of its constants begin with."),
-    ("groups[].doc", "What the group is for."),
+    ("groups[].type", "The C type of the group's numbers."),
+    ("groups[].prefix", "The prefix of the names of its constants."),
+    ("groups[].doc", "The documentation of the group."),
     ("constants", "The constants, each a `#define`."),
     ("constants[].name", "The constant's name in C."),
-    ("constants[].value", "Its value: a number, or a string."),
+    ("constants[].value", "The value: a number or a string."),
     ("constants[].group", "The name of its group."),
-    ("constants[].doc", "What it means."),
+    ("constants[].doc", "The documentation of the constant."),
     ("functions", "The functions."),
     ("functions[].name", "The function's name in C."),
-    ("functions[].doc", "What it does."),
+    ("functions[].doc", "The documentation of the function."),
     (
         "functions[].threads",
-        "Who may call it: `Any thread`, or `One thread at a time` for one object.",
+        "The thread rule: `Any thread`, or `One thread at a time` for the same object.",
     ),
-    ("functions[].since", "The first version of tinyci that has it."),
-    ("functions[].parameters", "Its parameters, in order."),
+    ("functions[].since", "The first version of tinyci that has the function."),
+    ("functions[].parameters", "The parameters, in order."),
     ("functions[].parameters[].name", "The parameter's name."),
-    ("functions[].parameters[].type", "Its C type."),
-    ("functions[].parameters[].doc", "What it is for."),
+    ("functions[].parameters[].type", "The parameter's C type."),
+    ("functions[].parameters[].doc", "The documentation of the parameter."),
     (
         "functions[].parameters[].direction",
-        "`in`: the call reads it, or changes the object. `out`: the call stores something where it \
-         points, NULL or 0 unless it succeeds. `consumed`: the call takes the object for good, \
-         also if it fails.",
+        "`in`: the call reads the argument or changes the object. `out`: the call stores a \
+         result through the pointer; NULL or 0 unless it succeeds. `consumed`: the call takes \
+         ownership of the object, also if it fails.",
     ),
     (
         "functions[].parameters[].ownership",
-        "`borrowed`: of an `in`, the caller's, which the call copies or refers to if it keeps it; \
-         of an `out`, what is stored belongs to `owner`. `owned`: of an `out`, what is stored is the \
-         caller's, to be freed with `free`; of a `consumed`, the callee's from then on. null for \
-         numbers.",
+        "For `in`, `borrowed`: the argument stays the caller's, and the call copies or \
+         references what it keeps. For `out`, `borrowed`: the result belongs to `owner`. For \
+         `out`, `owned`: the caller owns the result and frees it with `free`. For `consumed`, \
+         `owned`: the call owns the object. null for numbers.",
     ),
     (
         "functions[].parameters[].nullable",
-        "True if NULL may be passed. If false, NULL gives TINYCI_INVALID_ARG; with a length, NULL \
-         may stand for no bytes.",
+        "True if NULL is allowed. If false, NULL gives TINYCI_INVALID_ARG; with a length of 0, \
+         NULL is allowed.",
     ),
-    ("functions[].parameters[].free", "The function that frees what is stored, or null."),
-    ("functions[].parameters[].owner", "The parameter that what is stored belongs to, or null."),
+    ("functions[].parameters[].free", "The function that frees the result, or null."),
+    ("functions[].parameters[].owner", "The parameter that the result belongs to, or null."),
     (
         "functions[].parameters[].length",
-        "The parameter that says how many bytes it has, or null. A `const char *` without one ends \
+        "The parameter with the length in bytes, or null. A `const char *` without one ends \
          with NUL.",
     ),
     (
         "functions[].parameters[].length_of",
-        "The parameter whose bytes it counts, `return` for those that are returned, or null.",
+        "The parameter whose length in bytes this is, `return` for the returned bytes, or null.",
     ),
     (
         "functions[].parameters[].group",
@@ -93,13 +103,13 @@ const KEYS: [(&str, &str); 46] = [
     ),
     (
         "functions[].returns",
-        "What it returns: `type` and `doc`; `ownership`, which is `borrowed` from `owner`, `owned` \
-         and freed with `free`, `static` for what is never freed, or null for numbers and void; \
-         `nullable`, `length` and `group` as of parameters.",
+        "The return value: `type` and `doc`. `ownership` is `borrowed` from `owner`, `owned` \
+         and freed with `free`, `static` if it is never freed, or null for numbers and void. \
+         `nullable`, `length` and `group` are as for parameters.",
     ),
-    ("functions[].returns.type", "Its C type, or `void`."),
-    ("functions[].returns.doc", "What it is; null for void."),
-    ("functions[].returns.*", "As said of `functions[].returns`."),
+    ("functions[].returns.type", "The C type of the return value, or `void`."),
+    ("functions[].returns.doc", "The documentation of the return value; null for void."),
+    ("functions[].returns.*", "See `functions[].returns`."),
 ];
 
 /// The file's text. Panics with all that it cannot say.

@@ -73,7 +73,7 @@ impl Group {
             _ => return Err(format!("`type {kind}` is neither i32 nor u32")),
         };
         let (name, meaning) = if let Some(name) = kind.strip_prefix("tinyci_") {
-            (name.to_owned(), "status")
+            (name.to_owned(), "code")
         } else if let Some(name) = kind.strip_suffix("Number") {
             (snake(name), "choice")
         } else if let Some(name) = kind.strip_suffix("Flags") {
@@ -88,10 +88,10 @@ impl Group {
             return Err(format!("`type {kind}` says nothing"));
         }
         let prefix = match meaning {
-            "status" | "constant" => "TINYCI_".to_owned(),
+            "code" | "constant" => "TINYCI_".to_owned(),
             _ => common_prefix(&name, names),
         };
-        if meaning != "status" && meaning != "constant" && prefix == "TINYCI_" {
+        if meaning != "code" && meaning != "constant" && prefix == "TINYCI_" {
             return Err(format!("the constants of `{kind}` have no name in common: {names:?}"));
         }
         Ok(Self { name, kind: meaning, number, doc, prefix })

@@ -155,7 +155,7 @@ impl Call<'_> {
             Shape::Object(_) => facts.ownership = Some("borrowed"),
             Shape::Consumed(_) => {
                 facts.ownership = Some("owned");
-                self.says(name, &["gone then", "consumed"]);
+                self.says(name, &["consumed"]);
             }
             Shape::OutText => self.owned(name, "char", &mut facts),
             Shape::OutError => self.owned(name, "tinyci_error", &mut facts),
@@ -201,11 +201,11 @@ impl Call<'_> {
 
     /// Whether NULL may be passed: the body shows it, and the documentation has to say the same.
     fn nullable(&mut self, name: &str, shape: &Shape, is_out: bool) -> bool {
-        let has_status = self.declared.returns == self.reader.status_type();
+        let returns_code = self.declared.returns == self.reader.code_type();
         let shown = match shape {
             Shape::OutError => Some(true),
-            // The header's rule: such a function gives 0 or NULL then.
-            _ if !has_status => Some(true),
+            // By the rule of the header, such a function returns 0 or NULL.
+            _ if !returns_code => Some(true),
             _ => accepts_null(self.reader.sources, self.file, self.function, name),
         };
         let doc = self.doc(name);
@@ -231,8 +231,10 @@ impl Call<'_> {
         match facts.free.clone() {
             // The header says of all errors how they are freed.
             Some(_) if kind == "tinyci_error" => {}
-            Some(free) => self
-                .says(name, &[&format!("freed with `{free}`"), &format!("free it with `{free}`")]),
+            Some(free) => {
+                let words = ["it", "them"].map(|it| format!("free {it} with `{free}`"));
+                self.says(name, &words.each_ref().map(String::as_str));
+            }
             None => self.fault(format!("nothing frees `{name}`")),
         }
     }
@@ -244,7 +246,7 @@ impl Call<'_> {
         }
         facts.ownership = Some("borrowed");
         facts.owner = self.subject();
-        self.says(name, &["do not free it", "Do not free it"]);
+        self.says(name, &["do not free it"]);
         if facts.owner.is_none() {
             self.fault(format!("what does `{name}` belong to?"));
         }
@@ -282,7 +284,8 @@ impl Call<'_> {
                 facts.nullable = true;
                 facts.free = self.reader.frees.get(&kind).cloned();
                 let free = facts.free.clone().unwrap_or_default();
-                self.result_says(&doc, &[&format!("with `{free}`")]);
+                let words = ["it", "them"].map(|it| format!("free {it} with `{free}`"));
+                self.result_says(&doc, &words.each_ref().map(String::as_str));
                 self.result_says(&doc, &["NULL"]);
             }
             Some(shape) => {
@@ -305,11 +308,11 @@ impl Call<'_> {
         facts.nullable = doc.contains("NULL");
         if facts.owner.is_some() {
             facts.ownership = Some("borrowed");
-            self.result_says(doc, &[" as long as the ", "until "]);
+            self.result_says(doc, &["valid as long as the "]);
             self.result_says(doc, &["NULL"]);
         } else {
             facts.ownership = Some("static");
-            self.result_says(doc, &["Static", "static"]);
+            self.result_says(doc, &["Static"]);
             if facts.nullable != mentions_null(self.function) {
                 self.fault("@return and the body differ on whether it returns NULL");
             }
@@ -325,10 +328,10 @@ impl Call<'_> {
 }
 
 impl Reader<'_> {
-    /// The C type of statuses.
-    fn status_type(&self) -> &str {
+    /// The C type of codes.
+    fn code_type(&self) -> &str {
         let mut groups = self.groups.by_type.iter();
-        groups.find(|(_, group)| group.kind == "status").map_or("", |(name, _)| name)
+        groups.find(|(_, group)| group.kind == "code").map_or("", |(name, _)| name)
     }
 }
 
@@ -438,7 +441,7 @@ fn faults_of(rust: &str, c: &str) -> Vec<String> {
 #[test]
 fn what_is_not_known_for_sure_is_a_fault() {
     let c = |docs: &str, parameters: &str| {
-        format!("/**\n{docs} * @return x\n */\ntinyci_status tinyci_x({parameters});\n")
+        format!("/**\n{docs} * @return x\n */\ntinyci_code tinyci_x({parameters});\n")
     };
     let rust = |parameters: &str, body: &str| {
         format!("pub extern \"C\" fn tinyci_x({parameters}) -> tinyci_code {{ {body} }}")
@@ -466,8 +469,8 @@ fn what_is_not_known_for_sure_is_a_fault() {
         let docs = format!(" * @param a An a.\n * @param out {docs}\n");
         faults(&docs, in_c, in_rust, "required(a); out.ok_or_else(fail)")
     };
-    assert_eq!(out("Where it is stored, to be freed with `tinyci_a_free`."), "");
-    assert!(out("Where it is stored.").contains("freed with `tinyci_a_free`"));
+    assert_eq!(out("Where to store it; free it with `tinyci_a_free`."), "");
+    assert!(out("Where to store it.").contains("free it with `tinyci_a_free`"));
     let number = " * @param n One of `TINYCI_OUTCOME_*`.\n";
     assert!(faults(number, "int32_t n", "n: i32", "n").contains("the group `outcome`"));
     assert!(faults(" * @param n A.\n", "bool n", "n: bool", "n").contains("known of `bool`"));

@@ -1,4 +1,4 @@
-/* What the programs check with: the first thing that does not hold ends the program. */
+/* Checks for the test programs: the first one that fails ends the program. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -15,7 +15,7 @@
         }                                                                             \
     } while (0)
 
-/* The call gives this status, and an error if and only if that is negative. */
+/* The call returns this code, and an error if and only if the code is negative. */
 #define GIVES(expected, call)                                                         \
     do {                                                                              \
         tinyci_error *err = (tinyci_error *)1;                                        \
@@ -35,7 +35,7 @@
 
 #define OK(call) GIVES(TINYCI_OK, call)
 
-/* Does work, in a thread that has only so much stack. */
+/* Runs a function in a thread with a small stack. */
 static inline void on_small_stack(void *(*work)(void *), void *argument);
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* Arguments that no host means, for every function: NULL, text that is not UTF-8, lengths that
-   nothing has, numbers that stand for nothing, objects freed in the wrong order. On 64 KiB. */
+/* Invalid arguments for every function: NULL, strings that are not UTF-8, impossible lengths,
+   unknown numbers, objects freed in the wrong order. With a stack of 64 KiB. */
 #include "check.h"
 
 #define REFUSED(call) GIVES(TINYCI_INVALID_ARG, call)
@@ -7,7 +7,7 @@
 static const char *repo;
 static const char bad[] = "not \xff UTF-8";
 
-/* The same text in a page of its own would end where it says; this one has no NUL. */
+/* A string without a final NUL, which is passed with its length. */
 static const char unended[3] = {'a', 'b', 'c'};
 
 static void nothing_at_all(void) {
@@ -161,9 +161,9 @@ static void bad_options(void) {
     REFUSED(tinyci_options_add_function(options, "f", 0, 1, 0, NULL, &err));
     REFUSED(tinyci_options_add_function(options, NULL, 0, 1, TINYCI_EFFECT_PURE, NULL, &err));
     REFUSED(tinyci_options_set_handlers(options, UINT32_MAX, &err));
-    /* The first mistake, however many followed. */
+    /* Only the first mistake is reported. */
     CHECK(tinyci_engine_open(repo, options, &engine, &error) == TINYCI_INVALID_ARG);
-    CHECK(engine == NULL && strstr(tinyci_error_message(error), "cannot be -1 ms"));
+    CHECK(engine == NULL && strstr(tinyci_error_message(error), "`timeout_ms` -1"));
     tinyci_error_free(error);
     tinyci_options_free(options);
     options = tinyci_options_new();
@@ -264,7 +264,7 @@ static void bad_texts(const tinyci_engine *engine) {
     REFUSED(tinyci_steps_start(engine, "HEAD", "build", 2, NULL, &run, &err));
     REFUSED(tinyci_steps_start(engine, "HEAD", "build", TINYCI_STEPS_KEEP, NULL, NULL, &err));
     REFUSED(tinyci_forget(engine, NULL, &err));
-    /* Texts with a NUL inside. */
+    /* Strings with a NUL inside. */
     GIVES(TINYCI_CONFIG, tinyci_pipeline_parse(NULL, "a\0b", 3, TINYCI_FORMAT_YAML, "x", &pipeline, &err));
     tinyci_vars_free(vars);
     tinyci_selection_free(selection);
@@ -325,7 +325,7 @@ static void bad_deployments(const tinyci_engine *engine) {
     tinyci_deploy_request_free(request);
 }
 
-/* Nested deeper than any stack: an error, not a crash. */
+/* Nesting deeper than any stack is an error, not a crash. */
 static void deep(void) {
     size_t length = 20000;
     char *text = malloc(length);
@@ -341,7 +341,7 @@ static void deep(void) {
     free(text);
 }
 
-/* What was made of an engine outlives it, and what it was opened with. */
+/* Objects created from an engine outlive it and its options. */
 static void wrong_order(void) {
     tinyci_options *options = tinyci_options_new();
     tinyci_selection *selection = tinyci_selection_new();
@@ -369,7 +369,7 @@ static void *all(void *unused) {
     bad_deployments(engine);
     deep();
     wrong_order();
-    /* An object is as good as new after an error. */
+    /* An object stays usable after an error. */
     bad_texts(engine);
     tinyci_engine_free(engine);
     return unused;

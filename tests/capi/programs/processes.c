@@ -1,4 +1,4 @@
-/* Forked children, many threads, signal handlers: whose an object is. */
+/* Objects in forked children, many threads and signal handlers. */
 #include "check.h"
 
 #include <signal.h>
@@ -13,7 +13,7 @@ static void on_signal(int number) {
     tinyci_cancel_trigger(stop);
 }
 
-/* A child has no business with what its parent made, and its own is its own. */
+/* A child cannot use the objects of its parent, but can use its own. */
 static void child(tinyci_engine *engine, tinyci_commits *commits, tinyci_error *error) {
     tinyci_options *options = tinyci_options_new();
     tinyci_engine *own;

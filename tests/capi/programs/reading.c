@@ -1,4 +1,4 @@
-/* What a host can do without running anything: open, scan, export, read, report. On 64 KiB. */
+/* The calls that run nothing: open, find, export, read, report. With a stack of 64 KiB. */
 #include "check.h"
 
 #include <unistd.h>

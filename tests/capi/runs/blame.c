@@ -1,4 +1,4 @@
-/* A host whose own machinery fails: no script catches it, and the commit stays without a verdict.
+/* A program that fails itself: scripts cannot catch that, and the commit gets no verdict.
  * usage: blame REPOSITORY FUNCTION|SECRET|COMMAND     (a script that catches what it can) */
 #include "runs.h"
 
@@ -43,7 +43,7 @@ int main(int argc, char **argv) {
     engine = open_engine(argv[1], options);
     finish(judge(engine, kind, 1), TINYCI_OUTCOME_ERROR, "build", TINYCI_OUTCOME_ERROR,
            "the vault is down (code 7)");
-    /* It is due again, and what is only refused is the script's to catch. */
+    /* It is pending again, and scripts can catch a refusal. */
     finish(judge(engine, kind, 0), TINYCI_OUTCOME_SUCCESS, "build", TINYCI_OUTCOME_SUCCESS, NULL);
     tinyci_engine_free(engine);
     return 0;

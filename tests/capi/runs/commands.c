@@ -1,8 +1,8 @@
-/* The host runs the commands, two jobs at once and in its own order.
- * usage: commands REPOSITORY     (two commits are due, each with `build: first`) */
+/* The program runs the commands: two jobs at the same time, in an order of its own.
+ * usage: commands REPOSITORY     (two commits are pending, each with `build: first`) */
 #include "runs.h"
 
-/* Takes commands until two of them wait, which only two jobs can bring about. */
+/* Takes commands until two of them wait: this needs two jobs. */
 static void take_two(tinyci_run *run, tinyci_request *commands[2]) {
     int taken = 0;
     while (taken < 2) {
@@ -20,7 +20,7 @@ static void write_all(tinyci_run *run, tinyci_request *command, size_t total, st
     line[sizeof line - 1] = '\n';
     for (sent = 0; sent < total; sent += sizeof line) {
         tinyci_code status;
-        /* A host with one thread makes room by pulling. */
+        /* A program with one thread makes room by reading events. */
         while ((status = tinyci_request_command_output(command, TINYCI_STREAM_STDOUT,
                                                        (const uint8_t *)line, sizeof line, NULL))
                == TINYCI_AGAIN) {
@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
     CHECK(strstr(tinyci_request_command_json(commands[0]), "\"TINYCI_COMMIT\":") != NULL);
     FAILS(tinyci_request_command_output(commands[0], 7, (const uint8_t *)"", 0, &err),
           TINYCI_INVALID_ARG);
-    /* The second one first: nothing but its own job waits for an answer. */
+    /* The second one first: only its own job waits for the answer. */
     write_all(run, commands[1], 5 << 20, &flood);
     OK(tinyci_request_command_finish(commands[1], 0, 0, &err));
     OK(tinyci_request_command_output(commands[0], TINYCI_STREAM_STDERR, (const uint8_t *)"no\n", 3,

@@ -1,4 +1,4 @@
-/* Deployments: planned, done, refused, approved, taken back, and killed.
+/* Deployments: planned, done, refused, approved, rolled back, and killed.
  * usage: deploy REPOSITORY story|approval|question|stop|killed */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
@@ -19,7 +19,7 @@ static int32_t count_of(const char *text, const char *part) {
     return count;
 }
 
-/* Pulls to the end; checks what came of it, and that its JSON holds a text; frees the run. */
+/* Reads to the end, checks the outcome and that the JSON contains a string, frees the run. */
 static void ends(tinyci_run *run, int32_t outcome, const char *part) {
     char *json;
     tinyci_records *records;
@@ -50,7 +50,7 @@ static void refused(tinyci_run *run, tinyci_code expected) {
     tinyci_run_free(run);
 }
 
-/* A deployment that does not begin, since the host itself failed. */
+/* A deployment that does not begin, because the program itself failed. */
 static void aborted(tinyci_run *run, const char *message, int32_t code) {
     tinyci_event *event;
     tinyci_error *error;
@@ -63,7 +63,7 @@ static void aborted(tinyci_run *run, const char *message, int32_t code) {
     tinyci_run_free(run);
 }
 
-/* How many lines of the history hold a text. */
+/* Counts the lines of the history that contain a string. */
 static int32_t deploys(tinyci_engine *engine, const char *part) {
     char *json, *warnings;
     int32_t count;
@@ -133,7 +133,7 @@ static void remotes(tinyci_engine *engine) {
     OK(tinyci_undo_setup_remote(engine, NULL, NULL, &err));
 }
 
-/* Two commits: the older one is deployed, then the newer as it was planned, then back. */
+/* Two commits: the older one is deployed, then the newer one as planned, then rolled back. */
 static void story(const char *path) {
     tinyci_engine *engine = open_engine(path, NULL);
     tinyci_deploy_request *request = tinyci_deploy_request_new();
@@ -203,7 +203,7 @@ static int in_child(tinyci_engine *engine, tinyci_run *run, tinyci_deploy_reques
     return 0;
 }
 
-/* Who approves is who the options say; that it does not count is told at once. */
+/* The approver is the person in the options. If the approval does not count, its JSON says so. */
 static void named_approver(const char *path) {
     tinyci_options *options = tinyci_options_new();
     tinyci_engine *engine;
@@ -222,7 +222,7 @@ static void named_approver(const char *path) {
     tinyci_engine_free(engine);
 }
 
-/* Every answer to one question, which the config alone asks. */
+/* Every answer to a request for the approval that the config requires. */
 static void approval(const char *path) {
     tinyci_engine *engine = answering(path), *silent = open_engine(path, NULL);
     tinyci_cancel *cancel = tinyci_cancel_new();
@@ -270,7 +270,7 @@ static void approval(const char *path) {
     CHECK(tinyci_request_canceled(request) == 1);
     FAILS(tinyci_request_ok(request, &err), TINYCI_CANCELED);
     refused(run, TINYCI_CANCELED);
-    /* Nothing of that is a deployment. */
+    /* None of these is recorded as a deployment. */
     CHECK(deploys(silent, "\"outcome\":\"awaiting_approval\"") == deploys(silent, "\"outcome\":"));
 
     run = begin(engine, NULL);
@@ -292,7 +292,7 @@ static void approval(const char *path) {
     tinyci_engine_free(silent);
 }
 
-/* A script asks, in the middle of its deployment. */
+/* A script asks for approval during its deployment. */
 static void question(const char *path) {
     tinyci_engine *engine = answering(path);
     tinyci_run *run = start(engine, NULL);
@@ -349,7 +349,7 @@ static void die_in_it(const char *path) {
     raise(SIGKILL);
 }
 
-/* A host that is killed in the middle: it never counts as done, and nothing goes on by itself. */
+/* The program is killed during a deployment: it does not count as done, and needs an unlock. */
 static void killed(const char *path) {
     const struct timespec pause = {0, 10 * 1000 * 1000};
     tinyci_engine *engine;
@@ -365,7 +365,7 @@ static void killed(const char *path) {
     }
     refused(begin(engine, NULL), TINYCI_BUSY);
     FAILS(tinyci_unlock_deployments(engine, NULL, " ", &err), TINYCI_INVALID_ARG);
-    /* What it had started goes with it, which may take a moment. */
+    /* Its commands end with it, which may take a moment. */
     while ((unlocked = tinyci_unlock_deployments(engine, NULL, "I looked", NULL)) == TINYCI_BUSY) {
         CHECK(looks++ < 6000);
         nanosleep(&pause, NULL);

@@ -1,13 +1,13 @@
-/* A host that changes its environment while commands run, between its own calls. Commands get what
- * was set when their run was started.
- * usage: environment REPOSITORY     (every command fails where SEEN is not `before`) */
+/* The program changes its environment between its calls, while commands run. Commands get the
+ * variables as they were when their run started.
+ * usage: environment REPOSITORY     (every command fails if SEEN is not `before`) */
 #define _DEFAULT_SOURCE
 #include "runs.h"
 
-/* How many variables there are at most, beside those of the host: each new one moves them all. */
+/* The maximum number of additional variables: each new one moves them all. */
 #define VARIABLES_MAX 500
 
-/* Gives the C library no rest: whoever reads the environment meanwhile reads what was freed. */
+/* Changes the environment all the time: another thread that reads it would read freed memory. */
 static void change(void) {
     static int count;
     char name[32];

@@ -1,5 +1,5 @@
-/* A build that prints without end, and a host that pulls slowly: memory stays flat, nothing is lost.
- * usage: flood REPOSITORY MIB      (the build prints so many MiB of lines) */
+/* A build with much output and a program that reads slowly: memory stays flat, nothing is lost.
+ * usage: flood REPOSITORY MIB      (the build prints MIB mebibytes of lines) */
 #define _POSIX_C_SOURCE 200809L
 #include <time.h>
 #include <unistd.h>

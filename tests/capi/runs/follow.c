@@ -1,4 +1,4 @@
-/* A repository that is taken: BUSY comes out of the run, and another run can be followed.
+/* A repository with an active run: a second run returns BUSY, and can follow the first.
  * usage: follow REPOSITORY
  *     (a hook is asked for; the build prints until there is a file `go` in the repository, then
  *     `built`) */

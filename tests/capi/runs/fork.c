@@ -1,4 +1,4 @@
-/* A host that forks in mid-run: the child can use nothing, free everything, and harms nothing.
+/* A fork during a run: the child cannot use any object, can free all, and changes nothing.
  * usage: fork REPOSITORY             (a hook is asked for, then the build prints) */
 #define _POSIX_C_SOURCE 200809L
 #include <sys/wait.h>
@@ -19,7 +19,7 @@ static int in_child(tinyci_engine *engine, tinyci_run *run, tinyci_cancel *cance
     tinyci_run_free(run);
     tinyci_engine_free(engine);
     tinyci_cancel_free(cancel);
-    /* What is made here works. */
+    /* Objects created here work. */
     CHECK(tinyci_cancel_level(NULL) == 0);
     engine = open_engine(".", NULL);
     tinyci_engine_free(engine);

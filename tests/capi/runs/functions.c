@@ -1,5 +1,5 @@
-/* Functions that the host lends to scripts: typed arguments, every kind of result, branches.
- * usage: functions REPOSITORY [unfit]: also answers that are none */
+/* Functions that the program registers: typed arguments, every type of result, parallel tasks.
+ * usage: functions REPOSITORY [unfit]: also answers that do not fit */
 #include "runs.h"
 
 static void answer(tinyci_request *call) {
@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
         if (!same(tinyci_request_name(call), "branch")) {
             answer(call);
         } else if (waiting == NULL) {
-            /* Two branches ask at once, and are answered in the other order. */
+            /* Two tasks ask at the same time, and are answered in the other order. */
             waiting = call;
         } else {
             answer(call);
@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
         }
     }
     if (argc > 2) {
-        /* A mistake of the host's, which is not the commit's, and which no script can catch. */
+        /* A mistake of the program, not of the commit: scripts cannot catch it. */
         finish(run, TINYCI_OUTCOME_ERROR, "build", TINYCI_OUTCOME_ERROR,
                "the host aborted the function `give`");
         tinyci_engine_free(engine);

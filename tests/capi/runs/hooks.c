@@ -1,4 +1,4 @@
-/* Hooks of the host: what each answer makes of the step, and what no answer makes of it.
+/* Hooks of the program: the effect of each answer, and of no answer, on the step.
  * usage: hooks REPOSITORY fail|abort|skip|var|drop|untaken|unfit */
 #include "runs.h"
 
@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
                "answer a hook");
     if (same(how, "drop") || same(how, "untaken"))
         finish(run, TINYCI_OUTCOME_FAILURE, "before_build", TINYCI_OUTCOME_FAILURE,
-               "the host did not answer the request for the hook `before_build`");
+               "the host program did not answer the request for the hook `before_build`");
     if (same(how, "skip")) {
         CHECK(same(output.text, "build \n"));
         finish(run, TINYCI_OUTCOME_SUCCESS, "before_build", TINYCI_OUTCOME_SKIPPED,

@@ -1,4 +1,4 @@
-/* What a host asks of a repository beside its runs.
+/* The calls that inspect a repository.
  * usage: inspect REPOSITORY
  *     (the setting `tinyci.jobz` is unknown; `origin` is `/srv/git/app.git`; `below` is a directory;
  *     the script builds with `uname`, deploys with `date`, and has two tests, one of which
@@ -75,7 +75,7 @@ static void logs(tinyci_engine *engine) {
     CHECK(strchr(log.text, '\n') == log.text + log.length - 1);
     read_log(engine, "HEAD", 0, 0, &log);
     CHECK(log.length == 0);
-    /* A job that is over ends it. */
+    /* It ends when the job has ended. */
     read_log(engine, "HEAD", -1, TINYCI_LOG_FOLLOW, &log);
     CHECK(strstr(log.text, "built "));
     OK(tinyci_log_start(engine, NULL, 1, TINYCI_LOG_FOLLOW, cancel, &run, &err));

@@ -1,5 +1,5 @@
-/* A host that changes its directory, to where another repository has the same name, and turns the
- * link by which it opened the first: its engines are still those of the first.
+/* The program changes its working directory to one with another repository of the same name, and
+ * changes the link by which it opened the first. Its engines still use the first.
  * usage: moved REPOSITORY OTHER      (both called `work`; the first one says `here`) */
 #define _POSIX_C_SOURCE 200809L
 #include <unistd.h>
@@ -49,7 +49,7 @@ static void plans_here(tinyci_engine *engine) {
     tinyci_selection_free(selection);
 }
 
-/* Scripts import from the path as it was given. */
+/* Scripts import from the path that was passed. */
 static void imports_here(tinyci_engine *engine) {
     const char *script = "import \"ci/here\" as here;\nfn build() { here::build(); }\n";
     tinyci_pipeline *pipeline;
@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
     runs_here(linked);
     deploys_here(linked);
     if (tinyci_has_feature("rhai")) imports_here(plain);
-    /* A target is named now, and so below where the process is now. */
+    /* This directory is passed now, so it is relative to the current working directory. */
     OK(tinyci_export_commit(plain, "HEAD", "out", NULL, &err));
     CHECK((file = fopen("out/mark", "r")) != NULL && fgets(text, sizeof text, file) != NULL);
     CHECK(same(text, "here") && fclose(file) == 0);

@@ -1,5 +1,5 @@
 /* The descriptor of a run: readable whenever `tinyci_run_next` would not wait, and at the end.
- * usage: poll REPOSITORY [read]      (`read`: the host takes the bytes itself) */
+ * usage: poll REPOSITORY [read]      (`read`: the program reads the bytes itself) */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>
@@ -29,13 +29,13 @@ int main(int argc, char **argv) {
             collect(&output, event);
         CHECK(event == NULL);
         waits++;
-        /* Nothing waits now: either that is still so, or something has come meanwhile. */
+        /* No event waits now, or one has come since. */
         if (status == TINYCI_AGAIN && !is_readable(fd, 0))
             status = tinyci_run_next(run, 0, &event, NULL);
         if (status == TINYCI_OK) collect(&output, event);
     } while (status != TINYCI_DONE && status >= 0);
     CHECK(status == TINYCI_DONE && waits > 1);
-    /* At the end it is readable for good. */
+    /* After the end it stays readable. */
     CHECK(is_readable(fd, 0) && tinyci_run_next(run, -1, &event, NULL) == TINYCI_DONE);
     CHECK(same(output.text, "one\ntwo\nthree\n"));
     finish(run, TINYCI_OUTCOME_SUCCESS, "build", TINYCI_OUTCOME_SUCCESS, NULL);

@@ -1,4 +1,4 @@
-/* What the C tests of runs have in common. A failed check ends the program with its place. */
+/* Helpers of the C tests of runs. A failed check prints its place and ends the program. */
 #ifndef RUNS_H
 #define RUNS_H
 
@@ -27,7 +27,7 @@
         CHECK(err == NULL);                                                               \
     } while (0)
 
-/* A call that must fail so, with an error that says the same. */
+/* A call that must fail with this code, and with an error that has the same code. */
 #define FAILS(call, expected)                                                             \
     do {                                                                                  \
         tinyci_error *err = NULL;                                                         \
@@ -70,7 +70,7 @@ static inline tinyci_event *next(tinyci_run *run) {
     return event;
 }
 
-/* Pulls until an event of this kind comes. */
+/* Reads events until one of this kind comes. */
 static inline tinyci_event *next_of(tinyci_run *run, int32_t kind) {
     tinyci_event *event;
     while ((event = next(run)) != NULL && tinyci_event_kind(event) != kind)
@@ -79,13 +79,13 @@ static inline tinyci_event *next_of(tinyci_run *run, int32_t kind) {
     return event;
 }
 
-/* Pulls to the end. */
+/* Reads events to the end. */
 static inline void drain(tinyci_run *run) {
     while (next(run) != NULL)
         ;
 }
 
-/* What a run printed, as far as it fits. */
+/* The output of a run, up to the size of the buffer. */
 struct output {
     char text[1 << 16];
     size_t length;

@@ -1,5 +1,5 @@
-/* Secrets that the host answers for, and that output never shows.
- * usage: secrets REPOSITORY      (asks for TEXT, BYTES and FILE; FILE is in the folder) */
+/* Secrets that the program provides, and that output never shows.
+ * usage: secrets REPOSITORY      (asks for TEXT, BYTES and FILE; FILE is in the secrets directory) */
 #include "runs.h"
 
 int main(int argc, char **argv) {

@@ -1,5 +1,5 @@
-/* What a run does with the host's signals: nothing, and it says where it cannot work.
- * usage: signals REPOSITORY       (the build ends without reading what it is given) */
+/* A run leaves the program's signals alone, and reports a setup that it cannot work with.
+ * usage: signals REPOSITORY       (the build ends without reading its input) */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include "runs.h"

@@ -22,7 +22,7 @@ static int descriptors(void) {
     return count;
 }
 
-/* A run of a commit that has its verdict: begun, pulled and freed. */
+/* A run of a commit that has a verdict: started, read to the end, and freed. */
 static long run_once(tinyci_engine *engine, int pull) {
     tinyci_cancel *cancel = tinyci_cancel_new();
     tinyci_run *run = start(engine, cancel);
@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
             tinyci_error_free(err);
             CHECK(tinyci_engine_path(engine) != NULL);
         }
-        /* The first tenth warms caches and arenas up. */
+        /* The first tenth fills caches and allocator arenas. */
         if (memory == 0 && calls > wanted / 10) {
             memory = memory_kib();
             open_files = descriptors();

@@ -1,4 +1,4 @@
-/* Runs that end before their end: by a signal handler, freed, with requests in hand.
+/* Runs that are stopped: by a signal handler, by freeing them, with requests not answered.
  * usage: stop REPOSITORY signal|child|free|request|named    (the build prints a line, then sleeps) */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
@@ -24,7 +24,7 @@ static void by_signal(tinyci_engine *engine) {
     finish(run, TINYCI_OUTCOME_CANCELED, "build", TINYCI_OUTCOME_CANCELED, NULL);
 }
 
-/* One token stops them all, and a child of it one run alone. */
+/* One token stops all runs, and its child one run. */
 static void by_child(tinyci_engine *engine) {
     tinyci_cancel *one = tinyci_cancel_child(stop), *other = tinyci_cancel_child(stop);
     tinyci_cancel *orphan = tinyci_cancel_child(NULL);
@@ -51,7 +51,7 @@ static void by_free(tinyci_engine *engine) {
     next_of(run, TINYCI_EVENT_OUTPUT);
     FAILS(tinyci_run_records(run, &(tinyci_records *){NULL}, &err), TINYCI_INVALID_ARG);
     tinyci_run_free(run);
-    /* The host's own token is not touched, and the commit is due as before. */
+    /* The program's own token has not changed, and the commit is still pending. */
     CHECK(tinyci_cancel_level(stop) == 0);
 }
 
@@ -63,11 +63,11 @@ static void with_request(tinyci_engine *engine) {
     CHECK(tinyci_request_canceled(hook) == 1);
     drain(run);
     finish(run, TINYCI_OUTCOME_CANCELED, "before_build", TINYCI_OUTCOME_CANCELED, NULL);
-    /* The request outlives its run, and can only be told that it is too late. */
+    /* The request outlives its run, and its answer comes too late. */
     FAILS(tinyci_request_ok(hook, &err), TINYCI_CANCELED);
 }
 
-/* A job is ended by its commit's name, and the commit skipped. */
+/* A job is canceled by its commit, and the commit is skipped. */
 static void by_name(tinyci_engine *engine) {
     tinyci_run *run = start(engine, stop);
     char *report;

@@ -50,7 +50,7 @@ const ORDERS: [(&str, &[&str]); 4] = [
     (
         "capi",
         &[
-            "error guard handle outcome status text time",
+            "code error guard handle outcome text time",
             "ask notifier queue",
             "cancel callbacks options vars version",
             "engine",

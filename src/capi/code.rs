@@ -1,62 +1,62 @@
-//! The statuses that functions return, one to one with [`ErrorKind`].
+//! The codes that functions return, one for each [`ErrorKind`].
 
 use std::ffi::{CStr, c_char};
 
 use crate::ErrorKind;
 
-/// Whether tinyci could do what it was asked to do: `TINYCI_OK`, `TINYCI_DONE`, `TINYCI_AGAIN`, or
-/// a negative error. What became of a build is no status but an outcome.
+/// What a call returns: `TINYCI_OK`, `TINYCI_DONE`, `TINYCI_AGAIN`, or a negative number for an
+/// error. It says whether the call worked. How a build ended is an outcome.
 ///
-/// Numbers are never used again for something else. A later version may add errors: every negative
-/// number is one.
+/// Numbers are never reused. A later version may add errors: every negative number is one.
 pub type tinyci_code = i32;
 
-/// It is done; what was asked for is there.
+/// Success: the result is available.
 pub const TINYCI_OK: tinyci_code = 0;
-/// There is nothing more to come. Not an error.
+/// There is nothing more to read, or nothing to do. Not an error.
 pub const TINYCI_DONE: tinyci_code = 1;
-/// Nothing has come within the time given. Not an error: ask again.
+/// Nothing came within the given time. Not an error: call again.
 pub const TINYCI_AGAIN: tinyci_code = 2;
-/// An argument cannot be used: NULL, not UTF-8, a bad glob, an empty name, a malformed hook line.
+/// An argument is not valid: NULL, not UTF-8, a bad glob, an empty name, a malformed line.
 pub const TINYCI_INVALID_ARG: tinyci_code = -1;
-/// A revision, ref, build or file that was named does not exist.
+/// The named revision, ref, build or file does not exist.
 pub const TINYCI_NOT_FOUND: tinyci_code = -2;
-/// The path is not a git repository, or not one that can be read.
+/// The path is not a git repository, or the repository cannot be read.
 pub const TINYCI_NOT_A_REPO: tinyci_code = -3;
 /// A pipeline config is not valid.
 pub const TINYCI_CONFIG: tinyci_code = -4;
-/// A pipeline script is not valid, or failed.
+/// A pipeline script is not valid, or it failed.
 pub const TINYCI_SCRIPT: tinyci_code = -5;
-/// A tag (`<%= name %>`) cannot be filled in.
+/// A placeholder (`<%= name %>`) cannot be replaced.
 pub const TINYCI_INTERPOLATE: tinyci_code = -6;
-/// git's own data could not be read or written.
+/// git's data could not be read or written.
 pub const TINYCI_GIT: tinyci_code = -7;
-/// The file system refused.
+/// A file operation failed.
 pub const TINYCI_IO: tinyci_code = -8;
 /// A command or a thread could not be started.
 pub const TINYCI_SPAWN: tinyci_code = -9;
-/// A child's exit status was taken by somebody else in this process.
+/// Other code in this process waited for a command that tinyci started, so its exit code is lost.
 pub const TINYCI_CHILD_LOST: tinyci_code = -10;
-/// The work was canceled before it could begin.
+/// The call was canceled, or the answer to a request is no longer needed.
 pub const TINYCI_CANCELED: tinyci_code = -11;
-/// The host refused a request, or did not answer it.
+/// Your program refused a request, or did not answer it.
 pub const TINYCI_HOST_ABORT: tinyci_code = -12;
-/// Another process or thread is running in this repository; it will look again before it ends.
+/// Another run, deployment or cleanup is active in this repository. A run checks for new commits
+/// before it ends.
 pub const TINYCI_BUSY: tinyci_code = -13;
-/// Something that tinyci does not do, named in the message with what asks for it.
+/// tinyci does not support this. The message says what and where.
 pub const TINYCI_UNSUPPORTED: tinyci_code = -14;
-/// The handle was made by another process: this one was forked from it.
+/// The object was created by another process, from which this one was forked.
 pub const TINYCI_WRONG_PROCESS: tinyci_code = -15;
-/// tinyci itself is at fault. The handle that was used is failed for ever: only free it.
+/// tinyci has a bug. The object that the call used is unusable: only free it.
 pub const TINYCI_PANIC: tinyci_code = -16;
-/// The host aborted a request, since its own machinery failed.
+/// Your program aborted a request, because the program itself failed.
 pub const TINYCI_HOST_FAULT: tinyci_code = -17;
 
-/// A newer version of tinyci wrote the repository's state, or what was read, in a form that this
-/// version must not read or change; the message says which version it needs.
+/// A newer version of tinyci wrote this data in a format that this version must not read or change.
+/// The message says which version is needed.
 pub const TINYCI_NEWER_FORMAT: tinyci_code = -18;
 
-/// Every status with its name.
+/// Every code with its name.
 const NAMES: [(tinyci_code, &CStr); 21] = [
     (TINYCI_OK, c"ok"),
     (TINYCI_DONE, c"done"),
@@ -81,20 +81,20 @@ const NAMES: [(tinyci_code, &CStr); 21] = [
     (TINYCI_NEWER_FORMAT, c"newer_format"),
 ];
 
-/// The name of a status in small letters, such as `not_found`, for logs.
+/// Returns the name of a code in lower case, such as `not_found`, for logs.
 ///
-/// @param status  Any status.
+/// @param code  Any code.
 /// @return The name, or NULL for a number that this version does not know. Static: do not free it.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub extern "C" fn tinyci_code_name(status: tinyci_code) -> *const c_char {
-    let named = NAMES.iter().find(|(known, _)| *known == status);
+pub extern "C" fn tinyci_code_name(code: tinyci_code) -> *const c_char {
+    let named = NAMES.iter().find(|(known, _)| *known == code);
     named.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
-/// The status that stands for this kind of error.
-pub(super) fn status_of(kind: ErrorKind) -> tinyci_code {
+/// The code of this kind of error.
+pub(super) fn code_of(kind: ErrorKind) -> tinyci_code {
     match kind {
         ErrorKind::InvalidArg => TINYCI_INVALID_ARG,
         ErrorKind::NotFound => TINYCI_NOT_FOUND,
@@ -121,7 +121,7 @@ pub(super) fn status_of(kind: ErrorKind) -> tinyci_code {
 mod tests {
     use super::*;
 
-    /// In the order of [`NAMES`]. That there are no others, the match of `status_of` holds.
+    /// In the order of [`NAMES`]. The match in `code_of` ensures that there are no others.
     const KINDS: [ErrorKind; 18] = [
         ErrorKind::InvalidArg,
         ErrorKind::NotFound,
@@ -144,13 +144,13 @@ mod tests {
     ];
 
     #[test]
-    fn kinds_and_statuses_are_one_to_one() {
+    fn kinds_and_codes_are_one_to_one() {
         let (good, bad) = NAMES.split_at(3);
-        assert!(good.iter().all(|(status, _)| *status >= 0));
+        assert!(good.iter().all(|(code, _)| *code >= 0));
         assert_eq!(bad.len(), KINDS.len());
-        for (index, (kind, (status, name))) in KINDS.into_iter().zip(bad).enumerate() {
-            assert_eq!(status_of(kind), *status);
-            assert_eq!(*status, -(index as i32) - 1, "a published number changed");
+        for (index, (kind, (code, name))) in KINDS.into_iter().zip(bad).enumerate() {
+            assert_eq!(code_of(kind), *code);
+            assert_eq!(*code, -(index as i32) - 1, "a published number changed");
             let spelled = format!("{kind:?}").to_lowercase();
             assert_eq!(name.to_string_lossy().replace('_', ""), spelled);
         }
