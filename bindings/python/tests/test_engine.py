@@ -36,7 +36,7 @@ def test_the_path_and_a_closed_engine(repository: Repository) -> None:
 def test_options_that_cannot_be_used(repository: Repository) -> None:
     mistakes: list[dict[str, Any]] = [
         {"jobs": 0},
-        {"timeout": 0},
+        {"job_timeout": 0},
         {"log_limit": 0},
         {"settings": {"no-such-key": "1"}},
         {"vars": {"commit": "x"}},

@@ -149,7 +149,7 @@ while run.poll().kind != "output":
     pass
 
 def child():
-    for inherited in (engine.scan, run.poll, lambda: run.records):
+    for inherited in (engine.pending_commits, run.poll, lambda: run.records):
         try:
             inherited()
         except tinyci.Error as error:
